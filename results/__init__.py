@@ -1,0 +1,1 @@
+"""Say what a result is: its schema, proof, physical checks and derived figures."""

@@ -1,0 +1,1 @@
+"""Run: know the machine, drive the suites, sign, log and submit the result."""

@@ -1,0 +1,68 @@
+"""The `fenmark` command: gathers every room's verbs and turns errors into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import EntryPoint, entry_points
+
+import typer
+from typer._click.exceptions import UsageError  # Typer carries its own click
+
+from suites.errors import UserError
+
+__all__ = ["app", "main"]
+
+# In the order of work; a verb not named here stands at the end, by name.
+_ORDER = ["doctor", "run", "keys", "submit", "serve", "publish", "verify", "site", "chips", "cost", "energy", "import"]
+
+
+def _rank(point: EntryPoint) -> tuple[int, str]:
+    return (_ORDER.index(point.name) if point.name in _ORDER else len(_ORDER), point.name)
+
+
+def app() -> typer.Typer:
+    """Build the command line from the `fenmark.commands` entry points of all rooms.
+
+    A room offers a function (one verb) or a `typer.Typer` (a group of verbs).
+    """
+    root = typer.Typer(
+        name="fenmark",
+        help="What a million LLM tokens really cost, chip by chip, and the proof.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    for point in sorted(entry_points(group="fenmark.commands"), key=_rank):
+        verb = point.load()
+        if isinstance(verb, typer.Typer):
+            root.add_typer(verb, name=point.name)
+        else:
+            root.command(point.name)(verb)
+    return root
+
+
+def main() -> None:
+    """Run the command line; exit 0 ok, 1 the work failed or a check said no, 2 bad usage."""
+    try:
+        code = app()(standalone_mode=False)
+    except UserError as error:
+        _stop(str(error), error.exit_code)
+    except UsageError as error:
+        _stop(f"{error.format_message()}; see `{_path(error)} --help`", 2)
+    except (typer.Abort, KeyboardInterrupt):
+        _stop("interrupted; nothing half-written was left", 130)
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; a second complaint at exit would be noise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _path(error: UsageError) -> str:
+    return error.ctx.command_path if error.ctx else "fenmark"
+
+
+def _stop(line: str, code: int) -> None:
+    sys.stderr.write(f"fenmark: {line}\n")
+    sys.exit(code)

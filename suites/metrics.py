@@ -1,0 +1,80 @@
+"""The registry of metrics: one name, one unit, one direction, everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["METRICS", "Metric"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A quantity Fenmark reports.
+
+    Attributes:
+        name: key in results, data files and the site.
+        unit: SI or the field's own; "ms", "tokens/s", "J/token".
+        better: which direction a buyer wants.
+        title: for people, naming the token kind where there is one.
+        digits: significant digits shown to people.
+    """
+
+    name: str
+    unit: str
+    better: Literal["lower", "higher", "neither"]
+    title: str
+    digits: int = 3
+
+
+_ALL = (
+    # Latency as a user feels it. Definitions: results and methodology page, "Latency".
+    Metric(name="ttft", unit="ms", better="lower", title="Time to first token (TTFT)"),
+    Metric(name="tpot", unit="ms", better="lower", title="Time per output token (TPOT)"),
+    Metric(name="itl", unit="ms", better="lower", title="Inter-token latency (ITL)"),
+    Metric(name="e2e", unit="ms", better="lower", title="End-to-end latency"),
+    # Rates.
+    Metric(
+        name="prefill_throughput", unit="tokens/s", better="higher", title="Prefill, input tokens"
+    ),
+    Metric(
+        name="decode_throughput", unit="tokens/s", better="higher", title="Decode, output tokens"
+    ),
+    Metric(name="input_throughput", unit="tokens/s", better="higher", title="Input throughput"),
+    Metric(name="output_throughput", unit="tokens/s", better="higher", title="Output throughput"),
+    Metric(
+        name="total_throughput", unit="tokens/s", better="higher", title="Input + output throughput"
+    ),
+    Metric(name="request_throughput", unit="1/s", better="higher", title="Requests"),
+    Metric(name="goodput", unit="1/s", better="higher", title="Goodput"),
+    Metric(
+        name="interactivity", unit="tokens/s/user", better="higher", title="Interactivity, output"
+    ),
+    Metric(name="failed", unit="count", better="lower", title="Failed requests"),
+    # The instrument's own error, measured against a built-in emitter.
+    Metric(name="instrument_ttft_error", unit="ms", better="lower", title="Error of our own TTFT"),
+    Metric(name="instrument_itl_error", unit="ms", better="lower", title="Error of our own ITL"),
+    # What the engine says of itself, beside what we saw.
+    Metric(
+        name="engine_ttft", unit="ms", better="lower", title="Prefill time by the engine's clock"
+    ),
+    Metric(name="engine_tpot", unit="ms", better="lower", title="TPOT by the engine's clock"),
+    # Kernels.
+    Metric(name="time", unit="ms", better="lower", title="Kernel time"),
+    Metric(name="compute_rate", unit="TFLOP/s", better="higher", title="Attained compute"),
+    Metric(name="bandwidth", unit="GB/s", better="higher", title="Attained bandwidth"),
+    # Energy.
+    Metric(name="power", unit="W", better="lower", title="Mean power"),
+    Metric(name="idle_power", unit="W", better="lower", title="Idle power"),
+    Metric(
+        name="energy_per_input_token", unit="J/token", better="lower", title="Energy, input tokens"
+    ),
+    Metric(
+        name="energy_per_output_token",
+        unit="J/token",
+        better="lower",
+        title="Energy, output tokens",
+    ),
+)
+
+METRICS = {metric.name: metric for metric in _ALL}
