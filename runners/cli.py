@@ -14,7 +14,20 @@ from suites.errors import UserError
 __all__ = ["app", "main"]
 
 # In the order of work; a verb not named here stands at the end, by name.
-_ORDER = ["doctor", "run", "keys", "submit", "serve", "publish", "verify", "site", "chips", "cost", "energy", "import"]
+_ORDER = [
+    "doctor",
+    "run",
+    "keys",
+    "submit",
+    "serve",
+    "publish",
+    "verify",
+    "site",
+    "chips",
+    "cost",
+    "energy",
+    "import",
+]
 
 
 def _rank(point: EntryPoint) -> tuple[int, str]:

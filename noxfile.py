@@ -1,0 +1,137 @@
+"""The front door: `nox` measures this machine, signs, logs and publishes; the rest by name.
+
+Sessions share two environments, `.nox/fenmark` for users and `.nox/dev` for developers: the
+engine, pandas and the site generator are too large to be installed once per session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+RESULTS = ROOT / "out" / "results"
+SITE = ROOT / "out" / "site"
+PUBLIC = ROOT / "results" / "public"
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["bench"]
+
+
+def environment(session: nox.Session, name: str, *groups: str) -> Path:
+    """Return the bin folder of a shared environment, installed when pyproject.toml changed."""
+    home = ROOT / ".nox" / name
+    scripts = home / ("Scripts" if os.name == "nt" else "bin")
+    recipe = (ROOT / "pyproject.toml").read_bytes() + repr((sys.version, groups)).encode()
+    stamp, want = home / "installed", hashlib.sha256(recipe).hexdigest()
+    if stamp.is_file() and stamp.read_text() == want:
+        return scripts
+    session.log(f"installing into {home.relative_to(ROOT)} (about a minute, once)")
+    venv.create(home, clear=True, with_pip=True)
+    python = str(scripts / "python")
+    session.run(python, "-m", "pip", "install", "-q", "--upgrade", "pip", external=True)
+    wanted = [flag for group in groups for flag in ("--group", group)]
+    session.run(python, "-m", "pip", "install", "-q", "-e", ".", *wanted, external=True)
+    # Last, so that an interrupted installation is begun again.
+    stamp.write_text(want)
+    return scripts
+
+
+def fenmark(session: nox.Session, *arguments: str | Path) -> None:
+    """Run the command line in the users' environment."""
+    command = environment(session, "fenmark") / "fenmark"
+    session.run(str(command), *map(str, arguments), external=True)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Measure this machine, sign, log, build the site (-- --profile standard, -- --resume)."""
+    fenmark(session, "doctor")
+    fenmark(session, "run", "--out", RESULTS, *session.posargs)
+    fenmark(session, "site", "--results", RESULTS, "--results", PUBLIC, "--out", SITE)
+
+
+@nox.session(venv_backend="none")
+def kernels(session: nox.Session) -> None:
+    """Measure kernels only (-- --case 'gemm*' --profile standard)."""
+    fenmark(session, "run", "--suite", "kernels", "--out", RESULTS, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def inference(session: nox.Session) -> None:
+    """Measure prefill and decode of the engine only."""
+    fenmark(session, "run", "--suite", "inference", "--out", RESULTS, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def serving(session: nox.Session) -> None:
+    """Measure serving under load only."""
+    fenmark(session, "run", "--suite", "serving", "--out", RESULTS, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def site(session: nox.Session) -> None:
+    """Build the leaderboard (-- --serve to look at it)."""
+    arguments = list(session.posargs)
+    look = "--serve" in arguments
+    if look:
+        arguments.remove("--serve")
+    local = ("--results", RESULTS) if any(RESULTS.glob("*.dsse.json")) else ()
+    fenmark(session, "site", *local, "--results", PUBLIC, "--out", SITE, *arguments)
+    if look:
+        python = environment(session, "fenmark") / "python"
+        session.run(str(python), "-m", "http.server", "-d", str(SITE), "8000", external=True)
+
+
+@nox.session(venv_backend="none")
+def verify(session: nox.Session) -> None:
+    """Check every signature and the whole log of an archive, offline (-- DIR)."""
+    fenmark(session, "verify", *(session.posargs or [PUBLIC]))
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run the whole test suite; what CI runs (-- -k NAME)."""
+    chromium(session)
+    scripts = environment(session, "dev", "tests", "types", "lint")
+    session.run(str(scripts / "python"), "-m", "pytest", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    ruff = str(environment(session, "dev", "tests", "types", "lint") / "ruff")
+    session.run(ruff, "check", ".", external=True)
+    session.run(ruff, "format", "--check", ".", external=True)
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Check types strictly with mypy."""
+    scripts = environment(session, "dev", "tests", "types", "lint")
+    session.run(str(scripts / "mypy"), external=True)
+
+
+def chromium(session: nox.Session) -> None:
+    """Find Chromium for the site's tests, or install Debian's; say plainly when that cannot be."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    if not shutil.which("apt-get"):
+        session.warn("Chromium is missing: install it, or the tests that look at the site skip.")
+        return
+    if os.name == "posix" and os.geteuid() != 0:
+        session.warn(
+            "Chromium is missing and this is not root: run `sudo apt-get install chromium`, "
+            "or the tests that look at the site skip."
+        )
+        return
+    session.log("installing Debian's chromium for the tests that look at the site")
+    for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+        subprocess.run(["apt-get", "-qq", *step], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,79 @@
+"""Run one cell in this process: read its spec, report progress, write its result whole or not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suites.records import CellResult
+
+__all__ = ["main", "note", "progress", "write_atomically"]
+
+
+def progress(done: int, total: int, case: str, **seen: float) -> None:
+    """Tell the runner how far this cell is; `seen` are figures for its live view."""
+    _event({"event": "progress", "done": done, "total": total, "case": case, **seen})
+
+
+def note(text: str) -> None:
+    """Tell the runner something a person should read while waiting."""
+    _event({"event": "note", "text": text})
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, even if the power goes.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
+    """Run a suite's cell: `python -m suites.<suite> --spec FILE --out FILE`.
+
+    Exits 0 when the result is written, with the error's own code and one line on stderr when
+    the spec or the machine does not allow it.
+    """
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--spec", type=Path, required=True)
+    arguments.add_argument("--out", type=Path, required=True)
+    parsed = arguments.parse_args()
+    # SIGTERM unwinds like Ctrl-C, so that engines started by the cell are stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = run_cell(json.loads(parsed.spec.read_bytes()))
+        write_atomically(parsed.out, json.dumps(result.to_json(), allow_nan=False).encode())
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _event(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
