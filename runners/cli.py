@@ -14,12 +14,13 @@ from suites.errors import UserError
 __all__ = ["app", "main"]
 
 # In the order of work; a verb not named here stands at the end, by name.
-_ORDER = [
+_ORDER = (
     "doctor",
     "run",
     "keys",
     "submit",
     "serve",
+    "witness",
     "publish",
     "verify",
     "site",
@@ -27,11 +28,9 @@ _ORDER = [
     "cost",
     "energy",
     "import",
-]
-
-
-def _rank(point: EntryPoint) -> tuple[int, str]:
-    return (_ORDER.index(point.name) if point.name in _ORDER else len(_ORDER), point.name)
+)
+# What a shell reports for a program ended by Ctrl-C.
+_INTERRUPTED = 130
 
 
 def app() -> typer.Typer:
@@ -45,6 +44,7 @@ def app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
+        add_completion=False,
     )
     for point in sorted(entry_points(group="fenmark.commands"), key=_rank):
         verb = point.load()
@@ -62,18 +62,23 @@ def main() -> None:
     except UserError as error:
         _stop(str(error), error.exit_code)
     except UsageError as error:
-        _stop(f"{error.format_message()}; see `{_path(error)} --help`", 2)
+        at = error.ctx.command_path if error.ctx else "fenmark"
+        _stop(f"{error.format_message()}; see `{at} --help`", UserError.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        _stop("interrupted; nothing half-written was left", 130)
+        _stop("interrupted; what was finished is kept", _INTERRUPTED)
     except BrokenPipeError:
         # The reader (`| head`) has gone; a second complaint at exit would be noise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # Disks fill and permissions lack where no code expects it; that is no bug of ours.
+        where = f"{error.filename}: " if error.filename else ""
+        _stop(f"{where}{error.strerror or error}", UserError.exit_code)
     else:
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _path(error: UsageError) -> str:
-    return error.ctx.command_path if error.ctx else "fenmark"
+def _rank(point: EntryPoint) -> tuple[int, str]:
+    return (_ORDER.index(point.name) if point.name in _ORDER else len(_ORDER), point.name)
 
 
 def _stop(line: str, code: int) -> None:

@@ -1,0 +1,120 @@
+"""Turn finished cells into the signed result: rows, statement, raw samples, summary."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from results.statement import (
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    Engine,
+    Machine,
+    Measurement,
+    Meter,
+    Predicate,
+    Run,
+    Statement,
+)
+from runners.energy import energy_rows
+from runners.plan import suite
+from runners.provenance import software, source
+from runners.workspace import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from runners.workspace import FinishedCell, Started
+    from suites.records import Row
+
+__all__ = ["raw_samples", "rows_of", "statement_of"]
+
+
+def rows_of(cells: Sequence[FinishedCell]) -> list[Row]:
+    """Sum up every suite's cells, and the energy of their windows; pure."""
+    names = dict.fromkeys(cell.suite for cell in cells)
+    rows = [
+        row
+        for name in names
+        for row in suite(name).summarize([cell.result for cell in cells if cell.suite == name])
+    ]
+    return rows + energy_rows(cells)
+
+
+def raw_samples(cells: Sequence[FinishedCell]) -> bytes:
+    """Return every sample of every process as canonical JSON: the evidence, and its digest."""
+    evidence = {cell.name: asdict(cell.result) for cell in cells}
+    return json.dumps(evidence, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def statement_of(
+    *,
+    started: Started,
+    runner: str,
+    machine: Machine,
+    cells: Sequence[FinishedCell],
+    rows: Sequence[Row],
+    not_before: str | None = None,
+    nonce: str | None = None,
+) -> Statement:
+    """State what was measured.
+
+    Args:
+        runner: id of the runner's key file.
+        not_before: root of a recent checkpoint of the log; the run is not older than it.
+        nonce: challenge of the API, None for a local run.
+    """
+    samples = hashlib.sha256(raw_samples(cells)).hexdigest()
+    facts = [cell.result.facts for cell in cells]
+    packages = {
+        name: version for fact in facts for name, version in fact.get("packages", {}).items()
+    }
+    return Statement.model_validate(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": f"samples/{samples}.json", "digest": {"sha256": samples}}],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": Predicate(
+                schema_version=1,
+                run=Run(
+                    id=started.run_id,
+                    runner=runner,
+                    suite_version=started.suite_version,
+                    suites=list(started.options.suites),
+                    profile=started.options.profile,
+                    seed=started.options.seed,
+                    started_at=started.started_at,
+                    finished_at=utc_now(),
+                    nonce=nonce,
+                    not_before=not_before,
+                ),
+                machine=machine,
+                software=software(packages),
+                source=source(),
+                engines=[
+                    Engine.model_validate(engine)
+                    for engine in _distinct(
+                        item for fact in facts for item in fact.get("engines", [])
+                    )
+                ],
+                meters=[
+                    Meter.model_validate(meter)
+                    for meter in _distinct(meter for cell in cells for meter in cell.meters)
+                ],
+                measurements=[Measurement.model_validate(asdict(row)) for row in rows],
+                warnings=list(
+                    dict.fromkeys(
+                        w for cell in cells for w in (*cell.result.warnings, *cell.warnings)
+                    )
+                ),
+            ),
+        }
+    )
+
+
+def _distinct(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep the first of equal descriptions: every process of a run describes the same engine."""
+    seen = {json.dumps(item, sort_keys=True): item for item in items}
+    return list(seen.values())

@@ -1,0 +1,44 @@
+"""`fenmark doctor`: what this machine can measure, what not, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["doctor"]
+
+_MARKS = {"ok": "[green]✓[/]", "note": "[blue]•[/]", "warn": "[yellow]![/]", "missing": "[red]✗[/]"}
+
+
+def doctor(
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+    out: Annotated[Path, typer.Option(help="Where results would go.")] = Path("out/results"),
+) -> None:
+    """Say what this machine can and cannot measure, and why.
+
+    Example: fenmark doctor --json
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from runners import machine
+    from runners.doctor import catalog_id, examine
+
+    findings = examine(out)
+    if json_:
+        described = machine.describe(catalog_id()).model_dump(mode="json")
+        print(json.dumps({"machine": described, "findings": [asdict(item) for item in findings]}))
+        return
+    table = Table(title="This machine", box=None, title_justify="left", pad_edge=False)
+    for column in ("", "what", "found"):
+        table.add_column(column, overflow="fold")
+    for item in findings:
+        advice = f"\n[dim]{escape(item.remedy)}[/]" if item.remedy else ""
+        table.add_row(_MARKS[item.status], item.subject, escape(item.says) + advice)
+    Console().print(table)

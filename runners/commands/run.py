@@ -1,0 +1,164 @@
+"""`fenmark run`: measure this machine and leave a signed, logged result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["run"]
+
+
+def run(
+    suite: Annotated[
+        str, typer.Option(help="Comma-separated: kernels,inference,serving.")
+    ] = "kernels,inference,serving",
+    profile: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
+    case: Annotated[
+        str | None, typer.Option(help="Only cases matching this pattern, such as 'gemm*'.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Archive the result is added to.")] = Path(
+        "out/results"
+    ),
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Summary rows on stdout.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the kernel cases, run none.")] = False,
+    backend: Annotated[
+        str | None, typer.Option(help="Kernel backends, comma-separated: numpy,torch,cupy.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model geometry, or served name.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="A GGUF file instead of generated random weights.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Engine threads.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds every generated input.")] = 0,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Serve suite: a running OpenAI-compatible server.")
+    ] = None,
+    api: Annotated[str | None, typer.Option(help="completions or chat.")] = None,
+    concurrency: Annotated[
+        str | None, typer.Option(help="Closed loop, comma-separated: 1,64,512.")
+    ] = None,
+    rate: Annotated[str | None, typer.Option(help="Open loop, requests per second: 10,50.")] = None,
+    arrival: Annotated[str | None, typer.Option(help="poisson, constant or burst.")] = None,
+    isl: Annotated[int | None, typer.Option(min=1, help="Input tokens per request.")] = None,
+    osl: Annotated[int | None, typer.Option(min=2, help="Output tokens per request.")] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="Requests per point.")] = None,
+    duration: Annotated[
+        float | None, typer.Option(min=1, help="Seconds per point, instead of --requests.")
+    ] = None,
+    slo_ttft: Annotated[float | None, typer.Option(help="Goodput: TTFT limit in ms.")] = None,
+    slo_tpot: Annotated[float | None, typer.Option(help="Goodput: TPOT limit in ms.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes of the load generator.")
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Parquet file with a row per serving request.")
+    ] = None,
+) -> None:
+    """Measure this machine, sign the result and add it to the archive's log.
+
+    Examples:
+
+    fenmark run --profile quick --out out/results
+
+    fenmark run --suite kernels --case 'gemm*' --json
+
+    fenmark run --suite serving --endpoint http://host:8000 --model NAME --isl 512 --osl 128
+    """
+    from runners.plan import PROFILES, SUITES, Options
+    from runners.plan import suite as load_suite
+    from suites.errors import UserError
+
+    suites = tuple(dict.fromkeys(name.strip() for name in suite.split(",") if name.strip()))
+    for name in suites or ("",):
+        load_suite(name)
+    if profile not in PROFILES:
+        raise UserError(
+            f"no profile {profile!r}", where="--profile", expected=" or ".join(PROFILES)
+        )
+    options = Options(
+        suites=tuple(name for name in SUITES if name in suites),
+        profile=profile,
+        seed=seed,
+        suite_options=_given(
+            case=case,
+            backend=_listed(backend),
+            model=model,
+            weights=weights and str(weights.absolute()),
+            threads=threads,
+            endpoint=endpoint,
+            api=api,
+            concurrency=_numbers(concurrency, "--concurrency", int),
+            rate=_numbers(rate, "--rate", float),
+            arrival=arrival,
+            isl=isl,
+            osl=osl,
+            requests=requests,
+            duration=duration,
+            slo_ttft=slo_ttft,
+            slo_tpot=slo_tpot,
+            processes=processes,
+            samples=samples and str(samples.absolute()),
+        ),
+    )
+    if list_:
+        _print_cases(options.suite_options, as_json=json_)
+    else:
+        _measure(options, out, resume=resume, as_json=json_)
+
+
+def _measure(options: Any, out: Path, *, resume: bool, as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+
+    from runners.pipeline import measure
+    from runners.report import print_outcome
+
+    console = Console(stderr=True)
+    outcome = measure(options, out, resume=resume, console=console)
+    if as_json:
+        print(json.dumps([row.to_json() for row in outcome.rows]))
+    print_outcome(outcome, out, console if as_json else Console())
+
+
+def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from suites.kernels import list_cases
+
+    cases = list_cases(options)
+    if as_json:
+        print(json.dumps(cases))
+        return
+    table = Table("case", "shape", "FLOP", "bytes", "runs here", box=None)
+    for item in cases:
+        runs = "yes" if item["runnable"] else f"no: {item['reason']}"
+        shape = str(item["shape"])
+        table.add_row(item["case"], shape, f"{item['flops']:.3g}", f"{item['bytes']:.3g}", runs)
+    Console().print(table)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Keep what the user gave; a suite's own default stands for the rest."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def _numbers(text: str | None, where: str, kind: type[int | float]) -> list[Any] | None:
+    from suites.errors import UserError
+
+    try:
+        return [kind(part) for part in text.split(",")] if text else None
+    except ValueError as error:
+        raise UserError(
+            f"{text!r} is no list of numbers", where=where, expected="such as 1,4,16"
+        ) from error

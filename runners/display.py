@@ -1,0 +1,95 @@
+"""Show a run to the person waiting: one bar, honest remaining time, plain lines when piped."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from suites.records import Cell
+
+__all__ = ["RunDisplay"]
+
+# Below this share of the work the pace seen so far says less than the estimate.
+_PACE_KNOWN = 0.05
+
+
+class RunDisplay:
+    """A progress bar over all cells, driven by the children's events.
+
+    Remaining time is the estimated work left times the pace this machine has shown so far.
+    """
+
+    def __init__(self, cells: Sequence[Cell], console: Console | None = None) -> None:
+        """Show the run of `cells` on `console`, stderr by default."""
+        self._console = console or Console(stderr=True)
+        self._left_s = {cell.name: cell.estimated_s for cell in cells}
+        self._total_s = sum(self._left_s.values())
+        self._skipped_s = 0.0
+        self._began = time.monotonic()
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=True),
+            BarColumn(bar_width=28),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("starting", total=self._total_s, left="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def skip(self, cell: Cell) -> None:
+        """Count a cell an earlier, interrupted run has finished."""
+        self._skipped_s += self._left_s[cell.name]
+        self._left_s[cell.name] = 0.0
+        self._console.print(f"  {cell.name}: kept from the interrupted run", highlight=False)
+
+    def on_event(self, cell: Cell, event: dict[str, Any]) -> None:
+        """Take a child's event and redraw."""
+        match event:
+            case {"event": "progress", "done": done, "total": total}:
+                self._left_s[cell.name] = cell.estimated_s * (1 - done / max(total, 1))
+                self._draw(f"[bold]{cell.suite}[/] {escape(_live(event))}")
+            case {"event": "note", "text": text}:
+                self._console.print(f"  {escape(str(text))}", highlight=False)
+            case {"event": "finished", "wall_s": wall_s}:
+                self._left_s[cell.name] = 0.0
+                self._console.print(f"  {cell.name}: {wall_s:.0f} s", highlight=False)
+                self._draw(f"[bold]{cell.suite}[/]")
+
+    def _draw(self, doing: str) -> None:
+        done_s = self._total_s - sum(self._left_s.values())
+        self._progress.update(
+            self._task, completed=done_s, description=doing, left=self._remaining(done_s)
+        )
+
+    def _remaining(self, done_s: float) -> str:
+        worked_s = done_s - self._skipped_s
+        known = worked_s > _PACE_KNOWN * self._total_s
+        pace = (time.monotonic() - self._began) / worked_s if known else 1.0
+        left_s = (self._total_s - done_s) * pace
+        return f"about {int(left_s // 60)}:{int(left_s % 60):02d} left"
+
+
+def _live(event: dict[str, Any]) -> str:
+    """Name the case, and the figures a suite sends along while it measures."""
+    figures = {key: value for key, value in event.items() if isinstance(value, float)}
+    return " ".join([str(event.get("case", "")), *(f"{k} {v:.1f}" for k, v in figures.items())])

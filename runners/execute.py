@@ -1,0 +1,211 @@
+"""Run cells: one child process each, watched by energy meters and probes, kept when finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+import psutil
+
+from runners.workspace import FinishedCell, Workspace
+from suites.errors import CheckError, UserError
+from suites.probe import DRIFT_LIMIT, Probe, drift, probe
+from suites.records import Cell, CellResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from runners.energy import Gauge
+
+__all__ = ["run_cells"]
+
+# A share of stolen CPU time above this says the hypervisor gave our cores to somebody else.
+_STEAL_LIMIT = 0.02
+# A cell may take ten times its estimate on a slow machine; beyond that it hangs.
+_SLOWNESS_LIMIT = 10
+_SLOWNESS_FLOOR_S = 300
+_GRACE_S = 15
+
+Event = dict[str, Any]
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    workspace: Workspace,
+    gauge: Gauge,
+    on_event: Callable[[Cell, Event], None],
+) -> list[FinishedCell]:
+    """Run the cells that are not finished yet, in order, and return all of them.
+
+    Args:
+        cells: as `runners.plan.expand` gives them.
+        workspace: holds finished cells; a cell is stored before the next one starts.
+        gauge: records energy while a cell runs.
+        on_event: called with a child's progress and notes, and with `{"event": "finished"}`.
+
+    Raises:
+        UserError: a cell refused its input.
+        CheckError: a cell crashed or hung; the message holds the last lines of its log.
+    """
+    done = []
+    for cell in cells:
+        finished = workspace.finished(cell.name)
+        if finished is None:
+            finished = _run_cell(cell, workspace, gauge, lambda event, at=cell: on_event(at, event))
+            workspace.keep(finished)
+        on_event(cell, {"event": "finished", "wall_s": finished.wall_s})
+        done.append(finished)
+    return done
+
+
+def _run_cell(
+    cell: Cell, workspace: Workspace, gauge: Gauge, on_event: Callable[[Event], None]
+) -> FinishedCell:
+    spec = workspace.home / f"{cell.name}.spec.json"
+    out = workspace.home / f"{cell.name}.out.json"
+    spec.write_text(json.dumps(cell.spec))
+    before = _Surroundings.now()
+    with gauge.recording():
+        _run_child(cell, spec, out, workspace.home / f"{cell.name}.log", on_event)
+        result = CellResult.from_json(json.loads(out.read_bytes()))
+        energy = gauge.windows(result)
+    after = _Surroundings.now()
+    return FinishedCell(
+        name=cell.name,
+        suite=cell.suite,
+        result=result,
+        energy=energy,
+        meters=gauge.meters(),
+        warnings=_interference(cell.name, before, after),
+        wall_s=after.at_s - before.at_s,
+    )
+
+
+def _run_child(
+    cell: Cell, spec: Path, out: Path, log: Path, on_event: Callable[[Event], None]
+) -> None:
+    command = [sys.executable, "-m", f"suites.{cell.suite}", "--spec", str(spec), "--out", str(out)]
+    deadline_s = max(_SLOWNESS_FLOOR_S, _SLOWNESS_LIMIT * cell.estimated_s)
+    with log.open("w") as errors, _child(command, errors) as child:
+        timer = _Deadline(child, deadline_s)
+        assert child.stdout
+        for line in child.stdout:
+            if event := _event(line):
+                on_event(event)
+        code = child.wait()
+        timer.cancel()
+    if timer.passed:
+        raise CheckError(
+            f"did not end within {deadline_s:.0f} s and was stopped",
+            where=f"cell {cell.name}",
+            remedy=f"its log: {_tail(log)}",
+        )
+    if code == UserError.exit_code:
+        raise UserError(_tail(log, lines=1))
+    if code:
+        raise CheckError(
+            f"ended with exit code {code}", where=f"cell {cell.name}", remedy=f"log: {_tail(log)}"
+        )
+
+
+@contextmanager
+def _child(command: list[str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
+    """Run a child in its own process group, and leave no process of it behind."""
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        _stop_group(child)
+
+
+def _stop_group(child: subprocess.Popen[str]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_GRACE_S)
+    with suppress(ProcessLookupError):  # the usual case: everything has ended
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+class _Deadline:
+    """Stops a child that hangs; `passed` says that it did."""
+
+    def __init__(self, child: subprocess.Popen[str], seconds: float) -> None:
+        self.passed = False
+        self._child = child
+        self._timer = threading.Timer(seconds, self._stop)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _stop(self) -> None:
+        self.passed = True
+        _stop_group(self._child)
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+def _event(line: str) -> Event | None:
+    """Parse a progress line; anything else a library prints on stdout is not for us."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _tail(log: Path, lines: int = 5) -> str:
+    text = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return " | ".join(text[-lines:]) or "(empty)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What the machine did beside our work, read before and after a cell."""
+
+    probe: Probe
+    stolen_s: float
+    at_s: float
+
+    @classmethod
+    def now(cls) -> _Surroundings:
+        stolen_s = getattr(psutil.cpu_times(), "steal", 0.0)
+        return cls(probe(), stolen_s, time.monotonic())
+
+
+def _interference(name: str, before: _Surroundings, after: _Surroundings) -> tuple[str, ...]:
+    """Say what disturbed a cell: evidence first, then the remedy."""
+    warnings = []
+    changed = drift(before.probe, after.probe)
+    if changed > DRIFT_LIMIT:
+        warnings.append(
+            f"{name}: the machine's speed changed by {changed:.0%} between the probes before and "
+            f"after (copy {before.probe.copy_gb_s:.1f} to {after.probe.copy_gb_s:.1f} GB/s, GEMM "
+            f"{before.probe.gemm_gflop_s:.0f} to {after.probe.gemm_gflop_s:.0f} GFLOP/s); "
+            "run again on a quiet machine"
+        )
+    cpu_s = (after.at_s - before.at_s) * (psutil.cpu_count() or 1)
+    stolen = (after.stolen_s - before.stolen_s) / cpu_s
+    if stolen > _STEAL_LIMIT:
+        warnings.append(
+            f"{name}: the hypervisor gave {stolen:.1%} of the CPU time to others; "
+            "use a dedicated host"
+        )
+    return tuple(warnings)

@@ -1,0 +1,118 @@
+"""One run from options to a logged result: measure, sum up, sign, log, and leave a summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from results import archive
+from runners import assemble, execute, keys, machine, provenance
+from runners.display import RunDisplay
+from runners.doctor import catalog_id
+from runners.energy import gauge
+from runners.plan import expand
+from runners.workspace import Workspace
+from suites.child import write_atomically
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from results.statement import Statement
+    from runners.plan import Options
+    from runners.workspace import Started
+    from suites.records import Row
+
+__all__ = ["Outcome", "measure"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A finished run.
+
+    Attributes:
+        digest: SHA-256 of the envelope, and the stem of its file.
+        rows: what `summary.json` holds.
+        key_path: the private key that signed, and whether it was made for this run.
+        stage_s: seconds spent per suite.
+    """
+
+    digest: str
+    statement: Statement
+    rows: list[Row]
+    key_path: Path
+    key_created: bool
+    stage_s: dict[str, float]
+
+
+def measure(options: Options, out: Path, *, resume: bool, console: Console) -> Outcome:
+    """Run what the options ask for and add the signed result to the archive `out`.
+
+    Everything measured is kept as it comes; a run that is interrupted goes on with `resume`.
+
+    Raises:
+        UserError: an option is bad or `out` cannot be written.
+        CheckError: a cell failed, or another run writes to `out`.
+    """
+    workspace = Workspace(out)
+    with workspace.locked():
+        started = _begin(workspace, options, resume=resume, console=console)
+        cells = expand(started.options)
+        chip = catalog_id()
+        described = machine.describe(chip)
+        with RunDisplay(cells, console) as display:
+            finished = execute.run_cells(cells, workspace, gauge(chip), display.on_event)
+        rows = assemble.rows_of(finished)
+        key = keys.load_or_create()
+        statement = assemble.statement_of(
+            started=started, runner=key.runner, machine=described, cells=finished, rows=rows
+        )
+        payload = workspace.keep_statement(archive.encode(statement))
+        _write_evidence(out, assemble.raw_samples(finished))
+        receipt = archive.accept(out, payload, key.signer)
+        summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
+        write_atomically(out / "summary.json", summary.encode())
+        workspace.clear()
+    stage_s: dict[str, float] = {}
+    for cell in finished:
+        stage_s[cell.suite] = stage_s.get(cell.suite, 0.0) + cell.wall_s
+    return Outcome(
+        digest=receipt.digest,
+        statement=statement,
+        rows=rows,
+        key_path=key.path,
+        key_created=key.created,
+        stage_s=stage_s,
+    )
+
+
+def _begin(workspace: Workspace, options: Options, *, resume: bool, console: Console) -> Started:
+    version = provenance.suite_version()
+    before = workspace.unfinished()
+    if before and resume:
+        if before.suite_version != version:
+            raise UserError(
+                f"the interrupted run was measured by version {before.suite_version}",
+                where=str(workspace.home),
+                expected=f"version {version}, so that one result has one version",
+                remedy="run without --resume to begin anew",
+            )
+        return before
+    if before:
+        console.print(
+            f"  discarding the run interrupted on {before.started_at} (--resume keeps it)"
+        )
+    elif resume:
+        console.print("  no interrupted run lies here: beginning a new one")
+    return workspace.begin(options, version)
+
+
+def _write_evidence(out: Path, samples: bytes) -> None:
+    from hashlib import sha256
+
+    folder = out / "samples"
+    folder.mkdir(exist_ok=True)
+    write_atomically(folder / f"{sha256(samples).hexdigest()}.json", samples)
