@@ -93,7 +93,8 @@ def _run_cell(
 def _run_child(
     cell: Cell, spec: Path, out: Path, log: Path, on_event: Callable[[Event], None]
 ) -> None:
-    command = [sys.executable, "-m", f"suites.{cell.suite}", "--spec", str(spec), "--out", str(out)]
+    command = [sys.executable, "-m", f"suites.{cell.suite}", "--end-with-stdin"]
+    command += ["--spec", str(spec), "--out", str(out)]
     deadline_s = max(_SLOWNESS_FLOOR_S, _SLOWNESS_LIMIT * cell.estimated_s)
     with log.open("w") as errors, _child(command, errors) as child:
         timer = _Deadline(child, deadline_s)
@@ -119,10 +120,14 @@ def _run_child(
 
 @contextmanager
 def _child(command: list[str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
-    """Run a child in its own process group, and leave no process of it behind."""
+    """Run a child in its own process group, and leave no process of it behind.
+
+    It holds our end of a pipe as its input and leaves when that ends: so it goes even if we are
+    killed outright.
+    """
     child = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
@@ -132,6 +137,8 @@ def _child(command: list[str], errors: TextIO) -> Iterator[subprocess.Popen[str]
         yield child
     finally:
         _stop_group(child)
+        for pipe in filter(None, (child.stdin, child.stdout)):
+            pipe.close()
 
 
 def _stop_group(child: subprocess.Popen[str]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,14 @@ def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--spec", type=Path, required=True)
     arguments.add_argument("--out", type=Path, required=True)
+    arguments.add_argument(
+        "--end-with-stdin", action="store_true", help="stop when the runner that holds it is gone"
+    )
     parsed = arguments.parse_args()
     # SIGTERM unwinds like Ctrl-C, so that engines started by the cell are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if parsed.end_with_stdin:
+        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     try:
         result = run_cell(json.loads(parsed.spec.read_bytes()))
         write_atomically(parsed.out, json.dumps(result.to_json(), allow_nan=False).encode())
@@ -72,6 +78,12 @@ def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _stop_at_end_of_input() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _event(event: dict[str, Any]) -> None:
