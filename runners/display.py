@@ -32,7 +32,7 @@ class RunDisplay:
         self._console = console or Console(stderr=True)
         self._left_s = {cell.name: cell.estimated_s for cell in cells}
         self._total_s = sum(self._left_s.values())
-        self._skipped_s = 0.0
+        self._kept_s = 0.0
         self._began = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}", markup=True),
@@ -56,12 +56,6 @@ class RunDisplay:
     ) -> None:
         self._progress.stop()
 
-    def skip(self, cell: Cell) -> None:
-        """Count a cell an earlier, interrupted run has finished."""
-        self._skipped_s += self._left_s[cell.name]
-        self._left_s[cell.name] = 0.0
-        self._console.print(f"  {cell.name}: kept from the interrupted run", highlight=False)
-
     def on_event(self, cell: Cell, event: dict[str, Any]) -> None:
         """Take a child's event and redraw."""
         match event:
@@ -70,6 +64,10 @@ class RunDisplay:
                 self._draw(f"[bold]{cell.suite}[/] {escape(_live(event))}")
             case {"event": "note", "text": text}:
                 self._console.print(f"  {escape(str(text))}", highlight=False)
+            case {"event": "kept"}:
+                self._kept_s += self._left_s[cell.name]
+                self._left_s[cell.name] = 0.0
+                self._console.print(f"  {cell.name}: kept from the interrupted run")
             case {"event": "finished", "wall_s": wall_s}:
                 self._left_s[cell.name] = 0.0
                 self._console.print(f"  {cell.name}: {wall_s:.0f} s", highlight=False)
@@ -82,7 +80,7 @@ class RunDisplay:
         )
 
     def _remaining(self, done_s: float) -> str:
-        worked_s = done_s - self._skipped_s
+        worked_s = done_s - self._kept_s
         known = worked_s > _PACE_KNOWN * self._total_s
         pace = (time.monotonic() - self._began) / worked_s if known else 1.0
         left_s = (self._total_s - done_s) * pace

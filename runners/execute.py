@@ -50,7 +50,7 @@ def run_cells(
         cells: as `runners.plan.expand` gives them.
         workspace: holds finished cells; a cell is stored before the next one starts.
         gauge: records energy while a cell runs.
-        on_event: called with a child's progress and notes, and with `{"event": "finished"}`.
+        on_event: called with a child's progress and notes, and with "finished" or "kept".
 
     Raises:
         UserError: a cell refused its input.
@@ -62,7 +62,9 @@ def run_cells(
         if finished is None:
             finished = _run_cell(cell, workspace, gauge, lambda event, at=cell: on_event(at, event))
             workspace.keep(finished)
-        on_event(cell, {"event": "finished", "wall_s": finished.wall_s})
+            on_event(cell, {"event": "finished", "wall_s": finished.wall_s})
+        else:
+            on_event(cell, {"event": "kept"})
         done.append(finished)
     return done
 
