@@ -1,0 +1,138 @@
+"""Every case this suite knows, whether this machine can run it, and why not."""
+
+from __future__ import annotations
+
+import math
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from suites.errors import UserError
+from suites.kernels.backends import installed, load_backend
+from suites.kernels.case import ITEM_BITS, Case
+from suites.kernels.families import FAMILIES, works
+from suites.kernels.families.registry import LIMITS
+from suites.kernels.profiles import profile
+from suites.models import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from suites.kernels.backends import Backend
+    from suites.kernels.case import Cache, Work
+    from suites.kernels.families import Sizes
+
+__all__ = ["list_cases", "select"]
+
+# Cold means that what a call reads was last touched this many cache sizes ago.
+_COLD_CACHES = 2.5
+# No case takes more than this share of the memory the device has left.
+_MEMORY_SHARE = 0.25
+_PRODUCTS = {"peak", "gemm"}
+
+
+def select(profile_name: str, options: Mapping[str, Any]) -> list[Case]:
+    """List the cases a run with these options would measure, in the order of work.
+
+    Raises:
+        UserError: unknown profile, model or backend, or no runnable case left.
+    """
+    chosen = profile(profile_name)
+    pattern = options.get("case")
+    cases = [
+        case
+        for case in _all(chosen.sizes, options)
+        if (
+            fnmatchcase(case.name, pattern)
+            if pattern
+            else any(fnmatchcase(case.name, item) for item in chosen.patterns)
+        )
+    ]
+    runnable = [case for case in cases if not case.reason]
+    if runnable:
+        return runnable
+    reasons = sorted({case.reason for case in cases})
+    raise UserError(
+        f"no kernel case to run: {reasons[0]}"
+        if reasons
+        else f"no kernel case matches {pattern!r}",
+        where="case",
+        expected="a pattern such as 'gemm*' or '*/f32/numpy/*'",
+        remedy="see every case with `fenmark run --suite kernels --list`",
+    )
+
+
+def list_cases(options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List every case as plain JSON, runnable here or not (with the reason).
+
+    Raises:
+        UserError: unknown profile, model or backend, or a pattern that matches nothing.
+    """
+    pattern = options.get("case") or "*"
+    cases = _all(profile(options.get("profile", "quick")).sizes, options)
+    found = [case.to_json() for case in cases if fnmatchcase(case.name, pattern)]
+    if not found:
+        raise UserError(
+            f"no kernel case matches {pattern!r}", where="case", expected="such as 'gemm*'"
+        )
+    return found
+
+
+def _all(sizes: Sizes, options: Mapping[str, Any]) -> list[Case]:
+    geometry = load(options.get("model") or "qwen2.5-0.5b")
+    names = options.get("backend") or installed()
+    backends = [load_backend(name) for name in names]
+    found = []
+    for family in FAMILIES:
+        for dtype in _dtypes(family):
+            for backend in backends:
+                operand = backend.cache_bytes()
+                for work in works(family, geometry, sizes, dtype, operand):
+                    found += _cases(work, backend, "cold")
+                if family in LIMITS:
+                    # An eighth of the last-level cache: past the private caches, well inside.
+                    for work in works(family, geometry, sizes, dtype, operand // 8):
+                        found += _cases(work, backend, "hot")
+    return found
+
+
+def _dtypes(family: str) -> Sequence[str]:
+    if family in LIMITS:
+        return ("f32",)
+    widest = [dtype for dtype in ITEM_BITS if dtype != "f64"]
+    if family in _PRODUCTS:
+        return widest
+    return ("f32", "f16", "bf16")
+
+
+def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
+    paths = {"array-api": work.run}
+    paths |= {path: run for (family, path), run in backend.fast.items() if family == work.family}
+    copies = _copies(work, backend, cache)
+    return [
+        Case(
+            work=work,
+            backend=backend,
+            cache=cache,
+            copies=copies,
+            path=path,
+            run=run,
+            reason=backend.refuses(work.family, work.dtype) or _too_large(work, copies, backend),
+        )
+        for path, run in paths.items()
+    ]
+
+
+def _copies(work: Work, backend: Backend, cache: Cache) -> int:
+    if cache == "hot":
+        return 1
+    return max(2, math.ceil(_COLD_CACHES * backend.cache_bytes() / work.buffer_bytes))
+
+
+def _too_large(work: Work, copies: int, backend: Backend) -> str:
+    needed, allowed = copies * work.buffer_bytes, backend.free_bytes() * _MEMORY_SHARE
+    if needed <= allowed:
+        return ""
+    return (
+        f"needs {needed / 2**30:.1f} GiB of buffers, more than a quarter of the free memory "
+        f"({allowed / 2**30:.1f} GiB)"
+    )

@@ -1,0 +1,98 @@
+"""Dense matrix products of a model's projections, and the square one that seeks the peak."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suites.kernels.case import ITEM_BITS, Work
+
+if TYPE_CHECKING:
+    from suites.kernels.backends import Backend
+    from suites.kernels.families.sizes import Sizes
+    from suites.models import Geometry
+
+__all__ = ["gemm", "gemm_works", "peak_works", "projections"]
+
+
+def projections(geometry: Geometry) -> dict[str, tuple[int, int]]:
+    """Inner and outer size (k, n) of the products of one layer, fused as engines fuse them."""
+    hidden, wide = geometry.hidden, geometry.intermediate
+    if geometry.mla:
+        mla = geometry.mla
+        return {
+            "q_a_kv_a": (hidden, mla.q_rank + mla.kv_rank + mla.rope_dim),
+            "q_b": (mla.q_rank, geometry.heads * (mla.nope_dim + mla.rope_dim)),
+            "o": (geometry.heads * mla.value_dim, hidden),
+            "gate_up": (hidden, 2 * wide),
+            "down": (wide, hidden),
+        }
+    width = geometry.head_dim
+    return {
+        "qkv": (hidden, (geometry.heads + 2 * geometry.kv_heads) * width),
+        "o": (geometry.heads * width, hidden),
+        "gate_up": (hidden, 2 * wide),
+        "down": (wide, hidden),
+    }
+
+
+def gemm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
+    """List the projections at prefill rows and at each decode batch."""
+    return [
+        _work("gemm", f"{geometry.id}/{name}/m{m}", (m, n, k), dtype, model=geometry.id)
+        for m in (sizes.prefill, *sizes.decode)
+        for name, (k, n) in projections(geometry).items()
+    ]
+
+
+def peak_works(_geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
+    """One square product, large enough that its operands' traffic does not matter."""
+    side = sizes.peak
+    return [_work("peak", f"n{side}", (side, side, side), dtype)]
+
+
+def gemm(backend: Backend, *, a: Any, b: Any) -> Any:
+    """C = A·B for A (m, k) and B (k, n).
+
+    2·m·n·k FLOPs; (m·k + k·n + m·n) values move at least.
+    """
+    return backend.xp.matmul(a, b)
+
+
+def _work(
+    family: str, name: str, sizes: tuple[int, int, int], dtype: str, *, model: str = ""
+) -> Work:
+    m, n, k = sizes
+    out_bits = 32 if dtype == "int8" else 16 if dtype in {"fp8", "fp4"} else ITEM_BITS[dtype]
+    traffic = ((m * k + k * n) * ITEM_BITS[dtype] + m * n * out_bits) // 8
+    return Work(
+        family=family,
+        name=name,
+        dtype=dtype,
+        shape={"m": m, "n": n, "k": k},
+        flops=2 * m * n * k,
+        bytes=traffic,
+        buffer_bytes=traffic,
+        inputs=partial(_integers if dtype == "int8" else _normals, m, n, k),
+        run=gemm,
+        reference=_reference,
+        model=model,
+    )
+
+
+def _normals(m: int, n: int, k: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    a = random.standard_normal((m, k), dtype=np.float32)
+    # Scaled so that results are of order 1 and no narrow format overflows.
+    b = random.standard_normal((k, n), dtype=np.float32) * np.float32(k**-0.5)
+    return {"a": a, "b": b}
+
+
+def _integers(m: int, n: int, k: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    a = random.integers(-127, 128, (m, k), dtype=np.int8)
+    return {"a": a, "b": random.integers(-127, 128, (k, n), dtype=np.int8)}
+
+
+def _reference(*, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(a.astype(np.float64) @ b.astype(np.float64))

@@ -1,0 +1,50 @@
+"""Every family by name, in the order of work: the machine's limits first, then the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suites.kernels.families import attention, gemm, memory, pointwise
+from suites.kernels.families.sizes import Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suites.kernels.case import Work
+    from suites.models import Geometry
+
+__all__ = ["FAMILIES", "LIMITS", "Sizes", "works"]
+
+# Families that seek the machine's own limits: their sizes follow the cache, not a model.
+LIMITS: dict[str, Callable[[Geometry, int, str], list[Work]]] = {
+    "copy": memory.copy_works,
+    "scale": memory.scale_works,
+    "add": memory.add_works,
+    "triad": memory.triad_works,
+    "read": memory.read_works,
+}
+
+_MODEL: dict[str, Callable[[Geometry, Sizes, str], list[Work]]] = {
+    "peak": gemm.peak_works,
+    "gemm": gemm.gemm_works,
+    "attention_prefill": attention.prefill_works,
+    "attention_decode": attention.decode_works,
+    "mla_decode": attention.mla_works,
+    "rmsnorm": pointwise.rmsnorm_works,
+    "swiglu": pointwise.swiglu_works,
+}
+
+FAMILIES = (*LIMITS, *_MODEL)
+
+
+def works(
+    family: str, geometry: Geometry, sizes: Sizes, dtype: str, operand_bytes: int
+) -> list[Work]:
+    """List a family's problems; `operand_bytes` sizes the memory tests.
+
+    Raises:
+        KeyError: no such family.
+    """
+    if family in LIMITS:
+        return LIMITS[family](geometry, operand_bytes, dtype)
+    return _MODEL[family](geometry, sizes, dtype)

@@ -1,0 +1,39 @@
+"""What the kernel suite runs: one cell per fresh process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from suites.kernels.catalog import select
+from suites.kernels.profiles import profile as profile_of
+from suites.records import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["plan"]
+
+_KEPT = ("seed", "case", "model", "threads", "backend")
+# Python, the libraries and pytest, before the first case.
+_START_S = 2.0
+
+
+def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+    """Plan the processes of a profile; each measures every case once, in the same order.
+
+    Raises:
+        UserError: unknown profile, model or backend, or no case left to run.
+    """
+    chosen = profile_of(profile)
+    cases = len(select(profile, options))
+    per_case_s = chosen.budget.cap_s + 2 * chosen.budget.warm_up_s
+    kept = {key: options[key] for key in _KEPT if options.get(key) is not None}
+    return [
+        Cell(
+            suite="kernels",
+            name=f"kernels-p{process}",
+            spec={**kept, "profile": profile, "process": process},
+            estimated_s=_START_S + cases * per_case_s,
+        )
+        for process in range(chosen.processes)
+    ]

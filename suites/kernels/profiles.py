@@ -1,0 +1,72 @@
+"""How much each profile measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suites.errors import UserError
+from suites.kernels.families.sizes import Sizes
+from suites.kernels.timing import Budget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Profile", "profile"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What a profile runs.
+
+    Attributes:
+        processes: fresh processes in sequence; the interval comes from their spread.
+        sizes: token counts of the model's cases.
+        budget: blocks of each case.
+        patterns: cases it takes when the user names none.
+        estimated_s: expected seconds of one process.
+    """
+
+    processes: int
+    sizes: Sizes
+    budget: Budget
+    patterns: tuple[str, ...]
+    estimated_s: float
+
+
+# Three processes are the fewest whose t interval is not absurd (t = 4.3 against 12.7 for two);
+# five and eight bring it to 2.8 and 2.4.
+_PROFILES: Mapping[str, Profile] = {
+    "quick": Profile(
+        processes=3,
+        sizes=Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=1536),
+        budget=Budget(warm_up_s=0.05, min_blocks=8, target=0.01, cap_s=0.7),
+        patterns=("*/f32/*", "*/bf16/*"),
+        estimated_s=24,
+    ),
+    "standard": Profile(
+        processes=5,
+        sizes=Sizes(prefill=512, decode=(1, 8, 64), batch=8, context=4096, peak=2048),
+        budget=Budget(warm_up_s=0.1, min_blocks=12, target=0.005, cap_s=1.5),
+        patterns=("*",),
+        estimated_s=90,
+    ),
+    "full": Profile(
+        processes=8,
+        sizes=Sizes(prefill=2048, decode=(1, 8, 64, 256), batch=16, context=8192, peak=4096),
+        budget=Budget(warm_up_s=0.2, min_blocks=20, target=0.003, cap_s=3),
+        patterns=("*",),
+        estimated_s=600,
+    ),
+}
+
+
+def profile(name: str) -> Profile:
+    """Look a profile up.
+
+    Raises:
+        UserError: no such profile.
+    """
+    if name not in _PROFILES:
+        raise UserError(f"unknown profile {name!r}", expected=f"one of {', '.join(_PROFILES)}")
+    return _PROFILES[name]

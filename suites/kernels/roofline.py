@@ -1,0 +1,113 @@
+"""The measured roofline: what the best case of each kind reached, and what that allows others.
+
+Williams, Waterman and Patterson 2009, "Roofline: an insightful visual performance model":
+attainable FLOP/s = min(peak, intensity × bandwidth).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from suites.kernels.case import Cache
+
+__all__ = ["Point", "Roofline", "measured_roofline"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One case's work and time.
+
+    Attributes:
+        case: its name.
+        place: where it ran: cases share a roofline only on the same device.
+        seconds: of one call.
+    """
+
+    case: str
+    family: str
+    dtype: str
+    cache: Cache
+    place: str
+    flops: float
+    bytes: float
+    seconds: float
+
+    @property
+    def intensity(self) -> float:
+        return self.flops / self.bytes
+
+    @property
+    def flop_per_s(self) -> float:
+        return self.flops / self.seconds
+
+    @property
+    def bytes_per_s(self) -> float:
+        return self.bytes / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roofline:
+    """Limits of one device.
+
+    Attributes:
+        peaks: FLOP/s by dtype, and the case that reached each.
+        bandwidths: bytes/s from "cold" memory and from "hot" last-level cache, and the case.
+    """
+
+    peaks: dict[str, tuple[float, str]]
+    bandwidths: dict[str, tuple[float, str]]
+
+    def attainable(self, point: Point) -> float | None:
+        """FLOP/s or, for work without FLOPs, bytes/s that this device allows; None if unknown."""
+        bandwidth, peak = self.bandwidths.get(point.cache), self.peaks.get(point.dtype)
+        if bandwidth is None:
+            return None
+        if not point.flops:
+            return bandwidth[0]
+        # A dtype without a measured peak can only be judged by memory.
+        by_memory = point.intensity * bandwidth[0]
+        return min(peak[0], by_memory) if peak else by_memory
+
+    def bound(self, point: Point) -> Literal["compute", "memory"]:
+        """Side of the ridge on which the work's intensity puts it."""
+        balance = self.balance(point.dtype, point.cache)
+        return "compute" if balance is not None and point.intensity > balance else "memory"
+
+    def share(self, point: Point) -> float | None:
+        """Attained over attainable."""
+        limit = self.attainable(point)
+        if not limit:
+            return None
+        return (point.flop_per_s if point.flops else point.bytes_per_s) / limit
+
+    def balance(self, dtype: str, cache: Cache = "cold") -> float | None:
+        """Machine balance, the ridge of the roofline, in FLOP per byte."""
+        peak, bandwidth = self.peaks.get(dtype), self.bandwidths.get(cache)
+        return peak[0] / bandwidth[0] if peak and bandwidth else None
+
+
+# Families that seek a limit. The peak is sought by products alone: a mistake in another
+# family's FLOP formula must not raise the roof.
+_COMPUTE = {"peak", "gemm"}
+# A product with few rows reads a large matrix once: nothing reads memory faster.
+_MEMORY = {"copy", "scale", "add", "triad", "read", "gemm"}
+
+
+def measured_roofline(points: Iterable[Point]) -> Roofline:
+    """Take the best of each kind among the points of one device."""
+    peaks: dict[str, tuple[float, str]] = {}
+    bandwidths: dict[str, tuple[float, str]] = {}
+    for point in points:
+        if point.family in _COMPUTE:
+            peaks[point.dtype] = max(
+                peaks.get(point.dtype, (0.0, "")), (point.flop_per_s, point.case)
+            )
+        if point.family in _MEMORY:
+            bandwidths[point.cache] = max(
+                bandwidths.get(point.cache, (0.0, "")), (point.bytes_per_s, point.case)
+            )
+    return Roofline(peaks=peaks, bandwidths=bandwidths)

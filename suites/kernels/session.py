@@ -1,0 +1,164 @@
+"""One process's measuring: its cases, what they gave, and what was wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from suites.errors import CheckError
+from suites.kernels.catalog import select
+from suites.kernels.harness import generator, measure_case
+from suites.kernels.profiles import profile
+from suites.kernels.timing import overhead_ns
+from suites.records import CellResult, Series, Window
+from suites.statistics import median_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from suites.kernels.case import Case
+    from suites.kernels.harness import Measured
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Measures the cases of one spec and gathers the results.
+
+    The spec has the options of `plan`, the profile's name and `process`, this process's number.
+    """
+
+    def __init__(
+        self, spec: Mapping[str, Any], *, report: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Keep the spec, and where progress goes, one JSON line a case."""
+        self._spec, self._report = spec, report
+        self._measured: list[Measured] = []
+        self._wrong: list[str] = []
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The cases to measure, in the order of work."""
+        return select(self._spec["profile"], self._spec)
+
+    def measure(self, case: Case) -> Measured:
+        """Check and time one case.
+
+        Raises:
+            CheckError: its output is wrong.
+        """
+        seed, process = self._spec.get("seed", 0), self._spec.get("process", 0)
+        budget = profile(self._spec["profile"]).budget
+        try:
+            measured = measure_case(case, budget, generator(case, seed, process))
+        except CheckError as error:
+            self._wrong.append(str(error))
+            raise
+        else:
+            self._measured.append(measured)
+            return measured
+        finally:
+            self._progress(case)
+
+    def extra_info(self, measured: Measured) -> dict[str, Any]:
+        """What pytest-benchmark's JSON carries besides its own statistics.
+
+        `median_interval_95` is by order statistics and of this process alone;
+        pytest-benchmark's own figures assume independent rounds.
+        """
+        work, timing = measured.case.work, measured.timing
+        interval = median_interval(timing.seconds)
+        return {
+            **_labels(measured),
+            "shape": dict(work.shape),
+            "flops": work.flops,
+            "bytes": work.bytes,
+            "relative_l2_error": measured.verdict.error,
+            "median_interval_95_s": [interval.low, interval.high],
+            "blocks": [asdict(block) for block in timing.blocks],
+        }
+
+    def result(self) -> CellResult:
+        """Everything measured so far.
+
+        Raises:
+            CheckError: no case gave a right answer.
+        """
+        if not self._measured:
+            raise CheckError("every kernel case gave a wrong output", where=self._wrong[0])
+        backends = {item.case.backend.name: item.case.backend for item in self._measured}
+        facts = {
+            "packages": {
+                key: value
+                for backend in backends.values()
+                for key, value in backend.facts().items()
+            },
+            "timing_overhead_ns": {name: overhead_ns(b) for name, b in backends.items()},
+            "last_level_cache_bytes": {name: b.cache_bytes() for name, b in backends.items()},
+            "cases": {item.case.name: _facts(item) for item in self._measured},
+        }
+        series = tuple(_series(item) for item in self._measured)
+        return CellResult(series=series, facts=facts, warnings=tuple(self._warnings()))
+
+    def _warnings(self) -> list[str]:
+        disturbed = sum(b.disturbed for item in self._measured for b in item.timing.blocks)
+        blocks = sum(len(item.timing.blocks) for item in self._measured)
+        found = [f"no result: {line}" for line in self._wrong]
+        # One block in five: enough to move a median, more than timer ticks cause.
+        if disturbed > blocks / 5:
+            found.append(
+                f"{disturbed} of {blocks} timed blocks were preempted or starved; "
+                "stop other work on this machine and run again"
+            )
+        return found
+
+    def _progress(self, case: Case) -> None:
+        done = len(self._measured) + len(self._wrong)
+        event = {"event": "progress", "done": done, "total": len(self.cases), "case": case.name}
+        self._report(json.dumps(event))
+
+
+def _labels(measured: Measured) -> dict[str, str | int | float | bool]:
+    case, timing = measured.case, measured.timing
+    return {
+        "backend": case.backend.name,
+        "dtype": case.work.dtype,
+        "family": case.work.family,
+        "model": case.work.model,
+        "cache": case.cache,
+        "path": case.path,
+        "timing": case.backend.timing,
+        "stopped_because": timing.stopped_because,
+        "blocks_disturbed": sum(block.disturbed for block in timing.blocks),
+        "calls_per_block": timing.calls_per_block,
+    }
+
+
+def _facts(measured: Measured) -> dict[str, Any]:
+    work = measured.case.work
+    return {
+        "shape": dict(work.shape),
+        "flops": work.flops,
+        "bytes": work.bytes,
+        "relative_l2_error": measured.verdict.error,
+        "copies": measured.case.copies,
+    }
+
+
+def _series(measured: Measured) -> Series:
+    blocks = measured.timing.blocks
+    return Series(
+        suite="kernels",
+        case=measured.case.name,
+        metric="time",
+        unit="ms",
+        samples=tuple(block.seconds * 1e3 for block in blocks),
+        labels={
+            **_labels(measured),
+            "flops": measured.case.work.flops,
+            "bytes": measured.case.work.bytes,
+        },
+        windows=tuple(Window(start_ns=block.start_ns, end_ns=block.end_ns) for block in blocks),
+    )

@@ -1,0 +1,143 @@
+"""From the series of several processes to the rows that are signed."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from suites.kernels.roofline import Point, Roofline, measured_roofline
+from suites.records import Row
+from suites.statistics import Interval, between_processes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from suites.records import CellResult, Label, Series
+
+__all__ = ["summarize"]
+
+# Labels that differ from process to process: the row gives their sum or drops them.
+_PER_PROCESS = {"blocks_disturbed", "calls_per_block", "stopped_because", "flops", "bytes"}
+
+
+def summarize(results: Sequence[CellResult]) -> list[Row]:
+    """Combine processes: median of process medians, interval from the spread between them.
+
+    Each case gives its time and its attained rate; each device gives its measured limits.
+    """
+    by_case: dict[str, list[Series]] = {}
+    for result in results:
+        for series in result.series:
+            by_case.setdefault(series.case, []).append(series)
+    times = {case: _time(runs) for case, runs in by_case.items()}
+    points = {case: _point(runs[0], times[case].value) for case, runs in by_case.items()}
+    roofs = {place: _roof(points.values(), place) for place in {p.place for p in points.values()}}
+    rows = []
+    for case, runs in by_case.items():
+        rows += _case_rows(runs, times[case], points[case], roofs[points[case].place])
+    for place, roof in sorted(roofs.items()):
+        rows += _limit_rows(place, roof, points, times)
+    return rows
+
+
+def _time(series: Sequence[Series]) -> Interval:
+    """Milliseconds of one call."""
+    return between_processes([statistics.median(one.samples) for one in series])
+
+
+def _point(series: Series, time_ms: float) -> Point:
+    labels = series.labels
+    return Point(
+        case=series.case,
+        family=str(labels["family"]),
+        dtype=str(labels["dtype"]),
+        cache="hot" if labels["cache"] == "hot" else "cold",
+        place=_place(str(labels["backend"])),
+        flops=float(labels["flops"]),
+        bytes=float(labels["bytes"]),
+        seconds=time_ms / 1e3,
+    )
+
+
+def _place(backend: str) -> str:
+    """Device of a backend: "cpu", or the device part of its name."""
+    if backend == "cupy":
+        return "cuda"
+    return backend.partition(":")[2] or "cpu"
+
+
+def _roof(points: Iterable[Point], place: str) -> Roofline:
+    return measured_roofline(point for point in points if point.place == place)
+
+
+def _case_rows(series: Sequence[Series], time: Interval, point: Point, roof: Roofline) -> list[Row]:
+    bound = roof.bound(point)
+    rate = _rate(point, time, bound)
+    labels: dict[str, Label] = {
+        key: value for key, value in series[0].labels.items() if key not in _PER_PROCESS
+    }
+    stops = {str(one.labels["stopped_because"]) for one in series}
+    labels |= {
+        "bound": bound,
+        "attained": rate.value,
+        "attained_unit": "TFLOP/s" if bound == "compute" else "GB/s",
+        "stopped_because": "converged" if stops == {"converged"} else "cap",
+        "blocks": sum(len(one.samples) for one in series),
+        "blocks_disturbed": sum(int(one.labels["blocks_disturbed"]) for one in series),
+        "intensity_flop_per_byte": point.intensity,
+    }
+    share, balance = roof.share(point), roof.balance(point.dtype, point.cache)
+    if share is not None:
+        labels["share_of_measured_roofline"] = share
+    if balance is not None:
+        labels["machine_balance_flop_per_byte"] = balance
+    metric = "compute_rate" if bound == "compute" else "bandwidth"
+    return [
+        _row(point.case, "time", "ms", time, labels),
+        _row(point.case, metric, str(labels["attained_unit"]), rate, labels),
+    ]
+
+
+def _rate(point: Point, time: Interval, bound: str) -> Interval:
+    """TFLOP/s or GB/s; the ends of the time's interval change places."""
+    work = point.flops / 1e12 if bound == "compute" else point.bytes / 1e9
+
+    def rate(time_ms: float | None) -> float | None:
+        return None if time_ms is None else work / (time_ms / 1e3)
+
+    return Interval(work / point.seconds, rate(time.high), rate(time.low), time.n)
+
+
+def _limit_rows(
+    place: str, roof: Roofline, points: dict[str, Point], times: dict[str, Interval]
+) -> list[Row]:
+    rows = []
+    for dtype, (_, case) in roof.peaks.items():
+        rate = _rate(points[case], times[case], "compute")
+        labels: dict[str, Label] = {"dtype": dtype, "reached_by": case, "place": place}
+        balance = roof.balance(dtype)
+        if balance is not None:
+            labels["machine_balance_flop_per_byte"] = balance
+        name = f"roofline/{place}/peak/{dtype}"
+        rows.append(_row(name, "compute_rate", "TFLOP/s", rate, labels))
+    for cache, (_, case) in roof.bandwidths.items():
+        rate = _rate(points[case], times[case], "memory")
+        level = "memory" if cache == "cold" else "last_level_cache"
+        labels = {"cache": cache, "reached_by": case, "place": place}
+        rows.append(_row(f"roofline/{place}/{level}", "bandwidth", "GB/s", rate, labels))
+    return rows
+
+
+def _row(case: str, metric: str, unit: str, interval: Interval, labels: dict[str, Label]) -> Row:
+    return Row(
+        suite="kernels",
+        case=case,
+        metric=metric,
+        unit=unit,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        n=interval.n,
+        method="measured",
+        labels=dict(labels),
+    )

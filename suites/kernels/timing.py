@@ -1,0 +1,135 @@
+"""Time a call in blocks of about 10 ms and keep every block, with what disturbed it."""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from suites.statistics import median_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suites.kernels.backends import Backend
+
+__all__ = ["Block", "Budget", "Timing", "measure", "overhead_ns"]
+
+# Long enough that the clock's own 30 to 60 ns and the loop weigh below 0.01%, short enough that
+# a scheduler's time slice spoils one block and not the series.
+BLOCK_S = 0.010
+# Below this share of one core the process waited for something else.
+MIN_CPU_SHARE = 0.98
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """When one series in one process is long enough.
+
+    Attributes:
+        warm_up_s: run untimed at least this long.
+        min_blocks: take at least so many.
+        target: stop once the median's half-width is below this share of it.
+        cap_s: stop after so many seconds in any case.
+    """
+
+    warm_up_s: float
+    min_blocks: int
+    target: float
+    cap_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Some calls timed together.
+
+    Attributes:
+        seconds: per call.
+        start_ns, end_ns: edges on the monotonic clock.
+        preempted: involuntary context switches inside.
+        cpu_share: processor time over wall time, all threads together.
+    """
+
+    seconds: float
+    start_ns: int
+    end_ns: int
+    preempted: int
+    cpu_share: float
+
+    @property
+    def disturbed(self) -> bool:
+        """Something else ran, or this process waited."""
+        return self.preempted > 0 or self.cpu_share < MIN_CPU_SHARE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One series: every block taken, and why it ended."""
+
+    blocks: tuple[Block, ...]
+    calls_per_block: int
+    stopped_because: str
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        return tuple(block.seconds for block in self.blocks)
+
+
+def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Timing:
+    """Time `call` until its median is settled or the budget is spent.
+
+    No block is dropped: disturbed ones are flagged, and the median does the rest.
+    """
+    calls = _calibrate(call, backend, budget.warm_up_s)
+    blocks: list[Block] = []
+    deadline = time.perf_counter() + budget.cap_s
+    while True:
+        blocks.append(_block(call, calls, backend))
+        if len(blocks) < budget.min_blocks:
+            continue
+        if median_interval([block.seconds for block in blocks]).half_width <= budget.target:
+            return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="converged")
+        if time.perf_counter() > deadline:
+            return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="cap")
+
+
+def overhead_ns(backend: Backend) -> float:
+    """Nanoseconds our loop adds to one call, seen with a call that does nothing."""
+    timing = measure(
+        lambda: None, backend, Budget(warm_up_s=0.01, min_blocks=10, target=0.01, cap_s=0.5)
+    )
+    return median_interval(timing.seconds).value * 1e9
+
+
+def _calibrate(call: Callable[[], object], backend: Backend, warm_up_s: float) -> int:
+    """Warm up, then find how many calls fill a block."""
+    calls, spent = 1, 0.0
+    while True:
+        seconds = backend.elapsed_s(partial(_repeat, call, calls))
+        spent += seconds
+        if seconds >= BLOCK_S / 2 and spent >= warm_up_s:
+            return max(1, round(calls * BLOCK_S / seconds))
+        if seconds < BLOCK_S / 2:
+            calls *= 2
+
+
+def _block(call: Callable[[], object], calls: int, backend: Backend) -> Block:
+    before, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time_ns()
+    start = time.monotonic_ns()
+    seconds = backend.elapsed_s(partial(_repeat, call, calls))
+    end = time.monotonic_ns()
+    after, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time_ns() - cpu
+    return Block(
+        seconds=seconds / calls,
+        start_ns=start,
+        end_ns=end,
+        preempted=after - before,
+        cpu_share=cpu / max(1, end - start),
+    )
+
+
+def _repeat(call: Callable[[], object], calls: int) -> None:
+    for _ in range(calls):
+        call()

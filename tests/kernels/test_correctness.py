@@ -1,0 +1,117 @@
+"""A wrong kernel has no time: right ones pass their gate, wrong ones are caught."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from suites.errors import CheckError
+from suites.kernels.check import compare
+from suites.kernels.families import FAMILIES, works
+from suites.kernels.families.registry import Sizes
+from suites.kernels.harness import check, draw, generator, measure_case
+from suites.kernels.timing import Budget
+from suites.models import available, load
+
+BRIEF = Budget(warm_up_s=0, min_blocks=1, target=1e9, cap_s=0)
+
+
+def verdict(case):
+    return check(case, draw(case, generator(case, 0, 0)))
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "mla_decode"])
+def test_every_kernel_agrees_with_its_float64_reference(make_case, family):
+    assert verdict(make_case(family)).problem == ""
+
+
+def test_latent_attention_agrees_with_its_float64_reference(make_case, tmp_path):
+    assert verdict(make_case("mla_decode", model="deepseek-v3")).problem == ""
+
+
+def test_attention_that_drops_five_of_512_keys_is_no_result(make_case):
+    case = make_case("attention_decode")
+
+    def forgetful(backend, *, q, k_pages, v_pages, table):
+        k_pages = k_pages.copy()
+        k_pages[table[0, 0], :, :1] = -1e4  # a softmax weight of nothing: the key is dropped
+        return case.work.run(backend, q=q, k_pages=k_pages, v_pages=v_pages, table=table)
+
+    wrong = make_case("attention_decode", run=forgetful)
+    assert "relative L2 error" in verdict(wrong).problem
+
+
+def test_a_wrong_kernel_is_never_timed(make_case):
+    case = make_case("gemm", run=lambda backend, *, a, b: 1.0001 * (a @ b))
+    with pytest.raises(CheckError, match="wrong output: relative L2 error"):
+        measure_case(case, BRIEF, generator(case, 0, 0))
+
+
+def test_an_unwritten_tile_shows_as_poison_and_not_as_the_last_right_answer(make_case):
+    def skips_a_tile(backend, *, a, b):
+        out = np.empty((a.shape[0], b.shape[1]), dtype=np.float32)
+        out[:-1] = a[:-1] @ b
+        return out
+
+    right = make_case("gemm", model="qwen2.5-0.5b", pick=2)
+    operands = draw(right, generator(right, 0, 0))
+    right.work.run(right.backend, **operands)  # leaves the right answer in freed memory
+    wrong = make_case("gemm", model="qwen2.5-0.5b", pick=2, run=skips_a_tile)
+    problem = check(wrong, operands).problem
+    assert "never written" in problem or "errs" in problem or "error" in problem
+
+
+def test_inputs_of_zeros_prove_nothing(make_case):
+    case = make_case("gemm")
+    zeros = {name: np.zeros_like(x) for name, x in draw(case, generator(case, 0, 0)).items()}
+    assert "prove nothing" in check(case, zeros).problem
+
+
+def test_one_wrong_row_among_thousands_is_caught():
+    reference = np.random.default_rng(0).standard_normal((4096, 64))
+    output = reference.copy()
+    output[17] *= 1.1
+    # 1.6e-3 of the whole would pass as bf16; the row itself errs by a tenth.
+    assert compare(output, reference, 5e-3).error < 5e-3
+    assert "one row errs" in compare(output, reference, 5e-3).problem
+
+
+def test_a_result_of_the_wrong_shape_is_refused():
+    assert "shape" in compare(np.ones((2, 3)), np.ones((3, 2)), 1e-5).problem
+
+
+def test_processes_draw_different_inputs_and_a_seed_draws_them_again(make_case):
+    case = make_case("gemm")
+    first, again = (draw(case, generator(case, 1, 0))["a"] for _ in range(2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, draw(case, generator(case, 1, 1))["a"])
+    assert not np.array_equal(first, draw(case, generator(case, 2, 0))["a"])
+
+
+@pytest.mark.parametrize("model", available())
+def test_every_problem_of_every_model_states_positive_work(model):
+    sizes = Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=512)
+    for family in FAMILIES:
+        for work in works(family, load(model), sizes, "bf16", 2**20):
+            assert work.bytes > 0
+            assert work.flops > 0 or family == "copy"
+            assert work.buffer_bytes >= work.bytes
+
+
+def test_counts_of_llama_8b_match_sums_by_hand():
+    sizes = Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=512)
+    llama = load("llama-3.1-8b")
+    found = {
+        work.name: work
+        for family in ("gemm", "attention_prefill", "attention_decode")
+        for work in works(family, llama, sizes, "bf16", 2**20)
+    }
+    down = found["llama-3.1-8b/down/m1"]
+    assert down.flops == 2 * 14_336 * 4_096 == 117_440_512
+    assert down.bytes == 2 * (14_336 + 14_336 * 4_096 + 4_096) == 117_477_376
+    prefill = found["llama-3.1-8b/isl512"]
+    assert prefill.flops == 4 * 32 * 128 * (512 * 513 // 2) == 2_151_677_952
+    assert prefill.bytes == 2 * 512 * 128 * (32 + 8 + 8 + 32)
+    decode = found["llama-3.1-8b/b4/ctx2048"]
+    assert decode.flops == 4 * 4 * 32 * 128 * 2048
+    assert decode.bytes == 2 * (2 * 4 * 2048 * 8 * 128 + 2 * 4 * 32 * 128)
