@@ -1,0 +1,196 @@
+"""llama.cpp as the default engine: prebuilt, exact token counts, its own HTTP server.
+
+Chosen for size, exactness and robustness, not for speed: the wheel is an AVX2 build, and other
+engines on the same chip are faster. Its figures say "llama.cpp" beside them for that reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from suites.engines.process import EngineProcess, die_with_parent, say
+from suites.engines.weights import Weights, generate, read
+from suites.models import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["LlamaCpp", "Settings", "default_threads"]
+
+# Loading half a gigabyte takes a second or two; eight from a cold disk may take minutes.
+_READY_WITHIN_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What llama.cpp is started with.
+
+    Attributes:
+        slots: requests decoded together.
+        context: tokens of key-value cache per slot.
+        threads: compute threads, prefill and decode alike.
+    """
+
+    slots: int
+    context: int
+    threads: int
+
+    def flags(self) -> dict[str, int | bool | str]:
+        """Every setting that bears on speed, as it goes into the result."""
+        return {
+            "n_parallel": self.slots,
+            # Divided among the slots by the server.
+            "n_ctx": self.slots * self.context,
+            "n_threads": self.threads,
+            # A prompt seen before must cost what it costs: no reuse of any kind.
+            "cache_prompt": False,
+            "cache_ram_mib": 0,
+            "n_cache_reuse": 0,
+            # The model and the context as asked for, or an error: never silently fitted.
+            "fit_params": False,
+            "n_gpu_layers": 0,
+            "use_jinja": False,
+            "warmup": True,
+        }
+
+
+def default_threads() -> int:
+    """Cores minus one, at least one: the stable profile.
+
+    With every core taken, any neighbour stalls the slowest thread and all wait for it: decode
+    was seen to go from 45 ms to 200–800 ms per token.
+    """
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+class LlamaCpp:
+    """A running llama.cpp server: use as a context manager.
+
+    Attributes:
+        url: base URL, such as "http://127.0.0.1:34567".
+        weights, settings: what it runs.
+    """
+
+    name = "llama.cpp"
+
+    def __init__(self, weights: Weights, settings: Settings, *, model: str) -> None:
+        """Describe the engine; entering the context starts it."""
+        self.weights, self.settings, self.model = weights, settings, model
+        self.url = ""
+        self._process: EngineProcess | None = None
+
+    @classmethod
+    def for_model(
+        cls, model: str, settings: Settings, *, cache: Path, seed: int, weights: Path | None = None
+    ) -> Self:
+        """Take the user's weight file, or generate random weights of the geometry.
+
+        Raises:
+            UserError: see `generate` and `read`.
+        """
+        file = read(weights) if weights else generate(load(model), cache, seed=seed)
+        return cls(file, settings, model=model)
+
+    def __enter__(self) -> Self:
+        spec = json.dumps({"model": str(self.weights.path), **asdict(self.settings)})
+        command = [sys.executable, "-m", "suites.engines.llamacpp", "--settings", spec]
+        self._process = EngineProcess(command, name=self.name, ready_within_s=_READY_WITHIN_S)
+        try:
+            self.url = str(self._process.ready()["url"])
+            self._check_health()
+        except BaseException:
+            self._process.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process:
+            self._process.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id, for its memory and CPU time."""
+        return self._process.pid if self._process else 0
+
+    def check_alive(self) -> None:
+        """Raise with the log's last lines if the server has ended.
+
+        Raises:
+            CheckError: it has.
+        """
+        if self._process:
+            self._process.check_alive()
+
+    def describe(self) -> dict[str, Any]:
+        """Fields of `results.statement.Engine`."""
+        return {
+            "name": self.name,
+            "version": version("xllamacpp"),
+            "model": self.model,
+            "weights_sha256": self.weights.sha256,
+            "weights": self.weights.kind,
+            "precision": self.weights.precision,
+            "flags": self.settings.flags(),
+        }
+
+    def _check_health(self) -> None:
+        deadline = time.monotonic() + _READY_WITHIN_S
+        process = self._process
+        while process and time.monotonic() < deadline:
+            process.check_alive()
+            try:
+                if httpx.get(f"{self.url}/health", timeout=5).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        if process:
+            raise process.failure(f"not healthy within {_READY_WITHIN_S:.0f} s")
+
+
+def _serve(settings: Settings, model: str) -> None:
+    """In the child: run the server until the owner goes."""
+    die_with_parent()
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    for name, value in settings.flags().items():
+        if name == "n_threads":
+            params.cpuparams.n_threads = value
+            params.cpuparams_batch.n_threads = value
+        else:
+            setattr(params, name, value)
+    params.endpoint_slots = False
+    params.ui = False
+    server = xllamacpp.Server(params)
+    say({"url": server.listening_address})
+    threading.Event().wait()
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings", required=True)
+    spec = json.loads(parser.parse_args().settings)
+    model = spec.pop("model")
+    _serve(replace(Settings(slots=1, context=1, threads=1), **spec), model)
+
+
+if __name__ == "__main__":
+    _main()

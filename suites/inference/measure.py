@@ -1,0 +1,219 @@
+"""Send isolated prefills and decodes to one engine and time them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from suites.errors import CheckError
+from suites.records import Series, Window
+from suites.serving.load import run_loop
+from suites.serving.prompts import Prompts
+from suites.serving.request import Request, read_exchange
+from suites.serving.wire import Connection, Exchange, Tape, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from suites.records import Label
+    from suites.serving.target import Target
+
+__all__ = ["Case", "measure"]
+
+# A prompt this short warms the connection, the server's worker and the decode path.
+_WARM_TOKENS = 16
+_LIMIT_S = 600.0
+# Time for the server to accept the connections: a first byte is not to pay for it.
+_SETTLE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One isolated measurement.
+
+    Attributes:
+        family: "prefill" (one prompt, one token) or "decode" (`batch` prompts, then steps).
+        input_tokens: prompt length; for decode the context at the first step.
+        output_tokens: 1 for prefill.
+        batch: requests in flight together.
+        repeats: timed rounds.
+    """
+
+    family: str
+    input_tokens: int
+    output_tokens: int
+    batch: int
+    repeats: int
+
+    @property
+    def name(self) -> str:
+        if self.family == "prefill":
+            return f"prefill/isl{self.input_tokens}"
+        return f"decode/b{self.batch}/ctx{self.input_tokens}"
+
+    @property
+    def labels(self) -> dict[str, Label]:
+        if self.family == "prefill":
+            return {"isl": self.input_tokens, "batch": 1}
+        return {
+            "batch": self.batch,
+            "context": self.input_tokens,
+            "isl": self.input_tokens,
+            "osl": self.output_tokens,
+        }
+
+
+def measure(
+    target: Target, case: Case, *, seed: int, check_alive: Callable[[], None]
+) -> list[Series]:
+    """Run one case and give its series.
+
+    Raises:
+        CheckError: a request failed or the engine counted other tokens than we asked for.
+        UserError: the endpoint cannot be reached.
+    """
+    try:
+        rounds = run_loop(_rounds(target, case, seed))
+    except CheckError:
+        check_alive()  # its own last words say more
+        raise
+    for requests in rounds:
+        _check_counts(case, requests)
+    return _prefill(case, rounds) if case.family == "prefill" else _decode(case, rounds)
+
+
+async def _rounds(target: Target, case: Case, seed: int) -> list[list[Request]]:
+    """Requests of each round; one untimed short round warms everything first."""
+    tape = Tape()
+    prompts = Prompts(
+        target, input_tokens=case.input_tokens, output_tokens=case.output_tokens, seed=seed
+    )
+    warm = Prompts(target, input_tokens=_WARM_TOKENS, output_tokens=2, seed=seed)
+    await _round(target, warm, 0, case.batch, tape)
+    return [
+        await _round(target, prompts, number * case.batch, case.batch, tape)
+        for number in range(case.repeats)
+    ]
+
+
+async def _open(target: Target, done: asyncio.Queue[Exchange]) -> Connection:
+    try:
+        return await connect(target, lambda _, exchange: done.put_nowait(exchange))
+    except OSError as error:
+        raise CheckError(f"cannot connect ({error.strerror or error})", where=target.url) from error
+
+
+async def _round(
+    target: Target, prompts: Prompts, start: int, batch: int, tape: Tape
+) -> list[Request]:
+    """Send `batch` requests at once, each on a connection opened before, and wait for all."""
+    done: asyncio.Queue[Exchange] = asyncio.Queue()
+    connections = [await _open(target, done) for _ in range(batch)]
+    await asyncio.sleep(_SETTLE_S)
+    payloads = [prompts.request(start + place) for place in range(batch)]
+    for place, connection in enumerate(connections):
+        exchange = Exchange(
+            index=start + place,
+            input_tokens=prompts.input_tokens,
+            output_tokens=prompts.output_tokens,
+            intended_ns=monotonic_ns(),
+            measured=True,
+        )
+        connection.send(exchange, payloads[place])
+    try:
+        async with asyncio.timeout(_LIMIT_S):
+            ended = [await done.get() for _ in connections]
+    except TimeoutError:
+        raise CheckError(
+            f"no answer within {_LIMIT_S:.0f} s", where=f"prompt of {prompts.input_tokens} tokens"
+        ) from None
+    finally:
+        for connection in connections:
+            connection.abort("cancelled")
+    for exchange in ended:
+        tape.record(exchange)
+    return [read_exchange(tape, exchange) for exchange in ended]
+
+
+def _check_counts(case: Case, requests: Sequence[Request]) -> None:
+    for request in requests:
+        if request.failure:
+            raise CheckError(
+                f"request failed: {request.failure} {request.detail}".strip(), where=case.name
+            )
+        if request.input_tokens != case.input_tokens:
+            raise CheckError(
+                f"the engine counted {request.input_tokens} prompt tokens",
+                where=case.name,
+                expected=str(case.input_tokens),
+                remedy="only an engine that takes token ids can be measured exactly",
+            )
+        if request.cached_tokens:
+            raise CheckError(
+                f"the engine took {request.cached_tokens} prompt tokens from a cache",
+                where=case.name,
+                expected="prefix caching switched off",
+            )
+
+
+def _prefill(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
+    requests = [request for requests in rounds for request in requests]
+    windows = tuple(
+        Window(start_ns=r.sent_ns, end_ns=r.token_ns[0], input_tokens=r.input_tokens)
+        for r in requests
+    )
+    times_ms = [request.ttft_ms for request in requests]
+    rates = [case.input_tokens / time_ms * 1e3 for time_ms in times_ms]
+    engine = [r.timings["prompt_ms"] for r in requests if "prompt_ms" in r.timings]
+    return [
+        _series(case, "ttft", "ms", times_ms, windows),
+        _series(case, "prefill_throughput", "tokens/s", rates, windows),
+        *([_series(case, "engine_ttft", "ms", engine)] if engine else []),
+    ]
+
+
+def _decode(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
+    """Time steps only while all requests of the batch decode: no prefill, none ended."""
+    steps_ms: list[float] = []
+    rates: list[float] = []
+    windows: list[Window] = []
+    engine: list[float] = []
+    for requests in rounds:
+        start = max(request.token_ns[0] for request in requests)
+        end = min(request.token_ns[-1] for request in requests)
+        tokens = 0
+        for request in requests:
+            inside = [time for time in request.token_ns if start <= time <= end]
+            if len(inside) < 2:
+                raise CheckError(
+                    "the batch never decoded together",
+                    where=case.name,
+                    expected=f"an engine that takes {case.batch} requests at once",
+                )
+            steps_ms.append((inside[-1] - inside[0]) / 1e6 / (len(inside) - 1))
+            tokens += len(inside) - 1
+            if "predicted_per_token_ms" in request.timings:
+                engine.append(request.timings["predicted_per_token_ms"])
+        rates.append(tokens / (end - start) * 1e9)
+        windows.append(Window(start_ns=start, end_ns=end, output_tokens=tokens))
+    return [
+        _series(case, "tpot", "ms", steps_ms, tuple(windows)),
+        _series(case, "decode_throughput", "tokens/s", rates, tuple(windows)),
+        *([_series(case, "engine_tpot", "ms", engine)] if engine else []),
+    ]
+
+
+def _series(
+    case: Case, metric: str, unit: str, samples: Sequence[float], windows: tuple[Window, ...] = ()
+) -> Series:
+    return Series(
+        suite="inference",
+        case=case.name,
+        metric=metric,
+        unit=unit,
+        samples=tuple(samples),
+        labels=case.labels,
+        windows=windows,
+    )

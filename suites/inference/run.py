@@ -1,0 +1,46 @@
+"""Run one cell: a fresh engine, every case on it, nothing else on the machine of ours."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Any
+
+from suites.child import note, progress
+from suites.inference.measure import Case, measure
+from suites.records import CellResult, Series
+from suites.serving.subject import subject
+
+__all__ = ["run_cell"]
+
+
+def run_cell(spec: dict[str, Any]) -> CellResult:
+    """Measure the cases of a spec made by `plan`.
+
+    Raises:
+        CheckError: the engine failed or counted other tokens than asked for.
+        UserError: the model or the endpoint cannot be used.
+    """
+    cases = [Case(**fields) for fields in spec["cases"]]
+    slots = max(case.batch for case in cases)
+    context = max(case.input_tokens + case.output_tokens for case in cases) + 64
+    series: list[Series] = []
+    with subject(spec["subject"], slots=slots, context=context) as under_test:
+        note(f"{under_test.engine['name']} is up")
+        for done, case in enumerate(cases):
+            progress(done, len(cases), case.name)
+            series += measure(
+                under_test.target, case, seed=spec["seed"], check_alive=under_test.check_alive
+            )
+        progress(len(cases), len(cases), cases[-1].name)
+    return CellResult(
+        series=tuple(series),
+        facts={"engines": [under_test.engine], "packages": _packages(under_test.engine)},
+    )
+
+
+def _packages(engine: dict[str, Any]) -> dict[str, str]:
+    names = ["uvloop"] if "uvloop" in sys.modules else []
+    if engine["name"] == "llama.cpp":
+        names += ["xllamacpp", "gguf"]
+    return {name: version(name) for name in names}

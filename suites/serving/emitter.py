@@ -1,0 +1,242 @@
+"""A server with a known schedule: it says in each event when it really sent it.
+
+Truth for the self-check is the time at which an event was handed to the kernel, never the time
+the schedule asked for: one process in Python is late itself at thousands of events a second.
+Runs as its own process: `python -m suites.serving.emitter --ttft-ms 20 --itl-ms 20`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Self
+
+from suites.engines.process import EngineProcess, die_with_parent, say
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Emitter", "Schedule"]
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+# As long as a real engine's event (vLLM: about 230 bytes, llama.cpp: about 260).
+_EVENT = (
+    b'data: {"id":"cmpl-5f1c0d7aa1b94f0c8d2b","object":"text_completion","created":1700000000,'
+    b'"model":"emitter","choices":[{"index":0,"text":" word","logprobs":null,'
+    b'"finish_reason":null,"stop_reason":null}],"sent_ns":%d}\n\n'
+)
+_LAST = (
+    b'data: {"id":"cmpl-5f1c0d7aa1b94f0c8d2b","object":"text_completion","created":1700000000,'
+    b'"model":"emitter","choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d}}\n\n'
+)
+_END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the emitter sends: first event `ttft_ms` after the request, then every `itl_ms`.
+
+    Attributes:
+        stall_every, stall_ms: every n-th event comes this much later (0: never).
+        pause_after_s, pause_s: the whole server stands still once, this long after it started
+            serving (0: never).
+        burst: events in one send.
+    """
+
+    ttft_ms: float = 20.0
+    itl_ms: float = 20.0
+    stall_every: int = 0
+    stall_ms: float = 0.0
+    pause_after_s: float = 0.0
+    pause_s: float = 0.0
+    burst: int = 1
+
+
+class Emitter:
+    """The emitter in its own process, for as long as the context lasts."""
+
+    def __init__(self, schedule: Schedule, *, cpu: int | None = None) -> None:
+        """Describe it; `cpu` pins it to one core."""
+        self._schedule, self._cpu = schedule, cpu
+        self._process: EngineProcess | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        options = []
+        for name in Schedule.__dataclass_fields__:
+            options += [f"--{name.replace('_', '-')}", str(getattr(self._schedule, name))]
+        if self._cpu is not None:
+            options += ["--cpu", str(self._cpu)]
+        command = [sys.executable, "-m", "suites.serving.emitter", *options]
+        self._process = EngineProcess(command, name="emitter", ready_within_s=20)
+        self.url = self._process.ready()["url"]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process:
+            self._process.stop()
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One connection's request in progress."""
+
+    socket: socket.socket
+    inbox: bytes = b""
+    sent: int = 0
+    tokens: int = 0
+    prompt_tokens: int = 0
+
+
+class _Server:
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._itl_ns = int(schedule.itl_ms * 1e6)
+        self._due: list[tuple[int, int, _Stream]] = []  # (time, tie-break, stream)
+        self._order = 0
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._pause_at = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def run(self) -> None:
+        while True:
+            for key, _ in self._selector.select(self._sleep_s()):
+                if key.data is None:
+                    self._accept()
+                else:
+                    self._receive(key.data)
+            self._send_due()
+
+    def _sleep_s(self) -> float | None:
+        """Whole milliseconds until the next event; the rest is spun for accuracy."""
+        if not self._due:
+            return None
+        return max(0, self._due[0][0] - monotonic_ns()) // 1_000_000 / 1e3
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            peer.setblocking(False)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(peer, selectors.EVENT_READ, _Stream(peer))
+
+    def _receive(self, stream: _Stream) -> None:
+        try:
+            data = stream.socket.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(stream)
+            return
+        stream.inbox += data
+        head, found, body = stream.inbox.partition(b"\r\n\r\n")
+        length = _content_length(head)
+        if not found or len(body) < length:
+            return
+        stream.inbox = b""
+        request = json.loads(body[:length]) if length else {}
+        prompt = request.get("prompt") or request.get("messages") or []
+        stream.prompt_tokens, stream.tokens = len(prompt), int(request.get("max_tokens", 16))
+        stream.sent = 0
+        now = monotonic_ns()
+        if not self._pause_at and self._schedule.pause_s:
+            self._pause_at = now + int(self._schedule.pause_after_s * 1e9)
+        self._plan(stream, now + int(self._schedule.ttft_ms * 1e6))
+
+    def _plan(self, stream: _Stream, at_ns: int) -> None:
+        self._order += 1
+        heapq.heappush(self._due, (at_ns, self._order, stream))
+
+    def _send_due(self) -> None:
+        now = monotonic_ns()
+        if self._pause_at and now >= self._pause_at:
+            self._pause_at = 1 << 62  # once
+            time.sleep(self._schedule.pause_s)
+            now = monotonic_ns()
+        while self._due and self._due[0][0] <= now:
+            at_ns, _, stream = heapq.heappop(self._due)
+            if stream.socket.fileno() < 0:
+                continue
+            if not self._send_event(stream):
+                self._drop(stream)
+            elif stream.sent < stream.tokens:
+                self._plan(stream, at_ns + self._gap_ns(stream.sent))
+
+    def _gap_ns(self, sent: int) -> int:
+        every = self._schedule.stall_every
+        stalled = every and sent % every == 0
+        return self._itl_ns + (int(self._schedule.stall_ms * 1e6) if stalled else 0)
+
+    def _send_event(self, stream: _Stream) -> bool:
+        count = min(self._schedule.burst, stream.tokens - stream.sent)
+        first = stream.sent == 0
+        stream.sent += count
+        tail = b""
+        if stream.sent >= stream.tokens:
+            tail = _chunk(_LAST % (stream.prompt_tokens, stream.tokens)) + _END
+        events = b"".join(_chunk(_EVENT % monotonic_ns()) for _ in range(count))
+        message = (_HEAD if first else b"") + events + tail
+        try:
+            return stream.socket.send(message) == len(message)
+        except OSError:
+            return False
+
+    def _drop(self, stream: _Stream) -> None:
+        self._selector.unregister(stream.socket)
+        stream.socket.close()
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, field in Schedule.__dataclass_fields__.items():
+        kind = type(field.default)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=field.default)
+    parser.add_argument("--cpu", type=int)
+    options = vars(parser.parse_args())
+    cpu = options.pop("cpu")
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    die_with_parent()
+    server = _Server(Schedule(**options))
+    say({"url": server.url})
+    server.run()
+
+
+if __name__ == "__main__":
+    _main()

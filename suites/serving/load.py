@@ -1,0 +1,350 @@
+"""Drive an endpoint: keep connections open, send when it is time, hand back what was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from suites.errors import UserError
+from suites.serving.wire import Connection, Exchange, Tape, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+    from suites.serving.prompts import Prompts
+    from suites.serving.target import Target
+
+__all__ = ["Closed", "Recording", "Stop", "run_loop"]
+
+T = TypeVar("T")
+
+# How often requests are looked at for having taken too long, and the loop for being late.
+_WATCH_S = 0.1
+# After a failure a stream waits, or an endpoint that answers 429 at once would be hammered.
+_AFTER_FAILURE_S = 0.1
+# Connections opened at once: below the usual listen backlog of 128.
+_OPEN_TOGETHER = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When a load ends.
+
+    Attributes:
+        requests: measured requests, 0 for no such limit.
+        duration_s: length of the steady state, 0 for no such limit.
+        request_limit_s: after this long a request has failed by "timeout".
+    """
+
+    requests: int = 0
+    duration_s: float = 0.0
+    request_limit_s: float = 600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Recording:
+    """What one load gave.
+
+    Attributes:
+        tape: the bytes of all finished exchanges.
+        exchanges: all that were sent, ramp-up and drain included, in order of their end.
+        start_ns, end_ns: requests sent (open loop: meant to be sent) in here are measured.
+        finish_ns: when the last measured one had ended; the load was kept up until then.
+        cpu_s: processor time of this process from start to finish.
+        lag_ms: how late the loop served its own timer.
+        reconnects: requests that had to wait for a connection to be opened.
+    """
+
+    tape: Tape = field(default_factory=Tape)
+    exchanges: list[Exchange] = field(default_factory=list)
+    start_ns: int = 0
+    end_ns: int = 0
+    finish_ns: int = 0
+    cpu_s: float = 0.0
+    lag_ms: list[float] = field(default_factory=list)
+    reconnects: int = 0
+
+    def measured(self) -> list[Exchange]:
+        """Requests of the steady state."""
+        return [e for e in self.exchanges if self.start_ns <= e.intended_ns < self.end_ns]
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run on the fastest loop there is, with garbage collection held off.
+
+    A collection over a few hundred thousand records stops everything for tens of milliseconds;
+    reference counting frees what the hot path drops.
+    """
+    try:
+        import uvloop
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with _no_collection(), asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+class _Load:
+    """What closed and open loop share: connections, the record, the watch over both."""
+
+    def __init__(
+        self,
+        target: Target,
+        prompts: Prompts,
+        stop: Stop,
+        *,
+        watch: Callable[[Recording], None] | None = None,
+    ) -> None:
+        """Describe the load; `watch` is called ten times a second for a live view."""
+        self._target, self._prompts, self._stop = target, prompts, stop
+        self._watch_call = watch
+        self._recording = Recording()
+        self._running: dict[Connection, Exchange] = {}
+        self._spare: list[Connection] = []
+        self._spares_coming = 0
+        self._one_shot = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._finished = asyncio.Event()
+        self._sent = 0
+        self._measured_sent = 0
+        self._measured_open = 0
+        self._cpu_start = 0.0
+
+    # Connections
+
+    async def _open_first(self, count: int) -> list[Connection]:
+        opened: list[Connection] = []
+        while len(opened) < count:
+            together = min(_OPEN_TOGETHER, count - len(opened))
+            try:
+                opened += await asyncio.gather(*(self._connect() for _ in range(together)))
+            except OSError as error:
+                raise UserError(
+                    f"cannot connect ({error.strerror or error})",
+                    where=self._target.url,
+                    expected="a running OpenAI-compatible server",
+                    remedy=f"raise `ulimit -n` above {count + 100}" if opened else "",
+                ) from error
+        return opened
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> Connection:
+        return await connect(self._target, self._done, self._notice_hang_up)
+
+    def _notice_hang_up(self) -> None:
+        """Expect the server to close after every answer, as llama.cpp does without saying so.
+
+        From then on each request is followed by opening the connection of the next one.
+        """
+        self._one_shot = True
+
+    async def _open_spare(self) -> None:
+        try:
+            self._spare.append(await self._connect())
+        except OSError:
+            pass  # the request that needs it will try again and say so
+        finally:
+            self._spares_coming -= 1
+
+    def _dispatch(self, exchange: Exchange, last: Connection | None) -> None:
+        """Send on the connection just used if it is still good, else on a spare or a new one."""
+        if last is not None and not last.closed and not self._one_shot:
+            self._transmit(last, exchange)
+            return
+        if last is not None and last.transport:
+            last.transport.abort()
+        while self._spare:
+            spare = self._spare.pop()
+            if not spare.closed:
+                self._transmit(spare, exchange)
+                return
+        self._spawn(self._connect_and_send(exchange))
+
+    async def _connect_and_send(self, exchange: Exchange) -> None:
+        self._recording.reconnects += 1
+        try:
+            connection = await self._connect()
+        except OSError:
+            exchange.sent_ns = exchange.sent_ns or monotonic_ns()
+            exchange.ended_ns = monotonic_ns()
+            exchange.failure = "refused"
+            self._record(None, exchange)
+            return
+        self._transmit(connection, exchange)
+
+    # Requests
+
+    def _exchange(self, intended_ns: int) -> Exchange:
+        exchange = Exchange(
+            index=self._sent,
+            input_tokens=self._prompts.input_tokens,
+            output_tokens=self._prompts.output_tokens,
+            intended_ns=intended_ns,
+        )
+        self._sent += 1
+        recording = self._recording
+        if recording.start_ns and not recording.end_ns:
+            self._measured_sent += 1
+            self._measured_open += 1
+            exchange.measured = True
+            if self._measured_sent == self._stop.requests:
+                recording.end_ns = intended_ns + 1
+        return exchange
+
+    def _transmit(self, connection: Connection, exchange: Exchange) -> None:
+        self._running[connection] = exchange
+        connection.send(exchange, self._prompts.request(exchange.index))
+        if self._one_shot and len(self._spare) + self._spares_coming < len(self._running):
+            self._spares_coming += 1
+            self._spawn(self._open_spare())
+
+    def _done(self, connection: Connection, exchange: Exchange) -> None:
+        """Take an ended exchange from the wire; called in the hot path."""
+        del self._running[connection]
+        dropped = exchange.failure in {"reset", "closed_early"} and not exchange.stamps
+        if dropped and connection.served > 1 and not self._finished.is_set():
+            # The server closed an idle connection just as we used it (keep-alive ran out):
+            # any HTTP client sends again, and the time lost is counted from the first attempt.
+            exchange.failure = ""
+            self._notice_hang_up()
+            self._spawn(self._connect_and_send(exchange))
+            return
+        self._record(connection, exchange)
+
+    def _record(self, connection: Connection | None, exchange: Exchange) -> None:
+        recording = self._recording
+        recording.tape.record(exchange)
+        recording.exchanges.append(exchange)
+        if exchange.measured:
+            self._measured_open -= 1
+        if recording.end_ns and not self._measured_open and not self._finished.is_set():
+            recording.finish_ns = exchange.ended_ns
+            recording.cpu_s = time.process_time() - self._cpu_start
+            self._finished.set()
+        if not self._finished.is_set():
+            self._next(connection, exchange)
+
+    def _next(self, connection: Connection | None, ended: Exchange) -> None:
+        raise NotImplementedError
+
+    # Phases
+
+    def _start_window(self) -> None:
+        self._recording.start_ns = monotonic_ns()
+        self._cpu_start = time.process_time()
+
+    async def _until_finished(self) -> None:
+        """Wait for the end of the load, looking after time limits and our own lateness."""
+        loop = asyncio.get_running_loop()
+        limit_ns = int(self._stop.request_limit_s * 1e9)
+        while not self._finished.is_set():
+            due = loop.time() + _WATCH_S
+            await asyncio.sleep(_WATCH_S)
+            recording = self._recording
+            if recording.start_ns:
+                recording.lag_ms.append(max(0.0, loop.time() - due) * 1e3)
+            now = monotonic_ns()
+            late = [c for c, e in self._running.items() if now - e.sent_ns > limit_ns]
+            for connection in late:
+                connection.abort("timeout")
+            self._look_at_the_clock(now)
+            if self._watch_call:
+                self._watch_call(recording)
+
+    def _look_at_the_clock(self, now_ns: int) -> None:
+        """End the steady state when its time is over."""
+        recording = self._recording
+        if not recording.start_ns or recording.end_ns or not self._stop.duration_s:
+            return
+        if now_ns >= recording.start_ns + self._stop.duration_s * 1e9:
+            recording.end_ns = now_ns
+            if not self._measured_open:
+                recording.finish_ns = now_ns
+                recording.cpu_s = time.process_time() - self._cpu_start
+                self._finished.set()
+
+    def _close(self, connections: Sequence[Connection]) -> None:
+        """Give up what still runs: sent after the steady state, to keep the load up."""
+        for task in self._tasks:
+            task.cancel()
+        for connection in list(self._running):
+            connection.abort("cancelled")
+        for connection in [*connections, *self._spare]:
+            if connection.transport:
+                connection.transport.abort()
+
+
+class Closed(_Load):
+    """Fixed concurrency: each stream sends its next request when its last one has ended.
+
+    Ramp-up is the first request of every stream. The steady state begins when all of them have
+    ended; while its last requests finish, further ones keep the load up, uncounted.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        prompts: Prompts,
+        stop: Stop,
+        *,
+        concurrency: int,
+        watch: Callable[[Recording], None] | None = None,
+    ) -> None:
+        """Describe the load."""
+        super().__init__(target, prompts, stop, watch=watch)
+        self._concurrency = concurrency
+        self._ramping = concurrency
+
+    async def run(self) -> Recording:
+        """Run to the end.
+
+        Raises:
+            UserError: the endpoint cannot be reached at all.
+        """
+        connections = await self._open_first(self._concurrency)
+        for connection in connections:
+            self._transmit(connection, self._exchange(monotonic_ns()))
+        try:
+            await self._until_finished()
+        finally:
+            self._close(connections)
+        return self._recording
+
+    def _next(self, connection: Connection | None, ended: Exchange) -> None:
+        if ended.index < self._concurrency:
+            self._ramping -= 1
+            if not self._ramping:
+                self._start_window()
+        if ended.failure:
+            self._spawn(self._later(connection))
+        else:
+            self._go(connection)
+
+    def _go(self, connection: Connection | None) -> None:
+        self._dispatch(self._exchange(monotonic_ns()), connection)
+
+    async def _later(self, connection: Connection | None) -> None:
+        await asyncio.sleep(_AFTER_FAILURE_S)
+        self._go(connection)

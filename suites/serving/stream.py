@@ -1,0 +1,302 @@
+"""Read a recorded HTTP response: when did which token arrive, and was the answer what we asked?
+
+Everything here works on bytes and times already taken; nothing here is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Answer", "body_is_complete", "framing", "read_answer", "says_close"]
+
+_HEAD_END = b"\r\n\r\n"
+_DONE = b"[DONE]"
+# A fragment with text in it. A quote inside JSON text is escaped, so these bytes cannot occur
+# inside a string: a match is a key. Reasoning models stream their thoughts under other names.
+_TEXT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"(?!")')
+_EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
+
+
+class _MalformedError(Exception):
+    """The bytes are no HTTP response with server-sent events of JSON."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What one response held.
+
+    Attributes:
+        token_ns: arrival of each fragment with text; two in one read share a time.
+        failure: "" or the name of what was wrong.
+        detail: the server's own words, for people.
+        prompt_tokens, completion_tokens, cached_tokens: as the server counts, None if it does
+            not say.
+        timings: the engine's own figures, as llama.cpp gives them.
+        sent_ns: when the built-in emitter sent each fragment; empty for other servers.
+    """
+
+    token_ns: list[int] = field(default_factory=list)
+    failure: str = ""
+    detail: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+    sent_ns: list[int] = field(default_factory=list)
+
+
+def framing(start: bytes) -> str:
+    """How a body's end is known: "chunked", "length", "until close"; "" while the head is open."""
+    head, found, _ = start.partition(_HEAD_END)
+    if not found:
+        return ""
+    headers = _headers(head)
+    if "chunked" in headers.get("transfer-encoding", "").lower():
+        return "chunked"
+    return "length" if "content-length" in headers else "until close"
+
+
+def says_close(start: bytes) -> bool:
+    """Whether the head announces that the server hangs up after this answer."""
+    headers = _headers(start.partition(_HEAD_END)[0])
+    return headers.get("connection", "").lower() == "close" or start.startswith(b"HTTP/1.0")
+
+
+def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
+    """Say whether the last byte of the body has come; called on likely ends only."""
+    if how == "until close":
+        return False
+    if how == "chunked":
+        # The common end, without going through the whole stream: the terminator after [DONE].
+        tail = b"".join(reads[-8:])
+        if not tail.endswith(b"0\r\n\r\n"):
+            return False
+        if b"\ndata: [DONE]\n\n\r\n0\r\n\r\n" in tail:
+            return True
+    raw = b"".join(reads)
+    head, _, body = raw.partition(_HEAD_END)
+    try:
+        if how == "length":
+            return len(body) >= int(_headers(head)["content-length"])
+        return _dechunk(raw, len(head) + len(_HEAD_END))[2]
+    except (ValueError, _MalformedError):
+        return True  # what cannot be followed ends here; reading it will say "garbage"
+
+
+def read_answer(
+    raw: bytes,
+    sizes: Sequence[int],
+    stamps: Sequence[int],
+    *,
+    expected_tokens: int,
+    failure: str = "",
+) -> Answer:
+    """Turn a response, read in pieces of `sizes` at `stamps`, into token times and a verdict.
+
+    `failure` is what the wire already knows; a more telling name found in the bytes wins over
+    none, never over one.
+    """
+    answer = Answer(failure=failure)
+    try:
+        _read(raw, sizes, stamps, answer)
+    except _MalformedError as error:
+        answer.failure = answer.failure or "garbage"
+        answer.detail = answer.detail or str(error)
+    if not answer.failure:
+        answer.failure = _count_failure(answer, expected_tokens)
+    return answer
+
+
+def _count_failure(answer: Answer, expected_tokens: int) -> str:
+    if not answer.token_ns:
+        return "empty"
+    counted = answer.completion_tokens
+    if counted is None:
+        counted = len(answer.token_ns)
+    if counted < expected_tokens:
+        return "short"
+    return "long" if counted > expected_tokens else ""
+
+
+def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answer) -> None:
+    if not raw:
+        answer.failure = answer.failure or "closed_early"
+        return
+    head, found, _ = raw.partition(_HEAD_END)
+    if not found or not raw.startswith(b"HTTP/1."):
+        raise _MalformedError(f"no HTTP response: {raw[:80]!r}")
+    status = _status(head)
+    start = len(head) + len(_HEAD_END)
+    if framing(raw[:start]) == "chunked":
+        body, wire, _ = _dechunk(raw, start)
+    else:
+        body, wire = raw[start:], [(0, start)]
+    if status != 200:
+        answer.failure = f"http_{status}"
+        answer.detail = body[:300].decode(errors="replace").strip()
+        return
+    _read_events(body, _Clock(wire, sizes, stamps), answer)
+
+
+class _Clock:
+    """Gives the time at which a position of the body had arrived."""
+
+    def __init__(
+        self, wire: list[tuple[int, int]], sizes: Sequence[int], stamps: Sequence[int]
+    ) -> None:
+        self._body_starts = [body for body, _ in wire]
+        self._wire_starts = [wire_at for _, wire_at in wire]
+        self._read_ends = list(accumulate(sizes))
+        self._stamps = stamps
+
+    def arrival(self, body_end: int) -> int:
+        """Time of the read that brought the byte before `body_end`."""
+        last = body_end - 1
+        # bisect over chunk starts: the chunk that holds the byte, then its place on the wire.
+        piece = bisect_left(self._body_starts, body_end) - 1
+        on_wire = self._wire_starts[piece] + last - self._body_starts[piece]
+        return self._stamps[bisect_left(self._read_ends, on_wire + 1)]
+
+
+def _read_events(body: bytes, clock: _Clock, answer: Answer) -> None:
+    done = False
+    start = 0
+    for end in _EVENT_END.finditer(body):
+        event = body[start : end.start()]
+        start = end.end()
+        if event[:7] == b"data: {" and event[-1:] == b"}" and _is_plain_token(event):
+            answer.token_ns.append(clock.arrival(start))
+            _note_truth(event, answer)
+            continue
+        data = _data_of(event)
+        if data is None:
+            continue
+        if data == _DONE:
+            done = True
+            continue
+        message = _json(data)
+        if _read_message(message, answer):
+            answer.token_ns.append(clock.arrival(start))
+    if body[start:].strip() and not answer.failure:
+        answer.failure = "closed_early"
+    if not done and not answer.failure:
+        answer.failure = "no_done"
+
+
+def _is_plain_token(event: bytes) -> bool:
+    """A fragment with text, one line, and nothing in it that needs a closer look."""
+    return (
+        _TEXT.search(event) is not None
+        and b"\n" not in event
+        and b'"usage":{' not in event
+        and b'"error"' not in event
+    )
+
+
+_SENT = re.compile(rb'"sent_ns":(\d+)')
+
+
+def _note_truth(event: bytes, answer: Answer) -> None:
+    found = _SENT.search(event)
+    if found:
+        answer.sent_ns.append(int(found[1]))
+
+
+def _data_of(event: bytes) -> bytes | None:
+    """The data of one server-sent event, None for comments and other fields."""
+    lines = []
+    for line in event.splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            lines.append(value.removeprefix(b" "))
+        elif name not in {b"", b"event", b"id", b"retry"}:
+            raise _MalformedError(f"no server-sent event: {line[:80]!r}")
+    return b"\n".join(lines) if lines else None
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(data)
+    except ValueError:
+        raise _MalformedError(f"no JSON: {data[:80]!r}") from None
+    if not isinstance(message, dict):
+        raise _MalformedError(f"no JSON object: {data[:80]!r}")
+    return message
+
+
+def _read_message(message: dict[str, Any], answer: Answer) -> bool:
+    """Take counts, timings and errors from one message; say whether it carries text."""
+    if message.get("error"):
+        answer.failure = answer.failure or "error_event"
+        answer.detail = json.dumps(message["error"])[:300]
+    try:
+        _read_usage(message.get("usage") or {}, answer)
+        timings = message.get("timings") or {}
+        answer.timings.update({name: float(value) for name, value in timings.items()})
+        return any(_text_of(choice) for choice in message.get("choices") or [])
+    except (TypeError, ValueError, AttributeError):
+        raise _MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
+
+
+def _read_usage(usage: dict[str, Any], answer: Answer) -> None:
+    if "completion_tokens" in usage:
+        answer.completion_tokens = int(usage["completion_tokens"])
+    if "prompt_tokens" in usage:
+        answer.prompt_tokens = int(usage["prompt_tokens"])
+    details = usage.get("prompt_tokens_details") or {}
+    if details.get("cached_tokens") is not None:
+        answer.cached_tokens = int(details["cached_tokens"])
+
+
+def _text_of(choice: dict[str, Any]) -> str:
+    delta = choice.get("delta") or {}
+    return (
+        choice.get("text")
+        or delta.get("content")
+        or delta.get("reasoning_content")
+        or delta.get("reasoning")
+        or ""
+    )
+
+
+def _status(head: bytes) -> int:
+    try:
+        return int(head.split(b" ", 2)[1])
+    except (IndexError, ValueError):
+        raise _MalformedError(f"no status line: {head[:80]!r}") from None
+
+
+def _headers(head: bytes) -> dict[str, str]:
+    pairs = (line.decode("latin-1").partition(":") for line in head.split(b"\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _dechunk(raw: bytes, start: int) -> tuple[bytes, list[tuple[int, int]], bool]:
+    """Body, pairs (start in body, start on the wire) of its chunks, and whether it ended."""
+    pieces: list[bytes] = []
+    places: list[tuple[int, int]] = []
+    length = 0
+    at = start
+    while (line_end := raw.find(b"\r\n", at)) >= 0:
+        try:
+            size = int(raw[at:line_end].split(b";")[0], 16)
+        except ValueError:
+            raise _MalformedError(f"no chunk size: {raw[at : at + 40]!r}") from None
+        at = line_end + 2
+        if size == 0:
+            # Trailers may stand between the last chunk and the empty line.
+            return b"".join(pieces), places, raw.find(b"\r\n", at) >= 0
+        piece = raw[at : at + size]
+        places.append((length, at))
+        pieces.append(piece)
+        length += len(piece)
+        at += size + 2
+    return b"".join(pieces), places, False

@@ -1,0 +1,129 @@
+"""The endpoint under test and the exact bytes of a request to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Api", "Prompt", "Target"]
+
+Api = Literal["completions", "chat"]
+Prompt = list[int] | str
+
+_PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An OpenAI-compatible server.
+
+    Attributes:
+        url: base URL without the API path; a path prefix such as ".../openai" is kept.
+        model: the name it serves.
+        api: "completions" takes token ids, hence exact prompts; "chat" takes text.
+        key: bearer token; never printed, logged or written to a result.
+        headers: further header lines.
+    """
+
+    url: str
+    model: str
+    api: Api = "completions"
+    key: str | None = field(default=None, repr=False)
+    headers: Sequence[tuple[str, str]] = ()
+
+    def __post_init__(self) -> None:
+        """Check the URL.
+
+        Raises:
+            UserError: it is no http or https URL with a host.
+        """
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
+        usable = parts.scheme in {"http", "https"} and parts.hostname and port != 0
+        if not usable or parts.query or parts.username:
+            raise UserError(
+                f"not a usable endpoint {self.url!r}",
+                where="endpoint",
+                expected="a URL such as http://host:8000",
+            )
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What secures the connection, None over plain HTTP."""
+        return ssl.create_default_context() if self.url.startswith("https:") else None
+
+    def request(self, prompt: Prompt, output_tokens: int) -> bytes:
+        """Build one streaming request asking for exactly `output_tokens`.
+
+        Each engine reads the fields it knows: `ignore_eos` and `min_tokens` (vLLM, SGLang),
+        `ignore_eos` and `n_predict` (llama.cpp).
+        """
+        body: dict[str, Any] = {
+            "model": self.model,
+            "max_tokens": output_tokens,
+            "min_tokens": output_tokens,
+            "n_predict": output_tokens,
+            "ignore_eos": True,
+            "temperature": 0,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self.api == "chat":
+            body["messages"] = [{"role": "user", "content": prompt}]
+        else:
+            body["prompt"] = prompt
+        return self._http(json.dumps(body, separators=(",", ":")).encode())
+
+    def _http(self, body: bytes) -> bytes:
+        parts = urlsplit(self.url)
+        prefix = parts.path.rstrip("/").removesuffix("/v1")
+        lines = [
+            f"POST {prefix}{_PATHS[self.api]} HTTP/1.1",
+            f"Host: {parts.netloc}",
+            "Content-Type: application/json",
+            "Accept: text/event-stream",
+            f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in self.headers),
+        ]
+        if self.key:
+            lines.append(f"Authorization: Bearer {self.key}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def key_from(variable: str | None) -> str | None:
+    """Read an API key from an environment variable.
+
+    Raises:
+        UserError: the variable is named but not set.
+    """
+    if variable is None:
+        return None
+    value = os.environ.get(variable)
+    if not value:
+        raise UserError(
+            f"environment variable {variable} is not set",
+            where="api_key_env",
+            expected="the endpoint's API key in it",
+        )
+    return value
