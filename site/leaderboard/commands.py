@@ -1,0 +1,53 @@
+"""`fenmark site`: build the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["site"]
+
+
+def site(
+    results: Annotated[
+        list[Path], typer.Option(help="Archive with signed results; may be given again.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to build into.")],
+    base_url: Annotated[
+        str | None, typer.Option(help="Address the site will have, for canonical links.")
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Show it on this machine.")] = False,
+    port: Annotated[int, typer.Option(help="Port of --serve; 0 takes a free one.")] = 8000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Build the static leaderboard from archives of signed results.
+
+    Example: fenmark site --results out/results --out out/site --serve
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from leaderboard import build
+
+    report = build(results, out, base_url)
+    if as_json:
+        print(json.dumps(asdict(report), default=str))
+    else:
+        console = Console(soft_wrap=True)
+        console.print(
+            f"site: {report.results} results, {report.chips} chips, {report.pages} pages,"
+            f" {report.written} of {report.files} files changed"
+        )
+        for file, why in report.refused:
+            console.print(f"  not shown: {file}: {why}", style="yellow", markup=False)
+        console.print(f"  {out / 'index.html'}", markup=False)
+        if not serve:
+            console.print(f"  to look at it: python3 -m http.server -d {out} 8000", markup=False)
+    if serve:
+        from leaderboard.preview import preview
+
+        preview(out, port)

@@ -1,0 +1,151 @@
+"""What the pages show: results broken into points, each with its figures and its origin."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from leaderboard.text import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from results.statement import Engine, Measurement, Predicate
+    from suites.records import Label
+
+__all__ = ["Figure", "Point", "Result", "points_of"]
+
+# Labels that tell figures of one point apart rather than points.
+_WITHIN_POINT = {"percentile"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One signed statement and what verification said of it.
+
+    Attributes:
+        digest: SHA-256 of the envelope; its address on the site.
+        keyid: of the key that signed.
+        tier: "self-signed", "registered", "ci" or "reproduced".
+        log: name of the log that holds it, empty when it is not logged.
+        index: position in that log.
+    """
+
+    digest: str
+    keyid: str
+    tier: str
+    log: str
+    index: int | None
+    predicate: Predicate
+
+    @property
+    def chip_id(self) -> str:
+        """Id of the chip page: of the catalogue, or made from the name of an unlisted chip."""
+        chip = self.predicate.machine.chip
+        return slug(chip.catalog_id) if chip.catalog_id else f"unlisted-{slug(chip.name)}"
+
+    @property
+    def date(self) -> str:
+        return self.predicate.run.finished_at[:10]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number that never travels without its unit, interval and method."""
+
+    metric: str
+    unit: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    method: str
+    labels: Mapping[str, Label] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One configuration of one result: a row of the leaderboard, a mark on a curve.
+
+    Attributes:
+        key: suite and case; the same configuration elsewhere has the same key.
+        labels: what all figures of the point have in common.
+        figures: by metric, percentiles as "ttft_p99"; the plain name is the median.
+    """
+
+    result: Result
+    suite: str
+    case: str
+    engine: Engine | None
+    labels: Mapping[str, Label]
+    figures: Mapping[str, Figure]
+
+    @property
+    def model(self) -> str:
+        return self.engine.model if self.engine else ""
+
+    @property
+    def precision(self) -> str:
+        return self.engine.precision if self.engine else str(self.labels.get("dtype", ""))
+
+    @property
+    def key(self) -> str:
+        return f"{self.suite}/{self.case}"
+
+    def value(self, name: str) -> float | None:
+        return self.figures[name].value if name in self.figures else None
+
+
+def points_of(result: Result) -> list[Point]:
+    """Gather the measurements of a result into points, in the order they were signed."""
+    cases: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
+    for measurement in result.predicate.measurements:
+        cases[measurement.suite, measurement.case].append(measurement)
+    engines = {engine.model: engine for engine in result.predicate.engines}
+    only = next(iter(engines.values())) if engines else None
+    points = []
+    for (suite, case), rows in cases.items():
+        labels = _common(rows)
+        engine = engines.get(str(labels.get("model", "")), only if suite != "kernels" else None)
+        points.append(
+            Point(
+                result=result,
+                suite=suite,
+                case=case,
+                engine=engine,
+                labels=labels,
+                figures={_name(row): _figure(row) for row in rows},
+            )
+        )
+    return points
+
+
+def _common(rows: Iterable[Measurement]) -> dict[str, Label]:
+    """Return the labels on which all rows agree."""
+    first, *rest = [row.labels for row in rows]
+    return {
+        name: value
+        for name, value in first.items()
+        if name not in _WITHIN_POINT and all(other.get(name, value) == value for other in rest)
+    }
+
+
+def _name(row: Measurement) -> str:
+    percentile = row.labels.get("percentile")
+    # 50 and "p50" are both written by suites; the median needs no suffix.
+    quantile = str(percentile).removeprefix("p").removesuffix(".0")
+    return row.metric if percentile is None or quantile == "50" else f"{row.metric}_p{quantile}"
+
+
+def _figure(row: Measurement) -> Figure:
+    return Figure(
+        metric=row.metric,
+        unit=row.unit,
+        value=row.value,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        method=row.method,
+        labels=row.labels,
+    )

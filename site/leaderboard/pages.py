@@ -1,0 +1,84 @@
+"""Fill the shells: templates in, pages out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from leaderboard import text
+
+if TYPE_CHECKING:
+    from leaderboard.figures import Point
+    from leaderboard.shells import Shells
+    from leaderboard.words import Words
+
+__all__ = ["Pages"]
+
+_LOADS = {
+    "isl": "{n} input tokens",
+    "context": "context {n}",
+    "batch": "batch {n}",
+    "concurrency": "concurrency {n}",
+    "rate": "{n} requests/s",
+}
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Everything needed to make pages of one language.
+
+    Attributes:
+        words: translates what the templates say.
+        shells: what stands around every page.
+        templates: the environment; foreign strings are cleaned and escaped in it.
+    """
+
+    words: Words
+    shells: Shells
+    templates: Environment
+
+    @classmethod
+    def of(cls, words: Words, shells: Shells) -> Pages:
+        environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=_finalize,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["figure"] = text.figure
+        environment.globals["_"] = words
+        environment.globals["load"] = partial(_load, words)
+        return cls(words, shells, environment)
+
+    def make(self, template: str, url: str, *, title: str, description: str, **context: Any) -> str:
+        """Return the finished page that stands at `url` ("", "chips/", "chips/x/")."""
+        root = "../" * url.count("/")
+        content = self.templates.get_template(template).render(root=root, url=url, **context)
+        return self.shells.fill(
+            url, title=text.clean(title), description=text.clean(description), content=content
+        )
+
+
+def _load(words: Words, point: Point) -> str:
+    """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4"."""
+    labels = point.labels
+    parts = []
+    if "isl" in labels and "osl" in labels:
+        parts.append(words("{isl}→{osl} tokens", isl=labels["isl"], osl=labels["osl"]))
+    for label, phrase in _LOADS.items():
+        if label in labels and not (label == "isl" and parts):
+            parts.append(words(phrase, n=labels[label]))
+    return " · ".join(parts) or point.case
+
+
+def _finalize(value: object) -> object:
+    """Clean every plain string that reaches a page; what the templates made is left alone."""
+    return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,51 @@
+"""Make foreign strings fit to print, to link and to name a file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+__all__ = ["clean", "figure", "slug"]
+
+# A name longer than this is an accident or an attack; the signed statement has all of it.
+_MAX_SHOWN = 200
+_MAX_SLUG = 60
+# Cc and Cf hold control characters and the bidirectional overrides that reorder a line, Cs lone
+# surrogates no encoder takes, Co and Cn shapes nobody can know.
+_UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
+def clean(text: str) -> str:
+    """Return one line of visible characters, shortened with an ellipsis.
+
+    Escaping for HTML is the template engine's job, not done here.
+    """
+    shown = "".join(c if unicodedata.category(c) not in _UNFIT else " " for c in text[:1000])
+    line = " ".join(shown.split())
+    return line if len(line) <= _MAX_SHOWN and len(text) <= 1000 else f"{line[:_MAX_SHOWN]}…"
+
+
+def slug(text: str) -> str:
+    """Return a file name of `[a-z0-9.-]`; what had to be changed is told apart by a digest."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:_MAX_SLUG].rstrip("-.")
+    if plain == text:
+        return plain
+    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+    return f"{plain}-{mark}" if plain else mark
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """Return a number with `digits` significant digits, such as 12,300 or 0.00789.
+
+    The live table formats by the same rule (`figure` in board.js); a test compares the two.
+    """
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if power < -4 or power >= 9:
+        return f"{mantissa}e{power}"
+    return f"{float(f'{mantissa}e{power}'):,.{max(0, digits - 1 - power)}f}"
