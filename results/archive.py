@@ -1,0 +1,253 @@
+"""A folder of results with its log: add a result so that nothing is half-there, verify all of it.
+
+Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `log/`,
+`samples/<digest>.json`, `summary.json`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from results import checkpoint as notes
+from results import envelope, strict_json
+from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
+from results.ledger import Appended, Ledger
+from suites.child import write_atomically
+from suites.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from results.statement import Statement
+
+__all__ = ["SUFFIX", "Opened", "Receipt", "Verdict", "accept", "envelopes", "open_result", "verify"]
+
+SUFFIX = ".dsse.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A result that is signed, stored and logged.
+
+    Attributes:
+        digest: SHA-256 of the envelope's bytes, the stem of its file.
+        logged: index, checkpoint and inclusion proof.
+    """
+
+    digest: str
+    logged: Appended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A result whose signature holds, parsed."""
+
+    digest: str
+    statement: Statement
+    runner: Runner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What verification found for one envelope.
+
+    Attributes:
+        signature: a known key signed exactly these bytes, and they are a statement.
+        inclusion: the log's checkpoint covers it; None where no log lies beside the file.
+        keyid: of the key that verified, None if none did.
+        tier: "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
+        problems: one line each; empty when all is well.
+    """
+
+    digest: str
+    signature: bool
+    inclusion: bool | None
+    keyid: str | None
+    tier: str | None
+    problems: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "digest": self.digest,
+            "signature": self.signature,
+            "inclusion": self.inclusion,
+            "keyid": self.keyid,
+            "tier": self.tier,
+            "problems": self.problems,
+        }
+
+
+def accept(directory: Path, payload: bytes, signer: Signer) -> Receipt:
+    """Sign a statement's payload bytes, store the envelope and log it.
+
+    The same payload and key give the same receipt, so a call that was killed is simply made
+    again. Envelope first, log last: an entry never points at an envelope that is not there. An
+    envelope of ours that an earlier, killed call left unlogged is logged too.
+
+    Raises:
+        UserError: the payload is no valid statement, or the folder's log is another key's.
+        CheckError: the new signature does not verify, or the log is damaged.
+    """
+    envelope.parse(payload, "the statement")
+    sealed = envelope.sign(payload, signer)
+    found = envelope.digest(sealed)
+    key = signer.public_key
+    keys = directory / "runners"
+    keys.mkdir(parents=True, exist_ok=True)
+    write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
+    write_atomically(directory / f"{found}{SUFFIX}", sealed)
+    log = directory / "log"
+    log.mkdir(exist_ok=True)
+    ledger = Ledger(log)
+    for digest in [*_left_behind(directory, ledger, signer), found]:
+        logged = ledger.append(_entry(digest), origin=_origin(signer), signer=signer)
+    return Receipt(digest=found, logged=logged)
+
+
+def envelopes(directory: Path) -> list[Path]:
+    """List the envelope files of an archive, in order of name."""
+    found = [*directory.glob(f"*{SUFFIX}"), *directory.glob(f"submissions/*{SUFFIX}")]
+    return sorted(found, key=lambda path: path.name)
+
+
+def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
+    """Verify one envelope file's signature and parse it.
+
+    Args:
+        runners: keys to try; by default the catalogue's and those of the file's archive.
+
+    Raises:
+        UserError: it cannot be read, or is no result.
+        CheckError: its signature or its name does not hold.
+    """
+    data = _bytes(path)
+    known = runners if runners is not None else _runners(_archive_of(path))
+    verified = envelope.verify(data, [runner.key for runner in known], str(path))
+    statement = envelope.parse(verified.payload, str(path))
+    digest = envelope.digest(data)
+    if path.name != f"{digest}{SUFFIX}":
+        raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
+    runner = next(item for item in known if item.key.keyid == verified.key.keyid)
+    return Opened(digest=digest, statement=statement, runner=runner)
+
+
+def verify(path: Path) -> list[Verdict]:
+    """Check an archive folder, or one envelope against the log beside it.
+
+    Every signature, every entry and tile of the log, the checkpoint's signature, and that each
+    envelope is in the log. Never touches the network.
+
+    Raises:
+        UserError: nothing to verify is there, or a key file is broken.
+    """
+    if not path.exists():
+        raise UserError("does not exist", where=str(path), expected="an archive or a *.dsse.json")
+    files = envelopes(path) if path.is_dir() else [path]
+    home = path if path.is_dir() else _archive_of(path)
+    if not files and not Ledger(home / "log").exists():
+        raise UserError("holds no result", where=str(path), expected=f"*{SUFFIX} or log/")
+    runners = _runners(home)
+    logged, problem = _logged(home / "log", runners)
+    verdicts = [_judge(file, runners, logged, problem) for file in files]
+    if problem and not verdicts:
+        raise CheckError(problem)
+    if path.is_dir() and logged is not None:
+        verdicts += _missing(logged, {verdict.digest for verdict in verdicts})
+    return verdicts
+
+
+def _judge(
+    path: Path, runners: Sequence[Runner], logged: set[str] | None, problem: str | None
+) -> Verdict:
+    digest = envelope.digest(_bytes(path))
+    problems = [problem] if problem else []
+    keyid = tier = None
+    try:
+        opened = open_result(path, runners)
+        keyid, tier = opened.runner.key.keyid, opened.runner.tier
+    except UserError as error:
+        problems.append(str(error))
+    signature = keyid is not None
+    inclusion = False if problem else None if logged is None else digest in logged
+    if inclusion is False and not problem:
+        problems.append(f"{path}: not in the log beside it")
+    return Verdict(
+        digest=digest,
+        signature=signature,
+        inclusion=inclusion,
+        keyid=keyid,
+        tier=tier,
+        problems=problems,
+    )
+
+
+def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[str]:
+    """Find envelopes this key signed that the log does not hold."""
+    logged = set(ledger.entries())
+    for path in envelopes(directory):
+        data = path.read_bytes()
+        digest = envelope.digest(data)
+        if _entry(digest) in logged or path.name != f"{digest}{SUFFIX}":
+            continue
+        with suppress(UserError):  # another key's, or damaged: for `verify` to report
+            envelope.verify(data, [signer.public_key], str(path))
+            yield digest
+
+
+def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
+    for digest in sorted(logged - present):
+        yield Verdict(
+            digest=digest,
+            signature=False,
+            inclusion=True,
+            keyid=None,
+            tier=None,
+            problems=[f"{digest}: logged, but its envelope is missing"],
+        )
+
+
+def _logged(log: Path, runners: Sequence[Runner]) -> tuple[set[str] | None, str | None]:
+    """Digests the verified log holds, or what is wrong with it; None where there is no log."""
+    ledger = Ledger(log)
+    if not log.is_dir():
+        return None, None
+    try:
+        ledger.verify(_log_keys(runners))
+        entries = [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
+        return {entry["envelope"] for entry in entries if entry.get("type") == "result"}, None
+    except UserError as error:
+        return None, str(error)
+
+
+def _log_keys(runners: Sequence[Runner]) -> list[bytes]:
+    keys = [runner.key.to_dict() for runner in runners]
+    return [notes.ed25519_bytes(key) for key in keys if key["keytype"] == "ed25519"]
+
+
+def _runners(home: Path) -> list[Runner]:
+    """Registered keys first, so that a key known to the catalogue counts as registered."""
+    return [*read_folder(REGISTERED, registered=True), *read_folder(home / "runners")]
+
+
+def _archive_of(path: Path) -> Path:
+    return path.parent.parent if path.parent.name == "submissions" else path.parent
+
+
+def _entry(digest: str) -> bytes:
+    return strict_json.canonical({"envelope": digest, "type": "result"})
+
+
+def _origin(signer: Signer) -> str:
+    return f"fenmark.local/{runner_id(signer.public_key)}"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error

@@ -1,0 +1,54 @@
+"""`fenmark verify`: every signature and the whole log, offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from results import archive
+
+__all__ = ["verify"]
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(help="Archive folders or *.dsse.json files.")],
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Check signatures, log and checkpoint of archives or single results; never goes online.
+
+    Exits 1 if anything does not verify. A single file without a log beside it is judged by its
+    signature alone, and its inclusion is given as null.
+
+    Example: fenmark verify out/results
+    """
+    import json
+
+    from results import archive
+
+    verdicts = [verdict for path in paths for verdict in archive.verify(path)]
+    ok = not any(verdict.problems for verdict in verdicts)
+    if json_:
+        print(json.dumps({"ok": ok, "results": [verdict.to_json() for verdict in verdicts]}))
+    else:
+        _print(verdicts)
+    raise typer.Exit(0 if ok else 1)
+
+
+def _print(verdicts: list[archive.Verdict]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False)
+    for verdict in verdicts:
+        good = not verdict.problems
+        mark = "[green]ok[/]" if good else "[red]no[/]"
+        logged = {True: "in the log", False: "not in the log", None: "no log beside it"}
+        how = f"{verdict.tier or 'not signed'}, {logged[verdict.inclusion]}"
+        console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
+        for problem in verdict.problems:
+            console.print(f"    {escape(problem)}", soft_wrap=True)
+    bad = sum(bool(verdict.problems) for verdict in verdicts)
+    console.print(f"{len(verdicts)} results, {bad} with problems")

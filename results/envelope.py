@@ -1,0 +1,158 @@
+"""DSSE around an in-toto Statement: sign, verify before parsing, parse strictly.
+
+The envelope is that of the DSSE protocol v1 (secure-systems-lab/dsse); the payload bytes are
+opaque until a signature over them holds, and are kept verbatim.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import Key, Signature, Signer
+
+from results import strict_json
+from results.statement import Statement
+from suites.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "sign", "verify"]
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_MAX_SIGNATURES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Payload bytes a signature was found good for, and the key it was."""
+
+    payload: bytes
+    key: Key
+
+
+def encode(statement: Statement) -> bytes:
+    """Return the payload bytes of a statement: canonical JSON."""
+    return strict_json.canonical(statement.to_json())
+
+
+def digest(envelope: bytes) -> str:
+    """Return the SHA-256 of an envelope's bytes in hex: its name and its log entry."""
+    return hashlib.sha256(envelope).hexdigest()
+
+
+def sign(payload: bytes, signer: Signer) -> bytes:
+    """Sign payload bytes and return the envelope file's bytes.
+
+    Raises:
+        CheckError: the signature just made does not verify (a broken token or key file).
+    """
+    envelope = Envelope(payload, PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    data = strict_json.canonical(envelope.to_dict()) + b"\n"
+    if verify(data, [signer.public_key], "the new envelope").payload != payload:
+        raise CheckError("the signature just made is not for this payload", where="signer")
+    return data
+
+
+def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
+    """Find a key whose signature over the payload holds.
+
+    Every given key is tried on every signature: `keyid` is an unauthenticated hint (DSSE
+    protocol, "keyid").
+
+    Raises:
+        UserError: `data` is not a DSSE envelope of an in-toto payload.
+        CheckError: no key verifies any signature.
+    """
+    envelope, signatures = _read(data, where)
+    pae = envelope.pae()
+    for key in keys:
+        for signature in signatures:
+            try:
+                key.verify_signature(Signature(key.keyid, signature.hex()), pae)
+            except (UnverifiedSignatureError, VerificationError):
+                continue
+            return Verified(payload=envelope.payload, key=key)
+    raise CheckError(
+        "no signature verifies",
+        where=where,
+        expected="a signature by a key in runners/ or in the catalogue",
+        remedy="the file was changed, or its signer's key file is missing",
+    )
+
+
+def parse(payload: bytes, where: str) -> Statement:
+    """Parse payload bytes that a signature was found good for.
+
+    Raises:
+        UserError: the JSON is ambiguous or does not fit the schema; names the first field.
+    """
+    value = strict_json.loads(payload, where)
+    version = _version(value)
+    if version not in {None, 1}:
+        raise UserError(
+            f"schema version {version}",
+            where=f"{where}:predicate.schema_version",
+            expected="1",
+            remedy="a newer Fenmark may read it",
+        )
+    try:
+        return Statement.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "statement"
+        raise UserError(
+            first["msg"], where=f"{where}:{field}", expected="the schema of version 1"
+        ) from error
+
+
+def _version(value: Any) -> Any:
+    predicate = value.get("predicate") if isinstance(value, dict) else None
+    return predicate.get("schema_version") if isinstance(predicate, dict) else None
+
+
+def _read(data: bytes, where: str) -> tuple[Envelope, list[bytes]]:
+    value = strict_json.loads(data, where)
+    match value:
+        case {"payload": str(payload), "payloadType": str(kind), "signatures": list(signatures)}:
+            pass
+        case _:
+            raise UserError(
+                "is no DSSE envelope", where=where, expected="payload, payloadType, signatures"
+            )
+    if kind != PAYLOAD_TYPE:
+        raise UserError(f"holds {kind[:80]!r}", where=f"{where}:payloadType", expected=PAYLOAD_TYPE)
+    if not 1 <= len(signatures) <= _MAX_SIGNATURES:
+        raise UserError(
+            f"holds {len(signatures)} signatures",
+            where=f"{where}:signatures",
+            expected=f"1 to {_MAX_SIGNATURES}",
+        )
+    raw = [_signature(item, f"{where}:signatures[{i}]") for i, item in enumerate(signatures)]
+    return Envelope(_base64(payload, f"{where}:payload"), kind, {}), raw
+
+
+def _signature(item: Any, where: str) -> bytes:
+    match item:
+        case {"sig": str(text)}:
+            return _base64(text, f"{where}.sig")
+        case _:
+            raise UserError("is no signature", where=where, expected="an object with sig")
+
+
+def _base64(text: str, where: str) -> bytes:
+    """Decode either base64 alphabet, as DSSE asks of a verifier; anything else is refused."""
+    standard = text.replace("-", "+").replace("_", "/")
+    padded = standard + "=" * (-len(standard) % 4)
+    try:
+        return base64.b64decode(padded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UserError("is no base64", where=where, expected="base64") from error

@@ -1,0 +1,117 @@
+"""Runners' public keys as files: `runners/<id>.toml`, in an archive or in the catalogue."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from securesystemslib.signer import Key, SSlibKey
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["REGISTERED", "Runner", "read_folder", "runner_id", "runner_toml"]
+
+# Keys added by pull request. Those in an archive's own folder only say who claims to have signed.
+REGISTERED = Path(__file__).parent / "catalog" / "runners"
+
+_Text = Annotated[str, Field(max_length=256)]
+
+
+class _KeyFile(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    keytype: Literal["ed25519", "ecdsa"]
+    scheme: Literal["ed25519", "ecdsa-sha2-nistp256"]
+    public_key: _Text
+    owner: _Text = ""
+    contact: _Text = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Somebody who signs results.
+
+    Attributes:
+        id: stem of the key file.
+        key: public key; `key.keyid` is the SHA-256 of its canonical form.
+        owner, contact: as stated in the file, empty if not.
+        registered: the file lies in the catalogue, added by a reviewed pull request.
+    """
+
+    id: str
+    key: Key
+    owner: str
+    contact: str
+    registered: bool
+
+    @property
+    def tier(self) -> Literal["registered", "self-signed"]:
+        return "registered" if self.registered else "self-signed"
+
+
+def runner_id(key: Key) -> str:
+    """Name a runner after its key: short enough to read, long enough to be its own."""
+    return f"runner-{key.keyid[:12]}"
+
+
+def runner_toml(key: Key, *, owner: str = "", contact: str = "") -> str:
+    """Write the key file: what goes into an archive, and into a pull request to register it."""
+    data = key.to_dict()
+    lines = {
+        "id": runner_id(key),
+        "keytype": data["keytype"],
+        "scheme": data["scheme"],
+        "public_key": data["keyval"]["public"],
+        "owner": owner,
+        "contact": contact,
+    }
+    return "".join(f"{name} = {_quoted(str(value))}\n" for name, value in lines.items())
+
+
+def read_folder(folder: Path, *, registered: bool = False) -> Iterator[Runner]:
+    """Read every key file of a folder, in order of name; none where there is no folder.
+
+    Raises:
+        UserError: a file is no key file.
+    """
+    for path in sorted(folder.glob("*.toml")):
+        yield _read(path, registered=registered)
+
+
+def _read(path: Path, *, registered: bool) -> Runner:
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text())
+        file = _KeyFile.model_validate(data)
+        key = _key(file)
+    except (OSError, ValueError) as error:
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise UserError(
+            what, where=str(path), expected="a key file as `fenmark keys show` prints it"
+        ) from error
+    if file.id != path.stem:
+        raise UserError(f"holds id {file.id!r}", where=str(path), expected=path.stem)
+    return Runner(
+        id=file.id, key=key, owner=file.owner, contact=file.contact, registered=registered
+    )
+
+
+def _key(file: _KeyFile) -> Key:
+    if file.keytype == "ed25519":
+        return SSlibKey.from_crypto(
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(file.public_key))
+        )
+    return SSlibKey.from_crypto(load_pem_public_key(file.public_key.encode()))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,158 @@
+"""RFC 6962 Merkle trees: hashes, roots, inclusion and consistency proofs. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Frontier",
+    "consistency_proof",
+    "inclusion_proof",
+    "leaf_hash",
+    "node_hash",
+    "root",
+    "verify_consistency",
+    "verify_inclusion",
+]
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """Hash of a leaf: SHA-256 of 0x00 and the entry (RFC 6962, 2.1)."""
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash of an inner node: SHA-256 of 0x01 and both children (RFC 6962, 2.1)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """Root over leaf hashes; the empty tree's is the hash of nothing (RFC 6962, 2.1)."""
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier.add(leaf)
+    return frontier.root()
+
+
+class Frontier:
+    """The right edge of a growing tree: log(n) hashes that give the root at every size."""
+
+    def __init__(self) -> None:
+        """Begin with the empty tree."""
+        self.size = 0
+        self._peaks: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append a leaf hash."""
+        peak, size = leaf, self.size
+        while size % 2:  # a full subtree of this height stands at its left: join them
+            peak = node_hash(self._peaks.pop(), peak)
+            size //= 2
+        self._peaks.append(peak)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root of the tree so far."""
+        if not self._peaks:
+            return hashlib.sha256().digest()
+        peaks = iter(reversed(self._peaks))
+        found = next(peaks)
+        for peak in peaks:
+            found = node_hash(peak, found)
+        return found
+
+
+def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """Return the audit path of a leaf (RFC 6962, 2.1.1).
+
+    Raises:
+        IndexError: the tree has no such leaf.
+    """
+    if not 0 <= index < len(leaves):
+        raise IndexError(f"leaf {index} of a tree of {len(leaves)}")
+    if len(leaves) == 1:
+        return []
+    split = _split(len(leaves))
+    if index < split:
+        return [*inclusion_proof(leaves[:split], index), root(leaves[split:])]
+    return [*inclusion_proof(leaves[split:], index - split), root(leaves[:split])]
+
+
+def verify_inclusion(
+    leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
+) -> bool:
+    """Check an audit path (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size:
+        return False
+    found, node, last = leaf, index, size - 1
+    for sibling in proof:
+        if last == 0:
+            return False
+        if node % 2 or node == last:
+            found = node_hash(sibling, found)
+            while node % 2 == 0 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            found = node_hash(found, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and found == expected_root
+
+
+def consistency_proof(leaves: Sequence[bytes], earlier: int) -> list[bytes]:
+    """Return the proof that the tree of `earlier` leaves is a prefix of this one (2.1.2).
+
+    Raises:
+        IndexError: `earlier` is not between 1 and the size of the tree.
+    """
+    if not 1 <= earlier <= len(leaves):
+        raise IndexError(f"size {earlier} of a tree of {len(leaves)}")
+    return _subproof(leaves, earlier, complete=True)
+
+
+def verify_consistency(
+    earlier: int, earlier_root: bytes, size: int, later_root: bytes, proof: Sequence[bytes]
+) -> bool:
+    """Check a consistency proof (RFC 9162, 2.1.4.2)."""
+    if not 1 <= earlier <= size:
+        return False
+    if earlier == size:
+        return not proof and earlier_root == later_root
+    path = list(proof)
+    if earlier & (earlier - 1) == 0:  # a whole subtree: its root is known and left out
+        path.insert(0, earlier_root)
+    if not path:
+        return False
+    node, last = earlier - 1, size - 1
+    while node % 2:
+        node, last = node >> 1, last >> 1
+    old = new = path[0]
+    for sibling in path[1:]:
+        if last == 0:
+            return False
+        if node % 2 or node == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while node % 2 == 0 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and old == earlier_root and new == later_root
+
+
+def _subproof(leaves: Sequence[bytes], earlier: int, *, complete: bool) -> list[bytes]:
+    if earlier == len(leaves):
+        return [] if complete else [root(leaves)]
+    split = _split(len(leaves))
+    if earlier <= split:
+        return [*_subproof(leaves[:split], earlier, complete=complete), root(leaves[split:])]
+    rest = _subproof(leaves[split:], earlier - split, complete=False)
+    return [*rest, root(leaves[:split])]
+
+
+def _split(size: int) -> int:
+    """Largest power of two below `size` (at least 2)."""
+    return 1 << ((size - 1).bit_length() - 1)

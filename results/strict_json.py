@@ -1,0 +1,105 @@
+"""Read JSON from strangers: refuse what two readers could understand differently."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from suites.errors import UserError
+
+__all__ = ["MAX_BYTES", "canonical", "loads"]
+
+MAX_BYTES = 2**20  # 1 MiB; a quick run is about 60 kB
+_MAX_DEPTH = 32
+_MAX_NODES = 200_000
+# Beyond this JavaScript readers lose digits (ECMA-262, Number.MAX_SAFE_INTEGER).
+_MAX_INTEGER = 2**53 - 1
+
+
+def loads(data: bytes, where: str) -> Any:
+    """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
+
+    Args:
+        data: the bytes as received.
+        where: file or field, for the message.
+
+    Raises:
+        UserError: with a message of its own for each reason.
+    """
+    if len(data) > MAX_BYTES:
+        raise _refused(where, f"is {len(data)} bytes", f"at most {MAX_BYTES}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _refused(where, f"is not UTF-8 at byte {error.start}", "UTF-8") from error
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _object(pairs, where),
+            parse_constant=lambda name: _no_constant(name, where),
+            parse_int=lambda digits: _integer(digits, where),
+            parse_float=lambda digits: _real(digits, where),
+        )
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno} column {error.colno}"
+        raise _refused(where, f"is not JSON: {error.msg} at {at}", "valid JSON") from error
+    except RecursionError as error:
+        raise _refused(where, "is nested too deeply", f"depth {_MAX_DEPTH} at most") from error
+    _measure(value, where)
+    return value
+
+
+def canonical(value: Any) -> bytes:
+    """Write JSON one way only: sorted keys, no spaces, integers kept integers, no NaN."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _refused(where, f"names {twice!r} twice in one object", "each key once")
+    return found
+
+
+def _no_constant(name: str, where: str) -> Any:
+    raise _refused(where, f"contains {name}", "finite numbers")
+
+
+def _integer(digits: str, where: str) -> int:
+    # Length first: int() refuses thousands of digits with a message of its own.
+    if len(digits) > len(str(_MAX_INTEGER)) + 1 or abs(int(digits)) > _MAX_INTEGER:
+        raise _refused(where, f"contains the integer {digits[:20]}…", "integers below 2^53")
+    return int(digits)
+
+
+def _real(digits: str, where: str) -> float:
+    value = float(digits)
+    if value in {float("inf"), float("-inf")}:
+        raise _refused(where, f"contains {digits[:20]}, too large for a double", "finite numbers")
+    return value
+
+
+def _measure(value: Any, where: str) -> None:
+    level, depth, nodes = [value], 0, 0
+    while level:
+        depth += 1
+        nodes += len(level)
+        if depth > _MAX_DEPTH:
+            raise _refused(where, "is nested too deeply", f"depth {_MAX_DEPTH} at most")
+        if nodes > _MAX_NODES:
+            raise _refused(where, "holds too many values", f"{_MAX_NODES} at most")
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+            elif isinstance(item, list):
+                inner.extend(item)
+        level = inner
+
+
+def _refused(where: str, what: str, expected: str) -> UserError:
+    return UserError(what, where=where, expected=expected)
