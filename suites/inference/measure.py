@@ -194,7 +194,8 @@ def _decode(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
                 )
             steps_ms.append((inside[-1] - inside[0]) / 1e6 / (len(inside) - 1))
             tokens += len(inside) - 1
-            if "predicted_per_token_ms" in request.timings:
+            # The engine's mean spans a request's whole life, neighbours' prefills included.
+            if case.batch == 1 and "predicted_per_token_ms" in request.timings:
                 engine.append(request.timings["predicted_per_token_ms"])
         rates.append(tokens / (end - start) * 1e9)
         windows.append(Window(start_ns=start, end_ns=end, output_tokens=tokens))

@@ -1,0 +1,139 @@
+"""What one point of load gave: requests, and the phase they were measured in."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from suites.records import Window
+from suites.serving.load import Closed, Recording, Stop, run_loop
+from suites.serving.prompts import Prompts
+from suites.serving.request import Request, read_recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from suites.serving.point import Point
+    from suites.serving.target import Target
+
+__all__ = ["Outcome", "run_point"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One load, run and read.
+
+    Attributes:
+        requests: all that were sent; those with `measured` set count.
+        start_ns, end_ns: steady state, up to the end of the last measured request.
+        cpu_share: cores the client used in it.
+        events: fragments received in it.
+        parse_s: processor time spent reading the recording afterwards.
+        lag_ms: how late the loop served its own timer.
+        reconnects: requests that waited for a connection.
+    """
+
+    requests: Sequence[Request]
+    start_ns: int
+    end_ns: int
+    cpu_share: float
+    events: int
+    parse_s: float
+    lag_ms: Sequence[float]
+    reconnects: int
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_ns - self.start_ns) / 1e9
+
+    @property
+    def measured(self) -> list[Request]:
+        return [request for request in self.requests if request.measured]
+
+    @property
+    def answered(self) -> list[Request]:
+        """Measured requests that were answered as asked."""
+        return [request for request in self.measured if not request.failure]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed measured requests by name."""
+        return Counter(request.failure for request in self.measured if request.failure)
+
+    def window(self) -> Window:
+        """Tokens of the steady state, those of uncounted requests included: they are load too."""
+        output = sum(self._tokens_inside(request) for request in self.requests)
+        prompts = (
+            request.input_tokens
+            for request in self.requests
+            if request.token_ns and self.start_ns <= request.token_ns[0] <= self.end_ns
+        )
+        return Window(
+            start_ns=self.start_ns,
+            end_ns=self.end_ns,
+            input_tokens=sum(prompts),
+            output_tokens=round(output),
+        )
+
+    def _tokens_inside(self, request: Request) -> float:
+        times = np.asarray(request.token_ns, np.int64)
+        inside = int(np.count_nonzero((times >= self.start_ns) & (times <= self.end_ns)))
+        # An engine may put several tokens into one fragment; it says so by its own count.
+        per_fragment = 1.0 if request.failure else request.output_tokens / len(times)
+        return inside * per_fragment
+
+
+def run_point(
+    target: Target,
+    point: Point,
+    *,
+    seed: int,
+    watch: Callable[[Recording], None] | None = None,
+) -> Outcome:
+    """Put the load on the target, then read what was recorded.
+
+    Raises:
+        UserError: the endpoint cannot be reached.
+    """
+    prompts = Prompts(
+        target,
+        input_tokens=point.input_tokens,
+        output_tokens=point.output_tokens,
+        seed=seed,
+        shared=point.shared_prefix,
+    )
+    stop = Stop(
+        requests=point.requests,
+        duration_s=point.duration_s,
+        request_limit_s=point.request_limit_s,
+    )
+    load = Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
+    recording = run_loop(load.run())
+    return read_outcome(recording)
+
+
+def read_outcome(recording: Recording) -> Outcome:
+    """Parse a recording; the window's processor time does not include this."""
+    began = time.process_time()
+    requests = read_recording(recording)
+    parse_s = time.process_time() - began
+    duration_s = max(1, recording.finish_ns - recording.start_ns) / 1e9
+    events = sum(
+        int(recording.start_ns <= stamp <= recording.finish_ns)
+        for request in requests
+        for stamp in request.token_ns
+    )
+    return Outcome(
+        requests=requests,
+        start_ns=recording.start_ns,
+        end_ns=recording.finish_ns,
+        cpu_share=recording.cpu_s / duration_s,
+        events=events,
+        parse_s=parse_s,
+        lag_ms=recording.lag_ms,
+        reconnects=recording.reconnects,
+    )

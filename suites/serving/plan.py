@@ -1,0 +1,155 @@
+"""Which loads a profile puts on the engine, and what the user's options make of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any
+
+from suites.errors import UserError
+from suites.records import Cell
+from suites.serving.point import Point
+from suites.serving.prompts import UNIQUE_TOKENS
+from suites.serving.subject import subject_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["plan"]
+
+_PROFILES: dict[str, dict[str, Any]] = {
+    # A glimpse, labelled as such: three fresh engines, a few short requests each.
+    "quick": {
+        "concurrency": (1, 4),
+        "isl": 64,
+        "osl": 16,
+        "requests": lambda streams: max(2, streams),
+        "duration_s": 0.0,
+        "cells": 3,
+        "check_s": 1.0,
+    },
+    "standard": {
+        "concurrency": (1, 2, 4, 8, 16),
+        "isl": 128,
+        "osl": 64,
+        "requests": None,
+        "duration_s": 60.0,
+        "cells": 3,
+        "check_s": 3.0,
+    },
+    "full": {
+        "concurrency": (1, 2, 4, 8, 16, 32, 64),
+        "isl": 512,
+        "osl": 128,
+        "requests": None,
+        "duration_s": 600.0,
+        "cells": 3,
+        "check_s": 10.0,
+    },
+}
+# The self-check's rate before the endpoint's own is known: 50 tokens a second for each stream.
+_CHECK_EVENTS_PER_STREAM = 50.0
+# For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
+_PREFILL_TOKENS_S = 100.0
+_STEP_S = 0.04
+_START_S = 3.0
+
+
+def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+    """One cell per fresh engine; each runs every point. A foreign endpoint is one cell.
+
+    Raises:
+        UserError: an option that cannot be; the message says which.
+    """
+    if profile not in _PROFILES:
+        raise UserError(
+            f"unknown profile {profile!r}", where="profile", expected=", ".join(_PROFILES)
+        )
+    shape = _PROFILES[profile]
+    points = _points(shape, options)
+    pattern = options.get("case")
+    points = [point for point in points if not pattern or fnmatch(point.name, pattern)]
+    if not points:
+        return []
+    subject = subject_spec(options)
+    seed = int(options.get("seed") or 0)
+    cells = 1 if subject["endpoint"] else shape["cells"]
+    return [
+        Cell(
+            suite="serving",
+            name=f"serving-p{number}",
+            spec={
+                "subject": subject,
+                "seed": seed + number,
+                "points": [asdict(point) for point in points],
+                "check_s": shape["check_s"],
+                "check_events_per_stream": _CHECK_EVENTS_PER_STREAM,
+                "slo_ttft_ms": options.get("slo_ttft"),
+                "slo_tpot_ms": options.get("slo_tpot"),
+            },
+            estimated_s=_START_S + sum(_estimate_s(point, shape) for point in points),
+        )
+        for number in range(cells)
+    ]
+
+
+def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:
+    isl = _whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1)
+    osl = _whole(options, "osl", shape["osl"], least=2)
+    requests = options.get("requests")
+    duration_s = float(options.get("duration") or 0.0)
+    concurrencies = [
+        _at_least_one(value, "concurrency") for value in _listed(options, "concurrency")
+    ] or list(shape["concurrency"])
+    return [
+        Point(
+            shape="closed",
+            concurrency=streams,
+            input_tokens=isl,
+            output_tokens=osl,
+            **_ending(shape, requests, duration_s, streams),
+        )
+        for streams in concurrencies
+    ]
+
+
+def _ending(
+    shape: Mapping[str, Any], requests: int | None, duration_s: float, streams: int
+) -> dict[str, Any]:
+    if requests:
+        return {"requests": _at_least_one(requests, "requests")}
+    if duration_s or not shape["requests"]:
+        return {"duration_s": duration_s or shape["duration_s"]}
+    return {"requests": shape["requests"](streams)}
+
+
+def _listed(options: Mapping[str, Any], name: str) -> Iterable[Any]:
+    value = options.get(name)
+    if value is None:
+        return ()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _whole(options: Mapping[str, Any], name: str, default: int, *, least: int) -> int:
+    value = options.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, int) or value < least:
+        raise UserError(f"{value!r} is too small", where=name, expected=f"at least {least}")
+    return value
+
+
+def _at_least_one(value: Any, name: str) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise UserError(f"{value!r} is no count", where=name, expected="a whole number from 1")
+    return value
+
+
+def _estimate_s(point: Point, shape: Mapping[str, Any]) -> float:
+    request_s = point.input_tokens / _PREFILL_TOKENS_S + point.output_tokens * _STEP_S / max(
+        1, point.concurrency
+    )
+    # One round of ramp-up, the requests, and a last round under full load.
+    requests = point.requests + 2 * point.concurrency
+    load_s = point.duration_s or request_s * requests
+    return float(shape["check_s"]) + 1 + load_s

@@ -1,0 +1,152 @@
+"""Run one cell: the instrument checks itself, then every point of load on one engine."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from suites.child import note, progress
+from suites.records import CellResult, Series
+from suites.serving.histogram import Histogram
+from suites.serving.outcome import Outcome, run_point
+from suites.serving.point import Point
+from suites.serving.selfcheck import Instrument, check
+from suites.serving.subject import subject
+from suites.serving.validity import problems
+
+if TYPE_CHECKING:
+    from suites.serving.subject import Subject
+
+__all__ = ["run_cell"]
+
+# The check must have run at least nine tenths as fast as the endpoint did.
+_RATE_SLACK = 0.9
+
+
+def run_cell(spec: dict[str, Any]) -> CellResult:
+    """Measure the points of a spec made by `plan`.
+
+    Raises:
+        CheckError: the engine or the emitter failed.
+        UserError: the model or the endpoint cannot be used.
+    """
+    points = [Point(**fields) for fields in spec["points"]]
+    checks = []
+    for point in points:
+        note(f"checking the instrument at {point.name}")
+        rate = spec["check_events_per_stream"] * max(1, point.concurrency)
+        checks.append(
+            check(point, events_per_s=rate, duration_s=spec["check_s"], seed=spec["seed"])
+        )
+    slots = max(point.concurrency for point in points)
+    context = max(point.input_tokens + point.output_tokens for point in points) + 64
+    series: list[Series] = []
+    facts: dict[str, Any] = {"points": {}}
+    with subject(spec["subject"], slots=slots, context=context) as under_test:
+        facts |= {"engines": [under_test.engine], "packages": _packages()}
+        for done, (point, instrument) in enumerate(zip(points, checks, strict=True)):
+            progress(done, len(points), point.name)
+            outcome = _load(under_test, point, spec)
+            series += _series(point, outcome, spec)
+            checked = _checked_at_rate(point, outcome, instrument, spec)
+            facts["points"][point.name] = _facts(outcome, checked)
+        progress(len(points), len(points), points[-1].name)
+    return CellResult(series=tuple(series), facts=facts)
+
+
+def _load(under_test: Subject, point: Point, spec: dict[str, Any]) -> Outcome:
+    outcome = run_point(under_test.target, point, seed=spec["seed"])
+    under_test.check_alive()
+    return outcome
+
+
+def _checked_at_rate(
+    point: Point, outcome: Outcome, instrument: Instrument, spec: dict[str, Any]
+) -> Instrument:
+    """Check again if the endpoint was faster than the check had assumed."""
+    ran_at = outcome.events / outcome.duration_s
+    if instrument.events_per_s >= _RATE_SLACK * ran_at:
+        return instrument
+    note(f"checking again at {ran_at:.0f} events/s")
+    return check(point, events_per_s=ran_at, duration_s=spec["check_s"], seed=spec["seed"])
+
+
+def _series(point: Point, outcome: Outcome, spec: dict[str, Any]) -> list[Series]:
+    requests = outcome.answered
+    window = outcome.window()
+    duration_s = outcome.duration_s
+    longer = [request for request in requests if request.output_tokens > 1]
+    good = [
+        request
+        for request in longer
+        if request.ttft_ms <= (spec["slo_ttft_ms"] or float("inf"))
+        and request.tpot_ms <= (spec["slo_tpot_ms"] or float("inf"))
+    ]
+    done = sum(
+        outcome.start_ns <= request.ended_ns <= outcome.end_ns
+        for request in outcome.requests
+        if not request.failure
+    )
+    samples: dict[str, tuple[str, list[float]]] = {
+        "ttft": ("ms", [request.ttft_ms for request in requests]),
+        "tpot": ("ms", [request.tpot_ms for request in longer]),
+        "e2e": ("ms", [request.e2e_ms for request in requests]),
+        "interactivity": ("tokens/s/user", [1e3 / r.tpot_ms for r in longer if r.tpot_ms > 0]),
+        "input_throughput": ("tokens/s", [window.input_tokens / duration_s]),
+        "output_throughput": ("tokens/s", [window.output_tokens / duration_s]),
+        "total_throughput": (
+            "tokens/s",
+            [(window.input_tokens + window.output_tokens) / duration_s],
+        ),
+        "request_throughput": ("1/s", [done / duration_s]),
+        "failed": ("count", [float(sum(outcome.failures.values()))]),
+    }
+    if spec["slo_ttft_ms"] or spec["slo_tpot_ms"]:
+        # Good requests are a share of the measured ones; the rate is that share of all done.
+        share = len(good) / max(1, len(outcome.measured))
+        samples["goodput"] = ("1/s", [share * done / duration_s])
+    windowed = {"output_throughput", "total_throughput"}
+    return [
+        Series(
+            suite="serving",
+            case=point.name,
+            metric=metric,
+            unit=unit,
+            samples=tuple(values),
+            labels=point.labels,
+            windows=(window,) if metric in windowed else (),
+        )
+        for metric, (unit, values) in samples.items()
+        if values
+    ]
+
+
+def _facts(outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
+    """What stands beside the samples: the gaps' histogram, the instrument, what went wrong."""
+    gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
+    return {
+        "itl": Histogram.of(gaps).to_json(),
+        "instrument": instrument.to_json(),
+        "problems": problems(outcome),
+        "failures": dict(outcome.failures),
+        "failure_details": sorted({r.detail for r in outcome.measured if r.detail})[:5],
+        "measured": len(outcome.measured),
+        "sent": len(outcome.requests),
+        "cut": {
+            "before_s": (outcome.start_ns - outcome.requests[0].sent_ns) / 1e9,
+            "steady_s": outcome.duration_s,
+        },
+        "cached_tokens": sum(request.cached_tokens for request in outcome.measured),
+        "client": {
+            "cpu_share": outcome.cpu_share,
+            "lag_max_ms": max(outcome.lag_ms, default=0.0),
+            "reconnects": outcome.reconnects,
+            "events_per_s": outcome.events / outcome.duration_s,
+        },
+    }
+
+
+def _packages() -> dict[str, str]:
+    names = ["uvloop"] if "uvloop" in sys.modules else []
+    return {name: version(name) for name in [*names, "xllamacpp", "gguf"]}

@@ -1,0 +1,128 @@
+"""The instrument measures itself: the same client against a server that says what it sent."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suites.serving.emitter import Emitter, Schedule
+from suites.serving.outcome import Outcome, run_point
+from suites.serving.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from suites.serving.point import Point
+
+__all__ = ["Error", "Instrument", "check", "read_instrument"]
+
+# Short answers give several first tokens per stream and second.
+_OUTPUT_TOKENS = 24
+# A client that served one event this much later than it was sent has stalled.
+_STALL_MS = 50.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """How far the client's figure lay from the truth, absolute, in ms."""
+
+    p50: float
+    p99: float
+    max: float
+    n: int
+
+    @classmethod
+    def of(cls, errors_ms: Sequence[float]) -> Error:
+        """Sum up; no errors at all count as infinitely unknown, so n is 0 and the figures too."""
+        if not len(errors_ms):
+            return cls(p50=0.0, p99=0.0, max=0.0, n=0)
+        sizes = np.abs(np.asarray(errors_ms))
+        p50, p99 = np.percentile(sizes, [50, 99], method="inverted_cdf")
+        return cls(p50=float(p50), p99=float(p99), max=float(sizes.max()), n=len(sizes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """The client's own error at one load.
+
+    Attributes:
+        ttft, itl, tpot: errors of the three.
+        stalls: events served more than 50 ms after they were sent.
+        cpu_share: cores the client used; above one half it is close to its limit.
+        events_per_s: rate the check ran at.
+        cpu_ms_per_1000_events: processor time per thousand events, reading included.
+    """
+
+    ttft: Error
+    itl: Error
+    tpot: Error
+    stalls: int
+    cpu_share: float
+    events_per_s: float
+    cpu_ms_per_1000_events: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Instrument:
+        errors = {name: Error(**data[name]) for name in ("ttft", "itl", "tpot")}
+        return cls(**{**data, **errors})
+
+
+def check(point: Point, *, events_per_s: float, duration_s: float, seed: int) -> Instrument:
+    """Drive the emitter as `point` will drive the endpoint, at this rate of events.
+
+    Raises:
+        CheckError: the emitter did not start.
+    """
+    streams = max(1, point.concurrency)
+    itl_ms = streams / events_per_s * 1e3
+    schedule = Schedule(ttft_ms=max(5.0, itl_ms), itl_ms=itl_ms)
+    short = replace(
+        point,
+        output_tokens=min(point.output_tokens, _OUTPUT_TOKENS),
+        requests=0,
+        duration_s=duration_s,
+    )
+    with Emitter(schedule) as emitter:
+        target = Target(url=emitter.url, model="emitter")
+        return read_instrument(run_point(target, short, seed=seed))
+
+
+def read_instrument(outcome: Outcome) -> Instrument:
+    """Compare what the client saw with what the emitter said it sent."""
+    ttft: list[float] = []
+    itl: list[float] = []
+    tpot: list[float] = []
+    for request in outcome.answered:
+        late = [(seen - sent) / 1e6 for seen, sent in _pairs(request.token_ns, request.truth_ns)]
+        ttft.append(late[0])
+        # The gap's error is the difference of two delays.
+        itl += [after - before for before, after in pairwise(late)]
+        tpot.append((late[-1] - late[0]) / max(1, len(late) - 1))
+    delays = (
+        (seen - sent) / 1e6
+        for request in outcome.requests
+        for seen, sent in zip(request.token_ns, request.truth_ns, strict=False)
+    )
+    cpu_s = outcome.cpu_share * outcome.duration_s
+    share_parsed = outcome.events / max(1, sum(len(r.token_ns) for r in outcome.requests))
+    return Instrument(
+        ttft=Error.of(ttft),
+        itl=Error.of(itl),
+        tpot=Error.of(tpot),
+        stalls=sum(delay > _STALL_MS for delay in delays),
+        cpu_share=outcome.cpu_share,
+        events_per_s=outcome.events / outcome.duration_s,
+        cpu_ms_per_1000_events=(cpu_s + outcome.parse_s * share_parsed)
+        * 1e6
+        / max(1, outcome.events),
+    )
+
+
+def _pairs(seen: Sequence[int], sent: Sequence[int]) -> list[tuple[int, int]]:
+    return list(zip(seen, sent, strict=True))

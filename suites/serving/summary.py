@@ -1,0 +1,165 @@
+"""From every engine's outcome to the rows that are signed and shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from suites.records import CellResult, Label, Row, Series
+from suites.serving.histogram import Histogram
+from suites.serving.selfcheck import Error, Instrument
+from suites.serving.validity import instrument_problem
+from suites.statistics import Interval, between_processes, percentile_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["summarize"]
+
+_PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+_LATENCIES = ("ttft", "tpot", "e2e")
+# Which error of the instrument bears on which figure.
+_ERROR_OF = {"ttft": "ttft", "e2e": "ttft", "tpot": "tpot", "itl": "itl"}
+
+
+def summarize(results: Sequence[CellResult]) -> list[Row]:
+    """Percentiles over all requests of all engines; intervals from the engines' spread.
+
+    A percentile row carries `percentile`; where there are too few requests for the early-stopping
+    bound its `high` is None. A percentile beyond the number of requests is left out. Each row
+    carries `valid` and, if it is not, `invalid_because`.
+    """
+    series = sorted(
+        (item for result in results for item in result.series), key=lambda item: item.case
+    )
+    rows: list[Row] = []
+    for case, group in groupby(series, lambda item: item.case):
+        facts = [
+            result.facts["points"][case] for result in results if case in result.facts["points"]
+        ]
+        rows += _case_rows(list(group), facts)
+    return rows
+
+
+def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Row]:
+    by_metric: dict[str, list[Series]] = {}
+    for item in series:
+        by_metric.setdefault(item.metric, []).append(item)
+    checks = [Instrument.from_json(fact["instrument"]) for fact in facts]
+    shared = sorted({problem for fact in facts for problem in fact["problems"]})
+    first = series[0]
+    blank = Row(
+        suite="serving",
+        case=first.case,
+        metric="",
+        unit="",
+        value=0.0,
+        low=None,
+        high=None,
+        n=0,
+        method="measured",
+        labels=_labels({**first.labels, "processes": len(facts)}, shared),
+    )
+    for metric, group in by_metric.items():
+        template = replace(blank, metric=metric, unit=group[0].unit)
+        if metric in _LATENCIES:
+            yield from _latency_rows(template, group, checks, shared)
+        elif metric == "failed":
+            total = sum(sum(item.samples) for item in group)
+            yield replace(template, value=total, n=sum(fact["measured"] for fact in facts))
+        else:
+            medians = [median(item.samples) for item in group]
+            yield _with(template, between_processes(medians), sum(len(s.samples) for s in group))
+    yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, shared)
+    yield from _instrument_rows(blank, checks)
+
+
+def _latency_rows(
+    template: Row, group: list[Series], checks: list[Instrument], shared: list[str]
+) -> Iterator[Row]:
+    samples = [sample for series in group for sample in series.samples]
+    for percentile in _offered(len(samples)):
+        interval = percentile_interval(samples, percentile / 100)
+        if percentile == 50 and len(group) > 1:
+            spread = between_processes([median(series.samples) for series in group])
+            interval = Interval(interval.value, spread.low, spread.high, interval.n)
+            interval = _holding(interval)
+        yield _judged(template, interval, percentile, checks, shared)
+
+
+def _gap_rows(
+    template: Row, facts: list[dict[str, Any]], checks: list[Instrument], shared: list[str]
+) -> Iterator[Row]:
+    """Percentiles of all gaps together.
+
+    Gaps of one stream are not independent, so the interval is the spread between engines.
+    """
+    parts = [Histogram.from_json(fact["itl"]) for fact in facts]
+    parts = [part for part in parts if part.n]
+    merged = Histogram.merged(parts)
+    for percentile in _offered(merged.n):
+        q = percentile / 100
+        interval = Interval(merged.percentile(q), None, None, merged.n)
+        if len(parts) > 1:
+            spread = between_processes([part.percentile(q) for part in parts])
+            interval = _holding(Interval(interval.value, spread.low, spread.high, merged.n))
+        yield _judged(template, interval, percentile, checks, shared)
+
+
+def _instrument_rows(blank: Row, checks: list[Instrument]) -> Iterator[Row]:
+    """The self-check's worst process."""
+    for name in ("ttft", "itl"):
+        errors: list[Error] = [getattr(check, name) for check in checks]
+        for percentile in (50.0, 99.0):
+            values = [error.p50 if percentile == 50 else error.p99 for error in errors]
+            yield replace(
+                blank,
+                metric=f"instrument_{name}_error",
+                unit="ms",
+                value=max(values),
+                n=sum(error.n for error in errors),
+                labels={**blank.labels, "percentile": percentile},
+            )
+
+
+def _judged(
+    template: Row,
+    interval: Interval,
+    percentile: float,
+    checks: list[Instrument],
+    shared: list[str],
+) -> Row:
+    name = _ERROR_OF[template.metric]
+    own = (instrument_problem(getattr(check, name), percentile, interval.value) for check in checks)
+    labels = _labels({**template.labels, "percentile": percentile}, [*shared, *filter(None, own)])
+    return _with(replace(template, labels=labels), interval, interval.n)
+
+
+def _labels(labels: dict[str, Label], reasons: list[str]) -> dict[str, Label]:
+    labels = {key: value for key, value in labels.items() if key != "invalid_because"}
+    labels["valid"] = not reasons
+    if reasons:
+        labels["invalid_because"] = "; ".join(dict.fromkeys(reasons))[:256]
+    return labels
+
+
+def _offered(n: int) -> list[float]:
+    """Percentiles that at least one value lies beyond."""
+    return [
+        percentile
+        for percentile in _PERCENTILES
+        if n and (percentile == 50 or n * (100 - percentile) >= 100 - 1e-9)
+    ]
+
+
+def _holding(interval: Interval) -> Interval:
+    """Widen the interval to hold its value: pooled and per-process figures differ a little."""
+    low = None if interval.low is None else min(interval.low, interval.value)
+    high = None if interval.high is None else max(interval.high, interval.value)
+    return Interval(interval.value, low, high, interval.n)
+
+
+def _with(row: Row, interval: Interval, n: int) -> Row:
+    return replace(row, value=interval.value, low=interval.low, high=interval.high, n=n)
