@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard import archives, chips, downloads, models, overview, ranking, shells
+from leaderboard import archives, chips, downloads, models, overview, plots, ranking, shells
 from leaderboard.figures import points_of
 from leaderboard.pages import Pages
 from leaderboard.ranking import BoardRow
@@ -18,6 +18,8 @@ from leaderboard.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from markupsafe import Markup
 
     from leaderboard.archives import Archive
     from leaderboard.chips import ChipView
@@ -182,13 +184,19 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
             rows=by_chip[chip.id],
             kernels=kernels[chip.id],
             results=results[chip.id],
-            roofline=None,
+            roofline=_roofline(_, kernels[chip.id]),
         )
     yield page("models", "models/", "Models", models=list(content.models.values()))
     for model in content.models.values():
         yield page("model", f"models/{model.id}/", model.name, model=model, rows=by_model[model.id])
     yield page("runners", "runners/", "Runners and trust", runners=_runners(content.archive))
     yield page("data", "data/", "Data", files=downloads.LISTING)
+
+
+def _roofline(_: Words, points: Sequence[Point]) -> Markup | None:
+    """Draw the newest run's kernels: a roof and its kernels must be of one run."""
+    newest = points[0].result.digest if points else ""
+    return plots.roofline(_, [p for p in points if p.result.digest == newest], "../../")
 
 
 def _by(items: Any, key: Any) -> defaultdict[str, list[Any]]:

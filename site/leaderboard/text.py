@@ -29,7 +29,7 @@ def clean(text: str) -> str:
 def slug(text: str) -> str:
     """Return a file name of `[a-z0-9.-]`; what had to be changed is told apart by a digest."""
     plain = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:_MAX_SLUG].rstrip("-.")
-    if plain == text:
+    if plain and plain == text:
         return plain
     mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
     return f"{plain}-{mark}" if plain else mark

@@ -1,0 +1,149 @@
+"""Which charts the pages have: curves with their Pareto front, and the measured roofline."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from leaderboard.chart import Axis, Mark, Series, draw
+from leaderboard.text import figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+
+    from leaderboard.figures import Figure, Point
+    from leaderboard.ranking import BoardRow
+    from leaderboard.words import Words
+
+__all__ = ["curve", "pareto", "roofline"]
+
+# More series than colours and shapes cannot be told apart; the table has them all.
+_MAX_SERIES = 6
+
+
+def curve(_: Words, rows: Sequence[BoardRow], root: str) -> Markup | None:
+    """Draw output throughput per chip against interactivity, one series per run and engine.
+
+    Points are joined by straight lines within one run; nothing between them was measured. The
+    dashed line is the Pareto front: no measured point is better in both.
+    """
+    runs: defaultdict[str, list[BoardRow]] = defaultdict(list)
+    for row in rows:
+        point = row.point
+        if point.suite == "serving" and row.ranks and "interactivity" in point.figures:
+            runs[f"{row.chip} · {point.precision} · {point.result.digest[:8]}"].append(row)
+    if not runs:
+        return None
+    series = [
+        Series(
+            name=name,
+            joined=True,
+            marks=sorted((_curve_mark(row, root) for row in own), key=lambda mark: mark.x),
+        )
+        for name, own in sorted(runs.items(), key=lambda item: -_best(item[1]))[:_MAX_SERIES]
+    ]
+    front = pareto([(mark.x, mark.y) for one in series for mark in one.marks])
+    return draw(
+        _("Output throughput per chip against interactivity"),
+        Axis(title=_("interactivity, output tokens/s per user")),
+        Axis(title=_("output tokens/s per chip")),
+        series,
+        lines=[("front", front)] if len(front) > 1 else [],
+    )
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points no other point beats in both coordinates, by falling x."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points, key=lambda p: (-p[0], -p[1])):
+        if not front or y > front[-1][1]:
+            front.append((x, y))
+    return front
+
+
+def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
+    """Draw the kernels of one run under the roof that the same run measured.
+
+    Compute over operational intensity (Williams, Waterman and Patterson 2009, "Roofline: an
+    insightful visual performance model"), both logarithmic.
+    """
+    limits = [point for point in points if point.case.startswith("roofline/")]
+    peak = max((f.value for p in limits if (f := p.figures.get("compute_rate"))), default=0.0)
+    memory = next((p.figures["bandwidth"].value for p in limits if p.case.endswith("/memory")), 0.0)
+    kernels: defaultdict[str, list[Mark]] = defaultdict(list)
+    for point in points:
+        intensity = point.labels.get("intensity_flop_per_byte")
+        time = point.figures.get("time")
+        if not isinstance(intensity, int | float) or intensity <= 0 or not time:
+            continue
+        rate = _attained_tflops(point, float(intensity))
+        if rate:
+            kernels[str(point.labels.get("family", "kernel"))].append(
+                Mark(
+                    x=float(intensity),
+                    y=rate.value,
+                    low=rate.low,
+                    high=rate.high,
+                    words=f"{point.case}: {figure(rate.value)} TFLOP/s, "
+                    f"{figure(float(intensity))} FLOP/B",
+                    link=f"{root}verify/?statement={point.result.digest}",
+                )
+            )
+    if not kernels or not peak or not memory:
+        return None
+    ridge = peak * 1e3 / memory
+    intensities = [mark.x for marks in kernels.values() for mark in marks]
+    left, right = min(*intensities, ridge / 2), max(*intensities, ridge * 2)
+    return draw(
+        _("Measured roofline of the chip with its kernels"),
+        Axis(title=_("operational intensity, FLOP per byte"), scale="log"),
+        Axis(title=_("attained TFLOP/s"), scale="log"),
+        [Series(name=name, marks=marks) for name, marks in sorted(kernels.items())],
+        lines=[("roof", [(left, left * memory / 1e3), (ridge, peak), (right, peak)])],
+    )
+
+
+def _attained_tflops(point: Point, intensity: float) -> Figure | None:
+    """Compute rate as signed, or what the signed bandwidth amounts to at this intensity."""
+    from dataclasses import replace
+
+    if compute := point.figures.get("compute_rate"):
+        return compute
+    bandwidth = point.figures.get("bandwidth")
+    if not bandwidth:
+        return None
+    scale = intensity / 1e3  # GB/s times FLOP/B gives GFLOP/s
+    return replace(
+        bandwidth,
+        value=bandwidth.value * scale,
+        low=None if bandwidth.low is None else bandwidth.low * scale,
+        high=None if bandwidth.high is None else bandwidth.high * scale,
+    )
+
+
+def _curve_mark(row: BoardRow, root: str) -> Mark:
+    users, total = row.point.figures["interactivity"], row.throughput
+    chips = _chips(row)
+    value = total.value / chips if total else math.nan
+    return Mark(
+        x=users.value,
+        y=value,
+        low=total.low / chips if total and total.low is not None else None,
+        high=total.high / chips if total and total.high is not None else None,
+        words=f"{row.chip}, {row.point.case}: {figure(value)} tokens/s per chip at "
+        f"{figure(users.value)} tokens/s per user",
+        link=f"{root}verify/?statement={row.point.result.digest}",
+    )
+
+
+def _chips(row: BoardRow) -> int:
+    """Accelerators of the machine; a CPU's count is its cores, and it is one chip."""
+    chip = row.point.result.predicate.machine.chip
+    return 1 if chip.kind == "cpu" else chip.count
+
+
+def _best(rows: Sequence[BoardRow]) -> float:
+    return max(row.throughput.value / _chips(row) for row in rows if row.throughput)

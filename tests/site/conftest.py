@@ -1,0 +1,215 @@
+"""Archives of made-up results, the site built from them, and one browser to look at it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
+
+from leaderboard import build
+from leaderboard.preview import server
+from results import archive, envelope
+from results.statement import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+# No GPU, no sandbox inside a container, and no traffic of its own.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(b"7" * 32))
+
+
+def statement(
+    *,
+    chip: str = "Test CPU 9000",
+    catalog_id: str | None = None,
+    kind: str = "cpu",
+    model: str = "qwen2.5-0.5b",
+    speed: float = 24.0,
+    date: str = "2026-11-20",
+    number: int = 1,
+    metered: bool = False,
+    text: str = "",
+    value: float | None = None,
+) -> dict[str, Any]:
+    """A statement of one quick run; `text` goes into every free field, to see what it does."""
+    rows: list[dict[str, Any]] = []
+
+    def row(suite: str, case: str, metric: str, unit: str, figure: float, **labels: Any) -> None:
+        method = labels.pop("method", "measured")
+        rows.append(
+            {
+                "suite": suite,
+                "case": case,
+                "metric": metric,
+                "unit": unit,
+                "value": figure if value is None else value,
+                "low": figure * 0.97 if value is None else None,
+                "high": figure * 1.04 if value is None else None,
+                "n": 5,
+                "method": method,
+                "labels": labels,
+            }
+        )
+
+    for users in (1, 2, 4):
+        load = {"isl": 128, "osl": 64, "concurrency": users, "model": model, "valid": True}
+        case, rate = f"closed/c{users}", speed * users**0.6
+        energy = "measured" if metered else "modelled"
+        row("serving", case, "output_throughput", "tokens/s", rate, **load)
+        row("serving", case, "interactivity", "tokens/s/user", rate / users, **load)
+        row("serving", case, "energy_per_output_token", "J/token", 60 / rate, method=energy, **load)
+        for percentile, factor in ((50, 1.0), (99, 1.5)):
+            labels = {**load, "percentile": percentile}
+            row("serving", case, "ttft", "ms", 310.0 * users * factor, **labels)
+            row("serving", case, "tpot", "ms", 1000 * users / rate * factor, **labels)
+    row("inference", "prefill/isl256", "ttft", "ms", 1450.0, isl=256, batch=1)
+    row("inference", "prefill/isl256", "prefill_throughput", "tokens/s", 177.0, isl=256, batch=1)
+    row("inference", "decode/b4/ctx256", "tpot", "ms", 65.0, batch=4, context=256)
+    row("inference", "decode/b4/ctx256", "decode_throughput", "tokens/s", 61.0, batch=4)
+    kernel = {"backend": "numpy", "dtype": "f32", "cache": "cold"}
+    for family, intensity, rate in (("gemm", 80.0, 0.3), ("copy", 0.1, 0.0027)):
+        labels = {**kernel, "family": family, "intensity_flop_per_byte": intensity}
+        row("kernels", f"{family}/f32/numpy/cold", "time", "ms", 0.2, **labels)
+        row("kernels", f"{family}/f32/numpy/cold", "compute_rate", "TFLOP/s", rate, **labels)
+    row("kernels", "roofline/cpu/peak/f32", "compute_rate", "TFLOP/s", 0.31, dtype="f32")
+    row("kernels", "roofline/cpu/memory", "bandwidth", "GB/s", 27.0, cache="cold")
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "samples/x.json", "digest": {"sha256": "0" * 64}}],
+        "predicateType": "urn:fenmark:result:v1",
+        "predicate": {
+            "schema_version": 1,
+            "run": {
+                "id": f"{number:08d}-0000-4000-8000-000000000000",
+                "runner": text[:256] or "lab-1",
+                "suite_version": "0.1.0",
+                "suites": ["kernels", "inference", "serving"],
+                "profile": "quick",
+                "seed": 1,
+                "started_at": f"{date}T20:00:00Z",
+                "finished_at": f"{date}T20:05:00Z",
+            },
+            "machine": {
+                "chip": {
+                    "catalog_id": catalog_id,
+                    "name": text[:256] or chip,
+                    "kind": kind,
+                    "count": 2,
+                },
+                "cpu_name": text[:256] or "Test CPU 9000",
+                "cpu_cores": 2,
+                "memory_bytes": 16 << 30,
+                "os": "Debian 13",
+                "kernel": "6.12",
+                "container": None,
+                "virtual_machine": "kvm",
+                "driver": None,
+            },
+            "software": {"python": "3.13.1", "packages": {"numpy": "2.4.6"}},
+            "source": {"commit": "a" * 40, "modified": False},
+            "engines": [
+                {
+                    "name": text[:256] or "llama.cpp",
+                    "version": "b6900",
+                    "model": text[:256] or model,
+                    "weights_sha256": "1" * 64,
+                    "weights": "random",
+                    "precision": "q8_0",
+                }
+            ],
+            "meters": [
+                {"name": "nvml", "scope": "chip", "method": "hardware counter"}
+                if metered
+                else {"name": "nameplate", "scope": "chip", "method": "model"}
+            ],
+            "measurements": rows,
+            "warnings": [text[:4096]] if text else [],
+        },
+    }
+
+
+def accept(folder: Path, *statements: dict[str, Any]) -> Path:
+    """Sign statements into an archive."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in statements:
+        archive.accept(folder, envelope.encode(Statement.model_validate(one)), SIGNER)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Render the shells once for all tests, and leave the user's cache alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four runs: two of one CPU on two days, one of a listed GPU with a meter, one unlisted."""
+    return accept(
+        tmp_path_factory.mktemp("results"),
+        statement(number=1, date="2026-11-18", speed=24.0),
+        statement(number=2, date="2026-11-20", speed=20.0),
+        statement(
+            number=3,
+            chip="NVIDIA H100 80GB HBM3",
+            catalog_id="nvidia-h100-sxm",
+            kind="gpu",
+            model="llama-3.1-8b",
+            speed=900.0,
+            metered=True,
+        ),
+        statement(number=4, chip="Prototype X", speed=31.0),
+    )
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, results: Path) -> Path:
+    out = tmp_path_factory.mktemp("site") / "out"
+    build([results], out, "https://example.org/fenmark")
+    return out
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Return a function that serves a folder and gives its address."""
+    running = []
+
+    def start(folder: Path) -> str:
+        listening = server(folder, 0)
+        running.append(listening)
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{listening.server_port}/"
+
+    yield start
+    for listening in running:
+        listening.shutdown()
+        listening.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}; on Debian: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
