@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
-import json
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from suites.errors import UserError
+import suites.child
+
+if TYPE_CHECKING:
+    from suites.records import CellResult
 
 # Read by OpenBLAS, MKL, Accelerate and OpenMP when they load, so before NumPy is imported.
 _THREAD_VARIABLES = (
@@ -23,38 +23,13 @@ _THREAD_VARIABLES = (
 )
 
 
-def main() -> int:
-    """Run the cell; the exit code is a UserError's own, 130 when told to stop."""
-    # As Ctrl-C does it: pytest would take a SystemExit for a failed test and go on.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    parser = argparse.ArgumentParser(prog="python -m suites.kernels")
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    try:
-        spec = json.loads(arguments.spec.read_text())
-        _hold_threads(spec.get("threads"))
-        _write(arguments.out, _run(spec))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
+def run_cell(spec: dict[str, Any]) -> CellResult:
+    """Measure the cases of a spec under pytest.
 
-
-def _hold_threads(threads: int | None) -> None:
-    """Start over with the thread count in the environment: the libraries are loaded by now."""
-    wanted = str(threads) if threads else ""
-    if not wanted or os.environ.get(_THREAD_VARIABLES[0]) == wanted:
-        return
-    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, wanted)
-    os.execve(  # noqa: S606 - the same program with the same arguments
-        sys.executable, [sys.executable, "-m", "suites.kernels", *sys.argv[1:]], environment
-    )
-
-
-def _run(spec: dict[str, Any]) -> dict[str, Any]:
+    Raises:
+        UserError: the spec selects nothing this machine can run, or every output was wrong.
+    """
+    _hold_threads(spec.get("threads"))
     import pytest
 
     from suites.kernels.session import Session
@@ -70,25 +45,20 @@ def _run(spec: dict[str, Any]) -> dict[str, Any]:
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-        sys.stderr.write(talk.getvalue())
-        raise SystemExit(1)
-    return session.result().to_json()
+        raise RuntimeError(talk.getvalue())
+    return session.result()
 
 
-def _write(path: Path, result: dict[str, Any]) -> None:
-    """All or nothing: a killed child leaves no half-written result."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w") as file:
-            json.dump(result, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write the result ({error.strerror})", where=str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+def _hold_threads(threads: int | None) -> None:
+    """Start over with the thread count in the environment: the libraries are loaded by now."""
+    wanted = str(threads) if threads else ""
+    if not wanted or os.environ.get(_THREAD_VARIABLES[0]) == wanted:
+        return
+    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, wanted)
+    os.execve(  # noqa: S606 - the same program with the same arguments
+        sys.executable, [sys.executable, "-m", "suites.kernels", *sys.argv[1:]], environment
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    suites.child.main(run_cell)

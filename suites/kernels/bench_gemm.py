@@ -1,4 +1,4 @@
-"""A model's projections at prefill and decode rows."""
+"""A model's projections, dense, with 8-bit weights, and grouped by expert."""
 
 from __future__ import annotations
 
@@ -10,4 +10,12 @@ if TYPE_CHECKING:
 
 
 def bench_gemm(case: Case, measure: Measure) -> None:
+    measure(case)
+
+
+def bench_gemm_w8(case: Case, measure: Measure) -> None:
+    measure(case)
+
+
+def bench_grouped_gemm(case: Case, measure: Measure) -> None:
     measure(case)

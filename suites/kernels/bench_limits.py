@@ -1,4 +1,4 @@
-"""The machine's own limits: memory, last-level cache, and the square product."""
+"""The machine's own limits: memory, last-level cache, bus, and the square product."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def bench_triad(case: Case, measure: Measure) -> None:
 
 
 def bench_read(case: Case, measure: Measure) -> None:
+    measure(case)
+
+
+def bench_host_to_device(case: Case, measure: Measure) -> None:
+    measure(case)
+
+
+def bench_device_to_host(case: Case, measure: Measure) -> None:
     measure(case)
 
 

@@ -13,5 +13,13 @@ def bench_rmsnorm(case: Case, measure: Measure) -> None:
     measure(case)
 
 
+def bench_rope(case: Case, measure: Measure) -> None:
+    measure(case)
+
+
 def bench_swiglu(case: Case, measure: Measure) -> None:
+    measure(case)
+
+
+def bench_softmax(case: Case, measure: Measure) -> None:
     measure(case)

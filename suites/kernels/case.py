@@ -1,66 +1,26 @@
-"""What a kernel case is: a problem, stated before it is run."""
+"""A case: a problem on a backend, through one code path, from cold or hot memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from suites.kernels.backends.base import PORTABLE
 
-    import numpy as np
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
     from suites.kernels.backends import Backend
+    from suites.kernels.work import Work
 
-__all__ = ["ITEM_BITS", "Cache", "Case", "Work"]
+__all__ = ["Cache", "Case"]
 
 Cache = Literal["cold", "hot"]
-
-# Width of one stored value. tf32 is stored as f32; fp4 without its block scales.
-ITEM_BITS = {"f64": 64, "f32": 32, "tf32": 32, "f16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One problem in one dtype, free of any backend.
-
-    Attributes:
-        family: "gemm", "attention_prefill", "copy", …; also the name of its benchmark function.
-        name: what sets it apart in its family, such as "qwen2.5-0.5b/gate_up/m512".
-        dtype: a key of `ITEM_BITS`.
-        shape: sizes by name.
-        flops: floating-point (or integer) operations that the problem needs.
-        bytes: bytes that must move between memory and chip, each operand once.
-        buffer_bytes: bytes of one set of operands and results.
-        inputs: draws operands in float32 or integers.
-        run: the kernel, one source for every backend.
-        reference: the same result in float64, written apart from `run`.
-        model: geometry the shape comes from, empty where there is none.
-        tolerance: relative L2 gate where it is not the dtype's own.
-    """
-
-    family: str
-    name: str
-    dtype: str
-    shape: Mapping[str, int]
-    flops: int
-    bytes: int
-    buffer_bytes: int
-    inputs: Callable[[np.random.Generator], dict[str, np.ndarray]]
-    run: Callable[..., Any]
-    reference: Callable[..., np.ndarray]
-    model: str = ""
-    tolerance: float | None = None
-
-    @property
-    def intensity(self) -> float:
-        """Operational intensity in FLOP per byte."""
-        return self.flops / self.bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A problem on a backend, through one code path, from cold or hot memory.
+    """One entry of the catalogue.
 
     Attributes:
         work: the problem.
@@ -78,14 +38,13 @@ class Case:
     copies: int
     run: Callable[..., Any]
     reason: str = ""
-    path: str = "array-api"
-    labels: dict[str, str | int | float | bool] = field(default_factory=dict)
+    path: str = PORTABLE
 
     @property
     def name(self) -> str:
         """Slash path: family, dtype, backend, problem; fast path and hot runs say so."""
         parts = [self.work.family, self.work.dtype, self.backend.name, self.work.name]
-        parts += [self.path] if self.path != "array-api" else []
+        parts += [self.path] if self.path != PORTABLE else []
         parts += [self.cache] if self.cache == "hot" else []
         return "/".join(part for part in parts if part)
 

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from suites.errors import UserError
 from suites.kernels.backends import installed, load_backend
-from suites.kernels.case import ITEM_BITS, Case
+from suites.kernels.case import Case
 from suites.kernels.families import FAMILIES, works
 from suites.kernels.families.registry import LIMITS
 from suites.kernels.profiles import profile
+from suites.kernels.work import ITEM_BITS
 from suites.models import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from suites.kernels.backends import Backend
-    from suites.kernels.case import Cache, Work
+    from suites.kernels.case import Cache
     from suites.kernels.families import Sizes
+    from suites.kernels.work import Work
 
 __all__ = ["list_cases", "select"]
 
@@ -33,32 +35,26 @@ _PRODUCTS = {"peak", "gemm"}
 def select(profile_name: str, options: Mapping[str, Any]) -> list[Case]:
     """List the cases a run with these options would measure, in the order of work.
 
+    Empty when the pattern matches no kernel case: it may be meant for another suite.
+
     Raises:
-        UserError: unknown profile, model or backend, or no runnable case left.
+        UserError: unknown profile, model or backend, or none of the matching cases can run.
     """
     chosen = profile(profile_name)
     pattern = options.get("case")
     cases = [
         case
         for case in _all(chosen.sizes, options)
-        if (
-            fnmatchcase(case.name, pattern)
-            if pattern
-            else any(fnmatchcase(case.name, item) for item in chosen.patterns)
-        )
+        if (fnmatchcase(case.name, pattern) if pattern else chosen.takes(case.work))
     ]
     runnable = [case for case in cases if not case.reason]
-    if runnable:
-        return runnable
-    reasons = sorted({case.reason for case in cases})
-    raise UserError(
-        f"no kernel case to run: {reasons[0]}"
-        if reasons
-        else f"no kernel case matches {pattern!r}",
-        where="case",
-        expected="a pattern such as 'gemm*' or '*/f32/numpy/*'",
-        remedy="see every case with `fenmark run --suite kernels --list`",
-    )
+    if cases and not runnable:
+        raise UserError(
+            f"this machine runs none of the {len(cases)} chosen kernel cases: {cases[0].reason}",
+            where="case",
+            expected="a case that `fenmark run --suite kernels --list` calls runnable",
+        )
+    return runnable
 
 
 def list_cases(options: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -105,9 +101,8 @@ def _dtypes(family: str) -> Sequence[str]:
 
 
 def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
-    paths = {"array-api": work.run}
-    paths |= {path: run for (family, path), run in backend.fast.items() if family == work.family}
     copies = _copies(work, backend, cache)
+    no_room = _too_large(work, copies, backend)
     return [
         Case(
             work=work,
@@ -115,10 +110,10 @@ def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
             cache=cache,
             copies=copies,
             path=path,
-            run=run,
-            reason=backend.refuses(work.family, work.dtype) or _too_large(work, copies, backend),
+            run=work.run if isinstance(way, str) else way,
+            reason=way if isinstance(way, str) else no_room,
         )
-        for path, run in paths.items()
+        for path, way in backend.paths(work).items()
     ]
 
 

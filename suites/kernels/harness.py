@@ -31,6 +31,7 @@ class Measured:
     case: Case
     verdict: Verdict
     timing: Timing
+    quantization_error: float | None = None
 
 
 def measure_case(case: Case, budget: Budget, random: np.random.Generator) -> Measured:
@@ -45,7 +46,13 @@ def measure_case(case: Case, budget: Budget, random: np.random.Generator) -> Mea
         raise CheckError(f"wrong output: {verdict.problem}", where=case.name)
     sets = [operands, *(draw(case, random) for _ in range(case.copies - 1))]
     timing = measure(_rotate(case, sets), case.backend, budget)
-    return Measured(case=case, verdict=verdict, timing=timing)
+    error = case.work.quantization_error
+    return Measured(
+        case=case,
+        verdict=verdict,
+        timing=timing,
+        quantization_error=error(random) if error else None,
+    )
 
 
 def generator(case: Case, seed: int, process: int) -> np.random.Generator:
@@ -54,9 +61,11 @@ def generator(case: Case, seed: int, process: int) -> np.random.Generator:
 
 
 def draw(case: Case, random: np.random.Generator) -> dict[str, Any]:
-    """Put one set of fresh operands on the device."""
+    """Put one set of fresh operands where the kernel starts from."""
     inputs = case.work.inputs(random)
-    return {name: case.backend.put(array, case.work.dtype) for name, array in inputs.items()}
+    on_host = case.work.family == "host_to_device"
+    place = case.backend.hold if on_host else case.backend.put
+    return {name: place(array, case.work.dtype) for name, array in inputs.items()}
 
 
 def check(case: Case, operands: dict[str, Any]) -> Verdict:
@@ -64,8 +73,11 @@ def check(case: Case, operands: dict[str, Any]) -> Verdict:
     reference = case.work.reference(
         **{name: case.backend.get(array) for name, array in operands.items()}
     )
+    # After the reference, since a kernel may write into an operand (the cache's append).
     _poison(case, reference.shape)
-    output = case.backend.get(case.run(case.backend, **operands))
+    result = case.run(case.backend, **operands)
+    case.backend.synchronize()
+    output = case.backend.get(result)
     tolerance = case.work.tolerance
     if tolerance is None:
         tolerance = TOLERANCE[case.work.dtype]
@@ -77,7 +89,9 @@ def _poison(case: Case, shape: tuple[int, ...]) -> None:
 
     A kernel that skips a tile then shows NaN and not the right answer of an earlier call.
     """
-    poison = case.backend.put(np.full(shape, np.nan, dtype=np.float32), case.work.dtype)
+    # Eight-bit products come out in wider types; NaN's bits are no likely sum either.
+    dtype = "f32" if case.work.dtype in {"int8", "fp8", "fp4"} else case.work.dtype
+    poison = case.backend.put(np.full(shape, np.nan, dtype=np.float32), dtype)
     case.backend.synchronize()
     del poison
 

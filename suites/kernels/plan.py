@@ -16,17 +16,21 @@ __all__ = ["plan"]
 _KEPT = ("seed", "case", "model", "threads", "backend")
 # Python, the libraries and pytest, before the first case.
 _START_S = 2.0
+# Drawing a case's inputs and its reference.
+_CHECK_S = 0.15
 
 
 def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     """Plan the processes of a profile; each measures every case once, in the same order.
 
     Raises:
-        UserError: unknown profile, model or backend, or no case left to run.
+        UserError: unknown profile, model or backend, or none of the chosen cases can run.
     """
     chosen = profile_of(profile)
     cases = len(select(profile, options))
-    per_case_s = chosen.budget.cap_s + 2 * chosen.budget.warm_up_s
+    if not cases:
+        return []
+    per_case_s = chosen.cap_s(cases) + 2 * chosen.budget.warm_up_s + _CHECK_S
     kept = {key: options[key] for key in _KEPT if options.get(key) is not None}
     return [
         Cell(

@@ -12,6 +12,8 @@ from suites.kernels.timing import Budget
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from suites.kernels.work import Work
+
 __all__ = ["Profile", "profile"]
 
 
@@ -23,15 +25,25 @@ class Profile:
         processes: fresh processes in sequence; the interval comes from their spread.
         sizes: token counts of the model's cases.
         budget: blocks of each case.
-        patterns: cases it takes when the user names none.
-        estimated_s: expected seconds of one process.
+        families, dtypes: what it takes when the user names no case; empty takes all.
+        process_s: seconds all cases of one process share; a backend more makes each shorter.
     """
 
     processes: int
     sizes: Sizes
     budget: Budget
-    patterns: tuple[str, ...]
-    estimated_s: float
+    process_s: float
+    families: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+
+    def takes(self, work: Work) -> bool:
+        """Say whether a run without a pattern measures this problem."""
+        wanted = not self.families or work.family in self.families
+        return wanted and (not self.dtypes or work.dtype in self.dtypes)
+
+    def cap_s(self, cases: int) -> float:
+        """Longest time of one series when `cases` share the process."""
+        return min(self.budget.cap_s, self.process_s / max(1, cases))
 
 
 # Three processes are the fewest whose t interval is not absurd (t = 4.3 against 12.7 for two);
@@ -41,22 +53,24 @@ _PROFILES: Mapping[str, Profile] = {
         processes=3,
         sizes=Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=1536),
         budget=Budget(warm_up_s=0.05, min_blocks=8, target=0.01, cap_s=0.7),
-        patterns=("*/f32/*", "*/bf16/*"),
-        estimated_s=24,
+        process_s=16,
+        families=(
+            *("copy", "scale", "add", "triad", "read", "peak", "gemm"),
+            *("attention_prefill", "attention_decode", "rmsnorm", "swiglu"),
+        ),
+        dtypes=("f32", "bf16"),
     ),
     "standard": Profile(
         processes=5,
         sizes=Sizes(prefill=512, decode=(1, 8, 64), batch=8, context=4096, peak=2048),
         budget=Budget(warm_up_s=0.1, min_blocks=12, target=0.005, cap_s=1.5),
-        patterns=("*",),
-        estimated_s=90,
+        process_s=240,
     ),
     "full": Profile(
         processes=8,
         sizes=Sizes(prefill=2048, decode=(1, 8, 64, 256), batch=16, context=8192, peak=4096),
         budget=Budget(warm_up_s=0.2, min_blocks=20, target=0.003, cap_s=3),
-        patterns=("*",),
-        estimated_s=600,
+        process_s=1200,
     ),
 }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from suites.errors import CheckError
+from suites.errors import CheckError, UserError
 from suites.kernels.catalog import select
 from suites.kernels.harness import generator, measure_case
 from suites.kernels.profiles import profile
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from suites.kernels.case import Case
     from suites.kernels.harness import Measured
+    from suites.records import Label
 
 __all__ = ["Session"]
 
@@ -41,7 +42,15 @@ class Session:
     @cached_property
     def cases(self) -> list[Case]:
         """The cases to measure, in the order of work."""
-        return select(self._spec["profile"], self._spec)
+        found = select(self._spec["profile"], self._spec)
+        if not found:
+            raise UserError(
+                f"no kernel case matches {self._spec.get('case')!r}",
+                where="case",
+                expected="a pattern such as 'gemm*' or '*/f32/numpy/*'",
+                remedy="see every case with `fenmark run --suite kernels --list`",
+            )
+        return found
 
     def measure(self, case: Case) -> Measured:
         """Check and time one case.
@@ -50,7 +59,8 @@ class Session:
             CheckError: its output is wrong.
         """
         seed, process = self._spec.get("seed", 0), self._spec.get("process", 0)
-        budget = profile(self._spec["profile"]).budget
+        chosen = profile(self._spec["profile"])
+        budget = replace(chosen.budget, cap_s=chosen.cap_s(len(self.cases)))
         try:
             measured = measure_case(case, budget, generator(case, seed, process))
         except CheckError as error:
@@ -120,9 +130,11 @@ class Session:
         self._report(json.dumps(event))
 
 
-def _labels(measured: Measured) -> dict[str, str | int | float | bool]:
+def _labels(measured: Measured) -> dict[str, Label]:
     case, timing = measured.case, measured.timing
-    return {
+    error = measured.quantization_error
+    quantized: dict[str, Label] = {} if error is None else {"quantization_error": error}
+    return quantized | {
         "backend": case.backend.name,
         "dtype": case.work.dtype,
         "family": case.work.family,

@@ -87,11 +87,12 @@ def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Tim
     deadline = time.perf_counter() + budget.cap_s
     while True:
         blocks.append(_block(call, calls, backend))
-        if len(blocks) < budget.min_blocks:
+        late = time.perf_counter() > deadline
+        if len(blocks) < budget.min_blocks and not late:
             continue
         if median_interval([block.seconds for block in blocks]).half_width <= budget.target:
             return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="converged")
-        if time.perf_counter() > deadline:
+        if late:
             return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="cap")
 
 

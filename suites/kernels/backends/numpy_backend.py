@@ -9,9 +9,14 @@ import array_api_compat.numpy as array_numpy
 import numpy as np
 
 from suites.kernels.backends import host
+from suites.kernels.backends.base import PORTABLE
+from suites.kernels.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from suites.kernels.backends.base import Paths
+    from suites.kernels.work import Work
 
 __all__ = ["NumpyBackend"]
 
@@ -24,23 +29,29 @@ class NumpyBackend:
     name = "numpy"
     xp: Any = array_numpy
     timing: Literal["host"] = "host"
-    fast: Mapping[tuple[str, str], Callable[..., Any]] = {}
 
     def __init__(self) -> None:
         self._keeps_memory = host.keep_freed_memory()
 
-    def refuses(self, family: str, dtype: str) -> str:
-        if dtype == "int8":
+    def paths(self, work: Work) -> Paths:
+        return {PORTABLE: self._refuses(work) or work.run}
+
+    def _refuses(self, work: Work) -> str:
+        if work.family in TRANSFERS:
+            return "host and device are one memory"
+        if work.family == "all_reduce":
+            return "one device: no peer to reduce with"
+        if work.dtype == "int8":
             return "NumPy multiplies integers without BLAS, hundreds of times slower than floats"
-        if dtype == "f16" and family in _PRODUCTS:
+        if work.dtype == "f16" and work.family in PRODUCTS:
             return "NumPy multiplies float16 without BLAS, hundreds of times slower than float32"
-        if dtype not in _DTYPES:
-            return f"NumPy has no {dtype}"
-        return ""
+        return "" if work.dtype in _DTYPES else f"NumPy has no {work.dtype}"
 
     def put(self, array: np.ndarray, dtype: str) -> np.ndarray:
         integers = np.issubdtype(array.dtype, np.integer)
         return np.array(array, dtype=array.dtype if integers else _DTYPES[dtype], order="C")
+
+    hold = put
 
     def get(self, array: Any) -> np.ndarray:
         integers = np.issubdtype(array.dtype, np.integer)
@@ -70,16 +81,3 @@ class NumpyBackend:
             "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
             "keeps_freed_memory": str(self._keeps_memory),
         }
-
-
-# Families whose time is a matrix product.
-_PRODUCTS = {
-    "gemm",
-    "peak",
-    "attention_prefill",
-    "attention_decode",
-    "mla_decode",
-    "grouped_gemm",
-    "gemm_w8",
-    "read",
-}

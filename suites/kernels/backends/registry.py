@@ -13,12 +13,22 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN", "installed", "load_backend"]
 
-KNOWN = ("numpy",)
+_DEVICES = ("cuda", "rocm", "npu", "mlu", "musa", "xpu", "hpu", "mps")
+KNOWN = ("numpy", "torch", *(f"torch:{device}" for device in _DEVICES), "cupy")
 
 
-def installed() -> list[str]:
-    """Names of the backends whose library is present here."""
-    return [name for name in KNOWN if find_spec(name.partition(":")[0])]
+@cache
+def installed() -> tuple[str, ...]:
+    """Names of the backends that have their library and a device here."""
+    found = []
+    for name in KNOWN:
+        try:
+            load_backend(name)
+        except UserError:
+            continue
+        found.append(name)
+    # A ROCm build answers to both names; it is one device.
+    return tuple(name for name in found if not (name == "torch:rocm" and "torch:cuda" in found))
 
 
 @cache
@@ -26,18 +36,28 @@ def load_backend(name: str) -> Backend:
     """Load a backend.
 
     Raises:
-        UserError: unknown, or not installed.
+        UserError: unknown, not installed, or without a device.
     """
-    library = name.partition(":")[0]
+    library, _, device = name.partition(":")
     if name not in KNOWN:
-        raise UserError(f"unknown backend {name!r}", expected=f"one of {', '.join(KNOWN)}")
+        raise UserError(
+            f"unknown backend {name!r}", where="backend", expected=f"one of {', '.join(KNOWN)}"
+        )
     if not find_spec(library):
+        extra = "cuda12" if library == "cupy" else library
         raise UserError(
             f"backend {name!r} is not installed",
             where="backend",
-            expected=f"one of {', '.join(installed())}",
-            remedy=f"pip install 'fenmark[{library}]'",
+            remedy=f"pip install 'fenmark[{extra}]'",
         )
+    if library == "torch":
+        from suites.kernels.backends.torch_backend import TorchBackend
+
+        return TorchBackend(device or "cpu")
+    if library == "cupy":
+        from suites.kernels.backends.cupy_backend import CupyBackend
+
+        return CupyBackend()
     from suites.kernels.backends.numpy_backend import NumpyBackend
 
     return NumpyBackend()

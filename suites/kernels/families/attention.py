@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.case import ITEM_BITS, Work
+from suites.kernels.work import ITEM_BITS, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend
@@ -129,13 +129,13 @@ def prefill(backend: Backend, *, q: Any, k: Any, v: Any) -> Any:
     xp = backend.xp
     heads, isl, width = q.shape
     groups = k.shape[0]
-    q = xp.reshape(q * width**-0.5, (groups, (heads // groups) * isl, width))
-    scores = xp.matmul(q, xp.permute_dims(k, (0, 2, 1)))
+    q = xp.reshape(q, (groups, (heads // groups) * isl, width))
+    scores = _scores(xp, q, xp.permute_dims(k, (0, 2, 1)), width**-0.5)
     scores = xp.reshape(scores, (groups, heads // groups, isl, isl))
     position = xp.arange(isl, device=_device(backend, k))
     future = position[None, :] > position[:, None]
     weights = _softmax(xp, xp.where(future, xp.asarray(-math.inf, dtype=scores.dtype), scores))
-    weights = xp.reshape(weights, (groups, (heads // groups) * isl, isl))
+    weights = xp.reshape(xp.astype(weights, v.dtype), (groups, (heads // groups) * isl, isl))
     return xp.reshape(xp.matmul(weights, v), (heads, isl, width))
 
 
@@ -148,9 +148,9 @@ def decode(backend: Backend, *, q: Any, k_pages: Any, v_pages: Any, table: Any) 
     batch, heads, width = q.shape
     groups = k_pages.shape[1]
     k, v = (_gather(xp, pages, table) for pages in (k_pages, v_pages))
-    q = xp.reshape(q * width**-0.5, (batch, groups, heads // groups, width))
-    weights = _softmax(xp, xp.matmul(q, xp.permute_dims(k, (0, 1, 3, 2))))
-    return xp.reshape(xp.matmul(weights, v), (batch, heads, width))
+    q = xp.reshape(q, (batch, groups, heads // groups, width))
+    weights = _softmax(xp, _scores(xp, q, xp.permute_dims(k, (0, 1, 3, 2)), width**-0.5))
+    return xp.reshape(xp.matmul(xp.astype(weights, v.dtype), v), (batch, heads, width))
 
 
 def mla_decode(backend: Backend, *, q: Any, pages: Any, table: Any, rank: int, scale: float) -> Any:
@@ -159,8 +159,8 @@ def mla_decode(backend: Backend, *, q: Any, pages: Any, table: Any, rank: int, s
     batch = q.shape[0]
     latent = xp.take(pages, xp.reshape(table, (-1,)), axis=0)
     latent = xp.reshape(latent, (batch, -1, pages.shape[-1]))
-    weights = _softmax(xp, xp.matmul(q * scale, xp.permute_dims(latent, (0, 2, 1))))
-    return xp.matmul(weights, latent[..., :rank])
+    weights = _softmax(xp, _scores(xp, q, xp.permute_dims(latent, (0, 2, 1)), scale))
+    return xp.matmul(xp.astype(weights, latent.dtype), latent[..., :rank])
 
 
 def _mla_scale(geometry: Geometry) -> float:
@@ -183,6 +183,11 @@ def _gather(xp: Any, pages: Any, table: Any) -> Any:
     return xp.reshape(
         xp.permute_dims(taken, (0, 2, 1, 3, 4)), (batch, groups, per_sequence * page, width)
     )
+
+
+def _scores(xp: Any, q: Any, keys: Any, scale: float) -> Any:
+    """Scaled scores in f32 whatever the operands, since softmax magnifies their rounding."""
+    return xp.astype(xp.matmul(q, keys), xp.float32) * scale
 
 
 def _softmax(xp: Any, scores: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Kernels between the products: RMSNorm and SwiGLU. All are bound by memory."""
+"""Kernels between the products: RMSNorm, RoPE, SwiGLU and softmax. All are bound by memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.case import ITEM_BITS, Work
+from suites.kernels.work import ITEM_BITS, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend
     from suites.kernels.families.sizes import Sizes
     from suites.models import Geometry
 
-__all__ = ["rmsnorm", "rmsnorm_works", "swiglu", "swiglu_works"]
+__all__ = [
+    "rmsnorm",
+    "rmsnorm_works",
+    "rope",
+    "rope_works",
+    "softmax",
+    "softmax_works",
+    "swiglu",
+    "swiglu_works",
+]
 
 
 def rmsnorm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
@@ -70,6 +79,70 @@ def swiglu_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     ]
 
 
+def rope_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
+    """Rotate queries and keys by their position.
+
+    6 FLOPs for each pair of values (four products, two sums); values move in and out, the
+    tables of cosines and sines in once.
+    """
+    tokens, width = sizes.prefill, geometry.mla.rope_dim if geometry.mla else geometry.head_dim
+    heads = geometry.heads + (1 if geometry.mla else geometry.kv_heads)
+    values = tokens * heads * width
+    traffic = (2 * values + tokens * width) * ITEM_BITS[dtype] // 8
+
+    def inputs(random: np.random.Generator) -> dict[str, np.ndarray]:
+        steps = np.arange(width // 2) / (width // 2)
+        angles = np.outer(np.arange(tokens), geometry.rope_theta**-steps)
+        return {
+            "x": random.standard_normal((tokens, heads, width), dtype=np.float32),
+            "cosine": np.cos(angles)[:, None, :].astype(np.float32),
+            "sine": np.sin(angles)[:, None, :].astype(np.float32),
+        }
+
+    return [
+        Work(
+            family="rope",
+            name=f"{geometry.id}/m{tokens}",
+            dtype=dtype,
+            shape={"tokens": tokens, "heads": heads, "head_dim": width},
+            flops=3 * values,
+            bytes=traffic,
+            buffer_bytes=traffic,
+            inputs=inputs,
+            run=rope,
+            reference=_rope_reference,
+            model=geometry.id,
+        )
+    ]
+
+
+def softmax_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
+    """Turn the logits of a decode batch into probabilities.
+
+    4 FLOPs a value (subtract, exponential, sum, divide); values move in and out.
+    """
+    batch, vocab = sizes.batch, geometry.vocab
+    traffic = 2 * batch * vocab * ITEM_BITS[dtype] // 8
+    return [
+        Work(
+            family="softmax",
+            name=f"{geometry.id}/b{batch}",
+            dtype=dtype,
+            shape={"batch": batch, "vocab": vocab},
+            flops=4 * batch * vocab,
+            bytes=traffic,
+            buffer_bytes=traffic,
+            # Spread over ±10 and more, as real logits are.
+            inputs=lambda random: {
+                "logits": 3 * random.standard_normal((batch, vocab), dtype=np.float32)
+            },
+            run=softmax,
+            reference=_softmax_reference,
+            model=geometry.id,
+        )
+    ]
+
+
 def rmsnorm(backend: Backend, *, x: Any, gain: Any, eps: float) -> Any:
     """Divide x (tokens, hidden) by its root mean square, times gain (hidden,)."""
     xp = backend.xp
@@ -82,6 +155,32 @@ def swiglu(backend: Backend, *, gate_up: Any) -> Any:
     half = gate_up.shape[-1] // 2
     gate, up = gate_up[..., :half], gate_up[..., half:]
     return gate / (1 + backend.xp.exp(-gate)) * up
+
+
+def rope(backend: Backend, *, x: Any, cosine: Any, sine: Any) -> Any:
+    """Rotate x (tokens, heads, d), whose halves are the pairs' parts; tables (tokens, 1, d/2)."""
+    half = x.shape[-1] // 2
+    first, second = x[..., :half], x[..., half:]
+    turned = (first * cosine - second * sine, second * cosine + first * sine)
+    return backend.xp.concat(turned, axis=-1)
+
+
+def softmax(backend: Backend, *, logits: Any) -> Any:
+    """Probabilities of logits (batch, vocab), shifted by their largest."""
+    xp = backend.xp
+    powers = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
+    return powers / xp.sum(powers, axis=-1, keepdims=True)
+
+
+def _rope_reference(*, x: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
+    first, second = np.split(x, 2, axis=-1)
+    turned = (first + 1j * second) * (cosine + 1j * sine)
+    return np.concatenate((turned.real, turned.imag), axis=-1)
+
+
+def _softmax_reference(*, logits: np.ndarray) -> np.ndarray:
+    largest = logits.max(axis=1, keepdims=True)
+    return np.asarray(np.exp(logits - largest - np.log(np.exp(logits - largest).sum(1)[:, None])))
 
 
 def _rmsnorm_reference(*, x: np.ndarray, gain: np.ndarray, eps: float) -> np.ndarray:

@@ -1,0 +1,208 @@
+"""PyTorch on any of its devices: one adapter, no kernel of its own per vendor.
+
+Every vendor's plug-in offers the module `torch.<device>` with the same calls (`synchronize`,
+`Event`, `mem_get_info`), so a device string is all that differs. ROCm builds call theirs "cuda".
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal
+
+import array_api_compat.torch as array_torch
+import numpy as np
+import torch
+
+from suites.errors import UserError
+from suites.kernels.backends import host, nvidia
+from suites.kernels.backends.base import PORTABLE
+from suites.kernels.work import TRANSFERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suites.kernels.backends.base import Paths
+    from suites.kernels.work import Work
+
+__all__ = ["DEVICES", "TorchBackend"]
+
+# Device string to the plug-in that registers it; empty where torch itself does.
+DEVICES = {
+    "cpu": "",
+    "cuda": "",
+    "rocm": "",
+    "npu": "torch_npu",  # Huawei Ascend
+    "mlu": "torch_mlu",  # Cambricon
+    "musa": "torch_musa",  # Moore Threads
+    "xpu": "",  # Intel GPU
+    "hpu": "habana_frameworks.torch.core",  # Intel Gaudi
+    "mps": "",  # Apple
+}
+
+_DTYPES = {
+    "f64": torch.float64,
+    "f32": torch.float32,
+    "tf32": torch.float32,
+    "f16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp8": torch.float8_e4m3fn,
+}
+
+# Where a device does not tell its cache, more than any has today, so that cold stays cold.
+_UNKNOWN_CACHE_BYTES = 256 * 2**20
+
+
+class TorchBackend:
+    """torch on one device.
+
+    Raises:
+        UserError: the device's plug-in is missing, or it sees no such device.
+    """
+
+    xp: Any = array_torch
+
+    def __init__(self, device: str = "cpu") -> None:
+        plugin = DEVICES[device]
+        if plugin:
+            if not find_spec(plugin.partition(".")[0]):
+                raise UserError(
+                    f"torch device {device!r} needs the package {plugin.partition('.')[0]}",
+                    where="backend",
+                )
+            import_module(plugin)
+        self.name = "torch" if device == "cpu" else f"torch:{device}"
+        self._kind = "cuda" if device == "rocm" else device
+        self.timing: Literal["host", "event"] = "host" if device == "cpu" else "event"
+        self._device = getattr(torch, self._kind, None)
+        if device == "cpu":
+            host.keep_freed_memory()
+        elif self._device is None or not self._device.is_available():
+            raise UserError(
+                f"torch sees no {device} device", where="backend", remedy="is the driver loaded?"
+            )
+
+    def paths(self, work: Work) -> Paths:
+        reason = self._refuses(work)
+        if reason:
+            return {PORTABLE: reason}
+        if work.family in TRANSFERS:
+            return {PORTABLE: self._transfers()[work.family]}
+        if work.family in {"gemm", "peak"} and work.dtype in _PRODUCTS_BY_DTYPE:
+            return dict([_PRODUCTS_BY_DTYPE[work.dtype]])
+        fast = {path: run for (family, path), run in _FAST.items() if family == work.family}
+        return {PORTABLE: work.run, **fast}
+
+    def put(self, array: np.ndarray, dtype: str) -> Any:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        kept = not tensor.is_floating_point()
+        return tensor.to(self._kind, tensor.dtype if kept else _DTYPES[dtype], copy=True)
+
+    def hold(self, array: np.ndarray, dtype: str) -> Any:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        rounded = tensor.to(_DTYPES[dtype] if tensor.is_floating_point() else tensor.dtype)
+        return rounded if self.timing == "host" else rounded.pin_memory()
+
+    def get(self, array: Any) -> np.ndarray:
+        wide = torch.float64 if array.is_floating_point() else torch.int64
+        return np.asarray(array.to("cpu").to(wide).numpy())
+
+    def synchronize(self) -> None:
+        if self._device is not None and self.timing == "event":
+            self._device.synchronize()
+
+    def elapsed_s(self, calls: Callable[[], None]) -> float:
+        if self.timing == "host":
+            return host.elapsed_s(calls)
+        return event_s(self._device, calls)
+
+    def free_bytes(self) -> int:
+        query = getattr(self._device, "mem_get_info", None)
+        return int(query()[0]) if query and self.timing == "event" else host.free_bytes()
+
+    def cache_bytes(self) -> int:
+        if self.timing == "host":
+            return host.last_level_cache_bytes()
+        query = getattr(self._device, "get_device_properties", None)
+        size = getattr(query(0), "L2_cache_size", 0) if query else 0
+        return int(size) or _UNKNOWN_CACHE_BYTES
+
+    def conditions(self) -> dict[str, float]:
+        return nvidia.conditions() if self._kind == "cuda" and not torch.version.hip else {}
+
+    def facts(self) -> dict[str, str]:
+        return {"torch": torch.__version__, "torch_threads": str(torch.get_num_threads())}
+
+    def _refuses(self, work: Work) -> str:
+        cpu = self.timing == "host"
+        if work.family in TRANSFERS and cpu:
+            return "host and device are one memory"
+        if work.family == "all_reduce":
+            count = 1 if cpu else getattr(self._device, "device_count", lambda: 1)()
+            return "one device: no peer to reduce with" if count == 1 else "not built yet"
+        if work.dtype == "tf32" and self._kind != "cuda":
+            return f"{self.name} has no tf32"
+        if work.dtype == "fp4":
+            return "torch has no product of fp4 tensors outside of compute capability 10"
+        if work.dtype in {"fp8", "int8"} and work.family not in {"gemm", "peak"}:
+            return f"{work.dtype} is measured on matrix products"
+        return ""
+
+    def _transfers(self) -> dict[str, Callable[..., Any]]:
+        """Copies over the bus, from and to page-locked memory."""
+
+        def to_device(_: object, *, a: Any) -> Any:
+            return a.to(self._kind, non_blocking=True)
+
+        def to_host(_: object, *, a: Any) -> Any:
+            return a.to("cpu", non_blocking=True)
+
+        return {"host_to_device": to_device, "device_to_host": to_host}
+
+
+def event_s(device: Any, calls: Callable[[], None]) -> float:
+    """Seconds between two events on a device's own clock (`elapsed_time` gives milliseconds)."""
+    start, end = device.Event(enable_timing=True), device.Event(enable_timing=True)
+    start.record()
+    calls()
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1e3
+
+
+def _sdpa(_: object, *, q: Any, k: Any, v: Any) -> Any:
+    """Causal attention by torch's own fused kernel; it wants a batch in front."""
+    out = torch.nn.functional.scaled_dot_product_attention(
+        q[None], k[None], v[None], is_causal=True, enable_gqa=True
+    )
+    return out[0]
+
+
+def _int_mm(_: object, *, a: Any, b: Any) -> Any:
+    return torch._int_mm(a, b)  # noqa: SLF001 - torch has no public product of int8 to int32
+
+
+def _scaled_mm(_: object, *, a: Any, b: Any) -> Any:
+    """fp8 product in bf16; the library takes B column by column."""
+    one = torch.ones((), device=a.device)
+    columns = b.t().contiguous().t()
+    return torch._scaled_mm(  # noqa: SLF001 - torch has no public product of fp8
+        a, columns, scale_a=one, scale_b=one, out_dtype=torch.bfloat16
+    )
+
+
+def _tf32(_: object, *, a: Any, b: Any) -> Any:
+    torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        return torch.matmul(a, b)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+
+_PRODUCTS_BY_DTYPE: dict[str, tuple[str, Callable[..., Any]]] = {
+    "int8": ("int_mm", _int_mm),
+    "fp8": ("scaled_mm", _scaled_mm),
+    "tf32": ("tf32", _tf32),
+}
+
+_FAST: dict[tuple[str, str], Callable[..., Any]] = {("attention_prefill", "sdpa"): _sdpa}

@@ -1,0 +1,72 @@
+"""A problem, stated before anything runs it: sizes, operations, bytes, inputs and the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+
+__all__ = ["ITEM_BITS", "PRODUCTS", "TRANSFERS", "Work"]
+
+# Width of one stored value. tf32 is stored as f32; fp4 without its block scales.
+ITEM_BITS = {"f64": 64, "f32": 32, "tf32": 32, "f16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4}
+
+# Families whose time is a matrix product's, and those that move data between host and device.
+PRODUCTS = frozenset(
+    {
+        "peak",
+        "gemm",
+        "gemm_w8",
+        "grouped_gemm",
+        "attention_prefill",
+        "attention_decode",
+        "mla_decode",
+        "read",
+    }
+)
+TRANSFERS = frozenset({"host_to_device", "device_to_host"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One problem in one dtype, free of any backend.
+
+    Attributes:
+        family: "gemm", "attention_prefill", "copy", …; also the name of its benchmark function.
+        name: what sets it apart in its family, such as "qwen2.5-0.5b/gate_up/m512".
+        dtype: a key of `ITEM_BITS`.
+        shape: sizes by name.
+        flops: floating-point (or integer) operations that the problem needs.
+        bytes: bytes that must move between memory and chip, each operand once.
+        buffer_bytes: bytes of one set of operands and results.
+        inputs: draws operands in float32 or integers.
+        run: the kernel, one source for every backend.
+        reference: the same result in float64, written apart from `run`.
+        model: geometry the shape comes from, empty where there is none.
+        tolerance: relative L2 gate where it is not the dtype's own.
+        quantization_error: relative L2 distance of quantized operands from what they stand for;
+            reported apart, since the reference is taken of the quantized ones.
+    """
+
+    family: str
+    name: str
+    dtype: str
+    shape: Mapping[str, int]
+    flops: int
+    bytes: int
+    buffer_bytes: int
+    inputs: Callable[[np.random.Generator], dict[str, np.ndarray]]
+    run: Callable[..., Any]
+    reference: Callable[..., np.ndarray]
+    model: str = ""
+    tolerance: float | None = None
+    quantization_error: Callable[[np.random.Generator], float] | None = None
+
+    @property
+    def intensity(self) -> float:
+        """Operational intensity in FLOP per byte."""
+        return self.flops / self.bytes
