@@ -1,0 +1,76 @@
+"""What every energy meter offers, whatever it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+__all__ = ["Energy", "Kind", "Meter", "MeterInfo", "Reading"]
+
+Kind = Literal["hardware counter", "sampled power", "external meter", "model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterInfo:
+    """What the joules of a meter mean; the fields are those of `results.statement.Meter`.
+
+    Attributes:
+        name: "rapl package-0", "nvml 0", …
+        scope: what is inside the measured boundary.
+        method: how the joules are got.
+        accuracy_percent: as the maker states it, None when he does not.
+        note: what a reader must know beside the figure.
+    """
+
+    name: str
+    scope: Literal["chip", "package", "node", "wall"]
+    method: Kind
+    accuracy_percent: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a meter.
+
+    Attributes:
+        at_ns: `time.monotonic_ns()` when it was read.
+        joules: running total of a counter, None for a power sensor.
+        power_w: momentary power of a sensor, None for a counter.
+    """
+
+    at_ns: int
+    joules: float | None = None
+    power_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Energy of one window by one meter.
+
+    Attributes:
+        joules: J; for a model the middle of its bounds.
+        low, high: bounds of a model; equal to `joules` for a real meter.
+        max_gap_s: longest time between two readings used, 0 for a model.
+    """
+
+    meter: MeterInfo
+    joules: float
+    low: float
+    high: float
+    max_gap_s: float
+
+
+class Meter(Protocol):
+    """Something that can be read again and again, cheaply."""
+
+    @property
+    def info(self) -> MeterInfo:
+        """What it measures."""
+
+    def read(self) -> Reading:
+        """Read it now.
+
+        Raises:
+            OSError: the device has gone or refuses.
+        """

@@ -1,0 +1,71 @@
+"""RAPL energy counters of Intel and AMD processors, through the kernel's powercap tree.
+
+Documentation/power/powercap/powercap.rst: `energy_uj` counts microjoules and starts again at
+zero after `max_energy_range_uj`. Since Linux 5.10 only root may read it (CVE-2020-8694).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from suites.meters.base import MeterInfo, Reading
+
+__all__ = ["POWERCAP", "RaplMeter", "find", "reason_absent"]
+
+POWERCAP = Path("/sys/class/powercap")
+_UJ = 1e6
+
+
+@dataclass(slots=True)
+class RaplMeter:
+    """One zone: a package or its memory.
+
+    Attributes:
+        zone: folder such as /sys/class/powercap/intel-rapl:0.
+    """
+
+    zone: Path
+    info: MeterInfo
+    _range_uj: int
+    _last_uj: int | None = None
+    _wrapped_uj: int = field(default=0)
+
+    def read(self) -> Reading:
+        """Read the counter; a total that fell has wrapped once.
+
+        A package at 400 W wraps a 2^32 uJ counter in 10 s, so reading once a second is enough.
+        """
+        now_uj = int((self.zone / "energy_uj").read_text())
+        if self._last_uj is not None and now_uj < self._last_uj:
+            self._wrapped_uj += self._range_uj
+        self._last_uj = now_uj
+        return Reading(time.monotonic_ns(), joules=(now_uj + self._wrapped_uj) / _UJ)
+
+
+def find(root: Path = POWERCAP) -> list[RaplMeter]:
+    """Open every package and memory zone this user may read."""
+    meters = []
+    for zone in sorted(root.glob("*-rapl:*")):
+        try:
+            name = (zone / "name").read_text().strip()
+            (zone / "energy_uj").read_text()
+            span = int((zone / "max_energy_range_uj").read_text())
+        except (OSError, ValueError):
+            continue
+        # Core and uncore are parts of the package: adding them would count twice.
+        if name.startswith(("package", "dram")):
+            info = MeterInfo(name=f"rapl {name}", scope="package", method="hardware counter")
+            meters.append(RaplMeter(zone, info, span))
+    return meters
+
+
+def reason_absent(root: Path = POWERCAP) -> str:
+    """Say why no zone can be read."""
+    zones = sorted(root.glob("*-rapl:*"))
+    if not root.is_dir():
+        return f"{root} does not exist: no powercap driver, or a virtual machine hides it"
+    if not zones:
+        return f"no RAPL zone in {root}"
+    return f"{zones[0]}/energy_uj cannot be read: run as root, or chmod it for this user"
