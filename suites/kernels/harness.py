@@ -70,12 +70,12 @@ def draw(case: Case, random: np.random.Generator) -> dict[str, Any]:
 
 def check(case: Case, operands: dict[str, Any]) -> Verdict:
     """Run once over poisoned memory and compare with float64 on the same rounded operands."""
-    reference = case.work.reference(
-        **{name: case.backend.get(array) for name, array in operands.items()}
-    )
+    parameters = case.work.parameters
+    truth = {name: case.backend.get(array) for name, array in operands.items()}
+    reference = case.work.reference(**truth, **parameters)
     # After the reference, since a kernel may write into an operand (the cache's append).
     _poison(case, reference.shape)
-    result = case.run(case.backend, **operands)
+    result = case.run(case.backend, **operands, **parameters)
     case.backend.synchronize()
     output = case.backend.get(result)
     tolerance = case.work.tolerance
@@ -98,7 +98,7 @@ def _poison(case: Case, shape: tuple[int, ...]) -> None:
 
 def _rotate(case: Case, sets: list[dict[str, Any]]) -> Callable[[], None]:
     """Call after call on the next operands; results stay until their turn comes again."""
-    turns = itertools.cycle(enumerate(sets))
+    turns = itertools.cycle(enumerate({**one, **case.work.parameters} for one in sets))
     results: list[Any] = [None] * len(sets)
     run, backend = case.run, case.backend
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class Work:
         bytes: bytes that must move between memory and chip, each operand once.
         buffer_bytes: bytes of one set of operands and results.
         inputs: draws operands in float32 or integers.
-        run: the kernel, one source for every backend.
-        reference: the same result in float64, written apart from `run`.
+        run: the kernel, one source for every backend: `run(backend, **operands, **parameters)`.
+        reference: the same result in float64, written apart: `reference(**operands, **parameters)`.
+        parameters: what both take besides operands.
         model: geometry the shape comes from, empty where there is none.
         tolerance: relative L2 gate where it is not the dtype's own.
         quantization_error: relative L2 distance of quantized operands from what they stand for;
@@ -62,6 +63,7 @@ class Work:
     inputs: Callable[[np.random.Generator], dict[str, np.ndarray]]
     run: Callable[..., Any]
     reference: Callable[..., np.ndarray]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
     tolerance: float | None = None
     quantization_error: Callable[[np.random.Generator], float] | None = None

@@ -117,8 +117,9 @@ def mla_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             inputs=partial(
                 _latent, batch=batch, context=context, heads=heads, rank=rank, rope=rope
             ),
-            run=partial(mla_decode, rank=rank, scale=_mla_scale(geometry)),
-            reference=partial(_mla_reference, rank=rank, scale=_mla_scale(geometry)),
+            run=mla_decode,
+            reference=_mla_reference,
+            parameters={"rank": rank, "scale": (geometry.mla.nope_dim + rope) ** -0.5},
             model=geometry.id,
         )
     ]
@@ -161,11 +162,6 @@ def mla_decode(backend: Backend, *, q: Any, pages: Any, table: Any, rank: int, s
     latent = xp.reshape(latent, (batch, -1, pages.shape[-1]))
     weights = _softmax(xp, _scores(xp, q, xp.permute_dims(latent, (0, 2, 1)), scale))
     return xp.matmul(xp.astype(weights, latent.dtype), latent[..., :rank])
-
-
-def _mla_scale(geometry: Geometry) -> float:
-    mla = geometry.mla
-    return (mla.nope_dim + mla.rope_dim) ** -0.5 if mla else 1.0
 
 
 def _device(backend: Backend, array: Any) -> Any:

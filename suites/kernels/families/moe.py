@@ -39,8 +39,9 @@ def routing_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             inputs=lambda random: {
                 "logits": random.standard_normal((tokens, experts), dtype=np.float32)
             },
-            run=partial(route, chosen=chosen),
-            reference=partial(_route_reference, chosen=chosen),
+            run=route,
+            reference=_route_reference,
+            parameters={"chosen": chosen},
             model=geometry.id,
         )
     ]
@@ -72,8 +73,9 @@ def grouped_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
                 bytes=values * ITEM_BITS[dtype] // 8,
                 buffer_bytes=values * ITEM_BITS[dtype] // 8,
                 inputs=partial(_inputs, rows=rows, experts=len(used), sizes=(hidden, wide)),
-                run=partial(grouped_gemm, counts=tuple(used)),
-                reference=partial(_grouped_reference, counts=tuple(used)),
+                run=grouped_gemm,
+                reference=_grouped_reference,
+                parameters={"counts": tuple(used)},
                 model=geometry.id,
             )
         )

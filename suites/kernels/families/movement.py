@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +72,9 @@ def kv_append_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
                 "cache": random.standard_normal((batch * PAGE, values), dtype=np.float32),
                 "new": random.standard_normal((batch, values), dtype=np.float32),
             },
-            run=partial(kv_append, slots=tuple(slots)),
-            reference=partial(_append_reference, slots=slots),
+            run=kv_append,
+            reference=_append_reference,
+            parameters={"slots": tuple(slots)},
             model=geometry.id,
         )
     ]
@@ -173,7 +173,7 @@ def _transfer(family: str, operand_bytes: int, dtype: str) -> list[Work]:
     ]
 
 
-def _append_reference(*, cache: np.ndarray, new: np.ndarray, slots: list[int]) -> np.ndarray:
+def _append_reference(*, cache: np.ndarray, new: np.ndarray, slots: tuple[int, ...]) -> np.ndarray:
     out = cache.copy()
-    out[slots] = new
+    out[list(slots)] = new
     return out

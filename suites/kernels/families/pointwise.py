@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,8 +45,9 @@ def rmsnorm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
                 "x": random.standard_normal((tokens, hidden), dtype=np.float32),
                 "gain": random.standard_normal(hidden, dtype=np.float32),
             },
-            run=partial(rmsnorm, eps=geometry.rms_eps),
-            reference=partial(_rmsnorm_reference, eps=geometry.rms_eps),
+            run=rmsnorm,
+            reference=_rmsnorm_reference,
+            parameters={"eps": geometry.rms_eps},
             model=geometry.id,
         )
     ]

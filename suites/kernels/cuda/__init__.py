@@ -1,0 +1,5 @@
+"""Our own CUDA kernels: their source, and how CuPy launches them."""
+
+from suites.kernels.cuda.fused import SOURCE, launchers
+
+__all__ = ["SOURCE", "launchers"]

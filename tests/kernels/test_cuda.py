@@ -1,0 +1,153 @@
+"""Our CUDA kernels without a GPU: compiled for four generations, and run on the CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from suites.kernels.check import TOLERANCE, compare
+from suites.kernels.cuda import SOURCE, launchers
+from suites.kernels.harness import draw, generator
+
+HERE = Path(__file__).parent
+KERNELS = ("rmsnorm", "softmax", "swiglu", "rope", "attention_decode")
+THREADS = 64  # two warps: enough that a block's fold crosses them
+
+
+def build(folder, *flags):
+    compiler = shutil.which("g++")
+    if not compiler:
+        pytest.skip("g++ is not installed; it builds the kernels for the CPU")
+    library = folder / "fused.so"
+    command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", f'-DFUSED="{SOURCE}"', *flags]
+    subprocess.run([*command, "-o", library, HERE / "cuda_launch.cpp"], check=True)
+    return ctypes.CDLL(str(library))
+
+
+@pytest.fixture(scope="module")
+def fused(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("fused"))
+
+
+@pytest.fixture(scope="module")
+def fused_without_barriers(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("unsynchronized"), "-DWITHOUT_BARRIERS")
+
+
+class OnCpu:
+    """As much of CuPy as the launchers use, over the kernels built for the CPU."""
+
+    empty, empty_like = staticmethod(np.empty), staticmethod(np.empty_like)
+
+    def __init__(self, library, descending):
+        self._library, self._descending = library, descending
+
+    def RawModule(self, code, options):  # noqa: N802 - CuPy's name
+        assert code == SOURCE.read_text()
+        assert "-DFENMARK_F16" not in options
+        return self
+
+    def get_function(self, name):
+        def launch(grid, _block, arguments):
+            values = [self._value(argument) for argument in arguments]
+            lead = {
+                "rmsnorm": [ctypes.c_int(grid[0])],
+                "softmax": [ctypes.c_int(grid[0])],
+            }.get(name, [])
+            if name == "attention_decode":
+                shape = [ctypes.c_int(grid[1]), ctypes.c_int(grid[0])]
+                values = values[:5] + shape + values[5:]
+            door = getattr(self._library, f"run_{name}")
+            door(ctypes.c_int(THREADS), ctypes.c_bool(self._descending), *lead, *values)
+
+        return launch
+
+    @staticmethod
+    def _value(argument):
+        if isinstance(argument, np.ndarray):
+            assert argument.flags["C_CONTIGUOUS"]
+            return ctypes.c_void_p(argument.ctypes.data)
+        if isinstance(argument, np.floating):
+            return ctypes.c_float(float(argument))
+        return ctypes.c_int(int(argument))
+
+
+def verdict(make_case, family, library, *, descending):
+    case = make_case(family)
+    operands = draw(case, generator(case, 0, 0))
+    run = launchers(OnCpu(library, descending))[family]
+    output = run(None, **operands, **case.work.parameters).astype(np.float64)
+    truth = {name: case.backend.get(array) for name, array in operands.items()}
+    reference = case.work.reference(**truth, **case.work.parameters)
+    return compare(output, reference, TOLERANCE["f32"])
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("family", KERNELS)
+def test_a_cuda_kernel_run_on_the_cpu_agrees_with_float64(make_case, fused, family, descending):
+    result = verdict(make_case, family, fused, descending=descending)
+    assert result.problem == ""
+    assert result.error < 1e-6
+
+
+@pytest.mark.parametrize("family", ["rmsnorm", "softmax", "attention_decode"])
+def test_a_removed_barrier_shows(make_case, fused_without_barriers, family):
+    orders = [
+        verdict(make_case, family, fused_without_barriers, descending=order).problem
+        for order in (False, True)
+    ]
+    assert any(orders)
+
+
+def test_every_fused_kernel_is_tested():
+    source = SOURCE.read_text()
+    assert source.count('extern "C" __global__') == len(KERNELS)
+    assert set(launchers(None)) == set(KERNELS)
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90", "sm_100", "sm_120"])
+def test_nvrtc_compiles_the_kernels_without_a_device(architecture, half):
+    binary = compile_for(architecture, half=half)
+    assert binary.startswith(b"\x7fELF")  # a cubin is an ELF file
+    for name in KERNELS:
+        assert name.encode() in binary
+
+
+def test_nvrtc_refuses_a_broken_kernel_with_its_line():
+    with pytest.raises(AssertionError, match=r"fused.cu\(\d+\): error"):
+        compile_for("sm_90", half=False, source=SOURCE.read_text() + "\nbroken")
+
+
+def compile_for(architecture, *, half, source=None):
+    root = find_spec("nvidia.cuda_nvrtc")
+    if not root:
+        pytest.skip("NVRTC is not installed (pip install nvidia-cuda-nvrtc-cu12)")
+    libraries = Path(next(iter(root.submodule_search_locations))) / "lib"
+    ctypes.CDLL(str(next(libraries.glob("libnvrtc-builtins.so.*"))), mode=ctypes.RTLD_GLOBAL)
+    nvrtc = ctypes.CDLL(str(libraries / "libnvrtc.so.12"))
+    headers = Path(next(iter(find_spec("nvidia.cuda_runtime").submodule_search_locations)))
+    options = [f"--gpu-architecture={architecture}", "-std=c++17", f"-I{headers / 'include'}"]
+    options += ["-DFENMARK_F16"] if half else []
+    program = ctypes.c_void_p()
+    text = (source or SOURCE.read_text()).encode()
+    assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), text, b"fused.cu", 0, None, None) == 0
+    array = (ctypes.c_char_p * len(options))(*[option.encode() for option in options])
+    code = nvrtc.nvrtcCompileProgram(program, len(options), array)
+    if code:
+        raise AssertionError(answer(nvrtc, "ProgramLog", program).decode())
+    return answer(nvrtc, "CUBIN", program)
+
+
+def answer(nvrtc, name, program):
+    size = ctypes.c_size_t()
+    assert getattr(nvrtc, f"nvrtcGet{name}Size")(program, ctypes.byref(size)) == 0
+    buffer = ctypes.create_string_buffer(size.value)
+    assert getattr(nvrtc, f"nvrtcGet{name}")(program, buffer) == 0
+    return buffer.raw
