@@ -33,6 +33,9 @@ _ALL = (
     Metric(name="tpot", unit="ms", better="lower", title="Time per output token (TPOT)"),
     Metric(name="itl", unit="ms", better="lower", title="Inter-token latency (ITL)"),
     Metric(name="e2e", unit="ms", better="lower", title="End-to-end latency"),
+    # Open loop: intended send time to real one, and real one to the last token.
+    Metric(name="send_delay", unit="ms", better="lower", title="Send delay"),
+    Metric(name="service_time", unit="ms", better="lower", title="Service time"),
     # Rates.
     Metric(
         name="prefill_throughput", unit="tokens/s", better="higher", title="Prefill, input tokens"

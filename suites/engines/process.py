@@ -16,6 +16,7 @@ from suites.errors import CheckError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
 
 __all__ = ["EngineProcess", "die_with_parent", "say"]
@@ -91,6 +92,16 @@ class EngineProcess:
         """
         if self._child.poll() is not None:
             raise self.failure("ended by itself")
+
+    def wait_for(self, result: Path) -> None:
+        """Wait until the child has ended and left this file.
+
+        Raises:
+            CheckError: it ended without.
+        """
+        self._child.wait()
+        if not result.exists():
+            raise self.failure("failed")
 
     def failure(self, what: str) -> CheckError:
         """Build the error that says what happened, with the exit code and the log's end."""

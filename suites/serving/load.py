@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import time
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from suites.errors import UserError
+from suites.serving.alarm import Alarm
 from suites.serving.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from suites.serving.prompts import Prompts
     from suites.serving.target import Target
 
-__all__ = ["Closed", "Recording", "Stop", "run_loop"]
+__all__ = ["Closed", "Open", "Recording", "Stop", "run_loop"]
 
 T = TypeVar("T")
 
@@ -27,6 +30,12 @@ T = TypeVar("T")
 _WATCH_S = 0.1
 # After a failure a stream waits, or an endpoint that answers 429 at once would be hammered.
 _AFTER_FAILURE_S = 0.1
+# Open loop: this share of the measured requests or time comes before them as ramp-up.
+_RAMP_SHARE = 0.1
+# Connections kept ready beyond those the rate asks for.
+_LEAST_SPARES = 4
+# From the first connections being open to the first due time.
+_HEAD_START_NS = 20_000_000
 # Connections opened at once: below the usual listen backlog of 128.
 _OPEN_TOGETHER = 64
 
@@ -71,7 +80,7 @@ class Recording:
 
     def measured(self) -> list[Exchange]:
         """Requests of the steady state."""
-        return [e for e in self.exchanges if self.start_ns <= e.intended_ns < self.end_ns]
+        return [exchange for exchange in self.exchanges if exchange.measured]
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -216,9 +225,12 @@ class _Load:
     def _transmit(self, connection: Connection, exchange: Exchange) -> None:
         self._running[connection] = exchange
         connection.send(exchange, self._prompts.request(exchange.index))
-        if self._one_shot and len(self._spare) + self._spares_coming < len(self._running):
+        if len(self._spare) + self._spares_coming < self._spares_wanted():
             self._spares_coming += 1
             self._spawn(self._open_spare())
+
+    def _spares_wanted(self) -> int:
+        return len(self._running) if self._one_shot else 0
 
     def _done(self, connection: Connection, exchange: Exchange) -> None:
         """Take an ended exchange from the wire; called in the hot path."""
@@ -251,8 +263,8 @@ class _Load:
 
     # Phases
 
-    def _start_window(self) -> None:
-        self._recording.start_ns = monotonic_ns()
+    def _start_window(self, at_ns: int) -> None:
+        self._recording.start_ns = at_ns
         self._cpu_start = time.process_time()
 
     async def _until_finished(self) -> None:
@@ -336,7 +348,7 @@ class Closed(_Load):
         if ended.index < self._concurrency:
             self._ramping -= 1
             if not self._ramping:
-                self._start_window()
+                self._start_window(monotonic_ns())
         if ended.failure:
             self._spawn(self._later(connection))
         else:
@@ -348,3 +360,91 @@ class Closed(_Load):
     async def _later(self, connection: Connection | None) -> None:
         await asyncio.sleep(_AFTER_FAILURE_S)
         self._go(connection)
+
+
+class Open(_Load):
+    """Requests are sent when they are due, whatever comes back.
+
+    Latency counts from the due time: a server that stands still is charged for every request it
+    kept waiting, also for those held back by a `cap` on requests in flight. The first tenth is
+    ramp-up; sending goes on, uncounted, until the last measured request has ended.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        prompts: Prompts,
+        stop: Stop,
+        *,
+        due_s: Iterator[float],
+        rate: float,
+        cap: int = 0,
+        watch: Callable[[Recording], None] | None = None,
+    ) -> None:
+        """Describe the load: `due_s` gives due times in seconds from the start, ascending."""
+        super().__init__(target, prompts, stop, watch=watch)
+        self._due_s, self._rate, self._cap = due_s, rate, cap
+        self._held: deque[Exchange] = deque()
+        self._in_flight = 0
+        self._began_ns = 0
+        self._next_due_ns = 0
+        self._ramp_requests = math.ceil(_RAMP_SHARE * stop.requests)
+        self._ramp_s = _RAMP_SHARE * stop.duration_s
+
+    async def run(self) -> Recording:
+        """Run to the end.
+
+        Raises:
+            UserError: the endpoint cannot be reached at all.
+        """
+        self._spare = await self._open_first(self._spares_wanted())
+        self._began_ns = monotonic_ns() + _HEAD_START_NS
+        self._next_due_ns = self._due()
+        self._alarm = Alarm(self._send_due)
+        self._alarm.set(self._next_due_ns)
+        try:
+            await self._until_finished()
+        finally:
+            self._alarm.close()
+            self._close([])
+        return self._recording
+
+    def _due(self) -> int:
+        return self._began_ns + int(next(self._due_s) * 1e9)
+
+    def _spares_wanted(self) -> int:
+        """As many as may fall due while a connection is opened, say within a twentieth second."""
+        wanted = math.ceil(self._rate / 20) + _LEAST_SPARES
+        return min(wanted, self._cap) if self._cap else wanted
+
+    def _send_due(self) -> None:
+        while not self._finished.is_set() and self._next_due_ns <= monotonic_ns():
+            due_ns = self._next_due_ns
+            self._next_due_ns = self._due()
+            if not self._recording.start_ns and self._ramp_is_over(due_ns):
+                self._start_window(due_ns)
+            self._offer(self._exchange(due_ns))
+        if not self._finished.is_set():
+            self._alarm.set(self._next_due_ns)
+
+    def _ramp_is_over(self, due_ns: int) -> bool:
+        if self._stop.requests:
+            return self._sent >= self._ramp_requests
+        return due_ns >= self._began_ns + self._ramp_s * 1e9
+
+    def _offer(self, exchange: Exchange) -> None:
+        if self._cap and self._in_flight >= self._cap:
+            self._held.append(exchange)
+        else:
+            self._in_flight += 1
+            self._dispatch(exchange, None)
+
+    def _next(self, connection: Connection | None, ended: Exchange) -> None:  # noqa: ARG002 - closed loops look at it
+        self._in_flight -= 1
+        if connection is not None and not connection.closed:
+            if self._one_shot and connection.transport:
+                connection.transport.abort()
+            else:
+                self._spare.append(connection)
+        if self._held:
+            self._offer(self._held.popleft())

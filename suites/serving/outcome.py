@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suites.records import Window
-from suites.serving.load import Closed, Recording, Stop, run_loop
+from suites.serving.arrivals import due_times_s
+from suites.serving.load import Closed, Open, Recording, Stop, run_loop
 from suites.serving.prompts import Prompts
 from suites.serving.request import Request, read_recording
 
@@ -111,9 +112,21 @@ def run_point(
         duration_s=point.duration_s,
         request_limit_s=point.request_limit_s,
     )
-    load = Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    recording = run_loop(load.run())
-    return read_outcome(recording)
+    load: Closed | Open
+    if point.shape == "closed":
+        load = Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
+    else:
+        due_s = due_times_s(point.arrival, point.rate, seed=seed)
+        load = Open(
+            target,
+            prompts,
+            stop,
+            due_s=due_s,
+            rate=point.rate,
+            cap=point.concurrency,
+            watch=watch,
+        )
+    return read_outcome(run_loop(load.run()))
 
 
 def read_outcome(recording: Recording) -> Outcome:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from suites.errors import UserError
 from suites.records import Cell
-from suites.serving.point import Point
+from suites.serving.point import Arrival, Point
 from suites.serving.prompts import UNIQUE_TOKENS
 from suites.serving.subject import subject_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["plan"]
 
@@ -49,6 +50,7 @@ _PROFILES: dict[str, dict[str, Any]] = {
 }
 # The self-check's rate before the endpoint's own is known: 50 tokens a second for each stream.
 _CHECK_EVENTS_PER_STREAM = 50.0
+_QUICK_OPEN_REQUESTS = 20
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
@@ -84,8 +86,11 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "points": [asdict(point) for point in points],
                 "check_s": shape["check_s"],
                 "check_events_per_stream": _CHECK_EVENTS_PER_STREAM,
-                "slo_ttft_ms": options.get("slo_ttft"),
-                "slo_tpot_ms": options.get("slo_tpot"),
+                "slo_ttft_ms": _limit(options, "slo_ttft"),
+                "slo_tpot_ms": _limit(options, "slo_tpot"),
+                "process": number,
+                "shards": _whole(options, "processes", 1, least=1),
+                "samples": str(options["samples"]) if options.get("samples") else None,
             },
             estimated_s=_START_S + sum(_estimate_s(point, shape) for point in points),
         )
@@ -94,33 +99,73 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
 
 
 def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:
-    isl = _whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1)
-    osl = _whole(options, "osl", shape["osl"], least=2)
-    requests = options.get("requests")
-    duration_s = float(options.get("duration") or 0.0)
-    concurrencies = [
-        _at_least_one(value, "concurrency") for value in _listed(options, "concurrency")
-    ] or list(shape["concurrency"])
+    size: dict[str, Any] = {
+        "input_tokens": _whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1),
+        "output_tokens": _whole(options, "osl", shape["osl"], least=2),
+        "shared_prefix": _share(options, "shared_prefix"),
+        "request_limit_s": _positive(options.get("request_limit", 600.0), "request_limit"),
+    }
+    streams = [_at_least_one(value, "concurrency") for value in _listed(options, "concurrency")]
+    rates = [_positive(value, "rate") for value in _listed(options, "rate")]
+    if rates:
+        return _open_points(shape, options, size, rates, streams)
+    if options.get("arrival"):
+        raise UserError("arrival without rate", where="arrival", expected="--rate beside it")
     return [
         Point(
             shape="closed",
-            concurrency=streams,
-            input_tokens=isl,
-            output_tokens=osl,
-            **_ending(shape, requests, duration_s, streams),
+            concurrency=count,
+            **size,
+            **_ending(shape, options, shape["requests"] and shape["requests"](count)),
         )
-        for streams in concurrencies
+        for count in streams or shape["concurrency"]
+    ]
+
+
+def _open_points(
+    shape: Mapping[str, Any],
+    options: Mapping[str, Any],
+    size: Mapping[str, Any],
+    rates: Sequence[float],
+    cap: Sequence[int],
+) -> list[Point]:
+    arrival: Any = options.get("arrival") or "poisson"
+    if arrival not in get_args(Arrival):
+        raise UserError(
+            f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
+        )
+    if len(cap) > 1:
+        raise UserError(
+            "several concurrencies with a rate",
+            where="concurrency",
+            expected="one value: the cap on requests in flight",
+        )
+    return [
+        Point(
+            shape="open",
+            rate=rate,
+            arrival=arrival,
+            concurrency=cap[0] if cap else 0,
+            **size,
+            **_ending(shape, options, _QUICK_OPEN_REQUESTS if shape["requests"] else None),
+        )
+        for rate in rates
     ]
 
 
 def _ending(
-    shape: Mapping[str, Any], requests: int | None, duration_s: float, streams: int
+    shape: Mapping[str, Any], options: Mapping[str, Any], default_requests: int | None
 ) -> dict[str, Any]:
+    requests, duration_s = options.get("requests"), options.get("duration")
+    if requests and duration_s:
+        raise UserError("both given", where="requests, duration", expected="one of the two")
     if requests:
         return {"requests": _at_least_one(requests, "requests")}
-    if duration_s or not shape["requests"]:
-        return {"duration_s": duration_s or shape["duration_s"]}
-    return {"requests": shape["requests"](streams)}
+    if duration_s:
+        return {"duration_s": _positive(duration_s, "duration")}
+    return (
+        {"requests": default_requests} if default_requests else {"duration_s": shape["duration_s"]}
+    )
 
 
 def _listed(options: Mapping[str, Any], name: str) -> Iterable[Any]:
@@ -145,11 +190,29 @@ def _at_least_one(value: Any, name: str) -> int:
     return value
 
 
+def _positive(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise UserError(f"{value!r} will not do", where=name, expected="a number above 0")
+    return float(value)
+
+
+def _limit(options: Mapping[str, Any], name: str) -> float | None:
+    value = options.get(name)
+    return None if value is None else _positive(value, name)
+
+
+def _share(options: Mapping[str, Any], name: str) -> float:
+    value = options.get(name) or 0.0
+    if not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise UserError(f"{value!r} is no share", where=name, expected="from 0 to below 1")
+    return float(value)
+
+
 def _estimate_s(point: Point, shape: Mapping[str, Any]) -> float:
     request_s = point.input_tokens / _PREFILL_TOKENS_S + point.output_tokens * _STEP_S / max(
         1, point.concurrency
     )
     # One round of ramp-up, the requests, and a last round under full load.
     requests = point.requests + 2 * point.concurrency
-    load_s = point.duration_s or request_s * requests
+    load_s = point.duration_s or max(request_s, point.rate and 1 / point.rate) * requests
     return float(shape["check_s"]) + 1 + load_s

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suites.child import note, progress
 from suites.records import CellResult, Series
 from suites.serving.histogram import Histogram
-from suites.serving.outcome import Outcome, run_point
+from suites.serving.live import live_view
 from suites.serving.point import Point
+from suites.serving.samples import append
 from suites.serving.selfcheck import Instrument, check
+from suites.serving.shard import run_shards
 from suites.serving.subject import subject
 from suites.serving.validity import problems
 
 if TYPE_CHECKING:
+    from suites.serving.live import Watch
+    from suites.serving.outcome import Outcome
+    from suites.serving.request import Request
     from suites.serving.subject import Subject
 
 __all__ = ["run_cell"]
 
 # The check must have run at least nine tenths as fast as the endpoint did.
 _RATE_SLACK = 0.9
+# Requests our own engine decodes together when an open loop sets no cap.
+_OPEN_SLOTS = 8
 
 
 def run_cell(spec: dict[str, Any]) -> CellResult:
@@ -35,30 +43,44 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     checks = []
     for point in points:
         note(f"checking the instrument at {point.name}")
-        rate = spec["check_events_per_stream"] * max(1, point.concurrency)
-        checks.append(
-            check(point, events_per_s=rate, duration_s=spec["check_s"], seed=spec["seed"])
-        )
-    slots = max(point.concurrency for point in points)
+        rate = spec["check_events_per_stream"] * point.concurrency
+        if point.shape == "open":
+            rate = point.rate * point.output_tokens
+        checks.append(_check(point, rate, spec))
+    slots = max(point.concurrency or _OPEN_SLOTS for point in points)
     context = max(point.input_tokens + point.output_tokens for point in points) + 64
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}}
     with subject(spec["subject"], slots=slots, context=context) as under_test:
         facts |= {"engines": [under_test.engine], "packages": _packages()}
         for done, (point, instrument) in enumerate(zip(points, checks, strict=True)):
-            progress(done, len(points), point.name)
-            outcome = _load(under_test, point, spec)
+            progress(100 * done, 100 * len(points), point.name)
+            outcome = _load(under_test, point, spec, live_view(point, done, len(points)))
             series += _series(point, outcome, spec)
             checked = _checked_at_rate(point, outcome, instrument, spec)
             facts["points"][point.name] = _facts(outcome, checked)
-        progress(len(points), len(points), points[-1].name)
+        progress(100 * len(points), 100 * len(points), points[-1].name)
     return CellResult(series=tuple(series), facts=facts)
 
 
-def _load(under_test: Subject, point: Point, spec: dict[str, Any]) -> Outcome:
-    outcome = run_point(under_test.target, point, seed=spec["seed"])
+def _load(under_test: Subject, point: Point, spec: dict[str, Any], watch: Watch) -> Outcome:
+    outcome = run_shards(
+        under_test.target, point, seed=spec["seed"], shards=spec["shards"], watch=watch
+    )
     under_test.check_alive()
+    if spec["samples"]:
+        append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
     return outcome
+
+
+def _check(point: Point, events_per_s: float, spec: dict[str, Any]) -> Instrument:
+    return check(
+        point,
+        events_per_s=events_per_s,
+        duration_s=spec["check_s"],
+        seed=spec["seed"],
+        shards=spec["shards"],
+    )
 
 
 def _checked_at_rate(
@@ -69,7 +91,7 @@ def _checked_at_rate(
     if instrument.events_per_s >= _RATE_SLACK * ran_at:
         return instrument
     note(f"checking again at {ran_at:.0f} events/s")
-    return check(point, events_per_s=ran_at, duration_s=spec["check_s"], seed=spec["seed"])
+    return _check(point, ran_at, spec)
 
 
 def _series(point: Point, outcome: Outcome, spec: dict[str, Any]) -> list[Series]:
@@ -100,6 +122,7 @@ def _series(point: Point, outcome: Outcome, spec: dict[str, Any]) -> list[Series
             [(window.input_tokens + window.output_tokens) / duration_s],
         ),
         "request_throughput": ("1/s", [done / duration_s]),
+        **_send_delays(point, requests),
         "failed": ("count", [float(sum(outcome.failures.values()))]),
     }
     if spec["slo_ttft_ms"] or spec["slo_tpot_ms"]:
@@ -120,6 +143,16 @@ def _series(point: Point, outcome: Outcome, spec: dict[str, Any]) -> list[Series
         for metric, (unit, values) in samples.items()
         if values
     ]
+
+
+def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
+    """Open loop: how late requests went out, and what the server took from then on."""
+    if point.shape == "closed":
+        return {}
+    return {
+        "send_delay": ("ms", [request.send_delay_ms for request in requests]),
+        "service_time": ("ms", [request.e2e_ms - request.send_delay_ms for request in requests]),
+    }
 
 
 def _facts(outcome: Outcome, instrument: Instrument) -> dict[str, Any]:

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suites.serving.emitter import Emitter, Schedule
-from suites.serving.outcome import Outcome, run_point
+from suites.serving.shard import run_shards
 from suites.serving.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from suites.serving.outcome import Outcome
     from suites.serving.point import Point
 
 __all__ = ["Error", "Instrument", "check", "read_instrument"]
 
 # Short answers give several first tokens per stream and second.
 _OUTPUT_TOKENS = 24
+# In an open loop the rate of events is set by the arrivals; the pace within a stream is usual.
+_OPEN_ITL_MS = 20.0
 # A client that served one event this much later than it was sent has stalled.
 _STALL_MS = 50.0
 
@@ -73,24 +76,22 @@ class Instrument:
         return cls(**{**data, **errors})
 
 
-def check(point: Point, *, events_per_s: float, duration_s: float, seed: int) -> Instrument:
+def check(
+    point: Point, *, events_per_s: float, duration_s: float, seed: int, shards: int = 1
+) -> Instrument:
     """Drive the emitter as `point` will drive the endpoint, at this rate of events.
 
     Raises:
         CheckError: the emitter did not start.
     """
-    streams = max(1, point.concurrency)
-    itl_ms = streams / events_per_s * 1e3
-    schedule = Schedule(ttft_ms=max(5.0, itl_ms), itl_ms=itl_ms)
-    short = replace(
-        point,
-        output_tokens=min(point.output_tokens, _OUTPUT_TOKENS),
-        requests=0,
-        duration_s=duration_s,
-    )
-    with Emitter(schedule) as emitter:
+    itl_ms = _OPEN_ITL_MS
+    short = replace(point, requests=0, duration_s=duration_s)
+    if point.shape == "closed":
+        itl_ms = point.concurrency / events_per_s * 1e3
+        short = replace(short, output_tokens=min(point.output_tokens, _OUTPUT_TOKENS))
+    with Emitter(Schedule(ttft_ms=max(5.0, itl_ms), itl_ms=itl_ms)) as emitter:
         target = Target(url=emitter.url, model="emitter")
-        return read_instrument(run_point(target, short, seed=seed))
+        return read_instrument(run_shards(target, short, seed=seed, shards=shards))
 
 
 def read_instrument(outcome: Outcome) -> Instrument:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["summarize"]
 
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9)
-_LATENCIES = ("ttft", "tpot", "e2e")
+_LATENCIES = ("ttft", "tpot", "e2e", "send_delay", "service_time")
 # Which error of the instrument bears on which figure.
 _ERROR_OF = {"ttft": "ttft", "e2e": "ttft", "tpot": "tpot", "itl": "itl"}
 
@@ -131,8 +131,9 @@ def _judged(
     checks: list[Instrument],
     shared: list[str],
 ) -> Row:
-    name = _ERROR_OF[template.metric]
-    own = (instrument_problem(getattr(check, name), percentile, interval.value) for check in checks)
+    name = _ERROR_OF.get(template.metric, "")
+    errors: list[Error] = [getattr(check, name) for check in checks] if name else []
+    own = [instrument_problem(error, percentile, interval.value) for error in errors]
     labels = _labels({**template.labels, "percentile": percentile}, [*shared, *filter(None, own)])
     return _with(replace(template, labels=labels), interval, interval.n)
 

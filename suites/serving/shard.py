@@ -1,0 +1,166 @@
+"""One load spread over several processes, a core each, and their records put together.
+
+A shard is `python -m suites.serving.shard --spec FILE --out FILE`; its result is a pickle that
+only the process that started it reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suites.child import write_atomically
+from suites.engines.process import EngineProcess, die_with_parent, say
+from suites.errors import UserError
+from suites.serving.outcome import Outcome, run_point
+from suites.serving.point import Point
+from suites.serving.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from suites.serving.load import Recording
+
+__all__ = ["merge", "run_shards", "split"]
+
+# Time for the shards to see their start signal, so that all begin together.
+_HEAD_START_S = 0.2
+
+
+def split(point: Point, shards: int) -> list[Point]:
+    """Divide a load evenly; what does not divide goes to the first ones.
+
+    Raises:
+        UserError: there are fewer streams or requests than shards.
+    """
+    counts = [value for value in (point.concurrency, point.requests) if value]
+    if min(counts, default=shards) < shards:
+        raise UserError(
+            f"{shards} processes for {min(counts)} streams or requests",
+            where="processes",
+            expected=f"at most {min(counts)}",
+        )
+    return [
+        replace(
+            point,
+            concurrency=_part(point.concurrency, shards, place),
+            requests=_part(point.requests, shards, place),
+            rate=point.rate / shards,
+        )
+        for place in range(shards)
+    ]
+
+
+def merge(outcomes: Sequence[Outcome]) -> Outcome:
+    """Put shards together: their steady state is the time all of them were in it."""
+    start_ns = max(outcome.start_ns for outcome in outcomes)
+    end_ns = min(outcome.end_ns for outcome in outcomes)
+    requests = [request for outcome in outcomes for request in outcome.requests]
+    requests.sort(key=lambda request: request.sent_ns)
+    numbered = [replace(request, index=index) for index, request in enumerate(requests)]
+    return Outcome(
+        requests=numbered,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        # The busiest shard is the one that distorts.
+        cpu_share=max(outcome.cpu_share for outcome in outcomes),
+        events=sum(
+            start_ns <= stamp <= end_ns for request in requests for stamp in request.token_ns
+        ),
+        parse_s=sum(outcome.parse_s for outcome in outcomes),
+        lag_ms=[lag for outcome in outcomes for lag in outcome.lag_ms],
+        reconnects=sum(outcome.reconnects for outcome in outcomes),
+    )
+
+
+def run_shards(
+    target: Target,
+    point: Point,
+    *,
+    seed: int,
+    shards: int,
+    watch: Callable[[Recording], None] | None = None,
+) -> Outcome:
+    """Run a point in this process or, with more shards than one, in as many processes.
+
+    `watch` sees the load only where it runs in this process.
+
+    Raises:
+        CheckError: a shard failed.
+        UserError: see `split` and `run_point`.
+    """
+    if shards == 1:
+        return run_point(target, point, seed=seed, watch=watch)
+    with tempfile.TemporaryDirectory(prefix="fenmark-shards-") as folder, ExitStack() as stack:
+        outs = [Path(folder, f"{place}.pickle") for place in range(shards)]
+        processes = []
+        for place, part in enumerate(split(point, shards)):
+            # Every shard draws prompts and due times of its own.
+            fields = shard_spec(target, part, seed=seed + 1_000_003 * (place + 1))
+            spec = Path(folder, f"{place}.json")
+            spec.touch(mode=0o600)  # it may hold an API key
+            spec.write_text(json.dumps(fields))
+            command = [sys.executable, "-m", "suites.serving.shard"]
+            command += ["--spec", str(spec), "--out", str(outs[place])]
+            processes.append(
+                stack.enter_context(
+                    EngineProcess(command, name=f"load process {place}", ready_within_s=60)
+                )
+            )
+        for process in processes:
+            process.ready()
+        start_ns = time.monotonic_ns() + int(_HEAD_START_S * 1e9)
+        Path(folder, "start").write_text(str(start_ns))
+        for process, out in zip(processes, outs, strict=True):
+            process.wait_for(out)
+        return merge([pickle.loads(out.read_bytes()) for out in outs])  # noqa: S301 - ours
+
+
+def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
+    """Everything a shard needs, as plain JSON; it may hold an API key."""
+    fields = {name: getattr(target, name) for name in ("url", "model", "api", "key")}
+    return {"target": fields, "point": asdict(point), "seed": seed}
+
+
+def run_spec(spec: dict[str, Any]) -> Outcome:
+    """Run what `shard_spec` describes."""
+    return run_point(Target(**spec["target"]), Point(**spec["point"]), seed=spec["seed"])
+
+
+def _part(total: int, shards: int, place: int) -> int:
+    return total // shards + (place < total % shards)
+
+
+def _await_start(signal: Path) -> None:
+    while not signal.exists() or not (text := signal.read_text()):
+        time.sleep(0.01)
+    time.sleep(max(0.0, int(text) - time.monotonic_ns()) / 1e9)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    die_with_parent()
+    spec = json.loads(options.spec.read_bytes())
+    options.spec.unlink()
+    say({"ready": True})
+    _await_start(options.out.with_name("start"))
+    try:
+        outcome = run_spec(spec)
+    except UserError as error:
+        sys.exit(str(error))
+    write_atomically(options.out, pickle.dumps(outcome))
+
+
+if __name__ == "__main__":
+    _main()
