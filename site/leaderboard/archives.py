@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.figures import Result
 from leaderboard.text import slug
-from results import archive, envelope
+from results import archive, envelope, identity
 from results.ledger import Ledger
 from suites.errors import UserError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from results.archive import Verdict
+    from results.identity import Runner
 
 __all__ = ["Archive", "read"]
 
@@ -29,11 +30,13 @@ class Archive:
     Attributes:
         results: verified, newest first, each envelope once.
         refused: (digest, why) of what does not verify; never shown as a result.
+        keys: public keys of the runners, as the verify page reads them.
         files: envelopes, logs and runner keys to publish, by their path on the site.
     """
 
     results: tuple[Result, ...]
     refused: tuple[tuple[str, str], ...]
+    keys: tuple[dict[str, str], ...]
     files: dict[str, Path]
 
 
@@ -46,6 +49,7 @@ def read(folders: Sequence[Path]) -> Archive:
     results: dict[str, Result] = {}
     refused: list[tuple[str, str]] = []
     files: dict[str, Path] = {}
+    runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
@@ -63,10 +67,31 @@ def read(folders: Sequence[Path]) -> Archive:
             path = stored[verdict.digest]
             results[verdict.digest] = _result(path, verdict, log, places.get(verdict.digest))
             files[f"statements/{path.name}"] = path
+        runners += identity.read_folder(folder / "runners")
         files.update(_published(folder, log))
     newest_first = sorted(results.values(), key=lambda result: result.digest)
     newest_first.sort(key=lambda result: result.predicate.run.finished_at, reverse=True)
-    return Archive(results=tuple(newest_first), refused=tuple(refused), files=files)
+    return Archive(
+        results=tuple(newest_first), refused=tuple(refused), keys=_keys(runners), files=files
+    )
+
+
+def _keys(runners: Sequence[Runner]) -> tuple[dict[str, str], ...]:
+    """Describe each key once; a registered key comes first and stays registered."""
+    keys: dict[str, dict[str, str]] = {}
+    for runner in runners:
+        key = runner.key.to_dict()
+        keys.setdefault(
+            runner.key.keyid,
+            {
+                "id": runner.id,
+                "keyid": runner.key.keyid,
+                "keytype": key["keytype"],
+                "public": key["keyval"]["public"],
+                "tier": runner.tier,
+            },
+        )
+    return tuple(sorted(keys.values(), key=lambda key: key["id"]))
 
 
 def _result(path: Path, verdict: Verdict, log: str, index: int | None) -> Result:

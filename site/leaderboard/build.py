@@ -89,7 +89,7 @@ def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> Bu
             pages += 1
         for asset in sorted((_HERE / "assets").iterdir()):
             tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
-    for path, data in downloads.files(content.points):
+    for path, data in (*downloads.files(content.points), *downloads.proofs(content.archive)):
         tree.put(f"data/{path}", data)
     for path, source in content.archive.files.items():
         tree.put(path, source.read_bytes())
@@ -189,8 +189,25 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
     yield page("models", "models/", "Models", models=list(content.models.values()))
     for model in content.models.values():
         yield page("model", f"models/{model.id}/", model.name, model=model, rows=by_model[model.id])
+    yield page("curves", "curves/", "Curves", curves=_curves(_, content))
     yield page("runners", "runners/", "Runners and trust", runners=_runners(content.archive))
+    yield page("verify", "verify/", "Verify a result")
     yield page("data", "data/", "Data", files=downloads.LISTING)
+
+
+def _curves(_: Words, content: _Content) -> list[dict[str, Any]]:
+    """One chart per model: throughput of different models does not compare."""
+    by_model = _by(content.rows, lambda row: row.model_id)
+    drawn = [
+        {"model": model, "rows": _serving(by_model[model.id]), "chart": chart}
+        for model in content.models.values()
+        if (chart := plots.curve(_, by_model[model.id], "../"))
+    ]
+    return sorted(drawn, key=lambda item: -len(item["rows"]))
+
+
+def _serving(rows: Sequence[BoardRow]) -> list[BoardRow]:
+    return [row for row in rows if row.point.suite == "serving"]
 
 
 def _roofline(_: Words, points: Sequence[Point]) -> Markup | None:

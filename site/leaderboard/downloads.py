@@ -13,9 +13,10 @@ from leaderboard.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from leaderboard.archives import Archive
     from leaderboard.figures import Figure, Point
 
-__all__ = ["LISTING", "files", "frame"]
+__all__ = ["LISTING", "files", "frame", "proofs"]
 
 LISTING = (
     ("points.csv", "every figure, one row each, with provenance"),
@@ -52,6 +53,21 @@ def files(points: Sequence[Point]) -> Iterator[tuple[str, bytes]]:
     parquet = io.BytesIO()
     table.to_parquet(parquet, index=False, compression="zstd")
     yield "points.parquet", parquet.getvalue()
+
+
+def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, bytes) of what the verify page looks up: keys, and each result's place.
+
+    Places are split by the first two digits of the digest, so that a new result changes one
+    small file.
+    """
+    yield "proofs/keys.json", json.dumps(archive.keys, sort_keys=True).encode()
+    shards: dict[str, dict[str, list[str | int]]] = {f"{n:02x}": {} for n in range(256)}
+    for result in archive.results:
+        if result.index is not None:
+            shards[result.digest[:2]][result.digest] = [result.log, result.index]
+    for prefix, places in shards.items():
+        yield f"proofs/{prefix}.json", json.dumps(places, sort_keys=True).encode()
 
 
 def _row(point: Point, name: str, figure: Figure) -> dict[str, Any]:

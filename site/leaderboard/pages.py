@@ -61,7 +61,10 @@ class Pages:
     def make(self, template: str, url: str, *, title: str, description: str, **context: Any) -> str:
         """Return the finished page that stands at `url` ("", "chips/", "chips/x/")."""
         root = "../" * url.count("/")
-        content = self.templates.get_template(template).render(root=root, url=url, **context)
+        base = root if self.words.lang == "en" else f"../{root}"
+        content = self.templates.get_template(template).render(
+            root=root, base=base, url=url, **context
+        )
         return self.shells.fill(
             url, title=text.clean(title), description=text.clean(description), content=content
         )

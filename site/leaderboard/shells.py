@@ -26,8 +26,10 @@ _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 _SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/"}
 _MENU = (
     ("leaderboard", "Leaderboard", ""),
+    ("curves", "Curves", ""),
     ("chips", "Chips", "chips/"),
     ("models", "Models", "models/"),
+    ("verify", "Verify", ""),
     ("methodology", "Methodology", ""),
 )
 

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "leaderboard/", "chips/", "models/", "runners/", "data/", "methodology/")
+PAGES = (
+    "",
+    "leaderboard/",
+    "curves/",
+    "chips/",
+    "models/",
+    "verify/",
+    "runners/",
+    "data/",
+    "methodology/",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,108 @@
+"""The verify page: right files pass, every kind of damage is refused, in the browser itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from leaderboard import build
+from tests.site.conftest import accept, statement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory):
+    """An archive whose log has full and partial tiles on two levels."""
+    folder = tmp_path_factory.mktemp("long")
+    one = statement(number=1)
+    one["predicate"]["measurements"] = one["predicate"]["measurements"][:1]
+    numbered = []
+    for number in range(1, 260):
+        run = {**one["predicate"]["run"], "id": f"{number:08d}-0000-4000-8000-000000000000"}
+        numbered.append({**one, "predicate": {**one["predicate"], "run": run}})
+    return accept(folder, *numbered)
+
+
+@pytest.fixture(scope="module")
+def long_site(tmp_path_factory, long_log) -> Path:
+    out = tmp_path_factory.mktemp("long-site") / "out"
+    build([long_log], out)
+    return out
+
+
+def places(site: Path) -> dict[int, str]:
+    """Digest of each entry by its position in the log."""
+    found = {}
+    for shard in (site / "data" / "proofs").glob("??.json"):
+        found |= {index: digest for digest, (_, index) in json.loads(shard.read_bytes()).items()}
+    return found
+
+
+def verdict(browser, base: str, digest: str) -> str:
+    page = browser.new_page()
+    page.goto(f"{base}verify/?statement={digest}")
+    expect(page.locator(".verdict")).not_to_be_empty()
+    text = page.locator(".verdict").inner_text()
+    page.close()
+    return text
+
+
+@pytest.mark.parametrize("index", [0, 255, 256, 258])
+def test_entries_in_full_and_partial_tiles_verify(browser, serve, long_site, index):
+    assert "Verified" in verdict(browser, serve(long_site), places(long_site)[index])
+
+
+@pytest.mark.parametrize("part", ["envelope", "payload", "key", "leaf", "root", "checkpoint"])
+def test_any_damage_is_refused(browser, serve, long_site, tmp_path, part):
+    site = tmp_path / "site"
+    shutil.copytree(long_site, site)
+    digest = places(site)[7]
+    envelope = site / "statements" / f"{digest}.dsse.json"
+    log = next((site / "logs").iterdir())
+    keys = site / "data" / "proofs" / "keys.json"
+    match part:
+        case "envelope":
+            envelope.write_bytes(envelope.read_bytes() + b" ")
+        case "payload":
+            envelope.write_bytes(envelope.read_bytes().replace(b'"payload":"ey', b'"payload":"eX'))
+        case "key":
+            known = json.loads(keys.read_bytes())
+            keys.write_text(json.dumps([{**known[0], "public": "ab" * 32}]))
+        case "leaf":
+            tile = log / "tile" / "0" / "000"
+            tile.write_bytes(bytes(7 * 32) + b"x" * 32 + tile.read_bytes()[8 * 32 :])
+        case "root":
+            tile = log / "tile" / "1" / "000.p" / "1"
+            tile.write_bytes(b"x" * 32)
+        case "checkpoint":
+            note = log / "checkpoint"
+            note.write_text(note.read_text().replace("\n259\n", "\n258\n"))
+    assert "Not verified" in verdict(browser, serve(site), digest)
+
+
+def test_a_dropped_file_is_verified_without_its_name(browser, serve, long_site):
+    digest = places(long_site)[3]
+    page = browser.new_page()
+    page.goto(f"{serve(long_site)}verify/")
+    page.set_input_files("input[type=file]", long_site / "statements" / f"{digest}.dsse.json")
+    expect(page.locator(".verdict")).to_contain_text("Verified")
+    expect(page.locator(".contents tbody tr")).to_have_count(1)
+    page.close()
+
+
+def test_a_file_that_is_no_envelope_is_refused_in_words(browser, serve, long_site, tmp_path):
+    rubbish = tmp_path / "rubbish.json"
+    rubbish.write_text('{"payload": "<script>"}')
+    page = browser.new_page()
+    page.goto(f"{serve(long_site)}verify/")
+    page.set_input_files("input[type=file]", rubbish)
+    expect(page.locator(".verdict")).to_contain_text("Not verified")
+    page.close()
