@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "Statement",
     "Subject",
+    "json_schema",
 ]
 
 # in-toto attestation framework, Statement v1.
@@ -199,3 +201,16 @@ class Statement(_Strict):
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(by_alias=True, mode="json")
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema published as `results/schema/statement-v1.json`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": PREDICATE_TYPE,
+        **Statement.model_json_schema(by_alias=True),
+    }
+
+
+if __name__ == "__main__":  # python -m results.statement > results/schema/statement-v1.json
+    print(json.dumps(json_schema(), indent=1, sort_keys=True))
