@@ -52,10 +52,10 @@ _PROFILES: Mapping[str, Profile] = {
     "quick": Profile(
         processes=3,
         sizes=Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=1536),
-        budget=Budget(warm_up_s=0.05, min_blocks=8, target=0.01, cap_s=0.7),
-        process_s=16,
+        budget=Budget(warm_up_s=0.03, min_blocks=8, target=0.01, cap_s=0.7),
+        process_s=15,
         families=(
-            *("copy", "scale", "add", "triad", "read", "peak", "gemm"),
+            *("copy", "triad", "read", "peak", "gemm"),
             *("attention_prefill", "attention_decode", "rmsnorm", "swiglu"),
         ),
         dtypes=("f32", "bf16"),

@@ -49,7 +49,9 @@ class Block:
         seconds: per call.
         start_ns, end_ns: edges on the monotonic clock.
         preempted: involuntary context switches inside.
-        cpu_share: processor time over wall time, all threads together.
+        cpu_share: processor time over wall time, all threads together; 1 where a device times.
+        throttled: the device held its clock back before or after.
+        conditions: what the device said of itself before and after, such as `sm_clock_mhz`.
     """
 
     seconds: float
@@ -57,11 +59,13 @@ class Block:
     end_ns: int
     preempted: int
     cpu_share: float
+    throttled: bool = False
+    conditions: tuple[dict[str, float], ...] = ()
 
     @property
     def disturbed(self) -> bool:
-        """Something else ran, or this process waited."""
-        return self.preempted > 0 or self.cpu_share < MIN_CPU_SHARE
+        """Something else ran, this process waited, or the device held back."""
+        return self.throttled or self.preempted > 0 or self.cpu_share < MIN_CPU_SHARE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,8 @@ class Timing:
 def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Timing:
     """Time `call` until its median is settled or the budget is spent.
 
-    No block is dropped: disturbed ones are flagged, and the median does the rest.
+    No block is dropped: disturbed ones are flagged, and the median does the rest. Blocks of a
+    throttled device do not count towards `min_blocks`, so they are tried again until the cap.
     """
     calls = _calibrate(call, backend, budget.warm_up_s)
     blocks: list[Block] = []
@@ -88,7 +93,7 @@ def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Tim
     while True:
         blocks.append(_block(call, calls, backend))
         late = time.perf_counter() > deadline
-        if len(blocks) < budget.min_blocks and not late:
+        if sum(not block.throttled for block in blocks) < budget.min_blocks and not late:
             continue
         if median_interval([block.seconds for block in blocks]).half_width <= budget.target:
             return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="converged")
@@ -117,17 +122,23 @@ def _calibrate(call: Callable[[], object], backend: Backend, warm_up_s: float) -
 
 
 def _block(call: Callable[[], object], calls: int, backend: Backend) -> Block:
+    conditions = [backend.conditions()]
     before, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time_ns()
     start = time.monotonic_ns()
     seconds = backend.elapsed_s(partial(_repeat, call, calls))
     end = time.monotonic_ns()
     after, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time_ns() - cpu
+    conditions.append(backend.conditions())
+    on_host = backend.timing == "host"
     return Block(
         seconds=seconds / calls,
         start_ns=start,
         end_ns=end,
-        preempted=after - before,
-        cpu_share=cpu / max(1, end - start),
+        # While a device works and keeps time, the host may wait as it likes.
+        preempted=after - before if on_host else 0,
+        cpu_share=cpu / max(1, end - start) if on_host else 1.0,
+        throttled=any(seen.get("throttle_reasons", 0) for seen in conditions),
+        conditions=tuple(seen for seen in conditions if seen),
     )
 
 

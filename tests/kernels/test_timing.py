@@ -1,0 +1,157 @@
+"""Blocks are honest: nothing dropped, disturbances flagged, device clocks read right."""
+
+from __future__ import annotations
+
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+
+from suites.kernels.backends import load_backend, nvidia
+from suites.kernels.timing import BLOCK_S, Block, Budget, measure, overhead_ns
+
+BUDGET = Budget(warm_up_s=0.0, min_blocks=6, target=0.01, cap_s=5.0)
+
+
+class ScriptedBackend:
+    """A device whose calls last as a script says; the clock needs no real time to pass."""
+
+    timing = "event"
+
+    def __init__(self, seconds_per_call, conditions=None):
+        self._seconds, self._conditions = seconds_per_call, conditions or (dict)
+        self.calls = 0
+
+    def elapsed_s(self, calls):
+        before = self.calls
+        calls()
+        return (self.calls - before) * next(self._seconds)
+
+    def conditions(self):
+        return self._conditions()
+
+    def call(self):
+        self.calls += 1
+
+
+def steady(seconds):
+    while True:
+        yield seconds
+
+
+def test_calls_are_batched_into_blocks_of_ten_milliseconds():
+    backend = ScriptedBackend(steady(1e-6))
+    timing = measure(backend.call, backend, BUDGET)
+    assert timing.calls_per_block * 1e-6 == pytest.approx(BLOCK_S, rel=0.01)
+    assert timing.seconds == pytest.approx([1e-6] * 6)
+    assert timing.stopped_because == "converged"
+
+
+def test_a_call_longer_than_a_block_is_a_block():
+    backend = ScriptedBackend(steady(0.3))
+    assert measure(backend.call, backend, BUDGET).calls_per_block == 1
+
+
+def test_every_block_is_kept_however_slow():
+    slow_first = iter([1e-3] * 8 + [0.5] + [1e-3] * 1000)
+    backend = ScriptedBackend(slow_first)
+    timing = measure(backend.call, backend, BUDGET)
+    assert max(timing.seconds) == pytest.approx(0.5)
+
+
+def test_a_series_that_does_not_settle_ends_at_its_cap_and_says_so():
+    restless = (1e-3 * (1 + n) for n in count())
+    backend = ScriptedBackend(restless)
+    budget = Budget(warm_up_s=0.0, min_blocks=6, target=1e-6, cap_s=0.01)
+    timing = measure(backend.call, backend, budget)
+    assert timing.stopped_because == "cap"
+
+
+@pytest.mark.parametrize(
+    ("preempted", "cpu_share", "throttled", "disturbed"),
+    [(0, 1.0, False, False), (1, 1.0, False, True), (0, 0.97, False, True), (0, 1.0, True, True)],
+)
+def test_preemption_waiting_and_throttling_flag_a_block(preempted, cpu_share, throttled, disturbed):
+    block = Block(
+        seconds=1.0,
+        start_ns=0,
+        end_ns=1,
+        preempted=preempted,
+        cpu_share=cpu_share,
+        throttled=throttled,
+    )
+    assert block.disturbed is disturbed
+
+
+def test_throttled_blocks_are_kept_flagged_and_tried_again():
+    reads = count()
+
+    def conditions():
+        # Two readings a block: the first three blocks run hot.
+        return {"sm_clock_mhz": 1200.0, "throttle_reasons": 0x40 if next(reads) < 6 else 0.0}
+
+    backend = ScriptedBackend(steady(1e-3), conditions)
+    timing = measure(backend.call, backend, BUDGET)
+    assert [block.throttled for block in timing.blocks] == [True] * 3 + [False] * 6
+    assert timing.blocks[0].conditions[0]["sm_clock_mhz"] == 1200.0
+
+
+def test_a_device_that_always_throttles_still_gives_flagged_blocks():
+    backend = ScriptedBackend(steady(1e-3), lambda: {"throttle_reasons": 0x8})
+    budget = Budget(warm_up_s=0.0, min_blocks=6, target=0.01, cap_s=0.02)
+    timing = measure(backend.call, backend, budget)
+    assert len(timing.blocks) >= 1
+    assert all(block.throttled for block in timing.blocks)
+
+
+def test_on_the_host_blocks_carry_real_windows_and_cpu_share():
+    timing = measure(lambda: sum(range(1000)), load_backend("numpy"), BUDGET)
+    for block in timing.blocks:
+        inside_s = (block.end_ns - block.start_ns) / 1e9
+        assert block.seconds * timing.calls_per_block <= inside_s
+        assert block.cpu_share > 0
+
+
+def test_the_harness_states_its_own_overhead():
+    assert 0 < overhead_ns(load_backend("numpy")) < 1e6
+
+
+def test_device_events_bracket_the_calls_and_give_seconds():
+    torch_backend = pytest.importorskip("suites.kernels.backends.torch_backend", reason="no torch")
+    log = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+            self.name = f"event{len(log)}"
+
+        def record(self):
+            log.append("record")
+
+        def synchronize(self):
+            log.append("synchronize")
+
+        def elapsed_time(self, _end):
+            return 12.5  # milliseconds, as every vendor's event gives
+
+    device = SimpleNamespace(Event=Event)
+    seconds = torch_backend.event_s(device, lambda: log.append("calls"))
+    assert seconds == 0.0125
+    assert log == ["record", "calls", "record", "synchronize"]
+
+
+def test_nvml_readings_have_units_in_their_names_and_leave_harmless_reasons_out(monkeypatch):
+    fake = SimpleNamespace(
+        NVML_CLOCK_SM=1,
+        nvmlDeviceGetHandleByIndex=lambda _: 0,
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: 0x1 | 0x40,  # idle, thermal
+        nvmlDeviceGetClockInfo=lambda _handle, _kind: 1980,
+        nvmlDeviceGetPowerUsage=lambda _: 412_500,  # milliwatts
+    )
+    monkeypatch.setattr(nvidia, "_library", lambda: fake)
+    seen = nvidia.conditions()
+    assert seen == {"sm_clock_mhz": 1980.0, "power_w": 412.5, "throttle_reasons": 0x40}
+
+
+def test_without_a_driver_nothing_is_claimed():
+    assert nvidia.conditions() == {}
