@@ -117,7 +117,7 @@ def _chip() -> Iterator[Finding]:
 def catalog_id() -> str | None:
     """Match this machine's CPU to the catalogue, None when it is not listed."""
     cpu = machine.cpu()
-    return catalog.match(cpu.name, cpu.features, family=cpu.family, model=cpu.model)
+    return catalog.match(cpu.name, vendor=cpu.vendor, family=cpu.family, model=cpu.model)
 
 
 def _isolation() -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
@@ -60,7 +61,7 @@ def run_cells(
     for cell in cells:
         finished = workspace.finished(cell.name)
         if finished is None:
-            finished = _run_cell(cell, workspace, gauge, lambda event, at=cell: on_event(at, event))
+            finished = _run_cell(cell, workspace, gauge, partial(on_event, cell))
             workspace.keep(finished)
             on_event(cell, {"event": "finished", "wall_s": finished.wall_s})
         else:

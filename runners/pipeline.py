@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results import archive
+from results import archive, envelope
 from runners import assemble, execute, keys, machine, provenance
 from runners.display import RunDisplay
 from runners.doctor import catalog_id
@@ -70,7 +70,7 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
         statement = assemble.statement_of(
             started=started, runner=key.runner, machine=described, cells=finished, rows=rows
         )
-        payload = workspace.keep_statement(archive.encode(statement))
+        payload = workspace.keep_statement(envelope.encode(statement))
         _write_evidence(out, assemble.raw_samples(finished))
         receipt = archive.accept(out, payload, key.signer)
         summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)

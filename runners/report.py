@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from results.catalog import latest_prices
+from results.economics import cost_rows
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
-    from suites.records import Row
+    from rich.console import Console
 
-__all__ = ["headlines", "speed_table"]
+    from results.catalog import PriceSheet
+    from results.economics import CostRow, Span
+    from results.economics import Measured as Row
+    from results.statement import Predicate
+    from runners.pipeline import Outcome
+
+__all__ = ["cost_table", "headlines", "print_outcome", "print_result", "speed_table"]
 
 # What a reader asks first of each kind of case, in this order.
 _ASKED = {
@@ -24,6 +33,41 @@ _ASKED = {
     "open": ("output_throughput", "ttft", "tpot", "e2e", "power"),
 }
 _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
+
+
+def print_result(predicate: Predicate, console: Console) -> None:
+    """Print what a result says: who measured what, how fast, and what a million tokens cost."""
+    machine, run = predicate.machine, predicate.run
+    sheet = latest_prices()
+    rows = headlines(predicate.measurements)
+    costs = cost_rows(rows, chip=machine.chip.catalog_id, count=machine.chip.count, sheet=sheet)
+    console.print(
+        f"[bold]{escape(machine.chip.name)}[/], {machine.chip.count} cores, {run.profile} profile, "
+        f"{run.started_at[:10]}; {_engines(predicate)}",
+        soft_wrap=True,
+    )
+    console.print(speed_table(rows))
+    console.print()
+    console.print(cost_table(costs))
+    console.print(f"[dim]{_conditions(costs, sheet)}[/]")
+    for warning in predicate.warnings:
+        console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
+
+
+def print_outcome(outcome: Outcome, out: Path, console: Console) -> None:
+    """Print a finished run, and where everything it left lies."""
+    print_result(outcome.statement.predicate, console)
+    stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
+    made = " (made for this run: keep it)" if outcome.key_created else ""
+    for line in (
+        f"time     {stages}",
+        f"signed   {out / outcome.digest}.dsse.json",
+        f"by key   {outcome.key_path}{made}",
+        f"logged   {out / 'log'}",
+        f"summary  {out / 'summary.json'}",
+        f"check    fenmark verify {out}",
+    ):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def headlines(rows: Sequence[Row]) -> list[Row]:
@@ -74,10 +118,56 @@ def speed_table(rows: Iterable[Row]) -> Table:
     return table
 
 
+def _engines(predicate: Predicate) -> str:
+    used = {
+        f"{e.name} {e.version}, {e.model} {e.precision}, {e.weights} weights"
+        for e in predicate.engines
+    }
+    return "; ".join(sorted(used)) or "no engine"
+
+
+def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
+    prices = sorted({row.rental_kind for row in costs if row.rental_kind})
+    rent = f"Rental: {'; '.join(prices)}, electricity included" if prices else "No rental price"
+    return (
+        f"Price sheet {sheet.id}. {rent}. Energy: electricity alone, {sheet.usd_per_kwh} USD/kWh "
+        f"({sheet.reference_tariff}), PUE {sheet.pue.value}; a modelled figure is the middle of its "
+        "bounds, not a measurement. Other prices: `fenmark cost`."
+    )
+
+
+def cost_table(rows: Iterable[CostRow]) -> Table:
+    """Show what a million tokens cost: rent and electricity, in dollars, yuan and fen."""
+    table = Table(box=None, pad_edge=False, title="A million tokens", title_justify="left")
+    table.add_column("case")
+    table.add_column("tokens")
+    for name in ("rental, USD", "rental, CNY", "x one fen", "kWh", "energy, USD", "energy, CNY"):
+        table.add_column(name, justify="right")
+    table.add_column("energy is")
+    for row in rows:
+        table.add_row(
+            row.case,
+            row.tokens,
+            span(row.rental_usd),
+            span(row.rental_usd and row.rental_usd.times(row.cny_per_usd)),
+            span(row.fen),
+            span(row.energy_kwh),
+            span(row.energy_usd),
+            span(row.energy_usd and row.energy_usd.times(row.cny_per_usd)),
+            row.energy_method or "unknown",
+        )
+    return table
+
+
+def span(value: Span | None) -> str:
+    """Show a value above its bounds; a dash for what is not known."""
+    return f"{figure(value.value)}\n{interval(value.low, value.high)}" if value else "-"
+
+
 def figure(value: float | None) -> str:
     """Three significant digits, never an exponent a reader must decode; a dash for unknown."""
     if value is None:
-        return "–"
+        return "-"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
@@ -86,7 +176,7 @@ def figure(value: float | None) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """Show the bounds there are."""
     if low is None and high is None:
-        return "–"
+        return "-"
     return escape(f"[{figure(low)}, {figure(high)}]")
 
 

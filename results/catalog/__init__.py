@@ -1,0 +1,16 @@
+"""Chips and prices as data: every value with its unit in its name and its source beside it."""
+
+from results.catalog.chips_data import ChipEntry, Sku, chips, match
+from results.catalog.prices_data import PriceSheet, RentalPrice, Tariff, latest_prices, price_sheets
+
+__all__ = [
+    "ChipEntry",
+    "PriceSheet",
+    "RentalPrice",
+    "Sku",
+    "Tariff",
+    "chips",
+    "latest_prices",
+    "match",
+    "price_sheets",
+]

@@ -1,0 +1,152 @@
+"""Run two configurations in turns, each process fresh, and gather what they measured."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from runners.plan import suite as load_suite
+from suites.ab import Ratio, compare, turns
+from suites.errors import CheckError, UserError
+from suites.records import Cell, CellResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Configuration", "measure", "read"]
+
+
+class Configuration(BaseModel):
+    """One side of a comparison, as its TOML file states it.
+
+    Attributes:
+        name: for people; the file's stem by default.
+        options: what `fenmark run` would take: backend, threads, model, case, endpoint, …
+        environment: variables set for the measuring process.
+        python: interpreter that has Fenmark; inside a container, the container's.
+        prefix: command put before it, such as that of a container; `{work}` stands for the
+            folder both must see, and the process must keep its standard input open.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    options: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    python: str = sys.executable
+    prefix: list[str] = []
+
+
+def read(path: Path) -> Configuration:
+    """Read a configuration.
+
+    Raises:
+        UserError: the file is missing, is not TOML, or has an unknown field or option.
+    """
+    from runners.commands.run import run
+
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = Configuration.model_validate({"name": path.stem, **data})
+    except OSError as error:
+        raise UserError(f"cannot read it ({error.strerror})", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid TOML: {error}", where=str(path)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(
+            first["msg"],
+            where=f"{path}:{'.'.join(map(str, first['loc']))}",
+            expected=f"the fields {', '.join(Configuration.model_fields)}",
+        ) from error
+    allowed = set(inspect.signature(run).parameters) - {"out", "resume", "json_", "list_", "suite"}
+    for option in sorted(found.options.keys() - allowed):
+        raise UserError(
+            f"unknown option {option!r}",
+            where=f"{path}:options",
+            expected=f"one of {', '.join(sorted(allowed))}",
+        )
+    return found
+
+
+def measure(
+    sides: tuple[Configuration, Configuration],
+    suite: str,
+    profile: str,
+    pairs: int,
+    on_turn: Callable[[int, int, str], None],
+) -> list[Ratio]:
+    """Measure `pairs` processes of each side in turns and compare them.
+
+    Raises:
+        UserError: a side's options are bad.
+        CheckError: a process failed, or the sides share no case.
+    """
+    configurations = dict(zip("AB", sides, strict=True))
+    cells = {side: _cells(suite, profile, one) for side, one in configurations.items()}
+    results: dict[str, list[CellResult]] = {"A": [], "B": []}
+    order = turns(pairs)
+    for turn, (pair, side) in enumerate(order):
+        on_turn(turn, len(order), configurations[side].name)
+        for cell in cells[side]:
+            results[side].append(_run(configurations[side], cell, pair))
+    ratios = compare(results["A"], results["B"])
+    if not ratios:
+        raise CheckError("the two configurations share no case", remedy="compare their --list")
+    return ratios
+
+
+def _cells(suite: str, profile: str, side: Configuration) -> list[Cell]:
+    """The first process of the plan: here pairs, not the plan, repeat it."""
+    cells = load_suite(suite).plan(profile, {"seed": 0, **side.options})
+    if not cells:
+        raise UserError("its options select no case", where=side.name)
+    return cells[:1] if suite == "kernels" else cells
+
+
+def _run(side: Configuration, cell: Cell, pair: int) -> CellResult:
+    with tempfile.TemporaryDirectory(prefix="fenmark-ab-") as work:
+        spec, out = Path(work) / "spec.json", Path(work) / "out.json"
+        spec.write_text(json.dumps({**cell.spec, "process": pair}))
+        command = [part.replace("{work}", work) for part in side.prefix]
+        command += [side.python, "-m", f"suites.{cell.suite}", "--end-with-stdin"]
+        command += ["--spec", str(spec), "--out", str(out)]
+        code, said = _wait(command, os.environ | side.environment)
+        if code:
+            kind = UserError if code == UserError.exit_code else CheckError
+            last = said.strip().splitlines()[-1:] or ["no message"]
+            raise kind(last[0], where=side.name)
+        return CellResult.from_json(json.loads(out.read_bytes()))
+
+
+def _wait(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run to the end; the child leaves when our end of its input closes, however we end."""
+    with tempfile.TemporaryFile("w+") as errors:
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=environment,
+            )
+        except OSError as error:
+            raise UserError(f"cannot start it ({error.strerror})", where=command[0]) from error
+        try:
+            code = child.wait()
+        finally:
+            child.terminate()
+            child.wait()
+            if child.stdin:
+                child.stdin.close()
+        errors.seek(0)
+        return code, errors.read()
