@@ -136,11 +136,14 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
     return Opened(digest=digest, statement=statement, runner=runner)
 
 
-def verify(path: Path) -> list[Verdict]:
+def verify(path: Path, earlier: Path | None = None) -> list[Verdict]:
     """Check an archive folder, or one envelope against the log beside it.
 
     Every signature, every entry and tile of the log, the checkpoint's signature, and that each
     envelope is in the log. Never touches the network.
+
+    Args:
+        earlier: file of a checkpoint of the same log seen before: the log must extend it.
 
     Raises:
         UserError: nothing to verify is there, or a key file is broken.
@@ -152,7 +155,7 @@ def verify(path: Path) -> list[Verdict]:
     if not files and not Ledger(home / "log").exists():
         raise UserError("holds no result", where=str(path), expected=f"*{SUFFIX} or log/")
     runners = _runners(home)
-    logged, problem = _logged(home / "log", runners)
+    logged, problem = _logged(home / "log", runners, earlier)
     verdicts = [_judge(file, runners, logged, problem) for file in files]
     if problem and not verdicts:
         raise CheckError(problem)
@@ -211,22 +214,27 @@ def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
         )
 
 
-def _logged(log: Path, runners: Sequence[Runner]) -> tuple[set[str] | None, str | None]:
+def _logged(
+    log: Path, runners: Sequence[Runner], earlier: Path | None
+) -> tuple[set[str] | None, str | None]:
     """Digests the verified log holds, or what is wrong with it; None where there is no log."""
     ledger = Ledger(log)
     if not log.is_dir():
-        return None, None
+        return None, f"{log}: no log to hold against {earlier}" if earlier else None
     try:
-        ledger.verify(_log_keys(runners))
+        keys = _log_keys(runners, ledger.unverified().origin)
+        before = notes.verify(_bytes(earlier), keys, str(earlier)) if earlier else None
+        ledger.verify(keys, before)
         entries = [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
         return {entry["envelope"] for entry in entries if entry.get("type") == "result"}, None
     except UserError as error:
         return None, str(error)
 
 
-def _log_keys(runners: Sequence[Runner]) -> list[bytes]:
-    keys = [runner.key.to_dict() for runner in runners]
-    return [notes.ed25519_bytes(key) for key in keys if key["keytype"] == "ed25519"]
+def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
+    """Keys that may sign a log: those of the key file its origin ends with, no others."""
+    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
+    return [notes.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
 
 
 def _runners(home: Path) -> list[Runner]:

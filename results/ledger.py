@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from results import checkpoint as notes
+from results import merkle, tiles
 from results.checkpoint import Checkpoint
-from results.merkle import Frontier, inclusion_proof, leaf_hash, root
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
 
 __all__ = ["Appended", "Ledger"]
-
-_WIDTH = 256  # hashes in a full tile
-_MAX_ENTRY = 65_535  # an entry's length is two bytes in a bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +59,7 @@ class Ledger:
     def unverified(self) -> Checkpoint:
         """Return the checkpoint, whoever signed it; the empty log's where there is none."""
         if not self.exists():
-            return Checkpoint(origin="", size=0, root=root([]))
+            return Checkpoint(origin="", size=0, root=merkle.root([]))
         return notes.read(self.checkpoint_file.read_bytes(), str(self.checkpoint_file))[0]
 
     def entries(self) -> Iterator[bytes]:
@@ -71,24 +68,32 @@ class Ledger:
         Raises:
             CheckError: a bundle is missing or damaged.
         """
-        size = self.unverified().size
-        for number in range(-(-size // _WIDTH)):
-            width = min(_WIDTH, size - number * _WIDTH)
-            path = self._tile("entries", number, width)
-            yield from _unbundle(_read(path), width, str(path))
+        return tiles.entries(self._read, self.unverified().size)
 
     def append(self, entry: bytes, *, origin: str, signer: Signer) -> Appended:
-        """Add an entry durably, or find the equal one already there.
-
-        New tiles are written before the checkpoint that covers them, so a log that is killed in
-        between opens at its last checkpoint.
+        """Add an entry durably, or find the equal one already there; reads the whole log.
 
         Raises:
-            UserError: the entry is too long, or the log has another origin.
+            UserError, CheckError: see `extend`.
+        """
+        index = next((at for at, item in enumerate(self.entries()) if item == entry), None)
+        if index is None:
+            index = self.extend([entry], origin=origin, signer=signer)
+        return self.prove(index)
+
+    def extend(self, entries: Sequence[bytes], *, origin: str, signer: Signer) -> int:
+        """Add entries durably under one checkpoint; return the index of the first.
+
+        New tiles are written before the checkpoint that covers them, so a log that is killed in
+        between opens at its last checkpoint. Reads the right edge of the tree alone.
+
+        Raises:
+            UserError: an entry is too long, or the log has another origin.
             CheckError: the log on disk is damaged.
         """
-        if len(entry) > _MAX_ENTRY:
-            raise UserError(f"entry of {len(entry)} bytes", expected=f"at most {_MAX_ENTRY}")
+        longest = max(map(len, entries))
+        if longest > tiles.MAX_ENTRY:
+            raise UserError(f"entry of {longest} bytes", expected=f"at most {tiles.MAX_ENTRY}")
         before = self.unverified()
         if before.size and before.origin != origin:
             raise UserError(
@@ -97,100 +102,100 @@ class Ledger:
                 expected=origin,
                 remedy="a log has one writer's key: name another folder with --out",
             )
-        entries = list(self.entries())
-        leaves = [leaf_hash(item) for item in entries]
-        if root(leaves) != before.root:
+        growth = tiles.Growth.load(self._read, before.size)
+        if growth.root() != before.root:
             raise CheckError("tiles do not match the checkpoint", where=str(self.home))
-        if entry in entries:
-            return self._appended(entries.index(entry), before, leaves)
-        entries.append(entry)
-        leaves.append(leaf_hash(entry))
-        self._write_tiles(entries, leaves)
-        after = Checkpoint(origin=origin, size=len(leaves), root=root(leaves))
+        for entry in entries:
+            for path, content in growth.add(entry):
+                self._write_new(path, content)
+        for path, content in growth.unfinished():
+            self._write_new(path, content)
+        after = Checkpoint(origin=origin, size=growth.size, root=growth.root())
         write_atomically(self.checkpoint_file, notes.write(after, signer))
-        return self._appended(len(leaves) - 1, after, leaves)
+        return before.size
 
-    def verify(self, keys: Iterable[bytes]) -> Checkpoint:
+    def prove(self, index: int) -> Appended:
+        """Return the inclusion proof of an entry against the checkpoint on disk.
+
+        Raises:
+            IndexError: the log has no such entry.
+            CheckError: a tile is missing or damaged.
+        """
+        checkpoint = self.unverified()
+        ranges = merkle.inclusion_ranges(index, checkpoint.size)
+        proof = [tiles.range_hash(self._read, checkpoint.size, *part) for part in ranges]
+        return Appended(index=index, checkpoint=checkpoint, proof=proof)
+
+    def prove_consistency(self, earlier: int) -> tuple[Checkpoint, list[bytes]]:
+        """Return the checkpoint, and the proof that it extends the log of `earlier` entries.
+
+        Raises:
+            IndexError: the log never had that size, or it is 0.
+            CheckError: a tile is missing or damaged.
+        """
+        checkpoint = self.unverified()
+        ranges = merkle.consistency_ranges(earlier, checkpoint.size)
+        return checkpoint, [tiles.range_hash(self._read, checkpoint.size, *part) for part in ranges]
+
+    def verify(self, keys: Iterable[bytes], earlier: Checkpoint | None = None) -> Checkpoint:
         """Check the checkpoint's signature and every tile against it.
 
         Args:
             keys: raw Ed25519 public keys that may sign this log.
+            earlier: a checkpoint of this log seen before, which it must extend.
 
         Raises:
             UserError: the checkpoint cannot be read.
-            CheckError: a signature, an entry or a tile does not fit.
+            CheckError: a signature, an entry or a tile does not fit, or the log was rolled back
+                or forked since `earlier`.
         """
         where = str(self.checkpoint_file)
-        checkpoint = notes.verify(_read(self.checkpoint_file), keys, where)
-        frontier = Frontier()
-        level: list[bytes] = []
-        for entry in self.entries():
-            level.append(leaf_hash(entry))
-            frontier.add(level[-1])
-        if frontier.size != checkpoint.size or frontier.root() != checkpoint.root:
+        checkpoint = notes.verify(_bytes(self.checkpoint_file), keys, where)
+        if earlier:
+            self._comparable(checkpoint, earlier)
+        growth = tiles.Growth()
+        for entry in tiles.entries(self._read, checkpoint.size):
+            for path, expected in growth.add(entry):
+                self._compare(path, expected)
+            if earlier and growth.size == earlier.size and growth.root() != earlier.root:
+                raise CheckError(
+                    f"was forked: its first {earlier.size} entries are not those seen before",
+                    where=where,
+                )
+        if growth.root() != checkpoint.root:
             raise CheckError("entries do not give the checkpoint's root", where=str(self.home))
-        for path, expected in _tiles(level, self._tile):
-            if _read(path) != expected:
-                raise CheckError("tile does not match the entries", where=str(path))
+        for path, expected in growth.unfinished():
+            self._compare(path, expected)
         return checkpoint
 
-    def _write_tiles(self, entries: list[bytes], leaves: list[bytes]) -> None:
-        last = (len(entries) - 1) // _WIDTH
-        bundle = entries[last * _WIDTH :]
-        _write_new(self._tile("entries", last, len(bundle)), _bundle(bundle))
-        for path, content in _tiles(leaves, self._tile):
-            _write_new(path, content)
+    def _comparable(self, checkpoint: Checkpoint, earlier: Checkpoint) -> None:
+        where = str(self.checkpoint_file)
+        if checkpoint.origin != earlier.origin:
+            raise CheckError(f"is of {checkpoint.origin}", where=where, expected=earlier.origin)
+        if checkpoint.size < earlier.size:
+            raise CheckError(
+                f"was rolled back to {checkpoint.size} entries",
+                where=where,
+                expected=f"the {earlier.size} seen before, or more",
+            )
 
-    def _appended(self, index: int, checkpoint: Checkpoint, leaves: list[bytes]) -> Appended:
-        return Appended(index=index, checkpoint=checkpoint, proof=inclusion_proof(leaves, index))
+    def _compare(self, path: str, expected: bytes) -> None:
+        if self._read(path) != expected:
+            raise CheckError("tile does not match the entries", where=str(self.home / path))
 
-    def _tile(self, level: int | str, number: int, width: int) -> Path:
-        """Path of a tile: number in groups of three digits, all but the last marked with x."""
-        groups = [f"{number % 1000:03d}"]
-        while number := number // 1000:
-            groups.insert(0, f"x{number % 1000:03d}")
-        path = self.home.joinpath("tile", str(level), *groups)
-        return path if width == _WIDTH else path.with_name(f"{path.name}.p") / str(width)
+    def _read(self, path: str) -> bytes:
+        return _bytes(self.home / path)
 
-
-def _tiles(
-    leaves: list[bytes], path_of: Callable[[int, int, int], Path]
-) -> Iterator[tuple[Path, bytes]]:
-    """Every tile a tree of these leaf hashes has, level by level."""
-    level, hashes = 0, leaves
-    while hashes:
-        for number in range(-(-len(hashes) // _WIDTH)):
-            part = hashes[number * _WIDTH : (number + 1) * _WIDTH]
-            yield path_of(level, number, len(part)), b"".join(part)
-        full = len(hashes) // _WIDTH
-        hashes = [root(hashes[i * _WIDTH : (i + 1) * _WIDTH]) for i in range(full)]
-        level += 1
+    def _write_new(self, path: str, content: bytes) -> None:
+        """Write a tile unless it lies there already: published tiles never change."""
+        place = self.home / path
+        if place.is_file() and place.read_bytes() == content:
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(place, content)
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a tile unless it lies there already: published tiles never change."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, content)
-
-
-def _bundle(entries: list[bytes]) -> bytes:
-    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
-
-
-def _unbundle(data: bytes, width: int, where: str) -> list[bytes]:
-    entries, at = [], 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 2], "big")
-        entries.append(data[at + 2 : at + 2 + length])
-        at += 2 + length
-    if at != len(data) or len(entries) != width:
-        raise CheckError(f"holds {len(entries)} whole entries", where=where, expected=str(width))
-    return entries
-
-
-def _read(path: Path) -> bytes:
+def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Frontier",
-    "consistency_proof",
-    "inclusion_proof",
+    "consistency_ranges",
+    "inclusion_ranges",
     "leaf_hash",
     "node_hash",
     "root",
@@ -55,6 +55,10 @@ class Frontier:
         self._peaks.append(peak)
         self.size += 1
 
+    def descend(self, levels: int) -> None:
+        """Count what was added as subtrees of 2^levels leaves; finer hashes may follow."""
+        self.size <<= levels
+
     def root(self) -> bytes:
         """Return the root of the tree so far."""
         if not self._peaks:
@@ -66,20 +70,24 @@ class Frontier:
         return found
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the audit path of a leaf (RFC 6962, 2.1.1).
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """Return the audit path of a leaf as [start, end) ranges of leaves (RFC 6962, 2.1.1).
 
     Raises:
         IndexError: the tree has no such leaf.
     """
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"leaf {index} of a tree of {len(leaves)}")
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*inclusion_proof(leaves[:split], index), root(leaves[split:])]
-    return [*inclusion_proof(leaves[split:], index - split), root(leaves[:split])]
+    if not 0 <= index < size:
+        raise IndexError(f"leaf {index} of a tree of {size}")
+    start, end, path = 0, size, list[tuple[int, int]]()
+    while end - start > 1:
+        split = start + _split(end - start)
+        if index < split:
+            path.append((split, end))
+            end = split
+        else:
+            path.append((start, split))
+            start = split
+    return path[::-1]
 
 
 def verify_inclusion(
@@ -102,15 +110,26 @@ def verify_inclusion(
     return last == 0 and found == expected_root
 
 
-def consistency_proof(leaves: Sequence[bytes], earlier: int) -> list[bytes]:
-    """Return the proof that the tree of `earlier` leaves is a prefix of this one (2.1.2).
+def consistency_ranges(earlier: int, size: int) -> list[tuple[int, int]]:
+    """Return the proof that `earlier` leaves are a prefix of `size`, as ranges (2.1.2).
 
     Raises:
-        IndexError: `earlier` is not between 1 and the size of the tree.
+        IndexError: `earlier` is not between 1 and `size`.
     """
-    if not 1 <= earlier <= len(leaves):
-        raise IndexError(f"size {earlier} of a tree of {len(leaves)}")
-    return _subproof(leaves, earlier, complete=True)
+    if not 1 <= earlier <= size:
+        raise IndexError(f"size {earlier} of a tree of {size}")
+    start, end, path = 0, size, list[tuple[int, int]]()
+    while earlier < end:
+        split = start + _split(end - start)
+        if earlier <= split:
+            path.append((split, end))
+            end = split
+        else:
+            path.append((start, split))
+            start = split
+    if start:  # the earlier root itself is known to the verifier and left out
+        path.append((start, end))
+    return path[::-1]
 
 
 def verify_consistency(
@@ -141,16 +160,6 @@ def verify_consistency(
             new = node_hash(new, sibling)
         node, last = node >> 1, last >> 1
     return last == 0 and old == earlier_root and new == later_root
-
-
-def _subproof(leaves: Sequence[bytes], earlier: int, *, complete: bool) -> list[bytes]:
-    if earlier == len(leaves):
-        return [] if complete else [root(leaves)]
-    split = _split(len(leaves))
-    if earlier <= split:
-        return [*_subproof(leaves[:split], earlier, complete=complete), root(leaves[split:])]
-    rest = _subproof(leaves[split:], earlier - split, complete=False)
-    return [*rest, root(leaves[:split])]
 
 
 def _split(size: int) -> int:

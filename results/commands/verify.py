@@ -15,20 +15,25 @@ __all__ = ["verify"]
 
 def verify(
     paths: Annotated[list[Path], typer.Argument(help="Archive folders or *.dsse.json files.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint of the same log seen earlier, which it must extend."),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Check signatures, log and checkpoint of archives or single results; never goes online.
 
     Exits 1 if anything does not verify. A single file without a log beside it is judged by its
-    signature alone, and its inclusion is given as null.
+    signature alone, and its inclusion is given as null. With --checkpoint a log that was rolled
+    back or forked since is found out.
 
-    Example: fenmark verify out/results
+    Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
     import json
 
     from results import archive
 
-    verdicts = [verdict for path in paths for verdict in archive.verify(path)]
+    verdicts = [verdict for path in paths for verdict in archive.verify(path, checkpoint)]
     ok = not any(verdict.problems for verdict in verdicts)
     if json_:
         print(json.dumps({"ok": ok, "results": [verdict.to_json() for verdict in verdicts]}))

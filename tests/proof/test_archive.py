@@ -10,7 +10,6 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from results import archive, envelope
-from results.ledger import Ledger
 from suites.errors import CheckError, UserError
 
 
@@ -180,17 +179,6 @@ def test_a_payload_outside_the_schema_is_never_signed(tmp_path, signer):
 def test_a_newer_schema_version_is_named(tmp_path, signer):
     with pytest.raises(UserError, match="schema version 2"):
         archive.accept(tmp_path, b'{"predicate": {"schema_version": 2}}', signer)
-
-
-def test_every_entry_of_a_long_log_is_proved(tmp_path, signer):
-    ledger = Ledger(tmp_path)
-    for number in range(260):  # past one full tile
-        ledger.append(b"entry %d" % number, origin="test", signer=signer)
-    public = bytes.fromhex(signer.public_key.to_dict()["keyval"]["public"])
-    assert ledger.verify([public]).size == 260
-    assert (tmp_path / "tile/0/000").stat().st_size == 256 * 32
-    assert (tmp_path / "tile/0/001.p/4").stat().st_size == 4 * 32
-    assert (tmp_path / "tile/1/000.p/1").stat().st_size == 32
 
 
 def killed_at(step, home, payload, signer):
