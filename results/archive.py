@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from results import checkpoint as notes
 from results import envelope, strict_json
+from results.checks import Finding, check
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
 from results.ledger import Appended, Ledger
 from suites.child import write_atomically
@@ -62,6 +63,7 @@ class Verdict:
         keyid: of the key that verified, None if none did.
         tier: "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
         problems: one line each; empty when all is well.
+        flags: what `results.checks` has against the figures; no reason to distrust the proof.
     """
 
     digest: str
@@ -70,6 +72,7 @@ class Verdict:
     keyid: str | None
     tier: str | None
     problems: list[str] = field(default_factory=list)
+    flags: list[Finding] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -79,6 +82,7 @@ class Verdict:
             "keyid": self.keyid,
             "tier": self.tier,
             "problems": self.problems,
+            "flags": [flag.to_json() for flag in self.flags],
         }
 
 
@@ -170,9 +174,11 @@ def _judge(
     digest = envelope.digest(_bytes(path))
     problems = [problem] if problem else []
     keyid = tier = None
+    flags: list[Finding] = []
     try:
         opened = open_result(path, runners)
         keyid, tier = opened.runner.key.keyid, opened.runner.tier
+        flags = check(opened.statement)
     except UserError as error:
         problems.append(str(error))
     signature = keyid is not None
@@ -186,6 +192,7 @@ def _judge(
         keyid=keyid,
         tier=tier,
         problems=problems,
+        flags=flags,
     )
 
 

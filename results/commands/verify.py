@@ -55,5 +55,8 @@ def _print(verdicts: list[archive.Verdict]) -> None:
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"    {escape(problem)}", soft_wrap=True)
+        for flag in verdict.flags:
+            told = escape(f"{flag.rule}: {flag.where} {flag.reason}")
+            console.print(f"    [yellow]flag[/] {told}", soft_wrap=True)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     console.print(f"{len(verdicts)} results, {bad} with problems")
