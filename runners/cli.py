@@ -17,6 +17,7 @@ __all__ = ["app", "main"]
 _ORDER = (
     "doctor",
     "run",
+    "show",
     "compare-runs",
     "keys",
     "submit",

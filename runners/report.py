@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results.catalog import latest_prices
-from results.economics import cost_rows
+from results.economics import Span, cost_rows
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from results.catalog import PriceSheet
-    from results.economics import CostRow, Span
+    from results.economics import CostRow
     from results.economics import Measured as Row
     from results.statement import Predicate
     from runners.pipeline import Outcome
@@ -33,6 +33,7 @@ _ASKED = {
     "open": ("output_throughput", "ttft", "tpot", "e2e", "power"),
 }
 _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
+_SHOWN_PERCENTILES = {50, 99}
 
 
 def print_result(predicate: Predicate, console: Console) -> None:
@@ -42,16 +43,15 @@ def print_result(predicate: Predicate, console: Console) -> None:
     rows = headlines(predicate.measurements)
     costs = cost_rows(rows, chip=machine.chip.catalog_id, count=machine.chip.count, sheet=sheet)
     console.print(
-        f"[bold]{escape(machine.chip.name)}[/], {machine.chip.count} cores, {run.profile} profile, "
-        f"{run.started_at[:10]}; {_engines(predicate)}",
-        soft_wrap=True,
+        f"\n[bold]{escape(machine.chip.name)}[/], {machine.chip.count} cores, {run.profile} "
+        f"profile, {run.started_at[:10]}\n{escape(_engines(predicate))}\n"
     )
     console.print(speed_table(rows))
     console.print()
     console.print(cost_table(costs))
-    console.print(f"[dim]{_conditions(costs, sheet)}[/]")
+    console.print(f"[dim]{escape(_conditions(costs, sheet))}[/]\n")
     for warning in predicate.warnings:
-        console.print(f"[yellow]![/] {escape(warning)}", soft_wrap=True)
+        console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
 
 
 def print_outcome(outcome: Outcome, out: Path, console: Console) -> None:
@@ -87,41 +87,67 @@ def headlines(rows: Sequence[Row]) -> list[Row]:
             for metric in metrics
             for row in of_kind
             if (row.case, row.metric) == (best, metric)
-            and row.labels.get("percentile", 50) in {50, 99}
+            and row.labels.get("percentile", 50) in _SHOWN_PERCENTILES
         ]
     return shown
 
 
 def speed_table(rows: Iterable[Row]) -> Table:
-    """Show rows with unit, 95% interval, n and method."""
-    table = Table(box=None, pad_edge=False, title="Speed and energy", title_justify="left")
-    table.add_column("case")
-    table.add_column("")
-    table.add_column("value", justify="right")
-    table.add_column("95% interval", justify="right")
-    table.add_column("unit")
-    table.add_column("n", justify="right")
-    table.add_column("how")
+    """Show rows with their 95% interval, unit, n and method."""
+    table = _table("Speed and energy", "case", "", "value [95% interval]", "unit", "n", "how")
     last = ""
     for row in rows:
         case = row.case if row.case != last else ""
         last = row.case
-        table.add_row(
-            case,
-            _title(row),
-            figure(row.value),
-            interval(row.low, row.high),
-            row.unit,
-            str(row.n),
-            _how(row),
-        )
+        value = span(Span(row.value, row.low, row.high))
+        table.add_row(case, _title(row), value, row.unit, str(row.n), _how(row))
     return table
+
+
+def cost_table(rows: Iterable[CostRow]) -> Table:
+    """Show what a million tokens cost: rent and electricity, in dollars, yuan and fen."""
+    table = _table("A million tokens cost", "case", "tokens", "part", "USD", "CNY", "x one fen")
+    for row in rows:
+        table.add_row(row.case, row.tokens, "rental", *_money(row, row.rental_usd, row.fen))
+        part = f"energy, {row.energy_method or 'unknown'}"
+        table.add_row("", "", part, *_money(row, row.energy_usd, row.energy_fen))
+    return table
+
+
+def span(value: Span | None) -> str:
+    """Show a value and its bounds on one line; a dash for what is not known."""
+    if value is None:
+        return "-"
+    if value.low is None and value.high is None:
+        return figure(value.value)
+    return escape(f"{figure(value.value)} [{figure(value.low)}, {figure(value.high)}]")
+
+
+def figure(value: float | None) -> str:
+    """Three significant digits, without an exponent where a reader can do without."""
+    if value is None:
+        return "?"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(escape(column), overflow="fold")
+    return table
+
+
+def _money(row: CostRow, usd: Span | None, fen: Span | None) -> tuple[str, str, str]:
+    return span(usd), span(usd.times(row.cny_per_usd) if usd else None), span(fen)
 
 
 def _engines(predicate: Predicate) -> str:
     used = {
-        f"{e.name} {e.version}, {e.model} {e.precision}, {e.weights} weights"
-        for e in predicate.engines
+        f"{engine.name} {engine.version}, {engine.model} {engine.precision}, "
+        f"{engine.weights} weights"
+        for engine in predicate.engines
     }
     return "; ".join(sorted(used)) or "no engine"
 
@@ -131,53 +157,9 @@ def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
     rent = f"Rental: {'; '.join(prices)}, electricity included" if prices else "No rental price"
     return (
         f"Price sheet {sheet.id}. {rent}. Energy: electricity alone, {sheet.usd_per_kwh} USD/kWh "
-        f"({sheet.reference_tariff}), PUE {sheet.pue.value}; a modelled figure is the middle of its "
-        "bounds, not a measurement. Other prices: `fenmark cost`."
+        f"({sheet.reference_tariff}), PUE {sheet.pue.value}; a modelled figure is the middle of "
+        "its bounds, not a measurement."
     )
-
-
-def cost_table(rows: Iterable[CostRow]) -> Table:
-    """Show what a million tokens cost: rent and electricity, in dollars, yuan and fen."""
-    table = Table(box=None, pad_edge=False, title="A million tokens", title_justify="left")
-    table.add_column("case")
-    table.add_column("tokens")
-    for name in ("rental, USD", "rental, CNY", "x one fen", "kWh", "energy, USD", "energy, CNY"):
-        table.add_column(name, justify="right")
-    table.add_column("energy is")
-    for row in rows:
-        table.add_row(
-            row.case,
-            row.tokens,
-            span(row.rental_usd),
-            span(row.rental_usd and row.rental_usd.times(row.cny_per_usd)),
-            span(row.fen),
-            span(row.energy_kwh),
-            span(row.energy_usd),
-            span(row.energy_usd and row.energy_usd.times(row.cny_per_usd)),
-            row.energy_method or "unknown",
-        )
-    return table
-
-
-def span(value: Span | None) -> str:
-    """Show a value above its bounds; a dash for what is not known."""
-    return f"{figure(value.value)}\n{interval(value.low, value.high)}" if value else "-"
-
-
-def figure(value: float | None) -> str:
-    """Three significant digits, never an exponent a reader must decode; a dash for unknown."""
-    if value is None:
-        return "-"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """Show the bounds there are."""
-    if low is None and high is None:
-        return "-"
-    return escape(f"[{figure(low)}, {figure(high)}]")
 
 
 def _title(row: Row) -> str:
@@ -187,7 +169,7 @@ def _title(row: Row) -> str:
 
 def _how(row: Row) -> str:
     meter = row.labels.get("meter")
-    return f"{row.method} ({meter})" if meter else row.method
+    return f"{row.method}, {meter}" if meter else row.method
 
 
 def _valid(row: Row) -> bool:
