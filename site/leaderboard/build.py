@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard import archives, chips, downloads, models, overview, plots, ranking, shells
+from leaderboard import archives, board, chips, downloads, models, overview, plots, ranking, shells
+from leaderboard.costs import costs_of
 from leaderboard.figures import points_of
 from leaderboard.pages import Pages
 from leaderboard.ranking import BoardRow
 from leaderboard.text import slug
 from leaderboard.tree import Tree
 from leaderboard.words import LANGUAGES, Words
+from results import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
     from leaderboard.archives import Archive
     from leaderboard.chips import ChipView
-    from leaderboard.figures import Point
+    from leaderboard.costs import Cost
+    from leaderboard.figures import Point, Result
     from leaderboard.models import ModelView
+    from results.catalog import PriceSheet
 
 __all__ = ["BuildReport", "build"]
 
@@ -89,7 +93,11 @@ def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> Bu
             pages += 1
         for asset in sorted((_HERE / "assets").iterdir()):
             tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
-    for path, data in (*downloads.files(content.points), *downloads.proofs(content.archive)):
+    for path, data in (
+        *downloads.files(content.points),
+        *downloads.proofs(content.archive),
+        *board.files(content.rows, content.models),
+    ):
         tree.put(f"data/{path}", data)
     for path, source in content.archive.files.items():
         tree.put(path, source.read_bytes())
@@ -111,24 +119,39 @@ def _cache() -> Path:
 
 def _content(archive: Archive) -> _Content:
     points = [point for result in archive.results for point in points_of(result)]
-    views = chips.views(archive.results)
+    sheets = catalog.price_sheets()
+    sheet = catalog.latest_prices() if sheets else None
+    views = chips.views(archive.results, sheet)
+    costs = _costs(archive.results, sheet) if sheet else {}
     return _Content(
         archive=archive,
         chips=views,
         models=models.views(points),
         points=points,
-        rows=ranking.ranked([_row(point, views) for point in points if point.suite != "kernels"]),
+        rows=ranking.ranked(
+            [_row(point, views, costs) for point in points if point.suite != "kernels"]
+        ),
     )
 
 
-def _row(point: Point, views: Mapping[str, ChipView]) -> BoardRow:
+def _costs(results: Sequence[Result], sheet: PriceSheet) -> dict[tuple[str, str, str], Cost]:
+    return {
+        (result.digest, *case): cost
+        for result in results
+        for case, cost in costs_of(result, sheet).items()
+    }
+
+
+def _row(
+    point: Point, views: Mapping[str, ChipView], costs: Mapping[tuple[str, str, str], Cost]
+) -> BoardRow:
     return BoardRow(
         point=point,
         chip=views[point.result.chip_id].name,
         model_id=slug(point.model) if point.model else "",
         throughput=point.figures.get("output_throughput") or point.figures.get("decode_throughput"),
         energy=point.figures.get("energy_per_output_token"),
-        cost=None,
+        cost=costs.get((point.result.digest, point.suite, point.case)),
     )
 
 
@@ -145,6 +168,7 @@ def _put_documents(tree: Tree, rendered: shells.Shells, prefix: str) -> None:
 def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
     """Yield (url, html) of every generated page of a language."""
     _ = pages.words
+    outputs = _serving(content.rows)
     by_chip = _by(content.rows, lambda row: row.point.result.chip_id)
     by_model = _by(content.rows, lambda row: row.model_id)
     kernels = _by(
@@ -171,8 +195,9 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
         "leaderboard",
         "leaderboard/",
         "Leaderboard",
-        rows=content.rows[:_STATIC_ROWS],
-        total=len(content.rows),
+        rows=outputs[:_STATIC_ROWS],
+        total=len(outputs),
+        words=board.words(_),
     )
     yield page("chips", "chips/", "Chips", chips=list(content.chips.values()))
     for chip in content.chips.values():
@@ -207,7 +232,7 @@ def _curves(_: Words, content: _Content) -> list[dict[str, Any]]:
 
 
 def _serving(rows: Sequence[BoardRow]) -> list[BoardRow]:
-    return [row for row in rows if row.point.suite == "serving"]
+    return [row for row in rows if row.point.suite == "serving" and row.throughput]
 
 
 def _roofline(_: Words, points: Sequence[Point]) -> Markup | None:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leaderboard.text import slug
+from results import catalog
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from leaderboard.figures import Result
+    from results.catalog import ChipEntry, PriceSheet, RentalPrice
 
-__all__ = ["ChipView", "Fact", "views"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One published value and where it was read."""
-
-    name: str
-    value: str
-    unit: str
-    source: str
+__all__ = ["ChipView", "views"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,29 +23,44 @@ class ChipView:
     """What a chip page says before any result.
 
     Attributes:
-        listed: stands in the catalogue.
-        peak: (dtype, value, unit) of the densest published arithmetic, for the index.
+        id: safe in a path.
+        entry: of the catalogue, None for a chip that is only known from a result.
+        rental: price per hour on the sheet, None where it has none.
         results: how many signed results there are.
     """
 
     id: str
     name: str
-    vendor: str
-    listed: bool
+    entry: ChipEntry | None
+    rental: RentalPrice | None
     results: int
-    memory_gb: float | None = None
-    memory_kind: str = ""
-    bandwidth_gbs: float | None = None
-    peak: tuple[str, float, str] | None = None
-    tdp_w: float | None = None
-    facts: tuple[Fact, ...] = ()
+
+    @property
+    def peak(self) -> tuple[str, float] | None:
+        """Return (dtype, TFLOP/s) of the 16-bit dense peak, else of the largest stated one."""
+        peaks = self.entry.peak_tflops if self.entry else {}
+        for dtype in ("bf16", "f16"):
+            if dtype in peaks:
+                return dtype, peaks[dtype]
+        return max(peaks.items(), key=lambda item: item[1], default=None)
 
 
-def views(results: Iterable[Result]) -> dict[str, ChipView]:
-    """Return every chip of the catalogue and every unlisted one that was measured, by id."""
-    out = {}
-    for r in results:
-        out[r.chip_id] = ChipView(
-            id=r.chip_id, name=r.predicate.machine.chip.name, vendor="", listed=False, results=1
+def views(results: Sequence[Result], sheet: PriceSheet | None) -> dict[str, ChipView]:
+    """Return every chip of the catalogue and every other one that was measured, by id.
+
+    Chips with results come first, then by name.
+    """
+    listed = {slug(name): entry for name, entry in catalog.chips().items()}
+    measured = Counter(result.chip_id for result in results)
+    names = {result.chip_id: result.predicate.machine.chip.name for result in results}
+    names |= {name: entry.name for name, entry in listed.items()}
+    return {
+        chip: ChipView(
+            id=chip,
+            name=names[chip],
+            entry=listed.get(chip),
+            rental=sheet.rental(listed[chip].id) if sheet and chip in listed else None,
+            results=measured[chip],
         )
-    return out
+        for chip in sorted(names, key=lambda chip: (-measured[chip], names[chip].lower(), chip))
+    }

@@ -11,9 +11,11 @@ from leaderboard.text import figure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from leaderboard.costs import Cost, Rent
     from leaderboard.figures import Point
     from leaderboard.ranking import BoardRow
     from leaderboard.words import Words
+    from results.economics import Span
 
 __all__ = ["Answer", "answers"]
 
@@ -28,6 +30,7 @@ class Shown:
     unit: str
     interval: str
     method: str
+    price: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +62,16 @@ def answers(words: Words, rows: Sequence[BoardRow]) -> list[Answer]:
 
 def _cheapest(_: Words, row: BoardRow | None) -> Answer:
     shown = None
-    if row and row.cost:
-        cost = row.cost
+    if row and row.cost and row.cost.rent:
+        rent = row.cost.rent
         shown = Shown(
             point=row.point,
             chip=row.chip,
-            value=figure(cost.cny),
+            value=figure(rent.cny.value),
             unit=_("CNY per million output tokens"),
-            interval=f"{figure(cost.cny_low)} – {figure(cost.cny_high)} CNY · ${figure(cost.usd)}",
-            method=cost.method,
+            interval=f"{_ends(rent.cny)} CNY · {figure(rent.usd.value)} USD",
+            price=_sheet(_, rent, row.cost),
+            method="measured",
         )
     return Answer(
         question=_("Cheapest million output tokens, while a user waits"),
@@ -103,27 +107,36 @@ def _most_tokens(_: Words, row: BoardRow | None) -> Answer:
         question=_("Most output tokens per joule"),
         conditions=_("read from a power meter; a model of the energy does not count"),
         missing=_("It takes a run on a machine whose meter can be read."),
-        query="?sort=energy",
+        query="?suite=&sort=energy",
         shown=shown,
     )
 
 
 def _nearest(_: Words, row: BoardRow | None) -> Answer:
     shown = None
-    if row and row.cost:
-        cost = row.cost
+    if row and row.cost and row.cost.rent:
+        rent = row.cost.rent
         shown = Shown(
             point=row.point,
             chip=row.chip,
-            value=f"{figure(cost.fens)}×",
+            value=f"{figure(rent.fens.value)}×",
             unit=_("one fen per million output tokens"),
-            interval=f"{figure(cost.cny_low * 100)} – {figure(cost.cny_high * 100)} ×",
-            method=cost.method,
+            interval=f"{_ends(rent.fens)} ×",
+            price=_sheet(_, rent, row.cost),
+            method="measured",
         )
     return Answer(
         question=_("Nearest to one fen"),
-        conditions=_("any load, measured throughput, price of the dated sheet"),
+        conditions=_("serving under any load: prompts included, latency not limited"),
         missing=_("It takes a measured throughput and a price for the chip."),
         query="?sort=cost",
         shown=shown,
     )
+
+
+def _ends(span: Span) -> str:
+    return f"{figure(span.low)} – {figure(span.high)}"
+
+
+def _sheet(_: Words, rent: Rent, cost: Cost) -> str:
+    return _("{price}; price sheet {sheet}", price=rent.price, sheet=cost.sheet)

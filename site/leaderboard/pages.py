@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leaderboard.shells import Shells
     from leaderboard.words import Words
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "load"]
 
 _LOADS = {
     "isl": "{n} input tokens",
@@ -54,8 +54,8 @@ class Pages:
             lstrip_blocks=True,
         )
         environment.filters["figure"] = text.figure
-        environment.globals["_"] = words
-        environment.globals["load"] = partial(_load, words)
+        environment.globals["_"] = partial(_said, words)
+        environment.globals["load"] = partial(load, words)
         return cls(words, shells, environment)
 
     def make(self, template: str, url: str, *, title: str, description: str, **context: Any) -> str:
@@ -70,7 +70,13 @@ class Pages:
         )
 
 
-def _load(words: Words, point: Point) -> str:
+def _said(words: Words, phrase: str, **values: object) -> Markup:
+    """Translate a template's own phrase; only the values in it are foreign."""
+    cleaned = {name: _finalize(value) for name, value in values.items()}
+    return Markup(words(phrase)).format(**cleaned) if values else Markup(words(phrase))  # noqa: S704 - the phrases are ours
+
+
+def load(words: Words, point: Point) -> str:
     """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4"."""
     labels = point.labels
     parts = []

@@ -30,7 +30,7 @@ class BoardRow:
     Attributes:
         chip: display name.
         throughput: output tokens per second of the whole point, serving or decode.
-        cost: rental cost of output tokens where the sheet has a price, else energy cost.
+        cost: of output tokens; the board ranks by rent where the sheet has a price.
     """
 
     point: Point
@@ -39,6 +39,11 @@ class BoardRow:
     throughput: Figure | None
     energy: Figure | None
     cost: Cost | None
+
+    @property
+    def engine(self) -> str:
+        engine = self.point.engine
+        return f"{engine.name} {engine.version}" if engine else ""
 
     @property
     def ranks(self) -> bool:
@@ -63,7 +68,7 @@ def ranked(rows: Sequence[BoardRow]) -> list[BoardRow]:
     frame = pd.DataFrame(
         {
             "ranks": [row.ranks for row in rows],
-            "cost": [row.cost.cny if row.cost else None for row in rows],
+            "cost": [_rent(row) for row in rows],
             "throughput": [row.throughput.value if row.throughput else None for row in rows],
             "digest": [row.point.result.digest for row in rows],
             "case": [row.point.key for row in rows],
@@ -81,13 +86,14 @@ def ranked(rows: Sequence[BoardRow]) -> list[BoardRow]:
 def answers(rows: Sequence[BoardRow]) -> Answers:
     """Find the overview's three answers among rows that rank."""
     real = [row for row in rows if row.ranks]
-    priced = [row for row in real if row.cost]
+    # A decode-only window leaves the prompts' share of the cost out: it may not win.
+    priced = [r for r in real if r.cost and r.cost.rent and r.point.suite == "serving"]
     metered = [row for row in real if row.energy and row.energy.method == "measured"]
     interactive = [row for row in priced if _is_interactive(row)]
     return Answers(
-        cheapest=min(interactive, key=_cost, default=None),
+        cheapest=min(interactive, key=_rent, default=None),
         most_tokens_per_joule=min(metered, key=_joules, default=None),
-        nearest_to_one_fen=min(priced, key=_cost, default=None),
+        nearest_to_one_fen=min(priced, key=_rent, default=None),
     )
 
 
@@ -100,8 +106,8 @@ def _is_interactive(row: BoardRow) -> bool:
     return ttft <= INTERACTIVE_TTFT_MS and tpot <= INTERACTIVE_TPOT_MS
 
 
-def _cost(row: BoardRow) -> float:
-    return row.cost.cny if row.cost else float("inf")
+def _rent(row: BoardRow) -> float:
+    return row.cost.rent.cny.value if row.cost and row.cost.rent else float("nan")
 
 
 def _joules(row: BoardRow) -> float:

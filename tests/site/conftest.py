@@ -169,7 +169,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         statement(
             number=3,
             chip="NVIDIA H100 80GB HBM3",
-            catalog_id="nvidia-h100-sxm",
+            catalog_id="h100-sxm",
             kind="gpu",
             model="llama-3.1-8b",
             speed=900.0,

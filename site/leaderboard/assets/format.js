@@ -1,0 +1,33 @@
+// @ts-check
+// Numbers as people read them; the same rule as leaderboard/text.py, and a test holds them together.
+
+/** Three significant digits, such as 12,300 or 0.00789.
+ * @param {number | null | undefined} value */
+export function figure(value, digits = 3) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value === 0) return "0";
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
+  const power = Number(exponent);
+  if (power < -4 || power >= 9) return `${mantissa}e${power}`;
+  const places = Math.max(0, digits - 1 - power);
+  return Number(`${mantissa}e${power}`).toLocaleString("en-US", {
+    minimumFractionDigits: places,
+    maximumFractionDigits: places,
+  });
+}
+
+/** Make an element with a class and content; text is never read as markup.
+ * @param {string} tag @param {string} [name] @param {...(Node | string)} content */
+export function element(tag, name = "", ...content) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  made.append(...content);
+  return made;
+}
+
+/** @param {string} href @param {string} text @param {string} [name] */
+export function link(href, text, name = "") {
+  const made = /** @type {HTMLAnchorElement} */ (element("a", name, text));
+  made.href = href;
+  return made;
+}
