@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Measure = Callable[[Case], None]
 
-__all__ = ["Measured", "check", "draw", "measure_case"]
+__all__ = ["Measured", "check", "draw", "generator", "measure_case", "rotate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ def measure_case(case: Case, budget: Budget, random: np.random.Generator) -> Mea
     if verdict.problem:
         raise CheckError(f"wrong output: {verdict.problem}", where=case.name)
     sets = [operands, *(draw(case, random) for _ in range(case.copies - 1))]
-    timing = measure(_rotate(case, sets), case.backend, budget)
+    timing = measure(rotate(case, sets), case.backend, budget)
     error = case.work.quantization_error
     return Measured(
         case=case,
@@ -96,7 +96,7 @@ def _poison(case: Case, shape: tuple[int, ...]) -> None:
     del poison
 
 
-def _rotate(case: Case, sets: list[dict[str, Any]]) -> Callable[[], None]:
+def rotate(case: Case, sets: list[dict[str, Any]]) -> Callable[[], None]:
     """Call after call on the next operands; results stay until their turn comes again."""
     turns = itertools.cycle(enumerate({**one, **case.work.parameters} for one in sets))
     results: list[Any] = [None] * len(sets)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
-_KEPT = ("seed", "case", "model", "threads", "backend")
+# `datasheet` is what the runner's catalogue says of this chip, for the share of it:
+# {"bandwidth_gb_s": …, "peak_tflop_s": {"f32": …, "bf16": …}}, either part optional.
+_KEPT = ("seed", "case", "model", "threads", "backend", "datasheet")
 # Python, the libraries and pytest, before the first case.
 _START_S = 2.0
 # Drawing a case's inputs and its reference.

@@ -7,14 +7,14 @@ attainable FLOP/s = min(peak, intensity × bandwidth).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from suites.kernels.case import Cache
 
-__all__ = ["Point", "Roofline", "measured_roofline"]
+__all__ = ["Point", "Roofline", "datasheet_roofline", "measured_roofline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +111,16 @@ def measured_roofline(points: Iterable[Point]) -> Roofline:
                 bandwidths.get(point.cache, (0.0, "")), (point.bytes_per_s, point.case)
             )
     return Roofline(peaks=peaks, bandwidths=bandwidths)
+
+
+def datasheet_roofline(sheet: Mapping[str, Any]) -> Roofline:
+    """Read the limits a maker states: `peak_tflop_s` by dtype and `bandwidth_gb_s` of memory.
+
+    No maker states the bandwidth of a cache, so hot cases have no share of it.
+    """
+    peaks = sheet.get("peak_tflop_s", {})
+    bandwidth = sheet.get("bandwidth_gb_s")
+    return Roofline(
+        peaks={dtype: (peak * 1e12, "datasheet") for dtype, peak in peaks.items()},
+        bandwidths={"cold": (bandwidth * 1e9, "datasheet")} if bandwidth else {},
+    )

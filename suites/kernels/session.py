@@ -100,6 +100,7 @@ class Session:
             raise CheckError("every kernel case gave a wrong output", where=self._wrong[0])
         backends = {item.case.backend.name: item.case.backend for item in self._measured}
         facts = {
+            "datasheet": self._spec.get("datasheet") or {},
             "packages": {
                 key: value
                 for backend in backends.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from suites.kernels.roofline import Point, Roofline, measured_roofline
+from suites.kernels.roofline import Point, Roofline, datasheet_roofline, measured_roofline
 from suites.records import Row
 from suites.statistics import Interval, between_processes
 
@@ -32,9 +32,13 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
     times = {case: _time(runs) for case, runs in by_case.items()}
     points = {case: _point(runs[0], times[case].value) for case, runs in by_case.items()}
     roofs = {place: _roof(points.values(), place) for place in {p.place for p in points.values()}}
+    sheet = datasheet_roofline(results[0].facts.get("datasheet", {})) if results else None
     rows = []
     for case, runs in by_case.items():
-        rows += _case_rows(runs, times[case], points[case], roofs[points[case].place])
+        point = points[case]
+        shares = {"measured": roofs[point.place].share(point)}
+        shares |= {"datasheet": sheet.share(point)} if sheet else {}
+        rows += _case_rows(runs, times[case], point, roofs[point.place], shares)
     for place, roof in sorted(roofs.items()):
         rows += _limit_rows(place, roof, points, times)
     return rows
@@ -70,7 +74,13 @@ def _roof(points: Iterable[Point], place: str) -> Roofline:
     return measured_roofline(point for point in points if point.place == place)
 
 
-def _case_rows(series: Sequence[Series], time: Interval, point: Point, roof: Roofline) -> list[Row]:
+def _case_rows(
+    series: Sequence[Series],
+    time: Interval,
+    point: Point,
+    roof: Roofline,
+    shares: dict[str, float | None],
+) -> list[Row]:
     bound = roof.bound(point)
     rate = _rate(point, time, bound)
     labels: dict[str, Label] = {
@@ -86,9 +96,10 @@ def _case_rows(series: Sequence[Series], time: Interval, point: Point, roof: Roo
         "blocks_disturbed": sum(int(one.labels["blocks_disturbed"]) for one in series),
         "intensity_flop_per_byte": point.intensity,
     }
-    share, balance = roof.share(point), roof.balance(point.dtype, point.cache)
-    if share is not None:
-        labels["share_of_measured_roofline"] = share
+    balance = roof.balance(point.dtype, point.cache)
+    for kind, share in shares.items():
+        if share is not None:
+            labels[f"share_of_{kind}_roofline"] = share
     if balance is not None:
         labels["machine_balance_flop_per_byte"] = balance
     metric = "compute_rate" if bound == "compute" else "bandwidth"

@@ -150,6 +150,13 @@ class Geometry(_Frozen):
         """Bytes of all weights at a mean width in bits (8.5 for Q8_0, 16 for bf16)."""
         return self.parameters() * bits_per_parameter / 8
 
+    @property
+    def gated_width(self) -> int:
+        """Width of the feed-forward block most layers have: an expert's where all are experts."""
+        return (
+            self.moe.intermediate if self.moe and not self.moe.dense_layers else self.intermediate
+        )
+
     # Key-value cache
 
     def kv_values_per_token(self) -> int:

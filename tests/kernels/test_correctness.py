@@ -64,6 +64,12 @@ def test_torch_products_of_eight_bits_agree_with_the_exact_ones(make_case, dtype
     assert verdict(replace(case, run=run)).problem == ""
 
 
+def test_prompts_of_latent_attention_have_wider_keys_than_values(make_case):
+    case = make_case("attention_prefill", model="deepseek-v3")
+    assert (case.work.shape["key"], case.work.shape["value"]) == (192, 128)
+    assert verdict(case).problem == ""
+
+
 def test_torchs_own_attention_agrees_with_the_reference(make_case):
     case = make_case("attention_prefill", backend="torch")
     run = case.backend.paths(case.work)["sdpa"]

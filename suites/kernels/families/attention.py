@@ -24,23 +24,26 @@ PAGE = 16
 def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Causal attention of one prompt.
 
-    4·heads·head_dim FLOPs for each of isl·(isl + 1)/2 pairs; queries, keys, values and outputs
-    move once.
+    2·heads·(key width + value width) FLOPs for each of isl·(isl + 1)/2 pairs; queries, keys,
+    values and outputs move once. Latent attention is expanded to full heads, as engines do for
+    prompts.
     """
-    isl, width = sizes.prefill, geometry.head_dim
-    heads, kv_heads = geometry.heads, geometry.kv_heads
-    traffic = 2 * isl * (heads + kv_heads) * width * ITEM_BITS[dtype] // 8
+    isl, heads, kv_heads = sizes.prefill, geometry.heads, geometry.kv_heads
+    key = value = geometry.head_dim
+    if geometry.mla:
+        key, value = geometry.mla.nope_dim + geometry.mla.rope_dim, geometry.mla.value_dim
+    traffic = isl * (heads + kv_heads) * (key + value) * ITEM_BITS[dtype] // 8
     return [
         Work(
             family="attention_prefill",
             name=f"{geometry.id}/isl{isl}",
             dtype=dtype,
-            shape={"isl": isl, "heads": heads, "kv_heads": kv_heads, "head_dim": width},
-            flops=4 * heads * width * isl * (isl + 1) // 2,
+            shape={"isl": isl, "heads": heads, "kv_heads": kv_heads, "key": key, "value": value},
+            flops=2 * heads * (key + value) * isl * (isl + 1) // 2,
             bytes=traffic,
             # The portable kernel writes out all scores.
             buffer_bytes=traffic + heads * isl * isl * ITEM_BITS[dtype] // 8,
-            inputs=partial(_prompt, isl=isl, heads=heads, kv_heads=kv_heads, width=width),
+            inputs=partial(_prompt, isl=isl, heads=(heads, kv_heads), widths=(key, value)),
             run=prefill,
             reference=_prefill_reference,
             model=geometry.id,
@@ -126,7 +129,7 @@ def mla_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 
 
 def prefill(backend: Backend, *, q: Any, k: Any, v: Any) -> Any:
-    """Causal grouped-query attention: q (heads, isl, d), k and v (kv_heads, isl, d)."""
+    """Causal grouped-query attention: q (heads, isl, d), k (kv_heads, isl, d), v (…, value)."""
     xp = backend.xp
     heads, isl, width = q.shape
     groups = k.shape[0]
@@ -137,7 +140,7 @@ def prefill(backend: Backend, *, q: Any, k: Any, v: Any) -> Any:
     future = position[None, :] > position[:, None]
     weights = _softmax(xp, xp.where(future, xp.asarray(-math.inf, dtype=scores.dtype), scores))
     weights = xp.reshape(xp.astype(weights, v.dtype), (groups, (heads // groups) * isl, isl))
-    return xp.reshape(xp.matmul(weights, v), (heads, isl, width))
+    return xp.reshape(xp.matmul(weights, v), (heads, isl, v.shape[-1]))
 
 
 def decode(backend: Backend, *, q: Any, k_pages: Any, v_pages: Any, table: Any) -> Any:
@@ -196,12 +199,12 @@ def _normal(random: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def _prompt(
-    random: np.random.Generator, *, isl: int, heads: int, kv_heads: int, width: int
+    random: np.random.Generator, *, isl: int, heads: tuple[int, int], widths: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     return {
-        "q": _normal(random, heads, isl, width),
-        "k": _normal(random, kv_heads, isl, width),
-        "v": _normal(random, kv_heads, isl, width),
+        "q": _normal(random, heads[0], isl, widths[0]),
+        "k": _normal(random, heads[1], isl, widths[0]),
+        "v": _normal(random, heads[1], isl, widths[1]),
     }
 
 
@@ -238,7 +241,7 @@ def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float) -> np.nda
 def _prefill_reference(*, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
     heads, isl, width = q.shape
     share = heads // k.shape[0]
-    out = np.empty((heads, isl, width))
+    out = np.empty((heads, isl, v.shape[-1]))
     for head in range(heads):
         for row in range(isl):
             keys, values = k[head // share, : row + 1], v[head // share, : row + 1]

@@ -19,27 +19,29 @@ __all__ = ["gemm", "gemm_works", "peak_works", "projections"]
 
 def projections(geometry: Geometry) -> dict[str, tuple[int, int]]:
     """Inner and outer size (k, n) of the products of one layer, fused as engines fuse them."""
-    hidden, wide = geometry.hidden, geometry.intermediate
+    hidden, wide, width = geometry.hidden, geometry.intermediate, geometry.head_dim
     if geometry.mla:
         mla = geometry.mla
-        return {
+        attention = {
             "q_a_kv_a": (hidden, mla.q_rank + mla.kv_rank + mla.rope_dim),
             "q_b": (mla.q_rank, geometry.heads * (mla.nope_dim + mla.rope_dim)),
             "o": (geometry.heads * mla.value_dim, hidden),
-            "gate_up": (hidden, 2 * wide),
-            "down": (wide, hidden),
         }
-    width = geometry.head_dim
-    return {
-        "qkv": (hidden, (geometry.heads + 2 * geometry.kv_heads) * width),
-        "o": (geometry.heads * width, hidden),
-        "gate_up": (hidden, 2 * wide),
-        "down": (wide, hidden),
-    }
+    else:
+        attention = {
+            "qkv": (hidden, (geometry.heads + 2 * geometry.kv_heads) * width),
+            "o": (geometry.heads * width, hidden),
+        }
+    if geometry.moe and not geometry.moe.dense_layers:
+        return attention  # its feed-forward products are the grouped ones
+    return {**attention, "gate_up": (hidden, 2 * wide), "down": (wide, hidden)}
 
 
 def gemm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
-    """List the projections at prefill rows and at each decode batch."""
+    """Multiply by each projection at prefill rows and at each decode batch.
+
+    2·m·n·k FLOPs; activations, weights and results move once, (m·k + k·n + m·n) values.
+    """
     return [
         _work("gemm", f"{geometry.id}/{name}/m{m}", (m, n, k), dtype, model=geometry.id)
         for m in (sizes.prefill, *sizes.decode)
@@ -48,7 +50,7 @@ def gemm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 
 
 def peak_works(_geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
-    """One square product, large enough that its operands' traffic does not matter."""
+    """One square product, large enough that its operands' traffic does not matter: 2·n³ FLOPs."""
     side = sizes.peak
     return [_work("peak", f"n{side}", (side, side, side), dtype)]
 

@@ -52,10 +52,7 @@ def embedding_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 
 
 def kv_append_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
-    """Write the new token of each sequence into its page. Each new value moves in and out.
-
-    The whole (small) cache is returned for the check, not copied.
-    """
+    """Write the new token of each sequence into its page; each new value moves in and out."""
     batch, values = sizes.batch, geometry.kv_values_per_token()
     traffic = 2 * batch * values * ITEM_BITS[dtype] // 8
     slots = np.random.default_rng(batch).permutation(batch * PAGE)[:batch].tolist()

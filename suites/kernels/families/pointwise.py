@@ -58,7 +58,7 @@ def swiglu_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 
     5 FLOPs a result (negate, exponential, add, divide, multiply); two values in, one out.
     """
-    tokens, wide = sizes.prefill, geometry.intermediate
+    tokens, wide = sizes.prefill, geometry.gated_width
     traffic = 3 * tokens * wide * ITEM_BITS[dtype] // 8
     return [
         Work(

@@ -22,7 +22,7 @@ GROUP = 32
 
 
 def gemm_w8_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
-    """List the decode projections with int8 weights and one scale per 32 of them.
+    """Multiply by the decode projections with int8 weights and one scale per 32 of them.
 
     2·m·n·k FLOPs; weights move at 8 bits plus their scales, activations and results in `dtype`.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from suites.kernels.work import Work
     from suites.models import Geometry
 
-__all__ = ["FAMILIES", "LIMITS", "Sizes", "works"]
+__all__ = ["FAMILIES", "LIMITS", "Sizes", "explain", "works"]
 
 # Families that seek the machine's own limits: their sizes follow the cache, not a model.
 LIMITS: dict[str, Callable[[Geometry, int, str], list[Work]]] = {
@@ -69,3 +69,13 @@ def works(
     if family in LIMITS:
         return LIMITS[family](geometry, operand_bytes, dtype)
     return _MODEL[family](geometry, sizes, dtype)
+
+
+def explain(family: str) -> str:
+    """Say what a family is and how its FLOPs and bytes are counted.
+
+    Raises:
+        KeyError: no such family.
+    """
+    makers = {**LIMITS, **_MODEL}
+    return makers[family].__doc__ or ""
