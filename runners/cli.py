@@ -60,7 +60,7 @@ def app() -> typer.Typer:
 def main() -> None:
     """Run the command line; exit 0 ok, 1 the work failed or a check said no, 2 bad usage."""
     try:
-        code = app()(standalone_mode=False)
+        code = app()(standalone_mode=False, prog_name="fenmark")
     except UserError as error:
         _stop(str(error), error.exit_code)
     except UsageError as error:

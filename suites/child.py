@@ -76,6 +76,10 @@ def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"{where}{error.strerror or error}\n")
+        sys.exit(UserError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,0 +1,150 @@
+"""The main job on a small model: measured for real, signed, logged, and safe to kill."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.engine
+
+
+def command(*arguments):
+    return [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)]
+
+
+@pytest.fixture
+def environment(tmp_path):
+    # The models' cache is shared with the user's runs: generating one takes seconds.
+    return {**os.environ, "FENMARK_HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture
+def fenmark(environment, tmp_path):
+    def call(*arguments):
+        return subprocess.run(
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            cwd=tmp_path,
+        )
+
+    return call
+
+
+def small(out):
+    return ["run", "--suite", "inference", "--model", "tiny-15m", "--case", "*", "--out", out]
+
+
+def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tmp_path):
+    out = tmp_path / "results"
+    done = fenmark(*small(out), "--json", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "no interrupted run lies here" in done.stderr
+
+    rows = json.loads(done.stdout)
+    assert rows == json.loads((out / "summary.json").read_text())
+    required = {"suite", "case", "metric", "unit", "value", "low", "high", "n", "method"}
+    assert all(required <= row.keys() for row in rows)
+    assert {row["method"] for row in rows} <= {"measured", "modelled", "reported"}
+    assert {"ttft", "tpot"} <= {row["metric"] for row in rows}
+
+    [result] = json.loads(fenmark("verify", out, "--json").stdout)["results"]
+    assert result["signature"]
+    assert result["inclusion"]
+    assert (out / f"{result['digest']}.dsse.json").is_file()
+    [statement] = json.loads(fenmark("show", out, "--json").stdout)
+    [subject] = statement["subject"]
+    assert (out / subject["name"]).is_file()
+    [engine] = statement["predicate"]["engines"]
+    assert engine["weights"] == "random"
+    assert len(engine["weights_sha256"]) == 64
+
+    key = tmp_path / "home" / "key.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert not (out / ".work").exists()
+
+
+def children_of(process):
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
+    fenmark, environment, tmp_path, blow
+):
+    out = tmp_path / "results"
+    with subprocess.Popen(
+        command(*small(out)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=tmp_path,
+    ) as process:
+        cells = out / ".work" / "cells"
+        deadline = time.monotonic() + 120
+        while not (cells.is_dir() and any(cells.glob("*.json"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(1.0)  # well inside the second cell
+        family = children_of(process)
+        process.send_signal(blow)
+        _, errors = process.communicate(timeout=60)
+    assert b"Traceback" not in errors
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    assert not list(out.glob("*.dsse.json"))
+    assert not list(out.rglob("*.partial"))
+
+    resumed = fenmark(*small(out), "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "inference-p0: kept from the interrupted run" in resumed.stderr
+    verdict = json.loads(fenmark("verify", out, "--json").stdout)
+    assert verdict["ok"]
+    assert len(verdict["results"]) == 1
+
+
+def test_a_weight_file_that_is_none_is_one_clear_line(fenmark, tmp_path):
+    (tmp_path / "model.gguf").write_text("no model")
+    done = fenmark(*small(tmp_path / "results"), "--weights", "model.gguf")
+    assert done.returncode in {1, 2}
+    assert len(done.stderr.strip().splitlines()[-1:]) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_endpoint_is_one_clear_line(fenmark, tmp_path):
+    done = fenmark(
+        *("run", "--suite", "serving", "--out", tmp_path / "results", "--model", "m"),
+        *("--endpoint", "http://127.0.0.1:9"),
+    )
+    assert done.returncode == 2
+    assert "127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_path):
+    out = tmp_path / "results"
+    done = subprocess.run(
+        command("run", "--suite", "kernels", "--case", "rmsnorm*", "--out", out),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=tmp_path,
+        # The kernel refuses to write more, as it does on a full disk.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert not list(out.glob("*.dsse.json"))
+    assert not list(out.rglob("*.partial"))
