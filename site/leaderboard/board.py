@@ -93,6 +93,7 @@ def _shard(rows: Sequence[tuple[int, BoardRow]]) -> dict[str, Any]:
         figures = [_figure(row, name) for row in board]
         numbers |= _ends(name, figures)
         numbers[f"{name}_n"] = [f.n if f else None for f in figures]
+    numbers["count"] = [row.point.result.predicate.machine.chip.count for row in board]
     rents = [row.cost.rent if row.cost else None for row in board]
     power = [row.cost.electricity if row.cost else None for row in board]
     numbers |= _ends("cost", [rent.cny if rent else None for rent in rents])

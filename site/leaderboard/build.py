@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard import archives, board, chips, downloads, models, overview, plots, ranking, shells
+from leaderboard import (
+    archives,
+    board,
+    chips,
+    downloads,
+    history,
+    models,
+    overview,
+    plots,
+    ranking,
+    shells,
+    sidebyside,
+)
 from leaderboard.costs import costs_of
 from leaderboard.figures import points_of
 from leaderboard.pages import Pages
@@ -67,6 +79,7 @@ class _Content:
     models: Mapping[str, ModelView]
     points: Sequence[Point]
     rows: Sequence[BoardRow]
+    sheet: PriceSheet | None
 
 
 def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> BuildReport:
@@ -127,6 +140,7 @@ def _content(archive: Archive) -> _Content:
         archive=archive,
         chips=views,
         models=models.views(points),
+        sheet=sheet,
         points=points,
         rows=ranking.ranked(
             [_row(point, views, costs) for point in points if point.suite != "kernels"]
@@ -215,6 +229,19 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
     for model in content.models.values():
         yield page("model", f"models/{model.id}/", model.name, model=model, rows=by_model[model.id])
     yield page("curves", "curves/", "Curves", curves=_curves(_, content))
+    yield page(
+        "cost",
+        "cost/",
+        "Cost",
+        rows=_serving(content.rows)[:_STATIC_ROWS],
+        sheet=content.sheet,
+        words={"fen": _("one fen")},
+    )
+    yield page(
+        "history", "history/", "History", lines=history.lines(content.rows), verdicts=_verdicts(_)
+    )
+    yield page("docs", "docs/", "Documents", documents=_documents(pages))
+    yield page("compare", "compare/", "Compare", **sidebyside.context(_, _serving(content.rows)))
     yield page("runners", "runners/", "Runners and trust", runners=_runners(content.archive))
     yield page("verify", "verify/", "Verify a result")
     yield page("data", "data/", "Data", files=downloads.LISTING)
@@ -233,6 +260,30 @@ def _curves(_: Words, content: _Content) -> list[dict[str, Any]]:
 
 def _serving(rows: Sequence[BoardRow]) -> list[BoardRow]:
     return [row for row in rows if row.point.suite == "serving" and row.throughput]
+
+
+def _verdicts(_: Words) -> dict[str, str]:
+    return {
+        "better": _("faster"),
+        "worse": _("slower"),
+        "none": _("no difference shown"),
+        "unknown": _("no interval: nothing can be concluded"),
+    }
+
+
+def _documents(pages: Pages) -> list[dict[str, Any]]:
+    """List the documents; one that is not translated is listed in English, and says so."""
+    english = shells.documents("en")
+    own = shells.documents(pages.words.lang)
+    return [
+        {
+            "title": own.get(name, document)[0],
+            "about": own.get(name, document)[1],
+            "url": f"../{name}/" if name in own else f"../../{name}/",
+            "foreign": name not in own,
+        }
+        for name, document in english.items()
+    ]
 
 
 def _roofline(_: Words, points: Sequence[Point]) -> Markup | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from suites.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Shells", "render"]
+__all__ = ["Shells", "documents", "render"]
 
 _HERE = Path(__file__).parent
 _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
@@ -29,8 +30,11 @@ _MENU = (
     ("curves", "Curves", ""),
     ("chips", "Chips", "chips/"),
     ("models", "Models", "models/"),
+    ("compare", "Compare", ""),
+    ("cost", "Cost", ""),
+    ("history", "History", ""),
     ("verify", "Verify", ""),
-    ("methodology", "Methodology", ""),
+    ("docs", "Docs", ""),
 )
 
 
@@ -89,6 +93,21 @@ def render(lang: str, base_url: str | None, cache: Path) -> Shells:
         if page.parent != cached and page.relative_to(cached).parts[0] != "shell"
     )
     return Shells(cached, by_depth, _SHELL_URLS, documents)
+
+
+def documents(lang: str) -> dict[str, tuple[str, str]]:
+    """Return (title, description) of every document of a language, by name.
+
+    The title is the first heading; the description stands in the front matter.
+    """
+    found = {}
+    for path in sorted((_HERE / ("docs" if lang == "en" else f"docs_{lang}")).glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        title = re.search(r"^# (.+)$", text, re.MULTILINE)
+        about = re.search(r"^description: (.+)$", text, re.MULTILINE)
+        found[path.stem] = (title[1] if title else path.stem, about[1] if about else "")
+    # How to read the figures comes before the details of each suite.
+    return dict(sorted(found.items(), key=lambda item: (item[0] != "methodology", item[0])))
 
 
 def _read(root: Path, url: str) -> str:
