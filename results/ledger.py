@@ -122,9 +122,19 @@ class Ledger:
             CheckError: a tile is missing or damaged.
         """
         checkpoint = self.unverified()
-        ranges = merkle.inclusion_ranges(index, checkpoint.size)
-        proof = [tiles.range_hash(self._read, checkpoint.size, *part) for part in ranges]
+        _root, proof = self.prove_at(index, checkpoint.size)
         return Appended(index=index, checkpoint=checkpoint, proof=proof)
+
+    def prove_at(self, index: int, size: int) -> tuple[bytes, list[bytes]]:
+        """Return the root and an inclusion proof as of an earlier checkpoint's size.
+
+        Raises:
+            IndexError: the log had no such entry at that size.
+            CheckError: a tile is missing or damaged, or no checkpoint had that size.
+        """
+        ranges = merkle.inclusion_ranges(index, size)
+        proof = [tiles.range_hash(self._read, size, *part) for part in ranges]
+        return tiles.range_hash(self._read, size, 0, size), proof
 
     def prove_consistency(self, earlier: int) -> tuple[Checkpoint, list[bytes]]:
         """Return the checkpoint, and the proof that it extends the log of `earlier` entries.

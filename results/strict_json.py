@@ -46,6 +46,8 @@ def loads(data: bytes, where: str) -> Any:
     except RecursionError as error:
         raise _refused(where, "is nested too deeply", f"depth {_MAX_DEPTH} at most") from error
     _measure(value, where)
+    if b"\\u" in data:  # what only an escape can bring in
+        _no_odd_characters(value, where)
     return value
 
 
@@ -99,6 +101,23 @@ def _measure(value: Any, where: str) -> None:
             elif isinstance(item, list):
                 inner.extend(item)
         level = inner
+
+
+def _no_odd_characters(value: Any, where: str) -> None:
+    """Refuse half characters, which no UTF-8 can hold, and NUL, where C readers stop."""
+    left = [value]
+    while left:
+        match left.pop():
+            case str(text):
+                if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+                    raise _refused(where, "contains NUL or half a character", "Unicode text")
+            case dict(members):
+                left.extend(members)
+                left.extend(members.values())
+            case list(items):
+                left.extend(items)
+            case _:
+                pass
 
 
 def _refused(where: str, what: str, expected: str) -> UserError:

@@ -22,6 +22,8 @@ from suites.errors import UserError
         (b"[" + b"9" * 5000 + b"]", "integers below 2"),
         (b"[" * 40 + b"]" * 40, "nested too deeply"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
+        (b'["\\ud800"]', "half a character"),
+        (b'{"\\u0000": 1}', "NUL"),
         (b'"\xff"', "not UTF-8 at byte 1"),
         (b"{", "not JSON"),
         (b"", "not JSON"),
@@ -40,7 +42,7 @@ values = st.recursive(
     | st.booleans()
     | st.integers(-(2**53) + 1, 2**53 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc"), inner, max_size=4),
     max_leaves=20,
 )

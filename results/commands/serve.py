@@ -1,0 +1,94 @@
+"""`fenmark serve`: the submission API over one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["serve"]
+
+
+def serve(
+    data: Annotated[Path, typer.Option(help="Folder of the database, the log and its key.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
+    runners: Annotated[
+        Path | None,
+        typer.Option(help="Folder of key files of those who may submit, besides the catalogue."),
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(envvar="FENMARK_DATABASE_URL", help="PostgreSQL instead of SQLite."),
+    ] = None,
+    per_minute: Annotated[
+        float, typer.Option(help="Requests of an address, submissions of a key; 0: no limit.")
+    ] = 600,
+) -> None:
+    """Take signed results, log them, hand out receipts; one line on stdout when it listens.
+
+    Requests are logged to stderr, one JSON line each. SIGTERM finishes what was accepted.
+
+    Example: fenmark serve --port 8000 --data server --runners keys/
+    """
+    from results import keyfile
+    from results.api import Limits, create_app
+    from results.challenge import Challenges
+    from results.identity import REGISTERED
+    from results.intake import Intake
+    from results.store import open_store
+    from suites.errors import UserError
+
+    if runners and not runners.is_dir():
+        raise UserError("is no folder", where=str(runners), expected="runners' key files, *.toml")
+    place = data / "log.pem"
+    signer = keyfile.load(place) if place.exists() else keyfile.create(place)
+    with open_store(data, signer, url=database_url) as store:
+        intake = Intake(
+            folders=[folder for folder in (REGISTERED, runners) if folder],
+            challenges=Challenges.of_key(signer.private_bytes),
+            store=store,
+        )
+        intake.runners()  # a broken key file is said now, not at the first submission
+        limits = Limits(per_minute=per_minute, burst=max(1, int(per_minute)))
+        app = create_app(intake, signer.public_key, limits=limits, write_log=_to_stderr)
+        _listen(app, host, port)
+
+
+def _to_stderr(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _listen(app: FastAPI, host: str, port: int) -> None:
+    import socket
+
+    import uvicorn
+
+    from suites.errors import UserError
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise UserError(f"cannot listen: {error.strerror}", where=f"{host}:{port}") from error
+        shown = f"[{host}]" if ":" in host else host
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                print(f"listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
+
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=30,
+        )
+        Server(config).run(sockets=[listener])

@@ -1,0 +1,9 @@
+"""Alembic's entry: migrate the connection that `results.store` hands over."""
+
+from alembic import context
+
+from results.store import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,100 @@
+"""The receipt of a submission: what a log promises, and how to hold it to that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from results import checkpoint as notes
+from results import merkle, strict_json
+from suites.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from results.checkpoint import Checkpoint
+
+__all__ = ["Receipt", "result_entry"]
+
+
+def result_entry(digest: str) -> bytes:
+    """Return the log entry of an envelope."""
+    return strict_json.canonical({"envelope": digest, "type": "result"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Where a result stands in a log, with the proof.
+
+    Attributes:
+        digest: SHA-256 of the envelope's bytes, hex.
+        index: of the entry, from 0.
+        proof: audit path, leaf to root.
+        note: the signed checkpoint the proof leads to.
+    """
+
+    digest: str
+    index: int
+    proof: list[bytes]
+    note: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Hashes in hex, the checkpoint as text."""
+        return {
+            "digest": self.digest,
+            "index": self.index,
+            "proof": [item.hex() for item in self.proof],
+            "checkpoint": self.note.decode(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: str) -> Receipt:
+        """Read what `to_json` wrote.
+
+        Raises:
+            UserError: it is no receipt.
+        """
+        match data:
+            case {
+                "digest": str(digest),
+                "index": int(index),
+                "proof": list(proof),
+                "checkpoint": str(note),
+            }:
+                return cls(
+                    digest=digest, index=index, proof=hashes(proof, where), note=note.encode()
+                )
+            case _:
+                raise UserError(
+                    "is no receipt", where=where, expected="digest, index, proof, checkpoint"
+                )
+
+    def verify(self, keys: Iterable[bytes], where: str) -> Checkpoint:
+        """Check the checkpoint's signature and that it covers the entry.
+
+        Args:
+            keys: raw Ed25519 keys of the log.
+
+        Raises:
+            UserError: the checkpoint cannot be read.
+            CheckError: the signature or the proof does not hold.
+        """
+        checkpoint = notes.verify(self.note, keys, where)
+        leaf = merkle.leaf_hash(result_entry(self.digest))
+        if not merkle.verify_inclusion(
+            leaf, self.index, checkpoint.size, self.proof, checkpoint.root
+        ):
+            raise CheckError("its proof does not lead to its checkpoint", where=where)
+        return checkpoint
+
+
+def hashes(items: list[Any], where: str) -> list[bytes]:
+    """Read hashes in hex.
+
+    Raises:
+        UserError: an item is none.
+    """
+    try:
+        return [bytes.fromhex(item) for item in items]
+    except (TypeError, ValueError) as error:
+        raise UserError("holds no hash", where=where, expected="hashes in hex") from error

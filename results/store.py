@@ -1,0 +1,423 @@
+"""The submission store: rows in a database, leaves in the log, both durable before a receipt.
+
+A batch is one transaction, then one extension of the log. The rows say which entries a
+checkpoint was to cover, so a log that a crash left behind is brought up to them on opening.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlalchemy import (
+    JSON,
+    Engine,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from results import checkpoint as notes
+from results import strict_json
+from results.checkpoint import Checkpoint
+from results.identity import runner_id
+from results.ledger import Ledger
+from results.receipt import Receipt, result_entry
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from results.checks import Finding, Outcome
+
+__all__ = [
+    "Base",
+    "Candidate",
+    "Entry",
+    "Filters",
+    "Store",
+    "Stored",
+    "Submission",
+    "open_store",
+    "payload_sha256",
+]
+
+
+class Base(DeclarativeBase):
+    """Tables of the store; `results/migrations` makes them."""
+
+
+class Entry(Base):
+    """An entry of the log.
+
+    Attributes:
+        at: its index.
+        record: its bytes.
+        size: of the first checkpoint that covers it.
+    """
+
+    __tablename__ = "entries"
+
+    at: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    record: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int]
+
+
+class Submission(Base):
+    """A result, its envelope verbatim. Its identity is its payload and who signed it.
+
+    Never the payload alone: a stranger could sign another's payload first and claim it.
+    """
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("payload_sha256", "keyid"),
+        Index("ix_submissions_chip", "chip"),
+        Index("ix_submissions_runner", "runner"),
+    )
+
+    at: Mapped[int] = mapped_column(ForeignKey("entries.at"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    payload_sha256: Mapped[str] = mapped_column(String(64))
+    keyid: Mapped[str] = mapped_column(String(64))
+    runner: Mapped[str] = mapped_column(String(64))
+    chip: Mapped[str] = mapped_column(String(256))
+    profile: Mapped[str] = mapped_column(String(16))
+    finished_at: Mapped[str] = mapped_column(String(32))
+    received_at: Mapped[str] = mapped_column(String(32))
+    nonce: Mapped[str | None] = mapped_column(String(256), unique=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    envelope: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Sample(Base):
+    """Digest of raw samples, and the first result that brought them."""
+
+    __tablename__ = "samples"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[int] = mapped_column(ForeignKey("submissions.at"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A verified and checked result that waits to be stored; fields as in `Submission`."""
+
+    digest: str
+    payload_sha256: str
+    keyid: str
+    runner: str
+    chip: str
+    profile: str
+    finished_at: str
+    received_at: str
+    nonce: str | None
+    samples: frozenset[str]
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of a candidate.
+
+    Attributes:
+        receipt: None where the nonce was used by another result.
+        new: it was not there before.
+    """
+
+    receipt: Receipt | None
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which results to list; None takes any."""
+
+    chip: str | None = None
+    runner: str | None = None
+    profile: str | None = None
+    outcome: str | None = None
+
+
+class Store:
+    """Rows and log of one folder. Only one process opens it, only one thread commits."""
+
+    def __init__(self, home: Path, engine: Engine, signer: Signer, origin: str) -> None:
+        """Keep the parts; `open_store` makes them."""
+        self._engine = engine
+        self._signer = signer
+        self._origin = origin
+        self.ledger = Ledger(home / "log")
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def recover(self) -> int:
+        """Bring the log up to the rows; return how many entries it lacked.
+
+        The one way entries get into the log, whether a moment or a crash after their rows.
+
+        Raises:
+            CheckError: the log is damaged.
+        """
+        size = self.ledger.unverified().size
+        with Session(self._engine) as session:
+            missing = session.scalars(select(Entry).where(Entry.at >= size).order_by(Entry.at))
+            batches = [
+                [entry.record for entry in batch]
+                for _, batch in groupby(missing, lambda entry: entry.size)
+            ]
+        for batch in batches:
+            self.ledger.extend(batch, origin=self._origin, signer=self._signer)
+        return sum(map(len, batches))
+
+    def commit(self, batch: Sequence[Candidate]) -> list[Stored]:
+        """Store candidates in one transaction and one checkpoint; durable on return.
+
+        Candidates known already, or twice in the batch, get the receipt of the first.
+        """
+        with Session(self._engine) as session, session.begin():
+            start = session.scalar(select(func.count()).select_from(Entry)) or 0
+            known = [self._known(session, one) for one in batch]
+            places: dict[tuple[str, str], int] = {}
+            nonces: set[str] = set()
+            new: list[Candidate] = []
+            for candidate, place in zip(batch, known, strict=True):
+                identity = (candidate.payload_sha256, candidate.keyid)
+                if place is not None:
+                    places[identity] = place
+                if identity in places or self._spent(session, candidate.nonce, nonces):
+                    continue
+                places[identity] = start + len(new)
+                new.append(candidate)
+                nonces |= {candidate.nonce} if candidate.nonce else set()
+            self._insert(session, new, start)
+        self.recover()
+        fresh = {id(one) for one in new}
+        return [
+            Stored(
+                receipt=self._receipt_at(places.get((one.payload_sha256, one.keyid))),
+                new=id(one) in fresh,
+            )
+            for one in batch
+        ]
+
+    def log(self, records: Sequence[dict[str, Any]]) -> None:
+        """Put records that are no results, such as key events, into the log."""
+        entries = [strict_json.canonical(record) for record in records]
+        with Session(self._engine) as session, session.begin():
+            start = session.scalar(select(func.count()).select_from(Entry)) or 0
+            _add_entries(session, entries, start)
+        self.recover()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records of the log that are no results."""
+        results = select(Submission.at)
+        with Session(self._engine) as session:
+            found = session.scalars(
+                select(Entry.record).where(Entry.at.not_in(results)).order_by(Entry.at)
+            )
+            return [strict_json.loads(record, "log") for record in found]
+
+    def find(self, digest: str) -> Submission | None:
+        """Return the submission of an envelope."""
+        with Session(self._engine) as session:
+            return session.scalar(select(Submission).where(Submission.digest == digest))
+
+    def receipt(self, submission: Submission) -> Receipt:
+        """Return the receipt a submission got, byte for byte as it was."""
+        with Session(self._engine) as session:
+            size = session.get_one(Entry, submission.at).size
+        return self._receipt(submission.digest, submission.at, size)
+
+    def page(self, filters: Filters, after: int, limit: int) -> list[Submission]:
+        """List submissions in order of the log, from the entry behind `after`."""
+        wanted = {
+            Submission.chip: filters.chip,
+            Submission.runner: filters.runner,
+            Submission.profile: filters.profile,
+            Submission.outcome: filters.outcome,
+        }
+        query = select(Submission).where(Submission.at > after).order_by(Submission.at)
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        with Session(self._engine) as session:
+            return list(session.scalars(query.limit(limit)))
+
+    def envelopes(self) -> Iterator[tuple[str, bytes]]:
+        """Digest and bytes of every envelope, in order of the log; flat in memory."""
+        query = select(Submission.digest, Submission.envelope).order_by(Submission.at)
+        with Session(self._engine) as session:
+            for row in session.execute(query.execution_options(yield_per=100)):
+                yield row.digest, row.envelope
+
+    def samples(self, digests: frozenset[str]) -> dict[str, str]:
+        """Which of these raw samples are known, and by the digest of which result."""
+        query = (
+            select(Sample.sha256, Submission.digest)
+            .join(Submission, Submission.at == Sample.at)
+            .where(Sample.sha256.in_(digests))
+        )
+        with Session(self._engine) as session:
+            return {row.sha256: row.digest for row in session.execute(query)}
+
+    def ready(self) -> bool:
+        """Tell whether the database answers."""
+        with Session(self._engine) as session:
+            return session.scalar(select(1)) == 1
+
+    def _known(self, session: Session, candidate: Candidate) -> int | None:
+        return session.scalar(
+            select(Submission.at).where(
+                Submission.payload_sha256 == candidate.payload_sha256,
+                Submission.keyid == candidate.keyid,
+            )
+        )
+
+    def _spent(self, session: Session, nonce: str | None, batch: set[str]) -> bool:
+        if nonce is None:
+            return False
+        query = select(Submission.at).where(Submission.nonce == nonce)
+        return nonce in batch or session.scalar(query) is not None
+
+    def _insert(self, session: Session, new: Sequence[Candidate], start: int) -> None:
+        _add_entries(session, [result_entry(one.digest) for one in new], start)
+        session.flush()
+        for at, one in enumerate(new, start):
+            fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
+            samples = fields.pop("samples")
+            findings = [finding.to_json() for finding in fields.pop("findings")]
+            session.add(Submission(at=at, findings=findings, **fields))
+            session.flush()
+            for sha256 in samples:
+                if session.get(Sample, sha256) is None:
+                    session.add(Sample(sha256=sha256, at=at))
+
+    def _receipt_at(self, at: int | None) -> Receipt | None:
+        if at is None:
+            return None
+        with Session(self._engine) as session:
+            digest = session.scalar(select(Submission.digest).where(Submission.at == at))
+            return self._receipt(str(digest), at, session.get_one(Entry, at).size)
+
+    def _receipt(self, digest: str, at: int, size: int) -> Receipt:
+        """Make a receipt anew; Ed25519 is deterministic, so it is the one given first."""
+        checkpoint, proof = self.ledger.prove_at(at, size)
+        signed = Checkpoint(origin=self._origin, size=size, root=checkpoint)
+        return Receipt(digest=digest, index=at, proof=proof, note=notes.write(signed, self._signer))
+
+
+@contextmanager
+def open_store(
+    home: Path, signer: Signer, *, url: str | None = None, origin: str | None = None
+) -> Iterator[Store]:
+    """Open the store in a folder, make or migrate its tables, complete its log.
+
+    Args:
+        signer: the log's Ed25519 key.
+        url: of the database; by default `fenmark.db` in the folder.
+        origin: the log's name; its last part is the id of the log's key.
+
+    Raises:
+        UserError: another process has it open, or the database cannot be reached.
+        CheckError: the log is damaged.
+    """
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "log").mkdir(exist_ok=True)
+    with _only_one(home):
+        try:
+            engine = _engine(url or f"sqlite:///{home / 'fenmark.db'}")
+            _migrate(engine)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OperationalError) as error:
+            _unreachable(error)
+        name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
+        store = Store(home, engine, signer, name)
+        try:
+            store.recover()
+            yield store
+        finally:
+            store.close()
+
+
+def payload_sha256(payload: bytes) -> str:
+    """Return the digest that, with the signer, is a submission's identity."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+def _add_entries(session: Session, entries: Sequence[bytes], start: int) -> None:
+    size = start + len(entries)
+    session.add_all(
+        Entry(at=at, record=record, size=size) for at, record in enumerate(entries, start)
+    )
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _durable)
+    return engine
+
+
+def _durable(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    # FULL: a commit is on the disk when it returns (sqlite.org/pragma.html#pragma_synchronous).
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _migrate(engine: Engine) -> None:
+    from importlib.resources import files
+
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(files("results") / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    with (home / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                "is open in another process",
+                where=str(home),
+                remedy="a log has one writer: stop the other server first",
+            ) from error
+        yield
+
+
+def _unreachable(error: Exception) -> NoReturn:
+    raise UserError(
+        f"cannot be opened: {str(error).splitlines()[0]}",
+        where="database",
+        expected="sqlite:///FILE or postgresql+psycopg://…",
+        remedy="PostgreSQL needs the extra: pip install 'fenmark[postgres]'",
+    ) from error
