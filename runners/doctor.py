@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from results import catalog
 from runners import machine
+from runners.plan import Options
+from runners.subject import chip_under_test
 from suites import meters
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def set_variables() -> dict[str, str]:
 
 
 def _chip() -> Iterator[Finding]:
-    cpu, cores = machine.cpu(), machine.usable_cores()
-    entry = catalog_id()
+    cpu, chip = machine.cpu(), chip_under_test(Options())
+    cores, entry = chip.count, chip.catalog_id
     listed = f"catalogue entry {entry}" if entry else "not in the catalogue"
     yield Finding(
         subject="chip",
@@ -112,12 +113,6 @@ def _chip() -> Iterator[Finding]:
             status="note",
             says="no NVIDIA driver answers: the CPU is the chip under test",
         )
-
-
-def catalog_id() -> str | None:
-    """Match this machine's CPU to the catalogue, None when it is not listed."""
-    cpu = machine.cpu()
-    return catalog.match(cpu.name, vendor=cpu.vendor, family=cpu.family, model=cpu.model)
 
 
 def _isolation() -> Iterator[Finding]:

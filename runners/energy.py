@@ -8,7 +8,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from runners import machine
 from runners.workspace import EnergyWindow
 from suites import meters
 from suites.metrics import METRICS
@@ -18,6 +17,7 @@ from suites.statistics import between_processes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from results.statement import Chip
     from runners.workspace import FinishedCell
     from suites.meters import Meter, Recorder
     from suites.records import CellResult, Label
@@ -75,17 +75,24 @@ class Gauge:
         return tuple(asdict(meter.info) for meter in self._watched)
 
 
-def gauge(catalog_id: str | None) -> Gauge:
-    """Watch what this machine has; else model what the catalogue knows of its chip."""
+def gauge(chip: Chip) -> Gauge:
+    """Watch what this machine has; else model what the catalogue knows of its chip.
+
+    A chip behind an endpoint has no meter here: its energy is unknown.
+    """
+    if chip.kind == "other":
+        return Gauge([])
     real = meters.available()
     if real:
         return Gauge(real)
-    entry = catalog.chips().get(catalog_id) if catalog_id else None
-    bounds = entry.power_bounds_w(machine.usable_cores()) if entry else None
+    entry = catalog.chips().get(chip.catalog_id or "")
+    bounds = entry.power_bounds_w(chip.count) if entry else None
     if not entry or not bounds:
         return Gauge([])
     low_w, high_w = bounds
-    source = f"nameplate of {entry.name} for {machine.usable_cores()} cores"
+    source = f"nameplate of {entry.name} for {chip.count} " + (
+        "cores" if chip.kind == "cpu" else "chips"
+    )
     return Gauge([meters.ModelledMeter(low_w=low_w, high_w=high_w, source=source)])
 
 

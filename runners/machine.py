@@ -167,22 +167,11 @@ def conditions() -> dict[str, str | int | float | bool]:
     return found
 
 
-def describe(catalog_id: str | None) -> Machine:
-    """Describe this machine with its CPU as the chip under test.
-
-    Args:
-        catalog_id: the catalogue's entry of the chip, None when it is not listed.
-    """
-    chip = cpu()
+def describe(chip: Chip) -> Machine:
+    """Describe this machine with `chip` as the chip under test."""
     return Machine(
-        chip=Chip(
-            catalog_id=catalog_id,
-            name=chip.name,
-            kind="cpu",
-            count=usable_cores(),
-            features=list(chip.features),
-        ),
-        cpu_name=chip.name,
+        chip=chip,
+        cpu_name=cpu().name,
         cpu_cores=usable_cores(),
         memory_bytes=memory_bytes(),
         os=_os_name(),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from results import archive, envelope
 from runners import assemble, execute, keys, machine, provenance
 from runners.display import RunDisplay
-from runners.doctor import catalog_id
 from runners.energy import gauge
 from runners.plan import expand
+from runners.subject import chip_under_test, with_subject
 from runners.workspace import Workspace
 from suites.child import write_atomically
 from suites.errors import UserError
@@ -59,9 +59,9 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
     """
     workspace = Workspace(out)
     with workspace.locked():
-        started = _begin(workspace, options, resume=resume, console=console)
+        started = _begin(workspace, with_subject(options), resume=resume, console=console)
         cells = expand(started.options)
-        chip = catalog_id()
+        chip = chip_under_test(started.options)
         described = machine.describe(chip)
         with RunDisplay(cells, console) as display:
             finished = execute.run_cells(cells, workspace, gauge(chip), display.on_event)

@@ -21,18 +21,9 @@ Verdict = Literal["regression", "improvement", "no difference shown"]
 Row = dict[str, Any]
 
 _CONFIDENCE = 0.95
-# A row's identity: everything but the figures themselves and what describes their making.
-_FIGURES = {"value", "low", "high", "n", "unit", "method"}
-_DESCRIBING = {
-    "attained",
-    "bound",
-    "invalid_because",
-    "processes",
-    "share_of_datasheet_roofline",
-    "share_of_measured_roofline",
-    "stopped_because",
-    "valid",
-}
+# Together they name a figure: one case has a row for each metric, percentile and meter.
+_IDENTITY = ("suite", "case", "metric", "percentile", "meter")
+_BOUNDS = ("value", "low", "high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +147,7 @@ def _widening(comparisons: int) -> float:
     return normal.inv_cdf(1 - tail / max(comparisons, 1)) / normal.inv_cdf(1 - tail)
 
 
-def _judged(rows: Iterable[Row]) -> dict[tuple[tuple[str, str], ...], Row]:
+def _judged(rows: Iterable[Row]) -> dict[tuple[str, ...], Row]:
     return {_identity(row): row for row in rows if _can_be_judged(row)}
 
 
@@ -171,12 +162,8 @@ def _can_be_judged(row: Row) -> bool:
     )
 
 
-_BOUNDS = ("value", "low", "high")
-
-
-def _identity(row: Row) -> tuple[tuple[str, str], ...]:
-    ignored = _FIGURES | _DESCRIBING
-    return tuple(sorted((key, str(value)) for key, value in row.items() if key not in ignored))
+def _identity(row: Row) -> tuple[str, ...]:
+    return tuple(str(row.get(name, "")) for name in _IDENTITY)
 
 
 def _title(row: Row) -> str:

@@ -28,11 +28,13 @@ def doctor(
     from rich.table import Table
 
     from runners import machine
-    from runners.doctor import catalog_id, examine
+    from runners.doctor import examine
+    from runners.plan import Options
+    from runners.subject import chip_under_test
 
     findings = examine(out)
     if json_:
-        described = machine.describe(catalog_id()).model_dump(mode="json")
+        described = machine.describe(chip_under_test(Options())).model_dump(mode="json")
         print(json.dumps({"machine": described, "findings": [asdict(item) for item in findings]}))
         return
     table = Table(title="This machine", box=None, title_justify="left", pad_edge=False)

@@ -36,6 +36,10 @@ def run(
     endpoint: Annotated[
         str | None, typer.Option(help="Serve suite: a running OpenAI-compatible server.")
     ] = None,
+    chip: Annotated[
+        str | None, typer.Option(help="Catalogue id of the chip behind --endpoint.")
+    ] = None,
+    chips: Annotated[int | None, typer.Option(min=1, help="How many of them.")] = None,
     api: Annotated[str | None, typer.Option(help="completions or chat.")] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="Closed loop, comma-separated: 1,64,512.")
@@ -89,6 +93,8 @@ def run(
             weights=weights and str(weights.absolute()),
             threads=threads,
             endpoint=endpoint,
+            chip=chip,
+            chips=chips,
             api=api,
             concurrency=_numbers(concurrency, "--concurrency", int),
             rate=_numbers(rate, "--rate", float),

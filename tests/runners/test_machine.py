@@ -4,6 +4,8 @@ import pytest
 
 from results.statement import Machine
 from runners import machine
+from runners.plan import Options
+from runners.subject import chip_under_test
 
 
 @pytest.fixture
@@ -20,9 +22,8 @@ def kernel_files(tmp_path, monkeypatch):
 
 
 def test_this_machine_is_described_in_the_schema():
-    described = machine.describe("some-chip")
+    described = machine.describe(chip_under_test(Options()))
     assert Machine.model_validate_json(described.model_dump_json(), strict=False) == described
-    assert described.chip.catalog_id == "some-chip"
     assert described.chip.count >= 1
 
 

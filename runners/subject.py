@@ -1,0 +1,110 @@
+"""Which chip a run measures: one and only one, so that no figure is credited to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from results import catalog
+from results.statement import Chip
+from runners import machine
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from runners.plan import Options
+
+__all__ = ["chip_under_test", "with_subject"]
+
+_CPU = "cpu"
+
+
+def chip_under_test(options: Options) -> Chip:
+    """Name the chip: this machine's CPU, its accelerator, or what stands behind an endpoint.
+
+    Raises:
+        UserError: the options would measure two chips in one result, or name an unknown one.
+    """
+    chosen = options.suite_options
+    if "endpoint" in chosen:
+        return _behind_endpoint(options)
+    if "chip" in chosen:
+        raise UserError(
+            "says what stands behind an endpoint", where="--chip", remedy="give --endpoint too"
+        )
+    devices = {_device(backend) for backend in chosen.get("backend", ())} or {_CPU}
+    if "inference" in options.suites or "serving" in options.suites:
+        devices.add(_CPU)  # the engine we start runs on the CPU
+    if len(devices) > 1:
+        raise UserError(
+            f"one result is about one chip, and this run would measure {' and '.join(devices)}",
+            where="--backend",
+            remedy="run `--suite kernels` once for each device",
+        )
+    return _cpu() if devices == {_CPU} else _accelerator(devices.pop())
+
+
+def with_subject(options: Options) -> Options:
+    """Add what the suites must know of the chip: CPU backends by default, datasheet limits."""
+    chip = chip_under_test(options)
+    chosen: dict[str, Any] = {**options.suite_options}
+    if "backend" not in chosen:
+        from suites.kernels.backends import installed
+
+        chosen["backend"] = [name for name in installed() if _device(name) == _CPU]
+    entry = catalog.chips().get(chip.catalog_id or "")
+    # A CPU's datasheet speaks of the whole socket, of which a run may hold two cores.
+    if entry and entry.kind != "cpu":
+        chosen["datasheet"] = {
+            "peak_tflop_s": entry.peak_tflops,
+            "bandwidth_gb_s": entry.memory_bandwidth_gb_s,
+        }
+    return replace(options, suite_options=chosen)
+
+
+def _cpu() -> Chip:
+    cpu = machine.cpu()
+    return Chip(
+        catalog_id=catalog.match(cpu.name, vendor=cpu.vendor, family=cpu.family, model=cpu.model),
+        name=cpu.name,
+        kind="cpu",
+        count=machine.usable_cores(),
+        features=list(cpu.features),
+    )
+
+
+def _accelerator(device: str) -> Chip:
+    """Name the first accelerator, which is the one kernels run on."""
+    found = machine.accelerators()
+    if not found:
+        return Chip(catalog_id=None, name=f"unnamed {device} device", kind="other", count=1)
+    return Chip(
+        catalog_id=catalog.match(found[0].name),
+        name=found[0].name,
+        kind="gpu",
+        count=1,
+        memory_bytes=found[0].memory_bytes,
+    )
+
+
+def _behind_endpoint(options: Options) -> Chip:
+    chosen = options.suite_options
+    if "kernels" in options.suites:
+        raise UserError(
+            "kernels run here, not behind an endpoint", where="--endpoint", remedy="--suite serving"
+        )
+    stated = chosen.get("chip")
+    if stated is not None and stated not in catalog.chips():
+        raise UserError(
+            f"no chip {stated!r} in the catalogue", where="--chip", remedy="see `fenmark chips`"
+        )
+    return Chip(
+        catalog_id=stated,
+        name=f"{stated or 'unknown chip'} behind an endpoint, as the runner states it",
+        kind="other",
+        count=chosen.get("chips", 1),
+    )
+
+
+def _device(backend: str) -> str:
+    library, _, device = backend.partition(":")
+    return "cuda" if library == "cupy" else device or _CPU
