@@ -20,6 +20,12 @@ ROOT = Path(__file__).parent
 RESULTS = ROOT / "out" / "results"
 SITE = ROOT / "out" / "site"
 PUBLIC = ROOT / "results" / "public"
+# Dependency groups of the developers' environment.
+DEVELOPMENT = ("tests", "types", "lint")
+# Each prints ratios against named peers of the same run.
+COMPARISONS = {
+    "kernels": "suites.kernels.compare",
+}
 
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["bench"]
@@ -97,17 +103,28 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def compare(session: nox.Session) -> None:
+    """Hold our instruments against named peers, side by side (-- kernels, -- serving, …)."""
+    wanted = session.posargs[:1] or ["kernels"]
+    if wanted[0] not in COMPARISONS:
+        session.error(f"no comparison {wanted[0]!r}: expected one of {', '.join(COMPARISONS)}")
+    python = environment(session, "dev", *DEVELOPMENT) / "python"
+    module = COMPARISONS[wanted[0]]
+    session.run(str(python), "-m", module, *session.posargs[1:], external=True)
+
+
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run the whole test suite; what CI runs (-- -k NAME)."""
     chromium(session)
-    scripts = environment(session, "dev", "tests", "types", "lint")
+    scripts = environment(session, "dev", *DEVELOPMENT)
     session.run(str(scripts / "python"), "-m", "pytest", *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff."""
-    ruff = str(environment(session, "dev", "tests", "types", "lint") / "ruff")
+    ruff = str(environment(session, "dev", *DEVELOPMENT) / "ruff")
     session.run(ruff, "check", ".", external=True)
     session.run(ruff, "format", "--check", ".", external=True)
 
@@ -115,7 +132,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check types strictly with mypy."""
-    scripts = environment(session, "dev", "tests", "types", "lint")
+    scripts = environment(session, "dev", *DEVELOPMENT)
     session.run(str(scripts / "mypy"), external=True)
 
 
