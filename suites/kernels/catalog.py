@@ -29,7 +29,7 @@ __all__ = ["list_cases", "select"]
 _COLD_CACHES = 2.5
 # No case takes more than this share of the memory the device has left.
 _MEMORY_SHARE = 0.25
-_PRODUCTS = {"peak", "gemm"}
+_EVERY_DTYPE = {"peak", "gemm"}
 
 
 def select(profile_name: str, options: Mapping[str, Any]) -> list[Case]:
@@ -95,7 +95,7 @@ def _dtypes(family: str) -> Sequence[str]:
     if family in LIMITS:
         return ("f32",)
     widest = [dtype for dtype in ITEM_BITS if dtype != "f64"]
-    if family in _PRODUCTS:
+    if family in _EVERY_DTYPE:
         return widest
     return ("f32", "f16", "bf16")
 

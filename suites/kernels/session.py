@@ -56,7 +56,7 @@ class Session:
         """Check and time one case.
 
         Raises:
-            CheckError: its output is wrong.
+            CheckError: its output is wrong, or the library would not run it.
         """
         seed, process = self._spec.get("seed", 0), self._spec.get("process", 0)
         chosen = profile(self._spec["profile"])
@@ -66,6 +66,10 @@ class Session:
         except CheckError as error:
             self._wrong.append(str(error))
             raise
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            self._wrong.append(f"{case.name}: {case.backend.name} would not run it: {reason}")
+            raise CheckError(self._wrong[-1]) from error
         else:
             self._measured.append(measured)
             return measured
@@ -97,7 +101,7 @@ class Session:
             CheckError: no case gave a right answer.
         """
         if not self._measured:
-            raise CheckError("every kernel case gave a wrong output", where=self._wrong[0])
+            raise CheckError(f"no kernel case gave a right result; the first: {self._wrong[0]}")
         backends = {item.case.backend.name: item.case.backend for item in self._measured}
         facts = {
             "datasheet": self._spec.get("datasheet") or {},

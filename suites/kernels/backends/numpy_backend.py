@@ -78,6 +78,6 @@ class NumpyBackend:
         return {
             "numpy": np.__version__,
             "blas": f"{blas.get('name')} {blas.get('version')}",
-            "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
+            "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", f"all {os.cpu_count()}"),
             "keeps_freed_memory": str(self._keeps_memory),
         }

@@ -17,7 +17,7 @@ import torch
 from suites.errors import UserError
 from suites.kernels.backends import host, nvidia
 from suites.kernels.backends.base import PORTABLE
-from suites.kernels.work import TRANSFERS
+from suites.kernels.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +140,8 @@ class TorchBackend:
         if work.family == "all_reduce":
             count = 1 if cpu else getattr(self._device, "device_count", lambda: 1)()
             return "one device: no peer to reduce with" if count == 1 else "not built yet"
+        if cpu and work.dtype == "f16" and work.family in PRODUCTS and not _fast_f16():
+            return "this CPU has no float16 products; torch's are a hundred times slower than f32's"
         if work.dtype == "tf32" and self._kind != "cuda":
             return f"{self.name} has no tf32"
         if work.dtype == "fp4":
@@ -168,6 +170,12 @@ def event_s(device: Any, calls: Callable[[], None]) -> float:
     end.record()
     end.synchronize()
     return float(start.elapsed_time(end)) / 1e3
+
+
+def _fast_f16() -> bool:
+    """Ask oneDNN whether it has float16 products for this CPU (AVX512-FP16 or AMX-FP16)."""
+    query = getattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", None)
+    return bool(query and query())
 
 
 def _sdpa(_: object, *, q: Any, k: Any, v: Any) -> Any:
