@@ -100,7 +100,8 @@ async def _rounds(target: Target, case: Case, seed: int) -> list[list[Request]]:
 
 async def _open(target: Target, done: asyncio.Queue[Exchange]) -> Connection:
     try:
-        return await connect(target, lambda _, exchange: done.put_nowait(exchange))
+        connection = Connection(lambda _, exchange: done.put_nowait(exchange))
+        return await connect(target, connection)
     except OSError as error:
         raise CheckError(f"cannot connect ({error.strerror or error})", where=target.url) from error
 

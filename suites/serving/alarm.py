@@ -53,12 +53,15 @@ class Alarm:
         spec = _Itimerspec(0, 0, seconds, nanoseconds)
         self._libc.timerfd_settime(self._file, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None)
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Never ring again."""
         if self._file >= 0:
             self._loop.remove_reader(self._file)
+
+    def __del__(self) -> None:
+        # Not in `stop`: the loop lets go of a file only in its next round.
+        if self._file >= 0:
             os.close(self._file)
-            self._file = -1
 
     def _expired(self) -> None:
         try:

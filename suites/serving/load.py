@@ -7,7 +7,7 @@ import gc
 import math
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +17,7 @@ from suites.serving.alarm import Alarm
 from suites.serving.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Sequence
+    from collections.abc import Callable, Coroutine, Iterator
 
     from suites.serving.prompts import Prompts
     from suites.serving.target import Target
@@ -30,6 +30,8 @@ T = TypeVar("T")
 _WATCH_S = 0.1
 # After a failure a stream waits, or an endpoint that answers 429 at once would be hammered.
 _AFTER_FAILURE_S = 0.1
+# Connections being opened when all is over may take this long.
+_CLOSE_LIMIT_S = 2.0
 # Open loop: this share of the measured requests or time comes before them as ramp-up.
 _RAMP_SHARE = 0.1
 # Connections kept ready beyond those the rate asks for.
@@ -127,6 +129,7 @@ class _Load:
         self._watch_call = watch
         self._recording = Recording()
         self._running: dict[Connection, Exchange] = {}
+        self._open: set[Connection] = set()
         self._spare: list[Connection] = []
         self._spares_coming = 0
         self._one_shot = False
@@ -160,7 +163,14 @@ class _Load:
         task.add_done_callback(self._tasks.discard)
 
     async def _connect(self) -> Connection:
-        return await connect(self._target, self._done, self._notice_hang_up)
+        connection = await connect(self._target, Connection(self._done, self._notice_hang_up))
+        self._open.add(connection)
+        return connection
+
+    def _drop(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection.transport:
+            connection.transport.abort()
 
     def _notice_hang_up(self) -> None:
         """Expect the server to close after every answer, as llama.cpp does without saying so.
@@ -182,8 +192,8 @@ class _Load:
         if last is not None and not last.closed and not self._one_shot:
             self._transmit(last, exchange)
             return
-        if last is not None and last.transport:
-            last.transport.abort()
+        if last is not None:
+            self._drop(last)
         while self._spare:
             spare = self._spare.pop()
             if not spare.closed:
@@ -201,7 +211,10 @@ class _Load:
             exchange.failure = "refused"
             self._record(None, exchange)
             return
-        self._transmit(connection, exchange)
+        if self._finished.is_set():
+            connection.abort("cancelled")
+        else:
+            self._transmit(connection, exchange)
 
     # Requests
 
@@ -273,7 +286,9 @@ class _Load:
         limit_ns = int(self._stop.request_limit_s * 1e9)
         while not self._finished.is_set():
             due = loop.time() + _WATCH_S
-            await asyncio.sleep(_WATCH_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._finished.wait(), _WATCH_S)
+                return
             recording = self._recording
             if recording.start_ns:
                 recording.lag_ms.append(max(0.0, loop.time() - due) * 1e3)
@@ -297,15 +312,18 @@ class _Load:
                 recording.cpu_s = time.process_time() - self._cpu_start
                 self._finished.set()
 
-    def _close(self, connections: Sequence[Connection]) -> None:
+    async def _close(self) -> None:
         """Give up what still runs: sent after the steady state, to keep the load up."""
-        for task in self._tasks:
-            task.cancel()
+        if self._tasks:
+            # A cancelled attempt to connect may leave its socket with the loop: let them end.
+            _, slow = await asyncio.wait(self._tasks, timeout=_CLOSE_LIMIT_S)
+            for task in slow:
+                task.cancel()
         for connection in list(self._running):
             connection.abort("cancelled")
-        for connection in [*connections, *self._spare]:
-            if connection.transport:
-                connection.transport.abort()
+        for connection in list(self._open):
+            self._drop(connection)
+        await asyncio.sleep(0)  # the loop hangs up in its next round
 
 
 class Closed(_Load):
@@ -341,7 +359,7 @@ class Closed(_Load):
         try:
             await self._until_finished()
         finally:
-            self._close(connections)
+            await self._close()
         return self._recording
 
     def _next(self, connection: Connection | None, ended: Exchange) -> None:
@@ -359,7 +377,8 @@ class Closed(_Load):
 
     async def _later(self, connection: Connection | None) -> None:
         await asyncio.sleep(_AFTER_FAILURE_S)
-        self._go(connection)
+        if not self._finished.is_set():
+            self._go(connection)
 
 
 class Open(_Load):
@@ -405,8 +424,8 @@ class Open(_Load):
         try:
             await self._until_finished()
         finally:
-            self._alarm.close()
-            self._close([])
+            self._alarm.stop()
+            await self._close()
         return self._recording
 
     def _due(self) -> int:
@@ -442,8 +461,8 @@ class Open(_Load):
     def _next(self, connection: Connection | None, ended: Exchange) -> None:  # noqa: ARG002 - closed loops look at it
         self._in_flight -= 1
         if connection is not None and not connection.closed:
-            if self._one_shot and connection.transport:
-                connection.transport.abort()
+            if self._one_shot:
+                self._drop(connection)
             else:
                 self._spare.append(connection)
         if self._held:

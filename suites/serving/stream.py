@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "body_is_complete", "framing", "read_answer", "says_close"]
 
 _HEAD_END = b"\r\n\r\n"
+_HTTP = b"HTTP/1."
 _DONE = b"[DONE]"
 # A fragment with text in it. A quote inside JSON text is escaped, so these bytes cannot occur
 # inside a string: a match is a key. Reasoning models stream their thoughts under other names.
@@ -54,7 +55,12 @@ class Answer:
 
 
 def framing(start: bytes) -> str:
-    """How a body's end is known: "chunked", "length", "until close"; "" while the head is open."""
+    """How the end of a body is known.
+
+    "chunked", "length", "until close"; "none" where this is no HTTP, "" while the head is open.
+    """
+    if start[: len(_HTTP)] != _HTTP[: len(start)]:
+        return "none"
     head, found, _ = start.partition(_HEAD_END)
     if not found:
         return ""
@@ -67,13 +73,13 @@ def framing(start: bytes) -> str:
 def says_close(start: bytes) -> bool:
     """Whether the head announces that the server hangs up after this answer."""
     headers = _headers(start.partition(_HEAD_END)[0])
-    return headers.get("connection", "").lower() == "close" or start.startswith(b"HTTP/1.0")
+    return headers.get("connection", "").lower() == "close" or not start.startswith(b"HTTP/1.1")
 
 
 def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
     """Say whether the last byte of the body has come; called on likely ends only."""
-    if how == "until close":
-        return False
+    if how in {"until close", "none"}:
+        return how == "none"
     if how == "chunked":
         # The common end, without going through the whole stream: the terminator after [DONE].
         tail = b"".join(reads[-8:])
@@ -131,7 +137,7 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
         answer.failure = answer.failure or "closed_early"
         return
     head, found, _ = raw.partition(_HEAD_END)
-    if not found or not raw.startswith(b"HTTP/1."):
+    if not found or not raw.startswith(_HTTP):
         raise _MalformedError(f"no HTTP response: {raw[:80]!r}")
     status = _status(head)
     start = len(head) + len(_HEAD_END)

@@ -67,6 +67,9 @@ class Tape:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we do
         self._end = 0
 
+    def __del__(self) -> None:
+        self._file.close()  # nameless: the data goes with it
+
     def record(self, exchange: Exchange) -> None:
         """Move what was read onto the tape; a copy and one write, about 10 µs per request."""
         raw = b"".join(exchange.reads)
@@ -98,7 +101,9 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(
-        self, done: Callable[[Connection, Exchange], None], hung_up: Callable[[], None]
+        self,
+        done: Callable[[Connection, Exchange], None],
+        hung_up: Callable[[], None] = lambda: None,
     ) -> None:
         """Remember whom to tell: of an ended exchange, of a server that left between two."""
         self._done, self._hung_up = done, hung_up
@@ -184,18 +189,13 @@ class Connection(asyncio.Protocol):
         self._done(self, exchange)
 
 
-async def connect(
-    target: Target,
-    done: Callable[[Connection, Exchange], None],
-    hung_up: Callable[[], None] = lambda: None,
-) -> Connection:
-    """Open a connection.
+async def connect(target: Target, connection: Connection) -> Connection:
+    """Open a connection made for this, and return it.
 
     Raises:
         OSError: refused, unreachable or not resolvable.
     """
-    loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_connection(
-        lambda: Connection(done, hung_up), target.host, target.port, ssl=target.tls
+    await asyncio.get_running_loop().create_connection(
+        lambda: connection, target.host, target.port, ssl=target.tls
     )
-    return protocol
+    return connection
