@@ -134,21 +134,25 @@ class TorchBackend:
         return {"torch": torch.__version__, "torch_threads": str(torch.get_num_threads())}
 
     def _refuses(self, work: Work) -> str:
-        cpu = self.timing == "host"
-        if work.family in TRANSFERS and cpu:
-            return "host and device are one memory"
-        if work.family == "all_reduce":
-            count = 1 if cpu else getattr(self._device, "device_count", lambda: 1)()
-            return "one device: no peer to reduce with" if count == 1 else "not built yet"
-        if cpu and work.dtype == "f16" and work.family in PRODUCTS and not _fast_f16():
-            return "this CPU has no float16 products; torch's are a hundred times slower than f32's"
-        if work.dtype == "tf32" and self._kind != "cuda":
-            return f"{self.name} has no tf32"
-        if work.dtype == "fp4":
-            return "torch has no product of fp4 tensors outside of compute capability 10"
-        if work.dtype in {"fp8", "int8"} and work.family not in {"gemm", "peak"}:
-            return f"{work.dtype} is measured on matrix products"
-        return ""
+        cpu, product = self.timing == "host", work.family in {"gemm", "peak"}
+        slow_f16 = cpu and work.dtype == "f16" and work.family in PRODUCTS and not _fast_f16()
+        rules = (
+            (cpu and work.family in TRANSFERS, "host and device are one memory"),
+            (work.family == "all_reduce", self._no_peers()),
+            (slow_f16, "torch has no fast float16 product for this CPU"),
+            (work.dtype == "tf32" and self._kind != "cuda", f"{self.name} has no tf32"),
+            (work.dtype == "fp4", "products of fp4 tensors are not built yet"),
+            (
+                work.dtype in {"fp8", "int8"} and not product,
+                f"{work.dtype} is measured on plain matrix products",
+            ),
+        )
+        return next((reason for applies, reason in rules if applies), "")
+
+    def _no_peers(self) -> str:
+        count = getattr(self._device, "device_count", lambda: 1)()
+        alone = self.timing == "host" or count == 1
+        return "one device: no peer to reduce with" if alone else "not built yet"
 
     def _transfers(self) -> dict[str, Callable[..., Any]]:
         """Copies over the bus, from and to page-locked memory."""
