@@ -9,6 +9,7 @@ from rich.table import Table
 
 from results.catalog import latest_prices
 from results.economics import Span, cost_rows
+from results.plain import span
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def speed_table(rows: Iterable[Row]) -> Table:
     for row in rows:
         case = row.case if row.case != last else ""
         last = row.case
-        value = span(Span(row.value, row.low, row.high))
+        value = escape(span(Span(row.value, row.low, row.high)))
         table.add_row(case, _title(row), value, row.unit, str(row.n), _how(row))
     return table
 
@@ -114,24 +115,6 @@ def cost_table(rows: Iterable[CostRow]) -> Table:
     return table
 
 
-def span(value: Span | None) -> str:
-    """Show a value and its bounds on one line; a dash for what is not known."""
-    if value is None:
-        return "-"
-    if value.low is None and value.high is None:
-        return figure(value.value)
-    return escape(f"{figure(value.value)} [{figure(value.low)}, {figure(value.high)}]")
-
-
-def figure(value: float | None) -> str:
-    """Three significant digits, without an exponent where a reader can do without."""
-    if value is None:
-        return "?"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.2e}"
-
-
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
@@ -140,7 +123,8 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _money(row: CostRow, usd: Span | None, fen: Span | None) -> tuple[str, str, str]:
-    return span(usd), span(usd.times(row.cny_per_usd) if usd else None), span(fen)
+    cny = usd.times(row.cny_per_usd) if usd else None
+    return escape(span(usd)), escape(span(cny)), escape(span(fen))
 
 
 def _engines(predicate: Predicate) -> str:

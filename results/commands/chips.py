@@ -1,0 +1,53 @@
+"""`fenmark chips`: the catalogue, with what each chip can do per byte its memory gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from results.catalog import ChipEntry
+
+__all__ = ["chips"]
+
+
+def chips(
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """List the chips and systems of the catalogue with their compute-to-bandwidth ratio.
+
+    Example: fenmark chips --json
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from results import catalog
+
+    entries = catalog.chips().values()
+    if json_:
+        print(json.dumps([_flat(entry) for entry in entries], ensure_ascii=False))
+        return
+    table = Table("id", "name", "memory GB", "GB/s", "FLOP/byte", "TDP W", "source", box=None)
+    for entry in entries:
+        ratios = ", ".join(f"{k} {v:.0f}" for k, v in entry.compute_to_bandwidth().items())
+        figures = (_known(entry.memory_gb), _known(entry.memory_bandwidth_gb_s), ratios or "-")
+        table.add_row(entry.id, entry.name, *figures, _known(entry.tdp_w), entry.source)
+    Console().print(table)
+    Console().print(
+        "[dim]Dense peaks and nameplate values as stated by the sources; none is a measurement, "
+        "a dash is unknown.[/]"
+    )
+
+
+def _flat(entry: ChipEntry) -> dict[str, Any]:
+    return {
+        **entry.model_dump(mode="json", exclude_none=True),
+        "compute_to_bandwidth": entry.compute_to_bandwidth(),
+    }
+
+
+def _known(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.6g}"

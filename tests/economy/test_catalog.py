@@ -1,0 +1,135 @@
+"""The catalogue: strict files, sourced values, and names that find their chip."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from results import catalog
+from results.catalog import chips_data
+from results.catalog.chips_data import ChipEntry
+from results.catalog.prices_data import PriceSheet, read_sheet
+from results.catalog.reading import read_toml
+from suites.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("NVIDIA H100 80GB HBM3", "h100-sxm"),
+        ("NVIDIA H100 PCIe", "h100-pcie"),
+        ("NVIDIA A100-SXM4-80GB", "a100-80gb-sxm"),
+        ("NVIDIA L4", "l4"),
+        ("NVIDIA L40S", "l40s"),
+        ("NVIDIA GeForce RTX 4090", "rtx-4090"),
+        ("AMD EPYC 9654 96-Core Processor", "epyc-9004"),
+        ("AMD EPYC 9R14", "epyc-9004"),
+        ("Some New Chip", None),
+        ("", None),
+    ],
+)
+def test_a_driver_s_name_finds_its_chip(name, found):
+    assert catalog.match(name) == found
+
+
+def test_cpuid_finds_a_family_whose_name_the_hypervisor_hides():
+    assert catalog.match("AMD EPYC", vendor="AuthenticAMD", family=25, model=17) == "epyc-9004"
+    assert catalog.match("AMD EPYC", vendor="AuthenticAMD", family=25, model=1) is None
+    assert catalog.match("AMD EPYC", vendor="GenuineIntel", family=25, model=17) is None
+
+
+def test_every_entry_has_a_source_and_every_number_is_positive():
+    for entry in catalog.chips().values():
+        assert entry.source
+        assert all(value > 0 for value in entry.peak_tflops.values())
+
+
+def test_every_price_names_a_chip_of_the_catalogue():
+    for sheet in catalog.price_sheets().values():
+        assert {price.chip for price in sheet.rentals} <= set(catalog.chips())
+
+
+def test_compute_to_bandwidth_of_an_a100():
+    # 312 TFLOP/s of bf16 over 2,039 GB/s.
+    assert catalog.chips()["a100-80gb-sxm"].compute_to_bandwidth()["bf16"] == pytest.approx(
+        153.0, abs=0.1
+    )
+
+
+def test_a_family_s_power_is_bounded_by_its_hungriest_core():
+    # EPYC 9354: 280 W over 32 cores.
+    assert catalog.chips()["epyc-9004"].power_bounds_w(4) == (0.0, pytest.approx(35.0))
+
+
+def test_a_chip_without_a_nameplate_has_no_power_bounds():
+    assert catalog.chips()["sunrise-s3"].power_bounds_w(1) is None
+
+
+ENTRY = (
+    'id = "x"\nname = "X"\nvendor = "V"\nkind = "gpu"\nconfidence = "high"\nsource = "S (2026)"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (ENTRY + "tpd_w = 5\n", "tpd_w"),
+        (ENTRY + "tdp_w = -5\n", "tdp_w"),
+        (ENTRY + "tdp_w = nan\n", "tdp_w"),
+        (ENTRY + 'memory_gb = "80"\nmemory_gb = 1\n', "cannot be read"),
+        (ENTRY.replace('source = "S (2026)"\n', ""), "source"),
+        (ENTRY + "[peak_tflops]\nbf17 = 1\n", "peak_tflops"),
+    ],
+)
+def test_a_wrong_entry_is_one_line_that_names_file_and_field(tmp_path, text, says):
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=says) as caught:
+        read_toml(path, ChipEntry)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_entry_under_another_name_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "y.toml").write_text(ENTRY)
+    monkeypatch.setattr(chips_data, "_FOLDER", tmp_path)
+    with pytest.raises(UserError, match="expected y"):
+        chips_data.chips.__wrapped__()
+
+
+SHEET = """
+id = "mine"
+reference_tariff = "home"
+pue = {value = 1.0, date = "2026-01", source = "my meter"}
+cny_per_usd = {value = 7.0, date = "2026-01", source = "my bank"}
+tariffs = [{region = "home", usd_per_kwh = 0.3, date = "2026-01", source = "my bill"}]
+rentals = []
+"""
+
+
+def test_a_reader_s_own_sheet_is_read(tmp_path):
+    (tmp_path / "mine.toml").write_text(SHEET)
+    assert read_sheet(tmp_path / "mine.toml").usd_per_kwh == 0.3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"home"\npue', '"away"\npue', "reference_tariff"),
+        ("1.0", "0", "pue"),
+        ("[]", "3", "rentals"),
+    ],
+)
+def test_a_wrong_sheet_is_one_line(tmp_path, old, new, says):
+    (tmp_path / "mine.toml").write_text(SHEET.replace(old, new, 1))
+    with pytest.raises(UserError, match=says):
+        read_toml(tmp_path / "mine.toml", PriceSheet)
+
+
+def test_chips_lists_ratios_and_sources_as_json():
+    command = [sys.executable, "-c", "from runners.cli import main; main()", "chips", "--json"]
+    rows = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    by_id = {row["id"]: row for row in rows}
+    assert by_id["h20"]["compute_to_bandwidth"]["bf16"] == pytest.approx(37.0)
+    assert all(row["source"] for row in rows)

@@ -1,0 +1,129 @@
+"""Money and energy per million tokens: golden values by hand, and laws that must hold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import catalog, economics
+from suites.records import Row
+
+positive = st.floats(1e-3, 1e6)
+
+
+def row(metric, value, half=0.0, case="decode/b1/ctx64", method="measured", **labels):
+    return Row(
+        suite="inference",
+        case=case,
+        metric=metric,
+        unit="",
+        value=value,
+        low=value - half,
+        high=value + half,
+        n=3,
+        method=method,
+        labels=labels,
+    )
+
+
+def test_eight_chips_at_two_dollars_and_1000_tokens_a_second():
+    # $16 an hour over 3.6 Mtok an hour.
+    assert economics.rental_usd_per_mtok(2.0, 8, 1000.0) == pytest.approx(16 / 3.6)
+
+
+def test_one_joule_a_token_is_0_2778_kwh_per_million():
+    assert economics.kwh_per_mtok(1.0) == pytest.approx(0.27777778)
+
+
+def test_one_joule_a_token_at_ten_cents_and_a_pue_of_one_and_a_half():
+    assert economics.energy_usd_per_mtok(1.0, 1.5, 0.10) == pytest.approx(0.0416666667)
+
+
+def test_one_dollar_at_seven_yuan_is_700_fen():
+    assert economics.fen_multiple(1.0, 7.0) == pytest.approx(700.0)
+
+
+def test_a_machine_of_one_s_own():
+    # $30,000 over 30,000 h at half use is $2 an hour, plus $0.50, plus 1 kW x 1.5 x $0.10 = $0.15;
+    # 500 tokens/s are 1.8 Mtok an hour.
+    usd = economics.ownership_usd_per_mtok(
+        capex_usd=30_000,
+        life_h=30_000,
+        utilization=0.5,
+        other_opex_usd_per_h=0.5,
+        power_kw=1.0,
+        pue=1.5,
+        usd_per_kwh=0.10,
+        tokens_per_s=500,
+    )
+    assert usd == pytest.approx(2.65 / 1.8)
+
+
+@given(positive, positive, positive, st.floats(1.01, 100))
+def test_cost_rises_with_price_and_falls_with_speed(price, chips, rate, factor):
+    base = economics.rental_usd_per_mtok(price, chips, rate)
+    assert economics.rental_usd_per_mtok(price * factor, chips, rate) > base
+    assert economics.rental_usd_per_mtok(price, chips, rate * factor) < base
+
+
+@given(positive, positive, positive, st.floats(0.1, 100))
+def test_twice_the_chips_at_twice_the_speed_cost_the_same(price, chips, rate, factor):
+    base = economics.rental_usd_per_mtok(price, chips, rate)
+    scaled = economics.rental_usd_per_mtok(price, chips * factor, rate * factor)
+    assert scaled == pytest.approx(base)
+
+
+@given(positive, positive, positive)
+def test_the_electricity_of_two_phases_is_the_sum_of_theirs(prefill_j, decode_j, tariff):
+    parts = [economics.energy_usd_per_mtok(j, 1.3, tariff) for j in (prefill_j, decode_j)]
+    whole = economics.energy_usd_per_mtok(prefill_j + decode_j, 1.3, tariff)
+    assert sum(parts) == pytest.approx(whole)
+
+
+@pytest.fixture
+def sheet():
+    return catalog.latest_prices()
+
+
+def test_a_cost_row_turns_the_interval_of_the_rate_around(sheet):
+    price = sheet.rental("epyc-9004")
+    [cost] = economics.cost_rows(
+        [row("decode_throughput", 10.0, half=1.0)], chip="epyc-9004", count=2, sheet=sheet
+    )
+    hourly = 2 * price.usd_per_hour_low / 3600 * 1e6
+    assert cost.rental_usd.value == pytest.approx(hourly / 10)
+    assert cost.rental_usd.low == pytest.approx(hourly / 11)
+    assert cost.rental_usd.high == pytest.approx(hourly / 9)
+    assert cost.fen.value == pytest.approx(cost.rental_usd.value * sheet.cny_per_usd.value * 100)
+    assert cost.price_sheet == sheet.id
+
+
+def test_energy_joins_the_rate_of_its_own_case_and_token_kind(sheet):
+    rows = [
+        row("decode_throughput", 10.0),
+        row("energy_per_output_token", 3.6, case="decode/b9/ctx64"),
+        row("energy_per_input_token", 3.6),
+        row("energy_per_output_token", 7.2, method="modelled", meter="nameplate model"),
+    ]
+    [cost] = economics.cost_rows(rows, chip=None, count=1, sheet=sheet)
+    assert cost.energy_kwh.value == pytest.approx(2.0)
+    assert (cost.energy_method, cost.energy_meter) == ("modelled", "nameplate model")
+
+
+def test_measured_energy_goes_before_modelled(sheet):
+    rows = [
+        row("decode_throughput", 10.0),
+        row("energy_per_output_token", 7.2, method="modelled"),
+        row("energy_per_output_token", 3.6),
+    ]
+    [cost] = economics.cost_rows(rows, chip=None, count=1, sheet=sheet)
+    assert cost.energy_method == "measured"
+
+
+def test_an_unlisted_chip_has_no_price_and_none_is_guessed(sheet):
+    [cost] = economics.cost_rows([row("decode_throughput", 1.0)], chip=None, count=1, sheet=sheet)
+    assert (cost.rental_usd, cost.fen, cost.energy_kwh) == (None, None, None)
+
+
+def test_an_invalid_rate_costs_nothing_because_it_is_no_rate(sheet):
+    rows = [row("output_throughput", 10.0, valid=False)]
+    assert economics.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet) == []
