@@ -58,7 +58,7 @@ def cost(
     table = Table(*columns, box=None, title=f"A million tokens, price sheet {sheet.id}")
     for _, chip_name, row in rows:
         rental = row.rental_usd.times(factor) if row.rental_usd else None
-        spans = (escape(_shown(span)) for span in (rental, row.fen, row.energy_kwh))
+        spans = (escape(span(part)) for part in (rental, row.fen, row.energy_kwh))
         table.add_row(chip_name, row.case, row.tokens, *spans, row.energy_method or "unknown")
     Console().print(table)
 

@@ -1,0 +1,73 @@
+"""`fenmark cost`: derived from signed results, by our sheet or the reader's own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PUBLIC = Path(__file__).parents[2] / "results" / "public"
+KEYS = {
+    "usd_per_mtok_output",
+    "usd_per_mtok_input",
+    "kwh_per_mtok",
+    "fen_multiple",
+    "method",
+    "price_sheet",
+}
+SHEET = """
+id = "mine"
+reference_tariff = "home"
+pue = {value = 1.0, date = "2026-01", source = "my meter"}
+cny_per_usd = {value = 7.0, date = "2026-01", source = "my bank"}
+tariffs = [{region = "home", usd_per_kwh = 0.3, date = "2026-01", source = "my bill"}]
+[[rentals]]
+chip = "epyc-9004"
+per = "core"
+kind = "marketplace"
+usd_per_hour_low = 3.6
+usd_per_hour_high = 3.6
+date = "2026-01"
+source = "my contract"
+"""
+
+
+def cost(*arguments):
+    command = [sys.executable, "-c", "from runners.cli import main; main()", "cost"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_published_results_are_costed_with_the_promised_fields():
+    rows = json.loads(cost("--results", PUBLIC, "--json").stdout)
+    assert rows
+    assert all(row.keys() >= KEYS for row in rows)
+    assert all(
+        (row["usd_per_mtok_output"] is None) or row["usd_per_mtok_input"] is None for row in rows
+    )
+
+
+def test_a_reader_s_own_price_changes_the_cost_and_is_named(tmp_path):
+    (tmp_path / "mine.toml").write_text(SHEET)
+    ours = json.loads(cost("--results", PUBLIC, "--json").stdout)
+    theirs = json.loads(
+        cost("--results", PUBLIC, "--price-sheet", tmp_path / "mine.toml", "--json").stdout
+    )
+    assert {row["price_sheet"] for row in theirs} == {"mine"}
+    ratios = {
+        round(b["fen_multiple"] * 7.055 / 7.0 / a["fen_multiple"], 6)
+        for a, b in zip(ours, theirs, strict=True)
+    }
+    # 3.6 USD per core and hour against the sheet's 0.05132, whatever the case.
+    assert ratios == {pytest.approx(3.6 / 0.05132, rel=1e-5)}
+
+
+def test_the_table_is_in_the_currency_asked_for():
+    assert "rental, CNY" in cost("--results", PUBLIC, "--currency", "CNY").stdout
+
+
+def test_an_empty_folder_is_one_line(tmp_path):
+    done = cost("--results", tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
