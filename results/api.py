@@ -25,6 +25,7 @@ from results.identity import runner_toml
 from results.intake import Intake, Problem
 from results.limits import Buckets
 from results.store import Filters
+from suites.errors import CheckError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -252,15 +253,21 @@ def _add_log(app: FastAPI, service: _Service) -> None:
         return _cached(request, text, _ASK_AGAIN, "application/toml")
 
     @app.get("/v1/consistency/{earlier}", summary="Proof that the log extends an earlier one")
-    def consistency(earlier: str) -> JSONResponse:
-        if not re.fullmatch(_DIGITS, earlier):
-            raise Problem(404, "not-found", "no log size")
+    def consistency(
+        earlier: str,
+        to: Annotated[
+            str | None, Query(pattern=_DIGITS, description="size of a later checkpoint")
+        ] = None,
+    ) -> JSONResponse:
+        head = ledger.unverified().size
+        size = head if to is None else int(to)
+        if not re.fullmatch(_DIGITS, earlier) or not 1 <= int(earlier) <= size <= head:
+            raise Problem(404, "not-found", f"expected sizes from 1 to {head}, in order")
         try:
-            _, proof = ledger.prove_consistency(int(earlier))
-        except IndexError as error:
-            raise Problem(404, "not-found", f"the log never had {earlier} entries") from error
-        note = ledger.checkpoint_file.read_text()
-        return JSONResponse({"checkpoint": note, "proof": [item.hex() for item in proof]})
+            proof = ledger.prove_consistency(int(earlier), size)
+        except CheckError as error:
+            raise Problem(404, "not-found", f"no checkpoint had {size} entries") from error
+        return JSONResponse({"size": size, "proof": [item.hex() for item in proof]})
 
     @app.get("/v1/tile/{path:path}", summary="A tile or a bundle of entries (C2SP tlog-tiles)")
     def tile(request: Request, path: str) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -17,7 +17,7 @@ from suites.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["REGISTERED", "Runner", "read_folder", "runner_id", "runner_toml"]
+__all__ = ["REGISTERED", "Runner", "read_folder", "read_runner", "runner_id", "runner_toml"]
 
 # Keys added by pull request. Those in an archive's own folder only say who claims to have signed.
 REGISTERED = Path(__file__).parent / "catalog" / "runners"
@@ -87,21 +87,34 @@ def read_folder(folder: Path, *, registered: bool = False) -> Iterator[Runner]:
         yield _read(path, registered=registered)
 
 
-def _read(path: Path, *, registered: bool) -> Runner:
+def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
+    """Read the text of a key file.
+
+    Raises:
+        UserError: it is no key file.
+    """
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text())
-        file = _KeyFile.model_validate(data)
+        file = _KeyFile.model_validate(tomllib.loads(text))
         key = _key(file)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise UserError(
-            what, where=str(path), expected="a key file as `fenmark keys show` prints it"
+            what, where=where, expected="a key file as `fenmark keys show` prints it"
         ) from error
-    if file.id != path.stem:
-        raise UserError(f"holds id {file.id!r}", where=str(path), expected=path.stem)
     return Runner(
         id=file.id, key=key, owner=file.owner, contact=file.contact, registered=registered
     )
+
+
+def _read(path: Path, *, registered: bool) -> Runner:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {error}", where=str(path)) from error
+    runner = read_runner(text, str(path), registered=registered)
+    if runner.id != path.stem:
+        raise UserError(f"holds id {runner.id!r}", where=str(path), expected=path.stem)
+    return runner
 
 
 def _key(file: _KeyFile) -> Key:

@@ -136,16 +136,15 @@ class Ledger:
         proof = [tiles.range_hash(self._read, size, *part) for part in ranges]
         return tiles.range_hash(self._read, size, 0, size), proof
 
-    def prove_consistency(self, earlier: int) -> tuple[Checkpoint, list[bytes]]:
-        """Return the checkpoint, and the proof that it extends the log of `earlier` entries.
+    def prove_consistency(self, earlier: int, size: int) -> list[bytes]:
+        """Return the proof that the log of `size` entries extends that of `earlier`.
 
         Raises:
-            IndexError: the log never had that size, or it is 0.
-            CheckError: a tile is missing or damaged.
+            IndexError: `earlier` is not between 1 and `size`.
+            CheckError: a tile is missing or damaged, or no checkpoint had that size.
         """
-        checkpoint = self.unverified()
-        ranges = merkle.consistency_ranges(earlier, checkpoint.size)
-        return checkpoint, [tiles.range_hash(self._read, checkpoint.size, *part) for part in ranges]
+        ranges = merkle.consistency_ranges(earlier, size)
+        return [tiles.range_hash(self._read, size, *part) for part in ranges]
 
     def verify(self, keys: Iterable[bytes], earlier: Checkpoint | None = None) -> Checkpoint:
         """Check the checkpoint's signature and every tile against it.

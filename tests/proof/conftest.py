@@ -1,10 +1,22 @@
 """A small true statement, and an archive that holds it."""
 
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx
 import pytest
+import uvicorn
 from securesystemslib.signer import CryptoSigner
 
 from results import archive, envelope
+from results.api import create_app
+from results.challenge import Challenges
+from results.identity import runner_id, runner_toml
+from results.intake import Intake
 from results.statement import Statement
+from results.store import open_store
 
 
 def make_statement(run_id="run-1", value=42.0):
@@ -79,3 +91,86 @@ def signer():
 def home(tmp_path, payload, signer):
     archive.accept(tmp_path / "results", payload, signer)
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def log_signer():
+    return CryptoSigner.generate_ed25519()
+
+
+@pytest.fixture(scope="session")
+def log_key(log_signer):
+    return bytes.fromhex(log_signer.public_key.to_dict()["keyval"]["public"])
+
+
+@pytest.fixture
+def sealed(statement, signer):
+    """Signs a statement as the registered runner; keywords change the run."""
+
+    def seal(run_id="run-1", by=signer, change=None, **run):
+        data = statement(run_id).to_json()
+        predicate = data["predicate"]
+        predicate["run"].update({"runner": runner_id(by.public_key), **run})
+        predicate["engines"] = [
+            {
+                "name": "e",
+                "version": "1",
+                "model": "m",
+                "weights_sha256": None,
+                "weights": "random",
+                "precision": "q8_0",
+            }
+        ]
+        if change:
+            change(data)
+        return envelope.sign(envelope.encode(Statement.model_validate(data)), by)
+
+    return seal
+
+
+@pytest.fixture
+def runners(tmp_path, signer):
+    folder = tmp_path / "runners"
+    folder.mkdir()
+    key = signer.public_key
+    (folder / f"{runner_id(key)}.toml").write_text(runner_toml(key))
+    return folder
+
+
+@contextmanager
+def running(app):
+    """Serve in a thread on a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def serving(tmp_path, runners, log_signer):
+    """Opens the API over the same folder, as often as asked."""
+
+    @contextmanager
+    def serve(limits=None, lines=None, data="data", by=log_signer):
+        with open_store(tmp_path / data, by) as store:
+            intake = Intake(
+                folders=[runners], challenges=Challenges.of_key(by.private_bytes), store=store
+            )
+            write = (lambda _: None) if lines is None else lines.append
+            app = create_app(intake, by.public_key, limits=limits, write_log=write)
+            with running(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+                yield client
+
+    return serve
+
+
+@pytest.fixture
+def client(serving):
+    with serving() as client:
+        yield client

@@ -3,105 +3,20 @@
 import base64
 import json
 import shutil
-import socket
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
-import httpx
 import pytest
-import uvicorn
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from securesystemslib.signer import CryptoSigner
 from sqlalchemy import create_engine
 
 from results import checkpoint, envelope, merkle, strict_json
-from results.api import Limits, create_app
-from results.challenge import Challenges
+from results.api import Limits
 from results.identity import runner_id, runner_toml
-from results.intake import Intake
 from results.receipt import Receipt
-from results.statement import Statement
 from results.store import Base, open_store
 from suites.errors import UserError
-
-LOG = CryptoSigner.generate_ed25519()
-LOG_KEY = bytes.fromhex(LOG.public_key.to_dict()["keyval"]["public"])
-
-
-@pytest.fixture
-def sealed(statement, signer):
-    """Signs a statement as the registered runner; keywords change the run."""
-
-    def seal(run_id="run-1", by=signer, change=None, **run):
-        data = statement(run_id).to_json()
-        predicate = data["predicate"]
-        predicate["run"].update({"runner": runner_id(by.public_key), **run})
-        predicate["engines"] = [
-            {
-                "name": "e",
-                "version": "1",
-                "model": "m",
-                "weights_sha256": None,
-                "weights": "random",
-                "precision": "q8_0",
-            }
-        ]
-        if change:
-            change(data)
-        return envelope.sign(envelope.encode(Statement.model_validate(data)), by)
-
-    return seal
-
-
-@pytest.fixture
-def runners(tmp_path, signer):
-    folder = tmp_path / "runners"
-    folder.mkdir()
-    key = signer.public_key
-    (folder / f"{runner_id(key)}.toml").write_text(runner_toml(key))
-    return folder
-
-
-@contextmanager
-def running(app):
-    """Serve in a thread on a free port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture
-def serving(tmp_path, runners):
-    """Opens the API over the same folder, as often as asked."""
-
-    @contextmanager
-    def serve(limits=None, lines=None):
-        with open_store(tmp_path / "data", LOG) as store:
-            intake = Intake(
-                folders=[runners], challenges=Challenges.of_key(LOG.private_bytes), store=store
-            )
-            write = (lambda _: None) if lines is None else lines.append
-            app = create_app(intake, LOG.public_key, limits=limits, write_log=write)
-            with running(app) as url, httpx.Client(base_url=url, timeout=30) as client:
-                yield client
-
-    return serve
-
-
-@pytest.fixture
-def client(serving):
-    with serving() as client:
-        yield client
 
 
 def post(client, body, **headers):
@@ -112,13 +27,13 @@ def receipt(response):
     return Receipt.from_json(response.json(), "receipt")
 
 
-def test_a_submission_gets_a_receipt_whose_proof_holds(client, sealed):
+def test_a_submission_gets_a_receipt_whose_proof_holds(client, sealed, log_key):
     body = sealed()
     response = post(client, body)
     assert response.status_code == 201
     got = receipt(response)
     assert got.digest == envelope.digest(body)
-    assert got.verify([LOG_KEY], "receipt").size == 1
+    assert got.verify([log_key], "receipt").size == 1
     assert client.get(response.headers["location"]).json()["outcome"] == "accepted"
     assert client.get(f"{response.headers['location']}/envelope").content == body
 
@@ -155,27 +70,28 @@ def test_identical_submissions_at_once_are_one_result(client, sealed):
     assert len(client.get("/v1/results").json()["results"]) == 1
 
 
-def test_many_submissions_at_once_are_all_in_the_log(client, sealed):
+def test_many_submissions_at_once_are_all_in_the_log(client, sealed, log_key):
     bodies = [sealed(f"run-{number}") for number in range(40)]
     with ThreadPoolExecutor(16) as pool:
         receipts = [receipt(answer) for answer in pool.map(lambda b: post(client, b), bodies)]
     assert sorted(item.index for item in receipts) == list(range(40))
     for item in receipts:
-        item.verify([LOG_KEY], "receipt")
+        item.verify([log_key], "receipt")
 
 
-def test_the_log_grows_consistently_and_says_so(client, sealed):
+def test_the_log_grows_consistently_and_says_so(client, sealed, log_key):
     post(client, sealed("run-1"))
-    old = checkpoint.verify(client.get("/v1/checkpoint").content, [LOG_KEY], "old")
+    old = checkpoint.verify(client.get("/v1/checkpoint").content, [log_key], "old")
     for number in range(2, 6):
         post(client, sealed(f"run-{number}"))
+    new = checkpoint.verify(client.get("/v1/checkpoint").content, [log_key], "new")
     answer = client.get("/v1/consistency/1").json()
-    new = checkpoint.verify(answer["checkpoint"].encode(), [LOG_KEY], "new")
+    assert (answer["size"], new.size) == (5, 5)
     proof = [bytes.fromhex(item) for item in answer["proof"]]
-    assert new.size == 5
     assert merkle.verify_consistency(1, old.root, new.size, new.root, proof)
-    assert client.get("/v1/consistency/6").status_code == 404
-    assert client.get("/v1/consistency/0").status_code == 404
+    assert client.get("/v1/consistency/2", params={"to": 4}).json()["size"] == 4
+    for path in ["6", "0", "x", "3?to=2", "3?to=6"]:
+        assert client.get(f"/v1/consistency/{path}").status_code == 404
 
 
 def test_receipts_are_the_same_after_a_restart(serving, sealed):
@@ -352,7 +268,7 @@ def test_a_second_server_on_the_same_folder_is_refused(client, tmp_path):
 
     with (
         pytest.raises(UserError, match="open in another process"),
-        open_store(tmp_path / "data", LOG),
+        open_store(tmp_path / "data", CryptoSigner.generate_ed25519()),
     ):
         pass
 

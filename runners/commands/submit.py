@@ -1,0 +1,72 @@
+"""`fenmark submit`: send signed results, keep what cannot be sent, verify what comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from runners.submit import Accepted
+
+__all__ = ["submit"]
+
+
+def submit(
+    to: Annotated[str, typer.Option(help="Base URL of the submission API.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Archives or *.dsse.json; none: the outbox alone.")
+    ] = None,
+    attempts: Annotated[int, typer.Option(min=1, help="Tries before it goes to the outbox.")] = 5,
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Send results and print receipts, each verified against the log's key and history.
+
+    What was kept in the outbox is sent too. Exits 1 if the log refuses a result, cannot be
+    reached, or is found with two histories.
+
+    Example: fenmark submit --to https://log.example.org out/results
+    """
+    import json
+    import time
+
+    import httpx
+
+    from runners.submit import Log, envelopes_of, log_folder
+    from suites.errors import UserError
+
+    url = to.rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise UserError("is no URL", where=f"--to {to}", expected="http://… or https://…")
+    files = envelopes_of(paths or [])
+    accepted: list[Accepted] = []
+    refused: list[tuple[Path, UserError]] = []
+    with httpx.Client(base_url=url, timeout=30) as client:
+        log = Log(client=client, home=log_folder(url), pause=time.sleep, attempts=attempts)
+        waiting = log.outbox()
+        if not files and not waiting:
+            raise UserError("nothing to send", expected="an archive, or results in the outbox")
+        known = {path.name for path in files}
+        for path in [*files, *(path for path in waiting if path.name not in known)]:
+            try:
+                accepted.append(log.submit(path))
+            except UserError as error:
+                refused.append((path, error))
+    if json_:
+        errors = [{"path": str(path), "error": str(reason)} for path, reason in refused]
+        receipts = [one.to_json() for one in accepted]
+        print(json.dumps({"ok": not refused, "receipts": receipts, "errors": errors}))
+    else:
+        _print(accepted)
+    for path, reason in refused:
+        typer.echo(f"fenmark: {path.name}: {reason}", err=True)
+    raise typer.Exit(1 if refused else 0)
+
+
+def _print(accepted: list[Accepted]) -> None:
+    for one in accepted:
+        how = "logged" if one.new else "known"
+        print(f"{how}  {one.receipt.digest}  entry {one.receipt.index}, {one.outcome}")
+        for finding in one.findings:
+            print(f"    {finding['rule']}: {finding['where']} {finding['reason']}")

@@ -1,0 +1,249 @@
+"""Send results to a log and hold it to its promises: receipts, and one history for all time."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from results import archive, merkle
+from results import checkpoint as notes
+from results.identity import read_runner
+from results.receipt import Receipt, hashes
+from runners.keys import default_path
+from suites.child import write_atomically
+from suites.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import httpx
+
+    from results.checkpoint import Checkpoint
+
+__all__ = ["Accepted", "Log", "Unreachable", "envelopes_of", "log_folder"]
+
+# Waits of 0.5, 1, 2, 4 … seconds, less a random part so that a fleet does not come back at once.
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 60.0
+
+
+class Unreachable(CheckError):  # noqa: N818 - what it is, not that it is an error
+    """The log did not answer; what was to be sent is kept in the outbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A result the log took, with the receipt that was verified.
+
+    Attributes:
+        new: it was not there before.
+        outcome, findings: of the log's checks.
+    """
+
+    receipt: Receipt
+    new: bool
+    outcome: str
+    findings: list[dict[str, str]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The receipt with what was found."""
+        found = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
+        return {**self.receipt.to_json(), **found}
+
+
+def log_folder(url: str) -> Path:
+    """Where this machine keeps what it knows of a log: key, last checkpoint, outbox."""
+    name = "".join(c if c.isalnum() or c in ".-" else "-" for c in url.partition("://")[2])
+    # The digest keeps apart what the readable part would mix up.
+    return default_path().parent / "logs" / f"{name[:80]}-{_short(url)}"
+
+
+def envelopes_of(paths: Sequence[Path]) -> list[Path]:
+    """List the envelope files of archives and single files.
+
+    Raises:
+        UserError: a path does not exist or holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        files = archive.envelopes(path) if path.is_dir() else [path]
+        if not files or not files[0].exists():
+            raise UserError(
+                "holds no result", where=str(path), expected=f"an archive or *{archive.SUFFIX}"
+            )
+        found += files
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class Log:
+    """A log elsewhere, as this machine knows it.
+
+    Attributes:
+        client: its base URL is the log's.
+        home: folder with `key.toml` (trusted when first met), `checkpoint`, `outbox/`.
+        attempts: how often to try before giving up.
+        pause: sleeps that many seconds.
+    """
+
+    client: httpx.Client
+    home: Path
+    pause: Callable[[float], object]
+    attempts: int = 5
+    _key: bytes | None = field(default=None)
+
+    def challenge(self) -> dict[str, str]:
+        """Ask for a nonce to put into the next run's statement.
+
+        Raises:
+            Unreachable: no answer.
+            CheckError: the log refuses.
+        """
+        return _json(self._ask("GET", "/v1/challenge"))
+
+    def submit(self, path: Path) -> Accepted:
+        """Send an envelope file and verify the receipt.
+
+        Sending twice is harmless: the log knows a result by its payload and signer.
+
+        Raises:
+            UserError: the file cannot be read.
+            Unreachable: no answer; the envelope is kept in the outbox.
+            CheckError: the log refused it, or its receipt or its history does not hold.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        kept = self.home / "outbox" / f"{hashlib.sha256(data).hexdigest()}{archive.SUFFIX}"
+        try:
+            answer = self._ask("POST", "/v1/submissions", data)
+        except Unreachable:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, data)
+            raise
+        found = _json(answer)
+        receipt = Receipt.from_json(found, "the log's answer")
+        self._hold_to(receipt, data)
+        kept.unlink(missing_ok=True)
+        return Accepted(
+            receipt=receipt,
+            new=answer.status_code == 201,
+            outcome=str(found.get("outcome", "")),
+            findings=list(found.get("findings", [])),
+        )
+
+    def outbox(self) -> list[Path]:
+        """List what could not be sent yet."""
+        return sorted((self.home / "outbox").glob(f"*{archive.SUFFIX}"))
+
+    def _hold_to(self, receipt: Receipt, data: bytes) -> None:
+        where = str(self.client.base_url)
+        checkpoint = receipt.verify([self.key()], where)
+        # A result known already may have been logged in an envelope spaced otherwise.
+        if receipt.digest != hashlib.sha256(data).hexdigest():
+            logged = self._ask("GET", f"/v1/submissions/{receipt.digest}/envelope").content
+            if hashlib.sha256(logged).hexdigest() != receipt.digest or not _same(logged, data):
+                raise CheckError("its receipt is for another result", where=where)
+        self._extend(checkpoint, receipt.note)
+
+    def key(self) -> bytes:
+        """Return the log's public key: pinned when the log was first met.
+
+        Raises:
+            UserError: the log gave no key file.
+        """
+        place = self.home / "key.toml"
+        if not place.exists():
+            text = self._ask("GET", "/v1/key").text
+            read_runner(text, f"{self.client.base_url}v1/key")
+            self.home.mkdir(parents=True, exist_ok=True)
+            write_atomically(place, text.encode())
+        runner = read_runner(place.read_text(), str(place))
+        return notes.ed25519_bytes(runner.key.to_dict())
+
+    def _extend(self, checkpoint: Checkpoint, note: bytes) -> None:
+        """Check that the log has one history with what was seen before; remember the later."""
+        place = self.home / "checkpoint"
+        if place.exists():
+            seen = notes.verify(place.read_bytes(), [self.key()], str(place))
+            earlier, later = sorted((seen, checkpoint), key=lambda one: one.size)
+            path = f"/v1/consistency/{earlier.size}?to={later.size}"
+            proof = hashes(_json(self._ask("GET", path)).get("proof", []), path)
+            if seen.origin != checkpoint.origin or not merkle.verify_consistency(
+                earlier.size, earlier.root, later.size, later.root, proof
+            ):
+                other = self.home / "checkpoint.forked"
+                write_atomically(other, note)
+                raise CheckError(
+                    "the log has two histories",
+                    where=str(self.client.base_url),
+                    expected=f"one that extends {place}",
+                    remedy=f"publish both, they prove it: {place} and {other}",
+                )
+            if later is seen:
+                return
+        write_atomically(place, note)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+        """Ask until there is an answer that asking again would not change."""
+        import httpx
+
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        said = ""
+        for attempt in range(self.attempts):
+            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1)
+            try:
+                answer = self.client.request(method, path, content=body, headers=headers)
+            except httpx.TransportError as error:
+                said = str(error) or type(error).__name__
+            else:
+                if answer.is_success:
+                    return answer
+                said = _detail(answer)
+                if answer.status_code not in {408, 429} and answer.status_code < 500:
+                    raise CheckError(said, where=f"{self.client.base_url}", remedy=_remedy(answer))
+                asked = answer.headers.get("retry-after", "")
+                wait_s = max(wait_s, min(_LONGEST_WAIT_S, float(asked) if asked.isdigit() else 0))
+            if attempt + 1 < self.attempts:
+                self.pause(wait_s)
+        raise Unreachable(
+            f"gave no answer in {self.attempts} attempts: {said}",
+            where=str(self.client.base_url),
+            remedy="what was to be sent is kept; `fenmark submit --to URL` alone sends it",
+        )
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CheckError("is no submission API", where=str(answer.url), expected="a JSON object")
+    return found
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+        return f"{answer.status_code}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code}: {answer.reason_phrase}"
+
+
+def _remedy(answer: httpx.Response) -> str:
+    return "register the key that `fenmark keys show` prints" if answer.status_code == 403 else ""
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    import json
+
+    return bool(json.loads(one)["payload"] == json.loads(other)["payload"])
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
