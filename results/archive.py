@@ -14,7 +14,9 @@ from results import checkpoint as notes
 from results import envelope, strict_json
 from results.checks import Finding, check
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
+from results.keylog import KeyLog
 from results.ledger import Appended, Ledger
+from results.receipt import result_entry
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -86,6 +88,14 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Logged:
+    """What a verified log holds: the index of each envelope, and the key events."""
+
+    places: dict[str, int]
+    keys: KeyLog
+
+
 def accept(directory: Path, payload: bytes, signer: Signer) -> Receipt:
     """Sign a statement's payload bytes, store the envelope and log it.
 
@@ -109,7 +119,7 @@ def accept(directory: Path, payload: bytes, signer: Signer) -> Receipt:
     log.mkdir(exist_ok=True)
     ledger = Ledger(log)
     for digest in [*_left_behind(directory, ledger, signer), found]:
-        logged = ledger.append(_entry(digest), origin=_origin(signer), signer=signer)
+        logged = ledger.append(result_entry(digest), origin=_origin(signer), signer=signer)
     return Receipt(digest=found, logged=logged)
 
 
@@ -164,12 +174,12 @@ def verify(path: Path, earlier: Path | None = None) -> list[Verdict]:
     if problem and not verdicts:
         raise CheckError(problem)
     if path.is_dir() and logged is not None:
-        verdicts += _missing(logged, {verdict.digest for verdict in verdicts})
+        verdicts += _missing(set(logged.places), {verdict.digest for verdict in verdicts})
     return verdicts
 
 
 def _judge(
-    path: Path, runners: Sequence[Runner], logged: set[str] | None, problem: str | None
+    path: Path, runners: Sequence[Runner], logged: _Logged | None, problem: str | None
 ) -> Verdict:
     digest = envelope.digest(_bytes(path))
     problems = [problem] if problem else []
@@ -179,10 +189,11 @@ def _judge(
         opened = open_result(path, runners)
         keyid, tier = opened.runner.key.keyid, opened.runner.tier
         flags = check(opened.statement)
+        problems += _key_problems(opened, logged, str(path))
     except UserError as error:
         problems.append(str(error))
     signature = keyid is not None
-    inclusion = False if problem else None if logged is None else digest in logged
+    inclusion = False if problem else None if logged is None else digest in logged.places
     if inclusion is False and not problem:
         problems.append(f"{path}: not in the log beside it")
     return Verdict(
@@ -196,13 +207,26 @@ def _judge(
     )
 
 
+def _key_problems(opened: Opened, logged: _Logged | None, where: str) -> Iterator[str]:
+    """A key signs for runs in its window, and for entries before its revocation."""
+    runner, finished_at = opened.runner, opened.statement.predicate.run.finished_at
+    try:
+        if not runner.may_sign(finished_at):
+            yield f"{where}: the run ended at {finished_at}, outside the validity of {runner.id}"
+    except ValueError:
+        yield f"{where}: the run ended at {finished_at}, which is no date"
+    place = logged.places.get(opened.digest) if logged else None
+    if logged and place is not None and not logged.keys.good(runner.key.keyid, place):
+        yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
+
+
 def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[str]:
     """Find envelopes this key signed that the log does not hold."""
     logged = set(ledger.entries())
     for path in envelopes(directory):
         data = path.read_bytes()
         digest = envelope.digest(data)
-        if _entry(digest) in logged or path.name != f"{digest}{SUFFIX}":
+        if result_entry(digest) in logged or path.name != f"{digest}{SUFFIX}":
             continue
         with suppress(UserError):  # another key's, or damaged: for `verify` to report
             envelope.verify(data, [signer.public_key], str(path))
@@ -223,8 +247,8 @@ def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
 
 def _logged(
     log: Path, runners: Sequence[Runner], earlier: Path | None
-) -> tuple[set[str] | None, str | None]:
-    """Digests the verified log holds, or what is wrong with it; None where there is no log."""
+) -> tuple[_Logged | None, str | None]:
+    """What the verified log holds, or what is wrong with it; None where there is no log."""
     ledger = Ledger(log)
     if not log.is_dir():
         return None, f"{log}: no log to hold against {earlier}" if earlier else None
@@ -233,7 +257,12 @@ def _logged(
         before = notes.verify(_bytes(earlier), keys, str(earlier)) if earlier else None
         ledger.verify(keys, before)
         entries = [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
-        return {entry["envelope"] for entry in entries if entry.get("type") == "result"}, None
+        places = {
+            str(entry.get("envelope")): index
+            for index, entry in enumerate(entries)
+            if entry.get("type") == "result"
+        }
+        return _Logged(places=places, keys=KeyLog.of(enumerate(entries))), None
     except UserError as error:
         return None, str(error)
 
@@ -251,10 +280,6 @@ def _runners(home: Path) -> list[Runner]:
 
 def _archive_of(path: Path) -> Path:
     return path.parent.parent if path.parent.name == "submissions" else path.parent
-
-
-def _entry(digest: str) -> bytes:
-    return strict_json.canonical({"envelope": digest, "type": "result"})
 
 
 def _origin(signer: Signer) -> str:

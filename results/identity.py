@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from securesystemslib.signer import Key, SSlibKey
 
+from results.statement import Timestamp  # noqa: TC001 - pydantic reads it
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ class _KeyFile(BaseModel):
     public_key: _Text
     owner: _Text = ""
     contact: _Text = ""
+    valid_from: Timestamp | None = None
+    valid_until: Timestamp | None = None
+    replaces: _Text | None = None
+    revoked_at: Timestamp | None = None
+    revoked_reason: _Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,9 @@ class Runner:
         key: public key; `key.keyid` is the SHA-256 of its canonical form.
         owner, contact: as stated in the file, empty if not.
         registered: the file lies in the catalogue, added by a reviewed pull request.
+        valid_from, valid_until: runs the key may sign for, UTC; None: no bound.
+        replaces: id of the file whose key this one takes over from.
+        revoked_reason: why the key must not sign any more; what counts is when the log says so.
     """
 
     id: str
@@ -52,6 +62,19 @@ class Runner:
     owner: str
     contact: str
     registered: bool
+    valid_from: str | None = None
+    valid_until: str | None = None
+    replaces: str | None = None
+    revoked_reason: str | None = None
+
+    def may_sign(self, finished_at: str) -> bool:
+        """Tell whether a run that ended then, RFC 3339 in UTC, lies in the validity window."""
+        ended = datetime.fromisoformat(finished_at)
+        starts, ends = (
+            datetime.fromisoformat(bound) if bound else None
+            for bound in (self.valid_from, self.valid_until)
+        )
+        return (starts is None or starts <= ended) and (ends is None or ended <= ends)
 
     @property
     def tier(self) -> Literal["registered", "self-signed"]:
@@ -96,13 +119,23 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
     try:
         file = _KeyFile.model_validate(tomllib.loads(text))
         key = _key(file)
+        for bound in (file.valid_from, file.valid_until):
+            datetime.fromisoformat(bound or "2000-01-01")
     except ValueError as error:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise UserError(
             what, where=where, expected="a key file as `fenmark keys show` prints it"
         ) from error
     return Runner(
-        id=file.id, key=key, owner=file.owner, contact=file.contact, registered=registered
+        id=file.id,
+        key=key,
+        owner=file.owner,
+        contact=file.contact,
+        registered=registered,
+        valid_from=file.valid_from,
+        valid_until=file.valid_until,
+        replaces=file.replaces,
+        revoked_reason=file.revoked_reason or ("revoked" if file.revoked_at else None),
     )
 
 
@@ -126,5 +159,5 @@ def _key(file: _KeyFile) -> Key:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from results import envelope
 from results.checks import Context, check, outcome
 from results.identity import read_folder, runner_id
+from results.keylog import KeyLog
 from results.store import Candidate, payload_sha256
 from suites.errors import CheckError, UserError
 
@@ -61,11 +62,13 @@ class Intake:
         folders: of key files of those who may submit.
         challenges: judge of nonces.
         store: tells what is known already.
+        keys: what the log says of keys.
     """
 
     folders: Sequence[Path]
     challenges: Challenges
     store: Store
+    keys: KeyLog = field(default_factory=KeyLog)
     _runners: list[Runner] = field(default_factory=list)
     _seen: tuple[tuple[str, int], ...] = ((" ", 0),)
 
@@ -81,6 +84,8 @@ class Intake:
             self._runners = [
                 runner for folder in self.folders for runner in read_folder(folder, registered=True)
             ]
+            self.store.keep_key_files(files)
+            self.keys = self.store.sync_keys(self._runners)
             self._seen = seen
         return self._runners
 
@@ -115,6 +120,13 @@ class Intake:
         findings = check(statement, context)
         if outcome(findings) == "refused":
             raise refused([one for one in findings if one.outcome == "refused"])
+        if not runner.may_sign(run.finished_at):
+            raise Problem(
+                403,
+                "key-window",
+                f"the run ended at {run.finished_at}, outside the validity of {runner.id}",
+                errors=[{"field": "predicate.run.finished_at", "rule": "key-window"}],
+            )
         chip = statement.predicate.machine.chip
         return Candidate(
             digest=digest,
@@ -147,6 +159,13 @@ class Intake:
         except UserError as error:
             raise _invalid(error) from error
         runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
+        if not self.keys.good(runner.key.keyid):
+            raise Problem(
+                403,
+                "key-revoked",
+                f"the key of {runner.id} was revoked or replaced",
+                errors=[{"field": "signatures", "rule": "key-revoked"}],
+            )
         return runner, verified.payload
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -32,8 +33,10 @@ from results import checkpoint as notes
 from results import strict_json
 from results.checkpoint import Checkpoint
 from results.identity import runner_id
+from results.keylog import KeyLog, events
 from results.ledger import Ledger
 from results.receipt import Receipt, result_entry
+from suites.child import write_atomically
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from results.checks import Finding, Outcome
+    from results.identity import Runner
 
 __all__ = [
     "Base",
@@ -52,6 +56,7 @@ __all__ = [
     "Store",
     "Stored",
     "Submission",
+    "envelopes",
     "open_store",
     "payload_sha256",
 ]
@@ -164,6 +169,8 @@ class Store:
         self._engine = engine
         self._signer = signer
         self._origin = origin
+        self._writing = threading.Lock()
+        self._key_files = home / "runners"
         self.ledger = Ledger(home / "log")
 
     def close(self) -> None:
@@ -194,6 +201,10 @@ class Store:
 
         Candidates known already, or twice in the batch, get the receipt of the first.
         """
+        with self._writing:
+            return self._commit(batch)
+
+    def _commit(self, batch: Sequence[Candidate]) -> list[Stored]:
         with Session(self._engine) as session, session.begin():
             start = session.scalar(select(func.count()).select_from(Entry)) or 0
             known = [self._known(session, one) for one in batch]
@@ -220,22 +231,30 @@ class Store:
             for one in batch
         ]
 
-    def log(self, records: Sequence[dict[str, Any]]) -> None:
-        """Put records that are no results, such as key events, into the log."""
-        entries = [strict_json.canonical(record) for record in records]
-        with Session(self._engine) as session, session.begin():
-            start = session.scalar(select(func.count()).select_from(Entry)) or 0
-            _add_entries(session, entries, start)
-        self.recover()
+    def sync_keys(self, runners: Sequence[Runner]) -> KeyLog:
+        """Put into the log what key files say that it does not; return what it says then."""
+        with self._writing:
+            records = [strict_json.canonical(one) for one in events(runners, self._key_log())]
+            if records:
+                with Session(self._engine) as session, session.begin():
+                    start = session.scalar(select(func.count()).select_from(Entry)) or 0
+                    _add_entries(session, records, start)
+                self.recover()
+            return self._key_log()
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return the records of the log that are no results."""
-        results = select(Submission.at)
+    def keep_key_files(self, paths: Sequence[Path]) -> None:
+        """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
+        self._key_files.mkdir(exist_ok=True)
+        for path in paths:
+            write_atomically(self._key_files / path.name, path.read_bytes())
+
+    def _key_log(self) -> KeyLog:
+        query = select(Entry).where(Entry.at.not_in(select(Submission.at))).order_by(Entry.at)
         with Session(self._engine) as session:
-            found = session.scalars(
-                select(Entry.record).where(Entry.at.not_in(results)).order_by(Entry.at)
+            return KeyLog.of(
+                (entry.at, strict_json.loads(entry.record, "log"))
+                for entry in session.scalars(query)
             )
-            return [strict_json.loads(record, "log") for record in found]
 
     def find(self, digest: str) -> Submission | None:
         """Return the submission of an envelope."""
@@ -262,13 +281,6 @@ class Store:
                 query = query.where(column == value)
         with Session(self._engine) as session:
             return list(session.scalars(query.limit(limit)))
-
-    def envelopes(self) -> Iterator[tuple[str, bytes]]:
-        """Digest and bytes of every envelope, in order of the log; flat in memory."""
-        query = select(Submission.digest, Submission.envelope).order_by(Submission.at)
-        with Session(self._engine) as session:
-            for row in session.execute(query.execution_options(yield_per=100)):
-                yield row.digest, row.envelope
 
     def samples(self, digests: frozenset[str]) -> dict[str, str]:
         """Which of these raw samples are known, and by the digest of which result."""
@@ -358,6 +370,28 @@ def open_store(
             yield store
         finally:
             store.close()
+
+
+def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Digest and bytes of the envelopes among the first `size` entries; flat in memory.
+
+    Reads beside a server that writes.
+
+    Raises:
+        UserError: the database cannot be opened.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    query = select(Submission.digest, Submission.envelope).where(Submission.at < size)
+    try:
+        engine = _engine(url or f"sqlite:///{home / 'fenmark.db'}")
+        with Session(engine) as session:
+            rows = query.order_by(Submission.at).execution_options(yield_per=100)
+            for row in session.execute(rows):
+                yield row.digest, row.envelope
+        engine.dispose()
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        _unreachable(error)
 
 
 def payload_sha256(payload: bytes) -> str:

@@ -13,11 +13,12 @@ from suites.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["MAX_ENTRY", "WIDTH", "Growth", "entries", "range_hash", "tile_path"]
+__all__ = ["MAX_ENTRY", "WIDTH", "Growth", "entries", "paths", "range_hash", "tile_path"]
 
 WIDTH = 256  # hashes in a full tile
 _HEIGHT = 8  # levels of the tree a full tile spans: 2^8 = 256
 _HASH = 32
+_LEVELS = 8  # of tiles: 256^8 entries are 2^64
 MAX_ENTRY = 65_535  # an entry's length is two bytes in a bundle
 
 
@@ -28,6 +29,17 @@ def tile_path(level: int | str, number: int, width: int) -> str:
         groups.insert(0, f"x{number % 1000:03d}")
     path = "/".join(["tile", str(level), *groups])
     return path if width == WIDTH else f"{path}.p/{width}"
+
+
+def paths(size: int) -> list[str]:
+    """List the tiles and bundles a tree of `size` entries consists of."""
+    found = []
+    for level in ("entries", *range(_LEVELS)):
+        hashes = size if level == "entries" else size >> (_HEIGHT * int(level))
+        full, width = divmod(hashes, WIDTH)
+        found += [tile_path(level, number, WIDTH) for number in range(full)]
+        found += [tile_path(level, full, width)] if width else []
+    return found
 
 
 class Growth:

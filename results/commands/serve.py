@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from securesystemslib.signer import Key
 
 __all__ = ["serve"]
 
@@ -53,10 +54,20 @@ def serve(
             challenges=Challenges.of_key(signer.private_bytes),
             store=store,
         )
+        _keep_key_file(data, signer.public_key)
         intake.runners()  # a broken key file is said now, not at the first submission
         limits = Limits(per_minute=per_minute, burst=max(1, int(per_minute)))
         app = create_app(intake, signer.public_key, limits=limits, write_log=_to_stderr)
         _listen(app, host, port)
+
+
+def _keep_key_file(data: Path, key: Key) -> None:
+    from results.identity import runner_id, runner_toml
+    from suites.child import write_atomically
+
+    (data / "runners").mkdir(exist_ok=True)
+    text = runner_toml(key, owner="log").encode()
+    write_atomically(data / "runners" / f"{runner_id(key)}.toml", text)
 
 
 def _to_stderr(line: str) -> None:

@@ -159,6 +159,9 @@ def serving(tmp_path, runners, log_signer):
     @contextmanager
     def serve(limits=None, lines=None, data="data", by=log_signer):
         with open_store(tmp_path / data, by) as store:
+            (tmp_path / data / "runners").mkdir(exist_ok=True)
+            place = tmp_path / data / "runners" / f"{runner_id(by.public_key)}.toml"
+            place.write_text(runner_toml(by.public_key))
             intake = Intake(
                 folders=[runners], challenges=Challenges.of_key(by.private_bytes), store=store
             )

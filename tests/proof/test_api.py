@@ -33,7 +33,7 @@ def test_a_submission_gets_a_receipt_whose_proof_holds(client, sealed, log_key):
     assert response.status_code == 201
     got = receipt(response)
     assert got.digest == envelope.digest(body)
-    assert got.verify([log_key], "receipt").size == 1
+    assert got.verify([log_key], "receipt").size == 2  # its key stands before it
     assert client.get(response.headers["location"]).json()["outcome"] == "accepted"
     assert client.get(f"{response.headers['location']}/envelope").content == body
 
@@ -74,7 +74,7 @@ def test_many_submissions_at_once_are_all_in_the_log(client, sealed, log_key):
     bodies = [sealed(f"run-{number}") for number in range(40)]
     with ThreadPoolExecutor(16) as pool:
         receipts = [receipt(answer) for answer in pool.map(lambda b: post(client, b), bodies)]
-    assert sorted(item.index for item in receipts) == list(range(40))
+    assert sorted(item.index for item in receipts) == list(range(1, 41))
     for item in receipts:
         item.verify([log_key], "receipt")
 
@@ -85,12 +85,12 @@ def test_the_log_grows_consistently_and_says_so(client, sealed, log_key):
     for number in range(2, 6):
         post(client, sealed(f"run-{number}"))
     new = checkpoint.verify(client.get("/v1/checkpoint").content, [log_key], "new")
-    answer = client.get("/v1/consistency/1").json()
-    assert (answer["size"], new.size) == (5, 5)
+    answer = client.get("/v1/consistency/2").json()
+    assert (answer["size"], new.size) == (6, 6)
     proof = [bytes.fromhex(item) for item in answer["proof"]]
-    assert merkle.verify_consistency(1, old.root, new.size, new.root, proof)
-    assert client.get("/v1/consistency/2", params={"to": 4}).json()["size"] == 4
-    for path in ["6", "0", "x", "3?to=2", "3?to=6"]:
+    assert merkle.verify_consistency(2, old.root, new.size, new.root, proof)
+    assert client.get("/v1/consistency/3", params={"to": 4}).json()["size"] == 4
+    for path in ["7", "0", "x", "3?to=2", "3?to=7"]:
         assert client.get(f"/v1/consistency/{path}").status_code == 404
 
 
@@ -212,9 +212,9 @@ def test_results_come_in_pages_and_by_filter(client, sealed):
         page = client.get("/v1/results", params={"limit": 2, "cursor": cursor}).json()
         seen += [row["index"] for row in page["results"]]
         cursor = page["next"]
-    assert seen == [0, 1, 2, 3, 4]
+    assert seen == [1, 2, 3, 4, 5]
     flagged = client.get("/v1/results", params={"outcome": "flagged"}).json()["results"]
-    assert [row["index"] for row in flagged] == [1, 2, 3, 4]
+    assert [row["index"] for row in flagged] == [2, 3, 4, 5]
     assert client.get("/v1/results", params={"chip": "\0"}).json()["results"] == []
 
 
@@ -227,7 +227,7 @@ def test_a_bad_parameter_is_named(client, query):
 
 def test_tiles_never_change_and_other_files_are_not_served(client, sealed):
     post(client, sealed())
-    tile = client.get("/v1/tile/entries/000.p/1")
+    tile = client.get("/v1/tile/entries/000.p/2")
     assert tile.status_code == 200
     assert "immutable" in tile.headers["cache-control"]
     for path in ["..%2fcheckpoint", "..%2f..%2flog.pem", "0/000", "0/000.p/0", "0/0000", "9/x/000"]:
@@ -236,7 +236,7 @@ def test_tiles_never_change_and_other_files_are_not_served(client, sealed):
 
 def test_what_did_not_change_is_not_sent_again(client, sealed):
     post(client, sealed())
-    for path in ["/v1/checkpoint", "/v1/results", "/v1/key", "/v1/tile/0/000.p/1"]:
+    for path in ["/v1/checkpoint", "/v1/results", "/v1/key", "/v1/tile/0/000.p/2"]:
         tag = client.get(path).headers["etag"]
         assert client.get(path, headers={"if-none-match": tag}).status_code == 304
 
@@ -261,7 +261,7 @@ def test_prometheus_can_count(client, sealed):
     post(client, sealed())
     text = client.get("/metrics").text
     assert 'fenmark_submissions_total{outcome="accepted"} 1' in text
-    assert "fenmark_log_entries 1" in text
+    assert "fenmark_log_entries 2" in text
 
 
 def test_a_second_server_on_the_same_folder_is_refused(client, tmp_path):

@@ -67,14 +67,14 @@ def overloaded(_):
 def test_a_result_is_sent_and_its_receipt_verified(client, write, log):
     known, _ = log(client)
     accepted = known.submit(write())
-    assert (accepted.new, accepted.outcome, accepted.receipt.index) == (True, "accepted", 0)
+    assert (accepted.new, accepted.outcome, accepted.receipt.index) == (True, "accepted", 1)
 
 
 @pytest.mark.parametrize("failure", [unreachable, overloaded, answer_lost])
 def test_failures_are_tried_again_with_growing_pauses(client, write, log, failure):
     known, waits = log(failing_first(client, 2, failure))
     accepted = known.submit(write())
-    assert accepted.receipt.index == 0
+    assert accepted.receipt.index == 1
     assert accepted.new == (failure is not answer_lost)
     assert len(waits) == 2
     if failure is overloaded:
