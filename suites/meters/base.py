@@ -15,7 +15,7 @@ class MeterInfo:
     """What the joules of a meter mean; the fields are those of `results.statement.Meter`.
 
     Attributes:
-        name: "rapl package-0", "nvml 0", …
+        name: kind first, then which one: "rapl package-0", "nvml 0"; unique on the machine.
         scope: what is inside the measured boundary.
         method: how the joules are got.
         accuracy_percent: as the maker states it, None when he does not.
@@ -28,6 +28,11 @@ class MeterInfo:
     accuracy_percent: float | None = None
     note: str = ""
 
+    @property
+    def kind(self) -> str:
+        """First word of the name: meters of one kind and scope may be added up."""
+        return self.name.partition(" ")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -35,8 +40,9 @@ class Reading:
 
     Attributes:
         at_ns: `time.monotonic_ns()` when it was read.
-        joules: running total of a counter, None for a power sensor.
-        power_w: momentary power of a sensor, None for a counter.
+        joules: running total of a counter, None where there is none.
+        power_w: momentary power of a sensor, None where there is none. Beside a counter it is
+            its cross-check.
     """
 
     at_ns: int
@@ -52,6 +58,8 @@ class Energy:
         joules: J; for a model the middle of its bounds.
         low, high: bounds of a model; equal to `joules` for a real meter.
         max_gap_s: longest time between two readings used, 0 for a model.
+        counter_to_integral: the counter's joules over those of the power sensor beside it, for
+            the whole recording; None where only one of the two can be read.
     """
 
     meter: MeterInfo
@@ -59,10 +67,19 @@ class Energy:
     low: float
     high: float
     max_gap_s: float
+    counter_to_integral: float | None = None
 
 
 class Meter(Protocol):
-    """Something that can be read again and again, cheaply."""
+    """Something that can be read again and again.
+
+    Attributes:
+        period_s: cadence: how long to wait between two readings. A window shorter than this has
+            no energy by this meter.
+    """
+
+    @property
+    def period_s(self) -> float: ...
 
     @property
     def info(self) -> MeterInfo:
@@ -73,4 +90,5 @@ class Meter(Protocol):
 
         Raises:
             OSError: the device has gone or refuses.
+            ValueError: its answer makes no sense.
         """

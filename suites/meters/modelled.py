@@ -25,6 +25,11 @@ class ModelledMeter:
     source: str
 
     @property
+    def period_s(self) -> float:
+        """Any window will do."""
+        return 0.0
+
+    @property
     def info(self) -> MeterInfo:
         return MeterInfo(
             name="nameplate model",

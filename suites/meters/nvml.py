@@ -1,7 +1,8 @@
 """NVIDIA GPUs: the driver's energy counter, or its sampled power where there is none.
 
 nvmlDeviceGetTotalEnergyConsumption counts millijoules since the driver was loaded (Volta and
-later); nvmlDeviceGetPowerUsage gives milliwatts within 5% (NVML API reference).
+later); nvmlDeviceGetPowerUsage gives milliwatts within 5%, on Ampere and later averaged over one
+second (NVML API reference): it lags, and a step shows late.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ __all__ = ["NvmlMeter", "find", "reason_absent"]
 
 _MILLI = 1e3
 _STATED_ACCURACY_PERCENT = 5.0
+# Counter and power sensor are refreshed every 20 to 100 ms, by generation.
+_PERIOD_S = 0.1
 
 
 @dataclass(slots=True)
@@ -27,21 +30,23 @@ class NvmlMeter:
     handle: Any
     info: MeterInfo
     _counts: bool
+    period_s: float = _PERIOD_S
 
     def read(self) -> Reading:
-        """Read counter or power.
+        """Read the counter and, as its cross-check, the power sensor; or the sensor alone.
 
         Raises:
             OSError: the driver refuses, or the card has disappeared.
         """
         try:
-            if self._counts:
-                total = pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)
-                return Reading(time.monotonic_ns(), joules=total / _MILLI)
-            power = pynvml.nvmlDeviceGetPowerUsage(self.handle)
+            if not self._counts:
+                power = pynvml.nvmlDeviceGetPowerUsage(self.handle)
+                return Reading(time.monotonic_ns(), power_w=power / _MILLI)
+            total = pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)
         except pynvml.NVMLError as error:
-            raise OSError(f"{self.info.name}: {error}") from error
-        return Reading(time.monotonic_ns(), power_w=power / _MILLI)
+            raise OSError(str(error)) from error
+        at_ns = time.monotonic_ns()
+        return Reading(at_ns, joules=total / _MILLI, power_w=_power_w(self.handle))
 
 
 def find() -> list[NvmlMeter]:
@@ -80,6 +85,13 @@ def _open(index: int) -> NvmlMeter | None:
         note="" if counts else "no energy counter on this GPU: power sampled and integrated",
     )
     return NvmlMeter(handle, info, counts)
+
+
+def _power_w(handle: Any) -> float | None:
+    try:
+        return float(pynvml.nvmlDeviceGetPowerUsage(handle)) / _MILLI
+    except pynvml.NVMLError:
+        return None
 
 
 def _answers(call: Any, handle: Any) -> bool:

@@ -16,6 +16,8 @@ __all__ = ["POWERCAP", "RaplMeter", "find", "reason_absent"]
 
 POWERCAP = Path("/sys/class/powercap")
 _UJ = 1e6
+# The counter moves every millisecond; reading a file this often costs no measurable CPU.
+_PERIOD_S = 0.02
 
 
 @dataclass(slots=True)
@@ -29,13 +31,14 @@ class RaplMeter:
     zone: Path
     info: MeterInfo
     _range_uj: int
+    period_s: float = _PERIOD_S
     _last_uj: int | None = None
     _wrapped_uj: int = field(default=0)
 
     def read(self) -> Reading:
         """Read the counter; a total that fell has wrapped once.
 
-        A package at 400 W wraps a 2^32 uJ counter in 10 s, so reading once a second is enough.
+        A 2^32 uJ counter of a package at 400 W wraps every 10 s, hundreds of readings apart.
         """
         now_uj = int((self.zone / "energy_uj").read_text())
         if self._last_uj is not None and now_uj < self._last_uj:
@@ -56,9 +59,17 @@ def find(root: Path = POWERCAP) -> list[RaplMeter]:
             continue
         # Core and uncore are parts of the package: adding them would count twice.
         if name.startswith(("package", "dram")):
-            info = MeterInfo(name=f"rapl {name}", scope="package", method="hardware counter")
+            info = MeterInfo(
+                name=f"rapl {_package(zone)}{name}", scope="package", method="hardware counter"
+            )
             meters.append(RaplMeter(zone, info, span))
     return meters
+
+
+def _package(zone: Path) -> str:
+    """Say whose memory a zone is: every package calls its own "dram"."""
+    parent = zone.parent / zone.name.rpartition(":")[0] / "name"
+    return f"{parent.read_text().strip()} " if parent.is_file() else ""
 
 
 def reason_absent(root: Path = POWERCAP) -> str:

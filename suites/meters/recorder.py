@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from suites.meters.base import Energy, Meter, MeterInfo, Reading
+from suites.meters.base import Energy, Meter, Reading
 from suites.meters.modelled import ModelledMeter
-from suites.meters.trace import counter_joules, max_gap_s, sampled_joules
+from suites.meters.trace import counter_joules, counter_to_integral, max_gap_s, sampled_joules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,28 +16,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-# RAPL refreshes every millisecond and NVML's power every 20 to 100; ten readings a second cost
-# no measurable CPU and interpolate a window's edges to a few milliseconds.
-_PERIOD_S = 0.1
 _NS = 1e9
+# A hole of ten readings in a window: what was drawn in it is not known.
+_GAP_PERIODS = 10
+# Counter over integrated power: outside the first the reader is told, outside the second one of
+# the two is in the wrong unit or broken, and neither is used.
+_AGREES = (0.9, 1.1)
+_POSSIBLE = (0.1, 10.0)
 
 
 class Recorder:
     """Keeps readings of several meters side by side, never mixed; use as a context manager."""
 
-    def __init__(self, meters: Sequence[Meter], period_s: float = _PERIOD_S) -> None:
-        """Watch these meters; reading begins on entry."""
-        self._meters = list(meters)
-        self._readings: list[list[Reading]] = [[] for _ in self._meters]
-        self._failed: dict[str, str] = {}
-        self._period_s = period_s
+    def __init__(self, meters: Sequence[Meter]) -> None:
+        """Watch these meters, each at its own cadence; reading begins on entry."""
+        self._watches = [_Watch(meter) for meter in meters]
         self._stopped = threading.Event()
-        self._reading = threading.Lock()  # readings must stay in order of time
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._read_all()
-        self._thread.start()
+        for watch in self._watches:
+            watch.start(self._stopped)
         return self
 
     def __exit__(
@@ -46,55 +45,107 @@ class Recorder:
         at: TracebackType | None,
     ) -> None:
         self._stopped.set()
-        self._thread.join()
-        self._read_all()
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Meters that stopped answering, with the reason; they give no energy."""
-        return dict(self._failed)
+        for watch in self._watches:
+            watch.join()
 
     def energy(self, start_ns: int, end_ns: int) -> list[Energy]:
-        """Energy between two `time.monotonic_ns()` times, by every meter that covers them."""
-        self._read_all()
-        found = (
-            self._of(meter, readings, start_ns, end_ns)
-            for meter, readings in zip(self._meters, self._readings, strict=True)
-        )
+        """Energy between two `time.monotonic_ns()` times, by every meter that can tell."""
+        found = (watch.energy(start_ns, end_ns) for watch in self._watches)
         return [energy for energy in found if energy]
 
-    def _of(
-        self, meter: Meter, readings: Sequence[Reading], start_ns: int, end_ns: int
-    ) -> Energy | None:
-        if isinstance(meter, ModelledMeter):
-            return _modelled(meter, (end_ns - start_ns) / _NS)
-        info = meter.info
-        if info.name in self._failed:
+    @property
+    def problems(self) -> list[str]:
+        """What meters could not tell and why, and where a counter and its sensor disagree."""
+        return [problem for watch in self._watches for problem in watch.problems()]
+
+
+class _Watch:
+    """One meter and its readings, by a thread of its own: a slow meter holds up no other."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._readings: list[Reading] = []
+        self._refused: Counter[str] = Counter()
+        self._lost = ""
+        self._reading = threading.Lock()  # readings stay in order of time
+        self._thread: threading.Thread | None = None
+
+    def start(self, stopped: threading.Event) -> None:
+        if isinstance(self._meter, ModelledMeter):
+            return
+        self._read()
+        self._thread = threading.Thread(target=self._watch, args=(stopped,), daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        if self._thread:
+            self._thread.join()
+
+    def energy(self, start_ns: int, end_ns: int) -> Energy | None:
+        if isinstance(self._meter, ModelledMeter):
+            return _modelled(self._meter, (end_ns - start_ns) / _NS)
+        if not self._readings or self._readings[-1].at_ns < end_ns:
+            self._read()
+        try:
+            return self._measured(start_ns, end_ns)
+        except ValueError as error:
+            self._refused[str(error)] += 1
             return None
+
+    def problems(self) -> list[str]:
+        name = self._meter.info.name
+        refused = sorted(self._refused.items())
+        told = [f"{name}: {count} windows have no energy: {why}" for why, count in refused]
+        ratio = None if self._refused else self._ratio()
+        if ratio is not None and not _AGREES[0] <= ratio <= _AGREES[1]:
+            told.append(
+                f"{name}: its energy counter gives {ratio:.2f} times what its power sensor does; "
+                "check both against a wall meter"
+            )
+        return told
+
+    def _measured(self, start_ns: int, end_ns: int) -> Energy:
+        """Integrate one window.
+
+        Raises:
+            ValueError: the readings do not bear it; the message says why.
+        """
+        info, period_s = self._meter.info, self._meter.period_s
+        if (end_ns - start_ns) / _NS < period_s:
+            raise ValueError(f"shorter than its cadence of {period_s * 1e3:.0f} ms")
         integral = counter_joules if info.method == "hardware counter" else sampled_joules
+        readings = list(self._readings)
         joules = integral(readings, start_ns, end_ns)
-        return None if joules is None else _measured(info, joules, readings, start_ns, end_ns)
+        if joules is None:
+            raise ValueError(self._lost or "its readings do not reach around them")
+        gap_s = max_gap_s(readings, start_ns, end_ns)
+        if gap_s > _GAP_PERIODS * period_s:
+            raise ValueError(f"{self._lost or 'no reading'} for over {_GAP_PERIODS * period_s:g} s")
+        ratio = self._ratio()
+        if ratio is not None and not _POSSIBLE[0] <= ratio <= _POSSIBLE[1]:
+            raise ValueError(f"its counter gives {ratio:.3g} times what its power sensor does")
+        return Energy(
+            meter=info,
+            joules=joules,
+            low=joules,
+            high=joules,
+            max_gap_s=gap_s,
+            counter_to_integral=ratio,
+        )
 
-    def _watch(self) -> None:
-        while not self._stopped.wait(self._period_s):
-            self._read_all()
+    def _ratio(self) -> float | None:
+        return counter_to_integral(list(self._readings))
 
-    def _read_all(self) -> None:
+    def _watch(self, stopped: threading.Event) -> None:
+        while not stopped.wait(self._meter.period_s):
+            self._read()
+
+    def _read(self) -> None:
         with self._reading:
-            for meter, readings in zip(self._meters, self._readings, strict=True):
-                if meter.info.name in self._failed or isinstance(meter, ModelledMeter):
-                    continue
-                try:
-                    readings.append(meter.read())
-                except (OSError, ValueError) as error:
-                    self._failed[meter.info.name] = str(error)
-
-
-def _measured(
-    info: MeterInfo, joules: float, readings: Sequence[Reading], start_ns: int, end_ns: int
-) -> Energy:
-    gap_s = max_gap_s(readings, start_ns, end_ns)
-    return Energy(meter=info, joules=joules, low=joules, high=joules, max_gap_s=gap_s)
+            try:
+                self._readings.append(self._meter.read())
+            except (OSError, ValueError) as error:
+                self._lost = str(error)
 
 
 def _modelled(meter: ModelledMeter, seconds: float) -> Energy:

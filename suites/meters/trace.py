@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
     from suites.meters.base import Reading
 
-__all__ = ["counter_joules", "max_gap_s", "sampled_joules"]
+__all__ = ["counter_joules", "counter_to_integral", "max_gap_s", "sampled_joules"]
 
 _NS = 1e9
+# Ten times the second over which NVIDIA's sensor averages: its lag is then a tenth at most.
+_CROSS_CHECK_S = 10
 
 
 def counter_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> float | None:
@@ -21,11 +23,17 @@ def counter_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> f
 
     Returns:
         Joules, None if the readings do not reach around the window.
+
+    Raises:
+        ValueError: the total fell: the counter was reset, as by a reloaded driver.
     """
     if not _covers(readings, start_ns, end_ns):
         return None
     times = [reading.at_ns for reading in readings]
     totals = [reading.joules or 0.0 for reading in readings]
+    used = totals[bisect_right(times, start_ns) - 1 : bisect_left(times, end_ns) + 1]
+    if any(after < before for before, after in pairwise(used)):
+        raise ValueError("the counter fell: it was reset")
     return _at(times, totals, end_ns) - _at(times, totals, start_ns)
 
 
@@ -42,9 +50,31 @@ def sampled_joules(readings: Sequence[Reading], start_ns: int, end_ns: int) -> f
     inside = slice(bisect_right(times, start_ns), bisect_left(times, end_ns))
     at = [start_ns, *times[inside], end_ns]
     power = [_at(times, powers, start_ns), *powers[inside], _at(times, powers, end_ns)]
-    return sum(
-        (power[i] + power[i + 1]) / 2 * (at[i + 1] - at[i]) / _NS for i in range(len(at) - 1)
-    )
+    steps = zip(pairwise(power), pairwise(at), strict=True)
+    return sum((p0 + p1) / 2 * (t1 - t0) / _NS for (p0, p1), (t0, t1) in steps)
+
+
+def counter_to_integral(readings: Sequence[Reading]) -> float | None:
+    """Joules of the counter over those of the power sensor beside it, over all readings.
+
+    Over the whole recording rather than a window, so that a sensor that averages over a second
+    and lags does not speak against a good counter.
+
+    Returns:
+        A ratio, None where the two were not read side by side for long enough.
+
+    Raises:
+        ValueError: the counter fell.
+    """
+    both = [r for r in readings if r.joules is not None and r.power_w is not None]
+    if len(both) < 2 or both[-1].at_ns - both[0].at_ns < _CROSS_CHECK_S * _NS:
+        return None
+    start_ns, end_ns = both[0].at_ns, both[-1].at_ns
+    counted = counter_joules(both, start_ns, end_ns)
+    integral = sampled_joules(both, start_ns, end_ns)
+    if counted is None or integral is None:
+        return None
+    return counted / integral if integral > 0 else None
 
 
 def max_gap_s(readings: Sequence[Reading], start_ns: int, end_ns: int) -> float:

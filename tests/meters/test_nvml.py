@@ -1,0 +1,125 @@
+"""The real nvidia-ml-py over a stand-in library compiled here: each test runs a fresh process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOT_SUPPORTED, GPU_IS_LOST = "3", "15"  # NVML_ERROR_… of nvml.h
+
+pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")
+
+_MEASURE = """
+import json, os, time
+from suites import meters
+from suites.meters import nvml
+
+found = nvml.find()
+with meters.Recorder(found) as recorder:
+    start_ns = time.monotonic_ns()
+    time.sleep(0.3)
+    end_ns = time.monotonic_ns()
+    {meanwhile}
+    energies = recorder.energy(start_ns, {until})
+    problems = recorder.problems
+print(json.dumps({{
+    "names": [m.info.name for m in found],
+    "methods": [m.info.method for m in found],
+    "seconds": (end_ns - start_ns) / 1e9,
+    "joules": {{e.meter.name: e.joules for e in energies}},
+    "problems": problems,
+    "described": meters.describe(),
+}}))
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """Compile the stand-in: `library()`, or `library("-DNO_COUNTER")`."""
+    built = {}
+
+    def compile_(*flags):
+        if flags not in built:
+            folder = tmp_path_factory.mktemp("nvml")
+            source = Path(__file__).parent / "stub_nvml.c"
+            out = folder / "libnvidia-ml.so.1"
+            subprocess.run(["gcc", "-shared", "-fPIC", *flags, source, "-o", out], check=True)
+            built[flags] = folder
+        return built[flags]
+
+    return compile_
+
+
+def measure(folder, *, meanwhile="pass", until="end_ns", **cards):
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE.format(meanwhile=meanwhile, until=until)],
+        env={**os.environ, "LD_LIBRARY_PATH": str(folder), **cards},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_every_card_is_counted_apart(library):
+    found = measure(library(), STUB_COUNT_0="3", STUB_WATTS_1="300", STUB_WATTS_2="700")
+    assert found["names"] == ["nvml 0", "nvml 1", "nvml 2"]
+    assert set(found["methods"]) == {"hardware counter"}
+    for name, watts in {"nvml 0": 100, "nvml 1": 300, "nvml 2": 700}.items():
+        # The counter steps by a millijoule; the clock is the same one.
+        assert found["joules"][name] == pytest.approx(watts * found["seconds"], rel=0.01)
+
+
+def test_a_driver_without_the_counter_is_sampled_instead(library):
+    found = measure(library("-DNO_COUNTER"), STUB_WATTS_0="250")
+    assert found["methods"] == ["sampled power"]
+    assert found["joules"]["nvml 0"] == pytest.approx(250 * found["seconds"], rel=0.01)
+
+
+def test_a_card_that_refuses_the_counter_is_sampled_beside_one_that_has_it(library):
+    found = measure(library(), STUB_COUNT_0="2", STUB_COUNTER_ERROR_1=NOT_SUPPORTED)
+    assert found["methods"] == ["hardware counter", "sampled power"]
+    assert found["joules"].keys() == {"nvml 0", "nvml 1"}
+
+
+def test_a_counter_without_a_power_sensor_is_still_a_meter(library):
+    found = measure(library(), STUB_POWER_ERROR_0=NOT_SUPPORTED)
+    assert found["joules"]["nvml 0"] == pytest.approx(100 * found["seconds"], rel=0.01)
+
+
+def test_a_card_that_can_do_neither_or_cannot_be_opened_is_left_out(library):
+    neither = {"STUB_COUNTER_ERROR_0": NOT_SUPPORTED, "STUB_POWER_ERROR_0": NOT_SUPPORTED}
+    found = measure(library(), STUB_COUNT_0="3", STUB_HANDLE_ERROR_1=GPU_IS_LOST, **neither)
+    assert found["names"] == ["nvml 2"]
+
+
+def test_a_card_that_disappears_keeps_what_was_measured_and_is_named(library):
+    lost = f"os.environ['STUB_COUNTER_ERROR_0'] = '{GPU_IS_LOST}'"
+    before = measure(library(), meanwhile=f"time.sleep(0.2); {lost}; time.sleep(0.2)")
+    assert before["joules"]["nvml 0"] == pytest.approx(100 * before["seconds"], rel=0.01)
+    after = measure(library(), meanwhile=lost, until="time.monotonic_ns() + 10**9")
+    assert after["joules"] == {}
+    assert "nvml 0: 1 windows have no energy: GPU is lost" in after["problems"][0]
+
+
+def test_a_counter_reset_by_a_reloaded_driver_gives_no_energy(library):
+    reset = "os.environ['STUB_RESET_AT_0'] = str(time.monotonic() - 1)"
+    found = measure(
+        library(),
+        meanwhile=f"{reset}; time.sleep(0.3); end_ns = time.monotonic_ns()",
+        STUB_COUNTER_ERROR_0="0",
+    )
+    assert found["joules"] == {}
+    assert "the counter fell" in found["problems"][0]
+
+
+def test_a_driver_that_does_not_start_is_a_reason_not_an_error(library):
+    found = measure(library(), STUB_INIT_ERROR_0="9")  # NVML_ERROR_DRIVER_NOT_LOADED
+    assert found["names"] == []
+    name, present, reason = found["described"][0]
+    assert (name, present) == ("NVML", False)
+    assert "Driver Not Loaded" in reason
