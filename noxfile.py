@@ -19,6 +19,7 @@ import nox
 ROOT = Path(__file__).parent
 RESULTS = ROOT / "out" / "results"
 SITE = ROOT / "out" / "site"
+STORE = ROOT / "out" / "store"
 PUBLIC = ROOT / "results" / "public"
 # Dependency groups of the developers' environment.
 DEVELOPMENT = ("tests", "types", "lint")
@@ -80,6 +81,18 @@ def inference(session: nox.Session) -> None:
 def serving(session: nox.Session) -> None:
     """Measure serving under load only."""
     fenmark(session, "run", "--suite", "serving", "--out", RESULTS, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def submit(session: nox.Session) -> None:
+    """Send this machine's signed results to an API (-- --to URL)."""
+    fenmark(session, "submit", RESULTS, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def serve(session: nox.Session) -> None:
+    """Run the submission API on this machine (-- --port 8080)."""
+    fenmark(session, "serve", "--data", STORE, *session.posargs)
 
 
 @nox.session(venv_backend="none")
