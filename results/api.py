@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from results import strict_json
 from results.committer import Committer
+from results.cosigning import Cosigning
 from results.identity import runner_toml
 from results.intake import Intake, Problem
 from results.limits import Buckets
@@ -28,7 +29,7 @@ from results.store import Filters
 from suites.errors import CheckError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from securesystemslib.signer import Key
 
@@ -86,6 +87,7 @@ def create_app(
     *,
     limits: Limits | None = None,
     write_log: Callable[[str], None] = print,
+    witnesses: Sequence[str] = (),
 ) -> FastAPI:
     """Build the application over an open store.
 
@@ -94,6 +96,7 @@ def create_app(
         log_key: public key of the log, given to who asks.
         write_log: takes one JSON line a request: route, status, digest and key id, no more of
             anybody's.
+        witnesses: URLs to ask for cosignatures.
     """
     given = limits or Limits()
     service = _Service(
@@ -109,7 +112,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         committing = asyncio.create_task(service.committer.run())
+        cosigning = Cosigning(ledger=intake.store.ledger, witnesses=witnesses)
+        asking = asyncio.create_task(cosigning.run()) if witnesses else None
         yield
+        if asking:
+            asking.cancel()
         await service.committer.stop()
         await committing
 
@@ -124,7 +131,8 @@ def create_app(
     _add_errors(app)
     _add_writing(app, service)
     _add_reading(app, service)
-    _add_log(app, service)
+    _add_notes(app, service)
+    _add_proofs(app, service)
     _add_operation(app, service)
     _add_frame(app, service, write_log)
     return app
@@ -238,7 +246,7 @@ def _add_reading(app: FastAPI, service: _Service) -> None:
         return _cached(request, {"results": listed, "next": following}, _ASK_AGAIN)
 
 
-def _add_log(app: FastAPI, service: _Service) -> None:
+def _add_notes(app: FastAPI, service: _Service) -> None:
     ledger = service.store.ledger
 
     @app.get("/v1/checkpoint", summary="What the log commits to: a signed note")
@@ -247,10 +255,21 @@ def _add_log(app: FastAPI, service: _Service) -> None:
             raise Problem(404, "not-found", "the log is empty")
         return _cached(request, ledger.checkpoint_file.read_bytes(), _ASK_AGAIN, "text/plain")
 
+    @app.get("/v1/cosigned", summary="The latest checkpoint that witnesses cosigned")
+    def cosigned(request: Request) -> Response:
+        place = ledger.home / "cosigned"
+        if not place.is_file():
+            raise Problem(404, "not-found", "no witness has cosigned this log")
+        return _cached(request, place.read_bytes(), _ASK_AGAIN, "text/plain")
+
     @app.get("/v1/key", summary="The log's public key, as a key file")
     def key(request: Request) -> Response:
         text = runner_toml(service.log_key, owner="log").encode()
         return _cached(request, text, _ASK_AGAIN, "application/toml")
+
+
+def _add_proofs(app: FastAPI, service: _Service) -> None:
+    ledger = service.store.ledger
 
     @app.get("/v1/consistency/{earlier}", summary="Proof that the log extends an earlier one")
     def consistency(

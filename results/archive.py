@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
+    from results.cosignature import Policy
     from results.statement import Statement
 
 __all__ = ["SUFFIX", "Opened", "Receipt", "Verdict", "accept", "envelopes", "open_result", "verify"]
@@ -150,7 +151,7 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
     return Opened(digest=digest, statement=statement, runner=runner)
 
 
-def verify(path: Path, earlier: Path | None = None) -> list[Verdict]:
+def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None) -> list[Verdict]:
     """Check an archive folder, or one envelope against the log beside it.
 
     Every signature, every entry and tile of the log, the checkpoint's signature, and that each
@@ -158,6 +159,7 @@ def verify(path: Path, earlier: Path | None = None) -> list[Verdict]:
 
     Args:
         earlier: file of a checkpoint of the same log seen before: the log must extend it.
+        policy: witnesses that must have cosigned the log's `cosigned` checkpoint.
 
     Raises:
         UserError: nothing to verify is there, or a key file is broken.
@@ -169,7 +171,7 @@ def verify(path: Path, earlier: Path | None = None) -> list[Verdict]:
     if not files and not Ledger(home / "log").exists():
         raise UserError("holds no result", where=str(path), expected=f"*{SUFFIX} or log/")
     runners = _runners(home)
-    logged, problem = _logged(home / "log", runners, earlier)
+    logged, problem = _logged(home / "log", runners, earlier, policy)
     verdicts = [_judge(file, runners, logged, problem) for file in files]
     if problem and not verdicts:
         raise CheckError(problem)
@@ -246,16 +248,19 @@ def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
 
 
 def _logged(
-    log: Path, runners: Sequence[Runner], earlier: Path | None
+    log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
 ) -> tuple[_Logged | None, str | None]:
     """What the verified log holds, or what is wrong with it; None where there is no log."""
     ledger = Ledger(log)
     if not log.is_dir():
-        return None, f"{log}: no log to hold against {earlier}" if earlier else None
+        return None, f"{log}: no log to hold to account" if earlier or policy else None
     try:
         keys = _log_keys(runners, ledger.unverified().origin)
-        before = notes.verify(_bytes(earlier), keys, str(earlier)) if earlier else None
-        ledger.verify(keys, before)
+        cosigned = log / "cosigned"
+        if policy:
+            policy.check(_bytes(cosigned), str(cosigned))
+        seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
+        ledger.verify(keys, [notes.verify(_bytes(path), keys, str(path)) for path in seen])
         entries = [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
         places = {
             str(entry.get("envelope")): index

@@ -146,12 +146,12 @@ class Ledger:
         ranges = merkle.consistency_ranges(earlier, size)
         return [tiles.range_hash(self._read, size, *part) for part in ranges]
 
-    def verify(self, keys: Iterable[bytes], earlier: Checkpoint | None = None) -> Checkpoint:
+    def verify(self, keys: Iterable[bytes], earlier: Sequence[Checkpoint] = ()) -> Checkpoint:
         """Check the checkpoint's signature and every tile against it.
 
         Args:
             keys: raw Ed25519 public keys that may sign this log.
-            earlier: a checkpoint of this log seen before, which it must extend.
+            earlier: checkpoints of this log seen before, which it must extend.
 
         Raises:
             UserError: the checkpoint cannot be read.
@@ -160,15 +160,19 @@ class Ledger:
         """
         where = str(self.checkpoint_file)
         checkpoint = notes.verify(_bytes(self.checkpoint_file), keys, where)
-        if earlier:
-            self._comparable(checkpoint, earlier)
+        for one in earlier:
+            self._comparable(checkpoint, one)
+        roots = {(one.size, one.root) for one in earlier}
+        sizes = {one.size for one in earlier}
         growth = tiles.Growth()
         for entry in tiles.entries(self._read, checkpoint.size):
             for path, expected in growth.add(entry):
                 self._compare(path, expected)
-            if earlier and growth.size == earlier.size and growth.root() != earlier.root:
+            if growth.size in sizes and any(
+                size == growth.size and root != growth.root() for size, root in roots
+            ):
                 raise CheckError(
-                    f"was forked: its first {earlier.size} entries are not those seen before",
+                    f"was forked: its first {growth.size} entries are not those seen before",
                     where=where,
                 )
         if growth.root() != checkpoint.root:

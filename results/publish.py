@@ -40,6 +40,9 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
     wanted = tiles.paths(size)
     for name in wanted:
         _write(out / "log" / name, (data / "log" / name).read_bytes())
+    cosigned = data / "log" / "cosigned"
+    if cosigned.is_file() and notes.read(cosigned.read_bytes(), str(cosigned))[0].size <= size:
+        _write(out / "log" / "cosigned", cosigned.read_bytes())
     _write(out / "log" / "checkpoint", note)
     _remove_outgrown(out / "log", set(wanted))
     return size

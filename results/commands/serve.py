@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from securesystemslib.signer import Key
 
-__all__ = ["serve"]
+__all__ = ["listen", "serve"]
 
 
 def serve(
@@ -25,6 +25,9 @@ def serve(
     database_url: Annotated[
         str | None,
         typer.Option(envvar="FENMARK_DATABASE_URL", help="PostgreSQL instead of SQLite."),
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(help="URL of a witness to ask for cosignatures; repeatable.")
     ] = None,
     per_minute: Annotated[
         float, typer.Option(help="Requests of an address, submissions of a key; 0: no limit.")
@@ -57,8 +60,10 @@ def serve(
         _keep_key_file(data, signer.public_key)
         intake.runners()  # a broken key file is said now, not at the first submission
         limits = Limits(per_minute=per_minute, burst=max(1, int(per_minute)))
-        app = create_app(intake, signer.public_key, limits=limits, write_log=_to_stderr)
-        _listen(app, host, port)
+        app = create_app(
+            intake, signer.public_key, limits=limits, write_log=_to_stderr, witnesses=witness or []
+        )
+        listen(app, host, port)
 
 
 def _keep_key_file(data: Path, key: Key) -> None:
@@ -74,7 +79,8 @@ def _to_stderr(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _listen(app: FastAPI, host: str, port: int) -> None:
+def listen(app: FastAPI, host: str, port: int) -> None:
+    """Serve until a signal; one line on stdout when it listens."""
     import socket
 
     import uvicorn

@@ -19,6 +19,9 @@ def verify(
         Path | None,
         typer.Option(help="A checkpoint of the same log seen earlier, which it must extend."),
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file of the witnesses that must have cosigned.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Check signatures, log and checkpoint of archives or single results; never goes online.
@@ -32,8 +35,12 @@ def verify(
     import json
 
     from results import archive
+    from results.cosignature import read_policy
 
-    verdicts = [verdict for path in paths for verdict in archive.verify(path, checkpoint)]
+    witnesses = read_policy(policy) if policy else None
+    verdicts = [
+        verdict for path in paths for verdict in archive.verify(path, checkpoint, witnesses)
+    ]
     ok = not any(verdict.problems for verdict in verdicts)
     if json_:
         print(json.dumps({"ok": ok, "results": [verdict.to_json() for verdict in verdicts]}))
