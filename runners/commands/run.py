@@ -117,6 +117,7 @@ def run(
 
 def _measure(options: Any, out: Path, *, resume: bool, as_json: bool) -> None:
     import json
+    import sys
 
     from rich.console import Console
 
@@ -127,7 +128,9 @@ def _measure(options: Any, out: Path, *, resume: bool, as_json: bool) -> None:
     outcome = measure(options, out, resume=resume, console=console)
     if as_json:
         print(json.dumps([row.to_json() for row in outcome.rows]))
-    print_outcome(outcome, out, console if as_json else Console())
+    # A pipe has no width of its own: wide enough for the tables.
+    shown = console if as_json else Console(width=None if sys.stdout.isatty() else 112)
+    print_outcome(outcome, out, shown)
 
 
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
