@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from results import envelope
@@ -70,6 +71,7 @@ class Intake:
     store: Store
     keys: KeyLog = field(default_factory=KeyLog)
     _runners: list[Runner] = field(default_factory=list)
+    _reading: Lock = field(default_factory=Lock)
     _seen: tuple[tuple[str, int], ...] = ((" ", 0),)
 
     def runners(self) -> list[Runner]:
@@ -80,14 +82,18 @@ class Intake:
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
         seen = tuple((str(path), path.stat().st_mtime_ns) for path in files)
-        if seen != self._seen:
-            self._runners = [
-                runner for folder in self.folders for runner in read_folder(folder, registered=True)
-            ]
-            self.store.keep_key_files(files)
-            self.keys = self.store.sync_keys(self._runners)
-            self._seen = seen
-        return self._runners
+        with self._reading:
+            if seen != self._seen:
+                self._read(files)
+                self._seen = seen
+            return self._runners
+
+    def _read(self, files: Sequence[Path]) -> None:
+        self._runners = [
+            runner for folder in self.folders for runner in read_folder(folder, registered=True)
+        ]
+        self.store.keep_key_files(files)
+        self.keys = self.store.sync_keys(self._runners)
 
     def judge(self, body: bytes) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
