@@ -21,8 +21,8 @@ CASE = "rmsnorm/f32/numpy/*"
 
 def child(tmp_path, **spec):
     path, out = tmp_path / "spec.json", tmp_path / "out.json"
-    spec = {"profile": "quick", "process": 0, "model": "tiny-15m", "threads": 1} | spec
-    path.write_text(json.dumps(spec))
+    base = {"profile": "quick", "process": 0, "model": "tiny-15m", "threads": 1}
+    path.write_text(json.dumps(base | {"backend": ["numpy"]} | spec))
     command = [sys.executable, "-m", "suites.kernels", "--spec", path, "--out", out]
     return out, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
