@@ -1,0 +1,127 @@
+"""Traces of external meters, read through `fenmark energy trace`."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from suites.errors import UserError
+from suites.meters import tracefile
+
+PTDAEMON = Path("../shared/data/mlperf/v5.1_Lenovo_8xB200_llama2-70b_Server_spl.txt")
+ROWS = PTDAEMON.parent / "mlperf_power_rows_v4.1_v5.1.csv"
+
+
+def fenmark(*arguments):
+    return subprocess.run(
+        [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """`trace(text)`: a file that holds it."""
+
+    def write(text):
+        path = tmp_path / "trace.csv"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+RAMP = "time,power_w\n" + "".join(f"{1000 + t},{10 * t}\n" for t in range(6))
+
+
+@pytest.mark.skipif(not PTDAEMON.exists(), reason="the published log is not here")
+def test_the_published_log_gives_the_official_watts_of_its_row():
+    rows = csv.DictReader(ROWS.read_text().splitlines())
+    (official,) = [
+        float(row["Power_Result"])
+        for row in rows
+        if row["Location"].endswith("SR680a_V3_B200SXMx8_TRT/llama2-70b-99/Server")
+    ]
+    # The published window has 2464 samples in 2464.3 s; only this stretch of the log has them.
+    start, end = "2025-07-28T04:22:26.400", "2025-07-28T05:03:30.000"
+    found = tracefile.energy(
+        tracefile.read(PTDAEMON), tracefile.parse_time_ns(start), tracefile.parse_time_ns(end)
+    )
+    assert found.samples == 2464
+    assert found.average_w == pytest.approx(official, rel=0.005)
+    assert found.max_gap_s < 1.01
+
+
+def test_a_ramp_is_integrated_between_interpolated_edges(trace):
+    done = fenmark("energy", "trace", trace(RAMP), "--start", 1001.5, "--end", 1004, "--json")
+    found = json.loads(done.stdout)
+    # 5 (b² − a²), the trapezoid being exact on a line.
+    assert found == {
+        "average_w": pytest.approx(27.5),
+        "energy_j": pytest.approx(68.75),
+        "samples": 3,
+        "max_gap_s": 1.0,
+        "duration_s": 2.5,
+    }
+
+
+def test_a_meter_clock_that_is_behind_is_shifted_by_the_offset(trace):
+    window = ("--start", 1101.5, "--end", 1104, "--offset-s", 100, "--json")
+    found = json.loads(fenmark("energy", "trace", trace(RAMP), *window).stdout)
+    assert found["average_w"] == pytest.approx(27.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp, power.draw [W]\n2026/11/23 10:00:00.000, 70.5 W\n2026/11/23 10:00:02, 70.5 W\n",
+        "Timestamp,Power (mW)\n2026-11-23T10:00:00Z,70500\n2026-11-23T10:00:02Z,70500\n",
+        "Time,11-23-2026 10:00:00.000,Watts,70.5\nTime,11-23-2026 10:00:02.000,Watts,70.5\n",
+        "volts,epoch,watts\n230,0,70.5\n\n230,2,70.5\n",
+    ],
+    ids=["nvidia-smi", "milliwatts", "ptdaemon", "other order"],
+)
+def test_the_usual_shapes_of_a_trace_are_understood(trace, text):
+    found = tracefile.energy(tracefile.read(trace(text)))
+    assert (found.energy_j, found.duration_s) == (pytest.approx(141.0), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "empty"),
+        ("time,power_w\n", "0 samples"),
+        ("time,power_w\n1,5\n", "1 samples"),
+        ("when,what\n1,5\n2,5\n", "columns when, what"),
+        ("time,power_w\n1,5\n2,-1\n", "trace.csv:3"),
+        ("time,power_w\n1,5\n2,nan\n", "trace.csv:3"),
+        ("time,power_w\n1,5\n\n2\n", "trace.csv:4"),
+        ("time,power_w\n1,5\n2,5\n2,5\n", "trace.csv:4"),
+        ("time,power_w\nnoon,5\n2,5\n", "trace.csv:2"),
+    ],
+)
+def test_a_bad_trace_is_refused_with_its_line(trace, text, says):
+    with pytest.raises(UserError, match=says):
+        tracefile.read(trace(text))
+
+
+@pytest.mark.parametrize("window", [("--start", 999), ("--end", 1006), ("--start", 1006)])
+def test_a_window_outside_the_trace_is_refused_with_the_trace_s_span(trace, window):
+    done = fenmark("energy", "trace", trace(RAMP), *window)
+    assert done.returncode == 2
+    assert "inside the trace, 1970-01-01T00:16:40" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_time_that_is_none_and_a_binary_file_are_one_line_each(trace, tmp_path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for arguments in ((trace(RAMP), "--start", "noon"), (binary,), (tmp_path / "none",)):
+        done = fenmark("energy", "trace", *arguments)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
