@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from suites.kernels.work import TRANSFERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -64,13 +66,11 @@ class Roofline:
     def attainable(self, point: Point) -> float | None:
         """FLOP/s or, for work without FLOPs, bytes/s that this device allows; None if unknown."""
         bandwidth, peak = self.bandwidths.get(point.cache), self.peaks.get(point.dtype)
-        if bandwidth is None:
+        if bandwidth is None or point.family in TRANSFERS:  # a bus is no part of this roof
             return None
         if not point.flops:
             return bandwidth[0]
-        # A dtype without a measured peak can only be judged by memory.
-        by_memory = point.intensity * bandwidth[0]
-        return min(peak[0], by_memory) if peak else by_memory
+        return min(peak[0], point.intensity * bandwidth[0]) if peak else None
 
     def bound(self, point: Point) -> Literal["compute", "memory"]:
         """Side of the ridge on which the work's intensity puts it."""

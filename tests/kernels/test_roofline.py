@@ -44,6 +44,11 @@ def test_shares_match_values_by_hand():
     assert ROOF.share(quarter) == pytest.approx(0.25)
 
 
+def test_a_transfer_over_the_bus_is_no_part_of_the_devices_roof():
+    transfer = point("host_to_device", flops=0, moved=1e6, seconds=1e-3)
+    assert ROOF.share(transfer) is None
+
+
 def test_a_cache_nobody_measured_gives_no_share():
     assert ROOF.share(point(cache="hot")) is None
 
@@ -128,5 +133,6 @@ def test_a_rates_interval_is_the_times_interval_turned_over():
 
 def test_half_a_datasheet_gives_what_it_can():
     roof = datasheet_roofline({"bandwidth_gb_s": 100.0})
-    assert roof.share(point("rmsnorm", flops=1e6, moved=1e6, seconds=2e-5)) == pytest.approx(0.5)
+    assert roof.share(point("embedding", flops=0, moved=1e6, seconds=2e-5)) == pytest.approx(0.5)
+    assert roof.share(point()) is None  # no peak of f32 is stated: nothing to compare with
     assert datasheet_roofline({}).share(point()) is None
