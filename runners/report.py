@@ -45,12 +45,13 @@ def print_result(predicate: Predicate, console: Console) -> None:
     costs = cost_rows(rows, chip=machine.chip.catalog_id, count=machine.chip.count, sheet=sheet)
     console.print(
         f"\n[bold]{escape(machine.chip.name)}[/], {machine.chip.count} cores, {run.profile} "
-        f"profile, {run.started_at[:10]}\n{escape(_engines(predicate))}\n"
+        f"profile, {run.started_at[:10]}\n{escape(_engines(predicate))}\n",
+        highlight=False,
     )
     console.print(speed_table(rows))
     console.print()
     console.print(cost_table(costs))
-    console.print(f"[dim]{escape(_conditions(costs, sheet))}[/]\n")
+    console.print(f"[dim]{escape(_conditions(costs, sheet))}[/]\n", highlight=False)
     for warning in predicate.warnings:
         console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
 

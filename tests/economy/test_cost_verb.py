@@ -1,12 +1,15 @@
 """`fenmark cost`: derived from signed results, by our sheet or the reader's own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+# Wide enough that no column title is broken.
+WIDE = {**os.environ, "COLUMNS": "160"}
 PUBLIC = Path(__file__).parents[2] / "results" / "public"
 KEYS = {
     "usd_per_mtok_output",
@@ -36,7 +39,7 @@ source = "my contract"
 def cost(*arguments):
     command = [sys.executable, "-c", "from runners.cli import main; main()", "cost"]
     return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, env=WIDE
     )
 
 
@@ -56,12 +59,11 @@ def test_a_reader_s_own_price_changes_the_cost_and_is_named(tmp_path):
         cost("--results", PUBLIC, "--price-sheet", tmp_path / "mine.toml", "--json").stdout
     )
     assert {row["price_sheet"] for row in theirs} == {"mine"}
-    ratios = {
-        round(b["fen_multiple"] * 7.055 / 7.0 / a["fen_multiple"], 6)
-        for a, b in zip(ours, theirs, strict=True)
-    }
-    # 3.6 USD per core and hour against the sheet's 0.05132, whatever the case.
-    assert ratios == {pytest.approx(3.6 / 0.05132, rel=1e-5)}
+    # 3.6 USD per core and hour against the sheet's 0.05132, at 7 yuan instead of 7.055.
+    expected = 3.6 / 0.05132 * 7.0 / 7.055
+    for ours_row, theirs_row in zip(ours, theirs, strict=True):
+        ratio = theirs_row["fen_multiple"] / ours_row["fen_multiple"]
+        assert ratio == pytest.approx(expected)
 
 
 def test_the_table_is_in_the_currency_asked_for():
