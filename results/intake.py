@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from results.store import Store
 
 __all__ = ["Intake", "Problem"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
@@ -84,8 +87,14 @@ class Intake:
         seen = tuple((str(path), path.stat().st_mtime_ns) for path in files)
         with self._reading:
             if seen != self._seen:
-                self._read(files)
                 self._seen = seen
+                try:
+                    self._read(files)
+                except UserError as error:
+                    if not self._runners:
+                        raise
+                    # One bad file must not turn everybody away: those known stay known.
+                    _LOG.warning("%s", error)
             return self._runners
 
     def _read(self, files: Sequence[Path]) -> None:

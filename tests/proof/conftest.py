@@ -1,9 +1,15 @@
 """A small true statement, and an archive that holds it."""
 
+import os
+import shutil
 import socket
+import subprocess
+import tempfile
 import threading
 import time
+import uuid
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -152,13 +158,60 @@ def running(app):
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """Starts Debian's PostgreSQL; gives the folder of its socket."""
+    pytest.importorskip("psycopg")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed")
+    # It refuses to run as root, and a socket's path must be short.
+    user = "postgres" if os.geteuid() == 0 else None
+    home = Path(tempfile.mkdtemp(prefix="fenmark-pg-"))
+    if user:
+        shutil.chown(home, user)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user}
+    data, binaries = home / "data", found[-1].parent
+    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
+    subprocess.run(initdb, check=True, cwd="/", **silent)
+    command = [binaries / "postgres", "-D", data, "-k", home, "-h", "", "-F"]
+    with subprocess.Popen(command, cwd="/", **silent) as server:
+        while not (home / ".s.PGSQL.5432").exists():
+            assert server.poll() is None
+            time.sleep(0.02)
+        yield home
+        server.terminate()
+    shutil.rmtree(home)
+
+
 @pytest.fixture
-def serving(tmp_path, runners, log_signer):
+def database(request):
+    """URL of an empty database: None for the default SQLite file, or a new one of PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    import psycopg
+
+    home = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    for attempt in range(50):
+        try:
+            with psycopg.connect(f"host={home} user=postgres", autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name}")
+            break
+        except psycopg.OperationalError:  # it opens its socket a moment before it answers
+            if attempt == 49:
+                raise
+            time.sleep(0.1)
+    return f"postgresql+psycopg://postgres@/{name}?host={home}"
+
+
+@pytest.fixture
+def serving(tmp_path, runners, log_signer, database):
     """Opens the API over the same folder, as often as asked."""
 
     @contextmanager
     def serve(limits=None, lines=None, data="data", by=log_signer):
-        with open_store(tmp_path / data, by) as store:
+        with open_store(tmp_path / data, by, url=database) as store:
             (tmp_path / data / "runners").mkdir(exist_ok=True)
             place = tmp_path / data / "runners" / f"{runner_id(by.public_key)}.toml"
             place.write_text(runner_toml(by.public_key))

@@ -18,6 +18,9 @@ from results.receipt import Receipt
 from results.store import Base, open_store
 from suites.errors import UserError
 
+# Every promise holds on both databases.
+pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
 
 def post(client, body, **headers):
     return client.post("/v1/submissions", content=body, headers=headers)
@@ -189,6 +192,12 @@ def test_an_unregistered_key_is_turned_away_until_its_file_is_there(client, seal
     assert post(client, body).status_code == 201
 
 
+def test_a_broken_key_file_turns_nobody_away(client, sealed, runners):
+    assert post(client, sealed("run-1")).status_code == 201
+    (runners / "broken.toml").write_text("no key")
+    assert post(client, sealed("run-2")).status_code == 201
+
+
 def test_encoded_and_foreign_bodies_are_not_read(client, sealed):
     assert post(client, sealed(), **{"content-encoding": "gzip"}).status_code == 415
     assert post(client, sealed(), **{"content-type": "text/html"}).status_code == 415
@@ -273,8 +282,8 @@ def test_a_second_server_on_the_same_folder_is_refused(client, tmp_path):
         pass
 
 
-def test_the_migrations_make_the_tables_the_code_has(client, tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 'data/fenmark.db'}")
+def test_the_migrations_make_the_tables_the_code_has(client, tmp_path, database):
+    engine = create_engine(database or f"sqlite:///{tmp_path / 'data/fenmark.db'}")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
