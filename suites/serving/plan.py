@@ -21,10 +21,10 @@ __all__ = ["plan"]
 _PROFILES: dict[str, dict[str, Any]] = {
     # A glimpse, labelled as such: three fresh engines, a few short requests each.
     "quick": {
-        "concurrency": (1, 4),
+        "concurrency": (1, 2, 4),
         "isl": 64,
         "osl": 16,
-        "requests": lambda streams: max(2, streams),
+        "requests": lambda streams: max(4, 2 * streams),
         "duration_s": 0.0,
         "cells": 3,
         "check_s": 1.0,
