@@ -103,6 +103,7 @@ def _result(path: Path, verdict: Verdict, log: str, index: int | None) -> Result
         tier=verdict.tier or "self-signed",
         log=log if index is not None else "",
         index=index,
+        flags=tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in verdict.flags),
         predicate=envelope.parse(payload, str(path)).predicate,
     )
 

@@ -41,6 +41,7 @@ def words(_: Words) -> dict[str, str]:
         "n": _("n = {n}"),
         "verify": _("verify"),
         "fen": _("one fen"),
+        "flagged": _("flagged"),
         "electricity": _("electricity"),
         "modelled": _("modelled"),
         "reported": _("reported"),
@@ -93,6 +94,7 @@ def _shard(rows: Sequence[tuple[int, BoardRow]]) -> dict[str, Any]:
         figures = [_figure(row, name) for row in board]
         numbers |= _ends(name, figures)
         numbers[f"{name}_n"] = [f.n if f else None for f in figures]
+    numbers["flags"] = [len(row.point.result.flags) for row in board]
     numbers["count"] = [row.point.result.predicate.machine.chip.count for row in board]
     rents = [row.cost.rent if row.cost else None for row in board]
     power = [row.cost.electricity if row.cost else None for row in board]

@@ -60,9 +60,7 @@ class Cost:
 def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
     """Derive the cost of output tokens of every case, by suite and case."""
     chip = result.predicate.machine.chip
-    rows = cost_rows(
-        result.predicate.measurements, chip=chip.catalog_id, count=chip.count, sheet=sheet
-    )
+    rows = cost_rows(result.measurements, chip=chip.catalog_id, count=chip.count, sheet=sheet)
     return {(row.suite, row.case): _cost(row) for row in rows if row.tokens == "output"}
 
 

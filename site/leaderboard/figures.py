@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Figure", "Point", "Result", "points_of"]
 
+# Every metric is a positive magnitude; a joule a token, a nanosecond or an exaflop lies well
+# inside, and products of two such figures stay finite.
+_LEAST, _MOST = 1e-15, 1e15
 # Labels that tell figures of one point apart rather than points.
 _WITHIN_POINT = {"percentile"}
 
@@ -30,6 +33,7 @@ class Result:
         tier: "self-signed", "registered", "ci" or "reproduced".
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
+        flags: what the physical checks have against its figures, one line each.
     """
 
     digest: str
@@ -38,12 +42,18 @@ class Result:
     log: str
     index: int | None
     predicate: Predicate
+    flags: tuple[str, ...] = ()
 
     @property
     def chip_id(self) -> str:
         """Id of the chip page: of the catalogue, or made from the name of an unlisted chip."""
         chip = self.predicate.machine.chip
         return slug(chip.catalog_id) if chip.catalog_id else f"unlisted-{slug(chip.name)}"
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """Return the figures that can be shown and reckoned with; the statement has all."""
+        return [row for row in self.predicate.measurements if _is_physical(row)]
 
     @property
     def date(self) -> str:
@@ -100,7 +110,7 @@ class Point:
 def points_of(result: Result) -> list[Point]:
     """Gather the measurements of a result into points, in the order they were signed."""
     cases: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
-    for measurement in result.predicate.measurements:
+    for measurement in result.measurements:
         cases[measurement.suite, measurement.case].append(measurement)
     engines = {engine.model: engine for engine in result.predicate.engines}
     only = next(iter(engines.values())) if engines else None
@@ -119,6 +129,12 @@ def points_of(result: Result) -> list[Point]:
             )
         )
     return points
+
+
+def _is_physical(row: Measurement) -> bool:
+    """Say whether every end of a figure is zero or a magnitude that something here could have."""
+    ends = (row.value, row.low, row.high)
+    return all(end is None or end == 0 or _LEAST <= end <= _MOST for end in ends)
 
 
 def _common(rows: Iterable[Measurement]) -> dict[str, Label]:

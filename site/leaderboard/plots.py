@@ -80,7 +80,7 @@ def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
         if not isinstance(intensity, int | float) or intensity <= 0 or not time:
             continue
         rate = _attained_tflops(point, float(intensity))
-        if rate:
+        if rate and rate.value > 0:
             kernels[str(point.labels.get("family", "kernel"))].append(
                 Mark(
                     x=float(intensity),

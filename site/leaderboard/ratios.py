@@ -41,13 +41,15 @@ class Ratio:
         return "better" if (self.value > 1) == (better == "higher") else "worse"
 
 
-def ratio(a: _Spanned, b: _Spanned) -> Ratio:
-    """Divide two independent positive figures.
+def ratio(a: _Spanned, b: _Spanned) -> Ratio | None:
+    """Divide two independent figures; None unless both are positive.
 
     The interval is taken on the logarithm, where a ratio is a difference and the errors add in
     squares; the published intervals are read as ±1.96 standard deviations there.
     """
-    value = a.value / b.value if b.value else math.inf
+    if a.value <= 0 or b.value <= 0:
+        return None
+    value = a.value / b.value
     ends = (a.low, a.high, b.low, b.high)
     if any(end is None or end <= 0 for end in ends):
         return Ratio(value, None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import unicodedata
 
@@ -40,7 +41,7 @@ def figure(value: float | None, digits: int = 3) -> str:
 
     The live table formats by the same rule (`figure` in board.js); a test compares the two.
     """
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "–"
     if value == 0:
         return "0"

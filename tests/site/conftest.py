@@ -18,7 +18,7 @@ from results.statement import Statement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = Path("/usr/bin/chromium")
 # No GPU, no sandbox inside a container, and no traffic of its own.
@@ -149,6 +149,14 @@ def accept(folder: Path, *statements: dict[str, Any]) -> Path:
     for one in statements:
         archive.accept(folder, envelope.encode(Statement.model_validate(one)), SIGNER)
     return folder
+
+
+def look(page: Page, address: str) -> None:
+    """Open a page and wait until its live parts are alive."""
+    page.goto(address)
+    alive = ("fenmark-board", "fenmark-compare", "fenmark-cost")
+    waiting = page.locator(", ".join(f"{name}:not([ready])" for name in alive))
+    waiting.wait_for(state="detached")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,8 @@ from urllib.parse import urljoin
 
 import pytest
 
+from tests.site.conftest import look
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -47,7 +49,7 @@ def visit(page: Page, base: str, url: str) -> list[str]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda r: r.url.startswith(base) or complaints.append(f"asked {r.url}"))
     page.on("response", lambda r: r.ok or complaints.append(f"{r.status} {r.url}"))
-    page.goto(urljoin(base, url), wait_until="networkidle")
+    look(page, urljoin(base, url))
     return complaints
 
 

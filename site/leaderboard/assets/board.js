@@ -296,10 +296,13 @@ class Board extends HTMLElement {
     cell("energy", "n", ...this.figure(row, "energy", "J/token", text("energy_method")));
     cell("cost", "n", ...this.money(row));
     const digest = text("digest");
+    const run = `${this.root}chips/${text("chip_id")}/#run-${digest.slice(0, 12)}`;
+    const flag = rows.number(row, "flags") ? [" ", link(run, this.word("flagged"), "tag warn")] : [];
     cell(
       "proof",
       "",
       element("span", "tag", this.word(`tier-${text("tier")}`)),
+      ...flag,
       element(
         "span",
         "ci",

@@ -133,6 +133,7 @@ class Compare extends HTMLElement {
     const reference = first.figures[name];
     if (at === 0 || !reference) return cell;
     const found = ratio(own, reference);
+    if (!found) return cell;
     // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
     const other = name === "energy" && first.method !== "measured";
     const said = modelled || other ? "unknown" : verdict(found, better);

@@ -6,8 +6,9 @@ const Z95 = 1.959964; // half-width of a 95% interval in standard deviations
 /** @typedef {{value: number, low: number | null, high: number | null}} Span */
 
 /** Ratio a ÷ b of two independent figures; the interval is taken on the logarithm.
- * @param {Span} a @param {Span} b @returns {{value: number, low: number | null, high: number | null}} */
+ * @param {Span} a @param {Span} b @returns {{value: number, low: number | null, high: number | null} | null} null unless both are positive */
 export function ratio(a, b) {
+  if (a.value <= 0 || b.value <= 0) return null;
   const value = a.value / b.value;
   if (a.low === null || a.high === null || b.low === null || b.high === null)
     return { value, low: null, high: null };
