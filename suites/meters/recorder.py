@@ -143,9 +143,18 @@ class _Watch:
     def _read(self) -> None:
         with self._reading:
             try:
-                self._readings.append(self._meter.read())
+                reading = self._meter.read()
             except (OSError, ValueError) as error:
                 self._lost = str(error)
+                return
+            if not self._stale(reading):
+                self._readings.append(reading)
+
+    def _stale(self, reading: Reading) -> bool:
+        """Tell a counter its driver has not refreshed: a chip under power never stands still."""
+        if self._meter.info.method != "hardware counter" or not self._readings:
+            return False
+        return reading.joules == self._readings[-1].joules
 
 
 def _modelled(meter: ModelledMeter, seconds: float) -> Energy:

@@ -156,3 +156,12 @@ def test_the_integral_of_a_sine_is_right_to_the_trapezoid_s_own_error(replay, he
         (energy,) = recorder.energy(int(0.33 * NS), int(17.77 * NS))
     exact = 100 * (17.77 - 0.33) + 50 * (math.cos(0.33) - math.cos(17.77))
     assert energy.joules == pytest.approx(exact, rel=1e-4)
+
+
+def test_a_counter_its_driver_refreshes_rarely_is_interpolated_between_refreshes(replay, hearing):
+    # Refreshed every 3 s, read every second: 90 W throughout.
+    rows = [(t, 270.0 * (t // 3), None) for t in range(13)]
+    with hearing(replay(rows, COUNTER)) as recorder:
+        (energy,) = recorder.energy(4 * NS, 8 * NS)
+        assert energy.joules == pytest.approx(360.0)
+        assert energy.max_gap_s == 3.0
