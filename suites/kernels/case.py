@@ -63,6 +63,7 @@ class Case:
             "shape": dict(self.work.shape),
             "flops": self.work.flops,
             "bytes": self.work.bytes,
+            "buffer_bytes": self.work.buffer_bytes,
             "memory_bytes": self.memory_bytes,
             "cache": self.cache,
             "path": self.path,

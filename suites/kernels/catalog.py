@@ -29,6 +29,8 @@ __all__ = ["list_cases", "select"]
 _COLD_CACHES = 2.5
 # No case takes more than this share of the memory the device has left.
 _MEMORY_SHARE = 0.25
+# Drawing more sets of operands than this takes longer than timing them.
+_MOST_COPIES = 256
 _EVERY_DTYPE = {"peak", "gemm"}
 
 
@@ -45,7 +47,7 @@ def select(profile_name: str, options: Mapping[str, Any]) -> list[Case]:
     cases = [
         case
         for case in _all(chosen.sizes, options)
-        if (fnmatchcase(case.name, pattern) if pattern else chosen.takes(case.work))
+        if (fnmatchcase(case.name, pattern) if pattern else chosen.takes(case))
     ]
     runnable = [case for case in cases if not case.reason]
     if cases and not runnable:
@@ -84,9 +86,9 @@ def _all(sizes: Sizes, options: Mapping[str, Any]) -> list[Case]:
                 operand = backend.cache_bytes()
                 for work in works(family, geometry, sizes, dtype, operand):
                     found += _cases(work, backend, "cold")
-                if family in LIMITS:
-                    # An eighth of the last-level cache: past the private caches, well inside.
-                    for work in works(family, geometry, sizes, dtype, operand // 8):
+                # An eighth of the last-level cache: past the private caches, well inside.
+                for work in works(family, geometry, sizes, dtype, operand // 8):
+                    if work.bytes <= operand // 2:
                         found += _cases(work, backend, "hot")
     return found
 
@@ -102,7 +104,7 @@ def _dtypes(family: str) -> Sequence[str]:
 
 def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
     copies = _copies(work, backend, cache)
-    no_room = _too_large(work, copies, backend)
+    no_room = _too_large(work, copies, backend) or _too_small(copies)
     return [
         Case(
             work=work,
@@ -120,7 +122,14 @@ def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
 def _copies(work: Work, backend: Backend, cache: Cache) -> int:
     if cache == "hot":
         return 1
-    return max(2, math.ceil(_COLD_CACHES * backend.cache_bytes() / work.buffer_bytes))
+    # By what a call touches, not by its whole buffers: of a table it reads a few rows.
+    return max(2, math.ceil(_COLD_CACHES * backend.cache_bytes() / work.bytes))
+
+
+def _too_small(copies: int) -> str:
+    if copies <= _MOST_COPIES:
+        return ""
+    return f"would take {copies} sets of operands to stay out of the cache; see its hot run"
 
 
 def _too_large(work: Work, copies: int, backend: Backend) -> str:

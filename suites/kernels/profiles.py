@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from suites.errors import UserError
-from suites.kernels.families.sizes import Sizes
+from suites.kernels.families.registry import LIMITS, Sizes
 from suites.kernels.timing import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from suites.kernels.work import Work
+    from suites.kernels.case import Case
 
 __all__ = ["Profile", "profile"]
 
@@ -36,8 +36,14 @@ class Profile:
     families: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
 
-    def takes(self, work: Work) -> bool:
-        """Say whether a run without a pattern measures this problem."""
+    def takes(self, case: Case) -> bool:
+        """Say whether a run without a pattern measures this case.
+
+        A profile that picks families takes hot runs only of the tests that seek the cache's limit.
+        """
+        work = case.work
+        if self.families and case.cache == "hot" and work.family not in LIMITS:
+            return False
         wanted = not self.families or work.family in self.families
         return wanted and (not self.dtypes or work.dtype in self.dtypes)
 

@@ -91,12 +91,18 @@ def test_a_missing_configuration_is_one_line():
         read(Path("/nowhere/a.toml"))
 
 
-ONE = "options = {backend = ['numpy'], case = 'rmsnorm/f32/*', model = 'tiny-15m', threads = 1}\n"
+ONE = """
+[options]
+backend = ["numpy"]
+case = "rmsnorm/f32/*/m512"
+model = "tiny-15m"
+threads = 1
+"""
 
 
 def test_two_real_configurations_are_compared_end_to_end(tmp_path):
     a = write(tmp_path / "a.toml", ONE)
-    b = write(tmp_path / "b.toml", ONE + "environment = {FENMARK_TEST = '1'}\n")
+    b = write(tmp_path / "b.toml", "environment = {FENMARK_TEST = '1'}" + ONE)
     arguments = ["compare-configs", str(a), str(b), "--pairs", "2", "--json"]
     done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
     assert done.exit_code == 0
@@ -107,9 +113,9 @@ def test_two_real_configurations_are_compared_end_to_end(tmp_path):
 
 def test_a_side_that_cannot_run_says_which_and_why(tmp_path):
     good = read(write(tmp_path / "good.toml", ONE))
-    bad = read(write(tmp_path / "bad.toml", ONE + "python = '/bin/false'\n"))
+    bad = read(write(tmp_path / "bad.toml", "python = '/bin/false'" + ONE))
     with pytest.raises(CheckError, match="bad"):
         measure((bad, good), "kernels", "quick", 2, lambda *_: None)
-    lost = read(write(tmp_path / "lost.toml", ONE + "prefix = ['/nowhere/podman']\n"))
+    lost = read(write(tmp_path / "lost.toml", "prefix = ['/nowhere/podman']" + ONE))
     with pytest.raises(UserError, match=r"podman.*cannot start it"):
         measure((lost, good), "kernels", "quick", 2, lambda *_: None)

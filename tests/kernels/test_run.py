@@ -13,10 +13,11 @@ import pytest
 import suites.kernels
 from suites.errors import UserError
 from suites.kernels import list_cases, plan, summarize
+from suites.kernels.backends import load_backend
 from suites.records import CellResult
 
 KERNELS = Path(suites.kernels.__file__).parent
-CASE = "rmsnorm/f32/numpy/*"
+CASE = "rmsnorm/f32/numpy/*[0-9]"  # the cold run: the hot one ends in its name
 
 
 def child(tmp_path, **spec):
@@ -101,8 +102,6 @@ def test_the_list_states_every_case_and_why_one_cannot_run():
 
 
 def test_a_case_that_would_not_fit_is_listed_so(monkeypatch):
-    from suites.kernels.backends import load_backend
-
     monkeypatch.setattr(load_backend("numpy"), "free_bytes", lambda: 2**20, raising=False)
     cases = list_cases({"profile": "quick", "case": "copy/f32/numpy/*", "backend": ["numpy"]})
     assert {case["runnable"] for case in cases} == {False}
@@ -135,3 +134,15 @@ def test_bad_options_are_one_line_for_the_user(profile, options, complaint):
         plan(profile, options)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_cold_runs_touch_more_than_the_cache_and_hot_ones_one_set():
+    cases = list_cases({"profile": "quick", "backend": ["numpy"], "case": "*/f32/*"})
+    cache = load_backend("numpy").cache_bytes()
+    for case in cases:
+        sets = case["memory_bytes"] / case["buffer_bytes"]
+        if case["cache"] == "hot":
+            assert sets == 1
+            assert case["bytes"] < cache
+        elif case["runnable"]:
+            assert sets * case["bytes"] > 2 * cache
