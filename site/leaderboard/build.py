@@ -33,8 +33,6 @@ from results import catalog
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from markupsafe import Markup
-
     from leaderboard.archives import Archive
     from leaderboard.chips import ChipView
     from leaderboard.costs import Cost
@@ -46,8 +44,11 @@ __all__ = ["BuildReport", "build"]
 
 _HERE = Path(__file__).parent
 # Rows in the page itself; the live board loads the others, the downloads hold all.
-_STATIC_ROWS = 100
+_STATIC_ROWS = 50
 _LATEST = 8
+# Runs described in full on a chip's page, and configurations on the history page.
+_RUNS = 10
+_LINES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,14 +221,22 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
             f"chips/{chip.id}/",
             chip.name,
             chip=chip,
-            rows=by_chip[chip.id],
-            kernels=kernels[chip.id],
-            results=results[chip.id],
-            roofline=_roofline(_, kernels[chip.id]),
+            rows=by_chip[chip.id][:_STATIC_ROWS],
+            total=len(by_chip[chip.id]),
+            kernels=_newest(kernels[chip.id]),
+            results=results[chip.id][:_RUNS],
+            roofline=plots.roofline(_, _newest(kernels[chip.id]), "../../"),
         )
     yield page("models", "models/", "Models", models=list(content.models.values()))
     for model in content.models.values():
-        yield page("model", f"models/{model.id}/", model.name, model=model, rows=by_model[model.id])
+        yield page(
+            "model",
+            f"models/{model.id}/",
+            model.name,
+            model=model,
+            rows=by_model[model.id][:_STATIC_ROWS],
+            total=len(by_model[model.id]),
+        )
     yield page("curves", "curves/", "Curves", curves=_curves(_, content))
     yield page(
         "cost",
@@ -238,7 +247,11 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
         words={"fen": _("one fen")},
     )
     yield page(
-        "history", "history/", "History", lines=history.lines(content.rows), verdicts=_verdicts(_)
+        "history",
+        "history/",
+        "History",
+        lines=history.lines(content.rows)[:_LINES],
+        verdicts=_verdicts(_),
     )
     yield page("docs", "docs/", "Documents", documents=_documents(pages))
     yield page("compare", "compare/", "Compare", **sidebyside.context(_, _serving(content.rows)))
@@ -251,7 +264,7 @@ def _curves(_: Words, content: _Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
     by_model = _by(content.rows, lambda row: row.model_id)
     drawn = [
-        {"model": model, "rows": _serving(by_model[model.id]), "chart": chart}
+        {"model": model, "rows": _serving(by_model[model.id])[:_STATIC_ROWS], "chart": chart}
         for model in content.models.values()
         if (chart := plots.curve(_, by_model[model.id], "../"))
     ]
@@ -286,10 +299,10 @@ def _documents(pages: Pages) -> list[dict[str, Any]]:
     ]
 
 
-def _roofline(_: Words, points: Sequence[Point]) -> Markup | None:
-    """Draw the newest run's kernels: a roof and its kernels must be of one run."""
+def _newest(points: Sequence[Point]) -> list[Point]:
+    """Keep the newest run's kernels: a roof and its kernels must be of one run."""
     newest = points[0].result.digest if points else ""
-    return plots.roofline(_, [p for p in points if p.result.digest == newest], "../../")
+    return [point for point in points if point.result.digest == newest]
 
 
 def _by(items: Any, key: Any) -> defaultdict[str, list[Any]]:

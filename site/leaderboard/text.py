@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import unicodedata
+from functools import lru_cache
 
 __all__ = ["clean", "figure", "slug"]
 
@@ -17,6 +18,8 @@ _MAX_SLUG = 60
 _UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
+# The same few names stand in every row.
+@lru_cache(maxsize=4096)
 def clean(text: str) -> str:
     """Return one line of visible characters, shortened with an ellipsis.
 

@@ -129,6 +129,7 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             description=text,
             chip=type("Chip", (), {"name": text, "entry": None, "id": "x"}),
             rows=[],
+            total=0,
             kernels=[p for p in points_of(result) if p.suite == "kernels"],
             results=[result],
             roofline=None,

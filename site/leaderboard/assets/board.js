@@ -6,7 +6,7 @@ import { element, figure, link } from "./format.js";
 /** @typedef {{rows: number, strings: Record<string, {values: string[], zh?: string[], codes: number[]}>, numbers: Record<string, (number | null)[]>}} Shard */
 
 const FILTERS = ["model", "chip", "suite", "precision", "tier"];
-const PAGE = 100;
+const PAGE = 50;
 /** @type {Record<string, [string, number]>} what a column sorts by, and which way is better */
 const SORTS = {
   throughput: ["throughput", -1],
@@ -75,7 +75,13 @@ class Board extends HTMLElement {
 
   /** @param {string} key */
   word(key) {
-    return this.querySelector(`[data-word="${key}"]`)?.textContent ?? key;
+    this.words ??= new Map(
+      [.../** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-word]"))].map((one) => [
+        one.dataset.word,
+        one.textContent ?? "",
+      ]),
+    );
+    return this.words.get(key) ?? key;
   }
 
   /** Big boards open on their largest model: a megabyte nobody asked for helps nobody. */
@@ -147,6 +153,7 @@ class Board extends HTMLElement {
       this.limit += PAGE;
       this.show();
     });
+    this.titles = new Map(this.heads().map((head) => [head.dataset.column, head.textContent ?? ""]));
     this.bar = bar;
     this.prepend(bar, this.count);
     this.append(this.more);
@@ -279,7 +286,7 @@ class Board extends HTMLElement {
       const made = /** @type {HTMLTableCellElement} */ (element("td", name, ...content));
       made.hidden = hidden.has(column);
       if (column !== "chip")
-        made.dataset.label = this.querySelector(`th[data-column=${column}]`)?.textContent ?? "";
+        made.dataset.label = this.titles?.get(column) ?? "";
       line.append(made);
     };
     const chip = link(`${this.root}chips/${text("chip_id")}/`, "");

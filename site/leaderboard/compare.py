@@ -1,0 +1,211 @@
+"""The site's own figures: `python -m leaderboard.compare [RESULTS]`, as `nox -s compare -- site`.
+
+Makes an archive of signed results, builds the site from it twice and once more with one result
+added, and looks at the board in Chromium on a throttled phone. Peers are boards of the same
+kind; their limits are those of the reader, so they stand here as numbers to reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import resource
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich.console import Console
+from rich.table import Table
+from securesystemslib.signer import CryptoSigner
+
+from leaderboard.build import build
+from leaderboard.preview import server
+from results import archive, catalog, envelope, strict_json
+from results.identity import runner_id, runner_toml
+from suites import models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["main"]
+
+_CHROMIUM = Path("/usr/bin/chromium")
+# Lighthouse's slow-4G phone: 1.6 Mbit/s, 150 ms, a processor four times slower.
+_PHONE = {"downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8, "latency": 150}
+_SLOWER = 4
+
+
+def main() -> None:
+    """Measure and print; exits 0 whatever the figures are: it reports, CI judges."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="?", type=int, default=20_000, help="how many to make")
+    count = parser.parse_args().results
+    table = Table("figure", "measured", "to reach", title=f"site, {count:,} results")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, out = Path(scratch) / "results", Path(scratch) / "site"
+        _make(folder, range(count))
+        full = _timed(lambda: build([folder], out))
+        again = _timed(lambda: build([folder], out))
+        _make(folder, range(count, count + 1))
+        one_more = _timed(lambda: build([folder], out))
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        table.add_row("full build, s", f"{full:.1f}", "30 at 20,000")
+        table.add_row("build of the same, s", f"{again:.1f}", "")
+        table.add_row("build after one new result, s", f"{one_more:.1f}", "2")
+        table.add_row("peak memory, MB", f"{peak_mb:.0f}", "1000")
+        for row in _view(out):
+            table.add_row(*row)
+    Console().print(table)
+
+
+def _timed(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _make(folder: Path, numbers: range) -> None:
+    """Sign results over the whole catalogue and all models, one serving point each."""
+    signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(b"site compare key, 32 bytes long!"))
+    chips, shapes = list(catalog.chips().values()), models.available()
+    keys = folder / "runners"
+    keys.mkdir(parents=True, exist_ok=True)
+    key = signer.public_key
+    (keys / f"{runner_id(key)}.toml").write_text(runner_toml(key), encoding="utf-8")
+    for number in numbers:
+        chip = chips[number % len(chips)]
+        statement = _statement(number, chip.id, chip.name, shapes[number // 7 % len(shapes)])
+        sealed = envelope.sign(strict_json.canonical(statement), signer)
+        (folder / f"{envelope.digest(sealed)}{archive.SUFFIX}").write_bytes(sealed)
+
+
+def _statement(number: int, chip: str, name: str, model: str) -> dict[str, Any]:
+    users = 2 ** (number % 7)
+    rate = 500.0 * users**0.7 * (1 + number % 97 / 97)
+    figures = {
+        "output_throughput": ("tokens/s", rate),
+        "interactivity": ("tokens/s/user", rate / users),
+        "ttft": ("ms", 20.0 * users),
+        "tpot": ("ms", 1000 * users / rate),
+        "energy_per_output_token": ("J/token", 300 / rate),
+    }
+    labels = {"isl": 1024, "osl": 256, "concurrency": users, "model": model, "valid": True}
+    day = f"2026-{1 + number % 9:02d}-{1 + number % 28:02d}"
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "samples", "digest": {"sha256": f"{number:064x}"}}],
+        "predicateType": "urn:fenmark:result:v1",
+        "predicate": {
+            "schema_version": 1,
+            "run": {
+                "id": f"{number:08d}-0000-4000-8000-000000000000",
+                "runner": "compare",
+                "suite_version": "0",
+                "suites": ["serving"],
+                "profile": "standard",
+                "seed": number,
+                "started_at": f"{day}T00:00:00Z",
+                "finished_at": f"{day}T01:00:00Z",
+            },
+            "machine": {
+                "chip": {"catalog_id": chip, "name": name, "kind": "gpu", "count": 1},
+                "cpu_name": "made up",
+                "cpu_cores": 1,
+                "memory_bytes": 1,
+                "os": "made up",
+                "kernel": "made up",
+                "container": None,
+                "virtual_machine": None,
+                "driver": None,
+            },
+            "software": {"python": "3", "packages": {}},
+            "source": {"commit": None, "modified": True},
+            "engines": [
+                {
+                    "name": "made up",
+                    "version": "0",
+                    "model": model,
+                    "weights_sha256": None,
+                    "weights": "random",
+                    "precision": "bf16",
+                }
+            ],
+            "meters": [{"name": "made up", "scope": "chip", "method": "hardware counter"}],
+            "measurements": [
+                {
+                    "suite": "serving",
+                    "case": f"closed/c{users}",
+                    "metric": metric,
+                    "unit": unit,
+                    "value": value,
+                    "low": value * 0.98,
+                    "high": value * 1.02,
+                    "n": 5,
+                    "method": "measured",
+                    "labels": labels,
+                }
+                for metric, (unit, value) in figures.items()
+            ],
+        },
+    }
+
+
+@contextmanager
+def _served(root: Path) -> Iterator[str]:
+    with server(root, 0) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}/"
+        listening.shutdown()
+
+
+def _view(site: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield what a reader meets: bytes, time to a live board, time to filter and to sort."""
+    own = [site / "assets" / "fenmark" / f"{n}.js" for n in ("theme", "board", "format")]
+    styles = [*(site / "assets").rglob("*.css")]
+    page = site / "leaderboard" / "index.html"
+    yield "first view, kB compressed", f"{_compressed(page, *styles, *own):.0f}", "150"
+    yield "own code in it, kB compressed", f"{_compressed(*own):.1f}", "15"
+    if not _CHROMIUM.exists():
+        yield "board in a browser", f"not measured: no {_CHROMIUM}", ""
+        return
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with _served(site) as base, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=flags)
+        context = browser.new_context(viewport={"width": 390, "height": 844})
+        phone = context.new_page()
+        session = context.new_cdp_session(phone)
+        session.send("Network.enable")
+        session.send("Network.emulateNetworkConditions", {"offline": False, **_PHONE})
+        session.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
+        start = time.perf_counter()
+        phone.goto(f"{base}leaderboard/", wait_until="commit")
+        phone.locator("fenmark-board[ready]").wait_for()
+        alive = time.perf_counter() - start
+        yield "board alive on a throttled phone, s", f"{alive:.1f}", "2"
+        desk = browser.new_page()
+        desk.goto(f"{base}leaderboard/?model=")
+        desk.locator("fenmark-board[ready]").wait_for()
+        rows = desk.locator(".count").inner_text()
+        for name, change in (("filter", "q=bf16&suite="), ("sort", "sort=ttft&suite=")):
+            took = desk.evaluate(
+                "async query => { const board = document.querySelector('fenmark-board');"
+                " board.state = new URLSearchParams(query); const start = performance.now();"
+                " await board.show(); return performance.now() - start; }",
+                f"model=&{change}",
+            )
+            yield f"{name} {rows}, ms", f"{took:.0f}", "50"
+        browser.close()
+
+
+def _compressed(*paths: Path) -> float:
+    return sum(len(gzip.compress(path.read_bytes())) for path in paths) / 1e3
+
+
+if __name__ == "__main__":
+    main()
