@@ -184,6 +184,9 @@ def main() -> None:
     """Print the table; `--only` picks instruments, `--repeats` how often each runs."""
     parser = argparse.ArgumentParser(prog="python -m suites.kernels.compare")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument(
+        "--slow-repeats", type=int, default=1, help="the same for pyperf: minutes a run"
+    )
     parser.add_argument("--only", default="", help="part of an instrument's name")
     parser.add_argument("--as-child", choices=("ours", "triton"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -192,17 +195,21 @@ def main() -> None:
         return
     chosen = {name: run for name, run in _INSTRUMENTS.items() if arguments.only in name}
     print(f"{len(cases())} cases, {arguments.repeats} repeats, in turns\n")
-    _print_table(_in_turns(chosen, arguments.repeats))
+    _print_table(_in_turns(chosen, arguments.repeats, arguments.slow_repeats))
     backend = load_backend("numpy")
     print(f"\nharness overhead of a call: {overhead_ns(backend):.0f} ns (to beat: 1000)")
     _print_products()
 
 
-def _in_turns(chosen: dict[str, Callable[[], Repeat]], repeats: int) -> dict[str, list[Repeat]]:
+def _in_turns(
+    chosen: dict[str, Callable[[], Repeat]], repeats: int, slow_repeats: int
+) -> dict[str, list[Repeat]]:
     """Round after round, so that a busy minute meets every instrument."""
     found: dict[str, list[Repeat]] = {}
-    for _ in range(repeats):
+    for turn in range(max(repeats, slow_repeats)):
         for name, run in chosen.items():
+            if turn >= (slow_repeats if name == "pyperf" else repeats):
+                continue
             if name == "pyperf" and not find_spec("pyperf"):
                 continue
             found.setdefault(name, []).append(run())
