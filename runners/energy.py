@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from results import catalog
 from runners.workspace import EnergyWindow
 from suites import meters
+from suites.meters import Energy
 from suites.metrics import METRICS
 from suites.records import Row, Window
 from suites.statistics import between_processes
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 
     from results.statement import Chip
     from runners.workspace import FinishedCell
-    from suites.meters import Meter, Recorder
+    from suites.meters import Meter, MeterInfo, Recorder
     from suites.records import CellResult, Label
 
 __all__ = ["Gauge", "energy_rows", "gauge"]
 
 _MODEL = "model"
 _NS = 1e9
+# Sensors average over a second: three seconds hold two clean ones.
+_IDLE_S = 3.0
+_T = TypeVar("_T")
 # The cell (process) a window was measured in, and the window.
 _Seen = tuple[str, EnergyWindow]
 
@@ -33,20 +38,22 @@ _Seen = tuple[str, EnergyWindow]
 class Gauge:
     """The meters watched during a run: all real ones, or the model that stands in for them."""
 
-    def __init__(self, watched: Sequence[Meter]) -> None:
+    def __init__(self, watched: Sequence[Meter], idle_s: float = _IDLE_S) -> None:
         """Watch these meters; with none, a run has no energy and says so."""
         self._watched = list(watched)
+        self._idle_s = idle_s if any(map(_is_real, watched)) else 0.0
+        self._idle: tuple[Window, ...] = ()
         self._recorder: Recorder | None = None
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Read the meters in the background while a cell runs."""
+        """Read the meters in the background while a cell runs; the first time, rest before it."""
         with meters.Recorder(self._watched) as self._recorder:
+            self._idle = self._rest()
             yield
 
     def windows(self, result: CellResult) -> tuple[EnergyWindow, ...]:
-        """Energy of every window in which the cell processed tokens, by every meter."""
-        recorder = self._recorder
+        """Energy of the rest and of every window with tokens, by every meter."""
         # Series of one case share their windows: each counts once.
         found = dict.fromkeys(
             (series.suite, series.case, window)
@@ -54,25 +61,44 @@ class Gauge:
             for window in series.windows
             if _tokens(window)
         )
+        suites = dict.fromkeys(series.suite for series in result.series)
+        rests = [(suite, "idle", window) for suite in suites for window in self._idle]
         return tuple(
-            EnergyWindow(
-                suite=suite,
-                case=case,
-                meter=energy.meter.name,
-                joules=energy.joules,
-                low=energy.low,
-                high=energy.high,
-                duration_s=(window.end_ns - window.start_ns) / _NS,
-                input_tokens=window.input_tokens,
-                output_tokens=window.output_tokens,
-            )
-            for suite, case, window in found
-            for energy in (recorder.energy(window.start_ns, window.end_ns) if recorder else ())
+            _window(suite, case, window, energy)
+            for suite, case, window in (*rests, *found)
+            for energy in self._energies(window)
         )
 
     def meters(self) -> tuple[dict[str, Any], ...]:
         """Describe the meters as `results.statement.Meter` has them."""
-        return tuple(asdict(meter.info) for meter in self._watched)
+        infos = [meter.info for meter in self._watched]
+        totals = [_total_info(members) for members in _kinds(infos, lambda info: info)]
+        return tuple(asdict(info) for info in (*totals, *infos))
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the meters could not tell of the last cell, and why."""
+        return tuple(self._recorder.problems) if self._recorder else ()
+
+    def _rest(self) -> tuple[Window, ...]:
+        """Wait before the first cell of a run, for the idle baseline."""
+        if not self._idle_s:
+            return ()
+        start_ns = time.monotonic_ns()
+        time.sleep(self._idle_s)
+        self._idle_s = 0.0
+        return (Window(start_ns=start_ns, end_ns=time.monotonic_ns()),)
+
+    def _energies(self, window: Window) -> list[Energy]:
+        """Totals first, so that a reader who wants one figure takes that of all chips."""
+        if not self._recorder:
+            return []
+        found = self._recorder.energy(window.start_ns, window.end_ns)
+        whole = {
+            _total_info(members).name
+            for members in _kinds([meter.info for meter in self._watched], lambda info: info)
+        }
+        totals = [_total(members) for members in _kinds(found, lambda energy: energy.meter)]
+        return [*(total for total in totals if total.meter.name in whole), *found]
 
 
 def gauge(chip: Chip) -> Gauge:
@@ -82,7 +108,9 @@ def gauge(chip: Chip) -> Gauge:
     """
     if chip.kind == "other":
         return Gauge([])
-    real = meters.available()
+    # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.
+    not_it = "chip" if chip.kind == "cpu" else "package"
+    real = [meter for meter in meters.available() if meter.info.scope != not_it]
     if real:
         return Gauge(real)
     entry = catalog.chips().get(chip.catalog_id or "")
@@ -96,8 +124,56 @@ def gauge(chip: Chip) -> Gauge:
     return Gauge([meters.ModelledMeter(low_w=low_w, high_w=high_w, source=source)])
 
 
+def _is_real(meter: Meter) -> bool:
+    return meter.info.method != _MODEL
+
+
+def _window(suite: str, case: str, window: Window, energy: Energy) -> EnergyWindow:
+    return EnergyWindow(
+        suite=suite,
+        case=case,
+        meter=energy.meter.name,
+        joules=energy.joules,
+        low=energy.low,
+        high=energy.high,
+        duration_s=(window.end_ns - window.start_ns) / _NS,
+        input_tokens=window.input_tokens,
+        output_tokens=window.output_tokens,
+        max_gap_s=energy.max_gap_s,
+        counter_to_integral=energy.counter_to_integral,
+    )
+
+
+def _kinds(items: Sequence[_T], info: Callable[[_T], MeterInfo]) -> list[list[_T]]:
+    """Group what meters of one kind and scope gave, such as all GPUs; lone ones left out."""
+    groups: dict[tuple[str, str], list[_T]] = {}
+    for item in items:
+        of = info(item)
+        groups.setdefault((of.kind, of.scope), []).append(item)
+    return [members for members in groups.values() if len(members) > 1]
+
+
+def _total_info(members: Sequence[MeterInfo]) -> MeterInfo:
+    # The sum is no better than its weakest part: power sampled, where one card has no counter.
+    weakest = max(members, key=lambda member: member.method == "sampled power")
+    names = ", ".join(member.name.removeprefix(f"{weakest.kind} ") for member in members)
+    return replace(weakest, name=f"{weakest.kind} total of {len(members)}", note=f"sum of {names}")
+
+
+def _total(members: Sequence[Energy]) -> Energy:
+    return Energy(
+        meter=_total_info([member.meter for member in members]),
+        joules=sum(member.joules for member in members),
+        low=sum(member.low for member in members),
+        high=sum(member.high for member in members),
+        max_gap_s=max(member.max_gap_s for member in members),
+    )
+
+
 def energy_rows(cells: Sequence[FinishedCell]) -> list[Row]:
     """Joules per token where a window holds one kind of token, mean power where it holds both.
+
+    A window without tokens is the rest before the run: idle power.
 
     Mixed windows are never split into input and output by a guess. A measured row has the
     interval between processes; a modelled one its bounds, and the value is their middle.
@@ -131,13 +207,31 @@ def _row(
         high=high,
         n=len(seen),
         method="modelled" if modelled else "measured",
-        labels={**labels, "meter": meter, "scope": info["scope"], "meter_method": info["method"]},
+        labels={
+            **labels,
+            "meter": meter,
+            "scope": info["scope"],
+            "meter_method": info["method"],
+            **_quality([window for _, window in seen]),
+        },
     )
+
+
+def _quality(windows: Sequence[EnergyWindow]) -> dict[str, Label]:
+    """Longest gap between readings in seconds, and the counter against its sensor."""
+    gap_s = max(window.max_gap_s for window in windows)
+    ratios = [w.counter_to_integral for w in windows if w.counter_to_integral is not None]
+    return {
+        **({"max_gap_s": round(gap_s, 3)} if gap_s else {}),
+        **({"counter_to_integral": round(median(ratios), 3)} if ratios else {}),
+    }
 
 
 def _metric(window: EnergyWindow) -> str:
     if window.input_tokens and window.output_tokens:
         return "power"
+    if not window.input_tokens and not window.output_tokens:
+        return "idle_power"
     return "energy_per_output_token" if window.output_tokens else "energy_per_input_token"
 
 
@@ -145,7 +239,7 @@ def _per(window: EnergyWindow) -> float:
     """What the joules are divided by: tokens of the one kind, or seconds."""
     if window.input_tokens and window.output_tokens:
         return window.duration_s
-    return window.input_tokens or window.output_tokens
+    return window.input_tokens or window.output_tokens or window.duration_s
 
 
 def _bounds(seen: list[_Seen]) -> tuple[float, float, float]:

@@ -88,7 +88,7 @@ def _run_cell(
         result=result,
         energy=energy,
         meters=gauge.meters(),
-        warnings=_interference(cell.name, before, after),
+        warnings=(*_interference(cell.name, before, after), *gauge.warnings()),
         wall_s=after.at_s - before.at_s,
     )
 

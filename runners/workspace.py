@@ -29,6 +29,8 @@ class EnergyWindow:
 
     Attributes:
         joules, low, high: energy in J; for a model, middle and bounds.
+        max_gap_s: longest time between two readings used, 0 for a model.
+        counter_to_integral: a counter's joules over its power sensor's, None without both.
     """
 
     suite: str
@@ -40,6 +42,8 @@ class EnergyWindow:
     duration_s: float
     input_tokens: int
     output_tokens: int
+    max_gap_s: float = 0.0
+    counter_to_integral: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
