@@ -66,15 +66,15 @@ def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
     """Find a key whose signature over the payload holds.
 
     Every given key is tried on every signature: `keyid` is an unauthenticated hint (DSSE
-    protocol, "keyid").
+    protocol, "keyid"), good for trying the likely key first and for nothing else.
 
     Raises:
         UserError: `data` is not a DSSE envelope of an in-toto payload.
         CheckError: no key verifies any signature.
     """
-    envelope, signatures = _read(data, where)
+    envelope, signatures, hints = _read(data, where)
     pae = envelope.pae()
-    for key in keys:
+    for key in sorted(keys, key=lambda one: one.keyid not in hints):
         for signature in signatures:
             try:
                 key.verify_signature(Signature(key.keyid, signature.hex()), pae)
@@ -119,7 +119,7 @@ def _version(value: Any) -> Any:
     return predicate.get("schema_version") if isinstance(predicate, dict) else None
 
 
-def _read(data: bytes, where: str) -> tuple[Envelope, list[bytes]]:
+def _read(data: bytes, where: str) -> tuple[Envelope, list[bytes], set[str]]:
     value = strict_json.loads(data, where)
     match value:
         case {"payload": str(payload), "payloadType": str(kind), "signatures": list(signatures)}:
@@ -137,7 +137,8 @@ def _read(data: bytes, where: str) -> tuple[Envelope, list[bytes]]:
             expected=f"1 to {_MAX_SIGNATURES}",
         )
     raw = [_signature(item, f"{where}:signatures[{i}]") for i, item in enumerate(signatures)]
-    return Envelope(_base64(payload, f"{where}:payload"), kind, {}), raw
+    hints = {str(item.get("keyid")) for item in signatures}
+    return Envelope(_base64(payload, f"{where}:payload"), kind, {}), raw, hints
 
 
 def _signature(item: Any, where: str) -> bytes:

@@ -7,6 +7,7 @@ beside the log, so that one can be erased without breaking the tree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from results import checkpoint as notes
@@ -122,19 +123,23 @@ class Ledger:
             CheckError: a tile is missing or damaged.
         """
         checkpoint = self.unverified()
-        _root, proof = self.prove_at(index, checkpoint.size)
+        _root, [proof] = self.prove_at([index], checkpoint.size)
         return Appended(index=index, checkpoint=checkpoint, proof=proof)
 
-    def prove_at(self, index: int, size: int) -> tuple[bytes, list[bytes]]:
-        """Return the root and an inclusion proof as of an earlier checkpoint's size.
+    def prove_at(self, indexes: Sequence[int], size: int) -> tuple[bytes, list[list[bytes]]]:
+        """Return the root and inclusion proofs as of an earlier checkpoint's size.
+
+        Proofs of neighbours share most of their hashes: asking for many at once is cheap.
 
         Raises:
             IndexError: the log had no such entry at that size.
             CheckError: a tile is missing or damaged, or no checkpoint had that size.
         """
-        ranges = merkle.inclusion_ranges(index, size)
-        proof = [tiles.range_hash(self._read, size, *part) for part in ranges]
-        return tiles.range_hash(self._read, size, 0, size), proof
+        hashed = cache(partial(tiles.range_hash, cache(self._read), size))
+        proofs = [
+            [hashed(*part) for part in merkle.inclusion_ranges(index, size)] for index in indexes
+        ]
+        return hashed(0, size), proofs
 
     def prove_consistency(self, earlier: int, size: int) -> list[bytes]:
         """Return the proof that the log of `size` entries extends that of `earlier`.

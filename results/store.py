@@ -26,6 +26,7 @@ from sqlalchemy import (
     event,
     func,
     select,
+    tuple_,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -137,6 +138,10 @@ class Candidate:
     findings: tuple[Finding, ...]
     envelope: bytes
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.payload_sha256, self.keyid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
@@ -207,27 +212,21 @@ class Store:
     def _commit(self, batch: Sequence[Candidate]) -> list[Stored]:
         with Session(self._engine) as session, session.begin():
             start = session.scalar(select(func.count()).select_from(Entry)) or 0
-            known = [self._known(session, one) for one in batch]
-            places: dict[tuple[str, str], int] = {}
-            nonces: set[str] = set()
+            places = self._known(session, batch)
+            spent = self._spent(session, batch)
             new: list[Candidate] = []
-            for candidate, place in zip(batch, known, strict=True):
-                identity = (candidate.payload_sha256, candidate.keyid)
-                if place is not None:
-                    places[identity] = place
-                if identity in places or self._spent(session, candidate.nonce, nonces):
+            for one in batch:
+                if one.identity in places or one.nonce in spent:
                     continue
-                places[identity] = start + len(new)
-                new.append(candidate)
-                nonces |= {candidate.nonce} if candidate.nonce else set()
+                places[one.identity] = start + len(new)
+                new.append(one)
+                spent |= {one.nonce} if one.nonce else set()
             self._insert(session, new, start)
         self.recover()
+        receipts = self._receipts(sorted(set(places.values())))
         fresh = {id(one) for one in new}
         return [
-            Stored(
-                receipt=self._receipt_at(places.get((one.payload_sha256, one.keyid))),
-                new=id(one) in fresh,
-            )
+            Stored(receipt=receipts.get(places.get(one.identity, -1)), new=id(one) in fresh)
             for one in batch
         ]
 
@@ -263,9 +262,7 @@ class Store:
 
     def receipt(self, submission: Submission) -> Receipt:
         """Return the receipt a submission got, byte for byte as it was."""
-        with Session(self._engine) as session:
-            size = session.get_one(Entry, submission.at).size
-        return self._receipt(submission.digest, submission.at, size)
+        return self._receipts([submission.at])[submission.at]
 
     def page(self, filters: Filters, after: int, limit: int) -> list[Submission]:
         """List submissions in order of the log, from the entry behind `after`."""
@@ -297,45 +294,58 @@ class Store:
         with Session(self._engine) as session:
             return session.scalar(select(1)) == 1
 
-    def _known(self, session: Session, candidate: Candidate) -> int | None:
-        return session.scalar(
-            select(Submission.at).where(
-                Submission.payload_sha256 == candidate.payload_sha256,
-                Submission.keyid == candidate.keyid,
+    def _known(self, session: Session, batch: Sequence[Candidate]) -> dict[tuple[str, str], int]:
+        identity = tuple_(Submission.payload_sha256, Submission.keyid)
+        rows = session.execute(
+            select(Submission.payload_sha256, Submission.keyid, Submission.at).where(
+                identity.in_({one.identity for one in batch})
             )
         )
+        return {(row.payload_sha256, row.keyid): row.at for row in rows}
 
-    def _spent(self, session: Session, nonce: str | None, batch: set[str]) -> bool:
-        if nonce is None:
-            return False
-        query = select(Submission.at).where(Submission.nonce == nonce)
-        return nonce in batch or session.scalar(query) is not None
+    def _spent(self, session: Session, batch: Sequence[Candidate]) -> set[str]:
+        nonces = {one.nonce for one in batch if one.nonce}
+        query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
+        return {nonce for nonce in session.scalars(query) if nonce} if nonces else set()
 
     def _insert(self, session: Session, new: Sequence[Candidate], start: int) -> None:
+        if not new:
+            return
         _add_entries(session, [result_entry(one.digest) for one in new], start)
         session.flush()
+        first: dict[str, int] = {}
         for at, one in enumerate(new, start):
             fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
             samples = fields.pop("samples")
             findings = [finding.to_json() for finding in fields.pop("findings")]
             session.add(Submission(at=at, findings=findings, **fields))
-            session.flush()
             for sha256 in samples:
-                if session.get(Sample, sha256) is None:
-                    session.add(Sample(sha256=sha256, at=at))
+                first.setdefault(sha256, at)
+        session.flush()
+        known = set(session.scalars(select(Sample.sha256).where(Sample.sha256.in_(first))))
+        session.add_all(
+            Sample(sha256=sha256, at=at) for sha256, at in first.items() if sha256 not in known
+        )
 
-    def _receipt_at(self, at: int | None) -> Receipt | None:
-        if at is None:
-            return None
+    def _receipts(self, places: Sequence[int]) -> dict[int, Receipt]:
+        """Make receipts anew; Ed25519 is deterministic, so each is the one given first."""
+        query = (
+            select(Submission.at, Submission.digest, Entry.size)
+            .join(Entry, Entry.at == Submission.at)
+            .where(Submission.at.in_(places))
+            .order_by(Entry.size)
+        )
         with Session(self._engine) as session:
-            digest = session.scalar(select(Submission.digest).where(Submission.at == at))
-            return self._receipt(str(digest), at, session.get_one(Entry, at).size)
-
-    def _receipt(self, digest: str, at: int, size: int) -> Receipt:
-        """Make a receipt anew; Ed25519 is deterministic, so it is the one given first."""
-        checkpoint, proof = self.ledger.prove_at(at, size)
-        signed = Checkpoint(origin=self._origin, size=size, root=checkpoint)
-        return Receipt(digest=digest, index=at, proof=proof, note=notes.write(signed, self._signer))
+            rows = session.execute(query).all()
+        found = {}
+        for size, group in groupby(rows, lambda row: row.size):
+            members = list(group)
+            root, proofs = self.ledger.prove_at([row.at for row in members], size)
+            signed = Checkpoint(origin=self._origin, size=size, root=root)
+            note = notes.write(signed, self._signer)
+            for row, proof in zip(members, proofs, strict=True):
+                found[row.at] = Receipt(digest=row.digest, index=row.at, proof=proof, note=note)
+        return found
 
 
 @contextmanager
