@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from suites.errors import UserError
-from suites.kernels.backends import host, nvidia
+from suites.kernels.backends import events, host, nvidia
 from suites.kernels.backends.base import PORTABLE
 from suites.kernels.work import PRODUCTS, TRANSFERS
 
@@ -114,7 +114,7 @@ class TorchBackend:
     def elapsed_s(self, calls: Callable[[], None]) -> float:
         if self.timing == "host":
             return host.elapsed_s(calls)
-        return event_s(self._device, calls)
+        return events.elapsed_s(self._device, calls)
 
     def free_bytes(self) -> int:
         query = getattr(self._device, "mem_get_info", None)
@@ -164,16 +164,6 @@ class TorchBackend:
             return a.to("cpu", non_blocking=True)
 
         return {"host_to_device": to_device, "device_to_host": to_host}
-
-
-def event_s(device: Any, calls: Callable[[], None]) -> float:
-    """Seconds between two events on a device's own clock (`elapsed_time` gives milliseconds)."""
-    start, end = device.Event(enable_timing=True), device.Event(enable_timing=True)
-    start.record()
-    calls()
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end)) / 1e3
 
 
 def _fast_f16() -> bool:
