@@ -20,6 +20,7 @@ _KINDS: tuple[_Kind, ...] = (
     ("Ascend npu-smi", tools.ascend, tools.reason_no_ascend),
     ("RAPL", rapl.find, rapl.reason_absent),
     ("Apple powermetrics", tools.apple, tools.reason_no_apple),
+    ("IPMI", tools.ipmi, tools.reason_no_ipmi),
     ("Redfish", remote.redfish, remote.reason_no_redfish),
     ("DCGM exporter", remote.dcgm, remote.reason_no_dcgm),
 )

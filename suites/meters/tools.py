@@ -1,4 +1,4 @@
-"""Chips whose power is read from a tool of their maker: Apple's powermetrics, Huawei's npu-smi.
+"""Power read from a tool: Apple's powermetrics, Huawei's npu-smi, ipmitool for a whole node.
 
 A call takes tens to hundreds of milliseconds, so these are coarse: the reading is dated to the
 middle of the call and the cadence is a second.
@@ -14,7 +14,15 @@ from dataclasses import dataclass
 
 from suites.meters.base import MeterInfo, Reading
 
-__all__ = ["ToolMeter", "apple", "ascend", "reason_no_apple", "reason_no_ascend"]
+__all__ = [
+    "ToolMeter",
+    "apple",
+    "ascend",
+    "ipmi",
+    "reason_no_apple",
+    "reason_no_ascend",
+    "reason_no_ipmi",
+]
 
 _PERIOD_S = 1.0
 _TIMEOUT_S = 10
@@ -24,6 +32,10 @@ _POWERMETRICS = ("powermetrics", "-n", "1", "-i", "100", "--samplers", "cpu_powe
 _COMBINED = re.compile(
     r"^Combined Power \(CPU \+ GPU \+ ANE\):\s*(?P<power>[\d.]+) mW", re.MULTILINE
 )
+
+# The Data Center Manageability Interface of IPMI; needs root.
+_IPMI = ("ipmitool", "dcmi", "power", "reading")
+_IPMI_POWER = re.compile(r"Instantaneous power reading:\s*(?P<power>\d+) Watts")
 
 _NPU_LIST = ("npu-smi", "info", "-l")
 _NPU_ID = re.compile(r"^\s*NPU ID\s*:\s*(\d+)", re.MULTILINE)
@@ -94,6 +106,18 @@ def ascend() -> list[ToolMeter]:
     return [meter for meter in meters if _reads(meter)]
 
 
+def ipmi() -> list[ToolMeter]:
+    """Open the node's own power sensor; none without ipmitool, root or the sensor."""
+    info = MeterInfo(
+        name="ipmi 0",
+        scope="node",
+        method="sampled power",
+        note="by the management controller, which averages as its maker chose",
+    )
+    meter = ToolMeter(info=info, command=_IPMI, pattern=_IPMI_POWER, unit_w=1.0)
+    return [meter] if _reads(meter) else []
+
+
 def reason_no_apple() -> str:
     """Say why Apple silicon cannot be read."""
     if not shutil.which("powermetrics"):
@@ -106,6 +130,13 @@ def reason_no_ascend() -> str:
     if not shutil.which("npu-smi"):
         return "npu-smi is not here: no Ascend driver"
     return "npu-smi tells the power of no NPU"
+
+
+def reason_no_ipmi() -> str:
+    """Say why the node cannot be read."""
+    if not shutil.which("ipmitool"):
+        return "ipmitool is not here"
+    return "ipmitool tells no power: run as root, on a machine whose controller measures it"
 
 
 def _reads(meter: ToolMeter) -> bool:

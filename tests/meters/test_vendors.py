@@ -162,6 +162,15 @@ def test_powermetrics_without_root_is_no_meter_and_says_so(tool):
     assert "run as root" in tools.reason_no_apple()
 
 
+def test_a_node_s_own_sensor_is_read_by_ipmitool(tool):
+    tool("ipmitool", "printf '\\n    Instantaneous power reading:      220 Watts\\n'")
+    (meter,) = tools.ipmi()
+    assert (meter.read().power_w, meter.info.scope) == (220.0, "node")
+    tool("ipmitool", "echo 'Could not open device at /dev/ipmi0' >&2; exit 1")
+    assert tools.ipmi() == []
+    assert "run as root" in tools.reason_no_ipmi()
+
+
 CHASSIS = {
     "/redfish/v1/Chassis": {
         "Members": [{"@odata.id": f"/redfish/v1/Chassis/{name}"} for name in ("New", "Old", "Bare")]
