@@ -13,7 +13,7 @@ from markupsafe import Markup
 from leaderboard import text
 
 if TYPE_CHECKING:
-    from leaderboard.figures import Point
+    from leaderboard.figures import Point, Result
     from leaderboard.shells import Shells
     from leaderboard.words import Words
 
@@ -55,6 +55,7 @@ class Pages:
         )
         environment.filters["figure"] = text.figure
         environment.globals["_"] = partial(_said, words)
+        environment.globals["engines"] = partial(_engines, words)
         environment.globals["load"] = partial(load, words)
         return cls(words, shells, environment)
 
@@ -86,6 +87,17 @@ def load(words: Words, point: Point) -> str:
         if label in labels and not (label == "isl" and parts):
             parts.append(words(phrase, n=labels[label]))
     return " · ".join(parts) or point.case
+
+
+def _engines(words: Words, result: Result) -> list[str]:
+    """Name each engine of a run once; processes that differ in flags only are one engine here."""
+    return list(
+        dict.fromkeys(
+            f"{engine.name} {engine.version} · {engine.model} {engine.precision} · "
+            + words("{kind} weights", kind=engine.weights)
+            for engine in result.predicate.engines
+        )
+    )
 
 
 def _finalize(value: object) -> object:

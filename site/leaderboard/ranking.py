@@ -62,12 +62,16 @@ class Answers:
 
 
 def ranked(rows: Sequence[BoardRow]) -> list[BoardRow]:
-    """Order rows: ranking ones first, cheapest first, then by throughput; ties by digest."""
+    """Order rows: ranking ones first, serving before isolated phases, cheapest first.
+
+    Without a price by throughput; ties by digest, so that two builds agree.
+    """
     if not rows:
         return []
     frame = pd.DataFrame(
         {
             "ranks": [row.ranks for row in rows],
+            "serving": [row.point.suite == "serving" for row in rows],
             "cost": [_rent(row) for row in rows],
             "throughput": [row.throughput.value if row.throughput else None for row in rows],
             "digest": [row.point.result.digest for row in rows],
@@ -75,8 +79,8 @@ def ranked(rows: Sequence[BoardRow]) -> list[BoardRow]:
         }
     ).astype({"cost": float, "throughput": float})
     order = frame.sort_values(
-        ["ranks", "cost", "throughput", "digest", "case"],
-        ascending=[False, True, False, True, True],
+        ["ranks", "serving", "cost", "throughput", "digest", "case"],
+        ascending=[False, False, True, False, True, True],
         na_position="last",
         kind="stable",
     )
