@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,67 +154,63 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
 
 
 class _Clock:
-    """Gives the time at which a position of the body had arrived."""
+    """Gives the times at which positions of the body had arrived."""
 
     def __init__(
         self, wire: list[tuple[int, int]], sizes: Sequence[int], stamps: Sequence[int]
     ) -> None:
-        self._body_starts = [body for body, _ in wire]
-        self._wire_starts = [wire_at for _, wire_at in wire]
-        self._read_ends = list(accumulate(sizes))
-        self._stamps = stamps
+        self._body_starts, self._wire_starts = np.array(wire or [(0, 0)], np.int64).T
+        self._read_ends = np.cumsum(np.asarray(sizes, np.int64))
+        self._stamps = np.asarray(stamps, np.int64)
 
-    def arrival(self, body_end: int) -> int:
-        """Time of the read that brought the byte before `body_end`."""
-        last = body_end - 1
-        # bisect over chunk starts: the chunk that holds the byte, then its place on the wire.
-        piece = bisect_left(self._body_starts, body_end) - 1
-        on_wire = self._wire_starts[piece] + last - self._body_starts[piece]
-        return self._stamps[bisect_left(self._read_ends, on_wire + 1)]
+    def arrivals(self, body_ends: Sequence[int]) -> list[int]:
+        """Times of the reads that brought the bytes before `body_ends`."""
+        ends = np.asarray(body_ends, np.int64)
+        # The chunk that holds the last byte, its place on the wire, the read that covers it.
+        piece = np.searchsorted(self._body_starts, ends) - 1
+        on_wire = self._wire_starts[piece] + ends - self._body_starts[piece]
+        times: list[int] = self._stamps[np.searchsorted(self._read_ends, on_wire)].tolist()
+        return times
 
 
 def _read_events(body: bytes, clock: _Clock, answer: Answer) -> None:
+    events, rest = _events(body)
+    # What the fast way below cannot judge: an error, or counts beside the text.
+    odd = b'"error"' in body or body.count(b'"usage":{') > 1
     done = False
-    start = 0
-    for end in _EVENT_END.finditer(body):
-        event = body[start : end.start()]
-        start = end.end()
-        if event[:7] == b"data: {" and event[-1:] == b"}" and _is_plain_token(event):
-            answer.token_ns.append(clock.arrival(start))
-            _note_truth(event, answer)
+    ends: list[int] = []
+    for event, end in events:
+        plain = not odd and event[:7] == b"data: {" and event[-1:] == b"}" and b"\n" not in event
+        if plain and b'"usage":{' not in event and _TEXT.search(event):
+            ends.append(end)
             continue
         data = _data_of(event)
-        if data is None:
-            continue
         if data == _DONE:
             done = True
-            continue
-        message = _json(data)
-        if _read_message(message, answer):
-            answer.token_ns.append(clock.arrival(start))
-    if body[start:].strip() and not answer.failure:
+        elif data is not None and _read_message(_json(data), answer):
+            ends.append(end)
+    answer.token_ns = clock.arrivals(ends)
+    answer.sent_ns = [int(time) for time in _SENT.findall(body)]
+    if rest.strip() and not answer.failure:
         answer.failure = "closed_early"
     if not done and not answer.failure:
         answer.failure = "no_done"
 
 
-def _is_plain_token(event: bytes) -> bool:
-    """A fragment with text, one line, and nothing in it that needs a closer look."""
-    return (
-        _TEXT.search(event) is not None
-        and b"\n" not in event
-        and b'"usage":{' not in event
-        and b'"error"' not in event
-    )
+def _events(body: bytes) -> tuple[list[tuple[bytes, int]], bytes]:
+    """Events with the position after each, and what stands behind the last."""
+    if b"\r" not in body:
+        *parts, rest = body.split(b"\n\n")
+        return list(zip(parts, accumulate(len(part) + 2 for part in parts), strict=True)), rest
+    events = []
+    start = 0
+    for end in _EVENT_END.finditer(body):
+        events.append((body[start : end.start()], end.end()))
+        start = end.end()
+    return events, body[start:]
 
 
 _SENT = re.compile(rb'"sent_ns":(\d+)')
-
-
-def _note_truth(event: bytes, answer: Answer) -> None:
-    found = _SENT.search(event)
-    if found:
-        answer.sent_ns.append(int(found[1]))
 
 
 def _data_of(event: bytes) -> bytes | None:
