@@ -61,6 +61,8 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
     with workspace.locked():
         started = _begin(workspace, with_subject(options), resume=resume, console=console)
         cells = expand(started.options)
+        minutes = sum(cell.estimated_s for cell in cells) / 60
+        console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
         with RunDisplay(cells, console) as display:
