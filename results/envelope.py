@@ -97,7 +97,7 @@ def parse(payload: bytes, where: str) -> Statement:
     """
     value = strict_json.loads(payload, where)
     version = _version(value)
-    if version not in {None, 1}:
+    if isinstance(version, int) and version != 1:
         raise UserError(
             f"schema version {version}",
             where=f"{where}:predicate.schema_version",

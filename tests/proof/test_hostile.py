@@ -1,0 +1,140 @@
+"""Strangers' bytes: no forgery is accepted, nothing breaks, nothing hangs."""
+
+import base64
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from securesystemslib.signer import CryptoSigner
+
+from results import envelope
+from results.intake import Intake, Problem
+from suites.errors import UserError
+
+KEY = CryptoSigner.generate_ed25519()
+PAYLOAD = json.dumps({"a": [1, 2.5, "x" * 40], "b": {"c": None}}).encode()
+SEALED = envelope.sign(PAYLOAD, KEY)
+
+
+def opened(data):
+    """The payload a reader would trust, or None."""
+    try:
+        return envelope.verify(data, [KEY.public_key], "x").payload
+    except UserError:
+        return None
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.integers(0, len(SEALED) - 1), st.integers(0, 255), st.integers(0, 3))
+def test_no_changed_byte_gives_another_payload(at, value, cut):
+    data = SEALED[:at] + bytes([value]) + SEALED[at + cut :]
+    assert opened(data) in {None, PAYLOAD}
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_no_spliced_envelope_gives_another_payload(data):
+    parts = json.loads(SEALED)
+    other = json.loads(envelope.sign(b'{"other": 1}', KEY))
+    texts = st.sampled_from([parts["payload"], other["payload"], "", "e30", parts["payloadType"]])
+    kinds = st.sampled_from([parts["payloadType"], "text/plain", "", None, 1])
+    signatures = st.lists(
+        st.sampled_from([*parts["signatures"], *other["signatures"], {}, None, {"sig": 1}]),
+        max_size=3,
+    )
+    spliced = {
+        "payload": data.draw(texts),
+        "payloadType": data.draw(kinds),
+        "signatures": data.draw(signatures),
+    }
+    assert opened(json.dumps(spliced).encode()) in {None, PAYLOAD, b'{"other": 1}'}
+
+
+def test_a_signature_over_the_bare_payload_or_another_type_is_none():
+    bare = bytes.fromhex(KEY.sign(PAYLOAD).signature)
+    typed = bytes.fromhex(KEY.sign(b"DSSEv1 10 text/plain %d " % len(PAYLOAD) + PAYLOAD).signature)
+    for signature in (bare, typed):
+        data = json.loads(SEALED)
+        data["signatures"][0]["sig"] = base64.b64encode(signature).decode()
+        assert opened(json.dumps(data).encode()) is None
+
+
+def test_a_false_keyid_neither_helps_nor_harms():
+    data = json.loads(SEALED)
+    data["signatures"][0]["keyid"] = "0" * 64
+    assert opened(json.dumps(data).encode()) == PAYLOAD
+    forged = json.loads(envelope.sign(PAYLOAD, CryptoSigner.generate_ed25519()))
+    forged["signatures"][0]["keyid"] = KEY.public_key.keyid
+    assert opened(json.dumps(forged).encode()) is None
+
+
+def test_both_alphabets_of_base64_are_read():
+    payload = b'{"x": "\xc3\xbf\xc3\xbe\xc3\xbf\xc3\xbe>>>???"}'
+    data = json.loads(envelope.sign(payload, KEY))
+    for part in (data, data["signatures"][0]):
+        name = "payload" if "payload" in part else "sig"
+        part[name] = part[name].replace("+", "-").replace("/", "_").rstrip("=")
+    assert opened(json.dumps(data).encode()) == payload
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+def paths(value, at=()):
+    yield at
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from paths(inner, (*at, key))
+
+
+@pytest.fixture
+def intake(tmp_path, runners, log_signer):
+    from results.challenge import Challenges
+    from results.store import open_store
+
+    with open_store(tmp_path / "data", log_signer) as store:
+        yield Intake(folders=[runners], challenges=Challenges.of_key(b"secret"), store=store)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), value=values)
+def test_a_registered_signer_can_break_nothing_with_any_value_anywhere(
+    intake, sealed, signer, data, value
+):
+    statement = json.loads(base64.b64decode(json.loads(sealed())["payload"]))
+    where = data.draw(st.sampled_from([path for path in paths(statement) if path]))
+    parent = statement
+    for key in where[:-1]:
+        parent = parent[key]
+    parent[where[-1]] = value
+    body = envelope.sign(json.dumps(statement).encode(), signer)
+    with suppress(Problem):  # the one way to say no; any other exception is a bug
+        intake.judge(body)
+
+
+def test_every_documented_operation_answers_as_documented(client):
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+
+    schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
+    names = set()
+    for operation in schema.get_all_operations():
+        found = operation.ok()
+
+        @settings(max_examples=15, deadline=None, derandomize=True)
+        @given(case=found.as_strategy())
+        def attempt(case):
+            case.call_and_validate(checks=[not_a_server_error])
+
+        attempt()
+        names.add(found.label)
+    assert "POST /v1/submissions" in names
+    assert len(names) >= 10
