@@ -83,14 +83,24 @@ def _all(sizes: Sizes, options: Mapping[str, Any]) -> list[Case]:
     for family in FAMILIES:
         for dtype in _dtypes(family):
             for backend in backends:
-                operand = backend.cache_bytes()
-                for work in works(family, geometry, sizes, dtype, operand):
+                cache = backend.cache_bytes()
+                for work in works(family, geometry, sizes, dtype, _operand_bytes(backend)):
                     found += _cases(work, backend, "cold")
                 # An eighth of the last-level cache: past the private caches, well inside.
-                for work in works(family, geometry, sizes, dtype, operand // 8):
-                    if work.bytes <= operand // 2:
+                for work in works(family, geometry, sizes, dtype, cache // 8):
+                    if work.bytes <= cache // 2:
                         found += _cases(work, backend, "hot")
     return found
+
+
+def _operand_bytes(backend: Backend) -> int:
+    """Bytes of one operand of a cold memory test.
+
+    On a host at most 64 MiB, since rotation keeps it cold and the reference is twice as wide; on
+    a device at least 256 MiB, so that a launch's microseconds do not count.
+    """
+    cache = backend.cache_bytes()
+    return min(cache, 64 * 2**20) if backend.timing == "host" else max(cache, 256 * 2**20)
 
 
 def _dtypes(family: str) -> Sequence[str]:
