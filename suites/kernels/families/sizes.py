@@ -16,7 +16,6 @@ class Sizes:
         decode: rows of decode GEMMs: sequences that share one step.
         batch, context: sequences, and tokens each sees, of decode attention.
         peak: side of the square product that seeks the compute peak.
-        memory_factor: bytes of one memory-test operand in units of the last-level cache.
     """
 
     prefill: int
