@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard import (
     archives,
+    badges,
     board,
     chips,
     downloads,
@@ -81,6 +82,7 @@ class _Content:
     points: Sequence[Point]
     rows: Sequence[BoardRow]
     sheet: PriceSheet | None
+    site_url: str
 
 
 def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> BuildReport:
@@ -96,7 +98,7 @@ def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> Bu
         CheckError: the documents cannot be rendered.
     """
     tree = Tree.open(out)
-    content = _content(archives.read(results))
+    content = _content(archives.read(results), base_url)
     pages = 0
     for lang in LANGUAGES:
         prefix = "" if lang == "en" else f"{lang}/"
@@ -113,6 +115,8 @@ def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> Bu
         *board.files(content.rows, content.models),
     ):
         tree.put(f"data/{path}", data)
+    for path, image in badges.files(content.rows):
+        tree.put(f"badges/{path}", image)
     for path, source in content.archive.files.items():
         tree.put(path, source.read_bytes())
     return BuildReport(
@@ -131,7 +135,7 @@ def _cache() -> Path:
     return Path(base) / "fenmark"
 
 
-def _content(archive: Archive) -> _Content:
+def _content(archive: Archive, base_url: str | None) -> _Content:
     points = [point for result in archive.results for point in points_of(result)]
     sheets = catalog.price_sheets()
     sheet = catalog.latest_prices() if sheets else None
@@ -142,6 +146,7 @@ def _content(archive: Archive) -> _Content:
         chips=views,
         models=models.views(points),
         sheet=sheet,
+        site_url=f"{base_url.rstrip('/')}/" if base_url else "",
         points=points,
         rows=ranking.ranked(
             [_row(point, views, costs) for point in points if point.suite != "kernels"]
@@ -184,8 +189,12 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
     """Yield (url, html) of every generated page of a language."""
     _ = pages.words
     outputs = _serving(content.rows)
-    by_chip = _by(content.rows, lambda row: row.point.result.chip_id)
-    by_model = _by(content.rows, lambda row: row.model_id)
+    rows = [row for row in content.rows if row.throughput]
+    prompts = [row for row in content.rows if "prefill_throughput" in row.point.figures]
+    by_chip = _by(rows, lambda row: row.point.result.chip_id)
+    by_model = _by(rows, lambda row: row.model_id)
+    chip_prompts = _by(prompts, lambda row: row.point.result.chip_id)
+    model_prompts = _by(prompts, lambda row: row.model_id)
     kernels = _by(
         [point for point in content.points if point.suite == "kernels"],
         lambda point: point.result.chip_id,
@@ -223,6 +232,8 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
             chip=chip,
             rows=by_chip[chip.id][:_STATIC_ROWS],
             total=len(by_chip[chip.id]),
+            prefills=chip_prompts[chip.id][:_STATIC_ROWS],
+            site_url=content.site_url,
             kernels=_newest(kernels[chip.id]),
             results=results[chip.id][:_RUNS],
             roofline=plots.roofline(_, _newest(kernels[chip.id]), "../../"),
@@ -236,6 +247,7 @@ def _pages(pages: Pages, content: _Content) -> Iterator[tuple[str, str]]:
             model=model,
             rows=by_model[model.id][:_STATIC_ROWS],
             total=len(by_model[model.id]),
+            prefills=model_prompts[model.id][:_STATIC_ROWS],
         )
     yield page("curves", "curves/", "Curves", curves=_curves(_, content))
     yield page(

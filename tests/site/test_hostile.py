@@ -130,6 +130,8 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             chip=type("Chip", (), {"name": text, "entry": None, "id": "x"}),
             rows=[],
             total=0,
+            prefills=[],
+            site_url="",
             kernels=[p for p in points_of(result) if p.suite == "kernels"],
             results=[result],
             roofline=None,
