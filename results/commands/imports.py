@@ -1,0 +1,72 @@
+"""`fenmark import`: others' published results, as reported ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from results.imports import ReportedFile
+
+__all__ = ["import_"]
+
+
+def import_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="mlperf, inferencex, mlenergy, flagperf, aiconfigurator, llama-bench, vllm, "
+            "guidellm or aiperf."
+        ),
+    ],
+    files: Annotated[list[Path], typer.Argument(help="Files as published.")],
+    out: Annotated[Path, typer.Option(help="Folder for the reported results.")],
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Read others' published results; every row is imported, folded into its twin, or refused.
+
+    Example: fenmark import llama-bench bench.json --out reported
+    """
+    import json
+
+    from rich.console import Console
+
+    from results.imports import import_file
+
+    imported = [import_file(kind, path) for path in files]
+    out.mkdir(parents=True, exist_ok=True)
+    for found in imported:
+        _write(out / f"{kind}-{found.source.file_sha256[:16]}.reported.json", found)
+    totals = _totals(imported)
+    if json_:
+        print(json.dumps(totals, ensure_ascii=False))
+        return
+    console = Console(stderr=True)
+    console.print(
+        f"{totals['rows']} rows: {totals['imported']} imported, {totals['folded']} folded, "
+        f"{totals['refused']} refused; all are reported, none is measured by Fenmark"
+    )
+    for reason, count in totals["reasons"].items():
+        console.print(f"  {count} refused: {reason}", markup=False)
+
+
+def _write(path: Path, found: ReportedFile) -> None:
+    """Write whole or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(found.model_dump_json(), encoding="utf-8")
+    partial.replace(path)
+
+
+def _totals(imported: list[ReportedFile]) -> dict[str, Any]:
+    from collections import Counter
+
+    reasons = Counter(refusal.reason for found in imported for refusal in found.refused)
+    return {
+        "rows": sum(found.rows for found in imported),
+        "imported": sum(len(found.results) for found in imported),
+        "folded": sum(len(found.folded) for found in imported),
+        "refused": sum(len(found.refused) for found in imported),
+        "reasons": dict(reasons.most_common()),
+    }

@@ -1,0 +1,38 @@
+"""llama-bench: prompt processing and text generation of llama.cpp, as JSON, JSON Lines or CSV."""
+
+from __future__ import annotations
+
+from results.imports.building import Refused, Row, figure, known, number, positive, text
+from results.imports.names import chip
+from results.imports.reported import ReportedResult
+
+__all__ = ["read"]
+
+
+def read(row: Row) -> ReportedResult:
+    """Make a result of a row: avg_ts is tokens per second of the kind the test runs.
+
+    Raises:
+        Refused: prompt and generation are mixed in one rate, or there is none.
+    """
+    prompt, generated = number(row, "n_prompt") or 0, number(row, "n_gen") or 0
+    if bool(prompt) == bool(generated):
+        raise Refused("prompt and generation are one rate" if prompt else "no tokens")
+    metric = "prefill_throughput" if prompt else "decode_throughput"
+    phase = f"prefill/isl{prompt:.0f}" if prompt else f"decode/osl{generated:.0f}"
+    samples = row.get("samples_ts")
+    n = len(samples) if isinstance(samples, list) and samples else 1
+    rate = figure("inference", f"llama-bench/{phase}", metric, positive(row, "avg_ts"), n=n)
+    name = text(row, "gpu_info") or text(row, "cpu_info")
+    return ReportedResult(
+        id=f"{text(row, 'model_type') or text(row, 'model_filename')}/{phase}",
+        # llama-bench names each GPU in turn, and no cores of a CPU.
+        chip=chip(name, name.count(",") + 1 if text(row, "gpu_info") and name else None),
+        model=text(row, "model_type"),
+        engine=f"llama.cpp {text(row, 'build_commit') or ''}".strip(),
+        date=text(row, "test_time"),
+        labels=known(
+            row, "n_prompt", "n_gen", "n_depth", "n_batch", "n_threads", "n_gpu_layers", "stddev_ts"
+        ),
+        measurements=[rate],
+    )

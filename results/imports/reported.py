@@ -1,0 +1,136 @@
+"""What a reported result is: somebody else's figures, with where they come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from results.statement import Count, Label, Measurement, Name, Sha256, Text
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "Folded",
+    "Refusal",
+    "ReportedChip",
+    "ReportedFile",
+    "ReportedMeasurement",
+    "ReportedResult",
+    "ReportedSource",
+    "read_folder",
+]
+
+_GLOB = "*.reported.json"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ReportedSource(_Strict):
+    """Where a file of results comes from.
+
+    Attributes:
+        kind: the importer, such as "mlperf".
+        view: results of one view are never set beside those of another.
+        licence: as the publisher states it.
+        footnote: what must be shown beside every figure.
+        file, file_sha256: what was read.
+    """
+
+    kind: Name
+    view: Literal["general", "mlperf"]
+    title: Text
+    licence: Text
+    footnote: Text
+    file: Name
+    file_sha256: Sha256
+
+
+class ReportedChip(_Strict):
+    """What it ran on: `count` chips of one name; None where the source does not say."""
+
+    name: Name
+    catalog_id: Name | None
+    count: Annotated[int, Field(ge=1)] | None
+
+
+class ReportedMeasurement(Measurement):
+    """A figure of somebody else's; `n` is 1 where the source does not say."""
+
+    method: Literal["reported"]
+
+
+class ReportedResult(_Strict):
+    """One published result.
+
+    Attributes:
+        id: unique in the file and stable.
+        system, model, precision, engine, date: as published, None where not said.
+        url: of the result itself.
+        labels: what a reader must know beside the figures.
+        measurements: rates are of the whole system, so that all its chips are charged.
+    """
+
+    id: Name
+    chip: ReportedChip
+    system: Text | None = None
+    model: Name | None = None
+    precision: Name | None = None
+    engine: Text | None = None
+    date: Name | None = None
+    url: Text | None = None
+    labels: dict[Name, Label] = {}
+    measurements: Annotated[list[ReportedMeasurement], Field(min_length=1)]
+
+
+class Refusal(_Strict):
+    """A row that could not be understood; `row` counts from 1."""
+
+    row: Count
+    reason: Text
+
+
+class Folded(_Strict):
+    """A row that repeats the run of another; `id` is the result it was folded into."""
+
+    row: Count
+    id: Name
+
+
+class ReportedFile(_Strict):
+    """One imported file; rows = len(results) + len(folded) + len(refused)."""
+
+    schema_version: Literal[1]
+    source: ReportedSource
+    rows: Count
+    results: list[ReportedResult]
+    folded: list[Folded]
+    refused: list[Refusal]
+
+
+def read_folder(folder: Path) -> list[ReportedFile]:
+    """Read every reported file of a folder, by name; none is fine.
+
+    Raises:
+        UserError: a file is none of ours.
+        OSError: it cannot be read.
+    """
+    return [_read(path) for path in sorted(folder.glob(_GLOB))]
+
+
+def _read(path: Path) -> ReportedFile:
+    try:
+        return ReportedFile.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(
+            first["msg"],
+            where=f"{path}:{field}",
+            expected="a file written by `fenmark import`",
+            remedy="import it again",
+        ) from error
