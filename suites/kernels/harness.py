@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from suites.errors import CheckError
 from suites.kernels.check import TOLERANCE, Verdict, compare
-from suites.kernels.timing import measure
+from suites.kernels.timing import Budget, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.case import Case
-    from suites.kernels.timing import Budget, Timing
+    from suites.kernels.timing import Timing
 
     Measure = Callable[[Case], None]
 
-__all__ = ["Measured", "check", "draw", "generator", "measure_case", "rotate"]
+__all__ = ["Measured", "check", "draw", "generator", "measure_case", "overhead_ns", "rotate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,14 @@ def _poison(case: Case, shape: tuple[int, ...]) -> None:
     poison = case.backend.put(np.full(shape, np.nan, dtype=np.float32), dtype)
     case.backend.synchronize()
     del poison
+
+
+def overhead_ns(case: Case) -> float:
+    """Nanoseconds our loop and rotation add to a call, seen with a kernel that does nothing."""
+    idle = replace(case, run=lambda *_, **__: None)
+    budget = Budget(warm_up_s=0.01, min_blocks=10, target=0.01, cap_s=0.5)
+    calls = rotate(idle, [{"a": None, "b": None}] * 2)
+    return statistics.median(measure(calls, case.backend, budget).seconds) * 1e9
 
 
 def rotate(case: Case, sets: list[dict[str, Any]]) -> Callable[[], None]:

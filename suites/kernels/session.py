@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from suites.errors import CheckError, UserError
 from suites.kernels.catalog import select
-from suites.kernels.harness import generator, measure_case
+from suites.kernels.harness import generator, measure_case, overhead_ns
 from suites.kernels.profiles import profile
-from suites.kernels.timing import overhead_ns
 from suites.records import CellResult, Series, Window
 from suites.statistics import median_interval
 
@@ -102,7 +101,8 @@ class Session:
         """
         if not self._measured:
             raise CheckError(f"no kernel case gave a right result; the first: {self._wrong[0]}")
-        backends = {item.case.backend.name: item.case.backend for item in self._measured}
+        cases = {item.case.backend.name: item.case for item in self._measured}
+        backends = {name: case.backend for name, case in cases.items()}
         facts = {
             "datasheet": self._spec.get("datasheet") or {},
             "packages": {
@@ -110,7 +110,7 @@ class Session:
                 for backend in backends.values()
                 for key, value in backend.facts().items()
             },
-            "timing_overhead_ns": {name: overhead_ns(b) for name, b in backends.items()},
+            "timing_overhead_ns": {name: overhead_ns(case) for name, case in cases.items()},
             "last_level_cache_bytes": {name: b.cache_bytes() for name, b in backends.items()},
             "cases": {item.case.name: _facts(item) for item in self._measured},
         }

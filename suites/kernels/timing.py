@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from suites.kernels.backends import Backend
 
-__all__ = ["Block", "Budget", "Timing", "measure", "overhead_ns"]
+__all__ = ["Block", "Budget", "Timing", "measure"]
 
 # Long enough that the clock's own 30 to 60 ns and the loop weigh below 0.01%, short enough that
 # a scheduler's time slice spoils one block and not the series.
@@ -99,14 +99,6 @@ def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Tim
             return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="converged")
         if late:
             return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="cap")
-
-
-def overhead_ns(backend: Backend) -> float:
-    """Nanoseconds our loop adds to one call, seen with a call that does nothing."""
-    timing = measure(
-        lambda: None, backend, Budget(warm_up_s=0.01, min_blocks=10, target=0.01, cap_s=0.5)
-    )
-    return median_interval(timing.seconds).value * 1e9
 
 
 def _calibrate(call: Callable[[], object], backend: Backend, warm_up_s: float) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from suites.errors import CheckError
+from suites.kernels.harness import overhead_ns
 from suites.kernels.session import Session
 
 SPEC = {
@@ -59,3 +60,10 @@ def test_facts_name_library_cache_and_work(session):
     assert facts["last_level_cache_bytes"]["numpy"] > 0
     assert facts["cases"][session.cases[0].name]["bytes"] > 0
     json.dumps(facts)
+
+
+def test_the_harness_states_its_own_overhead_with_the_rotation_in_it(session):
+    case = session.cases[0]
+    called = []
+    assert overhead_ns(replace(case, run=called.append)) > 0
+    assert not called  # the kernel itself is no part of it
