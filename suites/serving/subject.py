@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Subject", "default_cache", "subject", "subject_spec"]
 
 
+# Read when set and no other variable is named.
+_KEY_ENV = "FENMARK_API_KEY"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """The endpoint under test.
@@ -47,20 +51,21 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         UserError: unknown model, unusable endpoint, an API that does not exist.
     """
     endpoint, api = options.get("endpoint"), options.get("api") or "completions"
+    key_env = options.get("api_key_env") or (_KEY_ENV if os.environ.get(_KEY_ENV) else None)
     if api not in {"completions", "chat"}:
         raise UserError(f"unknown API {api!r}", where="api", expected="completions or chat")
     model = str(options.get("model") or "qwen2.5-0.5b")
     weights = options.get("weights")
     if endpoint:
         Target(url=str(endpoint), model=model)
-        key_from(options.get("api_key_env"))
+        key_from(key_env)
     elif not weights:
         load(model)
     return {
         "model": model,
         "endpoint": endpoint,
         "api": api,
-        "api_key_env": options.get("api_key_env"),
+        "api_key_env": key_env,
         "weights": str(weights) if weights else None,
         "cache": str(options.get("cache") or default_cache()),
         "threads": int(options.get("threads") or default_threads()),
