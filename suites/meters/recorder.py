@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 _NS = 1e9
-# A hole of ten readings in a window: what was drawn in it is not known.
+# A hole in a window: what was drawn in it is not known. Ten readings or a second, for a busy
+# machine may hold a reader up so long (0.2 to 0.5 s were seen); never longer than the window.
 _GAP_PERIODS = 10
+_GAP_S = 1.0
 # Counter over integrated power: outside the first the reader is told, outside the second one of
 # the two is in the wrong unit or broken, and neither is used.
 _AGREES = (0.9, 1.1)
@@ -111,7 +113,8 @@ class _Watch:
             ValueError: the readings do not bear it; the message says why.
         """
         info, period_s = self._meter.info, self._meter.period_s
-        if (end_ns - start_ns) / _NS < period_s:
+        duration_s = (end_ns - start_ns) / _NS
+        if duration_s < period_s:
             raise ValueError(f"shorter than its cadence of {period_s * 1e3:.0f} ms")
         integral = counter_joules if info.method == "hardware counter" else sampled_joules
         readings = list(self._readings)
@@ -119,8 +122,8 @@ class _Watch:
         if joules is None:
             raise ValueError(self._lost or "its readings do not reach around them")
         gap_s = max_gap_s(readings, start_ns, end_ns)
-        if gap_s > _GAP_PERIODS * period_s:
-            raise ValueError(f"{self._lost or 'no reading'} for over {_GAP_PERIODS * period_s:g} s")
+        if gap_s > min(max(_GAP_PERIODS * period_s, _GAP_S), duration_s):
+            raise ValueError(f"a hole of {gap_s:.1f} s in its readings")
         ratio = self._ratio()
         if ratio is not None and not _POSSIBLE[0] <= ratio <= _POSSIBLE[1]:
             raise ValueError(f"its counter gives {ratio:.3g} times what its power sensor does")

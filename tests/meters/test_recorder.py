@@ -80,9 +80,16 @@ def test_a_hole_in_the_readings_voids_the_windows_that_hold_it_and_no_other(repl
     rows = [*((t, None, 5.0) for t in range(5)), *((t, None, 5.0) for t in range(30, 35))]
     with hearing(replay(rows)) as recorder:
         assert recorder.energy(0, 33 * NS) == []
-        assert "for over 10 s" in recorder.problems[0]
+        assert "a hole of 26.0 s" in recorder.problems[0]
         assert watts(recorder, 0, 3) == pytest.approx(5.0)
         assert watts(recorder, 31, 33) == pytest.approx(5.0)
+
+
+def test_a_window_shorter_than_the_hole_it_lies_in_has_no_energy(replay, hearing):
+    rows = [*((t, 5.0 * t, None) for t in range(5)), *((t, 5.0 * t, None) for t in range(9, 12))]
+    with hearing(replay(rows, COUNTER)) as recorder:
+        assert recorder.energy(5 * NS, 7 * NS) == []
+        assert watts(recorder, 3, 10) == pytest.approx(5.0)
 
 
 def test_a_lost_card_keeps_the_windows_before_and_is_named_for_those_after(replay, hearing):
