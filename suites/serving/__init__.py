@@ -13,6 +13,7 @@ Options of `plan`:
     shared_prefix: float: share of every prompt that all have in common, 0 by default.
     request_limit: float: seconds after which a request has failed, 600 by default.
     slo_ttft, slo_tpot: float: limits in ms for goodput.
+    sweep: str: TOML file (`most`, `gain`, `refinements`); finds the concurrencies by itself.
     processes: int: processes the load is spread over, 1 by default.
     samples: str: Parquet file that gets a row per request.
     weights: str, cache: str, threads: int: for the engine we start.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from suites.errors import UserError
@@ -12,6 +13,7 @@ from suites.records import Cell
 from suites.serving.point import Arrival, Point
 from suites.serving.prompts import UNIQUE_TOKENS
 from suites.serving.subject import subject_spec
+from suites.serving.sweep import read_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,7 +77,11 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         return []
     subject = subject_spec(options)
     seed = int(options.get("seed") or 0)
-    cells = 1 if subject["endpoint"] else shape["cells"]
+    sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None
+    if sweep:
+        points = [replace(_sweep_start(points[0]), concurrency=1)]
+    # What a sweep asks next depends on what it saw: engines would not agree on the points.
+    cells = 1 if subject["endpoint"] or sweep else shape["cells"]
     return [
         Cell(
             suite="serving",
@@ -88,6 +94,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "check_events_per_stream": _CHECK_EVENTS_PER_STREAM,
                 "slo_ttft_ms": _limit(options, "slo_ttft"),
                 "slo_tpot_ms": _limit(options, "slo_tpot"),
+                "sweep": sweep and sweep.model_dump(),
                 "process": number,
                 "shards": _whole(options, "processes", 1, least=1),
                 "samples": str(options["samples"]) if options.get("samples") else None,
@@ -96,6 +103,12 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         )
         for number in range(cells)
     ]
+
+
+def _sweep_start(point: Point) -> Point:
+    if point.shape == "open":
+        raise UserError("a sweep with a rate", where="sweep", expected="a closed loop")
+    return point
 
 
 def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:

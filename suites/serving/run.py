@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from suites.child import note, progress
@@ -16,6 +19,7 @@ from suites.serving.samples import append
 from suites.serving.selfcheck import Instrument, check
 from suites.serving.shard import run_shards
 from suites.serving.subject import subject
+from suites.serving.sweep import Measured, Sweep, next_concurrency
 from suites.serving.validity import problems
 
 if TYPE_CHECKING:
@@ -40,27 +44,54 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         UserError: the model or the endpoint cannot be used.
     """
     points = [Point(**fields) for fields in spec["points"]]
-    checks = []
-    for point in points:
-        note(f"checking the instrument at {point.name}")
-        rate = spec["check_events_per_stream"] * point.concurrency
-        if point.shape == "open":
-            rate = point.rate * point.output_tokens
-        checks.append(_check(point, rate, spec))
-    slots = max(point.concurrency or _OPEN_SLOTS for point in points)
+    sweep = Sweep(**spec["sweep"]) if spec["sweep"] else None
+    checks = {point.name: _first_check(point, spec) for point in points}
+    slots = sweep.most if sweep else max(point.concurrency or _OPEN_SLOTS for point in points)
     context = max(point.input_tokens + point.output_tokens for point in points) + 64
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}}
+    curve: list[Measured] = []
     with subject(spec["subject"], slots=slots, context=context) as under_test:
         facts |= {"engines": [under_test.engine], "packages": _packages()}
-        for done, (point, instrument) in enumerate(zip(points, checks, strict=True)):
+        done = 0
+        while done < len(points):
+            point = points[done]
             progress(100 * done, 100 * len(points), point.name)
+            instrument = checks.get(point.name) or _first_check(point, spec)
             outcome = _load(under_test, point, spec, live_view(point, done, len(points)))
             series += _series(point, outcome, spec)
             checked = _checked_at_rate(point, outcome, instrument, spec)
             facts["points"][point.name] = _facts(outcome, checked)
-        progress(100 * len(points), 100 * len(points), points[-1].name)
+            done += 1
+            if sweep:
+                curve.append(_measured(point, outcome))
+                points += _further(sweep, curve, point, spec)
+        progress(100 * done, 100 * len(points), points[-1].name)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _measured(point: Point, outcome: Outcome) -> Measured:
+    paces = [request.tpot_ms for request in outcome.answered if request.output_tokens > 1]
+    throughput = outcome.window().output_tokens / outcome.duration_s
+    return Measured(point.concurrency, throughput, median(paces) if paces else math.inf)
+
+
+def _further(sweep: Sweep, curve: list[Measured], last: Point, spec: dict[str, Any]) -> list[Point]:
+    """The sweep's next point, if there is one."""
+    streams = next_concurrency(sweep, curve, slo_tpot_ms=spec["slo_tpot_ms"])
+    if streams is None:
+        return []
+    # Two waves of requests at least, or the steady state would be one request long.
+    requests = max(last.requests, 2 * streams) if last.requests else 0
+    return [replace(last, concurrency=streams, requests=requests)]
+
+
+def _first_check(point: Point, spec: dict[str, Any]) -> Instrument:
+    note(f"checking the instrument at {point.name}")
+    rate = spec["check_events_per_stream"] * point.concurrency
+    if point.shape == "open":
+        rate = point.rate * point.output_tokens
+    return _check(point, rate, spec)
 
 
 def _load(under_test: Subject, point: Point, spec: dict[str, Any], watch: Watch) -> Outcome:

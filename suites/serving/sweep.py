@@ -1,0 +1,115 @@
+"""Find the curve of throughput against interactivity: which concurrency to measure next.
+
+Concurrency doubles until another doubling no longer pays, then the gaps around the knee and
+around the TPOT limit are halved. Pure: the caller measures.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Measured", "Sweep", "next_concurrency", "read_sweep"]
+
+
+class Sweep(BaseModel):
+    """The plan of a sweep.
+
+    Attributes:
+        most: highest concurrency to try.
+        gain: a doubling that adds less throughput than this share has passed the knee.
+        refinements: points added around the knee and the limit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    most: int = Field(default=64, ge=1, le=65_536)
+    gain: float = Field(default=0.05, gt=0, lt=1)
+    refinements: int = Field(default=4, ge=0, le=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One point of the curve: streams, output tokens per second, median TPOT in ms."""
+
+    concurrency: int
+    throughput: float
+    tpot_ms: float
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read a plan from TOML.
+
+    Raises:
+        UserError: the file is missing or is no plan.
+    """
+    try:
+        return Sweep.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UserError(f"cannot read ({error.strerror})", where=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid TOML: {error}", where=str(path)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(
+            first["msg"], where=f"{path}:{field}", expected="most, gain, refinements"
+        ) from error
+
+
+def next_concurrency(
+    sweep: Sweep, seen: Sequence[Measured], *, slo_tpot_ms: float | None = None
+) -> int | None:
+    """Give the concurrency to measure next, None when the curve is known well enough."""
+    if not seen:
+        return 1
+    curve = sorted(seen, key=lambda point: point.concurrency)
+    doubled = [point for point in curve if point.concurrency & (point.concurrency - 1) == 0]
+    if len(doubled) == len(curve) and _doubling_pays(sweep, doubled):
+        return 2 * doubled[-1].concurrency
+    refined = len(curve) - _length_of_doubling(sweep, curve)
+    return _middle(curve, slo_tpot_ms) if refined < sweep.refinements else None
+
+
+def _doubling_pays(sweep: Sweep, doubled: Sequence[Measured]) -> bool:
+    if 2 * doubled[-1].concurrency > sweep.most:
+        return False
+    if len(doubled) == 1:
+        return True
+    return doubled[-1].throughput >= (1 + sweep.gain) * doubled[-2].throughput
+
+
+def _length_of_doubling(sweep: Sweep, curve: Sequence[Measured]) -> int:
+    """Points of the first phase: the powers of two up to where it stopped."""
+    powers = [p for p in curve if p.concurrency & (p.concurrency - 1) == 0]
+    for length in range(1, len(powers)):
+        if not _doubling_pays(sweep, powers[:length]):
+            return length
+    return len(powers)
+
+
+def _middle(curve: Sequence[Measured], slo_tpot_ms: float | None) -> int | None:
+    """Geometric middle of the widest gap beside the knee or across the limit."""
+    best = max(range(len(curve)), key=lambda place: curve[place].throughput)
+    gaps = []
+    for place, (low, high) in enumerate(pairwise(curve)):
+        at_knee = place in {best - 1, best}
+        at_limit = slo_tpot_ms is not None and low.tpot_ms <= slo_tpot_ms < high.tpot_ms
+        if (at_knee or at_limit) and high.concurrency - low.concurrency > 1:
+            gaps.append((high.concurrency / low.concurrency, low.concurrency, high.concurrency))
+    if not gaps:
+        return None
+    _, low_streams, high_streams = max(gaps)
+    middle = round(math.sqrt(low_streams * high_streams))
+    return min(max(middle, low_streams + 1), high_streams - 1)
