@@ -54,10 +54,10 @@ KINDS = {
     "mlperf": Kind(
         title="MLPerf Inference, summary of results (MLCommons)",
         licence="Apache-2.0 (v4.1); the v5.1 repository states none",
-        footnote="Retrieved from mlcommons.org by result ID and round. Token rates count output "
-        "tokens. Energy and cost per token are derived by Fenmark and not official MLPerf "
-        "results, nor verified by MLCommons. The MLPerf name and logo are trademarks of the "
-        "MLCommons Association in the United States and other countries.",
+        footnote="Results by ID and round, from the repositories of MLCommons. Token rates "
+        "count output tokens. Energy and cost per token are derived by Fenmark: they are no "
+        "official MLPerf results and not verified by MLCommons. The MLPerf name and logo are "
+        "trademarks of the MLCommons Association in the United States and other countries.",
         read=mlperf.read,
         same_run=mlperf.same_run,
         view="mlperf",
@@ -65,8 +65,9 @@ KINDS = {
     "inferencex": Kind(
         title="InferenceX (SemiAnalysis), serving points of its CI runs",
         licence="GPL-3.0 repository; each row names its public CI run",
-        footnote="Energy is of the GPUs alone, all of it divided by one kind of token. A "
-        "disaggregated point charges its prefill and decode GPUs.",
+        footnote="Energy is of the GPUs alone, all of it divided by one kind of token, or by pool "
+        "where prefill and decode GPUs have figures of their own. A disaggregated point charges "
+        "both pools.",
         read=inferencex.read,
     ),
     "mlenergy": Kind(
