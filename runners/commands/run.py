@@ -57,6 +57,12 @@ def run(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes of the load generator.")
     ] = None,
+    sweep: Annotated[
+        Path | None, typer.Option(help="Serving: TOML of a sweep that finds the concurrencies.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Variable that holds the endpoint's API key.")
+    ] = None,
     samples: Annotated[
         Path | None, typer.Option(help="Parquet file with a row per serving request.")
     ] = None,
@@ -106,6 +112,8 @@ def run(
             slo_ttft=slo_ttft,
             slo_tpot=slo_tpot,
             processes=processes,
+            sweep=sweep and str(sweep.absolute()),
+            api_key_env=api_key_env,
             samples=samples and str(samples.absolute()),
         ),
     )
