@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -158,6 +159,15 @@ def running(app):
         thread.join()
 
 
+def _answers(home):
+    import psycopg
+
+    with suppress(psycopg.OperationalError):
+        psycopg.connect(f"host={home} user=postgres").close()
+        return True
+    return False
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """Starts Debian's PostgreSQL; gives the folder of its socket."""
@@ -176,33 +186,26 @@ def postgres():
     subprocess.run(initdb, check=True, cwd="/", **silent)
     command = [binaries / "postgres", "-D", data, "-k", home, "-h", "", "-F"]
     with subprocess.Popen(command, cwd="/", **silent) as server:
-        while not (home / ".s.PGSQL.5432").exists():
+        while not _answers(home):
             assert server.poll() is None
             time.sleep(0.02)
         yield home
-        server.terminate()
+        server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
     shutil.rmtree(home)
 
 
 @pytest.fixture
 def database(request):
-    """URL of an empty database: None for the default SQLite file, or a new one of PostgreSQL."""
+    """URL of an empty store: None for the default SQLite file, or PostgreSQL's."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return None
     import psycopg
 
     home = request.getfixturevalue("postgres")
-    name = f"test_{uuid.uuid4().hex}"
-    for attempt in range(50):
-        try:
-            with psycopg.connect(f"host={home} user=postgres", autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")
-            break
-        except psycopg.OperationalError:  # it opens its socket a moment before it answers
-            if attempt == 49:
-                raise
-            time.sleep(0.1)
-    return f"postgresql+psycopg://postgres@/{name}?host={home}"
+    name = f"test_{uuid.uuid4().hex}"  # a schema is made in a moment, a database is not
+    with psycopg.connect(f"host={home} user=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"postgresql+psycopg://postgres@/postgres?host={home}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture
