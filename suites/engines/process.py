@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineProcess", "die_with_parent", "say"]
 
-_STOP_LIMIT_S = 5.0
+_STOP_LIMIT_S = 2.0
 _LOG_TAIL_LINES = 12
 
 

@@ -223,3 +223,27 @@ def test_a_cell_writes_its_result_whole_and_the_rows_follow(tmp_path, cache):
     assert rate.value == pytest.approx(1e3 / tpot.value, rel=1e-3)
     assert ttft.labels["isl"] == 128
     assert Path(cell.spec["subject"]["cache"]) == cache
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_cell_stopped_under_load_leaves_no_process_and_no_result(tmp_path, cache, number):
+    from suites.serving import plan
+
+    options = {"model": "tiny-15m", "cache": str(cache), "duration": 60.0, "concurrency": [2]}
+    cell = plan("quick", options)[0]
+    spec, out = tmp_path / "spec.json", tmp_path / "out.json"
+    spec.write_text(json.dumps({**cell.spec, "check_s": 0.2}))
+    command = [sys.executable, "-m", "suites.serving", "--spec", str(spec), "--out", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+        while b"progress" not in child.stdout.readline():
+            pass
+        children = psutil.Process(child.pid).children(recursive=True)
+        assert children
+        time.sleep(0.3)
+        child.send_signal(number)
+        child.wait(15)
+    gone, left = psutil.wait_procs(children, timeout=10)
+    assert not left
+    assert gone
+    assert not out.exists()
