@@ -26,6 +26,7 @@ DEVELOPMENT = ("tests", "types", "lint")
 # Each prints ratios against named peers of the same run.
 COMPARISONS = {
     "kernels": "suites.kernels.compare",
+    "serving": "suites.serving.compare",
     "api": "results.compare_api",
 }
 
