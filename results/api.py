@@ -62,8 +62,8 @@ class Limits:
     """
 
     body_s: float = 30.0
-    per_minute: float = 600.0
-    burst: int = 600
+    per_minute: float = 6000.0
+    burst: int = 6000
 
 
 @dataclass(slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def serve(
     ] = None,
     per_minute: Annotated[
         float, typer.Option(help="Requests of an address, submissions of a key; 0: no limit.")
-    ] = 600,
+    ] = 6000,
 ) -> None:
     """Take signed results, log them, hand out receipts; one line on stdout when it listens.
 
