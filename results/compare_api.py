@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import os
 import resource
 import sqlite3
 import statistics
@@ -43,6 +44,7 @@ def main() -> None:
     options.add_argument("--submissions", type=int, default=2_000)
     given = options.parse_args()
     signer = CryptoSigner.generate_ed25519()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before we began")
     with tempfile.TemporaryDirectory() as folder:
         _verification(signer)
         _submissions(signer, Path(folder), given.submissions)
@@ -54,15 +56,17 @@ def _verification(signer: CryptoSigner) -> None:
     sealed = envelope.sign(payload, signer)
     keys = [signer.public_key]
     raw = _raw_checks(signer, payload)
-    for name, check in raw.items():
-        print(f"signature alone, {name}: {_rate(check):,.0f}/s")
-    best = max(_rate(check) for check in raw.values())
-    verified = _rate(lambda: envelope.verify(sealed, keys, "x"))
-    parsed = _rate(lambda: envelope.parse(envelope.verify(sealed, keys, "x").payload, "x"))
-    print(
-        f"envelope of {len(payload)} bytes verified: {verified:,.0f}/s, {verified / best:.2f} of it"
-    )
-    print(f"verified and strictly parsed: {parsed:,.0f}/s, {parsed / best:.2f} of it")
+    ours: dict[str, Callable[[], object]] = {
+        "envelope verified": lambda: envelope.verify(sealed, keys, "x"),
+        "verified and strictly parsed": lambda: envelope.parse(
+            envelope.verify(sealed, keys, "x").payload, "x"
+        ),
+    }
+    rates = _rates({**raw, **ours})
+    best = max(rates[name] for name in raw)
+    for name, rate in rates.items():
+        what = f"{name}, signature alone" if name in raw else f"{name}, {len(payload)} bytes"
+        print(f"{what}: {rate:,.0f}/s, {rate / best:.2f} of the best raw check")
 
 
 def _raw_checks(signer: CryptoSigner, payload: bytes) -> dict[str, Callable[[], object]]:
@@ -103,7 +107,7 @@ def _submissions(signer: CryptoSigner, folder: Path, number: int) -> None:
         server.terminate()
     p99_s = waits_s[int(len(waits_s) * 0.99)]
     print(
-        f"submissions at {_CLIENTS} clients: {rate:,.0f}/s, {rate / peer:.2f} of it; "
+        f"submissions at {_CLIENTS} clients: {rate:,.0f}/s, {rate / peer:.1%} of it; "
         f"latency p50 {statistics.median(waits_s) * 1e3:.0f} ms, p99 {p99_s * 1e3:.0f} ms"
     )
 
@@ -222,9 +226,13 @@ def _payload(signer: CryptoSigner, at: int) -> bytes:
     return strict_json.canonical(stated)
 
 
-def _rate(call: Callable[[], object], window_s: float = 1.0) -> float:
-    """Calls a second on one core, the best of three windows: a neighbour can only slow one."""
-    return max(_once(call, window_s) for _ in range(3))
+def _rates(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Calls a second on one core, taken in turns, the best of three: a neighbour only slows."""
+    found = dict.fromkeys(calls, 0.0)
+    for _ in range(3):
+        for name, call in calls.items():
+            found[name] = max(found[name], _once(call, 0.5))
+    return found
 
 
 def _once(call: Callable[[], object], window_s: float) -> float:
