@@ -143,6 +143,7 @@ def _measure(options: Any, out: Path, *, resume: bool, as_json: bool) -> None:
 
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
     import json
+    import sys
 
     from rich.console import Console
     from rich.table import Table
@@ -156,9 +157,9 @@ def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
     table = Table("case", "shape", "FLOP", "bytes", "runs here", box=None)
     for item in cases:
         runs = "yes" if item["runnable"] else f"no: {item['reason']}"
-        shape = str(item["shape"])
+        shape = " ".join(f"{name}={size}" for name, size in item["shape"].items())
         table.add_row(item["case"], shape, f"{item['flops']:.3g}", f"{item['bytes']:.3g}", runs)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _given(**options: Any) -> dict[str, Any]:
