@@ -52,6 +52,8 @@ class Rows {
 
 class Board extends HTMLElement {
   async connectedCallback() {
+    /** @type {Map<string | undefined, string> | undefined} */
+    this.words = undefined;
     this.rows = new Rows();
     this.table = /** @type {HTMLTableElement} */ (this.querySelector("table"));
     this.body = this.table.tBodies[0];
@@ -150,7 +152,7 @@ class Board extends HTMLElement {
     this.more = /** @type {HTMLButtonElement} */ (element("button", "button", this.word("more")));
     this.more.type = "button";
     this.more.addEventListener("click", () => {
-      this.limit += PAGE;
+      this.limit = (this.limit ?? 0) + PAGE;
       this.show();
     });
     this.titles = new Map(this.heads().map((head) => [head.dataset.column, head.textContent ?? ""]));
