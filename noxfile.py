@@ -28,6 +28,7 @@ COMPARISONS = {
     "kernels": "suites.kernels.compare",
     "serving": "suites.serving.compare",
     "api": "results.compare_api",
+    "site": "leaderboard.compare",
 }
 
 nox.needs_version = ">=2024.10.9"

@@ -250,7 +250,7 @@ def _tokens_add_up(statement: Statement, _: Context) -> Iterator[tuple[str, str]
         other, number = by_key.get((case, latency)), _tokens(item, tokens)
         if other is None or other.value <= 0 or number is None:
             continue
-        expected = number / (other.value / 1e3)
+        expected = number * 1e3 / other.value
         if not expected / _ARITHMETIC <= item.value <= expected * _ARITHMETIC:
             reason = f"{item.value:g} tokens/s, but {tokens} ÷ {latency} gives {expected:g}"
             yield _at(item), reason
