@@ -9,12 +9,16 @@ import typer
 
 __all__ = ["energy"]
 
-energy = typer.Typer(help="Energy of a window by an external meter's trace.", no_args_is_help=True)
+energy = typer.Typer(
+    help="Energy of a window by an external meter's trace. Example: fenmark energy trace meter.csv",
+    no_args_is_help=True,
+)
 
 
 @energy.callback()
 def _group() -> None:
-    """Keep `trace` a named verb while it is the only one."""
+    """Energy of a window by an external meter's trace. Example: fenmark energy trace meter.csv"""
+    # A group keeps `trace` a named verb while it is the only one.
 
 
 @energy.command()
