@@ -77,8 +77,8 @@ class _Service:
     committer: Committer
     addresses: Buckets
     keys: Buckets
-    # One thread: judging holds the interpreter's lock, and forty threads that want it keep the
-    # event loop from it (53 against several hundred submissions a second on two cores).
+    # One thread: judging holds the interpreter's lock, so that more would only take turns and
+    # keep the event loop from it.
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
