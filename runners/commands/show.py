@@ -10,7 +10,7 @@ import typer
 __all__ = ["show"]
 
 # Wide enough for a row of the tables without a break.
-_PICTURE_COLUMNS = 112
+_TABLE_COLUMNS = 112
 
 
 def show(
@@ -23,6 +23,7 @@ def show(
     Example: fenmark show results/public
     """
     import json
+    import sys
 
     from rich.console import Console
 
@@ -37,7 +38,8 @@ def show(
     if json_:
         print(json.dumps([item.statement.to_json() for item in opened]))
         return
-    console = Console(record=svg is not None, width=_PICTURE_COLUMNS if svg else None)
+    wide = svg is not None or not sys.stdout.isatty()
+    console = Console(record=svg is not None, width=_TABLE_COLUMNS if wide else None)
     for item in opened:
         print_result(item.statement.predicate, console)
     if svg:
