@@ -240,6 +240,6 @@ def _rental(rate: Measured, price: RentalPrice, count: int) -> Span:
 
 def _energy_of(rate: Measured, rows: Sequence[Measured]) -> Measured | None:
     """Find the energy of the same case and token kind, a measured one before a modelled one."""
-    wanted = (rate.case, _ENERGY[_TOKENS[rate.metric]])
-    found = [row for row in rows if (row.case, row.metric) == wanted]
+    wanted = (rate.suite, rate.case, _ENERGY[_TOKENS[rate.metric]])
+    found = [row for row in rows if (row.suite, row.case, row.metric) == wanted]
     return min(found, key=lambda row: row.method != "measured", default=None)

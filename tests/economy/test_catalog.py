@@ -58,8 +58,8 @@ def test_compute_to_bandwidth_of_an_a100():
 
 
 def test_a_family_s_power_is_bounded_by_its_hungriest_core():
-    # EPYC 9354: 280 W over 32 cores.
-    assert catalog.chips()["epyc-9004"].power_bounds_w(4) == (0.0, pytest.approx(35.0))
+    # EPYC 9184X: 320 W over 16 cores.
+    assert catalog.chips()["epyc-9004"].power_bounds_w(4) == (0.0, pytest.approx(80.0))
 
 
 def test_a_chip_without_a_nameplate_has_no_power_bounds():
