@@ -56,15 +56,11 @@ def statement_of(
     machine: Machine,
     cells: Sequence[FinishedCell],
     rows: Sequence[Row],
-    not_before: str | None = None,
-    nonce: str | None = None,
 ) -> Statement:
     """State what was measured.
 
     Args:
         runner: id of the runner's key file.
-        not_before: root of a recent checkpoint of the log; the run is not older than it.
-        nonce: challenge of the API, None for a local run.
     """
     samples = hashlib.sha256(raw_samples(cells)).hexdigest()
     facts = [cell.result.facts for cell in cells]
@@ -87,8 +83,6 @@ def statement_of(
                     seed=started.options.seed,
                     started_at=started.started_at,
                     finished_at=utc_now(),
-                    nonce=nonce,
-                    not_before=not_before,
                 ),
                 machine=machine,
                 software=software(packages),

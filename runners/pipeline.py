@@ -59,8 +59,12 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
     """
     workspace = Workspace(out)
     with workspace.locked():
-        started = _begin(workspace, with_subject(options), resume=resume, console=console)
-        cells = expand(started.options)
+        earlier = workspace.unfinished()
+        resumed = _same_version(earlier, workspace) if earlier and resume else None
+        chosen = resumed.options if resumed else with_subject(options)
+        # Before an interrupted run is discarded: a mistyped option must not cost it.
+        cells = expand(chosen)
+        started = resumed or _begin(workspace, chosen, earlier, resume=resume, console=console)
         minutes = sum(cell.estimated_s for cell in cells) / 60
         console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)
         chip = chip_under_test(started.options)
@@ -91,25 +95,33 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
     )
 
 
-def _begin(workspace: Workspace, options: Options, *, resume: bool, console: Console) -> Started:
+def _same_version(earlier: Started, workspace: Workspace) -> Started:
     version = provenance.suite_version()
-    before = workspace.unfinished()
-    if before and resume:
-        if before.suite_version != version:
-            raise UserError(
-                f"the interrupted run was measured by version {before.suite_version}",
-                where=str(workspace.home),
-                expected=f"version {version}, so that one result has one version",
-                remedy="run without --resume to begin anew",
-            )
-        return before
-    if before:
+    if earlier.suite_version != version:
+        raise UserError(
+            f"the interrupted run was measured by version {earlier.suite_version}",
+            where=str(workspace.home),
+            expected=f"version {version}, so that one result has one version",
+            remedy="run without --resume to begin anew",
+        )
+    return earlier
+
+
+def _begin(
+    workspace: Workspace,
+    options: Options,
+    earlier: Started | None,
+    *,
+    resume: bool,
+    console: Console,
+) -> Started:
+    if earlier:
         console.print(
-            f"  discarding the run interrupted on {before.started_at} (--resume keeps it)"
+            f"  discarding the run interrupted on {earlier.started_at} (--resume keeps it)"
         )
     elif resume:
         console.print("  no interrupted run lies here: beginning a new one")
-    return workspace.begin(options, version)
+    return workspace.begin(options, provenance.suite_version())
 
 
 def _write_evidence(out: Path, samples: bytes) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from suites.records import CellResult
 
-__all__ = ["main", "note", "progress", "write_atomically"]
+__all__ = ["at_end_of_input", "main", "note", "progress", "write_atomically"]
 
 
 def progress(done: int, total: int, case: str, **seen: float) -> None:
@@ -53,6 +53,17 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
+def at_end_of_input(act: Callable[[], None]) -> None:
+    """Act when standard input ends: its owner has gone, however it went."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
     """Run a suite's cell: `python -m suites.<suite> --spec FILE --out FILE`.
 
@@ -69,7 +80,7 @@ def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
     # SIGTERM unwinds like Ctrl-C, so that engines started by the cell are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if parsed.end_with_stdin:
-        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+        at_end_of_input(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         result = run_cell(json.loads(parsed.spec.read_bytes()))
         write_atomically(parsed.out, json.dumps(result.to_json(), allow_nan=False).encode())
@@ -82,12 +93,6 @@ def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
         sys.exit(UserError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _stop_at_end_of_input() -> None:
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _event(event: dict[str, Any]) -> None:

@@ -34,11 +34,13 @@ def import_(
     from rich.console import Console
 
     from results.imports import import_file
+    from suites.child import write_atomically
 
     imported = [import_file(kind, path) for path in files]
     out.mkdir(parents=True, exist_ok=True)
     for found in imported:
-        _write(out / f"{kind}-{found.source.file_sha256[:16]}.reported.json", found)
+        path = out / f"{kind}-{found.source.file_sha256[:16]}.reported.json"
+        write_atomically(path, found.model_dump_json().encode())
     totals = _totals(imported)
     if json_:
         print(json.dumps(totals, ensure_ascii=False))
@@ -50,13 +52,6 @@ def import_(
     )
     for reason, count in totals["reasons"].items():
         console.print(f"  {count} refused: {reason}", markup=False)
-
-
-def _write(path: Path, found: ReportedFile) -> None:
-    """Write whole or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(found.model_dump_json(), encoding="utf-8")
-    partial.replace(path)
 
 
 def _totals(imported: list[ReportedFile]) -> dict[str, Any]:

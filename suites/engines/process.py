@@ -12,6 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from suites.child import at_end_of_input
 from suites.errors import CheckError
 
 if TYPE_CHECKING:
@@ -141,19 +142,13 @@ class EngineProcess:
 
 def die_with_parent() -> None:
     """In the child: leave at once when standard input ends, whatever else is going on."""
-    threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
+    at_end_of_input(lambda: os._exit(0))
 
 
 def say(message: dict[str, Any]) -> None:
     """In the child: print the ready line."""
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
-
-
-def _exit_at_end_of_input() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

@@ -11,6 +11,9 @@ import time
 import psutil
 import pytest
 
+from runners.plan import Options
+from runners.workspace import Workspace
+
 pytestmark = pytest.mark.engine
 
 
@@ -148,3 +151,12 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_pat
     assert "Traceback" not in done.stderr
     assert not list(out.glob("*.dsse.json"))
     assert not list(out.rglob("*.partial"))
+
+
+def test_a_mistyped_option_does_not_cost_an_interrupted_run(fenmark, tmp_path):
+    space = Workspace(tmp_path / "results")
+    with space.locked():
+        started = space.begin(Options(suites=("inference",)), "1")
+    done = fenmark("run", "--suite", "kernels", "--case", "nope*", "--out", space.out)
+    assert done.returncode == 2
+    assert space.unfinished() == started
