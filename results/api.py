@@ -144,13 +144,13 @@ def create_app(
 def _add_writing(app: FastAPI, service: _Service) -> None:
     @app.get("/v1/challenge", summary="A nonce for a run about to begin")
     def challenge() -> JSONResponse:
-        nonce, expires = service.intake.challenges.issue(datetime.now(UTC))
-        checkpoint = service.store.ledger.unverified()
+        not_before = service.store.ledger.unverified().root.hex()
+        nonce, expires = service.intake.challenges.issue(datetime.now(UTC), not_before)
         return JSONResponse(
             {
                 "nonce": nonce,
                 "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "not_before": checkpoint.root.hex(),
+                "not_before": not_before,
             },
             headers={"Cache-Control": "no-store"},
         )

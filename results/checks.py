@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from results import catalog
+from results.challenge import seed_of
 from suites import models
 from suites.errors import UserError
 from suites.metrics import METRICS
@@ -161,14 +162,18 @@ def _times_are_sane(statement: Statement, context: Context) -> Iterator[tuple[st
         yield "run.finished_at", f"{run.finished_at} lies in the future"
 
 
-def _nonce_is_ours(_: Statement, context: Context) -> Iterator[tuple[str, str]]:
+def _nonce_is_ours(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
     if context.nonce in {"unknown", "used", "expired"}:
         reasons = {
-            "unknown": "was not issued by this log",
+            "unknown": "was not issued by this log with this not_before",
             "used": "was used by another result",
             "expired": "was issued too long ago",
         }
         yield "run.nonce", reasons[context.nonce]
+        return
+    run = statement.predicate.run
+    if run.nonce is not None and run.seed != seed_of(run.nonce):
+        yield "run.seed", f"{run.seed} does not come from the challenge: inputs may be older"
 
 
 def _samples_are_new(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
@@ -327,7 +332,7 @@ RULES = (
     Rule(
         name="nonce",
         outcome="refused",
-        source="a challenge is used once, by the result it was issued for",
+        source="a challenge is used once, and seeds the inputs of the run it was issued for",
         find=_nonce_is_ours,
     ),
     Rule(

@@ -129,7 +129,7 @@ class Intake:
         known = self.store.samples(samples)
         context = Context(
             now=now,
-            nonce=self.challenges.judge(run.nonce, now),
+            nonce=self.challenges.judge(run.nonce, run.not_before, now),
             samples={sha256: other for sha256, other in known.items() if other != digest},
         )
         findings = check(statement, context)

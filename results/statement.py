@@ -61,9 +61,9 @@ class Run(_Strict):
         id: random UUID, so that two runs are never one.
         runner: id of the runner's key file; the signature, not this name, proves who it was.
         suite_version: version of the code that measured.
-        seed: seeds every generated input.
+        seed: seeds every generated input; with a nonce, `results.challenge.seed_of` it.
         nonce: challenge issued by the API, None for a local run.
-        not_before: root hash of a recent checkpoint; the run cannot be older than it.
+        not_before: root hash of the log when the challenge was issued; the run is not older.
     """
 
     id: Name

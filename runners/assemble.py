@@ -62,6 +62,7 @@ def statement_of(
     Args:
         runner: id of the runner's key file.
     """
+    challenge = started.challenge
     samples = hashlib.sha256(raw_samples(cells)).hexdigest()
     facts = [cell.result.facts for cell in cells]
     packages = {
@@ -83,6 +84,8 @@ def statement_of(
                     seed=started.options.seed,
                     started_at=started.started_at,
                     finished_at=utc_now(),
+                    nonce=challenge.nonce if challenge else None,
+                    not_before=challenge.not_before if challenge else None,
                 ),
                 machine=machine,
                 software=software(packages),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from results import archive, envelope
+from results.challenge import seed_of
 from runners import assemble, execute, keys, machine, provenance
 from runners.display import RunDisplay
 from runners.energy import gauge
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from results.challenge import Challenge
     from results.statement import Statement
     from runners.plan import Options
     from runners.workspace import Started
@@ -48,10 +50,21 @@ class Outcome:
     stage_s: dict[str, float]
 
 
-def measure(options: Options, out: Path, *, resume: bool, console: Console) -> Outcome:
+def measure(
+    options: Options,
+    out: Path,
+    *,
+    resume: bool,
+    console: Console,
+    challenge: Challenge | None = None,
+) -> Outcome:
     """Run what the options ask for and add the signed result to the archive `out`.
 
     Everything measured is kept as it comes; a run that is interrupted goes on with `resume`.
+
+    Args:
+        challenge: of the log the result is meant for; it seeds the inputs. An interrupted run
+            goes on with the one it began with.
 
     Raises:
         UserError: an option is bad or `out` cannot be written.
@@ -61,10 +74,13 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
     with workspace.locked():
         earlier = workspace.unfinished()
         resumed = _same_version(earlier, workspace) if earlier and resume else None
-        chosen = resumed.options if resumed else with_subject(options)
+        seeded = replace(options, seed=seed_of(challenge.nonce)) if challenge else options
+        chosen = resumed.options if resumed else with_subject(seeded)
         # Before an interrupted run is discarded: a mistyped option must not cost it.
         cells = expand(chosen)
-        started = resumed or _begin(workspace, chosen, earlier, resume=resume, console=console)
+        if resumed is None:
+            _say_what_is_lost(earlier, resume=resume, console=console)
+        started = resumed or workspace.begin(chosen, provenance.suite_version(), challenge)
         minutes = sum(cell.estimated_s for cell in cells) / 60
         console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)
         chip = chip_under_test(started.options)
@@ -73,10 +89,10 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
             finished = execute.run_cells(cells, workspace, gauge(chip), display.on_event)
         rows = assemble.rows_of(finished)
         key = keys.load_or_create()
-        statement = assemble.statement_of(
+        stated = assemble.statement_of(
             started=started, runner=key.runner, machine=described, cells=finished, rows=rows
         )
-        payload = workspace.keep_statement(envelope.encode(statement))
+        payload = workspace.keep_statement(envelope.encode(stated))
         _write_evidence(out, assemble.raw_samples(finished))
         receipt = archive.accept(out, payload, key.signer)
         summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
@@ -87,7 +103,7 @@ def measure(options: Options, out: Path, *, resume: bool, console: Console) -> O
         stage_s[cell.suite] = stage_s.get(cell.suite, 0.0) + cell.wall_s
     return Outcome(
         digest=receipt.digest,
-        statement=statement,
+        statement=envelope.parse(payload, "statement"),
         rows=rows,
         key_path=key.path,
         key_created=key.created,
@@ -107,21 +123,13 @@ def _same_version(earlier: Started, workspace: Workspace) -> Started:
     return earlier
 
 
-def _begin(
-    workspace: Workspace,
-    options: Options,
-    earlier: Started | None,
-    *,
-    resume: bool,
-    console: Console,
-) -> Started:
+def _say_what_is_lost(earlier: Started | None, *, resume: bool, console: Console) -> None:
     if earlier:
         console.print(
             f"  discarding the run interrupted on {earlier.started_at} (--resume keeps it)"
         )
     elif resume:
         console.print("  no interrupted run lies here: beginning a new one")
-    return workspace.begin(options, provenance.suite_version())
 
 
 def _write_evidence(out: Path, samples: bytes) -> None:

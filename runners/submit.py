@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from results import archive, merkle
 from results import checkpoint as notes
+from results.challenge import Challenge
 from results.identity import read_runner
 from results.receipt import Receipt, hashes
 from runners.keys import default_path
@@ -16,14 +19,14 @@ from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import httpx
 
     from results.checkpoint import Checkpoint
 
-__all__ = ["Accepted", "Log", "Unreachable", "envelopes_of", "log_folder"]
+__all__ = ["Accepted", "Log", "Unreachable", "connect", "envelopes_of"]
 
 # Waits of 0.5, 1, 2, 4 … seconds, less a random part so that a fleet does not come back at once.
 _FIRST_WAIT_S = 0.5
@@ -53,12 +56,35 @@ class Accepted:
         found = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
         return {**self.receipt.to_json(), **found}
 
+    def lines(self) -> list[str]:
+        """The same for people."""
+        how = "logged" if self.new else "known"
+        said = [f"{item['rule']}: {item['where']} {item['reason']}" for item in self.findings]
+        first = f"{how}  {self.receipt.digest}  entry {self.receipt.index}, {self.outcome}"
+        return [first, *(f"    {line}" for line in said)]
 
-def log_folder(url: str) -> Path:
+
+def _log_folder(url: str) -> Path:
     """Where this machine keeps what it knows of a log: key, last checkpoint, outbox."""
     name = "".join(c if c.isalnum() or c in ".-" else "-" for c in url.partition("://")[2])
     # The digest keeps apart what the readable part would mix up.
     return default_path().parent / "logs" / f"{name[:80]}-{_short(url)}"
+
+
+@contextmanager
+def connect(url: str, *, attempts: int = 5) -> Iterator[Log]:
+    """Open the log at a base URL; nothing is sent yet.
+
+    Raises:
+        UserError: this is no URL.
+    """
+    import httpx
+
+    if not url.startswith(("http://", "https://")):
+        raise UserError("is no URL", where=f"--to {url}", expected="http://… or https://…")
+    url = url.rstrip("/")
+    with httpx.Client(base_url=url, timeout=30) as client:
+        yield Log(client=client, home=_log_folder(url), pause=time.sleep, attempts=attempts)
 
 
 def envelopes_of(paths: Sequence[Path]) -> list[Path]:
@@ -95,14 +121,17 @@ class Log:
     attempts: int = 5
     _key: bytes | None = field(default=None)
 
-    def challenge(self) -> dict[str, str]:
-        """Ask for a nonce to put into the next run's statement.
+    def challenge(self) -> Challenge:
+        """Ask for a challenge for the run about to begin.
 
         Raises:
             Unreachable: no answer.
-            CheckError: the log refuses.
+            CheckError: the log refuses, or what answers is none.
         """
-        return _json(self._ask("GET", "/v1/challenge"))
+        given = _json(self._ask("GET", "/v1/challenge"))
+        return Challenge(
+            nonce=str(given.get("nonce", "")), not_before=str(given.get("not_before", ""))
+        )
 
     def submit(self, path: Path) -> Accepted:
         """Send an envelope file and verify the receipt.

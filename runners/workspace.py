@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from results.challenge import Challenge
 from runners.plan import Options
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
@@ -82,6 +83,14 @@ class Started:
     started_at: str
     suite_version: str
     options: Options
+    challenge: Challenge | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Started:
+        challenge = data["challenge"] and Challenge(**data["challenge"])
+        return cls(
+            **{**data, "options": Options.from_json(data["options"]), "challenge": challenge}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,9 @@ class Workspace:
                 ) from error
             yield
 
-    def begin(self, options: Options, suite_version: str) -> Started:
+    def begin(
+        self, options: Options, suite_version: str, challenge: Challenge | None = None
+    ) -> Started:
         """Discard what lies here and begin a new run."""
         shutil.rmtree(self.home)
         (self.home / "cells").mkdir(parents=True)
@@ -136,6 +147,7 @@ class Workspace:
             started_at=utc_now(),
             suite_version=suite_version,
             options=options,
+            challenge=challenge,
         )
         write_atomically(self._run_file, _encode(asdict(started)))
         return started
@@ -144,8 +156,7 @@ class Workspace:
         """Return the run that was interrupted here, None when there is none."""
         if not self._run_file.is_file():
             return None
-        data = self._read(self._run_file)
-        return Started(**{**data, "options": Options.from_json(data["options"])})
+        return Started.from_json(self._read(self._run_file))
 
     def finished(self, name: str) -> FinishedCell | None:
         """Return a cell measured before the interruption, None when it must run."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from results.challenge import Challenge
+    from runners.submit import Log
 
 __all__ = ["run"]
 
@@ -66,6 +71,10 @@ def run(
     samples: Annotated[
         Path | None, typer.Option(help="Parquet file with a row per serving request.")
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Submission API: its challenge seeds the run, and it gets the result."),
+    ] = None,
 ) -> None:
     """Measure this machine, sign the result and add it to the archive's log.
 
@@ -76,9 +85,12 @@ def run(
     fenmark run --suite kernels --case 'gemm*' --json
 
     fenmark run --suite serving --endpoint http://host:8000 --model NAME --isl 512 --osl 128
+
+    fenmark run --to https://log.example.org
     """
     from runners.plan import PROFILES, SUITES, Options
     from runners.plan import suite as load_suite
+    from runners.submit import connect
     from suites.errors import UserError
 
     suites = tuple(dict.fromkeys(name.strip() for name in suite.split(",") if name.strip()))
@@ -120,25 +132,42 @@ def run(
     if list_:
         _print_cases(options.suite_options, as_json=json_)
     else:
-        _measure(options, out, resume=resume, as_json=json_)
+        with connect(to) if to else nullcontext() as log:
+            _measure(options, out, log, resume=resume, as_json=json_)
 
 
-def _measure(options: Any, out: Path, *, resume: bool, as_json: bool) -> None:
+def _measure(options: Any, out: Path, log: Log | None, *, resume: bool, as_json: bool) -> None:
     import json
     import sys
 
     from rich.console import Console
 
+    from results import archive
     from runners.pipeline import measure
     from runners.report import print_outcome
 
     console = Console(stderr=True)
-    outcome = measure(options, out, resume=resume, console=console)
+    challenge = _challenge(log, console) if log else None
+    outcome = measure(options, out, resume=resume, console=console, challenge=challenge)
     if as_json:
         print(json.dumps([row.to_json() for row in outcome.rows]))
     # A pipe has no width of its own: wide enough for the tables.
     shown = console if as_json else Console(width=None if sys.stdout.isatty() else 112)
     print_outcome(outcome, out, shown)
+    if log:
+        accepted = log.submit(out / f"{outcome.digest}{archive.SUFFIX}")
+        shown.print("\n".join(accepted.lines()), markup=False, highlight=False, soft_wrap=True)
+
+
+def _challenge(log: Log, console: Any) -> Challenge | None:
+    """Ask for one; a log that cannot be reached must not keep a machine from being measured."""
+    from runners.submit import Unreachable
+
+    try:
+        return log.challenge()
+    except Unreachable as error:
+        console.print(f"  without a challenge: {error}", markup=False, soft_wrap=True)
+        return None
 
 
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:

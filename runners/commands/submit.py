@@ -29,21 +29,14 @@ def submit(
     Example: fenmark submit --to https://log.example.org out/results
     """
     import json
-    import time
 
-    import httpx
-
-    from runners.submit import Log, envelopes_of, log_folder
+    from runners.submit import connect, envelopes_of
     from suites.errors import UserError
 
-    url = to.rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise UserError("is no URL", where=f"--to {to}", expected="http://… or https://…")
     files = envelopes_of(paths or [])
     accepted: list[Accepted] = []
     refused: list[tuple[Path, UserError]] = []
-    with httpx.Client(base_url=url, timeout=30) as client:
-        log = Log(client=client, home=log_folder(url), pause=time.sleep, attempts=attempts)
+    with connect(to, attempts=attempts) as log:
         waiting = log.outbox()
         if not files and not waiting:
             raise UserError("nothing to send", expected="an archive, or results in the outbox")
@@ -66,7 +59,4 @@ def submit(
 
 def _print(accepted: list[Accepted]) -> None:
     for one in accepted:
-        how = "logged" if one.new else "known"
-        print(f"{how}  {one.receipt.digest}  entry {one.receipt.index}, {one.outcome}")
-        for finding in one.findings:
-            print(f"    {finding['rule']}: {finding['where']} {finding['reason']}")
+        print("\n".join(one.lines()))

@@ -92,7 +92,13 @@ class LlamaCpp:
 
     @classmethod
     def for_model(
-        cls, model: str, settings: Settings, *, cache: Path, seed: int, weights: Path | None = None
+        cls,
+        model: str,
+        settings: Settings,
+        *,
+        cache: Path,
+        seed: int = 0,
+        weights: Path | None = None,
     ) -> Self:
         """Take the user's weight file, or generate random weights of the geometry.
 

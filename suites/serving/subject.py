@@ -69,7 +69,6 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "weights": str(weights) if weights else None,
         "cache": str(options.get("cache") or default_cache()),
         "threads": int(options.get("threads") or default_threads()),
-        "seed": int(options.get("seed") or 0),
     }
 
 
@@ -92,9 +91,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         return
     settings = Settings(slots=slots, context=context, threads=spec["threads"])
     weights = Path(spec["weights"]) if spec["weights"] else None
-    engine = LlamaCpp.for_model(
-        spec["model"], settings, cache=Path(spec["cache"]), seed=spec["seed"], weights=weights
-    )
+    engine = LlamaCpp.for_model(spec["model"], settings, cache=Path(spec["cache"]), weights=weights)
     with engine:
         target = Target(url=engine.url, model=spec["model"], api=spec["api"])
         yield Subject(target=target, engine=engine.describe(), check_alive=engine.check_alive)

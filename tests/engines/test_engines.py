@@ -31,7 +31,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def engine(cache):
     settings = Settings(slots=2, context=256, threads=1)
-    with LlamaCpp.for_model("tiny-15m", settings, cache=cache, seed=0) as running:
+    with LlamaCpp.for_model("tiny-15m", settings, cache=cache) as running:
         yield running
 
 
@@ -147,7 +147,7 @@ def test_the_engine_says_what_it_runs(engine, cache):
 @pytest.mark.engine
 def test_a_stopped_engine_is_gone(cache):
     settings = Settings(slots=1, context=64, threads=1)
-    with LlamaCpp.for_model("tiny-15m", settings, cache=cache, seed=0) as running:
+    with LlamaCpp.for_model("tiny-15m", settings, cache=cache) as running:
         pid = running.pid
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid)
@@ -160,7 +160,7 @@ def test_no_engine_outlives_its_owner(cache, number):
         "import sys, time; from pathlib import Path;"
         "from suites.engines import LlamaCpp, Settings;"
         "engine = LlamaCpp.for_model('tiny-15m', Settings(slots=1, context=64, threads=1),"
-        f" cache=Path({str(cache)!r}), seed=0).__enter__();"
+        f" cache=Path({str(cache)!r})).__enter__();"
         "print(engine.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:

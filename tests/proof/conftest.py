@@ -19,7 +19,7 @@ from securesystemslib.signer import CryptoSigner
 
 from results import archive, envelope
 from results.api import create_app
-from results.challenge import Challenges
+from results.challenge import Challenges, seed_of
 from results.identity import runner_id, runner_toml
 from results.intake import Intake
 from results.statement import Statement
@@ -114,7 +114,10 @@ def log_key(log_signer):
 def sealed(statement, signer):
     """Signs a statement as the registered runner; keywords change the run."""
 
-    def seal(run_id="run-1", by=signer, change=None, **run):
+    def seal(run_id="run-1", by=signer, change=None, challenge=None, **run):
+        if challenge:
+            nonce, not_before = challenge
+            run = {"nonce": nonce, "not_before": not_before, "seed": seed_of(nonce), **run}
         data = statement(run_id).to_json()
         predicate = data["predicate"]
         predicate["run"].update({"runner": runner_id(by.public_key), **run})

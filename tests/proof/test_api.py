@@ -118,12 +118,24 @@ def test_a_log_left_behind_its_rows_is_completed_on_opening(serving, sealed, tmp
         assert client.get("/v1/checkpoint").text == lost["checkpoint"]
 
 
+def challenged(client):
+    given = client.get("/v1/challenge").json()
+    return given["nonce"], given["not_before"]
+
+
+@pytest.mark.parametrize("wrong", [{"seed": 7}, {"not_before": "0" * 64}])
+def test_a_challenge_seeds_the_inputs_and_is_bound_to_its_root(client, sealed, wrong):
+    answer = post(client, sealed(challenge=challenged(client), **wrong))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["rule"] == "nonce"
+
+
 def test_a_challenge_is_good_for_one_result(client, sealed):
-    nonce = client.get("/v1/challenge").json()["nonce"]
-    first = post(client, sealed("run-1", nonce=nonce))
+    challenge = challenged(client)
+    first = post(client, sealed("run-1", challenge=challenge))
     assert first.status_code == 201
-    assert post(client, sealed("run-1", nonce=nonce)).json() == first.json()
-    used = post(client, sealed("run-2", nonce=nonce))
+    assert post(client, sealed("run-1", challenge=challenge)).json() == first.json()
+    used = post(client, sealed("run-2", challenge=challenge))
     assert (used.status_code, used.json()["type"]) == (409, "urn:fenmark:problem:nonce-used")
 
 

@@ -101,9 +101,8 @@ def test_a_refusal_is_final_and_names_the_reason(client, write, log):
 
 def test_a_challenge_is_asked_before_a_run(client, write, log):
     known, _ = log(client)
-    challenge = known.challenge()
-    accepted = known.submit(write(nonce=challenge["nonce"], not_before=challenge["not_before"]))
-    assert accepted.new
+    given = known.challenge()
+    assert known.submit(write(challenge=(given.nonce, given.not_before))).new
 
 
 def test_a_result_spaced_otherwise_is_recognized_by_its_payload(client, write, log, tmp_path):
