@@ -1,0 +1,248 @@
+"""Command lines of engines we do not bundle, kept as data: `templates/<id>.toml`.
+
+A template says how an engine is started, how it tells its version and when it is ready, how an
+exact number of tokens is asked for, where that was read and when, and whether we ever ran it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from datetime import date  # noqa: TC003 - pydantic reads it at run time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "BUNDLED",
+    "Command",
+    "Device",
+    "Template",
+    "chosen",
+    "command",
+    "device_here",
+    "names",
+    "template",
+]
+
+_DATA = Path(__file__).parent / "templates"
+# Comes with Fenmark and needs no template.
+BUNDLED = "llama.cpp"
+
+Axis = Literal["tp", "pp", "dp", "ep"]
+_FIELD = re.compile(r"\{(file:[\w.-]+|[a-z]+)\}")
+# Device files that tell which accelerator's driver is loaded.
+_DEVICE_FILES = {"cuda": "nvidia0", "rocm": "kfd", "ascend": "davinci0"}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Version(_Frozen):
+    """How an engine tells its version: a field of a JSON answer, or the last word a command says.
+
+    Attributes:
+        path, field: GET this path of the running server and read this field.
+        command: run this and take the last word it prints.
+    """
+
+    path: str = ""
+    field: str = ""
+    command: tuple[str, ...] = ()
+
+
+class Device(_Frozen):
+    """One kind of chip an engine runs on.
+
+    Attributes:
+        chips: which, in words.
+        install: how to get the engine there.
+        arguments: added to the template's for this device.
+        environment: variables to set unless the user has set them.
+        source: title and address of what the command line was read in.
+        read_on: the day it was read.
+        ran: the version and machine we ran it on ourselves, empty if never.
+    """
+
+    chips: str
+    install: str
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    source: str
+    read_on: date
+    ran: str = ""
+
+
+class Template(_Frozen):
+    """An engine's command line.
+
+    Attributes:
+        id: stem of the file; what `--engine` takes.
+        name: as its makers write it.
+        weights: what it loads: "hf", a folder in Hugging Face's layout.
+        program, arguments: argv with fields in braces (see `Command`).
+        health: path that answers 200 once the model is loaded.
+        ready_within_s, stop_within_s: time limits for starting and for an orderly end.
+        request_fields: fields of a request, beyond OpenAI's, that the engine knows.
+        isl, osl: how an exact number of input and output tokens is asked for, in words.
+        parallel: arguments for tp, pp, dp and ep, added where more than one is asked for.
+        files: written beside the run; `{file:NAME}` is the path of one.
+        devices: by "cuda", "rocm", "ascend", "cpu"; the first is the usual one.
+    """
+
+    id: str
+    name: str
+    weights: Literal["hf"]
+    program: str
+    arguments: tuple[str, ...]
+    health: str
+    ready_within_s: float = 1800
+    stop_within_s: float
+    request_fields: tuple[str, ...]
+    isl: str
+    osl: str
+    parallel: dict[Axis, tuple[str, ...]]
+    version: Version
+    files: dict[str, str] = {}
+    devices: Annotated[dict[str, Device], Field(min_length=1)]
+
+
+class Command(_Frozen):
+    """What to start: the template's fields filled in.
+
+    Attributes:
+        argv: program and arguments.
+        environment: variables to set unless they are set already.
+        files: name → text, to be written into `folder` before the start.
+    """
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    files: dict[str, str]
+
+
+def names() -> list[str]:
+    """Ids of all templates."""
+    return sorted(path.stem for path in _DATA.glob("*.toml"))
+
+
+@cache
+def template(name: str) -> Template:
+    """Read a template.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in names():
+        raise UserError(
+            f"no engine {name!r}", where="--engine", expected=" or ".join([BUNDLED, *names()])
+        )
+    text = (_DATA / f"{name}.toml").read_text(encoding="utf-8")
+    return Template.model_validate({"id": name, **tomllib.loads(text)})
+
+
+def chosen(engine: str, *, dev: Path = Path("/dev")) -> tuple[Template, str]:
+    """Read what `--engine` says: "vllm", or "vllm:cpu" with the device named.
+
+    Returns:
+        The template, and a key of its devices: the one named, else the one of this machine, else
+        the template's first.
+
+    Raises:
+        UserError: no such engine, or it does not run on that device.
+    """
+    name, _, device = engine.partition(":")
+    found = template(name)
+    if not device:
+        here = device_here(dev)
+        return found, here if here in found.devices else next(iter(found.devices))
+    if device not in found.devices:
+        raise UserError(
+            f"{found.name} has no command line for {device!r}",
+            where="--engine",
+            expected=" or ".join(f"{name}:{key}" for key in found.devices),
+        )
+    return found, device
+
+
+def device_here(dev: Path = Path("/dev")) -> str:
+    """Name the accelerator whose driver is loaded, "cpu" where there is none."""
+    return next((key for key, file in _DEVICE_FILES.items() if (dev / file).exists()), "cpu")
+
+
+def command(
+    engine: Template,
+    device: str,
+    values: Mapping[str, object],
+    *,
+    parallel: Mapping[str, int],
+    program: str | None = None,
+    flags: Sequence[str] = (),
+    folder: Path,
+) -> Command:
+    """Fill in a template; pure.
+
+    Args:
+        values: weights, model, host, port, dtype, context, slots, cpus, chips.
+        parallel: tp, pp, dp, ep; one is no parallelism and adds nothing.
+        program: replaces the template's, words split as a shell would: another path, or
+            `docker run … IMAGE vllm`.
+        flags: the user's own, added last so that they win; each may hold several words.
+        folder: where `files` will lie.
+
+    Raises:
+        UserError: the engine has no such parallelism, or a flag is no shell words.
+    """
+    here = engine.devices[device]
+    arguments = [*engine.arguments, *here.arguments]
+    for axis, size in parallel.items():
+        if size > 1:
+            arguments += _axis(engine, axis)
+    known = {**values, **{axis: parallel.get(axis, 1) for axis in ("tp", "pp", "dp", "ep")}}
+
+    def fill(text: str) -> str:
+        return _FIELD.sub(lambda found: _value(found[1], known, folder), text)
+
+    return Command(
+        argv=(
+            *_words(program or engine.program, "--engine-program"),
+            *map(fill, arguments),
+            *(word for flag in flags for word in _words(flag, "--engine-flag")),
+        ),
+        environment={key: fill(value) for key, value in here.environment.items()},
+        files={name: fill(text) for name, text in engine.files.items()},
+    )
+
+
+def _axis(engine: Template, axis: str) -> tuple[str, ...]:
+    for name, arguments in engine.parallel.items():
+        if name == axis:
+            return arguments
+    raise UserError(
+        f"{engine.name}'s command line has no {axis}",
+        where=f"--{axis}",
+        expected=" or ".join(engine.parallel),
+        remedy="give the engine's own option with --engine-flag",
+    )
+
+
+def _value(name: str, values: Mapping[str, object], folder: Path) -> str:
+    if name.startswith("file:"):
+        return str(folder / name.removeprefix("file:"))
+    return str(values[name])
+
+
+def _words(text: str, where: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"{text!r}: {error}", where=where, expected="words as in a shell") from None
