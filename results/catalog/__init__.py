@@ -1,11 +1,21 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
 from results.catalog.chips_data import ChipEntry, Sku, chips, match
-from results.catalog.prices_data import PriceSheet, RentalPrice, Tariff, latest_prices, price_sheets
+from results.catalog.prices_data import (
+    Ownership,
+    PriceSheet,
+    Purchase,
+    RentalPrice,
+    Tariff,
+    latest_prices,
+    price_sheets,
+)
 
 __all__ = [
     "ChipEntry",
+    "Ownership",
     "PriceSheet",
+    "Purchase",
     "RentalPrice",
     "Sku",
     "Tariff",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,13 +14,29 @@ from suites.errors import UserError
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["PriceSheet", "RentalPrice", "Tariff", "latest_prices", "price_sheets", "read_sheet"]
+__all__ = [
+    "RENTAL_KINDS",
+    "Ownership",
+    "PriceSheet",
+    "Purchase",
+    "RentalPrice",
+    "Tariff",
+    "latest_prices",
+    "price_sheets",
+    "read_sheet",
+]
 
 _FOLDER = Path(__file__).parent / "prices"
 
 _Positive = Annotated[float, Field(gt=0)]
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
-_Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d(-\d\d)?$")]
+_Date = Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
+RentalKind = Literal[
+    "hyperscaler on demand", "neocloud on demand", "neocloud 3-year", "marketplace"
+]
+
+
+RENTAL_KINDS: tuple[str, ...] = get_args(RentalKind)
 
 
 class RentalPrice(Strict):
@@ -35,7 +51,7 @@ class RentalPrice(Strict):
 
     chip: _Text
     per: Literal["chip", "core"] = "chip"
-    kind: Literal["hyperscaler on demand", "neocloud on demand", "neocloud 3-year", "marketplace"]
+    kind: RentalKind
     usd_per_hour_low: _Positive
     usd_per_hour_high: _Positive
     date: _Date
@@ -45,6 +61,29 @@ class RentalPrice(Strict):
     def _low_is_not_above_high(self) -> Self:
         if self.usd_per_hour_low > self.usd_per_hour_high:
             raise ValueError("usd_per_hour_low exceeds usd_per_hour_high")
+        return self
+
+
+class Purchase(Strict):
+    """What one chip costs to buy.
+
+    Attributes:
+        chip: catalogue id.
+        basis: what is in the price, per chip: the chip alone, or its share of the machine.
+        usd_low, usd_high: range seen; equal where one price was.
+    """
+
+    chip: _Text
+    basis: Literal["chip alone", "share of a server", "share of a rack"]
+    usd_low: _Positive
+    usd_high: _Positive
+    date: _Date
+    source: _Text
+
+    @model_validator(mode="after")
+    def _low_is_not_above_high(self) -> Self:
+        if self.usd_low > self.usd_high:
+            raise ValueError("usd_low exceeds usd_high")
         return self
 
 
@@ -65,6 +104,24 @@ class Dated(Strict):
     source: _Text
 
 
+class Ownership(Strict):
+    """One amortization for all chips, so that their costs compare.
+
+    Attributes:
+        life_years: straight-line, nothing left at the end.
+        utilization: share of that life in which tokens are made.
+    """
+
+    life_years: Dated
+    utilization: Dated
+
+    @model_validator(mode="after")
+    def _utilization_is_a_share(self) -> Self:
+        if self.utilization.value > 1:
+            raise ValueError("utilization exceeds 1")
+        return self
+
+
 class PriceSheet(Strict):
     """Everything money is derived from; a derived figure names the sheet's id.
 
@@ -73,6 +130,8 @@ class PriceSheet(Strict):
         pue: power usage effectiveness: energy of the building per energy of the machines.
         cny_per_usd: exchange rate.
         reference_tariff: region whose tariff all rows are compared at.
+        rentals: the first of a chip is the one used where no class is asked for.
+        ownership: without it, no cost of owning is given.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
@@ -81,6 +140,8 @@ class PriceSheet(Strict):
     reference_tariff: _Text
     tariffs: Annotated[list[Tariff], Field(min_length=1)]
     rentals: list[RentalPrice]
+    purchases: list[Purchase] = Field(default_factory=list)
+    ownership: Ownership | None = None
 
     @model_validator(mode="after")
     def _reference_is_listed(self) -> Self:
@@ -93,9 +154,14 @@ class PriceSheet(Strict):
         """Tariff at which all rows are compared."""
         return next(t.usd_per_kwh for t in self.tariffs if t.region == self.reference_tariff)
 
-    def rental(self, chip: str) -> RentalPrice | None:
-        """Return the first listed rental price of a chip, None where the sheet has none."""
-        return next((price for price in self.rentals if price.chip == chip), None)
+    def rental(self, chip: str, kind: str | None = None) -> RentalPrice | None:
+        """Return the first rental price of a chip, or that of a class; None where there is none."""
+        found = (price for price in self.rentals if price.chip == chip)
+        return next((price for price in found if kind in {None, price.kind}), None)
+
+    def purchase(self, chip: str) -> Purchase | None:
+        """Return what a chip costs to buy, None where the sheet does not say."""
+        return next((price for price in self.purchases if price.chip == chip), None)
 
 
 @cache

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.table import Table
 
     from results.catalog import PriceSheet
     from results.economics import CostRow
@@ -25,73 +27,136 @@ def cost(
         Path | None, typer.Option(help="Your own sheet instead of the newest of the catalogue.")
     ] = None,
     currency: Annotated[Literal["USD", "CNY"], typer.Option(help="Of the table.")] = "USD",
+    rental: Annotated[
+        str | None,
+        typer.Option(help="Class of rental, such as marketplace; else the sheet's first."),
+    ] = None,
+    count: Annotated[
+        bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
-    """Derive rent and electricity per million tokens of signed and of reported results.
+    """Derive what a million tokens cost in signed and in reported results.
+
+    Rent; capital and electricity of chips of one's own; kWh; the distance to one fen, and the
+    physical floor: the datasheet's roofline time at nameplate power.
 
     Example: fenmark cost --results results/public --currency CNY
     """
     import json
+    import sys
 
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
     from results import catalog
-    from results.catalog.prices_data import read_sheet
-    from results.plain import span
+    from results.catalog.prices_data import RENTAL_KINDS, read_sheet
     from suites.errors import UserError
 
+    if rental not in {None, *RENTAL_KINDS}:
+        raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     sheet = read_sheet(price_sheet) if price_sheet else catalog.latest_prices()
-    rows = [*_signed(results, sheet), *_reported(results, sheet)]
+    rows = [*_signed(results, sheet, rental), *_reported(results, sheet, rental)]
     if not rows:
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
-        print(json.dumps([_flat(*item) for item in rows], allow_nan=False))
+        found = _counts(rows) if count else [_flat(*item) for item in rows]
+        print(json.dumps(found, allow_nan=False))
         return
+    # A pipe has no width of its own: wide enough for the table.
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(_count_table(rows) if count else _table(rows, currency, sheet))
+    for footnote in dict.fromkeys(o["footnote"] for o, _, _ in rows if "footnote" in o):
+        console.print(f"reported: {footnote}", markup=False, style="dim")
+
+
+def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from results.economics import Span
+    from results.plain import span
+
     factor = 1.0 if currency == "USD" else sheet.cny_per_usd.value
-    rent = f"rental, {currency}"
-    columns = ("chip", "case", "tokens", rent, "x one fen", "kWh", "energy is", "rate is")
+    columns = (
+        *("chip", "case", "tokens", f"rental, {currency}", "x one fen", f"owned, {currency}"),
+        *("kWh", f"floor, {currency}", "energy is", "rate is"),
+    )
     table = Table(*columns, box=None, title=f"A million tokens, price sheet {sheet.id}")
-    footnotes: dict[str, None] = {}
-    for origin, chip_name, row in rows:
-        rental = row.rental_usd.times(factor) if row.rental_usd else None
-        spans = (escape(span(part)) for part in (rental, row.fen, row.energy_kwh))
-        if "footnote" in origin:
-            footnotes.setdefault(str(origin["footnote"]))
-        table.add_row(
-            escape(chip_name),
-            escape(row.case),
-            row.tokens,
-            *spans,
-            row.energy_method or "unknown",
-            row.method,
+    for _, chip, row in rows:
+        money = (
+            row.rental_usd.times(factor) if row.rental_usd else None,
+            row.fen,
+            row.owned.usd.times(factor) if row.owned else None,
+            row.energy_kwh,
+            None if row.floor_usd is None else Span(row.floor_usd * factor, None, None),
         )
-    Console().print(table)
-    for footnote in footnotes:
-        Console().print(f"reported: {footnote}", markup=False, style="dim")
+        known = (*map(span, money), row.energy_method or "unknown", row.method)
+        table.add_row(*map(escape, (chip, row.case, row.tokens, *known)))
+    return table
 
 
-def _signed(folder: Path, sheet: PriceSheet) -> Iterator[_Costed]:
+# What a row may have: its name in the counts, and how to tell.
+_FIGURES: dict[str, Callable[[CostRow], object]] = {
+    "rental": lambda row: row.rental_usd,
+    "owned": lambda row: row.owned,
+    "kwh": lambda row: row.energy_kwh,
+    "floor": lambda row: row.floor_usd,
+}
+
+
+def _counts(rows: Sequence[_Costed]) -> list[dict[str, Any]]:
+    """Count the rows with each figure, by who measured them."""
+    by_source: dict[str, list[CostRow]] = {}
+    for origin, _, row in rows:
+        by_source.setdefault(origin.get("reported_by", "measured"), []).append(row)
+    return [
+        {
+            "source": source,
+            "rows": len(found),
+            **{name: sum(has(row) is not None for row in found) for name, has in _FIGURES.items()},
+        }
+        for source, found in by_source.items()
+    ]
+
+
+def _count_table(rows: Sequence[_Costed]) -> Table:
+    from rich.table import Table
+
+    table = Table("source", "rows", *_FIGURES, box=None, title="Rows with each figure")
+    for counted in _counts(rows):
+        table.add_row(*map(str, counted.values()))
+    return table
+
+
+def _signed(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
     from results import archive
     from results.economics import cost_rows
+    from results.served import served
 
     for file in archive.envelopes(folder):
         opened = archive.open_result(file)
         predicate = opened.statement.predicate
         chip = predicate.machine.chip
+        # Several engines in one result: no row says whose it is.
+        engines = {(engine.model, engine.precision) for engine in predicate.engines}
         origin = {"digest": opened.digest, "view": "general"}
         for row in cost_rows(
-            predicate.measurements, chip=chip.catalog_id, count=chip.count, sheet=sheet
+            predicate.measurements,
+            chip=chip.catalog_id,
+            count=chip.count,
+            sheet=sheet,
+            served=served(*engines.pop()) if len(engines) == 1 else None,
+            rental=rental,
         ):
             yield origin, chip.catalog_id or chip.name, row
 
 
-def _reported(folder: Path, sheet: PriceSheet) -> Iterator[_Costed]:
+def _reported(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
     """Cost others' results. Where they do not say how many chips, there is no rent."""
     from results.economics import cost_rows
     from results.imports import read_folder
+    from results.served import served
 
     for found in read_folder(folder):
         for result in found.results:
@@ -105,7 +170,12 @@ def _reported(folder: Path, sheet: PriceSheet) -> Iterator[_Costed]:
             }
             priced = chip.catalog_id if chip.count else None
             for row in cost_rows(
-                result.measurements, chip=priced, count=chip.count or 1, sheet=sheet
+                result.measurements,
+                chip=priced,
+                count=chip.count or 1,
+                sheet=sheet,
+                served=served(result.model, result.precision),
+                rental=rental,
             ):
                 yield origin, chip.catalog_id or chip.name, row
 
@@ -123,12 +193,22 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
         "usd_per_mtok_low": row.rental_usd.low if row.rental_usd else None,
         "usd_per_mtok_high": row.rental_usd.high if row.rental_usd else None,
         "rental": row.rental_kind,
+        "owned_usd_per_mtok": row.owned.usd.value if row.owned else None,
+        "owned_usd_per_mtok_low": row.owned.usd.low if row.owned else None,
+        "owned_usd_per_mtok_high": row.owned.usd.high if row.owned else None,
+        "owned_power": row.owned.power if row.owned else None,
+        "owned_basis": row.owned.basis if row.owned else None,
         "kwh_per_mtok": row.energy_kwh.value if row.energy_kwh else None,
         "kwh_per_mtok_low": row.energy_kwh.low if row.energy_kwh else None,
         "kwh_per_mtok_high": row.energy_kwh.high if row.energy_kwh else None,
         "energy_method": row.energy_method,
         "energy_meter": row.energy_meter,
         "fen_multiple": row.fen.value if row.fen else None,
+        "energy_fen_multiple": row.energy_fen.value if row.energy_fen else None,
+        "floor_kwh_per_mtok": row.floor_kwh,
+        "floor_usd_per_mtok": row.floor_usd,
+        "floor_fen_multiple": row.floor_fen,
+        "floor_method": row.floor_method,
         "method": row.method,
         "price_sheet": row.price_sheet,
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from suites.records import Label
 
-__all__ = ["Refused", "Row", "figure", "figures", "known", "number", "positive", "text"]
+__all__ = ["Refused", "Row", "figure", "figures", "known", "load", "number", "positive", "text"]
 
 Row = dict[str, Any]
 
@@ -73,6 +73,17 @@ def known(row: Mapping[str, Any], *names: str) -> dict[str, Label]:
         for name, value in found.items()
         if value is not None and value != "" and value == value  # noqa: PLR0124 - NaN is not itself
     }
+
+
+def load(row: Mapping[str, Any], *, concurrency: str, osl: str, isl: str = "") -> dict[str, Label]:
+    """Read the load behind a rate, as labels; the arguments name columns.
+
+    Raises:
+        Refused: a column holds no number.
+    """
+    columns = {"isl": isl, "osl": osl, "concurrency": concurrency}
+    found = {name: number(row, column) for name, column in columns.items() if column}
+    return {name: round(value) for name, value in found.items() if value is not None}
 
 
 def figure(

@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from results.imports.building import Refused, Row, figure, figures, known, number, positive, text
+from results.imports.building import (
+    Refused,
+    Row,
+    figure,
+    figures,
+    known,
+    load,
+    number,
+    positive,
+    text,
+)
 from results.imports.names import chip
 from results.imports.reported import ReportedMeasurement, ReportedResult
 
@@ -44,8 +54,8 @@ def read(row: Row) -> ReportedResult:
     """
     hardware = text(row, "hardware") or ""
     prefill, decode, count = _pools(row)
-    load = f"isl{row.get('isl')}/osl{row.get('osl')}/c{row.get('conc')}"
-    case = f"inferencex/{row.get('model')}/{row.get('precision')}/{load}"
+    at = f"isl{row.get('isl')}/osl{row.get('osl')}/c{row.get('conc')}"
+    case = f"inferencex/{row.get('model')}/{row.get('precision')}/{at}"
     return ReportedResult(
         id=f"{case}/{hardware}/{row.get('framework')}",
         chip=chip(hardware, count, _CHIPS.get(hardware)),
@@ -68,6 +78,7 @@ def _rates(
     row: Row, case: str, prefill: int, decode: int, count: int
 ) -> Iterator[ReportedMeasurement]:
     """Give the rates of the whole deployment; early rows have no more than their sum."""
+    labels = load(row, isl="isl", osl="osl", concurrency="conc")
     for metric, column, chips in (
         ("output_throughput", "output_tput_per_gpu", decode),
         ("input_throughput", "input_tput_per_gpu", prefill),
@@ -75,7 +86,7 @@ def _rates(
     ):
         rate = number(row, column)
         if rate is not None:
-            yield figure("serving", case, metric, rate * chips)
+            yield figure("serving", case, metric, rate * chips, labels=labels)
 
 
 def _pools(row: Row) -> tuple[int, int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.imports.building import Row, figure, figures, known, positive, text
+from results.imports.building import Row, figure, figures, known, load, positive, text
 from results.imports.names import chip
 from results.imports.reported import ReportedResult
 
@@ -39,6 +39,8 @@ def read(row: Row) -> ReportedResult:
                 case,
                 "output_throughput",
                 positive(row, "output_throughput_tokens_per_sec"),
+                # The server's limit: it never decodes more at once.
+                labels=load(row, osl="avg_output_len", concurrency="max_num_seqs"),
             ),
             *figures(row, case, _LATENCIES),
             figure("serving", case, "power", positive(row, "avg_power_watts"), labels=_SCOPE),

@@ -16,6 +16,10 @@ KEYS = {
     "usd_per_mtok_input",
     "kwh_per_mtok",
     "fen_multiple",
+    "floor_usd_per_mtok",
+    "floor_fen_multiple",
+    "floor_method",
+    "owned_usd_per_mtok",
     "method",
     "price_sheet",
 }
@@ -73,3 +77,23 @@ def test_the_table_is_in_the_currency_asked_for():
 def test_an_empty_folder_is_one_line(tmp_path):
     done = cost("--results", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_every_row_of_a_known_model_has_a_floor_below_its_rent():
+    for row in json.loads(cost("--results", PUBLIC, "--json").stdout):
+        rent = row["usd_per_mtok_output"] or row["usd_per_mtok_input"]
+        assert 0 < row["floor_usd_per_mtok"] < rent
+        assert "nameplate" in row["floor_method"]
+
+
+def test_rows_are_counted_by_source_and_figure():
+    (counted,) = json.loads(cost("--results", PUBLIC, "--count", "--json").stdout)
+    assert counted.keys() == {"source", "rows", "rental", "owned", "kwh", "floor"}
+    assert counted["source"] == "measured"
+    assert counted["rows"] == counted["rental"] == counted["floor"] > 0
+
+
+def test_a_class_of_rental_that_is_none_is_one_line():
+    done = cost("--results", PUBLIC, "--rental", "free")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "marketplace" in done.stderr

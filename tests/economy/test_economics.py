@@ -1,10 +1,13 @@
 """Money and energy per million tokens: golden values by hand, and laws that must hold."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from results import catalog, economics
+from results.catalog.prices_data import read_sheet
 from suites.records import Row
 
 positive = st.floats(1e-3, 1e6)
@@ -127,3 +130,106 @@ def test_an_unlisted_chip_has_no_price_and_none_is_guessed(sheet):
 def test_an_invalid_rate_costs_nothing_because_it_is_no_rate(sheet):
     rows = [row("output_throughput", 10.0, valid=False)]
     assert economics.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet) == []
+
+
+PRICED = """
+id = "mine"
+reference_tariff = "home"
+pue = {value = 1.5, date = "2026", source = "my meter"}
+cny_per_usd = {value = 7.0, date = "2026-01", source = "my bank"}
+tariffs = [{region = "home", usd_per_kwh = 0.1, date = "2026-01", source = "my bill"}]
+ownership.life_years = {value = 5, date = "2026-01", source = "my accountant"}
+ownership.utilization = {value = 0.5, date = "2026-01", source = "my scheduler"}
+[[rentals]]
+chip = "h100-sxm"
+kind = "neocloud on demand"
+usd_per_hour_low = 2.0
+usd_per_hour_high = 4.0
+date = "2026-01"
+source = "a"
+[[rentals]]
+chip = "h100-sxm"
+kind = "marketplace"
+usd_per_hour_low = 1.0
+usd_per_hour_high = 1.0
+date = "2026-01"
+source = "b"
+[[purchases]]
+chip = "h100-sxm"
+basis = "chip alone"
+usd_low = 20_000
+usd_high = 40_000
+date = "2026-01"
+source = "c"
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    (tmp_path / "mine.toml").write_text(PRICED)
+    return read_sheet(tmp_path / "mine.toml")
+
+
+def h100(sheet, *rows, **options):
+    [cost] = economics.cost_rows(rows, chip="h100-sxm", count=2, sheet=sheet, **options)
+    return cost
+
+
+def bare(metric, value, **labels):
+    return replace(row(metric, value, **labels), low=None, high=None)
+
+
+def test_a_range_of_prices_bounds_a_rate_without_an_interval(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0))
+    # Two chips at $2 to $4 over 3.6 Mtok an hour.
+    assert (cost.rental_usd.low, cost.rental_usd.value, cost.rental_usd.high) == pytest.approx(
+        (4 / 3.6, 6 / 3.6, 8 / 3.6)
+    )
+
+
+def test_one_price_and_a_rate_without_an_interval_have_no_bounds(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="marketplace")
+    assert (cost.rental_usd.value, cost.rental_usd.low) == (pytest.approx(2 / 3.6), None)
+    assert cost.rental_kind == "marketplace, 2026-01"
+
+
+def test_a_class_the_sheet_lacks_has_no_rent(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="hyperscaler on demand")
+    assert cost.rental_usd is None
+
+
+def test_owned_chips_cost_capital_and_electricity_at_the_nameplate_without_a_meter(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0))
+    # Two at $30,000 over 5 x 8766 h at half use, and 1.4 kW x 1.5 x $0.10.
+    hourly = 60_000 / (5 * 8766 * 0.5) + 1.4 * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
+    assert cost.owned.usd.low < cost.owned.usd.value < cost.owned.usd.high
+    assert (cost.owned.power, cost.owned.basis) == ("nameplate", "chip alone, 2026-01")
+
+
+@pytest.mark.parametrize(
+    "energy", [("power", 1000.0), ("energy_per_output_token", 1.0)], ids=["power", "joules"]
+)
+def test_owned_chips_draw_what_a_meter_read(mine, energy):
+    cost = h100(mine, bare("decode_throughput", 1000.0), bare(*energy))
+    hourly = 60_000 / (5 * 8766 * 0.5) + 1.0 * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
+    assert cost.owned.power == "measured"
+
+
+def test_a_modelled_power_is_no_meter_for_owned_chips(mine):
+    modelled = bare("power", 1000.0, method="modelled")
+    assert h100(mine, bare("decode_throughput", 1.0), modelled).owned.power == "nameplate"
+
+
+def test_a_sheet_without_terms_or_price_has_no_owned_cost(mine):
+    rate = bare("decode_throughput", 1.0)
+    assert h100(mine.model_copy(update={"ownership": None}), rate).owned is None
+    assert h100(mine.model_copy(update={"purchases": []}), rate).owned is None
+
+
+def test_tokens_of_a_mixed_window_bear_all_its_power(mine):
+    cost = h100(mine, row("output_throughput", 100.0, 10.0), row("power", 360.0, 36.0))
+    assert cost.energy_kwh.value == pytest.approx(1.0)
+    assert cost.energy_kwh.low == pytest.approx(0.9 / 1.1)
+    assert cost.energy_kwh.high == pytest.approx(1.1 / 0.9)
