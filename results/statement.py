@@ -11,6 +11,7 @@ __all__ = [
     "PREDICATE_TYPE",
     "STATEMENT_TYPE",
     "Chip",
+    "CiIdentity",
     "Digest",
     "Engine",
     "Machine",
@@ -35,6 +36,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # RFC 3339 in UTC, to the second or finer: sorts as text, reads in any language.
 Timestamp = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
 Label = Annotated[str, Field(max_length=256)] | int | float | bool
+# What a run was asked for: a TOML value of one level.
+Option = Text | int | float | bool | Annotated[list[Label], Field(max_length=1024)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
@@ -64,6 +67,9 @@ class Run(_Strict):
         seed: seeds every generated input; with a nonce, `results.challenge.seed_of` it.
         nonce: challenge issued by the API, None for a local run.
         not_before: root hash of the log when the challenge was issued; the run is not older.
+        options: of the suites, as asked for; without what holds on one machine only (paths, the
+            endpoint's URL). None in results older than this field.
+        reproduces: digest of the result whose plan this run repeats.
     """
 
     id: Name
@@ -76,6 +82,8 @@ class Run(_Strict):
     finished_at: Timestamp
     nonce: Annotated[str, Field(max_length=256)] | None = None
     not_before: Annotated[str, Field(max_length=256)] | None = None
+    options: dict[Name, Option] | None = None
+    reproduces: Sha256 | None = None
 
 
 class Chip(_Strict):
@@ -119,12 +127,35 @@ class Software(_Strict):
     environment: dict[Name, Text] = {}
 
 
+class CiIdentity(_Strict):
+    """The CI job that ran, as the CI says it.
+
+    Attributes:
+        claimed_by: "oidc": claims of a token GitHub issued to the job, read by the job itself;
+            "environment": the runner's variables. Neither proves anything by itself: the
+            signature says who vouches for it.
+        workflow_ref: path and ref of the workflow file, `owner/repo/.github/workflows/…@ref`.
+        commit: that the workflow ran for.
+        runner_environment: whether GitHub or the runner's owner holds the machine.
+    """
+
+    claimed_by: Literal["oidc", "environment"]
+    repository: Name
+    workflow_ref: Name
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    run_id: Name
+    run_attempt: Name
+    event: Name
+    runner_environment: Literal["github-hosted", "self-hosted"]
+
+
 class Source(_Strict):
     """The code that measured: its commit, and whether the tree differed from it."""
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     modified: bool
     ci_run: Text | None = None
+    ci: CiIdentity | None = None
 
 
 class Engine(_Strict):

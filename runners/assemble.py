@@ -21,6 +21,7 @@ from results.statement import (
 from runners.energy import energy_rows
 from runners.plan import suite
 from runners.provenance import software, source
+from runners.stated import stated_options
 from runners.workspace import utc_now
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def statement_of(
                     finished_at=utc_now(),
                     nonce=challenge.nonce if challenge else None,
                     not_before=challenge.not_before if challenge else None,
+                    options=stated_options(started.options),
+                    reproduces=started.reproduces,
                 ),
                 machine=machine,
                 software=software(packages),

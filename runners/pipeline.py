@@ -57,6 +57,7 @@ def measure(
     resume: bool,
     console: Console,
     challenge: Challenge | None = None,
+    reproduces: str | None = None,
 ) -> Outcome:
     """Run what the options ask for and add the signed result to the archive `out`.
 
@@ -65,6 +66,7 @@ def measure(
     Args:
         challenge: of the log the result is meant for; it seeds the inputs. An interrupted run
             goes on with the one it began with.
+        reproduces: digest of the result whose plan the options repeat.
 
     Raises:
         UserError: an option is bad or `out` cannot be written.
@@ -73,14 +75,16 @@ def measure(
     workspace = Workspace(out)
     with workspace.locked():
         earlier = workspace.unfinished()
-        resumed = _same_version(earlier, workspace) if earlier and resume else None
+        resumed = _same_run(earlier, workspace, reproduces) if earlier and resume else None
         seeded = replace(options, seed=seed_of(challenge.nonce)) if challenge else options
         chosen = resumed.options if resumed else with_subject(seeded)
         # Before an interrupted run is discarded: a mistyped option must not cost it.
         cells = expand(chosen)
         if resumed is None:
             _say_what_is_lost(earlier, resume=resume, console=console)
-        started = resumed or workspace.begin(chosen, provenance.suite_version(), challenge)
+        started = resumed or workspace.begin(
+            chosen, provenance.suite_version(), challenge=challenge, reproduces=reproduces
+        )
         minutes = sum(cell.estimated_s for cell in cells) / 60
         console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)
         chip = chip_under_test(started.options)
@@ -111,7 +115,14 @@ def measure(
     )
 
 
-def _same_version(earlier: Started, workspace: Workspace) -> Started:
+def _same_run(earlier: Started, workspace: Workspace, reproduces: str | None) -> Started:
+    if reproduces not in {None, earlier.reproduces}:
+        raise UserError(
+            "the interrupted run repeats another result or none",
+            where=str(workspace.home),
+            expected=reproduces,
+            remedy="run without --resume to begin anew",
+        )
     version = provenance.suite_version()
     if earlier.suite_version != version:
         raise UserError(

@@ -1,187 +1,170 @@
-"""Is the new run worse than the old one, beyond what both runs' noise explains?"""
+"""Find a run in any of its forms, and write a comparison of two as a comment."""
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from suites.errors import UserError
-from suites.metrics import METRICS
+from results import archive, envelope
+from results.comparison import rows_of
+from results.confirmation import differences
+from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-__all__ = ["Change", "Verdict", "compare", "load_rows", "markdown"]
+    from results.comparison import Change, Row
+    from results.statement import Predicate
 
-Verdict = Literal["regression", "improvement", "no difference shown"]
-Row = dict[str, Any]
+__all__ = ["Side", "conditions", "find", "load_side", "markdown"]
 
-_CONFIDENCE = 0.95
-# Together they name a figure: one case has a row for each metric, percentile and meter.
-_IDENTITY = ("suite", "case", "metric", "percentile", "meter")
-_BOUNDS = ("value", "low", "high")
+_FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
+_REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
+_SHORTEST_DIGEST = 8
+# A comment of GitHub's holds 65,536 characters; the worst come first.
+_MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One figure in both runs.
+class Side:
+    """One of the two runs.
 
     Attributes:
-        ratio: head over base; [low, high] its interval, widened for the number of comparisons.
-        verdict: a regression or improvement only if the interval excludes 1 and the change is
-            at least the threshold asked for.
+        predicate: what else its statement says, None for a summary.
     """
 
-    case: str
-    metric: str
-    unit: str
-    base: float
-    head: float
-    ratio: float
-    low: float
-    high: float
-    verdict: Verdict
+    name: str
+    rows: list[Row]
+    predicate: Predicate | None = None
 
 
-def load_rows(path: Path) -> list[Row]:
-    """Read summary rows from an archive folder, a summary.json or a signed result.
+def find(digest: str, archives: Sequence[Path]) -> Path:
+    """Return the envelope file of a digest or of an unambiguous beginning of it.
 
-    A signed result is read without verifying it: `fenmark verify` is the judge of that.
+    Raises:
+        UserError: no archive holds it, or several results begin so.
+    """
+    home = ", ".join(map(str, archives))
+    found = {path.name: path for folder in archives for path in archive.envelopes(folder)}
+    matches = [path for name, path in sorted(found.items()) if name.startswith(digest)]
+    if len(digest) < _SHORTEST_DIGEST or not matches:
+        raise UserError(
+            f"no result {digest!r}",
+            where=home,
+            expected=f"a digest, at least {_SHORTEST_DIGEST} characters of it",
+        )
+    if len(matches) > 1:
+        raise UserError(f"{len(matches)} results begin with {digest!r}", where=home)
+    return matches[0]
+
+
+def load_side(name: str, archives: Sequence[Path]) -> Side:
+    """Read a run: a path, a digest in one of the archives, or the URL of a submission.
+
+    An envelope's signature is not checked here: `fenmark verify` is the judge of that. One that
+    comes from a URL has the digest the URL names.
 
     Raises:
         UserError: nothing readable is there.
+        CheckError: the log does not answer, or answers with another result.
     """
+    if name.startswith(("http://", "https://")):
+        return _of_envelope(_fetch(name), name)
+    path = Path(name)
+    if not path.exists() and _is_hex(name):
+        path = find(name, archives)
     file = path / "summary.json" if path.is_dir() else path
     try:
-        data = json.loads(file.read_bytes())
+        text = file.read_bytes()
+        data = json.loads(text)
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot be read: {error}",
-            where=str(file),
-            expected="an archive folder, a summary.json or a *.dsse.json",
-        ) from error
+        raise UserError(f"cannot be read: {error}", where=str(file), expected=_FORMS) from error
     if isinstance(data, dict) and "payload" in data:
-        data = _rows_of_envelope(data, file)
+        return _of_envelope(text, str(file))
     if not isinstance(data, list) or not all(_is_row(row) for row in data):
         raise UserError("holds no summary rows", where=str(file), expected="a list of rows")
-    return data
+    return Side(name=name, rows=data)
 
 
-def compare(
-    base: Iterable[Row], head: Iterable[Row], *, min_change: float = 0.03
-) -> tuple[list[Change], list[str]]:
-    """Compare the measured figures both runs hold.
-
-    The ratio's interval combines both runs' relative half-widths in quadrature on the log
-    scale, as for independent errors (JCGM 100:2008, 5.1.2). With m figures compared, one in
-    twenty would cry wolf, so intervals are widened to hold all together with 95% (Bonferroni:
-    1 − 0.05/m each, by the ratio of normal quantiles).
-
-    Args:
-        base, head: summary rows. Rows without an interval, without a direction, or modelled
-            are not judged.
-        min_change: smallest relative change worth a verdict, such as 0.03.
-
-    Returns:
-        The changes, worst first, and a line for every figure only one run has.
-    """
-    before, after = _judged(base), _judged(head)
-    shared = [key for key in before if key in after]
-    widening = _widening(len(shared))
-    changes = [_change(before[key], after[key], widening, min_change) for key in shared]
-    alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
-    alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
-    order = {"regression": 0, "improvement": 1, "no difference shown": 2}
-    changes.sort(key=lambda change: (order[change.verdict], -abs(math.log(change.ratio))))
-    return changes, alone
+def conditions(base: Side, head: Side) -> list[str]:
+    """Say in what the two runs differ beside their figures; nothing is known of a summary."""
+    if base.predicate is None or head.predicate is None:
+        return []
+    found = differences(base.predicate, head.predicate)
+    return [f"{one.what}: {one.first} in base, {one.second} in head" for one in found]
 
 
-def markdown(changes: Sequence[Change], alone: Sequence[str]) -> str:
-    """Return the comparison as a comment for a pull request."""
-    count = sum(change.verdict == "regression" for change in changes)
-    head = f"**Fenmark: {count} significant regressions in {len(changes)} figures compared**"
-    table = ["| case | metric | base | head | ratio [95%] | |", "|---|---|---|---|---|---|"]
-    table += [
-        f"| {change.case} | {change.metric} | {change.base:.4g} {change.unit} "
+def markdown(changes: Sequence[Change], notes: Sequence[str]) -> str:
+    """Return the comparison as a comment for a pull request: the verdict, then the rest folded."""
+    told = [change for change in changes if change.verdict != "no difference shown"]
+    counted = (
+        f"{sum(change.verdict == kind for change in changes)} {kind}s"
+        for kind in ("regression", "improvement")
+    )
+    head = f"**Fenmark: {', '.join(counted)} in {len(changes)} figures compared**"
+    rest = [change for change in changes if change.verdict == "no difference shown"]
+    parts = [head, *_table(told)]
+    if rest:
+        parts += ["", f"<details><summary>{len(rest)} without a difference shown</summary>"]
+        parts += [*_table(rest), "", "</details>"]
+    if notes:
+        parts += ["", *(f"- {_cell(note)}" for note in notes[:_MOST_ROWS])]
+    return "\n".join(parts)
+
+
+def _table(changes: Sequence[Change]) -> list[str]:
+    if not changes:
+        return []
+    rows = [
+        f"| {_cell(change.case)} | {change.metric} | {change.base:.4g} {change.unit} "
         f"| {change.head:.4g} {change.unit} "
         f"| {change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}] | {change.verdict} |"
-        for change in changes
+        for change in changes[:_MOST_ROWS]
     ]
-    return "\n".join([head, "", *table, *(f"\n{line}" for line in alone)])
+    left = len(changes) - len(rows)
+    more = ["", f"and {left} more"] if left else []
+    head = ["", "| case | metric | base | head | ratio [95%] | |", "|---|---|---|---|---|---|"]
+    return [*head, *rows, *more]
 
 
-def _change(base: Row, head: Row, widening: float, min_change: float) -> Change:
-    ratio = head["value"] / base["value"]
-    half = widening * math.hypot(_log_half_width(base), _log_half_width(head))
-    low, high = ratio * math.exp(-half), ratio * math.exp(half)
-    return Change(
-        case=head["case"],
-        metric=head["metric"],
-        unit=head["unit"],
-        base=base["value"],
-        head=head["value"],
-        ratio=ratio,
-        low=low,
-        high=high,
-        verdict=_verdict(METRICS[head["metric"]].better, ratio, low, high, min_change),
-    )
-
-
-def _verdict(better: str, ratio: float, low: float, high: float, min_change: float) -> Verdict:
-    if low <= 1 <= high or abs(ratio - 1) < min_change:
-        return "no difference shown"
-    return "improvement" if (ratio > 1) == (better == "higher") else "regression"
-
-
-def _log_half_width(row: Row) -> float:
-    return math.log(row["high"] / row["low"]) / 2
-
-
-def _widening(comparisons: int) -> float:
-    tail = (1 - _CONFIDENCE) / 2
-    normal = NormalDist()
-    return normal.inv_cdf(1 - tail / max(comparisons, 1)) / normal.inv_cdf(1 - tail)
-
-
-def _judged(rows: Iterable[Row]) -> dict[tuple[str, ...], Row]:
-    return {_identity(row): row for row in rows if _can_be_judged(row)}
-
-
-def _can_be_judged(row: Row) -> bool:
-    metric = METRICS.get(row["metric"])
-    return (
-        row["method"] == "measured"
-        and row.get("valid", True)
-        and metric is not None
-        and metric.better != "neither"
-        and all(isinstance(row[name], int | float) and row[name] > 0 for name in _BOUNDS)
-    )
-
-
-def _identity(row: Row) -> tuple[str, ...]:
-    return tuple(str(row.get(name, "")) for name in _IDENTITY)
-
-
-def _title(row: Row) -> str:
-    return f"{row['case']} {row['metric']}"
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _is_row(row: object) -> bool:
-    return isinstance(row, dict) and {"case", "metric", "method", *_BOUNDS} <= row.keys()
+    return isinstance(row, dict) and row.keys() >= _REQUIRED
 
 
-def _rows_of_envelope(envelope: dict[str, Any], file: Path) -> list[Row]:
+def _is_hex(name: str) -> bool:
+    return bool(name) and set(name) <= set("0123456789abcdef")
+
+
+def _of_envelope(data: bytes, where: str) -> Side:
     import base64
 
     try:
-        statement = json.loads(base64.b64decode(envelope["payload"]))
-        measurements: list[Row] = statement["predicate"]["measurements"]
-        return [{**row.pop("labels", {}), **row} for row in measurements]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            "is no Fenmark result", where=str(file), expected="a *.dsse.json"
+        payload = base64.b64decode(json.loads(data)["payload"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError("is no Fenmark result", where=where, expected=_FORMS) from error
+    predicate = envelope.parse(payload, where).predicate
+    return Side(name=where, rows=rows_of(predicate), predicate=predicate)
+
+
+def _fetch(url: str) -> bytes:
+    """Get the envelope behind `…/v1/submissions/DIGEST`, with or without `/envelope`."""
+    import httpx
+
+    address = url.rstrip("/").removesuffix("/envelope")
+    digest = address.rpartition("/")[2]
+    try:
+        answer = httpx.get(f"{address}/envelope", timeout=30, follow_redirects=True)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise CheckError(
+            f"gave no result: {error}", where=url, expected="https://…/v1/submissions/DIGEST"
         ) from error
+    if envelope.digest(answer.content) != digest:
+        raise CheckError("is another result than its address says", where=url, expected=digest)
+    return answer.content

@@ -77,13 +77,18 @@ class FinishedCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """Identity of a run, fixed when it begins so that a resumed run is the same run."""
+    """Identity of a run, fixed when it begins so that a resumed run is the same run.
+
+    Attributes:
+        reproduces: digest of the result whose plan this run repeats.
+    """
 
     run_id: str
     started_at: str
     suite_version: str
     options: Options
     challenge: Challenge | None = None
+    reproduces: str | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Started:
@@ -137,7 +142,12 @@ class Workspace:
             yield
 
     def begin(
-        self, options: Options, suite_version: str, challenge: Challenge | None = None
+        self,
+        options: Options,
+        suite_version: str,
+        *,
+        challenge: Challenge | None = None,
+        reproduces: str | None = None,
     ) -> Started:
         """Discard what lies here and begin a new run."""
         shutil.rmtree(self.home)
@@ -148,6 +158,7 @@ class Workspace:
             suite_version=suite_version,
             options=options,
             challenge=challenge,
+            reproduces=reproduces,
         )
         write_atomically(self._run_file, _encode(asdict(started)))
         return started

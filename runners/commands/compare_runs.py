@@ -11,39 +11,61 @@ __all__ = ["compare_runs"]
 
 
 def compare_runs(
-    base: Annotated[Path, typer.Argument(help="Archive folder, summary.json or *.dsse.json.")],
-    head: Annotated[Path, typer.Argument(help="The newer run, in any of the same forms.")],
+    base: Annotated[
+        str, typer.Argument(help="Archive folder, summary.json, *.dsse.json, digest or URL.")
+    ],
+    head: Annotated[str, typer.Argument(help="The newer run, in any of the same forms.")],
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Archives in which digests are looked up.")
+    ] = None,
     min_change: Annotated[
         float, typer.Option(min=0.0, help="Smallest relative change worth a verdict.")
     ] = 0.03,
-    markdown: Annotated[bool, typer.Option(help="A table for a pull request.")] = False,
+    markdown: Annotated[bool, typer.Option(help="A comment for a pull request.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Compare two runs, figure by figure, and exit 1 on a significant regression.
 
-    Example: fenmark compare-runs main/results out/results --markdown
+    Examples:
+
+    fenmark compare-runs main/results out/results --markdown
+
+    fenmark compare-runs 681bfac5ba2b 0f3c9a2d1e44 --results results/public
+
+    fenmark compare-runs https://log.example.org/v1/submissions/DIGEST out/results
     """
     import json
     from dataclasses import asdict
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from results.comparison import compare
     from runners import regression
+    from suites.errors import CheckError
 
-    changes, alone = regression.compare(
-        regression.load_rows(base), regression.load_rows(head), min_change=min_change
-    )
+    archives = results or [Path("out/results"), Path("results/public")]
+    before, after = (regression.load_side(side, archives) for side in (base, head))
+    changes, alone = compare(before.rows, after.rows, min_change=min_change)
+    if not changes:
+        raise CheckError(
+            "share no measured figure with an interval",
+            where=f"{base} and {head}",
+            remedy="compare runs of the same suite and profile",
+        )
+    notes = [*regression.conditions(before, after), *alone]
     if json_:
-        print(json.dumps({"changes": [asdict(item) for item in changes], "unmatched": alone}))
+        told = {"changes": [asdict(item) for item in changes], "unmatched": alone}
+        print(json.dumps({**told, "conditions": notes[: len(notes) - len(alone)]}))
     elif markdown:
-        print(regression.markdown(changes, alone))
+        print(regression.markdown(changes, notes))
     else:
         table = Table("case", "metric", "base", "head", "ratio \\[95%]", "verdict", box=None)
         for item in changes:
             span = f"{item.ratio:.3f} \\[{item.low:.3f}, {item.high:.3f}]"
             values = (f"{item.base:.4g} {item.unit}", f"{item.head:.4g} {item.unit}")
-            table.add_row(item.case, item.metric, *values, span, item.verdict)
-        Console().print(table, *alone, sep="\n")
+            table.add_row(escape(item.case), item.metric, *values, span, item.verdict)
+        Console().print(table, *map(escape, notes), sep="\n")
     if any(item.verdict == "regression" for item in changes):
         raise typer.Exit(1)

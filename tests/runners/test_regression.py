@@ -2,13 +2,20 @@
 
 import json
 import math
+import subprocess
+import sys
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from results import comparison
 from runners import regression
-from suites.errors import UserError
+from suites.errors import CheckError, UserError
 
 
 def row(value, half=0.01, metric="tpot", case="decode/b1/ctx64", **more):
@@ -27,7 +34,7 @@ def row(value, half=0.01, metric="tpot", case="decode/b1/ctx64", **more):
 
 
 def verdicts(base, head, **options):
-    changes, _ = regression.compare(base, head, **options)
+    changes, _ = comparison.compare(base, head, **options)
     return [change.verdict for change in changes]
 
 
@@ -56,9 +63,9 @@ def test_a_change_below_the_threshold_is_no_difference_however_sharp_the_runs():
 
 
 def test_many_comparisons_widen_the_interval():
-    alone, _ = regression.compare([row(100.0)], [row(103.0)])
+    alone, _ = comparison.compare([row(100.0)], [row(103.0)])
     many = [row(100.0, case=f"c{i}") for i in range(50)]
-    together, _ = regression.compare(many, many)
+    together, _ = comparison.compare(many, many)
     assert math.log(together[0].high) > 1.6 * math.log(alone[0].high / alone[0].ratio)
 
 
@@ -73,7 +80,7 @@ def test_modelled_invalid_and_unbounded_figures_are_not_judged():
 
 
 def test_figures_of_one_run_only_are_named():
-    _, alone = regression.compare([row(1.0, case="a")], [row(1.0, case="b")])
+    _, alone = comparison.compare([row(1.0, case="a")], [row(1.0, case="b")])
     assert alone == ["only in base: a tpot", "only in head: b tpot"]
 
 
@@ -95,19 +102,113 @@ def test_swapping_the_runs_swaps_the_verdict(a, b, half_a, half_b):
     assert back == opposite[there]
 
 
-def test_markdown_counts_regressions_and_shows_ratios():
-    text = regression.markdown(*regression.compare([row(100.0)], [row(120.0)]))
-    assert "1 significant regressions in 1 figures" in text
-    assert "1.200 [1." in text
+def test_the_comment_counts_regressions_shows_them_and_folds_the_rest():
+    base = [row(100.0, case="a"), row(100.0, case="b|c")]
+    head = [row(120.0, case="a"), row(100.0, case="b|c")]
+    text = regression.markdown(*comparison.compare(base, head))
+    assert text.startswith("**Fenmark: 1 regressions, 0 improvements in 2 figures compared**")
+    shown, folded = text.split("<details>")
+    assert "1.200 [1." in shown
+    assert "b\\|c" in folded
+    assert "b\\|c" not in shown
+
+
+def test_a_comment_stays_below_what_github_takes():
+    base = [row(100.0, case=f"{'long' * 20}{number}") for number in range(5000)]
+    head = [{**one, **dict.fromkeys(("value", "low", "high"), 200.0)} for one in base]
+    notes = [f"only in head: {'x' * 80}"] * 5000
+    text = regression.markdown(comparison.compare(base, head)[0], notes)
+    assert len(text) < 65_536
+    assert "and 4800 more" in text
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"a": 1}', '{"payload": "!!"}', "null"])
 def test_a_file_without_rows_is_one_clear_error(tmp_path, content):
     (tmp_path / "summary.json").write_text(content)
     with pytest.raises(UserError, match="summary"):
-        regression.load_rows(tmp_path)
+        regression.load_side(str(tmp_path), [])
 
 
 def test_rows_are_read_from_an_archive_folder(tmp_path):
     (tmp_path / "summary.json").write_text(json.dumps([row(1.0)]))
-    assert regression.load_rows(tmp_path) == [row(1.0)]
+    assert regression.load_side(str(tmp_path), []).rows == [row(1.0)]
+
+
+@pytest.fixture(scope="module")
+def published():
+    """The published archive and the digest of its result."""
+    archive = Path(__file__).parents[2] / "results" / "public"
+    [path] = (archive / "submissions").glob("*.dsse.json")
+    return archive, path.name.partition(".")[0], path
+
+
+def test_a_result_is_found_by_file_and_by_the_beginning_of_its_digest(published):
+    archive, digest, path = published
+    by_file = regression.load_side(str(path), [])
+    assert by_file.rows
+    assert regression.load_side(digest[:12], [archive]).rows == by_file.rows
+
+
+def test_a_digest_nobody_holds_or_too_short_is_one_clear_error(published):
+    archive, digest, _ = published
+    for name in ("0" * 64, digest[:4]):
+        with pytest.raises(UserError, match="no result"):
+            regression.load_side(name, [archive])
+
+
+class Log(BaseHTTPRequestHandler):
+    """Answers with the published envelope, whatever digest is asked for."""
+
+    def do_GET(self):
+        body = self.server.body
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def log(published):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Log) as server:
+        server.body = published[2].read_bytes()
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1/submissions"
+        server.shutdown()
+
+
+def test_a_result_is_read_from_a_log_by_its_address(published, log):
+    _, digest, path = published
+    side = regression.load_side(f"{log}/{digest}", [])
+    assert side.rows == regression.load_side(str(path), []).rows
+
+
+def test_a_log_that_answers_with_another_result_is_refused(log):
+    with pytest.raises(CheckError, match="another result"):
+        regression.load_side(f"{log}/{'0' * 64}", [])
+
+
+def test_conditions_that_changed_stand_beside_the_figures(published):
+    side = regression.load_side(str(published[2]), [])
+    other = side.predicate.model_copy(
+        update={"run": side.predicate.run.model_copy(update={"suite_version": "9"})}
+    )
+    [note] = regression.conditions(side, replace(side, predicate=other))
+    assert note.startswith("suite version")
+    assert regression.conditions(side, side) == []
+
+
+def test_two_runs_without_a_common_figure_fail_the_check(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text(json.dumps([row(1.0, case=name)]))
+    done = subprocess.run(
+        [sys.executable, "-c", "from runners.cli import main; main()", "compare-runs", "a", "b"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "share no measured figure" in done.stderr

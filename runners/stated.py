@@ -1,0 +1,77 @@
+"""What of a run's options the public statement says, and the options such a statement asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runners.plan import Options
+from suites.child import write_atomically
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from results.statement import Predicate
+
+__all__ = ["options_of", "stated_options"]
+
+# They hold on one machine only, or would tell the public about it: whoever reproduces a run
+# gives his own. `datasheet` comes from the catalogue, which both have.
+_LOCAL = {"api_key_env", "cache", "datasheet", "endpoint", "samples", "weights"}
+
+
+def stated_options(options: Options) -> dict[str, Any]:
+    """Return what the statement says; a sweep is stated by the text of its file.
+
+    Raises:
+        UserError: the sweep's file has gone.
+    """
+    chosen: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in options.suite_options.items()
+        if name not in _LOCAL and value is not None
+    }
+    if sweep := chosen.get("sweep"):
+        try:
+            chosen["sweep"] = Path(sweep).read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", where=str(sweep)) from error
+    return chosen
+
+
+def options_of(predicate: Predicate, out: Path, **local: Any) -> Options:
+    """Return the options that repeat a stated run here.
+
+    Args:
+        out: folder for the sweep's file, where the run had one.
+        local: what a statement cannot say: `endpoint`, `weights`, `api_key_env`; None: not given.
+
+    Raises:
+        UserError: the run needs an endpoint or a weight file, or the wrong one is given.
+    """
+    run = predicate.run
+    chosen = {**(run.options or {}), **{name: v for name, v in local.items() if v is not None}}
+    _check_engines(predicate, chosen)
+    if "sweep" in chosen:
+        file = out / f"sweep-of-{run.id}.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, str(chosen["sweep"]).encode())
+        chosen["sweep"] = str(file.absolute())
+    return Options(
+        suites=tuple(run.suites), profile=run.profile, seed=run.seed, suite_options=chosen
+    )
+
+
+def _check_engines(predicate: Predicate, chosen: dict[str, Any]) -> None:
+    for engine in predicate.engines:
+        if engine.name == "endpoint" and "endpoint" not in chosen:
+            raise UserError(
+                f"was measured behind an endpoint that served {engine.model!r}",
+                where=predicate.run.id,
+                remedy="start the same there and give --endpoint URL",
+            )
+        if engine.weights == "real" and "weights" not in chosen and "endpoint" not in chosen:
+            raise UserError(
+                f"was measured with real weights, SHA-256 {engine.weights_sha256}",
+                where=predicate.run.id,
+                remedy="give that file with --weights",
+            )
