@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
-    from results.store import Candidate, Store, Stored, Submission
+    from results.store import Store, Stored
+    from results.tables import Submission
 
 __all__ = ["Limits", "create_app"]
 
@@ -192,10 +193,10 @@ def _add_writing(app: FastAPI, service: _Service) -> None:
         # Shielded: who hangs up after the body was read still gets what was promised by asking
         # again.
         stored = await asyncio.shield(service.committer.commit(candidate))
-        return _answer(service, candidate, stored)
+        return _answer(service, stored)
 
 
-def _answer(service: _Service, candidate: Candidate, stored: Stored) -> JSONResponse:
+def _answer(service: _Service, stored: Stored) -> JSONResponse:
     if stored.receipt is None:
         raise Problem(
             409,
@@ -203,15 +204,14 @@ def _answer(service: _Service, candidate: Candidate, stored: Stored) -> JSONResp
             "the challenge was used by another result",
             errors=[{"field": "predicate.run.nonce", "rule": "nonce"}],
         )
-    judgement: dict[str, Any] = {
-        "outcome": candidate.outcome,
-        "findings": [finding.to_json() for finding in candidate.findings],
-    }
     if stored.new:
-        service.outcomes[candidate.outcome] += 1
-    elif found := service.store.find(stored.receipt.digest):
-        judgement = _judgement(found)  # of then, not of now
-    receipt = {**stored.receipt.to_json(), **judgement}
+        service.outcomes[stored.outcome] += 1
+    # Its outcome of then, not of now.
+    receipt = {
+        **stored.receipt.to_json(),
+        "outcome": stored.outcome,
+        "findings": stored.findings,
+    }
     return JSONResponse(
         receipt,
         status_code=201 if stored.new else 200,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.statement import Measurement, Statement
 
-__all__ = ["RULES", "Context", "Finding", "Outcome", "Rule", "check", "outcome"]
+__all__ = ["RULES", "Context", "Finding", "Outcome", "Rule", "check", "copied", "outcome"]
 
 Outcome = Literal["accepted", "flagged", "refused"]
 Nonce = Literal["issued", "unknown", "used", "expired"]
@@ -104,11 +104,16 @@ class Rule:
 def check(statement: Statement, context: Context | None = None) -> list[Finding]:
     """Apply every rule to a statement whose signature holds."""
     held_against = context or Context()
-    return [
-        Finding(rule=rule.name, outcome=rule.outcome, where=where, reason=reason)
-        for rule in RULES
-        for where, reason in rule.find(statement, held_against)
-    ]
+    return [finding for rule in RULES for finding in _apply(rule, statement, held_against)]
+
+
+def copied(statement: Statement, known: Mapping[str, str]) -> list[Finding]:
+    """Apply the one rule whose answer depends on what was stored a moment ago.
+
+    Args:
+        known: digests of raw samples, and the result that brought them.
+    """
+    return list(_apply(_SAMPLES, statement, Context(samples=known)))
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
@@ -304,6 +309,18 @@ def _software_is_stated(statement: Statement, _: Context) -> Iterator[tuple[str,
         yield "source", "measured by code that differed from its commit"
 
 
+def _apply(rule: Rule, statement: Statement, context: Context) -> Iterator[Finding]:
+    for where, reason in rule.find(statement, context):
+        yield Finding(rule=rule.name, outcome=rule.outcome, where=where, reason=reason)
+
+
+_SAMPLES = Rule(
+    name="samples",
+    outcome="flagged",
+    source="two runs never give the same samples",
+    find=_samples_are_new,
+)
+
 RULES = (
     Rule(
         name="interval",
@@ -335,12 +352,7 @@ RULES = (
         source="a challenge is used once, and seeds the inputs of the run it was issued for",
         find=_nonce_is_ours,
     ),
-    Rule(
-        name="samples",
-        outcome="flagged",
-        source="two runs never give the same samples",
-        find=_samples_are_new,
-    ),
+    _SAMPLES,
     Rule(
         name="suite",
         outcome="flagged",

@@ -124,14 +124,7 @@ class Intake:
                 f"the statement names runner {run.runner!r}, its signer is {runner.id!r}",
                 errors=[{"field": "predicate.run.runner", "rule": "signer"}],
             )
-        samples = frozenset(subject.digest.sha256 for subject in statement.subject)
-        digest = envelope.digest(body)
-        known = self.store.samples(samples)
-        context = Context(
-            now=now,
-            nonce=self.challenges.judge(run.nonce, run.not_before, now),
-            samples={sha256: other for sha256, other in known.items() if other != digest},
-        )
+        context = Context(now=now, nonce=self.challenges.judge(run.nonce, run.not_before, now))
         findings = check(statement, context)
         if outcome(findings) == "refused":
             raise refused([one for one in findings if one.outcome == "refused"])
@@ -142,20 +135,14 @@ class Intake:
                 f"the run ended at {run.finished_at}, outside the validity of {runner.id}",
                 errors=[{"field": "predicate.run.finished_at", "rule": "key-window"}],
             )
-        chip = statement.predicate.machine.chip
         return Candidate(
-            digest=digest,
+            digest=envelope.digest(body),
             payload_sha256=payload_sha256(payload),
             keyid=runner.key.keyid,
             runner=runner.id,
-            chip=chip.catalog_id or chip.name,
-            profile=run.profile,
-            finished_at=run.finished_at,
             received_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            nonce=run.nonce,
-            samples=samples,
-            outcome=outcome(findings),
             findings=tuple(findings),
+            statement=statement,
             envelope=body,
         )
 

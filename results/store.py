@@ -10,114 +10,37 @@ import fcntl
 import hashlib
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    JSON,
-    Engine,
-    ForeignKey,
-    Index,
-    LargeBinary,
-    String,
-    UniqueConstraint,
-    create_engine,
-    event,
-    func,
-    select,
-    tuple_,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import Engine, func, insert, select, tuple_
+from sqlalchemy.orm import Session
 
 from results import checkpoint as notes
-from results import strict_json
+from results import database, strict_json
 from results.checkpoint import Checkpoint
+from results.checks import copied, outcome
 from results.identity import runner_id
 from results.keylog import KeyLog, events
 from results.ledger import Ledger
 from results.receipt import Receipt, result_entry
+from results.tables import Entry, Sample, Submission
 from suites.child import write_atomically
 from suites.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
+    from sqlalchemy import Connection
 
-    from results.checks import Finding, Outcome
+    from results.checks import Finding
     from results.identity import Runner
+    from results.statement import Statement
 
-__all__ = [
-    "Base",
-    "Candidate",
-    "Entry",
-    "Filters",
-    "Store",
-    "Stored",
-    "Submission",
-    "envelopes",
-    "open_store",
-    "payload_sha256",
-]
-
-
-class Base(DeclarativeBase):
-    """Tables of the store; `results/migrations` makes them."""
-
-
-class Entry(Base):
-    """An entry of the log.
-
-    Attributes:
-        at: its index.
-        record: its bytes.
-        size: of the first checkpoint that covers it.
-    """
-
-    __tablename__ = "entries"
-
-    at: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    record: Mapped[bytes] = mapped_column(LargeBinary)
-    size: Mapped[int]
-
-
-class Submission(Base):
-    """A result, its envelope verbatim. Its identity is its payload and who signed it.
-
-    Never the payload alone: a stranger could sign another's payload first and claim it.
-    """
-
-    __tablename__ = "submissions"
-    __table_args__ = (
-        UniqueConstraint("payload_sha256", "keyid"),
-        Index("ix_submissions_chip", "chip"),
-        Index("ix_submissions_runner", "runner"),
-    )
-
-    at: Mapped[int] = mapped_column(ForeignKey("entries.at"), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
-    payload_sha256: Mapped[str] = mapped_column(String(64))
-    keyid: Mapped[str] = mapped_column(String(64))
-    runner: Mapped[str] = mapped_column(String(64))
-    chip: Mapped[str] = mapped_column(String(256))
-    profile: Mapped[str] = mapped_column(String(16))
-    finished_at: Mapped[str] = mapped_column(String(32))
-    received_at: Mapped[str] = mapped_column(String(32))
-    nonce: Mapped[str | None] = mapped_column(String(256), unique=True)
-    outcome: Mapped[str] = mapped_column(String(16))
-    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON)
-    envelope: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class Sample(Base):
-    """Digest of raw samples, and the first result that brought them."""
-
-    __tablename__ = "samples"
-
-    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    at: Mapped[int] = mapped_column(ForeignKey("submissions.at"))
+__all__ = ["Candidate", "Filters", "Store", "Stored", "envelopes", "open_store", "payload_sha256"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +51,42 @@ class Candidate:
     payload_sha256: str
     keyid: str
     runner: str
-    chip: str
-    profile: str
-    finished_at: str
     received_at: str
-    nonce: str | None
-    samples: frozenset[str]
-    outcome: Outcome
     findings: tuple[Finding, ...]
+    statement: Statement
     envelope: bytes
 
     @property
     def identity(self) -> tuple[str, str]:
         return self.payload_sha256, self.keyid
+
+    @property
+    def nonce(self) -> str | None:
+        return self.statement.predicate.run.nonce
+
+    @property
+    def samples(self) -> set[str]:
+        return {subject.digest.sha256 for subject in self.statement.subject}
+
+    def row(self, at: int, known_samples: dict[str, str]) -> dict[str, Any]:
+        """Columns of `Submission`, judged once more against the samples known by now."""
+        run, chip = self.statement.predicate.run, self.statement.predicate.machine.chip
+        findings = [*self.findings, *copied(self.statement, known_samples)]
+        return {
+            "at": at,
+            "digest": self.digest,
+            "payload_sha256": self.payload_sha256,
+            "keyid": self.keyid,
+            "runner": self.runner,
+            "chip": chip.catalog_id or chip.name,
+            "profile": run.profile,
+            "finished_at": run.finished_at,
+            "received_at": self.received_at,
+            "nonce": run.nonce,
+            "outcome": outcome(findings),
+            "findings": [finding.to_json() for finding in findings],
+            "envelope": self.envelope,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +96,13 @@ class Stored:
     Attributes:
         receipt: None where the nonce was used by another result.
         new: it was not there before.
+        outcome, findings: of the checks, as they were when it was stored.
     """
 
     receipt: Receipt | None
-    new: bool
+    new: bool = False
+    outcome: str = ""
+    findings: Sequence[dict[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +127,6 @@ class Store:
         self._key_files = home / "runners"
         self.ledger = Ledger(home / "log")
 
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
-
     def recover(self) -> int:
         """Bring the log up to the rows; return how many entries it lacked.
 
@@ -191,15 +136,13 @@ class Store:
             CheckError: the log is damaged.
         """
         size = self.ledger.unverified().size
-        with Session(self._engine) as session:
-            missing = session.scalars(select(Entry).where(Entry.at >= size).order_by(Entry.at))
-            batches = [
-                [entry.record for entry in batch]
-                for _, batch in groupby(missing, lambda entry: entry.size)
-            ]
-        for batch in batches:
-            self.ledger.extend(batch, origin=self._origin, signer=self._signer)
-        return sum(map(len, batches))
+        query = select(Entry.record, Entry.size).where(Entry.at >= size).order_by(Entry.at)
+        with self._engine.connect() as connection:
+            missing = connection.execute(query).all()
+        for _, batch in groupby(missing, lambda row: row.size):
+            records = [row.record for row in batch]
+            self.ledger.extend(records, origin=self._origin, signer=self._signer)
+        return len(missing)
 
     def commit(self, batch: Sequence[Candidate]) -> list[Stored]:
         """Store candidates in one transaction and one checkpoint; durable on return.
@@ -207,26 +150,28 @@ class Store:
         Candidates known already, or twice in the batch, get the receipt of the first.
         """
         with self._writing:
-            return self._commit(batch)
+            with self._engine.begin() as connection:
+                new = _insert_new(connection, batch)
+            if new:
+                self.recover()
+            return self._stored(batch, new)
 
-    def _commit(self, batch: Sequence[Candidate]) -> list[Stored]:
-        with Session(self._engine) as session, session.begin():
-            start = session.scalar(select(func.count()).select_from(Entry)) or 0
-            places = self._known(session, batch)
-            spent = self._spent(session, batch)
-            new: list[Candidate] = []
-            for one in batch:
-                if one.identity in places or one.nonce in spent:
-                    continue
-                places[one.identity] = start + len(new)
-                new.append(one)
-                spent |= {one.nonce} if one.nonce else set()
-            self._insert(session, new, start)
-        self.recover()
-        receipts = self._receipts(sorted(set(places.values())))
-        fresh = {id(one) for one in new}
+    def _stored(self, batch: Sequence[Candidate], new: Sequence[Candidate]) -> list[Stored]:
+        found = (Submission.payload_sha256, Submission.keyid, Submission.digest)
+        judged = (Submission.at, Submission.outcome, Submission.findings, Entry.size)
+        query = select(*found, *judged).join(Entry, Entry.at == Submission.at)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.where(_among(batch))).all()
+        receipts = self._receipts((row.size, row.at, row.digest) for row in rows)
+        known = {
+            (row.payload_sha256, row.keyid): Stored(
+                receipt=receipts[row.at], outcome=row.outcome, findings=row.findings
+            )
+            for row in rows
+        }
+        inserted = {id(one) for one in new}
         return [
-            Stored(receipt=receipts.get(places.get(one.identity, -1)), new=id(one) in fresh)
+            replace(known.get(one.identity, Stored(receipt=None)), new=id(one) in inserted)
             for one in batch
         ]
 
@@ -235,9 +180,8 @@ class Store:
         with self._writing:
             records = [strict_json.canonical(one) for one in events(runners, self._key_log())]
             if records:
-                with Session(self._engine) as session, session.begin():
-                    start = session.scalar(select(func.count()).select_from(Entry)) or 0
-                    _add_entries(session, records, start)
+                with self._engine.begin() as connection:
+                    _insert_entries(connection, records)
                 self.recover()
             return self._key_log()
 
@@ -248,11 +192,11 @@ class Store:
             write_atomically(self._key_files / path.name, path.read_bytes())
 
     def _key_log(self) -> KeyLog:
-        query = select(Entry).where(Entry.at.not_in(select(Submission.at))).order_by(Entry.at)
-        with Session(self._engine) as session:
+        query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))
+        with self._engine.connect() as connection:
             return KeyLog.of(
-                (entry.at, strict_json.loads(entry.record, "log"))
-                for entry in session.scalars(query)
+                (row.at, strict_json.loads(row.record, "log"))
+                for row in connection.execute(query.order_by(Entry.at))
             )
 
     def find(self, digest: str) -> Submission | None:
@@ -262,7 +206,10 @@ class Store:
 
     def receipt(self, submission: Submission) -> Receipt:
         """Return the receipt a submission got, byte for byte as it was."""
-        return self._receipts([submission.at])[submission.at]
+        query = select(Entry.size).where(Entry.at == submission.at)
+        with self._engine.connect() as connection:
+            size = connection.execute(query).scalar_one()
+        return self._receipts([(size, submission.at, submission.digest)])[submission.at]
 
     def page(self, filters: Filters, after: int, limit: int) -> list[Submission]:
         """List submissions in order of the log, from the entry behind `after`."""
@@ -279,72 +226,25 @@ class Store:
         with Session(self._engine) as session:
             return list(session.scalars(query.limit(limit)))
 
-    def samples(self, digests: frozenset[str]) -> dict[str, str]:
-        """Which of these raw samples are known, and by the digest of which result."""
-        query = (
-            select(Sample.sha256, Submission.digest)
-            .join(Submission, Submission.at == Sample.at)
-            .where(Sample.sha256.in_(digests))
-        )
-        with Session(self._engine) as session:
-            return {row.sha256: row.digest for row in session.execute(query)}
-
     def ready(self) -> bool:
         """Tell whether the database answers."""
-        with Session(self._engine) as session:
-            return session.scalar(select(1)) == 1
+        with self._engine.connect() as connection:
+            return connection.scalar(select(1)) == 1
 
-    def _known(self, session: Session, batch: Sequence[Candidate]) -> dict[tuple[str, str], int]:
-        identity = tuple_(Submission.payload_sha256, Submission.keyid)
-        rows = session.execute(
-            select(Submission.payload_sha256, Submission.keyid, Submission.at).where(
-                identity.in_({one.identity for one in batch})
-            )
-        )
-        return {(row.payload_sha256, row.keyid): row.at for row in rows}
+    def _receipts(self, rows: Iterable[tuple[int, int, str]]) -> dict[int, Receipt]:
+        """Make receipts anew; Ed25519 is deterministic, so each is the one given first.
 
-    def _spent(self, session: Session, batch: Sequence[Candidate]) -> set[str]:
-        nonces = {one.nonce for one in batch if one.nonce}
-        query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
-        return {nonce for nonce in session.scalars(query) if nonce} if nonces else set()
-
-    def _insert(self, session: Session, new: Sequence[Candidate], start: int) -> None:
-        if not new:
-            return
-        _add_entries(session, [result_entry(one.digest) for one in new], start)
-        session.flush()
-        first: dict[str, int] = {}
-        for at, one in enumerate(new, start):
-            fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
-            samples = fields.pop("samples")
-            findings = [finding.to_json() for finding in fields.pop("findings")]
-            session.add(Submission(at=at, findings=findings, **fields))
-            for sha256 in samples:
-                first.setdefault(sha256, at)
-        session.flush()
-        known = set(session.scalars(select(Sample.sha256).where(Sample.sha256.in_(first))))
-        session.add_all(
-            Sample(sha256=sha256, at=at) for sha256, at in first.items() if sha256 not in known
-        )
-
-    def _receipts(self, places: Sequence[int]) -> dict[int, Receipt]:
-        """Make receipts anew; Ed25519 is deterministic, so each is the one given first."""
-        query = (
-            select(Submission.at, Submission.digest, Entry.size)
-            .join(Entry, Entry.at == Submission.at)
-            .where(Submission.at.in_(places))
-            .order_by(Entry.size)
-        )
-        with Session(self._engine) as session:
-            rows = session.execute(query).all()
+        Args:
+            rows: size of the checkpoint, place and digest of each.
+        """
         found = {}
-        for size, group in groupby(rows, lambda row: row.size):
-            members = list(group)
-            root, proofs = self.ledger.prove_at([row.at for row in members], size)
+        for size, group in groupby(sorted(rows), lambda row: row[0]):
+            members = [(at, digest) for _, at, digest in group]
+            root, proofs = self.ledger.prove_at([at for at, _ in members], size)
             signed = Checkpoint(origin=self._origin, size=size, root=root)
             note = notes.write(signed, self._signer)
-            for row, proof in zip(members, proofs, strict=True):
-                found[row.at] = Receipt(digest=row.digest, index=row.at, proof=proof, note=note)
+            for (at, digest), proof in zip(members, proofs, strict=True):
+                found[at] = Receipt(digest=digest, index=at, proof=proof, note=note)
         return found
 
 
@@ -363,23 +263,13 @@ def open_store(
         UserError: another process has it open, or the database cannot be reached.
         CheckError: the log is damaged.
     """
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
-
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "log").mkdir(exist_ok=True)
-    with _only_one(home):
-        try:
-            engine = _engine(url or f"sqlite:///{home / 'fenmark.db'}")
-            _migrate(engine)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OperationalError) as error:
-            _unreachable(error)
+    (home / "log").mkdir(parents=True, exist_ok=True)
+    with _only_one(home), database.connect(home, url) as engine:
+        database.migrate(engine)
         name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
         store = Store(home, engine, signer, name)
-        try:
-            store.recover()
-            yield store
-        finally:
-            store.close()
+        store.recover()
+        yield store
 
 
 def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:
@@ -390,18 +280,11 @@ def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[s
     Raises:
         UserError: the database cannot be opened.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     query = select(Submission.digest, Submission.envelope).where(Submission.at < size)
-    try:
-        engine = _engine(url or f"sqlite:///{home / 'fenmark.db'}")
-        with Session(engine) as session:
-            rows = query.order_by(Submission.at).execution_options(yield_per=100)
-            for row in session.execute(rows):
-                yield row.digest, row.envelope
-        engine.dispose()
-    except (SQLAlchemyError, ModuleNotFoundError) as error:
-        _unreachable(error)
+    with database.connect(home, url) as engine, engine.connect() as connection:
+        ordered = query.order_by(Submission.at).execution_options(yield_per=100)
+        for row in connection.execute(ordered):
+            yield row.digest, row.envelope
 
 
 def payload_sha256(payload: bytes) -> str:
@@ -409,39 +292,66 @@ def payload_sha256(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
-def _add_entries(session: Session, entries: Sequence[bytes], start: int) -> None:
-    size = start + len(entries)
-    session.add_all(
-        Entry(at=at, record=record, size=size) for at, record in enumerate(entries, start)
+def _insert_new(connection: Connection, batch: Sequence[Candidate]) -> list[Candidate]:
+    """Insert what is neither known nor answers a spent challenge; return that."""
+    taken = _identities(connection, batch)
+    spent = _nonces(connection, batch)
+    new: list[Candidate] = []
+    for one in batch:
+        if one.identity not in taken and one.nonce not in spent:
+            new.append(one)
+            taken.add(one.identity)
+            spent |= {one.nonce} if one.nonce else set()
+    if new:
+        start = _insert_entries(connection, [result_entry(one.digest) for one in new])
+        known = _samples(connection, new)
+        rows, samples = [], []
+        for at, one in enumerate(new, start):
+            rows.append(one.row(at, known))
+            fresh = one.samples - known.keys()
+            samples += [{"sha256": sha256, "at": at} for sha256 in sorted(fresh)]
+            known |= dict.fromkeys(fresh, one.digest)
+        connection.execute(insert(Submission), rows)
+        if samples:
+            connection.execute(insert(Sample), samples)
+    return new
+
+
+def _insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
+    """Insert entries that one checkpoint is to cover; return the place of the first."""
+    last = connection.scalar(select(func.max(Entry.at)))
+    start = 0 if last is None else last + 1
+    size = start + len(records)
+    rows = [{"at": at, "record": record, "size": size} for at, record in enumerate(records, start)]
+    connection.execute(insert(Entry), rows)
+    return start
+
+
+def _among(batch: Sequence[Candidate]) -> Any:
+    identity = tuple_(Submission.payload_sha256, Submission.keyid)
+    return identity.in_({one.identity for one in batch})
+
+
+def _identities(connection: Connection, batch: Sequence[Candidate]) -> set[tuple[str, str]]:
+    query = select(Submission.payload_sha256, Submission.keyid).where(_among(batch))
+    return {(row.payload_sha256, row.keyid) for row in connection.execute(query)}
+
+
+def _nonces(connection: Connection, batch: Sequence[Candidate]) -> set[str]:
+    nonces = {one.nonce for one in batch if one.nonce}
+    query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
+    return {nonce for nonce in connection.scalars(query) if nonce} if nonces else set()
+
+
+def _samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
+    """Which raw samples of these are known, and by the digest of which result."""
+    wanted = set[str]().union(*(one.samples for one in new))
+    query = (
+        select(Sample.sha256, Submission.digest)
+        .join(Submission, Submission.at == Sample.at)
+        .where(Sample.sha256.in_(wanted))
     )
-
-
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _durable)
-    return engine
-
-
-def _durable(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    # FULL: a commit is on the disk when it returns (sqlite.org/pragma.html#pragma_synchronous).
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _migrate(engine: Engine) -> None:
-    from importlib.resources import files
-
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(files("results") / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return {row.sha256: row.digest for row in connection.execute(query)}
 
 
 @contextmanager
@@ -456,12 +366,3 @@ def _only_one(home: Path) -> Iterator[None]:
                 remedy="a log has one writer: stop the other server first",
             ) from error
         yield
-
-
-def _unreachable(error: Exception) -> NoReturn:
-    raise UserError(
-        f"cannot be opened: {str(error).splitlines()[0]}",
-        where="database",
-        expected="sqlite:///FILE or postgresql+psycopg://…",
-        remedy="PostgreSQL needs the extra: pip install 'fenmark[postgres]'",
-    ) from error

@@ -15,7 +15,8 @@ from results import checkpoint, envelope, merkle, strict_json
 from results.api import Limits
 from results.identity import runner_id, runner_toml
 from results.receipt import Receipt
-from results.store import Base, open_store
+from results.store import open_store
+from results.tables import Base
 from suites.errors import UserError
 
 # Every promise holds on both databases.
