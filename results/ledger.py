@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from results import checkpoint as notes
 from results import merkle, tiles
 from results.checkpoint import Checkpoint
+from results.durable import write_all
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -106,11 +107,8 @@ class Ledger:
         growth = tiles.Growth.load(self._read, before.size)
         if growth.root() != before.root:
             raise CheckError("tiles do not match the checkpoint", where=str(self.home))
-        for entry in entries:
-            for path, content in growth.add(entry):
-                self._write_new(path, content)
-        for path, content in growth.unfinished():
-            self._write_new(path, content)
+        grown = [tile for entry in entries for tile in growth.add(entry)]
+        self._write_new([*grown, *growth.unfinished()])
         after = Checkpoint(origin=origin, size=growth.size, root=growth.root())
         write_atomically(self.checkpoint_file, notes.write(after, signer))
         return before.size
@@ -204,13 +202,14 @@ class Ledger:
     def _read(self, path: str) -> bytes:
         return _bytes(self.home / path)
 
-    def _write_new(self, path: str, content: bytes) -> None:
-        """Write a tile unless it lies there already: published tiles never change."""
-        place = self.home / path
-        if place.is_file() and place.read_bytes() == content:
-            return
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(place, content)
+    def _write_new(self, wanted: Sequence[tuple[str, bytes]]) -> None:
+        """Write tiles but for those that lie there already: published tiles never change."""
+        files = {self.home / path: content for path, content in wanted}
+        write_all({path: data for path, data in files.items() if not _holds(path, data)})
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 def _bytes(path: Path) -> bytes:

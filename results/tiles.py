@@ -142,15 +142,17 @@ def _subtree(read: Callable[[str], bytes], size: int, start: int, height: int) -
     level, rest = divmod(height, _HEIGHT)
     number, at = divmod(start >> (_HEIGHT * level), WIDTH)
     width = min(WIDTH, (size >> (_HEIGHT * level)) - number * WIDTH)
-    return root(_hashes(read, level, number, width)[at : at + (1 << rest)])
+    return root(_hashes(read, level, number, width, slice(at, at + (1 << rest))))
 
 
-def _hashes(read: Callable[[str], bytes], level: int, number: int, width: int) -> list[bytes]:
+def _hashes(
+    read: Callable[[str], bytes], level: int, number: int, width: int, part: slice = slice(None)
+) -> list[bytes]:
     path = tile_path(level, number, width)
     data = read(path)
     if len(data) != width * _HASH:
         raise CheckError(f"is {len(data)} bytes", where=path, expected=f"{width * _HASH}")
-    return [data[at : at + _HASH] for at in range(0, len(data), _HASH)]
+    return [data[at : at + _HASH] for at in range(0, len(data), _HASH)[part]]
 
 
 def _entries(read: Callable[[str], bytes], number: int, width: int) -> list[bytes]:
