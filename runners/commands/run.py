@@ -132,7 +132,7 @@ def run(
     if list_:
         _print_cases(options.suite_options, as_json=json_)
     else:
-        with connect(to) if to else nullcontext() as log:
+        with connect(to, attempts=3) if to else nullcontext() as log:
             _measure(options, out, log, resume=resume, as_json=json_)
 
 

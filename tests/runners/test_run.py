@@ -7,10 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 
+import httpx
 import psutil
 import pytest
 
+from results.challenge import seed_of
 from runners.plan import Options
 from runners.workspace import Workspace
 
@@ -160,3 +163,43 @@ def test_a_mistyped_option_does_not_cost_an_interrupted_run(fenmark, tmp_path):
     done = fenmark("run", "--suite", "kernels", "--case", "nope*", "--out", space.out)
     assert done.returncode == 2
     assert space.unfinished() == started
+
+
+def smallest(out):
+    return [*small(out), "--case", "prefill/isl128", "--json"]
+
+
+@pytest.fixture
+def api(environment, tmp_path):
+    """A submission API that knows this machine's key."""
+    key = subprocess.run(
+        command("keys", "new"), capture_output=True, text=True, check=True, env=environment
+    )
+    (tmp_path / "keys").mkdir()
+    name = tomllib.loads(key.stdout)["id"]
+    (tmp_path / "keys" / f"{name}.toml").write_text(key.stdout)
+    options = ("--port", "0", "--data", tmp_path / "server", "--runners", tmp_path / "keys")
+    with subprocess.Popen(
+        command("serve", *options), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        yield server.stdout.readline().split()[-1]
+        server.terminate()
+
+
+def test_a_run_for_a_log_is_seeded_by_its_challenge_and_lands_there(fenmark, api, tmp_path):
+    done = fenmark(*smallest(tmp_path / "results"), "--to", api)
+    assert done.returncode == 0, done.stderr
+    assert "logged" in done.stderr
+    [statement] = json.loads(fenmark("show", tmp_path / "results", "--json").stdout)
+    run = statement["predicate"]["run"]
+    assert run["seed"] == seed_of(run["nonce"])
+    [logged] = httpx.get(f"{api}/v1/results").json()["results"]
+    assert logged["outcome"] in {"accepted", "flagged"}
+
+
+def test_a_log_that_does_not_answer_does_not_keep_a_machine_from_being_measured(fenmark, tmp_path):
+    done = fenmark(*smallest(tmp_path / "results"), "--to", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "without a challenge" in done.stderr
+    assert "is kept" in done.stderr
+    assert json.loads(fenmark("verify", tmp_path / "results", "--json").stdout)["ok"]
