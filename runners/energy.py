@@ -30,6 +30,9 @@ _MODEL = "model"
 _NS = 1e9
 # Sensors average over a second: three seconds hold two clean ones.
 _IDLE_S = 3.0
+# Cadences a kernel is repeated for: its energy is then off by a tenth at most, were power to
+# double within a cadence of an edge.
+_HOLD_PERIODS = 10
 _T = TypeVar("_T")
 # The cell (process) a window was measured in, and the window.
 _Seen = tuple[str, EnergyWindow]
@@ -45,6 +48,12 @@ class Gauge:
         self._idle: tuple[Window, ...] = ()
         self._recorder: Recorder | None = None
 
+    @property
+    def hold_s(self) -> float:
+        """How long one kernel must be repeated for the quickest real meter, 0 without one."""
+        periods = [meter.period_s for meter in self._watched if _is_real(meter)]
+        return _HOLD_PERIODS * min(periods, default=0.0)
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Read the meters in the background while a cell runs; the first time, rest before it."""
@@ -53,13 +62,13 @@ class Gauge:
             yield
 
     def windows(self, result: CellResult) -> tuple[EnergyWindow, ...]:
-        """Energy of the rest and of every window with tokens, by every meter."""
+        """Energy of the rest and of every window with tokens or calls, by every meter."""
         # Series of one case share their windows: each counts once.
         found = dict.fromkeys(
             (series.suite, series.case, window)
             for series in result.series
             for window in series.windows
-            if _tokens(window)
+            if _is_counted(window)
         )
         suites = dict.fromkeys(series.suite for series in result.series)
         rests = [(suite, "idle", window) for suite in suites for window in self._idle]
@@ -117,7 +126,8 @@ def gauge(chip: Chip) -> Gauge:
     bounds = entry.power_bounds_w(chip.count) if entry else None
     if not entry or not bounds:
         return Gauge([])
-    low_w, high_w = bounds
+    # A CPU's bounds are those of its cores already.
+    low_w, high_w = bounds if chip.kind == "cpu" else (bounds[0], bounds[1] * chip.count)
     source = f"nameplate of {entry.name} for {chip.count} " + (
         "cores" if chip.kind == "cpu" else "chips"
     )
@@ -139,6 +149,7 @@ def _window(suite: str, case: str, window: Window, energy: Energy) -> EnergyWind
         duration_s=(window.end_ns - window.start_ns) / _NS,
         input_tokens=window.input_tokens,
         output_tokens=window.output_tokens,
+        calls=window.calls,
         max_gap_s=energy.max_gap_s,
         counter_to_integral=energy.counter_to_integral,
     )
@@ -173,19 +184,32 @@ def _total(members: Sequence[Energy]) -> Energy:
 def energy_rows(cells: Sequence[FinishedCell]) -> list[Row]:
     """Joules per token where a window holds one kind of token, mean power where it holds both.
 
-    A window without tokens is the rest before the run: idle power.
+    Joules per call where it holds a kernel's calls. A window with none of these is the rest
+    before the run: idle power.
 
     Mixed windows are never split into input and output by a guess. A measured row has the
     interval between processes; a modelled one its bounds, and the value is their middle.
     """
     infos = {info["name"]: info for cell in cells for info in cell.meters}
-    labels = {series.case: series.labels for cell in cells for series in cell.result.series}
+    labels = _labels(cells)
     found: dict[tuple[str, str, str, str], list[_Seen]] = {}
     for cell in cells:
         for window in cell.energy:
             key = (window.suite, window.case, window.meter, _metric(window))
             found.setdefault(key, []).append((cell.name, window))
     return [_row(key, seen, infos[key[2]], labels.get(key[1], {})) for key, seen in found.items()]
+
+
+def _labels(cells: Sequence[FinishedCell]) -> dict[str, dict[str, Label]]:
+    """Labels of each case, but those that differ from process to process."""
+    found: dict[str, dict[str, Label]] = {}
+    for cell in cells:
+        for series in cell.result.series:
+            kept = found.setdefault(series.case, series.labels)
+            found[series.case] = {
+                name: value for name, value in kept.items() if series.labels.get(name) == value
+            }
+    return found
 
 
 def _row(
@@ -228,6 +252,8 @@ def _quality(windows: Sequence[EnergyWindow]) -> dict[str, Label]:
 
 
 def _metric(window: EnergyWindow) -> str:
+    if window.calls:
+        return "energy_per_call"
     if window.input_tokens and window.output_tokens:
         return "power"
     if not window.input_tokens and not window.output_tokens:
@@ -236,7 +262,9 @@ def _metric(window: EnergyWindow) -> str:
 
 
 def _per(window: EnergyWindow) -> float:
-    """What the joules are divided by: tokens of the one kind, or seconds."""
+    """What the joules are divided by: calls, tokens of the one kind, or seconds."""
+    if window.calls:
+        return window.calls
     if window.input_tokens and window.output_tokens:
         return window.duration_s
     return window.input_tokens or window.output_tokens or window.duration_s
@@ -266,5 +294,5 @@ def _interval(seen: list[_Seen]) -> tuple[float, float | None, float | None]:
     return interval.value, interval.low, interval.high
 
 
-def _tokens(window: Window) -> int:
-    return window.input_tokens + window.output_tokens
+def _is_counted(window: Window) -> bool:
+    return bool(window.input_tokens or window.output_tokens or window.calls)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from results import catalog
 from results.statement import Chip
 from runners import machine
+from runners.energy import gauge
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ def chip_under_test(options: Options) -> Chip:
 
 
 def with_subject(options: Options) -> Options:
-    """Add what the suites must know of the chip: CPU backends by default, datasheet limits."""
+    """Add what the suites must know: CPU backends by default, datasheet limits, meters' cadence."""
     chip = chip_under_test(options)
     chosen: dict[str, Any] = {**options.suite_options}
     if "backend" not in chosen:
         from suites.kernels.backends import installed
 
         chosen["backend"] = [name for name in installed() if _device(name) == _CPU]
+    if "kernels" in options.suites:
+        chosen["energy_hold_s"] = gauge(chip).hold_s
     entry = catalog.chips().get(chip.catalog_id or "")
     # A CPU's datasheet speaks of the whole socket, of which a run may hold two cores.
     if entry and entry.kind != "cpu":

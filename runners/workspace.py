@@ -43,6 +43,7 @@ class EnergyWindow:
     duration_s: float
     input_tokens: int
     output_tokens: int
+    calls: int = 0
     max_gap_s: float = 0.0
     counter_to_integral: float | None = None
 

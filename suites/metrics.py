@@ -78,6 +78,7 @@ _ALL = (
         better="lower",
         title="Energy, output tokens",
     ),
+    Metric(name="energy_per_call", unit="J", better="lower", title="Energy of a kernel's call"),
 )
 
 METRICS = {metric.name: metric for metric in _ALL}

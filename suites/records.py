@@ -35,12 +35,14 @@ class Window:
     Attributes:
         start_ns, end_ns: `time.monotonic_ns()` at the edges.
         input_tokens, output_tokens: tokens prefilled and decoded inside the window.
+        calls: of a kernel, back to back, that filled the window.
     """
 
     start_ns: int
     end_ns: int
     input_tokens: int = 0
     output_tokens: int = 0
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,13 @@ import numpy as np
 
 from suites.errors import CheckError
 from suites.kernels.check import TOLERANCE, Verdict, compare
-from suites.kernels.timing import Budget, measure
+from suites.kernels.timing import Budget, hold, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.case import Case
-    from suites.kernels.timing import Timing
+    from suites.kernels.timing import Held, Timing
 
     Measure = Callable[[Case], None]
 
@@ -27,16 +27,26 @@ __all__ = ["Measured", "check", "draw", "generator", "measure_case", "overhead_n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A case that gave the right answer, and how long it took."""
+    """A case that gave the right answer, and how long it took.
+
+    Attributes:
+        held: the batch an energy meter can see; None where nobody asked for one.
+    """
 
     case: Case
     verdict: Verdict
     timing: Timing
+    held: Held | None = None
     quantization_error: float | None = None
 
 
-def measure_case(case: Case, budget: Budget, random: np.random.Generator) -> Measured:
+def measure_case(
+    case: Case, budget: Budget, random: np.random.Generator, hold_s: float = 0.0
+) -> Measured:
     """Check a case on fresh inputs, then time it over its rotated buffers.
+
+    Args:
+        hold_s: afterwards, repeat it for so long, for an energy meter.
 
     Raises:
         CheckError: the output is wrong or only partly written; nothing is timed.
@@ -46,12 +56,15 @@ def measure_case(case: Case, budget: Budget, random: np.random.Generator) -> Mea
     if verdict.problem:
         raise CheckError(f"wrong output: {verdict.problem}", where=case.name)
     sets = [operands, *(draw(case, random) for _ in range(case.copies - 1))]
-    timing = measure(rotate(case, sets), case.backend, budget)
+    call = rotate(case, sets)
+    timing = measure(call, case.backend, budget)
+    held = hold(call, timing.calls_per_block, case.backend, hold_s) if hold_s else None
     error = case.work.quantization_error
     return Measured(
         case=case,
         verdict=verdict,
         timing=timing,
+        held=held,
         quantization_error=error(random) if error else None,
     )
 

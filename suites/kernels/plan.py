@@ -15,7 +15,8 @@ __all__ = ["plan"]
 
 # `datasheet` is what the runner's catalogue says of this chip, for the share of it:
 # {"bandwidth_gb_s": …, "peak_tflop_s": {"f32": …, "bf16": …}}, either part optional.
-_KEPT = ("seed", "case", "model", "threads", "backend", "datasheet")
+# `energy_hold_s` is how long a meter must see each case repeated, 0 without one.
+_KEPT = ("seed", "case", "model", "threads", "backend", "datasheet", "energy_hold_s")
 # Python, the libraries and pytest, before the first case.
 _START_S = 2.0
 # Drawing a case's inputs and its reference.
@@ -33,6 +34,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     if not cases:
         return []
     per_case_s = chosen.cap_s(cases) + 2 * chosen.budget.warm_up_s + _CHECK_S
+    per_case_s += options.get("energy_hold_s", 0.0)
     kept = {key: options[key] for key in _KEPT if options.get(key) is not None}
     return [
         Cell(

@@ -61,7 +61,9 @@ class Session:
         chosen = profile(self._spec["profile"])
         budget = replace(chosen.budget, cap_s=chosen.cap_s(len(self.cases)))
         try:
-            measured = measure_case(case, budget, generator(case, seed, process))
+            measured = measure_case(
+                case, budget, generator(case, seed, process), self._spec.get("energy_hold_s", 0.0)
+            )
         except CheckError as error:
             self._wrong.append(str(error))
             raise
@@ -165,17 +167,26 @@ def _facts(measured: Measured) -> dict[str, Any]:
 
 
 def _series(measured: Measured) -> Series:
-    blocks = measured.timing.blocks
+    timing = measured.timing
+    # A meter sees the held batch alone; without one, a model speaks of every block.
+    seen = [measured.held] if measured.held else timing.blocks
     return Series(
         suite="kernels",
         case=measured.case.name,
         metric="time",
         unit="ms",
-        samples=tuple(block.seconds * 1e3 for block in blocks),
+        samples=tuple(seconds * 1e3 for seconds in timing.seconds),
         labels={
             **_labels(measured),
             "flops": measured.case.work.flops,
             "bytes": measured.case.work.bytes,
         },
-        windows=tuple(Window(start_ns=block.start_ns, end_ns=block.end_ns) for block in blocks),
+        windows=tuple(
+            Window(
+                start_ns=one.start_ns,
+                end_ns=one.end_ns,
+                calls=measured.held.calls if measured.held else timing.calls_per_block,
+            )
+            for one in seen
+        ),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from suites.kernels.backends import Backend
 
-__all__ = ["Block", "Budget", "Timing", "measure"]
+__all__ = ["Block", "Budget", "Held", "Timing", "hold", "measure"]
 
 # Long enough that the clock's own 30 to 60 ns and the loop weigh below 0.01%, short enough that
 # a scheduler's time slice spoils one block and not the series.
@@ -79,6 +79,30 @@ class Timing:
     @property
     def seconds(self) -> tuple[float, ...]:
         return tuple(block.seconds for block in self.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Calls back to back, long enough for an energy meter; edges on the monotonic clock."""
+
+    start_ns: int
+    end_ns: int
+    calls: int
+
+
+def hold(call: Callable[[], object], calls: int, backend: Backend, seconds: float) -> Held:
+    """Repeat a call for so long, in batches of `calls`, with nothing in between.
+
+    The device is waited for after each batch, so that none outlives the window.
+    """
+    start = end = time.monotonic_ns()
+    done = 0
+    while end - start < seconds * 1e9:
+        _repeat(call, calls)
+        backend.synchronize()
+        done += calls
+        end = time.monotonic_ns()
+    return Held(start_ns=start, end_ns=end, calls=done)
 
 
 def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Timing:
