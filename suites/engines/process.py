@@ -35,9 +35,17 @@ class EngineProcess:
     goes to a log whose last lines are shown when it fails.
     """
 
-    def __init__(self, command: Sequence[str], *, name: str, ready_within_s: float) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        name: str,
+        ready_within_s: float,
+        stop_within_s: float = _STOP_LIMIT_S,
+    ) -> None:
         """Start the command; `ready` waits for it."""
         self.name = name
+        self._stop_within_s = stop_within_s
         self._deadline = time.monotonic() + ready_within_s
         self._limit_s = ready_within_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
@@ -129,7 +137,7 @@ class EngineProcess:
         if self._child.stdin:
             self._child.stdin.close()  # the polite way: its input ends
         try:
-            self._child.wait(_STOP_LIMIT_S)
+            self._child.wait(self._stop_within_s)
         except subprocess.TimeoutExpired:
             _signal_group(self._child.pid, signal.SIGKILL)
             self._child.wait()

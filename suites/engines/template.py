@@ -66,6 +66,7 @@ class Device(_Frozen):
     Attributes:
         chips: which, in words.
         install: how to get the engine there.
+        program, launch: in place of the template's, where this device's build starts differently.
         arguments: added to the template's for this device.
         environment: variables to set unless the user has set them.
         source: title and address of what the command line was read in.
@@ -75,6 +76,8 @@ class Device(_Frozen):
 
     chips: str
     install: str
+    program: str = ""
+    launch: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     source: str
@@ -89,7 +92,8 @@ class Template(_Frozen):
         id: stem of the file; what `--engine` takes.
         name: as its makers write it.
         weights: what it loads: "hf", a folder in Hugging Face's layout.
-        program, arguments: argv with fields in braces (see `Command`).
+        program, launch, arguments: argv, with fields in braces (see `command`); `launch` is what
+            must stand first.
         health: path that answers 200 once the model is loaded.
         ready_within_s, stop_within_s: time limits for starting and for an orderly end.
         request_fields: fields of a request, beyond OpenAI's, that the engine knows.
@@ -103,6 +107,7 @@ class Template(_Frozen):
     name: str
     weights: Literal["hf"]
     program: str
+    launch: tuple[str, ...]
     arguments: tuple[str, ...]
     health: str
     ready_within_s: float = 1800
@@ -203,7 +208,7 @@ def command(
         UserError: the engine has no such parallelism, or a flag is no shell words.
     """
     here = engine.devices[device]
-    arguments = [*engine.arguments, *here.arguments]
+    arguments = [*(here.launch or engine.launch), *engine.arguments, *here.arguments]
     for axis, size in parallel.items():
         if size > 1:
             arguments += _axis(engine, axis)
@@ -214,7 +219,7 @@ def command(
 
     return Command(
         argv=(
-            *_words(program or engine.program, "--engine-program"),
+            *_words(program or here.program or engine.program, "--engine-program"),
             *map(fill, arguments),
             *(word for flag in flags for word in _words(flag, "--engine-flag")),
         ),

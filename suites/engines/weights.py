@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from suites.models import Geometry
 
-__all__ = ["FIRST_WORD_ID", "Weights", "architecture", "generate", "read"]
+__all__ = ["FIRST_WORD_ID", "Weights", "architecture", "generate", "read", "vocabulary"]
 
 # Part of the file's name: changes whenever the same geometry and seed would give other bytes.
 _RECIPE = 1
@@ -236,9 +236,7 @@ def _describe(writer: Any, geometry: Geometry) -> None:
     writer.add_vocab_size(geometry.vocab)
     words = geometry.vocab - FIRST_WORD_ID
     writer.add_tokenizer_model("llama")
-    writer.add_token_list(
-        [*_SPECIALS, *(f"<0x{i:02X}>" for i in range(_BYTE_TOKENS)), *map(_word, range(words))]
-    )
+    writer.add_token_list(vocabulary(geometry.vocab))
     writer.add_token_scores([0.0] * FIRST_WORD_ID + [-float(i) for i in range(words)])
     writer.add_token_types(
         [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL]
@@ -250,6 +248,12 @@ def _describe(writer: Any, geometry: Geometry) -> None:
     writer.add_eos_token_id(2)
     writer.add_add_bos_token(False)
     writer.add_add_space_prefix(False)
+
+
+def vocabulary(size: int) -> list[str]:
+    """Tokens by id: the specials, one token a byte, then unique words."""
+    as_bytes = (f"<0x{number:02X}>" for number in range(_BYTE_TOKENS))
+    return [*_SPECIALS, *as_bytes, *map(_word, range(size - FIRST_WORD_ID))]
 
 
 def _word(index: int) -> str:

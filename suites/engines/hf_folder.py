@@ -1,0 +1,291 @@
+"""Write the same stand-in model in Hugging Face's layout, for engines that read no GGUF.
+
+A folder of `config.json`, a tokenizer of whole words and one safetensors file of seeded bfloat16
+weights. As with the GGUF: true speed, no meaning, no licence, the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from suites.child import write_atomically
+from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, vocabulary
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from suites.models import Geometry
+
+__all__ = ["digest", "generate_folder", "read_folder"]
+
+# Part of the folder's name: changes whenever the same geometry and seed would give other bytes.
+_RECIPE = 1
+_ARCHITECTURES = {
+    "llama": ("LlamaForCausalLM", "llama"),
+    "qwen2": ("Qwen2ForCausalLM", "qwen2"),
+    "qwen3": ("Qwen3ForCausalLM", "qwen3"),
+}
+_END = "<|endoftext|>"  # Qwen's tokenizer class adds this one if the file has it not
+_CONTEXT_LENGTH = 131_072
+# 2^24 values are 32 MB: memory stays small whatever the model.
+_VALUES_AT_ONCE = 2**24
+_UNIFORM_STD = 127 / math.sqrt(3)  # of whole numbers drawn evenly from −127 … 127
+_WRITTEN = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+
+
+def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weights:
+    """Give the random bfloat16 model folder of a geometry, made in `cache` unless it is there.
+
+    Raises:
+        UserError: the geometry is not generated, or the disk is full or not writable.
+    """
+    kind = architecture(geometry)
+    print_ = hashlib.sha256(geometry.model_dump_json().encode()).hexdigest()[:8]
+    folder = cache / f"{geometry.id}-bf16-seed{seed}-r{_RECIPE}-{print_}"
+    record = cache / f"{folder.name}.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (cache / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _as_recorded(folder, record):
+                _make(geometry, kind, folder, seed)
+                write_atomically(record, json.dumps({"sha256": digest(folder)}).encode())
+    except OSError as error:
+        full = error.errno == errno.ENOSPC
+        raise UserError(
+            f"cannot write the generated model ({error.strerror})",
+            where=str(folder),
+            expected=f"{2 * geometry.parameters() / 1e9:.2f} GB of free space" if full else "",
+            remedy="choose another cache folder with FENMARK_CACHE",
+        ) from error
+    return Weights(path=folder, sha256=digest(folder), kind="random", precision="bf16")
+
+
+def read_folder(path: Path) -> Weights:
+    """Describe a model folder the user named.
+
+    Raises:
+        UserError: it has no config.json that can be read, or no weights.
+    """
+    try:
+        config: dict[str, Any] = json.loads((path / "config.json").read_bytes())
+        weights = any(path.glob("*.safetensors"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "not a model folder (no readable config.json)",
+            where=str(path),
+            expected="a folder in Hugging Face's layout",
+        ) from error
+    if not weights:
+        raise UserError("no *.safetensors in the folder", where=str(path))
+    return Weights(path=path, sha256=digest(path), kind="real", precision=_precision(config))
+
+
+def digest(folder: Path) -> str:
+    """Digest of a model folder: `cd FOLDER && sha256sum *.json *.safetensors | sort | sha256sum`.
+
+    Sorted by the bytes of the lines, as `LC_ALL=C sort` does.
+    """
+    lines = []
+    for path in (*folder.glob("*.json"), *folder.glob("*.safetensors")):
+        with path.open("rb") as file:
+            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _precision(config: dict[str, Any]) -> str:
+    quantized = config.get("quantization_config")
+    if isinstance(quantized, dict):
+        return str(quantized.get("quant_method", "quantized"))
+    stored = str(config.get("dtype") or config.get("torch_dtype") or "unknown")
+    return {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}.get(stored, stored)
+
+
+def _as_recorded(folder: Path, record: Path) -> bool:
+    try:
+        return bool(json.loads(record.read_bytes())["sha256"] == digest(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _make(geometry: Geometry, kind: str, folder: Path, seed: int) -> None:
+    for leftover in set(folder.iterdir()) - {folder / name for name in _WRITTEN}:
+        leftover.unlink()  # of a run that was killed while writing
+    described = {
+        "config.json": _config(geometry, kind),
+        "tokenizer.json": _tokenizer(geometry),
+        "tokenizer_config.json": {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": _CONTEXT_LENGTH,
+            "eos_token": _END,
+            "add_prefix_space": False,
+        },
+    }
+    for name, content in described.items():
+        write_atomically(folder / name, json.dumps(content, indent=1).encode())
+    partial = folder / "model.partial"
+    _write_weights(geometry, partial, seed)
+    partial.replace(folder / "model.safetensors")
+
+
+def _config(geometry: Geometry, kind: str) -> dict[str, Any]:
+    name, model_type = _ARCHITECTURES[kind]
+    return {
+        "architectures": [name],
+        "model_type": model_type,
+        "hidden_size": geometry.hidden,
+        "intermediate_size": geometry.intermediate,
+        "num_hidden_layers": geometry.layers,
+        "num_attention_heads": geometry.heads,
+        "num_key_value_heads": geometry.kv_heads,
+        "head_dim": geometry.head_dim,
+        "vocab_size": geometry.vocab,
+        "max_position_embeddings": _CONTEXT_LENGTH,
+        "rms_norm_eps": geometry.rms_eps,
+        "rope_theta": geometry.rope_theta,
+        "tie_word_embeddings": geometry.tied_embeddings,
+        "hidden_act": "silu",
+        "torch_dtype": "bfloat16",
+        "eos_token_id": 0,
+    }
+
+
+def _tokenizer(geometry: Geometry) -> dict[str, Any]:
+    """A `tokenizers` file: one token a byte, one a word, in GPT-2's byte alphabet.
+
+    Byte-level BPE without merges is what every engine's Qwen and Llama readers understand; any
+    text has tokens, and the words are those of the GGUF.
+    """
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
+    end = {"id": 0, "content": _END, "special": True, "normalized": False}
+    places = {"single_word": False, "lstrip": False, "rstrip": False}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{**end, **places}],
+        "normalizer": None,
+        "pre_tokenizer": {**byte_level, "trim_offsets": False},
+        "post_processor": None,
+        "decoder": {**byte_level, "trim_offsets": False},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "vocab": {word: number for number, word in enumerate(_vocabulary(geometry.vocab))},
+            "merges": [],
+        },
+    }
+
+
+def _vocabulary(size: int) -> list[str]:
+    """Tokens by id, at the places they have in the GGUF: specials, bytes, words."""
+    # GPT-2's alphabet: printable bytes stand for themselves, the others from U+0100 on.
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    as_bytes = [chr(byte if byte in printable else next(others)) for byte in range(256)]
+    space = as_bytes[ord(" ")]
+    words = (word.replace("\u2581", space) for word in vocabulary(size)[FIRST_WORD_ID:])
+    return [_END, "<s>", "</s>", *as_bytes, *words]
+
+
+def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name and shape of every tensor, as transformers' Llama, Qwen2 and Qwen3 name them."""
+    hidden, wide = geometry.hidden, geometry.intermediate
+    queries = geometry.heads * geometry.head_dim
+    keys = geometry.kv_heads * geometry.head_dim
+    yield "model.embed_tokens.weight", (geometry.vocab, hidden)
+    yield "model.norm.weight", (hidden,)
+    if not geometry.tied_embeddings:
+        yield "lm_head.weight", (geometry.vocab, hidden)
+    matrices = {
+        "self_attn.q_proj": (queries, hidden),
+        "self_attn.k_proj": (keys, hidden),
+        "self_attn.v_proj": (keys, hidden),
+        "self_attn.o_proj": (hidden, queries),
+        "mlp.gate_proj": (wide, hidden),
+        "mlp.up_proj": (wide, hidden),
+        "mlp.down_proj": (hidden, wide),
+    }
+    for layer in range(geometry.layers):
+        block = f"model.layers.{layer}"
+        yield f"{block}.input_layernorm.weight", (hidden,)
+        yield f"{block}.post_attention_layernorm.weight", (hidden,)
+        if geometry.qk_norm:
+            yield f"{block}.self_attn.q_norm.weight", (geometry.head_dim,)
+            yield f"{block}.self_attn.k_norm.weight", (geometry.head_dim,)
+        for name, shape in matrices.items():
+            yield f"{block}.{name}.weight", shape
+            if geometry.qkv_bias and name in {
+                "self_attn.q_proj",
+                "self_attn.k_proj",
+                "self_attn.v_proj",
+            }:
+                yield f"{block}.{name}.bias", shape[:1]
+
+
+def _write_weights(geometry: Geometry, path: Path, seed: int) -> None:
+    """Write a safetensors file: 8 bytes of header length, the header as JSON, the values.
+
+    Format: https://huggingface.co/docs/safetensors, "Format".
+    """
+    import numpy as np
+
+    tensors = list(_tensors(geometry))
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, shape in tensors:
+        start, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # values begin aligned
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for index, (name, shape) in enumerate(tensors):
+            for values in _values(name, shape, np.random.PCG64([seed, index])):
+                values.tofile(file)
+
+
+def _values(
+    name: str, shape: tuple[int, ...], bits: np.random.PCG64
+) -> Iterator[NDArray[np.uint16]]:
+    """A tensor's bfloat16 bit patterns, piece by piece."""
+    import numpy as np
+
+    if len(shape) == 1:
+        yield _bfloat16(np.full(shape, 0.0 if name.endswith(".bias") else 1.0, dtype="<f4"))
+        return
+    rows, columns = shape
+    # Rows of special and byte tokens are zero, as in the GGUF: greedy decoding never picks them.
+    zeros = (
+        FIRST_WORD_ID * columns if name in {"model.embed_tokens.weight", "lm_head.weight"} else 0
+    )
+    # Variance 1/columns keeps activations at unit size through any depth.
+    scale = np.float32(1 / math.sqrt(columns) / _UNIFORM_STD)
+    for start in range(0, rows * columns, _VALUES_AT_ONCE):
+        count = min(_VALUES_AT_ONCE, rows * columns - start)
+        raw = bits.random_raw(-(-count // 8)).astype("<u8", copy=False)
+        drawn = np.maximum(raw.view("i1")[:count], -127)
+        values = _bfloat16(drawn.astype("<f4") * scale)
+        values[: max(0, zeros - start)] = 0
+        yield values
+
+
+def _bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Cut float32 to its upper 16 bits, which are a bfloat16."""
+    upper: NDArray[np.uint16] = (values.view("<u4") >> 16).astype("<u2")
+    return upper

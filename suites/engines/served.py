@@ -1,0 +1,179 @@
+"""An engine of `templates/`, started by its command line and asked through its OpenAI door."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from suites.engines.hf_folder import generate_folder, read_folder
+from suites.engines.process import EngineProcess
+from suites.engines.template import chosen
+from suites.models import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from suites.engines.weights import Weights
+
+__all__ = ["Choice", "ServedEngine"]
+
+# The launcher ends a moment after the engine: it removes files and says goodbye.
+_LAUNCHER_S = 5.0
+# Words of the command line that name this machine's places, not the engine's settings.
+_PLACES = ("--host", "--port", "--server-name", "--server-port", "--served-model-name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the user asked of an engine.
+
+    Attributes:
+        engine: "vllm", or "vllm:cpu" with the device named.
+        dtype: of the matrices, as the engine spells it; "auto" is that of the weights.
+        parallel: tp, pp, dp, ep.
+        program, flags: see `suites.engines.template.command`.
+        image: container image with its digest, as the runner states it.
+    """
+
+    engine: str
+    dtype: str = "auto"
+    parallel: Mapping[str, int] = field(default_factory=dict)
+    program: str | None = None
+    flags: tuple[str, ...] = ()
+    image: str | None = None
+
+
+class ServedEngine:
+    """A running engine: use as a context manager.
+
+    Attributes:
+        url: base URL, such as "http://127.0.0.1:34567".
+        template: its template.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        choice: Choice,
+        *,
+        model: str,
+        slots: int,
+        context: int,
+        threads: int,
+    ) -> None:
+        """Describe the engine; entering the context starts it.
+
+        Args:
+            slots: requests decoded together.
+            context: tokens of one request, prompt and output.
+            threads: compute threads on a CPU.
+        """
+        self.template, self.device = chosen(choice.engine)
+        self.weights, self.choice, self.model = weights, choice, model
+        self._values = {
+            "weights": str(weights.path),
+            "model": model,
+            "dtype": choice.dtype,
+            "context": context,
+            "slots": slots,
+            "cpus": ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads])),
+            "chips": list(range(choice.parallel.get("tp", 1))),
+        }
+        self.url = ""
+        self._said: dict[str, Any] = {}
+        self._process: EngineProcess | None = None
+
+    @classmethod
+    def for_model(
+        cls,
+        model: str,
+        choice: Choice,
+        *,
+        cache: Path,
+        seed: int,
+        weights: Path | None,
+        **sizes: int,
+    ) -> Self:
+        """Take the user's model folder, or generate random weights of the geometry.
+
+        Raises:
+            UserError: see `generate_folder` and `read_folder`.
+        """
+        folder = read_folder(weights) if weights else generate_folder(load(model), cache, seed=seed)
+        return cls(folder, choice, model=model, **sizes)
+
+    def __enter__(self) -> Self:
+        spec = {
+            "engine": self.template.id,
+            "device": self.device,
+            "values": self._values,
+            "parallel": dict(self.choice.parallel),
+            "program": self.choice.program,
+            "flags": list(self.choice.flags),
+        }
+        self._process = EngineProcess(
+            [sys.executable, "-m", "suites.engines.launch", "--spec", json.dumps(spec)],
+            name=self.template.name,
+            ready_within_s=self.template.ready_within_s,
+            stop_within_s=self.template.stop_within_s + _LAUNCHER_S,
+        )
+        try:
+            self._said = self._process.ready()
+        except BaseException:
+            self._process.stop()
+            raise
+        self.url = str(self._said["url"])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process:
+            self._process.stop()
+
+    def check_alive(self) -> None:
+        """Raise with the log's last lines if the engine has ended.
+
+        Raises:
+            CheckError: it has.
+        """
+        if self._process:
+            self._process.check_alive()
+
+    def describe(self) -> dict[str, Any]:
+        """Fields of `results.statement.Engine`."""
+        return {
+            "name": self.template.name,
+            "version": self._said["version"],
+            "model": self.model,
+            "weights_sha256": self.weights.sha256,
+            "weights": self.weights.kind,
+            "precision": self.weights.precision
+            if self.choice.dtype == "auto"
+            else self.choice.dtype,
+            "flags": {"device": self.device, **self._flags()},
+            **({"image": self.choice.image} if self.choice.image else {}),
+        }
+
+    def _flags(self) -> dict[str, str | bool]:
+        """The command line as pairs, without what only names places on this machine."""
+        words = [str(word) for word in self._said["argv"]]
+        flags: dict[str, str | bool] = {}
+        for word, following in zip(words, [*words[1:], "--"], strict=True):
+            if not word.startswith("-") or word in {"-m", *_PLACES}:
+                continue
+            name, equals, value = word.partition("=")
+            if not equals and not following.startswith("-"):
+                value = following
+            if str(self.weights.path) not in value:
+                flags[name] = value[:256] or True
+        environment: dict[str, str] = self._said["environment"]
+        return flags | environment
