@@ -50,13 +50,11 @@ class Context:
         now: UTC; None where the time of checking says nothing (an archive of old results).
         nonce: what became of the challenge it names; None where nobody can tell.
         samples: digests of raw samples already known, and the result that brought them.
-        suite_versions: versions known to be released; empty where any is taken.
     """
 
     now: datetime | None = None
     nonce: Nonce | None = None
     samples: Mapping[str, str] = field(default_factory=dict)
-    suite_versions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +186,9 @@ def _samples_are_new(statement: Statement, context: Context) -> Iterator[tuple[s
             yield subject.name, f"raw samples are those of result {other}"
 
 
-def _suite_is_known(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
+def _suite_is_known(statement: Statement, _: Context) -> Iterator[tuple[str, str]]:
     version = statement.predicate.run.suite_version
-    if context.suite_versions and version.partition("+")[0] not in context.suite_versions:
+    if version not in catalog.versions():
         yield "run.suite_version", f"{version} is no released version"
 
 
@@ -356,7 +354,7 @@ RULES = (
     Rule(
         name="suite",
         outcome="flagged",
-        source="released versions of Fenmark",
+        source="results/catalog/versions.toml: the released versions of Fenmark",
         find=_suite_is_known,
     ),
     Rule(

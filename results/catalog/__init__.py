@@ -10,6 +10,7 @@ from results.catalog.prices_data import (
     latest_prices,
     price_sheets,
 )
+from results.catalog.versions_data import Version, versions
 
 __all__ = [
     "ChipEntry",
@@ -19,8 +20,10 @@ __all__ = [
     "RentalPrice",
     "Sku",
     "Tariff",
+    "Version",
     "chips",
     "latest_prices",
     "match",
     "price_sheets",
+    "versions",
 ]

@@ -1,10 +1,11 @@
 """Figures that contradict themselves, physics or a datasheet are named, each by its rule."""
 
 from datetime import UTC, datetime
+from importlib import metadata
 
 import pytest
 
-from results import archive, checks, envelope
+from results import archive, catalog, checks, envelope
 from results.checks import Context
 from results.statement import Statement
 
@@ -132,7 +133,11 @@ def test_a_nonce_that_is_not_good_is_refused(found, nonce):
 
 def test_copied_samples_and_an_unreleased_suite_are_flagged(found):
     assert found(context=Context(samples={"0" * 64: "f" * 64})) == {("samples", "flagged")}
-    assert found(context=Context(suite_versions=frozenset({"9"}))) == {("suite", "flagged")}
+    assert found(run={"suite_version": "9.9.9"}) == {("suite", "flagged")}
+
+
+def test_this_version_is_a_released_one():
+    assert metadata.version("fenmark") in catalog.versions()
 
 
 @pytest.mark.parametrize("label", ["isl", "context", "percentile", "batch", "dtype", "cache"])
