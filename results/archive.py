@@ -7,12 +7,13 @@ Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `lo
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from results import checkpoint as notes
 from results import envelope, strict_json
 from results.checks import Finding, check
+from results.confirmation import confirmed
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
 from results.keylog import KeyLog
 from results.ledger import Appended, Ledger
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from results.cosignature import Policy
-    from results.statement import Statement
+    from results.statement import Predicate, Statement
 
 __all__ = ["SUFFIX", "Opened", "Receipt", "Verdict", "accept", "envelopes", "open_result", "verify"]
 
@@ -55,6 +56,18 @@ class Opened:
     statement: Statement
     runner: Runner
 
+    @property
+    def keyid(self) -> str:
+        return self.runner.key.keyid
+
+    @property
+    def key_tier(self) -> str:
+        return self.runner.tier
+
+    @property
+    def predicate(self) -> Predicate:
+        return self.statement.predicate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -67,6 +80,8 @@ class Verdict:
         tier: "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
         problems: one line each; empty when all is well.
         flags: what `results.checks` has against the figures; no reason to distrust the proof.
+        reproduces: digest of the result that this one says it repeats.
+        confirmed_by: digests of results of this archive that reproduce it.
     """
 
     digest: str
@@ -76,6 +91,8 @@ class Verdict:
     tier: str | None
     problems: list[str] = field(default_factory=list)
     flags: list[Finding] = field(default_factory=list)
+    reproduces: str | None = None
+    confirmed_by: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -86,6 +103,8 @@ class Verdict:
             "tier": self.tier,
             "problems": self.problems,
             "flags": [flag.to_json() for flag in self.flags],
+            "reproduces": self.reproduces,
+            "confirmed_by": list(self.confirmed_by),
         }
 
 
@@ -173,6 +192,7 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
     runners = _runners(home)
     logged, problem = _logged(home / "log", runners, earlier, policy)
     verdicts = [_judge(file, runners, logged, problem) for file in files]
+    verdicts = _with_confirmations(verdicts, files, runners)
     if problem and not verdicts:
         raise CheckError(problem)
     if path.is_dir() and logged is not None:
@@ -185,12 +205,13 @@ def _judge(
 ) -> Verdict:
     digest = envelope.digest(_bytes(path))
     problems = [problem] if problem else []
-    keyid = tier = None
+    keyid = tier = reproduces = None
     flags: list[Finding] = []
     try:
         opened = open_result(path, runners)
         keyid, tier = opened.runner.key.keyid, opened.runner.tier
         flags = check(opened.statement)
+        reproduces = opened.predicate.run.reproduces
         problems += _key_problems(opened, logged, str(path))
     except UserError as error:
         problems.append(str(error))
@@ -206,7 +227,21 @@ def _judge(
         tier=tier,
         problems=problems,
         flags=flags,
+        reproduces=reproduces,
     )
+
+
+def _with_confirmations(
+    verdicts: Sequence[Verdict], files: Sequence[Path], runners: Sequence[Runner]
+) -> list[Verdict]:
+    """Note which results others reproduce; only those concerned are read again."""
+    sound = {
+        one.digest: file for one, file in zip(verdicts, files, strict=True) if not one.problems
+    }
+    pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
+    wanted = sound.keys() & {*pairs, *pairs.values()}
+    found = confirmed([open_result(sound[digest], runners) for digest in sorted(wanted)])
+    return [replace(one, confirmed_by=found.get(one.digest, ())) for one in verdicts]
 
 
 def _key_problems(opened: Opened, logged: _Logged | None, where: str) -> Iterator[str]:

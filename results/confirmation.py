@@ -92,7 +92,7 @@ class _Result(Protocol):
     @property
     def keyid(self) -> str: ...
     @property
-    def tier(self) -> str: ...
+    def key_tier(self) -> str: ...
     @property
     def predicate(self) -> Predicate: ...
 
@@ -116,6 +116,7 @@ def differences(first: Predicate, second: Predicate) -> list[Difference]:
         ("options", *_both(first, second, "options"), True),
         ("seed", *_both(first, second, "seed"), True),
         ("suite version", *_both(first, second, "suite_version"), True),
+        ("commit", _commit(first), _commit(second), False),
         *((f"engine {n}", a, b, True) for n, a, b in _engines(first.engines, second.engines)),
         *_packages(first, second, suites),
         ("Python", first.software.python, second.software.python, False),
@@ -149,7 +150,7 @@ def confirmed(results: Sequence[_Result]) -> dict[str, tuple[str, ...]]:
 def _confirms(first: _Result, second: _Result) -> bool:
     return (
         first.keyid != second.keyid
-        and (first.tier == "self-signed" or second.tier != "self-signed")
+        and (first.key_tier == "self-signed" or second.key_tier != "self-signed")
         and not any(one.decisive for one in differences(first.predicate, second.predicate))
         and agreement(first.predicate, second.predicate).holds
     )
@@ -165,6 +166,11 @@ def _verdict(change: Change) -> Verdict:
 def _chip(predicate: Predicate) -> str:
     chip = predicate.machine.chip
     return f"{chip.count} x {chip.catalog_id or chip.name}"
+
+
+def _commit(predicate: Predicate) -> str:
+    source = predicate.source
+    return f"{source.commit or 'not stated'}{' (modified)' if source.modified else ''}"
 
 
 def _both(first: Predicate, second: Predicate, field: str) -> tuple[str, str]:

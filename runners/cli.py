@@ -19,6 +19,7 @@ _ORDER = (
     "run",
     "show",
     "compare-runs",
+    "reproduce",
     "keys",
     "submit",
     "serve",

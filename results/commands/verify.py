@@ -59,6 +59,8 @@ def _print(verdicts: list[archive.Verdict]) -> None:
         mark = "[green]ok[/]" if good else "[red]no[/]"
         logged = {True: "in the log", False: "not in the log", None: "no log beside it"}
         how = f"{verdict.tier or 'not signed'}, {logged[verdict.inclusion]}"
+        if verdict.confirmed_by:
+            how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"    {escape(problem)}", soft_wrap=True)

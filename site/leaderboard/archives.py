@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from leaderboard.figures import Result
 from leaderboard.text import slug
 from results import archive, envelope, identity
+from results.confirmation import confirmed
 from results.ledger import Ledger
 from suites.errors import UserError
 
@@ -69,7 +70,10 @@ def read(folders: Sequence[Path]) -> Archive:
             files[f"statements/{path.name}"] = path
         runners += identity.read_folder(folder / "runners")
         files.update(_published(folder, log))
-    newest_first = sorted(results.values(), key=lambda result: result.digest)
+    # Across all folders: a run at home may confirm a published one.
+    found = confirmed(list(results.values()))
+    shown = [replace(one, confirmed_by=found.get(one.digest, ())) for one in results.values()]
+    newest_first = sorted(shown, key=lambda result: result.digest)
     newest_first.sort(key=lambda result: result.predicate.run.finished_at, reverse=True)
     return Archive(
         results=tuple(newest_first), refused=tuple(refused), keys=_keys(runners), files=files
@@ -100,7 +104,7 @@ def _result(path: Path, verdict: Verdict, log: str, index: int | None) -> Result
     return Result(
         digest=verdict.digest,
         keyid=verdict.keyid or "",
-        tier=verdict.tier or "self-signed",
+        key_tier=verdict.tier or "self-signed",
         log=log if index is not None else "",
         index=index,
         flags=tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in verdict.flags),

@@ -338,7 +338,7 @@ def _runners(archive: Archive) -> list[dict[str, Any]]:
     return [
         {
             "name": own[0].predicate.run.runner,
-            "tier": own[0].tier,
+            "tier": own[0].key_tier,
             "results": len(own),
             "keyid": keyid,
             "last": max(result.date for result in own),

@@ -30,19 +30,26 @@ class Result:
     Attributes:
         digest: SHA-256 of the envelope; its address on the site.
         keyid: of the key that signed.
-        tier: "self-signed", "registered", "ci" or "reproduced".
+        key_tier: "self-signed" or "registered", of that key.
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
         flags: what the physical checks have against its figures, one line each.
+        confirmed_by: digests of the results that reproduce it, signed by others.
     """
 
     digest: str
     keyid: str
-    tier: str
+    key_tier: str
     log: str
     index: int | None
     predicate: Predicate
     flags: tuple[str, ...] = ()
+    confirmed_by: tuple[str, ...] = ()
+
+    @property
+    def tier(self) -> str:
+        """How much is known beyond the signature."""
+        return "reproduced" if self.confirmed_by else self.key_tier
 
     @property
     def chip_id(self) -> str:

@@ -120,7 +120,12 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
     def tags(text: str) -> list[str]:
         data = Statement.model_validate(statement(text=text))
         result = Result(
-            digest="0" * 64, keyid="0" * 64, tier="ci", log="", index=None, predicate=data.predicate
+            digest="0" * 64,
+            keyid="0" * 64,
+            key_tier="registered",
+            log="",
+            index=None,
+            predicate=data.predicate,
         )
         html = Pages.of(Words.load("en"), BARE).make(
             "chip.html",

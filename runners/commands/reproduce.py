@@ -1,0 +1,114 @@
+"""`fenmark reproduce`: repeat a published result here, and say whether its figures hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from runners.reproduce import Reproduction
+
+__all__ = ["reproduce"]
+
+
+def reproduce(
+    digest: Annotated[str, typer.Argument(help="Of the result, or the beginning of it.")],
+    results: Annotated[Path, typer.Option(help="Archive that holds the result.")] = Path(
+        "results/public"
+    ),
+    out: Annotated[Path, typer.Option(help="Archive the new result is added to.")] = Path(
+        "out/results"
+    ),
+    to: Annotated[str | None, typer.Option(help="Submission API that gets the new result.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Server to measure, where the first run had one.")
+    ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Variable that holds its API key.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The weight file, where the first run had real weights.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option(help="Run although chip or versions differ; confirms nothing.")
+    ] = False,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted repetition.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Repeat a result with its own options and seed, sign the new one, compare each figure.
+
+    Exits 1 unless the figures agree: none may differ by more than 5% beyond both runs' noise,
+    and most must be sharp enough to say so. Signed by another key, it raises the first result's
+    trust to "reproduced" wherever both are shown.
+
+    Example: fenmark reproduce 681bfac5ba2b --results results/public --to https://log.example.org
+    """
+    import json
+    import sys
+
+    from rich.console import Console
+
+    from results import archive
+    from runners.regression import find
+    from runners.reproduce import reproduce as repeat
+    from runners.submit import connect
+
+    first = archive.open_result(find(digest, [results]))
+    found = repeat(
+        first,
+        out,
+        force=force,
+        resume=resume,
+        console=Console(stderr=True),
+        endpoint=endpoint,
+        api_key_env=api_key_env,
+        weights=weights and str(weights.absolute()),
+    )
+    if json_:
+        print(json.dumps(found.to_json()))
+    else:
+        # A pipe has no width of its own: wide enough for the table.
+        _print(found, out, Console(width=None if sys.stdout.isatty() else 112))
+    if to:
+        with connect(to) as log:
+            accepted = log.submit(out / f"{found.outcome.digest}{archive.SUFFIX}")
+            typer.echo("\n".join(accepted.lines()), err=True)
+    raise typer.Exit(0 if found.agrees else 1)
+
+
+def _print(found: Reproduction, out: Path, console: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("case", "metric", "there", "here", "ratio \\[95%]", "", box=None)
+    for one in found.agreement.figures:
+        change = one.change
+        span = f"{change.ratio:.3f} \\[{change.low:.3f}, {change.high:.3f}]"
+        values = (f"{change.base:.4g} {change.unit}", f"{change.head:.4g} {change.unit}")
+        table.add_row(escape(change.case), change.metric, *values, span, one.verdict)
+    console.print(table)
+    for line in (*map(str, found.differences), *found.agreement.missing):
+        console.print(f"! {line}", markup=False, highlight=False, soft_wrap=True)
+    for line in (
+        _verdict(found),
+        f"repeats  {found.first}",
+        f"signed   {out / found.outcome.digest}.dsse.json",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _verdict(found: Reproduction) -> str:
+    counts = {
+        verdict: found.agreement.count(verdict) for verdict in ("agrees", "differs", "undecided")
+    }
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    if not found.agrees:
+        how = "not reproduced" if counts["differs"] else "not decided"
+        return f"verdict  {how} ({said})"
+    if found.same_key:
+        return f"verdict  agrees ({said}), but the same key signed both: nobody else has confirmed"
+    return f"verdict  reproduced by a second runner ({said})"

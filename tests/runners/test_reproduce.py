@@ -1,0 +1,156 @@
+"""A published result repeated by somebody else, for real on a small model, with two keys."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from results import archive, envelope
+from results.identity import runner_id
+from runners.plan import Options
+from runners.stated import stated_options
+
+ROOT = Path(__file__).parents[2]
+
+
+def fenmark(home, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "FENMARK_HOME": str(home)},
+        cwd=home.parent,
+    )
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """An archive of one small run with a seed and options of its own."""
+    home = tmp_path_factory.mktemp("first")
+    done = fenmark(
+        home / "key",
+        *("run", "--suite", "inference", "--model", "tiny-15m", "--case", "decode/b1*"),
+        *("--seed", "7", "--out", home / "results"),
+    )
+    assert done.returncode == 0, done.stderr
+    return home / "results"
+
+
+def statement(folder):
+    [path] = archive.envelopes(folder)
+    return archive.open_result(path).statement
+
+
+@pytest.mark.engine
+def test_a_second_runner_repeats_what_the_first_states(first, tmp_path):
+    [path] = archive.envelopes(first)
+    digest = path.name.partition(".")[0]
+    out = tmp_path / "second"
+    done = fenmark(
+        tmp_path / "key", "reproduce", digest[:12], "--results", first, "--out", out, "--json"
+    )
+    # Whether the figures agree is for the machine to say: its neighbours may be loud.
+    assert done.returncode in {0, 1}, done.stderr
+    told = json.loads(done.stdout)
+    assert done.returncode == (0 if told["agrees"] else 1)
+    assert told["confirms"] == told["agrees"]
+    assert told["missing"] == []
+    assert [one["what"] for one in told["differences"] if one["decisive"]] == []
+    assert {one["verdict"] for one in told["figures"]} <= {"agrees", "differs", "undecided"}
+
+    ours, theirs = statement(first).predicate, statement(out).predicate
+    assert theirs.run.reproduces == told["reproduces"] == digest
+    assert theirs.run.runner != ours.run.runner
+    assert (theirs.run.seed, theirs.run.options) == (7, ours.run.options)
+    names = [{(row.case, row.metric) for row in side.measurements} for side in (ours, theirs)]
+    assert names[0] == names[1]
+
+    [verdict] = archive.verify(out)
+    assert verdict.problems == []
+    assert verdict.reproduces == digest
+
+
+def resigned(folder, *, chip=None, engine=None):
+    """The published result with options, as measured on another chip or by another engine."""
+    predicate = statement(ROOT / "results" / "public").predicate
+    signer = CryptoSigner.generate_ed25519()
+    run = {"options": {"backend": ["numpy"]}, "runner": runner_id(signer.public_key)}
+    machine = predicate.machine
+    if chip:
+        machine = machine.model_copy(update={"chip": machine.chip.model_copy(update=chip)})
+    engines = [one.model_copy(update=engine or {}) for one in predicate.engines]
+    changed = predicate.model_copy(
+        update={
+            "run": predicate.run.model_copy(update=run),
+            "machine": machine,
+            "engines": engines,
+        }
+    )
+    whole = statement(ROOT / "results" / "public").model_copy(update={"predicate": changed})
+    folder.mkdir()
+    return archive.accept(folder, envelope.encode(whole), signer).digest
+
+
+def test_a_result_of_another_chip_is_refused_before_anything_runs(tmp_path):
+    digest = resigned(tmp_path / "first", chip={"catalog_id": None, "name": "Other"})
+    out = tmp_path / "out"
+    done = fenmark(
+        tmp_path / "key", "reproduce", digest, "--results", tmp_path / "first", "--out", out
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "cannot be compared with a run here" in last
+    assert "x Other there" in last
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("engine", "needed"),
+    [
+        ({"name": "endpoint", "weights": "unknown"}, "--endpoint"),
+        ({"weights": "real"}, "--weights"),
+    ],
+)
+def test_what_only_the_second_runner_can_give_is_asked_for(tmp_path, engine, needed):
+    digest = resigned(tmp_path / "first", engine=engine)
+    done = fenmark(tmp_path / "key", "reproduce", digest, "--results", tmp_path / "first")
+    assert done.returncode == 2
+    assert needed in done.stderr
+
+
+def test_a_result_that_states_no_options_is_refused_in_one_line(tmp_path):
+    public = ROOT / "results" / "public"
+    [path] = archive.envelopes(public)
+    out = tmp_path / "out"
+    done = fenmark(tmp_path / "key", "reproduce", path.name[:12], "--results", public, "--out", out)
+    assert done.returncode == 1
+    assert "does not state its options" in done.stderr.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_a_digest_that_is_not_there_is_one_clear_line(tmp_path):
+    done = fenmark(tmp_path / "key", "reproduce", "0" * 64, "--results", ROOT / "results/public")
+    assert done.returncode == 2
+    assert done.stderr.startswith("fenmark: ")
+    assert "no result" in done.stderr
+
+
+def test_a_statement_tells_nothing_about_the_machine_of_its_runner(tmp_path):
+    sweep = tmp_path / "sweep.toml"
+    sweep.write_text("least = 1\n")
+    asked = {
+        "weights": "/home/me/model.gguf",
+        "endpoint": "http://10.0.0.1:8000",
+        "api_key_env": "SECRET",
+        "samples": "/home/me/x.parquet",
+        "sweep": str(sweep),
+        "concurrency": (1, 2),
+        "threads": None,
+    }
+    stated = stated_options(Options(suite_options=asked))
+    assert stated == {"sweep": "least = 1\n", "concurrency": [1, 2]}
