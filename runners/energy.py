@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -110,18 +111,25 @@ class Gauge:
         return [*(total for total in totals if total.meter.name in whole), *found]
 
 
-def gauge(chip: Chip) -> Gauge:
+def gauge(chip: Chip, traces: Sequence[str] = ()) -> Gauge:
     """Watch what this machine has; else model what the catalogue knows of its chip.
 
-    A chip behind an endpoint has no meter here: its energy is unknown.
+    A chip behind an endpoint has no meter here: without a trace, its energy is unknown.
+
+    Args:
+        traces: files that wall meters write while the run goes on.
+
+    Raises:
+        UserError: a trace is none.
     """
+    walls = [meters.TraceMeter(Path(trace)) for trace in traces]
     if chip.kind == "other":
-        return Gauge([])
+        return Gauge(walls)
     # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.
     not_it = "chip" if chip.kind == "cpu" else "package"
     real = [meter for meter in meters.available() if meter.info.scope != not_it]
-    if real:
-        return Gauge(real)
+    if real or walls:
+        return Gauge([*real, *walls])
     entry = catalog.chips().get(chip.catalog_id or "")
     bounds = entry.power_bounds_w(chip.count) if entry else None
     if not entry or not bounds:

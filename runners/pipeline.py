@@ -89,8 +89,9 @@ def measure(
         console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
+        watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
         with RunDisplay(cells, console) as display:
-            finished = execute.run_cells(cells, workspace, gauge(chip), display.on_event)
+            finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows = assemble.rows_of(finished)
         key = keys.load_or_create()
         stated = assemble.statement_of(

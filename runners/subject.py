@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from results import catalog
 from results.statement import Chip
 from runners import machine
 from runners.energy import gauge
+from suites.engines import template
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,14 +36,14 @@ def chip_under_test(options: Options) -> Chip:
         )
     devices = {_device(backend) for backend in chosen.get("backend", ())} or {_CPU}
     if "inference" in options.suites or "serving" in options.suites:
-        devices.add(_CPU)  # the engine we start runs on the CPU
+        devices.add(_engine_device(chosen))
     if len(devices) > 1:
         raise UserError(
             f"one result is about one chip, and this run would measure {' and '.join(devices)}",
             where="--backend",
             remedy="run `--suite kernels` once for each device",
         )
-    return _cpu() if devices == {_CPU} else _accelerator(devices.pop())
+    return _cpu() if devices == {_CPU} else _accelerator(devices.pop(), _chips(chosen))
 
 
 def with_subject(options: Options) -> Options:
@@ -53,7 +55,7 @@ def with_subject(options: Options) -> Options:
 
         chosen["backend"] = [name for name in installed() if _device(name) == _CPU]
     if "kernels" in options.suites:
-        chosen["energy_hold_s"] = gauge(chip).hold_s
+        chosen["energy_hold_s"] = gauge(chip, chosen.get("meter_trace", ())).hold_s
     entry = catalog.chips().get(chip.catalog_id or "")
     # A CPU's datasheet speaks of the whole socket, of which a run may hold two cores.
     if entry and entry.kind != "cpu":
@@ -75,16 +77,27 @@ def _cpu() -> Chip:
     )
 
 
-def _accelerator(device: str) -> Chip:
-    """Name the first accelerator, which is the one kernels run on."""
+def _engine_device(chosen: dict[str, Any]) -> str:
+    """Where the engine we start computes."""
+    engine = chosen.get("engine") or template.BUNDLED
+    return _CPU if engine == template.BUNDLED else template.chosen(engine)[1]
+
+
+def _chips(chosen: dict[str, Any]) -> int:
+    """Accelerators the engine spreads over; experts lie on those of tp and dp."""
+    return math.prod(chosen.get(axis) or 1 for axis in ("tp", "pp", "dp"))
+
+
+def _accelerator(device: str, count: int) -> Chip:
+    """Name the first accelerator, and how many of them the run uses."""
     found = machine.accelerators()
     if not found:
-        return Chip(catalog_id=None, name=f"unnamed {device} device", kind="other", count=1)
+        return Chip(catalog_id=None, name=f"unnamed {device} device", kind="other", count=count)
     return Chip(
         catalog_id=catalog.match(found[0].name),
         name=found[0].name,
         kind="gpu",
-        count=1,
+        count=count,
         memory_bytes=found[0].memory_bytes,
     )
 

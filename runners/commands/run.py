@@ -34,9 +34,27 @@ def run(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model geometry, or served name.")] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="A GGUF file instead of generated random weights.")
+        Path | None, typer.Option(help="GGUF file, or model folder, instead of random weights.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Engine threads.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="llama.cpp (default), vllm, vllm:cpu, sglang, …; see the engines page."),
+    ] = None,
+    engine_program: Annotated[
+        str | None, typer.Option(help="Its program, if not on PATH: words as in a shell.")
+    ] = None,
+    engine_flag: Annotated[
+        list[str] | None, typer.Option(help="Added to its command line; may be repeated.")
+    ] = None,
+    engine_image: Annotated[
+        str | None, typer.Option(help="Image it runs in, as NAME@sha256:DIGEST.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="The engine's name of a precision.")] = None,
+    tp: Annotated[int | None, typer.Option(min=1, help="Tensor parallelism.")] = None,
+    pp: Annotated[int | None, typer.Option(min=1, help="Pipeline parallelism.")] = None,
+    dp: Annotated[int | None, typer.Option(min=1, help="Data parallelism.")] = None,
+    ep: Annotated[int | None, typer.Option(min=1, help="Expert parallelism.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds every generated input.")] = 0,
     endpoint: Annotated[
         str | None, typer.Option(help="Serve suite: a running OpenAI-compatible server.")
@@ -75,6 +93,10 @@ def run(
         str | None,
         typer.Option(help="Submission API: its challenge seeds the run, and it gets the result."),
     ] = None,
+    meter_trace: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file a wall meter writes meanwhile: CSV or SPEC PTDaemon log."),
+    ] = None,
 ) -> None:
     """Measure this machine, sign the result and add it to the archive's log.
 
@@ -110,6 +132,15 @@ def run(
             model=model,
             weights=weights and str(weights.absolute()),
             threads=threads,
+            engine=engine,
+            engine_program=engine_program,
+            engine_flags=engine_flag or None,
+            engine_image=engine_image,
+            dtype=dtype,
+            tp=tp,
+            pp=pp,
+            dp=dp,
+            ep=ep,
             endpoint=endpoint,
             chip=chip,
             chips=chips,
@@ -127,6 +158,7 @@ def run(
             sweep=sweep and str(sweep.absolute()),
             api_key_env=api_key_env,
             samples=samples and str(samples.absolute()),
+            meter_trace=[str(path.absolute()) for path in meter_trace] if meter_trace else None,
         ),
     )
     if list_:

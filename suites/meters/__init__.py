@@ -2,6 +2,7 @@
 
 from suites.meters.base import Energy, Meter, MeterInfo, Reading
 from suites.meters.finding import available, describe
+from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
 from suites.meters.recorder import Recorder
 
@@ -12,6 +13,7 @@ __all__ = [
     "ModelledMeter",
     "Reading",
     "Recorder",
+    "TraceMeter",
     "available",
     "describe",
 ]

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from suites.meters.base import Energy, Meter, Reading
+from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
 from suites.meters.trace import counter_joules, counter_to_integral, max_gap_s, sampled_joules
 
@@ -32,7 +33,7 @@ class Recorder:
 
     def __init__(self, meters: Sequence[Meter]) -> None:
         """Watch these meters, each at its own cadence; reading begins on entry."""
-        self._watches = [_Watch(meter) for meter in meters]
+        self._watches = [_watch(meter) for meter in meters]
         self._stopped = threading.Event()
 
     def __enter__(self) -> Self:
@@ -86,13 +87,17 @@ class _Watch:
     def energy(self, start_ns: int, end_ns: int) -> Energy | None:
         if isinstance(self._meter, ModelledMeter):
             return _modelled(self._meter, (end_ns - start_ns) / _NS)
-        if not self._readings or self._readings[-1].at_ns < end_ns:
-            self._read()
+        self._reach(end_ns)
         try:
             return self._measured(start_ns, end_ns)
         except ValueError as error:
             self._refused[str(error)] += 1
             return None
+
+    def _reach(self, end_ns: int) -> None:
+        """Have readings up to a time, if that can be."""
+        if not self._readings or self._readings[-1].at_ns < end_ns:
+            self._read()
 
     def problems(self) -> list[str]:
         name = self._meter.info.name
@@ -158,6 +163,24 @@ class _Watch:
         if self._meter.info.method != "hardware counter" or not self._readings:
             return False
         return reading.joules == self._readings[-1].joules
+
+
+class _Follow(_Watch):
+    """A log that somebody else's meter writes: read where a window asks for it."""
+
+    def __init__(self, meter: TraceMeter) -> None:
+        super().__init__(meter)
+        self._trace = meter
+
+    def start(self, _: threading.Event) -> None:
+        self._trace.attach()
+
+    def _reach(self, end_ns: int) -> None:
+        self._readings = self._trace.readings(end_ns)
+
+
+def _watch(meter: Meter) -> _Watch:
+    return _Follow(meter) if isinstance(meter, TraceMeter) else _Watch(meter)
 
 
 def _modelled(meter: ModelledMeter, seconds: float) -> Energy:

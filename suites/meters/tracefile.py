@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["TraceEnergy", "energy", "parse_time_ns", "read"]
+__all__ = ["TraceEnergy", "energy", "parse", "parse_time_ns", "read"]
 
 _NS = 10**9
 # PTDaemon: "Time,07-28-2025 04:17:29.622,Watts,2887.000000,…", then volts, amps and channels.
@@ -56,9 +56,18 @@ def read(path: Path) -> list[Reading]:
         UserError: no trace, a row that is none, or times that go back.
         OSError: the file cannot be read.
     """
+    return parse(path.read_bytes(), path)
+
+
+def parse(content: bytes, path: Path) -> list[Reading]:
+    """Read what a trace holds so far; `path` is named in errors.
+
+    Raises:
+        UserError: as `read`.
+    """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(row)]
+        lines = content.decode("utf-8-sig").splitlines()
+        rows = [(number, row) for number, row in enumerate(csv.reader(lines), 1) if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError("not a text file of values", where=str(path), expected=_EXPECTED) from error
     if not rows:
