@@ -54,6 +54,8 @@ _ALL = (
         name="interactivity", unit="tokens/s/user", better="higher", title="Interactivity, output"
     ),
     Metric(name="failed", unit="count", better="lower", title="Failed requests"),
+    # Prompt tokens the engine says it took from its prefix cache.
+    Metric(name="cached_tokens", unit="count", better="neither", title="Cached input tokens"),
     # The instrument's own error, measured against a built-in emitter.
     Metric(name="instrument_ttft_error", unit="ms", better="lower", title="Error of our own TTFT"),
     Metric(name="instrument_itl_error", unit="ms", better="lower", title="Error of our own ITL"),

@@ -114,11 +114,12 @@ async def _round(
     connections = [await _open(target, done) for _ in range(batch)]
     await asyncio.sleep(_SETTLE_S)
     payloads = [prompts.request(start + place) for place in range(batch)]
+    input_tokens, output_tokens = prompts.size(start)
     for place, connection in enumerate(connections):
         exchange = Exchange(
             index=start + place,
-            input_tokens=prompts.input_tokens,
-            output_tokens=prompts.output_tokens,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
             intended_ns=monotonic_ns(),
             measured=True,
         )
@@ -128,7 +129,7 @@ async def _round(
             ended = [await done.get() for _ in connections]
     except TimeoutError:
         raise CheckError(
-            f"no answer within {_LIMIT_S:.0f} s", where=f"prompt of {prompts.input_tokens} tokens"
+            f"no answer within {_LIMIT_S:.0f} s", where=f"prompt of {input_tokens} tokens"
         ) from None
     finally:
         for connection in connections:

@@ -16,7 +16,7 @@ __all__ = ["BURST", "due_times_s"]
 BURST = 8
 
 
-def due_times_s(arrival: Arrival, rate: float, *, seed: int) -> Iterator[float]:
+def due_times_s(arrival: Arrival, rate: float, *, seed: int | str) -> Iterator[float]:
     """Endless due times in seconds from the start, `rate` a second on the long run."""
     draw = random.Random(seed)
     time_s = 0.0

@@ -17,12 +17,13 @@ from suites.serving.alarm import Alarm
 from suites.serving.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
-    from suites.serving.prompts import Prompts
+    from suites.serving.prompts import Conversations, Prompts
     from suites.serving.target import Target
+    from suites.serving.trace import Turn
 
-__all__ = ["Closed", "Open", "Recording", "Stop", "run_loop"]
+__all__ = ["Closed", "Open", "Recording", "Replay", "Stop", "run_loop"]
 
 T = TypeVar("T")
 
@@ -38,6 +39,8 @@ _RAMP_SHARE = 0.1
 _LEAST_SPARES = 4
 # From the first connections being open to the first due time.
 _HEAD_START_NS = 20_000_000
+# No further request is due.
+_NEVER_NS = 1 << 62
 # Connections opened at once: below the usual listen backlog of 128.
 _OPEN_TOGETHER = 64
 
@@ -119,7 +122,7 @@ class _Load:
     def __init__(
         self,
         target: Target,
-        prompts: Prompts,
+        prompts: Prompts | Conversations,
         stop: Stop,
         *,
         watch: Callable[[Recording], None] | None = None,
@@ -219,10 +222,11 @@ class _Load:
     # Requests
 
     def _exchange(self, intended_ns: int) -> Exchange:
+        input_tokens, output_tokens = self._prompts.size(self._sent)
         exchange = Exchange(
             index=self._sent,
-            input_tokens=self._prompts.input_tokens,
-            output_tokens=self._prompts.output_tokens,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
             intended_ns=intended_ns,
         )
         self._sent += 1
@@ -392,7 +396,7 @@ class Open(_Load):
     def __init__(
         self,
         target: Target,
-        prompts: Prompts,
+        prompts: Prompts | Conversations,
         stop: Stop,
         *,
         due_s: Iterator[float],
@@ -400,13 +404,16 @@ class Open(_Load):
         cap: int = 0,
         watch: Callable[[Recording], None] | None = None,
     ) -> None:
-        """Describe the load: `due_s` gives due times in seconds from the start, ascending."""
+        """Describe the load: `due_s` gives due times in seconds from the start, ascending.
+
+        `rate` is what connections are kept ready for.
+        """
         super().__init__(target, prompts, stop, watch=watch)
         self._due_s, self._rate, self._cap = due_s, rate, cap
         self._held: deque[Exchange] = deque()
         self._in_flight = 0
         self._began_ns = 0
-        self._next_due_ns = 0
+        self._next_due_ns = _NEVER_NS
         self._ramp_requests = math.ceil(_RAMP_SHARE * stop.requests)
         self._ramp_s = _RAMP_SHARE * stop.duration_s
 
@@ -429,7 +436,8 @@ class Open(_Load):
         return self._recording
 
     def _due(self) -> int:
-        return self._began_ns + int(next(self._due_s) * 1e9)
+        due_s = next(self._due_s, None)
+        return _NEVER_NS if due_s is None else self._began_ns + int(due_s * 1e9)
 
     def _spares_wanted(self) -> int:
         """As many as may fall due while a connection is opened, say within a twentieth second."""
@@ -452,6 +460,9 @@ class Open(_Load):
         return due_ns >= self._began_ns + self._ramp_s * 1e9
 
     def _offer(self, exchange: Exchange) -> None:
+        self._admit(exchange)
+
+    def _admit(self, exchange: Exchange) -> None:
         if self._cap and self._in_flight >= self._cap:
             self._held.append(exchange)
         else:
@@ -466,4 +477,47 @@ class Open(_Load):
             else:
                 self._spare.append(connection)
         if self._held:
-            self._offer(self._held.popleft())
+            self._admit(self._held.popleft())
+
+
+class Replay(Open):
+    """A trace: every turn is sent when it is due, but after its session's turn before.
+
+    Latency counts from the due time, waiting for the turn before included. All turns are measured.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        prompts: Conversations,
+        stop: Stop,
+        *,
+        turns: Sequence[Turn],
+        rate: float,
+        cap: int = 0,
+        watch: Callable[[Recording], None] | None = None,
+    ) -> None:
+        """Describe the load: `turns` by arrival; `stop` asks for all of them."""
+        due_s = (turn.arrival_s for turn in turns)
+        super().__init__(target, prompts, stop, due_s=due_s, rate=rate, cap=cap, watch=watch)
+        self._turns = turns
+        self._waiting: dict[int, deque[Exchange]] = {}
+
+    def _ramp_is_over(self, due_ns: int) -> bool:  # noqa: ARG002 - other open loops look at it
+        return True
+
+    def _offer(self, exchange: Exchange) -> None:
+        session = self._turns[exchange.index].session
+        if session in self._waiting:
+            self._waiting[session].append(exchange)
+            return
+        self._waiting[session] = deque()
+        self._admit(exchange)
+
+    def _next(self, connection: Connection | None, ended: Exchange) -> None:
+        super()._next(connection, ended)
+        session = self._turns[ended.index].session
+        if self._waiting[session]:
+            self._admit(self._waiting[session].popleft())
+        else:
+            del self._waiting[session]

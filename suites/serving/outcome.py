@@ -11,8 +11,8 @@ import numpy as np
 
 from suites.records import Window
 from suites.serving.arrivals import due_times_s
-from suites.serving.load import Closed, Open, Recording, Stop, run_loop
-from suites.serving.prompts import Prompts
+from suites.serving.load import Closed, Open, Recording, Replay, Stop, run_loop
+from suites.serving.prompts import Conversations, Prompts
 from suites.serving.request import Request, read_recording
 
 if TYPE_CHECKING:
@@ -100,33 +100,43 @@ def run_point(
     Raises:
         UserError: the endpoint cannot be reached.
     """
+    return read_outcome(run_loop(_load(target, point, seed, watch).run()))
+
+
+def _load(
+    target: Target, point: Point, seed: int, watch: Callable[[Recording], None] | None
+) -> Closed | Open:
+    stop = Stop(
+        requests=point.requests,
+        duration_s=point.duration_s,
+        request_limit_s=point.request_limit_s,
+    )
+    if point.shape == "replay":
+        turns = Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
+        return Replay(
+            target,
+            turns,
+            stop,
+            turns=point.turns,
+            rate=point.rate,
+            cap=point.concurrency,
+            watch=watch,
+        )
     prompts = Prompts(
         target,
         input_tokens=point.input_tokens,
         output_tokens=point.output_tokens,
         seed=seed,
         shared=point.shared_prefix,
+        part=point.part,
     )
-    stop = Stop(
-        requests=point.requests,
-        duration_s=point.duration_s,
-        request_limit_s=point.request_limit_s,
-    )
-    load: Closed | Open
     if point.shape == "closed":
-        load = Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    else:
-        due_s = due_times_s(point.arrival, point.rate, seed=seed)
-        load = Open(
-            target,
-            prompts,
-            stop,
-            due_s=due_s,
-            rate=point.rate,
-            cap=point.concurrency,
-            watch=watch,
-        )
-    return read_outcome(run_loop(load.run()))
+        return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
+    # Every part has due times of its own.
+    due_s = due_times_s(point.arrival, point.rate, seed=f"{seed}/{point.part[0]}")
+    return Open(
+        target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
+    )
 
 
 def read_outcome(recording: Recording) -> Outcome:

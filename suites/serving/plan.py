@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, get_args
 
 from suites.errors import UserError
@@ -14,6 +15,7 @@ from suites.serving.point import Arrival, Point
 from suites.serving.prompts import UNIQUE_TOKENS
 from suites.serving.subject import subject_spec
 from suites.serving.sweep import read_sweep
+from suites.serving.trace import busiest_rate, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -120,6 +122,10 @@ def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]
     }
     streams = [_at_least_one(value, "concurrency") for value in _listed(options, "concurrency")]
     rates = [_positive(value, "rate") for value in _listed(options, "rate")]
+    if options.get("trace"):
+        return [_replay(options, size, streams)]
+    if options.get("trace_speed"):
+        raise UserError("trace_speed without trace", where="trace_speed", expected="--trace FILE")
     if rates:
         return _open_points(shape, options, size, rates, streams)
     if options.get("arrival"):
@@ -147,23 +153,56 @@ def _open_points(
         raise UserError(
             f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
         )
-    if len(cap) > 1:
-        raise UserError(
-            "several concurrencies with a rate",
-            where="concurrency",
-            expected="one value: the cap on requests in flight",
-        )
     return [
         Point(
             shape="open",
             rate=rate,
             arrival=arrival,
-            concurrency=cap[0] if cap else 0,
+            concurrency=_cap(cap),
             **size,
             **_ending(shape, options, _QUICK_OPEN_REQUESTS if shape["requests"] else None),
         )
         for rate in rates
     ]
+
+
+# A trace says these itself.
+_SAID_BY_TRACE = ("isl", "osl", "rate", "arrival", "requests", "duration", "sweep")
+
+
+def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[int]) -> Point:
+    for name in _SAID_BY_TRACE:
+        if options.get(name):
+            raise UserError(f"{name} with a trace", where=name, expected="the trace to say it")
+    trace = read_trace(Path(options["trace"]))
+    speed = _positive(options.get("trace_speed") or 1.0, "trace_speed")
+    turns = tuple(turn._replace(arrival_s=turn.arrival_s / speed) for turn in trace.turns)
+    lengths = {
+        "input_tokens": round(fmean(turn.input_tokens for turn in turns)),
+        "output_tokens": round(fmean(turn.output_tokens for turn in turns)),
+    }
+    return Point(
+        shape="replay",
+        **{**size, **lengths},
+        concurrency=_cap(cap),
+        rate=busiest_rate(turns),
+        requests=len(turns),
+        turns=turns,
+        trace=trace.name,
+        trace_sha256=trace.sha256,
+        trace_speed=speed,
+    )
+
+
+def _cap(streams: Sequence[int]) -> int:
+    """In an open loop one concurrency may be given: the most requests in flight."""
+    if len(streams) > 1:
+        raise UserError(
+            "several concurrencies with a rate or a trace",
+            where="concurrency",
+            expected="one value: the cap on requests in flight",
+        )
+    return streams[0] if streams else 0
 
 
 def _ending(
@@ -227,5 +266,7 @@ def _estimate_s(point: Point, shape: Mapping[str, Any]) -> float:
     )
     # One round of ramp-up, the requests, and a last round under full load.
     requests = point.requests + 2 * point.concurrency
+    if point.turns:
+        return float(shape["check_s"]) + 1 + point.turns[-1].arrival_s + request_s
     load_s = point.duration_s or max(request_s, point.rate and 1 / point.rate) * requests
     return float(shape["check_s"]) + 1 + load_s

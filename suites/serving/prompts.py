@@ -5,102 +5,69 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from suites.serving.vocabulary import PIECE_BYTES
+
 if TYPE_CHECKING:
-    from suites.serving.target import Prompt, Target
+    from collections.abc import Sequence
 
-__all__ = ["UNIQUE_TOKENS", "Prompts"]
+    from suites.serving.target import Target
+    from suites.serving.trace import Turn
 
-# Ids of four digits: whole words in every vocabulary in use, ours included, and of one width,
-# so that a prompt is made unique in place, without changing the request's length.
-_IDS = [str(number) for number in range(1000, 9999)]
-# For chat, which takes no ids: common words that are one token in the usual vocabularies.
-_WORDS = [
-    "also",
-    "area",
-    "away",
-    "back",
-    "base",
-    "been",
-    "best",
-    "blue",
-    "body",
-    "book",
-    "both",
-    "call",
-    "case",
-    "city",
-    "come",
-    "cost",
-    "data",
-    "days",
-    "deal",
-    "does",
-    "done",
-    "door",
-    "down",
-    "each",
-    "east",
-    "even",
-    "ever",
-    "face",
-    "fact",
-    "feel",
-    "feet",
-    "file",
-    "find",
-    "fire",
-    "five",
-    "food",
-    "form",
-    "four",
-    "free",
-    "from",
-    "full",
-    "game",
-    "gave",
-    "girl",
-    "give",
-    "goal",
-    "gold",
-    "good",
-    "half",
-    "hand",
-    "hard",
-    "have",
-    "head",
-    "hear",
-    "help",
-    "here",
-    "high",
-    "hold",
-    "home",
-    "hope",
-    "hour",
-    "idea",
-    "into",
-    "just",
-    "keep",
-    "kind",
-    "knew",
-    "know",
-    "land",
-    "last",
-    "late",
-    "left",
-]
+__all__ = ["UNIQUE_TOKENS", "Conversations", "Prompts"]
+
 # Two ids or two words would number 81 million or 5,000 requests; four words 27 million.
 UNIQUE_TOKENS = 4
-_MARK = "9999"  # not among the ids, no word: the places of the unique tokens
-# Requests kept ready; each is sent many times under ever new unique tokens.
-_BODIES = 16
+
+
+class _Writer:
+    """Writes requests of any length from one stream of tokens: same seed, same bytes.
+
+    A prompt is a part all have in common, unique tokens that number it so that no cached prefix
+    matches beyond that part, and the stream as far as it is needed: a copy, nothing is drawn.
+    """
+
+    def __init__(self, target: Target, *, longest: int, seed: int) -> None:
+        self._target, self._vocabulary = target, target.vocabulary
+        self._head = target.head()
+        self._separator = self._vocabulary.separator.encode()
+        draw = random.Random(seed)
+        self._first = draw.randrange(len(self._vocabulary.pieces) ** UNIQUE_TOKENS)
+        self._common = self._draw(draw, longest)
+        self._stream = self._draw(draw, longest)
+        self._frames: dict[int, tuple[bytes, bytes]] = {}
+
+    def _draw(self, draw: random.Random, count: int) -> bytes:
+        pieces = draw.choices(self._vocabulary.pieces, k=count)
+        return "".join(piece + self._vocabulary.separator for piece in pieces).encode()
+
+    def request(
+        self, number: int, *, messages: Sequence[int], common: int, output_tokens: int
+    ) -> bytes:
+        """Bytes of a request whose messages end after so many tokens; the last is its length."""
+        ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
+        text = self._text(number, common)[: ends[-1] - 1]
+        if self._target.api == "chat" and len(ends) > 1:
+            starts = [0, *ends]
+            text = self._target.joined(
+                [text[a : b - 1] for a, b in zip(starts, ends, strict=False)]
+            )
+        if output_tokens not in self._frames:
+            self._frames[output_tokens] = self._target.frame(output_tokens)
+        before, after = self._frames[output_tokens]
+        length = len(before) + len(text) + len(after)
+        return b"%b%d\r\n\r\n%b%b%b" % (self._head, length, before, text, after)
+
+    def _text(self, number: int, common: int) -> bytes:
+        pieces, number = self._vocabulary.pieces, self._first + number
+        unique = bytearray()
+        for _ in range(UNIQUE_TOKENS):
+            number, digit = divmod(number, len(pieces))
+            unique += pieces[digit].encode() + self._separator
+        return self._common[: PIECE_BYTES * common] + unique + self._stream
 
 
 class Prompts:
-    """Makes the requests of one run: same seed, same bytes.
-
-    Unique tokens near the start number the request, so that no cached prefix matches; with
-    `shared` above zero that share of every prompt is the same and stands before them.
-    """
+    """The requests of one run, all of one size."""
 
     def __init__(
         self,
@@ -110,32 +77,69 @@ class Prompts:
         output_tokens: int,
         seed: int,
         shared: float = 0.0,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
-        """Prepare the bodies; `input_tokens` must leave room for `UNIQUE_TOKENS`."""
-        self.input_tokens, self.output_tokens = input_tokens, output_tokens
-        self._pieces = _WORDS if target.api == "chat" else _IDS
-        self._separator = b" " if target.api == "chat" else b","
-        draw = random.Random(seed)
-        self._first = draw.randrange(len(self._pieces) ** UNIQUE_TOKENS)
-        same = min(round(shared * input_tokens), input_tokens - UNIQUE_TOKENS)
-        head = draw.choices(self._pieces, k=same)
-        rest = input_tokens - same - UNIQUE_TOKENS
-        mark = self._separator.join([_MARK.encode()] * UNIQUE_TOKENS)
-        self._cut: list[tuple[bytes, bytes]] = []
-        for _ in range(_BODIES):
-            pieces = [*head, *[_MARK] * UNIQUE_TOKENS, *draw.choices(self._pieces, k=rest)]
-            before, _, after = target.request(self._prompt(pieces), output_tokens).partition(mark)
-            self._cut.append((before, after))
+        """Prepare them.
+
+        Args:
+            shared: share of every prompt that all have in common.
+            part: which of how many processes this is; all draw from one seed.
+        """
+        self._place, self._places = part
+        self._size = input_tokens, output_tokens
+        self._common = _common(shared, input_tokens)
+        self._writer = _Writer(target, longest=input_tokens, seed=seed)
+
+    def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002 - conversations look at it
+        """Input and output tokens of request `index`."""
+        return self._size
 
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
-        number = self._first + index
-        unique = []
-        for _ in range(UNIQUE_TOKENS):
-            number, digit = divmod(number, len(self._pieces))
-            unique.append(self._pieces[digit].encode())
-        before, after = self._cut[index % _BODIES]
-        return before + self._separator.join(unique) + after
+        number = index * self._places + self._place
+        return self._writer.request(
+            number, messages=self._size[:1], common=self._common, output_tokens=self._size[1]
+        )
 
-    def _prompt(self, pieces: list[str]) -> Prompt:
-        return " ".join(pieces) if self._pieces is _WORDS else [int(piece) for piece in pieces]
+
+class Conversations:
+    """The requests of a trace: each turn's prompt begins with all of the turn before.
+
+    Answers of earlier turns are stand-ins of the same length, for the same trace is to be the
+    same load whatever the engine says: a prefix cache can match up to the earlier prompt's end.
+    """
+
+    def __init__(
+        self, target: Target, turns: Sequence[Turn], *, seed: int, shared: float = 0.0
+    ) -> None:
+        """Prepare them; `shared` is the share of each session's first prompt common to all."""
+        self._turns = turns
+        self._messages: list[tuple[int, ...]] = []
+        self._common: dict[int, int] = {}
+        last: dict[int, tuple[int, ...]] = {}
+        for turn in turns:
+            self._common.setdefault(turn.session, _common(shared, turn.input_tokens))
+            messages = (*last.get(turn.session, ()), turn.input_tokens)
+            self._messages.append(messages)
+            last[turn.session] = (*messages, turn.input_tokens + turn.output_tokens)
+        longest = max(turn.input_tokens for turn in turns)
+        self._writer = _Writer(target, longest=longest, seed=seed)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Input and output tokens of turn `index`."""
+        return self._turns[index][1:3]
+
+    def request(self, index: int) -> bytes:
+        """Bytes of turn `index`."""
+        turn = self._turns[index]
+        return self._writer.request(
+            turn.session,
+            messages=self._messages[index],
+            common=self._common[turn.session],
+            output_tokens=turn.output_tokens,
+        )
+
+
+def _common(share: float, input_tokens: int) -> int:
+    """Tokens in common; the rest has room for the unique ones."""
+    return min(round(share * input_tokens), input_tokens - UNIQUE_TOKENS)

@@ -30,7 +30,7 @@ class Request:
         failure: "" or the name of what went wrong; a failed request has no latency.
         detail: the server's words.
         measured: sent in steady state.
-        cached_tokens: prompt tokens the engine did not have to compute.
+        cached_tokens: prompt tokens the engine says it had in a cache, None if it says nothing.
         timings: the engine's own figures.
         truth_ns: when the built-in emitter sent each fragment.
     """
@@ -45,7 +45,7 @@ class Request:
     failure: str
     detail: str
     measured: bool
-    cached_tokens: int
+    cached_tokens: int | None
     timings: dict[str, float]
     truth_ns: Sequence[int]
 
@@ -95,7 +95,7 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         failure=answer.failure,
         detail=answer.detail,
         measured=exchange.measured,
-        cached_tokens=answer.cached_tokens or 0,
+        cached_tokens=answer.cached_tokens,
         timings=answer.timings,
         truth_ns=answer.sent_ns,
     )

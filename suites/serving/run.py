@@ -43,11 +43,11 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         CheckError: the engine or the emitter failed.
         UserError: the model or the endpoint cannot be used.
     """
-    points = [Point(**fields) for fields in spec["points"]]
+    points = [Point.from_json(fields) for fields in spec["points"]]
     sweep = Sweep(**spec["sweep"]) if spec["sweep"] else None
     checks = {point.name: _first_check(point, spec) for point in points}
     slots = sweep.most if sweep else max(point.concurrency or _OPEN_SLOTS for point in points)
-    context = max(point.input_tokens + point.output_tokens for point in points) + 64
+    context = max(map(_longest, points)) + 64
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}}
     curve: list[Measured] = []
@@ -70,6 +70,12 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     return CellResult(series=tuple(series), facts=facts)
 
 
+def _longest(point: Point) -> int:
+    """Tokens of the point's longest request."""
+    sizes = [(turn.input_tokens, turn.output_tokens) for turn in point.turns]
+    return max(map(sum, sizes), default=point.input_tokens + point.output_tokens)
+
+
 def _measured(point: Point, outcome: Outcome) -> Measured:
     paces = [request.tpot_ms for request in outcome.answered if request.output_tokens > 1]
     throughput = outcome.window().output_tokens / outcome.duration_s
@@ -89,7 +95,7 @@ def _further(sweep: Sweep, curve: list[Measured], last: Point, spec: dict[str, A
 def _first_check(point: Point, spec: dict[str, Any]) -> Instrument:
     note(f"checking the instrument at {point.name}")
     rate = spec["check_events_per_stream"] * point.concurrency
-    if point.shape == "open":
+    if point.shape != "closed":
         rate = point.rate * point.output_tokens
     return _check(point, rate, spec)
 
@@ -201,13 +207,23 @@ def _facts(outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
             "before_s": (outcome.start_ns - outcome.requests[0].sent_ns) / 1e9,
             "steady_s": outcome.duration_s,
         },
-        "cached_tokens": sum(request.cached_tokens for request in outcome.measured),
+        "cached_tokens": _cached(outcome),
         "client": {
             "cpu_share": outcome.cpu_share,
             "lag_max_ms": max(outcome.lag_ms, default=0.0),
             "reconnects": outcome.reconnects,
             "events_per_s": outcome.events / outcome.duration_s,
         },
+    }
+
+
+def _cached(outcome: Outcome) -> dict[str, int]:
+    """What the engine says of its prefix cache; no requests where it says nothing."""
+    said = [r for r in outcome.answered if r.cached_tokens is not None]
+    return {
+        "requests": len(said),
+        "cached": sum(request.cached_tokens or 0 for request in said),
+        "input": sum(request.input_tokens for request in said),
     }
 
 

@@ -85,7 +85,9 @@ def check(
         CheckError: the emitter did not start.
     """
     itl_ms = _OPEN_ITL_MS
-    short = replace(point, requests=0, duration_s=duration_s)
+    short = replace(point, requests=0, duration_s=duration_s, turns=())
+    if point.shape == "replay":  # as busy all the time as the trace in its busiest second
+        short = replace(short, shape="open")
     if point.shape == "closed":
         itl_ms = point.concurrency / events_per_s * 1e3
         short = replace(short, output_tokens=min(point.output_tokens, _OUTPUT_TOKENS))

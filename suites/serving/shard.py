@@ -36,33 +36,41 @@ _HEAD_START_S = 0.2
 
 
 def split(point: Point, shards: int) -> list[Point]:
-    """Divide a load evenly; what does not divide goes to the first ones.
+    """Divide a load evenly; what does not divide goes to the first ones, sessions stay whole.
 
     Raises:
-        UserError: there are fewer streams or requests than shards.
+        UserError: there are fewer streams, requests or sessions than shards.
     """
-    counts = [value for value in (point.concurrency, point.requests) if value]
+    sessions = len({turn.session for turn in point.turns})
+    counts = [value for value in (point.concurrency, point.requests, sessions) if value]
     if min(counts, default=shards) < shards:
         raise UserError(
-            f"{shards} processes for {min(counts)} streams or requests",
+            f"{shards} processes for {min(counts)} streams, requests or sessions",
             where="processes",
             expected=f"at most {min(counts)}",
         )
-    return [
+    parts = [
         replace(
             point,
             concurrency=_part(point.concurrency, shards, place),
             requests=_part(point.requests, shards, place),
             rate=point.rate / shards,
+            turns=tuple(turn for turn in point.turns if turn.session % shards == place),
+            part=(place, shards),
         )
         for place in range(shards)
     ]
+    return [replace(part, requests=len(part.turns)) if part.turns else part for part in parts]
 
 
-def merge(outcomes: Sequence[Outcome]) -> Outcome:
-    """Put shards together: their steady state is the time all of them were in it."""
-    start_ns = max(outcome.start_ns for outcome in outcomes)
-    end_ns = min(outcome.end_ns for outcome in outcomes)
+def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
+    """Put shards together: their steady state is the time all of them were in it.
+
+    A trace has no steady state: all of it counts, from the first shard's start (`whole`).
+    """
+    first, last = (min, max) if whole else (max, min)
+    start_ns = first(outcome.start_ns for outcome in outcomes)
+    end_ns = last(outcome.end_ns for outcome in outcomes)
     requests = [request for outcome in outcomes for request in outcome.requests]
     requests.sort(key=lambda request: request.sent_ns)
     numbered = [replace(request, index=index) for index, request in enumerate(requests)]
@@ -103,8 +111,7 @@ def run_shards(
         outs = [Path(folder, f"{place}.pickle") for place in range(shards)]
         processes = []
         for place, part in enumerate(split(point, shards)):
-            # Every shard draws prompts and due times of its own.
-            fields = shard_spec(target, part, seed=seed + 1_000_003 * (place + 1))
+            fields = shard_spec(target, part, seed=seed)
             spec = Path(folder, f"{place}.json")
             spec.touch(mode=0o600)  # it may hold an API key
             spec.write_text(json.dumps(fields))
@@ -121,18 +128,19 @@ def run_shards(
         Path(folder, "start").write_text(str(start_ns))
         for process, out in zip(processes, outs, strict=True):
             process.wait_for(out)
-        return merge([pickle.loads(out.read_bytes()) for out in outs])  # noqa: S301 - ours
+        outcomes = [pickle.loads(out.read_bytes()) for out in outs]  # noqa: S301 - ours
+        return merge(outcomes, whole=point.shape == "replay")
 
 
 def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
     """Everything a shard needs, as plain JSON; it may hold an API key."""
-    fields = {name: getattr(target, name) for name in ("url", "model", "api", "key")}
-    return {"target": fields, "point": asdict(point), "seed": seed}
+    return {"target": target.to_json(), "point": asdict(point), "seed": seed}
 
 
 def run_spec(spec: dict[str, Any]) -> Outcome:
     """Run what `shard_spec` describes."""
-    return run_point(Target(**spec["target"]), Point(**spec["point"]), seed=spec["seed"])
+    target, point = Target.from_json(spec["target"]), Point.from_json(spec["point"])
+    return run_point(target, point, seed=spec["seed"])
 
 
 def _part(total: int, shards: int, place: int) -> int:

@@ -244,6 +244,8 @@ def _read_message(message: dict[str, Any], answer: Answer) -> bool:
         _read_usage(message.get("usage") or {}, answer)
         timings = message.get("timings") or {}
         answer.timings.update({name: float(value) for name, value in timings.items()})
+        if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
+            answer.cached_tokens = int(timings["cache_n"])
         return any(_text_of(choice) for choice in message.get("choices") or [])
     except (TypeError, ValueError, AttributeError):
         raise _MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None

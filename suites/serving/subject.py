@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suites.engines import LlamaCpp, Settings, default_threads
+from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
+from suites.engines.launch import engine_version
+from suites.engines.template import BUNDLED, chosen, template
 from suites.errors import UserError
 from suites.models import load
 from suites.serving.target import Target, key_from
@@ -62,6 +64,7 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     elif not weights:
         load(model)
     return {
+        **_engine_spec(options),
         "model": model,
         "endpoint": endpoint,
         "api": api,
@@ -72,9 +75,34 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
+    engine = str(options.get("engine") or BUNDLED)
+    if engine != BUNDLED:
+        chosen(engine)
+    given = {
+        name: options.get(name)
+        for name in ("dtype", "tp", "pp", "dp", "ep", "engine_program", "engine_flags")
+    }
+    for name, value in given.items():
+        if value and (engine == BUNDLED or options.get("endpoint")):
+            raise UserError(
+                "is for an engine that Fenmark starts by its command line",
+                where=f"--{name.replace('_', '-').removesuffix('s')}",
+                remedy="name it with --engine, such as --engine vllm, and give no --endpoint",
+            )
+    return {
+        "engine": engine,
+        "dtype": str(given["dtype"] or "auto"),
+        "parallel": {axis: int(given[axis] or 1) for axis in ("tp", "pp", "dp", "ep")},
+        "engine_program": given["engine_program"],
+        "engine_flags": list(given["engine_flags"] or ()),
+        "engine_image": options.get("engine_image"),
+    }
+
+
 @contextmanager
 def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Subject]:
-    """Start llama.cpp with room for `slots` requests of `context` tokens, or take the endpoint.
+    """Start an engine with room for `slots` requests of `context` tokens, or take the endpoint.
 
     Raises:
         CheckError: the engine did not start.
@@ -87,24 +115,53 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             api=spec["api"],
             key=key_from(spec["api_key_env"]),
         )
-        yield Subject(target=target, engine=_foreign(spec), check_alive=lambda: None)
+        yield Subject(target=target, engine=_foreign(spec, target), check_alive=lambda: None)
         return
-    settings = Settings(slots=slots, context=context, threads=spec["threads"])
-    weights = Path(spec["weights"]) if spec["weights"] else None
-    engine = LlamaCpp.for_model(spec["model"], settings, cache=Path(spec["cache"]), weights=weights)
-    with engine:
+    with _engine(spec, slots, context) as engine:
         target = Target(url=engine.url, model=spec["model"], api=spec["api"])
         yield Subject(target=target, engine=engine.describe(), check_alive=engine.check_alive)
 
 
-def _foreign(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Say of an endpoint only what is known of it."""
+def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | ServedEngine:
+    """The bundled engine, or one of the templates, described and not started yet."""
+    model, cache, seed = spec["model"], Path(spec["cache"]), spec["seed"]
+    weights = Path(spec["weights"]) if spec["weights"] else None
+    if spec["engine"] == BUNDLED:
+        settings = Settings(slots=slots, context=context, threads=spec["threads"])
+        return LlamaCpp.for_model(model, settings, cache=cache, seed=seed, weights=weights)
+    choice = Choice(
+        engine=spec["engine"],
+        dtype=spec["dtype"],
+        parallel=spec["parallel"],
+        program=spec["engine_program"],
+        flags=tuple(spec["engine_flags"]),
+        image=spec["engine_image"],
+    )
+    return ServedEngine.for_model(
+        model,
+        choice,
+        cache=cache,
+        seed=seed,
+        weights=weights,
+        slots=slots,
+        context=context,
+        threads=spec["threads"],
+    )
+
+
+def _foreign(spec: Mapping[str, Any], target: Target) -> dict[str, Any]:
+    """Say of an endpoint only what is known of it: its engine if the user names one."""
+    name, version = "endpoint", "unknown"
+    if spec["engine"] != BUNDLED:
+        engine = template(spec["engine"].partition(":")[0])
+        name, version = engine.name, engine_version(target.url, engine.version, key=target.key)
     return {
-        "name": "endpoint",
-        "version": "unknown",
+        "name": name,
+        "version": version,
         "model": spec["model"],
         "weights_sha256": None,
         "weights": "unknown",
         "precision": "unknown",
-        "flags": {"api": spec["api"]},
+        "flags": {"api": spec["api"], "endpoint": True},
+        **({"image": spec["engine_image"]} if spec["engine_image"] else {}),
     }

@@ -72,6 +72,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         else:
             medians = [median(item.samples) for item in group]
             yield _with(template, between_processes(medians), sum(len(s.samples) for s in group))
+    yield from _cache_rows(replace(blank, metric="cached_tokens", unit="count"), facts)
     yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, shared)
     yield from _instrument_rows(blank, checks)
 
@@ -106,6 +107,16 @@ def _gap_rows(
             spread = between_processes([part.percentile(q) for part in parts])
             interval = _holding(Interval(interval.value, spread.low, spread.high, merged.n))
         yield _judged(template, interval, percentile, checks, shared)
+
+
+def _cache_rows(template: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
+    """Cache hits as the engine reports them; no row where it is silent."""
+    cached, tokens, requests = (
+        sum(fact["cached_tokens"][key] for fact in facts) for key in ("cached", "input", "requests")
+    )
+    if requests:
+        labels = {**template.labels, "share_of_input": round(cached / max(1, tokens), 4)}
+        yield replace(template, value=cached, n=requests, method="reported", labels=labels)
 
 
 def _instrument_rows(blank: Row, checks: list[Instrument]) -> Iterator[Row]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from suites.errors import UserError
+from suites.serving.vocabulary import IDS, WORDS, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Api", "Prompt", "Target"]
+__all__ = ["Api", "Target", "key_from"]
 
 Api = Literal["completions", "chat"]
-Prompt = list[int] | str
 
 _PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
@@ -32,6 +32,7 @@ class Target:
         api: "completions" takes token ids, hence exact prompts; "chat" takes text.
         key: bearer token; never printed, logged or written to a result.
         headers: further header lines.
+        words: what prompts of text are made of; without, ids or the usual words.
     """
 
     url: str
@@ -39,6 +40,7 @@ class Target:
     api: Api = "completions"
     key: str | None = field(default=None, repr=False)
     headers: Sequence[tuple[str, str]] = ()
+    words: Vocabulary | None = None
 
     def __post_init__(self) -> None:
         """Check the URL.
@@ -59,6 +61,23 @@ class Target:
                 expected="a URL such as http://host:8000",
             )
 
+    def to_json(self) -> dict[str, Any]:
+        """For another process; it may hold the key."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read back what `to_json` gave."""
+        words = data["words"]
+        if words:
+            words = Vocabulary(**{**words, "pieces": tuple(words["pieces"])})
+        return cls(**{**data, "words": words})
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What prompts are made of."""
+        return self.words or (WORDS if self.api == "chat" else IDS)
+
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
@@ -73,8 +92,23 @@ class Target:
         """What secures the connection, None over plain HTTP."""
         return ssl.create_default_context() if self.url.startswith("https:") else None
 
-    def request(self, prompt: Prompt, output_tokens: int) -> bytes:
-        """Build one streaming request asking for exactly `output_tokens`.
+    def head(self) -> bytes:
+        """Head of every request, up to the number of bytes in its body."""
+        parts = urlsplit(self.url)
+        prefix = parts.path.rstrip("/").removesuffix("/v1")
+        lines = [
+            f"POST {prefix}{_PATHS[self.api]} HTTP/1.1",
+            f"Host: {parts.netloc}",
+            "Content-Type: application/json",
+            "Accept: text/event-stream",
+            *(f"{name}: {value}" for name, value in self.headers),
+            *([f"Authorization: Bearer {self.key}"] if self.key else []),
+            "Content-Length: ",
+        ]
+        return "\r\n".join(lines).encode("latin-1")
+
+    def frame(self, output_tokens: int) -> tuple[bytes, bytes]:
+        """What stands before and after the prompt in a body asking for exactly these tokens.
 
         Each engine reads the fields it knows: `ignore_eos` and `min_tokens` (vLLM, SGLang),
         `ignore_eos` and `n_predict` (llama.cpp).
@@ -89,26 +123,23 @@ class Target:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        start = json.dumps(body, separators=(",", ":")).removesuffix("}")
         if self.api == "chat":
-            body["messages"] = [{"role": "user", "content": prompt}]
+            before, after = ',"messages":[{"role":"user","content":"', '"}]}'
+        elif self.vocabulary.is_text:
+            before, after = ',"prompt":"', '"}'
         else:
-            body["prompt"] = prompt
-        return self._http(json.dumps(body, separators=(",", ":")).encode())
+            before, after = ',"prompt":[', "]}"
+        return (start + before).encode(), after.encode()
 
-    def _http(self, body: bytes) -> bytes:
-        parts = urlsplit(self.url)
-        prefix = parts.path.rstrip("/").removesuffix("/v1")
-        lines = [
-            f"POST {prefix}{_PATHS[self.api]} HTTP/1.1",
-            f"Host: {parts.netloc}",
-            "Content-Type: application/json",
-            "Accept: text/event-stream",
-            f"Content-Length: {len(body)}",
-            *(f"{name}: {value}" for name, value in self.headers),
-        ]
-        if self.key:
-            lines.append(f"Authorization: Bearer {self.key}")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    @staticmethod
+    def joined(messages: Sequence[bytes]) -> bytes:
+        """Contents of a chat's messages, by the user and the assistant in turn, in one."""
+        roles = (b"user", b"assistant")
+        return messages[0] + b"".join(
+            b'"},{"role":"%b","content":"%b' % (roles[place % 2], message)
+            for place, message in enumerate(messages[1:], start=1)
+        )
 
 
 def key_from(variable: str | None) -> str | None:

@@ -155,6 +155,21 @@ def test_prompts_have_the_asked_length_and_never_repeat():
     assert len({tuple(body["prompt"][:10]) for body in bodies}) == 64
 
 
+def test_processes_of_one_load_share_a_prefix_and_nothing_else():
+    target = Target(url="http://h", model="m")
+    parts = [
+        Prompts(target, input_tokens=12, output_tokens=4, seed=0, shared=0.5, part=(place, 2))
+        for place in (0, 1)
+    ]
+    bodies = [
+        json.loads(part.request(i).split(b"\r\n\r\n")[1])["prompt"]
+        for part in parts
+        for i in range(9)
+    ]
+    assert len({tuple(prompt[:6]) for prompt in bodies}) == 1
+    assert len({tuple(prompt[:10]) for prompt in bodies}) == 18
+
+
 def test_the_content_length_is_right_for_every_request():
     for api in ("completions", "chat"):
         prompts = Prompts(
@@ -167,8 +182,8 @@ def test_the_content_length_is_right_for_every_request():
 
 def test_a_key_goes_into_the_request_and_nowhere_else():
     target = Target(url="http://h:1/v1", model="m", key="s3cret")
-    assert b"Authorization: Bearer s3cret\r\n" in target.request([1], 2)
-    assert target.request([1], 2).startswith(b"POST /v1/completions HTTP/1.1\r\n")
+    assert b"Authorization: Bearer s3cret\r\n" in target.head()
+    assert target.head().startswith(b"POST /v1/completions HTTP/1.1\r\n")
     assert "s3cret" not in repr(target)
 
 
