@@ -83,6 +83,23 @@ def run(
     sweep: Annotated[
         Path | None, typer.Option(help="Serving: TOML of a sweep that finds the concurrencies.")
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Serving: JSONL of requests to replay (arrival, isl, osl, session)."),
+    ] = None,
+    trace_speed: Annotated[
+        float | None, typer.Option(help="Replay this many times as fast.")
+    ] = None,
+    shared_prefix: Annotated[
+        float | None, typer.Option(help="Share of every prompt all have in common, 0 by default.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="tokenizer.json: exact prompts where an engine takes no token ids."),
+    ] = None,
+    request_limit: Annotated[
+        float | None, typer.Option(help="Seconds after which a request has failed, 600 by default.")
+    ] = None,
     api_key_env: Annotated[
         str | None, typer.Option(help="Variable that holds the endpoint's API key.")
     ] = None,
@@ -156,6 +173,11 @@ def run(
             slo_tpot=slo_tpot,
             processes=processes,
             sweep=sweep and str(sweep.absolute()),
+            trace=trace and str(trace.absolute()),
+            trace_speed=trace_speed,
+            shared_prefix=shared_prefix,
+            tokenizer=tokenizer and str(tokenizer.absolute()),
+            request_limit=request_limit,
             api_key_env=api_key_env,
             samples=samples and str(samples.absolute()),
             meter_trace=[str(path.absolute()) for path in meter_trace] if meter_trace else None,
