@@ -6,7 +6,7 @@ beside the log, so that one can be erased without breaking the tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class Appended:
     proof: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ledger:
     """A log in a folder. One writer at a time: the caller holds the lock.
 
@@ -50,6 +50,7 @@ class Ledger:
     """
 
     home: Path
+    _growth: tiles.Growth = field(default_factory=tiles.Growth, repr=False, compare=False)
 
     @property
     def checkpoint_file(self) -> Path:
@@ -104,14 +105,20 @@ class Ledger:
                 expected=origin,
                 remedy="a log has one writer's key: name another folder with --out",
             )
-        growth = tiles.Growth.load(self._read, before.size)
-        if growth.root() != before.root:
-            raise CheckError("tiles do not match the checkpoint", where=str(self.home))
+        growth = self._edge(before)
         grown = [tile for entry in entries for tile in growth.add(entry)]
         self._write_new([*grown, *growth.unfinished()])
         after = Checkpoint(origin=origin, size=growth.size, root=growth.root())
         write_atomically(self.checkpoint_file, notes.write(after, signer))
         return before.size
+
+    def _edge(self, checkpoint: Checkpoint) -> tiles.Growth:
+        """Where the log grows: kept from the last extension, or read where it is not that."""
+        if (self._growth.size, self._growth.root()) != (checkpoint.size, checkpoint.root):
+            self._growth = tiles.Growth.load(self._read, checkpoint.size)
+            if self._growth.root() != checkpoint.root:
+                raise CheckError("tiles do not match the checkpoint", where=str(self.home))
+        return self._growth
 
     def prove(self, index: int) -> Appended:
         """Return the inclusion proof of an entry against the checkpoint on disk.

@@ -10,9 +10,9 @@ import fcntl
 import hashlib
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine, func, insert, select, tuple_
 from sqlalchemy.orm import Session
@@ -68,12 +68,11 @@ class Candidate:
     def samples(self) -> set[str]:
         return {subject.digest.sha256 for subject in self.statement.subject}
 
-    def row(self, at: int, known_samples: dict[str, str]) -> dict[str, Any]:
-        """Columns of `Submission`, judged once more against the samples known by now."""
+    def row(self, place: _Place) -> dict[str, Any]:
+        """Columns of `Submission`."""
         run, chip = self.statement.predicate.run, self.statement.predicate.machine.chip
-        findings = [*self.findings, *copied(self.statement, known_samples)]
         return {
-            "at": at,
+            "at": place.at,
             "digest": self.digest,
             "payload_sha256": self.payload_sha256,
             "keyid": self.keyid,
@@ -83,8 +82,8 @@ class Candidate:
             "finished_at": run.finished_at,
             "received_at": self.received_at,
             "nonce": run.nonce,
-            "outcome": outcome(findings),
-            "findings": [finding.to_json() for finding in findings],
+            "outcome": place.outcome,
+            "findings": place.findings,
             "envelope": self.envelope,
         }
 
@@ -151,27 +150,22 @@ class Store:
         """
         with self._writing:
             with self._engine.begin() as connection:
-                new = _insert_new(connection, batch)
+                places = _places(connection, batch)
+                new = _new(connection, batch, set(places))
+                places |= _insert(connection, new)
             if new:
                 self.recover()
-            return self._stored(batch, new)
-
-    def _stored(self, batch: Sequence[Candidate], new: Sequence[Candidate]) -> list[Stored]:
-        found = (Submission.payload_sha256, Submission.keyid, Submission.digest)
-        judged = (Submission.at, Submission.outcome, Submission.findings, Entry.size)
-        query = select(*found, *judged).join(Entry, Entry.at == Submission.at)
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.where(_among(batch))).all()
-        receipts = self._receipts((row.size, row.at, row.digest) for row in rows)
-        known = {
-            (row.payload_sha256, row.keyid): Stored(
-                receipt=receipts[row.at], outcome=row.outcome, findings=row.findings
-            )
-            for row in rows
-        }
-        inserted = {id(one) for one in new}
+            receipts = self._receipts((row.size, row.at, row.digest) for row in places.values())
+        fresh = {id(one) for one in new}
         return [
-            replace(known.get(one.identity, Stored(receipt=None)), new=id(one) in inserted)
+            Stored(
+                receipt=receipts[place.at],
+                new=id(one) in fresh,
+                outcome=place.outcome,
+                findings=place.findings,
+            )
+            if (place := places.get(one.identity))
+            else Stored(receipt=None)
             for one in batch
         ]
 
@@ -292,29 +286,70 @@ def payload_sha256(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
-def _insert_new(connection: Connection, batch: Sequence[Candidate]) -> list[Candidate]:
-    """Insert what is neither known nor answers a spent challenge; return that."""
-    taken = _identities(connection, batch)
-    spent = _nonces(connection, batch)
-    new: list[Candidate] = []
+class _Place(NamedTuple):
+    """Where a candidate is stored, and what was found when it was."""
+
+    at: int
+    size: int
+    digest: str
+    outcome: str
+    findings: Sequence[dict[str, str]]
+
+
+def _places(connection: Connection, batch: Sequence[Candidate]) -> dict[tuple[str, str], _Place]:
+    """Places of the candidates known already, by identity."""
+    identity = (Submission.payload_sha256, Submission.keyid)
+    judged = (Submission.digest, Submission.outcome, Submission.findings)
+    query = (
+        select(*identity, Entry.at, Entry.size, *judged)
+        .join(Entry, Entry.at == Submission.at)
+        .where(tuple_(*identity).in_({one.identity for one in batch}))
+    )
+    rows = connection.execute(query)
+    return {(row[0], row[1]): _Place._make(row[2:]) for row in rows}
+
+
+def _new(
+    connection: Connection, batch: Sequence[Candidate], taken: set[tuple[str, str]]
+) -> list[Candidate]:
+    """Candidates that neither are known nor answer a spent challenge, each once."""
+    nonces = {one.nonce for one in batch if one.nonce}
+    query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
+    spent = set(connection.scalars(query)) if nonces else set()
+    new = []
     for one in batch:
         if one.identity not in taken and one.nonce not in spent:
             new.append(one)
             taken.add(one.identity)
             spent |= {one.nonce} if one.nonce else set()
-    if new:
-        start = _insert_entries(connection, [result_entry(one.digest) for one in new])
-        known = _samples(connection, new)
-        rows, samples = [], []
-        for at, one in enumerate(new, start):
-            rows.append(one.row(at, known))
-            fresh = one.samples - known.keys()
-            samples += [{"sha256": sha256, "at": at} for sha256 in sorted(fresh)]
-            known |= dict.fromkeys(fresh, one.digest)
-        connection.execute(insert(Submission), rows)
-        if samples:
-            connection.execute(insert(Sample), samples)
     return new
+
+
+def _insert(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str, str], _Place]:
+    """Insert candidates and their entries, which one checkpoint is to cover."""
+    if not new:
+        return {}
+    start = _insert_entries(connection, [result_entry(one.digest) for one in new])
+    known = _known_samples(connection, new)
+    rows, samples, places = [], [], {}
+    for at, one in enumerate(new, start):
+        findings = [*one.findings, *copied(one.statement, known)]
+        place = _Place(
+            at=at,
+            size=start + len(new),
+            digest=one.digest,
+            outcome=outcome(findings),
+            findings=[finding.to_json() for finding in findings],
+        )
+        rows.append(one.row(place))
+        places[one.identity] = place
+        fresh = one.samples - known.keys()
+        samples += [{"sha256": sha256, "at": at} for sha256 in sorted(fresh)]
+        known |= dict.fromkeys(fresh, one.digest)
+    connection.execute(insert(Submission), rows)
+    if samples:
+        connection.execute(insert(Sample), samples)
+    return places
 
 
 def _insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
@@ -327,23 +362,7 @@ def _insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
     return start
 
 
-def _among(batch: Sequence[Candidate]) -> Any:
-    identity = tuple_(Submission.payload_sha256, Submission.keyid)
-    return identity.in_({one.identity for one in batch})
-
-
-def _identities(connection: Connection, batch: Sequence[Candidate]) -> set[tuple[str, str]]:
-    query = select(Submission.payload_sha256, Submission.keyid).where(_among(batch))
-    return {(row.payload_sha256, row.keyid) for row in connection.execute(query)}
-
-
-def _nonces(connection: Connection, batch: Sequence[Candidate]) -> set[str]:
-    nonces = {one.nonce for one in batch if one.nonce}
-    query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
-    return {nonce for nonce in connection.scalars(query) if nonce} if nonces else set()
-
-
-def _samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
+def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
     """Which raw samples of these are known, and by the digest of which result."""
     wanted = set[str]().union(*(one.samples for one in new))
     query = (

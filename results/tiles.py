@@ -50,6 +50,7 @@ class Growth:
         self.size = 0
         self._bundle: list[bytes] = []
         self._edge: list[list[bytes]] = [[]]
+        self._frontier = Frontier()
 
     @classmethod
     def load(cls, read: Callable[[str], bytes], size: int) -> Growth:
@@ -68,6 +69,10 @@ class Growth:
             level += 1
         if size % WIDTH:
             growth._bundle = _entries(read, size // WIDTH, size % WIDTH)
+        for tile in reversed(growth._edge):
+            growth._frontier.descend(_HEIGHT)
+            for found in tile:
+                growth._frontier.add(found)
         return growth
 
     def add(self, entry: bytes) -> Iterator[tuple[str, bytes]]:
@@ -79,6 +84,7 @@ class Growth:
             yield tile_path("entries", number, WIDTH), _bundle(self._bundle)
             self._bundle = []
         level, found = 0, leaf_hash(entry)
+        self._frontier.add(found)
         while True:
             if level == len(self._edge):
                 self._edge.append([])
@@ -102,12 +108,7 @@ class Growth:
 
     def root(self) -> bytes:
         """Return the root of the tree as it is."""
-        frontier = Frontier()
-        for tile in reversed(self._edge):
-            frontier.descend(_HEIGHT)
-            for found in tile:
-                frontier.add(found)
-        return frontier.root()
+        return self._frontier.root()
 
 
 def entries(read: Callable[[str], bytes], size: int) -> Iterator[bytes]:

@@ -125,4 +125,4 @@ def test_a_log_with_a_damaged_edge_takes_no_entry(tmp_path, signer):
     ledger.extend([b"one", b"two"], origin=ORIGIN, signer=signer)
     (tmp_path / "tile/0/000.p/2").write_bytes(b"\0" * 64)
     with pytest.raises(CheckError, match="do not match the checkpoint"):
-        ledger.extend([b"three"], origin=ORIGIN, signer=signer)
+        Ledger(tmp_path).extend([b"three"], origin=ORIGIN, signer=signer)
