@@ -22,7 +22,7 @@ from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     from results.cosignature import Policy
     from results.statement import Predicate, Statement
 
-__all__ = ["SUFFIX", "Opened", "Receipt", "Verdict", "accept", "envelopes", "open_result", "verify"]
+__all__ = [
+    "SUFFIX",
+    "Opened",
+    "Receipt",
+    "Surroundings",
+    "Verdict",
+    "accept",
+    "envelopes",
+    "open_result",
+    "surroundings",
+    "verify",
+]
 
 SUFFIX = ".dsse.json"
 
@@ -109,11 +120,41 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Logged:
-    """What a verified log holds: the index of each envelope, and the key events."""
+class Surroundings:
+    """What the envelopes of an archive are held against besides their own signature.
 
-    places: dict[str, int]
+    Attributes:
+        runners: keys of the catalogue, then those of the archive itself.
+        places: index of each envelope in the verified log; None where there is none to trust.
+        keys: key events of that log.
+        problem: why the log does not hold; None when it does, or when there is no log.
+    """
+
+    runners: Sequence[Runner]
+    places: Mapping[str, int] | None
     keys: KeyLog
+    problem: str | None
+
+    def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
+        """Yield what speaks against an envelope whose signature by the runner holds.
+
+        A key signs for runs in its window, and for entries before its revocation.
+        """
+        if self.problem:
+            yield self.problem
+        try:
+            if not runner.may_sign(finished_at):
+                outside = f"outside the validity of {runner.id}"
+                yield f"{where}: the run ended at {finished_at}, {outside}"
+        except ValueError:
+            yield f"{where}: the run ended at {finished_at}, which is no date"
+        if self.places is None:
+            return
+        place = self.places.get(digest)
+        if place is None:
+            yield f"{where}: not in the log beside it"
+        elif not self.keys.good(runner.key.keyid, place):
+            yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
 
 
 def accept(directory: Path, payload: bytes, signer: Signer) -> Receipt:
@@ -189,39 +230,67 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
     home = path if path.is_dir() else _archive_of(path)
     if not files and not Ledger(home / "log").exists():
         raise UserError("holds no result", where=str(path), expected=f"*{SUFFIX} or log/")
-    runners = _runners(home)
-    logged, problem = _logged(home / "log", runners, earlier, policy)
-    verdicts = [_judge(file, runners, logged, problem) for file in files]
-    verdicts = _with_confirmations(verdicts, files, runners)
-    if problem and not verdicts:
-        raise CheckError(problem)
-    if path.is_dir() and logged is not None:
-        verdicts += _missing(set(logged.places), {verdict.digest for verdict in verdicts})
+    around = surroundings(home, earlier, policy)
+    verdicts = [_judge(file, around) for file in files]
+    verdicts = _with_confirmations(verdicts, files, around.runners)
+    if around.problem and not verdicts:
+        raise CheckError(around.problem)
+    if path.is_dir() and around.places is not None:
+        verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
     return verdicts
 
 
-def _judge(
-    path: Path, runners: Sequence[Runner], logged: _Logged | None, problem: str | None
-) -> Verdict:
+def surroundings(
+    home: Path, earlier: Path | None = None, policy: Policy | None = None
+) -> Surroundings:
+    """Read the keys of an archive and verify its log.
+
+    Args:
+        earlier, policy: as for `verify`.
+
+    Raises:
+        UserError: a key file is broken.
+    """
+    runners = _runners(home)
+    log = home / "log"
+    if not log.is_dir():
+        problem = f"{log}: no log to hold to account" if earlier or policy else None
+        return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=problem)
+    try:
+        entries = _verified_entries(log, runners, earlier, policy)
+    except UserError as error:
+        return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=str(error))
+    places = {
+        str(entry.get("envelope")): index
+        for index, entry in enumerate(entries)
+        if entry.get("type") == "result"
+    }
+    return Surroundings(
+        runners=runners, places=places, keys=KeyLog.of(enumerate(entries)), problem=None
+    )
+
+
+def _judge(path: Path, around: Surroundings) -> Verdict:
     digest = envelope.digest(_bytes(path))
-    problems = [problem] if problem else []
+    problems: list[str] = []
     keyid = tier = reproduces = None
     flags: list[Finding] = []
     try:
-        opened = open_result(path, runners)
+        opened = open_result(path, around.runners)
         keyid, tier = opened.runner.key.keyid, opened.runner.tier
         flags = check(opened.statement)
         reproduces = opened.predicate.run.reproduces
-        problems += _key_problems(opened, logged, str(path))
+        finished_at = opened.predicate.run.finished_at
+        problems += around.problems(digest, opened.runner, finished_at, str(path))
     except UserError as error:
+        problems += [around.problem] if around.problem else []
         problems.append(str(error))
-    signature = keyid is not None
-    inclusion = False if problem else None if logged is None else digest in logged.places
-    if inclusion is False and not problem:
-        problems.append(f"{path}: not in the log beside it")
+    inclusion = None if around.places is None else digest in around.places
+    if around.problem:
+        inclusion = False
     return Verdict(
         digest=digest,
-        signature=signature,
+        signature=keyid is not None,
         inclusion=inclusion,
         keyid=keyid,
         tier=tier,
@@ -242,19 +311,6 @@ def _with_confirmations(
     wanted = sound.keys() & {*pairs, *pairs.values()}
     found = confirmed([open_result(sound[digest], runners) for digest in sorted(wanted)])
     return [replace(one, confirmed_by=found.get(one.digest, ())) for one in verdicts]
-
-
-def _key_problems(opened: Opened, logged: _Logged | None, where: str) -> Iterator[str]:
-    """A key signs for runs in its window, and for entries before its revocation."""
-    runner, finished_at = opened.runner, opened.statement.predicate.run.finished_at
-    try:
-        if not runner.may_sign(finished_at):
-            yield f"{where}: the run ended at {finished_at}, outside the validity of {runner.id}"
-    except ValueError:
-        yield f"{where}: the run ended at {finished_at}, which is no date"
-    place = logged.places.get(opened.digest) if logged else None
-    if logged and place is not None and not logged.keys.good(runner.key.keyid, place):
-        yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
 
 
 def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[str]:
@@ -282,29 +338,22 @@ def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
         )
 
 
-def _logged(
+def _verified_entries(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> tuple[_Logged | None, str | None]:
-    """What the verified log holds, or what is wrong with it; None where there is no log."""
+) -> list[dict[str, Any]]:
+    """Read the log's entries once its signature and tiles hold.
+
+    Raises:
+        UserError: something does not hold.
+    """
     ledger = Ledger(log)
-    if not log.is_dir():
-        return None, f"{log}: no log to hold to account" if earlier or policy else None
-    try:
-        keys = _log_keys(runners, ledger.unverified().origin)
-        cosigned = log / "cosigned"
-        if policy:
-            policy.check(_bytes(cosigned), str(cosigned))
-        seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
-        ledger.verify(keys, [notes.verify(_bytes(path), keys, str(path)) for path in seen])
-        entries = [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
-        places = {
-            str(entry.get("envelope")): index
-            for index, entry in enumerate(entries)
-            if entry.get("type") == "result"
-        }
-        return _Logged(places=places, keys=KeyLog.of(enumerate(entries))), None
-    except UserError as error:
-        return None, str(error)
+    keys = _log_keys(runners, ledger.unverified().origin)
+    cosigned = log / "cosigned"
+    if policy:
+        policy.check(_bytes(cosigned), str(cosigned))
+    seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
+    ledger.verify(keys, [notes.verify(_bytes(path), keys, str(path)) for path in seen])
+    return [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
 
 
 def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
