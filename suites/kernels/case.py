@@ -50,8 +50,15 @@ class Case:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of all buffers the case holds at once."""
-        return self.copies * self.work.buffer_bytes
+        """Most bytes the case holds at once: all rotated sets, or one set while it is checked.
+
+        The check widens one set and its result to 64 bits; where the host is the device, that
+        takes the same memory.
+        """
+        rotated = self.copies * self.work.buffer_bytes
+        if self.backend.timing != "host":
+            return rotated
+        return max(rotated, self.work.buffer_bytes + self.work.check_bytes)
 
     def to_json(self) -> dict[str, Any]:
         """One entry of `fenmark run --suite kernels --list --json`."""
@@ -64,6 +71,8 @@ class Case:
             "flops": self.work.flops,
             "bytes": self.work.bytes,
             "buffer_bytes": self.work.buffer_bytes,
+            "check_bytes": self.work.check_bytes,
+            "copies": self.copies,
             "memory_bytes": self.memory_bytes,
             "cache": self.cache,
             "path": self.path,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from suites.errors import UserError
-from suites.kernels.backends import installed, load_backend
+from suites.kernels.backends import host, installed, load_backend
 from suites.kernels.case import Case
 from suites.kernels.families import FAMILIES, works
 from suites.kernels.families.registry import LIMITS
@@ -84,6 +85,7 @@ def _all(sizes: Sizes, options: Mapping[str, Any]) -> list[Case]:
         for dtype in _dtypes(family):
             for backend in backends:
                 cache = backend.cache_bytes()
+                sizes = replace(sizes, peers=max(2, backend.peers))
                 for work in works(family, geometry, sizes, dtype, _operand_bytes(backend)):
                     found += _cases(work, backend, "cold")
                 # An eighth of the last-level cache: past the private caches, well inside.
@@ -114,19 +116,23 @@ def _dtypes(family: str) -> Sequence[str]:
 
 def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
     copies = _copies(work, backend, cache)
-    no_room = _too_large(work, copies, backend) or _too_small(copies)
-    return [
-        Case(
+    return [_case(work, backend, cache, copies, path) for path in backend.paths(work).items()]
+
+
+def _case(work: Work, backend: Backend, cache: Cache, copies: int, path: tuple[str, Any]) -> Case:
+    name, way = path
+    if isinstance(way, str):
+        return Case(
             work=work,
             backend=backend,
             cache=cache,
             copies=copies,
-            path=path,
-            run=work.run if isinstance(way, str) else way,
-            reason=way if isinstance(way, str) else no_room,
+            path=name,
+            reason=way,
+            run=work.run,
         )
-        for path, way in backend.paths(work).items()
-    ]
+    case = Case(work=work, backend=backend, cache=cache, copies=copies, path=name, run=way)
+    return replace(case, reason=_too_small(copies) or _too_large(case))
 
 
 def _copies(work: Work, backend: Backend, cache: Cache) -> int:
@@ -142,11 +148,13 @@ def _too_small(copies: int) -> str:
     return f"would take {copies} sets of operands to stay out of the cache; see its hot run"
 
 
-def _too_large(work: Work, copies: int, backend: Backend) -> str:
-    needed, allowed = copies * work.buffer_bytes, backend.free_bytes() * _MEMORY_SHARE
-    if needed <= allowed:
-        return ""
-    return (
-        f"needs {needed / 2**30:.1f} GiB of buffers, more than a quarter of the free memory "
-        f"({allowed / 2**30:.1f} GiB)"
-    )
+def _too_large(case: Case) -> str:
+    on_device = case.memory_bytes, case.backend.free_bytes(), "buffers"
+    on_host = case.work.check_bytes, host.free_bytes(), "float64 on the host for its check"
+    for needed, free, what in (on_device, on_host):
+        if needed > free * _MEMORY_SHARE:
+            return (
+                f"needs {needed / 2**30:.1f} GiB of {what}, more than a quarter of the free "
+                f"memory ({free * _MEMORY_SHARE / 2**30:.1f} GiB)"
+            )
+    return ""

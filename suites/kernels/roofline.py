@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from suites.kernels.work import TRANSFERS
+from suites.kernels.work import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ class Roofline:
     def attainable(self, point: Point) -> float | None:
         """FLOP/s or, for work without FLOPs, bytes/s that this device allows; None if unknown."""
         bandwidth, peak = self.bandwidths.get(point.cache), self.peaks.get(point.dtype)
-        if bandwidth is None or point.family in TRANSFERS:  # a bus is no part of this roof
+        if bandwidth is None or point.family in LINKS:
             return None
         if not point.flops:
             return bandwidth[0]

@@ -148,7 +148,7 @@ def _labels(measured: Measured) -> dict[str, Label]:
         "model": case.work.model,
         "cache": case.cache,
         "path": case.path,
-        "timing": case.backend.timing,
+        "timing": timing.clock,
         "stopped_because": timing.stopped_because,
         "blocks_disturbed": sum(block.disturbed for block in timing.blocks),
         "calls_per_block": timing.calls_per_block,

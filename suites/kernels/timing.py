@@ -6,7 +6,7 @@ import resource
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from suites.statistics import median_interval
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
     from suites.kernels.backends import Backend
 
-__all__ = ["Block", "Budget", "Held", "Timing", "hold", "measure"]
+__all__ = ["Block", "Budget", "Clock", "Held", "Timing", "hold", "measure"]
+
+Clock = Literal["host", "event", "graph"]
 
 # Long enough that the clock's own 30 to 60 ns and the loop weigh below 0.01%, short enough that
 # a scheduler's time slice spoils one block and not the series.
 BLOCK_S = 0.010
+# A call shorter than this may end before Python has issued the next, whose 5 to 50 µs would be
+# timed in its place: such calls are replayed from a device graph where there is one.
+GRAPH_BELOW_S = 100e-6
 # Below this share of one core the process waited for something else.
 MIN_CPU_SHARE = 0.98
 
@@ -70,11 +75,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """One series: every block taken, and why it ended."""
+    """One series: every block taken, and why it ended.
+
+    Attributes:
+        clock: "host", "event" (the device's own) or "graph" (the same, without launches).
+        stopped_because: "converged", or "cap" when the time was up first.
+    """
 
     blocks: tuple[Block, ...]
     calls_per_block: int
-    stopped_because: str
+    clock: Clock
+    stopped_because: Literal["converged", "cap"]
 
     @property
     def seconds(self) -> tuple[float, ...]:
@@ -105,28 +116,46 @@ def hold(call: Callable[[], object], calls: int, backend: Backend, seconds: floa
     return Held(start_ns=start, end_ns=end, calls=done)
 
 
-def measure(call: Callable[[], object], backend: Backend, budget: Budget) -> Timing:
+def measure(
+    call: Callable[[], object], backend: Backend, budget: Budget, *, cycle: int = 0
+) -> Timing:
     """Time `call` until its median is settled or the budget is spent.
 
     No block is dropped: disturbed ones are flagged, and the median does the rest. Blocks of a
     throttled device do not count towards `min_blocks`, so they are tried again until the cap.
+    `cycle` is the number of calls after which operands come again; 0 forbids a device graph.
     """
-    calls = _calibrate(call, backend, budget.warm_up_s)
+    run, calls, clock = _calibrate(call, backend, budget.warm_up_s, cycle)
+    finished = partial(Timing, calls_per_block=calls, clock=clock)
     blocks: list[Block] = []
     deadline = time.perf_counter() + budget.cap_s
     while True:
-        blocks.append(_block(call, calls, backend))
+        blocks.append(_block(run, calls, backend))
         late = time.perf_counter() > deadline
         if sum(not block.throttled for block in blocks) < budget.min_blocks and not late:
             continue
         if median_interval([block.seconds for block in blocks]).half_width <= budget.target:
-            return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="converged")
+            return finished(blocks=tuple(blocks), stopped_because="converged")
         if late:
-            return Timing(blocks=tuple(blocks), calls_per_block=calls, stopped_because="cap")
+            return finished(blocks=tuple(blocks), stopped_because="cap")
 
 
-def _calibrate(call: Callable[[], object], backend: Backend, warm_up_s: float) -> int:
-    """Warm up, then find how many calls fill a block."""
+def _calibrate(
+    call: Callable[[], object], backend: Backend, warm_up_s: float, cycle: int
+) -> tuple[Callable[[], None], int, Clock]:
+    """Warm up; give what fills a block, the calls in it, and the clock that times it."""
+    calls = _filling(call, backend, warm_up_s)
+    if cycle and backend.timing == "event" and calls * GRAPH_BELOW_S > BLOCK_S:
+        recorded = calls + -calls % cycle
+        replay = _captured(call, recorded, backend)
+        if replay:
+            replays = _filling(replay, backend, 0.0)
+            return partial(_repeat, replay, replays), recorded * replays, "graph"
+    return partial(_repeat, call, calls), calls, backend.timing
+
+
+def _filling(call: Callable[[], object], backend: Backend, warm_up_s: float) -> int:
+    """Find how many calls fill a block."""
     calls, spent = 1, 0.0
     while True:
         seconds = backend.elapsed_s(partial(_repeat, call, calls))
@@ -137,11 +166,20 @@ def _calibrate(call: Callable[[], object], backend: Backend, warm_up_s: float) -
             calls *= 2
 
 
-def _block(call: Callable[[], object], calls: int, backend: Backend) -> Block:
+def _captured(
+    call: Callable[[], object], calls: int, backend: Backend
+) -> Callable[[], None] | None:
+    try:
+        return backend.capture(partial(_repeat, call, calls))
+    except RuntimeError:  # what every library raises for work that waits for the device
+        return None
+
+
+def _block(run: Callable[[], None], calls: int, backend: Backend) -> Block:
     conditions = [backend.conditions()]
     before, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time_ns()
     start = time.monotonic_ns()
-    seconds = backend.elapsed_s(partial(_repeat, call, calls))
+    seconds = backend.elapsed_s(run)
     end = time.monotonic_ns()
     after, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time_ns() - cpu
     conditions.append(backend.conditions())

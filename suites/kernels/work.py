@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["ITEM_BITS", "PRODUCTS", "TRANSFERS", "Work"]
+__all__ = ["ITEM_BITS", "LINKS", "PRODUCTS", "TRANSFERS", "Work"]
 
 # Width of one stored value. tf32 is stored as f32; fp4 without its block scales.
 ITEM_BITS = {"f64": 64, "f32": 32, "tf32": 32, "f16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4}
@@ -29,6 +29,8 @@ PRODUCTS = frozenset(
     }
 )
 TRANSFERS = frozenset({"host_to_device", "device_to_host"})
+# Bound by a bus or a link, which is no part of a chip's roofline.
+LINKS = TRANSFERS | {"all_reduce"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +74,8 @@ class Work:
     def intensity(self) -> float:
         """Operational intensity in FLOP per byte."""
         return self.flops / self.bytes
+
+    @property
+    def check_bytes(self) -> int:
+        """Bytes of one set of operands and results on the host, widened to 64 bits."""
+        return self.buffer_bytes * 64 // ITEM_BITS[self.dtype]

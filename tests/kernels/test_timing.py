@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
 
@@ -18,20 +19,34 @@ class ScriptedBackend:
 
     timing = "event"
 
-    def __init__(self, seconds_per_call, conditions=None):
+    def __init__(self, seconds_per_call, conditions=None, launch_s=0.0):
         self._seconds, self._conditions = seconds_per_call, conditions or (dict)
-        self.calls = 0
+        self._launch_s = launch_s
+        self.calls = self.launches = 0
 
     def elapsed_s(self, calls):
+        before, launched = self.calls, self.launches
+        calls()
+        spent = (self.calls - before) * next(self._seconds)
+        return max(spent, (self.launches - launched) * self._launch_s)
+
+    def capture(self, calls):
         before = self.calls
         calls()
-        return (self.calls - before) * next(self._seconds)
+        recorded, self.calls = self.calls - before, before
+
+        def replay():
+            self.calls += recorded
+            self.launches += 1
+
+        return replay
 
     def conditions(self):
         return self._conditions()
 
     def call(self):
         self.calls += 1
+        self.launches += 1
 
 
 def steady(seconds):
@@ -133,6 +148,67 @@ def test_device_events_bracket_the_calls_and_give_seconds():
     seconds = events.elapsed_s(device, lambda: log.append("calls"))
     assert seconds == 0.0125
     assert log == ["record", "calls", "record", "synchronize"]
+
+
+def test_short_calls_are_replayed_from_a_graph_so_that_launches_do_not_count():
+    backend = ScriptedBackend(steady(2e-6), launch_s=20e-6)
+    launched = measure(backend.call, backend, BUDGET)
+    assert (launched.clock, launched.seconds[0]) == ("event", pytest.approx(20e-6))
+    replayed = measure(backend.call, backend, BUDGET, cycle=3)
+    assert (replayed.clock, replayed.seconds[0]) == ("graph", pytest.approx(2e-6))
+    assert replayed.calls_per_block * 2e-6 == pytest.approx(BLOCK_S, rel=0.1)
+
+
+def test_a_graph_holds_whole_turns_of_the_rotated_operands():
+    backend = ScriptedBackend(steady(2e-6), launch_s=20e-6)
+    assert measure(backend.call, backend, BUDGET, cycle=7).calls_per_block % 7 == 0
+
+
+def test_long_calls_and_calls_that_cannot_be_captured_are_timed_by_events():
+    slow = ScriptedBackend(steady(1e-3))
+    assert measure(slow.call, slow, BUDGET, cycle=1).clock == "event"
+    waits = ScriptedBackend(steady(2e-6))
+
+    def refuses(_calls):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    waits.capture = refuses
+    assert measure(waits.call, waits, BUDGET, cycle=1).clock == "event"
+
+
+def test_a_device_graph_records_the_calls_once_and_replays_them():
+    log = []
+
+    class CUDAGraph:
+        def replay(self):
+            log.append("replay")
+
+    @contextmanager
+    def graph(_graph):
+        log.append("begin")
+        yield
+        log.append("end")
+
+    device = SimpleNamespace(CUDAGraph=CUDAGraph, graph=graph)
+    replay = events.capture(device, lambda: log.append("calls"))
+    replay()
+    replay()
+    assert log == ["begin", "calls", "end", "replay", "replay"]
+    assert events.capture(SimpleNamespace(), lambda: None) is None
+
+
+def test_clock_power_and_throttling_are_read_before_and_after_every_block():
+    reads = count()
+    backend = ScriptedBackend(
+        steady(1e-3),
+        lambda: {"sm_clock_mhz": 1980.0 - next(reads), "power_w": 412.5, "throttle_reasons": 0.0},
+    )
+    blocks = measure(backend.call, backend, BUDGET).blocks
+    assert next(reads) == 2 * len(blocks)
+    for block in blocks:
+        before, after = block.conditions
+        assert before["sm_clock_mhz"] > after["sm_clock_mhz"]
+        assert before["power_w"] == 412.5
 
 
 def test_nvml_readings_have_units_in_their_names_and_leave_harmless_reasons_out(monkeypatch):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from suites.kernels.work import Work
 
-__all__ = ["Backend", "Paths"]
+__all__ = ["PORTABLE", "Alone", "Backend", "Paths"]
 
 # Code path to its kernel, or to the reason why there is none.
 Paths = Mapping[str, Callable[..., Any] | str]
@@ -39,6 +39,9 @@ class Backend(Protocol):
     def put(self, array: np.ndarray, dtype: str) -> Any:
         """Copy to the device: floats rounded to `dtype`, integers kept."""
 
+    def arrange(self, work: Work, operands: dict[str, Any]) -> dict[str, Any]:
+        """Lay operands out as the backend's kernel of this work takes them, before any timing."""
+
     def hold(self, array: np.ndarray, dtype: str) -> Any:
         """Keep in host memory that the device can read directly, rounded as `put` rounds."""
 
@@ -47,6 +50,16 @@ class Backend(Protocol):
 
     def synchronize(self) -> None:
         """Wait until everything issued so far is done."""
+
+    @property
+    def peers(self) -> int:
+        """Devices of this kind that can sum together, this one included."""
+
+    def all_reduce(self, x: Any, peers: int) -> Any:
+        """x plus the contribution of every other of so many peers, as a new array."""
+
+    def capture(self, calls: Callable[[], None]) -> Callable[[], None] | None:
+        """Record what `calls` issues and give a replay without launches; None if it cannot."""
 
     def elapsed_s(self, calls: Callable[[], None]) -> float:
         """Seconds `calls` takes by the backend's clock, until its last result is there."""
@@ -62,3 +75,20 @@ class Backend(Protocol):
 
     def facts(self) -> dict[str, str]:
         """Versions and settings that change speed."""
+
+
+class Alone:
+    """What a backend answers that has no peers, no layouts of its own and no graphs."""
+
+    peers = 1
+
+    def arrange(self, _work: Work, operands: dict[str, Any]) -> dict[str, Any]:
+        return operands
+
+    def all_reduce(self, x: Any, peers: int) -> Any:
+        if peers != self.peers:
+            raise NotImplementedError(f"a sum over {peers} devices")
+        return x
+
+    def capture(self, _calls: Callable[[], None]) -> Callable[[], None] | None:
+        return None

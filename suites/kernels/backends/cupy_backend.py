@@ -9,7 +9,7 @@ import numpy as np
 
 from suites.errors import UserError
 from suites.kernels.backends import nvidia
-from suites.kernels.backends.base import PORTABLE
+from suites.kernels.backends.base import PORTABLE, Alone
 from suites.kernels.work import TRANSFERS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["CupyBackend"]
 _DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16}
 
 
-class CupyBackend:
+class CupyBackend(Alone):
     """CuPy on the current device.
 
     Raises:
@@ -84,6 +84,14 @@ class CupyBackend:
         end.synchronize()
         return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3
 
+    def capture(self, calls: Callable[[], None]) -> Callable[[], None] | None:
+        """Record the calls into a CUDA graph on a stream of its own."""
+        with self._cupy.cuda.Stream(non_blocking=True) as stream:
+            stream.begin_capture()
+            calls()
+            graph = stream.end_capture()
+        return lambda: graph.launch(self._cupy.cuda.get_current_stream())
+
     def free_bytes(self) -> int:
         return int(self._cupy.cuda.runtime.memGetInfo()[0])
 
@@ -99,8 +107,7 @@ class CupyBackend:
 
     def _refuses(self, work: Work) -> str:
         if work.family == "all_reduce":
-            count = self._cupy.cuda.runtime.getDeviceCount()
-            return "one device: no peer to reduce with" if count == 1 else "not built yet"
+            return "sums over devices are measured through torch"
         if work.dtype == "int8":
             return "CuPy multiplies integers without tensor cores"
         if work.dtype == "tf32":

@@ -9,7 +9,7 @@ import array_api_compat.numpy as array_numpy
 import numpy as np
 
 from suites.kernels.backends import host
-from suites.kernels.backends.base import PORTABLE
+from suites.kernels.backends.base import PORTABLE, Alone
 from suites.kernels.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["NumpyBackend"]
 _DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16}
 
 
-class NumpyBackend:
+class NumpyBackend(Alone):
     """NumPy and the BLAS it was built with."""
 
     name = "numpy"

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from suites.errors import UserError
-from suites.kernels.backends import events, host, nvidia
+from suites.kernels.backends import events, host, nvidia, torch_paths
 from suites.kernels.backends.base import PORTABLE
+from suites.kernels.backends.peers import LIBRARIES, meet
 from suites.kernels.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _DTYPES = {
     "f16": torch.float16,
     "bf16": torch.bfloat16,
     "fp8": torch.float8_e4m3fn,
+    "fp4": torch.float32,  # until `arrange` packs it: torch has no conversion
 }
 
 # Where a device does not tell its cache, more than any has today, so that cold stays cold.
@@ -74,7 +76,7 @@ class TorchBackend:
         self.name = "torch" if device == "cpu" else f"torch:{device}"
         self._kind = "cuda" if device == "rocm" else device
         self.timing: Literal["host", "event"] = "host" if device == "cpu" else "event"
-        self._device = getattr(torch, self._kind, None)
+        self._device: Any = getattr(torch, self._kind, None)
         if device == "cpu":
             host.keep_freed_memory()
         elif self._device is None or not self._device.is_available():
@@ -88,15 +90,23 @@ class TorchBackend:
             return {PORTABLE: reason}
         if work.family in TRANSFERS:
             return {PORTABLE: self._transfers()[work.family]}
-        if work.family in {"gemm", "peak"} and work.dtype in _PRODUCTS_BY_DTYPE:
-            return dict([_PRODUCTS_BY_DTYPE[work.dtype]])
-        fast = {path: run for (family, path), run in _FAST.items() if family == work.family}
-        return {PORTABLE: work.run, **fast}
+        if work.family in {"gemm", "peak"} and work.dtype in torch_paths.PRODUCTS:
+            return dict([torch_paths.PRODUCTS[work.dtype]])
+        if work.family == "attention_prefill":
+            return {PORTABLE: work.run, **dict([torch_paths.ATTENTION])}
+        if work.family == "all_reduce":
+            return {LIBRARIES[self._kind]: work.run}
+        return {PORTABLE: work.run}
 
     def put(self, array: np.ndarray, dtype: str) -> Any:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         kept = not tensor.is_floating_point()
-        return tensor.to(self._kind, tensor.dtype if kept else _DTYPES[dtype], copy=True)
+        placed = tensor.to(self._kind, tensor.dtype if kept else _DTYPES[dtype], copy=True)
+        return torch_paths.to_fp4(placed) if dtype == "fp4" else placed
+
+    def arrange(self, work: Work, operands: dict[str, Any]) -> dict[str, Any]:
+        product = work.family in {"gemm", "peak"}
+        return torch_paths.arrange(work.dtype, operands) if product else operands
 
     def hold(self, array: np.ndarray, dtype: str) -> Any:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
@@ -104,6 +114,8 @@ class TorchBackend:
         return rounded if self.timing == "host" else rounded.pin_memory()
 
     def get(self, array: Any) -> np.ndarray:
+        if array.dtype == torch_paths.FP4:
+            array = torch_paths.unpack_fp4(array)
         wide = torch.float64 if array.is_floating_point() else torch.int64
         return np.asarray(array.to("cpu").to(wide).numpy())
 
@@ -115,6 +127,19 @@ class TorchBackend:
         if self.timing == "host":
             return host.elapsed_s(calls)
         return events.elapsed_s(self._device, calls)
+
+    def capture(self, calls: Callable[[], None]) -> Callable[[], None] | None:
+        return events.capture(self._device, calls)
+
+    @property
+    def peers(self) -> int:
+        """Devices in sight; a CPU sums with one more process, over the loopback."""
+        if self._kind not in LIBRARIES or not torch.distributed.is_available():
+            return 1
+        return 2 if self.timing == "host" else int(self._device.device_count())
+
+    def all_reduce(self, x: Any, peers: int) -> Any:
+        return meet(self._kind, peers).sum(x)
 
     def free_bytes(self) -> int:
         query = getattr(self._device, "mem_get_info", None)
@@ -138,21 +163,22 @@ class TorchBackend:
         slow_f16 = cpu and work.dtype == "f16" and work.family in PRODUCTS and not _fast_f16()
         rules = (
             (cpu and work.family in TRANSFERS, "host and device are one memory"),
-            (work.family == "all_reduce", self._no_peers()),
+            (work.family == "all_reduce" and self.peers == 1, "one device: no peer to sum with"),
             (slow_f16, "torch has no fast float16 product for this CPU"),
             (work.dtype == "tf32" and self._kind != "cuda", f"{self.name} has no tf32"),
-            (work.dtype == "fp4", "products of fp4 tensors are not built yet"),
+            (work.dtype == "fp4" and not self._has_fp4(), f"{self.name} has no fp4 products"),
             (
-                work.dtype in {"fp8", "int8"} and not product,
+                work.dtype in {"fp4", "fp8", "int8"} and not product,
                 f"{work.dtype} is measured on plain matrix products",
             ),
         )
         return next((reason for applies, reason in rules if applies), "")
 
-    def _no_peers(self) -> str:
-        count = getattr(self._device, "device_count", lambda: 1)()
-        alone = self.timing == "host" or count == 1
-        return "one device: no peer to reduce with" if alone else "not built yet"
+    def _has_fp4(self) -> bool:
+        """NVFP4 products came with Blackwell, compute capability 10.0."""
+        if self._kind != "cuda" or torch_paths.FP4 is None or torch.version.hip:
+            return False
+        return bool(torch.cuda.get_device_capability() >= (10, 0))
 
     def _transfers(self) -> dict[str, Callable[..., Any]]:
         """Copies over the bus, from and to page-locked memory."""
@@ -170,41 +196,3 @@ def _fast_f16() -> bool:
     """Ask oneDNN whether it has float16 products for this CPU (AVX512-FP16 or AMX-FP16)."""
     query = getattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", None)
     return bool(query and query())
-
-
-def _sdpa(_: object, *, q: Any, k: Any, v: Any) -> Any:
-    """Causal attention by torch's own fused kernel; it wants a batch in front."""
-    out = torch.nn.functional.scaled_dot_product_attention(
-        q[None], k[None], v[None], is_causal=True, enable_gqa=True
-    )
-    return out[0]
-
-
-def _int_mm(_: object, *, a: Any, b: Any) -> Any:
-    return torch._int_mm(a, b)  # noqa: SLF001 - torch has no public product of int8 to int32
-
-
-def _scaled_mm(_: object, *, a: Any, b: Any) -> Any:
-    """fp8 product in bf16; the library takes B column by column."""
-    one = torch.ones((), device=a.device)
-    columns = b.t().contiguous().t()
-    return torch._scaled_mm(  # noqa: SLF001 - torch has no public product of fp8
-        a, columns, scale_a=one, scale_b=one, out_dtype=torch.bfloat16
-    )
-
-
-def _tf32(_: object, *, a: Any, b: Any) -> Any:
-    torch.backends.cuda.matmul.allow_tf32 = True
-    try:
-        return torch.matmul(a, b)
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = False
-
-
-_PRODUCTS_BY_DTYPE: dict[str, tuple[str, Callable[..., Any]]] = {
-    "int8": ("int_mm", _int_mm),
-    "fp8": ("scaled_mm", _scaled_mm),
-    "tf32": ("tf32", _tf32),
-}
-
-_FAST: dict[tuple[str, str], Callable[..., Any]] = {("attention_prefill", "sdpa"): _sdpa}

@@ -77,17 +77,23 @@ def _work(
         flops=2 * m * n * k,
         bytes=traffic,
         buffer_bytes=traffic,
-        inputs=partial(_integers if dtype == "int8" else _normals, m, n, k),
+        inputs=partial(_integers, m, n, k)
+        if dtype == "int8"
+        else partial(_normals, m, n, k, dtype),
         run=gemm,
         reference=_reference,
         model=model,
     )
 
 
-def _normals(m: int, n: int, k: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+def _normals(
+    m: int, n: int, k: int, dtype: str, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    # Results of order 1, that float16 does not overflow; eight and four bits, whose result is
+    # bf16, have no room for operands so small: they would be subnormals and zeros.
+    scale = 1.0 if dtype in {"fp8", "fp4"} else k**-0.5
     a = random.standard_normal((m, k), dtype=np.float32)
-    # Scaled so that results are of order 1 and no narrow format overflows.
-    b = random.standard_normal((k, n), dtype=np.float32) * np.float32(k**-0.5)
+    b = random.standard_normal((k, n), dtype=np.float32) * np.float32(scale)
     return {"a": a, "b": b}
 
 

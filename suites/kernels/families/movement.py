@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from suites.models import Geometry
 
 __all__ = [
-    "all_reduce_works",
     "device_to_host_works",
     "embed",
     "embedding_works",
@@ -109,30 +108,6 @@ def host_to_device_works(_: Geometry, operand_bytes: int, dtype: str) -> list[Wo
 def device_to_host_works(_: Geometry, operand_bytes: int, dtype: str) -> list[Work]:
     """Copy to host memory over the bus; bytes count once."""
     return _transfer("device_to_host", operand_bytes, dtype)
-
-
-def all_reduce_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
-    """Sum a prefill's hidden vectors over all devices: tensor parallelism does it twice a layer.
-
-    Listed with its work; there is no kernel yet, so every backend refuses it with its reason.
-    """
-    tokens, hidden = sizes.prefill, geometry.hidden
-    values = tokens * hidden
-    return [
-        Work(
-            family="all_reduce",
-            name=f"{geometry.id}/m{tokens}",
-            dtype=dtype,
-            shape={"tokens": tokens, "hidden": hidden},
-            flops=values,
-            bytes=2 * values * ITEM_BITS[dtype] // 8,
-            buffer_bytes=2 * values * ITEM_BITS[dtype] // 8,
-            inputs=lambda random: {"x": random.standard_normal((tokens, hidden), dtype=np.float32)},
-            run=lambda _, *, x: x,
-            reference=lambda *, x: x,
-            model=geometry.id,
-        )
-    ]
 
 
 def embed(backend: Backend, *, table: Any, tokens: Any) -> Any:

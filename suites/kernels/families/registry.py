@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from suites.kernels.families import (
     attention,
+    collective,
     gemm,
     memory,
     moe,
@@ -52,7 +53,7 @@ _MODEL: dict[str, Callable[[Geometry, Sizes, str], list[Work]]] = {
     "kv_gather": movement.kv_gather_works,
     "embedding": movement.embedding_works,
     "sampling": sampling.sampling_works,
-    "all_reduce": movement.all_reduce_works,
+    "all_reduce": collective.all_reduce_works,
 }
 
 FAMILIES = (*LIMITS, *_MODEL)

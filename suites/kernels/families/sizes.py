@@ -16,6 +16,7 @@ class Sizes:
         decode: rows of decode GEMMs: sequences that share one step.
         batch, context: sequences, and tokens each sees, of decode attention.
         peak: side of the square product that seeks the compute peak.
+        peers: devices that sum together.
     """
 
     prefill: int
@@ -23,3 +24,4 @@ class Sizes:
     batch: int
     context: int
     peak: int
+    peers: int = 2

@@ -1,0 +1,69 @@
+"""Sums over several devices: what tensor parallelism pays twice in every layer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from suites.kernels.work import ITEM_BITS, Work
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from suites.kernels.backends import Backend
+    from suites.kernels.families.sizes import Sizes
+    from suites.models import Geometry
+
+__all__ = ["all_reduce", "all_reduce_works", "contribution"]
+
+
+def all_reduce_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
+    """Sum the hidden vectors of a prompt, and of a decode batch, over n devices.
+
+    In a ring each device sends 2·(n − 1)/n of its values (Patarasuk and Yuan 2009, "Bandwidth
+    optimal all-reduce algorithms") and adds (n − 1)/n of them, one FLOP each. The result is a
+    new array: the copy is part of the time and not of the bytes.
+    """
+    return [
+        _work(geometry, tokens, sizes.peers, dtype)
+        for tokens in dict.fromkeys((sizes.prefill, sizes.batch))
+    ]
+
+
+def all_reduce(backend: Backend, *, x: Any, peers: int) -> Any:
+    """x (tokens, hidden) plus what every peer contributes, on every device."""
+    return backend.all_reduce(x, peers)
+
+
+def contribution(rank: int, shape: tuple[int, ...]) -> np.ndarray:
+    """What a peer adds: small whole numbers, exact in every dtype, so that the check is sharp."""
+    return np.random.default_rng(rank).integers(-8, 9, shape)
+
+
+def _work(geometry: Geometry, tokens: int, peers: int, dtype: str) -> Work:
+    values = tokens * geometry.hidden
+    item = ITEM_BITS[dtype] // 8
+    return Work(
+        family="all_reduce",
+        name=f"{geometry.id}/m{tokens}",
+        dtype=dtype,
+        shape={"tokens": tokens, "hidden": geometry.hidden, "peers": peers},
+        flops=values * (peers - 1) // peers,
+        bytes=2 * values * item * (peers - 1) // peers,
+        buffer_bytes=2 * values * item,
+        inputs=partial(_inputs, (tokens, geometry.hidden)),
+        run=all_reduce,
+        reference=_reference,
+        parameters={"peers": peers},
+        model=geometry.id,
+    )
+
+
+def _inputs(shape: tuple[int, int], random: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"x": random.standard_normal(shape, dtype=np.float32)}
+
+
+def _reference(*, x: np.ndarray, peers: int) -> np.ndarray:
+    return np.asarray(x + sum(contribution(rank, x.shape) for rank in range(1, peers)))
