@@ -16,7 +16,16 @@ __all__ = ["options_of", "stated_options"]
 
 # They hold on one machine only, or would tell the public about it: whoever reproduces a run
 # gives his own. `datasheet` comes from the catalogue, which both have.
-_LOCAL = {"api_key_env", "cache", "datasheet", "endpoint", "samples", "weights"}
+_LOCAL = {
+    "api_key_env",
+    "cache",
+    "datasheet",
+    "endpoint",
+    "samples",
+    "tokenizer",
+    "trace",
+    "weights",
+}
 
 
 def stated_options(options: Options) -> dict[str, Any]:
@@ -49,6 +58,12 @@ def options_of(predicate: Predicate, out: Path, **local: Any) -> Options:
         UserError: the run needs an endpoint or a weight file, or the wrong one is given.
     """
     run = predicate.run
+    if any("trace_sha256" in item.labels for item in predicate.measurements):
+        raise UserError(
+            "replayed a trace, which a result names by its digest only",
+            where=run.id,
+            remedy="give the same file to `fenmark run --trace`",
+        )
     chosen = {**(run.options or {}), **{name: v for name, v in local.items() if v is not None}}
     _check_engines(predicate, chosen)
     if "sweep" in chosen:

@@ -3,13 +3,15 @@
 Options of `plan`:
     endpoint: str: URL of a running OpenAI-compatible server; without it llama.cpp is started.
     model: str: geometry id, or the name served at the endpoint.
-    api: str: "completions" (default; token ids, exact) or "chat" (words, approximate).
+    api: str: "completions" (default; token ids, exact) or "chat" (words).
     api_key_env: str: name of the variable that holds the API key; FENMARK_API_KEY when set.
     concurrency: list[int]: closed loop, one point each; with `rate` one value, the cap.
     rate: list[float]: open loop, requests per second, one point each.
     arrival: str: "poisson" (default), "constant" or "burst".
     isl, osl: int: tokens in and out per request.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
+    trace: str: JSONL file of requests to replay (arrival, isl, osl, session); trace_speed: float.
+    tokenizer: str: tokenizer.json; prompts are text of exact length, for an engine without ids.
     shared_prefix: float: share of every prompt that all have in common, 0 by default.
     request_limit: float: seconds after which a request has failed, 600 by default.
     slo_ttft, slo_tpot: float: limits in ms for goodput.

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from suites.child import note, progress
@@ -23,6 +23,7 @@ from suites.serving.sweep import Measured, Sweep, next_concurrency
 from suites.serving.validity import problems
 
 if TYPE_CHECKING:
+    from suites.records import Label
     from suites.serving.live import Watch
     from suites.serving.outcome import Outcome
     from suites.serving.request import Request
@@ -59,7 +60,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             progress(100 * done, 100 * len(points), point.name)
             instrument = checks.get(point.name) or _first_check(point, spec)
             outcome = _load(under_test, point, spec, live_view(point, done, len(points)))
-            series += _series(point, outcome, spec)
+            series += _series(point, outcome, spec, _prompt_labels(under_test, point, outcome))
             checked = _checked_at_rate(point, outcome, instrument, spec)
             facts["points"][point.name] = _facts(outcome, checked)
             done += 1
@@ -131,7 +132,18 @@ def _checked_at_rate(
     return _check(point, ran_at, spec)
 
 
-def _series(point: Point, outcome: Outcome, spec: dict[str, Any]) -> list[Series]:
+def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[str, Label]:
+    """How the prompts' length is known, and the mean the server counted if it is another."""
+    labels: dict[str, Label] = {"isl_by": under_test.target.isl_by}
+    counted = [request.input_tokens for request in outcome.answered]
+    if counted and round(fmean(counted)) != point.input_tokens:
+        labels["isl_counted"] = round(fmean(counted), 1)
+    return labels
+
+
+def _series(
+    point: Point, outcome: Outcome, spec: dict[str, Any], labels: dict[str, Label]
+) -> list[Series]:
     requests = outcome.answered
     window = outcome.window()
     duration_s = outcome.duration_s
@@ -174,7 +186,7 @@ def _series(point: Point, outcome: Outcome, spec: dict[str, Any]) -> list[Series
             metric=metric,
             unit=unit,
             samples=tuple(values),
-            labels=point.labels,
+            labels={**point.labels, **labels},
             windows=(window,) if metric in windowed else (),
         )
         for metric, (unit, values) in samples.items()

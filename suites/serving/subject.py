@@ -14,6 +14,7 @@ from suites.engines.template import BUNDLED, chosen, template
 from suites.errors import UserError
 from suites.models import load
 from suites.serving.target import Target, key_from
+from suites.serving.vocabulary import Vocabulary, from_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,12 +64,15 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         key_from(key_env)
     elif not weights:
         load(model)
+    tokenizer = options.get("tokenizer")
     return {
         **_engine_spec(options),
         "model": model,
         "endpoint": endpoint,
         "api": api,
         "api_key_env": key_env,
+        # The words themselves, so that the load needs no tokenizer.
+        "words": from_tokenizer(Path(tokenizer)).to_json() if tokenizer else None,
         "weights": str(weights) if weights else None,
         "cache": str(options.get("cache") or default_cache()),
         "threads": int(options.get("threads") or default_threads()),
@@ -108,17 +112,19 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         CheckError: the engine did not start.
         UserError: see `subject_spec` and `suites.engines.generate`.
     """
+    words = Vocabulary.from_json(spec["words"]) if spec["words"] else None
     if spec["endpoint"]:
         target = Target(
             url=spec["endpoint"],
             model=spec["model"],
             api=spec["api"],
             key=key_from(spec["api_key_env"]),
+            words=words,
         )
         yield Subject(target=target, engine=_foreign(spec, target), check_alive=lambda: None)
         return
     with _engine(spec, slots, context) as engine:
-        target = Target(url=engine.url, model=spec["model"], api=spec["api"])
+        target = Target(url=engine.url, model=spec["model"], api=spec["api"], words=words)
         yield Subject(target=target, engine=engine.describe(), check_alive=engine.check_alive)
 
 
@@ -162,6 +168,11 @@ def _foreign(spec: Mapping[str, Any], target: Target) -> dict[str, Any]:
         "weights_sha256": None,
         "weights": "unknown",
         "precision": "unknown",
-        "flags": {"api": spec["api"], "endpoint": True},
+        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec)},
         **({"image": spec["engine_image"]} if spec["engine_image"] else {}),
     }
+
+
+def _tokenizer(spec: Mapping[str, Any]) -> dict[str, str]:
+    words = spec["words"]
+    return {"tokenizer_sha256": words["tokenizer_sha256"]} if words else {}

@@ -69,14 +69,18 @@ class Target:
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read back what `to_json` gave."""
         words = data["words"]
-        if words:
-            words = Vocabulary(**{**words, "pieces": tuple(words["pieces"])})
-        return cls(**{**data, "words": words})
+        return cls(**{**data, "words": Vocabulary.from_json(words) if words else None})
 
     @property
     def vocabulary(self) -> Vocabulary:
         """What prompts are made of."""
         return self.words or (WORDS if self.api == "chat" else IDS)
+
+    @property
+    def isl_by(self) -> str:
+        """How the length of a prompt is known, as rows say it."""
+        kind = self.vocabulary.kind
+        return f"{kind}; chat template not counted" if self.api == "chat" else kind
 
     @property
     def host(self) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from suites.errors import UserError
 
@@ -23,8 +23,7 @@ class Vocabulary:
     """What prompts are made of.
 
     Attributes:
-        kind: how the length is known, as rows say it: "token ids", "tokenizer" or
-            "words, approximate".
+        kind: how a prompt's length is known, as rows say it.
         pieces: each one token.
         separator: "," between ids, " " between words.
         special: tokens the tokenizer adds of itself, such as a beginning of sequence.
@@ -36,6 +35,14 @@ class Vocabulary:
     separator: str
     special: int = 0
     tokenizer_sha256: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read back what `to_json` gave."""
+        return cls(**{**data, "pieces": tuple(data["pieces"])})
 
     @property
     def is_text(self) -> bool:
