@@ -51,6 +51,8 @@ class ChipEntry(Strict):
         link_gb_s: to other chips, in 10^9 bytes per second, as `link_kind` says.
         skus: parts of a CPU family, when the entry is one.
         source: titles and years of the documents the values come from.
+        read_again: when, which values and where they were checked against a document since the
+            entry was compiled; None where that has not been done.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
@@ -71,6 +73,7 @@ class ChipEntry(Strict):
     link_kind: _Text | None = None
     skus: tuple[Sku, ...] = ()
     source: _Text
+    read_again: _Text | None = None
     note: _Text | None = None
 
     def compute_to_bandwidth(self) -> dict[Dtype, float]:

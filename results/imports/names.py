@@ -14,6 +14,10 @@ __all__ = ["chip"]
 _PATTERNS = (
     (r"H100-SXM-80GB|^h100_sxm", "h100-sxm"),
     (r"H100-PCIe-80GB", "h100-pcie"),
+    (r"H100-NVL-94GB", "h100-nvl"),
+    (r"H200-NVL-141GB", "h200-nvl"),
+    (r"GH200.*96GB", "gh200"),
+    (r"GH200.*144GB", "gh200-144gb"),
     (r"H200-SXM-141GB|NVIDIA H200$|^h200_sxm", "h200-sxm"),
     (r"B200-SXM-180GB|NVIDIA B200$", "b200-sxm"),
     (r"NVIDIA GB200$|^gb200$", "gb200"),

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import leaderboard
 from results import catalog
 from results.catalog import chips_data
 from results.catalog.chips_data import ChipEntry
+from results.catalog.page import page
 from results.catalog.prices_data import PriceSheet, read_sheet
 from results.catalog.reading import read_toml
 from suites.errors import UserError
@@ -132,4 +135,36 @@ def test_chips_lists_ratios_and_sources_as_json():
     rows = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     by_id = {row["id"]: row for row in rows}
     assert by_id["h20"]["compute_to_bandwidth"]["bf16"] == pytest.approx(37.0)
-    assert all(row["source"] for row in rows)
+    for row in rows:
+        assert row.keys() >= {"id", "name", "kind", "chips", "source", "compute_to_bandwidth"}
+        assert row["compute_to_bandwidth"].keys() in (set(), row["peak_tflops"].keys())
+
+
+def test_the_page_of_chips_is_the_catalogue_s_own():
+    written = Path(leaderboard.__file__).parent / "docs" / "chip-table.md"
+    assert written.read_text() == page(), "run `python -m results.catalog.page` into the page"
+
+
+# The list of the project: every one of these must have an entry.
+WANTED = """
+a100-40gb-sxm a100-80gb-sxm h20 h100-sxm h100-pcie h200-sxm b200-sxm b300-sxm gb200-nvl72
+gb300-nvl72 l4 l40s rtx-4090 rtx-5090 rtx-pro-6000-blackwell gb10 instinct-mi300x instinct-mi325x
+instinct-mi355x gaudi-3 tpu-v5e tpu-v6e tpu7x-ironwood trainium2 ascend-910b ascend-910c
+cloudmatrix-384 sunrise-s1 sunrise-s2 sunrise-s3 mlu590 hygon-dcu-bw200 biren-br100 mtt-s4000
+mtt-s5000 iluvatar-bi-v150 kunlunxin-p800 enflame-l600 metax-c500 groq-lpu cerebras-wse-3
+apple-m4-max xeon-6980p epyc-9004
+"""
+
+
+def test_every_chip_inference_buyers_weigh_has_an_entry():
+    assert set(WANTED.split()) <= set(catalog.chips())
+
+
+@pytest.mark.parametrize("system", ["gb200-nvl72", "gb300-nvl72", "cloudmatrix-384"])
+def test_a_system_holds_its_chips_memory_and_switch_bandwidth(system):
+    entry = catalog.chips()[system]
+    assert entry.kind == "system"
+    assert entry.chips > 1
+    assert entry.link_gb_s
+    assert entry.link_kind
+    assert entry.memory_gb
