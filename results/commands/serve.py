@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
     from securesystemslib.signer import Key
+    from starlette.types import ASGIApp
 
 __all__ = ["listen", "serve"]
 
@@ -76,10 +77,10 @@ def _keep_key_file(data: Path, key: Key) -> None:
 
 
 def _to_stderr(line: str) -> None:
-    typer.echo(line, err=True)
+    sys.stderr.write(f"{line}\n")
 
 
-def listen(app: FastAPI, host: str, port: int) -> None:
+def listen(app: ASGIApp, host: str, port: int) -> None:
     """Serve until a signal; one line on stdout when it listens."""
     import socket
 

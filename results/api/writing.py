@@ -1,0 +1,122 @@
+"""Endpoints that bring results in: a challenge before the run, a submission after it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request  # noqa: TC002 - FastAPI evaluates annotations
+from fastapi.responses import JSONResponse
+
+from results import strict_json
+from results.api.problems import PROBLEM, limit
+from results.intake import Problem
+
+if TYPE_CHECKING:
+    from results.api.service import Service
+    from results.store import Stored
+
+__all__ = ["add_writing"]
+
+_BODY_TYPES = {"application/json", "application/vnd.dsse.envelope.v1+json", ""}
+# Judging takes about a millisecond per 10 kB: what is larger must not hold up everybody else.
+_JUDGED_AT_ONCE = 64 * 1024
+_ANSWERS = {
+    200: {"description": "Known already: the receipt it got"},
+    201: {"description": "Stored and logged, durably: the receipt"},
+    **{
+        status: {"description": text, "content": {PROBLEM: {}}}
+        for status, text in {
+            400: "No envelope, or not a statement of version 1",
+            403: "No registered key verifies it",
+            408: "The body came too slowly",
+            409: "Its challenge was used by another result",
+            413: "Larger than 1 MiB",
+            415: "Not JSON, or encoded",
+            422: "A check refused it",
+            429: "Too many at once",
+        }.items()
+    },
+}
+_BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+def add_writing(app: FastAPI, service: Service) -> None:
+    """Add the endpoints."""
+
+    @app.get("/v1/challenge", summary="A nonce for a run about to begin")
+    def challenge() -> JSONResponse:
+        not_before = service.ledger.unverified().root.hex()
+        nonce, expires = service.intake.challenges.issue(datetime.now(UTC), not_before)
+        return JSONResponse(
+            {
+                "nonce": nonce,
+                "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "not_before": not_before,
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    @app.post(
+        "/v1/submissions",
+        status_code=201,
+        summary="Submit a signed result",
+        responses=_ANSWERS,  # type: ignore[arg-type]  # FastAPI wants its keys int or str at once
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def submit(request: Request) -> JSONResponse:
+        body = await _body(request, service.limits.body_s)
+        if len(body) > _JUDGED_AT_ONCE:
+            loop = asyncio.get_running_loop()
+            candidate = await loop.run_in_executor(service.judging, service.intake.judge, body)
+        else:
+            candidate = service.intake.judge(body)
+        request.state.about = {"digest": candidate.digest, "keyid": candidate.keyid}
+        limit(service.keys, candidate.keyid)
+        # Shielded: who hangs up after the body was read still gets what was promised by asking
+        # again.
+        stored = await asyncio.shield(service.committer.commit(candidate))
+        return _answer(service, stored)
+
+
+def _answer(service: Service, stored: Stored) -> JSONResponse:
+    if stored.receipt is None:
+        raise Problem(
+            409,
+            "nonce-used",
+            "the challenge was used by another result",
+            errors=[{"field": "predicate.run.nonce", "rule": "nonce"}],
+        )
+    if stored.new:
+        service.outcomes[stored.outcome] += 1
+    # Its outcome of then, not of now.
+    receipt = {
+        **stored.receipt.to_json(),
+        "outcome": stored.outcome,
+        "findings": stored.findings,
+    }
+    return JSONResponse(
+        receipt,
+        status_code=201 if stored.new else 200,
+        headers={"Location": f"/v1/submissions/{stored.receipt.digest}"},
+    )
+
+
+async def _body(request: Request, within_s: float) -> bytes:
+    """Read the body raw: a framework's models accept duplicate keys and stumble over NaN."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem(415, "content-encoding", "send the envelope as it is, not encoded")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _BODY_TYPES:
+        raise Problem(415, "content-type", f"expected {' or '.join(filter(None, _BODY_TYPES))}")
+    data = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > strict_json.MAX_BYTES:
+                    raise Problem(413, "too-large", f"at most {strict_json.MAX_BYTES} bytes")
+    except TimeoutError as error:
+        raise Problem(408, "too-slow", f"the body took more than {within_s:g} s") from error
+    return bytes(data)
