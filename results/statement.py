@@ -135,6 +135,7 @@ class CiIdentity(_Strict):
             "environment": the runner's variables. Neither proves anything by itself: the
             signature says who vouches for it.
         workflow_ref: path and ref of the workflow file, `owner/repo/.github/workflows/…@ref`.
+        job_workflow_ref: the same of the reusable workflow the job comes from; a token says it.
         commit: that the workflow ran for.
         runner_environment: whether GitHub or the runner's owner holds the machine.
     """
@@ -147,6 +148,7 @@ class CiIdentity(_Strict):
     run_attempt: Name
     event: Name
     runner_environment: Literal["github-hosted", "self-hosted"]
+    job_workflow_ref: Name | None = None
 
 
 class Source(_Strict):
@@ -167,6 +169,7 @@ class Engine(_Strict):
         weights: "random" for generated weights (true speed, no meaning), else "real"/"unknown".
         precision: such as "q8_0", "bf16", "fp8".
         flags: what the engine was started with.
+        image: the container image it ran in, by digest, as the runner states it.
     """
 
     name: Name
@@ -176,6 +179,9 @@ class Engine(_Strict):
     weights: Literal["random", "real", "unknown"]
     precision: Name
     flags: dict[Name, Label] = {}
+    image: (
+        Annotated[str, Field(max_length=512, pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None
+    ) = None
 
 
 class Meter(_Strict):

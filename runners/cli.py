@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 from typer._click.exceptions import UsageError  # Typer carries its own click
 
+from runners import actions
 from suites.errors import UserError
 
 __all__ = ["app", "main"]
@@ -63,6 +64,7 @@ def main() -> None:
     try:
         code = app()(standalone_mode=False, prog_name="fenmark")
     except UserError as error:
+        actions.annotate("error", str(error), place=error.where)
         _stop(str(error), error.exit_code)
     except UsageError as error:
         at = error.ctx.command_path if error.ctx else "fenmark"

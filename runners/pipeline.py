@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from results import archive, envelope
 from results.challenge import seed_of
-from runners import assemble, execute, keys, machine, provenance
+from runners import actions, assemble, execute, keys, machine, provenance
 from runners.display import RunDisplay
 from runners.energy import gauge
 from runners.plan import expand
@@ -90,7 +90,7 @@ def measure(
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
         watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
-        with RunDisplay(cells, console) as display:
+        with actions.group("measuring"), RunDisplay(cells, console) as display:
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows = assemble.rows_of(finished)
         key = keys.load_or_create()
@@ -106,7 +106,7 @@ def measure(
     stage_s: dict[str, float] = {}
     for cell in finished:
         stage_s[cell.suite] = stage_s.get(cell.suite, 0.0) + cell.wall_s
-    return Outcome(
+    outcome = Outcome(
         digest=receipt.digest,
         statement=envelope.parse(payload, "statement"),
         rows=rows,
@@ -114,6 +114,8 @@ def measure(
         key_created=key.created,
         stage_s=stage_s,
     )
+    actions.tell(outcome.statement.predicate, outcome.digest)
+    return outcome
 
 
 def _same_run(earlier: Started, workspace: Workspace, reproduces: str | None) -> Started:

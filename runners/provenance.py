@@ -10,6 +10,7 @@ from pathlib import Path
 
 from results.statement import Software, Source
 from runners.doctor import set_variables
+from runners.job import identity
 
 __all__ = ["software", "source", "suite_version"]
 
@@ -34,12 +35,13 @@ def software(packages: dict[str, str]) -> Software:
 
 
 def source() -> Source:
-    """Describe the code: the commit of this checkout, None when installed from a package."""
+    """Describe the code and the CI job: the commit is None when installed from a package."""
     commit = _git("rev-parse", "HEAD")
     return Source(
         commit=commit or None,
         modified=bool(commit and _git("status", "--porcelain")),
         ci_run=_ci_run(),
+        ci=identity(),
     )
 
 

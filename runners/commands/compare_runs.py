@@ -42,7 +42,7 @@ def compare_runs(
     from rich.table import Table
 
     from results.comparison import compare
-    from runners import regression
+    from runners import actions, regression
     from suites.errors import CheckError
 
     archives = results or [Path("out/results"), Path("results/public")]
@@ -67,5 +67,6 @@ def compare_runs(
             values = (f"{item.base:.4g} {item.unit}", f"{item.head:.4g} {item.unit}")
             table.add_row(escape(item.case), item.metric, *values, span, item.verdict)
         Console().print(table, *map(escape, notes), sep="\n")
+    actions.add_summary(regression.markdown(changes, notes))
     if any(item.verdict == "regression" for item in changes):
         raise typer.Exit(1)

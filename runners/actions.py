@@ -1,0 +1,163 @@
+"""GitHub Actions: what a run tells its job's page, the lines of its files and later steps.
+
+Everything here is silent outside a job. Commands go to stderr, which the runner reads as it reads
+stdout: stdout stays the machine's. Formats: GitHub's documentation, "Workflow commands".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from results.economics import Span
+from results.plain import span
+from runners.report import headlines
+from suites.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.economics import Measured
+    from results.statement import Predicate
+
+__all__ = [
+    "active",
+    "add_summary",
+    "annotate",
+    "group",
+    "run_summary",
+    "set_output",
+    "tell",
+]
+
+Level = Literal["error", "warning", "notice"]
+
+# A step's summary above 1 MiB is dropped whole; all of a job's steps share a page.
+_SUMMARY_LIMIT = 1_000_000
+# Above this GitHub hides the rest of a step's annotations anyway.
+_MOST_WARNINGS = 10
+# Of a run whose kind has no headline.
+_FIRST_ROWS = 20
+# `path:line` or `path:line:column`, as our errors name a place in a file.
+_PLACE = re.compile(r"(?P<file>[^:]+\.\w+):(?P<line>\d+)(?::(?P<column>\d+))?")
+
+
+def active() -> bool:
+    """Tell whether this process runs in a job of GitHub Actions, or of a runner that speaks it."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotate(level: Level, message: str, *, title: str = "Fenmark", place: str = "") -> None:
+    """Attach a message to the job, and to a line of a file where `place` names one."""
+    if not active():
+        return
+    found = _PLACE.match(place)
+    where = {"file": found["file"], "line": found["line"], "col": found["column"]} if found else {}
+    given = {**where, "title": title}
+    properties = ",".join(f"{name}={_property(text)}" for name, text in given.items() if text)
+    _say(f"::{level} {properties}::{_data(message)}")
+
+
+@contextmanager
+def group(title: str) -> Iterator[None]:
+    """Fold what is printed meanwhile under a title."""
+    if active():
+        _say(f"::group::{_data(title)}")
+    try:
+        yield
+    finally:
+        if active():
+            _say("::endgroup::")
+
+
+def set_output(name: str, value: str) -> None:
+    """Give a value to the steps and jobs that follow."""
+    # A delimiter nobody can guess: no line of a value may end it and begin another output.
+    mark = f"end-{secrets.token_hex(16)}"
+    _append("GITHUB_OUTPUT", f"{name}<<{mark}\n{value}\n{mark}\n")
+
+
+def add_summary(markdown: str) -> None:
+    """Add to the job's page; what no longer fits is left out and said so."""
+    place = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not active() or not place:
+        return
+    written = Path(place).stat().st_size if Path(place).exists() else 0
+    if written + len(markdown.encode()) > _SUMMARY_LIMIT:
+        markdown = "_More was measured than this page holds: see the artifact._\n"
+    _append("GITHUB_STEP_SUMMARY", f"{markdown}\n")
+
+
+def tell(predicate: Predicate, digest: str) -> None:
+    """Tell the job of a finished run: its page, the output `digest`, a warning for each."""
+    if not active():
+        return
+    add_summary(run_summary(predicate, digest))
+    set_output("digest", digest)
+    for warning in predicate.warnings[:_MOST_WARNINGS]:
+        annotate("warning", warning)
+
+
+def run_summary(predicate: Predicate, digest: str) -> str:
+    """Write a finished run as Markdown: who measured what, the first figures, the proof.
+
+    GitHub shows no SVG that stands in the text: the picture is an address on the site that
+    `FENMARK_SITE` names, and the table is there without it.
+    """
+    chip, run = predicate.machine.chip, predicate.run
+    rows = headlines(predicate.measurements) or predicate.measurements[:_FIRST_ROWS]
+    site = os.environ.get("FENMARK_SITE", "").rstrip("/")
+    proof = f" ([check the proof]({site}/verify/?statement={digest}))" if site else ""
+    lines = [
+        f"### {_text(chip.name)}, {run.profile} profile",
+        "",
+        *([f"![]({site}/badges/{chip.catalog_id}.svg)", ""] if site and chip.catalog_id else []),
+        "| case | figure | value [95% interval] | unit | n | how |",
+        "|---|---|---|---|---|---|",
+        *(_row(row) for row in rows),
+        "",
+        f"{len(predicate.measurements)} figures, signed by `{run.runner}`: `{digest}`{proof}",
+    ]
+    if predicate.warnings:
+        told = (f"- {_text(warning)}" for warning in predicate.warnings)
+        lines += ["", f"<details><summary>{len(predicate.warnings)} warnings</summary>", ""]
+        lines += [*told, "", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: Measured) -> str:
+    percentile = row.labels.get("percentile")
+    title = METRICS[row.metric].title + (f", p{percentile:g}" if percentile else "")
+    value = span(Span(row.value, row.low, row.high))
+    cells = (row.case, title, value, row.unit, str(row.n), row.method)
+    return f"| {' | '.join(_text(cell) for cell in cells)} |"
+
+
+def _text(text: str) -> str:
+    """Text of strangers (a chip's name, a warning) as text: no markup, no cell's end."""
+    return re.sub(r"([\\`*_\[\]<>|#!~])", r"\\\1", " ".join(text.split()))
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _say(command: str) -> None:
+    sys.stderr.write(f"{command}\n")
+    sys.stderr.flush()
+
+
+def _append(variable: str, text: str) -> None:
+    place = os.environ.get(variable)
+    if active() and place:
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(text)
