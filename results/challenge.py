@@ -14,6 +14,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ class Challenges:
             return "unknown"
         expires = int.from_bytes(body[_RANDOM:], "big")
         return "expired" if now.timestamp() > expires else "issued"
+
+    def choice(self, nonce: str) -> Random:
+        """Return what chooses the outputs to compute again: the same each time, known to nobody."""
+        return Random(self._mac(nonce.encode(), "outputs"))
 
     def _mac(self, body: bytes, not_before: str) -> bytes:
         return hmac.digest(self.secret, body + not_before.encode(), hashlib.sha256)[:_MAC]

@@ -15,10 +15,12 @@ from results import catalog
 from results.challenge import seed_of
 from suites import models
 from suites.errors import UserError
+from suites.kernels.spotcheck import recompute
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from random import Random
 
     from results.catalog import ChipEntry
     from results.statement import Measurement, Statement
@@ -34,6 +36,8 @@ _TOLERANCE = 1.10
 _ARITHMETIC = 1.25
 # Longest context any model of the catalogue states, with room for ten times more.
 _MOST_TOKENS = 100_000_000
+# Kernel outputs computed again of one result: each costs the log up to a fifth of a second.
+_RECOMPUTED = 3
 _CLOCK_SKEW = timedelta(minutes=10)
 # Bits a weight takes, from below: a bound must never be too strict. llama.cpp k-quants mix
 # sizes, so that their name's digit is the floor (ggml: Q4_K is 4.5 bits, Q8_0 8.5).
@@ -50,11 +54,13 @@ class Context:
         now: UTC; None where the time of checking says nothing (an archive of old results).
         nonce: what became of the challenge it names; None where nobody can tell.
         samples: digests of raw samples already known, and the result that brought them.
+        choose: picks the kernel outputs to compute again; None where none shall be.
     """
 
     now: datetime | None = None
     nonce: Nonce | None = None
     samples: Mapping[str, str] = field(default_factory=dict)
+    choose: Random | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,40 @@ def _nonce_is_ours(statement: Statement, context: Context) -> Iterator[tuple[str
     run = statement.predicate.run
     if run.nonce is not None and run.seed != seed_of(run.nonce):
         yield "run.seed", f"{run.seed} does not come from the challenge: inputs may be older"
+
+
+def _outputs_come_from_the_seed(
+    statement: Statement, context: Context
+) -> Iterator[tuple[str, str]]:
+    """Elements of a few kernel outputs, computed again from the challenge's seed.
+
+    Flags: NumPy's stream of random numbers may change between its versions.
+    """
+    predicate, run = statement.predicate, statement.predicate.run
+    if context.choose is None or run.nonce is None or "kernels" not in run.suites:
+        return
+    if not predicate.outputs:
+        yield "outputs", "kernels ran for a challenge, but no element of an output is given"
+    models_of = {item.case: str(item.labels.get("model", "")) for item in predicate.measurements}
+    left = _RECOMPUTED
+    for output in context.choose.sample(predicate.outputs, len(predicate.outputs)):
+        model = models_of.get(output.case)
+        if left == 0 or model is None:
+            continue
+        try:
+            found = recompute(
+                output.case, model=model, profile_name=run.profile, seed=run.seed, process=0
+            )
+        except UserError as error:
+            yield output.case, f"cannot be computed again: {error}"
+            continue
+        if found is None:
+            continue
+        left -= 1
+        truth, tolerance = found
+        off = [abs(a - b) for a, b in zip(output.elements, truth, strict=False)]
+        if len(output.elements) != len(truth) or max(off) > tolerance:
+            yield output.case, f"its output is not that of seed {run.seed}: off by {max(off):.2g}"
 
 
 def _samples_are_new(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
@@ -349,6 +389,12 @@ RULES = (
         outcome="refused",
         source="a challenge is used once, and seeds the inputs of the run it was issued for",
         find=_nonce_is_ours,
+    ),
+    Rule(
+        name="outputs",
+        outcome="flagged",
+        source="what a kernel gives for the challenge's inputs was not known before it",
+        find=_outputs_come_from_the_seed,
     ),
     _SAMPLES,
     Rule(

@@ -124,7 +124,11 @@ class Intake:
                 f"the statement names runner {run.runner!r}, its signer is {runner.id!r}",
                 errors=[{"field": "predicate.run.runner", "rule": "signer"}],
             )
-        context = Context(now=now, nonce=self.challenges.judge(run.nonce, run.not_before, now))
+        context = Context(
+            now=now,
+            nonce=self.challenges.judge(run.nonce, run.not_before, now),
+            choose=self.challenges.choice(run.nonce) if run.nonce else None,
+        )
         findings = check(statement, context)
         if outcome(findings) == "refused":
             raise refused([one for one in findings if one.outcome == "refused"])

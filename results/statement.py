@@ -17,6 +17,7 @@ __all__ = [
     "Machine",
     "Measurement",
     "Meter",
+    "Output",
     "Predicate",
     "Run",
     "Software",
@@ -216,6 +217,16 @@ class Measurement(_Strict):
     labels: dict[Name, Label] = {}
 
 
+class Output(_Strict):
+    """A few elements of what a kernel gave in the first process, at places its seed chose.
+
+    Whoever knows the seed can compute them again: see `suites.kernels.spotcheck`.
+    """
+
+    case: Name
+    elements: Annotated[list[Finite], Field(min_length=1, max_length=16)]
+
+
 class Predicate(_Strict):
     schema_version: Literal[1]
     run: Run
@@ -226,6 +237,7 @@ class Predicate(_Strict):
     meters: Annotated[list[Meter], Field(max_length=64)]
     measurements: Annotated[list[Measurement], Field(min_length=1, max_length=10_000)]
     warnings: Annotated[list[Text], Field(max_length=1000)] = []
+    outputs: Annotated[list[Output], Field(max_length=1000)] = []
 
 
 class Statement(_Strict):

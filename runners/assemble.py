@@ -14,6 +14,7 @@ from results.statement import (
     Machine,
     Measurement,
     Meter,
+    Output,
     Predicate,
     Run,
     Statement,
@@ -109,9 +110,21 @@ def statement_of(
                         w for cell in cells for w in (*cell.result.warnings, *cell.warnings)
                     )
                 ),
+                outputs=_outputs(cells),
             ),
         }
     )
+
+
+def _outputs(cells: Sequence[FinishedCell]) -> list[Output]:
+    """Take what the first process of the kernel suite kept of its cases' outputs."""
+    kernels = [cell for cell in cells if cell.suite == "kernels"]
+    cases = kernels[0].result.facts.get("cases", {}) if kernels else {}
+    return [
+        Output(case=case, elements=facts["elements"])
+        for case, facts in cases.items()
+        if facts.get("elements")
+    ]
 
 
 def _distinct(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

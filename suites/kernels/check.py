@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["TOLERANCE", "Verdict", "compare"]
+__all__ = ["ROW_FACTOR", "TOLERANCE", "Verdict", "compare"]
 
 # Relative L2 gates. Rounding each of k products and sums to a significand of p bits leaves a
 # relative error of about u·sqrt(k) at worst where u = 2^−p (Higham, "Accuracy and Stability of
@@ -29,7 +29,7 @@ TOLERANCE = {
 
 # One row wrong among thousands hides in the whole; a row may err ten times the gate, since
 # short rows scatter more.
-_ROW_FACTOR = 10
+ROW_FACTOR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def compare(output: np.ndarray, reference: np.ndarray, tolerance: float) -> Verd
     worst = float(rows.max()) * float(np.sqrt(rows.size)) / size
     if error > tolerance:
         return Verdict(error, worst, f"relative L2 error {error:.1e}, expected ≤ {tolerance:.0e}")
-    if worst > tolerance * _ROW_FACTOR:
-        gate = tolerance * _ROW_FACTOR
+    if worst > tolerance * ROW_FACTOR:
+        gate = tolerance * ROW_FACTOR
         return Verdict(error, worst, f"one row errs by {worst:.1e}, expected ≤ {gate:.0e}")
     return Verdict(error, worst, "")
 

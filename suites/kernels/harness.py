@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import statistics
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from suites.errors import CheckError
 from suites.kernels.check import TOLERANCE, Verdict, compare
+from suites.kernels.spotcheck import elements, generator_of
 from suites.kernels.timing import Budget, hold, measure
 
 if TYPE_CHECKING:
@@ -30,12 +30,14 @@ class Measured:
     """A case that gave the right answer, and how long it took.
 
     Attributes:
+        elements: a few of its output, at places the seed chose.
         held: the batch an energy meter can see; None where nobody asked for one.
     """
 
     case: Case
     verdict: Verdict
     timing: Timing
+    elements: tuple[float, ...] = ()
     held: Held | None = None
     quantization_error: float | None = None
 
@@ -52,7 +54,7 @@ def measure_case(
         CheckError: the output is wrong or only partly written; nothing is timed.
     """
     operands = draw(case, random)
-    verdict = check(case, operands)
+    verdict, spots = _checked(case, operands, random)
     if verdict.problem:
         raise CheckError(f"wrong output: {verdict.problem}", where=case.name)
     sets = [operands, *(draw(case, random) for _ in range(case.copies - 1))]
@@ -66,6 +68,7 @@ def measure_case(
         case=case,
         verdict=verdict,
         timing=timing,
+        elements=spots,
         held=held,
         quantization_error=error(random) if error else None,
     )
@@ -73,7 +76,7 @@ def measure_case(
 
 def generator(case: Case, seed: int, process: int) -> np.random.Generator:
     """Inputs differ from case to case and process to process, and come again with the seed."""
-    return np.random.default_rng([seed, process, zlib.crc32(case.name.encode())])
+    return generator_of(case.name, seed, process)
 
 
 def draw(case: Case, random: np.random.Generator) -> dict[str, Any]:
@@ -87,6 +90,23 @@ def draw(case: Case, random: np.random.Generator) -> dict[str, Any]:
 
 def check(case: Case, operands: dict[str, Any]) -> Verdict:
     """Run once over poisoned memory and compare with float64 on the same rounded operands."""
+    return compare(*_run_once(case, operands), _gate(case))
+
+
+def _checked(
+    case: Case, operands: dict[str, Any], random: np.random.Generator
+) -> tuple[Verdict, tuple[float, ...]]:
+    output, reference = _run_once(case, operands)
+    return compare(output, reference, _gate(case)), elements(output, random)
+
+
+def _gate(case: Case) -> float:
+    own = case.work.tolerance
+    return TOLERANCE[case.work.dtype] if own is None else own
+
+
+def _run_once(case: Case, operands: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kernel's output and its reference."""
     parameters = case.work.parameters
     truth = {name: case.backend.get(array) for name, array in operands.items()}
     reference = case.work.reference(**truth, **parameters)
@@ -94,11 +114,7 @@ def check(case: Case, operands: dict[str, Any]) -> Verdict:
     _poison(case, reference.shape)
     result = case.run(case.backend, **operands, **parameters)
     case.backend.synchronize()
-    output = case.backend.get(result)
-    tolerance = case.work.tolerance
-    if tolerance is None:
-        tolerance = TOLERANCE[case.work.dtype]
-    return compare(output, reference, tolerance)
+    return case.backend.get(result), reference
 
 
 def _poison(case: Case, shape: tuple[int, ...]) -> None:

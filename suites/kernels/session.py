@@ -163,6 +163,7 @@ def _facts(measured: Measured) -> dict[str, Any]:
         "bytes": work.bytes,
         "relative_l2_error": measured.verdict.error,
         "copies": measured.case.copies,
+        "elements": list(measured.elements),
     }
 
 

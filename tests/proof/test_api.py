@@ -13,11 +13,13 @@ from sqlalchemy import create_engine
 
 from results import checkpoint, envelope, merkle, strict_json
 from results.api import Limits
+from results.challenge import seed_of
 from results.identity import runner_id, runner_toml
 from results.receipt import Receipt
 from results.store import open_store
 from results.tables import Base
 from suites.errors import UserError
+from suites.kernels.spotcheck import recompute
 
 # Every promise holds on both databases.
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
@@ -129,6 +131,41 @@ def test_a_challenge_seeds_the_inputs_and_is_bound_to_its_root(client, sealed, w
     answer = post(client, sealed(challenge=challenged(client), **wrong))
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["rule"] == "nonce"
+
+
+CASE = "rmsnorm/f32/numpy/qwen2.5-0.5b/m512"
+
+
+def kernels(elements):
+    """Turns a statement into one of a kernel, with elements of its output."""
+
+    def change(data):
+        predicate = data["predicate"]
+        predicate["run"]["suites"] = ["kernels"]
+        [item] = predicate["measurements"]
+        labels = {"model": "qwen2.5-0.5b"}
+        item.update(suite="kernels", case=CASE, metric="time", labels=labels)
+        predicate["outputs"] = [{"case": CASE, "elements": elements}] if elements else []
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("elements", "rules"),
+    [
+        (list, []),
+        (lambda true: [*true[:-1], true[-1] + 1], ["outputs"]),
+        (lambda _: [], ["outputs"]),
+    ],
+)
+def test_elements_of_outputs_are_computed_again_from_the_challenge(client, sealed, elements, rules):
+    challenge = challenged(client)
+    true, _ = recompute(
+        CASE, model="qwen2.5-0.5b", profile_name="quick", seed=seed_of(challenge[0]), process=0
+    )
+    answer = post(client, sealed(challenge=challenge, change=kernels(elements(true))))
+    assert answer.status_code == 201
+    assert [finding["rule"] for finding in answer.json()["findings"]] == rules
 
 
 def test_a_challenge_is_good_for_one_result(client, sealed):
