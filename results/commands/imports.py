@@ -23,11 +23,17 @@ def import_(
     ],
     files: Annotated[list[Path], typer.Argument(help="Files as published.")],
     out: Annotated[Path, typer.Option(help="Folder for the reported results.")],
+    chip: Annotated[
+        str | None, typer.Option(help="Catalogue id, for files that do not say what they ran on.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many chips, where a file does not say.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Read others' published results; every row is imported, folded into its twin, or refused.
 
-    Example: fenmark import llama-bench bench.json --out reported
+    Example: fenmark import vllm bench.json --out reported --chip h100-sxm --count 8
     """
     import json
 
@@ -36,7 +42,7 @@ def import_(
     from results.imports import import_file
     from suites.child import write_atomically
 
-    imported = [import_file(kind, path) for path in files]
+    imported = [import_file(kind, path, chip=chip, count=count) for path in files]
     out.mkdir(parents=True, exist_ok=True)
     for found in imported:
         path = out / f"{kind}-{found.source.file_sha256[:16]}.reported.json"
@@ -50,8 +56,8 @@ def import_(
         f"{totals['rows']} rows: {totals['imported']} imported, {totals['folded']} folded, "
         f"{totals['refused']} refused; all are reported, none is measured by Fenmark"
     )
-    for reason, count in totals["reasons"].items():
-        console.print(f"  {count} refused: {reason}", markup=False)
+    for reason, rows in totals["reasons"].items():
+        console.print(f"  {rows} refused: {reason}", markup=False)
 
 
 def _totals(imported: list[ReportedFile]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from results import catalog
 from results.imports import (
     aiconfigurator,
     flagperf,
@@ -17,6 +18,7 @@ from results.imports import (
     mlperf,
 )
 from results.imports.building import Refused
+from results.imports.names import stated
 from results.imports.reading import rows
 from results.imports.reported import Folded, Refusal, ReportedFile, ReportedResult, ReportedSource
 from suites.errors import UserError
@@ -117,15 +119,22 @@ KINDS = {
 }
 
 
-def import_file(kind: str, path: Path) -> ReportedFile:
+def import_file(
+    kind: str, path: Path, *, chip: str | None = None, count: int | None = None
+) -> ReportedFile:
     """Read one published file.
 
+    Args:
+        chip, count: catalogue id and number, where the file says neither; what it says is kept.
+
     Raises:
-        UserError: the kind is unknown, or the file is in no format of it.
+        UserError: the kind or the chip is unknown, or the file is in no format of the kind.
         OSError: it cannot be read.
     """
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}", expected=", ".join(KINDS))
+    if chip is not None and chip not in catalog.chips():
+        raise UserError(f"no chip {chip!r} in the catalogue", remedy="see `fenmark chips`")
     importer = KINDS[kind]
     results: list[ReportedResult] = []
     folded: list[Folded] = []
@@ -144,7 +153,9 @@ def import_file(kind: str, path: Path) -> ReportedFile:
             folded.append(Folded(row=index, id=first[run]))
             continue
         # Publishers' names repeat; the row number tells two results of one file apart.
-        results.append(result.model_copy(update={"id": f"{result.id[:200]}#{index}"}))
+        known = stated(result.chip, chip, count)
+        update = {"id": f"{result.id[:200]}#{index}", "chip": known}
+        results.append(result.model_copy(update=update))
         first[run] = results[-1].id
     return ReportedFile(
         schema_version=1,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from results import catalog
 from results.imports.building import Refused, Row, figure, known, number, positive, text
 from results.imports.names import chip
-from results.imports.reported import ReportedResult
+from results.imports.reported import ReportedChip, ReportedResult
 
 __all__ = ["read"]
 
@@ -23,11 +24,9 @@ def read(row: Row) -> ReportedResult:
     samples = row.get("samples_ts")
     n = len(samples) if isinstance(samples, list) and samples else 1
     rate = figure("inference", f"llama-bench/{phase}", metric, positive(row, "avg_ts"), n=n)
-    name = text(row, "gpu_info") or text(row, "cpu_info")
     return ReportedResult(
         id=f"{text(row, 'model_type') or text(row, 'model_filename')}/{phase}",
-        # llama-bench names each GPU in turn, and no cores of a CPU.
-        chip=chip(name, name.count(",") + 1 if text(row, "gpu_info") and name else None),
+        chip=_chip(row),
         model=text(row, "model_type"),
         engine=f"llama.cpp {text(row, 'build_commit') or ''}".strip(),
         date=text(row, "test_time"),
@@ -35,4 +34,15 @@ def read(row: Row) -> ReportedResult:
             row, "n_prompt", "n_gen", "n_depth", "n_batch", "n_threads", "n_gpu_layers", "stddev_ts"
         ),
         measurements=[rate],
+    )
+
+
+def _chip(row: Row) -> ReportedChip:
+    """Name what it ran on: each GPU in turn, as its driver does, or the CPU, without its cores."""
+    gpus = [name.strip() for name in (text(row, "gpu_info") or "").split(",") if name.strip()]
+    if not gpus:
+        return chip(text(row, "cpu_info"), None)
+    same = len(set(gpus)) == 1
+    return ReportedChip(
+        name=", ".join(gpus), catalog_id=catalog.match(gpus[0]) if same else None, count=len(gpus)
     )

@@ -7,7 +7,10 @@ import re
 from results import catalog
 from results.imports.reported import ReportedChip
 
-__all__ = ["chip"]
+__all__ = ["NOT_NAMED", "chip", "stated"]
+
+# What a chip is called whose file does not say.
+NOT_NAMED = "not named"
 
 # Names publishers use that no driver reports. A bare "H100" is not decided here: it may be SXM,
 # PCIe or NVL, and an importer says which where its publisher does.
@@ -41,9 +44,17 @@ def chip(name: str | None, count: int | None, catalog_id: str | None = None) -> 
 
     A name that holds two of the catalogue's chips, as mixed systems do, has none.
     """
-    name = name or "not named"
+    name = name or NOT_NAMED
     found = {entry for pattern, entry in _PATTERNS if re.search(pattern, name, re.IGNORECASE)}
     chosen = catalog_id or (found.pop() if len(found) == 1 else None)
     if chosen not in catalog.chips():
         chosen = None
     return ReportedChip(name=name, catalog_id=chosen, count=count)
+
+
+def stated(found: ReportedChip, catalog_id: str | None, count: int | None) -> ReportedChip:
+    """Fill in what a file left open by what its importer states; what it says is kept."""
+    if catalog_id and found.name == NOT_NAMED:
+        name = f"{catalog.chips()[catalog_id].name}, as its importer states"
+        found = found.model_copy(update={"name": name, "catalog_id": catalog_id})
+    return found.model_copy(update={"count": found.count or count})

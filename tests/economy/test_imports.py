@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from results import catalog
 from results.economics import kwh_per_mtok, rental_usd_per_mtok
 from results.imports import KINDS, import_file, read_folder
 from suites.errors import UserError
@@ -268,6 +269,69 @@ def test_inferencex_cost_from_its_constants_is_the_rent_of_one_gpu_on_every_row(
         theirs = usd / (float(row["tput_per_gpu"]) * 3600 / 1e6)
         ours = rental_usd_per_mtok(usd, result.chip.count, value(result, "total_throughput"))
         assert ours == pytest.approx(theirs)
+
+
+def test_a_chip_is_stated_for_a_file_that_names_none(tmp_path):
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps([VLLM]))
+    (result,) = import_file("vllm", path, chip="h100-sxm", count=8).results
+    assert (result.chip.catalog_id, result.chip.count) == ("h100-sxm", 8)
+    assert "as its importer states" in result.chip.name
+
+
+def test_what_a_file_says_of_its_chip_is_kept(tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([MLPERF, LLAMA_BENCH]))
+    (result,) = import_file("mlperf", path, chip="h100-sxm", count=3).results
+    assert (result.chip.catalog_id, result.chip.count) == ("h200-sxm", 8)
+    with pytest.raises(UserError, match="no chip"):
+        import_file("mlperf", path, chip="h99")
+
+
+@pytest.mark.parametrize(
+    ("name", "catalog_id", "count"),
+    [
+        ("NVIDIA GeForce RTX 4090", "rtx-4090", 1),
+        ("NVIDIA GeForce RTX 4090, NVIDIA GeForce RTX 4090", "rtx-4090", 2),
+        ("NVIDIA GeForce RTX 4090, NVIDIA L40S", None, 2),
+    ],
+)
+def test_llama_bench_names_chips_as_their_drivers_do(tmp_path, name, catalog_id, count):
+    found = imported(tmp_path, "llama-bench", LLAMA_BENCH | {"gpu_info": name}).results[0].chip
+    assert (found.catalog_id, found.count) == (catalog_id, count)
+
+
+KERNEL_TABLES = {
+    "a100_sxm": "a100-80gb-sxm", "h100_sxm": "h100-sxm", "h200_sxm": "h200-sxm",
+    "b200_sxm": "b200-sxm", "gb200": "gb200", "gb300": "gb300", "l40s": "l40s", "b60": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", KERNEL_TABLES)
+def test_published_kernel_times_give_attained_rates_below_the_peak(tmp_path, folder):
+    whole = min(published(f"kernels/{folder}").glob("gemm__vllm*.parquet"))
+    # Every fiftieth of up to 143,000 rows: of all shapes and types.
+    table = parquet.read_table(whole)
+    part = tmp_path / "part.parquet"
+    parquet.write_table(table.take(list(range(0, table.num_rows, 50))), part)
+    found = import_file("aiconfigurator", part)
+    assert found.rows == len(found.results) + len(found.folded) + len(found.refused) > 100
+    assert {result.chip.catalog_id for result in found.results} == {KERNEL_TABLES[folder]}
+    rates = [value(result, "compute_rate") for result in found.results]
+    entry = catalog.chips().get(KERNEL_TABLES[folder] or "")
+    if entry:
+        # Above 1% of the highest peak: the units are right. A chip may boost past its peak.
+        assert 0.01 * max(entry.peak_tflops.values()) < max(rates)
+        assert max(rates) < 1.1 * max(entry.peak_tflops.values())
+
+
+@pytest.mark.parametrize("folder", KERNEL_TABLES)
+def test_every_row_of_a_published_kernel_table_is_accounted_for(folder):
+    tables = published(f"kernels/{folder}").glob("*.parquet")
+    smallest = min(tables, key=lambda path: path.stat().st_size)
+    found = import_file("aiconfigurator", smallest)
+    rows = parquet.read_metadata(smallest).num_rows
+    assert found.rows == rows == len(found.results) + len(found.folded) + len(found.refused)
 
 
 def fenmark(*arguments):
