@@ -19,6 +19,7 @@ from suites import meters
 from suites.meters import nvml
 
 found = nvml.find()
+{before}
 with meters.Recorder(found) as recorder:
     start_ns = time.monotonic_ns()
     time.sleep(0.3)
@@ -54,9 +55,9 @@ def library(tmp_path_factory):
     return compile_
 
 
-def measure(folder, *, meanwhile="pass", until="end_ns", **cards):
+def measure(folder, *, before="pass", meanwhile="pass", until="end_ns", **cards):
     done = subprocess.run(
-        [sys.executable, "-c", _MEASURE.format(meanwhile=meanwhile, until=until)],
+        [sys.executable, "-c", _MEASURE.format(before=before, meanwhile=meanwhile, until=until)],
         env={**os.environ, "LD_LIBRARY_PATH": str(folder), **cards},
         capture_output=True,
         text=True,
@@ -115,6 +116,13 @@ def test_a_counter_reset_by_a_reloaded_driver_gives_no_energy(library):
     )
     assert found["joules"] == {}
     assert "the counter fell" in found["problems"][0]
+
+
+def test_a_counter_that_passes_32_bits_of_millijoules_goes_on_counting(library):
+    # At 100 W it gains 10^5 mJ a second: 2^32 of them lie 0.15 s ahead, within the window.
+    near = "os.environ['STUB_RESET_AT_0'] = str(time.monotonic() - 2**32 / 1e5 + 0.15)"
+    found = measure(library(), before=near)
+    assert found["joules"]["nvml 0"] == pytest.approx(100 * found["seconds"], rel=0.01)
 
 
 def test_a_driver_that_does_not_start_is_a_reason_not_an_error(library):
