@@ -95,7 +95,7 @@ class ServedEngine:
         choice: Choice,
         *,
         cache: Path,
-        seed: int,
+        seed: int = 0,
         weights: Path | None,
         **sizes: int,
     ) -> Self:

@@ -120,21 +120,24 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             api=spec["api"],
             key=key_from(spec["api_key_env"]),
             words=words,
+            **_extras(spec),
         )
         yield Subject(target=target, engine=_foreign(spec, target), check_alive=lambda: None)
         return
     with _engine(spec, slots, context) as engine:
-        target = Target(url=engine.url, model=spec["model"], api=spec["api"], words=words)
+        target = Target(
+            url=engine.url, model=spec["model"], api=spec["api"], words=words, **_extras(spec)
+        )
         yield Subject(target=target, engine=engine.describe(), check_alive=engine.check_alive)
 
 
 def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | ServedEngine:
     """The bundled engine, or one of the templates, described and not started yet."""
-    model, cache, seed = spec["model"], Path(spec["cache"]), spec["seed"]
+    model, cache = spec["model"], Path(spec["cache"])
     weights = Path(spec["weights"]) if spec["weights"] else None
     if spec["engine"] == BUNDLED:
         settings = Settings(slots=slots, context=context, threads=spec["threads"])
-        return LlamaCpp.for_model(model, settings, cache=cache, seed=seed, weights=weights)
+        return LlamaCpp.for_model(model, settings, cache=cache, weights=weights)
     choice = Choice(
         engine=spec["engine"],
         dtype=spec["dtype"],
@@ -147,12 +150,18 @@ def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | Ser
         model,
         choice,
         cache=cache,
-        seed=seed,
         weights=weights,
         slots=slots,
         context=context,
         threads=spec["threads"],
     )
+
+
+def _extras(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields the named engine knows; some refuse a request with any other."""
+    if spec["engine"] == BUNDLED:
+        return {}
+    return {"extras": template(spec["engine"].partition(":")[0]).request_fields}
 
 
 def _foreign(spec: Mapping[str, Any], target: Target) -> dict[str, Any]:

@@ -19,6 +19,8 @@ __all__ = ["Api", "Target", "key_from"]
 
 Api = Literal["completions", "chat"]
 
+# vLLM and SGLang read `ignore_eos` and `min_tokens`, llama.cpp `ignore_eos` and `n_predict`.
+_EXTRAS = ("min_tokens", "n_predict", "ignore_eos")
 _PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
 
@@ -33,6 +35,8 @@ class Target:
         key: bearer token; never printed, logged or written to a result.
         headers: further header lines.
         words: what prompts of text are made of; without, ids or the usual words.
+        extras: fields beyond OpenAI's that ask for exactly so many tokens; all known ones where
+            the engine is not known, since most ignore what they do not know.
     """
 
     url: str
@@ -41,6 +45,7 @@ class Target:
     key: str | None = field(default=None, repr=False)
     headers: Sequence[tuple[str, str]] = ()
     words: Vocabulary | None = None
+    extras: Sequence[str] = _EXTRAS
 
     def __post_init__(self) -> None:
         """Check the URL.
@@ -112,17 +117,12 @@ class Target:
         return "\r\n".join(lines).encode("latin-1")
 
     def frame(self, output_tokens: int) -> tuple[bytes, bytes]:
-        """What stands before and after the prompt in a body asking for exactly these tokens.
-
-        Each engine reads the fields it knows: `ignore_eos` and `min_tokens` (vLLM, SGLang),
-        `ignore_eos` and `n_predict` (llama.cpp).
-        """
+        """What stands before and after the prompt in a body asking for exactly these tokens."""
+        exactly = {"min_tokens": output_tokens, "n_predict": output_tokens, "ignore_eos": True}
         body: dict[str, Any] = {
             "model": self.model,
             "max_tokens": output_tokens,
-            "min_tokens": output_tokens,
-            "n_predict": output_tokens,
-            "ignore_eos": True,
+            **{name: exactly[name] for name in self.extras},
             "temperature": 0,
             "stream": True,
             "stream_options": {"include_usage": True},
