@@ -21,6 +21,8 @@ _LOCAL = {
     "cache",
     "datasheet",
     "endpoint",
+    "engine_program",
+    "meter_trace",
     "samples",
     "tokenizer",
     "trace",
@@ -52,7 +54,8 @@ def options_of(predicate: Predicate, out: Path, **local: Any) -> Options:
 
     Args:
         out: folder for the sweep's file, where the run had one.
-        local: what a statement cannot say: `endpoint`, `weights`, `api_key_env`; None: not given.
+        local: what a statement cannot say: `endpoint`, `api_key_env`, `weights`, `tokenizer`; None
+            where it is not given.
 
     Raises:
         UserError: the run needs an endpoint or a weight file, or the wrong one is given.
@@ -78,11 +81,17 @@ def options_of(predicate: Predicate, out: Path, **local: Any) -> Options:
 
 def _check_engines(predicate: Predicate, chosen: dict[str, Any]) -> None:
     for engine in predicate.engines:
-        if engine.name == "endpoint" and "endpoint" not in chosen:
+        if engine.flags.get("endpoint") and "endpoint" not in chosen:
             raise UserError(
                 f"was measured behind an endpoint that served {engine.model!r}",
                 where=predicate.run.id,
                 remedy="start the same there and give --endpoint URL",
+            )
+        if (tokenizer := engine.flags.get("tokenizer_sha256")) and "tokenizer" not in chosen:
+            raise UserError(
+                f"was measured with prompts of a tokenizer, SHA-256 {tokenizer}",
+                where=predicate.run.id,
+                remedy="give that file with --tokenizer",
             )
         if engine.weights == "real" and "weights" not in chosen and "endpoint" not in chosen:
             raise UserError(

@@ -33,6 +33,9 @@ def reproduce(
     weights: Annotated[
         Path | None, typer.Option(help="The weight file, where the first run had real weights.")
     ] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="The tokenizer.json, where the first run had one.")
+    ] = None,
     force: Annotated[
         bool, typer.Option(help="Run although chip or versions differ; confirms nothing.")
     ] = False,
@@ -67,6 +70,7 @@ def reproduce(
         endpoint=endpoint,
         api_key_env=api_key_env,
         weights=weights and str(weights.absolute()),
+        tokenizer=tokenizer and str(tokenizer.absolute()),
     )
     if json_:
         print(json.dumps(found.to_json()))

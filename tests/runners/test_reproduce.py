@@ -112,7 +112,7 @@ def test_a_result_of_another_chip_is_refused_before_anything_runs(tmp_path):
 @pytest.mark.parametrize(
     ("engine", "needed"),
     [
-        ({"name": "endpoint", "weights": "unknown"}, "--endpoint"),
+        ({"flags": {"endpoint": True}, "weights": "unknown"}, "--endpoint"),
         ({"weights": "real"}, "--weights"),
     ],
 )
