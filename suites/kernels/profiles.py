@@ -52,14 +52,15 @@ class Profile:
         return min(self.budget.cap_s, self.process_s / max(1, cases))
 
 
-# Three processes are the fewest whose t interval is not absurd (t = 4.3 against 12.7 for two);
-# five and eight bring it to 2.8 and 2.4.
+# Half the t interval is t/√n of the spread between processes: 2.5 of it for three processes,
+# 1.24 for five, 0.92 for seven, 0.72 for ten. So five short processes say more than three long
+# ones, and a spread of 2%, usual on a rented machine, stays below 3%.
 _PROFILES: Mapping[str, Profile] = {
     "quick": Profile(
-        processes=3,
+        processes=5,
         sizes=Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=1536),
         budget=Budget(warm_up_s=0.03, min_blocks=8, target=0.01, cap_s=0.7),
-        process_s=15,
+        process_s=9,
         families=(
             *("copy", "triad", "read", "peak", "gemm"),
             *("attention_prefill", "attention_decode", "rmsnorm", "swiglu"),
@@ -67,16 +68,16 @@ _PROFILES: Mapping[str, Profile] = {
         dtypes=("f32", "bf16"),
     ),
     "standard": Profile(
-        processes=5,
+        processes=7,
         sizes=Sizes(prefill=512, decode=(1, 8, 64), batch=8, context=4096, peak=2048),
         budget=Budget(warm_up_s=0.1, min_blocks=12, target=0.005, cap_s=1.5),
-        process_s=240,
+        process_s=170,
     ),
     "full": Profile(
-        processes=8,
+        processes=10,
         sizes=Sizes(prefill=2048, decode=(1, 8, 64, 256), batch=16, context=8192, peak=4096),
         budget=Budget(warm_up_s=0.2, min_blocks=20, target=0.003, cap_s=3),
-        process_s=1200,
+        process_s=960,
     ),
 }
 

@@ -113,7 +113,7 @@ def test_a_pattern_meant_for_another_suite_plans_nothing():
 
 
 def test_each_profile_starts_its_number_of_fresh_processes():
-    for profile, processes in (("quick", 3), ("standard", 5), ("full", 8)):
+    for profile, processes in (("quick", 5), ("standard", 7), ("full", 10)):
         cells = plan(profile, {"case": CASE, "backend": ["numpy"], "seed": 4})
         assert [cell.spec["process"] for cell in cells] == list(range(processes))
         assert {cell.spec["seed"] for cell in cells} == {4}
