@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from suites import models
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from results.statement import Engine
     from suites.models import Geometry
 
-__all__ = ["Served", "served"]
+__all__ = ["Served", "served", "served_of"]
 
 # Published names of the geometries we hold; fine-tunes and DeepSeek's R1 keep the sizes of what
 # they began as. A Llama 2 is no Llama 3, and a vision model has an encoder besides.
@@ -46,6 +49,12 @@ def served(model: str | None, precision: str | None) -> Served | None:
         return None
     known = model if model in models.available() else _by_published_name(model)
     return Served(geometry=models.load(known), bits=int(width[0])) if known else None
+
+
+def served_of(engines: Iterable[Engine]) -> Served | None:
+    """Find what the engines of a result served; None where they served several models."""
+    found = {(engine.model, engine.precision) for engine in engines}
+    return served(*found.pop()) if len(found) == 1 else None
 
 
 def _by_published_name(name: str) -> str | None:

@@ -8,8 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from results.catalog import latest_prices
-from results.economics import Span, cost_rows
+from results.costs import cost_rows
+from results.economics import Span
 from results.plain import span
+from results.served import served_of
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from results.catalog import PriceSheet
-    from results.economics import CostRow
+    from results.costs import CostRow
     from results.economics import Measured as Row
     from results.statement import Predicate
     from runners.pipeline import Outcome
@@ -42,7 +44,13 @@ def print_result(predicate: Predicate, console: Console) -> None:
     machine, run = predicate.machine, predicate.run
     sheet = latest_prices()
     rows = headlines(predicate.measurements)
-    costs = cost_rows(rows, chip=machine.chip.catalog_id, count=machine.chip.count, sheet=sheet)
+    costs = cost_rows(
+        rows,
+        chip=machine.chip.catalog_id,
+        count=machine.chip.count,
+        sheet=sheet,
+        served=served_of(predicate.engines),
+    )
     console.print(
         f"\n[bold]{escape(machine.chip.name)}[/], {machine.chip.count} cores, {run.profile} "
         f"profile, {run.started_at[:10]}\n{escape(_engines(predicate))}\n",
@@ -113,6 +121,9 @@ def cost_table(rows: Iterable[CostRow]) -> Table:
         table.add_row(row.case, row.tokens, "rental", *_money(row, row.rental_usd, row.fen))
         part = f"energy, {row.energy_method or 'unknown'}"
         table.add_row("", "", part, *_money(row, row.energy_usd, row.energy_fen))
+        if row.floor_usd is not None:
+            floor = Span(row.floor_usd, None, None)
+            table.add_row("", "", "physical floor", *_money(row, floor, row.fens(floor)))
     return table
 
 
@@ -143,7 +154,8 @@ def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
     return (
         f"Price sheet {sheet.id}. {rent}. Energy: electricity alone, {sheet.usd_per_kwh} USD/kWh "
         f"({sheet.reference_tariff}), PUE {sheet.pue.value}; a modelled figure is the middle of "
-        "its bounds, not a measurement."
+        "its bounds, not a measurement. Physical floor: the datasheet's roofline time at nameplate "
+        "power."
     )
 
 

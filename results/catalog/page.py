@@ -16,11 +16,11 @@ _HEAD = """# Chips of the catalogue
 
 Generated from `results/catalog/chips/` by `python -m results.catalog.page`; a test keeps it so.
 
-{count} chips and systems. Of {again} of them values were read again in November 2026, at the makers'
-own documents where those could be had and at others' articles where not: each entry's `read_again`
-says which values and where. The rest stand as they were compiled from the documents they name.
-`fenmark chips` lists every source. Figures of a system are those of the whole, and its power is
-that of the rack.
+{count} chips and systems. Of {again} of them values were read again in November 2026: at their
+makers' own documents where those could be had, at others' articles where not. Each entry's
+`read_again` says which values and where. The rest stand as they were compiled from the documents
+they name. `fenmark chips` lists every source. Figures of a system are those of the whole, and its
+power is that of the rack.
 
 FLOP/byte is the dense peak over the memory's bandwidth: a kernel that does fewer operations for
 each byte it moves is bound by memory. A dash is not published, or was not read at a source.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from results.catalog import PriceSheet
-    from results.economics import CostRow
+    from results.costs import CostRow
 
     # Where a row comes from, the chip's name, and what it costs.
     _Costed = tuple[dict[str, Any], str, CostRow]
@@ -131,22 +131,20 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
 
 def _signed(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
     from results import archive
-    from results.economics import cost_rows
-    from results.served import served
+    from results.costs import cost_rows
+    from results.served import served_of
 
     for file in archive.envelopes(folder):
         opened = archive.open_result(file)
         predicate = opened.statement.predicate
         chip = predicate.machine.chip
-        # Several engines in one result: no row says whose it is.
-        engines = {(engine.model, engine.precision) for engine in predicate.engines}
         origin = {"digest": opened.digest, "view": "general"}
         for row in cost_rows(
             predicate.measurements,
             chip=chip.catalog_id,
             count=chip.count,
             sheet=sheet,
-            served=served(*engines.pop()) if len(engines) == 1 else None,
+            served=served_of(predicate.engines),
             rental=rental,
         ):
             yield origin, chip.catalog_id or chip.name, row
@@ -154,7 +152,7 @@ def _signed(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Co
 
 def _reported(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
     """Cost others' results. Where they do not say how many chips, there is no rent."""
-    from results.economics import cost_rows
+    from results.costs import cost_rows
     from results.imports import read_folder
     from results.served import served
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results.economics import CostRow, Span, cost_rows
+from results.costs import CostRow, cost_rows
 
 if TYPE_CHECKING:
     from leaderboard.figures import Result
     from results.catalog import PriceSheet
+    from results.economics import Span
 
 __all__ = ["Cost", "Electricity", "Rent", "costs_of"]
 

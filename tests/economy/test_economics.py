@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import catalog, economics
+from results import catalog, costs, economics
 from results.catalog.prices_data import read_sheet
 from suites.records import Row
 
@@ -89,7 +89,7 @@ def sheet():
 
 def test_a_cost_row_turns_the_interval_of_the_rate_around(sheet):
     price = sheet.rental("epyc-9004")
-    [cost] = economics.cost_rows(
+    [cost] = costs.cost_rows(
         [row("decode_throughput", 10.0, half=1.0)], chip="epyc-9004", count=2, sheet=sheet
     )
     hourly = 2 * price.usd_per_hour_low / 3600 * 1e6
@@ -107,7 +107,7 @@ def test_energy_joins_the_rate_of_its_own_case_and_token_kind(sheet):
         row("energy_per_input_token", 3.6),
         row("energy_per_output_token", 7.2, method="modelled", meter="nameplate model"),
     ]
-    [cost] = economics.cost_rows(rows, chip=None, count=1, sheet=sheet)
+    [cost] = costs.cost_rows(rows, chip=None, count=1, sheet=sheet)
     assert cost.energy_kwh.value == pytest.approx(2.0)
     assert (cost.energy_method, cost.energy_meter) == ("modelled", "nameplate model")
 
@@ -118,18 +118,18 @@ def test_measured_energy_goes_before_modelled(sheet):
         row("energy_per_output_token", 7.2, method="modelled"),
         row("energy_per_output_token", 3.6),
     ]
-    [cost] = economics.cost_rows(rows, chip=None, count=1, sheet=sheet)
+    [cost] = costs.cost_rows(rows, chip=None, count=1, sheet=sheet)
     assert cost.energy_method == "measured"
 
 
 def test_an_unlisted_chip_has_no_price_and_none_is_guessed(sheet):
-    [cost] = economics.cost_rows([row("decode_throughput", 1.0)], chip=None, count=1, sheet=sheet)
+    [cost] = costs.cost_rows([row("decode_throughput", 1.0)], chip=None, count=1, sheet=sheet)
     assert (cost.rental_usd, cost.fen, cost.energy_kwh) == (None, None, None)
 
 
 def test_an_invalid_rate_costs_nothing_because_it_is_no_rate(sheet):
     rows = [row("output_throughput", 10.0, valid=False)]
-    assert economics.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet) == []
+    assert costs.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet) == []
 
 
 PRICED = """
@@ -171,7 +171,7 @@ def mine(tmp_path):
 
 
 def h100(sheet, *rows, **options):
-    [cost] = economics.cost_rows(rows, chip="h100-sxm", count=2, sheet=sheet, **options)
+    [cost] = costs.cost_rows(rows, chip="h100-sxm", count=2, sheet=sheet, **options)
     return cost
 
 

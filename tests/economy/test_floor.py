@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results import catalog, economics
+from results import catalog, costs, economics
 from results.floor import floor, work_per_token
 from results.served import served
 from suites import models
@@ -98,7 +98,7 @@ def test_a_label_that_is_no_count_is_left_out(label):
 
 def test_a_cost_row_has_the_floor_in_kwh_dollars_and_fens():
     sheet = catalog.latest_prices()
-    [cost] = economics.cost_rows(
+    [cost] = costs.cost_rows(
         [row("decode_throughput", batch=1, context=1)],
         chip="h100-sxm",
         count=1,
