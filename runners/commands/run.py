@@ -36,6 +36,10 @@ def run(
     weights: Annotated[
         Path | None, typer.Option(help="GGUF file, or model folder, instead of random weights.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="Continuations the engine must give; made by `fenmark reference`."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Engine threads.")] = None,
     engine: Annotated[
         str | None,
@@ -148,6 +152,7 @@ def run(
             backend=_listed(backend),
             model=model,
             weights=weights and str(weights.absolute()),
+            reference=reference and str(reference.absolute()),
             threads=threads,
             engine=engine,
             engine_program=engine_program,

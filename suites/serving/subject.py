@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
+from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
 from suites.engines.template import BUNDLED, chosen, template
 from suites.errors import UserError
@@ -67,6 +68,8 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     tokenizer = options.get("tokenizer")
     return {
         **_engine_spec(options),
+        "reference": _reference_file(options),
+        "gate": True,
         "model": model,
         "endpoint": endpoint,
         "api": api,
@@ -77,6 +80,20 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "cache": str(options.get("cache") or default_cache()),
         "threads": int(options.get("threads") or default_threads()),
     }
+
+
+def _reference_file(options: Mapping[str, Any]) -> str | None:
+    given = options.get("reference")
+    if not given:
+        return None
+    if not options.get("weights") and not options.get("endpoint"):
+        raise UserError(
+            "random weights have no right answers",
+            where="--reference",
+            remedy="it goes with --weights or --endpoint",
+        )
+    load_reference(Path(given))
+    return str(given)
 
 
 def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,13 +139,31 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             words=words,
             **_extras(spec),
         )
-        yield Subject(target=target, engine=_foreign(spec, target), check_alive=lambda: None)
+        described = _gated(spec, _foreign(spec, target), target)
+        yield Subject(target=target, engine=described, check_alive=lambda: None)
         return
     with _engine(spec, slots, context) as engine:
         target = Target(
             url=engine.url, model=spec["model"], api=spec["api"], words=words, **_extras(spec)
         )
-        yield Subject(target=target, engine=engine.describe(), check_alive=engine.check_alive)
+        described = _gated(spec, engine.describe(), target)
+        yield Subject(target=target, engine=described, check_alive=engine.check_alive)
+
+
+def _gated(spec: Mapping[str, Any], engine: dict[str, Any], target: Target) -> dict[str, Any]:
+    """Let an engine with a reference through if it computes the model, and say that it did.
+
+    Raises:
+        CheckError: it does not; nothing is timed.
+    """
+    if not spec["gate"]:
+        return engine
+    given = spec["reference"]
+    reference = load_reference(Path(given)) if given else find(engine["weights_sha256"])
+    if reference is None:
+        return engine
+    agreement = check(reference, target.url, model=target.model, key=target.key)
+    return {**engine, "flags": {**engine["flags"], **agreement}}
 
 
 def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | ServedEngine:

@@ -1,0 +1,163 @@
+"""Does the engine compute the model? Greedy continuations against a reference, before any timing.
+
+A reference is recorded from an engine run that is trusted, and kept by the digest of the weights.
+It holds digests of texts, not texts: enough to tell right from wrong, nothing to redistribute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from suites.child import write_atomically
+from suites.errors import CheckError, UserError
+
+__all__ = ["PROMPTS", "Reference", "check", "find", "load_reference", "record", "store"]
+
+# Beginnings with an expected end, so that the best token leads by far: near ties are where two
+# correct engines part, by the order of their sums.
+PROMPTS = (
+    "The capital of France is",
+    "1, 2, 3, 4, 5, 6, 7,",
+    "Monday, Tuesday, Wednesday,",
+    "def add(a, b):\n    return a +",
+    "Water freezes at zero degrees and boils at one",
+    "The opposite of hot is",
+    "To be, or not to be, that is the",
+    "A B C D E F G H I",
+)
+_TOKENS = 8
+# Another kernel may part at a near tie now and then; wrong weights or a broken kernel part in
+# almost every prompt.
+_LEAST_AGREEING = 6
+_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What trusted weights answer.
+
+    Attributes:
+        weights_sha256: digest of the weights, as results state it.
+        engine: name and version of the engine that answered.
+        continuations: SHA-256 of the text after each of `PROMPTS`.
+    """
+
+    weights_sha256: str
+    engine: str
+    continuations: tuple[str, ...]
+
+
+def record(
+    url: str, *, model: str, weights_sha256: str, engine: str, key: str | None = None
+) -> Reference:
+    """Ask a trusted engine for its continuations.
+
+    Raises:
+        CheckError: it does not answer, or one answer is not reproducible.
+    """
+    first, again = _continuations(url, model, key), _continuations(url, model, key)
+    if first != again:
+        raise CheckError(
+            "the engine answers differently the second time",
+            where=engine,
+            expected="greedy decoding that can be repeated",
+        )
+    return Reference(weights_sha256=weights_sha256, engine=engine, continuations=first)
+
+
+def check(reference: Reference, url: str, *, model: str, key: str | None = None) -> dict[str, Any]:
+    """Compare an engine with a reference; what it gives back goes into the result.
+
+    Raises:
+        CheckError: fewer prompts agree than a correct engine's would.
+    """
+    given = _continuations(url, model, key)
+    agreed = sum(one == other for one, other in zip(given, reference.continuations, strict=True))
+    if agreed < _LEAST_AGREEING:
+        raise CheckError(
+            f"the engine does not compute this model: {agreed} of {len(PROMPTS)} greedy "
+            f"continuations are those of {reference.engine}",
+            where="correctness gate",
+            expected=f"at least {_LEAST_AGREEING}",
+            remedy="nothing was timed; check the weights, the precision and the engine's build",
+        )
+    return {"gate_agreed": agreed, "gate_of": len(PROMPTS), "gate_reference": reference.engine}
+
+
+def find(weights_sha256: str | None) -> Reference | None:
+    """Reference of these weights, None if they are unknown or nobody recorded one here."""
+    path = _path(weights_sha256 or "unknown")
+    return load_reference(path) if path.exists() else None
+
+
+def load_reference(path: Path) -> Reference:
+    """Read a reference file.
+
+    Raises:
+        UserError: it cannot be read or is none.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+        found = Reference(**{**data, "continuations": tuple(data["continuations"])})
+    except OSError as error:
+        raise UserError(f"cannot read the reference ({error.strerror})", where=str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            "no reference", where=str(path), expected="a file made by `fenmark reference`"
+        ) from error
+    if len(found.continuations) != len(PROMPTS):
+        raise UserError(
+            "made for other prompts", where=str(path), remedy="record it again: `fenmark reference`"
+        )
+    return found
+
+
+def store(reference: Reference, path: Path | None = None) -> Path:
+    """Keep a reference, by the digest of its weights unless a path is given.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    path = path or _path(reference.weights_sha256)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(asdict(reference), indent=1).encode() + b"\n")
+    except OSError as error:
+        raise UserError(f"cannot write ({error.strerror})", where=str(path)) from error
+    return path
+
+
+def _path(weights_sha256: str) -> Path:
+    home = Path(os.environ.get("FENMARK_HOME") or Path.home() / ".config" / "fenmark")
+    return home / "references" / f"{weights_sha256}.json"
+
+
+def _continuations(url: str, model: str, key: str | None) -> tuple[str, ...]:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    # As the load generator does: a URL may or may not end in the API's own prefix.
+    base = url.rstrip("/").removesuffix("/v1")
+    with httpx.Client(base_url=base, headers=headers, timeout=_LIMIT_S) as client:
+        return tuple(_digest(_continue(client, model, prompt)) for prompt in PROMPTS)
+
+
+def _continue(client: httpx.Client, model: str, prompt: str) -> str:
+    body = {"model": model, "prompt": prompt, "max_tokens": _TOKENS, "temperature": 0}
+    try:
+        answer = client.post("/v1/completions", json=body)
+        text: str = answer.raise_for_status().json()["choices"][0]["text"]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        raise CheckError(
+            f"no continuation ({type(error).__name__})", where="correctness gate"
+        ) from error
+    return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
