@@ -3,8 +3,8 @@
 #include "cuda_on_cpu.h"
 #include FUSED
 
-typedef const float *In;
-typedef float *Out;
+typedef const value *In;  // float, or half where FENMARK_F16 says so
+typedef value *Out;
 
 extern "C" {
 

@@ -26,13 +26,22 @@ def build(folder, *flags):
         pytest.skip("g++ is not installed; it builds the kernels for the CPU")
     library = folder / "fused.so"
     command = [compiler, "-std=c++17", "-O1", "-shared", "-fPIC", f'-DFUSED="{SOURCE}"', *flags]
-    subprocess.run([*command, "-o", library, HERE / "cuda_launch.cpp"], check=True)
+    command += ["-I", HERE / "cuda_half", "-o", library, HERE / "cuda_launch.cpp"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "_Float16" in done.stderr and "FENMARK_F16" in " ".join(flags):
+        pytest.skip("this compiler has no _Float16")
+    assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(library))
 
 
 @pytest.fixture(scope="module")
 def fused(tmp_path_factory):
     return build(tmp_path_factory.mktemp("fused"))
+
+
+@pytest.fixture(scope="module")
+def fused_half(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("half"), "-DFENMARK_F16")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +59,7 @@ class OnCpu:
 
     def RawModule(self, code, options):  # noqa: N802 - CuPy's name
         assert code == SOURCE.read_text()
-        assert "-DFENMARK_F16" not in options
+        self.half = "-DFENMARK_F16" in options
         return self
 
     def get_function(self, name):
@@ -78,14 +87,16 @@ class OnCpu:
         return ctypes.c_int(int(argument))
 
 
-def verdict(make_case, family, library, *, descending):
-    case = make_case(family)
+def verdict(make_case, family, library, *, descending, dtype="f32"):
+    case = make_case(family, dtype=dtype)
     operands = draw(case, generator(case, 0, 0))
-    run = launchers(OnCpu(library, descending))[family]
+    device = OnCpu(library, descending)
+    run = launchers(device)[family]
     output = run(None, **operands, **case.work.parameters).astype(np.float64)
     truth = {name: case.backend.get(array) for name, array in operands.items()}
     reference = case.work.reference(**truth, **case.work.parameters)
-    return compare(output, reference, TOLERANCE["f32"])
+    assert device.half is (dtype == "f16")
+    return compare(output, reference, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -94,6 +105,13 @@ def test_a_cuda_kernel_run_on_the_cpu_agrees_with_float64(make_case, fused, fami
     result = verdict(make_case, family, fused, descending=descending)
     assert result.problem == ""
     assert result.error < 1e-6
+
+
+@pytest.mark.parametrize("family", KERNELS)
+def test_its_half_precision_form_stays_inside_the_gate_of_f16(make_case, fused_half, family):
+    result = verdict(make_case, family, fused_half, descending=False, dtype="f16")
+    assert result.problem == ""
+    assert result.error > 1e-6  # values were really rounded to 11 bits
 
 
 @pytest.mark.parametrize("family", ["rmsnorm", "softmax", "attention_decode"])
