@@ -24,6 +24,7 @@ from runners.plan import suite
 from runners.provenance import software, source
 from runners.stated import stated_options
 from runners.workspace import utc_now
+from suites.engines.versions import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,6 +68,7 @@ def statement_of(
     challenge = started.challenge
     samples = hashlib.sha256(raw_samples(cells)).hexdigest()
     facts = [cell.result.facts for cell in cells]
+    engines = _distinct(item for fact in facts for item in fact.get("engines", []))
     packages = {
         name: version for fact in facts for name, version in fact.get("packages", {}).items()
     }
@@ -94,26 +96,22 @@ def statement_of(
                 machine=machine,
                 software=software(packages),
                 source=source(),
-                engines=[
-                    Engine.model_validate(engine)
-                    for engine in _distinct(
-                        item for fact in facts for item in fact.get("engines", [])
-                    )
-                ],
+                engines=[Engine.model_validate(engine) for engine in engines],
                 meters=[
                     Meter.model_validate(meter)
                     for meter in _distinct(meter for cell in cells for meter in cell.meters)
                 ],
                 measurements=[Measurement.model_validate(asdict(row)) for row in rows],
-                warnings=list(
-                    dict.fromkeys(
-                        w for cell in cells for w in (*cell.result.warnings, *cell.warnings)
-                    )
-                ),
+                warnings=_warnings(cells, engines),
                 outputs=_outputs(cells),
             ),
         }
     )
+
+
+def _warnings(cells: Sequence[FinishedCell], engines: Sequence[dict[str, Any]]) -> list[str]:
+    said = [text for cell in cells for text in (*cell.result.warnings, *cell.warnings)]
+    return list(dict.fromkeys([*said, *(text for engine in engines for text in remarks(engine))]))
 
 
 def _outputs(cells: Sequence[FinishedCell]) -> list[Output]:

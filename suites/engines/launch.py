@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ __all__ = ["engine_version", "free_port"]
 
 _HOST = "127.0.0.1"
 _POLL_S = 0.1
+_REAP_S = 5.0
 # prctl(2): orphans of our descendants become our children, so that none slips away.
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -163,11 +165,11 @@ def _end_all(child: subprocess.Popen[bytes], limit_s: float) -> None:
         child.wait(limit_s)
     except subprocess.TimeoutExpired:
         child.kill()
-    for process in psutil.Process().children(recursive=True):
-        try:
+    left = psutil.Process().children(recursive=True)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
+    psutil.wait_procs(left, timeout=_REAP_S)
 
 
 def _main() -> None:
