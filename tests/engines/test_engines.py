@@ -236,8 +236,7 @@ def test_a_cell_stopped_under_load_leaves_no_process_and_no_result(tmp_path, cac
     spec.write_text(json.dumps({**cell.spec, "check_s": 0.2}))
     command = [sys.executable, "-m", "suites.serving", "--spec", str(spec), "--out", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
-        while b"progress" not in child.stdout.readline():
-            pass
+        assert any(b"progress" in line for line in child.stdout)
         children = psutil.Process(child.pid).children(recursive=True)
         assert children
         time.sleep(0.3)
