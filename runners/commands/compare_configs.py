@@ -26,6 +26,7 @@ def compare_configs(
     Example: fenmark compare-configs bare.toml container.toml --suite kernels --pairs 6
     """
     import json
+    import sys
 
     from rich.console import Console
     from rich.table import Table
@@ -49,7 +50,7 @@ def compare_configs(
         value = ratio.ratio
         bounds = f"{value.low:.3f} to {value.high:.3f}" if value.low and value.high else "none"
         table.add_row(ratio.case, ratio.metric, f"{value.value:.3f}", bounds, ratio.verdict)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 112)
     console.print(f"A = {sides[0].name}, B = {sides[1].name}; {pairs} pairs of fresh processes")
     console.print(table)
     console.print(
