@@ -8,9 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from results import ed25519
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -86,7 +84,8 @@ def verify(note: bytes, keys: Iterable[bytes], where: str) -> Checkpoint:
     for key in keys:
         expected_hash = _key_hash(checkpoint.origin, key)
         for name, blob in lines:
-            if name == checkpoint.origin and blob[:4] == expected_hash and _holds(key, blob, text):
+            named = name == checkpoint.origin and blob[:4] == expected_hash
+            if named and ed25519.holds(key, blob[4:], text):
                 return checkpoint
     raise CheckError(
         "no signature verifies the checkpoint",
@@ -106,14 +105,6 @@ def ed25519_bytes(key: dict[str, object]) -> bytes:
             return bytes.fromhex(public)
         case _:
             raise UserError("cannot sign a checkpoint", where="key", expected="an Ed25519 key")
-
-
-def _holds(key: bytes, blob: bytes, text: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(blob[4:], text)
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _key_hash(name: str, public: bytes) -> bytes:

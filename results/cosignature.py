@@ -7,11 +7,10 @@ import hashlib
 import tomllib
 from typing import TYPE_CHECKING, Annotated
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from results import checkpoint as notes
+from results import ed25519
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -114,11 +113,7 @@ def cosigners(note: bytes, keys: dict[str, bytes], where: str) -> set[str]:
 
 def _holds(note: bytes, key: bytes, stamped: bytes) -> bool:
     message = _message(note, int.from_bytes(stamped[:_TIME], "big"))
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(stamped[_TIME:], message)
-    except InvalidSignature:
-        return False
-    return True
+    return ed25519.holds(key, stamped[_TIME:], message)
 
 
 def _message(note: bytes, time_s: int) -> bytes:

@@ -6,7 +6,6 @@ opaque until a signature over them holds, and are kept verbatim.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Key, Signature, Signer
 
-from results import strict_json
+from results import ed25519, strict_json
 from results.statement import Statement
 from suites.errors import CheckError, UserError
 
@@ -75,11 +74,7 @@ def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
     envelope, signatures, hints = _read(data, where)
     pae = envelope.pae()
     for key in sorted(keys, key=lambda one: one.keyid not in hints):
-        for signature in signatures:
-            try:
-                key.verify_signature(Signature(key.keyid, signature.hex()), pae)
-            except (UnverifiedSignatureError, VerificationError):
-                continue
+        if any(_holds(key, signature, pae) for signature in signatures):
             return Verified(payload=envelope.payload, key=key)
     raise CheckError(
         "no signature verifies",
@@ -112,6 +107,16 @@ def parse(payload: bytes, where: str) -> Statement:
         raise UserError(
             first["msg"], where=f"{where}:{field}", expected="the schema of version 1"
         ) from error
+
+
+def _holds(key: Key, signature: bytes, pae: bytes) -> bool:
+    if key.keytype == "ed25519":
+        return ed25519.holds(bytes.fromhex(key.to_dict()["keyval"]["public"]), signature, pae)
+    try:
+        key.verify_signature(Signature(key.keyid, signature.hex()), pae)
+    except (UnverifiedSignatureError, VerificationError):
+        return False
+    return True
 
 
 def _version(value: Any) -> Any:
@@ -151,9 +156,9 @@ def _signature(item: Any, where: str) -> bytes:
 
 def _base64(text: str, where: str) -> bytes:
     """Decode either base64 alphabet, as DSSE asks of a verifier; anything else is refused."""
-    standard = text.replace("-", "+").replace("_", "/")
-    padded = standard + "=" * (-len(standard) % 4)
+    if "-" in text or "_" in text:
+        text = text.replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(padded, validate=True)
+        return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise UserError("is no base64", where=where, expected="base64") from error
