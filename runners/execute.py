@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from runners.energy import Gauge
+    from runners.gauge import Gauge
 
 __all__ = ["run_cells"]
 

@@ -10,7 +10,7 @@ from results import archive, envelope
 from results.challenge import seed_of
 from runners import actions, assemble, execute, keys, machine, provenance
 from runners.display import RunDisplay
-from runners.energy import gauge
+from runners.gauge import gauge
 from runners.plan import expand
 from runners.subject import chip_under_test, with_subject
 from runners.workspace import Workspace

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from results import catalog
 from results.statement import Chip
 from runners import machine
-from runners.energy import gauge
+from runners.gauge import gauge
 from suites.engines import template
 from suites.errors import UserError
 

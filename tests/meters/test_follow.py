@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from results.statement import Chip, Meter
-from runners.energy import Gauge, gauge
+from runners.gauge import Gauge, gauge
 from suites.errors import UserError
 from suites.meters import Recorder, TraceMeter, follow
 from suites.records import CellResult, Series, Window

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from results.statement import Chip, Meter
-from runners.energy import Gauge, energy_rows, gauge
+from runners.energy import energy_rows
+from runners.gauge import Gauge, gauge
 from runners.workspace import FinishedCell
 from suites import meters
 from suites.meters import MeterInfo, ModelledMeter, Reading

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from results.statement import Chip
-from runners.energy import Gauge, energy_rows, gauge
+from runners.energy import energy_rows
+from runners.gauge import Gauge, gauge
 from runners.workspace import FinishedCell
 from suites import meters
 from suites.kernels import plan
@@ -130,7 +131,7 @@ def test_labels_that_differ_between_processes_are_left_out():
 
 _NVML = """
 import json, sys
-from runners.energy import Gauge, energy_rows
+from runners.gauge import Gauge
 from suites.meters import nvml
 gauge = Gauge(nvml.find(), idle_s=0)
 with gauge.recording():

@@ -3,7 +3,8 @@
 import pytest
 
 from results.statement import Chip
-from runners.energy import Gauge, energy_rows, gauge
+from runners.energy import energy_rows
+from runners.gauge import Gauge, gauge
 from runners.workspace import EnergyWindow, FinishedCell
 from suites import meters
 from suites.records import CellResult, Series, Window
