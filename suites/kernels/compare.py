@@ -20,7 +20,7 @@ from suites.kernels.harness import draw, generator, overhead_ns, rotate
 from suites.kernels.timing import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from suites.kernels.case import Case
     from suites.kernels.instruments import Run
@@ -29,30 +29,33 @@ __all__ = ["coverage", "main", "turn"]
 
 _OURS, _ALONE = "fenmark, 5 processes", "fenmark, 1 process"
 _PROCESSES = 5
-_PRECISION = "--benchmark-precision=0.02"
-_PEERS: dict[str, Callable[[], Run]] = {
-    "triton's rule": instruments.triton_rule,
-    "pytest-benchmark": instruments.pytest_benchmark,
-    f"pytest-benchmark {_PRECISION}": lambda: instruments.pytest_benchmark(_PRECISION),
-}
-_WIDE = max(map(len, _PEERS))
+_TRITON, _PRECISION = "triton's rule", "--benchmark-precision=0.02"
+# Three quarters of a minute a turn, of which the two slow ones take half: they run once.
+_PEERS: tuple[tuple[str, Callable[[], Run]], ...] = (
+    (_TRITON, instruments.triton_rule),
+    ("pytest-benchmark", instruments.pytest_benchmark),
+    (f"pytest-benchmark {_PRECISION}", lambda: instruments.pytest_benchmark(_PRECISION)),
+    (_TRITON, instruments.triton_rule),
+)
+_WIDE = max(len(name) for name, _ in _PEERS)
 
 
-def turn(peers: Mapping[str, Callable[[], Run]]) -> dict[str, Run]:
-    """Run every instrument once, the peers between our processes.
+def turn(peers: Sequence[tuple[str, Callable[[], Run]]]) -> list[tuple[str, Run]]:
+    """Run ours twice, process about process, with the peers between.
 
     So stand the processes of a real run, apart, with other cases between them: five in a row
     meet the same moment of a shared machine, and their spread is blind to the next one.
     """
-    processes, found = [], {}
-    waiting = dict(peers)
-    for _ in range(_PROCESSES):
-        processes.append(instruments.one_process())
-        if waiting:
-            name = next(iter(waiting))
-            found[name] = waiting.pop(name)()
-    ours = {_OURS: instruments.joined(processes), _ALONE: processes[0]}
-    return ours | found | {name: run() for name, run in waiting.items()}
+    found, waiting = [], list(peers)
+    ours: tuple[list[Run], list[Run]] = ([], [])
+    for number in range(2 * _PROCESSES):
+        ours[number % 2].append(instruments.one_process())
+        if waiting and number % 2:
+            name, run = waiting.pop(0)
+            found.append((name, run()))
+    for processes in ours:
+        found += [(_OURS, instruments.joined(processes)), (_ALONE, processes[0])]
+    return found
 
 
 def coverage(runs: Sequence[Run]) -> tuple[float, float]:
@@ -74,17 +77,15 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of a peer's name")
     arguments = parser.parse_args()
     start = time.perf_counter()
-    print(f"{len(instruments.cases())} cases, {arguments.repeats} runs of each, in turns\n")
+    print(f"{len(instruments.cases())} cases, {arguments.repeats} runs of ours, in turns\n")
     found: dict[str, list[Run]] = {}
     if find_spec("pyperf") and arguments.only in "pyperf":
         found["pyperf"] = [instruments.pyperf()]  # once: it takes minutes
-    peers = {name: run for name, run in _PEERS.items() if arguments.only in name}
-    for number in range(arguments.repeats):
+    peers = [(name, run) for name, run in _PEERS if arguments.only in name]
+    for _ in range(-(-arguments.repeats // 2)):
         if time.perf_counter() - start > arguments.minutes * 60:
             break
-        # The slow ones every other turn.
-        now = {name: run for name, run in peers.items() if number % 2 == 0 or "pytest" not in name}
-        for name, run in turn(now).items():
+        for name, run in turn(peers):
             found.setdefault(name, []).append(run)
     _print_table(found)
     _print_overheads()
@@ -93,7 +94,7 @@ def main() -> None:
 def _print_table(found: dict[str, list[Run]]) -> None:
     print(f"{'instrument':{_WIDE}}  runs  coverage  half-width  seconds a run  time of ours")
     base = _seconds(found[_OURS])
-    for name in (_OURS, _ALONE, *_PEERS, "pyperf"):
+    for name in dict.fromkeys((_OURS, _ALONE, *dict(_PEERS), "pyperf")):
         if name not in found:
             continue
         runs = found[name]

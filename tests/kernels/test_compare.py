@@ -44,6 +44,8 @@ def test_our_interval_comes_from_the_spread_between_processes_and_not_from_insid
 def test_peers_run_between_our_processes_which_stand_apart(monkeypatch):
     order = []
     monkeypatch.setattr(instruments, "one_process", lambda: order.append("o") or run(1.0, 0.1))
-    found = compare.turn({name: lambda n=name: order.append(n) or run(1, 1) for name in "abc"})
-    assert "".join(order) == "oaobocoo"
-    assert list(found) == ["fenmark, 5 processes", "fenmark, 1 process", "a", "b", "c"]
+    found = compare.turn([(name, lambda n=name: order.append(n) or run(1, 1)) for name in "abc"])
+    assert "".join(order) == "ooaooboocoooo"
+    names = [name for name, _ in found]
+    assert names == ["a", "b", "c", *["fenmark, 5 processes", "fenmark, 1 process"] * 2]
+    assert all(result.wall_s == 5.0 for name, result in found if name.startswith("fenmark, 5"))

@@ -93,6 +93,23 @@ def test_between_processes_covers_the_truth_nineteen_times_in_twenty(processes, 
     assert held / runs >= (0.94 if shape == "normal" else 0.88)
 
 
+def test_processes_in_a_row_cover_less_on_a_drifting_machine_than_processes_apart():
+    """The reason why other cases stand between two processes: neighbours come and go slowly."""
+    random = np.random.default_rng(7)
+    drift = [0.0]
+    for _ in range(20_000):  # half of a disturbance is left after a process's time
+        drift.append(0.5 * drift[-1] + 0.01 * random.standard_normal())
+    speed = [10 * math.exp(x) for x in drift]
+
+    def coverage(apart):
+        starts = range(0, len(speed) - 5 * apart, 5 * apart)
+        runs = [between_processes(speed[at : at + 5 * apart : apart]) for at in starts]
+        return np.mean([one.holds(10.0) for one in runs])
+
+    assert coverage(apart=1) < 0.87
+    assert coverage(apart=6) > 0.93
+
+
 def test_an_interval_from_one_process_alone_covers_far_less():
     """The reason for restarts: samples of one process miss the truth most of the time."""
     random = np.random.default_rng(7)

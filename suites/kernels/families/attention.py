@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from array_api_compat import device
 
 from suites.kernels.work import ITEM_BITS, Work
 
@@ -33,17 +33,18 @@ def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     if geometry.mla:
         key, value = geometry.mla.nope_dim + geometry.mla.rope_dim, geometry.mla.value_dim
     traffic = isl * (heads + kv_heads) * (key + value) * ITEM_BITS[dtype] // 8
+    shape = {"isl": isl, "heads": heads, "kv_heads": kv_heads, "key": key, "value": value}
     return [
         Work(
             family="attention_prefill",
             name=f"{geometry.id}/isl{isl}",
             dtype=dtype,
-            shape={"isl": isl, "heads": heads, "kv_heads": kv_heads, "key": key, "value": value},
+            shape=shape,
             flops=2 * heads * (key + value) * isl * (isl + 1) // 2,
             bytes=traffic,
             # The portable kernel writes out all scores.
             buffer_bytes=traffic + heads * isl * isl * ITEM_BITS[dtype] // 8,
-            inputs=partial(_prompt, isl=isl, heads=(heads, kv_heads), widths=(key, value)),
+            inputs=lambda random: _prompt(random, **shape),
             run=prefill,
             reference=_prefill_reference,
             model=geometry.id,
@@ -63,25 +64,18 @@ def decode_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     heads, kv_heads, width = geometry.heads, geometry.kv_heads, geometry.head_dim
     cached = 2 * batch * context * kv_heads * width
     traffic = (cached + 2 * batch * heads * width) * ITEM_BITS[dtype] // 8
+    shape = {"batch": batch, "context": context, "heads": heads, "kv_heads": kv_heads}
+    shape |= {"head_dim": width, "page": PAGE}
     return [
         Work(
             family="attention_decode",
             name=f"{geometry.id}/b{batch}/ctx{context}",
             dtype=dtype,
-            shape={
-                "batch": batch,
-                "context": context,
-                "heads": heads,
-                "kv_heads": kv_heads,
-                "head_dim": width,
-                "page": PAGE,
-            },
+            shape=shape,
             flops=4 * batch * heads * width * context,
             bytes=traffic,
             buffer_bytes=traffic,
-            inputs=partial(
-                _paged, batch=batch, context=context, heads=heads, kv_heads=kv_heads, width=width
-            ),
+            inputs=lambda random: _paged(random, **shape),
             run=decode,
             reference=_decode_reference,
             model=geometry.id,
@@ -101,25 +95,18 @@ def mla_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     rank, rope = geometry.mla.kv_rank, geometry.mla.rope_dim
     cached = batch * context * (rank + rope)
     traffic = (cached + batch * heads * (2 * rank + rope)) * ITEM_BITS[dtype] // 8
+    shape = {"batch": batch, "context": context, "heads": heads, "kv_rank": rank}
+    shape |= {"rope_dim": rope, "page": PAGE}
     return [
         Work(
             family="mla_decode",
             name=f"{geometry.id}/b{batch}/ctx{context}",
             dtype=dtype,
-            shape={
-                "batch": batch,
-                "context": context,
-                "heads": heads,
-                "kv_rank": rank,
-                "rope_dim": rope,
-                "page": PAGE,
-            },
+            shape=shape,
             flops=2 * batch * heads * (2 * rank + rope) * context,
             bytes=traffic,
             buffer_bytes=traffic,
-            inputs=partial(
-                _latent, batch=batch, context=context, heads=heads, rank=rank, rope=rope
-            ),
+            inputs=lambda random: _latent(random, **shape),
             run=mla_decode,
             reference=_mla_reference,
             parameters={"rank": rank, "scale": (geometry.mla.nope_dim + rope) ** -0.5},
@@ -136,7 +123,7 @@ def prefill(backend: Backend, *, q: Any, k: Any, v: Any) -> Any:
     q = xp.reshape(q, (groups, (heads // groups) * isl, width))
     scores = _scores(xp, q, xp.permute_dims(k, (0, 2, 1)), width**-0.5)
     scores = xp.reshape(scores, (groups, heads // groups, isl, isl))
-    position = xp.arange(isl, device=_device(backend, k))
+    position = xp.arange(isl, device=device(k))
     future = position[None, :] > position[:, None]
     weights = _softmax(xp, xp.where(future, xp.asarray(-math.inf, dtype=scores.dtype), scores))
     weights = xp.reshape(xp.astype(weights, v.dtype), (groups, (heads // groups) * isl, isl))
@@ -167,12 +154,6 @@ def mla_decode(backend: Backend, *, q: Any, pages: Any, table: Any, rank: int, s
     return xp.matmul(xp.astype(weights, latent.dtype), latent[..., :rank])
 
 
-def _device(backend: Backend, array: Any) -> Any:
-    from array_api_compat import device
-
-    return device(array) if backend.name != "numpy" else None
-
-
 def _gather(xp: Any, pages: Any, table: Any) -> Any:
     """Pages (pages, kv_heads, PAGE, d) to keys (batch, kv_heads, context, d)."""
     batch, per_sequence = table.shape
@@ -199,34 +180,48 @@ def _normal(random: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def _prompt(
-    random: np.random.Generator, *, isl: int, heads: tuple[int, int], widths: tuple[int, int]
+    random: np.random.Generator, *, isl: int, heads: int, kv_heads: int, key: int, value: int
 ) -> dict[str, np.ndarray]:
     return {
-        "q": _normal(random, heads[0], isl, widths[0]),
-        "k": _normal(random, heads[1], isl, widths[0]),
-        "v": _normal(random, heads[1], isl, widths[1]),
+        "q": _normal(random, heads, isl, key),
+        "k": _normal(random, kv_heads, isl, key),
+        "v": _normal(random, kv_heads, isl, value),
     }
 
 
 def _paged(
-    random: np.random.Generator, *, batch: int, context: int, heads: int, kv_heads: int, width: int
+    random: np.random.Generator,
+    *,
+    batch: int,
+    context: int,
+    heads: int,
+    kv_heads: int,
+    head_dim: int,
+    page: int,
 ) -> dict[str, np.ndarray]:
-    pages = batch * context // PAGE
+    pages = batch * context // page
     return {
-        "q": _normal(random, batch, heads, width),
-        "k_pages": _normal(random, pages, kv_heads, PAGE, width),
-        "v_pages": _normal(random, pages, kv_heads, PAGE, width),
+        "q": _normal(random, batch, heads, head_dim),
+        "k_pages": _normal(random, pages, kv_heads, page, head_dim),
+        "v_pages": _normal(random, pages, kv_heads, page, head_dim),
         "table": random.permutation(pages).reshape(batch, -1),
     }
 
 
 def _latent(
-    random: np.random.Generator, *, batch: int, context: int, heads: int, rank: int, rope: int
+    random: np.random.Generator,
+    *,
+    batch: int,
+    context: int,
+    heads: int,
+    kv_rank: int,
+    rope_dim: int,
+    page: int,
 ) -> dict[str, np.ndarray]:
-    pages = batch * context // PAGE
+    pages, width = batch * context // page, kv_rank + rope_dim
     return {
-        "q": _normal(random, batch, heads, rank + rope),
-        "pages": _normal(random, pages, PAGE, rank + rope),
+        "q": _normal(random, batch, heads, width),
+        "pages": _normal(random, pages, page, width),
         "table": random.permutation(pages).reshape(batch, -1),
     }
 
