@@ -6,12 +6,13 @@ import ctypes
 import importlib.util
 import os
 import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import psutil
 
 from runners import machine
+from runners.advice import advice
+from runners.finding import Finding
 from runners.plan import Options
 from runners.subject import chip_under_test
 from suites import meters
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["SPEED_VARIABLES", "Finding", "examine", "set_variables"]
-
-Status = Literal["ok", "note", "warn", "missing"]
+__all__ = ["SPEED_VARIABLES", "examine", "set_variables"]
 
 # Variables that change how fast the measured libraries run: recorded in every result.
 SPEED_VARIABLES = (
@@ -47,23 +46,6 @@ _MEMORY_NEEDED_BYTES = 3 * 10**9
 _BUSY_SHARE = 0.15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One fact about this machine.
-
-    Attributes:
-        subject: what it is about: "chip", "memory", "energy meter rapl", …
-        status: "ok", "note" (worth knowing), "warn" (spoils numbers), "missing" (cannot measure).
-        says: the fact, with its evidence.
-        remedy: what to do about it, empty when nothing need be done.
-    """
-
-    subject: str
-    status: Status
-    says: str
-    remedy: str = ""
-
-
 def examine(out: Path) -> list[Finding]:
     """Look at everything a run depends on.
 
@@ -78,6 +60,7 @@ def examine(out: Path) -> list[Finding]:
         *_backends(),
         *_meters(),
         *_disturbance(),
+        *advice(machine.settings(), machine.surroundings(), os.environ, machine.usable_cores()),
     ]
 
 
@@ -210,11 +193,3 @@ def _disturbance() -> Iterator[Finding]:
         says=f"{busy:.0%} of the CPU busy before the run",
         remedy="stop other work for a better run" if busy > _BUSY_SHARE else "",
     )
-    governor = machine.conditions().get("governor")
-    if governor not in {None, "performance"}:
-        yield Finding(
-            subject="clock",
-            status="warn",
-            says=f"governor {governor}: clocks follow the load",
-            remedy="cpupower frequency-set -g performance",
-        )

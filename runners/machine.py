@@ -7,13 +7,28 @@ import platform
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from results.statement import Chip, Machine
+from runners import conditions, nvidia
 
-__all__ = ["Accelerator", "Cpu", "accelerators", "cpu", "describe", "memory_bytes", "usable_cores"]
+if TYPE_CHECKING:
+    from runners.conditions import Reading
+
+__all__ = [
+    "Accelerator",
+    "Cpu",
+    "accelerators",
+    "after",
+    "cpu",
+    "describe",
+    "memory_bytes",
+    "settings",
+    "surroundings",
+    "usable_cores",
+]
 
 _SYS = Path("/sys")
 _PROC = Path("/proc")
@@ -112,7 +127,7 @@ def usable_cores() -> int:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         cores = os.cpu_count() or 1
-    quota = _read(_SYS / "fs/cgroup/cpu.max").split()
+    quota = conditions.read(_SYS / "fs/cgroup/cpu.max").split()
     if len(quota) == 2 and quota[0] != "max":
         cores = min(cores, max(1, int(quota[0]) // int(quota[1])))
     return cores
@@ -121,7 +136,7 @@ def usable_cores() -> int:
 def memory_bytes() -> int:
     """Memory this process may use: the machine's, or less where a control group says so."""
     total: int = psutil.virtual_memory().total
-    limit = _read(_SYS / "fs/cgroup/memory.max")
+    limit = conditions.read(_SYS / "fs/cgroup/memory.max")
     return min(total, int(limit)) if limit.isdigit() else total
 
 
@@ -134,37 +149,39 @@ def container() -> str | None:
     named = os.environ.get("container")  # noqa: SIM112 - systemd's own spelling
     if named:
         return named
-    groups = _read(_PROC / "1/cgroup")
+    groups = conditions.read(_PROC / "1/cgroup")
     return next((name for name in ("kubepods", "docker", "lxc") if name in groups), None)
 
 
 def virtual_machine() -> str | None:
     """Name the hypervisor as far as the guest can see it, None on bare metal."""
-    product = _read(_SYS / "class/dmi/id/product_name")
-    vendor = _read(_SYS / "class/dmi/id/sys_vendor")
-    if " hypervisor" not in _read(_PROC / "cpuinfo"):
+    product = conditions.read(_SYS / "class/dmi/id/product_name")
+    vendor = conditions.read(_SYS / "class/dmi/id/sys_vendor")
+    if " hypervisor" not in conditions.read(_PROC / "cpuinfo"):
         return None
     return " ".join(filter(None, (vendor, product))) or "unnamed hypervisor"
 
 
-def conditions() -> dict[str, str | int | float | bool]:
-    """What moves a result and can differ from run to run on the same machine."""
+def settings() -> dict[str, Reading]:
+    """Read what is set and stays so during a run; a reading that is not there is left out."""
     chip = cpu()
-    found: dict[str, str | int | float | bool] = {
+    return {
         "cpu_family": chip.family,
         "cpu_model": chip.model,
-        "load_1m": round(os.getloadavg()[0], 2),
-        "steal_s_since_boot": round(getattr(psutil.cpu_times(), "steal", 0.0), 2),
+        **conditions.cpu_settings(_SYS, _PROC),
+        **conditions.cloud(_SYS),
+        **nvidia.cards_settings(),
     }
-    settings = {
-        "governor": _SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor",
-        "turbo_disabled": _SYS / "devices/system/cpu/intel_pstate/no_turbo",
-        "smt": _SYS / "devices/system/cpu/smt/control",
-        "huge_pages": _SYS / "kernel/mm/transparent_hugepage/enabled",
-        "numa_nodes": _SYS / "devices/system/node/online",
+
+
+def surroundings() -> dict[str, Reading]:
+    """Read what moves: load, stolen time, clocks, temperatures, what slows a chip."""
+    return {
+        **conditions.load(_PROC),
+        **conditions.cpu_now(_SYS, _PROC),
+        **conditions.amd_gpus(_SYS),
+        **nvidia.cards_now(),
     }
-    found |= {name: text for name, path in settings.items() if (text := _read(path))}
-    return found
 
 
 def describe(chip: Chip) -> Machine:
@@ -178,9 +195,17 @@ def describe(chip: Chip) -> Machine:
         kernel=platform.release(),
         container=container(),
         virtual_machine=virtual_machine(),
-        driver=next((gpu.driver for gpu in accelerators()), None),
-        conditions=conditions(),
+        driver=next((gpu.driver for gpu in accelerators()), None)
+        or conditions.read(_SYS / "module/amdgpu/version")
+        or None,
+        conditions={**settings(), **surroundings()},
     )
+
+
+def after(machine: Machine) -> Machine:
+    """Add what has moved since: the same readings again, their names ending in "_after"."""
+    again = {f"{name}_after": value for name, value in surroundings().items()}
+    return machine.model_copy(update={"conditions": {**machine.conditions, **again}})
 
 
 def _os_name() -> str:
@@ -188,11 +213,3 @@ def _os_name() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):  # not Linux, or a bare image
         return f"{platform.system()} {platform.version()}"
-
-
-def _read(path: Path) -> str:
-    """Read a kernel file, empty where this system has none or hides it."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""

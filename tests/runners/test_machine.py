@@ -62,4 +62,4 @@ def test_an_unnamed_hypervisor_is_still_a_virtual_machine(kernel_files):
 
 def test_the_governor_is_recorded_where_the_kernel_shows_it(kernel_files):
     kernel_files("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n")
-    assert machine.conditions()["governor"] == "powersave"
+    assert machine.settings()["governor"] == "powersave"
