@@ -140,13 +140,13 @@ def topology(pairs: Iterable[tuple[int, int, str]]) -> str:
 def read(path: Path) -> str:
     """Read a kernel file, empty where this system has none or hides it."""
     try:
-        return path.read_text(errors="replace").strip()[:256]
+        return path.read_text(errors="replace").strip()
     except OSError:
         return ""
 
 
 def _distinct(paths: Iterable[Path]) -> str:
-    return ", ".join(sorted({text for path in paths if (text := read(path))}))
+    return ", ".join(sorted({text for path in paths if (text := read(path))}))[:256]
 
 
 def _number(path: Path) -> float | None:
@@ -175,11 +175,7 @@ def _memory_ecc(sys: Path) -> str:
 
 
 def _proc_mhz(proc: Path) -> Iterator[float]:
-    try:
-        lines = (proc / "cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
+    for line in read(proc / "cpuinfo").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "cpu MHz":
             yield float(value)

@@ -95,7 +95,11 @@ def measure(
         rows = assemble.rows_of(finished)
         key = keys.load_or_create()
         stated = assemble.statement_of(
-            started=started, runner=key.runner, machine=described, cells=finished, rows=rows
+            started=started,
+            runner=key.runner,
+            machine=machine.after(described),
+            cells=finished,
+            rows=rows,
         )
         payload = workspace.keep_statement(envelope.encode(stated))
         _write_evidence(out, assemble.raw_samples(finished))

@@ -43,7 +43,8 @@ def test_a_quota_of_one_core_and_a_half_is_one_core(kernel_files):
 
 
 def test_a_hypervisor_is_named_by_its_firmware_tables(kernel_files):
-    kernel_files("proc/cpuinfo", "flags : fpu hypervisor sse\n")
+    many = "processor : 0\n" * 100  # what stands before the flags is long
+    kernel_files("proc/cpuinfo", f"{many}flags : fpu hypervisor sse\n")
     kernel_files("sys/class/dmi/id/sys_vendor", "Amazon EC2\n")
     kernel_files("sys/class/dmi/id/product_name", "c7a.large\n")
     assert machine.virtual_machine() == "Amazon EC2 c7a.large"
