@@ -22,7 +22,29 @@ Options of `plan`:
     seed: int, case: str (pattern): as for every suite.
 """
 
-from suites.serving.plan import plan
-from suites.serving.summary import summarize
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from suites.records import Cell, CellResult, Row
 
 __all__ = ["plan", "summarize"]
+
+# Imported when called: the processes that make the load need neither, and start in less time.
+
+
+def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
+    """Expand a profile; see `suites.serving.cells.plan`."""
+    from suites.serving import cells
+
+    return cells.plan(profile, options)
+
+
+def summarize(results: Sequence[CellResult]) -> list[Row]:
+    """Sum up cells; see `suites.serving.summary.summarize`."""
+    from suites.serving import summary
+
+    return summary.summarize(results)

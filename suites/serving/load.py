@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from suites.serving.target import Target
     from suites.serving.trace import Turn
 
-__all__ = ["Closed", "Open", "Recording", "Replay", "Stop", "run_loop"]
+__all__ = ["Closed", "Open", "Recording", "Replay", "Stop", "no_collection", "run_loop"]
 
 T = TypeVar("T")
 
@@ -100,12 +100,13 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
         factory = None
     else:
         factory = uvloop.new_event_loop
-    with _no_collection(), asyncio.Runner(loop_factory=factory) as runner:
+    with no_collection(), asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
+    """Hold garbage collection off."""
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -11,7 +11,7 @@ import numpy as np
 
 from suites.records import Window
 from suites.serving.arrivals import due_times_s
-from suites.serving.load import Closed, Open, Recording, Replay, Stop, run_loop
+from suites.serving.load import Closed, Open, Recording, Replay, Stop, no_collection, run_loop
 from suites.serving.prompts import Conversations, Prompts
 from suites.serving.request import Request, read_recording
 
@@ -142,7 +142,8 @@ def _load(
 def read_outcome(recording: Recording) -> Outcome:
     """Parse a recording; the window's processor time does not include this."""
     began = time.process_time()
-    requests = read_recording(recording)
+    with no_collection():
+        requests = read_recording(recording)
     parse_s = time.process_time() - began
     duration_s = max(1, recording.finish_ns - recording.start_ns) / 1e9
     stamps = np.concatenate([np.asarray(request.token_ns, np.int64) for request in requests])
