@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+import leaderboard
 from results import catalog
 from results.economics import kwh_per_mtok, rental_usd_per_mtok
 from results.imports import KINDS, import_file, read_folder
@@ -366,3 +367,17 @@ def test_a_file_that_is_none_of_ours_is_one_line(tmp_path):
     (tmp_path / "x.reported.json").write_text('{"schema_version": 2}')
     done = fenmark("cost", "--results", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_the_documented_counts_of_costed_rows_are_those_of_the_published_files(tmp_path):
+    files = {
+        "mlperf": [f"mlperf/mlperf_{v}_summary_results.json" for v in ("v4.1", "v5.1")],
+        "inferencex": ["inferencex/inferencex_dsr1_latest.csv"],
+        "mlenergy": ["mlenergy/mlenergy_v3_llm_flat.csv"],
+    }
+    for kind, names in files.items():
+        fenmark("import", kind, *map(published, names), "--out", tmp_path)
+    counted = json.loads(fenmark("cost", "--results", tmp_path, "--count", "--json").stdout)
+    written = (Path(leaderboard.__file__).parent / "docs" / "energy-and-cost.md").read_text()
+    for row in counted:
+        assert f"| {' | '.join(map(str, row.values()))} |" in written
