@@ -16,6 +16,7 @@ from runners.finding import Finding
 from runners.plan import Options
 from runners.subject import chip_under_test
 from suites import meters
+from suites.engines.template import names, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +138,15 @@ def _engine() -> Iterator[Finding]:
         says="xllamacpp is installed" if found else "xllamacpp is not installed",
         remedy="" if found else "pip install xllamacpp, or measure a server with --endpoint",
     )
+    for name in names():
+        engine = template(name)
+        path = shutil.which(engine.program) if engine.program != "python3" else None
+        if path:
+            yield Finding(
+                subject=f"engine {engine.name}",
+                status="ok",
+                says=f"{path}: fenmark run --engine {name}",
+            )
     if os.name == "posix" and os.uname().sysname == "Linux":
         try:
             ctypes.CDLL("libgomp.so.1")

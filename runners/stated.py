@@ -23,6 +23,7 @@ _LOCAL = {
     "endpoint",
     "engine_program",
     "meter_trace",
+    "reference",
     "samples",
     "tokenizer",
     "trace",

@@ -133,7 +133,7 @@ def _say_ready(engine: Template, url: str, start: Command) -> None:
         {
             "url": url,
             "version": _version(engine, url, start),
-            "argv": start.argv,
+            "arguments": start.arguments,
             "environment": {
                 key: os.environ.get(key, start.environment[key]) for key in start.environment
             },

@@ -165,7 +165,7 @@ class ServedEngine:
 
     def _flags(self) -> dict[str, str | bool]:
         """The command line as pairs, without what only names places on this machine."""
-        words = [str(word) for word in self._said["argv"]]
+        words = [str(word) for word in self._said["arguments"]]
         flags: dict[str, str | bool] = {}
         for word, following in zip(words, [*words[1:], "--"], strict=True):
             if not word.startswith("-") or word in {"-m", *_PLACES}:

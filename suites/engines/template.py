@@ -29,6 +29,7 @@ __all__ = [
     "chosen",
     "command",
     "device_here",
+    "flag_words",
     "names",
     "template",
 ]
@@ -39,6 +40,8 @@ BUNDLED = "llama.cpp"
 
 Axis = Literal["tp", "pp", "dp", "ep"]
 _FIELD = re.compile(r"\{(file:[\w.-]+|[a-z]+)\}")
+# --api-key, --hf-token, … but not --max-num-batched-tokens.
+_SECRET = re.compile(r"--?([a-z]+[-_])*(key|token|secret|password)(=|$)", re.IGNORECASE)
 # Device files that tell which accelerator's driver is loaded.
 _DEVICE_FILES = {"cuda": "nvidia0", "rocm": "kfd", "ascend": "davinci0"}
 
@@ -95,6 +98,7 @@ class Template(_Frozen):
         program, launch, arguments: argv, with fields in braces (see `command`); `launch` is what
             must stand first.
         health: path that answers 200 once the model is loaded.
+        start_s: usual time to the first answer, for the estimate of a run.
         ready_within_s, stop_within_s: time limits for starting and for an orderly end.
         request_fields: fields of a request, beyond OpenAI's, that the engine knows.
         isl, osl: how an exact number of input and output tokens is asked for, in words.
@@ -110,6 +114,7 @@ class Template(_Frozen):
     launch: tuple[str, ...]
     arguments: tuple[str, ...]
     health: str
+    start_s: float = 120
     ready_within_s: float = 1800
     stop_within_s: float
     request_fields: tuple[str, ...]
@@ -125,14 +130,20 @@ class Command(_Frozen):
     """What to start: the template's fields filled in.
 
     Attributes:
-        argv: program and arguments.
+        program: one word, or more where the engine runs in a container.
+        arguments: the engine's own.
         environment: variables to set unless they are set already.
         files: name → text, to be written into `folder` before the start.
     """
 
-    argv: tuple[str, ...]
+    program: tuple[str, ...]
+    arguments: tuple[str, ...]
     environment: dict[str, str]
     files: dict[str, str]
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return self.program + self.arguments
 
 
 def names() -> list[str]:
@@ -218,11 +229,8 @@ def command(
         return _FIELD.sub(lambda found: _value(found[1], known, folder), text)
 
     return Command(
-        argv=(
-            *_words(program or here.program or engine.program, "--engine-program"),
-            *map(fill, arguments),
-            *(word for flag in flags for word in _words(flag, "--engine-flag")),
-        ),
+        program=_words(program or here.program or engine.program, "--engine-program"),
+        arguments=(*map(fill, arguments), *(word for flag in flags for word in flag_words(flag))),
         environment={key: fill(value) for key, value in here.environment.items()},
         files={name: fill(text) for name, text in engine.files.items()},
     )
@@ -246,8 +254,28 @@ def _value(name: str, values: Mapping[str, object], folder: Path) -> str:
     return str(values[name])
 
 
-def _words(text: str, where: str) -> list[str]:
+def flag_words(flag: str) -> tuple[str, ...]:
+    """Split a flag of the user's as a shell would.
+
+    Raises:
+        UserError: it is no shell words, or holds a secret: flags stand in the published result.
+    """
+    words = _words(flag, "--engine-flag")
+    for word in words:
+        if _SECRET.match(word):
+            raise UserError(
+                f"{word.partition('=')[0]} would be published with the result",
+                where="--engine-flag",
+                remedy="give it to the engine in an environment variable",
+            )
+    return words
+
+
+def _words(text: str, where: str) -> tuple[str, ...]:
     try:
-        return shlex.split(text)
+        words = tuple(shlex.split(text))
     except ValueError as error:
         raise UserError(f"{text!r}: {error}", where=where, expected="words as in a shell") from None
+    if not words:
+        raise UserError("empty", where=where, expected="words as in a shell")
+    return words

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from suites.errors import UserError
 from suites.inference.measure import Case
 from suites.records import Cell
-from suites.serving.subject import subject_spec
+from suites.serving.subject import start_s, subject_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,6 @@ _PROFILES: dict[str, dict[str, Any]] = {
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
-_START_S = 3.0
 
 
 def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
@@ -80,7 +79,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "seed": seed + process,
                 "cases": [asdict(case) for case in chosen],
             },
-            estimated_s=_START_S + sum(map(_estimate_s, chosen)),
+            estimated_s=start_s(subject) + sum(map(_estimate_s, chosen)),
         )
         for process in range(shape["processes"])
     ]

@@ -13,7 +13,7 @@ from suites.errors import UserError
 from suites.records import Cell
 from suites.serving.point import Arrival, Point
 from suites.serving.prompts import UNIQUE_TOKENS
-from suites.serving.subject import subject_spec
+from suites.serving.subject import start_s, subject_spec
 from suites.serving.sweep import read_sweep
 from suites.serving.trace import busiest_rate, read_trace
 
@@ -58,7 +58,6 @@ _QUICK_OPEN_REQUESTS = 20
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
-_START_S = 3.0
 
 
 def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
@@ -101,7 +100,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "shards": _whole(options, "processes", 1, least=1),
                 "samples": str(options["samples"]) if options.get("samples") else None,
             },
-            estimated_s=_START_S + sum(_estimate_s(point, shape) for point in points),
+            estimated_s=start_s(subject) + sum(_estimate_s(point, shape) for point in points),
         )
         for number in range(cells)
     ]

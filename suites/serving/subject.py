@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
-from suites.engines.template import BUNDLED, chosen, template
+from suites.engines.template import BUNDLED, chosen, flag_words, template
 from suites.errors import UserError
 from suites.models import load
 from suites.serving.target import Target, key_from
@@ -20,9 +20,11 @@ from suites.serving.vocabulary import Vocabulary, from_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Subject", "default_cache", "subject", "subject_spec"]
+__all__ = ["Subject", "default_cache", "start_s", "subject", "subject_spec"]
 
 
+# llama.cpp with half a gigabyte of weights.
+_START_S = 3.0
 # Read when set and no other variable is named.
 _KEY_ENV = "FENMARK_API_KEY"
 
@@ -111,14 +113,24 @@ def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
                 where=f"--{name.replace('_', '-').removesuffix('s')}",
                 remedy="name it with --engine, such as --engine vllm, and give no --endpoint",
             )
+    flags = list(given["engine_flags"] or ())
+    for flag in flags:
+        flag_words(flag)
     return {
         "engine": engine,
         "dtype": str(given["dtype"] or "auto"),
         "parallel": {axis: int(given[axis] or 1) for axis in ("tp", "pp", "dp", "ep")},
         "engine_program": given["engine_program"],
-        "engine_flags": list(given["engine_flags"] or ()),
+        "engine_flags": flags,
         "engine_image": options.get("engine_image"),
     }
+
+
+def start_s(spec: Mapping[str, Any]) -> float:
+    """Time a subject takes to be ready, for the estimate of a cell."""
+    if spec["endpoint"]:
+        return 0.0
+    return _START_S if spec["engine"] == BUNDLED else chosen(spec["engine"])[0].start_s
 
 
 @contextmanager

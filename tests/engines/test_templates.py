@@ -109,6 +109,33 @@ def test_the_users_flags_come_last_so_that_they_win():
         filled("sglang", "cuda", flags=["'open"])
 
 
+@pytest.mark.parametrize("flag", ["--api-key hunter2", "--hf-token=hunter2", "--ssl_password x"])
+def test_a_secret_is_refused_since_flags_are_published(flag):
+    from suites.serving.subject import subject_spec
+
+    with pytest.raises(UserError, match="published") as caught:
+        subject_spec({"model": "tiny-15m", "engine": "vllm", "engine_flags": [flag]})
+    assert "hunter2" not in str(caught.value)
+    subject_spec({"engine": "vllm", "engine_flags": ["--max-num-batched-tokens 4096"]})
+
+
+def test_what_stands_before_the_engines_own_words_is_not_among_its_flags(folder, program):
+    started = f"env -u HF_TOKEN LETTERS=secret {program}"
+    with engine(folder, started, "--seed 7") as running:
+        flags = running.describe()["flags"]
+    assert flags["--seed"] == "7"
+    assert "secret" not in str(flags)
+    assert "-u" not in flags
+
+
+def test_an_engine_that_loads_for_minutes_is_given_them():
+    from suites.inference import plan
+
+    [quick, *_] = plan("quick", {"model": "tiny-15m"})
+    [slow, *_] = plan("quick", {"model": "tiny-15m", "engine": "vllm:cpu"})
+    assert slow.estimated_s > quick.estimated_s + 60
+
+
 def test_a_program_in_a_container_is_words_as_in_a_shell():
     argv = filled("vllm", "cuda", program="docker run --rm --gpus all 'an image' vllm").argv
     assert argv[:7] == ("docker", "run", "--rm", "--gpus", "all", "an image", "vllm")
