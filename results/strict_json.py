@@ -46,7 +46,7 @@ def loads(data: bytes, where: str) -> Any:
     except RecursionError as error:
         raise _refused(where, "is nested too deeply", f"depth {_MAX_DEPTH} at most") from error
     _measure(value, where)
-    if b"\\u" in data:  # what only an escape can bring in
+    if b"\\" in data:  # what only an escape can bring in
         _no_odd_characters(value, where)
     return value
 

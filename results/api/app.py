@@ -77,6 +77,6 @@ def create_app(
         redoc_url=None,
     )
     add_handlers(app)
-    for add in (add_writing, add_reading, add_log, add_operation):
+    for add in (add_reading, add_log, add_operation, add_writing):  # it completes the OpenAPI
         add(app, service)
     return Frame(app, service, write_log)

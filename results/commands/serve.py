@@ -10,9 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
-    from starlette.types import ASGIApp
 
-__all__ = ["listen", "serve"]
+__all__ = ["serve"]
 
 
 def serve(
@@ -42,7 +41,9 @@ def serve(
     """
     from results import keyfile
     from results.api import Limits, create_app
+    from results.api.problems import SAFETY
     from results.challenge import Challenges
+    from results.connections import guarded, listen
     from results.identity import REGISTERED
     from results.intake import Intake
     from results.store import open_store
@@ -64,7 +65,7 @@ def serve(
         app = create_app(
             intake, signer.public_key, limits=limits, write_log=_to_stderr, witnesses=witness or []
         )
-        listen(app, host, port)
+        listen(app, host, port, guarded(limits.head_s, SAFETY))
 
 
 def _keep_key_file(data: Path, key: Key) -> None:
@@ -78,35 +79,3 @@ def _keep_key_file(data: Path, key: Key) -> None:
 
 def _to_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
-
-
-def listen(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until a signal; one line on stdout when it listens."""
-    import socket
-
-    import uvicorn
-
-    from suites.errors import UserError
-
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise UserError(f"cannot listen: {error.strerror}", where=f"{host}:{port}") from error
-        shown = f"[{host}]" if ":" in host else host
-
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                print(f"listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
-
-        config = uvicorn.Config(
-            app,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=30,
-        )
-        Server(config).run(sockets=[listener])

@@ -9,6 +9,8 @@ import typer
 
 __all__ = ["witness"]
 
+_HEAD_S = 10.0  # time for a request's headers
+
 
 def witness(
     data: Annotated[Path, typer.Option(help="Folder of its key and of the checkpoints it saw.")],
@@ -26,17 +28,19 @@ def witness(
     Example: fenmark witness --name lab.example/w1 --data witness --log-key log.toml
     """
     from results import checkpoint, keyfile
-    from results.commands.serve import listen
+    from results.connections import guarded, listen
     from results.identity import read_runner
     from results.witness import Witness, create_app
 
-    place = data / "witness.pem"
-    signer = keyfile.load(place) if place.exists() else keyfile.create(place)
+    key = data / "witness.pem"
+    signer = keyfile.load(key) if key.exists() else keyfile.create(key)
     runners = [read_runner(path.read_text(), str(path)) for path in log_key]
     logs = {
-        f"fenmark.log/{runner.id}": checkpoint.ed25519_bytes(runner.key.to_dict())
+        f"{place}/{runner.id}": checkpoint.ed25519_bytes(runner.key.to_dict())
         for runner in runners
+        for place in ("fenmark.log", "fenmark.local")  # a server's log, a machine's own archive
     }
     public = signer.public_key.to_dict()["keyval"]["public"]
     typer.echo(f'[[witness]]\nname = "{name}"\npublic_key = "{public}"', err=True)
-    listen(create_app(Witness(name=name, signer=signer, logs=logs, home=data)), host, port)
+    app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
+    listen(app, host, port, guarded(_HEAD_S, {}))

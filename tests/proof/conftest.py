@@ -19,7 +19,9 @@ from securesystemslib.signer import CryptoSigner
 
 from results import archive, envelope
 from results.api import create_app
+from results.api.problems import SAFETY
 from results.challenge import Challenges, seed_of
+from results.connections import guarded
 from results.identity import runner_id, runner_toml
 from results.intake import Intake
 from results.statement import Statement
@@ -148,11 +150,12 @@ def runners(tmp_path, signer):
 
 
 @contextmanager
-def running(app):
+def running(app, head_s=10):
     """Serve in a thread on a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+        protocol = guarded(head_s, SAFETY)
+        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:
@@ -226,7 +229,8 @@ def serving(tmp_path, runners, log_signer, database):
             )
             write = (lambda _: None) if lines is None else lines.append
             app = create_app(intake, by.public_key, limits=limits, write_log=write)
-            with running(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+            head_s = limits.head_s if limits else 10
+            with running(app, head_s) as url, httpx.Client(base_url=url, timeout=30) as client:
                 yield client
 
     return serve
