@@ -66,8 +66,21 @@ def cost(
     # A pipe has no width of its own: wide enough for the table.
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(_count_table(rows) if count else _table(rows, currency, sheet))
-    for footnote in dict.fromkeys(o["footnote"] for o, _, _ in rows if "footnote" in o):
-        console.print(f"reported: {footnote}", markup=False, style="dim")
+    for footnote in dict.fromkeys(_footnotes(rows)):
+        console.print(footnote, markup=False, style="dim")
+
+
+def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
+    """Say what is behind the columns: repeated, for the caller to fold."""
+    for origin, _, row in rows:
+        if row.rental_kind:
+            yield f"rental: {row.rental_kind}"
+        if row.owned:
+            yield f"owned: {row.owned.basis}, power {row.owned.power}"
+        if row.floor_method:
+            yield f"floor: {row.floor_method}"
+        if "footnote" in origin:
+            yield f"reported: {origin['footnote']}"
 
 
 def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:

@@ -71,7 +71,10 @@ def test_a_reader_s_own_price_changes_the_cost_and_is_named(tmp_path):
 
 
 def test_the_table_is_in_the_currency_asked_for():
-    assert "rental, CNY" in cost("--results", PUBLIC, "--currency", "CNY").stdout
+    shown = cost("--results", PUBLIC, "--currency", "CNY").stdout
+    assert "rental, CNY" in shown
+    assert "floor: datasheet bandwidth alone at nameplate power" in shown
+    assert "rental: hyperscaler on demand, 2023-08" in shown
 
 
 def test_an_empty_folder_is_one_line(tmp_path):
