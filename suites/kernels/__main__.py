@@ -10,17 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import suites.child
+from suites.kernels.backends import host
 
 if TYPE_CHECKING:
     from suites.records import CellResult
-
-# Read by OpenBLAS, MKL, Accelerate and OpenMP when they load, so before NumPy is imported.
-_THREAD_VARIABLES = (
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "OMP_NUM_THREADS",
-)
 
 
 def run_cell(spec: dict[str, Any]) -> CellResult:
@@ -52,9 +45,9 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
 def _hold_threads(threads: int | None) -> None:
     """Start over with the thread count in the environment: the libraries are loaded by now."""
     wanted = str(threads) if threads else ""
-    if not wanted or os.environ.get(_THREAD_VARIABLES[0]) == wanted:
+    if not wanted or os.environ.get(host.THREAD_VARIABLES[0]) == wanted:
         return
-    environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, wanted)
+    environment = os.environ | dict.fromkeys(host.THREAD_VARIABLES, wanted)
     os.execve(  # noqa: S606 - the same program with the same arguments
         sys.executable, [sys.executable, "-m", "suites.kernels", *sys.argv[1:]], environment
     )

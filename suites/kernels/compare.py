@@ -8,12 +8,14 @@ over few runs; an instrument that looks precise and covers half of them is not.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from suites.kernels import instruments
+from suites.kernels.backends import host
 from suites.kernels.backends.base import PORTABLE
 from suites.kernels.catalog import select
 from suites.kernels.harness import draw, generator, overhead_ns, rotate
@@ -75,9 +77,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=9.5, help="start no turn after so many")
     parser.add_argument("--only", default="", help="part of a peer's name")
+    parser.add_argument("--threads", type=int, default=1, help="of the timed functions")
     arguments = parser.parse_args()
     start = time.perf_counter()
-    print(f"{len(instruments.cases())} cases, {arguments.repeats} runs of ours, in turns\n")
+    # One by default: where a second thread waits for a busy core, every instrument times the
+    # neighbours and not the function.
+    os.environ.update(dict.fromkeys(host.THREAD_VARIABLES, str(arguments.threads)))
+    print(
+        f"{len(instruments.cases())} cases on {arguments.threads} thread(s), "
+        f"{arguments.repeats} runs of ours, in turns\n"
+    )
     found: dict[str, list[Run]] = {}
     if find_spec("pyperf") and arguments.only in "pyperf":
         found["pyperf"] = [instruments.pyperf()]  # once: it takes minutes

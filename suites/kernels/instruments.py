@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suites.kernels.backends import host
 from suites.kernels.catalog import select
 from suites.kernels.harness import generator, place, rotate
 from suites.kernels.timing import Budget, measure
@@ -121,7 +122,7 @@ def pyperf() -> Run:
     with tempfile.TemporaryDirectory() as folder:
         script, out = Path(folder) / "peer.py", Path(folder) / "out.json"
         script.write_text(_PYPERF_PEER)
-        names = "OPENBLAS_NUM_THREADS,OMP_NUM_THREADS"
+        names = ",".join(host.THREAD_VARIABLES)
         _quiet([sys.executable, str(script), "-q", f"--inherit-environ={names}", "-o", str(out)])
         suite = peer.BenchmarkSuite.load(str(out))
     intervals = {}

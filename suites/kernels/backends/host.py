@@ -15,7 +15,21 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["elapsed_s", "free_bytes", "keep_freed_memory", "last_level_cache_bytes"]
+__all__ = [
+    "THREAD_VARIABLES",
+    "elapsed_s",
+    "free_bytes",
+    "keep_freed_memory",
+    "last_level_cache_bytes",
+]
+
+# Read by OpenBLAS, MKL, Accelerate and OpenMP when they load, so before NumPy is imported.
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "OMP_NUM_THREADS",
+)
 
 # Where a system does not tell: no current server CPU has a larger share per socket slice than
 # this in a small virtual machine, and too much only makes cold runs longer.
