@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-__all__ = ["Reading", "amd_gpus", "cloud", "cpu_now", "cpu_settings", "load", "read", "topology"]
+__all__ = [
+    "Reading",
+    "amd_gpus",
+    "ascend_driver",
+    "cloud",
+    "cpu_now",
+    "cpu_settings",
+    "load",
+    "read",
+    "topology",
+]
 
 Reading = str | int | float | bool
 
@@ -126,6 +136,12 @@ def amd_gpus(sys: Path) -> dict[str, Reading]:
         }
         found |= {f"gpu{index}_{name}": value for name, value in values.items() if value}
     return found
+
+
+def ascend_driver(root: Path) -> str:
+    """Version of Huawei's driver, from the file its installer leaves (`Version=24.1.rc3`)."""
+    lines = read(root / "driver/version.info").splitlines()
+    return next((line[8:].strip() for line in lines if line.startswith("Version=")), "")
 
 
 def topology(pairs: Iterable[tuple[int, int, str]]) -> str:

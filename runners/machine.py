@@ -32,6 +32,7 @@ __all__ = [
 
 _SYS = Path("/sys")
 _PROC = Path("/proc")
+_ASCEND = Path("/usr/local/Ascend")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +198,7 @@ def describe(chip: Chip) -> Machine:
         virtual_machine=virtual_machine(),
         driver=next((gpu.driver for gpu in accelerators()), None)
         or conditions.read(_SYS / "module/amdgpu/version")
+        or conditions.ascend_driver(_ASCEND)
         or None,
         conditions={**settings(), **surroundings()},
     )

@@ -34,14 +34,16 @@ def chip_under_test(options: Options) -> Chip:
         raise UserError(
             "says what stands behind an endpoint", where="--chip", remedy="give --endpoint too"
         )
-    devices = {_device(backend) for backend in chosen.get("backend", ())} or {_CPU}
+    devices = set()
+    if "kernels" in options.suites:
+        devices |= {_device(backend) for backend in chosen.get("backend", ())} or {_CPU}
     if "inference" in options.suites or "serving" in options.suites:
         devices.add(_engine_device(chosen))
     if len(devices) > 1:
         raise UserError(
             f"one result is about one chip, and this run would measure {' and '.join(devices)}",
             where="--backend",
-            remedy="run `--suite kernels` once for each device",
+            remedy="run `--suite kernels` once for each device, and the engine by itself",
         )
     return _cpu() if devices == {_CPU} else _accelerator(devices.pop(), _chips(chosen))
 

@@ -75,7 +75,7 @@ class ServedEngine:
         """
         self.template, self.device = chosen(choice.engine)
         self.weights, self.choice, self.model = weights, choice, model
-        self._values = {
+        self._values: dict[str, Any] = {
             "weights": str(weights.path),
             "model": model,
             "dtype": choice.dtype,
@@ -159,7 +159,13 @@ class ServedEngine:
             "precision": self.weights.precision
             if self.choice.dtype == "auto"
             else self.choice.dtype,
-            "flags": {"device": self.device, **self._flags()},
+            "flags": {
+                "device": self.device,
+                "slots": self._values["slots"],
+                "context": self._values["context"],
+                **{axis: size for axis, size in self.choice.parallel.items() if size > 1},
+                **self._flags(),
+            },
             **({"image": self.choice.image} if self.choice.image else {}),
         }
 

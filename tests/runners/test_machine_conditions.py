@@ -150,6 +150,12 @@ def test_amd_cards_are_read_in_order_and_displays_and_other_makers_are_not(tree)
     assert not any(name.startswith("gpu2") for name in found)
 
 
+def test_the_ascend_driver_tells_its_version_in_a_file(tree):
+    root = tree({"driver/version.info": "Version=24.1.rc3\nascendhal_version=7.35.23"})
+    assert conditions.ascend_driver(root) == "24.1.rc3"
+    assert conditions.ascend_driver(root / "none") == ""
+
+
 def test_links_are_summed_up_the_most_frequent_first():
     pairs = [(0, 1, "NVLink"), (0, 2, "a host bridge"), (1, 2, "NVLink")]
     assert conditions.topology(pairs) == "2 pairs by NVLink, 1 pair by a host bridge"

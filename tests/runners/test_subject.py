@@ -50,3 +50,17 @@ def test_an_unstated_endpoint_is_an_unknown_chip_not_this_one():
 def test_a_chip_that_cannot_be_meant_is_refused(wrong):
     with pytest.raises(UserError, match="--chip"):
         chip_under_test(wrong)
+
+
+def test_an_engine_on_accelerators_is_a_result_about_all_it_spreads_over():
+    chosen = {"engine": "vllm:cuda", "tp": 2, "pp": 2, "ep": 4}
+    chip = chip_under_test(Options(suites=("serving",), suite_options=chosen))
+    assert (chip.kind, chip.count) == ("other", 4)  # no driver here to name it
+    cpu = chip_under_test(Options(suites=("serving",), suite_options={"engine": "vllm:cpu"}))
+    assert cpu.kind == "cpu"
+
+
+def test_kernels_on_the_cpu_beside_an_engine_on_a_gpu_are_two_results():
+    chosen = {"engine": "vllm:cuda", "backend": ["numpy"]}
+    with pytest.raises(UserError, match="one chip"):
+        chip_under_test(Options(suites=("kernels", "serving"), suite_options=chosen))
