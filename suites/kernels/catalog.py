@@ -121,18 +121,10 @@ def _cases(work: Work, backend: Backend, cache: Cache) -> list[Case]:
 
 def _case(work: Work, backend: Backend, cache: Cache, copies: int, path: tuple[str, Any]) -> Case:
     name, way = path
-    if isinstance(way, str):
-        return Case(
-            work=work,
-            backend=backend,
-            cache=cache,
-            copies=copies,
-            path=name,
-            reason=way,
-            run=work.run,
-        )
-    case = Case(work=work, backend=backend, cache=cache, copies=copies, path=name, run=way)
-    return replace(case, reason=_too_small(copies) or _too_large(case))
+    refused = isinstance(way, str)
+    run = work.run if refused else way
+    case = Case(work=work, backend=backend, cache=cache, copies=copies, path=name, run=run)
+    return replace(case, reason=way if refused else _too_small(copies) or _too_large(case))
 
 
 def _copies(work: Work, backend: Backend, cache: Cache) -> int:

@@ -13,7 +13,7 @@ import pytest
 import suites.kernels
 from suites.errors import UserError
 from suites.kernels import list_cases, plan, summarize
-from suites.kernels.backends import load_backend
+from suites.kernels.backends import host, load_backend
 from suites.records import CellResult
 
 KERNELS = Path(suites.kernels.__file__).parent
@@ -106,6 +106,21 @@ def test_a_case_that_would_not_fit_is_listed_so(monkeypatch):
     cases = list_cases({"profile": "quick", "case": "copy/f32/numpy/*", "backend": ["numpy"]})
     assert {case["runnable"] for case in cases} == {False}
     assert "more than a quarter of the free memory" in cases[0]["reason"]
+
+
+def test_a_case_whose_check_the_host_cannot_hold_is_listed_so(monkeypatch):
+    monkeypatch.setattr(load_backend("numpy"), "free_bytes", lambda: 2**40, raising=False)
+    monkeypatch.setattr(host, "free_bytes", lambda: 2**20)
+    cases = list_cases({"profile": "quick", "case": "copy/f32/numpy/*", "backend": ["numpy"]})
+    assert {case["runnable"] for case in cases} == {False}
+    assert "GiB of float64 on the host for its check" in cases[0]["reason"]
+
+
+def test_memory_counts_the_float64_reference():
+    cases = list_cases({"profile": "quick", "case": "copy/f32/numpy/*", "backend": ["numpy"]})
+    for case in cases:
+        assert case["check_bytes"] == 2 * case["buffer_bytes"]
+        assert case["memory_bytes"] >= case["buffer_bytes"] + case["check_bytes"]
 
 
 def test_a_pattern_meant_for_another_suite_plans_nothing():

@@ -93,6 +93,9 @@ def _join(kind: str, rank: int, count: int, store: str) -> None:
 
 
 def _serve(kind: str, rank: int, count: int, store: str) -> None:
+    from suites.kernels.backends.torch_backend import TorchBackend
+
+    TorchBackend(kind)  # loads a vendor's plug-in
     _join(kind, rank, count, store)
     mine = out = torch.empty(0)
     while word := os.read(sys.stdin.fileno(), 1):
