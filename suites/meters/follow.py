@@ -46,6 +46,7 @@ class TraceMeter:
         self._samples: list[Reading] = []
         self._delays_ns: list[int] = []
         self._behind_s = 0.0
+        self._stopped = False
         self._parse()
         steps = [after.at_ns - before.at_ns for before, after in pairwise(self._samples)]
         self.period_s = median(steps) / _NS
@@ -96,9 +97,18 @@ class TraceMeter:
         return self._dated(self._samples[-1])
 
     def readings(self, until_ns: int) -> list[Reading]:
-        """Return all samples by our clock, awaiting the one after `until_ns`."""
+        """Return all samples by our clock, awaiting the one after `until_ns`.
+
+        A log that has stopped is awaited once, not for every window that asks.
+
+        Raises:
+            OSError: the file has gone.
+            UserError: a line is no sample.
+        """
         deadline = self._deadline()
-        while self._dated(self._samples[-1]).at_ns < until_ns and time.monotonic() < deadline:
+        self._parse()
+        while not self._stopped and self._dated(self._samples[-1]).at_ns < until_ns:
+            self._stopped = time.monotonic() > deadline
             time.sleep(_LOOK_S)
             self._parse()
         return [self._dated(sample) for sample in self._samples]
@@ -113,7 +123,7 @@ class TraceMeter:
             return
         content = self._path.read_bytes()
         self._samples = tracefile.parse(content[: content.rfind(b"\n") + 1], self._path)
-        self._size = size
+        self._size, self._stopped = size, False
 
     def _deadline(self) -> float:
         return time.monotonic() + _PATIENCE_S + _PATIENCE_PERIODS * self.period_s

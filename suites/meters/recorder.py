@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
+from suites.errors import UserError
 from suites.meters.base import Energy, Meter, Reading
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
@@ -176,7 +177,10 @@ class _Follow(_Watch):
         self._trace.attach()
 
     def _reach(self, end_ns: int) -> None:
-        self._readings = self._trace.readings(end_ns)
+        try:
+            self._readings = self._trace.readings(end_ns)
+        except (OSError, UserError) as error:
+            self._lost = str(error)
 
 
 def _watch(meter: Meter) -> _Watch:

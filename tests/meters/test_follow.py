@@ -90,6 +90,26 @@ def test_a_log_that_no_longer_grows_is_refused_before_anything_is_measured(tmp_p
         pass
 
 
+@pytest.mark.parametrize("fate", ["stops", "is removed", "breaks"])
+def test_a_log_that_ends_in_a_run_keeps_what_it_told_and_is_named(tmp_path, monkeypatch, fate):
+    monkeypatch.setattr(follow, "_PATIENCE_S", 0.2)
+    path = tmp_path / "wall.csv"
+    with Logger(path), Recorder([TraceMeter(path)]) as recorder:
+        start_ns = time.monotonic_ns()
+        time.sleep(0.1)
+        end_ns = time.monotonic_ns()
+        assert recorder.energy(start_ns, end_ns)
+        told = path.read_text()
+    if fate == "is removed":
+        path.unlink()
+    elif fate == "breaks":
+        path.write_text(told + "later,none\n")
+    later_ns = time.monotonic_ns()
+    assert recorder.energy(start_ns, end_ns)
+    assert recorder.energy(later_ns, later_ns + 10**9) == []
+    assert any("trace:wall.csv: 1 windows have no energy" in told for told in recorder.problems)
+
+
 def test_a_line_half_written_waits_for_its_end(tmp_path):
     path = tmp_path / "wall.csv"
     path.write_text("time,power_w\n1,100\n2,100\n3,1")
