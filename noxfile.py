@@ -118,6 +118,12 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """Print a GitHub Actions matrix as one line of JSON (-- --plan FILE --inventory FILE)."""
+    fenmark(session, "matrix", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
     """Hold our instruments against named peers, side by side (-- kernels, -- serving, …)."""
     wanted = session.posargs[:1] or ["kernels"]

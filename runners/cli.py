@@ -21,6 +21,7 @@ _ORDER = (
     "show",
     "compare-runs",
     "reproduce",
+    "matrix",
     "keys",
     "submit",
     "serve",

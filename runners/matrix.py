@@ -1,0 +1,50 @@
+"""A plan and an inventory as the matrix of a GitHub Actions job: one job a machine. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runners.inventory import Machines
+
+__all__ = ["matrix"]
+
+# GitHub refuses a larger one.
+_MOST_JOBS = 256
+
+
+def matrix(plan: str, machines: Sequence[Machines], cells: int | None = None) -> dict[str, Any]:
+    """Return `{"include": [...]}`: the plan once for each kind of machine, in shards.
+
+    A kind of `count` machines gets so many shards, each a job of its own; never more than the
+    plan has cells.
+
+    Args:
+        cells: of the plan, None where nobody has counted them.
+
+    Raises:
+        UserError: there are more jobs than GitHub takes.
+    """
+    include = [
+        {
+            "name": one.name if shards == 1 else f"{one.name} {shard}/{shards}",
+            "labels": list(one.labels),
+            "chip": one.chip,
+            "chips": one.chips,
+            "plan": plan,
+            "shard": f"{shard}/{shards}",
+            "timeout_minutes": one.timeout_minutes,
+        }
+        for one in machines
+        for shards in [min(one.count, cells or one.count)]
+        for shard in range(1, shards + 1)
+    ]
+    if len(include) > _MOST_JOBS:
+        raise UserError(
+            f"{len(include)} jobs", where="--inventory", expected=f"at most {_MOST_JOBS}"
+        )
+    return {"include": include}
