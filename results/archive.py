@@ -1,4 +1,4 @@
-"""A folder of results with its log: add a result so that nothing is half-there, verify all of it.
+"""A folder of results with its log: add a result so that nothing is half-there, read it back.
 
 Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `log/`,
 `samples/<digest>.json`, `summary.json`.
@@ -7,13 +7,11 @@ Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `lo
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from results import checkpoint as notes
 from results import envelope, strict_json
-from results.checks import Finding, check
-from results.confirmation import confirmed
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
 from results.keylog import KeyLog
 from results.ledger import Appended, Ledger
@@ -35,12 +33,13 @@ __all__ = [
     "Opened",
     "Receipt",
     "Surroundings",
-    "Verdict",
     "accept",
     "envelopes",
+    "home_of",
+    "open_bytes",
     "open_result",
+    "read",
     "surroundings",
-    "verify",
 ]
 
 SUFFIX = ".dsse.json"
@@ -78,45 +77,6 @@ class Opened:
     @property
     def predicate(self) -> Predicate:
         return self.statement.predicate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What verification found for one envelope.
-
-    Attributes:
-        signature: a known key signed exactly these bytes, and they are a statement.
-        inclusion: the log's checkpoint covers it; None where no log lies beside the file.
-        keyid: of the key that verified, None if none did.
-        tier: "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
-        problems: one line each; empty when all is well.
-        flags: what `results.checks` has against the figures; no reason to distrust the proof.
-        reproduces: digest of the result that this one says it repeats.
-        confirmed_by: digests of results of this archive that reproduce it.
-    """
-
-    digest: str
-    signature: bool
-    inclusion: bool | None
-    keyid: str | None
-    tier: str | None
-    problems: list[str] = field(default_factory=list)
-    flags: list[Finding] = field(default_factory=list)
-    reproduces: str | None = None
-    confirmed_by: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "digest": self.digest,
-            "signature": self.signature,
-            "inclusion": self.inclusion,
-            "keyid": self.keyid,
-            "tier": self.tier,
-            "problems": self.problems,
-            "flags": [flag.to_json() for flag in self.flags],
-            "reproduces": self.reproduces,
-            "confirmed_by": list(self.confirmed_by),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +160,16 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
         UserError: it cannot be read, or is no result.
         CheckError: its signature or its name does not hold.
     """
-    data = _bytes(path)
-    known = runners if runners is not None else _runners(_archive_of(path))
+    known = runners if runners is not None else _runners(home_of(path))
+    return open_bytes(read(path), path, known)
+
+
+def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
+    """Verify and parse the bytes read from an envelope file.
+
+    Raises:
+        UserError, CheckError: as `open_result`.
+    """
     verified = envelope.verify(data, [runner.key for runner in known], str(path))
     statement = envelope.parse(verified.payload, str(path))
     digest = envelope.digest(data)
@@ -211,42 +179,13 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
     return Opened(digest=digest, statement=statement, runner=runner)
 
 
-def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None) -> list[Verdict]:
-    """Check an archive folder, or one envelope against the log beside it.
-
-    Every signature, every entry and tile of the log, the checkpoint's signature, and that each
-    envelope is in the log. Never touches the network.
-
-    Args:
-        earlier: file of a checkpoint of the same log seen before: the log must extend it.
-        policy: witnesses that must have cosigned the log's `cosigned` checkpoint.
-
-    Raises:
-        UserError: nothing to verify is there, or a key file is broken.
-    """
-    if not path.exists():
-        raise UserError("does not exist", where=str(path), expected="an archive or a *.dsse.json")
-    files = envelopes(path) if path.is_dir() else [path]
-    home = path if path.is_dir() else _archive_of(path)
-    if not files and not Ledger(home / "log").exists():
-        raise UserError("holds no result", where=str(path), expected=f"*{SUFFIX} or log/")
-    around = surroundings(home, earlier, policy)
-    verdicts = [_judge(file, around) for file in files]
-    verdicts = _with_confirmations(verdicts, files, around.runners)
-    if around.problem and not verdicts:
-        raise CheckError(around.problem)
-    if path.is_dir() and around.places is not None:
-        verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
-    return verdicts
-
-
 def surroundings(
     home: Path, earlier: Path | None = None, policy: Policy | None = None
 ) -> Surroundings:
     """Read the keys of an archive and verify its log.
 
     Args:
-        earlier, policy: as for `verify`.
+        earlier, policy: as for `verification.verify`.
 
     Raises:
         UserError: a key file is broken.
@@ -257,60 +196,10 @@ def surroundings(
         problem = f"{log}: no log to hold to account" if earlier or policy else None
         return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=problem)
     try:
-        entries = _verified_entries(log, runners, earlier, policy)
+        places, keys = _contents(_verified(log, runners, earlier, policy))
     except UserError as error:
         return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=str(error))
-    places = {
-        str(entry.get("envelope")): index
-        for index, entry in enumerate(entries)
-        if entry.get("type") == "result"
-    }
-    return Surroundings(
-        runners=runners, places=places, keys=KeyLog.of(enumerate(entries)), problem=None
-    )
-
-
-def _judge(path: Path, around: Surroundings) -> Verdict:
-    digest = envelope.digest(_bytes(path))
-    problems: list[str] = []
-    keyid = tier = reproduces = None
-    flags: list[Finding] = []
-    try:
-        opened = open_result(path, around.runners)
-        keyid, tier = opened.runner.key.keyid, opened.runner.tier
-        flags = check(opened.statement)
-        reproduces = opened.predicate.run.reproduces
-        finished_at = opened.predicate.run.finished_at
-        problems += around.problems(digest, opened.runner, finished_at, str(path))
-    except UserError as error:
-        problems += [around.problem] if around.problem else []
-        problems.append(str(error))
-    inclusion = None if around.places is None else digest in around.places
-    if around.problem:
-        inclusion = False
-    return Verdict(
-        digest=digest,
-        signature=keyid is not None,
-        inclusion=inclusion,
-        keyid=keyid,
-        tier=tier,
-        problems=problems,
-        flags=flags,
-        reproduces=reproduces,
-    )
-
-
-def _with_confirmations(
-    verdicts: Sequence[Verdict], files: Sequence[Path], runners: Sequence[Runner]
-) -> list[Verdict]:
-    """Note which results others reproduce; only those concerned are read again."""
-    sound = {
-        one.digest: file for one, file in zip(verdicts, files, strict=True) if not one.problems
-    }
-    pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
-    wanted = sound.keys() & {*pairs, *pairs.values()}
-    found = confirmed([open_result(sound[digest], runners) for digest in sorted(wanted)])
-    return [replace(one, confirmed_by=found.get(one.digest, ())) for one in verdicts]
+    return Surroundings(runners=runners, places=places, keys=keys, problem=None)
 
 
 def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[str]:
@@ -326,22 +215,10 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
             yield digest
 
 
-def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
-    for digest in sorted(logged - present):
-        yield Verdict(
-            digest=digest,
-            signature=False,
-            inclusion=True,
-            keyid=None,
-            tier=None,
-            problems=[f"{digest}: logged, but its envelope is missing"],
-        )
-
-
-def _verified_entries(
+def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> list[dict[str, Any]]:
-    """Read the log's entries once its signature and tiles hold.
+) -> Ledger:
+    """Return the log once its signature and tiles hold.
 
     Raises:
         UserError: something does not hold.
@@ -350,10 +227,25 @@ def _verified_entries(
     keys = _log_keys(runners, ledger.unverified().origin)
     cosigned = log / "cosigned"
     if policy:
-        policy.check(_bytes(cosigned), str(cosigned))
+        policy.check(read(cosigned), str(cosigned))
     seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
-    ledger.verify(keys, [notes.verify(_bytes(path), keys, str(path)) for path in seen])
-    return [strict_json.loads(entry, str(log)) for entry in ledger.entries()]
+    ledger.verify(keys, [notes.verify(read(path), keys, str(path)) for path in seen])
+    return ledger
+
+
+def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
+    """Index of each envelope, and the key events; other records are passed over."""
+    places: dict[str, int] = {}
+    others: list[tuple[int, dict[str, Any]]] = []
+    for index, entry in enumerate(ledger.entries()):
+        match strict_json.loads(entry, str(ledger.home)):
+            case {"type": "result", "envelope": str(digest)}:
+                places[digest] = index
+            case dict(record):
+                others.append((index, record))
+            case _:
+                pass
+    return places, KeyLog.of(others)
 
 
 def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
@@ -367,7 +259,8 @@ def _runners(home: Path) -> list[Runner]:
     return [*read_folder(REGISTERED, registered=True), *read_folder(home / "runners")]
 
 
-def _archive_of(path: Path) -> Path:
+def home_of(path: Path) -> Path:
+    """Return the archive an envelope file lies in."""
     return path.parent.parent if path.parent.name == "submissions" else path.parent
 
 
@@ -375,7 +268,12 @@ def _origin(signer: Signer) -> str:
     return f"fenmark.local/{runner_id(signer.public_key)}"
 
 
-def _bytes(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """Read a file of an archive.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from securesystemslib.signer import CryptoSigner
 
-from results import archive, envelope, strict_json
+from results import archive, envelope, strict_json, verification
 from results.identity import runner_id, runner_toml
 from results.ledger import Ledger
 from results.receipt import result_entry
@@ -162,7 +162,7 @@ def _archive(signer: CryptoSigner, home: Path, entries: int) -> None:
     Ledger(home / "log").extend(records, origin=f"fenmark.local/{runner_id(key)}", signer=signer)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    bad = sum(bool(verdict.problems) for verdict in archive.verify(home))
+    bad = sum(bool(verdict.problems) for verdict in verification.verify(home))
     taken = time.perf_counter() - started
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from results import archive
+    from results import verification
 
 __all__ = ["verify"]
+
+_LISTED = 200  # beyond it only what has problems is listed
 
 
 def verify(
@@ -32,30 +34,39 @@ def verify(
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
-    import json
-
-    from results import archive
+    from results import verification
     from results.cosignature import read_policy
 
     witnesses = read_policy(policy) if policy else None
     verdicts = [
-        verdict for path in paths for verdict in archive.verify(path, checkpoint, witnesses)
+        verdict for path in paths for verdict in verification.verify(path, checkpoint, witnesses)
     ]
     ok = not any(verdict.problems for verdict in verdicts)
-    if json_:
-        print(json.dumps({"ok": ok, "results": [verdict.to_json() for verdict in verdicts]}))
-    else:
-        _print(verdicts)
+    (_print_json if json_ else _print)(verdicts)
     raise typer.Exit(0 if ok else 1)
 
 
-def _print(verdicts: list[archive.Verdict]) -> None:
+def _print_json(verdicts: list[verification.Verdict]) -> None:
+    """One verdict a line, so that neither side must hold all of them as one text."""
+    import json
+
+    ok = not any(verdict.problems for verdict in verdicts)
+    print(f'{{"ok": {json.dumps(ok)}, "results": [')
+    for at, verdict in enumerate(verdicts, 1):
+        print(json.dumps(verdict.to_json()) + ("," if at < len(verdicts) else ""))
+    print("]}")
+
+
+def _print(verdicts: list[verification.Verdict]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(highlight=False)
+    listed = len(verdicts) <= _LISTED
     for verdict in verdicts:
         good = not verdict.problems
+        if good and not listed:
+            continue
         mark = "[green]ok[/]" if good else "[red]no[/]"
         logged = {True: "in the log", False: "not in the log", None: "no log beside it"}
         how = f"{verdict.tier or 'not signed'}, {logged[verdict.inclusion]}"
@@ -68,4 +79,5 @@ def _print(verdicts: list[archive.Verdict]) -> None:
             told = escape(f"{flag.rule}: {flag.where} {flag.reason}")
             console.print(f"    [yellow]flag[/] {told}", soft_wrap=True)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
-    console.print(f"{len(verdicts)} results, {bad} with problems")
+    flagged = sum(bool(verdict.flags) for verdict in verdicts)
+    console.print(f"{len(verdicts)} results, {bad} with problems, {flagged} flagged")

@@ -9,7 +9,7 @@ import sys
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from results import archive, envelope
+from results import archive, envelope, verification
 from suites.errors import CheckError, UserError
 
 
@@ -36,14 +36,14 @@ def rewrite(home, change):
 
 def problems(home):
     try:
-        return [line for verdict in archive.verify(home) for line in verdict.problems]
+        return [line for verdict in verification.verify(home) for line in verdict.problems]
     except UserError as error:
         return [str(error)]
 
 
 def test_an_accepted_result_verifies(home, signer):
-    [verdict] = archive.verify(home)
-    assert verdict.problems == []
+    [verdict] = verification.verify(home)
+    assert verdict.problems == ()
     assert (verdict.signature, verdict.inclusion, verdict.tier) == (True, True, "self-signed")
     assert verdict.keyid == signer.public_key.keyid
     assert f"{verdict.digest}{archive.SUFFIX}" == envelope_file(home).name
@@ -149,8 +149,8 @@ def test_tampering_is_seen(home, tamper):
 
 def test_a_result_without_a_log_beside_it_is_judged_by_its_signature(home):
     shutil.rmtree(home / "log")
-    [verdict] = archive.verify(envelope_file(home))
-    assert (verdict.signature, verdict.inclusion, verdict.problems) == (True, None, [])
+    [verdict] = verification.verify(envelope_file(home))
+    assert (verdict.signature, verdict.inclusion, verdict.problems) == (True, None, ())
 
 
 def test_a_log_whose_checkpoint_was_removed_is_no_log_but_a_problem(home):

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from securesystemslib.signer import CryptoSigner
 
-from results import archive
+from results import verification
 from results.identity import read_folder, read_runner, runner_id, runner_toml
 from results.keylog import KeyLog
 from results.publish import publish
@@ -29,7 +29,7 @@ def submit(client, body):
 def problems(tmp_path):
     shutil.rmtree(tmp_path / "out", ignore_errors=True)
     publish(tmp_path / "data", tmp_path / "out")
-    return [line for verdict in archive.verify(tmp_path / "out") for line in verdict.problems]
+    return [line for verdict in verification.verify(tmp_path / "out") for line in verdict.problems]
 
 
 def test_a_revoked_key_keeps_what_it_signed_and_signs_no_more(
@@ -74,7 +74,7 @@ def test_a_run_outside_a_keys_window_is_refused(client, sealed, register, signer
 def test_a_run_outside_a_keys_window_is_a_problem_offline_too(home, signer):
     [path] = (home / "runners").glob("*.toml")
     path.write_text(path.read_text() + 'valid_from = "2026-12-01T00:00:00Z"\n')
-    [verdict] = archive.verify(home)
+    [verdict] = verification.verify(home)
     assert "outside the validity" in verdict.problems[0]
 
 

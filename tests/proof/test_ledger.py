@@ -5,7 +5,7 @@ import shutil
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from results import archive, envelope, merkle
+from results import archive, envelope, merkle, verification
 from results.ledger import Ledger
 from suites.errors import CheckError
 
@@ -72,7 +72,7 @@ def grown(tmp_path, statement, signer):
 
 
 def problems(home, earlier):
-    found = archive.verify(home, earlier / "log" / "checkpoint")
+    found = verification.verify(home, earlier / "log" / "checkpoint")
     return {line for verdict in found for line in verdict.problems}
 
 
@@ -95,7 +95,7 @@ def test_a_log_that_was_forked_is_found_out_though_its_key_signed_it(
     fork = tmp_path / "fork"
     for name in ["run-0", "another", "run-2"]:
         archive.accept(fork, envelope.encode(statement(name)), signer)
-    assert not any(verdict.problems for verdict in archive.verify(fork))
+    assert not any(verdict.problems for verdict in verification.verify(fork))
     [problem] = problems(fork, then)
     assert "forked" in problem
 
@@ -117,7 +117,9 @@ def test_a_log_is_signed_by_the_key_its_origin_names_and_by_no_other(tmp_path, s
         shutil.copy(path, home / "runners")
     ledger = Ledger(home / "log")
     ledger.extend([b"{}"], origin=ledger.unverified().origin, signer=thief)
-    assert any("no signature verifies" in line for v in archive.verify(home) for line in v.problems)
+    assert any(
+        "no signature verifies" in line for v in verification.verify(home) for line in v.problems
+    )
 
 
 def test_a_log_with_a_damaged_edge_takes_no_entry(tmp_path, signer):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from results import archive
+from results import verification
 from results.publish import publish
 from suites.errors import UserError
 
@@ -24,8 +24,8 @@ def send(client, sealed, numbers):
 def test_what_is_published_verifies_and_holds_no_secret(client, sealed, tmp_path, log_signer):
     send(client, sealed, range(3))
     publish(tmp_path / "data", tmp_path / "out")
-    verdicts = archive.verify(tmp_path / "out")
-    assert [(verdict.inclusion, verdict.problems) for verdict in verdicts] == [(True, [])] * 3
+    verdicts = verification.verify(tmp_path / "out")
+    assert [(verdict.inclusion, verdict.problems) for verdict in verdicts] == [(True, ())] * 3
     assert not any(b"PRIVATE" in content for content in files(tmp_path / "out").values())
 
 
@@ -49,7 +49,7 @@ def test_what_was_published_extends_the_checkpoint_published_before(client, seal
     publish(tmp_path / "data", tmp_path / "then")
     send(client, sealed, range(2, 4))
     publish(tmp_path / "data", tmp_path / "now")
-    verdicts = archive.verify(tmp_path / "now", tmp_path / "then" / "log" / "checkpoint")
+    verdicts = verification.verify(tmp_path / "now", tmp_path / "then" / "log" / "checkpoint")
     assert not any(verdict.problems for verdict in verdicts)
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import results
-from results import archive, statement
+from results import archive, statement, verification
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 
@@ -16,7 +16,7 @@ def test_the_published_schema_is_the_one_the_code_has():
 
 
 def test_an_archive_of_version_1_verifies_for_ever():
-    verdicts = archive.verify(GOLDEN)
+    verdicts = verification.verify(GOLDEN)
     assert [(verdict.signature, verdict.inclusion) for verdict in verdicts] == [(True, True)] * 2
     assert not any(verdict.problems for verdict in verdicts)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from results import archive
+from results import verification
 from results.identity import read_runner
 from results.publish import publish
 from results.receipt import Receipt
@@ -74,7 +74,7 @@ def test_every_receipt_is_honoured_after_kill_9_under_load(start, sealed, tmp_pa
             again = client.post("/v1/submissions", content=body)
             assert (again.status_code, again.json()) == (200, given)
     publish(tmp_path / "data", tmp_path / "out")
-    assert not any(verdict.problems for verdict in archive.verify(tmp_path / "out"))
+    assert not any(verdict.problems for verdict in verification.verify(tmp_path / "out"))
 
 
 def test_sigterm_lets_the_server_finish_and_end_with_0(start, sealed):

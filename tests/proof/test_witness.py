@@ -7,7 +7,7 @@ import httpx
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from results import archive, cosignature, witness
+from results import cosignature, verification, witness
 from results.cosigning import Cosigning
 from results.ledger import Ledger
 from results.publish import publish
@@ -129,13 +129,13 @@ def policy(tmp_path):
 
 
 def test_a_cosigned_log_meets_its_policy(published, client, policy, own):
-    [verdict] = archive.verify(published, policy=policy(own))
-    assert verdict.problems == []
+    [verdict] = verification.verify(published, policy=policy(own))
+    assert verdict.problems == ()
     assert client.get("/v1/cosigned").content == (published / "log/cosigned").read_bytes()
 
 
 def test_a_log_that_no_witness_of_the_policy_cosigned_is_a_problem(published, policy):
-    [verdict] = archive.verify(published, policy=policy(CryptoSigner.generate_ed25519()))
+    [verdict] = verification.verify(published, policy=policy(CryptoSigner.generate_ed25519()))
     assert "cosigned by 0" in verdict.problems[0]
 
 
@@ -144,7 +144,7 @@ def test_a_log_forked_since_it_was_cosigned_is_a_problem(published, client, seal
     lines = note.read_text().split("\n")
     lines[2] = base64.b64encode(b"\0" * 32).decode()
     note.write_text("\n".join(lines))
-    [verdict] = archive.verify(published)
+    [verdict] = verification.verify(published)
     assert verdict.problems
 
 
@@ -154,5 +154,5 @@ def test_a_policy_that_cannot_be_met_is_refused(policy, own):
 
 
 def test_a_policy_is_checked_even_where_there_is_no_cosigned_note(home, policy, own):
-    [verdict] = archive.verify(home, policy=policy(own))
+    [verdict] = verification.verify(home, policy=policy(own))
     assert "cosigned: cannot be read" in verdict.problems[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from results import archive, envelope
+from results import archive, envelope, verification
 from results.identity import runner_id
 from runners.plan import Options
 from runners.stated import stated_options
@@ -70,8 +70,8 @@ def test_a_second_runner_repeats_what_the_first_states(first, tmp_path):
     names = [{(row.case, row.metric) for row in side.measurements} for side in (ours, theirs)]
     assert names[0] == names[1]
 
-    [verdict] = archive.verify(out)
-    assert verdict.problems == []
+    [verdict] = verification.verify(out)
+    assert verdict.problems == ()
     assert verdict.reproduces == digest
 
 
