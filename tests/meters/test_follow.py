@@ -1,18 +1,18 @@
 """A wall meter's log followed while a run goes on, by a clock that is not ours."""
 
-import json
-import os
 import subprocess
 import sys
 import threading
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from results.statement import Chip, Meter
+from runners import pipeline
 from runners.gauge import Gauge, gauge
+from runners.plan import Options
 from suites.errors import UserError
 from suites.meters import Recorder, TraceMeter, follow
 from suites.records import CellResult, Series, Window
@@ -152,28 +152,33 @@ def test_a_trace_measures_what_stands_behind_an_endpoint(tmp_path):
     assert [meter["name"] for meter in gauge(chip, [str(path)]).meters()] == ["trace:wall.csv"]
 
 
-def test_a_run_signs_the_energy_of_a_wall_meter_s_log(tmp_path):
-    from results import archive
+class WatchedError(Exception):
+    """Carries the gauge out of a run that is about to measure."""
 
-    with Logger(tmp_path / "wall.csv", watts=123.0, behind_s=EIGHT_HOURS_S):
-        command = [
-            *(sys.executable, "-c", "from runners.cli import main; main()", "run"),
-            *("--suite", "kernels", "--case", "rmsnorm/f32/numpy/*[0-9]", "--model", "tiny-15m"),
-            *("--out", tmp_path / "out", "--meter-trace", tmp_path / "wall.csv", "--json"),
-        ]
-        done = subprocess.run(
-            command,
-            env={**os.environ, "FENMARK_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
-    idle = [row for row in rows if row["metric"] == "idle_power"]
-    assert [row["value"] for row in idle] == [pytest.approx(123.0)]
-    (call,) = [row for row in rows if row["metric"] == "energy_per_call"]
-    assert (call["meter"], call["scope"], call["method"]) == ("trace:wall.csv", "wall", "measured")
-    (file,) = archive.envelopes(Path(tmp_path / "out"))
-    (meter,) = archive.open_result(file).statement.predicate.meters
-    assert "least of 5 arrivals" in meter.note
+
+def test_a_run_hands_the_log_to_the_meters_beside_its_cells(tmp_path, monkeypatch):
+    def run_cells(_cells, _workspace, gauge, _on_event):
+        raise WatchedError(gauge)
+
+    monkeypatch.setattr(pipeline.execute, "run_cells", run_cells)
+    path = tmp_path / "wall.csv"
+    path.write_text("time,power_w\n1,100\n1.5,100\n")
+    options = Options(
+        suites=("kernels",),
+        suite_options={"case": "rmsnorm/f32/numpy/*", "meter_trace": [str(path)]},
+    )
+    with pytest.raises(WatchedError) as caught:
+        pipeline.measure(options, tmp_path / "out", resume=False, console=Console(quiet=True))
+    (gauge,) = caught.value.args
+    assert [meter["name"] for meter in gauge.meters()] == ["trace:wall.csv"]
+    # Two samples a second: a kernel is repeated for ten of them.
+    assert gauge.hold_s == pytest.approx(5.0)
+
+
+def test_a_log_that_is_not_there_is_one_line_before_anything_runs(tmp_path):
+    command = [
+        *(sys.executable, "-c", "from runners.cli import main; main()", "run"),
+        *("--suite", "kernels", "--out", tmp_path, "--meter-trace", tmp_path / "none.csv"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
