@@ -205,17 +205,17 @@ def _rental(rate: Measured, price: RentalPrice, count: int) -> Span:
 def _owned(rate: Measured, case: _Case) -> Owned | None:
     """Capital over the reference life, and electricity at the reference tariff.
 
-    Of all results alike, so that results of any region compare (DESIGN, energy-normalized).
+    Life, utilization, tariff and PUE are the same for all results, so that those of any region
+    compare. Of a CPU, cores are counted, and how many chips they are bought as is not known.
     """
-    terms = case.sheet.ownership
-    bought = case.sheet.purchase(case.entry.id) if case.entry else None
-    if not terms or not bought or not case.entry:
+    terms, entry = case.sheet.ownership, case.entry
+    bought = case.sheet.purchase(entry.id) if entry and entry.kind != "cpu" else None
+    if not terms or not bought or not entry:
         return None
     found = _power_w(rate, case.rows)
-    nameplate_w = case.entry.tdp_w
-    if not found and not nameplate_w:
+    if not found and not entry.tdp_w:
         return None
-    power_w, power = found or ((nameplate_w or 0.0) * case.count, "nameplate")
+    power_w, power = found or ((entry.tdp_w or 0.0) * case.count, "nameplate")
 
     def usd(capex_usd: float, tokens_per_s: float) -> float:
         return ownership_usd_per_mtok(

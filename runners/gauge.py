@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from results import catalog
 from runners.workspace import EnergyWindow
 from suites import meters
+from suites.errors import UserError
 from suites.meters import Energy
 from suites.records import Window
 
@@ -113,9 +114,16 @@ def gauge(chip: Chip, traces: Sequence[str] = ()) -> Gauge:
         traces: files that wall meters write while the run goes on.
 
     Raises:
-        UserError: a trace is none.
+        UserError: a trace is none, or two have one name.
     """
     walls = [meters.TraceMeter(Path(trace)) for trace in traces]
+    names = [wall.info.name for wall in walls]
+    if len(set(names)) < len(names):
+        raise UserError(
+            f"two logs of one name: {', '.join(names)}",
+            where="--meter-trace",
+            remedy="give each meter's log a name of its own: its rows bear it",
+        )
     if chip.kind == "other":
         return Gauge(walls)
     # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.

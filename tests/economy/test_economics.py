@@ -222,6 +222,18 @@ def test_a_modelled_power_is_no_meter_for_owned_chips(mine):
     assert h100(mine, bare("decode_throughput", 1.0), modelled).owned.power == "nameplate"
 
 
+def test_cores_of_a_cpu_are_not_taken_for_chips_that_were_bought(mine):
+    bought = mine.purchases[0].model_copy(update={"chip": "epyc-9004"})
+    sheet = mine.model_copy(update={"purchases": [bought]})
+    [cost] = costs.cost_rows(
+        [bare("decode_throughput", 1.0), bare("power", 40.0)],
+        chip="epyc-9004",
+        count=2,
+        sheet=sheet,
+    )
+    assert cost.owned is None
+
+
 def test_a_sheet_without_terms_or_price_has_no_owned_cost(mine):
     rate = bare("decode_throughput", 1.0)
     assert h100(mine.model_copy(update={"ownership": None}), rate).owned is None

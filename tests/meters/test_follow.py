@@ -145,6 +145,14 @@ def test_two_wall_meters_stand_side_by_side_and_are_never_added(tmp_path):
     assert {Meter.model_validate(meter).scope for meter in beside.meters()} == {"wall"}
 
 
+def test_two_logs_of_one_name_are_refused_for_their_rows_would_mix(tmp_path):
+    path = tmp_path / "wall.csv"
+    path.write_text("time,power_w\n1,100\n2,100\n")
+    chip = Chip(catalog_id=None, name="x", kind="other", count=1)
+    with pytest.raises(UserError, match="two logs of one name"):
+        gauge(chip, [str(path), str(path)])
+
+
 def test_a_trace_measures_what_stands_behind_an_endpoint(tmp_path):
     path = tmp_path / "wall.csv"
     path.write_text("time,power_w\n1,100\n2,100\n")
