@@ -188,7 +188,7 @@ def _decode(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
         tokens = 0
         for request in requests:
             inside = [time for time in request.token_ns if start <= time <= end]
-            if len(inside) < 2:
+            if len(inside) < 2 or start == end:
                 raise CheckError(
                     "the batch never decoded together",
                     where=case.name,

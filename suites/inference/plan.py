@@ -6,15 +6,19 @@ from dataclasses import asdict
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
+from suites.engines.template import BUNDLED
 from suites.errors import UserError
 from suites.inference.measure import Case
+from suites.models import load
 from suites.records import Cell
 from suites.serving.subject import start_s, subject_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["plan"]
+__all__ = ["SPARE_TOKENS", "plan", "within_memory"]
 
 # Prompt lengths, (batch, context) pairs, decode steps, processes; timed rounds per process.
 _PROFILES: dict[str, dict[str, Any]] = {
@@ -46,6 +50,12 @@ _PROFILES: dict[str, dict[str, Any]] = {
         "processes": 8,
     },
 }
+# The engine may take this share of the machine's memory.
+_MEMORY_SHARE = 0.5
+# Bytes of a weight in q8_0, of a cached key or value in 16 bits.
+_WEIGHT_BITS, _KV_BYTES = 8.5, 2
+# Tokens of cache an engine gets beyond those of its longest case.
+SPARE_TOKENS = 64
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
@@ -54,8 +64,10 @@ _STEP_S = 0.04
 def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     """One cell per process; every process measures all chosen cases on an engine of its own.
 
+    Cases an engine of ours has no memory for are left out, and the result says which.
+
     Raises:
-        UserError: unknown profile or model, or no case matches `case`.
+        UserError: unknown profile or model.
     """
     if profile not in _PROFILES:
         raise UserError(
@@ -68,6 +80,10 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     if not chosen:
         return []
     subject = subject_spec(options)
+    fitting = chosen
+    # Only of weights we make ourselves, in our own engine, is the size known beforehand.
+    if subject["engine"] == BUNDLED and not subject["endpoint"] and not subject["weights"]:
+        fitting = within_memory(chosen, subject["model"], psutil.virtual_memory().total)
     seed = int(options.get("seed") or 0)
     return [
         Cell(
@@ -77,12 +93,41 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "subject": subject,
                 # Every process draws its own prompts.
                 "seed": seed + process,
-                "cases": [asdict(case) for case in chosen],
+                "cases": [asdict(case) for case in fitting],
+                "left_out": [case.name for case in chosen if case not in fitting],
             },
-            estimated_s=start_s(subject) + sum(map(_estimate_s, chosen)),
+            estimated_s=start_s(subject) + sum(map(_estimate_s, fitting)),
         )
         for process in range(shape["processes"])
     ]
+
+
+def within_memory(cases: Sequence[Case], model: str, memory_bytes: int) -> list[Case]:
+    """Keep, in order, the cases one engine has memory for together.
+
+    Its cache has as many slots as the largest batch, each as long as the longest case.
+
+    Raises:
+        UserError: unknown model, or it fits no case at all.
+    """
+    geometry = load(model)
+    weights = geometry.weight_bytes(_WEIGHT_BITS)
+    budget = _MEMORY_SHARE * memory_bytes - weights
+    kept: list[Case] = []
+    slots = tokens = 0
+    for case in cases:
+        slots_with = max(slots, case.batch)
+        tokens_with = max(tokens, case.input_tokens + case.output_tokens + SPARE_TOKENS)
+        if slots_with * geometry.kv_bytes(tokens_with, _KV_BYTES) <= budget:
+            kept.append(case)
+            slots, tokens = slots_with, tokens_with
+    if not kept:
+        raise UserError(
+            f"{model} needs {weights / 2**30:.1f} GiB for its weights alone",
+            where="model",
+            expected=f"less than half of this machine's {memory_bytes / 2**30:.1f} GiB",
+        )
+    return kept
 
 
 def _cases(shape: Mapping[str, Any]) -> list[Case]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from suites.child import note, progress
 from suites.inference.measure import Case, measure
+from suites.inference.plan import SPARE_TOKENS
 from suites.records import CellResult, Series
 from suites.serving.subject import subject
 
@@ -23,7 +24,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     """
     cases = [Case(**fields) for fields in spec["cases"]]
     slots = max(case.batch for case in cases)
-    context = max(case.input_tokens + case.output_tokens for case in cases) + 64
+    context = max(case.input_tokens + case.output_tokens for case in cases) + SPARE_TOKENS
     series: list[Series] = []
     with subject(spec["subject"], slots=slots, context=context) as under_test:
         note(f"{under_test.engine['name']} is up")
@@ -36,7 +37,14 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     return CellResult(
         series=tuple(series),
         facts={"engines": [under_test.engine], "packages": _packages(under_test.engine)},
+        warnings=_left_out(spec["left_out"]),
     )
+
+
+def _left_out(names: list[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    return (f"inference: no memory for {', '.join(names)}; use a larger machine",)
 
 
 def _packages(engine: dict[str, Any]) -> dict[str, str]:
