@@ -1,27 +1,65 @@
-"""Read archives of signed results: verified ones become results, the rest become problems."""
+"""Read archives of signed results: verified ones become rows, the rest become problems."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from leaderboard import rows
 from leaderboard.figures import Result
+from leaderboard.kept import Kept
 from leaderboard.text import slug
-from results import archive, envelope, identity
+from results import archive, identity
+from results.checks import check
 from results.confirmation import confirmed
 from results.ledger import Ledger
-from suites.errors import UserError
+from results.statement import Statement
+from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from results.archive import Verdict
+    from leaderboard.workers import Workers
+    from results.archive import Surroundings
+    from results.catalog import PriceSheet
     from results.identity import Runner
 
-__all__ = ["Archive", "read"]
+__all__ = ["Archive", "Source", "opened", "read"]
+
+# One process verifies some 2,000 small envelopes in the time that others take to start.
+_WORTH_PROCESSES = 4000
+_BATCH = 250
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a verified envelope lies and what is known of it.
+
+    Attributes:
+        runner: whose key signed.
+        log: name of the log that holds it, empty when it is not logged.
+        index: position in that log.
+        confirmed_by: digests of the results that reproduce it.
+    """
+
+    path: Path
+    runner: Runner
+    log: str
+    index: int | None
+    confirmed_by: tuple[str, ...] = ()
+
+    @property
+    def tier(self) -> str:
+        """How much is known beyond the signature."""
+        return "reproduced" if self.confirmed_by else self.runner.tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,55 +67,193 @@ class Archive:
     """What lies in the given folders.
 
     Attributes:
-        results: verified, newest first, each envelope once.
+        rows: of all verified results, as `leaderboard.rows` has them, with their `tier`.
+        sources: by digest, newest result first.
         refused: (digest, why) of what does not verify; never shown as a result.
         keys: public keys of the runners, as the verify page reads them.
-        files: envelopes, logs and runner keys to publish, by their path on the site.
+        files: logs and runner keys to publish, by their path on the site.
     """
 
-    results: tuple[Result, ...]
+    rows: pd.DataFrame
+    sources: Mapping[str, Source]
     refused: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, str], ...]
-    files: dict[str, Path]
+    files: Mapping[str, Path]
+
+    def open(self, digest: str) -> Result:
+        """Read a verified result again, with everything its statement says.
+
+        Raises:
+            CheckError: the file changed since it was verified.
+        """
+        return opened(digest, self.sources[digest])
 
 
-def read(folders: Sequence[Path]) -> Archive:
-    """Verify and read every envelope of the folders.
+def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) -> Archive:
+    """Verify and read every envelope of the folders, or take its rows from the last build.
+
+    Args:
+        sheet: prices the rows are reckoned with.
 
     Raises:
         UserError: a folder does not exist.
+        CheckError: a folder has a log that does not hold, and nothing else.
     """
-    results: dict[str, Result] = {}
+    kept = Kept(folders)
+    before = kept.load()
+    tables: list[pd.DataFrame] = []
+    sources: dict[str, Source] = {}
     refused: list[tuple[str, str]] = []
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
-        if not archive.envelopes(folder) and not Ledger(folder / "log").exists():
+        paths = {_digest(path): path for path in archive.envelopes(folder)}
+        here = {digest: path for digest, path in paths.items() if digest not in sources}
+        if not paths and not Ledger(folder / "log").exists():
             continue
+        around = archive.surroundings(folder)
+        if around.problem and not paths:
+            raise CheckError(around.problem)
+        examined = partial(_examined, around.runners, sheet)
+        table, problems = _rows(here, before, examined, workers)
+        tables.append(table)
+        refused += problems
         log = _log_name(folder)
-        places = _places(folder)
-        stored = {
-            path.name.removesuffix(archive.SUFFIX): path for path in archive.envelopes(folder)
-        }
-        for verdict in archive.verify(folder):
-            if verdict.problems or verdict.digest not in stored:
-                refused.append((verdict.digest, "; ".join(verdict.problems) or "misnamed file"))
-                continue
-            path = stored[verdict.digest]
-            results[verdict.digest] = _result(path, verdict, log, places.get(verdict.digest))
-            files[f"statements/{path.name}"] = path
+        for digest, source, problem in _placed(table, here, around, log):
+            if problem:
+                refused.append((digest, problem))
+            else:
+                sources[digest] = source
+        refused += [
+            (digest, "logged, but its envelope is missing")
+            for digest in sorted((around.places or {}).keys() - paths.keys())
+        ]
         runners += identity.read_folder(folder / "runners")
         files.update(_published(folder, log))
-    # Across all folders: a run at home may confirm a published one.
-    found = confirmed(list(results.values()))
-    shown = [replace(one, confirmed_by=found.get(one.digest, ())) for one in results.values()]
-    newest_first = sorted(shown, key=lambda result: result.digest)
-    newest_first.sort(key=lambda result: result.predicate.run.finished_at, reverse=True)
+    table = pd.concat(tables, ignore_index=True) if tables else rows.frame([])
+    if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
+        kept.store(table)
+    table = table[table["digest"].isin(sources)]
+    sources = _confirmed(table, sources)
+    tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
     return Archive(
-        results=tuple(newest_first), refused=tuple(refused), keys=_keys(runners), files=files
+        rows=table.assign(tier=tiers).reset_index(drop=True),
+        sources=sources,
+        refused=tuple(refused),
+        keys=_keys(runners),
+        files=files,
     )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _rows(
+    paths: Mapping[str, Path],
+    before: pd.DataFrame,
+    examined: partial[tuple[pd.DataFrame, list[tuple[str, str]]]],
+    workers: Workers,
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Return the rows of all envelopes, old ones as they were kept, and what is wrong with new."""
+    named = {digest for digest, path in paths.items() if path.name == digest + archive.SUFFIX}
+    # A key that is gone from the archive takes its results with it.
+    keyids = {runner.key.keyid for runner in examined.args[0]}
+    old = before[before["digest"].isin(named) & before["keyid"].isin(keyids)]
+    new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
+    batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
+    found = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
+    tables = [old, *(table for table, _ in found)]
+    filled = [table for table in tables if len(table)]
+    table = pd.concat(filled, ignore_index=True) if filled else old
+    return table, [problem for _, problems in found for problem in problems]
+
+
+def _examined(
+    runners: Sequence[Runner], sheet: PriceSheet | None, paths: Sequence[Path]
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Verify envelopes and break them into rows."""
+    records, problems = [], []
+    for path in paths:
+        try:
+            records += rows.rows_of(_result(path, runners), sheet)
+        except UserError as error:
+            problems.append((path.name.removesuffix(archive.SUFFIX), str(error)))
+    return rows.frame(records), problems
+
+
+def _result(path: Path, runners: Sequence[Runner]) -> Result:
+    verified = archive.open_result(path, runners)
+    return Result(
+        digest=verified.digest,
+        keyid=verified.keyid,
+        key_tier=verified.key_tier,
+        log="",
+        index=None,
+        flags=_flags(verified.statement),
+        predicate=verified.predicate,
+    )
+
+
+def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
+    """Read a result whose envelope was verified under this digest.
+
+    Args:
+        with_flags: whether to ask the physical checks again.
+
+    Raises:
+        CheckError: the file changed since.
+    """
+    data = source.path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CheckError("changed while the site was built", where=str(source.path))
+    # Either base64 alphabet, as DSSE allows.
+    payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
+    statement = Statement.model_validate_json(payload)
+    return Result(
+        digest=digest,
+        keyid=source.runner.key.keyid,
+        key_tier=source.runner.tier,
+        log=source.log,
+        index=source.index,
+        flags=_flags(statement) if with_flags else (),
+        predicate=statement.predicate,
+        confirmed_by=source.confirmed_by,
+    )
+
+
+def _flags(statement: Statement) -> tuple[str, ...]:
+    return tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in check(statement))
+
+
+def _placed(
+    table: pd.DataFrame, paths: Mapping[str, Path], around: Surroundings, log: str
+) -> Iterator[tuple[str, Source, str]]:
+    """Yield (digest, where it lies, what speaks against it) of each result of the rows."""
+    # The catalogue's keys come first: one that is in both counts as registered.
+    runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
+    heads = table.drop_duplicates("digest")[["digest", "keyid", "finished_at"]]
+    for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
+        path, runner = paths[digest], runners[keyid]
+        index = (around.places or {}).get(digest)
+        source = Source(path=path, runner=runner, log=log if index is not None else "", index=index)
+        yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
+
+
+def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
+    """Note which results others reproduce, across all folders; only those concerned are read."""
+    repeats = table[table["reproduces"].isin(sources)]
+    concerned = sorted({*repeats["digest"], *repeats["reproduces"]})
+    found = confirmed([opened(digest, sources[digest]) for digest in concerned])
+    return {
+        digest: replace(source, confirmed_by=found.get(digest, ()))
+        for digest, source in sources.items()
+    }
 
 
 def _keys(runners: Sequence[Runner]) -> tuple[dict[str, str], ...]:
@@ -98,33 +274,9 @@ def _keys(runners: Sequence[Runner]) -> tuple[dict[str, str], ...]:
     return tuple(sorted(keys.values(), key=lambda key: key["id"]))
 
 
-def _result(path: Path, verdict: Verdict, log: str, index: int | None) -> Result:
-    # The signature over these very bytes has just been verified.
-    payload = base64.b64decode(json.loads(path.read_bytes())["payload"])
-    return Result(
-        digest=verdict.digest,
-        keyid=verdict.keyid or "",
-        key_tier=verdict.tier or "self-signed",
-        log=log if index is not None else "",
-        index=index,
-        flags=tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in verdict.flags),
-        predicate=envelope.parse(payload, str(path)).predicate,
-    )
-
-
 def _log_name(folder: Path) -> str:
     """Name a log after its writer, so that logs of several archives lie side by side."""
     return slug(Ledger(folder / "log").unverified().origin.rpartition("/")[2])
-
-
-def _places(folder: Path) -> dict[str, int]:
-    """Map each logged envelope to its position."""
-    entries = enumerate(Ledger(folder / "log").entries())
-    return {
-        entry["envelope"]: index
-        for index, entry in ((index, json.loads(data)) for index, data in entries)
-        if entry.get("type") == "result"
-    }
 
 
 def _published(folder: Path, log: str) -> Iterator[tuple[str, Path]]:

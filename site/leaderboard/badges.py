@@ -9,29 +9,18 @@ from markupsafe import Markup
 from leaderboard.text import clean, figure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from leaderboard.rows import Row
 
-    from leaderboard.ranking import BoardRow
-
-__all__ = ["files"]
+__all__ = ["badge"]
 
 # Width of a letter of the 11 px text, generous so that no font overflows its field.
 _LETTER = 6.6
 
 
-def files(rows: Sequence[BoardRow]) -> Iterator[tuple[str, str]]:
-    """Yield (name, SVG) for the first ranked row of every chip; rows come ranked."""
-    best: dict[str, BoardRow] = {}
-    for row in rows:
-        if row.ranks:
-            best.setdefault(row.point.result.chip_id, row)
-    for chip, row in best.items():
-        yield f"{chip}.svg", _badge(row)
-
-
-def _badge(row: BoardRow) -> str:
+def badge(row: Row) -> str:
+    """Return the SVG of a chip's best row."""
     left = f"Fenmark · {clean(row.chip)}"
-    right = f"{_told(row)} · {row.point.result.date}"
+    right = f"{_told(row)} · {row.date}"
     split, width = round(len(left) * _LETTER + 16), round((len(left) + len(right)) * _LETTER + 32)
     # Standing alone it cannot borrow the site's style sheet: attributes only.
     return Markup(
@@ -43,8 +32,8 @@ def _badge(row: BoardRow) -> str:
     ).format(width=width, left=left, right=right, straight=split - 4, start=split + 8)
 
 
-def _told(row: BoardRow) -> str:
-    if row.cost and row.cost.rent:
-        return f"{figure(row.cost.rent.cny.value)} CNY per million output tokens"
-    rate = row.throughput.value if row.throughput else None
-    return f"{figure(rate)} output tokens/s, {clean(row.point.model)}"
+def _told(row: Row) -> str:
+    if row.rent:
+        return f"{figure(row.rent.cny.value)} CNY per million output tokens"
+    rate = row.figures["throughput"].value
+    return f"{figure(rate)} output tokens/s, {clean(row.model)}"

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.pages import load
-from leaderboard.text import clean
-from leaderboard.words import Words
+import pandas as pd
+
+from leaderboard.rows import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from leaderboard.figures import Figure
     from leaderboard.models import ModelView
-    from leaderboard.ranking import BoardRow
-    from results.economics import Span
+    from leaderboard.words import Words
 
-__all__ = ["files", "words"]
+__all__ = ["columns", "index", "opening", "shard", "words"]
 
-# Five digits carry more than any interval here; the exact figures are in the downloads.
-_DIGITS = 5
 _TIERS = ("self-signed", "registered", "ci", "reproduced")
+# Beyond this many rows the board opens with one model: a megabyte nobody asked for helps nobody,
+# and tokens of different models are not the same work.
+_MANY = 2000
+_TEXTS = (
+    "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
+    "profile", "tier", "date", "meter", "throughput_method", "energy_method", "electricity_method", "price_sheet",
+)  # fmt: skip
+# What a reader may choose from; the index has it, so that the choice is there before the rows.
+_CHOICES = ("chip", "suite", "precision", "tier")
+_COUNTS = ("place", "flags", "count")
+_NUMBERS = (
+    *(
+        f"{name}{end}"
+        for name in ("throughput", "ttft", "tpot", "energy")
+        for end in ("", "_low", "_high", "_n")
+    ),
+    *(f"{name}{end}" for name in ("rent_cny", "electricity_fens") for end in ("", "_low", "_high")),
+    "rent_usd",
+    "rent_fens",
+)
 
 
 def words(_: Words) -> dict[str, str]:
@@ -36,7 +53,10 @@ def words(_: Words) -> dict[str, str]:
         "currency": _("Currency"),
         "columns": _("Columns"),
         "all": _("all"),
+        "unit": _("Energy in"),
+        "save": _("Download this view"),
         "more": _("Show more"),
+        "cite": _("To cite this view: Fenmark leaderboard, {n} rows, {url}"),
         "rows": _("{n} rows"),
         "n": _("n = {n}"),
         "verify": _("verify"),
@@ -49,89 +69,90 @@ def words(_: Words) -> dict[str, str]:
     }
 
 
-def files(rows: Sequence[BoardRow], models: Mapping[str, ModelView]) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes): an index of models, most rows first, and a shard for each."""
-    by_model: dict[str, list[tuple[int, BoardRow]]] = {}
-    for rank, row in enumerate(rows):
-        if row.throughput:
-            by_model.setdefault(row.model_id, []).append((rank, row))
-    index = [
-        {"id": model, "name": clean(models[model].name) if model else "–", "rows": len(own)}
-        for model, own in sorted(by_model.items(), key=lambda item: (-len(item[1]), item[0]))
-    ]
-    yield "board/index.json", _encode(index)
-    for model, own in by_model.items():
-        yield f"board/{model}.json", _encode(_shard(own))
-
-
-def _shard(rows: Sequence[tuple[int, BoardRow]]) -> dict[str, Any]:
-    english, chinese = Words.load("en"), Words.load("zh")
-    board = [row for _, row in rows]
-    loads = _dictionary(load(english, row.point) for row in board)
-    by_text = {load(english, row.point): load(chinese, row.point) for row in board}
-    strings = {
-        "chip_id": _dictionary(row.point.result.chip_id for row in board),
-        "chip": _dictionary(row.chip for row in board),
-        "model": _dictionary(row.point.model for row in board),
-        "model_id": _dictionary(row.model_id for row in board),
-        "precision": _dictionary(row.point.precision for row in board),
-        "engine": _dictionary(row.engine for row in board),
-        "suite": _dictionary(row.point.suite for row in board),
-        "case": _dictionary(row.point.case for row in board),
-        "load": loads | {"zh": [clean(by_text.get(text, text)) for text in loads["values"]]},
-        "profile": _dictionary(row.point.result.predicate.run.profile for row in board),
-        "tier": _dictionary(row.point.result.tier for row in board),
-        "date": _dictionary(row.point.result.date for row in board),
-        "digest": _dictionary(row.point.result.digest for row in board),
-        "energy_method": _dictionary(row.energy.method if row.energy else "" for row in board),
-        "electricity_method": _dictionary(
-            row.cost.electricity.method if row.cost and row.cost.electricity else ""
-            for row in board
-        ),
-    }
-    numbers: dict[str, list[float | None]] = {"rank": [rank for rank, _ in rows]}
-    for name in ("throughput", "ttft", "tpot", "energy"):
-        figures = [_figure(row, name) for row in board]
-        numbers |= _ends(name, figures)
-        numbers[f"{name}_n"] = [f.n if f else None for f in figures]
-    numbers["flags"] = [len(row.point.result.flags) for row in board]
-    numbers["count"] = [row.point.result.predicate.machine.chip.count for row in board]
-    rents = [row.cost.rent if row.cost else None for row in board]
-    power = [row.cost.electricity if row.cost else None for row in board]
-    numbers |= _ends("cost", [rent.cny if rent else None for rent in rents])
-    numbers |= _ends("electricity", [one.fens if one else None for one in power])
-    numbers["cost_usd"] = [_short(rent.usd.value) if rent else None for rent in rents]
-    numbers["fens"] = [_short(rent.fens.value) if rent else None for rent in rents]
-    return {"rows": len(board), "strings": strings, "numbers": numbers}
-
-
-def _figure(row: BoardRow, name: str) -> Figure | None:
-    match name:
-        case "throughput":
-            return row.throughput
-        case "energy":
-            return row.energy
-        case _:
-            return row.point.figures.get(name)
-
-
-def _ends(name: str, spans: Sequence[Figure | Span | None]) -> dict[str, list[float | None]]:
-    """Return three columns: the value and the two ends of its interval."""
+def columns(_: Words) -> dict[str, str]:
+    """Return the titles of the columns a reader may hide, as the table's template has them."""
     return {
-        name: [_short(span.value) if span else None for span in spans],
-        f"{name}_low": [_short(span.low) if span else None for span in spans],
-        f"{name}_high": [_short(span.high) if span else None for span in spans],
+        "model": _("Model"),
+        "load": _("Load"),
+        "throughput": _("Output tokens/s"),
+        "ttft": _("TTFT"),
+        "tpot": _("TPOT"),
+        "energy": _("Energy, output tokens"),
+        "cost": _("Cost, output tokens"),
+        "proof": _("Proof"),
     }
 
 
-def _dictionary(texts: Iterable[str]) -> dict[str, Any]:
-    codes: dict[str, int] = {}
-    rows = [codes.setdefault(clean(text), len(codes)) for text in texts]
-    return {"values": list(codes), "codes": rows}
+def opening(rows: pd.DataFrame) -> str:
+    """Return the id of the model a big board opens with, empty where it opens with all."""
+    counts = rows["model_id"].value_counts()
+    if counts.sum() <= _MANY:
+        return ""
+    return str(min(counts[counts == counts.max()].index))
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{_DIGITS}g}")
+def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
+    """Return what the board must know before any row: models, most rows first, and choices.
+
+    Args:
+        rows: those with a throughput.
+    """
+    counts = [(str(model), int(count)) for model, count in rows["model_id"].value_counts().items()]
+    serving = rows[rows["suite"] == "serving"]["model_id"].value_counts()
+    return _encode(
+        {
+            "opening": opening(rows),
+            "models": [
+                {
+                    "id": model,
+                    "name": models[model].name if model else "–",
+                    "rows": count,
+                    "serving": int(serving.get(model, 0)),
+                }
+                for model, count in sorted(counts, key=lambda one: (-one[1], one[0]))
+            ],
+            "choices": {name: sorted(rows[name].unique()) for name in _CHOICES},
+        }
+    )
+
+
+def shard(rows: pd.DataFrame) -> tuple[bytes, bytes]:
+    """Return the columns of one model's rows, in their rank, and their digests.
+
+    Digests do not compress: they would be half of what a phone must load.
+    """
+    texts = rows.assign(date=rows["finished_at"].str[:10])
+    strings = {name: _dictionary(texts[name]) for name in _TEXTS}
+    strings["load"]["zh"] = _dictionary_of(
+        strings["load"]["values"], texts["load"], texts["load_zh"]
+    )
+    strings["meter"]["zh"] = [translated(meter, "zh") for meter in strings["meter"]["values"]]
+    numbers = {name: rows[name].tolist() for name in _COUNTS}
+    numbers |= {name: _numbers(rows[name]) for name in _NUMBERS}
+    columns = {"rows": len(rows), "strings": strings, "numbers": numbers}
+    return _encode(columns), _encode(rows["digest"].tolist())
+
+
+def _dictionary(texts: pd.Series[str]) -> dict[str, Any]:
+    codes, values = pd.factorize(texts)
+    return {"values": list(values), "codes": codes.tolist()}
+
+
+def _dictionary_of(
+    values: Sequence[str], texts: pd.Series[str], others: pd.Series[str]
+) -> list[str]:
+    by_text = dict(zip(texts, others, strict=True))
+    return [by_text[value] for value in values]
+
+
+def _numbers(column: pd.Series[float]) -> list[float | int | None]:
+    """Write whole numbers without a fraction and missing ones as null: as short as JSON can be."""
+    return [None if math.isnan(value) else _shortest(value) for value in column.tolist()]
+
+
+def _shortest(value: float) -> float | int:
+    # Beyond this a double writes itself with an exponent, which is shorter.
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value
 
 
 def _encode(data: object) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,8 @@ from leaderboard.text import slug
 from results import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import pandas as pd
 
-    from leaderboard.figures import Result
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
 
 __all__ = ["ChipView", "views"]
@@ -45,14 +43,14 @@ class ChipView:
         return max(peaks.items(), key=lambda item: item[1], default=None)
 
 
-def views(results: Sequence[Result], sheet: PriceSheet | None) -> dict[str, ChipView]:
+def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
     """Return every chip of the catalogue and every other one that was measured, by id.
 
     Chips with results come first, then by name.
     """
     listed = {slug(name): entry for name, entry in catalog.chips().items()}
-    measured = Counter(result.chip_id for result in results)
-    names = {result.chip_id: result.predicate.machine.chip.name for result in results}
+    measured = rows.groupby("chip_id")["digest"].nunique().to_dict()
+    names = dict(zip(rows["chip_id"], rows["chip"], strict=True))
     names |= {name: entry.name for name, entry in listed.items()}
     return {
         chip: ChipView(
@@ -60,7 +58,9 @@ def views(results: Sequence[Result], sheet: PriceSheet | None) -> dict[str, Chip
             name=names[chip],
             entry=listed.get(chip),
             rental=sheet.rental(listed[chip].id) if sheet and chip in listed else None,
-            results=measured[chip],
+            results=measured.get(chip, 0),
         )
-        for chip in sorted(names, key=lambda chip: (-measured[chip], names[chip].lower(), chip))
+        for chip in sorted(
+            names, key=lambda chip: (-measured.get(chip, 0), names[chip].lower(), chip)
+        )
     }

@@ -1,58 +1,93 @@
-"""The figures as files: CSV, JSON and Parquet with provenance in every row."""
+"""The figures as files: CSV, JSON and Parquet with provenance in every row.
+
+One file of each kind a chip, so that a new result touches one; the whole is put together from
+those files as they stand.
+"""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from leaderboard.archives import opened
+from leaderboard.figures import points_of
 from leaderboard.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-    from leaderboard.archives import Archive
-    from leaderboard.figures import Figure, Point
+    from leaderboard.archives import Archive, Source
+    from leaderboard.figures import Figure, Point, Result
 
-__all__ = ["LISTING", "files", "frame", "proofs"]
+__all__ = ["COLUMNS", "KINDS", "LISTING", "part", "proofs", "whole"]
 
+KINDS = ("csv", "json", "parquet")
 LISTING = (
     ("points.csv", "every figure, one row each, with provenance"),
-    ("points.json", "the same as JSON records"),
+    ("points.json", "the same as JSON: columns, and a list a row"),
     ("points.parquet", "the same as Parquet"),
 )
 # A spreadsheet runs what begins like a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_COLUMNS = (
-    "chip", "chip_name", "suite", "case", "metric", "unit", "value", "low", "high", "n", "method",
-    "model", "precision", "engine", "engine_version", "isl", "osl", "concurrency", "batch",
-    "context", "profile", "meters", "trust", "measured_at", "runner", "keyid", "log_index",
-    "suite_version", "statement_sha256",
-)  # fmt: skip
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+_SCHEMA = pa.schema(
+    {
+        **dict.fromkeys(("chip", "chip_name", "suite", "case", "metric", "unit"), _TEXT),
+        **dict.fromkeys(("value", "low", "high"), pa.float64()),
+        "n": pa.int64(),
+        "method": _TEXT,
+        **dict.fromkeys(("model", "precision", "engine", "engine_version"), _TEXT),
+        **dict.fromkeys(("isl", "osl", "concurrency", "batch", "context"), pa.int64()),
+        **dict.fromkeys(("profile", "meters", "trust", "measured_at", "runner", "keyid"), _TEXT),
+        "log_index": pa.int64(),
+        **dict.fromkeys(("suite_version", "statement_sha256"), _TEXT),
+    }
+)
+COLUMNS = tuple(_SCHEMA.names)
+_JSON_HEAD = b'{"columns":' + json.dumps(COLUMNS, separators=(",", ":")).encode() + b',"data":[\n'
+_JSON_TAIL = b"\n]}\n"
+_CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
+# Rows of a whole Parquet file that are compressed together.
+_ROW_GROUP = 100_000
 
 
-def frame(points: Sequence[Point]) -> pd.DataFrame:
-    """Return all figures of the points, one row each, sorted as the archive is."""
-    rows = [_row(point, name, figure) for point in points for name, figure in point.figures.items()]
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    whole = ("n", "isl", "osl", "concurrency", "batch", "context", "log_index")
-    return table.astype(
-        dict.fromkeys(whole, "Int64") | dict.fromkeys(("value", "low", "high"), float)
-    )
-
-
-def files(points: Sequence[Point]) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of every download."""
-    table = frame(points)
-    texts = table.select_dtypes(include=["object", "string"]).columns
-    safe = table.assign(**{name: table[name].map(_inert) for name in texts})
-    yield "points.csv", safe.to_csv(index=False, lineterminator="\n").encode()
-    yield "points.json", _json(table)
+def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
+    """Return all figures of some results in the three kinds, in the order given."""
+    rows = [
+        row for digest, source in sources for row in _rows(opened(digest, source, with_flags=False))
+    ]
+    columns = [pa.array(values, kind) for values, kind in _columns(rows)]
     parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False, compression="zstd")
-    yield "points.parquet", parquet.getvalue()
+    pq.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA), parquet, compression="zstd")
+    return _csv(rows), _json(rows), parquet.getvalue()
+
+
+def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
+    """Yield the file of all results piece by piece, from the parts of that kind."""
+    match kind:
+        case "csv":
+            yield _CSV_HEAD
+            for path in parts:
+                yield path.read_bytes().removeprefix(_CSV_HEAD)
+        case "json":
+            yield _JSON_HEAD
+            for at, path in enumerate(parts):
+                yield b",\n" if at else b""
+                yield path.read_bytes().removeprefix(_JSON_HEAD).removesuffix(_JSON_TAIL)
+            yield _JSON_TAIL
+        case _:
+            written = io.BytesIO()
+            with pq.ParquetWriter(written, _SCHEMA, compression="zstd") as writer:
+                tables = [pq.read_table(path, schema=_SCHEMA) for path in parts]
+                together = pa.concat_tables([_SCHEMA.empty_table(), *tables]).unify_dictionaries()
+                writer.write_table(together, row_group_size=_ROW_GROUP)
+            yield written.getvalue()
 
 
 def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
@@ -63,53 +98,81 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
     """
     yield "proofs/keys.json", json.dumps(archive.keys, sort_keys=True).encode()
     shards: dict[str, dict[str, list[str | int]]] = {f"{n:02x}": {} for n in range(256)}
-    for result in archive.results:
-        if result.index is not None:
-            shards[result.digest[:2]][result.digest] = [result.log, result.index]
+    for digest, source in archive.sources.items():
+        if source.index is not None:
+            shards[digest[:2]][digest] = [source.log, source.index]
     for prefix, places in shards.items():
         yield f"proofs/{prefix}.json", json.dumps(places, sort_keys=True).encode()
 
 
-def _row(point: Point, name: str, figure: Figure) -> dict[str, Any]:
-    predicate, engine = point.result.predicate, point.engine
-    whole = {
-        label: value if isinstance(value := point.labels.get(label), int) else None
-        for label in ("isl", "osl", "concurrency", "batch", "context")
-    }
-    return {
-        "chip": point.result.chip_id,
-        "chip_name": clean(predicate.machine.chip.name),
-        "suite": clean(point.suite),
-        "case": clean(point.case),
-        "metric": clean(name),
-        "unit": clean(figure.unit),
-        "value": figure.value,
-        "low": figure.low,
-        "high": figure.high,
-        "n": figure.n,
-        "method": figure.method,
-        "model": clean(point.model),
-        "precision": clean(point.precision),
-        "engine": clean(engine.name) if engine else "",
-        "engine_version": clean(engine.version) if engine else "",
-        **whole,
-        "profile": predicate.run.profile,
-        "meters": "; ".join(clean(f"{m.name} ({m.scope}, {m.method})") for m in predicate.meters),
-        "trust": point.result.tier,
-        "measured_at": predicate.run.finished_at,
-        "runner": clean(predicate.run.runner),
-        "keyid": point.result.keyid,
-        "log_index": point.result.index,
-        "suite_version": clean(predicate.run.suite_version),
-        "statement_sha256": point.result.digest,
-    }
+def _rows(result: Result) -> Iterator[tuple[Any, ...]]:
+    before, after = _provenance(result)
+    for point in points_of(result):
+        about = _about(point)
+        for name, figure in point.figures.items():
+            yield (*before, *_figure(point, name, figure), *about, *after)
+
+
+def _provenance(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    run = result.predicate.run
+    meters = (f"{m.name} ({m.scope}, {m.method})" for m in result.predicate.meters)
+    return (
+        (result.chip_id, clean(result.predicate.machine.chip.name)),
+        (
+            run.profile,
+            "; ".join(map(clean, meters)),
+            result.tier,
+            run.finished_at,
+            clean(run.runner),
+            result.keyid,
+            result.index,
+            clean(run.suite_version),
+            result.digest,
+        ),
+    )
+
+
+def _about(point: Point) -> tuple[Any, ...]:
+    engine = point.engine
+    labels = (point.labels.get(name) for name in ("isl", "osl", "concurrency", "batch", "context"))
+    return (
+        clean(point.model),
+        clean(point.precision),
+        clean(engine.name) if engine else "",
+        clean(engine.version) if engine else "",
+        *(value if isinstance(value, int) else None for value in labels),
+    )
+
+
+def _figure(point: Point, name: str, figure: Figure) -> tuple[Any, ...]:
+    texts = (point.suite, point.case, name, figure.unit)
+    return (
+        *map(clean, texts),
+        figure.value,
+        figure.low,
+        figure.high,
+        figure.n,
+        figure.method,
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Sequence[Any], pa.DataType]]:
+    values = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
+    return zip(values, _SCHEMA.types, strict=True)
+
+
+def _csv(rows: Sequence[tuple[Any, ...]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_inert(value) for value in row] for row in rows)
+    return text.getvalue().encode()
 
 
 def _inert(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _json(table: pd.DataFrame) -> bytes:
-    # 15 digits: a double survives to within a part in 10^14; the Parquet file is exact.
-    text = table.to_json(orient="records", force_ascii=False, double_precision=15)
-    return str(text).encode()
+def _json(rows: Sequence[tuple[Any, ...]]) -> bytes:
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+    return _JSON_HEAD + ",\n".join(lines).encode() + _JSON_TAIL

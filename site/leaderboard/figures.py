@@ -66,6 +66,10 @@ class Result:
     def date(self) -> str:
         return self.predicate.run.finished_at[:10]
 
+    @property
+    def profile(self) -> str:
+        return self.predicate.run.profile
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from leaderboard.ratios import Ratio, ratio
+from leaderboard.rows import shown
+from results.economics import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from leaderboard.ranking import BoardRow
+    import pandas as pd
+
+    from leaderboard.rows import Row
 
 __all__ = ["Change", "Line", "lines"]
+
+# The same configuration is the same of these; versions differ, and that is what history shows.
+_SAME = ["chip_id", "model", "precision", "engine_name", "suite", "case"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +35,7 @@ class Change:
         verdict: "better", "worse", "none" or "unknown".
     """
 
-    row: BoardRow
+    row: Row
     ratio: Ratio | None
     verdict: str
 
@@ -35,12 +44,11 @@ class Change:
 class Line:
     """All runs of one configuration on one chip, newest first."""
 
-    chip: str
-    chip_id: str
-    model: str
-    case: str
-    precision: str
     changes: tuple[Change, ...]
+
+    @property
+    def newest(self) -> Row:
+        return self.changes[0].row
 
     @property
     def regressed(self) -> bool:
@@ -48,41 +56,48 @@ class Line:
         return self.changes[0].verdict == "worse"
 
 
-def lines(rows: Sequence[BoardRow]) -> list[Line]:
+def lines(rows: pd.DataFrame, most: int, lang: str) -> list[Line]:
     """Return configurations that were run more than once, regressions first.
 
-    The same configuration is the same chip, model, precision, engine name and case; versions
-    differ, and that is what the history shows.
+    Args:
+        most: how many; the others are in the tables.
     """
-    runs: defaultdict[tuple[str, ...], list[BoardRow]] = defaultdict(list)
-    for row in rows:
-        point = row.point
-        if row.ranks and point.engine:
-            engine = point.engine.name
-            key = (point.result.chip_id, point.model, point.precision, engine, point.key)
-            runs[key].append(row)
-    found = [_line(own) for own in runs.values() if len(own) > 1]
-    return sorted(found, key=lambda line: (not line.regressed, line.chip, line.model, line.case))
+    runs = rows[rows["ranks"] & (rows["engine_name"] != "")]
+    runs = runs[runs.duplicated(_SAME, keep=False)].sort_values([*_SAME, "finished_at", "digest"])
+    heads = runs.drop_duplicates(_SAME, keep="last")
+    order = heads.assign(fine=~_regressed(runs, heads)).sort_values(
+        ["fine", "chip", "model", "suite", "case", "precision", "engine_name"]
+    )
+    wanted = order[_SAME][:most].assign(line=range(len(order[:most])))
+    own = runs.merge(wanted, on=_SAME).sort_values("line", kind="stable")
+    return [_line(shown(group, lang)) for _, group in own.groupby("line")]
 
 
-def _line(rows: Sequence[BoardRow]) -> Line:
-    ordered = sorted(rows, key=lambda row: row.point.result.predicate.run.finished_at)
-    changes = [Change(row=ordered[0], ratio=None, verdict="unknown")]
-    for before, after in pairwise(ordered):
-        found = (
-            ratio(after.throughput, before.throughput)
-            if after.throughput and before.throughput
-            else None
-        )
+def _regressed(runs: pd.DataFrame, heads: pd.DataFrame) -> np.ndarray:
+    """Say of each newest run whether its ratio to the run before lies below 1, interval and all."""
+    places = runs.index.get_indexer(heads.index)
+    newest, before = (runs.iloc[places - back] for back in (0, 1))
+    verdicts = [
+        (found := ratio(a, b)) is not None and found.verdict("higher") == "worse"
+        for a, b in zip(_spans(newest), _spans(before), strict=True)
+    ]
+    return np.array(verdicts, dtype=bool)
+
+
+def _spans(runs: pd.DataFrame) -> list[Span]:
+    ends = runs[["throughput", "throughput_low", "throughput_high"]]
+    return [
+        Span(value, *(None if math.isnan(end) else end for end in (low, high)))
+        for value, low, high in ends.itertuples(index=False, name=None)
+    ]
+
+
+def _line(rows: Sequence[Row]) -> Line:
+    """Set each run beside the one before; the rows come oldest first."""
+    changes = [Change(row=rows[0], ratio=None, verdict="unknown")]
+    for before, after in pairwise(rows):
+        found = ratio(after.figures["throughput"], before.figures["throughput"])
         changes.append(
             Change(row=after, ratio=found, verdict=found.verdict("higher") if found else "unknown")
         )
-    point = ordered[0].point
-    return Line(
-        chip=ordered[0].chip,
-        chip_id=point.result.chip_id,
-        model=point.model,
-        case=point.case,
-        precision=point.precision,
-        changes=tuple(reversed(changes)),
-    )
+    return Line(changes=tuple(reversed(changes)))

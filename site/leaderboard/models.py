@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,8 @@ from leaderboard.text import slug
 from suites import models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import pandas as pd
 
-    from leaderboard.figures import Point
     from suites.models import Geometry
 
 __all__ = ["ModelView", "views"]
@@ -34,18 +32,17 @@ class ModelView:
     results: int
 
 
-def views(points: Iterable[Point]) -> dict[str, ModelView]:
+def views(rows: pd.DataFrame) -> dict[str, ModelView]:
     """Return every known model and every model met in a result, by id."""
-    ran = Counter(
-        name for name, _ in {(point.model, point.result.digest) for point in points if point.model}
-    )
+    digests = rows[rows["model"] != ""].groupby("model")["digest"].nunique()
+    ran = {str(name): int(count) for name, count in digests.items()}
     known = {name: models.load(name) for name in models.available()}
     return {
         slug(name): ModelView(
             id=slug(name),
             name=known[name].name if name in known else name,
             geometry=known.get(name),
-            results=ran[name],
+            results=ran.get(name, 0),
         )
-        for name in sorted({*known, *ran}, key=lambda name: (-ran[name], name))
+        for name in sorted({*known, *ran}, key=lambda name: (-ran.get(name, 0), name))
     }

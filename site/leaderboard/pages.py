@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,19 +13,13 @@ from markupsafe import Markup
 from leaderboard import text
 
 if TYPE_CHECKING:
-    from leaderboard.figures import Point, Result
+    from leaderboard.contents import Page
+    from leaderboard.figures import Result
     from leaderboard.shells import Shells
     from leaderboard.words import Words
 
-__all__ = ["Pages", "load"]
+__all__ = ["Pages"]
 
-_LOADS = {
-    "isl": "{n} input tokens",
-    "context": "context {n}",
-    "batch": "batch {n}",
-    "concurrency": "concurrency {n}",
-    "rate": "{n} requests/s",
-}
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -56,18 +50,20 @@ class Pages:
         environment.filters["figure"] = text.figure
         environment.globals["_"] = partial(_said, words)
         environment.globals["engines"] = partial(_engines, words)
-        environment.globals["load"] = partial(load, words)
         return cls(words, shells, environment)
 
-    def make(self, template: str, url: str, *, title: str, description: str, **context: Any) -> str:
-        """Return the finished page that stands at `url` ("", "chips/", "chips/x/")."""
-        root = "../" * url.count("/")
+    def make(self, page: Page) -> str:
+        """Return the finished page."""
+        root = "../" * page.url.count("/")
         base = root if self.words.lang == "en" else f"../{root}"
-        content = self.templates.get_template(template).render(
-            root=root, base=base, url=url, **context
+        content = self.templates.get_template(f"{page.template}.html").render(
+            root=root, base=base, url=page.url, **page.context()
         )
         return self.shells.fill(
-            url, title=text.clean(title), description=text.clean(description), content=content
+            page.url,
+            title=text.clean(self.words(page.title)),
+            description=text.clean(self.words(page.about or page.title)),
+            content=content,
         )
 
 
@@ -75,18 +71,6 @@ def _said(words: Words, phrase: str, **values: object) -> Markup:
     """Translate a template's own phrase; only the values in it are foreign."""
     cleaned = {name: _finalize(value) for name, value in values.items()}
     return Markup(words(phrase)).format(**cleaned) if values else Markup(words(phrase))  # noqa: S704 - the phrases are ours
-
-
-def load(words: Words, point: Point) -> str:
-    """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4"."""
-    labels = point.labels
-    parts = []
-    if "isl" in labels and "osl" in labels:
-        parts.append(words("{isl}→{osl} tokens", isl=labels["isl"], osl=labels["osl"]))
-    for label, phrase in _LOADS.items():
-        if label in labels and not (label == "isl" and parts):
-            parts.append(words(phrase, n=labels[label]))
-    return " · ".join(parts) or point.case
 
 
 def _engines(words: Words, result: Result) -> list[str]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from leaderboard.chart import Axis, Mark, Series, draw
+from leaderboard.rows import shown
 from leaderboard.text import figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from markupsafe import Markup
 
     from leaderboard.figures import Figure, Point
-    from leaderboard.ranking import BoardRow
+    from leaderboard.rows import Row
     from leaderboard.words import Words
 
 __all__ = ["curve", "pareto", "roofline"]
@@ -24,26 +25,31 @@ __all__ = ["curve", "pareto", "roofline"]
 _MAX_SERIES = 6
 
 
-def curve(_: Words, rows: Sequence[BoardRow], root: str) -> Markup | None:
+def curve(_: Words, rows: pd.DataFrame, root: str) -> Markup | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
     dashed line is the Pareto front: no measured point is better in both.
     """
-    runs: defaultdict[str, list[BoardRow]] = defaultdict(list)
-    for row in rows:
-        point = row.point
-        if point.suite == "serving" and row.ranks and "interactivity" in point.figures:
-            runs[f"{row.chip} · {point.precision} · {point.result.digest[:8]}"].append(row)
-    if not runs:
+    points = rows[(rows["place"] == 0) & rows["interactivity"].notna()]
+    if not len(points):
         return None
+    best = (
+        points.assign(best=points["throughput"] / points["chips"])
+        .sort_values(["best", "digest"], ascending=[False, True])
+        .drop_duplicates("digest")
+    )
+    drawn = best[:_MAX_SERIES]
+    runs: dict[str, list[Row]] = {digest: [] for digest in drawn["digest"]}
+    for row in shown(points[points["digest"].isin(runs)], _.lang):
+        runs[row.digest].append(row)
     series = [
         Series(
-            name=name,
+            name=f"{own[0].chip} · {own[0].precision} · {digest[:8]}",
             joined=True,
             marks=sorted((_curve_mark(row, root) for row in own), key=lambda mark: mark.x),
         )
-        for name, own in sorted(runs.items(), key=lambda item: -_best(item[1]))[:_MAX_SERIES]
+        for digest, own in runs.items()
     ]
     front = pareto([(mark.x, mark.y) for one in series for mark in one.marks])
     return draw(
@@ -124,26 +130,15 @@ def _attained_tflops(point: Point, intensity: float) -> Figure | None:
     )
 
 
-def _curve_mark(row: BoardRow, root: str) -> Mark:
-    users, total = row.point.figures["interactivity"], row.throughput
-    chips = _chips(row)
-    value = total.value / chips if total else math.nan
+def _curve_mark(row: Row, root: str) -> Mark:
+    users, total = row.figures["interactivity"], row.figures["throughput"]
+    value = total.value / row.chips
     return Mark(
         x=users.value,
         y=value,
-        low=total.low / chips if total and total.low is not None else None,
-        high=total.high / chips if total and total.high is not None else None,
-        words=f"{row.chip}, {row.point.case}: {figure(value)} tokens/s per chip at "
+        low=None if total.low is None else total.low / row.chips,
+        high=None if total.high is None else total.high / row.chips,
+        words=f"{row.chip}, {row.case}: {figure(value)} tokens/s per chip at "
         f"{figure(users.value)} tokens/s per user",
-        link=f"{root}verify/?statement={row.point.result.digest}",
+        link=f"{root}verify/?statement={row.digest}",
     )
-
-
-def _chips(row: BoardRow) -> int:
-    """Accelerators of the machine; a CPU's count is its cores, and it is one chip."""
-    chip = row.point.result.predicate.machine.chip
-    return 1 if chip.kind == "cpu" else chip.count
-
-
-def _best(rows: Sequence[BoardRow]) -> float:
-    return max(row.throughput.value / _chips(row) for row in rows if row.throughput)

@@ -1,19 +1,18 @@
-"""Which rows stand on the board, in which order, and the overview's three answers."""
+"""Which rows stand on the board, in which order, and which of them answer the overview."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
+from leaderboard.rows import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import pandas as pd
 
-    from leaderboard.costs import Cost
-    from leaderboard.figures import Figure, Point
+    from leaderboard.rows import Row
 
-__all__ = ["INTERACTIVE_TPOT_MS", "INTERACTIVE_TTFT_MS", "Answers", "BoardRow", "answers", "ranked"]
+__all__ = ["INTERACTIVE_TPOT_MS", "INTERACTIVE_TTFT_MS", "Answers", "answers", "ranked", "serving"]
 
 # An interactive user reads about 6 tokens/s; MLPerf Inference 5.1's interactive Llama 2 70B
 # scenario asks p99 TTFT 450 ms and TPOT 40 ms. Ours is looser on the first token because a
@@ -24,95 +23,51 @@ INTERACTIVE_TPOT_MS = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoardRow:
-    """A point as the board shows it.
-
-    Attributes:
-        chip: display name.
-        throughput: output tokens per second of the whole point, serving or decode.
-        cost: of output tokens; the board ranks by rent where the sheet has a price.
-    """
-
-    point: Point
-    chip: str
-    model_id: str
-    throughput: Figure | None
-    energy: Figure | None
-    cost: Cost | None
-
-    @property
-    def engine(self) -> str:
-        engine = self.point.engine
-        return f"{engine.name} {engine.version}" if engine else ""
-
-    @property
-    def ranks(self) -> bool:
-        """Say whether the row may stand among measured ones."""
-        valid = self.point.labels.get("valid", True) is not False
-        return valid and self.throughput is not None and self.throughput.method == "measured"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The best row of each question, None where nothing was measured."""
 
-    cheapest: BoardRow | None
-    most_tokens_per_joule: BoardRow | None
-    nearest_to_one_fen: BoardRow | None
+    cheapest: Row | None
+    most_tokens_per_joule: Row | None
+    nearest_to_one_fen: Row | None
 
 
-def ranked(rows: Sequence[BoardRow]) -> list[BoardRow]:
+def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     """Order rows: ranking ones first, serving before isolated phases, cheapest first.
 
-    Without a price by throughput; ties by digest, so that two builds agree.
+    Without a price by throughput; ties by model, digest and case, so that two builds agree. Adds
+    `ranks` and `place`: 0 for ranking serving rows to 3 for isolated phases that do not rank.
     """
-    if not rows:
-        return []
-    frame = pd.DataFrame(
-        {
-            "ranks": [row.ranks for row in rows],
-            "serving": [row.point.suite == "serving" for row in rows],
-            "cost": [_rent(row) for row in rows],
-            "throughput": [row.throughput.value if row.throughput else None for row in rows],
-            "digest": [row.point.result.digest for row in rows],
-            "case": [row.point.key for row in rows],
-        }
-    ).astype({"cost": float, "throughput": float})
-    order = frame.sort_values(
-        ["ranks", "serving", "cost", "throughput", "digest", "case"],
-        ascending=[False, False, True, False, True, True],
+    ranks = rows["valid"] & (rows["throughput_method"] == "measured")
+    place = 2 * (~ranks).astype(int) + (rows["suite"] != "serving").astype(int)
+    return rows.assign(ranks=ranks, place=place).sort_values(
+        ["place", "rent_cny", "throughput", "model_id", "digest", "suite", "case"],
+        ascending=[True, True, False, True, True, True, True],
         na_position="last",
-        kind="stable",
+        ignore_index=True,
     )
-    return [rows[position] for position in order.index]
 
 
-def answers(rows: Sequence[BoardRow]) -> Answers:
-    """Find the overview's three answers among rows that rank."""
-    real = [row for row in rows if row.ranks]
+def serving(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the serving rows that have a throughput: what the board opens with."""
+    return rows[(rows["suite"] == "serving") & rows["throughput"].notna()]
+
+
+def answers(rows: pd.DataFrame, lang: str) -> Answers:
+    """Find the overview's three answers among ranked rows."""
+    real = rows[rows["ranks"]]
     # A decode-only window leaves the prompts' share of the cost out: it may not win.
-    priced = [r for r in real if r.cost and r.cost.rent and r.point.suite == "serving"]
-    metered = [row for row in real if row.energy and row.energy.method == "measured"]
-    interactive = [row for row in priced if _is_interactive(row)]
+    priced = real[real["rent_cny"].notna() & (real["suite"] == "serving")]
+    metered = real[(real["energy_method"] == "measured") & real["energy"].notna()]
+    # A row whose own percentile is known is held to the 99th, else to the median.
+    ttft = priced["ttft_p99"].fillna(priced["ttft"])
+    tpot = priced["tpot_p99"].fillna(priced["tpot"])
+    interactive = priced[(ttft <= INTERACTIVE_TTFT_MS) & (tpot <= INTERACTIVE_TPOT_MS)]
     return Answers(
-        cheapest=min(interactive, key=_rent, default=None),
-        most_tokens_per_joule=min(metered, key=_joules, default=None),
-        nearest_to_one_fen=min(priced, key=_rent, default=None),
+        cheapest=_least(interactive, "rent_cny", lang),
+        most_tokens_per_joule=_least(metered[metered["energy"] > 0], "energy", lang),
+        nearest_to_one_fen=_least(priced, "rent_cny", lang),
     )
 
 
-def _is_interactive(row: BoardRow) -> bool:
-    """A point whose own percentile is known is held to the 99th, else to the median."""
-    ttft = row.point.value("ttft_p99") or row.point.value("ttft")
-    tpot = row.point.value("tpot_p99") or row.point.value("tpot")
-    if row.point.suite != "serving" or ttft is None or tpot is None:
-        return False
-    return ttft <= INTERACTIVE_TTFT_MS and tpot <= INTERACTIVE_TPOT_MS
-
-
-def _rent(row: BoardRow) -> float:
-    return row.cost.rent.cny.value if row.cost and row.cost.rent else float("nan")
-
-
-def _joules(row: BoardRow) -> float:
-    return row.energy.value if row.energy else float("inf")
+def _least(rows: pd.DataFrame, column: str, lang: str) -> Row | None:
+    return shown(rows.loc[[rows[column].idxmin()]], lang)[0] if len(rows) else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.ratios import ratio
+from leaderboard.rows import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from leaderboard.figures import Figure
-    from leaderboard.ranking import BoardRow
+    from leaderboard.rows import Row
     from leaderboard.words import Words
     from results.economics import Span
 
@@ -22,12 +25,16 @@ _METRICS = (
     ("ttft", "TTFT", "ms", "lower"),
     ("tpot", "TPOT", "ms", "lower"),
     ("energy", "Energy, output tokens", "J/token", "lower"),
-    ("cost", "Cost, output tokens", "CNY/Mtok", "lower"),
+    ("rent_cny", "Cost, output tokens", "CNY/Mtok", "lower"),
 )
 
 
-def context(_: Words, rows: Sequence[BoardRow]) -> dict[str, Any]:
-    """Return what the page's template asks for."""
+def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return what the page's template asks for.
+
+    Args:
+        rows: serving rows, ranked.
+    """
     verdicts = {
         "better": _("better than the first"),
         "worse": _("worse than the first"),
@@ -37,30 +44,30 @@ def context(_: Words, rows: Sequence[BoardRow]) -> dict[str, Any]:
     words = {
         "configuration": _("Configuration"),
         "metric": _("Metric"),
+        "model": _("Model"),
         "models-differ": _("These ran different models: their tokens are not the same work."),
         **{name: _(title) for name, title, *_rest in _METRICS},
         **{f"verdict-{name}": text for name, text in verdicts.items()},
     }
-    pair = _pair([row for row in rows if row.throughput])
+    pair = shown(_pair(rows), _.lang)
     lines = [_line(_, metric, pair) for metric in _METRICS] if pair else []
     return {"pair": pair, "lines": lines, "words": words, "verdicts": verdicts}
 
 
-def _pair(rows: Sequence[BoardRow]) -> list[BoardRow]:
-    """Take the best row and the next of its model."""
+def _pair(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take the best row and the next of its model; none where there is no second row."""
     if len(rows) < 2:
-        return []
-    first, *rest = rows
-    same = [row for row in rest if row.point.model == first.point.model]
-    return [first, (same or rest)[0]]
+        return rows[:0]
+    same = rows[rows["model"] == rows["model"].iloc[0]]
+    return (same if len(same) > 1 else rows)[:2]
 
 
-def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[BoardRow]) -> dict[str, Any]:
+def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> dict[str, Any]:
     name, title, unit, better = metric
     figures = [_figure(row, name) for row in pair]
     first, second = figures
     modelled = name == "energy" and any(
-        row.energy and row.energy.method != "measured" for row in pair
+        "energy" in row.figures and row.figures["energy"].method != "measured" for row in pair
     )
     found = ratio(second, first) if first and second else None
     verdict = "unknown" if modelled or not found else found.verdict(better)
@@ -72,13 +79,7 @@ def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[BoardRow])
     }
 
 
-def _figure(row: BoardRow, name: str) -> Figure | Span | None:
-    match name:
-        case "throughput":
-            return row.throughput
-        case "energy":
-            return row.energy
-        case "cost":
-            return row.cost.rent.cny if row.cost and row.cost.rent else None
-        case _:
-            return row.point.figures.get(name)
+def _figure(row: Row, name: str) -> Figure | Span | None:
+    if name == "rent_cny":
+        return row.rent.cny if row.rent else None
+    return row.figures.get(name)

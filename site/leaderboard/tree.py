@@ -1,15 +1,17 @@
-"""The written site: only what changed is touched, and only what we wrote is ever removed."""
+"""The written site: only what changed is made and touched, only what we wrote is ever removed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from suites.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["Tree"]
@@ -28,8 +30,10 @@ class Tree:
 
     root: Path
     written: int = 0
-    _before: dict[str, str] = field(default_factory=dict)
-    _now: dict[str, str] = field(default_factory=dict)
+    # Path -> SHA-256 of the content, and what it was made from where that was said.
+    _before: dict[str, list[str]] = field(default_factory=dict)
+    _now: dict[str, list[str]] = field(default_factory=dict)
+    _present: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, root: Path) -> Tree:
@@ -42,10 +46,7 @@ class Tree:
             raise UserError("is not a folder", where=str(root), remedy="name another with --out")
         manifest = root / _MANIFEST
         if manifest.is_file():
-            try:
-                return cls(root, _before=json.loads(manifest.read_bytes()))
-            except ValueError:
-                return cls(root)  # a torn manifest costs one full rewrite
+            return cls(root, _before=_listed(manifest), _present=set(_files(root)))
         if root.is_dir() and any(root.iterdir()):
             raise UserError(
                 "holds files that this command did not write",
@@ -58,24 +59,99 @@ class Tree:
         manifest.write_text("{}", encoding="utf-8")
         return cls(root)
 
-    def put(self, path: str, data: bytes | str) -> None:
-        """Write a file of the site unless it stands there already, byte for byte."""
+    def put(self, path: str, data: bytes | str, made_of: str = "") -> None:
+        """Write a file of the site unless it stands there already, byte for byte.
+
+        Args:
+            made_of: identifies everything the data depends on, for `keep`.
+        """
         content = data.encode() if isinstance(data, str) else data
         digest = hashlib.sha256(content).hexdigest()
-        self._now[path] = digest
-        target = self.root / path
-        if self._before.get(path) == digest and target.is_file():
+        if not self._stands(path, digest):
+            self._write(path, content)
+        self._now[path] = [digest, made_of] if made_of else [digest]
+
+    def copy(self, path: str, source: Path, digest: str) -> None:
+        """Copy a file whose SHA-256 is known; it is read only when it is not there yet."""
+        if not self._stands(path, digest):
+            self._write(path, source.read_bytes())
+        self._now[path] = [digest]
+
+    def keep(self, made_of: str, *paths: str) -> bool:
+        """Leave files as they stand if all were made of the same; say whether they were."""
+        kept = all(
+            path in self._present and self._before.get(path, [])[1:] == [made_of] for path in paths
+        )
+        if kept:
+            self._now |= {path: self._before[path] for path in paths}
+        return kept
+
+    def make(self, path: str, made_of: str, content: Callable[[], Iterable[bytes] | str]) -> None:
+        """Make a file unless it stands there, made of the same.
+
+        Args:
+            made_of: identifies everything the content depends on.
+            content: returns text, or pieces of which one at a time need be in memory.
+        """
+        if self.keep(made_of, path):
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_bytes(content)
-        partial.replace(target)
-        self.written += 1
+        made = content()
+        digest = hashlib.sha256()
+        target, partial = self._places(path)
+        with partial.open("wb") as file:
+            for piece in [made.encode()] if isinstance(made, str) else made:
+                digest.update(piece)
+                file.write(piece)
+        if self._stands(path, digest.hexdigest()):
+            partial.unlink()
+        else:
+            partial.replace(target)
+            self.written += 1
+        self._now[path] = [digest.hexdigest(), made_of]
+
+    def digest(self, path: str) -> str:
+        """Return the SHA-256 of a file of this build."""
+        return self._now[path][0]
+
+    def place(self, path: str) -> Path:
+        """Say where a file of the site stands."""
+        return self.root / path
 
     def finish(self) -> int:
         """Remove what an earlier build wrote and this one did not; return how many files stand."""
         for path in self._before.keys() - self._now.keys():
             (self.root / path).unlink(missing_ok=True)
-        listing = json.dumps(self._now, sort_keys=True, indent=0)
-        (self.root / _MANIFEST).write_text(listing, encoding="utf-8")
+        if self._now != self._before:
+            listing = json.dumps(self._now, sort_keys=True, indent=0)
+            (self.root / _MANIFEST).write_text(listing, encoding="utf-8")
         return len(self._now)
+
+    def _stands(self, path: str, digest: str) -> bool:
+        return path in self._present and self._before.get(path, [""])[0] == digest
+
+    def _write(self, path: str, content: bytes) -> None:
+        target, partial = self._places(path)
+        partial.write_bytes(content)
+        partial.replace(target)
+        self.written += 1
+
+    def _places(self, path: str) -> tuple[Path, Path]:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target, target.with_name(f".{target.name}.partial")
+
+
+def _listed(manifest: Path) -> dict[str, list[str]]:
+    try:
+        found = json.loads(manifest.read_bytes())
+    except ValueError:
+        return {}  # a torn manifest costs one full rewrite
+    return found if all(isinstance(entry, list) for entry in found.values()) else {}
+
+
+def _files(root: Path) -> Iterator[str]:
+    """List the files of a folder by their paths in it, without a look at each."""
+    for folder, _, names in os.walk(root):
+        inside = os.path.relpath(folder, root).replace(os.sep, "/")
+        for name in names:
+            yield name if inside == "." else f"{inside}/{name}"

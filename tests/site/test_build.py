@@ -94,7 +94,7 @@ def test_an_envelope_that_does_not_verify_is_named_and_not_shown(tmp_path: Path)
 def test_the_three_downloads_hold_the_same_rows(site: Path):
     csv = pd.read_csv(site / "data" / "points.csv")
     parquet = pd.read_parquet(site / "data" / "points.parquet")
-    records = pd.read_json(site / "data" / "points.json")
+    records = pd.read_json(site / "data" / "points.json", orient="split")
     assert len(csv) == len(parquet) == len(records) > 0
     exact = parquet["value"].tolist()
     assert csv["value"].tolist() == pytest.approx(exact, rel=1e-12)

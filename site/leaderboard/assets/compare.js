@@ -1,5 +1,6 @@
 // @ts-check
 // Two to four configurations side by side: figures, ratios to the first, and an honest verdict.
+import { NOTHING, Rows } from "./data.js";
 import { element, figure } from "./format.js";
 import { ratio, verdict } from "./ratio.js";
 
@@ -11,52 +12,22 @@ const METRICS = [
   ["ttft", "ms", "lower"],
   ["tpot", "ms", "lower"],
   ["energy", "J/token", "lower"],
-  ["cost", "CNY/Mtok", "lower"],
+  ["rent_cny", "CNY/Mtok", "lower"],
 ];
 const MOST = 4;
+// Configurations to choose from at once, best first: a list of thousands is no choice.
+const OFFERED = 300;
 
 class Compare extends HTMLElement {
-  async connectedCallback() {
-    this.base = this.dataset.base ?? "";
-    const models = await (await fetch(`${this.base}data/board/index.json`)).json();
-    /** @type {{key: string, name: string, model: string, figures: Record<string, Span | null>, order: number, method: string}[]} */
-    this.rows = [];
-    for (const { id } of models)
-      this.add(await (await fetch(`${this.base}data/board/${id}.json`)).json());
-    this.rows.sort((a, b) => a.order - b.order);
-    addEventListener("popstate", () => this.show());
-    this.show();
-    this.setAttribute("ready", "");
-  }
+  rows = new Rows(this.dataset.base ?? "");
+  about = NOTHING;
+  /** @type {{row: number, key: string}[]} best first */ offered = [];
 
-  /** @param {any} shard */
-  add(shard) {
-    const text = (/** @type {string} */ name, /** @type {number} */ at) =>
-      shard.strings[name].values[shard.strings[name].codes[at]];
-    for (let at = 0; at < shard.rows; at++) {
-      /** @type {Record<string, Span | null>} */
-      const figures = {};
-      for (const [name] of METRICS) {
-        const value = shard.numbers[name][at];
-        figures[name] =
-          value === null
-            ? null
-            : {
-                value,
-                low: shard.numbers[`${name}_low`][at],
-                high: shard.numbers[`${name}_high`][at],
-              };
-      }
-      this.rows?.push({
-        key: `${text("digest", at).slice(0, 12)}:${text("suite", at)}/${text("case", at)}`,
-        name: `${text("chip", at)} · ${text("model", at)} ${text("precision", at)} · ${text("load", at)} · ${text("date", at)}`,
-        model: text("model", at),
-        figures,
-        // Serving first: the default pair is the one the static page shows.
-        order: shard.numbers.rank[at] + (text("suite", at) === "serving" ? 0 : 1e9),
-        method: text("energy_method", at),
-      });
-    }
+  async connectedCallback() {
+    this.about = await this.rows.index();
+    addEventListener("popstate", () => this.show());
+    await this.show();
+    this.setAttribute("ready", "");
   }
 
   /** @param {string} key */
@@ -64,85 +35,138 @@ class Compare extends HTMLElement {
     return this.querySelector(`[data-word="${key}"]`)?.textContent ?? key;
   }
 
-  chosen() {
-    const asked = new URLSearchParams(location.search).getAll("with").slice(0, MOST);
-    const found = asked.flatMap((key) => this.rows?.filter((row) => row.key === key) ?? []);
-    if (found.length) return found;
-    const [first, ...rest] = this.rows ?? [];
-    const other = rest.find((row) => row.model === first?.model);
-    return [first, other ?? rest[0]].filter(Boolean);
+  /** Models whose rows are offered: the one asked for, and those of the rows asked for.
+   * @param {URLSearchParams} query */
+  models(query) {
+    const offered = query.get("model") ?? this.about.opening;
+    const asked = new Set(query.getAll("with").map((key) => key.split("/")[0]));
+    return this.about.models.map(({ id }) => id).filter((id) => !offered || id === offered || asked.has(id));
   }
 
-  /** @param {string[]} keys */
-  choose(keys) {
-    const query = new URLSearchParams(keys.filter(Boolean).map((key) => ["with", key]));
+  /** How an address names a row: model, digest, suite and case. @param {number} row */
+  async key(row) {
+    const digest = (await this.rows.digest(row)).slice(0, 12);
+    return `${this.rows.text(row, "model_id")}/${digest}/${this.rows.text(row, "suite")}/${this.rows.text(row, "case")}`;
+  }
+
+  /** Keys are made for what is offered and for rows of the digests asked for only.
+   * @param {string[]} asked */
+  async choices(asked) {
+    const { suite, model_id } = this.rows.texts;
+    const models = new Set(asked.map((key) => model_id.code(key.split("/")[0])));
+    const suites = (/** @type {number} */ row) => (suite.codes[row] === suite.code("serving") ? 0 : 1);
+    // Serving first: the default pair is the one the static page shows.
+    const order = [...this.rows.order("")].sort((a, b) => suites(a) - suites(b));
+    const offered = order.filter((row, at) => at < OFFERED || models.has(model_id.codes[row]));
+    const keyed = await Promise.all(offered.map(async (row) => ({ row, key: await this.key(row) })));
+    return keyed.filter(({ key }, at) => at < OFFERED || asked.includes(key));
+  }
+
+  /** @param {URLSearchParams} query */
+  go(query) {
     history.pushState(null, "", `?${query}`);
     this.show();
   }
 
-  show() {
-    const chosen = this.chosen();
+  async show() {
+    const query = new URLSearchParams(location.search);
+    const asked = query.getAll("with").slice(0, MOST);
+    await this.rows.load(this.models(query));
+    this.offered = await this.choices(asked);
+    const found = asked.flatMap((key) => this.offered.filter((one) => one.key === key));
+    const chosen = found.length ? found : this.standard();
     const output = /** @type {HTMLElement} */ (this.querySelector(".output"));
-    const pickers = element("form", "controls");
-    for (let at = 0; at < Math.min(MOST, chosen.length + 1); at++) {
-      const select = /** @type {HTMLSelectElement} */ (element("select"));
-      select.append(
-        new Option(at < 2 ? "" : "–", ""),
-        ...(this.rows ?? []).map((row) => new Option(row.name, row.key)),
-      );
-      select.value = chosen[at]?.key ?? "";
-      select.addEventListener("change", () => {
-        const keys = chosen.map((row) => row.key);
-        keys[at] = select.value;
-        this.choose(keys);
-      });
-      pickers.append(element("label", "", `${this.word("configuration")} ${at + 1}`, select));
-    }
-    const head = element("tr", "", element("th", "", this.word("metric")));
-    for (const row of chosen) head.append(element("th", "n", row.name));
-    for (const cell of head.children) cell.setAttribute("scope", "col");
-    const body = document.createElement("tbody");
-    for (const [name, unit, better] of METRICS) {
-      const line = element("tr", "", element("td", "head", this.word(name)));
-      chosen.forEach((row, at) => line.append(this.cell(chosen[0], row, at, name, unit, better)));
-      body.append(line);
-    }
-    const table = element("table", "board", element("thead", "", head), body);
-    const names = new Set(chosen.map((row) => row.model));
-    const warning = names.size > 1 ? [element("p", "note warn", this.word("models-differ"))] : [];
-    output.replaceChildren(pickers, ...warning, element("div", "scroll", table));
+    const rows = chosen.map(({ row }) => row);
+    const models = new Set(rows.map((row) => this.rows.text(row, "model")));
+    const warning = models.size > 1 ? [element("p", "note warn", this.word("models-differ"))] : [];
+    output.replaceChildren(this.pickers(query, chosen), ...warning, element("div", "scroll", this.table(rows)));
   }
 
-  /** @param {any} first @param {any} row @param {number} at @param {string} name
-   * @param {string} unit @param {"higher" | "lower"} better */
-  cell(first, row, at, name, unit, better) {
+  /** The best row and the next of its model. */
+  standard() {
+    const [first, ...rest] = this.offered;
+    const model = this.rows.texts.model.codes;
+    const other = rest.find(({ row }) => model[row] === model[first.row]) ?? rest[0];
+    return first && other ? [first, other] : [];
+  }
+
+  /** @param {number} row */
+  name(row) {
+    const text = (/** @type {string} */ name) => this.rows.text(row, name);
+    return `${text("chip")} · ${text("model")} ${text("precision")} · ${text("load")} · ${text("date")}`;
+  }
+
+  /** @param {URLSearchParams} query @param {{row: number, key: string}[]} chosen */
+  pickers(query, chosen) {
+    const form = element("form", "controls");
+    const models = /** @type {HTMLSelectElement} */ (element("select"));
+    models.append(...this.about.models.map(({ id, name }) => new Option(name, id)));
+    if (!this.about.opening) models.prepend(new Option("–", ""));
+    models.value = query.get("model") ?? this.about.opening;
+    models.addEventListener("change", () => this.go(new URLSearchParams([["model", models.value]])));
+    form.append(element("label", "", this.word("model"), models));
+    for (let at = 0; at < Math.min(MOST, chosen.length + 1); at++) {
+      const select = /** @type {HTMLSelectElement} */ (element("select"));
+      select.append(new Option("–", ""), ...this.offered.map(({ row, key }) => new Option(this.name(row), key)));
+      select.value = chosen[at]?.key ?? "";
+      select.addEventListener("change", () => {
+        const keys = chosen.map(({ key }) => key);
+        keys[at] = select.value;
+        const kept = query.has("model") ? [["model", query.get("model") ?? ""]] : [];
+        this.go(new URLSearchParams([...kept, ...keys.filter(Boolean).map((key) => ["with", key])]));
+      });
+      form.append(element("label", "", `${this.word("configuration")} ${at + 1}`, select));
+    }
+    return form;
+  }
+
+  /** @param {number[]} rows */
+  table(rows) {
+    const head = element("tr", "", element("th", "", this.word("metric")));
+    for (const row of rows) head.append(element("th", "n", this.name(row)));
+    for (const cell of head.children) cell.setAttribute("scope", "col");
+    const body = document.createElement("tbody");
+    for (const metric of METRICS) {
+      const line = element("tr", "", element("td", "head", this.word(metric[0])));
+      rows.forEach((row) => line.append(this.cell(rows[0], row, metric)));
+      body.append(line);
+    }
+    return element("table", "board", element("thead", "", head), body);
+  }
+
+  /** @param {number} first @param {number} row @param {(typeof METRICS)[0]} metric */
+  cell(first, row, [name, unit, better]) {
     const cell = element("td", "n");
-    /** @type {Span | null} */
-    const own = row.figures[name];
+    const own = this.rows.span(row, name);
     if (!own) {
       cell.append(element("span", "muted", "–"));
       return cell;
     }
-    const modelled = name === "energy" && row.method !== "measured";
+    const modelled = (/** @type {number} */ one) =>
+      name === "energy" && this.rows.text(one, "energy_method") !== "measured";
     cell.append(
-      element("b", modelled ? "num method modelled" : "num", figure(own.value)),
+      element("b", modelled(row) ? "num method modelled" : "num", figure(own.value)),
       " ",
       element("span", "unit", unit),
-      element("span", "ci", own.low === null ? "–" : `${figure(own.low)} – ${figure(own.high)}`),
+      element("span", "ci", own.low === null ? this.count(row, name) : `${figure(own.low)} – ${figure(own.high)}`),
     );
-    const reference = first.figures[name];
-    if (at === 0 || !reference) return cell;
-    const found = ratio(own, reference);
+    const reference = this.rows.span(first, name);
+    const found = row === first || !reference ? null : ratio(own, reference);
     if (!found) return cell;
     // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
-    const other = name === "energy" && first.method !== "measured";
-    const said = modelled || other ? "unknown" : verdict(found, better);
+    const said = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
     const interval = found.low === null ? "" : ` (${figure(found.low)} – ${figure(found.high)})`;
     cell.append(
       element("span", "ci", `×${figure(found.value)}${interval}`),
       element("span", `ci verdict-${said}`, this.word(`verdict-${said}`)),
     );
     return cell;
+  }
+
+  /** @param {number} row @param {string} name */
+  count(row, name) {
+    const samples = this.rows.numbers[`${name}_n`]?.[row];
+    return samples === undefined ? "–" : `n = ${samples}`;
   }
 }
 

@@ -1,12 +1,13 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economics.py.
+import { Rows } from "./data.js";
 import { element, figure, link } from "./format.js";
 
 const FIELDS = ["price", "utilization", "capex", "life", "tariff", "pue"];
 const HOURS_PER_YEAR = 8766;
 const JOULES_PER_KWH = 3.6e6;
 const CNY_PER_FEN = 0.01;
-const SHOWN = 100;
+const SHOWN = 50;
 
 /** USD per million tokens of something that costs `usdPerHour`.
  * @param {number} usdPerHour @param {number} tokensPerSecond */
@@ -35,20 +36,18 @@ export function costs(facts, wishes, sheet) {
 }
 
 class Cost extends HTMLElement {
+  rows = new Rows(this.dataset.base ?? "");
+  /** @type {number[]} serving rows, ranked */ serving = [];
+
   async connectedCallback() {
-    const base = this.dataset.base ?? "";
-    const models = await (await fetch(`${base}data/board/index.json`)).json();
-    /** @type {any[]} */
-    this.rows = [];
-    for (const { id } of models.slice(0, 8)) {
-      const shard = await (await fetch(`${base}data/board/${id}.json`)).json();
-      for (let at = 0; at < shard.rows; at++) this.rows.push({ shard, at });
-    }
-    this.rows = this.rows.filter((row) => this.text(row, "suite") === "serving");
-    this.form = /** @type {HTMLFormElement} */ (this.querySelector("form"));
-    this.form.hidden = false;
-    this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.addEventListener("input", () => {
+    const { opening, models } = await this.rows.index();
+    await this.rows.load(models.map(({ id }) => id).filter((id) => !opening || id === opening));
+    const { codes, known } = this.rows.texts.suite;
+    this.serving = [...this.rows.order("")].filter((row) => codes[row] === known.get("serving"));
+    const form = /** @type {HTMLFormElement} */ (this.querySelector("form"));
+    form.hidden = false;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", () => {
       const query = new URLSearchParams();
       for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
       history.replaceState(null, "", `?${query}`);
@@ -70,18 +69,6 @@ class Cost extends HTMLElement {
     this.show();
   }
 
-  /** @param {any} row @param {string} name */
-  text(row, name) {
-    const column = row.shard.strings[name];
-    const zh = document.documentElement.lang.startsWith("zh");
-    return ((zh && column.zh) || column.values)[column.codes[row.at]];
-  }
-
-  /** @param {string} key */
-  word(key) {
-    return this.querySelector(`[data-word="${key}"]`)?.textContent ?? key;
-  }
-
   show() {
     /** @type {Wishes} */
     const wishes = {};
@@ -90,45 +77,46 @@ class Cost extends HTMLElement {
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
     const sheet = { pue: Number(this.dataset.pue), tariff: Number(this.dataset.tariff) };
-    const lines = (this.rows ?? []).map((row) => {
-      const number = (/** @type {string} */ name) => row.shard.numbers[name][row.at];
-      const method = this.text(row, "energy_method");
-      const joules =
-        method === "measured" ? [number("energy")] : method ? [number("energy_low"), number("energy_high")] : null;
-      const facts = {
-        tokensPerSecond: number("throughput"),
-        chips: number("count"),
-        sheetUsd: number("cost_usd"),
-        joules,
-      };
-      return { row, method, number, ...costs(facts, wishes, sheet) };
-    });
-    const key = (/** @type {any} */ line) => line.rented?.[0] ?? line.owned?.[0] ?? Infinity;
-    lines.sort((a, b) => key(a) - key(b) || a.number("rank") - b.number("rank"));
-    this.querySelector("tbody")?.replaceChildren(
-      ...lines.slice(0, SHOWN).map((line) => this.line(line)),
-    );
+    const lines = this.serving.map((row) => ({ row, ...costs(this.facts(row), wishes, sheet) }));
+    const key = (/** @type {typeof lines[0]} */ line) => line.rented?.[0] ?? line.owned?.[0] ?? Infinity;
+    // Equal ones keep their rank: the sort is stable.
+    lines.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
+    const body = /** @type {HTMLElement} */ (this.querySelector("tbody"));
+    body.replaceChildren(...lines.slice(0, SHOWN).map((line) => this.line(line)));
   }
 
-  /** @param {any} line */
-  line({ row, method, number, rented, owned, electricity }) {
+  /** @param {number} row @returns {Facts} */
+  facts(row) {
+    const energy = this.rows.span(row, "energy");
+    const bounds = energy && energy.low !== null && energy.high !== null ? [energy.low, energy.high] : null;
+    const rent = this.rows.number(row, "rent_usd");
+    return {
+      tokensPerSecond: this.rows.number(row, "throughput"),
+      chips: this.rows.number(row, "count"),
+      sheetUsd: Number.isNaN(rent) ? null : rent,
+      // A model of the energy has bounds that mean something, and a middle that does not.
+      joules: energy && this.rows.text(row, "energy_method") === "measured" ? [energy.value] : bounds,
+    };
+  }
+
+  /** @param {{row: number} & ReturnType<typeof costs>} line */
+  line({ row, rented, owned, electricity }) {
+    const text = (/** @type {string} */ name) => this.rows.text(row, name);
     const made = document.createElement("tr");
-    const chip = link(`${this.dataset.root}chips/${this.text(row, "chip_id")}/`, "");
-    chip.append(element("b", "", this.text(row, "chip")));
+    const chip = link(`${this.dataset.root}chips/${text("chip_id")}/`, "");
+    chip.append(element("b", "", text("chip")));
     made.append(element("td", "head", chip));
-    const load = `${this.text(row, "precision")} · ${this.text(row, "load")} · ${this.text(row, "date")}`;
+    const load = `${text("precision")} · ${text("load")} · ${text("date")}`;
     const heads = [...this.querySelectorAll("th")].map((head) => head.textContent ?? "");
+    const rate = /** @type {import("./ratio.js").Span} */ (this.rows.span(row, "throughput"));
+    const interval =
+      rate.low === null ? `n = ${this.rows.number(row, "throughput_n")}` : `${figure(rate.low)} – ${figure(rate.high)}`;
     const cells = [
-      element("td", "", this.text(row, "model"), element("span", "ci", load)),
-      element(
-        "td",
-        "n",
-        element("b", "num", figure(number("throughput"))),
-        element("span", "ci", `${figure(number("throughput_low"))} – ${figure(number("throughput_high"))}`),
-      ),
+      element("td", "", text("model"), element("span", "ci", load)),
+      element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
       this.money(rented, "measured"),
-      this.money(owned, method),
-      this.money(electricity, method),
+      this.money(owned, text("energy_method")),
+      this.money(electricity, text("energy_method")),
     ];
     cells.forEach((cell, at) => (cell.dataset.label = heads[at + 1]));
     made.append(...cells);
@@ -141,12 +129,12 @@ class Cost extends HTMLElement {
     const rate = Number(this.dataset.rate);
     const shown = usd.length > 1 ? usd.map((value) => figure(value)).join(" – ") : element("b", "num", figure(usd[0]));
     const fens = usd.map((value) => figure((value * rate) / CNY_PER_FEN)).join(" – ");
-    const name = usd.length > 1 ? `nowrap method ${method}` : "nowrap";
+    const fen = this.querySelector('[data-word="fen"]')?.textContent ?? "";
     return element(
       "td",
       "n",
-      element("span", name, shown, " ", element("span", "unit", "USD/Mtok")),
-      element("span", "ci", element("span", "fen", `${fens}×`), ` ${this.word("fen")}`),
+      element("span", usd.length > 1 ? `nowrap method ${method}` : "nowrap", shown, " ", element("span", "unit", "USD/Mtok")),
+      element("span", "ci", element("span", "fen", `${fens}×`), ` ${fen}`),
     );
   }
 }

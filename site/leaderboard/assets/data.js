@@ -1,0 +1,175 @@
+// @ts-check
+// The rows of the board in typed columns: one dictionary of texts for all models loaded.
+
+/** @typedef {{rows: number, strings: Record<string, {values: string[], zh?: string[], codes: number[]}>, numbers: Record<string, (number | null)[]>}} Shard */
+/** @typedef {{opening: string, models: {id: string, name: string, rows: number, serving: number}[], choices: Record<string, string[]>}} Index */
+
+/** @type {Index} what is known before anything is loaded */
+export const NOTHING = { opening: "", models: [], choices: {} };
+
+/** @param {string} address */
+const json = async (address) => {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${answer.status} ${address}`);
+  return answer.json();
+};
+
+/** A column of texts: codes of the rows, and what each code says. */
+class Texts {
+  constructor() {
+    /** @type {string[]} */
+    this.values = [];
+    /** @type {string[]} */
+    this.zh = [];
+    /** @type {Map<string, number>} */
+    this.known = new Map();
+    this.codes = new Uint32Array();
+  }
+
+  /** @param {string} value @returns {number} -1 where no row says so */
+  code(value) {
+    return this.known.get(value) ?? -1;
+  }
+
+  /** @param {Shard["strings"][string]} column */
+  add(column) {
+    const renamed = column.values.map((value, at) => {
+      const old = this.known.get(value);
+      if (old !== undefined) return old;
+      this.known.set(value, this.values.length);
+      this.zh.push(column.zh?.[at] ?? value);
+      return this.values.push(value) - 1;
+    });
+    const codes = new Uint32Array(this.codes.length + column.codes.length);
+    codes.set(this.codes);
+    column.codes.forEach((code, at) => (codes[this.codes.length + at] = renamed[code]));
+    this.codes = codes;
+  }
+}
+
+/** Rows of all loaded models, addressed by one running number. */
+export class Rows {
+  /** @param {string} base address of the site's first page */
+  constructor(base) {
+    this.base = base;
+    this.zh = document.documentElement.lang.startsWith("zh");
+    this.size = 0;
+    /** @type {Record<string, Texts>} */
+    this.texts = {};
+    /** @type {Record<string, Float64Array>} */
+    this.numbers = {};
+    /** @type {Map<string, Promise<Shard>>} */
+    this.asked = new Map();
+    /** @type {Set<string>} */
+    this.loaded = new Set();
+    /** @type {Map<string, Promise<string[]>>} */
+    this.digests = new Map();
+    /** @type {{model: string, first: number}[]} */
+    this.parts = [];
+    /** @type {Map<string, Uint32Array>} */
+    this.orders = new Map();
+  }
+
+  /** @returns {Promise<Index>} */
+  index() {
+    return json(`${this.base}data/board/index.json`);
+  }
+
+  /** Have the rows of some models, in the order given. @param {string[]} models */
+  async load(models) {
+    const missing = models.filter((model) => !this.loaded.has(model));
+    for (const model of missing)
+      if (!this.asked.has(model)) this.asked.set(model, json(`${this.base}data/board/${model}.json`));
+    for (const model of missing) {
+      const shard = await /** @type {Promise<Shard>} */ (this.asked.get(model));
+      if (!this.loaded.has(model)) this.add(model, shard);
+    }
+  }
+
+  /** @param {string} model @param {Shard} shard */
+  add(model, shard) {
+    for (const [name, column] of Object.entries(shard.strings)) (this.texts[name] ??= new Texts()).add(column);
+    for (const [name, column] of Object.entries(shard.numbers)) {
+      const all = new Float64Array(this.size + shard.rows);
+      all.set(this.numbers[name] ?? []);
+      column.forEach((value, at) => (all[this.size + at] = value ?? NaN));
+      this.numbers[name] = all;
+    }
+    this.parts.push({ model, first: this.size });
+    this.size += shard.rows;
+    this.loaded.add(model);
+    this.orders.clear();
+  }
+
+  /** @param {number} row @param {string} name @returns {number} NaN where there is none */
+  number(row, name) {
+    return this.numbers[name][row];
+  }
+
+  /** In the language of the page. @param {number} row @param {string} name */
+  text(row, name) {
+    const column = this.texts[name];
+    return (this.zh ? column.zh : column.values)[column.codes[row]];
+  }
+
+  /** Value and interval, null where there is none. @param {number} row @param {string} name */
+  span(row, name) {
+    const [value, low, high] = ["", "_low", "_high"].map((end) => this.number(row, name + end));
+    if (Number.isNaN(value)) return null;
+    return { value, low: Number.isNaN(low) ? null : low, high: Number.isNaN(high) ? null : high };
+  }
+
+  /** SHA-256 of the row's statement. @param {number} row @returns {Promise<string>} */
+  async digest(row) {
+    const part = this.parts.findLast(({ first }) => first <= row);
+    if (!part) return "";
+    if (!this.digests.has(part.model))
+      this.digests.set(part.model, json(`${this.base}data/board/${part.model}.digests.json`));
+    return (await /** @type {Promise<string[]>} */ (this.digests.get(part.model)))[row - part.first];
+  }
+
+  /** All rows, the least of a column first and those without a figure last, in both directions.
+   * @param {string} name "" for the rank @param {1 | -1} [way] @returns {Uint32Array} */
+  order(name, way = 1) {
+    const key = `${way}${name}`;
+    const known = this.orders.get(key);
+    if (known) return known;
+    const rank = name ? this.ranks() : new Uint32Array();
+    const column = this.numbers[name];
+    const order = Uint32Array.from({ length: this.size }, (_, row) => row).sort(
+      name
+        ? (a, b) => last(column[a], column[b], way) || rank[a] - rank[b]
+        : (a, b) => this.before(a, b),
+    );
+    this.orders.set(key, order);
+    return order;
+  }
+
+  /** Where each row stands in the ranking: the rule of leaderboard/ranking.py.
+   * @param {number} a @param {number} b */
+  before(a, b) {
+    const { place, rent_cny: rent, throughput } = this.numbers;
+    return (
+      place[a] - place[b] ||
+      last(rent[a], rent[b], 1) ||
+      last(throughput[a], throughput[b], -1) ||
+      // Within a model the rows come ranked; a full tie between models goes by their ids.
+      (this.text(a, "model_id") < this.text(b, "model_id") ? -1 : this.text(a, "model_id") > this.text(b, "model_id") ? 1 : a - b)
+    );
+  }
+
+  ranks() {
+    const ranks = new Uint32Array(this.size);
+    this.order("").forEach((row, at) => (ranks[row] = at));
+    return ranks;
+  }
+}
+
+/** What has no figure stands last, whichever way the others go.
+ * @param {number} x @param {number} y @param {1 | -1} way */
+function last(x, y, way) {
+  if (x === y) return 0;
+  const [nox, noy] = [Number.isNaN(x), Number.isNaN(y)];
+  if (nox || noy) return nox === noy ? 0 : nox ? 1 : -1;
+  return (x - y) * way;
+}

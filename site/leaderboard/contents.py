@@ -1,0 +1,304 @@
+"""What every page shows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from leaderboard import (
+    board,
+    chips,
+    downloads,
+    history,
+    models,
+    overview,
+    plots,
+    ranking,
+    shells,
+    sidebyside,
+)
+from leaderboard.figures import points_of
+from leaderboard.rows import Row, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from leaderboard.archives import Archive
+    from leaderboard.chips import ChipView
+    from leaderboard.figures import Point
+    from leaderboard.models import ModelView
+    from leaderboard.words import Words
+    from results.catalog import PriceSheet
+
+__all__ = ["Content", "Page", "pages"]
+
+# Rows in the page itself; the live board loads the others, the downloads hold all.
+_STATIC_ROWS = 50
+_LATEST = 8
+# Runs described in full on a chip's page, and configurations on the history page.
+_RUNS = 10
+_LINES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page to be made.
+
+    Attributes:
+        url: "" for the first page, else with a slash at the end.
+        title, about: English; translated when the page is made.
+        context: returns what the template asks for.
+        made_of: identifies the results the page depends on; None for all of them.
+    """
+
+    template: str
+    url: str
+    title: str
+    about: str = ""
+    context: Callable[[], dict[str, Any]] = dict
+    made_of: str | None = None
+
+
+class Content:
+    """Everything the pages are made from, language apart.
+
+    Attributes:
+        rows: of all results, ranked.
+        rated: those with a throughput of output tokens: the rows of the board.
+        site_url: with a slash at the end, empty when it is not known.
+    """
+
+    def __init__(self, archive: Archive, sheet: PriceSheet | None, base_url: str | None) -> None:
+        self.archive = archive
+        self.sheet = sheet
+        self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
+        self.rows = ranking.ranked(archive.rows)
+        self.rated = self.rows[self.rows["throughput"].notna()]
+        self.chips: Mapping[str, ChipView] = chips.views(self.rows, sheet)
+        self.models: Mapping[str, ModelView] = models.views(self.rows)
+        self.of_chip = _groups(self.rows, "chip_id")
+        self.of_model = _groups(self.rows, "model_id")
+
+    @cached_property
+    def newest(self) -> pd.DataFrame:
+        """One line a result, newest first."""
+        heads = self.rows.drop_duplicates("digest")
+        return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
+
+    def made_of(self, rows: pd.DataFrame) -> str:
+        """Identify some results and what is known of them."""
+        known = hashlib.sha256()
+        for digest in sorted(set(rows["digest"])):
+            source = self.archive.sources[digest]
+            known.update(f"{digest} {source.tier} {source.log} {source.index}\n".encode())
+        return known.hexdigest()
+
+
+def pages(_: Words, content: Content) -> Iterator[Page]:
+    """Yield every generated page of a language."""
+    serving = ranking.serving(content.rows)
+    opened = board.opening(content.rated)
+    first = serving[serving["model_id"] == opened] if opened else serving
+    yield Page(
+        template="overview",
+        url="",
+        title="What a million tokens really cost",
+        context=lambda: {
+            "answers": overview.answers(_, content.rows),
+            "latest": _latest(content.rows, _.lang),
+        },
+    )
+    yield Page(
+        template="leaderboard",
+        url="leaderboard/",
+        title="Leaderboard",
+        context=lambda: {
+            "rows": shown(first[:_STATIC_ROWS], _.lang),
+            "total": len(first),
+            "columns": board.columns(_),
+            "words": board.words(_),
+        },
+    )
+    yield Page(
+        template="chips",
+        url="chips/",
+        title="Chips",
+        context=lambda: {"chips": list(content.chips.values())},
+    )
+    for chip in content.chips.values():
+        own = content.of_chip.get(chip.id, content.rows[:0])
+        yield Page(
+            template="chip",
+            url=f"chips/{chip.id}/",
+            title=chip.name,
+            context=_later(_chip, _, content, chip, own),
+            made_of=content.made_of(own),
+        )
+    yield Page(
+        template="models",
+        url="models/",
+        title="Models",
+        context=lambda: {"models": list(content.models.values())},
+    )
+    for model in content.models.values():
+        own = content.of_model.get(model.id, content.rows[:0])
+        yield Page(
+            template="model",
+            url=f"models/{model.id}/",
+            title=model.name,
+            context=_later(_model, _, model, own),
+            made_of=content.made_of(own),
+        )
+    yield Page(
+        template="curves",
+        url="curves/",
+        title="Curves",
+        context=lambda: {"curves": _curves(_, content)},
+    )
+    yield Page(
+        template="cost",
+        url="cost/",
+        title="Cost",
+        context=lambda: {
+            "rows": shown(first[:_STATIC_ROWS], _.lang),
+            "sheet": content.sheet,
+            "words": {"fen": _("one fen")},
+        },
+    )
+    yield Page(
+        template="history",
+        url="history/",
+        title="History",
+        context=lambda: {
+            "lines": history.lines(content.rows, _LINES, _.lang),
+            "verdicts": _verdicts(_),
+        },
+    )
+    yield Page(
+        template="docs",
+        url="docs/",
+        title="Documents",
+        context=lambda: {"documents": _documents(_)},
+        made_of="",
+    )
+    yield Page(
+        template="compare",
+        url="compare/",
+        title="Compare",
+        context=lambda: sidebyside.context(_, first),
+    )
+    yield Page(
+        template="runners",
+        url="runners/",
+        title="Runners and trust",
+        context=lambda: {"runners": _runners(content)},
+    )
+    yield Page(template="verify", url="verify/", title="Verify a result", made_of="")
+    yield Page(
+        template="data",
+        url="data/",
+        title="Data",
+        context=lambda: {"files": downloads.LISTING},
+        made_of="",
+    )
+
+
+def _later(make: Callable[..., dict[str, Any]], *given: Any) -> Callable[[], dict[str, Any]]:
+    """Bind now what a loop variable holds; made only if the page must be."""
+    return lambda: make(*given)
+
+
+def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dict[str, Any]:
+    newest = content.newest[content.newest["chip_id"] == chip.id]
+    with_kernels = newest[newest["kernels"] > 0]["digest"]
+    kernels: list[Point] = []
+    # A roof and the kernels under it must be of one run.
+    for digest in with_kernels[:1]:
+        points = points_of(content.archive.open(digest))
+        kernels = [point for point in points if point.suite == "kernels"]
+    return {
+        "chip": chip,
+        **_tables(_, rows),
+        "site_url": content.site_url,
+        "kernels": kernels,
+        "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],
+        "roofline": plots.roofline(_, kernels, "../../"),
+    }
+
+
+def _model(_: Words, model: ModelView, rows: pd.DataFrame) -> dict[str, Any]:
+    return {"model": model, **_tables(_, rows)}
+
+
+def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the first rows of output tokens, how many there are, and the first of prefill."""
+    rated, prefills = (rows[rows[name].notna()] for name in ("throughput", "prefill"))
+    return {
+        "rows": shown(rated[:_STATIC_ROWS], _.lang),
+        "total": len(rated),
+        "prefills": shown(prefills[:_STATIC_ROWS], _.lang),
+    }
+
+
+def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
+    """One chart per model: throughput of different models does not compare."""
+    drawn = []
+    for model in content.models.values():
+        rows = content.of_model.get(model.id, content.rows[:0])
+        if chart := plots.curve(_, rows, "../"):
+            first = shown(ranking.serving(rows)[:_STATIC_ROWS], _.lang)
+            drawn.append({"model": model, "rows": first, "chart": chart})
+    return sorted(drawn, key=lambda item: -len(item["rows"]))
+
+
+def _verdicts(_: Words) -> dict[str, str]:
+    return {
+        "better": _("faster"),
+        "worse": _("slower"),
+        "none": _("no difference shown"),
+        "unknown": _("no interval: nothing can be concluded"),
+    }
+
+
+def _documents(_: Words) -> list[dict[str, Any]]:
+    """List the documents; one that is not translated is listed in English, and says so."""
+    own = shells.documents(_.lang)
+    return [
+        {
+            "title": own.get(name, document)[0],
+            "about": own.get(name, document)[1],
+            "url": f"../{name}/" if name in own else f"../../{name}/",
+            "foreign": name not in own,
+        }
+        for name, document in shells.documents("en").items()
+    ]
+
+
+def _latest(rows: pd.DataFrame, lang: str) -> Sequence[Row]:
+    """Show each result once, by its best row."""
+    best = rows[rows["suite"] != ""].drop_duplicates("digest")
+    newest = best.sort_values("finished_at", ascending=False, kind="stable")
+    return shown(newest[:_LATEST], lang)
+
+
+def _runners(content: Content) -> list[dict[str, Any]]:
+    groups = content.newest.groupby("keyid", sort=True)
+    runners = [
+        {
+            "name": own["runner"].iloc[0],
+            "tier": content.archive.sources[own["digest"].iloc[0]].runner.tier,
+            "results": len(own),
+            "keyid": keyid,
+            "last": own["finished_at"].iloc[0][:10],
+        }
+        for keyid, own in groups
+    ]
+    return sorted(runners, key=lambda runner: -runner["results"])
+
+
+def _groups(rows: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    return {str(name): own for name, own in rows.groupby(column, sort=False)}

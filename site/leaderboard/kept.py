@@ -1,0 +1,83 @@
+"""Rows kept between builds, so that an envelope is verified and read once.
+
+A kept row stands for the envelope whose SHA-256 it names, and the caller has hashed the file that
+lies there now. Whatever else went into it (this code, the catalogue, the price sheet) is in the
+stamp; another stamp, a damaged file or none at all only makes the next build longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from leaderboard import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+__all__ = ["Kept", "folder", "stamp"]
+
+# Folders that no row and no page is made from; documents and theme have a digest of their own.
+_UNRELATED = {"public", "docs", "docs_zh", "theme", "assets"}
+
+
+class Kept:
+    """The rows of one set of archives, in a file."""
+
+    def __init__(self, archives: Sequence[Path]) -> None:
+        named = "\0".join(str(path.resolve()) for path in archives)
+        self._path = folder() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.parquet"
+
+    def load(self) -> pd.DataFrame:
+        """Return the rows of the last build; none when they cannot be used."""
+        try:
+            # Each page of the file carries a checksum: a flipped bit is an error, not a figure.
+            table = pq.read_table(self._path, page_checksum_verification=True)
+        except (OSError, pa.ArrowException):
+            return rows.frame([])
+        if (table.schema.metadata or {}).get(b"fenmark") != stamp().encode():
+            return rows.frame([])
+        found: pd.DataFrame = table.to_pandas()
+        return found
+
+    def store(self, table: pd.DataFrame) -> None:
+        """Keep rows for the next build; where that cannot be, the next build takes longer."""
+        columns = pa.Table.from_pandas(table, preserve_index=False)
+        marked = columns.replace_schema_metadata(
+            {**(columns.schema.metadata or {}), b"fenmark": stamp().encode()}
+        )
+        partial = self._path.with_suffix(f".{os.getpid()}.partial")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(marked, partial, compression="zstd", write_page_checksum=True)
+            partial.replace(self._path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+
+
+def folder() -> Path:
+    """Name the folder for what may be lost at any time."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fenmark"
+
+
+@cache
+def stamp() -> str:
+    """Identify the code and the data that make rows and pages."""
+    made_of = hashlib.sha256()
+    for package in ("suites", "results", "leaderboard"):
+        root = Path(str(files(package)))
+        for path in sorted(root.rglob("*")):
+            inside = path.relative_to(root)
+            if path.suffix in {".py", ".toml", ".html"} and not _UNRELATED & {*inside.parts}:
+                made_of.update(f"\0{package}/{inside}\0".encode() + path.read_bytes())
+    return made_of.hexdigest()[:32]
