@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -327,3 +328,65 @@ def test_an_endpoint_that_nobody_serves_is_named_in_one_line():
     point = Point(shape="closed", concurrency=1, requests=1, input_tokens=8, output_tokens=2)
     with pytest.raises(UserError, match="cannot connect"):
         run_point(Target(url=url, model="m"), point, seed=0)
+
+
+def test_a_server_that_takes_no_further_connection_is_refused():
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def once():
+        peer, _ = listener.accept()
+        listener.close()
+        with peer:
+            read_request(peer)
+            peer.sendall(GOOD.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"))
+
+    threading.Thread(target=once, daemon=True).start()
+    point = Point(shape="closed", concurrency=1, requests=1, input_tokens=8, output_tokens=TOKENS)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    outcome = run_point(Target(url=url, model="m"), point, seed=0)
+    assert [request.failure for request in outcome.measured] == ["refused"]
+
+
+# Habits that need a server of their own, and the test above that has it.
+OTHER_FAILURES = {
+    "hangs": ("timeout", test_a_server_that_hangs_is_a_timeout),
+    "stops in the middle": (
+        "timeout",
+        test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apart,
+    ),
+    "resets the connection": ("reset", test_a_server_that_resets_is_a_reset),
+    "closes early": ("closed_early", test_a_server_that_closes_early_is_named_so),
+    "takes no further connection": (
+        "refused",
+        test_a_server_that_takes_no_further_connection_is_refused,
+    ),
+}
+OTHER_GOOD_WAYS = {
+    "with its end told by closing": test_an_answer_that_ends_with_the_connection_is_complete,
+    "with a character split over two packets": test_characters_split_across_packets_are_whole,
+    "with two events in one packet": test_two_events_in_one_packet_are_two_events_at_one_time,
+    "with an event split over two packets": (
+        test_an_event_split_over_two_packets_arrives_with_the_second
+    ),
+    "with an empty role message first": test_an_early_empty_role_chunk_is_not_the_first_token,
+    "with thoughts before the answer": test_thoughts_are_tokens,
+    "and closes after it without saying so": (
+        test_a_server_that_closes_after_every_answer_without_saying_so_is_asked_again
+    ),
+}
+
+
+def test_the_tables_in_the_documents_hold_every_habit_tried_here_and_no_other():
+    page = Path(__file__).parents[2] / "site/leaderboard/docs/serving.md"
+    text = page.read_text(encoding="utf-8")
+    failures = {habit: name for habit, (_, name) in FAILURES.items()}
+    failures |= {habit: name for habit, (name, _) in OTHER_FAILURES.items()}
+    bad, good = (_table(text, head) for head in ("a server that", "it may come"))
+    assert bad == {f"{habit} | `{name}`" for habit, name in failures.items()}
+    assert good == {way.replace("|", "") for way in (*GOOD_WAYS, *OTHER_GOOD_WAYS)}
+
+
+def _table(text, head):
+    _, _, rest = text.partition(f"| {head}")
+    rows, _, _ = rest.partition("\n\n")
+    return {line.strip("| ") for line in rows.splitlines()[2:]}
