@@ -2,9 +2,7 @@
 
 import base64
 import json
-import os
 import shutil
-import sys
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -179,52 +177,6 @@ def test_a_payload_outside_the_schema_is_never_signed(tmp_path, signer):
 def test_a_newer_schema_version_is_named(tmp_path, signer):
     with pytest.raises(UserError, match="schema version 2"):
         archive.accept(tmp_path, b'{"predicate": {"schema_version": 2}}', signer)
-
-
-def killed_at(step, home, payload, signer):
-    """Accept in a child that dies before a touch of the disk; True if it got through."""
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1] == 0
-    touches = 0
-
-    def count(event, arguments):
-        nonlocal touches
-        if event in {"open", "os.rename", "os.mkdir", "os.remove"}:
-            touches += 1
-            if touches == step:
-                os._exit(9)
-
-    fsync = os.fsync
-
-    def fsync_or_die(descriptor):
-        count("open", ())
-        fsync(descriptor)
-
-    os.fsync = fsync_or_die
-    sys.addaudithook(count)
-    archive.accept(home, payload, signer)
-    os._exit(0)
-
-
-def test_a_kill_before_any_touch_of_the_disk_loses_and_breaks_nothing(
-    tmp_path, payload, signer, statement
-):
-    earlier = tmp_path / "earlier"
-    archive.accept(earlier, envelope.encode(statement("run-0")), signer)
-    for step in range(1, 200):
-        home = tmp_path / f"at-{step}"
-        shutil.copytree(earlier, home)
-        done = killed_at(step, home, payload, signer)
-        for path in archive.envelopes(home):
-            assert archive.open_result(path)  # whole or not there
-        acknowledged = archive.accept(home, payload, signer)
-        assert acknowledged.logged.index == 1
-        assert problems(home) == []
-        if done:
-            assert step > 20  # the hook saw the work
-            return
-    pytest.fail("accept never finished")
 
 
 def test_a_result_left_unlogged_by_a_kill_is_logged_with_the_next(
