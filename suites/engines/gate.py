@@ -143,7 +143,7 @@ def _continuations(url: str, model: str, key: str | None) -> tuple[str, ...]:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     # As the load generator does: a URL may or may not end in the API's own prefix.
     base = url.rstrip("/").removesuffix("/v1")
-    with httpx.Client(base_url=base, headers=headers, timeout=_LIMIT_S) as client:
+    with httpx.Client(base_url=base, headers=headers, timeout=_LIMIT_S, trust_env=False) as client:
         return tuple(_digest(_continue(client, model, prompt)) for prompt in PROMPTS)
 
 

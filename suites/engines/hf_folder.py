@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from suites.child import write_atomically
-from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, vocabulary
+from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, fingerprint, vocabulary
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,16 +50,17 @@ def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weight
         UserError: the geometry is not generated, or the disk is full or not writable.
     """
     kind = architecture(geometry)
-    print_ = hashlib.sha256(geometry.model_dump_json().encode()).hexdigest()[:8]
-    folder = cache / f"{geometry.id}-bf16-seed{seed}-r{_RECIPE}-{print_}"
+    folder = cache / f"{geometry.id}-bf16-seed{seed}-r{_RECIPE}-{fingerprint(geometry)}"
     record = cache / f"{folder.name}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (cache / f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _as_recorded(folder, record):
+            sha256 = _known_good(folder, record)
+            if not sha256:
                 _make(geometry, kind, folder, seed)
-                write_atomically(record, json.dumps({"sha256": digest(folder)}).encode())
+                sha256 = digest(folder)
+                write_atomically(record, json.dumps({"sha256": sha256}).encode())
     except OSError as error:
         full = error.errno == errno.ENOSPC
         raise UserError(
@@ -68,7 +69,7 @@ def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weight
             expected=f"{2 * geometry.parameters() / 1e9:.2f} GB of free space" if full else "",
             remedy="choose another cache folder with FENMARK_CACHE",
         ) from error
-    return Weights(path=folder, sha256=digest(folder), kind="random", precision="bf16")
+    return Weights(path=folder, sha256=sha256, kind="random", precision="bf16")
 
 
 def read_folder(path: Path) -> Weights:
@@ -111,11 +112,14 @@ def _precision(config: dict[str, Any]) -> str:
     return {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}.get(stored, stored)
 
 
-def _as_recorded(folder: Path, record: Path) -> bool:
+def _known_good(folder: Path, record: Path) -> str | None:
+    """Digest of the folder if it is what was recorded, else None."""
     try:
-        return bool(json.loads(record.read_bytes())["sha256"] == digest(folder))
+        recorded = json.loads(record.read_bytes())["sha256"]
+        found = digest(folder)
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
+    return found if found == recorded else None
 
 
 def _make(geometry: Geometry, kind: str, folder: Path, seed: int) -> None:

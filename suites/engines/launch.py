@@ -55,7 +55,9 @@ def engine_version(url: str, version: Version, *, key: str | None = None) -> str
         return "unknown"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        said = httpx.get(f"{url.rstrip('/')}{version.path}", headers=headers, timeout=10).json()
+        said = httpx.get(
+            f"{url.rstrip('/')}{version.path}", headers=headers, timeout=10, trust_env=False
+        ).json()
     except (httpx.HTTPError, ValueError):
         return "unknown"
     value = said.get(version.field) if isinstance(said, dict) else None
@@ -121,10 +123,13 @@ def _wait_until_healthy(
         if child.poll() is not None:
             raise CheckError(f"ended while starting (exit {child.returncode})", where=engine.name)
         try:
-            if httpx.get(f"{url}{engine.health}", timeout=5).is_success:
+            # No proxy of the environment's stands between us and the loopback.
+            if httpx.get(f"{url}{engine.health}", timeout=5, trust_env=False).is_success:
                 return True
         except httpx.TransportError:
             continue
+    if not over.is_set():
+        raise CheckError(f"not healthy within {engine.ready_within_s:.0f} s", where=engine.name)
     return False
 
 
@@ -150,7 +155,7 @@ def _wait_for_the_end(child: subprocess.Popen[bytes], over: threading.Event) -> 
 def _version(engine: Template, url: str, start: Command) -> str:
     if not engine.version.command:
         return engine_version(url, engine.version)
-    asked = [start.argv[0], *engine.version.command[1:]]
+    asked = [*start.program, *engine.version.command[1:]]
     try:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -30,7 +30,15 @@ if TYPE_CHECKING:
 
     from suites.models import Geometry
 
-__all__ = ["FIRST_WORD_ID", "Weights", "architecture", "generate", "read", "vocabulary"]
+__all__ = [
+    "FIRST_WORD_ID",
+    "Weights",
+    "architecture",
+    "fingerprint",
+    "generate",
+    "read",
+    "vocabulary",
+]
 
 # Part of the file's name: changes whenever the same geometry and seed would give other bytes.
 _RECIPE = 1
@@ -93,7 +101,7 @@ def generate(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weights:
             full or not writable.
     """
     architecture(geometry)
-    path = cache / f"{geometry.id}-q8_0-seed{seed}-r{_RECIPE}-{_fingerprint(geometry)}.gguf"
+    path = cache / f"{geometry.id}-q8_0-seed{seed}-r{_RECIPE}-{fingerprint(geometry)}.gguf"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(path.with_suffix(".lock")):
@@ -179,7 +187,7 @@ def _record_of(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _fingerprint(geometry: Geometry) -> str:
+def fingerprint(geometry: Geometry) -> str:
     """Short digest of the sizes, so that an edited geometry never meets an old file."""
     return hashlib.sha256(geometry.model_dump_json().encode()).hexdigest()[:8]
 

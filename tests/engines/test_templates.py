@@ -136,6 +136,27 @@ def test_an_engine_that_loads_for_minutes_is_given_them():
     assert slow.estimated_s > quick.estimated_s + 60
 
 
+@pytest.mark.parametrize(
+    ("named", "fields"),
+    [
+        ({"engine": "tensorrt-llm"}, {"min_tokens", "ignore_eos"}),
+        ({"engine": "lmdeploy"}, {"ignore_eos"}),
+        ({}, {"min_tokens", "ignore_eos", "n_predict"}),
+    ],
+)
+def test_an_endpoint_is_sent_only_fields_its_engine_knows(named, fields):
+    from suites.serving.subject import subject, subject_spec
+
+    # Nobody listens there: its version stays unknown, and the request is built all the same.
+    spec = subject_spec({"endpoint": "http://127.0.0.1:9", "model": "m", **named})
+    with subject(spec, slots=1, context=64) as under_test:
+        head, tail = under_test.target.frame(7)
+        assert under_test.engine["version"] == "unknown"
+    body = json.loads(head + tail)
+    assert fields == {"min_tokens", "ignore_eos", "n_predict"} & body.keys()
+    assert body["max_tokens"] == 7
+
+
 def test_a_program_in_a_container_is_words_as_in_a_shell():
     argv = filled("vllm", "cuda", program="docker run --rm --gpus all 'an image' vllm").argv
     assert argv[:7] == ("docker", "run", "--rm", "--gpus", "all", "an image", "vllm")
