@@ -24,7 +24,8 @@ _TIERS = ("self-signed", "registered", "ci", "reproduced")
 _MANY = 2000
 _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
-    "profile", "tier", "date", "meter", "throughput_method", "energy_method", "electricity_method", "price_sheet",
+    "profile", "tier", "date", "meter", "throughput_method", "energy_method",
+    "electricity_method", "price_sheet",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")

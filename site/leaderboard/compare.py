@@ -1,14 +1,15 @@
 """The site's own figures: `python -m leaderboard.compare [RESULTS]`, as `nox -s compare -- site`.
 
-Makes an archive of signed results, builds the site from it twice and once more with one result
-added, and looks at the board in Chromium on a throttled phone. Peers are boards of the same
-kind; their limits are those of the reader, so they stand here as numbers to reach.
+Makes an archive of signed and logged results, builds the site from it twice and once more with
+one result added, and looks at the board in Chromium on a throttled phone. Peers are boards of the
+same kind; their limits are those of the reader, so they stand here as numbers to reach.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import resource
 import tempfile
 import threading
@@ -26,10 +27,14 @@ from leaderboard.build import build
 from leaderboard.preview import server
 from results import archive, catalog, envelope, strict_json
 from results.identity import runner_id, runner_toml
+from results.ledger import Ledger
+from results.receipt import result_entry
 from suites import models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
 
 __all__ = ["main"]
 
@@ -37,6 +42,15 @@ _CHROMIUM = Path("/usr/bin/chromium")
 # Lighthouse's slow-4G phone: 1.6 Mbit/s, 150 ms, a processor four times slower.
 _PHONE = {"downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8, "latency": 150}
 _SLOWER = 4
+# What board.js loads.
+_IMPORTED = ("data", "format", "save")
+# Layout Instability API, as Lighthouse sums it.
+_WATCH_SHIFTS = """
+globalThis.fenmarkShift = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) fenmarkShift += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
 
 
 def main() -> None:
@@ -46,28 +60,43 @@ def main() -> None:
     count = parser.parse_args().results
     table = Table("figure", "measured", "to reach", title=f"site, {count:,} results")
     with tempfile.TemporaryDirectory() as scratch:
+        # Nothing kept from an earlier time may help.
+        os.environ["XDG_CACHE_HOME"] = f"{scratch}/cache"
         folder, out = Path(scratch) / "results", Path(scratch) / "site"
         _make(folder, range(count))
-        full = _timed(lambda: build([folder], out))
-        again = _timed(lambda: build([folder], out))
-        _make(folder, range(count, count + 1))
-        one_more = _timed(lambda: build([folder], out))
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        table.add_row("full build, s (processor)", full, "30 at 20,000")
-        table.add_row("build of the same, s (processor)", again, "")
-        table.add_row("build after one new result, s (processor)", one_more, "2")
-        table.add_row("peak memory, MB", f"{peak_mb:.0f}", "1000")
+        for row in _builds(folder, out, count):
+            table.add_row(*row)
         for row in _view(out):
             table.add_row(*row)
-    Console().print(table)
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    Console().print(table, f"load of this machine, 1, 5 and 15 min: {load}; {os.cpu_count()} cores")
 
 
-def _timed(work: Any) -> str:
-    """Run and say how long it took, and how long a processor worked: a busy machine shows."""
-    start, start_cpu = time.perf_counter(), time.process_time()
+def _builds(folder: Path, out: Path, count: int) -> Iterator[tuple[str, str, str]]:
+    yield "full build, s (processor)", _timed(lambda: build([folder], out)), "30 at 20,000"
+    yield "build of the same, s (processor)", _timed(lambda: build([folder], out)), ""
+    _make(folder, range(count, count + 1))
+    one_more = _timed(lambda: build([folder], out))
+    yield "build after one new result, s (processor)", one_more, "2"
+    peak_mb, of_worker_mb = (
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    yield "peak memory of the build, MB", f"{peak_mb:.0f}", "1000"
+    yield "and of its largest worker, MB", f"{of_worker_mb:.0f}", ""
+
+
+def _timed(work: Callable[[], object]) -> str:
+    """Run and say how long it took, and how long processors worked: a busy machine shows."""
+    start, start_cpu = time.perf_counter(), _processor_s()
     work()
-    wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    wall, cpu = time.perf_counter() - start, _processor_s() - start_cpu
     return f"{wall:.1f} ({cpu:.1f})"
+
+
+def _processor_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _make(folder: Path, numbers: range) -> None:
@@ -78,11 +107,17 @@ def _make(folder: Path, numbers: range) -> None:
     keys.mkdir(parents=True, exist_ok=True)
     key = signer.public_key
     (keys / f"{runner_id(key)}.toml").write_text(runner_toml(key), encoding="utf-8")
+    entries = []
     for number in numbers:
         chip = chips[number % len(chips)]
         statement = _statement(number, chip.id, chip.name, shapes[number // 7 % len(shapes)])
         sealed = envelope.sign(strict_json.canonical(statement), signer)
-        (folder / f"{envelope.digest(sealed)}{archive.SUFFIX}").write_bytes(sealed)
+        digest = envelope.digest(sealed)
+        (folder / f"{digest}{archive.SUFFIX}").write_bytes(sealed)
+        entries.append(result_entry(digest))
+    (folder / "log").mkdir(exist_ok=True)
+    origin = f"fenmark.local/{runner_id(key)}"
+    Ledger(folder / "log").extend(entries, origin=origin, signer=signer)
 
 
 def _statement(number: int, chip: str, name: str, model: str) -> dict[str, Any]:
@@ -166,10 +201,10 @@ def _served(root: Path) -> Iterator[str]:
 
 def _view(site: Path) -> Iterator[tuple[str, str, str]]:
     """Yield what a reader meets: bytes, time to a live board, time to filter and to sort."""
-    own = [site / "assets" / "fenmark" / f"{n}.js" for n in ("theme", "board", "format")]
+    own = [site / "assets" / "fenmark" / f"{n}.js" for n in ("theme", "board", *_IMPORTED)]
     styles = [*(site / "assets").rglob("*.css")]
-    page = site / "leaderboard" / "index.html"
-    yield "first view, kB compressed", f"{_compressed(page, *styles, *own):.0f}", "150"
+    page, index = site / "leaderboard" / "index.html", site / "data" / "board" / "index.json"
+    yield "first view, kB compressed", f"{_compressed(page, index, *styles, *own):.0f}", "150"
     yield "own code in it, kB compressed", f"{_compressed(*own):.1f}", "15"
     if not _CHROMIUM.exists():
         yield "board in a browser", f"not measured: no {_CHROMIUM}", ""
@@ -179,30 +214,49 @@ def _view(site: Path) -> Iterator[tuple[str, str, str]]:
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with _served(site) as base, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=flags)
-        context = browser.new_context(viewport={"width": 390, "height": 844})
-        phone = context.new_page()
-        session = context.new_cdp_session(phone)
-        session.send("Network.enable")
-        session.send("Network.emulateNetworkConditions", {"offline": False, **_PHONE})
-        session.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
-        start = time.perf_counter()
-        phone.goto(f"{base}leaderboard/", wait_until="commit")
-        phone.locator("fenmark-board[ready]").wait_for()
-        alive = time.perf_counter() - start
-        yield "board alive on a throttled phone, s", f"{alive:.1f}", "2"
+        yield from _on_a_phone(browser, f"{base}leaderboard/")
         desk = browser.new_page()
-        desk.goto(f"{base}leaderboard/?model=")
+        desk.goto(f"{base}leaderboard/?model=&suite=")
         desk.locator("fenmark-board[ready]").wait_for()
         rows = desk.locator(".count").inner_text()
-        for name, change in (("filter", "q=bf16&suite="), ("sort", "sort=ttft&suite=")):
-            took = desk.evaluate(
-                "async query => { const board = document.querySelector('fenmark-board');"
-                " board.state = new URLSearchParams(query); const start = performance.now();"
-                " await board.show(); return performance.now() - start; }",
-                f"model=&{change}",
-            )
-            yield f"{name} {rows}, ms", f"{took:.0f}", "50"
+        for name, query in (
+            ("filter", "precision=bf16"),
+            ("search", "q=h100"),
+            ("sort", "sort=ttft"),
+        ):
+            yield f"{name} {rows}, ms", f"{_shown_ms(desk, query):.0f}", "50"
         browser.close()
+
+
+def _on_a_phone(browser: Browser, address: str) -> Iterator[tuple[str, str, str]]:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", {"offline": False, **_PHONE})
+    session.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
+    page.add_init_script(_WATCH_SHIFTS)
+    start = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.locator("fenmark-board[ready]").wait_for()
+    alive = time.perf_counter() - start
+    page.wait_for_timeout(1000)
+    yield "board alive on a throttled phone, s", f"{alive:.1f}", "2"
+    yield "cumulative layout shift there", f"{page.evaluate('fenmarkShift'):.3f}", "0"
+    context.close()
+
+
+def _shown_ms(page: Page, query: str) -> float:
+    """Time from a query to its rows in the table, laid out."""
+    return float(
+        page.evaluate(
+            "async query => { const board = document.querySelector('fenmark-board');"
+            " board.state = new URLSearchParams(query); const start = performance.now();"
+            " await board.show(); board.getBoundingClientRect();"
+            " return performance.now() - start; }",
+            f"model=&suite=&{query}",
+        )
+    )
 
 
 def _compressed(*paths: Path) -> float:
