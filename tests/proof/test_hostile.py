@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from contextlib import suppress
 
 import pytest
@@ -11,8 +12,11 @@ from securesystemslib.signer import CryptoSigner
 
 from results import envelope
 from results.intake import Intake, Problem
+from results.store import payload_sha256
 from suites.errors import UserError
 
+# `FENMARK_EXAMPLES=100000 pytest -k mutated` was run by hand (docs: proof).
+EXAMPLES = int(os.environ.get("FENMARK_EXAMPLES", "300"))
 KEY = CryptoSigner.generate_ed25519()
 PAYLOAD = json.dumps({"a": [1, 2.5, "x" * 40], "b": {"c": None}}).encode()
 SEALED = envelope.sign(PAYLOAD, KEY)
@@ -100,6 +104,32 @@ def intake(tmp_path, runners, log_signer):
 
     with open_store(tmp_path / "data", log_signer) as store:
         yield Intake(folders=[runners], challenges=Challenges.of_key(b"secret"), store=store)
+
+
+def judged(intake, body):
+    try:
+        return intake.judge(body)
+    except Problem as problem:  # the one way to say no; any other exception is a bug
+        return problem
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_no_mutated_envelope_is_accepted_as_another_or_breaks_the_server(intake, sealed, data):
+    body = bytearray(sealed())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(body)))
+        body[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
+    found = judged(intake, bytes(body))
+    if isinstance(found, Problem):
+        assert 400 <= found.status < 500
+    else:
+        payload = base64.b64decode(json.loads(sealed())["payload"])
+        assert found.payload_sha256 == payload_sha256(payload)
 
 
 @settings(
