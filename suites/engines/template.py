@@ -30,6 +30,7 @@ __all__ = [
     "command",
     "device_here",
     "flag_words",
+    "image_of",
     "names",
     "template",
 ]
@@ -42,6 +43,7 @@ Axis = Literal["tp", "pp", "dp", "ep"]
 _FIELD = re.compile(r"\{(file:[\w.-]+|[a-z]+)\}")
 # --api-key, --hf-token, … but not --max-num-batched-tokens.
 _SECRET = re.compile(r"--?([a-z]+[-_])*(key|token|secret|password)(=|$)", re.IGNORECASE)
+_IMAGE = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 # Device files that tell which accelerator's driver is loaded.
 _DEVICE_FILES = {"cuda": "nvidia0", "rocm": "kfd", "ascend": "davinci0"}
 
@@ -252,6 +254,23 @@ def _value(name: str, values: Mapping[str, object], folder: Path) -> str:
     if name.startswith("file:"):
         return str(folder / name.removeprefix("file:"))
     return str(values[name])
+
+
+def image_of(stated: str | None, program: str | None) -> str | None:
+    """Image an engine runs in: as stated, else as its program names one by digest.
+
+    Raises:
+        UserError: what is stated has no digest; a tag names another image tomorrow.
+    """
+    if stated and not _IMAGE.fullmatch(stated):
+        raise UserError(
+            f"{stated!r} names no image by its digest",
+            where="--engine-image",
+            expected="NAME@sha256: and 64 hexadecimal digits",
+            remedy="docker image inspect --format '{{index .RepoDigests 0}}' IMAGE",
+        )
+    named = _IMAGE.search(program or "")
+    return stated or (named[0] if named else None)
 
 
 def flag_words(flag: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
-from suites.engines.template import BUNDLED, chosen, flag_words, template
+from suites.engines.template import BUNDLED, chosen, flag_words, image_of, template
 from suites.errors import UserError
 from suites.models import load
 from suites.serving.target import Target, key_from
@@ -122,7 +122,7 @@ def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "parallel": {axis: int(given[axis] or 1) for axis in ("tp", "pp", "dp", "ep")},
         "engine_program": given["engine_program"],
         "engine_flags": flags,
-        "engine_image": options.get("engine_image"),
+        "engine_image": image_of(options.get("engine_image"), given["engine_program"]),
     }
 
 

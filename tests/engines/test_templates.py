@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from suites.engines import Choice, ServedEngine, generate_folder, read_folder
-from suites.engines.template import chosen, command, device_here, names, template
+from suites.engines.template import chosen, command, device_here, image_of, names, template
 from suites.engines.versions import remarks
 from suites.errors import CheckError, UserError
 from suites.models import load
@@ -155,6 +155,16 @@ def test_an_endpoint_is_sent_only_fields_its_engine_knows(named, fields):
     body = json.loads(head + tail)
     assert fields == {"min_tokens", "ignore_eos", "n_predict"} & body.keys()
     assert body["max_tokens"] == 7
+
+
+def test_an_image_is_known_by_its_digest_as_stated_or_as_the_program_names_it():
+    digest = "sha256:" + "a" * 64
+    program = f"docker run --rm vllm/vllm-openai@{digest} vllm"
+    assert image_of(None, program) == f"vllm/vllm-openai@{digest}"
+    assert image_of(f"mine@{digest}", program) == f"mine@{digest}"
+    assert image_of(None, "docker run vllm/vllm-openai:latest") is None
+    with pytest.raises(UserError, match="RepoDigests"):
+        image_of("vllm/vllm-openai:latest", None)
 
 
 def test_a_program_in_a_container_is_words_as_in_a_shell():
