@@ -17,9 +17,17 @@ from results.statement import Timestamp  # noqa: TC001 - pydantic reads it
 from suites.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["REGISTERED", "Runner", "read_folder", "read_runner", "runner_id", "runner_toml"]
+__all__ = [
+    "REGISTERED",
+    "Runner",
+    "read_folder",
+    "read_runner",
+    "revoked_toml",
+    "runner_id",
+    "runner_toml",
+]
 
 # Keys added by pull request. Those in an archive's own folder only say who claims to have signed.
 REGISTERED = Path(__file__).parent / "catalog" / "runners"
@@ -86,8 +94,12 @@ def runner_id(key: Key) -> str:
     return f"runner-{key.keyid[:12]}"
 
 
-def runner_toml(key: Key, *, owner: str = "", contact: str = "") -> str:
-    """Write the key file: what goes into an archive, and into a pull request to register it."""
+def runner_toml(key: Key, *, owner: str = "", contact: str = "", replaces: str = "") -> str:
+    """Write the key file: what goes into an archive, and into a pull request to register it.
+
+    Args:
+        replaces: id of the file whose key this one takes over from.
+    """
     data = key.to_dict()
     lines = {
         "id": runner_id(key),
@@ -96,8 +108,24 @@ def runner_toml(key: Key, *, owner: str = "", contact: str = "") -> str:
         "public_key": data["keyval"]["public"],
         "owner": owner,
         "contact": contact,
+        **({"replaces": replaces} if replaces else {}),
     }
-    return "".join(f"{name} = {_quoted(str(value))}\n" for name, value in lines.items())
+    return _lines(lines)
+
+
+def revoked_toml(text: str, where: str, reason: str, now: datetime) -> str:
+    """Add a revocation to the text of a key file.
+
+    Raises:
+        UserError: it is no key file, or is revoked already.
+    """
+    runner = read_runner(text, where)
+    if runner.revoked_reason:
+        raise UserError("is revoked already", where=where, expected="a key in use")
+    at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    revoked = f"{text.rstrip()}\n{_lines({'revoked_at': at, 'revoked_reason': reason})}"
+    read_runner(revoked, where)
+    return revoked
 
 
 def read_folder(folder: Path, *, registered: bool = False) -> Iterator[Runner]:
@@ -156,6 +184,10 @@ def _key(file: _KeyFile) -> Key:
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(file.public_key))
         )
     return SSlibKey.from_crypto(load_pem_public_key(file.public_key.encode()))
+
+
+def _lines(values: Mapping[str, object]) -> str:
+    return "".join(f"{name} = {_quoted(str(value))}\n" for name, value in values.items())
 
 
 def _quoted(text: str) -> str:

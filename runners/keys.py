@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results import keyfile
 from results.identity import runner_id
+from suites.errors import UserError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, Signer
 
-__all__ = ["RunnerKey", "create", "default_path", "load", "load_or_create"]
+__all__ = ["RunnerKey", "create", "default_path", "load", "load_or_create", "rotate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,20 @@ def create(path: Path) -> RunnerKey:
         UserError: a file is there already, or it cannot be written.
     """
     return _named(keyfile.create(path), path, created=True)
+
+
+def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
+    """Put the key of a file aside, make a new one in its place; return old and new.
+
+    Raises:
+        UserError: the file is no key, or one of that name was put aside before.
+    """
+    old = load(path)
+    aside = path.with_name(f"{old.runner}.pem")
+    if aside.exists():
+        raise UserError("lies there already", where=str(aside), remedy="move it away first")
+    path.rename(aside)
+    return replace(old, path=aside), create(path)
 
 
 def _named(signer: CryptoSigner, path: Path, *, created: bool) -> RunnerKey:

@@ -51,9 +51,57 @@ def show(
     _print(load(path or default_path()), owner, contact)
 
 
-def _print(key: RunnerKey, owner: str, contact: str) -> None:
+@keys.command()
+def rotate(
+    path: _Path = None,
+    owner: Annotated[str, typer.Option(help="Who runs this machine.")] = "",
+    contact: Annotated[str, typer.Option(help="Where questions about its results go.")] = "",
+) -> None:
+    """Make a new key that takes over from the one in use, and print its public key file.
+
+    The old key is put aside beside it. What it signed stays valid; once the pull request with
+    the new file is merged the log takes nothing more from it.
+
+    Example: fenmark keys rotate > results/catalog/runners/ID.toml
+    """
+    from runners.keys import default_path
+    from runners.keys import rotate as change
+
+    old, new = change(path or default_path())
+    typer.echo(f"old private key: {old.path}", err=True)
+    _print(new, owner, contact, replaces=old.runner)
+
+
+@keys.command()
+def revoke(
+    file: Annotated[Path, typer.Argument(help="Public key file, as in results/catalog/runners.")],
+    reason: Annotated[str, typer.Option(help="Why, in public: stolen, lost, retired.")],
+) -> None:
+    """Write into a public key file that its key must not sign any more.
+
+    Needs no private key: it may be the one that was lost. What counts is when the log says so,
+    which it does once the pull request with the file is merged.
+
+    Example: fenmark keys revoke results/catalog/runners/ID.toml --reason stolen
+    """
+    from datetime import UTC, datetime
+
+    from results.identity import revoked_toml
+    from suites.child import write_atomically
+    from suites.errors import UserError
+
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {error}", where=str(file)) from error
+    write_atomically(file, revoked_toml(text, str(file), reason, datetime.now(UTC)).encode())
+    typer.echo(f"revoked: {file}", err=True)
+
+
+def _print(key: RunnerKey, owner: str, contact: str, replaces: str = "") -> None:
     from results.identity import runner_toml
 
+    text = runner_toml(key.signer.public_key, owner=owner, contact=contact, replaces=replaces)
     typer.echo(f"private key: {key.path}", err=True)
     typer.echo(f"public key file: results/catalog/runners/{key.runner}.toml", err=True)
-    typer.echo(runner_toml(key.signer.public_key, owner=owner, contact=contact), nl=False)
+    typer.echo(text, nl=False)
