@@ -1,0 +1,47 @@
+"""`fenmark cosign`: bring an archive's checkpoint to witnesses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["cosign"]
+
+
+def cosign(
+    directory: Annotated[Path, typer.Argument(help="An archive, such as out/results.")],
+    witness: Annotated[list[str], typer.Option(help="URL of a witness; repeatable.")],
+) -> None:
+    """Ask witnesses to cosign the log of this machine's own archive; writes log/cosigned.
+
+    A server does the same by itself (`fenmark serve --witness URL`). Readers then hold the log
+    to their policy with `fenmark verify --policy`.
+
+    Example: fenmark cosign out/results --witness http://127.0.0.1:8001
+    """
+    import asyncio
+
+    import httpx
+
+    from results.cosigning import Cosigning
+    from results.ledger import Ledger
+    from suites.errors import CheckError, UserError
+
+    ledger = Ledger(directory / "log")
+    if not ledger.exists():
+        raise UserError("holds no log", where=str(directory), expected="an archive with log/")
+
+    async def gather() -> bool:
+        async with httpx.AsyncClient(timeout=10) as client:
+            return await Cosigning(ledger=ledger, witnesses=witness).gather(client)
+
+    if not asyncio.run(gather()):
+        raise CheckError(
+            "not every witness cosigned the checkpoint",
+            where=str(directory),
+            expected=f"{len(witness)} cosignatures",
+            remedy="a witness must know the log's key (--log-key) and have seen no other history",
+        )
+    typer.echo(f"cosigned by {len(witness)}: {ledger.home / 'cosigned'}")
