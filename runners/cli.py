@@ -26,6 +26,7 @@ _ORDER = (
     "submit",
     "serve",
     "witness",
+    "cosign",
     "publish",
     "verify",
     "site",
