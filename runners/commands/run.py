@@ -129,6 +129,8 @@ def run(
 
     fenmark run --suite serving --endpoint http://host:8000 --model NAME --isl 512 --osl 128
 
+    fenmark run --suite inference,serving --engine vllm --model qwen2.5-0.5b
+
     fenmark run --to https://log.example.org
     """
     from runners.plan import PROFILES, SUITES, Options

@@ -105,6 +105,7 @@ class Template(_Frozen):
         request_fields: fields of a request, beyond OpenAI's, that the engine knows.
         isl, osl: how an exact number of input and output tokens is asked for, in words.
         parallel: arguments for tp, pp, dp and ep, added where more than one is asked for.
+        environment: as a device's, for every device.
         files: written beside the run; `{file:NAME}` is the path of one.
         devices: by "cuda", "rocm", "ascend", "cpu"; the first is the usual one.
     """
@@ -123,6 +124,7 @@ class Template(_Frozen):
     isl: str
     osl: str
     parallel: dict[Axis, tuple[str, ...]]
+    environment: dict[str, str] = {}
     version: Version
     files: dict[str, str] = {}
     devices: Annotated[dict[str, Device], Field(min_length=1)]
@@ -233,7 +235,9 @@ def command(
     return Command(
         program=_words(program or here.program or engine.program, "--engine-program"),
         arguments=(*map(fill, arguments), *(word for flag in flags for word in flag_words(flag))),
-        environment={key: fill(value) for key, value in here.environment.items()},
+        environment={
+            key: fill(value) for key, value in {**engine.environment, **here.environment}.items()
+        },
         files={name: fill(text) for name, text in engine.files.items()},
     )
 
