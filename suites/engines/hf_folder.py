@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["digest", "generate_folder", "read_folder"]
 
 # Part of the folder's name: changes whenever the same geometry and seed would give other bytes.
-_RECIPE = 1
+_RECIPE = 2
 _ARCHITECTURES = {
     "llama": ("LlamaForCausalLM", "llama"),
     "qwen2": ("Qwen2ForCausalLM", "qwen2"),
@@ -133,6 +133,8 @@ def _make(geometry: Geometry, kind: str, folder: Path, seed: int) -> None:
             "model_max_length": _CONTEXT_LENGTH,
             "eos_token": _END,
             "add_prefix_space": False,
+            # For the chat API: what was said, and nothing around it.
+            "chat_template": "{% for message in messages %}{{ message['content'] }}{% endfor %}",
         },
     }
     for name, content in described.items():
