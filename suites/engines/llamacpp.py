@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["LlamaCpp", "Settings", "default_threads"]
+__all__ = ["LlamaCpp", "Settings", "default_threads", "usable_cpus"]
 
 # Loading half a gigabyte takes a second or two; eight from a cold disk may take minutes.
 _READY_WITHIN_S = 300.0
@@ -71,7 +71,15 @@ def default_threads() -> int:
     With every core taken, any neighbour stalls the slowest thread and all wait for it: decode
     was seen to go from 45 ms to 200–800 ms per token.
     """
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+    return max(1, len(usable_cpus()) - 1)
+
+
+def usable_cpus() -> list[int]:
+    """Numbers of the logical cores this process may use."""
+    try:
+        return sorted(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return list(range(os.cpu_count() or 1))
 
 
 class LlamaCpp:

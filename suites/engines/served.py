@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from suites.engines.hf_folder import generate_folder, read_folder
+from suites.engines.llamacpp import usable_cpus
 from suites.engines.process import EngineProcess
 from suites.engines.template import chosen
 from suites.models import load
@@ -81,7 +81,7 @@ class ServedEngine:
             "dtype": choice.dtype,
             "context": context,
             "slots": slots,
-            "cpus": ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads])),
+            "cpus": ",".join(map(str, usable_cpus()[:threads])),
             "chips": list(range(choice.parallel.get("tp", 1))),
         }
         self.url = ""
