@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 __all__ = ["digest", "generate_folder", "read_folder"]
 
 # Part of the folder's name: changes whenever the same geometry and seed would give other bytes.
-_RECIPE = 2
+_RECIPE = 3
 _ARCHITECTURES = {
     "llama": ("LlamaForCausalLM", "llama"),
     "qwen2": ("Qwen2ForCausalLM", "qwen2"),
     "qwen3": ("Qwen3ForCausalLM", "qwen3"),
+    "qwen3_moe": ("Qwen3MoeForCausalLM", "qwen3_moe"),
 }
 _END = "<|endoftext|>"  # Qwen's tokenizer class adds this one if the file has it not
 _CONTEXT_LENGTH = 131_072
@@ -49,7 +50,7 @@ def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weight
     Raises:
         UserError: the geometry is not generated, or the disk is full or not writable.
     """
-    kind = architecture(geometry)
+    kind = _family(geometry)
     folder = cache / f"{geometry.id}-bf16-seed{seed}-r{_RECIPE}-{fingerprint(geometry)}"
     record = cache / f"{folder.name}.json"
     try:
@@ -70,6 +71,17 @@ def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weight
             remedy="choose another cache folder with FENMARK_CACHE",
         ) from error
     return Weights(path=folder, sha256=sha256, kind="random", precision="bf16")
+
+
+def _family(geometry: Geometry) -> str:
+    """Name the model class that computes this geometry; more than llama.cpp's dense ones."""
+    moe = geometry.moe
+    plain = moe and not (
+        moe.shared_experts or moe.dense_layers or moe.selection_bias or moe.expert_bias
+    )
+    if plain and geometry.qk_norm and not (geometry.mla or geometry.sinks or geometry.output_bias):
+        return "qwen3_moe"
+    return architecture(geometry)
 
 
 def read_folder(path: Path) -> Weights:
@@ -146,6 +158,19 @@ def _make(geometry: Geometry, kind: str, folder: Path, seed: int) -> None:
 
 def _config(geometry: Geometry, kind: str) -> dict[str, Any]:
     name, model_type = _ARCHITECTURES[kind]
+    moe = geometry.moe
+    experts = (
+        {
+            "num_experts": moe.experts,
+            "num_experts_per_tok": moe.experts_per_token,
+            "moe_intermediate_size": moe.intermediate,
+            "norm_topk_prob": True,
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [],
+        }
+        if moe
+        else {}
+    )
     return {
         "architectures": [name],
         "model_type": model_type,
@@ -163,6 +188,7 @@ def _config(geometry: Geometry, kind: str) -> dict[str, Any]:
         "hidden_act": "silu",
         "torch_dtype": "bfloat16",
         "eos_token_id": 0,
+        **experts,
     }
 
 
@@ -211,37 +237,43 @@ def _vocabulary(size: int) -> list[str]:
 
 def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Name and shape of every tensor, as transformers' Llama, Qwen2 and Qwen3 name them."""
-    hidden, wide = geometry.hidden, geometry.intermediate
-    queries = geometry.heads * geometry.head_dim
-    keys = geometry.kv_heads * geometry.head_dim
+    hidden = geometry.hidden
     yield "model.embed_tokens.weight", (geometry.vocab, hidden)
     yield "model.norm.weight", (hidden,)
     if not geometry.tied_embeddings:
         yield "lm_head.weight", (geometry.vocab, hidden)
-    matrices = {
-        "self_attn.q_proj": (queries, hidden),
-        "self_attn.k_proj": (keys, hidden),
-        "self_attn.v_proj": (keys, hidden),
-        "self_attn.o_proj": (hidden, queries),
-        "mlp.gate_proj": (wide, hidden),
-        "mlp.up_proj": (wide, hidden),
-        "mlp.down_proj": (hidden, wide),
-    }
     for layer in range(geometry.layers):
         block = f"model.layers.{layer}"
         yield f"{block}.input_layernorm.weight", (hidden,)
         yield f"{block}.post_attention_layernorm.weight", (hidden,)
-        if geometry.qk_norm:
-            yield f"{block}.self_attn.q_norm.weight", (geometry.head_dim,)
-            yield f"{block}.self_attn.k_norm.weight", (geometry.head_dim,)
-        for name, shape in matrices.items():
-            yield f"{block}.{name}.weight", shape
-            if geometry.qkv_bias and name in {
-                "self_attn.q_proj",
-                "self_attn.k_proj",
-                "self_attn.v_proj",
-            }:
-                yield f"{block}.{name}.bias", shape[:1]
+        for name, shape in (*_attention(geometry), *_feed_forward(geometry)):
+            yield f"{block}.{name}", shape
+
+
+def _attention(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
+    queries = geometry.heads * geometry.head_dim
+    keys = geometry.kv_heads * geometry.head_dim
+    if geometry.qk_norm:
+        yield "self_attn.q_norm.weight", (geometry.head_dim,)
+        yield "self_attn.k_norm.weight", (geometry.head_dim,)
+    for name, rows in (("q_proj", queries), ("k_proj", keys), ("v_proj", keys)):
+        yield f"self_attn.{name}.weight", (rows, geometry.hidden)
+        if geometry.qkv_bias:
+            yield f"self_attn.{name}.bias", (rows,)
+    yield "self_attn.o_proj.weight", (geometry.hidden, queries)
+
+
+def _feed_forward(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
+    moe = geometry.moe
+    blocks = ["mlp"]
+    if moe:
+        yield "mlp.gate.weight", (moe.experts, geometry.hidden)
+        blocks = [f"mlp.experts.{number}" for number in range(moe.experts)]
+    wide = moe.intermediate if moe else geometry.intermediate
+    for block in blocks:
+        yield f"{block}.gate_proj.weight", (wide, geometry.hidden)
+        yield f"{block}.up_proj.weight", (wide, geometry.hidden)
+        yield f"{block}.down_proj.weight", (geometry.hidden, wide)
 
 
 def _write_weights(geometry: Geometry, path: Path, seed: int) -> None:

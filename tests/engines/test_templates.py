@@ -270,14 +270,29 @@ def test_a_model_folder_is_the_same_on_every_machine_and_its_digest_says_if_it_i
     assert generate_folder(TINY, tmp_path / "a").sha256 == first.sha256
 
 
-def test_a_model_folder_holds_the_geometrys_parameters(folder):
-    data = (folder.path / "model.safetensors").read_bytes()
+def experts():
+    """Qwen3-30B-A3B's architecture in a size that is written in a moment."""
+    large = load("qwen3-30b-a3b")
+    few = large.moe.model_copy(update={"experts": 8, "experts_per_token": 2, "intermediate": 64})
+    small = {"layers": 2, "hidden": 128, "heads": 4, "kv_heads": 2, "head_dim": 32, "vocab": 2000}
+    return large.model_copy(update={"id": "experts", "moe": few, **small})
+
+
+@pytest.mark.parametrize("geometry", [TINY, experts()], ids=["dense", "experts"])
+def test_a_model_folder_holds_the_geometrys_parameters(tmp_path, geometry):
+    made = generate_folder(geometry, tmp_path)
+    data = (made.path / "model.safetensors").read_bytes()
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
-    assert (len(data) - 8 - size) // 2 == TINY.parameters()
-    assert header["model.embed_tokens.weight"]["shape"] == [TINY.vocab, TINY.hidden]
-    vocabulary = json.loads((folder.path / "tokenizer.json").read_text())["model"]["vocab"]
-    assert sorted(vocabulary.values()) == list(range(TINY.vocab))
+    assert (len(data) - 8 - size) // 2 == geometry.parameters()
+    assert header["model.embed_tokens.weight"]["shape"] == [geometry.vocab, geometry.hidden]
+    vocabulary = json.loads((made.path / "tokenizer.json").read_text())["model"]["vocab"]
+    assert sorted(vocabulary.values()) == list(range(geometry.vocab))
+
+
+def test_experts_of_a_kind_no_model_class_here_computes_are_refused(tmp_path):
+    with pytest.raises(UserError, match="--weights"):
+        generate_folder(load("deepseek-v3"), tmp_path)
 
 
 @pytest.mark.parametrize("files", [{}, {"config.json": "{"}, {"config.json": "{}"}])
