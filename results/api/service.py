@@ -42,8 +42,8 @@ class Service:
         intake: judges what comes in; its store takes what passes.
         log_key: public key of the log.
         addresses, keys: how often each may ask.
-        judging: one thread for large bodies: judging holds the interpreter, so that more threads
-            would only take turns.
+        judging: one thread: it holds the interpreter, so that more would only take turns, and a
+            kernel computed again must not hold up the event loop.
         answered: responses by method, route and status.
         outcomes: new results by outcome.
     """

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["add_writing"]
 
 _BODY_TYPES = {"application/json", "application/vnd.dsse.envelope.v1+json", ""}
-# Judging takes about a millisecond per 10 kB: what is larger must not hold up everybody else.
-_JUDGED_AT_ONCE = 64 * 1024
 _ANSWERS = {
     "200": "Known already: the receipt it got",
     "201": "Stored and logged, durably: the receipt",
@@ -72,11 +70,8 @@ def add_writing(app: FastAPI, service: Service) -> None:
     async def submit(request: Request) -> JSONResponse:
         request.scope["route"] = route  # for the request log, as the framework's own routes do
         body = await _body(request, service.limits.body_s)
-        if len(body) > _JUDGED_AT_ONCE:
-            loop = asyncio.get_running_loop()
-            candidate = await loop.run_in_executor(service.judging, service.intake.judge, body)
-        else:
-            candidate = service.intake.judge(body)
+        loop = asyncio.get_running_loop()
+        candidate = await loop.run_in_executor(service.judging, service.intake.judge, body)
         request.state.about = {"digest": candidate.digest, "keyid": candidate.keyid}
         limit(service.keys, candidate.keyid)
         # Shielded: who hangs up after the body was read still gets what was promised by asking
