@@ -52,6 +52,9 @@ def with_subject(options: Options) -> Options:
     """Add what the suites must know: CPU backends by default, datasheet limits, meters' cadence."""
     chip = chip_under_test(options)
     chosen: dict[str, Any] = {**options.suite_options}
+    engine = chosen.get("engine") or template.BUNDLED
+    if engine != template.BUNDLED and "endpoint" not in chosen:
+        template.check_installed(engine, chosen.get("engine_program"))
     if "backend" not in chosen:
         from suites.kernels.backends import installed
 

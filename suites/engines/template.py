@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from functools import cache
@@ -26,6 +27,7 @@ __all__ = [
     "Command",
     "Device",
     "Template",
+    "check_installed",
     "chosen",
     "command",
     "device_here",
@@ -258,6 +260,24 @@ def _value(name: str, values: Mapping[str, object], folder: Path) -> str:
     if name.startswith("file:"):
         return str(folder / name.removeprefix("file:"))
     return str(values[name])
+
+
+def check_installed(engine: str, program: str | None) -> None:
+    """Look for an engine's program before anything is measured.
+
+    Raises:
+        UserError: it is not there; the message says how to get it.
+    """
+    found, device = chosen(engine)
+    here = found.devices[device]
+    [word, *_] = _words(program or here.program or found.program, "--engine-program")
+    if shutil.which(word) is None:
+        raise UserError(
+            f"{word!r} is not on PATH",
+            where=f"--engine {found.id}:{device}",
+            expected=here.install,
+            remedy="or name the program with --engine-program",
+        )
 
 
 def image_of(stated: str | None, program: str | None) -> str | None:

@@ -64,3 +64,12 @@ def test_kernels_on_the_cpu_beside_an_engine_on_a_gpu_are_two_results():
     chosen = {"engine": "vllm:cuda", "backend": ["numpy"]}
     with pytest.raises(UserError, match="one chip"):
         chip_under_test(Options(suites=("kernels", "serving"), suite_options=chosen))
+
+
+def test_an_engine_that_is_not_installed_is_said_before_anything_is_measured():
+    chosen = {"engine": "mindie"}
+    with pytest.raises(UserError, match=r"mindieservice_daemon.*not on PATH") as caught:
+        with_subject(Options(suites=("serving",), suite_options=chosen))
+    assert "hiascend" in caught.value.expected
+    named = {"engine": "mindie", "engine_program": "/bin/sh", "backend": []}
+    assert with_subject(Options(suites=("serving",), suite_options=named)).suite_options
