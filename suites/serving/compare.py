@@ -1,7 +1,7 @@
 """Our client beside others, against the emitter that says what it sent.
 
-`python -m suites.serving.compare --streams 64,512`: client on one core, emitter on another.
-aiohttp is installed into a folder of its own; a client that cannot run is listed with the reason.
+`python -m suites.serving.compare --streams 64,512`: client on one core, emitter on another. Peers
+are installed into folders of their own; one that cannot run is listed with the reason.
 """
 
 from __future__ import annotations
@@ -11,43 +11,30 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+import tempfile
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic_ns
+from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 
 from suites.errors import UserError
 from suites.serving.emitter import Emitter, Schedule
-from suites.serving.subject import default_cache
+from suites.serving.peers import CLIENTS, TOKENS, Client, Seen, gaps_ms, install, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Comparison", "compare"]
 
-_TOKENS = 64
 _SCHEDULE = Schedule(ttft_ms=20, itl_ms=20)
-_LIMIT_S = 180
-# Ours runs as a child like the others, so that start-up and memory count the same.
-_OURS = """
-import json, resource, sys
-from suites.serving.outcome import run_point
-from suites.serving.point import Point
-from suites.serving.target import Target
-url, streams, tokens = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-point = Point(shape="closed", concurrency=streams, input_tokens=16, output_tokens=tokens,
-              requests=2 * streams)
-outcome = run_point(Target(url=url, model="emitter"), point, seed=0)
-usage = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({
-    "answers": [[r.sent_ns, list(zip(r.token_ns, r.truth_ns))] for r in outcome.answered],
-    "cpu_s": usage.ru_utime + usage.ru_stime,
-    "events": sum(len(r.token_ns) for r in outcome.requests),
-    "memory_mb": usage.ru_maxrss / 1024,
-}))
-"""
+# A client that takes longer, start included, has failed: the whole table stays within minutes.
+_LIMIT_S = 75.0
+_LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +42,12 @@ class Comparison:
     """One client at one number of streams.
 
     Attributes:
-        cpu_ms_per_1000_events: whole process, imports included.
+        cpu_ms_per_1000_events: all its processes, imports and reading included.
         ttft_error_p50, ttft_error_p99: percentile seen against percentile sent, relative.
         itl_error_p50_ms, itl_error_p99_ms: the same for gaps, in ms.
-        memory_mb: largest resident size.
+        start_s: from starting the process to the emitter receiving its first request.
+        memory_mb: largest resident size of all its processes together.
+        note: what a reader must know of the figures.
         problem: why there are no figures, "" when there are.
     """
 
@@ -69,12 +58,14 @@ class Comparison:
     ttft_error_p99: float = 0.0
     itl_error_p50_ms: float = 0.0
     itl_error_p99_ms: float = 0.0
+    start_s: float = 0.0
     memory_mb: float = 0.0
+    note: str = ""
     problem: str = ""
 
 
-def compare(streams: Sequence[int], folder: Path) -> list[Comparison]:
-    """Run every client at every number of streams.
+def compare(streams: Sequence[int], home: Path, clients: Sequence[Client]) -> list[Comparison]:
+    """Run every client at every number of streams; `home` holds their environments.
 
     Raises:
         UserError: fewer than two cores.
@@ -82,91 +73,135 @@ def compare(streams: Sequence[int], folder: Path) -> list[Comparison]:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise UserError("one core only", where="compare", expected="a core for each side")
-    naive = str(Path(__file__).with_name("naive.py"))
-    clients = {
-        "fenmark": [sys.executable, "-c", _OURS],
-        "httpx": [sys.executable, naive],
-        "aiohttp": [
-            str(folder / "aiohttp" / "bin" / "python"),
-            str(Path(__file__).with_name("naive.py")),
-        ],
-    }
-    problems = {"aiohttp": _install(folder / "aiohttp", "aiohttp")}
+    home.mkdir(parents=True, exist_ok=True)
+    problems = {client.name: install(client, home) for client in clients}
     return [
-        Comparison(client=name, streams=count, problem=problem)
-        if (problem := problems.get(name, ""))
-        else _run(name, command, count, client_core=cores[0], emitter_core=cores[-1])
+        Comparison(client=client.name, streams=count, problem=problems[client.name])
+        if problems[client.name]
+        else _run(client, python_of(client, home), count, cores=(cores[0], cores[-1]))
         for count in streams
-        for name, command in clients.items()
+        for client in clients
     ]
 
 
-def _install(home: Path, package: str) -> str:
-    """Make an environment with the package; return what went wrong, "" for nothing."""
-    if (home / "bin" / "python").exists():
-        return ""
-    steps = (
-        [sys.executable, "-m", "venv", str(home)],
-        [str(home / "bin" / "python"), "-m", "pip", "install", "-q", package],
-    )
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"cannot install: {done.stderr.strip().splitlines()[-1:]}"
-    return ""
-
-
-def _run(
-    name: str, command: Sequence[str], streams: int, *, client_core: int, emitter_core: int
-) -> Comparison:
-    with Emitter(_SCHEDULE, cpu=emitter_core) as emitter:
-        if name == "fenmark":
-            arguments = [emitter.url, str(streams), str(_TOKENS)]
-        else:
-            arguments = ["--client", name, "--url", emitter.url]
-            arguments += ["--streams", str(streams), "--tokens", str(_TOKENS)]
+def _run(client: Client, python: str, streams: int, *, cores: tuple[int, int]) -> Comparison:
+    with tempfile.TemporaryDirectory(prefix="fenmark-compare-") as name:
+        folder = Path(name)
+        log = folder / "emitter.log"
+        with Emitter(_SCHEDULE, cpu=cores[1], log=log) as emitter:
+            command = [python, *client.arguments(emitter.url, streams, folder)]
+            started_ns = monotonic_ns()
+            ended = _watched(["taskset", "-c", str(cores[0]), *command], folder)
+        if ended.problem:
+            return Comparison(client=client.name, streams=streams, problem=ended.problem[:200])
         try:
-            done = subprocess.run(
-                ["taskset", "-c", str(client_core), *command, *arguments],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_LIMIT_S,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Comparison(client=name, streams=streams, problem=str(error))
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:]
-        return Comparison(client=name, streams=streams, problem=" ".join(last))
-    return _judge(name, streams, json.loads(done.stdout))
-
-
-def _judge(name: str, streams: int, result: dict[str, Any]) -> Comparison:
-    answers = result["answers"]
-    ttft_seen = [tokens[0][0] - sent for sent, tokens in answers]
-    ttft_true = [tokens[0][1] - sent for sent, tokens in answers]
-    gaps_seen = [b[0] - a[0] for _, tokens in answers for a, b in pairwise(tokens)]
-    gaps_true = [b[1] - a[1] for _, tokens in answers for a, b in pairwise(tokens)]
-    ttft = np.percentile(ttft_seen, [50, 99]) / np.percentile(ttft_true, [50, 99]) - 1
-    gaps_ms = (np.percentile(gaps_seen, [50, 99]) - np.percentile(gaps_true, [50, 99])) / 1e6
-    return Comparison(
-        client=name,
-        streams=streams,
-        cpu_ms_per_1000_events=result["cpu_s"] * 1e6 / result["events"],
-        ttft_error_p50=float(ttft[0]),
-        ttft_error_p99=float(ttft[1]),
-        itl_error_p50_ms=float(gaps_ms[0]),
-        itl_error_p99_ms=float(gaps_ms[1]),
-        memory_mb=result["memory_mb"],
+            seen = client.read((folder / "out").read_text(), folder)
+            sent = [json.loads(line) for line in log.read_text().splitlines()]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            problem = f"its report cannot be read: {error!r}"[:200]
+            return Comparison(client=client.name, streams=streams, problem=problem)
+    start_s = (min(times[0] for times in sent) - started_ns) / 1e9
+    return _judge(
+        Comparison(client=client.name, streams=streams, start_s=start_s, note=client.note),
+        seen,
+        sent,
+        ended,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """What a finished client used, all its processes together."""
+
+    cpu_s: float = 0.0
+    memory_mb: float = 0.0
+    problem: str = ""
+
+
+def _watched(command: Sequence[str], folder: Path) -> _Ended:
+    """Run a client to its end or its limit, and leave no process of it behind."""
+    with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
+        # A folder of its own: clients leave files where they stand.
+        child = subprocess.Popen(
+            list(command), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+        )
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        for process in _tree(child.pid):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    limit = threading.Timer(_LIMIT_S, stop)
+    limit.start()
+    largest = [0]
+    looking = threading.Thread(target=_look, args=(child.pid, over, largest), daemon=True)
+    looking.start()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    limit.cancel()
+    too_long = over.is_set()
+    over.set()
+    looking.join()
+    problem = f"took longer than {_LIMIT_S:.0f} s" if too_long else ""
+    if child.returncode and not problem:
+        last = (folder / "err").read_text(errors="replace").strip().splitlines()[-1:]
+        problem = " ".join([f"exit {child.returncode}", *last])
+    return _Ended(
+        cpu_s=usage.ru_utime + usage.ru_stime, memory_mb=largest[0] / 2**20, problem=problem
+    )
+
+
+def _tree(leader: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(leader)
+        return [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _look(leader: int, over: threading.Event, largest: list[int]) -> None:
+    """Keep the largest sum of resident sizes seen."""
+    while not over.wait(_LOOK_EVERY_S):
+        total = 0
+        for process in _tree(leader):
+            with suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+        largest[0] = max(largest[0], total)
+
+
+def _judge(
+    blank: Comparison, seen: Seen, sent: Sequence[Sequence[int]], ended: _Ended
+) -> Comparison:
+    """Compare what the client saw with what was sent; `sent` is the emitter's log."""
+    ttft_true = seen.ttft_true_ms or [(times[1] - times[0]) / 1e6 for times in sent]
+    gaps_true = seen.gaps_true_ms or gaps_ms([times[1:] for times in sent])
+    ttft, ttft_sent = (_p50_p99(values) for values in (seen.ttft_ms, ttft_true))
+    itl, itl_sent = (_p50_p99(values) for values in (seen.gaps_ms, gaps_true))
+    return replace(
+        blank,
+        cpu_ms_per_1000_events=ended.cpu_s * 1e6 / sum(len(times) - 1 for times in sent),
+        ttft_error_p50=ttft[0] / ttft_sent[0] - 1,
+        ttft_error_p99=ttft[1] / ttft_sent[1] - 1,
+        itl_error_p50_ms=itl[0] - itl_sent[0],
+        itl_error_p99_ms=itl[1] - itl_sent[1],
+        memory_mb=ended.memory_mb,
+    )
+
+
+def _p50_p99(values: Sequence[float]) -> tuple[float, float]:
+    p50, p99 = np.percentile(values, [50, 99])
+    return float(p50), float(p99)
 
 
 def _print(results: Sequence[Comparison]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    headings = ("client", "streams", "CPU ms / 1,000 events", "TTFT error p50", "p99")
-    table = Table(*headings, "ITL error p50, ms", "p99, ms", "memory, MB", box=None)
+    table = Table("client", "streams", "CPU ms / 1,000 events", "TTFT error p50", "p99", box=None)
+    for heading in ("ITL error p50, ms", "p99, ms", "start, s", "memory, MB", ""):
+        table.add_column(heading)
     for r in results:
         if r.problem:
             table.add_row(r.client, str(r.streams), f"did not run: {r.problem}")
@@ -179,19 +214,38 @@ def _print(results: Sequence[Comparison]) -> None:
             f"{r.ttft_error_p99:+.1%}",
             f"{r.itl_error_p50_ms:+.2f}",
             f"{r.itl_error_p99_ms:+.2f}",
+            f"{r.start_s:.2f}",
             f"{r.memory_mb:.0f}",
+            r.note,
         )
-    Console().print(table)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(table)
+    load_1min = os.getloadavg()[0]
+    console.print(
+        f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; load of the machine "
+        f"{load_1min:.1f}. TTFT of guidellm and aiperf is held against the emitter's log, whose "
+        "clock starts when it reads the request."
+    )
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", default="64,512")
-    parser.add_argument("--folder", type=Path, default=default_cache().with_name("peers"))
+    parser.add_argument("--folder", type=Path, default=Path(".nox/peers"))
+    parser.add_argument(
+        "--without-peers", action="store_true", help="without guidellm (6 GB) and aiperf (1 GB)"
+    )
+    parser.add_argument("--clients", help="only these, comma-separated")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    names = options.clients.split(",") if options.clients else [c.name for c in CLIENTS]
+    if options.without_peers:
+        names = [name for name in names if name not in {"guidellm", "aiperf"}]
+    chosen = [client for client in CLIENTS if client.name in names]
     try:
-        results = compare([int(part) for part in options.streams.split(",")], options.folder)
+        results = compare(
+            [int(part) for part in options.streams.split(",")], options.folder.absolute(), chosen
+        )
     except UserError as error:
         sys.exit(str(error))
     if options.json:

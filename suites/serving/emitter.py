@@ -15,7 +15,8 @@ import selectors
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Self
 
@@ -63,9 +64,17 @@ class Schedule:
 class Emitter:
     """The emitter in its own process, for as long as the context lasts."""
 
-    def __init__(self, schedule: Schedule, *, cpu: int | None = None) -> None:
-        """Describe it; `cpu` pins it to one core."""
-        self._schedule, self._cpu = schedule, cpu
+    def __init__(
+        self, schedule: Schedule, *, cpu: int | None = None, log: Path | None = None
+    ) -> None:
+        """Describe it.
+
+        Args:
+            cpu: core to stay on.
+            log: gets a JSON list for each answered request: when it was received, then when each
+                event was sent, in ns of the monotonic clock.
+        """
+        self._schedule, self._cpu, self._log = schedule, cpu, log
         self._process: EngineProcess | None = None
         self.url = ""
 
@@ -75,6 +84,8 @@ class Emitter:
             options += [f"--{name.replace('_', '-')}", str(getattr(self._schedule, name))]
         if self._cpu is not None:
             options += ["--cpu", str(self._cpu)]
+        if self._log is not None:
+            options += ["--log", str(self._log)]
         command = [sys.executable, "-m", "suites.serving.emitter", *options]
         self._process = EngineProcess(command, name="emitter", ready_within_s=20)
         self.url = self._process.ready()["url"]
@@ -99,11 +110,13 @@ class _Stream:
     sent: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
+    times: list[int] = field(default_factory=list)
 
 
 class _Server:
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, log: Path | None = None) -> None:
         self._schedule = schedule
+        self._log = log.open("w", buffering=1) if log else None
         self._itl_ns = int(schedule.itl_ms * 1e6)
         self._due: list[tuple[int, int, _Stream]] = []  # (time, tie-break, stream)
         self._order = 0
@@ -163,6 +176,7 @@ class _Server:
         stream.prompt_tokens, stream.tokens = len(prompt), int(request.get("max_tokens", 16))
         stream.sent = 0
         now = monotonic_ns()
+        stream.times = [now]
         if not self._pause_at and self._schedule.pause_s:
             self._pause_at = now + int(self._schedule.pause_after_s * 1e9)
         self._plan(stream, now + int(self._schedule.ttft_ms * 1e6))
@@ -198,7 +212,11 @@ class _Server:
         tail = b""
         if stream.sent >= stream.tokens:
             tail = _chunk(_LAST % (stream.prompt_tokens, stream.tokens)) + _END
-        events = b"".join(_chunk(_EVENT % monotonic_ns()) for _ in range(count))
+        times = [monotonic_ns() for _ in range(count)]
+        stream.times += times
+        events = b"".join(_chunk(_EVENT % time) for time in times)
+        if self._log and stream.sent >= stream.tokens:
+            self._log.write(f"{stream.times}\n")
         message = (_HEAD if first else b"") + events + tail
         try:
             return stream.socket.send(message) == len(message)
@@ -224,16 +242,17 @@ def _content_length(head: bytes) -> int:
 
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, field in Schedule.__dataclass_fields__.items():
-        kind = type(field.default)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=field.default)
+    for name, option in Schedule.__dataclass_fields__.items():
+        kind = type(option.default)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=option.default)
     parser.add_argument("--cpu", type=int)
+    parser.add_argument("--log", type=Path)
     options = vars(parser.parse_args())
-    cpu = options.pop("cpu")
+    cpu, log = options.pop("cpu"), options.pop("log")
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     die_with_parent()
-    server = _Server(Schedule(**options))
+    server = _Server(Schedule(**options), log)
     say({"url": server.url})
     server.run()
 
