@@ -251,8 +251,8 @@ def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, 
     concerned = sorted({*repeats["digest"], *repeats["reproduces"]})
     found = confirmed([opened(digest, sources[digest]) for digest in concerned])
     return {
-        digest: replace(source, confirmed_by=found.get(digest, ()))
-        for digest, source in sources.items()
+        **sources,
+        **{digest: replace(sources[digest], confirmed_by=by) for digest, by in found.items()},
     }
 
 

@@ -91,7 +91,7 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     words = Words.load(lang)
     rendered = shells.render(lang, base_url, kept.folder())
     _put_documents(tree, rendered, prefix)
-    pages = Pages.of(words, rendered)
+    pages = Pages(words, rendered)
     # The shells' folder is named by what they are made of.
     surroundings = f"{kept.stamp()} {rendered.root.name} {content.site_url}"
     count = 0
@@ -122,7 +122,7 @@ def _put_board(tree: Tree, content: Content) -> None:
     tree.put("data/board/index.json", board.index(content.rated, content.models))
     for model, rows in content.rated.groupby("model_id"):
         columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"
-        made_of = f"{kept.stamp()} {content.made_of(rows)}"
+        made_of = f"{kept.stamp()} {content.made_of_model[str(model)]}"
         if not tree.keep(made_of, columns, digests):
             for path, data in zip((columns, digests), board.shard(rows), strict=True):
                 tree.put(path, data, made_of)
@@ -133,9 +133,9 @@ def _put_board(tree: Tree, content: Content) -> None:
 def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
     """Make the files of the chips whose results changed, and the whole from all of them."""
     sources = content.archive.sources
-    made_of: dict[str, str] = {}
-    for chip in sorted(content.of_chip):
-        made_of[chip] = f"{kept.stamp()} {content.made_of(content.of_chip[chip])}"
+    made_of = {
+        chip: f"{kept.stamp()} {known}" for chip, known in sorted(content.made_of_chip.items())
+    }
     stale = [
         chip
         for chip in made_of

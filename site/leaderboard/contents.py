@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from leaderboard import (
@@ -41,7 +41,7 @@ _STATIC_ROWS = 50
 _LATEST = 8
 # Runs described in full on a chip's page, and configurations on the history page.
 _RUNS = 10
-_LINES = 50
+_LINES = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,25 +84,42 @@ class Content:
         self.of_model = _groups(self.rows, "model_id")
 
     @cached_property
+    def opening(self) -> pd.DataFrame:
+        """The serving rows the board opens with."""
+        serving = ranking.serving(self.rows)
+        model = board.opening(self.rated)
+        return serving[serving["model_id"] == model] if model else serving
+
+    @cached_property
     def newest(self) -> pd.DataFrame:
         """One line a result, newest first."""
         heads = self.rows.drop_duplicates("digest")
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
 
+    @cached_property
+    def made_of_chip(self) -> Mapping[str, str]:
+        """Identify the results of each chip and what is known of them."""
+        return {chip: self.made_of(own) for chip, own in self.of_chip.items()}
+
+    @cached_property
+    def made_of_model(self) -> Mapping[str, str]:
+        """Identify the results of each model, the same way."""
+        return {model: self.made_of(own) for model, own in self.of_model.items()}
+
     def made_of(self, rows: pd.DataFrame) -> str:
         """Identify some results and what is known of them."""
-        known = hashlib.sha256()
-        for digest in sorted(set(rows["digest"])):
-            source = self.archive.sources[digest]
-            known.update(f"{digest} {source.tier} {source.log} {source.index}\n".encode())
-        return known.hexdigest()
+        sources = self.archive.sources
+        known = [
+            f"{digest} {source.tier} {source.log} {source.index}"
+            for digest in sorted(set(rows["digest"]))
+            for source in (sources[digest],)
+        ]
+        return hashlib.sha256("\n".join(known).encode()).hexdigest()
 
 
 def pages(_: Words, content: Content) -> Iterator[Page]:
     """Yield every generated page of a language."""
-    serving = ranking.serving(content.rows)
-    opened = board.opening(content.rated)
-    first = serving[serving["model_id"] == opened] if opened else serving
+    first = content.opening
     yield Page(
         template="overview",
         url="",
@@ -135,8 +152,8 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             template="chip",
             url=f"chips/{chip.id}/",
             title=chip.name,
-            context=_later(_chip, _, content, chip, own),
-            made_of=content.made_of(own),
+            context=partial(_chip, _, content, chip, own),
+            made_of=content.made_of_chip.get(chip.id, ""),
         )
     yield Page(
         template="models",
@@ -150,8 +167,8 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             template="model",
             url=f"models/{model.id}/",
             title=model.name,
-            context=_later(_model, _, model, own),
-            made_of=content.made_of(own),
+            context=partial(_model, _, model, own),
+            made_of=content.made_of_model.get(model.id, ""),
         )
     yield Page(
         template="curves",
@@ -207,11 +224,6 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
     )
 
 
-def _later(make: Callable[..., dict[str, Any]], *given: Any) -> Callable[[], dict[str, Any]]:
-    """Bind now what a loop variable holds; made only if the page must be."""
-    return lambda: make(*given)
-
-
 def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dict[str, Any]:
     newest = content.newest[content.newest["chip_id"] == chip.id]
     with_kernels = newest[newest["kernels"] > 0]["digest"]
@@ -246,12 +258,12 @@ def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
 
 def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
-    drawn = []
-    for model in content.models.values():
-        rows = content.of_model.get(model.id, content.rows[:0])
-        if chart := plots.curve(_, rows, "../"):
-            first = shown(ranking.serving(rows)[:_STATIC_ROWS], _.lang)
-            drawn.append({"model": model, "rows": first, "chart": chart})
+    none = content.rows[:0]
+    drawn = [
+        {"model": model, "chart": found[0], "rows": found[1]}
+        for model in content.models.values()
+        if (found := plots.curve(_, content.of_model.get(model.id, none), "../"))
+    ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 
 

@@ -84,7 +84,7 @@ def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
         case _:
             written = io.BytesIO()
             with pq.ParquetWriter(written, _SCHEMA, compression="zstd") as writer:
-                tables = [pq.read_table(path, schema=_SCHEMA) for path in parts]
+                tables = [pq.ParquetFile(path).read() for path in parts]
                 together = pa.concat_tables([_SCHEMA.empty_table(), *tables]).unify_dictionaries()
                 writer.write_table(together, row_group_size=_ROW_GROUP)
             yield written.getvalue()

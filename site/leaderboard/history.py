@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,11 @@ __all__ = ["Change", "Line", "lines"]
 
 # The same configuration is the same of these; versions differ, and that is what history shows.
 _SAME = ["chip_id", "model", "precision", "engine_name", "suite", "case"]
+_COLUMNS = [
+    *_SAME, "chip", "digest", "finished_at", "throughput", "throughput_low", "throughput_high",
+]  # fmt: skip
+# Newest runs of a line; the older ones are in the tables and downloads.
+_RUNS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """All runs of one configuration on one chip, newest first."""
+    """The newest runs of one configuration on one chip, newest first."""
 
     changes: tuple[Change, ...]
 
@@ -62,15 +68,18 @@ def lines(rows: pd.DataFrame, most: int, lang: str) -> list[Line]:
     Args:
         most: how many; the others are in the tables.
     """
-    runs = rows[rows["ranks"] & (rows["engine_name"] != "")]
+    # Few columns until the lines are chosen: rows have a hundred.
+    runs = rows.loc[rows["ranks"] & (rows["engine_name"] != ""), _COLUMNS]
     runs = runs[runs.duplicated(_SAME, keep=False)].sort_values([*_SAME, "finished_at", "digest"])
     heads = runs.drop_duplicates(_SAME, keep="last")
     order = heads.assign(fine=~_regressed(runs, heads)).sort_values(
         ["fine", "chip", "model", "suite", "case", "precision", "engine_name"]
     )
     wanted = order[_SAME][:most].assign(line=range(len(order[:most])))
-    own = runs.merge(wanted, on=_SAME).sort_values("line", kind="stable")
-    return [_line(shown(group, lang)) for _, group in own.groupby("line")]
+    own = runs.reset_index().merge(wanted, on=_SAME).sort_values("line", kind="stable")
+    own = own.groupby("line").tail(_RUNS)
+    numbered = zip(own["line"], shown(rows.loc[own["index"]], lang), strict=True)
+    return [_line([row for _, row in group]) for _, group in groupby(numbered, key=itemgetter(0))]
 
 
 def _regressed(runs: pd.DataFrame, heads: pd.DataFrame) -> np.ndarray:

@@ -34,15 +34,18 @@ class ModelView:
 
 def views(rows: pd.DataFrame) -> dict[str, ModelView]:
     """Return every known model and every model met in a result, by id."""
-    digests = rows[rows["model"] != ""].groupby("model")["digest"].nunique()
-    ran = {str(name): int(count) for name, count in digests.items()}
-    known = {name: models.load(name) for name in models.available()}
+    met = rows[rows["model_id"] != ""]
+    names = dict(zip(met["model_id"], met["model"], strict=True))
+    ran = {
+        str(name): int(count) for name, count in met.groupby("model_id")["digest"].nunique().items()
+    }
+    known = {slug(name): models.load(name) for name in models.available()}
     return {
-        slug(name): ModelView(
-            id=slug(name),
-            name=known[name].name if name in known else name,
-            geometry=known.get(name),
-            results=ran.get(name, 0),
+        model: ModelView(
+            id=model,
+            name=known[model].name if model in known else names[model],
+            geometry=known.get(model),
+            results=ran.get(model, 0),
         )
-        for name in sorted({*known, *ran}, key=lambda name: (-ran.get(name, 0), name))
+        for model in sorted({*known, *ran}, key=lambda model: (-ran.get(model, 0), model))
     }

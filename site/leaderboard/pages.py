@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,34 +30,25 @@ class Pages:
     Attributes:
         words: translates what the templates say.
         shells: what stands around every page.
-        templates: the environment; foreign strings are cleaned and escaped in it.
     """
 
     words: Words
     shells: Shells
-    templates: Environment
-
-    @classmethod
-    def of(cls, words: Words, shells: Shells) -> Pages:
-        environment = Environment(
-            loader=FileSystemLoader(_TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_finalize,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["figure"] = text.figure
-        environment.globals["_"] = partial(_said, words)
-        environment.globals["engines"] = partial(_engines, words)
-        return cls(words, shells, environment)
 
     def make(self, page: Page) -> str:
         """Return the finished page."""
         root = "../" * page.url.count("/")
-        base = root if self.words.lang == "en" else f"../{root}"
-        content = self.templates.get_template(f"{page.template}.html").render(
-            root=root, base=base, url=page.url, **page.context()
+        content = (
+            _templates()
+            .get_template(f"{page.template}.html")
+            .render(
+                _=partial(_said, self.words),
+                engines=partial(_engines, self.words),
+                root=root,
+                base=root if self.words.lang == "en" else f"../{root}",
+                url=page.url,
+                **page.context(),
+            )
         )
         return self.shells.fill(
             page.url,
@@ -65,6 +56,21 @@ class Pages:
             description=text.clean(self.words(page.about or page.title)),
             content=content,
         )
+
+
+@cache
+def _templates() -> Environment:
+    """Compile each template once; foreign strings are cleaned and escaped in all of them."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = text.figure
+    return environment
 
 
 def _said(words: Words, phrase: str, **values: object) -> Markup:

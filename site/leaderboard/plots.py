@@ -25,23 +25,25 @@ __all__ = ["curve", "pareto", "roofline"]
 _MAX_SERIES = 6
 
 
-def curve(_: Words, rows: pd.DataFrame, root: str) -> Markup | None:
+def curve(_: Words, rows: pd.DataFrame, root: str) -> tuple[Markup, list[Row]] | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
     dashed line is the Pareto front: no measured point is better in both.
+
+    Returns:
+        The chart and the rows whose points it shows; None where nothing was measured.
     """
-    points = rows[(rows["place"] == 0) & rows["interactivity"].notna()]
+    measured = (rows["place"] == 0) & rows["interactivity"].notna()
+    points = rows.loc[measured, ["digest", "interactivity", "throughput", "chips"]]
     if not len(points):
         return None
-    best = (
-        points.assign(best=points["throughput"] / points["chips"])
-        .sort_values(["best", "digest"], ascending=[False, True])
-        .drop_duplicates("digest")
-    )
-    drawn = best[:_MAX_SERIES]
-    runs: dict[str, list[Row]] = {digest: [] for digest in drawn["digest"]}
-    for row in shown(points[points["digest"].isin(runs)], _.lang):
+    per_chip = points["throughput"] / points["chips"]
+    best = points[["digest"]].assign(best=per_chip)
+    best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
+    runs: dict[str, list[Row]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
+    drawn = shown(rows[measured & rows["digest"].isin(runs)], _.lang)
+    for row in drawn:
         runs[row.digest].append(row)
     series = [
         Series(
@@ -51,14 +53,15 @@ def curve(_: Words, rows: pd.DataFrame, root: str) -> Markup | None:
         )
         for digest, own in runs.items()
     ]
-    front = pareto([(mark.x, mark.y) for one in series for mark in one.marks])
-    return draw(
+    front = pareto(list(zip(points["interactivity"], per_chip, strict=True)))
+    chart = draw(
         _("Output throughput per chip against interactivity"),
         Axis(title=_("interactivity, output tokens/s per user")),
         Axis(title=_("output tokens/s per chip")),
         series,
         lines=[("front", front)] if len(front) > 1 else [],
     )
+    return chart, drawn
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

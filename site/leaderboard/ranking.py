@@ -54,20 +54,20 @@ def serving(rows: pd.DataFrame) -> pd.DataFrame:
 
 def answers(rows: pd.DataFrame, lang: str) -> Answers:
     """Find the overview's three answers among ranked rows."""
-    real = rows[rows["ranks"]]
     # A decode-only window leaves the prompts' share of the cost out: it may not win.
-    priced = real[real["rent_cny"].notna() & (real["suite"] == "serving")]
-    metered = real[(real["energy_method"] == "measured") & real["energy"].notna()]
+    priced = rows["ranks"] & (rows["suite"] == "serving")
+    metered = rows["ranks"] & (rows["energy_method"] == "measured") & (rows["energy"] > 0)
     # A row whose own percentile is known is held to the 99th, else to the median.
-    ttft = priced["ttft_p99"].fillna(priced["ttft"])
-    tpot = priced["tpot_p99"].fillna(priced["tpot"])
-    interactive = priced[(ttft <= INTERACTIVE_TTFT_MS) & (tpot <= INTERACTIVE_TPOT_MS)]
+    ttft = rows["ttft_p99"].fillna(rows["ttft"])
+    tpot = rows["tpot_p99"].fillna(rows["tpot"])
+    interactive = priced & (ttft <= INTERACTIVE_TTFT_MS) & (tpot <= INTERACTIVE_TPOT_MS)
     return Answers(
-        cheapest=_least(interactive, "rent_cny", lang),
-        most_tokens_per_joule=_least(metered[metered["energy"] > 0], "energy", lang),
-        nearest_to_one_fen=_least(priced, "rent_cny", lang),
+        cheapest=_least(rows, "rent_cny", interactive, lang),
+        most_tokens_per_joule=_least(rows, "energy", metered, lang),
+        nearest_to_one_fen=_least(rows, "rent_cny", priced, lang),
     )
 
 
-def _least(rows: pd.DataFrame, column: str, lang: str) -> Row | None:
-    return shown(rows.loc[[rows[column].idxmin()]], lang)[0] if len(rows) else None
+def _least(rows: pd.DataFrame, column: str, among: pd.Series[bool], lang: str) -> Row | None:
+    found = rows[column].where(among).dropna()
+    return shown(rows.loc[[found.idxmin()]], lang)[0] if len(found) else None

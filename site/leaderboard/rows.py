@@ -162,7 +162,7 @@ def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
     """Return rows as pages show them."""
     names = list(rows.columns)
-    values = rows.itertuples(index=False, name=None)
+    values = rows.to_numpy(dtype=object).tolist()
     return [_shown(dict(zip(names, one, strict=True)), lang) for one in values]
 
 

@@ -12,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leaderboard import build
+from leaderboard.contents import Page
 from leaderboard.figures import Result, points_of
 from leaderboard.pages import Pages
+from leaderboard.ranking import ranked
+from leaderboard.rows import frame, rows_of, shown
 from leaderboard.shells import Shells
 from leaderboard.words import Words
 from results.statement import Statement
@@ -127,20 +130,18 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             index=None,
             predicate=data.predicate,
         )
-        html = Pages.of(Words.load("en"), BARE).make(
-            "chip.html",
-            "chips/",
-            title=text,
-            description=text,
-            chip=type("Chip", (), {"name": text, "entry": None, "id": "x"}),
-            rows=[],
-            total=0,
-            prefills=[],
-            site_url="",
-            kernels=[p for p in points_of(result) if p.suite == "kernels"],
-            results=[result],
-            roofline=None,
-        )
+        context = {
+            "chip": type("Chip", (), {"name": text, "entry": None, "id": "x"}),
+            "rows": shown(ranked(frame(rows_of(result, None)).assign(tier="registered"))),
+            "total": 0,
+            "prefills": [],
+            "site_url": "",
+            "kernels": [p for p in points_of(result) if p.suite == "kernels"],
+            "results": [result],
+            "roofline": None,
+        }
+        page = Page(template="chip", url="chips/", title=text, context=lambda: context)
+        html = Pages(Words.load("en"), BARE).make(page)
         parsed = Tags()
         parsed.feed(html)
         return parsed.tags
