@@ -24,7 +24,7 @@ from suites.serving.validity import problems
 
 if TYPE_CHECKING:
     from suites.records import Label
-    from suites.serving.live import Watch
+    from suites.serving.live import Show
     from suites.serving.outcome import Outcome
     from suites.serving.request import Request
     from suites.serving.subject import Subject
@@ -101,9 +101,9 @@ def _first_check(point: Point, spec: dict[str, Any]) -> Instrument:
     return _check(point, rate, spec)
 
 
-def _load(under_test: Subject, point: Point, spec: dict[str, Any], watch: Watch) -> Outcome:
+def _load(under_test: Subject, point: Point, spec: dict[str, Any], show: Show) -> Outcome:
     outcome = run_shards(
-        under_test.target, point, seed=spec["seed"], shards=spec["shards"], watch=watch
+        under_test.target, point, seed=spec["seed"], shards=spec["shards"], show=show
     )
     under_test.check_alive()
     if spec["samples"]:

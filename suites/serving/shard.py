@@ -11,8 +11,9 @@ import json
 import pickle
 import sys
 import tempfile
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,20 @@ from typing import TYPE_CHECKING, Any
 from suites.child import write_atomically
 from suites.engines.process import EngineProcess, die_with_parent, say
 from suites.errors import UserError
+from suites.serving.live import (
+    EVERY_S,
+    Show,
+    glimpses,
+    read_glimpse,
+    together,
+    written_to,
+)
 from suites.serving.outcome import Outcome, run_point
 from suites.serving.point import Point
 from suites.serving.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from suites.serving.load import Recording
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["merge", "run_shards", "split"]
 
@@ -95,18 +102,18 @@ def run_shards(
     *,
     seed: int,
     shards: int,
-    watch: Callable[[Recording], None] | None = None,
+    show: Show | None = None,
 ) -> Outcome:
     """Run a point in this process or, with more shards than one, in as many processes.
 
-    `watch` sees the load only where it runs in this process.
+    `show` sees the load once a second.
 
     Raises:
         CheckError: a shard failed.
         UserError: see `split` and `run_point`.
     """
     if shards == 1:
-        return run_point(target, point, seed=seed, watch=watch)
+        return run_point(target, point, seed=seed, watch=show and glimpses(point, show))
     with tempfile.TemporaryDirectory(prefix="fenmark-shards-") as folder, ExitStack() as stack:
         outs = [Path(folder, f"{place}.pickle") for place in range(shards)]
         processes = []
@@ -126,6 +133,8 @@ def run_shards(
             process.ready()
         start_ns = time.monotonic_ns() + int(_HEAD_START_S * 1e9)
         Path(folder, "start").write_text(str(start_ns))
+        if show:
+            stack.enter_context(_showing([_live(out) for out in outs], show))
         for process, out in zip(processes, outs, strict=True):
             process.wait_for(out)
         outcomes = [pickle.loads(out.read_bytes()) for out in outs]  # noqa: S301 - ours
@@ -137,10 +146,33 @@ def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
     return {"target": target.to_json(), "point": asdict(point), "seed": seed}
 
 
-def run_spec(spec: dict[str, Any]) -> Outcome:
-    """Run what `shard_spec` describes."""
+def run_spec(spec: dict[str, Any], live: Path | None = None) -> Outcome:
+    """Run what `shard_spec` describes, telling how far it is in the file `live`."""
     target, point = Target.from_json(spec["target"]), Point.from_json(spec["point"])
-    return run_point(target, point, seed=spec["seed"])
+    watch = glimpses(point, written_to(live)) if live else None
+    return run_point(target, point, seed=spec["seed"], watch=watch)
+
+
+@contextmanager
+def _showing(files: Sequence[Path], show: Show) -> Iterator[None]:
+    """Show what the shards write, from a thread of its own, until the context ends."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(EVERY_S):
+            show(together([read_glimpse(file) for file in files]))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _live(out: Path) -> Path:
+    return out.with_suffix(".live")
 
 
 def _part(total: int, shards: int, place: int) -> int:
@@ -164,7 +196,7 @@ def _main() -> None:
     say({"ready": True})
     _await_start(options.out.with_name("start"))
     try:
-        outcome = run_spec(spec)
+        outcome = run_spec(spec, _live(options.out))
     except UserError as error:
         sys.exit(str(error))
     write_atomically(options.out, pickle.dumps(outcome))
