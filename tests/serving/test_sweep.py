@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import fromstring
+
 import pytest
 
+from leaderboard.sweep_curve import curve_of
 from suites.errors import UserError
 from suites.serving import plan, summarize
 from suites.serving.emitter import Emitter, Schedule
@@ -78,3 +81,23 @@ def test_a_cell_follows_the_sweep(tmp_path):
     asked = {row.labels["concurrency"] for row in rows}
     # Whether the second doubling pays is the machine's business; that it was tried is not.
     assert {1, 2} <= asked <= {1, 2, 3, 4}
+
+
+def test_a_sweeps_curve_is_a_picture_of_its_points():
+    common = {"suite": "serving", "unit": "x", "method": "measured"}
+    rows = [
+        {**common, "case": f"closed/c{streams}", "metric": metric, "value": value}
+        | {"concurrency": streams}
+        for streams, figures in {1: (100.0, 90.0), 4: (60.0, 200.0)}.items()
+        for metric, value in zip(("interactivity", "output_throughput"), figures, strict=True)
+    ]
+    picture = curve_of([*rows, {**rows[0], "rate": 3.0}, {**rows[0], "suite": "kernels"}])
+    root = fromstring(picture)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == [
+        "4 streams: 200 tokens/s, 60 tokens/s per user",
+        "1 streams: 90 tokens/s, 100 tokens/s per user",
+    ]
+    with pytest.raises(UserError, match="no serving point"):
+        curve_of([])
