@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["write_all"]
+__all__ = ["flush", "place_all", "write_all"]
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
@@ -20,19 +20,33 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     Raises:
         OSError: the disk is full or a folder cannot be written.
     """
+    flush(place_all(files, before_named=flush))
+
+
+def place_all(
+    files: Mapping[Path, bytes], before_named: Callable[[Iterable[Path]], None] = lambda _: None
+) -> set[Path]:
+    """Write files, each whole for whoever reads it, and wait for no disk.
+
+    Args:
+        before_named: gets the files' temporary names once they are written.
+
+    Returns:
+        Folders that changed.
+    """
     folders = {path.parent for path in files}
     grown = folders | _make(folders)
     partials = {path: path.with_name(f".{path.name}.{os.getpid()}.partial") for path in files}
     try:
         for path, data in files.items():
             partials[path].write_bytes(data)
-        _flush(partials.values())
+        before_named(partials.values())
         for path, partial in partials.items():
             partial.replace(path)
     finally:
         for partial in partials.values():
             partial.unlink(missing_ok=True)
-    _flush(grown)
+    return grown
 
 
 def _make(folders: Iterable[Path]) -> set[Path]:
@@ -46,7 +60,8 @@ def _make(folders: Iterable[Path]) -> set[Path]:
     return grown
 
 
-def _flush(paths: Iterable[Path]) -> None:
+def flush(paths: Iterable[Path]) -> None:
+    """Wait until files and folders are on the disk."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:

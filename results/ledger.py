@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from results import checkpoint as notes
 from results import merkle, tiles
 from results.checkpoint import Checkpoint
-from results.durable import write_all
+from results.durable import flush, place_all, write_all
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -51,6 +51,7 @@ class Ledger:
 
     home: Path
     _growth: tiles.Growth = field(default_factory=tiles.Growth, repr=False, compare=False)
+    _unsettled: set[Path] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def checkpoint_file(self) -> Path:
@@ -84,11 +85,17 @@ class Ledger:
             index = self.extend([entry], origin=origin, signer=signer)
         return self.prove(index)
 
-    def extend(self, entries: Sequence[bytes], *, origin: str, signer: Signer) -> int:
-        """Add entries durably under one checkpoint; return the index of the first.
+    def extend(
+        self, entries: Sequence[bytes], *, origin: str, signer: Signer, settle: bool = True
+    ) -> int:
+        """Add entries under one checkpoint; return the index of the first.
 
         New tiles are written before the checkpoint that covers them, so a log that is killed in
         between opens at its last checkpoint. Reads the right edge of the tree alone.
+
+        Args:
+            settle: wait for the disk. Who does not must keep the entries elsewhere until
+                `settle`, call `rewind` on opening, and add again what is missing then.
 
         Raises:
             UserError: an entry is too long, or the log has another origin.
@@ -107,10 +114,41 @@ class Ledger:
             )
         growth = self._edge(before)
         grown = [tile for entry in entries for tile in growth.add(entry)]
-        self._write_new([*grown, *growth.unfinished()])
+        new = self._new([*grown, *growth.unfinished()])
         after = Checkpoint(origin=origin, size=growth.size, root=growth.root())
-        write_atomically(self.checkpoint_file, notes.write(after, signer))
+        note = notes.write(after, signer)
+        if settle:
+            write_all(new)
+            write_atomically(self.checkpoint_file, note)
+        else:
+            place_all(new)
+            place_all({self.checkpoint_file: note})
+            self._unsettled |= new.keys()
         return before.size
+
+    @property
+    def unsettled(self) -> int:
+        """How many files the disk may not have yet."""
+        return len(self._unsettled)
+
+    def settle(self) -> None:
+        """Wait until the disk has all of the log, and note that it does."""
+        if not self.exists():
+            return
+        flush(self._unsettled)
+        above = {folder for path in self._unsettled for folder in path.parents}
+        flush(folder for folder in above if folder.is_relative_to(self.home))
+        write_atomically(self._settled_file, self.checkpoint_file.read_bytes())
+        self._unsettled.clear()
+
+    def rewind(self) -> None:
+        """Go back to what the disk was known to have: power may have failed since."""
+        if self._settled_file.is_file():
+            write_atomically(self.checkpoint_file, self._settled_file.read_bytes())
+
+    @property
+    def _settled_file(self) -> Path:
+        return self.home / ".settled"
 
     def _edge(self, checkpoint: Checkpoint) -> tiles.Growth:
         """Where the log grows: kept from the last extension, or read where it is not that."""
@@ -209,10 +247,10 @@ class Ledger:
     def _read(self, path: str) -> bytes:
         return _bytes(self.home / path)
 
-    def _write_new(self, wanted: Sequence[tuple[str, bytes]]) -> None:
-        """Write tiles but for those that lie there already: published tiles never change."""
+    def _new(self, wanted: Sequence[tuple[str, bytes]]) -> dict[Path, bytes]:
+        """Tiles but for those that lie there already: published tiles never change."""
         files = {self.home / path: content for path, content in wanted}
-        write_all({path: data for path, data in files.items() if not _holds(path, data)})
+        return {path: data for path, data in files.items() if not _holds(path, data)}
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -1,7 +1,8 @@
-"""The submission store: rows in a database, leaves in the log, both durable before a receipt.
+"""The submission store: rows in a database, among them the log's leaves, then the log.
 
-A batch is one transaction, then one extension of the log. The rows say which entries a
-checkpoint was to cover, so a log that a crash left behind is brought up to them on opening.
+A batch is one transaction, the only thing waited for, then one extension of the log. The rows
+hold each leaf and say which checkpoint covers it, and signatures are deterministic: a log that a
+crash or a power cut left behind is made again on opening, byte for byte.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from results.statement import Statement
 
 __all__ = ["Candidate", "Filters", "Store", "Stored", "envelopes", "open_store", "payload_sha256"]
+
+# Files of the log written but not waited for; bounds what opening does again after a power cut.
+_MOST_UNSETTLED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +144,9 @@ class Store:
             missing = connection.execute(query).all()
         for _, batch in groupby(missing, lambda row: row.size):
             records = [row.record for row in batch]
-            self.ledger.extend(records, origin=self._origin, signer=self._signer)
+            self.ledger.extend(records, origin=self._origin, signer=self._signer, settle=False)
+        if self.ledger.unsettled > _MOST_UNSETTLED:
+            self.ledger.settle()
         return len(missing)
 
     def commit(self, batch: Sequence[Candidate]) -> list[Stored]:
@@ -262,8 +268,13 @@ def open_store(
         database.migrate(engine)
         name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
         store = Store(home, engine, signer, name)
+        store.ledger.rewind()
         store.recover()
-        yield store
+        store.ledger.settle()
+        try:
+            yield store
+        finally:
+            store.ledger.settle()
 
 
 def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:

@@ -160,6 +160,28 @@ def test_a_server_killed_within_any_write_keeps_every_receipt(
     assert try_committing(tmp_path, f"at-{size}", kill, stored, candidates, log_key)
 
 
+@pytest.mark.parametrize("left", [b"", b"half", None])
+def test_a_power_cut_that_takes_what_the_disk_had_not_written_loses_no_receipt(
+    tmp_path, log_signer, candidates, log_key, left
+):
+    home = tmp_path / "data"
+    with open_store(home, log_signer) as store:
+        given = store.commit(candidates[:2])
+        settled = {path for path in (home / "log").rglob("*") if path.is_file()}
+        store.ledger.settle()
+        given += store.commit(candidates[2:3]) + store.commit(candidates[3:])
+        shutil.copytree(home, tmp_path / "cut")  # all but the closing
+    cut = tmp_path / "cut/log"
+    late = {path for path in cut.rglob("*") if path.is_file() and path.name != ".settled"}
+    late -= {cut / path.relative_to(home / "log") for path in settled}
+    assert len(late) >= 4
+    for path in {*late, cut / "checkpoint"}:
+        path.unlink() if left is None else path.write_bytes(left)
+    with open_store(tmp_path / "cut", log_signer) as store:
+        assert [one.receipt for one in store.commit(candidates)] == [one.receipt for one in given]
+        assert store.ledger.verify([log_key]).size == 4
+
+
 def test_a_file_cut_short_at_any_byte_is_a_problem_and_never_a_crash(earlier, tmp_path):
     files = [path.relative_to(earlier) for path in earlier.rglob("*") if path.is_file()]
     assert len(files) >= 5
