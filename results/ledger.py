@@ -114,7 +114,7 @@ class Ledger:
             )
         growth = self._edge(before)
         grown = [tile for entry in entries for tile in growth.add(entry)]
-        new = self._new([*grown, *growth.unfinished()])
+        new = {self.home / path: content for path, content in [*grown, *growth.unfinished()]}
         after = Checkpoint(origin=origin, size=growth.size, root=growth.root())
         note = notes.write(after, signer)
         if settle:
@@ -246,15 +246,6 @@ class Ledger:
 
     def _read(self, path: str) -> bytes:
         return _bytes(self.home / path)
-
-    def _new(self, wanted: Sequence[tuple[str, bytes]]) -> dict[Path, bytes]:
-        """Tiles but for those that lie there already: published tiles never change."""
-        files = {self.home / path: content for path, content in wanted}
-        return {path: data for path, data in files.items() if not _holds(path, data)}
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == content
 
 
 def _bytes(path: Path) -> bytes:

@@ -28,7 +28,7 @@ from results.ledger import Ledger
 from results.receipt import Receipt, result_entry
 from results.tables import Entry, Sample, Submission
 from suites.child import write_atomically
-from suites.errors import UserError
+from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -148,6 +148,23 @@ class Store:
         if self.ledger.unsettled > _MOST_UNSETTLED:
             self.ledger.settle()
         return len(missing)
+
+    def check_size(self) -> None:
+        """Refuse to go on where the log has entries that the rows lack.
+
+        Raises:
+            CheckError: as after restoring an old copy of the database alone.
+        """
+        with self._engine.connect() as connection:
+            rows = _next_place(connection)
+        size = self.ledger.unverified().size
+        if size > rows:
+            raise CheckError(
+                f"has {size} entries, the database {rows}",
+                where=str(self.ledger.home),
+                expected="the database and the log of the same folder",
+                remedy="restore both from one backup: a log that shrinks is a fork",
+            )
 
     def commit(self, batch: Sequence[Candidate]) -> list[Stored]:
         """Store candidates in one transaction and one checkpoint; durable on return.
@@ -270,6 +287,7 @@ def open_store(
         store = Store(home, engine, signer, name)
         store.ledger.rewind()
         store.recover()
+        store.check_size()
         store.ledger.settle()
         try:
             yield store
@@ -365,12 +383,16 @@ def _insert(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str,
 
 def _insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
     """Insert entries that one checkpoint is to cover; return the place of the first."""
-    last = connection.scalar(select(func.max(Entry.at)))
-    start = 0 if last is None else last + 1
+    start = _next_place(connection)
     size = start + len(records)
     rows = [{"at": at, "record": record, "size": size} for at, record in enumerate(records, start)]
     connection.execute(insert(Entry), rows)
     return start
+
+
+def _next_place(connection: Connection) -> int:
+    last = connection.scalar(select(func.max(Entry.at)))
+    return 0 if last is None else last + 1
 
 
 def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
