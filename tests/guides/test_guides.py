@@ -1,0 +1,183 @@
+"""Every guide is done as it is written: its commands run in order, in a clone, by a real shell."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from results import archive
+from results.confirmation import differences
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "site" / "leaderboard" / "docs"
+GUIDES = sorted(DOCS.glob("guide-*.md"))
+# A paragraph of this form before a block says why it is not run.
+EXCUSE = re.compile(r"^\*Not run here: [^*]+\*$")
+BLOCK = re.compile(r"(?P<before>[^\n]*)\n\n```console\n(?P<commands>.*?)\n```", re.DOTALL)
+
+# A block that starts a server leaves it behind: the shell takes it along.
+PROLOGUE = """set -euo pipefail
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+"""
+
+
+def blocks(page):
+    """All command blocks of a guide: whether it is run, and its text."""
+    text = page.read_text(encoding="utf-8")
+    return [(not EXCUSE.match(one["before"]), one["commands"]) for one in BLOCK.finditer(text)]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A copy of what is committed or about to be, without anything built."""
+    place = tmp_path / "clone"
+    place.mkdir()
+    (place / "site").mkdir()
+    skip = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for room in ("suites", "results", "runners", "site/leaderboard"):
+        shutil.copytree(ROOT / room, place / room, ignore=skip)
+    return place
+
+
+@pytest.fixture
+def environment(clone, tmp_path):
+    """A new user's: the command on the path, a home without keys, models kept between runs."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    command = tools / "fenmark"
+    command.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "from runners.cli import main; main()" "$@"\n'
+    )
+    command.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    cache = os.environ.get("FENMARK_CACHE") or Path.home() / ".cache" / "fenmark" / "models"
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("FENMARK_", "GITHUB_", "ACTIONS_"))
+    }
+    return {
+        **kept,
+        "HOME": str(home),
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{clone}:{clone / 'site'}",
+        "FENMARK_CACHE": str(cache),
+    }
+
+
+def do(page, clone, environment):
+    script = PROLOGUE + "\n".join(commands for is_run, commands in blocks(page) if is_run)
+    # Servers of the script hold our pipes: its output goes to files.
+    with (clone / "said.txt").open("w+") as said:
+        done = subprocess.run(
+            ["bash", "-c", script],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            check=False,
+            cwd=clone,
+            env=environment,
+            timeout=300,
+        )
+        said.seek(0)
+        text = said.read()
+    assert done.returncode == 0, text
+    assert "Traceback" not in text, text
+    return text
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_every_block_is_run_or_says_why_not(page):
+    text = page.read_text(encoding="utf-8")
+    found = blocks(page)
+    assert found
+    assert len(found) == text.count("```console")
+    assert re.search(
+        r"run as (they|it) stands? by the test suite", " ".join(text.split())
+    ) or not any(run for run, _ in found)
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_blocks_that_are_not_run_name_verbs_and_options_there_are(page):
+    for is_run, commands in blocks(page):
+        if is_run:
+            continue
+        joined = commands.replace("\\\n", " ")
+        for line in re.findall(r"fenmark ([a-z][^|&\n]*)", joined):
+            verb, *rest = line.split()
+            if verb not in HELP:
+                HELP[verb] = subprocess.run(
+                    [sys.executable, "-c", "from runners.cli import main; main()", verb, "--help"],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    env={**os.environ, "COLUMNS": "200"},
+                ).stdout
+            options = [word for word in rest if word.startswith("--")]
+            assert HELP[verb], line
+            assert [option for option in options if option not in HELP[verb]] == [], line
+
+
+HELP = {}
+
+
+@pytest.mark.engine
+def test_a_laptop_gets_its_result_into_a_log(clone, environment):
+    text = do(DOCS / "guide-laptop.md", clone, environment)
+    assert re.search(r"^logged  [0-9a-f]{64}  entry \d+", text, re.MULTILINE)
+    assert re.search(r"^known  [0-9a-f]{64}", text, re.MULTILINE)
+    assert "1 results, 0 with problems" in text
+
+
+@pytest.mark.engine
+def test_a_private_leaderboard_takes_publishes_and_shows_a_repetition(clone, environment):
+    text = do(DOCS / "guide-private-leaderboard.md", clone, environment)
+    assert len(re.findall(r"^logged  [0-9a-f]{64}", text, re.MULTILINE)) == 2
+    # Whether the figures agree is for the machine to say: its neighbours may be loud.
+    assert re.search(r"^verdict  (reproduced|not reproduced|not decided)", text, re.MULTILINE)
+
+    published = archive.envelopes(clone / "board" / "archive")
+    runs = [archive.open_result(path) for path in published]
+    first, second = sorted(runs, key=lambda one: one.predicate.run.reproduces or "")
+    assert second.predicate.run.reproduces == first.digest
+    assert second.keyid != first.keyid
+    for name in ("seed", "options", "profile", "suites", "suite_version"):
+        assert getattr(second.predicate.run, name) == getattr(first.predicate.run, name)
+    measured = [{(row.case, row.metric) for row in one.predicate.measurements} for one in runs]
+    assert measured[0] == measured[1]
+    assert differences(first.predicate, second.predicate) == []
+    pages = (clone / "board" / "site" / "statements").glob("*.dsse.json")
+    assert {page.name.partition(".")[0] for page in pages} == {first.digest, second.digest}
+
+
+@pytest.mark.engine
+def test_regressions_are_told_in_a_comment(clone, environment):
+    text = do(DOCS / "guide-regressions.md", clone, environment)
+    assert "figures compared**" in text
+    assert (clone / "runners.toml").is_file()
+
+
+def test_a_chip_gets_its_page(clone, environment):
+    text = do(DOCS / "guide-chip.md", clone, environment)
+    assert "Example X1" in text
+    assert "refused" in text
+    assert "memory_gib" in text
+
+
+def test_the_ascend_guide_names_chips_of_the_catalogue(clone, environment):
+    page = DOCS / "guide-ascend.md"
+    assert "ascend" in do(page, clone, environment).lower()
+    assert "have run nothing on this page on Ascend hardware" in page.read_text()
+
+
+@pytest.mark.skipif(not find_spec("array_api_strict"), reason="array-api-strict is not installed")
+def test_a_backend_and_an_engine_are_added(clone, environment):
+    text = do(DOCS / "guide-backend.md", clone, environment)
+    assert re.search(r"^ *rmsnorm\S* .* yes *$", text, re.MULTILINE)
+    assert "example-serve" in text
+    assert "Fenmark says so" in text
