@@ -36,7 +36,11 @@ _NUMBERS = (
         for name in ("throughput", "ttft", "tpot", "energy")
         for end in ("", "_low", "_high", "_n")
     ),
-    *(f"{name}{end}" for name in ("rent_cny", "electricity_fens") for end in ("", "_low", "_high")),
+    *(
+        f"{name}{end}"
+        for name in ("rent_cny", "electricity_usd", "electricity_fens")
+        for end in ("", "_low", "_high")
+    ),
     "rent_usd",
     "rent_fens",
 )

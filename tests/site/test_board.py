@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
+
+from tests.site.conftest import look
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +40,8 @@ def test_the_live_table_shows_what_the_static_one_shows(browser, base, url):
     static.goto(base + url)
     expected = cells_without_script(static)
     context.close()
-    live = open_board(browser, base + url)
+    # Any query: without one the live board leaves the table as it stands.
+    live = open_board(browser, f"{base}{url}?suite=serving")
     assert cells(live) == expected
     live.close()
 
@@ -102,3 +110,44 @@ def test_numbers_read_the_same_in_both_languages_of_the_code(browser, base):
     # A tie (12345.5) may round either way in either language; no value here is one.
     assert shown == [figure(value) for value in values]
     page.close()
+
+
+@pytest.mark.parametrize("url", ["leaderboard/?sort=ttft", "zh/leaderboard/?sort=-energy&suite="])
+def test_the_view_can_be_saved_as_it_is_shown(browser, base, url):
+    page = open_board(browser, base + url)
+    saved = {}
+    for kind in ("csv", "json"):
+        with page.expect_download() as waiting:
+            page.locator(f"[data-save={kind}]").click()
+        saved[kind] = Path(waiting.value.path()).read_text(encoding="utf-8")
+    rows = json.loads(saved["json"])["rows"]
+    lines = list(csv.DictReader(io.StringIO(saved["csv"])))
+    assert [row["statement_sha256"] for row in rows] == [row["statement_sha256"] for row in lines]
+    shown = page.evaluate("[...document.querySelectorAll('td a.mono')].map(a => a.innerText)")
+    assert [row["statement_sha256"][:8] for row in rows] == shown
+    methods = {"measured", "modelled", None}
+    assert {row["energy_j_per_output_token_method"] for row in rows} <= methods
+    assert all(row["meter"] and row["tier"] for row in rows if row["energy_j_per_output_token"])
+    page.close()
+
+
+def test_energy_can_be_read_per_million_tokens(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?q=h100&unit=kwh")
+    joules = open_board(browser, f"{base}leaderboard/?q=h100&unit=")
+    [kwh, j] = [float(cells(one)[0][6].split()[0]) for one in (page, joules)]
+    assert kwh == pytest.approx(j / 3.6, rel=0.01)
+    page.close()
+    joules.close()
+
+
+@pytest.mark.parametrize("url", ["compare/", "cost/", "zh/compare/", "zh/cost/"])
+def test_compare_and_cost_show_alive_what_they_show_without_script(browser, base, url):
+    context = browser.new_context(java_script_enabled=False)
+    static = context.new_page()
+    static.goto(base + url)
+    expected = cells_without_script(static)
+    context.close()
+    live = browser.new_page()
+    look(live, base + url)
+    assert cells_without_script(live) == expected
+    live.close()

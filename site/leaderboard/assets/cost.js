@@ -77,7 +77,12 @@ class Cost extends HTMLElement {
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
     const sheet = { pue: Number(this.dataset.pue), tariff: Number(this.dataset.tariff) };
-    const lines = this.serving.map((row) => ({ row, ...costs(this.facts(row), wishes, sheet) }));
+    const asOnTheSheet = wishes.pue === null && wishes.tariff === null;
+    const lines = this.serving.map((row) => {
+      const found = costs(this.facts(row), wishes, sheet);
+      // Joules times a tariff may differ from the sheet's own figure in the last digit shown.
+      return { row, ...found, ...(asOnTheSheet && { electricity: this.meant(row, "electricity_usd") }) };
+    });
     const key = (/** @type {typeof lines[0]} */ line) => line.rented?.[0] ?? line.owned?.[0] ?? Infinity;
     // Equal ones keep their rank: the sort is stable.
     lines.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
@@ -85,17 +90,23 @@ class Cost extends HTMLElement {
     body.replaceChildren(...lines.slice(0, SHOWN).map((line) => this.line(line)));
   }
 
+  /** The value of a measured figure; of a modelled one its bounds, whose middle means nothing.
+   * @param {number} row @param {string} name of energy, or of money for it */
+  meant(row, name) {
+    const own = this.rows.span(row, name);
+    if (!own) return null;
+    if (this.rows.text(row, "electricity_method") === "measured") return [own.value];
+    return own.low === null || own.high === null ? null : [own.low, own.high];
+  }
+
   /** @param {number} row @returns {Facts} */
   facts(row) {
-    const energy = this.rows.span(row, "energy");
-    const bounds = energy && energy.low !== null && energy.high !== null ? [energy.low, energy.high] : null;
     const rent = this.rows.number(row, "rent_usd");
     return {
       tokensPerSecond: this.rows.number(row, "throughput"),
       chips: this.rows.number(row, "count"),
       sheetUsd: Number.isNaN(rent) ? null : rent,
-      // A model of the energy has bounds that mean something, and a middle that does not.
-      joules: energy && this.rows.text(row, "energy_method") === "measured" ? [energy.value] : bounds,
+      joules: this.meant(row, "energy"),
     };
   }
 
@@ -115,8 +126,8 @@ class Cost extends HTMLElement {
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
       this.money(rented, "measured"),
-      this.money(owned, text("energy_method")),
-      this.money(electricity, text("energy_method")),
+      this.money(owned, text("electricity_method")),
+      this.money(electricity, text("electricity_method")),
     ];
     cells.forEach((cell, at) => (cell.dataset.label = heads[at + 1]));
     made.append(...cells);
