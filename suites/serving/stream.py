@@ -307,11 +307,13 @@ def _even_chunks(raw: bytes, start: int) -> tuple[bytes, _Places] | None:
     No line end inside a chunk, no extension, no trailer, and the end is there: then sizes and
     chunks stand in turn between the line ends.
     """
-    *parts, zero, end, nothing = raw[start:].split(b"\r\n")
+    if not raw.endswith(b"\r\n0\r\n\r\n"):
+        return None
+    parts = raw[start:].split(b"\r\n")[:-3]
     sizes, chunks = parts[::2], parts[1::2]
     lengths = list(map(len, chunks))
     try:
-        if (zero, end, nothing) != (b"0", b"", b"") or [int(s, 16) for s in sizes] != lengths:
+        if [int(size, 16) for size in sizes] != lengths:
             return None
     except ValueError:
         return None

@@ -187,6 +187,23 @@ def test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apa
     assert len(request.token_ns) == 1
 
 
+@pytest.mark.parametrize(
+    "start", [HEAD[:20], HEAD, HEAD + b"5", HEAD + b"5\r\nda", HEAD + LAST[:3]]
+)
+def test_a_server_that_stops_before_the_first_event_is_a_timeout(start):
+    def begin(peer):
+        peer.sendall(start)
+        time.sleep(1)
+
+    request = ask(begin, limit_s=0.2)
+    assert request.failure == "timeout"
+    assert not request.token_ns
+
+
+def test_an_answer_of_no_chunk_at_all_is_empty_handed():
+    assert ask(sending(HEAD + LAST)).failure == "no_done"
+
+
 def test_a_server_that_resets_is_a_reset():
     def answer(peer):
         peer.sendall(HEAD + chunk(event()))
