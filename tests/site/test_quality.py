@@ -1,0 +1,77 @@
+"""What Lighthouse would ask of every kind of page, asked in headless Chromium."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+import pytest
+
+from tests.site.conftest import look
+from tests.site.test_reach import KINDS
+
+pytestmark = pytest.mark.browser
+
+WATCH = """
+globalThis.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+# WCAG 2.2, 2.5.8: 24 by 24 CSS pixels; links within text and what is near nothing else are exempt.
+SMALL = """
+[...document.querySelectorAll('button, select, input, summary, nav a, a.button, a.tile')]
+  .filter((one) => one.checkVisibility() && !one.matches('.board *, label input[type=checkbox]'))
+  .map((one) => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 24 || box.height < 24)
+  .map(([html, box]) => `${html} ${box.width} x ${box.height}`)
+"""
+HEAD = """({
+  lang: document.documentElement.lang,
+  title: document.title,
+  about: document.querySelector('meta[name=description]')?.content ?? '',
+  viewport: document.querySelector('meta[name=viewport]')?.content ?? '',
+  h1: document.querySelectorAll('h1').length,
+  canonical: document.querySelector('link[rel=canonical]')?.href ?? '',
+})"""
+UNSIZED = """
+[...document.images].filter((one) => one.complete && one.naturalWidth === 0).map((one) => one.src)
+"""
+# Lighthouse's mark for "good"; ours is that nothing moves, fonts and rounding aside.
+MOST_SHIFT = 0.01
+
+
+@pytest.fixture(scope="module")
+def base(site, serve):
+    return serve(site)
+
+
+@pytest.mark.parametrize(("lang", "width"), [("", 390), ("zh/", 1280)])
+def test_every_page_kind_would_pass_an_audit(browser, base, lang, width):
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda m: m.type in {"error", "warning"} and complaints.append(m.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda r: complaints.append(f"failed {r.url}"))
+    page.on("request", lambda r: r.url.startswith(base) or complaints.append(f"asked {r.url}"))
+    titles = []
+    for kind in KINDS:
+        look(page, urljoin(base, lang + kind))
+        head = page.evaluate(HEAD)
+        titles.append(head["title"])
+        found = {
+            "language": head["lang"].startswith(lang.strip("/") or "en"),
+            "title": 5 <= len(head["title"]) <= 120,
+            "description": head["about"] != "",
+            "viewport": "width=device-width" in head["viewport"],
+            "one h1": head["h1"] == 1,
+            "canonical": head["canonical"].endswith(lang + kind),
+            "nothing too small to touch": page.evaluate(SMALL) == [] or page.evaluate(SMALL),
+            "no broken picture": page.evaluate(UNSIZED) == [],
+            "nothing moves": page.evaluate("shifted") <= MOST_SHIFT or page.evaluate("shifted"),
+        }
+        assert {what: how for what, how in found.items() if how is not True} == {}, lang + kind
+    context.close()
+    assert complaints == []
+    assert len(set(titles)) == len(titles)
