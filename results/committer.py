@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from results.store import Candidate, Store, Stored
+    from results.batch import Candidate
+    from results.store import Store, Stored
 
 __all__ = ["Committer"]
 

@@ -9,10 +9,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from results import envelope
+from results.batch import Candidate
 from results.checks import Context, check, outcome
 from results.identity import read_folder, runner_id
 from results.keylog import KeyLog
-from results.store import Candidate, payload_sha256
+from results.store import payload_sha256
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:

@@ -13,20 +13,20 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, func, insert, select, tuple_
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from results import checkpoint as notes
 from results import database, strict_json
+from results.batch import choose_new, insert_entries, insert_new, next_place, places_of
 from results.checkpoint import Checkpoint
-from results.checks import copied, outcome
 from results.identity import runner_id
 from results.keylog import KeyLog, events
 from results.ledger import Ledger
-from results.receipt import Receipt, result_entry
-from results.tables import Entry, Sample, Submission
+from results.receipt import Receipt
+from results.tables import Entry, Submission
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -35,61 +35,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from securesystemslib.signer import Signer
-    from sqlalchemy import Connection
 
-    from results.checks import Finding
+    from results.batch import Candidate
     from results.identity import Runner
-    from results.statement import Statement
 
-__all__ = ["Candidate", "Filters", "Store", "Stored", "envelopes", "open_store", "payload_sha256"]
+__all__ = ["Filters", "Store", "Stored", "envelopes", "open_store", "payload_sha256"]
 
 # Files of the log written but not waited for; bounds what opening does again after a power cut.
 _MOST_UNSETTLED = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A verified and checked result that waits to be stored; fields as in `Submission`."""
-
-    digest: str
-    payload_sha256: str
-    keyid: str
-    runner: str
-    received_at: str
-    findings: tuple[Finding, ...]
-    statement: Statement
-    envelope: bytes
-
-    @property
-    def identity(self) -> tuple[str, str]:
-        return self.payload_sha256, self.keyid
-
-    @property
-    def nonce(self) -> str | None:
-        return self.statement.predicate.run.nonce
-
-    @property
-    def samples(self) -> set[str]:
-        return {subject.digest.sha256 for subject in self.statement.subject}
-
-    def row(self, place: _Place) -> dict[str, Any]:
-        """Columns of `Submission`."""
-        run, chip = self.statement.predicate.run, self.statement.predicate.machine.chip
-        return {
-            "at": place.at,
-            "digest": self.digest,
-            "payload_sha256": self.payload_sha256,
-            "keyid": self.keyid,
-            "runner": self.runner,
-            "chip": chip.catalog_id or chip.name,
-            "profile": run.profile,
-            "finished_at": run.finished_at,
-            "received_at": self.received_at,
-            "nonce": run.nonce,
-            "outcome": place.outcome,
-            "findings": place.findings,
-            "envelope": self.envelope,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +109,7 @@ class Store:
             CheckError: as after restoring an old copy of the database alone.
         """
         with self._engine.connect() as connection:
-            rows = _next_place(connection)
+            rows = next_place(connection)
         size = self.ledger.unverified().size
         if size > rows:
             raise CheckError(
@@ -173,9 +126,9 @@ class Store:
         """
         with self._writing:
             with self._engine.begin() as connection:
-                places = _places(connection, batch)
-                new = _new(connection, batch, set(places))
-                places |= _insert(connection, new)
+                places = places_of(connection, batch)
+                new = choose_new(connection, batch, set(places))
+                places |= insert_new(connection, new)
             if new:
                 self.recover()
             receipts = self._receipts((row.size, row.at, row.digest) for row in places.values())
@@ -198,7 +151,7 @@ class Store:
             records = [strict_json.canonical(one) for one in events(runners, self._key_log())]
             if records:
                 with self._engine.begin() as connection:
-                    _insert_entries(connection, records)
+                    insert_entries(connection, records)
                 self.recover()
             return self._key_log()
 
@@ -313,97 +266,6 @@ def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[s
 def payload_sha256(payload: bytes) -> str:
     """Return the digest that, with the signer, is a submission's identity."""
     return hashlib.sha256(payload).hexdigest()
-
-
-class _Place(NamedTuple):
-    """Where a candidate is stored, and what was found when it was."""
-
-    at: int
-    size: int
-    digest: str
-    outcome: str
-    findings: Sequence[dict[str, str]]
-
-
-def _places(connection: Connection, batch: Sequence[Candidate]) -> dict[tuple[str, str], _Place]:
-    """Places of the candidates known already, by identity."""
-    identity = (Submission.payload_sha256, Submission.keyid)
-    judged = (Submission.digest, Submission.outcome, Submission.findings)
-    query = (
-        select(*identity, Entry.at, Entry.size, *judged)
-        .join(Entry, Entry.at == Submission.at)
-        .where(tuple_(*identity).in_({one.identity for one in batch}))
-    )
-    rows = connection.execute(query)
-    return {(row[0], row[1]): _Place._make(row[2:]) for row in rows}
-
-
-def _new(
-    connection: Connection, batch: Sequence[Candidate], taken: set[tuple[str, str]]
-) -> list[Candidate]:
-    """Candidates that neither are known nor answer a spent challenge, each once."""
-    nonces = {one.nonce for one in batch if one.nonce}
-    query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
-    spent = set(connection.scalars(query)) if nonces else set()
-    new = []
-    for one in batch:
-        if one.identity not in taken and one.nonce not in spent:
-            new.append(one)
-            taken.add(one.identity)
-            spent |= {one.nonce} if one.nonce else set()
-    return new
-
-
-def _insert(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str, str], _Place]:
-    """Insert candidates and their entries, which one checkpoint is to cover."""
-    if not new:
-        return {}
-    start = _insert_entries(connection, [result_entry(one.digest) for one in new])
-    known = _known_samples(connection, new)
-    rows, samples, places = [], [], {}
-    for at, one in enumerate(new, start):
-        findings = [*one.findings, *copied(one.statement, known)]
-        place = _Place(
-            at=at,
-            size=start + len(new),
-            digest=one.digest,
-            outcome=outcome(findings),
-            findings=[finding.to_json() for finding in findings],
-        )
-        rows.append(one.row(place))
-        places[one.identity] = place
-        fresh = one.samples - known.keys()
-        samples += [{"sha256": sha256, "at": at} for sha256 in sorted(fresh)]
-        known |= dict.fromkeys(fresh, one.digest)
-    connection.execute(insert(Submission), rows)
-    if samples:
-        connection.execute(insert(Sample), samples)
-    return places
-
-
-def _insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
-    """Insert entries that one checkpoint is to cover; return the place of the first."""
-    start = _next_place(connection)
-    size = start + len(records)
-    rows = [{"at": at, "record": record, "size": size} for at, record in enumerate(records, start)]
-    connection.execute(insert(Entry), rows)
-    return start
-
-
-def _next_place(connection: Connection) -> int:
-    last = connection.scalar(select(func.max(Entry.at)))
-    return 0 if last is None else last + 1
-
-
-def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
-    """Which raw samples of these are known, and by the digest of which result."""
-    wanted = set[str]().union(*(one.samples for one in new))
-    query = (
-        select(Sample.sha256, Submission.digest)
-        .join(Submission, Submission.at == Sample.at)
-        .where(Sample.sha256.in_(wanted))
-    )
-    return {row.sha256: row.digest for row in connection.execute(query)}
 
 
 @contextmanager
