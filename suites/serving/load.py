@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import signal
+import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
@@ -27,6 +29,8 @@ __all__ = ["Closed", "Open", "Recording", "Replay", "Stop", "no_collection", "ru
 
 T = TypeVar("T")
 
+# What a runner sends to a cell it no longer wants.
+_STOP = signal.SIGTERM
 # How often requests are looked at for having taken too long, and the loop for being late.
 _WATCH_S = 0.1
 # After a failure a stream waits, or an endpoint that answers 429 at once would be hammered.
@@ -101,7 +105,36 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     else:
         factory = uvloop.new_event_loop
     with no_collection(), asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+        return runner.run(_stoppable(main))
+
+
+async def _stoppable(main: Coroutine[Any, Any, T]) -> T:
+    """Let SIGTERM cancel the load, as the runner lets Ctrl-C.
+
+    Raised by a signal inside a protocol's callback, an interrupt is caught by the loop, which
+    closes that one connection and goes on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return await main
+    loop, task, before = asyncio.get_running_loop(), asyncio.current_task(), signal.getsignal(_STOP)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        asked = True
+        if task:
+            task.cancel()
+
+    loop.add_signal_handler(_STOP, stop)
+    try:
+        return await main
+    except asyncio.CancelledError:
+        if asked:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        loop.remove_signal_handler(_STOP)
+        signal.signal(_STOP, before)
 
 
 @contextmanager
