@@ -21,7 +21,7 @@ __all__ = ["curve_of"]
 # The pages' style sheet is not there where a picture stands alone.
 _STYLE = """<style>
 svg{background:#fff;font:12px sans-serif;fill:#333}.axis,.grid{stroke:#999}.grid{opacity:.3}
-.line{fill:none;stroke:#35c}.mark{fill:#35c}.bar{stroke:#35c}.front{fill:none;stroke:#999}
+.line{fill:none;stroke:#35c}.mark{fill:#35c}.hollow{fill:#fff;stroke:#35c}.bar{stroke:#35c}.front{fill:none;stroke:#999}
 </style>"""
 
 
@@ -55,7 +55,9 @@ def _mark(
 ) -> Mark:
     x, y = interactivity["value"], output_throughput["value"]
     streams = output_throughput["concurrency"]
-    return Mark(x=x, y=y, words=f"{streams} streams: {y:.0f} tokens/s, {x:.0f} tokens/s per user")
+    valid = output_throughput.get("valid", True)
+    words = f"{streams} streams: {y:.0f} tokens/s, {x:.0f} tokens/s per user"
+    return Mark(x=x, y=y, words=words if valid else f"{words}, not valid", hollow=not valid)
 
 
 def _main() -> None:
