@@ -115,8 +115,15 @@ class _Guarded(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         if not self._timer:
-            late = f"the head of the request took more than {self.within_s:g} s"
-            self._timer = self.loop.call_later(self.within_s, self._refuse, 408, "too-slow", late)
+            self._timer = self.loop.call_later(self.within_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_is_done()
+        if self.cycle and not self.cycle.response_complete:
+            self._await_head()  # an earlier request of this connection gets its answer first
+            return
+        late = f"the head of the request took more than {self.within_s:g} s"
+        self._refuse(408, "too-slow", late)
 
     def _head_is_done(self) -> None:
         if self._timer:
