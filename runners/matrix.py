@@ -17,11 +17,13 @@ __all__ = ["matrix"]
 _MOST_JOBS = 256
 
 
-def matrix(plan: str, machines: Sequence[Machines], cells: int | None = None) -> dict[str, Any]:
-    """Return `{"include": [...]}`: the plan once for each kind of machine, in shards.
+def matrix(
+    plan: str | None, machines: Sequence[Machines], cells: int | None = None
+) -> dict[str, Any]:
+    """Return `{"include": [...]}`: the plan for each kind of machine, in shards.
 
     A kind of `count` machines gets so many shards, each a job of its own; never more than the
-    plan has cells.
+    plan has cells, and a single job where there is no plan.
 
     Args:
         cells: of the plan, None where nobody has counted them.
@@ -35,12 +37,12 @@ def matrix(plan: str, machines: Sequence[Machines], cells: int | None = None) ->
             "labels": list(one.labels),
             "chip": one.chip,
             "chips": one.chips,
-            "plan": plan,
+            "plan": plan or "",
             "shard": f"{shard}/{shards}",
             "timeout_minutes": one.timeout_minutes,
         }
         for one in machines
-        for shards in [min(one.count, cells or one.count)]
+        for shards in [min(one.count, cells or one.count) if plan else 1]
         for shard in range(1, shards + 1)
     ]
     if len(include) > _MOST_JOBS:

@@ -11,8 +11,10 @@ __all__ = ["matrix"]
 
 
 def matrix(
-    plan: Annotated[Path, typer.Option(help="Plan file.")],
     inventory: Annotated[Path, typer.Option(help="TOML of runner labels, chip and count.")],
+    plan: Annotated[
+        Path | None, typer.Option(help="Plan file; without one, a run for each kind of machine.")
+    ] = None,
 ) -> None:
     """Print the matrix as JSON on one line: one job for each machine of the inventory.
 
@@ -24,6 +26,6 @@ def matrix(
     from runners.matrix import matrix as jobs
     from suites.errors import UserError
 
-    if not plan.is_file():
+    if plan and not plan.is_file():
         raise UserError("is no file", where=str(plan), expected="a plan")
-    print(json.dumps(jobs(str(plan), machines.read(inventory))))
+    print(json.dumps(jobs(plan and str(plan), machines.read(inventory))))

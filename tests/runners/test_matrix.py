@@ -51,6 +51,11 @@ def test_each_machine_gets_a_shard_of_the_plan(files):
     assert {one["plan"] for one in jobs} == {"plan.toml"}
 
 
+def test_without_a_plan_each_kind_of_machine_gets_one_run(files):
+    jobs = matrix(None, inventory.read(files / "runners.toml"))["include"]
+    assert [(one["name"], one["plan"]) for one in jobs] == [("h100", ""), ("office", "")]
+
+
 def test_no_machine_gets_an_empty_shard(files):
     jobs = matrix("plan.toml", inventory.read(files / "runners.toml"), cells=1)["include"]
     assert [one["shard"] for one in jobs] == ["1/1", "1/1"]
