@@ -42,6 +42,7 @@ _LATEST = 8
 # Runs described in full on a chip's page, and configurations on the history page.
 _RUNS = 10
 _LINES = 30
+_LINES_OF_CHIP = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +240,8 @@ def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dic
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],
         "roofline": plots.roofline(_, kernels, "../../"),
+        "lines": history.lines(rows, _LINES_OF_CHIP, _.lang),
+        "verdicts": _verdicts(_),
     }
 
 

@@ -139,6 +139,8 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             "kernels": [p for p in points_of(result) if p.suite == "kernels"],
             "results": [result],
             "roofline": None,
+            "lines": [],
+            "verdicts": {},
         }
         page = Page(template="chip", url="chips/", title=text, context=lambda: context)
         html = Pages(Words.load("en"), BARE).make(page)
