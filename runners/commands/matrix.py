@@ -28,4 +28,4 @@ def matrix(
 
     if plan and not plan.is_file():
         raise UserError("is no file", where=str(plan), expected="a plan")
-    print(json.dumps(jobs(plan and str(plan), machines.read(inventory))))
+    print(json.dumps(jobs(str(plan) if plan else None, machines.read(inventory))))
