@@ -84,6 +84,8 @@ export class Rows {
       const shard = await /** @type {Promise<Shard>} */ (this.asked.get(model));
       if (!this.loaded.has(model)) this.add(model, shard);
     }
+    // The rows shown next link to their statements: have their digests under way.
+    for (const { first } of this.parts) this.digest(first);
   }
 
   /** @param {string} model @param {Shard} shard */

@@ -1,6 +1,9 @@
 // @ts-check
 // Numbers as people read them; the same rule as leaderboard/text.py, and a test holds them together.
 
+/** @type {Intl.NumberFormat[]} by decimal places */
+const FORMATS = [];
+
 /** Three significant digits, such as 12,300 or 0.00789.
  * @param {number | null | undefined} value */
 export function figure(value, digits = 3) {
@@ -10,10 +13,12 @@ export function figure(value, digits = 3) {
   const power = Number(exponent);
   if (power < -4 || power >= 9) return `${mantissa}e${power}`;
   const places = Math.max(0, digits - 1 - power);
-  return Number(`${mantissa}e${power}`).toLocaleString("en-US", {
+  // A formatter takes longer to make than a thousand numbers take to write.
+  FORMATS[places] ??= new Intl.NumberFormat("en-US", {
     minimumFractionDigits: places,
     maximumFractionDigits: places,
   });
+  return FORMATS[places].format(Number(`${mantissa}e${power}`));
 }
 
 /** Make an element with a class and content; text is never read as markup.
