@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from runners.plan import suite as load_suite
+from runners.options import suite as load_suite
 from suites.ab import Ratio, compare, turns
 from suites.errors import CheckError, UserError
 from suites.records import Cell, CellResult

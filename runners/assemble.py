@@ -20,7 +20,7 @@ from results.statement import (
     Statement,
 )
 from runners.energy import energy_rows
-from runners.plan import suite
+from runners.options import suite
 from runners.provenance import software, source
 from runners.stated import stated_options
 from runners.workspace import utc_now

@@ -13,7 +13,7 @@ import psutil
 from runners import machine
 from runners.advice import advice
 from runners.finding import Finding
-from runners.plan import Options
+from runners.options import Options
 from runners.subject import chip_under_test
 from suites import meters
 from suites.engines.template import names, template

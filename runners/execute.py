@@ -48,7 +48,7 @@ def run_cells(
     """Run the cells that are not finished yet, in order, and return all of them.
 
     Args:
-        cells: as `runners.plan.expand` gives them.
+        cells: as `runners.options.expand` gives them.
         workspace: holds finished cells; a cell is stored before the next one starts.
         gauge: records energy while a cell runs.
         on_event: called with a child's progress and notes, and with "finished" or "kept".

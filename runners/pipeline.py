@@ -11,7 +11,7 @@ from results.challenge import seed_of
 from runners import actions, assemble, execute, keys, machine, provenance
 from runners.display import RunDisplay
 from runners.gauge import gauge
-from runners.plan import expand
+from runners.options import expand
 from runners.subject import chip_under_test, with_subject
 from runners.workspace import Workspace
 from suites.child import write_atomically
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from results.challenge import Challenge
     from results.statement import Statement
-    from runners.plan import Options
+    from runners.options import Options
     from runners.workspace import Started
     from suites.records import Row
 

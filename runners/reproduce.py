@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from results.archive import Opened
     from results.confirmation import Agreement, Difference
     from results.statement import Predicate
+    from runners.options import Options
     from runners.pipeline import Outcome
-    from runners.plan import Options
 
 __all__ = ["Reproduction", "reproduce"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runners.plan import Options
+from runners.options import Options
 from suites.child import write_atomically
 from suites.errors import UserError
 

@@ -14,7 +14,7 @@ from suites.engines import template
 from suites.errors import UserError
 
 if TYPE_CHECKING:
-    from runners.plan import Options
+    from runners.options import Options
 
 __all__ = ["chip_under_test", "with_subject"]
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from results.challenge import Challenge
-from runners.plan import Options
+from runners.options import Options
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 from suites.records import CellResult

@@ -29,7 +29,7 @@ def doctor(
 
     from runners import machine
     from runners.doctor import examine
-    from runners.plan import Options
+    from runners.options import Options
     from runners.subject import chip_under_test
 
     findings = examine(out)

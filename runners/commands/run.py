@@ -133,8 +133,8 @@ def run(
 
     fenmark run --to https://log.example.org
     """
-    from runners.plan import PROFILES, SUITES, Options
-    from runners.plan import suite as load_suite
+    from runners.options import PROFILES, SUITES, Options
+    from runners.options import suite as load_suite
     from runners.submit import connect
     from suites.errors import UserError
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from results.statement import Chip, Meter
 from runners import pipeline
 from runners.gauge import Gauge, gauge
-from runners.plan import Options
+from runners.options import Options
 from suites.errors import UserError
 from suites.meters import Recorder, TraceMeter, follow
 from suites.records import CellResult, Series, Window

@@ -4,7 +4,7 @@ import pytest
 
 from results.statement import Machine
 from runners import machine
-from runners.plan import Options
+from runners.options import Options
 from runners.subject import chip_under_test
 
 

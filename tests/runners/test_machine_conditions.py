@@ -3,7 +3,7 @@
 import pytest
 
 from runners import conditions, machine
-from runners.plan import Options
+from runners.options import Options
 from runners.subject import chip_under_test
 
 CPU = "devices/system/cpu"

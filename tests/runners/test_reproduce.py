@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from results import archive, envelope
 from results.identity import runner_id
-from runners.plan import Options
+from runners.options import Options
 from runners.stated import stated_options
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from results.challenge import seed_of
-from runners.plan import Options
+from runners.options import Options
 from runners.workspace import Workspace
 
 pytestmark = pytest.mark.engine

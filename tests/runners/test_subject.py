@@ -2,7 +2,7 @@
 
 import pytest
 
-from runners.plan import Options
+from runners.options import Options
 from runners.subject import chip_under_test, with_subject
 from suites.errors import UserError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runners.plan import Options
+from runners.options import Options
 from runners.workspace import EnergyWindow, FinishedCell, Workspace
 from suites.errors import CheckError, UserError
 from suites.records import CellResult, Series, Window
