@@ -133,63 +133,11 @@ def run(
 
     fenmark run --to https://log.example.org
     """
-    from runners.options import PROFILES, SUITES, Options
-    from runners.options import suite as load_suite
+    given = dict(locals())
+    from runners.asked import options_of
     from runners.submit import connect
-    from suites.errors import UserError
 
-    suites = tuple(dict.fromkeys(name.strip() for name in suite.split(",") if name.strip()))
-    for name in suites or ("",):
-        load_suite(name)
-    if profile not in PROFILES:
-        raise UserError(
-            f"no profile {profile!r}", where="--profile", expected=" or ".join(PROFILES)
-        )
-    options = Options(
-        suites=tuple(name for name in SUITES if name in suites),
-        profile=profile,
-        seed=seed,
-        suite_options=_given(
-            case=case,
-            backend=_listed(backend),
-            model=model,
-            weights=weights and str(weights.absolute()),
-            reference=reference and str(reference.absolute()),
-            threads=threads,
-            engine=engine,
-            engine_program=engine_program,
-            engine_flags=engine_flag or None,
-            engine_image=engine_image,
-            dtype=dtype,
-            tp=tp,
-            pp=pp,
-            dp=dp,
-            ep=ep,
-            endpoint=endpoint,
-            chip=chip,
-            chips=chips,
-            api=api,
-            concurrency=_numbers(concurrency, "--concurrency", int),
-            rate=_numbers(rate, "--rate", float),
-            arrival=arrival,
-            isl=isl,
-            osl=osl,
-            requests=requests,
-            duration=duration,
-            slo_ttft=slo_ttft,
-            slo_tpot=slo_tpot,
-            processes=processes,
-            sweep=sweep and str(sweep.absolute()),
-            trace=trace and str(trace.absolute()),
-            trace_speed=trace_speed,
-            shared_prefix=shared_prefix,
-            tokenizer=tokenizer and str(tokenizer.absolute()),
-            request_limit=request_limit,
-            api_key_env=api_key_env,
-            samples=samples and str(samples.absolute()),
-            meter_trace=[str(path.absolute()) for path in meter_trace] if meter_trace else None,
-        ),
-    )
+    options = options_of(given)
     if list_:
         _print_cases(options.suite_options, as_json=json_)
     else:
@@ -250,23 +198,3 @@ def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
         shape = " ".join(f"{name}={size}" for name, size in item["shape"].items())
         table.add_row(item["case"], shape, f"{item['flops']:.3g}", f"{item['bytes']:.3g}", runs)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    """Keep what the user gave; a suite's own default stands for the rest."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
-
-
-def _numbers(text: str | None, where: str, kind: type[int | float]) -> list[Any] | None:
-    from suites.errors import UserError
-
-    try:
-        return [kind(part) for part in text.split(",")] if text else None
-    except ValueError as error:
-        raise UserError(
-            f"{text!r} is no list of numbers", where=where, expected="such as 1,4,16"
-        ) from error
