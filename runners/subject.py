@@ -10,6 +10,7 @@ from results import catalog
 from results.statement import Chip
 from runners import machine
 from runners.gauge import gauge
+from runners.pools import chips_of
 from suites.engines import template
 from suites.errors import UserError
 
@@ -30,10 +31,13 @@ def chip_under_test(options: Options) -> Chip:
     chosen = options.suite_options
     if "endpoint" in chosen:
         return _behind_endpoint(options)
-    if "chip" in chosen:
-        raise UserError(
-            "says what stands behind an endpoint", where="--chip", remedy="give --endpoint too"
-        )
+    for name in ("chip", "chips", "prefill_pool", "decode_pool"):
+        if name in chosen:
+            raise UserError(
+                "says what stands behind an endpoint",
+                where=f"--{name.replace('_', '-')}",
+                remedy="give --endpoint too",
+            )
     devices = set()
     if "kernels" in options.suites:
         devices |= {_device(backend) for backend in chosen.get("backend", ())} or {_CPU}
@@ -122,8 +126,26 @@ def _behind_endpoint(options: Options) -> Chip:
         catalog_id=stated,
         name=f"{stated or 'unknown chip'} behind an endpoint, as the runner states it",
         kind="other",
-        count=chosen.get("chips", 1),
+        count=_chips_behind(chosen),
     )
+
+
+def _chips_behind(chosen: dict[str, Any]) -> int:
+    """Count them as stated, or as the pools of a disaggregated deployment hold them."""
+    pools = {name: chosen[name] for name in ("prefill_pool", "decode_pool") if name in chosen}
+    if not pools:
+        return int(chosen.get("chips", 1))
+    flags = [f"--{name.replace('_', '-')}" for name in pools]
+    if len(pools) == 1:
+        raise UserError(
+            "one pool alone serves nobody", where=flags[0], expected="both pools, or neither"
+        )
+    held = sum(chips_of(pool, flag) for pool, flag in zip(pools.values(), flags, strict=True))
+    if chosen.get("chips", held) != held:
+        raise UserError(
+            f"the pools hold {held} chips", where="--chips", expected="the same number, or none"
+        )
+    return held
 
 
 def _device(backend: str) -> str:

@@ -67,6 +67,13 @@ def run(
         str | None, typer.Option(help="Catalogue id of the chip behind --endpoint.")
     ] = None,
     chips: Annotated[int | None, typer.Option(min=1, help="How many of them.")] = None,
+    prefill_pool: Annotated[
+        str | None,
+        typer.Option(help="Disaggregated endpoint: its prefill instances, such as 2xtp8."),
+    ] = None,
+    decode_pool: Annotated[
+        str | None, typer.Option(help="Its decode instances, such as 1xdp32ep32.")
+    ] = None,
     api: Annotated[str | None, typer.Option(help="completions or chat.")] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="Closed loop, comma-separated: 1,64,512.")

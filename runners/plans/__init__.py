@@ -1,0 +1,1 @@
+"""Sweeps as files: one TOML says which runs, and each of its cells becomes a signed result."""

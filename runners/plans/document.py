@@ -1,0 +1,184 @@
+"""A plan as its file says it: read, checked, each complaint at its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from runners.plans.places import line_of
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["READY", "Document", "Plan", "read", "ready"]
+
+READY = Path(__file__).parent / "ready"
+
+Value = str | int | float | list[str | int | float]
+# A group of options under one name, such as a load shape or a set of engine flags.
+Group = dict[str, Value]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
+# A plan file is written by hand; a hundred times the longest of ours.
+_LARGEST = 1 << 20
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Target(_Strict):
+    """The machine a plan is for, where it is not the one that reads the plan.
+
+    Attributes:
+        chip: id in the catalogue.
+        chips: of the machine.
+    """
+
+    chip: str
+    chips: Annotated[int, Field(ge=1, le=100_000)] = 1
+
+
+class Retry(_Strict):
+    """When a cell is tried again.
+
+    Attributes:
+        times: after the first.
+        after: a cell that "failed" (an engine crashed, a gate said no), or took too much "time".
+            Bad input is never tried again.
+    """
+
+    times: Annotated[int, Field(ge=0, le=10)] = 1
+    after: list[Literal["failed", "time"]] = ["failed", "time"]
+
+
+class Plan(_Strict):
+    """A sweep: every combination of its axes, less what is excluded, and what is included besides.
+
+    Attributes:
+        name: stands in the results.
+        answers: the question it answers, for people.
+        suites, profile: of every cell, unless `suite` or `profile` is an axis.
+        cell_minutes: time limit of a cell; by default ten times its estimate.
+        options: of `fenmark run`, for every cell; an axis or an included cell wins over them.
+        axes: option → its values; or any name → groups of options under names of their own.
+        exclude: combinations to leave out: each key an axis, each value one or several of its.
+        include: cells besides: options each.
+    """
+
+    name: _Name
+    answers: Annotated[str, Field(min_length=1, max_length=2000)]
+    suites: list[Literal["kernels", "inference", "serving"]] = ["kernels", "inference", "serving"]
+    profile: Literal["quick", "standard", "full"] = "quick"
+    cell_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None
+    machine: Target | None = None
+    retry: Retry = Retry()
+    options: Group = {}
+    axes: dict[str, list[Value] | dict[str, Group]] = {}
+    exclude: list[Group] = []
+    include: list[Group] = []
+
+
+@dataclass(frozen=True)
+class Document:
+    """A plan with the text it was read from.
+
+    Attributes:
+        path: as the user named it.
+        text: of the file.
+    """
+
+    path: Path
+    text: str
+    plan: Plan
+
+    @cached_property
+    def sha256(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+    def place(self, *path: str | int, value: Any = None) -> str:
+        """Return `FILE:LINE` of a key, or of a value in its array."""
+        return f"{self.path}:{line_of(self.text, path, value)}"
+
+
+def ready() -> dict[str, Path]:
+    """The plans that come with Fenmark, by name."""
+    return {path.stem: path for path in sorted(READY.glob("*.toml"))}
+
+
+def read(named: str | Path) -> Document:
+    """Read a plan file, or a plan that comes with Fenmark by its name.
+
+    Raises:
+        UserError: no such file or plan, not TOML, or a field is unknown or wrong.
+    """
+    path = _find(named)
+    try:
+        data = path.read_bytes()
+        text = data[: _LARGEST + 1].decode()
+        if len(data) > _LARGEST:
+            raise UserError(
+                f"{len(data):,} bytes", where=str(path), expected=f"a plan of at most {_LARGEST:,}"
+            )
+        raw = tomllib.loads(text)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise UserError("is not UTF-8", where=str(path), expected="a plan in TOML") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(path, error) from error
+    try:
+        plan = Plan.model_validate(raw)
+    except ValidationError as error:
+        raise _complaint(path, text, error) from error
+    return Document(path=path, text=text, plan=plan)
+
+
+def _find(named: str | Path) -> Path:
+    path = Path(named)
+    if path.exists() or path.suffix or len(path.parts) > 1:
+        return path
+    if str(named) not in ready():
+        raise UserError(
+            f"no plan {str(named)!r}",
+            expected=f"a file, or one of {', '.join(ready())}",
+            remedy="see `fenmark plan ready`",
+        )
+    return ready()[str(named)]
+
+
+def _not_toml(path: Path, error: tomllib.TOMLDecodeError) -> UserError:
+    at = _AT.search(str(error))
+    place = f"{path}:{at[1]}:{at[2]}" if at else str(path)
+    return UserError(f"is not TOML: {_AT.sub('', str(error)).strip()}", where=place)
+
+
+def _complaint(path: Path, text: str, error: ValidationError) -> UserError:
+    """Turn the deepest of pydantic's complaints into one line: unions complain once per member."""
+    first = max(error.errors(include_url=False), key=lambda one: len(_keys(text, one["loc"])))
+    keys = _keys(text, first["loc"])
+    what = {
+        "extra_forbidden": f"no field {keys[-1]!r}",
+        "missing": f"{keys[-1]!r} is missing",
+    }.get(first["type"], f"{'.'.join(map(str, keys))}: {first['msg']}")
+    fields = Retry if keys[0] == "retry" else Target if keys[0] == "machine" else Plan
+    expected = ", ".join(fields.model_fields) if first["type"] == "extra_forbidden" else ""
+    return UserError(what, where=f"{path}:{line_of(text, keys)}", expected=expected)
+
+
+def _keys(text: str, path: Sequence[str | int]) -> list[str | int]:
+    """Drop what pydantic adds to a path for the member of a union."""
+    return [
+        part for part in path if isinstance(part, int) or part in text or part in _MISSABLE
+    ] or ["name"]
+
+
+_MISSABLE = ("name", "answers")
