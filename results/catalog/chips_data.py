@@ -47,6 +47,7 @@ class ChipEntry(Strict):
         memory_gb: capacity in 10^9 bytes as stated; of the whole for a system.
         memory_bandwidth_gb_s: in 10^9 bytes per second; of the whole for a system.
         peak_tflops: dense peaks in 10^12 operations per second, by dtype; int8 in TOP/s.
+        lacks: dtypes its matrix units are known not to take; one that is in neither is unknown.
         tdp_w: nameplate power; of the whole for a system.
         link_gb_s: to other chips, in 10^9 bytes per second, as `link_kind` says.
         skus: parts of a CPU family, when the entry is one.
@@ -68,6 +69,7 @@ class ChipEntry(Strict):
     memory_gb: _Positive | None = None
     memory_bandwidth_gb_s: _Positive | None = None
     peak_tflops: dict[Dtype, _Positive] = Field(default_factory=dict)
+    lacks: tuple[Dtype, ...] = ()
     tdp_w: _Positive | None = None
     link_gb_s: _Positive | None = None
     link_kind: _Text | None = None
