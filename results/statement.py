@@ -58,6 +58,20 @@ class Subject(_Strict):
     digest: Digest
 
 
+class PlanCell(_Strict):
+    """One cell of a plan.
+
+    Attributes:
+        name: of the plan.
+        sha256: of its file.
+        cell: id of the cell: its labels, and digits of its options.
+    """
+
+    name: Name
+    sha256: Sha256
+    cell: Name
+
+
 class Run(_Strict):
     """Which run this is.
 
@@ -70,7 +84,8 @@ class Run(_Strict):
         not_before: root hash of the log when the challenge was issued; the run is not older.
         options: of the suites, as asked for; without what holds on one machine only (paths, the
             endpoint's URL). None in results older than this field.
-        reproduces: digest of the result whose plan this run repeats.
+        reproduces: digest of the result this run repeats.
+        plan: the plan this run is a cell of, None for a run by itself.
     """
 
     id: Name
@@ -85,6 +100,7 @@ class Run(_Strict):
     not_before: Annotated[str, Field(max_length=256)] | None = None
     options: dict[Name, Option] | None = None
     reproduces: Sha256 | None = None
+    plan: PlanCell | None = None
 
 
 class Chip(_Strict):

@@ -92,6 +92,7 @@ def statement_of(
                     not_before=challenge.not_before if challenge else None,
                     options=stated_options(started.options),
                     reproduces=started.reproduces,
+                    plan=started.plan,
                 ),
                 machine=machine,
                 software=software(packages),

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
 import psutil
 
+from runners import children
 from runners.workspace import FinishedCell, Workspace
 from suites.errors import CheckError, UserError
 from suites.probe import DRIFT_LIMIT, Probe, drift, probe
 from suites.records import Cell, CellResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from runners.children import Event
     from runners.gauge import Gauge
 
-__all__ = ["run_cells"]
+__all__ = ["run_cells", "time_limit_s"]
 
 # A share of stolen CPU time above this says the hypervisor gave our cores to somebody else.
 _STEAL_LIMIT = 0.02
 # A cell may take ten times its estimate on a slow machine; beyond that it hangs.
 _SLOWNESS_LIMIT = 10
 _SLOWNESS_FLOOR_S = 300
-_GRACE_S = 15
 
-Event = dict[str, Any]
+
+def time_limit_s(estimated_s: float) -> float:
+    """Return after how long work is taken to hang."""
+    return max(_SLOWNESS_FLOOR_S, _SLOWNESS_LIMIT * estimated_s)
 
 
 def run_cells(
@@ -96,94 +95,23 @@ def _run_cell(
 def _run_child(
     cell: Cell, spec: Path, out: Path, log: Path, on_event: Callable[[Event], None]
 ) -> None:
-    command = [sys.executable, "-m", f"suites.{cell.suite}", "--end-with-stdin"]
-    command += ["--spec", str(spec), "--out", str(out)]
-    deadline_s = max(_SLOWNESS_FLOOR_S, _SLOWNESS_LIMIT * cell.estimated_s)
-    with log.open("w") as errors, _child(command, errors) as child:
-        timer = _Deadline(child, deadline_s)
-        assert child.stdout
-        for line in child.stdout:
-            if event := _event(line):
-                on_event(event)
-        code = child.wait()
-        timer.cancel()
-    if timer.passed:
+    command = [sys.executable, "-m", f"suites.{cell.suite}", "--spec", str(spec), "--out", str(out)]
+    limit_s = time_limit_s(cell.estimated_s)
+    ended = children.run(command, log, limit_s, on_event)
+    if ended.too_long:
         raise CheckError(
-            f"did not end within {deadline_s:.0f} s and was stopped",
+            f"did not end within {limit_s:.0f} s and was stopped",
             where=f"cell {cell.name}",
-            remedy=f"its log: {_tail(log)}",
+            remedy=f"its log: {ended.tail()}",
         )
-    if code == UserError.exit_code:
-        raise UserError(_tail(log, lines=1))
-    if code:
+    if ended.code == UserError.exit_code:
+        raise UserError(ended.tail(lines=1))
+    if ended.code:
         raise CheckError(
-            f"ended with exit code {code}", where=f"cell {cell.name}", remedy=f"log: {_tail(log)}"
+            f"ended with exit code {ended.code}",
+            where=f"cell {cell.name}",
+            remedy=f"log: {ended.tail()}",
         )
-
-
-@contextmanager
-def _child(command: list[str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
-    """Run a child in its own process group, and leave no process of it behind.
-
-    It holds our end of a pipe as its input and leaves when that ends: so it goes even if we are
-    killed outright.
-    """
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield child
-    finally:
-        _stop_group(child)
-        for pipe in filter(None, (child.stdin, child.stdout)):
-            pipe.close()
-
-
-def _stop_group(child: subprocess.Popen[str]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_GRACE_S)
-    with suppress(ProcessLookupError):  # the usual case: everything has ended
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-
-
-class _Deadline:
-    """Stops a child that hangs; `passed` says that it did."""
-
-    def __init__(self, child: subprocess.Popen[str], seconds: float) -> None:
-        self.passed = False
-        self._child = child
-        self._timer = threading.Timer(seconds, self._stop)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _stop(self) -> None:
-        self.passed = True
-        _stop_group(self._child)
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-
-def _event(line: str) -> Event | None:
-    """Parse a progress line; anything else a library prints on stdout is not for us."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
-
-
-def _tail(log: Path, lines: int = 5) -> str:
-    text = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return " | ".join(text[-lines:]) or "(empty)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from results.challenge import Challenge
-    from results.statement import Statement
+    from results.statement import PlanCell, Statement
     from runners.options import Options
     from runners.workspace import Started
     from suites.records import Row
@@ -58,6 +58,7 @@ def measure(
     console: Console,
     challenge: Challenge | None = None,
     reproduces: str | None = None,
+    plan: PlanCell | None = None,
 ) -> Outcome:
     """Run what the options ask for and add the signed result to the archive `out`.
 
@@ -66,7 +67,8 @@ def measure(
     Args:
         challenge: of the log the result is meant for; it seeds the inputs. An interrupted run
             goes on with the one it began with.
-        reproduces: digest of the result whose plan the options repeat.
+        reproduces: digest of the result that the options repeat.
+        plan: the plan this run is a cell of.
 
     Raises:
         UserError: an option is bad or `out` cannot be written.
@@ -83,7 +85,11 @@ def measure(
         if resumed is None:
             _say_what_is_lost(earlier, resume=resume, console=console)
         started = resumed or workspace.begin(
-            chosen, provenance.suite_version(), challenge=challenge, reproduces=reproduces
+            chosen,
+            provenance.suite_version(),
+            challenge=challenge,
+            reproduces=reproduces,
+            plan=plan,
         )
         minutes = sum(cell.estimated_s for cell in cells) / 60
         console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from results.challenge import Challenge
+from results.statement import PlanCell
 from runners.options import Options
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
@@ -81,7 +82,8 @@ class Started:
     """Identity of a run, fixed when it begins so that a resumed run is the same run.
 
     Attributes:
-        reproduces: digest of the result whose plan this run repeats.
+        reproduces: digest of the result this run repeats.
+        plan: the plan it is a cell of.
     """
 
     run_id: str
@@ -90,13 +92,19 @@ class Started:
     options: Options
     challenge: Challenge | None = None
     reproduces: str | None = None
+    plan: PlanCell | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "plan": self.plan and self.plan.model_dump()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Started:
-        challenge = data["challenge"] and Challenge(**data["challenge"])
-        return cls(
-            **{**data, "options": Options.from_json(data["options"]), "challenge": challenge}
-        )
+        read = {
+            "options": Options.from_json(data["options"]),
+            "challenge": data["challenge"] and Challenge(**data["challenge"]),
+            "plan": data["plan"] and PlanCell(**data["plan"]),
+        }
+        return cls(**{**data, **read})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,7 @@ class Workspace:
         *,
         challenge: Challenge | None = None,
         reproduces: str | None = None,
+        plan: PlanCell | None = None,
     ) -> Started:
         """Discard what lies here and begin a new run."""
         shutil.rmtree(self.home)
@@ -160,8 +169,9 @@ class Workspace:
             options=options,
             challenge=challenge,
             reproduces=reproduces,
+            plan=plan,
         )
-        write_atomically(self._run_file, _encode(asdict(started)))
+        write_atomically(self._run_file, _encode(started.to_json()))
         return started
 
     def unfinished(self) -> Started | None:

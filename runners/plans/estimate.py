@@ -1,0 +1,88 @@
+"""What a plan will take: time by the suites' own estimates, rent by a price sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runners.options import Options, expand
+from suites.kernels.backends import installed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from results.catalog import PriceSheet, RentalPrice
+    from runners.plans.cells import PlanCell
+    from runners.plans.fitting import Target
+
+__all__ = ["Estimator", "Rent", "rent"]
+
+# Of a cell besides its suites: interpreter, probes, signing, the log. Measured: 1.5 to 3 s.
+_OVERHEAD_S = 3.0
+# What the kernel suite's plan looks at; its cases are costly to list.
+_OF_KERNELS = ("case", "backend", "model", "cache", "threads")
+
+
+class Estimator:
+    """Sums up the suites' estimates; equal questions are asked once.
+
+    For another machine than this one the kernel suite's time is that of the CPU backends.
+    """
+
+    def __init__(self, *, here: bool) -> None:
+        self._here = here
+        self._known: dict[Any, float] = {}
+
+    def seconds(self, cell: PlanCell) -> float:
+        """Estimate a cell's wall time, in s.
+
+        Raises:
+            UserError: an option of the cell is wrong.
+        """
+        options = cell.options()
+        chosen = dict(options.suite_options)
+        if not self._here or "backend" not in chosen:
+            chosen["backend"] = [name for name in installed() if ":" not in name]
+        return _OVERHEAD_S + sum(
+            self._suite_s(name, options.profile, chosen) for name in options.suites
+        )
+
+    def _suite_s(self, name: str, profile: Any, chosen: dict[str, Any]) -> float:
+        if name == "kernels":
+            chosen = {key: chosen[key] for key in _OF_KERNELS if key in chosen}
+        key = (name, profile, repr(sorted(chosen.items())))
+        if key not in self._known:
+            asked = Options(suites=(name,), profile=profile, suite_options=chosen)
+            self._known[key] = sum(cell.estimated_s for cell in expand(asked))
+        return self._known[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rent:
+    """What a machine's hours cost.
+
+    Attributes:
+        low, high: USD.
+        price: the row of the price sheet.
+        sheet: which.
+    """
+
+    low: float
+    high: float
+    price: RentalPrice
+    sheet: str
+
+
+def rent(seconds: Sequence[float], target: Target, sheet: PriceSheet) -> Rent | None:
+    """Return the rent of a target for so many seconds; None where its chip has no price."""
+    price = sheet.rental(target.chip.id) if target.chip else None
+    if price is None or price.per != "chip" or target.chip is None:
+        return None
+    units = max(target.chips // target.chip.chips, 1)
+    hours = sum(seconds) / 3600 * units
+    return Rent(
+        low=hours * price.usd_per_hour_low,
+        high=hours * price.usd_per_hour_high,
+        price=price,
+        sheet=sheet.id,
+    )

@@ -1,0 +1,179 @@
+"""Which cells a machine can run: parallelism, memory and number formats, from below.
+
+A cell is left out only where it cannot run: bounds count what every engine needs and nothing more,
+so that a cell that is kept may still fail.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from results import catalog
+from results.served import served
+from runners import machine
+from suites.engines import template
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from results.catalog import ChipEntry
+    from runners.plans.cells import PlanCell
+    from runners.plans.document import Plan
+
+__all__ = ["Target", "reason"]
+
+_GB = 1e9
+# What an engine serves where the plan names no precision: the bundled one its random Q8_0 weights,
+# the others 16-bit ones.
+_BUNDLED_DTYPE, _DTYPE = "q8_0", "bf16"
+_FORMATS = {
+    "fp4": re.compile(r"fp4"),
+    "fp8": re.compile(r"fp8|e4m3|e5m2"),
+    "bf16": re.compile(r"bf16|bfloat16"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The machine the cells are for.
+
+    Attributes:
+        name: for people.
+        chip: its entry in the catalogue, None where it has none.
+        chips: accelerators, 0 where there is only the CPU.
+        memory_bytes: of one accelerator, None where nobody says.
+        cpu_memory_bytes: of the CPU, None on a machine that is not this one.
+    """
+
+    name: str
+    chip: ChipEntry | None
+    chips: int
+    memory_bytes: float | None
+    cpu_memory_bytes: int | None
+
+    @property
+    def here(self) -> bool:
+        return self.cpu_memory_bytes is not None
+
+    @classmethod
+    def of(cls, plan: Plan, chip: str | None = None, chips: int | None = None) -> Target:
+        """Take the machine the user names, else the plan's, else this one.
+
+        Raises:
+            UserError: the chip is not in the catalogue.
+        """
+        named = chip or (plan.machine.chip if plan.machine else None)
+        if named is None:
+            return cls.this_machine()
+        entry = catalog.chips().get(named)
+        if entry is None:
+            raise UserError(
+                f"no chip {named!r} in the catalogue", where="chip", remedy="see `fenmark chips`"
+            )
+        count = chips or (plan.machine.chips if plan.machine and not chip else 1)
+        of_all = entry.memory_gb and entry.memory_gb * _GB
+        return cls(
+            name=f"{count} × {entry.name}" if count > 1 else entry.name,
+            chip=entry,
+            # A system counts as the chips in it.
+            chips=0 if entry.kind == "cpu" else count * entry.chips,
+            memory_bytes=of_all and of_all / entry.chips,
+            cpu_memory_bytes=None,
+        )
+
+    @classmethod
+    def this_machine(cls) -> Target:
+        found = machine.accelerators()
+        entry = catalog.chips().get(catalog.match(found[0].name) or "") if found else None
+        return cls(
+            name=f"{len(found)} × {found[0].name}" if found else machine.cpu().name,
+            chip=entry,
+            chips=len(found),
+            memory_bytes=found[0].memory_bytes if found else None,
+            cpu_memory_bytes=machine.memory_bytes(),
+        )
+
+
+def reason(cell: PlanCell, target: Target) -> str:
+    """Say why a cell does not run on a machine; empty where nothing speaks against it."""
+    return cell.excluded or next(_against(cell.given, target), "")
+
+
+def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
+    if set(given["suite"].split(",")) == {"kernels"}:
+        return
+    if "endpoint" in given:
+        return
+    if "prefill_pool" in given or "decode_pool" in given:
+        yield "its pools stand behind an endpoint: --set endpoint=URL"
+        return
+    engine = given.get("engine") or template.BUNDLED
+    on_cpu = engine == template.BUNDLED or engine.endswith(":cpu") or not target.chips
+    if engine != template.BUNDLED:
+        yield from _engine(engine, given, target)
+    if on_cpu and target.chips and target.chip and not target.here:
+        yield f"{engine} computes on the CPU, and the plan is for {target.name}"
+    chips = math.prod(given.get(axis) or 1 for axis in ("tp", "pp", "dp"))
+    if not on_cpu and chips > target.chips:
+        yield f"takes {chips} chips of {target.chips}"
+    yield from _shape(given)
+    dtype = given.get("dtype") or (_BUNDLED_DTYPE if engine == template.BUNDLED else _DTYPE)
+    wanted = next((name for name, known in _FORMATS.items() if known.search(dtype.lower())), "")
+    if target.chip and not on_cpu and wanted in target.chip.lacks:
+        yield f"{target.chip.name} has no {wanted}"
+    if on_cpu and target.cpu_memory_bytes:
+        yield from _memory(given, dtype, target.cpu_memory_bytes, split=1)
+    elif not on_cpu and target.memory_bytes:
+        # Experts spread over the replicas too.
+        axes = ("tp", "pp", "dp") if (given.get("ep") or 1) > 1 else ("tp", "pp")
+        split = math.prod(given.get(axis) or 1 for axis in axes)
+        yield from _memory(given, dtype, target.memory_bytes, split=split)
+
+
+def _engine(engine: str, given: Mapping[str, Any], target: Target) -> Iterator[str]:
+    found, _ = template.chosen(engine)
+    for axis in ("tp", "pp", "dp", "ep"):
+        if (given.get(axis) or 1) > 1 and axis not in found.parallel:
+            yield f"{found.name}'s command line has no {axis}"
+    if target.here:
+        yield from _missing(engine, given.get("engine_program"))
+
+
+@cache
+def _missing(engine: str, program: str | None) -> list[str]:
+    try:
+        template.check_installed(engine, program)
+    except UserError as error:
+        return [f"{engine}: {error.what}; {error.expected}"]
+    return []
+
+
+def _shape(given: Mapping[str, Any]) -> Iterator[str]:
+    """A model splits by whole heads, layers and experts (Megatron-LM, arXiv 2104.04473)."""
+    model = served(given.get("model"), _DTYPE)
+    if model is None:
+        return
+    sizes, ep = model.geometry, given.get("ep") or 1
+    if sizes.heads % (given.get("tp") or 1):
+        yield f"{sizes.heads} attention heads do not split over tp {given['tp']}"
+    if (given.get("pp") or 1) > sizes.layers:
+        yield f"{sizes.layers} layers are fewer than pp {given['pp']}"
+    if ep > 1 and (sizes.moe is None or sizes.moe.experts % ep):
+        experts = sizes.moe.experts if sizes.moe else "no"
+        yield f"{experts} experts do not split over ep {ep}"
+
+
+def _memory(given: Mapping[str, Any], dtype: str, memory: float, *, split: int) -> Iterator[str]:
+    """Hold the weights, split as thinly as the parallelism allows, against one memory."""
+    model = served(given.get("model"), dtype)
+    if model is None or "weights" in given:
+        return
+    least = model.geometry.weight_bytes(model.bits) / split
+    if least > memory:
+        each = f" on each of {split} chips" if split > 1 else ""
+        yield f"weights of at least {least / _GB:.0f} GB{each}, memory of {memory / _GB:.0f} GB"
