@@ -36,6 +36,7 @@ __all__ = [
     "accept",
     "envelopes",
     "home_of",
+    "log_origin",
     "open_bytes",
     "open_result",
     "read",
@@ -140,7 +141,7 @@ def accept(directory: Path, payload: bytes, signer: Signer) -> Receipt:
     log.mkdir(exist_ok=True)
     ledger = Ledger(log)
     for digest in [*_left_behind(directory, ledger, signer), found]:
-        logged = ledger.append(result_entry(digest), origin=_origin(signer), signer=signer)
+        logged = ledger.append(result_entry(digest), origin=log_origin(signer), signer=signer)
     return Receipt(digest=found, logged=logged)
 
 
@@ -264,7 +265,8 @@ def home_of(path: Path) -> Path:
     return path.parent.parent if path.parent.name == "submissions" else path.parent
 
 
-def _origin(signer: Signer) -> str:
+def log_origin(signer: Signer) -> str:
+    """Name the log of an archive: its checkpoints are signed by this key."""
     return f"fenmark.local/{runner_id(signer.public_key)}"
 
 
