@@ -28,6 +28,8 @@ __all__ = ["PlanCell", "Shard", "expand"]
 
 # Said by the plan itself, or of one run on one machine.
 _NOT_FOR_CELLS = {"out", "resume", "json_", "list_", "to", "help", "samples"}
+# Where a machine finds things, not what it is asked to do.
+_LOCAL = {"endpoint", "api_key_env", "engine_program", "meter_trace"}
 # Options whose values say by themselves what they are.
 _SPEAKING = {"model", "engine", "suite", "profile", "case", "backend", "dtype"}
 _LONGEST_LABEL = 120
@@ -67,12 +69,14 @@ class PlanCell:
             same id on every machine, others another.
         number: place in the plan, from 0, cells that are left out counted too.
         given: parameters of `fenmark run`.
+        place: `FILE:LINE` of what sets it apart: its value of the first axis, or its `include`.
         excluded: which rule leaves it out, empty if none.
     """
 
     id: str
     number: int
     given: Mapping[str, Any]
+    place: str
     excluded: str = ""
 
     def options(self) -> Options:
@@ -102,6 +106,7 @@ class _Choice:
     label: str
     raw: Mapping[str, Any]
     given: Mapping[str, Any]
+    place: str
 
 
 def expand(document: Document) -> Iterator[PlanCell]:
@@ -142,7 +147,8 @@ def _cell(
     for choice in choices:
         raw.update(choice.raw)
         given.update(choice.given)
-    digest = hashlib.sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()[:8]
+    content = {name: value for name, value in raw.items() if name not in _LOCAL}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     labels = "+".join(choice.label for choice in choices if choice.label)
     name = f"{(labels or plan.name)[:_LONGEST_LABEL]}-{digest}"
     if name in seen:
@@ -152,7 +158,8 @@ def _cell(
             remedy="take out the axis value or the include that repeats it",
         )
     seen[name] = number
-    return PlanCell(id=name, number=number, given=given, excluded=excluded)
+    place = choices[1].place if len(choices) > 1 else str(document.path)
+    return PlanCell(id=name, number=number, given=given, place=place, excluded=excluded)
 
 
 def _axis(document: Document, name: str) -> list[_Choice]:
@@ -219,19 +226,24 @@ def _choice(
     try:
         context = _command().make_context("run", words)
     except UsageError as error:
-        wrong = next(iter(asked), "")
         raise UserError(
-            error.format_message().rstrip("."),
-            where=document.place(*path, *([wrong] if wrong else []), value=asked.get(wrong)),
+            error.format_message().rstrip("."), where=_place(document, path, asked)
         ) from error
     given = {key: context.params[key] for key in raw}
     try:
         options_of(given)
     except UserError as error:
-        first = next(iter(asked), "")
-        place = document.place(*path, *([first] if first else []), value=asked.get(first))
+        place = _place(document, path, asked)
         raise UserError(error.what, where=place, expected=error.expected) from error
-    return _Choice(axis, label, raw, given)
+    return _Choice(axis, label, raw, given, _place(document, path, asked))
+
+
+def _place(document: Document, path: tuple[str | int, ...], asked: Group) -> str:
+    """Where options stand: the value itself where there is one."""
+    if len(asked) != 1:
+        return document.place(*path)
+    [(name, value)] = asked.items()
+    return document.place(*path, name, value=value)
 
 
 def _beside(document: Document, key: str, value: Value) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -103,6 +103,19 @@ class Document:
     @cached_property
     def sha256(self) -> str:
         return sha256(self.text.encode()).hexdigest()
+
+    def with_options(self, given: Sequence[str]) -> Document:
+        """Return the plan with `option=value` set for every cell.
+
+        Raises:
+            UserError: no `=` in one of them.
+        """
+        pairs = [one.partition("=") for one in given]
+        for name, equals, _ in pairs:
+            if not (name and equals):
+                raise UserError(f"{name!r} sets nothing", where="--set", expected="option=value")
+        options = {**self.plan.options, **{name: value for name, _, value in pairs}}
+        return replace(self, plan=self.plan.model_copy(update={"options": options}))
 
     def place(self, *path: str | int, value: Any = None) -> str:
         """Return `FILE:LINE` of a key, or of a value in its array."""

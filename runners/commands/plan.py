@@ -1,0 +1,218 @@
+"""`fenmark plan`: sweeps as files, checked, listed, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from runners.plans.document import Document
+    from runners.plans.fitting import Target
+    from runners.plans.prospect import Prospect
+
+__all__ = ["plan"]
+
+plan = typer.Typer(help="Sweeps as files: check, list, run, gather.", no_args_is_help=True)
+
+_File = Annotated[str, typer.Argument(metavar="FILE", help="Plan file, or name of a ready plan.")]
+_Chip = Annotated[str | None, typer.Option(help="Catalogue id: as if this machine held that chip.")]
+_Chips = Annotated[int | None, typer.Option(min=1, help="How many of them.")]
+_Only = Annotated[str | None, typer.Option(help="Only cells whose id matches, such as '*tp8*'.")]
+_Shard = Annotated[str, typer.Option(help="Every n-th cell only, such as 2/8.")]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="option=value for every cell, such as endpoint=http://host:8000."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")]
+
+
+@plan.command()
+def ready(json_: _Json = False) -> None:
+    """List the plans that come with Fenmark, and what each answers.
+
+    Example: fenmark plan ready
+    """
+    import json
+
+    from runners.plans.document import read
+    from runners.plans.document import ready as plans
+
+    documents = [read(path) for path in plans().values()]
+    if json_:
+        found = [
+            {"name": one.plan.name, "answers": one.plan.answers, "file": str(one.path)}
+            for one in documents
+        ]
+        print(json.dumps(found))
+        return
+    for one in documents:
+        typer.echo(f"{one.plan.name:<22} {one.plan.answers}")
+
+
+@plan.command()
+def check(file: _File, set_: _Set = None, chip: _Chip = None, chips: _Chips = None) -> None:
+    """Check a plan: every option, model and engine known, every value one its suite takes.
+
+    Exits 0 when the plan is sound, whether or not this machine can run its cells.
+
+    Example: fenmark plan check sweep.toml
+    """
+    document, target, found = _look(file, set_, chip, chips)
+    cells = list(found)
+    runnable = [one for one in cells if not one.reason]
+    typer.echo(f"{document.path}: {len(cells)} cells, {len(runnable)} of them run on {target.name}")
+    typer.echo(_estimate(runnable, target))
+
+
+@plan.command("list")
+def list_(
+    file: _File,
+    set_: _Set = None,
+    chip: _Chip = None,
+    chips: _Chips = None,
+    only: _Only = None,
+    shard: _Shard = "1/1",
+    json_: _Json = False,
+) -> None:
+    """List a plan's cells: the estimate of each, or why it does not run.
+
+    Example: fenmark plan list supernode --chip gb200-nvl72
+    """
+    import json
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    _, target, found = _look(file, set_, chip, chips)
+    cells = _chosen(found, only, shard)
+    if json_:
+        print(json.dumps([one.to_json() for one in cells]))
+        return
+    table = Table("cell", "minutes", "", box=None)
+    for one in cells:
+        table.add_row(one.cell.id, "" if one.reason else f"{one.estimated_s / 60:.1f}", one.reason)
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
+    console.print(table, highlight=False)
+    console.print(_estimate([one for one in cells if not one.reason], target), highlight=False)
+
+
+@plan.command()
+def run(
+    file: _File,
+    out: Annotated[Path, typer.Option(help="Archive the results are added to.")] = Path(
+        "out/results"
+    ),
+    shard: _Shard = "1/1",
+    resume: Annotated[bool, typer.Option(help="Go on: finished cells stay.")] = False,
+    only: _Only = None,
+    set_: _Set = None,
+    json_: _Json = False,
+) -> None:
+    """Run a plan's cells, each in its own process, and sign a result for each.
+
+    A cell that fails is tried again by the plan's rule and costs no other. Interrupted or killed,
+    it goes on with --resume. OUT/plan.json says where it stands. Exits 1 if a cell failed.
+
+    Example: fenmark plan run laptop-cpu --out out/results
+    """
+    import json
+
+    from rich.console import Console
+
+    from runners.plans.cells import Shard
+    from runners.plans.display import PlanDisplay
+    from runners.plans.drive import HOME, run_plan
+    from runners.plans.work import Here
+    from suites.errors import CheckError
+
+    document, target, found = _look(file, set_, None, None)
+    cells = _chosen(found, only, shard)
+    console = Console(stderr=True)
+    console.print(
+        _estimate([one for one in cells if not one.reason], target), highlight=False, markup=False
+    )
+    with PlanDisplay(console) as display:
+        progress = run_plan(
+            document,
+            cells,
+            out,
+            Here(out / HOME),
+            shard=Shard.parse(shard),
+            resume=resume,
+            tell=display.tell,
+        )
+    if json_:
+        print(json.dumps(progress.to_json()))
+    if failed := progress.count("failed"):
+        raise CheckError(
+            f"{failed} of {len(progress.cells)} cells failed",
+            where=str(progress.path),
+            remedy="--resume tries them again",
+        )
+
+
+@plan.command()
+def gather(
+    archives: Annotated[list[Path], typer.Argument(help="Archives of shards.")],
+    out: Annotated[Path, typer.Option(help="Archive the results are added to.")] = Path(
+        "out/results"
+    ),
+) -> None:
+    """Bring the results of several archives together; signatures stay, the log is OUT's own.
+
+    Example: fenmark plan gather shards/* --out out/results
+    """
+    from results.archive import envelopes
+    from results.gathering import gather as carry
+    from results.gathering import pack
+    from runners import keys
+    from suites.errors import UserError
+
+    paths = [path for folder in archives for path in envelopes(folder)]
+    if not paths:
+        raise UserError("no results there", where=", ".join(map(str, archives)))
+    carry(out, [pack(path) for path in paths], keys.load_or_create().signer)
+    typer.echo(f"{len(paths)} results in {out}")
+
+
+def _look(
+    file: str, set_: list[str] | None, chip: str | None, chips: int | None
+) -> tuple[Document, Target, Any]:
+    from runners.plans.document import read
+    from runners.plans.fitting import Target
+    from runners.plans.prospect import prospects
+
+    document = read(file).with_options(set_ or [])
+    target = Target.of(document.plan, chip, chips)
+    return document, target, prospects(document, target)
+
+
+def _chosen(found: Any, only: str | None, shard: str) -> list[Prospect]:
+    from fnmatch import fnmatchcase
+
+    from runners.plans.cells import Shard
+    from suites.errors import UserError
+
+    part = Shard.parse(shard)
+    cells = [one for one in found if fnmatchcase(one.cell.id, only or "*")]
+    if only and not cells:
+        raise UserError(f"no cell matches {only!r}", where="--only", remedy="see `plan list`")
+    return [one for one in cells if part.holds(one.cell)]
+
+
+def _estimate(runnable: list[Prospect], target: Target) -> str:
+    from results import catalog
+    from runners.plans.estimate import rent
+
+    seconds = [one.estimated_s for one in runnable]
+    said = f"estimate: {len(runnable)} cells, {sum(seconds) / 60:.0f} minutes"
+    cost = rent(seconds, target, catalog.latest_prices())
+    if cost:
+        said += (
+            f", rent {cost.low:.2f} to {cost.high:.2f} USD ({cost.price.kind}, "
+            f"{cost.price.date}, price sheet {cost.sheet})"
+        )
+    return said

@@ -1,0 +1,66 @@
+"""Show a plan to the person waiting: a bar over its cells, a line for each that ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from runners.plans.progress import CellState
+    from runners.plans.progress import Progress as PlanProgress
+
+__all__ = ["PlanDisplay"]
+
+_MARKS = {"finished": "[green]finished[/]", "failed": "[red]failed[/]  "}
+
+
+class PlanDisplay:
+    """Told of every change of a cell; draws the bar and keeps the lines."""
+
+    def __init__(self, console: Console) -> None:
+        """Show the plan on `console`."""
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def tell(self, progress: PlanProgress, cell: CellState) -> None:
+        """Take a cell's new state."""
+        self._bar.update(
+            self._task,
+            description=escape(cell.id),
+            total=len(progress.cells),
+            completed=sum(progress.count(state) for state in ("finished", "failed", "pruned")),
+        )
+        if cell.state in _MARKS:
+            host = f" on {cell.host}" if cell.host else ""
+            said = f"{cell.wall_s:6.0f} s  {cell.digest or cell.reason}"
+            self._console.print(
+                f"  {_MARKS[cell.state]} {escape(cell.id)}{escape(host)} {escape(said)}",
+                highlight=False,
+                soft_wrap=True,
+            )
