@@ -124,12 +124,17 @@ def run(
 
     from runners.plans.cells import Shard
     from runners.plans.display import PlanDisplay
+    from runners.plans.document import read
     from runners.plans.drive import HOME, run_plan
+    from runners.plans.fitting import Target
+    from runners.plans.prospect import prospects
     from runners.plans.work import Here
     from suites.errors import CheckError
 
-    document, target, found = _look(file, set_, None, None)
-    cells = _chosen(found, only, shard)
+    document = read(file).with_options(set_ or [])
+    # What another machine could run is of no use now.
+    target = Target.this_machine()
+    cells = _chosen(prospects(document, target), only, shard)
     console = Console(stderr=True)
     console.print(
         _estimate([one for one in cells if not one.reason], target), highlight=False, markup=False

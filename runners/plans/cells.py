@@ -29,7 +29,7 @@ __all__ = ["PlanCell", "Shard", "expand"]
 # Said by the plan itself, or of one run on one machine.
 _NOT_FOR_CELLS = {"out", "resume", "json_", "list_", "to", "help", "samples"}
 # Where a machine finds things, not what it is asked to do.
-_LOCAL = {"endpoint", "api_key_env", "engine_program", "meter_trace"}
+_LOCAL = {"endpoint", "api_key_env", "meter_trace"}
 # Options whose values say by themselves what they are.
 _SPEAKING = {"model", "engine", "suite", "profile", "case", "backend", "dtype"}
 _LONGEST_LABEL = 120

@@ -105,30 +105,38 @@ def reason(cell: PlanCell, target: Target) -> str:
 
 
 def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
-    if set(given["suite"].split(",")) == {"kernels"}:
-        return
-    if "endpoint" in given:
+    if set(given["suite"].split(",")) == {"kernels"} or "endpoint" in given:
         return
     if "prefill_pool" in given or "decode_pool" in given:
         yield "its pools stand behind an endpoint: --set endpoint=URL"
         return
     engine = given.get("engine") or template.BUNDLED
-    on_cpu = engine == template.BUNDLED or engine.endswith(":cpu") or not target.chips
-    if engine != template.BUNDLED:
+    bundled = engine == template.BUNDLED
+    if not bundled:
         yield from _engine(engine, given, target)
-    if on_cpu and target.chips and target.chip and not target.here:
-        yield f"{engine} computes on the CPU, and the plan is for {target.name}"
-    chips = math.prod(given.get(axis) or 1 for axis in ("tp", "pp", "dp"))
-    if not on_cpu and chips > target.chips:
-        yield f"takes {chips} chips of {target.chips}"
     yield from _shape(given)
-    dtype = given.get("dtype") or (_BUNDLED_DTYPE if engine == template.BUNDLED else _DTYPE)
-    wanted = next((name for name, known in _FORMATS.items() if known.search(dtype.lower())), "")
-    if target.chip and not on_cpu and wanted in target.chip.lacks:
-        yield f"{target.chip.name} has no {wanted}"
-    if on_cpu and target.cpu_memory_bytes:
+    dtype = given.get("dtype") or (_BUNDLED_DTYPE if bundled else _DTYPE)
+    if bundled or engine.endswith(":cpu") or not target.chips:
+        yield from _on_cpu(engine, given, dtype, target)
+    else:
+        yield from _on_accelerators(given, dtype, target)
+
+
+def _on_cpu(engine: str, given: Mapping[str, Any], dtype: str, target: Target) -> Iterator[str]:
+    if not target.here and target.chips:
+        yield f"{engine} computes on the CPU, and the plan is for {target.name}"
+    if target.cpu_memory_bytes:
         yield from _memory(given, dtype, target.cpu_memory_bytes, split=1)
-    elif not on_cpu and target.memory_bytes:
+
+
+def _on_accelerators(given: Mapping[str, Any], dtype: str, target: Target) -> Iterator[str]:
+    chips = math.prod(given.get(axis) or 1 for axis in ("tp", "pp", "dp"))
+    if chips > target.chips:
+        yield f"takes {chips} chips of {target.chips}"
+    wanted = next((name for name, known in _FORMATS.items() if known.search(dtype.lower())), "")
+    if target.chip and wanted in target.chip.lacks:
+        yield f"{target.chip.name} has no {wanted}"
+    if target.memory_bytes:
         # Experts spread over the replicas too.
         axes = ("tp", "pp", "dp") if (given.get("ep") or 1) > 1 else ("tp", "pp")
         split = math.prod(given.get(axis) or 1 for axis in axes)
@@ -136,7 +144,9 @@ def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
 
 
 def _engine(engine: str, given: Mapping[str, Any], target: Target) -> Iterator[str]:
-    found, _ = template.chosen(engine)
+    found, device = template.chosen(engine)
+    if engine.endswith(f":{device}") and device != "cpu" and not target.chips:
+        yield f"{engine} needs a {device} device, and {target.name} has none"
     for axis in ("tp", "pp", "dp", "ep"):
         if (given.get(axis) or 1) > 1 and axis not in found.parallel:
             yield f"{found.name}'s command line has no {axis}"

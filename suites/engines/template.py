@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from functools import cache
@@ -270,14 +271,28 @@ def check_installed(engine: str, program: str | None) -> None:
     """
     found, device = chosen(engine)
     here = found.devices[device]
-    [word, *_] = _words(program or here.program or found.program, "--engine-program")
-    if shutil.which(word) is None:
+    words = _words(program or here.program or found.program, "--engine-program")
+    missing = _missing_part(words, here.launch or found.launch)
+    if missing:
         raise UserError(
-            f"{word!r} is not on PATH",
+            missing,
             where=f"--engine {found.id}:{device}",
             expected=here.install,
             remedy="or name the program with --engine-program",
         )
+
+
+def _missing_part(words: Sequence[str], launch: Sequence[str]) -> str:
+    """Say what is not there: the program, or the module an interpreter is to run."""
+    if shutil.which(words[0]) is None:
+        return f"{words[0]!r} is not on PATH"
+    # In a container the interpreter is not the first word, and only the container knows.
+    if launch[:1] != ("-m",) or len(words) > 1:
+        return ""
+    package = launch[1].partition(".")[0]
+    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    found = subprocess.run([words[0], "-c", look], check=False, capture_output=True)
+    return f"{words[0]!r} has no module {package!r}" if found.returncode else ""
 
 
 def image_of(stated: str | None, program: str | None) -> str | None:
