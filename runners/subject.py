@@ -59,7 +59,7 @@ def with_subject(options: Options) -> Options:
     engine = chosen.get("engine") or template.BUNDLED
     if engine != template.BUNDLED and "endpoint" not in chosen:
         template.check_installed(engine, chosen.get("engine_program"))
-    if "backend" not in chosen:
+    if "kernels" in options.suites and "backend" not in chosen:
         from suites.kernels.backends import installed
 
         chosen["backend"] = [name for name in installed() if _device(name) == _CPU]
