@@ -15,8 +15,8 @@ from runners.job import identity
 __all__ = ["software", "source", "suite_version"]
 
 _ROOT = Path(__file__).parent.parent
-# Everything of the base installation that stands between a sample and the chip.
-_MEASURED_PATH = ("fenmark", "numpy", "array-api-compat", "pytest-benchmark", "xllamacpp", "uvloop")
+# What stands between a sample and the chip in every run; a suite names what else it used.
+_MEASURED_PATH = ("fenmark", "numpy", "array-api-compat", "pytest-benchmark")
 
 
 def suite_version() -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from importlib.metadata import version
 from typing import Any
 
 from suites.child import note, progress
 from suites.inference.measure import Case, measure
 from suites.inference.plan import SPARE_TOKENS
 from suites.records import CellResult, Series
-from suites.serving.subject import subject
+from suites.serving.subject import packages, subject
 
 __all__ = ["run_cell"]
 
@@ -36,7 +34,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         progress(len(cases), len(cases), cases[-1].name)
     return CellResult(
         series=tuple(series),
-        facts={"engines": [under_test.engine], "packages": _packages(under_test.engine)},
+        facts={"engines": [under_test.engine], "packages": packages(under_test.engine)},
         warnings=_left_out(spec["left_out"]),
     )
 
@@ -45,10 +43,3 @@ def _left_out(names: list[str]) -> tuple[str, ...]:
     if not names:
         return ()
     return (f"inference: no memory for {', '.join(names)}; use a larger machine",)
-
-
-def _packages(engine: dict[str, Any]) -> dict[str, str]:
-    names = ["uvloop"] if "uvloop" in sys.modules else []
-    if engine["name"] == "llama.cpp":
-        names += ["xllamacpp", "gguf"]
-    return {name: version(name) for name in names}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ from suites.serving.point import Point
 from suites.serving.samples import append
 from suites.serving.selfcheck import Instrument, check
 from suites.serving.shard import run_shards
-from suites.serving.subject import subject
+from suites.serving.subject import packages, subject
 from suites.serving.sweep import Measured, Sweep, next_concurrency
 from suites.serving.validity import problems
 
@@ -53,7 +51,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     facts: dict[str, Any] = {"points": {}}
     curve: list[Measured] = []
     with subject(spec["subject"], slots=slots, context=context) as under_test:
-        facts |= {"engines": [under_test.engine], "packages": _packages()}
+        facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
         done = 0
         while done < len(points):
             point = points[done]
@@ -237,8 +235,3 @@ def _cached(outcome: Outcome) -> dict[str, int]:
         "cached": sum(request.cached_tokens or 0 for request in said),
         "input": sum(request.input_tokens for request in said),
     }
-
-
-def _packages() -> dict[str, str]:
-    names = ["uvloop"] if "uvloop" in sys.modules else []
-    return {name: version(name) for name in [*names, "xllamacpp", "gguf"]}

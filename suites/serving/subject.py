@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from suites.serving.vocabulary import Vocabulary, from_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Subject", "default_cache", "start_s", "subject", "subject_spec"]
+__all__ = ["Subject", "default_cache", "packages", "start_s", "subject", "subject_spec"]
 
 
 # llama.cpp with half a gigabyte of weights.
@@ -131,6 +133,14 @@ def start_s(spec: Mapping[str, Any]) -> float:
     if spec["endpoint"]:
         return 0.0
     return _START_S if spec["engine"] == BUNDLED else chosen(spec["engine"])[0].start_s
+
+
+def packages(engine: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of the packages that had a part in it: the client's loop, our own engine's."""
+    names = ["uvloop"] if "uvloop" in sys.modules else []
+    if engine["name"] == LlamaCpp.name:
+        names += ["xllamacpp", "gguf"]
+    return {name: version(name) for name in names}
 
 
 @contextmanager

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from itertools import pairwise
 
 import pytest
 
+from results import archive
+from runners.machine import virtual_machine
 from suites.errors import CheckError, UserError
-from suites.inference import plan, summarize
+from suites.inference import measure, plan, summarize
 from suites.inference.measure import Case, _check_counts, _decode, _prefill
 from suites.inference.plan import within_memory
 from suites.inference.run import run_cell
 from suites.models import load
 from suites.records import CellResult
+from suites.serving.emitter import Emitter, Schedule
 from suites.serving.request import Request
+from suites.serving.target import Target
 
 GIB = 2**30
 PREFILL = Case(family="prefill", input_tokens=8, output_tokens=1, batch=1, repeats=1)
@@ -109,8 +116,53 @@ def test_a_batch_that_never_decoded_together_is_no_result():
     apart = [request([10.0, 20.0, 30.0]), request([40.0, 50.0, 60.0])]
     with pytest.raises(CheckError, match="never decoded together"):
         _decode(PAIR, [apart])
-    with pytest.raises(CheckError, match="never decoded together"):
+
+
+def test_one_stream_that_comes_in_one_piece_is_no_result_and_is_not_called_a_batch():
+    with pytest.raises(CheckError, match="in one piece"):
         _decode(DECODE, [[request([10.0, 10.0, 10.0])]])
+
+
+def test_a_round_that_cannot_be_timed_is_asked_again_with_other_prompts(monkeypatch):
+    asked = []
+
+    async def answered(target, prompts, start, batch, tape):
+        asked.append(start)
+        # The first one warms; the second comes in one piece, as on a machine too busy to look.
+        return [request([10.0] * 3 if len(asked) == 2 else [10.0, 12.0, 14.0])]
+
+    monkeypatch.setattr(measure, "_round", answered)
+    target = Target(url="http://h", model="m")
+    series = measure.measure(target, replace(DECODE, repeats=2), seed=0, check_alive=lambda: None)
+    assert asked == [0, 0, 1, 2]
+    assert by_metric(series)["tpot"].samples == (2.0, 2.0)
+
+
+def test_a_server_that_only_ever_answers_in_one_piece_is_named():
+    with Emitter(Schedule(ttft_ms=1, itl_ms=1, burst=16)) as emitter:
+        target = Target(url=emitter.url, model="m")
+        with pytest.raises(CheckError, match="in one piece"):
+            measure.measure(target, DECODE, seed=0, check_alive=lambda: None)
+
+
+def test_the_result_says_in_what_container_it_was_measured_and_names_no_engine_it_did_not_run(
+    tmp_path,
+):
+    with Emitter(Schedule(ttft_ms=2, itl_ms=1)) as emitter:
+        options = ["--suite", "inference", "--case", "prefill/isl128", "--out", tmp_path / "out"]
+        options += ["--endpoint", emitter.url, "--model", "m"]
+        code = "from runners.cli import main; main()"
+        subprocess.run(
+            [sys.executable, "-c", code, "run", *options],
+            env={**os.environ, "FENMARK_HOME": str(tmp_path), "container": "systemd-nspawn"},
+            check=True,
+            capture_output=True,
+        )
+    (envelope,) = archive.envelopes(tmp_path / "out")
+    predicate = archive.open_result(envelope).statement.predicate
+    assert predicate.machine.container in {"systemd-nspawn", "docker", "podman"}
+    assert predicate.machine.virtual_machine == virtual_machine()
+    assert "xllamacpp" not in predicate.software.packages
 
 
 @pytest.mark.parametrize(
