@@ -7,13 +7,14 @@ Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `lo
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from results import checkpoint as notes
 from results import envelope, strict_json
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
-from results.keylog import KeyLog
+from results.keyless import KeylessKey
+from results.keylog import KeyLog, key_added
 from results.ledger import Appended, Ledger
 from results.receipt import result_entry
 from suites.child import write_atomically
@@ -61,11 +62,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A result whose signature holds, parsed."""
+    """A result whose signature holds, parsed.
+
+    Attributes:
+        claims: what a keyless signature's certificate says of the job that signed.
+    """
 
     digest: str
     statement: Statement
     runner: Runner
+    claims: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keyid(self) -> str:
@@ -118,30 +124,40 @@ class Surroundings:
             yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
 
 
-def accept(directory: Path, payload: bytes, signer: Signer) -> Receipt:
+def accept(
+    directory: Path, payload: bytes, signer: Signer, log_signer: Signer | None = None
+) -> Receipt:
     """Sign a statement's payload bytes, store the envelope and log it.
 
     The same payload and key give the same receipt, so a call that was killed is simply made
     again. Envelope first, log last: an entry never points at an envelope that is not there. An
     envelope of ours that an earlier, killed call left unlogged is logged too.
 
+    Args:
+        log_signer: signs the log's checkpoints, where the signer has no Ed25519 key.
+
     Raises:
         UserError: the payload is no valid statement, or the folder's log is another key's.
         CheckError: the new signature does not verify, or the log is damaged.
     """
     envelope.parse(payload, "the statement")
-    sealed = envelope.sign(payload, signer)
+    sealed = _signed_before(directory, payload, signer) or envelope.sign(payload, signer)
     found = envelope.digest(sealed)
-    key = signer.public_key
+    logger = log_signer or signer
     keys = directory / "runners"
     keys.mkdir(parents=True, exist_ok=True)
-    write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
+    for key in (signer.public_key, logger.public_key):
+        write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
     write_atomically(directory / f"{found}{SUFFIX}", sealed)
     log = directory / "log"
     log.mkdir(exist_ok=True)
     ledger = Ledger(log)
+    origin = log_origin(logger)
+    if isinstance(signer.public_key, KeylessKey):  # its root of trust is for the log to remember
+        added = strict_json.canonical(key_added(runner_id(signer.public_key), signer.public_key))
+        ledger.append(added, origin=origin, signer=logger)
     for digest in [*_left_behind(directory, ledger, signer), found]:
-        logged = ledger.append(result_entry(digest), origin=log_origin(signer), signer=signer)
+        logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
     return Receipt(digest=found, logged=logged)
 
 
@@ -177,7 +193,7 @@ def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
     if path.name != f"{digest}{SUFFIX}":
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
     runner = next(item for item in known if item.key.keyid == verified.key.keyid)
-    return Opened(digest=digest, statement=statement, runner=runner)
+    return Opened(digest=digest, statement=statement, runner=runner, claims=verified.claims)
 
 
 def surroundings(
@@ -201,6 +217,18 @@ def surroundings(
     except UserError as error:
         return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=str(error))
     return Surroundings(runners=runners, places=places, keys=keys, problem=None)
+
+
+def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
+    """Find what an earlier call signed: Ed25519 alone gives the same signature every time."""
+    if signer.public_key.keytype == "ed25519":
+        return None
+    for path in envelopes(directory):
+        data = path.read_bytes()
+        with suppress(UserError):  # another key's, or damaged: for `verify` to report
+            if envelope.verify(data, [signer.public_key], str(path)).payload == payload:
+                return data
+    return None
 
 
 def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[str]:

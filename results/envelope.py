@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -17,11 +17,12 @@ from securesystemslib.exceptions import UnverifiedSignatureError, VerificationEr
 from securesystemslib.signer import Key, Signature, Signer
 
 from results import ed25519, strict_json
+from results.keyless import KeylessKey
 from results.statement import Statement
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "sign", "verify"]
 
@@ -31,10 +32,15 @@ _MAX_SIGNATURES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """Payload bytes a signature was found good for, and the key it was."""
+    """Payload bytes a signature was found good for, and the key it was.
+
+    Attributes:
+        claims: what a keyless signature's certificate says of the job that signed.
+    """
 
     payload: bytes
     key: Key
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 def encode(statement: Statement) -> bytes:
@@ -68,14 +74,24 @@ def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
     protocol, "keyid"), good for trying the likely key first and for nothing else.
 
     Raises:
-        UserError: `data` is not a DSSE envelope of an in-toto payload.
+        UserError: `data` is not a DSSE envelope of an in-toto payload, or a keyless signature
+            cannot be checked here.
         CheckError: no key verifies any signature.
     """
     envelope, signatures, hints = _read(data, where)
     pae = envelope.pae()
+    unable: UserError | None = None
     for key in sorted(keys, key=lambda one: one.keyid not in hints):
-        if any(_holds(key, signature, pae) for signature in signatures):
-            return Verified(payload=envelope.payload, key=key)
+        for signature in signatures:
+            try:
+                held = _holds(key, signature, pae)
+            except UserError as error:  # another key may still verify
+                unable, held = error, False
+            if held:
+                claims = key.claims(signature) if isinstance(key, KeylessKey) else {}
+                return Verified(payload=envelope.payload, key=key, claims=claims)
+    if unable:
+        raise unable
     raise CheckError(
         "no signature verifies",
         where=where,
@@ -109,11 +125,13 @@ def parse(payload: bytes, where: str) -> Statement:
         ) from error
 
 
-def _holds(key: Key, signature: bytes, pae: bytes) -> bool:
+def _holds(key: Key, signature: Signature, pae: bytes) -> bool:
     if key.keytype == "ed25519":
-        return ed25519.holds(bytes.fromhex(key.to_dict()["keyval"]["public"]), signature, pae)
+        public, raw = key.keyval["public"], signature.signature
+        return ed25519.holds(bytes.fromhex(public), bytes.fromhex(raw), pae)
     try:
-        key.verify_signature(Signature(key.keyid, signature.hex()), pae)
+        whose = Signature(key.keyid, signature.signature, signature.unrecognized_fields)
+        key.verify_signature(whose, pae)
     except (UnverifiedSignatureError, VerificationError):
         return False
     return True
@@ -124,7 +142,7 @@ def _version(value: Any) -> Any:
     return predicate.get("schema_version") if isinstance(predicate, dict) else None
 
 
-def _read(data: bytes, where: str) -> tuple[Envelope, list[bytes], set[str]]:
+def _read(data: bytes, where: str) -> tuple[Envelope, list[Signature], set[str]]:
     value = strict_json.loads(data, where)
     match value:
         case {"payload": str(payload), "payloadType": str(kind), "signatures": list(signatures)}:
@@ -146,10 +164,11 @@ def _read(data: bytes, where: str) -> tuple[Envelope, list[bytes], set[str]]:
     return Envelope(_base64(payload, f"{where}:payload"), kind, {}), raw, hints
 
 
-def _signature(item: Any, where: str) -> bytes:
+def _signature(item: Any, where: str) -> Signature:
     match item:
-        case {"sig": str(text)}:
-            return _base64(text, f"{where}.sig")
+        case {"sig": str(text), **more}:
+            bundle = {"bundle": more["bundle"]} if "bundle" in more else {}
+            return Signature("", _base64(text, f"{where}.sig").hex(), bundle)
         case _:
             raise UserError("is no signature", where=where, expected="an object with sig")
 

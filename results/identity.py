@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from securesystemslib.signer import Key, SSlibKey
 
+from results import keyless
 from results.statement import Timestamp  # noqa: TC001 - pydantic reads it
 from suites.errors import UserError
 
@@ -39,9 +41,12 @@ class _KeyFile(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-    keytype: Literal["ed25519", "ecdsa"]
-    scheme: Literal["ed25519", "ecdsa-sha2-nistp256"]
-    public_key: _Text
+    keytype: Literal["ed25519", "ecdsa", "sigstore-oidc"]
+    scheme: Literal["ed25519", "ecdsa-sha2-nistp256", "Fulcio"]
+    public_key: _Text = ""
+    identity: _Text = ""
+    issuer: _Text = keyless.GITHUB
+    trusted_root: Annotated[str, Field(max_length=65_536)] = ""  # Sigstore's own has 7 kB
     owner: _Text = ""
     contact: _Text = ""
     valid_from: Timestamp | None = None
@@ -85,8 +90,11 @@ class Runner:
         return (starts is None or starts <= ended) and (ends is None or ended <= ends)
 
     @property
-    def tier(self) -> Literal["registered", "self-signed"]:
-        return "registered" if self.registered else "self-signed"
+    def tier(self) -> Literal["CI-attested", "registered", "self-signed"]:
+        """How far the signature can be traced; an identity counts under a reviewed root alone."""
+        if not self.registered:
+            return "self-signed"
+        return "CI-attested" if isinstance(self.key, keyless.KeylessKey) else "registered"
 
 
 def runner_id(key: Key) -> str:
@@ -100,12 +108,16 @@ def runner_toml(key: Key, *, owner: str = "", contact: str = "", replaces: str =
     Args:
         replaces: id of the file whose key this one takes over from.
     """
-    data = key.to_dict()
+    if isinstance(key, keyless.KeylessKey):
+        public = {name: key.keyval[name] for name in ("identity", "issuer")}
+        public["trusted_root"] = key.trusted_root
+    else:
+        public = {"public_key": key.keyval["public"]}
     lines = {
         "id": runner_id(key),
-        "keytype": data["keytype"],
-        "scheme": data["scheme"],
-        "public_key": data["keyval"]["public"],
+        "keytype": key.keytype,
+        "scheme": key.scheme,
+        **public,
         "owner": owner,
         "contact": contact,
         **({"replaces": replaces} if replaces else {}),
@@ -179,6 +191,12 @@ def _read(path: Path, *, registered: bool) -> Runner:
 
 
 def _key(file: _KeyFile) -> Key:
+    if file.keytype == keyless.KEYTYPE:
+        if not file.identity or not file.trusted_root:
+            raise ValueError("a keyless runner needs identity and trusted_root")
+        return keyless.KeylessKey(
+            identity=file.identity, issuer=file.issuer, trusted_root=file.trusted_root
+        )
     if file.keytype == "ed25519":
         return SSlibKey.from_crypto(
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(file.public_key))
@@ -187,9 +205,7 @@ def _key(file: _KeyFile) -> Key:
 
 
 def _lines(values: Mapping[str, object]) -> str:
-    return "".join(f"{name} = {_quoted(str(value))}\n" for name, value in values.items())
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    """Write TOML; its basic strings know every escape of JSON's."""
+    return "".join(
+        f"{name} = {json.dumps(str(value), ensure_ascii=False)}\n" for name, value in values.items()
+    )

@@ -12,6 +12,7 @@ from results import envelope
 from results.batch import Candidate
 from results.checks import Context, check, outcome
 from results.identity import read_folder, runner_id
+from results.keyless import KeylessKey
 from results.keylog import KeyLog
 from results.store import payload_sha256
 from suites.errors import CheckError, UserError
@@ -82,7 +83,7 @@ class Intake:
         """Return those who may submit now; key files are read again when one changes.
 
         Raises:
-            UserError: a file is no key file.
+            UserError: a file is no key file, or of a key that cannot be verified here.
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
         seen = tuple((str(path), path.stat().st_mtime_ns) for path in files)
@@ -99,9 +100,13 @@ class Intake:
             return self._runners
 
     def _read(self, files: Sequence[Path]) -> None:
-        self._runners = [
+        runners = [
             runner for folder in self.folders for runner in read_folder(folder, registered=True)
         ]
+        for runner in runners:
+            if isinstance(runner.key, KeylessKey):
+                runner.key.require()
+        self._runners = runners
         self.store.keep_key_files(files)
         self.keys = self.store.sync_keys(self._runners)
 

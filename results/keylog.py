@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from securesystemslib.signer import Key
+
     from results.identity import Runner
 
-__all__ = ["KeyLog", "events"]
+__all__ = ["KeyLog", "events", "key_added"]
 
 
 @dataclass(slots=True)
@@ -55,12 +57,18 @@ def events(runners: Sequence[Runner], known: KeyLog) -> Iterator[dict[str, Any]]
     for runner in sorted(runners, key=lambda one: one.id):
         keyid = runner.key.keyid
         if keyid not in known.added:
-            yield _record("added", keyid, runner=runner.id)
+            yield key_added(runner.id, runner.key)
         old = by_id.get(runner.replaces or "")
         if old and known.good(old.key.keyid):
             yield _record("rotated", old.key.keyid, runner=old.id, by=keyid)
         if runner.revoked_reason and known.good(keyid):
             yield _record("revoked", keyid, runner=runner.id, reason=runner.revoked_reason)
+
+
+def key_added(runner: str, key: Key) -> dict[str, Any]:
+    """Return the record of a new key; of a keyless one it names the root of trust in force."""
+    root = key.keyval.get("trusted_root_sha256")
+    return _record("added", key.keyid, runner=runner, **({"trusted_root": root} if root else {}))
 
 
 def _record(action: str, keyid: str, **more: str) -> dict[str, Any]:

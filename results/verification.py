@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from results.ledger import Ledger
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from results.archive import Surroundings
@@ -41,11 +41,13 @@ class Verdict:
         signature: a known key signed exactly these bytes, and they are a statement.
         inclusion: the log's checkpoint covers it; None where no log lies beside the file.
         keyid: of the key that verified, None if none did.
-        tier: "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
+        tier: "CI-attested" (a workflow of the catalogue, under the root of trust given there),
+            "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
         problems: one line each; empty when all is well.
         flags: what `results.checks` has against the figures; no reason to distrust the proof.
         reproduces: digest of the result that this one says it repeats.
         confirmed_by: digests of results of this archive that reproduce it.
+        claims: what a keyless signature's certificate says of the job that signed.
     """
 
     digest: str
@@ -57,6 +59,7 @@ class Verdict:
     flags: tuple[Finding, ...] = ()
     reproduces: str | None = None
     confirmed_by: tuple[str, ...] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -69,6 +72,7 @@ class Verdict:
             "flags": [flag.to_json() for flag in self.flags],
             "reproduces": self.reproduces,
             "confirmed_by": list(self.confirmed_by),
+            "claims": dict(self.claims),
         }
 
 
@@ -135,9 +139,10 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
     problems: list[str] = []
     keyid = tier = reproduces = None
     flags: list[Finding] = []
+    claims: Mapping[str, str] = {}
     try:
         opened = archive.open_bytes(data, path, around.runners)
-        keyid, tier = opened.keyid, opened.key_tier
+        keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
         flags = check(opened.statement)
         run = opened.predicate.run
         reproduces = run.reproduces
@@ -157,6 +162,7 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
         problems=tuple(problems),
         flags=tuple(flags),
         reproduces=reproduces,
+        claims=claims,
     )
 
 

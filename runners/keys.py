@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results import keyfile
-from results.identity import runner_id
+from results.identity import read_runner, runner_id
+from results.keyless import GITHUB, KeylessKey, KeylessSigner
 from suites.errors import UserError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, Signer
 
-__all__ = ["RunnerKey", "create", "default_path", "load", "load_or_create", "rotate"]
+__all__ = ["RunnerKey", "create", "default_path", "keyless_key", "load", "load_or_create", "rotate"]
+
+_WORKFLOW = r"https://github\.com/[^/]+/[^/]+/\.github/workflows/[^/@]+@refs/.+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +26,15 @@ class RunnerKey:
     """A signing key and where it lies.
 
     Attributes:
-        runner: id of its public key file.
+        signer: of results.
+        log_signer: of the local log; another one where a workflow's identity signs results.
+        path: of the private key, which the log's signer always has.
+        runner: id of the public key file of who signs results.
         created: it was made just now.
     """
 
     signer: Signer
+    log_signer: Signer
     path: Path
     runner: str
     created: bool
@@ -42,11 +50,17 @@ def default_path() -> Path:
 def load_or_create(path: Path | None = None) -> RunnerKey:
     """Load the key, or make one.
 
+    Where `$FENMARK_KEYLESS` names the key file of a keyless runner, results are signed as the
+    workflow this runs in, and the key signs the local log alone.
+
     Raises:
-        UserError: the file is no key, or others may read it, or it cannot be written.
+        UserError: the file is no key, or others may read it, or it cannot be written; or what
+            the variable names is no keyless runner's, or the extra is not installed.
     """
     place = path or default_path()
-    return load(place) if place.exists() else create(place)
+    key = load(place) if place.exists() else create(place)
+    workflow = os.environ.get("FENMARK_KEYLESS")
+    return _as_workflow(key, Path(workflow)) if workflow else key
 
 
 def load(path: Path) -> RunnerKey:
@@ -67,6 +81,29 @@ def create(path: Path) -> RunnerKey:
     return _named(keyfile.create(path), path, created=True)
 
 
+def keyless_key(identity: str, trusted_root: Path | None) -> KeylessKey:
+    """Return the key of a GitHub workflow, under the root of trust in a file.
+
+    Raises:
+        UserError: one of them is missing or is none, or the extra is not installed.
+    """
+    if not re.fullmatch(_WORKFLOW, identity):
+        raise UserError(
+            f"{identity!r} is no workflow",
+            where="--keyless",
+            expected="https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF",
+        )
+    if trusted_root is None:
+        raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
+    try:
+        text = trusted_root.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {error}", where=str(trusted_root)) from error
+    key = KeylessKey(identity=identity, issuer=GITHUB, trusted_root=text)
+    key.require()
+    return key
+
+
 def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
     """Put the key of a file aside, make a new one in its place; return old and new.
 
@@ -82,4 +119,24 @@ def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
 
 
 def _named(signer: CryptoSigner, path: Path, *, created: bool) -> RunnerKey:
-    return RunnerKey(signer=signer, path=path, runner=runner_id(signer.public_key), created=created)
+    return RunnerKey(
+        signer=signer,
+        log_signer=signer,
+        path=path,
+        runner=runner_id(signer.public_key),
+        created=created,
+    )
+
+
+def _as_workflow(key: RunnerKey, path: Path) -> RunnerKey:
+    where = f"FENMARK_KEYLESS={path}"
+    try:
+        runner = read_runner(path.read_text(), where)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read: {error}", where=where) from error
+    if not isinstance(runner.key, KeylessKey):
+        raise UserError(
+            "is the file of a key", where=where, expected="one of `fenmark keys new --keyless`"
+        )
+    runner.key.require()
+    return replace(key, signer=KeylessSigner(runner.key), runner=runner.id)

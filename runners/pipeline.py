@@ -109,7 +109,7 @@ def measure(
         )
         payload = workspace.keep_statement(envelope.encode(stated))
         _write_evidence(out, assemble.raw_samples(finished))
-        receipt = archive.accept(out, payload, key.signer)
+        receipt = archive.accept(out, payload, key.signer, key.log_signer)
         summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
         write_atomically(out / "summary.json", summary.encode())
         workspace.clear()

@@ -57,6 +57,12 @@ def _print_json(verdicts: list[verification.Verdict]) -> None:
     print("]}")
 
 
+def _tier(verdict: verification.Verdict) -> str:
+    """Say also on whose machine a workflow ran: one of GitHub's, or one of its owner's."""
+    place = verdict.claims.get("runner_environment")
+    return f"{verdict.tier or 'not signed'}{f' ({place} runner)' if place else ''}"
+
+
 def _print(verdicts: list[verification.Verdict]) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -69,7 +75,7 @@ def _print(verdicts: list[verification.Verdict]) -> None:
             continue
         mark = "[green]ok[/]" if good else "[red]no[/]"
         logged = {True: "in the log", False: "not in the log", None: "no log beside it"}
-        how = f"{verdict.tier or 'not signed'}, {logged[verdict.inclusion]}"
+        how = f"{_tier(verdict)}, {logged[verdict.inclusion]}"
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)

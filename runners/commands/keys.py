@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
     from runners.keys import RunnerKey
 
 __all__ = ["keys"]
@@ -26,14 +28,28 @@ def new(
     path: _Path = None,
     owner: Annotated[str, typer.Option(help="Who runs this machine.")] = "",
     contact: Annotated[str, typer.Option(help="Where questions about its results go.")] = "",
+    keyless: Annotated[
+        str,
+        typer.Option(
+            metavar="WORKFLOW",
+            help="No key: a GitHub workflow signs, https://github.com/OWNER/REPOSITORY/"
+            ".github/workflows/FILE@REF, by its identity with Sigstore.",
+        ),
+    ] = "",
+    trusted_root: Annotated[
+        Path | None, typer.Option(help="With --keyless: Sigstore's trusted_root.json, to pin.")
+    ] = None,
 ) -> None:
     """Make a key, and print the file to put into a pull request.
 
     Example: fenmark keys new --owner "Example Lab" --contact bench@example.org
     """
-    from runners.keys import create, default_path
+    from runners.keys import create, default_path, keyless_key
 
-    _print(create(path or default_path()), owner, contact)
+    if keyless or trusted_root:
+        _print_public(keyless_key(keyless, trusted_root), owner, contact)
+    else:
+        _print(create(path or default_path()), owner, contact)
 
 
 @keys.command()
@@ -99,9 +115,13 @@ def revoke(
 
 
 def _print(key: RunnerKey, owner: str, contact: str, replaces: str = "") -> None:
-    from results.identity import runner_toml
-
-    text = runner_toml(key.signer.public_key, owner=owner, contact=contact, replaces=replaces)
     typer.echo(f"private key: {key.path}", err=True)
-    typer.echo(f"public key file: results/catalog/runners/{key.runner}.toml", err=True)
+    _print_public(key.signer.public_key, owner, contact, replaces)
+
+
+def _print_public(key: Key, owner: str, contact: str, replaces: str = "") -> None:
+    from results.identity import runner_id, runner_toml
+
+    text = runner_toml(key, owner=owner, contact=contact, replaces=replaces)
+    typer.echo(f"public key file: results/catalog/runners/{runner_id(key)}.toml", err=True)
     typer.echo(text, nl=False)

@@ -179,7 +179,7 @@ def gather(
     paths = [path for folder in archives for path in envelopes(folder)]
     if not paths:
         raise UserError("no results there", where=", ".join(map(str, archives)))
-    carry(out, [pack(path) for path in paths], keys.load_or_create().signer)
+    carry(out, [pack(path) for path in paths], keys.load_or_create().log_signer)
     typer.echo(f"{len(paths)} results in {out}")
 
 

@@ -54,7 +54,7 @@ class _Drive:
         cell = self.progress.cells[ended.job.id]
         cell.host, cell.wall_s = ended.host or None, round(ended.wall_s, 2)
         if ended.parcel:
-            gather(self.out, [ended.parcel], keys.load_or_create().signer)
+            gather(self.out, [ended.parcel], keys.load_or_create().log_signer)
             shutil.rmtree(folder_of(self.out / HOME, cell.id), ignore_errors=True)
             cell.state, cell.digest, cell.reason = "finished", ended.parcel.digest, None
             cell.overhead_s = round(ended.wall_s - ended.measured_s, 2)
@@ -177,7 +177,7 @@ def _gather_left_behind(out: Path) -> None:
     """Take in results that were signed when a kill came, but not yet carried over."""
     for folder in (out / HOME).glob("*/"):
         for path in archive.envelopes(folder / "archive"):
-            gather(out, [pack(path)], keys.load_or_create().signer)
+            gather(out, [pack(path)], keys.load_or_create().log_signer)
             shutil.rmtree(folder, ignore_errors=True)
 
 
