@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from suites.errors import UserError
+from suites.serving import plan, run, summarize
 from suites.serving.outcome import run_point
 from suites.serving.point import Point
+from suites.serving.selfcheck import Error, Instrument
 from suites.serving.target import Target
 
 TOKENS = 4
@@ -309,6 +311,46 @@ def test_an_event_split_over_two_packets_arrives_with_the_second():
 
     request = ask(answer)
     assert request.token_ns[1] - request.token_ns[0] > 40e6
+
+
+@pytest.mark.parametrize(
+    ("said", "count", "share"),
+    [
+        (
+            {"usage": {"prompt_tokens": 16, "prompt_tokens_details": {"cached_tokens": 12}}},
+            24,
+            0.75,
+        ),
+        ({"timings": {"cache_n": 4, "prompt_ms": 1.5}}, 8, 0.25),
+        ({"usage": {"prompt_tokens": 16, "prompt_tokens_details": None}}, None, None),
+    ],
+)
+def test_cache_hits_are_a_row_as_the_engine_reports_them_and_none_where_it_is_silent(
+    said, count, share, monkeypatch
+):
+    exact = Error(p50=0.0, p99=0.0, max=0.0, n=1)
+    checked = Instrument(
+        ttft=exact,
+        itl=exact,
+        tpot=exact,
+        stalls=0,
+        cpu_share=0.0,
+        events_per_s=1e9,
+        cpu_ms_per_1000_events=0.0,
+    )
+    monkeypatch.setattr(run, "check", lambda *_, **__: checked)
+    answer = whole(*[event()] * 8, event("", choices=[], **said), DONE)
+    with serving(sending(answer)) as url:
+        options = {"endpoint": url, "model": "m", "isl": 16, "osl": 8, "concurrency": [1]}
+        (cell,) = plan("quick", {**options, "requests": 2})
+        rows = summarize([run.run_cell(cell.spec)])
+    cached = [row for row in rows if row.metric == "cached_tokens"]
+    if count is None:
+        assert cached == []
+        return
+    (row,) = cached
+    assert (row.value, row.n, row.method, row.unit) == (count, 2, "reported", "count")
+    assert row.labels["share_of_input"] == share
 
 
 def test_an_early_empty_role_chunk_is_not_the_first_token():
