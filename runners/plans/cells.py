@@ -189,11 +189,11 @@ def _rule(
     for name, value in rule.items():
         key = name if name in known else _name(name)
         wanted = value if isinstance(value, list) else [value]
-        labels = {one if one in known.get(key, ()) else _label(key, one) for one in wanted}
-        if missing := labels - known.get(key, set()):
+        labels = {one if one in known.get(key, ()) else _label(key, one): one for one in wanted}
+        missing = [one for label, one in labels.items() if label not in known.get(key, ())]
+        if missing:
             raise UserError(
-                f"excludes {name} = {' or '.join(map(str, sorted(missing, key=str)))}, which is no "
-                "value of an axis",
+                f"excludes {name} = {missing[0]}, which is no value of an axis",
                 where=document.place("exclude", number, name),
                 expected=" or ".join(sorted(known.get(key) or known)),
             )

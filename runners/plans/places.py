@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["line_of"]
+__all__ = ["line_of", "line_saying"]
 
 _TABLE = re.compile(r"\s*\[(?P<array>\[)?\s*(?P<name>[^\[\]]+?)\s*\]")
 _BARE = r"[A-Za-z0-9_-]+"
@@ -44,6 +44,17 @@ def line_of(text: str, path: Sequence[str | int], value: Any = None) -> int:
         if common == len(here) and common > depth:
             best, depth = number, common
     return _line_of_value(lines, best, value)
+
+
+def line_saying(text: str, name: str, value: str) -> int | None:
+    """Return the first line with an option and its value, else with the value, else the option."""
+    lines = text.splitlines()
+    for wanted in ((name, value), (value,), (name,)):
+        words = [re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w.-])") for word in wanted if word]
+        for number, line in enumerate(lines, 1):
+            if words and all(word.search(line) for word in words):
+                return number
+    return None
 
 
 def _common(left: Sequence[str], right: Sequence[str]) -> int:

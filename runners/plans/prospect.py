@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runners.plans.cells import expand
 from runners.plans.estimate import Estimator
 from runners.plans.fitting import reason
+from runners.plans.places import line_saying
 from suites import models
 from suites.engines import template
 from suites.errors import UserError
@@ -58,7 +58,7 @@ def prospects(document: Document, target: Target) -> Iterator[Prospect]:
     """
     estimator = Estimator(here=target.here)
     for cell in expand(document):
-        _check_names(cell)
+        _check_names(cell, document)
         why = reason(cell, target)
         seconds = 0.0
         if not why:
@@ -66,12 +66,13 @@ def prospects(document: Document, target: Target) -> Iterator[Prospect]:
                 seconds = estimator.seconds(cell)
             except UserError as error:
                 if error.where not in _OF_THE_MACHINE:
-                    raise _placed(error, cell, document) from error
+                    name = error.where.removeprefix("--").replace("-", "_") or "option"
+                    raise _placed(error, name, cell, document) from error
                 why = str(error)
         yield Prospect(cell=cell, reason=why, estimated_s=seconds)
 
 
-def _check_names(cell: PlanCell) -> None:
+def _check_names(cell: PlanCell, document: Document) -> None:
     """An engine or a model nobody knows is a mistake in the plan, on every machine."""
     engine, model = cell.given.get("engine"), cell.given.get("model")
     try:
@@ -80,19 +81,15 @@ def _check_names(cell: PlanCell) -> None:
         if model and "endpoint" not in cell.given and "weights" not in cell.given:
             models.load(model)
     except UserError as error:
-        raise UserError(
-            error.what, where=cell.place, expected=error.expected, remedy=error.remedy
-        ) from error
+        name = "engine" if error.where == "--engine" else "model"
+        raise _placed(error, name, cell, document) from error
 
 
-def _placed(error: UserError, cell: PlanCell, document: Document) -> UserError:
-    """Name the line of the option a suite refuses, where the plan has one."""
-    name = error.where.removeprefix("--").replace("-", "_")
-    lines = document.text.splitlines()
-    spoken = (number for number, line in enumerate(lines, 1) if re.search(rf"\b{name}\b", line))
-    line = next(spoken, None) if name else None
+def _placed(error: UserError, name: str, cell: PlanCell, document: Document) -> UserError:
+    """Name the line a refused value stands in."""
+    line = line_saying(document.text, name, str(cell.given.get(name, "")))
     return UserError(
-        f"cell {cell.id}: {name or 'option'}: {error.what}",
+        f"cell {cell.id}: {name}: {error.what}",
         where=f"{document.path}:{line}" if line else cell.place,
         expected=error.expected,
         remedy=error.remedy,

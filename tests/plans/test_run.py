@@ -1,0 +1,173 @@
+"""A plan run for real on a small model: a result for each cell, kept through kills."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from runners.cli import main
+
+pytestmark = pytest.mark.engine
+
+PLAN = """name = "small"
+answers = "Does it run?"
+suites = ["inference"]
+options = { model = "tiny-15m", case = "decode/b1/*" }
+axes = { seed = [1, 2] }
+"""
+CELLS = ["seed1", "seed2"]
+# CI kills a few times; a hundred are run by hand: FENMARK_KILL_ROUNDS=100.
+ROUNDS = int(os.environ.get("FENMARK_KILL_ROUNDS", "2"))
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
+    return dict(os.environ)
+
+
+@pytest.fixture
+def fenmark(environment, monkeypatch, capsys):
+    """Runs a verb in this process: exit code, stdout, stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["fenmark", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Words that run the plan."""
+    (tmp_path / "small.toml").write_text(PLAN)
+    return ["plan", "run", str(tmp_path / "small.toml"), "--out", str(tmp_path / "out")]
+
+
+def kill_at_random(command, environment, draw):
+    """Run the plan; at a random moment kill the runner, a cell's process or an engine outright."""
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            process.wait(draw.uniform(0.5, 12))
+        except subprocess.TimeoutExpired:
+            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
+            victim = draw.choice(family)
+            with suppress(psutil.NoSuchProcess):
+                victim.send_signal(draw.choice([signal.SIGKILL, signal.SIGTERM]))
+            if draw.random() < 0.5:
+                time.sleep(draw.uniform(0, 1))
+                process.kill()
+        _, errors = process.communicate(timeout=120)
+    assert b"Traceback" not in errors, errors.decode()
+    return process.returncode
+
+
+def test_whatever_is_killed_every_finished_cell_is_kept_and_none_is_there_twice(
+    fenmark, run, environment, tmp_path
+):
+    command = [sys.executable, "-c", "from runners.cli import main; main()", *run, "--resume"]
+    draw = random.Random(ROUNDS)
+    kept: set[str] = set()
+    for _ in range(ROUNDS):
+        kill_at_random(command, environment, draw)
+        now = {path.name for path in (tmp_path / "out").glob("*.dsse.json")}
+        assert kept <= now
+        kept = now
+        if len(now) == len(CELLS):  # all done, and there are kills left
+            check(fenmark, tmp_path)
+            shutil.rmtree(tmp_path / "out")
+            kept = set()
+    code, _, errors = fenmark(*run, "--resume")
+    assert code == 0, errors
+    check(fenmark, tmp_path)
+    left = [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info["cmdline"])]
+    assert left == []
+
+
+def check(fenmark, tmp_path):
+    """A verified result for each cell, and no other."""
+    _, shown, _ = fenmark("show", tmp_path / "out", "--json")
+    cells = sorted(one["predicate"]["run"]["plan"]["cell"] for one in json.loads(shown))
+    assert [cell.partition("-")[0] for cell in cells] == CELLS
+    _, verdict, _ = fenmark("verify", tmp_path / "out", "--json")
+    assert json.loads(verdict)["ok"]
+    assert len(json.loads(verdict)["results"]) == len(CELLS)
+
+
+def test_a_finished_cell_is_not_run_again_unasked_and_travels(fenmark, run, tmp_path):
+    code, said, errors = fenmark(*run, "--only", "seed2*", "--json")
+    assert code == 0, errors
+    [cell] = json.loads(said)["cells"]
+    assert cell["state"] == "finished"
+    assert (tmp_path / "out" / f"{cell['digest']}.dsse.json").is_file()
+    assert json.loads((tmp_path / "out" / "plan.json").read_text())["cells"] == [cell]
+    assert not (tmp_path / "out" / ".plan").exists()
+
+    code, _, errors = fenmark(*run, "--only", "seed2*")
+    assert code == 2
+    assert "1 cells of plan 'small' are finished there" in errors
+    code, said, _ = fenmark(*run, "--only", "seed2*", "--resume", "--json")
+    assert json.loads(said)["cells"][0]["digest"] == cell["digest"]
+    assert len(list((tmp_path / "out").glob("*.dsse.json"))) == 1
+
+    code, _, errors = fenmark("plan", "gather", tmp_path / "out", "--out", tmp_path / "other")
+    assert code == 0, errors
+    assert fenmark("verify", tmp_path / "other")[0] == 0
+
+
+def test_a_crashed_engine_costs_one_cell(fenmark, tmp_path):
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF nothing else")
+    (tmp_path / "mixed.toml").write_text(
+        PLAN.replace("axes = { seed = [1, 2] }", "[axes.weights]\n")
+        + 'none = { weights = "broken.gguf" }\nrandom = {}\n'
+    )
+    code, said, errors = fenmark(
+        *("plan", "run", tmp_path / "mixed.toml", "--out", tmp_path / "out", "--json")
+    )
+    assert code == 1
+    assert "1 of 2 cells failed" in errors
+    broken, whole = json.loads(said)["cells"]
+    assert (broken["state"], whole["state"]) == ("failed", "finished")
+    assert broken["reason"]
+    assert (tmp_path / "out" / ".plan").is_dir()  # its log, for whoever wants to know why
+
+
+def test_a_cell_that_hangs_is_stopped_and_tried_again_by_the_plans_rule(fenmark, tmp_path):
+    (tmp_path / "slow.toml").write_text("cell_minutes = 0.01\nretry = { times = 2 }\n" + PLAN)
+    code, _, _ = fenmark(
+        *("plan", "run", tmp_path / "slow.toml", "--only", "seed1*", "--out", tmp_path / "out")
+    )
+    assert code == 1
+    [cell] = json.loads((tmp_path / "out" / "plan.json").read_text())["cells"]
+    assert cell["attempts"] == 3
+    assert "did not end within 1 s" in cell["reason"]
+
+
+def test_check_and_list_keep_their_contract(fenmark, run, tmp_path):
+    plan = tmp_path / "small.toml"
+    code, said, _ = fenmark("plan", "check", plan)
+    assert code == 0
+    assert "2 cells, 2 of them run on" in said
+    listed = json.loads(fenmark("plan", "list", plan, "--json")[1])
+    assert [set(cell) >= {"id", "reason", "estimated_s"} for cell in listed] == [True, True]
+    assert all(cell["estimated_s"] > 0 and cell["reason"] is None for cell in listed)
+    [second] = json.loads(fenmark("plan", "list", plan, "--json", "--shard", "2/2")[1])
+    assert second == listed[1]
+    names = [one["name"] for one in json.loads(fenmark("plan", "ready", "--json")[1])]
+    assert "laptop-cpu" in names
+    code, _, errors = fenmark("plan", "check", "nowhere.toml")
+    assert code == 2
+    assert len(errors.strip().splitlines()) == 1
