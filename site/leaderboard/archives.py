@@ -15,9 +15,10 @@ from leaderboard import rows
 from leaderboard.figures import Result
 from leaderboard.kept import Kept
 from leaderboard.text import slug
-from results import archive, identity
+from results import archive, envelope, identity
 from results.checks import check
 from results.confirmation import confirmed
+from results.keyless import KeylessKey
 from results.ledger import Ledger
 from results.statement import Statement
 from suites.errors import CheckError, UserError
@@ -224,7 +225,16 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         flags=_flags(statement) if with_flags else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
+        environment=_environment(data, source.runner),
     )
+
+
+def _environment(data: bytes, runner: Runner) -> str:
+    """Where a job ran, as the certificate says that its signature brings."""
+    if not isinstance(runner.key, KeylessKey):
+        return ""
+    claims = envelope.verify(data, [runner.key], runner.id).claims
+    return claims.get("runner_environment", "")
 
 
 def _flags(statement: Statement) -> tuple[str, ...]:
@@ -267,7 +277,7 @@ def _keys(runners: Sequence[Runner]) -> tuple[dict[str, str], ...]:
                 "id": runner.id,
                 "keyid": runner.key.keyid,
                 "keytype": key["keytype"],
-                "public": key["keyval"]["public"],
+                "public": key["keyval"].get("public", ""),  # none where a workflow signs
                 "tier": runner.tier,
             },
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["columns", "index", "opening", "shard", "words"]
 
-_TIERS = ("self-signed", "registered", "ci", "reproduced")
+_TIERS = ("self-signed", "registered", "CI-attested", "reproduced")
 # Beyond this many rows the board opens with one model: a megabyte nobody asked for helps nobody,
 # and tokens of different models are not the same work.
 _MANY = 2000

@@ -30,11 +30,12 @@ class Result:
     Attributes:
         digest: SHA-256 of the envelope; its address on the site.
         keyid: of the key that signed.
-        key_tier: "self-signed" or "registered", of that key.
+        key_tier: "self-signed", "registered" or "CI-attested", of that key.
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
         flags: what the physical checks have against its figures, one line each.
         confirmed_by: digests of the results that reproduce it, signed by others.
+        environment: where a workflow ran that signed, "github-hosted" or "self-hosted".
     """
 
     digest: str
@@ -45,6 +46,7 @@ class Result:
     predicate: Predicate
     flags: tuple[str, ...] = ()
     confirmed_by: tuple[str, ...] = ()
+    environment: str = ""
 
     @property
     def tier(self) -> str:
