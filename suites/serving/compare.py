@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -51,8 +51,8 @@ class Comparison:
         problem: why there are no figures, "" when there are.
     """
 
-    client: str
-    streams: int
+    client: str = ""
+    streams: int = 0
     cpu_ms_per_1000_events: float = 0.0
     ttft_error_p50: float = 0.0
     ttft_error_p99: float = 0.0
@@ -96,16 +96,21 @@ def _run(client: Client, python: str, streams: int, *, cores: tuple[int, int]) -
             return Comparison(client=client.name, streams=streams, problem=ended.problem[:200])
         try:
             seen = client.read((folder / "out").read_text(), folder)
-            sent = [json.loads(line) for line in log.read_text().splitlines()]
+            log_lines = [json.loads(line) for line in log.read_text().splitlines()]
+            matched = _matched(seen, log_lines)
         except (OSError, ValueError, LookupError, TypeError) as error:
             problem = f"its report cannot be read: {error!r}"[:200]
             return Comparison(client=client.name, streams=streams, problem=problem)
-    start_s = (min(times[0] for times in sent) - started_ns) / 1e9
-    return _judge(
-        Comparison(client=client.name, streams=streams, start_s=start_s, note=client.note),
-        seen,
-        sent,
-        ended,
+    start_s = (min(line["received_ns"] for line in log_lines) - started_ns) / 1e9
+    events = sum(len(line["sent_ns"]) for line in log_lines)
+    return replace(
+        _judge(matched),
+        client=client.name,
+        streams=streams,
+        cpu_ms_per_1000_events=ended.cpu_s * 1e6 / events,
+        start_s=start_s,
+        memory_mb=ended.memory_mb,
+        note=client.note,
     )
 
 
@@ -171,22 +176,36 @@ def _look(leader: int, over: threading.Event, largest: list[int]) -> None:
         largest[0] = max(largest[0], total)
 
 
-def _judge(
-    blank: Comparison, seen: Seen, sent: Sequence[Sequence[int]], ended: _Ended
-) -> Comparison:
-    """Compare what the client saw with what was sent; `sent` is the emitter's log."""
-    ttft_true = seen.ttft_true_ms or [(times[1] - times[0]) / 1e6 for times in sent]
-    gaps_true = seen.gaps_true_ms or gaps_ms([times[1:] for times in sent])
-    ttft, ttft_sent = (_p50_p99(values) for values in (seen.ttft_ms, ttft_true))
-    itl, itl_sent = (_p50_p99(values) for values in (seen.gaps_ms, gaps_true))
-    return replace(
-        blank,
-        cpu_ms_per_1000_events=ended.cpu_s * 1e6 / sum(len(times) - 1 for times in sent),
+def _matched(
+    seen: Sequence[Seen], log: Sequence[dict[str, Any]]
+) -> list[tuple[Seen, dict[str, Any]]]:
+    """Each request the client reports, with what the emitter says of the same one.
+
+    Raises:
+        LookupError: the client reports none, or one the emitter never had.
+    """
+    by_name = {name: line for line in log for name in (*line["names"], str(line["sent_ns"][0]))}
+    if not seen:
+        raise LookupError("no request reported")
+    return [(request, by_name[request.name]) for request in seen]
+
+
+def _judge(matched: Sequence[tuple[Seen, dict[str, Any]]]) -> Comparison:
+    """Hold percentiles of what the client saw against those of what the emitter sent.
+
+    One truth for all clients and over the same requests: TTFT from the request's arrival in the
+    emitter's kernel to the first event's being handed to it, gaps between events handed to it.
+    """
+    ttft_true = [(line["sent_ns"][0] - line["received_ns"]) / 1e6 for _, line in matched]
+    ttft, ttft_sent = (_p50_p99(v) for v in ([seen.ttft_ms for seen, _ in matched], ttft_true))
+    gaps = [gap for seen, _ in matched for gap in seen.gaps_ms]
+    gaps_true = [gap for _, line in matched for gap in gaps_ms(line["sent_ns"])]
+    itl, itl_sent = _p50_p99(gaps), _p50_p99(gaps_true)
+    return Comparison(
         ttft_error_p50=ttft[0] / ttft_sent[0] - 1,
         ttft_error_p99=ttft[1] / ttft_sent[1] - 1,
         itl_error_p50_ms=itl[0] - itl_sent[0],
         itl_error_p99_ms=itl[1] - itl_sent[1],
-        memory_mb=ended.memory_mb,
     )
 
 
@@ -223,8 +242,9 @@ def _print(results: Sequence[Comparison]) -> None:
     load_1min = os.getloadavg()[0]
     console.print(
         f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; load of the machine "
-        f"{load_1min:.1f}. TTFT of guidellm and aiperf is held against the emitter's log, whose "
-        "clock starts when it reads the request."
+        f"{load_1min:.1f}. Truth is one for all: the emitter's log, request by request, from the "
+        "kernel's stamp of the request's arrival to the time each event was handed to the kernel. "
+        "Ours, httpx and aiohttp leave out the first round, which opens connections."
     )
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import selectors
 import socket
+import struct
 import sys
 import time
 from dataclasses import dataclass, field
@@ -23,21 +24,23 @@ from typing import TYPE_CHECKING, Self
 from suites.engines.process import EngineProcess, die_with_parent, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 __all__ = ["Emitter", "Schedule"]
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 # As long as a real engine's event (vLLM: about 230 bytes, llama.cpp: about 260).
+_OPENING = b'data: {"id":"%b","object":"text_completion","created":1700000000,"model":"emitter",'
 _EVENT = (
-    b'data: {"id":"cmpl-5f1c0d7aa1b94f0c8d2b","object":"text_completion","created":1700000000,'
-    b'"model":"emitter","choices":[{"index":0,"text":" word","logprobs":null,'
+    b'"choices":[{"index":0,"text":" word","logprobs":null,'
     b'"finish_reason":null,"stop_reason":null}],"sent_ns":%d}\n\n'
 )
-_LAST = (
-    b'data: {"id":"cmpl-5f1c0d7aa1b94f0c8d2b","object":"text_completion","created":1700000000,'
-    b'"model":"emitter","choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d}}\n\n'
-)
+_LAST = b'"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d}}\n\n'
+# Linux stamps what arrives (socket(7); asm-generic/socket.h, not in Python's module): a busy
+# emitter reads a request later than the client sent it.
+_SO_TIMESTAMPNS = 35
+_STAMP = struct.Struct("ll")  # seconds and nanoseconds of the wall clock
 _END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
@@ -71,8 +74,9 @@ class Emitter:
 
         Args:
             cpu: core to stay on.
-            log: gets a JSON list for each answered request: when it was received, then when each
-                event was sent, in ns of the monotonic clock.
+            log: gets a line of JSON for each answered request: `names` (its response's id, its
+                X-Request-ID), `received_ns` (when the kernel had it) and `sent_ns` of each event,
+                on the monotonic clock.
         """
         self._schedule, self._cpu, self._log = schedule, cpu, log
         self._process: EngineProcess | None = None
@@ -107,9 +111,12 @@ class _Stream:
 
     socket: socket.socket
     inbox: bytes = b""
+    opening: bytes = b""
     sent: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
+    names: list[str] = field(default_factory=list)
+    received_ns: int = 0
     times: list[int] = field(default_factory=list)
 
 
@@ -120,6 +127,7 @@ class _Server:
         self._itl_ns = int(schedule.itl_ms * 1e6)
         self._due: list[tuple[int, int, _Stream]] = []  # (time, tie-break, stream)
         self._order = 0
+        self._requests = 0
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         self._listener.setblocking(False)
@@ -153,30 +161,36 @@ class _Server:
                 return
             peer.setblocking(False)
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sys.platform == "linux":
+                peer.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self._selector.register(peer, selectors.EVENT_READ, _Stream(peer))
 
     def _receive(self, stream: _Stream) -> None:
         try:
-            data = stream.socket.recv(1 << 20)
+            data, stamps, *_ = stream.socket.recvmsg(1 << 20, socket.CMSG_SPACE(_STAMP.size))
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, stamps = b"", []
         if not data:
             self._drop(stream)
             return
         stream.inbox += data
         head, found, body = stream.inbox.partition(b"\r\n\r\n")
-        length = _content_length(head)
+        length = int(_header(head, b"content-length") or 0)
         if not found or len(body) < length:
             return
         stream.inbox = b""
+        stream.received_ns = _arrival_ns(stamps)
         request = json.loads(body[:length]) if length else {}
         prompt = request.get("prompt") or request.get("messages") or []
         stream.prompt_tokens, stream.tokens = len(prompt), int(request.get("max_tokens", 16))
-        stream.sent = 0
+        stream.sent, stream.times = 0, []
+        self._requests += 1
+        name = b"cmpl-%020x" % self._requests
+        stream.opening = _OPENING % name
+        stream.names = [name.decode(), _header(head, b"x-request-id").decode()]
         now = monotonic_ns()
-        stream.times = [now]
         if not self._pause_at and self._schedule.pause_s:
             self._pause_at = now + int(self._schedule.pause_after_s * 1e9)
         self._plan(stream, now + int(self._schedule.ttft_ms * 1e6))
@@ -211,12 +225,14 @@ class _Server:
         stream.sent += count
         tail = b""
         if stream.sent >= stream.tokens:
-            tail = _chunk(_LAST % (stream.prompt_tokens, stream.tokens)) + _END
+            last = _LAST % (stream.prompt_tokens, stream.tokens)
+            tail = _chunk(stream.opening + last) + _END
         times = [monotonic_ns() for _ in range(count)]
         stream.times += times
-        events = b"".join(_chunk(_EVENT % time) for time in times)
+        events = b"".join(_chunk(stream.opening + _EVENT % time) for time in times)
         if self._log and stream.sent >= stream.tokens:
-            self._log.write(f"{stream.times}\n")
+            line = {"names": stream.names, "received_ns": stream.received_ns}
+            self._log.write(json.dumps({**line, "sent_ns": stream.times}) + "\n")
         message = (_HEAD if first else b"") + events + tail
         try:
             return stream.socket.send(message) == len(message)
@@ -232,12 +248,22 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _content_length(head: bytes) -> int:
+def _header(head: bytes, wanted: bytes) -> bytes:
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+        if name.lower() == wanted:
+            return value.strip()
+    return b""
+
+
+def _arrival_ns(stamps: Sequence[tuple[int, int, bytes]]) -> int:
+    """When the kernel had what was just read, on the monotonic clock; else it is now."""
+    now, wall = monotonic_ns(), time.time_ns()
+    for level, kind, value in stamps:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+            seconds, nanoseconds = map(int, _STAMP.unpack(value))
+            return now - (wall - seconds * 10**9 - nanoseconds)
+    return now
 
 
 def _main() -> None:

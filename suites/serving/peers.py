@@ -25,18 +25,18 @@ _INSTALL_LIMIT_S = 900
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a client reports, times in ms.
+    """One request as its client reports it, times in ms.
 
     Attributes:
-        ttft_ms, gaps_ms: a value per request and per gap, as far as the client gives them.
-        ttft_true_ms, gaps_true_ms: what was sent, where the client kept the emitter's own stamps;
-            else the emitter's log says it.
+        name: what the emitter's log calls it: its response's id, its X-Request-ID, or the time at
+            which its first event was sent.
+        ttft_ms: from when the client says that it sent it.
+        gaps_ms: as many as the client gives.
     """
 
-    ttft_ms: Sequence[float]
+    name: str
+    ttft_ms: float
     gaps_ms: Sequence[float]
-    ttft_true_ms: Sequence[float] = ()
-    gaps_true_ms: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Client:
     name: str
     package: str = ""
     arguments: Callable[[str, int, Path], list[str]]
-    read: Callable[[str, Path], Seen]
+    read: Callable[[str, Path], list[Seen]]
     note: str = ""
 
 
@@ -90,19 +90,21 @@ def install(client: Client, home: Path) -> str:
 # seen and when it was sent.
 
 
-def _read_pairs(out: str, _: Path) -> Seen:
+def _read_pairs(out: str, _: Path) -> list[Seen]:
     answers = json.loads(out)["answers"]
-    return Seen(
-        ttft_ms=[(tokens[0][0] - sent) / 1e6 for sent, tokens in answers],
-        gaps_ms=gaps_ms([[seen for seen, _ in tokens] for _, tokens in answers]),
-        ttft_true_ms=[(tokens[0][1] - sent) / 1e6 for sent, tokens in answers],
-        gaps_true_ms=gaps_ms([[true for _, true in tokens] for _, tokens in answers]),
-    )
+    return [
+        Seen(
+            name=str(tokens[0][1]),
+            ttft_ms=(tokens[0][0] - sent) / 1e6,
+            gaps_ms=gaps_ms([seen for seen, _ in tokens]),
+        )
+        for sent, tokens in answers
+    ]
 
 
-def gaps_ms(times_ns: Sequence[Sequence[int]]) -> list[float]:
+def gaps_ms(times_ns: Sequence[int]) -> list[float]:
     """Every gap between two times of one request."""
-    return [(later - earlier) / 1e6 for times in times_ns for earlier, later in pairwise(times)]
+    return [(later - earlier) / 1e6 for earlier, later in pairwise(times_ns)]
 
 
 # Runs as a child like the others, so that start-up and memory count the same.
@@ -157,13 +159,16 @@ def _guidellm(url: str, streams: int, folder: Path) -> list[str]:
     ]
 
 
-def _read_guidellm(_: str, folder: Path) -> Seen:
+def _read_guidellm(_: str, folder: Path) -> list[Seen]:
     report = json.loads((folder / "report.json").read_text())
-    requests = report["benchmarks"][0]["requests"]["successful"]
-    return Seen(
-        ttft_ms=[request["time_to_first_token_ms"] for request in requests],
-        gaps_ms=[request["inter_token_latency_ms"] for request in requests],
-    )
+    return [
+        Seen(
+            name=request["response_id"],
+            ttft_ms=request["time_to_first_token_ms"],
+            gaps_ms=[request["inter_token_latency_ms"]],
+        )
+        for request in report["benchmarks"][0]["requests"]["successful"]
+    ]
 
 
 def _aiperf(url: str, streams: int, folder: Path) -> list[str]:
@@ -182,13 +187,17 @@ def _aiperf(url: str, streams: int, folder: Path) -> list[str]:
     ]
 
 
-def _read_aiperf(_: str, folder: Path) -> Seen:
+def _read_aiperf(_: str, folder: Path) -> list[Seen]:
     lines = (folder / "artifacts" / "profile_export.jsonl").read_text().splitlines()
-    metrics: list[dict[str, Any]] = [json.loads(line)["metrics"] for line in lines]
-    return Seen(
-        ttft_ms=[record["time_to_first_token"]["value"] for record in metrics],
-        gaps_ms=[gap for record in metrics for gap in record["inter_chunk_latency"]["value"]],
-    )
+    records: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    return [
+        Seen(
+            name=record["metadata"]["x_request_id"],
+            ttft_ms=record["metrics"]["time_to_first_token"]["value"],
+            gaps_ms=record["metrics"]["inter_chunk_latency"]["value"],
+        )
+        for record in records
+    ]
 
 
 CLIENTS = (

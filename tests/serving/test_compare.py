@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from itertools import pairwise
 
 import pytest
 
@@ -15,7 +14,6 @@ from suites.serving.point import Point
 from suites.serving.target import Target
 
 CLIENTS = {client.name: client for client in peers.CLIENTS}
-BLANK = compare.Comparison(client="x", streams=3)
 
 
 def scripted(code, read=peers._read_pairs):
@@ -38,44 +36,62 @@ def test_the_emitters_log_holds_what_it_sent(tmp_path):
     point = Point(shape="closed", concurrency=2, requests=3, input_tokens=8, output_tokens=4)
     with Emitter(Schedule(ttft_ms=5, itl_ms=2), log=log) as emitter:
         outcome = run_point(Target(url=emitter.url, model="m"), point, seed=0)
-    sent = [json.loads(line) for line in log.read_text().splitlines()]
-    assert all(earlier <= later for times in sent for earlier, later in pairwise(times))
+    sent = {tuple(line["sent_ns"]): line for line in map(json.loads, log.read_text().splitlines())}
     for request in outcome.answered:
-        assert list(request.truth_ns) in [times[1:] for times in sent]
+        line = sent[tuple(request.truth_ns)]
+        # The kernel had it after we sent it and before the emitter answered.
+        assert request.sent_ns < line["received_ns"] < line["sent_ns"][0]
+    assert len({line["names"][0] for line in sent.values()}) == len(sent)
+
+
+def line(*sent_ms, received_ms=0, names=()):
+    """A line of the emitter's log."""
+    sent = [int(time * 1e6) for time in sent_ms]
+    return {"names": [*names], "received_ns": int(received_ms * 1e6), "sent_ns": sent}
 
 
 def test_errors_are_of_percentiles_seen_against_percentiles_sent():
     answers = [[0, [[22_000_000, 20_000_000], [43_000_000, 40_000_000]]]] * 3
     seen = peers._read_pairs(json.dumps({"answers": answers}), None)
-    sent = [[0, *range(100)]] * 3
-    judged = compare._judge(BLANK, seen, sent, compare._Ended(cpu_s=0.003, memory_mb=50))
+    judged = compare._judge(compare._matched(seen, [line(20, 40)]))
     assert judged.ttft_error_p50 == pytest.approx(0.1)
     assert judged.itl_error_p99_ms == pytest.approx(1.0)
-    assert judged.cpu_ms_per_1000_events == pytest.approx(10.0)
 
 
-def test_a_peers_report_is_held_against_the_emitters_log(tmp_path):
-    requests = [{"time_to_first_token_ms": 30.0, "inter_token_latency_ms": 21.0}]
-    report = {"benchmarks": [{"requests": {"successful": requests}}]}
+def test_a_peers_report_is_held_against_the_emitters_log_of_the_same_requests(tmp_path):
+    request = {"time_to_first_token_ms": 30.0, "inter_token_latency_ms": 21.0}
+    report = {"benchmarks": [{"requests": {"successful": [{**request, "response_id": "b"}]}}]}
     (tmp_path / "report.json").write_text(json.dumps(report))
     seen = peers._read_guidellm("", tmp_path)
-    sent = [[0, 20_000_000, 40_000_000]]
-    judged = compare._judge(BLANK, seen, sent, compare._Ended())
+    log = [line(90, 180, names="a"), line(25, 45, received_ms=5, names="b")]
+    judged = compare._judge(compare._matched(seen, log))
     assert judged.ttft_error_p50 == pytest.approx(0.5)
     assert judged.itl_error_p50_ms == pytest.approx(1.0)
+    with pytest.raises(LookupError):
+        compare._matched(seen, log[:1])
 
 
-def test_gaps_of_a_peer_are_every_gap_it_saw(tmp_path):
+def test_gaps_of_a_peer_are_every_gap_it_saw_and_its_name_the_one_it_sent(tmp_path):
     (tmp_path / "artifacts").mkdir()
-    line = {
+    record = {
+        "metadata": {"x_request_id": "u-1"},
         "metrics": {
             "time_to_first_token": {"value": 25.0},
             "inter_chunk_latency": {"value": [20.0, 21.0]},
-        }
+        },
     }
-    (tmp_path / "artifacts" / "profile_export.jsonl").write_text(f"{json.dumps(line)}\n" * 2)
+    (tmp_path / "artifacts" / "profile_export.jsonl").write_text(f"{json.dumps(record)}\n" * 2)
     seen = peers._read_aiperf("", tmp_path)
-    assert (seen.ttft_ms, seen.gaps_ms) == ([25.0, 25.0], [20.0, 21.0] * 2)
+    assert seen == [peers.Seen(name="u-1", ttft_ms=25.0, gaps_ms=[20.0, 21.0])] * 2
+
+
+def test_the_emitter_knows_a_request_by_the_name_its_client_gave_it(tmp_path):
+    log = tmp_path / "log"
+    target = {"model": "m", "headers": (("X-Request-ID", "u-1"),)}
+    point = Point(shape="closed", concurrency=1, requests=1, input_tokens=8, output_tokens=2)
+    with Emitter(Schedule(ttft_ms=1, itl_ms=1), log=log) as emitter:
+        run_point(Target(url=emitter.url, **target), point, seed=0)
+    assert "u-1" in json.loads(log.read_text().splitlines()[0])["names"]
 
 
 def test_a_client_that_cannot_be_installed_is_listed_with_the_reason(tmp_path, monkeypatch):
