@@ -16,6 +16,7 @@ import httpx
 import pytest
 import uvicorn
 from securesystemslib.signer import CryptoSigner
+from typer.testing import CliRunner
 
 from results import archive, envelope
 from results.api import create_app
@@ -26,6 +27,7 @@ from results.identity import runner_id, runner_toml
 from results.intake import Intake
 from results.statement import Statement
 from results.store import open_store
+from runners.commands.keys import keys
 
 
 def make_statement(run_id="run-1", value=42.0):
@@ -240,3 +242,16 @@ def serving(tmp_path, runners, log_signer, database):
 def client(serving):
     with serving() as client:
         yield client
+
+
+@pytest.fixture
+def verb():
+    """Runs a verb of `fenmark keys`; gives what it printed on stdout."""
+
+    def verb(*arguments):
+        done = CliRunner().invoke(keys, [str(one) for one in arguments])
+        if done.exception:
+            raise done.exception
+        return done.stdout
+
+    return verb

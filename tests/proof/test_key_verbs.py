@@ -1,27 +1,12 @@
 """Keys change hands from the shell: `fenmark keys new`, `rotate`, `revoke`, then a pull request."""
 
 import pytest
-from typer.testing import CliRunner
 
 from results import verification
 from results.identity import read_folder, read_runner
 from results.publish import publish
-from runners.commands.keys import keys
 from runners.keys import load
 from suites.errors import UserError
-
-
-@pytest.fixture
-def verb():
-    """Runs a verb of `fenmark keys`; gives what it printed on stdout."""
-
-    def verb(*arguments):
-        done = CliRunner().invoke(keys, [str(one) for one in arguments])
-        if done.exception:
-            raise done.exception
-        return done.stdout
-
-    return verb
 
 
 @pytest.fixture

@@ -242,6 +242,17 @@ def job(workflow, services):
     return lambda by=services, **claims: Job(workflow, by, **claims)
 
 
+@pytest.fixture
+def claims(identity):
+    """What GitHub says of the job that a test runs in."""
+    return Claims(identity=identity, environment="self-hosted")
+
+
+@pytest.fixture
+def identity():
+    return WORKFLOW
+
+
 @pytest.fixture(scope="session")
 def signature(workflow, services):
     """One of a job, over b"payload"."""

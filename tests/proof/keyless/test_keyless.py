@@ -16,6 +16,8 @@ from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature
 from typer import Exit
 
+from leaderboard import archives
+from leaderboard.workers import Workers
 from results import archive, envelope, keyless, verification
 from results.challenge import Challenges
 from results.commands.verify import verify
@@ -326,3 +328,13 @@ def test_a_server_without_the_library_does_not_start_with_a_workflow_in_its_cata
         intake = Intake(folders=[runners], challenges=challenges, store=store)
         with pytest.raises(UserError, match="needs Sigstore's library"):
             intake.runners()
+
+
+def test_the_site_says_on_whose_machine_the_job_ran(home, workflow, registered, monkeypatch):
+    monkeypatch.setattr(archives.identity, "REGISTERED", registered)
+    with Workers() as workers:
+        read = archives.read([home], None, workers)
+    [digest] = read.sources
+    result = read.open(digest)
+    assert (result.tier, result.environment) == ("CI-attested", "github-hosted")
+    assert {key["keytype"]: key["tier"] for key in read.keys}["sigstore-oidc"] == "CI-attested"
