@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results import archive
-from results.identity import REGISTERED, read_folder
+from results.identity import REGISTERED, read_folder, runner_id, runner_toml
 from results.ledger import Ledger
 from results.receipt import result_entry
 from suites.child import write_atomically
@@ -80,6 +80,11 @@ def gather(directory: Path, parcels: Sequence[Parcel], signer: Signer) -> list[A
     with _held(directory):
         for parcel in parcels:
             _unpack(directory, parcel)
+        # Whoever verifies the log needs the key of its checkpoints too.
+        key = signer.public_key
+        own = directory / "runners" / f"{runner_id(key)}.toml"
+        if not own.exists():
+            write_atomically(own, runner_toml(key).encode())
         log = directory / "log"
         log.mkdir(exist_ok=True)
         ledger = Ledger(log)

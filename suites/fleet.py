@@ -17,12 +17,16 @@ from suites.errors import CheckError, UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["Cluster", "Node", "check_address", "connected"]
+__all__ = ["Cluster", "Node", "NodeLostError", "check_address", "connected"]
 
 _EXPECTED = "ray://HOST:PORT (Ray Client, usually port 10001), HOST:PORT of a cluster this machine "
 _EXPECTED += "belongs to, or auto"
 # Ray itself tries for half a minute and more; a port that does not answer is known at once.
 _KNOCK_S = 3.0
+
+
+class NodeLostError(CheckError):
+    """The node a thing ran on has gone; on another it may do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +83,31 @@ class Cluster:
             )
         return sorted(tagged, key=lambda node: (node.address, node.id))
 
-    def on(self, node: Node, what: Callable[..., Any], *, cpus: float = 1.0) -> Any:
+    def on(self, node: Node, what: Callable[..., Any], *, cpus: float = 1.0, **options: Any) -> Any:
         """Ray's remote of a function or class, run on this node and no other.
 
         Its arguments and results travel as pickles; `what` must be importable there.
+
+        Args:
+            options: Ray's own, such as `max_retries=0`.
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        return self._ray.remote(what).options(num_cpus=cpus, scheduling_strategy=here)
+        chosen = {"num_cpus": cpus, "scheduling_strategy": here, **options}
+        return self._ray.remote(what).options(**chosen)
+
+    def first(self, references: Sequence[Any], *, within_s: float) -> Any | None:
+        """Wait until one of these has come or failed, and return it; None if none has."""
+        ready, _ = self._ray.wait(list(references), num_returns=1, timeout=within_s)
+        return ready[0] if ready else None
 
     def get(self, references: Sequence[Any], *, within_s: float, where: str = "--fleet") -> Any:
         """Wait for results, in order.
 
         Raises:
-            CheckError: a node was lost, or not all were there in time.
+            NodeLostError: a node was lost.
+            CheckError: not all were there in time.
             UserError: what the remote raised, or Fenmark is not installed there.
         """
         failures = self._ray.exceptions
@@ -109,7 +123,7 @@ class Cluster:
         except failures.RayTaskError as error:
             raise _cause(error, where) from None
         except (failures.RayError, ConnectionError) as error:
-            raise CheckError(f"a node was lost: {_first_line(error)}", where=where) from None
+            raise NodeLostError(f"a node was lost: {_first_line(error)}", where=where) from None
 
     def drop(self, actors: Sequence[Any]) -> None:
         """End these actors at once, whatever they are doing."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from runners.plans.document import Document
     from runners.plans.fitting import Target
     from runners.plans.prospect import Prospect
+    from runners.plans.work import Workers
 
 __all__ = ["plan"]
 
@@ -109,6 +113,12 @@ def run(
     resume: Annotated[bool, typer.Option(help="Go on: finished cells stay.")] = False,
     only: _Only = None,
     set_: _Set = None,
+    fleet: Annotated[
+        str | None, typer.Option(help="Ray cluster that takes the cells: ray://HOST:PORT or auto.")
+    ] = None,
+    fleet_tag: Annotated[
+        str, typer.Option(help="Only its hosts with this resource, such as h100-sxm.")
+    ] = "",
     json_: _Json = False,
 ) -> None:
     """Run a plan's cells, each in its own process, and sign a result for each.
@@ -116,7 +126,11 @@ def run(
     A cell that fails is tried again by the plan's rule and costs no other. Interrupted or killed,
     it goes on with --resume. OUT/plan.json says where it stands. Exits 1 if a cell failed.
 
-    Example: fenmark plan run laptop-cpu --out out/results
+    Examples:
+
+    fenmark plan run laptop-cpu --out out/results
+
+    fenmark plan run sweep.toml --fleet ray://head:10001 --fleet-tag h100-sxm
     """
     import json
 
@@ -125,30 +139,28 @@ def run(
     from runners.plans.cells import Shard
     from runners.plans.display import PlanDisplay
     from runners.plans.document import read
-    from runners.plans.drive import HOME, run_plan
+    from runners.plans.drive import run_plan
     from runners.plans.fitting import Target
-    from runners.plans.prospect import prospects
-    from runners.plans.work import Here
     from suites.errors import CheckError
 
     document = read(file).with_options(set_ or [])
-    # What another machine could run is of no use now.
-    target = Target.this_machine()
-    cells = _chosen(prospects(document, target), only, shard)
     console = Console(stderr=True)
-    console.print(
-        _estimate([one for one in cells if not one.reason], target), highlight=False, markup=False
-    )
-    with PlanDisplay(console) as display:
-        progress = run_plan(
-            document,
-            cells,
-            out,
-            Here(out / HOME),
-            shard=Shard.parse(shard),
-            resume=resume,
-            tell=display.tell,
-        )
+    with _workers(document, out, fleet, fleet_tag) as (workers, found):
+        cells = _chosen(found, only, shard)
+        # A fleet's hosts are of many kinds, and have many prices.
+        target = None if fleet else Target.this_machine()
+        said = _estimate([one for one in cells if not one.reason], target)
+        console.print(said, highlight=False, markup=False)
+        with PlanDisplay(console) as display:
+            progress = run_plan(
+                document,
+                cells,
+                out,
+                workers,
+                shard=Shard.parse(shard),
+                resume=resume,
+                tell=display.tell,
+            )
     if json_:
         print(json.dumps(progress.to_json()))
     if failed := progress.count("failed"):
@@ -183,9 +195,34 @@ def gather(
     typer.echo(f"{len(paths)} results in {out}")
 
 
+@contextmanager
+def _workers(
+    document: Document, out: Path, fleet: str | None, tag: str
+) -> Iterator[tuple[Workers, Iterable[Prospect]]]:
+    """Give the hosts that take the cells, and what they can run of the plan."""
+    from runners.plans.drive import HOME
+    from runners.plans.fitting import Target
+    from runners.plans.prospect import prospects
+    from runners.plans.work import Here
+
+    if fleet is None:
+        # What another machine could run is of no use now.
+        yield Here(out / HOME), prospects(document, Target.this_machine())
+        return
+    import sys
+
+    from runners.plans.fleet import Fleet
+    from suites.fleet import connected
+
+    # Ray says on stdout what becomes of its nodes; ours is for scripts.
+    with redirect_stdout(sys.stderr), connected(fleet) as cluster:
+        hosts = Fleet(cluster, document, tag)
+        yield hosts, hosts.prospects
+
+
 def _look(
     file: str, set_: list[str] | None, chip: str | None, chips: int | None
-) -> tuple[Document, Target, Any]:
+) -> tuple[Document, Target, Iterable[Prospect]]:
     from runners.plans.document import read
     from runners.plans.fitting import Target
     from runners.plans.prospect import prospects
@@ -195,7 +232,7 @@ def _look(
     return document, target, prospects(document, target)
 
 
-def _chosen(found: Any, only: str | None, shard: str) -> list[Prospect]:
+def _chosen(found: Iterable[Prospect], only: str | None, shard: str) -> list[Prospect]:
     from fnmatch import fnmatchcase
 
     from runners.plans.cells import Shard
@@ -208,14 +245,13 @@ def _chosen(found: Any, only: str | None, shard: str) -> list[Prospect]:
     return [one for one in cells if part.holds(one.cell)]
 
 
-def _estimate(runnable: list[Prospect], target: Target) -> str:
+def _estimate(runnable: list[Prospect], target: Target | None) -> str:
     from results import catalog
     from runners.plans.estimate import rent
 
     seconds = [one.estimated_s for one in runnable]
     said = f"estimate: {len(runnable)} cells, {sum(seconds) / 60:.0f} minutes"
-    cost = rent(seconds, target, catalog.latest_prices())
-    if cost:
+    if target and (cost := rent(seconds, target, catalog.latest_prices())):
         said += (
             f", rent {cost.low:.2f} to {cost.high:.2f} USD ({cost.price.kind}, "
             f"{cost.price.date}, price sheet {cost.sheet})"

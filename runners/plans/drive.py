@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from runners import actions, keys
 from runners.execute import time_limit_s
 from runners.plans.job import Job
 from runners.plans.progress import CellState, Progress
-from runners.plans.work import folder_of
+from runners.plans.work import Ended
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -26,12 +25,13 @@ if TYPE_CHECKING:
     from runners.plans.cells import Shard
     from runners.plans.document import Document
     from runners.plans.prospect import Prospect
-    from runners.plans.work import Ended, Workers
+    from runners.plans.work import Workers
 
 __all__ = ["HOME", "run_plan"]
 
 # Below the archive: the folders of cells under way.
 HOME = ".plan"
+_NOBODY = "no host is left that can run it"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class _Drive:
 
     document: Document
     out: Path
+    workers: Workers
     progress: Progress
     tell: Callable[[Progress, CellState], None]
     places: dict[str, str]
@@ -55,7 +56,7 @@ class _Drive:
         cell.host, cell.wall_s = ended.host or None, round(ended.wall_s, 2)
         if ended.parcel:
             gather(self.out, [ended.parcel], keys.load_or_create().log_signer)
-            shutil.rmtree(folder_of(self.out / HOME, cell.id), ignore_errors=True)
+            self.workers.forget(ended.job)
             cell.state, cell.digest, cell.reason = "finished", ended.parcel.digest, None
             cell.overhead_s = round(ended.wall_s - ended.measured_s, 2)
             return False
@@ -115,31 +116,35 @@ def run_plan(
         drive = _Drive(
             document=document,
             out=out,
+            workers=workers,
             progress=progress,
             tell=tell,
             places={one.cell.id: one.cell.place for one in prospects},
             lost=set(),
         )
         waiting = [one for one in prospects if progress.cells[one.cell.id].state == "waiting"]
-        _run(drive, deque(_job(document, one) for one in waiting), workers)
+        _run(drive, [_job(document, one) for one in waiting])
         with suppress(OSError):  # a failed cell's log is left for whoever wants to know why
             (out / HOME).rmdir()
     return progress
 
 
-def _run(drive: _Drive, jobs: deque[Job], workers: Workers) -> None:
-    drive.progress.save()
+def _run(drive: _Drive, jobs: list[Job]) -> None:
+    workers, progress = drive.workers, drive.progress
+    progress.save()
     while jobs or workers.busy:
-        while jobs and workers.free:
-            job = jobs.popleft()
-            cell = drive.progress.cells[job.id]
+        while job := next(filter(workers.takes, jobs), None):
+            jobs.remove(job)
+            cell = progress.cells[job.id]
             cell.state, cell.attempts = "running", cell.attempts + 1
-            drive.tell(drive.progress, cell)
+            drive.tell(progress, cell)
             workers.start(job)
-        ended = workers.wait()
+        # Nobody works and nobody takes what is left: its hosts have gone.
+        gone = Ended(job=jobs.pop(0), how="refused", said=_NOBODY) if not workers.busy else None
+        ended = gone or workers.wait()
         again = drive.take(ended)
-        drive.tell(drive.progress, drive.progress.cells[ended.job.id])
-        drive.progress.save()
+        drive.tell(progress, progress.cells[ended.job.id])
+        progress.save()
         if again:
             jobs.append(ended.job)
 

@@ -7,7 +7,6 @@ import json
 import shutil
 import sys
 import time
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from results.gathering import Parcel
     from runners.plans.job import Job
 
-__all__ = ["Ended", "Here", "Workers", "folder_of", "run_job"]
+__all__ = ["Ended", "Here", "How", "Workers", "folder_of", "run_job"]
 
 How = Literal["finished", "failed", "time", "refused", "lost"]
 
@@ -54,18 +53,20 @@ class Workers(Protocol):
     """Hosts that take jobs."""
 
     @property
-    def free(self) -> bool:
-        """Whether another job may be started."""
-
-    @property
     def busy(self) -> bool:
         """Whether a job is under way."""
 
+    def takes(self, job: Job) -> bool:
+        """Whether a host that can run this job is free."""
+
     def start(self, job: Job) -> None:
-        """Begin a job."""
+        """Begin a job that is taken."""
 
     def wait(self) -> Ended:
         """Wait for the next job to end."""
+
+    def forget(self, job: Job) -> None:
+        """Clear a job whose result is safe."""
 
 
 class Here:
@@ -74,21 +75,25 @@ class Here:
     def __init__(self, home: Path) -> None:
         """Keep each job's folder below `home`."""
         self._home = home
-        self._jobs: deque[Job] = deque()
-
-    @property
-    def free(self) -> bool:
-        return not self._jobs
+        self._job: Job | None = None
 
     @property
     def busy(self) -> bool:
-        return bool(self._jobs)
+        return self._job is not None
+
+    def takes(self, _: Job) -> bool:
+        return self._job is None
 
     def start(self, job: Job) -> None:
-        self._jobs.append(job)
+        self._job = job
 
     def wait(self) -> Ended:
-        return run_job(self._jobs.popleft(), self._home)
+        assert self._job
+        job, self._job = self._job, None
+        return run_job(job, self._home)
+
+    def forget(self, job: Job) -> None:
+        shutil.rmtree(folder_of(self._home, job.id), ignore_errors=True)
 
 
 def folder_of(home: Path, cell: str) -> Path:
