@@ -172,6 +172,32 @@ def run(
 
 
 @plan.command()
+def sbatch(
+    file: _File,
+    out: Annotated[Path, typer.Option(help="Folder all nodes share; a shard writes its own.")],
+    tasks: Annotated[int, typer.Option(min=1, max=10_000, help="Shards, each a task.")] = 8,
+    sbatch_: Annotated[
+        list[str] | None,
+        typer.Option("--sbatch", help="An option for sbatch, such as --partition=gpu."),
+    ] = None,
+    set_: _Set = None,
+    chip: _Chip = None,
+    chips: _Chips = None,
+) -> None:
+    """Print a Slurm script that runs a plan as an array job, one shard a task.
+
+    Example: fenmark plan sbatch gpu-node --out /shared/run --sbatch=--partition=gpu | sbatch
+    """
+    from runners.plans.slurm import script
+
+    document, _, found = _look(file, set_, chip, chips)
+    text = script(
+        document, list(found), out=out, tasks=tasks, options=sbatch_ or [], given=set_ or []
+    )
+    print(text, end="")
+
+
+@plan.command()
 def gather(
     archives: Annotated[list[Path], typer.Argument(help="Archives of shards.")],
     out: Annotated[Path, typer.Option(help="Archive the results are added to.")] = Path(
