@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from suites.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from runners.inventory import Machines
 
@@ -18,18 +18,18 @@ _MOST_JOBS = 256
 
 
 def matrix(
-    plan: str | None, machines: Sequence[Machines], cells: int | None = None
+    plan: str | None, machines: Sequence[Machines], cells: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
     """Return `{"include": [...]}`: the plan for each kind of machine, in shards.
 
-    A kind of `count` machines gets so many shards, each a job of its own; never more than the
-    plan has cells, and a single job where there is no plan.
+    A kind of `count` machines gets so many shards, each a job of its own; never more than it can
+    run cells, none where it can run no cell, and a single job where there is no plan.
 
     Args:
-        cells: of the plan, None where nobody has counted them.
+        cells: of the plan that a kind of machine can run, by its name.
 
     Raises:
-        UserError: there are more jobs than GitHub takes.
+        UserError: there are more jobs than GitHub takes, or none.
     """
     include = [
         {
@@ -42,11 +42,17 @@ def matrix(
             "timeout_minutes": one.timeout_minutes,
         }
         for one in machines
-        for shards in [min(one.count, cells or one.count) if plan else 1]
+        for shards in [min(one.count, (cells or {}).get(one.name, one.count)) if plan else 1]
         for shard in range(1, shards + 1)
     ]
     if len(include) > _MOST_JOBS:
         raise UserError(
             f"{len(include)} jobs", where="--inventory", expected=f"at most {_MOST_JOBS}"
+        )
+    if not include:
+        raise UserError(
+            "no machine of the inventory can run a cell of it",
+            where=f"--plan {plan}",
+            remedy="`fenmark plan list --chip ID` says why",
         )
     return {"include": include}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from runners.inventory import Machines
 
 __all__ = ["matrix"]
 
@@ -13,7 +16,8 @@ __all__ = ["matrix"]
 def matrix(
     inventory: Annotated[Path, typer.Option(help="TOML of runner labels, chip and count.")],
     plan: Annotated[
-        Path | None, typer.Option(help="Plan file; without one, a run for each kind of machine.")
+        str | None,
+        typer.Option(help="Plan file or ready plan; without one, a run for each kind of machine."),
     ] = None,
 ) -> None:
     """Print the matrix as JSON on one line: one job for each machine of the inventory.
@@ -24,8 +28,21 @@ def matrix(
 
     from runners import inventory as machines
     from runners.matrix import matrix as jobs
-    from suites.errors import UserError
 
-    if plan and not plan.is_file():
-        raise UserError("is no file", where=str(plan), expected="a plan")
-    print(json.dumps(jobs(str(plan) if plan else None, machines.read(inventory))))
+    kinds = machines.read(inventory)
+    cells = _runnable(plan, kinds) if plan else None
+    print(json.dumps(jobs(plan, kinds, cells)))
+
+
+def _runnable(plan: str, kinds: list[Machines]) -> dict[str, int]:
+    """Count the cells each kind of machine can run; it may still lack an engine."""
+    from runners.plans.document import read
+    from runners.plans.fitting import Target
+    from runners.plans.prospect import prospects
+
+    document = read(plan)
+    counts = {}
+    for kind in kinds:
+        target = Target.of_kind(kind.chip, kind.chips)
+        counts[kind.name] = sum(not one.reason for one in prospects(document, target))
+    return counts

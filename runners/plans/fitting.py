@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Target", "reason"]
 
 _GB = 1e9
+_CPU = "cpu"
 # What an engine serves where the plan names no precision: the bundled one its random Q8_0 weights,
 # the others 16-bit ones.
 _BUNDLED_DTYPE, _DTYPE = "q8_0", "bf16"
@@ -67,22 +68,33 @@ class Target:
         Raises:
             UserError: the chip is not in the catalogue.
         """
-        named = chip or (plan.machine.chip if plan.machine else None)
-        if named is None:
-            return cls.this_machine()
-        entry = catalog.chips().get(named)
-        if entry is None:
+        if chip:
+            return cls.of_kind(chip, chips or 1)
+        if plan.machine:
+            return cls.of_kind(plan.machine.chip, chips or plan.machine.chips)
+        return cls.this_machine()
+
+    @classmethod
+    def of_kind(cls, chip: str, chips: int) -> Target:
+        """Take so many of a chip of the catalogue, or a machine with a "cpu" and nothing else.
+
+        Raises:
+            UserError: the chip is not in the catalogue.
+        """
+        entry = catalog.chips().get(chip)
+        if entry is None and chip != _CPU:
             raise UserError(
-                f"no chip {named!r} in the catalogue", where="chip", remedy="see `fenmark chips`"
+                f"no chip {chip!r} in the catalogue", where="chip", remedy="see `fenmark chips`"
             )
-        count = chips or (plan.machine.chips if plan.machine and not chip else 1)
-        of_all = entry.memory_gb and entry.memory_gb * _GB
+        if entry is None or entry.kind == _CPU:
+            name = entry.name if entry else "a machine without accelerators"
+            return cls(name=name, chip=entry, chips=0, memory_bytes=None, cpu_memory_bytes=None)
         return cls(
-            name=f"{count} × {entry.name}" if count > 1 else entry.name,
+            name=f"{chips} × {entry.name}" if chips > 1 else entry.name,
             chip=entry,
             # A system counts as the chips in it.
-            chips=0 if entry.kind == "cpu" else count * entry.chips,
-            memory_bytes=of_all and of_all / entry.chips,
+            chips=chips * entry.chips,
+            memory_bytes=entry.memory_gb and entry.memory_gb * _GB / entry.chips,
             cpu_memory_bytes=None,
         )
 

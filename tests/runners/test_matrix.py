@@ -32,9 +32,17 @@ chip = "cpu"
 """
 
 
+PLAN = """
+name = "two"
+answers = "Which?"
+suites = ["serving"]
+axes = { engine = ["llama.cpp", "vllm:cuda", "sglang:cuda"] }
+"""
+
+
 @pytest.fixture
 def files(tmp_path):
-    (tmp_path / "plan.toml").write_text('profile = "quick"\n')
+    (tmp_path / "plan.toml").write_text(PLAN)
     (tmp_path / "runners.toml").write_text(INVENTORY)
     return tmp_path
 
@@ -57,8 +65,10 @@ def test_without_a_plan_each_kind_of_machine_gets_one_run(files):
 
 
 def test_no_machine_gets_an_empty_shard(files):
-    jobs = matrix("plan.toml", inventory.read(files / "runners.toml"), cells=1)["include"]
-    assert [one["shard"] for one in jobs] == ["1/1", "1/1"]
+    jobs = matrix("plan.toml", inventory.read(files / "runners.toml"), {"h100": 1, "office": 0})
+    assert [(one["name"], one["shard"]) for one in jobs["include"]] == [("h100", "1/1")]
+    with pytest.raises(UserError, match="no machine of the inventory"):
+        matrix("p", inventory.read(files / "runners.toml"), {"h100": 0, "office": 0})
 
 
 def test_more_jobs_than_github_takes_are_refused(files):
@@ -119,4 +129,6 @@ def test_nox_prints_the_matrix_alone_on_stdout(files, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
-    assert len(json.loads(done.stdout)["include"]) == 3
+    # Two cells for the GPUs and one for the office; llama.cpp as bundled knows no GPU.
+    jobs = json.loads(done.stdout)["include"]
+    assert [one["name"] for one in jobs] == ["h100 1/2", "h100 2/2", "office"]
