@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from results.challenge import Challenges
     from results.checks import Finding
+    from results.envelope import Verified
     from results.identity import Runner
     from results.store import Store
 
@@ -117,9 +118,9 @@ class Intake:
             Problem: with the status to answer.
         """
         now = datetime.now(UTC)
-        runner, payload = self._verified(body)
+        runner, verified = self._verified(body)
         try:
-            statement = envelope.parse(payload, "statement")
+            statement = envelope.parse(verified.payload, "statement")
         except UserError as error:
             raise _invalid(error) from error
         run = statement.predicate.run
@@ -134,6 +135,7 @@ class Intake:
             now=now,
             nonce=self.challenges.judge(run.nonce, run.not_before, now),
             choose=self.challenges.choice(run.nonce) if run.nonce else None,
+            claims=verified.claims,
         )
         findings = check(statement, context)
         if outcome(findings) == "refused":
@@ -147,7 +149,7 @@ class Intake:
             )
         return Candidate(
             digest=envelope.digest(body),
-            payload_sha256=payload_sha256(payload),
+            payload_sha256=payload_sha256(verified.payload),
             keyid=runner.key.keyid,
             runner=runner.id,
             received_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -156,7 +158,7 @@ class Intake:
             envelope=body,
         )
 
-    def _verified(self, body: bytes) -> tuple[Runner, bytes]:
+    def _verified(self, body: bytes) -> tuple[Runner, Verified]:
         runners = self.runners()
         try:
             verified = envelope.verify(body, [runner.key for runner in runners], "envelope")
@@ -178,7 +180,7 @@ class Intake:
                 f"the key of {runner.id} was revoked or replaced",
                 errors=[{"field": "signatures", "rule": "key-revoked"}],
             )
-        return runner, verified.payload
+        return runner, verified
 
 
 def refused(findings: Sequence[Finding]) -> Problem:

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from results import archive, envelope
-from results.checks import Finding, check
+from results.checks import Context, Finding, check
 from results.confirmation import confirmed
 from results.ledger import Ledger
 from suites.errors import CheckError, UserError
@@ -143,7 +143,7 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
     try:
         opened = archive.open_bytes(data, path, around.runners)
         keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
-        flags = check(opened.statement)
+        flags = check(opened.statement, Context(claims=claims))
         run = opened.predicate.run
         reproduces = run.reproduces
         problems += around.problems(digest, opened.runner, run.finished_at, str(path))

@@ -84,6 +84,12 @@ RULES = (
         find=origin.nonce_is_ours,
     ),
     Rule(
+        name="job",
+        outcome="flagged",
+        source="the certificate of a keyless signature, which GitHub and Sigstore vouch for",
+        find=origin.job_is_the_one_certified,
+    ),
+    Rule(
         name="outputs",
         outcome="flagged",
         source="what a kernel gives for the challenge's inputs was not known before it",

@@ -42,12 +42,14 @@ class Context:
         nonce: what became of the challenge it names; None where nobody can tell.
         samples: digests of raw samples already known, and the result that brought them.
         choose: picks the kernel outputs to compute again; None where none shall be.
+        claims: what the certificate of a keyless signature says of the job that signed.
     """
 
     now: datetime | None = None
     nonce: Nonce | None = None
     samples: Mapping[str, str] = field(default_factory=dict)
     choose: Random | None = None
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from results.checks.finding import Context
     from results.statement import Statement
 
-__all__ = ["nonce_is_ours", "outputs_come_from_the_seed", "samples_are_new"]
+__all__ = [
+    "job_is_the_one_certified",
+    "nonce_is_ours",
+    "outputs_come_from_the_seed",
+    "samples_are_new",
+]
 
 # Kernel outputs computed again of one result: each costs the log up to a fifth of a second.
 _RECOMPUTED = 3
@@ -64,6 +69,23 @@ def outputs_come_from_the_seed(statement: Statement, context: Context) -> Iterat
         off = [abs(a - b) for a, b in zip(output.elements, truth, strict=False)]
         if len(output.elements) != len(truth) or max(off) > tolerance:
             yield output.case, f"its output is not that of seed {run.seed}: off by {max(off):.2g}"
+
+
+def job_is_the_one_certified(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
+    """What a statement says of its job is its own word; the certificate has it from GitHub."""
+    source = statement.predicate.source
+    stated = {"source.commit": ("source_commit", source.commit)}
+    if source.ci:
+        repository = f"https://github.com/{source.ci.repository}"
+        stated |= {
+            "source.ci.commit": ("source_commit", source.ci.commit),
+            "source.ci.repository": ("source_repository", repository),
+            "source.ci.runner_environment": ("runner_environment", source.ci.runner_environment),
+        }
+    for where, (claim, value) in stated.items():
+        certified = context.claims.get(claim)
+        if value and certified and value != certified:
+            yield where, f"{value} is stated, the certificate of the job says {certified}"
 
 
 def samples_are_new(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:

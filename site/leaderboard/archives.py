@@ -16,7 +16,7 @@ from leaderboard.figures import Result
 from leaderboard.kept import Kept
 from leaderboard.text import slug
 from results import archive, envelope, identity
-from results.checks import check
+from results.checks import Context, check
 from results.confirmation import confirmed
 from results.keyless import KeylessKey
 from results.ledger import Ledger
@@ -196,7 +196,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         key_tier=verified.key_tier,
         log="",
         index=None,
-        flags=_flags(verified.statement),
+        flags=_flags(verified.statement, verified.claims),
         predicate=verified.predicate,
     )
 
@@ -216,29 +216,30 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     # Either base64 alphabet, as DSSE allows.
     payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
     statement = Statement.model_validate_json(payload)
+    claims = _claims(data, source.runner)
     return Result(
         digest=digest,
         keyid=source.runner.key.keyid,
         key_tier=source.runner.tier,
         log=source.log,
         index=source.index,
-        flags=_flags(statement) if with_flags else (),
+        flags=_flags(statement, claims) if with_flags else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
-        environment=_environment(data, source.runner),
+        environment=claims.get("runner_environment", ""),
     )
 
 
-def _environment(data: bytes, runner: Runner) -> str:
-    """Where a job ran, as the certificate says that its signature brings."""
+def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:
+    """What the certificate of a keyless signature says of the job that signed."""
     if not isinstance(runner.key, KeylessKey):
-        return ""
-    claims = envelope.verify(data, [runner.key], runner.id).claims
-    return claims.get("runner_environment", "")
+        return {}
+    return envelope.verify(data, [runner.key], runner.id).claims
 
 
-def _flags(statement: Statement) -> tuple[str, ...]:
-    return tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in check(statement))
+def _flags(statement: Statement, claims: Mapping[str, str]) -> tuple[str, ...]:
+    found = check(statement, Context(claims=claims))
+    return tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in found)
 
 
 def _placed(

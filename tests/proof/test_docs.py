@@ -11,7 +11,7 @@ DOCS = Path(leaderboard.__file__).parent / "docs"
 def test_every_defence_in_the_threat_table_names_a_test_that_exists():
     threats = (DOCS / "proof.md").read_text().partition("## Threats")[2]
     named = set(re.findall(r"`(test_\w+)`", threats))
-    source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    source = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     assert len(named) > 20
     assert named - set(re.findall(r"def (test_\w+)", source)) == set()
 

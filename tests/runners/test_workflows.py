@@ -94,7 +94,7 @@ def test_a_strangers_commit_gets_no_secret_no_identity_and_no_submission():
     assert measure["needs"] == "admit"
     assert measure["permissions"] == {"contents": "read"}
     assert "secrets" not in measure
-    assert "to" not in measure["with"]
+    assert measure["with"].keys() & {"to", "keyless"} == set()
     assert measure["with"]["commit"] == "${{ github.event.pull_request.head.sha }}"
     # The job that runs the stranger's code asks for nothing of its own either.
     assert "permissions" not in FILES["measure.yml"]["jobs"]["measure"]
@@ -215,6 +215,7 @@ def job(tmp_path):
         {
             "inputs.plan": "plan.toml",
             "inputs.inventory": "runners.toml",
+            "inputs.keyless": "",
             "matrix.shard": "1/1",
             "secrets.signing-key": "",
         },

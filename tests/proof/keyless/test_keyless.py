@@ -263,6 +263,20 @@ def test_verify_says_on_whose_machine_the_job_ran(
     assert f"self-signed ({environment} runner), in the log" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("claims", "flagged"),
+    [({}, []), ({"commit": "d" * 40}, ["source.commit"])],
+)
+def test_a_commit_that_is_not_the_certified_one_is_flagged(
+    tmp_path, statement, job, signer, claims, flagged
+):
+    data = statement().to_json()
+    data["predicate"]["source"]["commit"] = "c" * 40
+    archive.accept(tmp_path, json.dumps(data).encode(), job(**claims), signer)
+    [verdict] = verification.verify(tmp_path)
+    assert [one.where for one in verdict.flags if one.rule == "job"] == flagged
+
+
 def test_who_lacks_the_library_is_told_so(home, no_library):
     [verdict] = verification.verify(home)
     assert "needs Sigstore's library" in verdict.problems[0]

@@ -6,7 +6,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -15,6 +14,8 @@ from results import archive, envelope, verification
 from results.identity import read_runner, runner_id, runner_toml
 from runners import keys
 from suites.errors import CheckError, UserError
+
+jwt = pytest.importorskip("jwt", reason="the extra `sigstore` is not installed")
 
 
 def pem(certificate):
