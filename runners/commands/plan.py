@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
-plan = typer.Typer(help="Sweeps as files: check, list, run, gather.", no_args_is_help=True)
+plan = typer.Typer(
+    help="Sweeps as files: check, list, run, gather. Example: fenmark plan run laptop-cpu",
+    no_args_is_help=True,
+)
 
 _File = Annotated[str, typer.Argument(metavar="FILE", help="Plan file, or name of a ready plan.")]
 _Chip = Annotated[str | None, typer.Option(help="Catalogue id: as if this machine held that chip.")]
