@@ -7,7 +7,9 @@ must run the same Ray and the same minor version of Python, and the nodes the sa
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -153,6 +155,7 @@ def connected(fleet: str) -> Iterator[Cluster]:
     address = check_address(fleet)
     ray = _ray()
     _knock(address)
+    handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except (Exception, SystemExit) as error:  # noqa: BLE001 - anything, where no Ray answers
@@ -162,6 +165,8 @@ def connected(fleet: str) -> Iterator[Cluster]:
             expected=f"a cluster of Ray {ray.__version__}",
             remedy="see `ray status` on its head node",
         ) from None
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)  # Ray puts its own in the place of ours
     try:
         yield Cluster(ray)
     finally:

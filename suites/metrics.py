@@ -59,6 +59,10 @@ _ALL = (
     # The instrument's own error, measured against a built-in emitter.
     Metric(name="instrument_ttft_error", unit="ms", better="lower", title="Error of our own TTFT"),
     Metric(name="instrument_itl_error", unit="ms", better="lower", title="Error of our own ITL"),
+    # A load made by several hosts: each one's monotonic clock less that of the host that asked.
+    Metric(
+        name="clock_offset", unit="ms", better="neither", title="Clock of a load host", digits=9
+    ),
     # What the engine says of itself, beside what we saw.
     Metric(
         name="engine_ttft", unit="ms", better="lower", title="Prefill time by the engine's clock"

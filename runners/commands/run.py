@@ -91,6 +91,10 @@ def run(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes of the load generator.")
     ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(help="Serving: nodes of a Ray cluster make the load: ray://HOST:PORT."),
+    ] = None,
     sweep: Annotated[
         Path | None, typer.Option(help="Serving: TOML of a sweep that finds the concurrencies.")
     ] = None,

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, get_args
 
 from suites.errors import UserError
+from suites.fleet import check_address
 from suites.records import Cell
 from suites.serving.point import Arrival, Point
 from suites.serving.prompts import UNIQUE_TOKENS
@@ -78,6 +79,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         return []
     subject = subject_spec(options)
     seed = int(options.get("seed") or 0)
+    fleet = _fleet(options)
     sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None
     if sweep:
         points = [replace(_sweep_start(points[0]), concurrency=1)]
@@ -97,13 +99,28 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "slo_tpot_ms": _limit(options, "slo_tpot"),
                 "sweep": sweep and sweep.model_dump(),
                 "process": number,
-                "shards": _whole(options, "processes", 1, least=1),
+                # 0: one, or one on every node of the fleet.
+                "shards": _whole(options, "processes", 0, least=1),
+                "fleet": fleet,
                 "samples": str(options["samples"]) if options.get("samples") else None,
             },
             estimated_s=start_s(subject) + sum(_estimate_s(point, shape) for point in points),
         )
         for number in range(cells)
     ]
+
+
+def _fleet(options: Mapping[str, Any]) -> str | None:
+    given = options.get("fleet")
+    if not given:
+        return None
+    if not options.get("endpoint"):
+        raise UserError(
+            "a fleet cannot reach an engine started here",
+            where="--fleet",
+            expected="--endpoint with an address that its nodes can reach",
+        )
+    return check_address(str(given))
 
 
 def _sweep_start(point: Point) -> Point:

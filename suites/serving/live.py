@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVERY_S",
+    "NOTHING_YET",
     "Glimpse",
     "Show",
     "glimpses",
@@ -58,6 +59,7 @@ class Glimpse:
     share: float
 
 
+NOTHING_YET = Glimpse(ended=0, failed=0, ttft_ms=None, tpot_ms=None, share=0.0)
 Show = Callable[[Glimpse], None]
 
 
@@ -104,7 +106,7 @@ def read_glimpse(path: Path) -> Glimpse:
     try:
         return Glimpse(**json.loads(path.read_text()))
     except FileNotFoundError:
-        return Glimpse(ended=0, failed=0, ttft_ms=None, tpot_ms=None, share=0.0)
+        return NOTHING_YET
 
 
 def live_view(point: Point, done: int, total: int) -> Show:

@@ -18,6 +18,7 @@ from suites.serving.request import Request, read_recording
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from suites.serving.clock import Clock
     from suites.serving.point import Point
     from suites.serving.target import Target
 
@@ -36,6 +37,7 @@ class Outcome:
         parse_s: processor time spent reading the recording afterwards.
         lag_ms: how late the loop served its own timer.
         reconnects: requests that waited for a connection.
+        clocks: of the hosts that made the load, where it was not this one.
     """
 
     requests: Sequence[Request]
@@ -46,6 +48,7 @@ class Outcome:
     parse_s: float
     lag_ms: Sequence[float]
     reconnects: int
+    clocks: Sequence[Clock] = ()
 
     @property
     def duration_s(self) -> float:

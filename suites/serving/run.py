@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
@@ -10,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from suites.child import note, progress
 from suites.records import CellResult, Series
+from suites.serving.generator import generator
 from suites.serving.histogram import Histogram
 from suites.serving.live import live_view
 from suites.serving.point import Point
 from suites.serving.samples import append
-from suites.serving.selfcheck import Instrument, check
-from suites.serving.shard import run_shards
 from suites.serving.subject import packages, subject
 from suites.serving.sweep import Measured, Sweep, next_concurrency
 from suites.serving.validity import problems
 
 if TYPE_CHECKING:
     from suites.records import Label
-    from suites.serving.live import Show
+    from suites.serving.generator import Generator
     from suites.serving.outcome import Outcome
     from suites.serving.request import Request
+    from suites.serving.selfcheck import Instrument
     from suites.serving.subject import Subject
 
 __all__ = ["run_cell"]
@@ -44,22 +45,29 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     """
     points = [Point.from_json(fields) for fields in spec["points"]]
     sweep = Sweep(**spec["sweep"]) if spec["sweep"] else None
-    checks = {point.name: _first_check(point, spec) for point in points}
     slots = sweep.most if sweep else max(point.concurrency or _OPEN_SLOTS for point in points)
     context = max(map(_longest, points)) + 64
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}}
     curve: list[Measured] = []
-    with subject(spec["subject"], slots=slots, context=context) as under_test:
+    with ExitStack() as stack:
+        load = stack.enter_context(generator(spec))
+        # Before there is an engine to take processor time from the client.
+        checks = {point.name: _first_check(load, point, spec) for point in points}
+        under_test = stack.enter_context(subject(spec["subject"], slots=slots, context=context))
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
         done = 0
         while done < len(points):
             point = points[done]
             progress(100 * done, 100 * len(points), point.name)
-            instrument = checks.get(point.name) or _first_check(point, spec)
-            outcome = _load(under_test, point, spec, live_view(point, done, len(points)))
+            instrument = checks.get(point.name) or _first_check(load, point, spec)
+            show = live_view(point, done, len(points))
+            outcome = load.run(under_test.target, point, seed=spec["seed"], show=show)
+            under_test.check_alive()
+            if spec["samples"]:
+                append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
             series += _series(point, outcome, spec, _prompt_labels(under_test, point, outcome))
-            checked = _checked_at_rate(point, outcome, instrument, spec)
+            checked = _checked_at_rate(load, point, outcome, instrument, spec)
             facts["points"][point.name] = _facts(outcome, checked)
             done += 1
             if sweep:
@@ -91,43 +99,29 @@ def _further(sweep: Sweep, curve: list[Measured], last: Point, spec: dict[str, A
     return [replace(last, concurrency=streams, requests=requests)]
 
 
-def _first_check(point: Point, spec: dict[str, Any]) -> Instrument:
+def _first_check(load: Generator, point: Point, spec: dict[str, Any]) -> Instrument:
     note(f"checking the instrument at {point.name}")
     rate = spec["check_events_per_stream"] * point.concurrency
     if point.shape != "closed":
         rate = point.rate * point.output_tokens
-    return _check(point, rate, spec)
+    return _check(load, point, rate, spec)
 
 
-def _load(under_test: Subject, point: Point, spec: dict[str, Any], show: Show) -> Outcome:
-    outcome = run_shards(
-        under_test.target, point, seed=spec["seed"], shards=spec["shards"], show=show
-    )
-    under_test.check_alive()
-    if spec["samples"]:
-        append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
-    return outcome
-
-
-def _check(point: Point, events_per_s: float, spec: dict[str, Any]) -> Instrument:
-    return check(
-        point,
-        events_per_s=events_per_s,
-        duration_s=spec["check_s"],
-        seed=spec["seed"],
-        shards=spec["shards"],
+def _check(load: Generator, point: Point, events_per_s: float, spec: dict[str, Any]) -> Instrument:
+    return load.check(
+        point, events_per_s=events_per_s, duration_s=spec["check_s"], seed=spec["seed"]
     )
 
 
 def _checked_at_rate(
-    point: Point, outcome: Outcome, instrument: Instrument, spec: dict[str, Any]
+    load: Generator, point: Point, outcome: Outcome, instrument: Instrument, spec: dict[str, Any]
 ) -> Instrument:
     """Check again if the endpoint was faster than the check had assumed."""
     ran_at = outcome.events / outcome.duration_s
     if instrument.events_per_s >= _RATE_SLACK * ran_at:
         return instrument
     note(f"checking again at {ran_at:.0f} events/s")
-    return _check(point, ran_at, spec)
+    return _check(load, point, ran_at, spec)
 
 
 def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[str, Label]:
@@ -218,6 +212,7 @@ def _facts(outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
             "steady_s": outcome.duration_s,
         },
         "cached_tokens": _cached(outcome),
+        "clocks": [clock.to_json() for clock in outcome.clocks],
         "client": {
             "cpu_share": outcome.cpu_share,
             "lag_max_ms": max(outcome.lag_ms, default=0.0),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from suites.serving.outcome import Outcome
     from suites.serving.point import Point
 
-__all__ = ["Error", "Instrument", "check", "read_instrument"]
+__all__ = ["Error", "Instrument", "check", "read_instrument", "worst"]
 
 # Short answers give several first tokens per stream and second.
 _OUTPUT_TOKENS = 24
@@ -124,6 +124,30 @@ def read_instrument(outcome: Outcome) -> Instrument:
         cpu_ms_per_1000_events=(cpu_s + outcome.parse_s * share_parsed)
         * 1e6
         / max(1, outcome.events),
+    )
+
+
+def worst(parts: Sequence[Instrument]) -> Instrument:
+    """What hosts that checked themselves at the same time say together: the worst of each."""
+
+    def error(name: str) -> Error:
+        errors: list[Error] = [getattr(part, name) for part in parts]
+        return Error(
+            p50=max(error.p50 for error in errors),
+            p99=max(error.p99 for error in errors),
+            max=max(error.max for error in errors),
+            # One that measured nothing leaves the whole unknown.
+            n=sum(error.n for error in errors) if all(error.n for error in errors) else 0,
+        )
+
+    return Instrument(
+        ttft=error("ttft"),
+        itl=error("itl"),
+        tpot=error("tpot"),
+        stalls=sum(part.stalls for part in parts),
+        cpu_share=max(part.cpu_share for part in parts),
+        events_per_s=sum(part.events_per_s for part in parts),
+        cpu_ms_per_1000_events=max(part.cpu_ms_per_1000_events for part in parts),
     )
 
 

@@ -16,13 +16,14 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from suites.child import write_atomically
 from suites.engines.process import EngineProcess, die_with_parent, say
 from suites.errors import UserError
 from suites.serving.live import (
     EVERY_S,
+    Glimpse,
     Show,
     glimpses,
     read_glimpse,
@@ -34,12 +35,16 @@ from suites.serving.point import Point
 from suites.serving.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
 
-__all__ = ["merge", "run_shards", "split"]
+    from suites.serving.selfcheck import Instrument
+
+__all__ = ["Shard", "check_spec", "merge", "run_shards", "shard_spec", "showing", "split"]
 
 # Time for the shards to see their start signal, so that all begin together.
 _HEAD_START_S = 0.2
+_READY_WITHIN_S = 60.0
 
 
 def split(point: Point, shards: int) -> list[Point]:
@@ -115,30 +120,81 @@ def run_shards(
     if shards == 1:
         return run_point(target, point, seed=seed, watch=show and glimpses(point, show))
     with tempfile.TemporaryDirectory(prefix="fenmark-shards-") as folder, ExitStack() as stack:
-        outs = [Path(folder, f"{place}.pickle") for place in range(shards)]
-        processes = []
-        for place, part in enumerate(split(point, shards)):
-            fields = shard_spec(target, part, seed=seed)
-            spec = Path(folder, f"{place}.json")
-            spec.touch(mode=0o600)  # it may hold an API key
-            spec.write_text(json.dumps(fields))
-            command = [sys.executable, "-m", "suites.serving.shard"]
-            command += ["--spec", str(spec), "--out", str(outs[place])]
-            processes.append(
-                stack.enter_context(
-                    EngineProcess(command, name=f"load process {place}", ready_within_s=60)
-                )
-            )
-        for process in processes:
-            process.ready()
+        started = [
+            stack.enter_context(Shard(Path(folder), place, shard_spec(target, part, seed=seed)))
+            for place, part in enumerate(split(point, shards))
+        ]
+        for shard in started:
+            shard.ready()
         start_ns = time.monotonic_ns() + int(_HEAD_START_S * 1e9)
-        Path(folder, "start").write_text(str(start_ns))
-        if show:
-            stack.enter_context(_showing([_live(out) for out in outs], show))
-        for process, out in zip(processes, outs, strict=True):
-            process.wait_for(out)
-        outcomes = [pickle.loads(out.read_bytes()) for out in outs]  # noqa: S301 - ours
+        for shard in started:
+            shard.start(start_ns)
+        with showing([shard.glimpse for shard in started], show):
+            outcomes = [shard.result() for shard in started]
         return merge(outcomes, whole=point.shape == "replay")
+
+
+class Shard:
+    """A part of a load in a process of its own, which waits until it is told when to start."""
+
+    def __init__(self, folder: Path, place: int, spec: dict[str, Any]) -> None:
+        """Describe it: its files are in `folder`, its spec is for `run_spec`."""
+        self._spec = spec
+        self._spec_file = folder / f"{place}.json"
+        self._out = folder / f"{place}.pickle"
+        self._name = f"load process {place}"
+        self._process: EngineProcess | None = None
+
+    def __enter__(self) -> Self:
+        self._spec_file.touch(mode=0o600)  # it may hold an API key
+        self._spec_file.write_text(json.dumps(self._spec))
+        command = [sys.executable, "-m", "suites.serving.shard"]
+        command += ["--spec", str(self._spec_file), "--out", str(self._out)]
+        self._process = EngineProcess(command, name=self._name, ready_within_s=_READY_WITHIN_S)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End it; harmless when it has ended."""
+        if self._process:
+            self._process.stop()
+
+    def ready(self) -> None:
+        """Wait until it can start.
+
+        Raises:
+            CheckError: it cannot.
+        """
+        if self._process:
+            self._process.ready()
+
+    def start(self, at_ns: int) -> None:
+        """Say when, on this machine's monotonic clock."""
+        signal = _start_file(self._out)
+        partial = signal.with_suffix(".start-partial")
+        partial.write_text(str(at_ns))
+        partial.replace(signal)
+
+    def glimpse(self) -> Glimpse:
+        """How far it is."""
+        return read_glimpse(_live_file(self._out))
+
+    def result(self) -> Any:
+        """Wait for its end: an `Outcome`, or the `Instrument` of a check.
+
+        Raises:
+            CheckError: it failed.
+        """
+        if self._process:
+            self._process.wait_for(self._out)
+        return pickle.loads(self._out.read_bytes())  # noqa: S301 - ours
 
 
 def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
@@ -146,21 +202,37 @@ def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
     return {"target": target.to_json(), "point": asdict(point), "seed": seed}
 
 
-def run_spec(spec: dict[str, Any], live: Path | None = None) -> Outcome:
-    """Run what `shard_spec` describes, telling how far it is in the file `live`."""
-    target, point = Target.from_json(spec["target"]), Point.from_json(spec["point"])
+def run_spec(spec: dict[str, Any], live: Path | None = None) -> Outcome | Instrument:
+    """Run what `shard_spec` or `check_spec` describes, telling how far it is in the file `live`."""
+    point = Point.from_json(spec["point"])
+    if "check" in spec:
+        from suites.serving.selfcheck import check  # which itself may ask for shards
+
+        return check(point, **spec["check"])
+    target = Target.from_json(spec["target"])
     watch = glimpses(point, written_to(live)) if live else None
     return run_point(target, point, seed=spec["seed"], watch=watch)
 
 
+def check_spec(
+    point: Point, *, events_per_s: float, duration_s: float, seed: int
+) -> dict[str, Any]:
+    """Let a shard check itself, with an emitter beside it, in place of running a load."""
+    check = {"events_per_s": events_per_s, "duration_s": duration_s, "seed": seed}
+    return {"point": asdict(point), "check": check}
+
+
 @contextmanager
-def _showing(files: Sequence[Path], show: Show) -> Iterator[None]:
-    """Show what the shards write, from a thread of its own, until the context ends."""
+def showing(glimpses: Sequence[Callable[[], Glimpse]], show: Show | None) -> Iterator[None]:
+    """Show how far the parts are, from a thread of its own, until the context ends."""
+    if show is None:
+        yield
+        return
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(EVERY_S):
-            show(together([read_glimpse(file) for file in files]))
+            show(together([glimpse() for glimpse in glimpses]))
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
@@ -171,8 +243,12 @@ def _showing(files: Sequence[Path], show: Show) -> Iterator[None]:
         thread.join()
 
 
-def _live(out: Path) -> Path:
+def _live_file(out: Path) -> Path:
     return out.with_suffix(".live")
+
+
+def _start_file(out: Path) -> Path:
+    return out.with_suffix(".start")
 
 
 def _part(total: int, shards: int, place: int) -> int:
@@ -180,9 +256,9 @@ def _part(total: int, shards: int, place: int) -> int:
 
 
 def _await_start(signal: Path) -> None:
-    while not signal.exists() or not (text := signal.read_text()):
+    while not signal.exists():
         time.sleep(0.01)
-    time.sleep(max(0.0, int(text) - time.monotonic_ns()) / 1e9)
+    time.sleep(max(0.0, int(signal.read_text()) - time.monotonic_ns()) / 1e9)
 
 
 def _main() -> None:
@@ -194,9 +270,9 @@ def _main() -> None:
     spec = json.loads(options.spec.read_bytes())
     options.spec.unlink()
     say({"ready": True})
-    _await_start(options.out.with_name("start"))
+    _await_start(_start_file(options.out))
     try:
-        outcome = run_spec(spec, _live(options.out))
+        outcome = run_spec(spec, _live_file(options.out))
     except UserError as error:
         sys.exit(str(error))
     write_atomically(options.out, pickle.dumps(outcome))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ def start_s(spec: Mapping[str, Any]) -> float:
 
 def packages(engine: Mapping[str, Any]) -> dict[str, str]:
     """Versions of the packages that had a part in it: the client's loop, our own engine's."""
-    names = ["uvloop"] if "uvloop" in sys.modules else []
+    names = ["uvloop"] if find_spec("uvloop") else []  # as `suites.serving.load` takes it
     if engine["name"] == LlamaCpp.name:
         names += ["xllamacpp", "gguf"]
     return {name: version(name) for name in names}

@@ -75,6 +75,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
     yield from _cache_rows(replace(blank, metric="cached_tokens", unit="count"), facts)
     yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, shared)
     yield from _instrument_rows(blank, checks)
+    yield from _clock_rows(replace(blank, metric="clock_offset", unit="ms"), facts)
 
 
 def _latency_rows(
@@ -132,6 +133,21 @@ def _instrument_rows(blank: Row, checks: list[Instrument]) -> Iterator[Row]:
                 value=max(values),
                 n=sum(error.n for error in errors),
                 labels={**blank.labels, "percentile": percentile},
+            )
+
+
+def _clock_rows(template: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
+    """A fleet's clocks: the offset of each host, low and high what it is sure to lie between."""
+    for process, fact in enumerate(facts):
+        for host, clock in enumerate(fact["clocks"]):
+            offset_ms, error_ms = clock["offset_ns"] / 1e6, clock["error_ns"] / 1e6
+            yield replace(
+                template,
+                value=offset_ms,
+                low=offset_ms - error_ms,
+                high=offset_ms + error_ms,
+                n=clock["asked"],
+                labels={**template.labels, "host": host, "process": process},
             )
 
 

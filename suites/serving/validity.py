@@ -42,6 +42,12 @@ def problems(outcome: Outcome) -> list[str]:
         found.append(
             f"client overload: {what}{piled}; use more --processes, another machine, a lower rate"
         )
+    error_s = max((clock.error_ns for clock in outcome.clocks), default=0) / 1e9
+    if error_s > INSTRUMENT_LIMIT * outcome.duration_s:
+        found.append(
+            f"clocks of the fleet are known to {error_s * 1e3:.3g} ms only, above "
+            f"{INSTRUMENT_LIMIT:.0%} of {outcome.duration_s:.3g} s; hold each point longer"
+        )
     return found
 
 
