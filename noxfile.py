@@ -29,6 +29,7 @@ COMPARISONS = {
     "serving": "suites.serving.compare",
     "api": "results.compare_api",
     "site": "leaderboard.compare",
+    "plans": "runners.plans.compare",
 }
 
 nox.needs_version = ">=2024.10.9"
@@ -84,6 +85,13 @@ def inference(session: nox.Session) -> None:
 def serving(session: nox.Session) -> None:
     """Measure serving under load only."""
     fenmark(session, "run", "--suite", "serving", "--out", RESULTS, *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def plan(session: nox.Session) -> None:
+    """Run a sweep and build the site (-- laptop-cpu, -- sweep.toml --resume)."""
+    fenmark(session, "plan", "run", *(session.posargs or ["laptop-cpu"]), "--out", RESULTS)
+    fenmark(session, "site", *archives(), "--out", SITE)
 
 
 @nox.session(venv_backend="none")

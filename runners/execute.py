@@ -75,6 +75,7 @@ def _run_cell(
     spec = workspace.home / f"{cell.name}.spec.json"
     out = workspace.home / f"{cell.name}.out.json"
     spec.write_text(json.dumps(cell.spec))
+    began = time.monotonic()
     before = _Surroundings.now()
     with gauge.recording():
         _run_child(cell, spec, out, workspace.home / f"{cell.name}.log", on_event)
@@ -88,7 +89,7 @@ def _run_cell(
         energy=energy,
         meters=gauge.meters(),
         warnings=(*_interference(cell.name, before, after), *gauge.warnings()),
-        wall_s=after.at_s - before.at_s,
+        wall_s=after.at_s - began,
     )
 
 

@@ -51,7 +51,11 @@ class EnergyWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedCell:
-    """A measured cell with what the runner saw around it."""
+    """A measured cell with what the runner saw around it.
+
+    Attributes:
+        wall_s: of the cell, with the probes of the machine before and after it.
+    """
 
     name: str
     suite: str

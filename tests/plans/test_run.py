@@ -128,7 +128,11 @@ def test_a_finished_cell_is_not_run_again_unasked_and_travels(fenmark, run, tmp_
     assert fenmark("verify", tmp_path / "other")[0] == 0
 
 
-def test_a_crashed_engine_costs_one_cell(fenmark, tmp_path):
+def test_a_crashed_engine_costs_one_cell_and_names_its_line_to_github(
+    fenmark, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_URL", raising=False)
     (tmp_path / "broken.gguf").write_bytes(b"GGUF nothing else")
     (tmp_path / "mixed.toml").write_text(
         PLAN.replace("axes = { seed = [1, 2] }", "[axes.weights]\n")
@@ -139,6 +143,8 @@ def test_a_crashed_engine_costs_one_cell(fenmark, tmp_path):
     )
     assert code == 1
     assert "1 of 2 cells failed" in errors
+    told = next(line for line in errors.splitlines() if line.startswith("::error"))
+    assert f"::error file={tmp_path}/mixed.toml,line=7,title=Fenmark::none-" in told
     broken, whole = json.loads(said)["cells"]
     assert (broken["state"], whole["state"]) == ("failed", "finished")
     assert broken["reason"]
