@@ -164,14 +164,11 @@ def _signed(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Co
 
 
 def _reported(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
-    """Cost others' results. Where they do not say how many chips, there is no rent."""
-    from results.costs import cost_rows
     from results.imports import read_folder
-    from results.served import served
+    from results.imports.costing import reported_cost_rows
 
     for found in read_folder(folder):
         for result in found.results:
-            chip = result.chip
             origin = {
                 "digest": None,
                 "view": found.source.view,
@@ -179,16 +176,8 @@ def _reported(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_
                 "reported_id": result.id,
                 "footnote": found.source.footnote,
             }
-            priced = chip.catalog_id if chip.count else None
-            for row in cost_rows(
-                result.measurements,
-                chip=priced,
-                count=chip.count or 1,
-                sheet=sheet,
-                served=served(result.model, result.precision),
-                rental=rental,
-            ):
-                yield origin, chip.catalog_id or chip.name, row
+            for row in reported_cost_rows(result, sheet, rental):
+                yield origin, result.chip.catalog_id or result.chip.name, row
 
 
 def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:

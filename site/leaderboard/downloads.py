@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from leaderboard.archives import Archive, Source
     from leaderboard.figures import Figure, Point, Result
 
-__all__ = ["COLUMNS", "KINDS", "LISTING", "part", "proofs", "whole"]
+__all__ = ["COLUMNS", "KINDS", "LISTING", "encoded", "part", "proofs", "whole"]
 
 KINDS = ("csv", "json", "parquet")
 LISTING = (
@@ -50,7 +50,6 @@ _SCHEMA = pa.schema(
     }
 )
 COLUMNS = tuple(_SCHEMA.names)
-_JSON_HEAD = b'{"columns":' + json.dumps(COLUMNS, separators=(",", ":")).encode() + b',"data":[\n'
 _JSON_TAIL = b"\n]}\n"
 _CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
 # Rows of a whole Parquet file that are compressed together.
@@ -62,10 +61,16 @@ def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
     rows = [
         row for digest, source in sources for row in _rows(opened(digest, source, with_flags=False))
     ]
-    columns = [pa.array(values, kind) for values, kind in _columns(rows)]
+    return encoded(_SCHEMA, rows)
+
+
+def encoded(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> tuple[bytes, ...]:
+    """Return rows in the three kinds."""
+    values = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
+    columns = [pa.array(own, kind) for own, kind in zip(values, schema.types, strict=True)]
     parquet = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA), parquet, compression="zstd")
-    return _csv(rows), _json(rows), parquet.getvalue()
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), parquet, compression="zstd")
+    return _csv(schema.names, rows), _json(schema.names, rows), parquet.getvalue()
 
 
 def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
@@ -76,10 +81,11 @@ def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
             for path in parts:
                 yield path.read_bytes().removeprefix(_CSV_HEAD)
         case "json":
-            yield _JSON_HEAD
+            head = _json_head(COLUMNS)
+            yield head
             for at, path in enumerate(parts):
                 yield b",\n" if at else b""
-                yield path.read_bytes().removeprefix(_JSON_HEAD).removesuffix(_JSON_TAIL)
+                yield path.read_bytes().removeprefix(head).removesuffix(_JSON_TAIL)
             yield _JSON_TAIL
         case _:
             written = io.BytesIO()
@@ -156,15 +162,10 @@ def _figure(point: Point, name: str, figure: Figure) -> tuple[Any, ...]:
     )
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Sequence[Any], pa.DataType]]:
-    values = zip(*rows, strict=True) if rows else ([] for _ in COLUMNS)
-    return zip(values, _SCHEMA.types, strict=True)
-
-
-def _csv(rows: Sequence[tuple[Any, ...]]) -> bytes:
+def _csv(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(names)
     writer.writerows([_inert(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
@@ -173,6 +174,10 @@ def _inert(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _json(rows: Sequence[tuple[Any, ...]]) -> bytes:
+def _json(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
     lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    return _JSON_HEAD + ",\n".join(lines).encode() + _JSON_TAIL
+    return _json_head(names) + ",\n".join(lines).encode() + _JSON_TAIL
+
+
+def _json_head(names: Sequence[str]) -> bytes:
+    return b'{"columns":' + json.dumps(names, separators=(",", ":")).encode() + b',"data":[\n'
