@@ -24,7 +24,7 @@ from suites.serving.shard import Shard, check_spec, merge, shard_spec, showing, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suites.fleet import Cluster
+    from suites.fleet import Cluster, Node
     from suites.serving.live import Glimpse, Show
     from suites.serving.outcome import Outcome
     from suites.serving.point import Point
@@ -106,8 +106,7 @@ class FleetLoad:
             UserError: Fenmark is not on every node, or another version of it.
         """
         self._cluster = cluster
-        nodes = cluster.nodes()
-        nodes = [node for node in nodes if LOAD_TAG in node.resources] or nodes
+        nodes = _chosen(cluster.nodes())
         places = [nodes[place % len(nodes)] for place in range(shards or len(nodes))]
         self._nodes = [node.id for node in places]
         self._hosts = [cluster.on(node, LoadHost, max_concurrency=3).remote() for node in places]
@@ -189,6 +188,10 @@ class FleetLoad:
         given: list[tuple[Any, ...]] = [(one,) for one in arguments] or [()] * len(calls)
         asked = [call.remote(*one) for call, one in zip(calls, given, strict=True)]
         return list(self._cluster.get(asked, within_s=within_s))
+
+
+def _chosen(nodes: list[Node]) -> list[Node]:
+    return [node for node in nodes if LOAD_TAG in node.resources] or nodes
 
 
 def _software() -> dict[str, str]:

@@ -33,15 +33,13 @@ EASY = {"endpoint": "http://127.0.0.1:9", "model": "m", "isl": 16, "osl": 8}
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two nodes that make the load, and a head that does not."""
+    """Two nodes of one core each."""
     pytest.importorskip("ray", reason="the extra `fleet` is not installed")
     from ray.cluster_utils import Cluster
 
-    started = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
-    )
-    for _ in range(2):
-        started.add_node(num_cpus=1, resources={fleet.LOAD_TAG: 1})
+    head = {"num_cpus": 1, "include_dashboard": False}
+    started = Cluster(initialize_head=True, head_node_args=head)
+    started.add_node(num_cpus=1)
     yield started
     started.shutdown()
 
@@ -56,7 +54,7 @@ def test_shards_on_two_nodes_are_put_together_like_local_ones(load):
     seen = []
     with Emitter(FAST) as emitter:
         target = Target(url=emitter.url, model="m")
-        point = replace(POINT, requests=0, duration_s=1.5)
+        point = replace(POINT, requests=0, duration_s=1.2)
         outcome = load.run(target, point, seed=1, show=seen.append)
     assert outcome.measured
     assert not outcome.failures
@@ -71,8 +69,8 @@ def test_shards_on_two_nodes_are_put_together_like_local_ones(load):
 
 
 def test_a_run_states_each_hosts_clock_and_the_worst_hosts_error(cluster):
-    with Emitter(Schedule(ttft_ms=20, itl_ms=10)) as emitter:
-        options = {**EASY, "endpoint": emitter.url, "concurrency": [2], "requests": 6}
+    with Emitter(Schedule(ttft_ms=20, itl_ms=30)) as emitter:
+        options = {**EASY, "endpoint": emitter.url, "concurrency": [2], "requests": 2}
         (cell,) = plan("quick", {**options, "fleet": cluster.address})
         spec = json.loads(json.dumps({**cell.spec, "check_s": 0.3}))
         result = run_cell(spec)
@@ -93,7 +91,7 @@ def test_a_shard_that_fails_on_a_node_is_one_line(load):
 
 
 def test_more_processes_than_the_nodes_have_cores_are_refused(cluster, monkeypatch):
-    monkeypatch.setattr(fleet, "_READY_WITHIN_S", 3.0)
+    monkeypatch.setattr(fleet, "_READY_WITHIN_S", 1.5)
     with (
         pytest.raises(CheckError, match="no answer"),
         generator({"fleet": cluster.address, "shards": 3}),
@@ -126,6 +124,15 @@ def test_a_worker_that_is_lost_in_a_load_is_named_and_leaves_no_process(load):
         load.run(Target(url=emitter.url, model="m"), point, seed=0, show=lose)
     (shard,) = shards
     assert shard.wait(10) is None
+
+
+def test_where_nodes_are_tagged_for_it_only_they_make_the_load():
+    plain, tagged = (
+        ray_fleet.Node(id=name, host="h", address="a", resources={"CPU": 1, **tags})
+        for name, tags in (("1", {}), ("2", {fleet.LOAD_TAG: 1}))
+    )
+    assert fleet._chosen([plain, tagged]) == [tagged]
+    assert fleet._chosen([plain]) == [plain]
 
 
 def test_a_clock_is_known_to_half_the_shortest_round_trip():
