@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from results.economics import Measured
     from results.served import Served
 
-__all__ = ["Floor", "Work", "floor", "work_per_token"]
+__all__ = ["Floor", "Work", "floor", "least_time_s", "work_per_token"]
 
 _TERA, _GIGA = 1e12, 1e9
 # Width of the units that compute in each dtype; tf32 is stored as 32 bits.
@@ -71,6 +71,18 @@ def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> Floor 
     if bounds_w is None or entry.kind == "system":
         return None
     power_w = bounds_w[1] if entry.kind == "cpu" else bounds_w[1] * count
+    time_s = least_time_s(row, served, entry, count)
+    if not time_s:
+        return None
+    known = "roofline" if len(time_s) == 2 else f"{next(iter(time_s))} alone"
+    return Floor(
+        joules_per_token=max(time_s.values()) * power_w,
+        method=f"datasheet {known} at nameplate power",
+    )
+
+
+def least_time_s(row: Measured, served: Served, entry: ChipEntry, count: int) -> dict[str, float]:
+    """Bound the time of a token: by "peak", and by "bandwidth", where the datasheet says them."""
     chips = _sockets(entry, count) if entry.kind == "cpu" else count
     peaks = [peak for dtype, peak in entry.peak_tflops.items() if _DTYPE_BITS[dtype] >= served.bits]
     work = work_per_token(row, served)
@@ -79,13 +91,7 @@ def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> Floor 
         time_s["peak"] = work.flops / (max(peaks) * _TERA * chips)
     if entry.memory_bandwidth_gb_s:
         time_s["bandwidth"] = work.read_bytes / (entry.memory_bandwidth_gb_s * _GIGA * chips)
-    if not time_s:
-        return None
-    known = "roofline" if len(time_s) == 2 else f"{next(iter(time_s))} alone"
-    return Floor(
-        joules_per_token=max(time_s.values()) * power_w,
-        method=f"datasheet {known} at nameplate power",
-    )
+    return time_s
 
 
 def work_per_token(row: Measured, served: Served) -> Work:

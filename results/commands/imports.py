@@ -33,6 +33,8 @@ def import_(
 ) -> None:
     """Read others' published results; every row is imported, folded into its twin, or refused.
 
+    What physics or a datasheet speaks against is imported all the same, and said.
+
     Example: fenmark import vllm bench.json --out reported --chip h100-sxm --count 8
     """
     import json
@@ -58,11 +60,20 @@ def import_(
     )
     for reason, rows in totals["reasons"].items():
         console.print(f"  {rows} refused: {reason}", markup=False)
+    console.print(
+        f"{totals['held']} held against a datasheet or their own figures, "
+        f"{totals['flagged']} flagged"
+    )
+    for finding in totals["findings"]:
+        console.print(f"  {finding['rule']}: {finding['where']} {finding['reason']}", markup=False)
 
 
 def _totals(imported: list[ReportedFile]) -> dict[str, Any]:
     from collections import Counter
 
+    from results.checks.reported import judge
+
+    judged = [judge(result) for found in imported for result in found.results]
     reasons = Counter(refusal.reason for found in imported for refusal in found.refused)
     return {
         "rows": sum(found.rows for found in imported),
@@ -70,4 +81,7 @@ def _totals(imported: list[ReportedFile]) -> dict[str, Any]:
         "folded": sum(len(found.folded) for found in imported),
         "refused": sum(len(found.refused) for found in imported),
         "reasons": dict(reasons.most_common()),
+        "held": sum(one.held > 0 for one in judged),
+        "flagged": sum(bool(one.findings) for one in judged),
+        "findings": [finding.to_json() for one in judged for finding in one.findings],
     }
