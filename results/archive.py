@@ -6,12 +6,14 @@ Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `lo
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from results import bounded, envelope, strict_json
 from results import checkpoint as notes
-from results import envelope, strict_json
+from results.checks import Finding
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
 from results.keyless import KeylessKey
 from results.keylog import KeyLog, key_added
@@ -40,6 +42,7 @@ __all__ = [
     "log_origin",
     "open_bytes",
     "open_result",
+    "other_samples",
     "read",
     "surroundings",
 ]
@@ -101,6 +104,12 @@ class Surroundings:
     places: Mapping[str, int] | None
     keys: KeyLog
     problem: str | None
+
+    def flags(self, runner: Runner) -> Iterator[Finding]:
+        """Yield what a reader should know of a key whose signature holds."""
+        if runner.revoked_reason and self.keys.good(runner.key.keyid):
+            reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
+            yield Finding(rule="key", outcome="flagged", where="signatures", reason=reason)
 
     def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
         """Yield what speaks against an envelope whose signature by the runner holds.
@@ -177,8 +186,9 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
         UserError: it cannot be read, or is no result.
         CheckError: its signature or its name does not hold.
     """
-    known = runners if runners is not None else _runners(home_of(path))
-    return open_bytes(read(path), path, known)
+    if runners is None:
+        runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
+    return open_bytes(read(path), path, runners)
 
 
 def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
@@ -196,6 +206,18 @@ def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
     return Opened(digest=digest, statement=statement, runner=runner, claims=verified.claims)
 
 
+def other_samples(path: Path, statement: Statement) -> Iterator[str]:
+    """Yield what is wrong with the raw samples that lie beside an envelope; none need to."""
+    for subject in statement.subject:
+        expected = subject.digest.sha256
+        place = home_of(path) / "samples" / f"{expected}.json"
+        if not place.is_file():
+            continue
+        with place.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                yield f"{place}: not the raw samples that were signed for"
+
+
 def surroundings(
     home: Path, earlier: Path | None = None, policy: Policy | None = None
 ) -> Surroundings:
@@ -209,14 +231,16 @@ def surroundings(
     """
     runners = _runners(home)
     log = home / "log"
-    if not log.is_dir():
-        problem = f"{log}: no log to hold to account" if earlier or policy else None
-        return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=problem)
-    try:
-        places, keys = _contents(_verified(log, runners, earlier, policy))
-    except UserError as error:
-        return Surroundings(runners=runners, places=None, keys=KeyLog(), problem=str(error))
-    return Surroundings(runners=runners, places=places, keys=keys, problem=None)
+    places, keys, problem = None, KeyLog(), None
+    if log.is_dir():
+        try:
+            places, keys = _contents(_verified(log, runners, earlier, policy))
+        except UserError as error:
+            problem = str(error)
+    elif earlier or policy:
+        problem = f"{log}: no log to hold to account"
+    counted = [_counted(runner, keys) for runner in runners]
+    return Surroundings(runners=counted, places=places, keys=keys, problem=problem)
 
 
 def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
@@ -224,7 +248,7 @@ def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | N
     if signer.public_key.keytype == "ed25519":
         return None
     for path in envelopes(directory):
-        data = path.read_bytes()
+        data = read(path)
         with suppress(UserError):  # another key's, or damaged: for `verify` to report
             if envelope.verify(data, [signer.public_key], str(path)).payload == payload:
                 return data
@@ -235,7 +259,7 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
     """Find envelopes this key signed that the log does not hold."""
     logged = set(ledger.entries())
     for path in envelopes(directory):
-        data = path.read_bytes()
+        data = read(path)
         digest = envelope.digest(data)
         if result_entry(digest) in logged or path.name != f"{digest}{SUFFIX}":
             continue
@@ -288,6 +312,15 @@ def _runners(home: Path) -> list[Runner]:
     return [*read_folder(REGISTERED, registered=True), *read_folder(home / "runners")]
 
 
+def _counted(runner: Runner, keys: KeyLog) -> Runner:
+    """Take a revoked key for registered only where a log says what it signed before.
+
+    Whoever stole it can begin a log of their own, in which it was never revoked.
+    """
+    unsaid = runner.revoked_reason is not None and keys.good(runner.key.keyid)
+    return replace(runner, registered=False) if unsaid else runner
+
+
 def home_of(path: Path) -> Path:
     """Return the archive an envelope file lies in."""
     return path.parent.parent if path.parent.name == "submissions" else path.parent
@@ -305,6 +338,6 @@ def read(path: Path) -> bytes:
         UserError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return bounded.read(path)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error

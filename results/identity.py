@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from securesystemslib.signer import Key, SSlibKey
 
-from results import keyless
+from results import bounded, keyless
 from results.statement import Timestamp  # noqa: TC001 - pydantic reads it
 from suites.errors import UserError
 
@@ -181,7 +181,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
 
 def _read(path: Path, *, registered: bool) -> Runner:
     try:
-        text = path.read_text()
+        text = bounded.read(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read: {error}", where=str(path)) from error
     runner = read_runner(text, str(path), registered=registered)

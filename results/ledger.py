@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from results import bounded, merkle, tiles
 from results import checkpoint as notes
-from results import merkle, tiles
 from results.checkpoint import Checkpoint
 from results.durable import flush, place_all, write_all
 from suites.child import write_atomically
@@ -64,7 +64,7 @@ class Ledger:
         """Return the checkpoint, whoever signed it; the empty log's where there is none."""
         if not self.exists():
             return Checkpoint(origin="", size=0, root=merkle.root([]))
-        return notes.read(self.checkpoint_file.read_bytes(), str(self.checkpoint_file))[0]
+        return notes.read(_bytes(self.checkpoint_file), str(self.checkpoint_file))[0]
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries the checkpoint covers, in order.
@@ -250,6 +250,6 @@ class Ledger:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return bounded.read(path)
     except OSError as error:
         raise CheckError(f"cannot be read: {error.strerror}", where=str(path)) from error

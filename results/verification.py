@@ -143,7 +143,11 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
     try:
         opened = archive.open_bytes(data, path, around.runners)
         keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
-        flags = check(opened.statement, Context(claims=claims))
+        flags = [
+            *around.flags(opened.runner),
+            *check(opened.statement, Context(claims=claims)),
+        ]
+        problems += archive.other_samples(path, opened.statement)
         run = opened.predicate.run
         reproduces = run.reproduces
         problems += around.problems(digest, opened.runner, run.finished_at, str(path))

@@ -15,7 +15,7 @@ from leaderboard import rows
 from leaderboard.figures import Result
 from leaderboard.kept import Kept
 from leaderboard.text import slug
-from results import archive, envelope, identity
+from results import archive, bounded, envelope, identity
 from results.checks import Context, check
 from results.confirmation import confirmed
 from results.keyless import KeylessKey
@@ -150,7 +150,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(bounded.read(path)).hexdigest()
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
 

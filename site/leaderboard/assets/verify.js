@@ -12,8 +12,9 @@ export const hex = (/** @type {Uint8Array} */ data) =>
   Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const unhex = (/** @type {string} */ digits) =>
   Uint8Array.from(digits.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+// Either alphabet, as DSSE allows.
 const unbase64 = (/** @type {string} */ coded) =>
-  Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
+  Uint8Array.from(atob(coded.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
 
 /** @param {...Uint8Array} parts */
 function joined(...parts) {

@@ -1,0 +1,36 @@
+"""Read files that strangers brought: plain ones, of a size that a result or a log may have."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["read"]
+
+# The largest is a bundle of 256 log entries of at most 65,535 bytes, each with two of length.
+_MOST = 2**25
+
+
+def read(path: Path) -> bytes:
+    """Read a plain file.
+
+    An archive from elsewhere may hold a pipe, which nobody writes to, or a link to a device that
+    never ends.
+
+    Raises:
+        OSError: it cannot be read, is no plain file or too large.
+    """
+    # Without O_NONBLOCK opening a pipe waits for a writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no plain file", str(path))
+        if found.st_size > _MOST:
+            raise OSError(errno.EFBIG, f"has {found.st_size} bytes, above {_MOST}", str(path))
+        return file.read()

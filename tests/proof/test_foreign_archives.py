@@ -1,0 +1,88 @@
+"""An archive from elsewhere may hold anything: it is judged, never believed or waited for."""
+
+import os
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from results import archive, verification
+from results.checkpoint import Checkpoint
+from results.checkpoint import write as write_note
+from results.identity import revoked_toml, runner_id, runner_toml
+from suites.errors import UserError
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+NAMED = "0" * 64 + archive.SUFFIX
+
+
+def problems(home):
+    return [line for verdict in verification.verify(home) for line in verdict.problems]
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def vast(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)  # sparse: it takes no room
+
+
+@pytest.mark.parametrize("make", [pipe, device, vast])
+@pytest.mark.parametrize("where", [NAMED, "runners/x.toml", "log/checkpoint", "log/tile/0/000.p/1"])
+def test_what_is_no_file_of_an_archive_is_not_waited_for(home, make, where):
+    (home / where).unlink(missing_ok=True)
+    make(home / where)
+    told = []
+
+    def judge():
+        try:
+            told.extend(problems(home))
+        except UserError as error:
+            told.append(str(error))
+
+    judging = threading.Thread(target=judge, daemon=True)
+    judging.start()
+    judging.join(20)
+    assert not judging.is_alive()
+    assert any("is no plain file" in line or "bytes, above" in line for line in told)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 2**62])
+def test_a_log_of_an_impossible_size_is_refused_though_its_key_signed_it(home, signer, size):
+    origin = archive.log_origin(signer)
+    note = write_note(Checkpoint(origin=origin, size=size, root=bytes(32)), signer)
+    (home / "log" / "checkpoint").write_bytes(note)
+    assert problems(home)
+
+
+def test_raw_samples_that_were_changed_are_a_problem(home):
+    [opened] = [archive.open_result(path) for path in archive.envelopes(home)]
+    [subject] = opened.statement.subject
+    (home / "samples").mkdir()
+    (home / "samples" / f"{subject.digest.sha256}.json").write_text("[]")
+    assert "not the raw samples that were signed for" in problems(home)[0]
+
+
+@pytest.fixture
+def revoked(tmp_path, signer, monkeypatch):
+    """A catalogue that says that the signer's key was stolen."""
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    key = signer.public_key
+    text = revoked_toml(runner_toml(key), "file", "stolen", NOW)
+    (folder / f"{runner_id(key)}.toml").write_text(text)
+    monkeypatch.setattr(archive, "REGISTERED", folder)
+
+
+def test_a_stolen_key_is_not_registered_in_a_log_that_its_thief_began(home, revoked):
+    [verdict] = verification.verify(home)
+    assert verdict.tier == "self-signed"
+    assert "was revoked (stolen)" in next(one for one in verdict.flags if one.rule == "key").reason
+    [path] = archive.envelopes(home)
+    assert archive.open_result(path).key_tier == "self-signed"
