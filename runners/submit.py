@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+    from rich.console import Console
 
     from results.checkpoint import Checkpoint
 
@@ -121,6 +122,11 @@ class Log:
     attempts: int = 5
     _key: bytes | None = field(default=None)
 
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return str(self.client.base_url).rstrip("/")
+
     def challenge(self) -> Challenge:
         """Ask for a challenge for the run about to begin.
 
@@ -132,6 +138,14 @@ class Log:
         return Challenge(
             nonce=str(given.get("nonce", "")), not_before=str(given.get("not_before", ""))
         )
+
+    def challenge_or_none(self, console: Console) -> Challenge | None:
+        """Ask for one; a log out of reach must not keep a machine from being measured."""
+        try:
+            return self.challenge()
+        except Unreachable as error:
+            console.print(f"  without a challenge: {error}", markup=False, soft_wrap=True)
+            return None
 
     def submit(self, path: Path) -> Accepted:
         """Send an envelope file and verify the receipt.

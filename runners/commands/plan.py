@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,6 +122,12 @@ def run(
     fleet_tag: Annotated[
         str, typer.Option(help="Only its hosts with this resource, such as h100-sxm.")
     ] = "",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Submission API: its challenges seed the cells, and it gets each result."
+        ),
+    ] = None,
     json_: _Json = False,
 ) -> None:
     """Run a plan's cells, each in its own process, and sign a result for each.
@@ -144,6 +150,7 @@ def run(
     from runners.plans.document import read
     from runners.plans.drive import run_plan
     from runners.plans.fitting import Target
+    from runners.submit import connect
     from suites.errors import CheckError
 
     document = read(file).with_options(set_ or [])
@@ -154,7 +161,7 @@ def run(
         target = None if fleet else Target.this_machine()
         said = _estimate([one for one in cells if not one.reason], target)
         console.print(said, highlight=False, markup=False)
-        with PlanDisplay(console) as display:
+        with PlanDisplay(console) as display, connect(to) if to else nullcontext() as log:
             progress = run_plan(
                 document,
                 cells,
@@ -163,9 +170,17 @@ def run(
                 shard=Shard.parse(shard),
                 resume=resume,
                 tell=display.tell,
+                log=log,
             )
     if json_:
         print(json.dumps(progress.to_json()))
+    unsent = sum(cell.submitted is False for cell in progress.cells.values())
+    if unsent:
+        raise CheckError(
+            f"{unsent} results were measured but not submitted",
+            where=str(progress.path),
+            remedy=f"fenmark submit --to {to} {out}",
+        )
     if failed := progress.count("failed"):
         raise CheckError(
             f"{failed} of {len(progress.cells)} cells failed",

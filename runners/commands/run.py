@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from results.challenge import Challenge
     from runners.submit import Log
 
 __all__ = ["run"]
@@ -167,7 +166,7 @@ def _measure(options: Any, out: Path, log: Log | None, *, resume: bool, as_json:
     from runners.report import print_outcome
 
     console = Console(stderr=True)
-    challenge = _challenge(log, console) if log else None
+    challenge = log.challenge_or_none(console) if log else None
     outcome = measure(options, out, resume=resume, console=console, challenge=challenge)
     if as_json:
         print(json.dumps([row.to_json() for row in outcome.rows]))
@@ -177,17 +176,6 @@ def _measure(options: Any, out: Path, log: Log | None, *, resume: bool, as_json:
     if log:
         accepted = log.submit(out / f"{outcome.digest}{archive.SUFFIX}")
         shown.print("\n".join(accepted.lines()), markup=False, highlight=False, soft_wrap=True)
-
-
-def _challenge(log: Log, console: Any) -> Challenge | None:
-    """Ask for one; a log that cannot be reached must not keep a machine from being measured."""
-    from runners.submit import Unreachable
-
-    try:
-        return log.challenge()
-    except Unreachable as error:
-        console.print(f"  without a challenge: {error}", markup=False, soft_wrap=True)
-        return None
 
 
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runners.plans.document import Document
     from runners.plans.prospect import Prospect
     from runners.plans.work import Workers
+    from runners.submit import Log
 
 __all__ = ["HOME", "run_plan"]
 
@@ -45,6 +46,7 @@ class _Drive:
     document: Document
     out: Path
     workers: Workers
+    log: Log | None
     progress: Progress
     tell: Callable[[Progress, CellState], None]
     places: dict[str, str]
@@ -59,12 +61,23 @@ class _Drive:
             self.workers.forget(ended.job)
             cell.state, cell.digest, cell.reason = "finished", ended.parcel.digest, None
             cell.overhead_s = round(ended.wall_s - ended.measured_s, 2)
+            self._submit(cell)
             return False
         cell.state, cell.reason = "failed", ended.said
         again = self._again(ended, cell)
         if not again:
             actions.annotate("error", f"{cell.id}: {ended.said}", place=self.places[cell.id])
         return again
+
+    def _submit(self, cell: CellState) -> None:
+        """Send a result at once: its challenge is good for a day, and plans may take longer."""
+        if self.log is None:
+            return
+        try:
+            self.log.submit(self.out / f"{cell.digest}{archive.SUFFIX}")
+            cell.submitted = True
+        except UserError as error:
+            cell.submitted, cell.reason = False, f"measured, but not submitted: {error}"
 
     def _again(self, ended: Ended, cell: CellState) -> bool:
         retry = self.document.plan.retry
@@ -84,6 +97,7 @@ def run_plan(
     shard: Shard,
     resume: bool,
     tell: Callable[[Progress, CellState], None],
+    log: Log | None = None,
 ) -> Progress:
     """Run the cells of a shard that can run, and add their results to the archive `out`.
 
@@ -94,6 +108,7 @@ def run_plan(
         prospects: of the shard.
         workers: take the cells.
         tell: called whenever a cell changes its state.
+        log: its challenges seed the runs, and it gets each result as it is finished.
 
     Raises:
         UserError: `out` cannot be written, or holds cells of this plan and `resume` is not set.
@@ -117,13 +132,14 @@ def run_plan(
             document=document,
             out=out,
             workers=workers,
+            log=log,
             progress=progress,
             tell=tell,
             places={one.cell.id: one.cell.place for one in prospects},
             lost=set(),
         )
         waiting = [one for one in prospects if progress.cells[one.cell.id].state == "waiting"]
-        _run(drive, [_job(document, one) for one in waiting])
+        _run(drive, [_job(document, one, log) for one in waiting])
         with suppress(OSError):  # a failed cell's log is left for whoever wants to know why
             (out / HOME).rmdir()
     return progress
@@ -157,12 +173,13 @@ def _begin(one: Prospect, done: dict[str, str]) -> CellState:
     return CellState(id=one.cell.id, state="waiting", estimated_s=round(one.estimated_s, 1))
 
 
-def _job(document: Document, one: Prospect) -> Job:
+def _job(document: Document, one: Prospect, log: Log | None) -> Job:
     minutes = document.plan.cell_minutes
     return Job(
         options=one.cell.options(),
         plan=PlanCell(name=document.plan.name, sha256=document.sha256, cell=one.cell.id),
         limit_s=minutes * 60 if minutes else time_limit_s(one.estimated_s),
+        to=log.url if log else "",
     )
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,13 @@ class Job:
         options: of the run.
         plan: what the result says of the plan.
         limit_s: after which the cell is taken to hang.
+        to: log whose challenge seeds the run, empty for none.
     """
 
     options: Options
     plan: PlanCell
     limit_s: float
+    to: str = ""
 
     @property
     def id(self) -> str:
@@ -51,6 +54,7 @@ class Job:
             options=Options.from_json(data["options"]),
             plan=PlanCell(**data["plan"]),
             limit_s=data["limit_s"],
+            to=data["to"],
         )
 
 
@@ -82,9 +86,14 @@ def _measure(job: Job, archive: Path) -> float:
     from rich.console import Console
 
     from runners.pipeline import measure
+    from runners.submit import connect
 
     console = Console(stderr=True, force_terminal=False)
-    outcome = measure(job.options, archive, resume=True, console=console, plan=job.plan)
+    with connect(job.to, attempts=3) if job.to else nullcontext() as log:
+        challenge = log.challenge_or_none(console) if log else None
+    outcome = measure(
+        job.options, archive, resume=True, console=console, challenge=challenge, plan=job.plan
+    )
     return sum(outcome.stage_s.values())
 
 

@@ -24,6 +24,7 @@ class CellState:
 
     Attributes:
         digest: of its signed result.
+        submitted: the log it was measured for has taken it; None where there is none.
         attempts: processes started for it in this call.
         reason: why it was pruned or failed.
         overhead_s: wall time less what the suites took of it.
@@ -33,6 +34,7 @@ class CellState:
     state: State
     estimated_s: float | None = None
     digest: str | None = None
+    submitted: bool | None = None
     attempts: int = 0
     reason: str | None = None
     host: str | None = None

@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from contextlib import suppress
 
+import httpx
 import psutil
 import pytest
 
+from results.challenge import seed_of
 from runners.cli import main
 
 pytestmark = pytest.mark.engine
@@ -177,3 +180,40 @@ def test_check_and_list_keep_their_contract(fenmark, run, tmp_path):
     code, _, errors = fenmark("plan", "check", "nowhere.toml")
     assert code == 2
     assert len(errors.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def api(fenmark, environment, tmp_path):
+    """A submission API that knows this machine's key."""
+    _, key, _ = fenmark("keys", "new")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / f"{tomllib.loads(key)['id']}.toml").write_text(key)
+    options = ["--port", "0", "--data", tmp_path / "server", "--runners", tmp_path / "keys"]
+    program = [sys.executable, "-c", "from runners.cli import main; main()", "serve"]
+    with subprocess.Popen(
+        [*program, *map(str, options)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        yield server.stdout.readline().split()[-1]
+        server.terminate()
+
+
+def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(fenmark, run, api, tmp_path):
+    code, said, errors = fenmark(*run, "--only", "seed1*", "--to", api, "--json")
+    assert code == 0, errors
+    [cell] = json.loads(said)["cells"]
+    assert cell["submitted"]
+    [logged] = httpx.get(f"{api}/v1/results").json()["results"]
+    assert logged["digest"] == cell["digest"]
+    [statement] = json.loads(fenmark("show", tmp_path / "out", "--json")[1])
+    asked = statement["predicate"]["run"]
+    assert asked["seed"] == seed_of(asked["nonce"])
+
+    code, said, errors = fenmark(*run, "--resume", "--to", "http://127.0.0.1:9", "--json")
+    assert code == 1
+    assert "1 results were measured but not submitted" in errors
+    assert [one["submitted"] for one in json.loads(said)["cells"]] == [None, False]
+    assert len(list((tmp_path / "out").glob("*.dsse.json"))) == 2
