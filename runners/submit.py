@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from results import archive, merkle
+from results import archive, merkle, strict_json
 from results import checkpoint as notes
 from results.challenge import Challenge
 from results.identity import read_runner
@@ -81,10 +81,12 @@ def connect(url: str, *, attempts: int = 5) -> Iterator[Log]:
     """
     import httpx
 
+    from runners.bounded_answers import BoundedTransport
+
     if not url.startswith(("http://", "https://")):
         raise UserError("is no URL", where=f"--to {url}", expected="http://… or https://…")
     url = url.rstrip("/")
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=30, transport=BoundedTransport()) as client:
         yield Log(client=client, home=_log_folder(url), pause=time.sleep, attempts=attempts)
 
 
@@ -176,7 +178,7 @@ class Log:
             receipt=receipt,
             new=answer.status_code == 201,
             outcome=str(found.get("outcome", "")),
-            findings=list(found.get("findings", [])),
+            findings=_findings(found.get("findings")),
         )
 
     def outbox(self) -> list[Path]:
@@ -202,7 +204,8 @@ class Log:
         place = self.home / "key.toml"
         if not place.exists():
             text = self._ask("GET", "/v1/key").text
-            read_runner(text, f"{self.client.base_url}v1/key")
+            given = read_runner(text, f"{self.client.base_url}/v1/key")
+            notes.ed25519_bytes(given.key.to_dict())  # before it is pinned
             self.home.mkdir(parents=True, exist_ok=True)
             write_atomically(place, text.encode())
         runner = read_runner(place.read_text(), str(place))
@@ -262,12 +265,19 @@ class Log:
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
-        found = answer.json()
-    except ValueError:
-        found = None
+        found = strict_json.loads(answer.content, str(answer.url))
+    except UserError as error:
+        raise CheckError(f"is no submission API: {error.what}", where=str(answer.url)) from error
     if not isinstance(found, dict):
         raise CheckError("is no submission API", where=str(answer.url), expected="a JSON object")
     return found
+
+
+def _findings(found: Any) -> list[dict[str, str]]:
+    """Take over those findings of a log that are some: it may say anything."""
+    names = ("rule", "outcome", "where", "reason")
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [{name: str(item.get(name, "")) for name in names} for item in items]
 
 
 def _detail(answer: httpx.Response) -> str:
@@ -282,10 +292,13 @@ def _remedy(answer: httpx.Response) -> str:
     return "register the key that `fenmark keys show` prints" if answer.status_code == 403 else ""
 
 
-def _same(one: bytes, other: bytes) -> bool:
-    import json
-
-    return bool(json.loads(one)["payload"] == json.loads(other)["payload"])
+def _same(logged: bytes, sent: bytes) -> bool:
+    """Tell whether two envelopes hold one payload; who runs the log chose the first."""
+    try:
+        one, other = strict_json.loads(logged, "logged"), strict_json.loads(sent, "sent")
+    except UserError:
+        return False
+    return isinstance(one, dict) and bool(one.get("payload") == other["payload"])
 
 
 def _short(text: str) -> str:

@@ -1,14 +1,23 @@
 """Submitting: patient, idempotent, and never taken in by a log that changes its mind."""
 
+import hashlib
 import json
 import shutil
+import threading
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 
 import httpx
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from results import envelope
-from runners.submit import Log, Unreachable, envelopes_of
+from results import checkpoint as notes
+from results import envelope, merkle
+from results.checkpoint import Checkpoint
+from results.identity import runner_id, runner_toml
+from results.receipt import result_entry
+from runners.submit import Log, Unreachable, connect, envelopes_of
 from suites.errors import CheckError, UserError
 
 
@@ -161,3 +170,87 @@ def test_what_is_no_submission_api_is_said_in_one_line(write, log):
 def test_a_path_without_results_is_an_error(tmp_path):
     with pytest.raises(UserError, match="holds no result"):
         envelopes_of([tmp_path])
+
+
+@pytest.fixture
+def liar(log_signer):
+    """A log that answers what a test says; gives its URL and the answers by path."""
+    answers = {"/v1/key": runner_toml(log_signer.public_key).encode()}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.end_headers()
+            said = next(body for path, body in answers.items() if self.path.startswith(path))
+            with suppress(OSError):
+                for part in [said] if isinstance(said, bytes) else said:
+                    self.wfile.write(part)
+
+        def do_GET(self):
+            self.do_POST()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"http://127.0.0.1:{server.server_port}", answers
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"[]",
+        b"NaN",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"digest": 5}',
+        b'{"digest": "0", "index": 0, "proof": [1], "checkpoint": "x"}',
+        b'{"digest": "0", "index": -1, "proof": [], "checkpoint": "x"}',
+        b'{"digest": "\\ud800", "index": 0, "proof": [], "checkpoint": "\\ud800"}',
+        b'{"digest": "0", "digest": "1", "index": 0, "proof": [], "checkpoint": "x"}',
+    ],
+)
+def test_a_log_that_answers_nonsense_is_one_line(liar, write, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
+    url, answers = liar
+    answers["/v1/submissions"] = said
+    with connect(url) as known, pytest.raises(UserError) as told:
+        known.submit(write())
+    assert "\n" not in str(told.value)
+
+
+def test_an_answer_without_end_is_given_up(liar, write, tmp_path, monkeypatch):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
+    url, answers = liar
+    answers["/v1/submissions"] = repeat(b"x" * 65_536)
+    with connect(url, attempts=1) as known, pytest.raises(Unreachable, match="without end"):
+        known.submit(write())
+
+
+def test_a_receipt_for_an_envelope_that_is_none_is_refused(
+    liar, write, log_signer, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
+    url, answers = liar
+    digest = hashlib.sha256(b"[]").hexdigest()
+    leaf = merkle.leaf_hash(result_entry(digest))
+    origin = f"log/{runner_id(log_signer.public_key)}"
+    note = notes.write(Checkpoint(origin=origin, size=1, root=leaf), log_signer)
+    receipt = {"digest": digest, "index": 0, "proof": [], "checkpoint": note.decode()}
+    answers[f"/v1/submissions/{digest}"] = b"[]"
+    answers["/v1/submissions"] = json.dumps(receipt | {"findings": 5}).encode()
+    with connect(url) as known, pytest.raises(CheckError, match="for another result"):
+        known.submit(write())
+
+
+def test_a_log_whose_key_cannot_sign_one_is_not_pinned(liar, tmp_path, monkeypatch):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
+    url, answers = liar
+    answers["/v1/key"] = runner_toml(CryptoSigner.generate_ecdsa().public_key).encode()
+    with connect(url) as known:
+        with pytest.raises(UserError, match="expected an Ed25519 key"):
+            known.key()
+        assert not (known.home / "key.toml").exists()

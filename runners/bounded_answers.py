@@ -1,0 +1,49 @@
+"""An HTTP transport that reads no answer without end: whoever runs a log may not be a friend."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["BoundedTransport"]
+
+# A log's largest answer is a result of 1 MiB.
+_MOST_BYTES = 2**21
+_LONGEST_S = 120.0
+
+
+class BoundedTransport(httpx.HTTPTransport):
+    """Gives up on answers of more than 2 MiB, or that take more than two minutes."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer; reading the body raises `httpx.ReadError` beyond the bounds."""
+        answer = super().handle_request(request)
+        stream = _Bounded(answer.stream, time.monotonic() + _LONGEST_S)
+        return httpx.Response(
+            answer.status_code,
+            headers=answer.headers,
+            stream=stream,
+            extensions=answer.extensions,
+        )
+
+
+class _Bounded(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream, until: float) -> None:
+        assert isinstance(stream, httpx.SyncByteStream)
+        self._stream, self._until = stream, until
+
+    def __iter__(self) -> Iterator[bytes]:
+        read = 0
+        for chunk in self._stream:
+            read += len(chunk)
+            if read > _MOST_BYTES or time.monotonic() > self._until:
+                raise httpx.ReadError("an answer without end")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
