@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer._click.exceptions import UsageError  # Typer carries its own click
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from runners import actions
 from suites.errors import UserError
 
-__all__ = ["app", "main"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from typer._click import Command, Context
+
+__all__ = ["Verbs", "app", "main"]
 
 # In the order of work; a verb not named here stands at the end, by name.
 _ORDER = (
     "doctor",
     "run",
+    "plan",
     "show",
     "compare-runs",
+    "compare-configs",
     "reproduce",
     "matrix",
     "keys",
@@ -34,30 +44,59 @@ _ORDER = (
     "cost",
     "energy",
     "import",
+    "reference",
 )
 # What a shell reports for a program ended by Ctrl-C.
 _INTERRUPTED = 130
 
 
-def app() -> typer.Typer:
-    """Build the command line from the `fenmark.commands` entry points of all rooms.
+class Verbs(Mapping[str, "Command"]):
+    """The `fenmark.commands` entry points of all rooms, each loaded when it is asked for.
 
-    A room offers a function (one verb) or a `typer.Typer` (a group of verbs).
+    A room offers a function (one verb) or a `typer.Typer` (a group of verbs). One that cannot be
+    loaded says so in the list, and when it is called; the others work.
     """
-    root = typer.Typer(
-        name="fenmark",
-        help="What a million LLM tokens really cost, chip by chip, and the proof.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
-        add_completion=False,
-    )
-    for point in sorted(entry_points(group="fenmark.commands"), key=_rank):
-        verb = point.load()
-        if isinstance(verb, typer.Typer):
-            root.add_typer(verb, name=point.name)
+
+    def __init__(self) -> None:
+        points = sorted(entry_points(group="fenmark.commands"), key=_rank)
+        self._points = {point.name: point for point in points}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._points)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __getitem__(self, name: str) -> Command:
+        point = self._points[name]
+        alone = _typer()
+        try:
+            verb = point.load()
+        except (ImportError, AttributeError) as error:
+            settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+            alone.command(name, context_settings=settings)(_unloadable(point, error))
         else:
-            root.command(point.name)(verb)
+            if isinstance(verb, typer.Typer):
+                alone.add_typer(verb, name=name)
+            else:
+                alone.command(name)(verb)
+        return get_group(alone).commands[name]
+
+
+class _Root(TyperGroup):
+    """`fenmark` itself: knows its verbs by name, and loads them all only to list their help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings | {"commands": Verbs()})
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 (Typer's signature)
+        return list(self.commands)
+
+
+def app() -> typer.Typer:
+    """Build the command line; no verb is loaded yet."""
+    root = _typer(cls=_Root, name="fenmark", no_args_is_help=True, add_completion=True)
+    root.callback()(_purpose)
     return root
 
 
@@ -66,6 +105,8 @@ def main() -> None:
     try:
         code = app()(standalone_mode=False, prog_name="fenmark")
     except UserError as error:
+        from runners import actions
+
         actions.annotate("error", str(error), place=error.where)
         _stop(str(error), error.exit_code)
     except UsageError as error:
@@ -82,6 +123,31 @@ def main() -> None:
         _stop(f"{where}{error.strerror or error}", UserError.exit_code)
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _typer(*, add_completion: bool = False, **settings: Any) -> typer.Typer:
+    return typer.Typer(
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        add_completion=add_completion,
+        **settings,
+    )
+
+
+def _purpose() -> None:
+    """What a million LLM tokens really cost, chip by chip, and the proof."""
+
+
+def _unloadable(point: EntryPoint, error: Exception) -> Callable[[], None]:
+    def verb() -> None:
+        raise UserError(
+            f"cannot be loaded: {error}",
+            where=point.name,
+            remedy="install Fenmark again",
+        )
+
+    verb.__doc__ = f"Cannot be loaded: {error}."
+    return verb
 
 
 def _rank(point: EntryPoint) -> tuple[int, str]:

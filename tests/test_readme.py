@@ -1,12 +1,12 @@
 """What the README promises is there: commands, sessions, verbs, files."""
 
 import re
-import subprocess
-import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from runners import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -41,7 +41,7 @@ def test_the_main_job_is_the_default_session():
 
 
 def test_every_verb_named_exists():
-    verbs = {point.name for point in entry_points(group="fenmark.commands")}
+    verbs = set(cli.Verbs())
     named = {verb for page in PAGES for verb in re.findall(r"`[^`\n]*fenmark ([a-z-]+)", page)}
     assert named
     assert named <= verbs
@@ -55,13 +55,7 @@ def test_every_local_link_leads_somewhere(page):
 
 
 def test_every_verb_has_help_with_an_example():
-    for point in entry_points(group="fenmark.commands"):
-        done = subprocess.run(
-            [sys.executable, "-c", "from runners.cli import main; main()", point.name, "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert f"fenmark {point.name}" in done.stdout.split("Usage:")[1].partition("\n")[2], (
-            point.name
-        )
+    app = cli.app()
+    for verb in cli.Verbs():
+        said = CliRunner().invoke(app, [verb, "--help"]).output
+        assert f"fenmark {verb}" in said.split("Usage:")[1].partition("\n")[2], verb
