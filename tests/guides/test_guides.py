@@ -102,30 +102,6 @@ def test_every_block_is_run_or_says_why_not(page):
     ) or not any(run for run, _ in found)
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
-def test_blocks_that_are_not_run_name_verbs_and_options_there_are(page):
-    for is_run, commands in blocks(page):
-        if is_run:
-            continue
-        joined = commands.replace("\\\n", " ")
-        for line in re.findall(r"fenmark ([a-z][^|&\n]*)", joined):
-            verb, *rest = line.split()
-            if verb not in HELP:
-                HELP[verb] = subprocess.run(
-                    [sys.executable, "-c", "from runners.cli import main; main()", verb, "--help"],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    env={**os.environ, "COLUMNS": "200"},
-                ).stdout
-            options = [word for word in rest if word.startswith("--")]
-            assert HELP[verb], line
-            assert [option for option in options if option not in HELP[verb]] == [], line
-
-
-HELP = {}
-
-
 @pytest.mark.engine
 def test_a_laptop_gets_its_result_into_a_log(clone, environment):
     text = do(DOCS / "guide-laptop.md", clone, environment)
