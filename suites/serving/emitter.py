@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["Emitter", "Schedule"]
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-# As long as a real engine's event (vLLM: about 230 bytes, llama.cpp: about 260).
-_OPENING = b'data: {"id":"%b","object":"text_completion","created":1700000000,"model":"emitter",'
+# As long as a real engine's event (vLLM: about 230 bytes, llama.cpp: about 260). The text of each
+# is the time at which it was sent.
+_OPENING = (
+    b'data: {"id":"%b","object":"text_completion","created":1700000000,"model":"emitter",'
+    b'"text_is":"sent_ns",'
+)
 _EVENT = (
-    b'"choices":[{"index":0,"text":" word","logprobs":null,'
-    b'"finish_reason":null,"stop_reason":null}],"sent_ns":%d}\n\n'
+    b'"choices":[{"index":0,"text":" %d","logprobs":null,'
+    b'"finish_reason":null,"stop_reason":null}]}\n\n'
 )
 _LAST = b'"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d}}\n\n'
 # Linux stamps what arrives (socket(7); asm-generic/socket.h, not in Python's module): a busy

@@ -140,8 +140,7 @@ async def _stoppable(main: Coroutine[Any, Any, T]) -> T:
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Hold garbage collection off."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what is there already is not looked at again when it is over
     gc.disable()
     try:
         yield

@@ -61,7 +61,7 @@ def _seen(line: str) -> tuple[int, int] | None:
     if not line.startswith("data: {"):
         return None
     message = json.loads(line[6:])
-    return (now, message["sent_ns"]) if message["choices"] else None
+    return (now, int(message["choices"][0]["text"])) if message["choices"] else None
 
 
 async def _rounds(ask: Any, streams: int) -> list[Answer]:

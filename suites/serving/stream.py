@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,9 +23,9 @@ __all__ = ["Answer", "body_is_complete", "framing", "read_answer", "says_close"]
 _HEAD_END = b"\r\n\r\n"
 _HTTP = b"HTTP/1."
 _DONE = b"[DONE]"
-# A fragment with text in it. A quote inside JSON text is escaped, so these bytes cannot occur
-# inside a string: a match is a key. Reasoning models stream their thoughts under other names.
-_TEXT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"(?!")')
+# Text of a fragment. A quote inside JSON text is escaped, so these bytes cannot occur inside a
+# string: a match is a key. Reasoning models stream their thoughts under other names.
+_TEXT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"([^"\\]+)"')
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 
 
@@ -144,86 +144,133 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
         raise _MalformedError(f"no HTTP response: {raw[:80]!r}")
     status = _status(head)
     start = len(head) + len(_HEAD_END)
-    if framing(raw[:start]) == "chunked":
-        body, places = _even_chunks(raw, start) or _dechunk(raw, start)[:2]
-    else:
-        body, places = raw[start:], ([0], [start])
-    if status != 200:
-        answer.failure = f"http_{status}"
-        answer.detail = body[:300].decode(errors="replace").strip()
-        return
-    _read_events(body, _Clock(places, sizes, stamps), answer)
+    events = _even_events(raw, start) if status == 200 else None
+    if events is None:
+        chunked = framing(raw[:start]) == "chunked"
+        body, places = _dechunk(raw, start)[:2] if chunked else (raw[start:], ([0], [start]))
+        if status != 200:
+            answer.failure = f"http_{status}"
+            answer.detail = body[:300].decode(errors="replace").strip()
+            return
+        events = _any_events(body, places)
+    times = _arrivals(events.ends[_read_events(events, answer)], sizes, stamps)
+    answer.token_ns = times
 
 
-class _Clock:
-    """Gives the times at which positions of the body had arrived."""
-
-    def __init__(self, places: _Places, sizes: Sequence[int], stamps: Sequence[int]) -> None:
-        self._body_starts, self._wire_starts = (np.asarray(starts, np.int64) for starts in places)
-        self._read_ends = np.cumsum(np.asarray(sizes, np.int64))
-        self._stamps = np.asarray(stamps, np.int64)
-
-    def arrivals(self, body_ends: Sequence[int]) -> list[int]:
-        """Times of the reads that brought the bytes before `body_ends`."""
-        if not body_ends:
-            return []
-        ends = np.asarray(body_ends, np.int64)
-        # The chunk that holds the last byte, its place on the wire, the read that covers it.
-        piece = np.searchsorted(self._body_starts, ends) - 1
-        on_wire = self._wire_starts[piece] + ends - self._body_starts[piece]
-        times: list[int] = self._stamps[np.searchsorted(self._read_ends, on_wire)].tolist()
-        return times
+def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
+    """Times of the reads that brought the bytes before these ends."""
+    read_ends = np.cumsum(np.asarray(sizes, np.int64))
+    times: list[int] = np.asarray(stamps, np.int64)[np.searchsorted(read_ends, ends)].tolist()
+    return times
 
 
-def _read_events(body: bytes, clock: _Clock, answer: Answer) -> None:
-    events, rest = _events(body)
-    judged_fast = _fast_until(body, len(events))
-    # The first key with text is, as a rule, that of all: looking for its bytes is fast.
-    found = _TEXT.search(body)
-    key = found[0] if found else _DONE
-    empty = key + b'"'
-    done = False
-    ends: list[int] = []
-    for event, end in events:
-        plain = end <= judged_fast and event.startswith(b"data: {") and event.endswith(b"}")
-        if plain and key in event and empty not in event:
-            ends.append(end)
-            continue
-        data = _data_of(event)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Events:
+    """A body cut into its events.
+
+    Attributes:
+        parts: what each one says.
+        ends: positions on the wire behind each.
+        rest: what stands behind the last.
+    """
+
+    parts: list[bytes]
+    ends: NDArray[np.int64]
+    rest: bytes = b""
+
+
+def _read_events(events: _Events, answer: Answer) -> list[int]:
+    """Take counts, errors and the end from a body; give the places of events that carry text.
+
+    An event that differs from one already read in the text alone carries text and no more: it is
+    compared, not parsed. The text must hold no quote, and not end by escaping the one behind it.
+    """
+    places: list[int] = []
+    before, behind, done = b"", b"", False
+    for place, part in enumerate(events.parts):
+        if before and part.startswith(before) and part.endswith(behind):
+            text = part[len(before) : -len(behind)]
+            if text and b'"' not in text and text[-1:] != b"\\":
+                places.append(place)
+                if answer.sent_ns:
+                    answer.sent_ns.append(int(text))
+                continue
+        data = _data_of(part)
         if data == _DONE:
             done = True
-        elif data is not None and _read_message(_json(data), answer):
-            ends.append(end)
-    answer.token_ns = clock.arrivals(ends)
-    answer.sent_ns = list(map(int, _SENT.findall(body)))
-    if rest.strip() and not answer.failure:
+        elif data is not None and _read_message(message := _json(data), answer):
+            places.append(place)
+            before, behind = (b"", b"") if _says_more(message) else _around_text(part)
+    if events.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
     if not done and not answer.failure:
         answer.failure = "no_done"
+    return places
 
 
-def _fast_until(body: bytes, events: int) -> int:
-    """Up to where no event says more than its text: no error, one line each, no counts yet."""
-    if b'"error"' in body or body.count(b"\n") != 2 * events:
-        return 0
-    counts_at = body.find(b'"usage":{')
-    return counts_at if counts_at >= 0 else len(body)
+def _says_more(message: dict[str, Any]) -> bool:
+    return any(message.get(name) for name in ("error", "usage", "timings"))
 
 
-def _events(body: bytes) -> tuple[list[tuple[bytes, int]], bytes]:
-    """Events with the position after each, and what stands behind the last."""
-    if b"\r" not in body:
+def _around_text(part: bytes) -> tuple[bytes, bytes]:
+    """What stands before and behind the text of an event; nothing where that is not plain."""
+    found = _TEXT.search(part)
+    if not found or b"\n" in part:
+        return b"", b""
+    return part[: found.start(1)], part[found.end(1) :]
+
+
+def _even_events(raw: bytes, start: int) -> _Events | None:
+    """Cut an answer as nearly all servers send it, None for any other.
+
+    Each event of one line is a chunk of its own, and the end is there: then the lines are, in
+    turn, a size, an event, an empty one and the chunk's end. What all have in common is looked at
+    once for all, and sizes for each that occurs.
+    """
+    lines = raw[start:].split(b"\n")
+    sizes, parts, empty, chunk_ends = (lines[turn:-3:4] for turn in range(4))
+    count, lengths = len(parts), list(map(len, parts))
+    if (
+        lines[-3:] != [b"0\r", b"\r", b""]
+        or len(sizes) != len(chunk_ends)
+        or empty.count(b"") != count
+        or chunk_ends.count(b"\r") != count
+        or not all(_is_size_of(*seen) for seen in set(zip(sizes, lengths, strict=True)))
+    ):
+        return None
+    taken = np.asarray(lengths, np.int64) + np.asarray(list(map(len, sizes)), np.int64)
+    # Beyond the two: their line ends, the empty line, the chunk's end of two bytes.
+    ends = start + np.cumsum(taken + 5) - 2
+    return _Events(parts=parts, ends=ends)
+
+
+def _is_size_of(size: bytes, length: int) -> bool:
+    """Whether a chunk's first line gives the size of an event of this length with its end."""
+    try:
+        return int(size, 16) == length + 2
+    except ValueError:
+        return False
+
+
+def _any_events(body: bytes, places: _Places) -> _Events:
+    """Cut any body; `places` says where on the wire its pieces were."""
+    if b"\r" in body:
+        cuts = [match.span() for match in _EVENT_END.finditer(body)]
+        begins = [0, *(end for _, end in cuts)]
+        parts = [body[a:b] for a, (b, _) in zip(begins, cuts, strict=False)]
+        rest = body[begins[-1] :]
+    else:
         *parts, rest = body.split(b"\n\n")
-        return list(zip(parts, accumulate(len(part) + 2 for part in parts), strict=True)), rest
-    events = []
-    start = 0
-    for end in _EVENT_END.finditer(body):
-        events.append((body[start : end.start()], end.end()))
-        start = end.end()
-    return events, body[start:]
-
-
-_SENT = re.compile(rb'"sent_ns":(\d+)')
+        cuts = list(pairwise(accumulate((len(part) + 2 for part in parts), initial=0)))
+    ends = np.asarray([end for _, end in cuts], np.int64)
+    body_starts, wire_starts = (np.asarray(starts, np.int64) for starts in places)
+    # The chunk that holds an event's last byte, and its place on the wire.
+    piece = np.searchsorted(body_starts, ends) - 1
+    return _Events(
+        parts=parts,
+        ends=wire_starts[piece] + ends - body_starts[piece],
+        rest=rest,
+    )
 
 
 def _data_of(event: bytes) -> bytes | None:
@@ -259,7 +306,10 @@ def _read_message(message: dict[str, Any], answer: Answer) -> bool:
         answer.timings.update({name: float(value) for name, value in timings.items()})
         if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
             answer.cached_tokens = int(timings["cache_n"])
-        return any(_text_of(choice) for choice in message.get("choices") or [])
+        texts = [_text_of(choice) for choice in message.get("choices") or []]
+        if message.get("text_is") == "sent_ns":
+            answer.sent_ns += [int(text) for text in texts]
+        return any(texts)
     except (TypeError, ValueError, AttributeError):
         raise _MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
 
@@ -299,28 +349,6 @@ def _headers(head: bytes) -> dict[str, str]:
 
 # Where chunks begin: in the body, and on the wire.
 _Places = tuple["Sequence[int] | NDArray[np.int64]", "Sequence[int] | NDArray[np.int64]"]
-
-
-def _even_chunks(raw: bytes, start: int) -> tuple[bytes, _Places] | None:
-    """Body and places of chunks as nearly all servers send them; None for any others.
-
-    No line end inside a chunk, no extension, no trailer, and the end is there: then sizes and
-    chunks stand in turn between the line ends.
-    """
-    if not raw.endswith(b"\r\n0\r\n\r\n"):
-        return None
-    parts = raw[start:].split(b"\r\n")[:-3]
-    sizes, chunks = parts[::2], parts[1::2]
-    lengths = list(map(len, chunks))
-    try:
-        if [int(size, 16) for size in sizes] != lengths:
-            return None
-    except ValueError:
-        return None
-    taken = np.fromiter(map(len, parts), np.int64, len(parts)) + 2
-    on_wire = start + np.cumsum(taken) - taken
-    body_ends = np.cumsum(lengths, dtype=np.int64)
-    return b"".join(chunks), (body_ends - lengths, on_wire[1::2])
 
 
 def _dechunk(raw: bytes, start: int) -> tuple[bytes, _Places, bool]:
