@@ -46,14 +46,26 @@ def fenmark(environment, tmp_path):
 
 
 def small(out):
-    return ["run", "--suite", "inference", "--model", "tiny-15m", "--case", "*", "--out", out]
+    """Prefill and decode, in three processes."""
+    return ["run", "--suite", "inference", "--model", "tiny-15m", "--case", "*128", "--out", out]
+
+
+def until_quiet(fenmark, *arguments):
+    """Run, and go on as the error says: on a loud machine a small model's answer is one piece."""
+    said = ""
+    for _ in range(20):
+        done = fenmark(*arguments, "--resume")
+        said += done.stderr
+        if "the machine is too busy: run again" not in done.stderr:
+            return done, said
+    pytest.fail(said)
 
 
 def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tmp_path):
     out = tmp_path / "results"
-    done = fenmark(*small(out), "--json", "--resume")
-    assert done.returncode == 0, done.stderr
-    assert "no interrupted run lies here" in done.stderr
+    done, said = until_quiet(fenmark, *small(out), "--json")
+    assert done.returncode == 0, said
+    assert "no interrupted run lies here" in said
 
     rows = json.loads(done.stdout)
     assert rows == json.loads((out / "summary.json").read_text())
@@ -112,9 +124,9 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
     assert not list(out.glob("*.dsse.json"))
     assert not list(out.rglob("*.partial"))
 
-    resumed = fenmark(*small(out), "--resume")
-    assert resumed.returncode == 0, resumed.stderr
-    assert "inference-p0: kept from the interrupted run" in resumed.stderr
+    resumed, said = until_quiet(fenmark, *small(out))
+    assert resumed.returncode == 0, said
+    assert "inference-p0: kept from the interrupted run" in said
     verdict = json.loads(fenmark("verify", out, "--json").stdout)
     assert verdict["ok"]
     assert len(verdict["results"]) == 1
