@@ -22,7 +22,7 @@ _PATTERNS = (
     (r"GH200.*96GB", "gh200"),
     (r"GH200.*144GB", "gh200-144gb"),
     (r"H200-SXM-141GB|NVIDIA H200$|^h200_sxm", "h200-sxm"),
-    (r"B200-SXM-180GB|NVIDIA B200$", "b200-sxm"),
+    (r"B200-SXM-180GB|NVIDIA B200$|^b200_sxm", "b200-sxm"),
     (r"NVIDIA GB200$|^gb200$", "gb200"),
     (r"NVIDIA GB300$|^gb300$", "gb300"),
     (r"MI300X", "instinct-mi300x"),

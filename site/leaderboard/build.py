@@ -8,7 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaderboard import archives, badges, board, contents, downloads, kept, shells
+from leaderboard import (
+    archives,
+    badges,
+    board,
+    contents,
+    downloads,
+    kept,
+    reported,
+    reported_files,
+    shells,
+)
 from leaderboard.pages import Pages
 from leaderboard.rows import shown
 from leaderboard.tree import Tree
@@ -34,6 +44,7 @@ class BuildReport:
 
     Attributes:
         results, chips, pages: how many of each the site shows.
+        reported: results of others, in a view of their own.
         files: files that stand in the folder.
         written: files that changed.
         refused: (file, why) of envelopes that did not verify.
@@ -41,6 +52,7 @@ class BuildReport:
 
     out: Path
     results: int
+    reported: int
     chips: int
     pages: int
     files: int
@@ -48,13 +60,19 @@ class BuildReport:
     refused: tuple[tuple[str, str], ...]
 
 
-def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> BuildReport:
+def build(
+    results: Sequence[Path],
+    out: Path,
+    base_url: str | None = None,
+    others: Sequence[Path] = (),
+) -> BuildReport:
     """Build the site from archives into `out`, making and touching only what changes.
 
     Args:
         results: folders with `*.dsse.json`, `log/` and `runners/`.
         base_url: where the site will stand, for canonical links and citations; None leaves
             them out.
+        others: further folders with `*.reported.json`.
 
     Raises:
         UserError: a folder is missing, or `out` holds files no build wrote.
@@ -64,10 +82,13 @@ def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> Bu
     sheet = catalog.latest_prices() if catalog.price_sheets() else None
     with Workers() as workers:
         archive = archives.read(results, sheet, workers)
-        content = contents.Content(archive, sheet, base_url)
+        content = contents.Content(
+            archive, reported.read([*results, *others], sheet), sheet, base_url
+        )
         _put_downloads(tree, content, workers)
     pages = sum(_put_language(tree, lang, content, base_url) for lang in LANGUAGES)
     _put_board(tree, content)
+    _put_reported(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
     for digest, source in archive.sources.items():
@@ -77,6 +98,7 @@ def build(results: Sequence[Path], out: Path, base_url: str | None = None) -> Bu
     return BuildReport(
         out=out,
         results=len(archive.sources),
+        reported=sum(publisher.total for publisher in content.reported.publishers),
         chips=len(content.chips),
         pages=pages,
         files=tree.finish(),
@@ -128,6 +150,19 @@ def _put_board(tree: Tree, content: Content) -> None:
                 tree.put(path, data, made_of)
     for chip, rows in content.rated[content.rated["ranks"]].groupby("chip_id"):
         tree.put(f"badges/{chip}.svg", badges.badge(shown(rows[:1])[0]))
+
+
+def _put_reported(tree: Tree, content: Content) -> None:
+    """Make the files of every page of others' results, and of each publisher as a whole."""
+    made_of = f"{kept.stamp()} {content.reported.made_of}"
+    for publisher in content.reported.publishers:
+        tables = {section.id: [section] for section in publisher.sections}
+        for name, sections in {**tables, publisher.kind: publisher.sections}.items():
+            paths = [f"data/reported/{name}.{kind}" for kind in downloads.KINDS]
+            if not tree.keep(made_of, *paths):
+                lines = [line for section in sections for line in section.lines]
+                for path, data in zip(paths, reported_files.files(lines), strict=True):
+                    tree.put(path, data, made_of)
 
 
 def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:

@@ -15,6 +15,10 @@ def site(
         list[Path], typer.Option(help="Archive with signed results; may be given again.")
     ],
     out: Annotated[Path, typer.Option(help="Folder to build into.")],
+    reported: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder that `fenmark import` wrote; may be given again."),
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Address the site will have, for canonical links.")
     ] = None,
@@ -33,7 +37,7 @@ def site(
 
     from leaderboard import build
 
-    report = build(results, out, base_url)
+    report = build(results, out, base_url, reported or ())
     if as_json:
         print(json.dumps(asdict(report), default=str))
     else:
@@ -42,6 +46,8 @@ def site(
             f"site: {report.results} results, {report.chips} chips, {report.pages} pages,"
             f" {report.written} of {report.files} files changed"
         )
+        if report.reported:
+            console.print(f"  {report.reported} results of others, in reported/")
         for file, why in report.refused:
             console.print(f"  not shown: {file}: {why}", style="yellow", markup=False)
         console.print(f"  {out / 'index.html'}", markup=False)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from leaderboard.chips import ChipView
     from leaderboard.figures import Point
     from leaderboard.models import ModelView
+    from leaderboard.reported import Reported, Section
     from leaderboard.words import Words
     from results.catalog import PriceSheet
 
@@ -73,8 +74,15 @@ class Content:
         site_url: with a slash at the end, empty when it is not known.
     """
 
-    def __init__(self, archive: Archive, sheet: PriceSheet | None, base_url: str | None) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        reported: Reported,
+        sheet: PriceSheet | None,
+        base_url: str | None,
+    ) -> None:
         self.archive = archive
+        self.reported = reported
         self.sheet = sheet
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
         self.rows = ranking.ranked(archive.rows)
@@ -101,6 +109,11 @@ class Content:
     def made_of_chip(self) -> Mapping[str, str]:
         """Identify the results of each chip and what is known of them."""
         return {chip: self.made_of(own) for chip, own in self.of_chip.items()}
+
+    def made_of_chip_page(self, chip: str) -> str:
+        """Identify what a chip's page shows: its results, and what others report of it."""
+        others = self.reported.made_of if self.reported.of_chip(chip) else ""
+        return f"{self.made_of_chip.get(chip, '')} {others}"
 
     @cached_property
     def made_of_model(self) -> Mapping[str, str]:
@@ -154,7 +167,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             url=f"chips/{chip.id}/",
             title=chip.name,
             context=partial(_chip, _, content, chip, own),
-            made_of=content.made_of_chip.get(chip.id, ""),
+            made_of=content.made_of_chip_page(chip.id),
         )
     yield Page(
         template="models",
@@ -196,6 +209,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "verdicts": _verdicts(_),
         },
     )
+    yield from _reported(_, content.reported)
     yield Page(
         template="docs",
         url="docs/",
@@ -225,6 +239,34 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
     )
 
 
+def _reported(_: Words, reported: Reported) -> Iterator[Page]:
+    yield Page(
+        template="reported",
+        url="reported/",
+        title="Reported results",
+        about="What others published of these chips: reported, never ranked with measured results.",
+        context=lambda: {"publishers": reported.publishers},
+        made_of=reported.made_of,
+    )
+    for section in reported.sections:
+        yield Page(
+            template="reported_chip",
+            url=f"reported/{section.id}/",
+            title=f"{section.publisher.title}: {section.chip}",
+            context=partial(_section, _, section),
+            made_of=reported.made_of,
+        )
+
+
+def _section(_: Words, section: Section) -> dict[str, Any]:
+    return {
+        "section": section,
+        "words": _,
+        "columns": section.columns(_),
+        "costed": any(line.costs for line in section.lines),
+    }
+
+
 def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dict[str, Any]:
     newest = content.newest[content.newest["chip_id"] == chip.id]
     with_kernels = newest[newest["kernels"] > 0]["digest"]
@@ -242,6 +284,7 @@ def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dic
         "roofline": plots.roofline(_, kernels, "../../"),
         "lines": history.lines(rows, _LINES_OF_CHIP, _.lang),
         "verdicts": _verdicts(_),
+        "reported": content.reported.of_chip(chip.id),
     }
 
 

@@ -33,6 +33,7 @@ _MENU = (
     ("compare", "Compare", ""),
     ("cost", "Cost", ""),
     ("history", "History", ""),
+    ("reported", "Reported", "reported/"),
     ("verify", "Verify", ""),
     ("docs", "Docs", ""),
 )

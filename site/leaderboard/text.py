@@ -8,7 +8,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["clean", "figure", "slug"]
+from markupsafe import Markup, escape
+
+__all__ = ["clean", "figure", "prose", "slug"]
 
 # A name longer than this is an accident or an attack; the signed statement has all of it.
 _MAX_SHOWN = 200
@@ -28,6 +30,12 @@ def clean(text: str) -> str:
     shown = "".join(c if unicodedata.category(c) not in _UNFIT else " " for c in text[:1000])
     line = " ".join(shown.split())
     return line if len(line) <= _MAX_SHOWN and len(text) <= 1000 else f"{line[:_MAX_SHOWN]}…"
+
+
+def prose(text: str) -> Markup:
+    """Return a passage that must stand whole, such as a licence's notice: escaped, never cut."""
+    shown = "".join(c if unicodedata.category(c) not in _UNFIT else " " for c in text)
+    return escape(" ".join(shown.split()))
 
 
 def slug(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from securesystemslib.signer import CryptoSigner
 from leaderboard import build
 from leaderboard.preview import server
 from results import archive, envelope
+from results.imports import import_file
 from results.statement import Statement
 
 if TYPE_CHECKING:
@@ -31,6 +33,49 @@ FLAGS = [
     "--disable-sync",
 ]
 SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(b"7" * 32))
+
+BASE_URL = "https://example.org/fenmark"
+# Rows as they are published; one of the second is out to do harm.
+MLPERF = [
+    {
+        "ID": f"5.1-00{number}",
+        "version": "v5.1",
+        "Category": "closed",
+        "Scenario": scenario,
+        "Submitter": "Somebody",
+        "UsedModel": "llama2-70b-99",
+        "Accelerator": "NVIDIA H200-SXM-141GB",
+        "a#": 8,
+        "Nodes": 1,
+        "Performance_Result": 30000.0 + number,
+        "Performance_Units": "Tokens/s",
+        "Power_Result": 5000.0,
+        "Power_Units": "Watts",
+        "Details": "https://example.org/results",
+    }
+    for number, scenario in ((11, "Offline"), (12, "Server"))
+]
+INFERENCEX = [
+    {
+        "hardware": "h200",
+        "model": "<script>alert(1)</script>",
+        "precision": "fp8",
+        "framework": "sglang\u202e",
+        "isl": 1024,
+        "osl": 1024,
+        "conc": users,
+        "disagg": "False",
+        "num_decode_gpu": 8,
+        "output_tput_per_gpu": 40.0 * users,
+        "input_tput_per_gpu": 40.0 * users,
+        "tput_per_gpu": 80.0 * users,
+        "median_ttft": 0.1,
+        "median_tpot": 0.02,
+        "date": "2026-05-17",
+        "run_url": "javascript:alert(1)",
+    }
+    for users in (4, 8)
+]
 
 
 def statement(
@@ -188,9 +233,21 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, results: Path) -> Path:
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two publishers say of one chip, imported."""
+    folder = tmp_path_factory.mktemp("others")
+    for kind, rows in (("mlperf", MLPERF), ("inferencex", INFERENCEX)):
+        published = folder / f"{kind}.json"
+        published.write_text(json.dumps(rows), encoding="utf-8")
+        imported = import_file(kind, published)
+        (folder / f"{kind}.reported.json").write_text(imported.model_dump_json(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, results: Path, others: Path) -> Path:
     out = tmp_path_factory.mktemp("site") / "out"
-    build([results], out, "https://example.org/fenmark")
+    build([results], out, BASE_URL, others=[others])
     return out
 
 

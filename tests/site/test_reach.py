@@ -25,6 +25,8 @@ KINDS = (
     "compare/",
     "cost/",
     "history/",
+    "reported/",
+    "reported/mlperf-h200-sxm/",
     "verify/",
     "runners/",
     "data/",
