@@ -6,14 +6,13 @@ weights. As with the GGUF: true speed, no meaning, no licence, the same bytes on
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from suites.child import write_atomically
+from suites.engines.cache import held
 from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, fingerprint, vocabulary
 from suites.errors import UserError
 
@@ -53,23 +52,13 @@ def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weight
     kind = _family(geometry)
     folder = cache / f"{geometry.id}-bf16-seed{seed}-r{_RECIPE}-{fingerprint(geometry)}"
     record = cache / f"{folder.name}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (cache / f"{folder.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            sha256 = _known_good(folder, record)
-            if not sha256:
-                _make(geometry, kind, folder, seed)
-                sha256 = digest(folder)
-                write_atomically(record, json.dumps({"sha256": sha256}).encode())
-    except OSError as error:
-        full = error.errno == errno.ENOSPC
-        raise UserError(
-            f"cannot write the generated model ({error.strerror})",
-            where=str(folder),
-            expected=f"{2 * geometry.parameters() / 1e9:.2f} GB of free space" if full else "",
-            remedy="choose another cache folder with FENMARK_CACHE",
-        ) from error
+    with held(folder, 2 * geometry.parameters()):
+        folder.mkdir(exist_ok=True)
+        sha256 = _known_good(folder, record)
+        if not sha256:
+            _make(geometry, kind, folder, seed)
+            sha256 = digest(folder)
+            write_atomically(record, json.dumps({"sha256": sha256}).encode())
     return Weights(path=folder, sha256=sha256, kind="random", precision="bf16")
 
 

@@ -24,7 +24,6 @@ from suites.models import load
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 __all__ = ["LlamaCpp", "Settings", "default_threads", "usable_cpus"]
 
@@ -128,12 +127,7 @@ class LlamaCpp:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process:
             self._process.stop()
 

@@ -18,7 +18,6 @@ from suites.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
 __all__ = ["EngineProcess", "die_with_parent", "say"]
 
@@ -64,12 +63,7 @@ class EngineProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def ready(self) -> dict[str, Any]:

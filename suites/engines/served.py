@@ -16,7 +16,6 @@ from suites.models import load
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
 
     from suites.engines.weights import Weights
 
@@ -130,12 +129,7 @@ class ServedEngine:
         self.url = str(self._said["url"])
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process:
             self._process.stop()
 

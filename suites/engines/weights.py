@@ -7,17 +7,15 @@ every machine; the digest goes into the result.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import json
 import math
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suites.child import write_atomically
+from suites.engines.cache import held
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,18 +100,8 @@ def generate(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weights:
     """
     architecture(geometry)
     path = cache / f"{geometry.id}-q8_0-seed{seed}-r{_RECIPE}-{fingerprint(geometry)}.gguf"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_suffix(".lock")):
-            digest = _known_good(path) or _make(geometry, path, seed)
-    except OSError as error:
-        full = error.errno == errno.ENOSPC
-        raise UserError(
-            f"cannot write the generated model ({error.strerror})",
-            where=str(path),
-            expected=f"{_total_bytes(geometry) / 1e9:.2f} GB of free space" if full else "",
-            remedy="choose another cache folder with FENMARK_CACHE",
-        ) from error
+    with held(path, _total_bytes(geometry)):
+        digest = _known_good(path) or _make(geometry, path, seed)
     return Weights(path=path, sha256=digest, kind="random", precision="q8_0")
 
 
@@ -190,13 +178,6 @@ def _record_of(path: Path) -> Path:
 def fingerprint(geometry: Geometry) -> str:
     """Short digest of the sizes, so that an edited geometry never meets an old file."""
     return hashlib.sha256(geometry.model_dump_json().encode()).hexdigest()[:8]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _write(geometry: Geometry, path: Path, seed: int) -> None:

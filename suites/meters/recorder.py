@@ -14,7 +14,6 @@ from suites.meters.trace import counter_joules, counter_to_integral, max_gap_s, 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 __all__ = ["Recorder"]
 
@@ -42,12 +41,7 @@ class Recorder:
             watch.start(self._stopped)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         for watch in self._watches:
             watch.join()
