@@ -1,8 +1,32 @@
-"""For every test: Hypothesis judges what the code does, not how fast this machine is today."""
+"""For every test: the command line at hand, and Hypothesis judging by what the code does alone."""
 
 from __future__ import annotations
 
+import sys
+from subprocess import CompletedProcess
+
+import pytest
 from hypothesis import settings
 
+from runners import cli
+
+# How fast this machine is today is no finding.
 settings.register_profile("fenmark", deadline=None)
 settings.load_profile("fenmark")
+
+
+@pytest.fixture
+def fenmark(monkeypatch, capsys):
+    """Run the command line in this process, without the second that a new one takes to import.
+
+    A traceback fails the test. What needs a process of its own (signals, limits, a server) starts
+    one itself.
+    """
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["fenmark", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return CompletedProcess(sys.argv, stopped.value.code or 0, *capsys.readouterr())
+
+    return run

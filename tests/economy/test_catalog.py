@@ -1,8 +1,6 @@
 """The catalogue: strict files, sourced values, and names that find their chip."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -130,9 +128,8 @@ def test_a_wrong_sheet_is_one_line(tmp_path, old, new, says):
         read_toml(tmp_path / "mine.toml", PriceSheet)
 
 
-def test_chips_lists_ratios_and_sources_as_json():
-    command = [sys.executable, "-c", "from runners.cli import main; main()", "chips", "--json"]
-    rows = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+def test_chips_lists_ratios_and_sources_as_json(fenmark):
+    rows = json.loads(fenmark("chips", "--json").stdout)
     by_id = {row["id"]: row for row in rows}
     assert by_id["h20"]["compute_to_bandwidth"]["bf16"] == pytest.approx(37.0)
     for row in rows:

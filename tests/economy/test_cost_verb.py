@@ -1,15 +1,11 @@
 """`fenmark cost`: derived from signed results, by our sheet or the reader's own."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 # Wide enough that no column title is broken.
-WIDE = {**os.environ, "COLUMNS": "160"}
 PUBLIC = Path(__file__).parents[2] / "results" / "public"
 KEYS = {
     "usd_per_mtok_output",
@@ -40,14 +36,13 @@ source = "my contract"
 """
 
 
-def cost(*arguments):
-    command = [sys.executable, "-c", "from runners.cli import main; main()", "cost"]
-    return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False, env=WIDE
-    )
+@pytest.fixture
+def cost(fenmark, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    return lambda *arguments: fenmark("cost", *arguments)
 
 
-def test_the_published_results_are_costed_with_the_promised_fields():
+def test_the_published_results_are_costed_with_the_promised_fields(cost):
     rows = json.loads(cost("--results", PUBLIC, "--json").stdout)
     assert rows
     assert all(row.keys() >= KEYS for row in rows)
@@ -56,7 +51,7 @@ def test_the_published_results_are_costed_with_the_promised_fields():
     )
 
 
-def test_a_reader_s_own_price_changes_the_cost_and_is_named(tmp_path):
+def test_a_reader_s_own_price_changes_the_cost_and_is_named(cost, tmp_path):
     (tmp_path / "mine.toml").write_text(SHEET)
     ours = json.loads(cost("--results", PUBLIC, "--json").stdout)
     theirs = json.loads(
@@ -70,33 +65,33 @@ def test_a_reader_s_own_price_changes_the_cost_and_is_named(tmp_path):
         assert ratio == pytest.approx(expected)
 
 
-def test_the_table_is_in_the_currency_asked_for():
+def test_the_table_is_in_the_currency_asked_for(cost):
     shown = cost("--results", PUBLIC, "--currency", "CNY").stdout
     assert "rental, CNY" in shown
     assert "floor: datasheet bandwidth alone at nameplate power" in shown
     assert "rental: hyperscaler on demand, 2023-08" in shown
 
 
-def test_an_empty_folder_is_one_line(tmp_path):
+def test_an_empty_folder_is_one_line(cost, tmp_path):
     done = cost("--results", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_every_row_of_a_known_model_has_a_floor_below_its_rent():
+def test_every_row_of_a_known_model_has_a_floor_below_its_rent(cost):
     for row in json.loads(cost("--results", PUBLIC, "--json").stdout):
         rent = row["usd_per_mtok_output"] or row["usd_per_mtok_input"]
         assert 0 < row["floor_usd_per_mtok"] < rent
         assert "nameplate" in row["floor_method"]
 
 
-def test_rows_are_counted_by_source_and_figure():
+def test_rows_are_counted_by_source_and_figure(cost):
     (counted,) = json.loads(cost("--results", PUBLIC, "--count", "--json").stdout)
     assert counted.keys() == {"source", "rows", "rental", "owned", "kwh", "floor"}
     assert counted["source"] == "measured"
     assert counted["rows"] == counted["rental"] == counted["floor"] > 0
 
 
-def test_a_class_of_rental_that_is_none_is_one_line():
+def test_a_class_of_rental_that_is_none_is_one_line(cost):
     done = cost("--results", PUBLIC, "--rental", "free")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "marketplace" in done.stderr

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -335,14 +333,7 @@ def test_every_row_of_a_published_kernel_table_is_accounted_for(folder):
     assert found.rows == rows == len(found.results) + len(found.folded) + len(found.refused)
 
 
-def fenmark(*arguments):
-    command = [sys.executable, "-c", "from runners.cli import main; main()"]
-    return subprocess.run(
-        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-
-
-def test_the_verb_counts_writes_and_is_costed_as_reported(tmp_path):
+def test_the_verb_counts_writes_and_is_costed_as_reported(fenmark, tmp_path):
     path, out = tmp_path / "rows.json", tmp_path / "out"
     path.write_text(json.dumps([MLPERF, MLPERF, {}]))
     counted = json.loads(fenmark("import", "mlperf", path, "--out", out, "--json").stdout)
@@ -358,18 +349,18 @@ def test_the_verb_counts_writes_and_is_costed_as_reported(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [("nobody", "f.json"), ("mlperf", "absent.json")])
-def test_bad_usage_is_one_line(tmp_path, arguments):
+def test_bad_usage_is_one_line(fenmark, tmp_path, arguments):
     done = fenmark("import", *arguments, "--out", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_a_file_that_is_none_of_ours_is_one_line(tmp_path):
+def test_a_file_that_is_none_of_ours_is_one_line(fenmark, tmp_path):
     (tmp_path / "x.reported.json").write_text('{"schema_version": 2}')
     done = fenmark("cost", "--results", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_the_documented_counts_of_costed_rows_are_those_of_the_published_files(tmp_path):
+def test_the_documented_counts_of_costed_rows_are_those_of_the_published_files(fenmark, tmp_path):
     files = {
         "mlperf": [f"mlperf/mlperf_{v}_summary_results.json" for v in ("v4.1", "v5.1")],
         "inferencex": ["inferencex/inferencex_dsr1_latest.csv"],

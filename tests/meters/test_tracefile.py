@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,15 +11,6 @@ from suites.meters import tracefile
 
 PTDAEMON = Path("../shared/data/mlperf/v5.1_Lenovo_8xB200_llama2-70b_Server_spl.txt")
 ROWS = PTDAEMON.parent / "mlperf_power_rows_v4.1_v5.1.csv"
-
-
-def fenmark(*arguments):
-    return subprocess.run(
-        [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -57,7 +46,7 @@ def test_the_published_log_gives_the_official_watts_of_its_row():
     assert found.max_gap_s < 1.01
 
 
-def test_a_ramp_is_integrated_between_interpolated_edges(trace):
+def test_a_ramp_is_integrated_between_interpolated_edges(fenmark, trace):
     done = fenmark("energy", "trace", trace(RAMP), "--start", 1001.5, "--end", 1004, "--json")
     found = json.loads(done.stdout)
     # 5 (b² − a²), the trapezoid being exact on a line.
@@ -70,7 +59,7 @@ def test_a_ramp_is_integrated_between_interpolated_edges(trace):
     }
 
 
-def test_a_meter_clock_that_is_behind_is_shifted_by_the_offset(trace):
+def test_a_meter_clock_that_is_behind_is_shifted_by_the_offset(fenmark, trace):
     window = ("--start", 1101.5, "--end", 1104, "--offset-s", 100, "--json")
     found = json.loads(fenmark("energy", "trace", trace(RAMP), *window).stdout)
     assert found["average_w"] == pytest.approx(27.5)
@@ -111,14 +100,14 @@ def test_a_bad_trace_is_refused_with_its_line(trace, text, says):
 
 
 @pytest.mark.parametrize("window", [("--start", 999), ("--end", 1006), ("--start", 1006)])
-def test_a_window_outside_the_trace_is_refused_with_the_trace_s_span(trace, window):
+def test_a_window_outside_the_trace_is_refused_with_the_trace_s_span(fenmark, trace, window):
     done = fenmark("energy", "trace", trace(RAMP), *window)
     assert done.returncode == 2
     assert "inside the trace, 1970-01-01T00:16:40" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_time_that_is_none_and_a_binary_file_are_one_line_each(trace, tmp_path):
+def test_a_time_that_is_none_and_a_binary_file_are_one_line_each(fenmark, trace, tmp_path):
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe\x00")
     for arguments in ((trace(RAMP), "--start", "noon"), (binary,), (tmp_path / "none",)):

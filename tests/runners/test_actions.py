@@ -3,8 +3,6 @@
 import base64
 import json
 import os
-import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -216,14 +214,8 @@ def test_a_service_that_says_less_costs_the_identity_and_not_the_run(runner, cap
     assert "::warning" in capsys.readouterr().err
 
 
-def test_an_error_of_a_verb_is_attached_to_the_job_and_stdout_stays_clean(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", "from runners.cli import main; main()", "verify", "nowhere"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "GITHUB_ACTIONS": "true"},
-        cwd=tmp_path,
-    )
+def test_an_error_of_a_verb_is_attached_to_the_job_and_stdout_stays_clean(fenmark, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = fenmark("verify", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("::error title=Fenmark::nowhere: does not exist")

@@ -10,24 +10,11 @@ import pytest
 from runners import cli
 
 
-def fenmark(*arguments, cwd=None, env=None):
-    command = [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)]
+def process(*arguments, **environment):
+    command = [sys.executable, "-c", "from runners.cli import main; main()", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=cwd, env=os.environ | (env or {})
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
     )
-
-
-@pytest.fixture
-def main(capsys, monkeypatch):
-    """Run the command line in this process: exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fenmark", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        return stopped.value.code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.parametrize(
@@ -44,37 +31,37 @@ def main(capsys, monkeypatch):
         (["site", "--results", "/nowhere", "--out", "/tmp/x"], "/nowhere"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(main, arguments, says, tmp_path, monkeypatch):
+def test_bad_input_is_one_line_and_exit_code_2(fenmark, arguments, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, _, errors = main(*arguments)
-    assert code == 2
-    assert says in errors
-    assert len(errors.splitlines()) == 1
+    done = fenmark(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_mistake_is_one_line_of_the_process_too():
-    done = fenmark("verify", "/nowhere")
+    done = process("verify", "/nowhere")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr.startswith("fenmark: /nowhere")
 
 
-def test_a_folder_without_permission_is_one_line(main, tmp_path):
+def test_a_folder_without_permission_is_one_line(fenmark, tmp_path):
     (tmp_path / "file").write_text("")
-    code, _, errors = main("run", "--suite", "kernels", "--out", tmp_path / "file" / "results")
-    assert (code, len(errors.splitlines())) == (2, 1)
-    assert "--out" in errors
+    done = fenmark("run", "--suite", "kernels", "--out", tmp_path / "file" / "results")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "--out" in done.stderr
 
 
-def test_the_help_lists_every_verb_with_what_it_does(main, monkeypatch):
+def test_the_help_lists_every_verb_with_what_it_does(fenmark, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    code, listed, _ = main("--help")
-    assert code == 0
-    lines = [line.strip(" │").split(maxsplit=1) for line in listed.splitlines()]
+    done = fenmark("--help")
+    assert done.returncode == 0
+    lines = [line.strip(" │").split(maxsplit=1) for line in done.stdout.splitlines()]
     told = {line[0]: line[1] for line in lines if len(line) == 2}
     verbs = list(cli.Verbs())
     assert len(verbs) > 20
     assert [verb for verb in verbs if len(told.get(verb, "").split()) < 4] == []
-    assert "annot be loaded" not in listed
+    assert "annot be loaded" not in done.stdout
 
 
 def test_a_verb_loads_no_other():
@@ -88,22 +75,22 @@ def test_a_verb_loads_no_other():
     assert done.stdout.splitlines()[-1] == b"set()"
 
 
-def test_a_verb_that_cannot_be_loaded_says_so_and_leaves_the_others(main, monkeypatch):
+def test_a_verb_that_cannot_be_loaded_says_so_and_leaves_the_others(fenmark, monkeypatch):
     points = [
         EntryPoint("broken", "runners.commands.no_such_module:verb", "fenmark.commands"),
         EntryPoint("verify", "results.commands.verify:verify", "fenmark.commands"),
     ]
     monkeypatch.setattr(cli, "entry_points", lambda group: points)
-    code, _, errors = main("broken", "--any", "thing")
-    assert code == 2
-    assert errors == (
+    done = fenmark("broken", "--any", "thing")
+    assert done.returncode == 2
+    assert done.stderr == (
         "fenmark: broken: cannot be loaded: "
         "No module named 'runners.commands.no_such_module'; install Fenmark again\n"
     )
-    code, listed, _ = main("--help")
-    assert code == 0
-    assert "Cannot be loaded" in listed
-    assert main("verify", "--help")[0] == 0
+    listed = fenmark("--help")
+    assert listed.returncode == 0
+    assert "Cannot be loaded" in listed.stdout
+    assert fenmark("verify", "--help").returncode == 0
 
 
 def test_the_shell_completes_verbs_and_their_options():
@@ -113,7 +100,7 @@ def test_the_shell_completes_verbs_and_their_options():
             "COMP_WORDS": " ".join(("fenmark", *words)),
             "COMP_CWORD": str(len(words)),
         }
-        return fenmark(env=asked).stdout.split()
+        return process(**asked).stdout.split()
 
     assert completions("compare") == ["compare-runs", "compare-configs"]
     assert completions("verify", "--pol") == ["--policy"]

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -200,15 +198,9 @@ def test_conditions_that_changed_stand_beside_the_figures(published):
     assert regression.conditions(side, side) == []
 
 
-def test_two_runs_without_a_common_figure_fail_the_check(tmp_path):
+def test_two_runs_without_a_common_figure_fail_the_check(fenmark, tmp_path):
     for name in "ab":
         (tmp_path / name).write_text(json.dumps([row(1.0, case=name)]))
-    done = subprocess.run(
-        [sys.executable, "-c", "from runners.cli import main; main()", "compare-runs", "a", "b"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
+    done = fenmark("compare-runs", tmp_path / "a", tmp_path / "b")
     assert (done.returncode, done.stdout) == (1, "")
     assert "share no measured figure" in done.stderr

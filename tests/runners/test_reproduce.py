@@ -1,8 +1,5 @@
 """A published result repeated: what is refused before it starts. The guides' tests repeat one."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,15 +13,11 @@ from runners.stated import stated_options
 ROOT = Path(__file__).parents[2]
 
 
-def fenmark(home, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "FENMARK_HOME": str(home)},
-        cwd=home.parent,
-    )
+@pytest.fixture(autouse=True)
+def stranger(tmp_path, monkeypatch):
+    """A runner with no key yet, in a folder with nothing in it."""
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "key"))
+    monkeypatch.chdir(tmp_path)
 
 
 def statement(folder):
@@ -53,12 +46,10 @@ def resigned(folder, *, chip=None, engine=None):
     return archive.accept(folder, envelope.encode(whole), signer).digest
 
 
-def test_a_result_of_another_chip_is_refused_before_anything_runs(tmp_path):
+def test_a_result_of_another_chip_is_refused_before_anything_runs(fenmark, tmp_path):
     digest = resigned(tmp_path / "first", chip={"catalog_id": None, "name": "Other"})
     out = tmp_path / "out"
-    done = fenmark(
-        tmp_path / "key", "reproduce", digest, "--results", tmp_path / "first", "--out", out
-    )
+    done = fenmark("reproduce", digest, "--results", tmp_path / "first", "--out", out)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert "cannot be compared with a run here" in last
@@ -73,25 +64,25 @@ def test_a_result_of_another_chip_is_refused_before_anything_runs(tmp_path):
         ({"weights": "real"}, "--weights"),
     ],
 )
-def test_what_only_the_second_runner_can_give_is_asked_for(tmp_path, engine, needed):
+def test_what_only_the_second_runner_can_give_is_asked_for(fenmark, tmp_path, engine, needed):
     digest = resigned(tmp_path / "first", engine=engine)
-    done = fenmark(tmp_path / "key", "reproduce", digest, "--results", tmp_path / "first")
+    done = fenmark("reproduce", digest, "--results", tmp_path / "first")
     assert done.returncode == 2
     assert needed in done.stderr
 
 
-def test_a_result_that_states_no_options_is_refused_in_one_line(tmp_path):
+def test_a_result_that_states_no_options_is_refused_in_one_line(fenmark, tmp_path):
     public = ROOT / "results" / "public"
     [path] = archive.envelopes(public)
     out = tmp_path / "out"
-    done = fenmark(tmp_path / "key", "reproduce", path.name[:12], "--results", public, "--out", out)
+    done = fenmark("reproduce", path.name[:12], "--results", public, "--out", out)
     assert done.returncode == 1
     assert "does not state its options" in done.stderr.splitlines()[-1]
     assert not out.exists()
 
 
-def test_a_digest_that_is_not_there_is_one_clear_line(tmp_path):
-    done = fenmark(tmp_path / "key", "reproduce", "0" * 64, "--results", ROOT / "results/public")
+def test_a_digest_that_is_not_there_is_one_clear_line(fenmark, tmp_path):
+    done = fenmark("reproduce", "0" * 64, "--results", ROOT / "results/public")
     assert done.returncode == 2
     assert done.stderr.startswith("fenmark: ")
     assert "no result" in done.stderr
