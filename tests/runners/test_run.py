@@ -90,6 +90,14 @@ def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tm
     assert not (out / ".work").exists()
 
 
+def wait_for(condition):
+    deadline = time.monotonic() + 120
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
 def children_of(process):
     try:
         return psutil.Process(process.pid).children(recursive=True)
@@ -109,12 +117,10 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
         env=environment,
         cwd=tmp_path,
     ) as process:
-        cells = out / ".work" / "cells"
-        deadline = time.monotonic() + 120
-        while not (cells.is_dir() and any(cells.glob("*.json"))):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        time.sleep(1.0)  # well inside the second cell
+        first = wait_for(lambda: (out / ".work/cells").is_dir() and children_of(process))
+        wait_for(lambda: any((out / ".work/cells").glob("*.json")))
+        # A later cell's process and its engine: neither was there in the first one.
+        wait_for(lambda: len(set(children_of(process)) - set(first)) > 1)
         family = children_of(process)
         process.send_signal(blow)
         _, errors = process.communicate(timeout=60)
