@@ -208,7 +208,7 @@ def job(tmp_path):
     program = f'exec {sys.executable} -c "from runners.cli import main; main()" "$@"'
     (tools / "fenmark").write_text(f"#!/bin/sh\n{program}\n")
     (tools / "fenmark").chmod(0o755)
-    (tmp_path / "plan.toml").touch()
+    (tmp_path / "plan.toml").write_text('name = "small"\nanswers = "Does it run?"\n')
     shutil.copy(ROOT / ".github" / "runners.toml", tmp_path / "runners.toml")
     return Runner(
         tmp_path,
