@@ -25,7 +25,7 @@ _MANY = 2000
 _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
     "profile", "tier", "date", "meter", "throughput_method", "energy_method",
-    "electricity_method", "price_sheet",
+    "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
@@ -38,11 +38,13 @@ _NUMBERS = (
     ),
     *(
         f"{name}{end}"
-        for name in ("rent_cny", "electricity_usd", "electricity_fens")
+        for name in ("rent_cny", "owned_usd", "electricity_usd", "electricity_fens")
         for end in ("", "_low", "_high")
     ),
     "rent_usd",
     "rent_fens",
+    "purchase_usd",
+    "floor_usd",
 )
 
 

@@ -9,9 +9,12 @@ from leaderboard.text import slug
 from results import catalog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
+    from results.catalog.prices_data import Purchase
 
 __all__ = ["ChipView", "views"]
 
@@ -23,14 +26,16 @@ class ChipView:
     Attributes:
         id: safe in a path.
         entry: of the catalogue, None for a chip that is only known from a result.
-        rental: price per hour on the sheet, None where it has none.
+        rentals: prices per hour on the sheet, by class; costs are reckoned with the first.
+        purchase: price on the sheet, None where it has none.
         results: how many signed results there are.
     """
 
     id: str
     name: str
     entry: ChipEntry | None
-    rental: RentalPrice | None
+    rentals: Sequence[RentalPrice]
+    purchase: Purchase | None
     results: int
 
     @property
@@ -57,10 +62,17 @@ def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
             id=chip,
             name=names[chip],
             entry=listed.get(chip),
-            rental=sheet.rental(listed[chip].id) if sheet and chip in listed else None,
+            rentals=_rentals(sheet, listed.get(chip)),
+            purchase=sheet.purchase(listed[chip].id) if sheet and chip in listed else None,
             results=measured.get(chip, 0),
         )
         for chip in sorted(
             names, key=lambda chip: (-measured.get(chip, 0), names[chip].lower(), chip)
         )
     }
+
+
+def _rentals(sheet: PriceSheet | None, entry: ChipEntry | None) -> list[RentalPrice]:
+    if not sheet or not entry:
+        return []
+    return [price for price in sheet.rentals if price.chip == entry.id]

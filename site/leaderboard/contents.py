@@ -275,9 +275,11 @@ def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dic
     for digest in with_kernels[:1]:
         points = points_of(content.archive.open(digest))
         kernels = [point for point in points if point.suite == "kernels"]
+    tables = _tables(_, rows)
     return {
         "chip": chip,
-        **_tables(_, rows),
+        **tables,
+        "priced": [row for row in tables["rows"] if row.rent or row.owned or row.floor],
         "site_url": content.site_url,
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],

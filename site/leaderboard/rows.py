@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from leaderboard.costs import Electricity, Rent, costs_of
+from leaderboard.costs import Electricity, Floor, Owned, Rent, costs_of
 from leaderboard.figures import Figure, points_of
 from leaderboard.text import clean, slug
 from leaderboard.words import Words
@@ -43,16 +43,21 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
     "energy": ("energy_per_output_token",),
     "energy_input": ("energy_per_input_token",),
 }
-_MONEY = ("rent_cny", "rent_usd", "rent_fens", "electricity_usd", "electricity_fens")
+_MONEY = (
+    "rent_cny", "rent_usd", "rent_fens", "owned_usd", "owned_fens",
+    "electricity_usd", "electricity_fens",
+)  # fmt: skip
 _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
     "load", "load_zh", "meter", "rent_price", "price_sheet", "electricity_method",
+    "owned_basis", "floor_method",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
 _NUMBERS = (
     *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_n")),
     *(f"{name}{part}" for name in _MONEY for part in ("", "_low", "_high")),
+    *("purchase_usd", "floor_usd", "floor_fens"),
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
@@ -83,7 +88,7 @@ class Row:
         meter: of the energy: name, scope and method; empty without energy.
         valid: the instrument's own error was small enough.
         figures: by the names of `FIGURES`.
-        rent, electricity: cost of a million output tokens.
+        rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
     """
 
@@ -108,7 +113,9 @@ class Row:
     valid: bool
     figures: Mapping[str, Figure]
     rent: Rent | None
+    owned: Owned | None
     electricity: Electricity | None
+    floor: Floor | None
     price_sheet: str
 
     @property
@@ -156,7 +163,8 @@ def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     table[list(_NUMBERS)] = table[list(_NUMBERS)].astype(float)
     table[list(_COUNTS)] = table[list(_COUNTS)].fillna(0).astype("int64")
     table["valid"] = table["valid"].map(lambda value: value is True)
-    return table
+    # Columns that were set one by one lie apart in memory; a copy puts them together.
+    return table.copy()
 
 
 def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
@@ -194,6 +202,17 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
             price=flat["rent_price"],
         )
         if not math.isnan(flat["rent_usd"])
+        else None,
+        owned=Owned(
+            usd=Span(**_ends(flat, "owned_usd")),
+            fens=Span(**_ends(flat, "owned_fens")),
+            basis=flat["owned_basis"],
+            purchase_usd=flat["purchase_usd"],
+        )
+        if flat["owned_basis"]
+        else None,
+        floor=Floor(usd=flat["floor_usd"], fens=flat["floor_fens"], method=flat["floor_method"])
+        if flat["floor_method"]
         else None,
         electricity=Electricity(
             usd=Span(**_ends(flat, "electricity_usd")),
@@ -257,16 +276,29 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
             flat |= _spread(name, found)
             flat[f"{name}_n"] = found.n
             flat[f"{name}_method"] = found.method
-    if cost:
-        flat["price_sheet"] = cost.sheet
-        if cost.rent:
-            flat["rent_price"] = cost.rent.price
-            for part in ("cny", "usd", "fens"):
-                flat |= _spread(f"rent_{part}", getattr(cost.rent, part))
-        if cost.electricity:
-            flat["electricity_method"] = cost.electricity.method
-            for part in ("usd", "fens"):
-                flat |= _spread(f"electricity_{part}", getattr(cost.electricity, part))
+    return flat | _money(cost) if cost else flat
+
+
+def _money(cost: Cost) -> dict[str, Any]:
+    """Lay out what a row costs."""
+    flat: dict[str, Any] = {"price_sheet": cost.sheet}
+    if cost.rent:
+        flat["rent_price"] = cost.rent.price
+        for part in ("cny", "usd", "fens"):
+            flat |= _spread(f"rent_{part}", getattr(cost.rent, part))
+    if cost.owned:
+        flat["owned_basis"] = clean(cost.owned.basis)
+        flat["purchase_usd"] = cost.owned.purchase_usd
+        for part in ("usd", "fens"):
+            flat |= _spread(f"owned_{part}", getattr(cost.owned, part))
+    if cost.electricity:
+        flat["electricity_method"] = cost.electricity.method
+        for part in ("usd", "fens"):
+            flat |= _spread(f"electricity_{part}", getattr(cost.electricity, part))
+    if cost.floor:
+        flat["floor_method"] = cost.floor.method
+        for part in ("usd", "fens"):
+            flat |= _spread(f"floor_{part}", Span(getattr(cost.floor, part), None, None))
     return flat
 
 

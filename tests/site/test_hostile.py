@@ -142,6 +142,7 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             "lines": [],
             "verdicts": {},
             "reported": [],
+            "priced": [],
         }
         page = Page(template="chip", url="chips/", title=text, context=lambda: context)
         html = Pages(Words.load("en"), BARE).make(page)

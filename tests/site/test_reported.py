@@ -55,7 +55,7 @@ def test_mlperf_shares_no_page_and_no_file_with_others(site):
 
 def test_reported_figures_are_on_no_board_and_in_no_answer(site):
     board = json.loads((site / "data" / "board" / "index.json").read_text())
-    assert "llama2-70b-99" not in {model["name"] for model in board["models"]}
+    assert "llama2-70b-99" not in {model["id"] for model in board["models"]}
     for page in ("", "leaderboard/", "cost/", "compare/", "curves/", "history/"):
         assert "llama2-70b-99" not in text(site / page / "index.html")
     assert "reported" not in set(pd.read_parquet(site / "data" / "points.parquet")["method"])

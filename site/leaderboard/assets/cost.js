@@ -14,10 +14,12 @@ const SHOWN = 50;
 export const perMillion = (usdPerHour, tokensPerSecond) =>
   (usdPerHour / (tokensPerSecond * 3600)) * 1e6;
 
-/** @typedef {{tokensPerSecond: number, chips: number, sheetUsd: number | null, joules: number[] | null}} Facts */
+/** @typedef {{tokensPerSecond: number, chips: number, sheetUsd: number | null, joules: number[] | null,
+ *   purchaseUsd: number | null}} Facts */
+/** @typedef {{pue: number, tariff: number, life: number, busy: number}} Sheet */
 /** @typedef {Record<string, number | null>} Wishes */
 
-/** @param {Facts} facts @param {Wishes} wishes @param {{pue: number, tariff: number}} sheet */
+/** @param {Facts} facts @param {Wishes} wishes @param {Sheet} sheet */
 export function costs(facts, wishes, sheet) {
   const busy = (wishes.utilization ?? 100) / 100;
   const rented =
@@ -28,9 +30,10 @@ export function costs(facts, wishes, sheet) {
         : facts.sheetUsd / busy;
   const usdPerJoule = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / JOULES_PER_KWH;
   const electricity = facts.joules?.map((joules) => joules * 1e6 * usdPerJoule) ?? null;
-  const hours = (wishes.life ?? 4) * HOURS_PER_YEAR * busy;
-  const capital =
-    wishes.capex === null ? null : perMillion((wishes.capex * facts.chips) / hours, facts.tokensPerSecond);
+  const hours =
+    (wishes.life ?? sheet.life) * HOURS_PER_YEAR * (wishes.utilization === null ? sheet.busy : busy);
+  const price = wishes.capex ?? facts.purchaseUsd;
+  const capital = price === null ? null : perMillion((price * facts.chips) / hours, facts.tokensPerSecond);
   const owned = capital === null || !electricity ? null : electricity.map((part) => capital + part);
   return { rented: rented === null ? null : [rented], owned, electricity };
 }
@@ -76,18 +79,39 @@ class Cost extends HTMLElement {
       const value = this.field(name).valueAsNumber;
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
-    const sheet = { pue: Number(this.dataset.pue), tariff: Number(this.dataset.tariff) };
-    const asOnTheSheet = wishes.pue === null && wishes.tariff === null;
+    const { pue, tariff, life, busy } = this.dataset;
+    const sheet = { pue: Number(pue), tariff: Number(tariff), life: Number(life ?? 4), busy: Number(busy ?? 1) };
+    const sameTariff = wishes.pue === null && wishes.tariff === null;
+    const sameTerms = sameTariff && [wishes.capex, wishes.life, wishes.utilization].every((one) => one === null);
+    const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (sheet.pue * sheet.tariff);
     const lines = this.serving.map((row) => {
       const found = costs(this.facts(row), wishes, sheet);
-      // Joules times a tariff may differ from the sheet's own figure in the last digit shown.
-      return { row, ...found, ...(asOnTheSheet && { electricity: this.meant(row, "electricity_usd") }) };
+      const floor = this.known(row, "floor_usd");
+      return {
+        row,
+        ...found,
+        // Joules times a tariff may differ from the sheet's own figure in the last digit shown.
+        ...(sameTariff && { electricity: this.meant(row, "electricity_usd") }),
+        ...(sameTerms && { owned: this.alone(this.known(row, "owned_usd")) }),
+        floor: this.alone(floor === null ? null : floor * dearer),
+      };
     });
     const key = (/** @type {typeof lines[0]} */ line) => line.rented?.[0] ?? line.owned?.[0] ?? Infinity;
     // Equal ones keep their rank: the sort is stable.
     lines.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
     const body = /** @type {HTMLElement} */ (this.querySelector("tbody"));
     body.replaceChildren(...lines.slice(0, SHOWN).map((line) => this.line(line)));
+  }
+
+  /** @param {number} row @param {string} name @returns {number | null} */
+  known(row, name) {
+    const value = this.rows.number(row, name);
+    return Number.isNaN(value) ? null : value;
+  }
+
+  /** @param {number | null} value */
+  alone(value) {
+    return value === null ? null : [value];
   }
 
   /** The value of a measured figure; of a modelled one its bounds, whose middle means nothing.
@@ -101,18 +125,19 @@ class Cost extends HTMLElement {
 
   /** @param {number} row @returns {Facts} */
   facts(row) {
-    const rent = this.rows.number(row, "rent_usd");
     return {
       tokensPerSecond: this.rows.number(row, "throughput"),
       chips: this.rows.number(row, "count"),
-      sheetUsd: Number.isNaN(rent) ? null : rent,
+      sheetUsd: this.known(row, "rent_usd"),
+      purchaseUsd: this.known(row, "purchase_usd"),
       joules: this.meant(row, "energy"),
     };
   }
 
-  /** @param {{row: number} & ReturnType<typeof costs>} line */
-  line({ row, rented, owned, electricity }) {
+  /** @param {{row: number, floor: number[] | null} & ReturnType<typeof costs>} line */
+  line({ row, rented, owned, electricity, floor }) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
+    const asked = (/** @type {string} */ name) => this.field(name).value !== "";
     const made = document.createElement("tr");
     const chip = link(`${this.dataset.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
@@ -125,17 +150,18 @@ class Cost extends HTMLElement {
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
-      this.money(rented, "measured"),
-      this.money(owned, text("electricity_method")),
+      this.money(rented, "measured", asked("price") ? "" : text("rent_price")),
+      this.money(owned, text("electricity_method"), asked("capex") ? "" : text("owned_basis")),
       this.money(electricity, text("electricity_method")),
+      this.money(floor, "measured", text("floor_method")),
     ];
     cells.forEach((cell, at) => (cell.dataset.label = heads[at + 1]));
     made.append(...cells);
     return made;
   }
 
-  /** @param {number[] | null} usd one value, or two bounds @param {string} method */
-  money(usd, method) {
+  /** @param {number[] | null} usd one value, or two bounds @param {string} method @param {string} [note] */
+  money(usd, method, note = "") {
     if (!usd) return element("td", "n", element("span", "muted", "–"));
     const rate = Number(this.dataset.rate);
     const shown = usd.length > 1 ? usd.map((value) => figure(value)).join(" – ") : element("b", "num", figure(usd[0]));
@@ -146,6 +172,7 @@ class Cost extends HTMLElement {
       "n",
       element("span", usd.length > 1 ? `nowrap method ${method}` : "nowrap", shown, " ", element("span", "unit", "USD/Mtok")),
       element("span", "ci", element("span", "fen", `${fens}×`), ` ${fen}`),
+      ...(note ? [element("span", "ci basis", note)] : []),
     );
   }
 }
