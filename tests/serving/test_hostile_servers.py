@@ -17,7 +17,6 @@ from suites.errors import UserError
 from suites.serving import plan, run, summarize
 from suites.serving.outcome import run_point
 from suites.serving.point import Point
-from suites.serving.selfcheck import Error, Instrument
 from suites.serving.target import Target
 
 TOKENS = 4
@@ -326,19 +325,8 @@ def test_an_event_split_over_two_packets_arrives_with_the_second():
     ],
 )
 def test_cache_hits_are_a_row_as_the_engine_reports_them_and_none_where_it_is_silent(
-    said, count, share, monkeypatch
+    said, count, share, exact_instrument
 ):
-    exact = Error(p50=0.0, p99=0.0, max=0.0, n=1)
-    checked = Instrument(
-        ttft=exact,
-        itl=exact,
-        tpot=exact,
-        stalls=0,
-        cpu_share=0.0,
-        events_per_s=1e9,
-        cpu_ms_per_1000_events=0.0,
-    )
-    monkeypatch.setattr(run, "check", lambda *_, **__: checked)
     answer = whole(*[event()] * 8, event("", choices=[], **said), DONE)
     with serving(sending(answer)) as url:
         options = {"endpoint": url, "model": "m", "isl": 16, "osl": 8, "concurrency": [1]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suites.serving.emitter import Emitter, Schedule
+from suites.serving.emitter import Schedule
 from suites.serving.live import Glimpse, live_view, read_glimpse, together, written_to
 from suites.serving.point import Point
 from suites.serving.shard import run_shards
@@ -40,12 +40,11 @@ def test_the_view_has_rate_latencies_and_errors(capsys):
 
 
 @pytest.mark.parametrize("shards", [1, 2])
-def test_a_load_is_shown_while_it_runs(shards):
+def test_a_load_is_shown_while_it_runs(shards, emitter_at):
     seen = []
-    point = Point(shape="closed", concurrency=4, duration_s=2.5, input_tokens=8, output_tokens=4)
-    with Emitter(Schedule(ttft_ms=5, itl_ms=1)) as emitter:
-        target = Target(url=emitter.url, model="m")
-        run_shards(target, point, seed=0, shards=shards, show=seen.append)
+    point = Point(shape="closed", concurrency=4, duration_s=2.2, input_tokens=8, output_tokens=4)
+    target = Target(url=emitter_at(Schedule(ttft_ms=5, itl_ms=1)), model="m")
+    run_shards(target, point, seed=0, shards=shards, show=seen.append)
     assert len(seen) >= 2
     assert 0 < seen[-1].share <= 1
     assert seen[-1].ended > 0

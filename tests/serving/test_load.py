@@ -32,12 +32,18 @@ def opened(**fields):
     return Point(**{"shape": "open", "input_tokens": 16, "output_tokens": 8, **fields})
 
 
-def run(point, schedule=FAST, shards=1):
-    with Emitter(schedule) as emitter:
-        return run_shards(Target(url=emitter.url, model="m"), point, seed=1, shards=shards)
+@pytest.fixture(scope="module")
+def run(emitter_at):
+    """Put a point on an emitter with this schedule."""
+
+    def load(point, schedule=FAST, shards=1):
+        target = Target(url=emitter_at(schedule), model="m")
+        return run_shards(target, point, seed=1, shards=shards)
+
+    return load
 
 
-def test_every_event_is_stamped_after_it_was_sent_and_none_is_lost():
+def test_every_event_is_stamped_after_it_was_sent_and_none_is_lost(run):
     outcome = run(closed(concurrency=4, requests=12))
     assert len(outcome.answered) == 12
     for request in outcome.answered:
@@ -47,7 +53,7 @@ def test_every_event_is_stamped_after_it_was_sent_and_none_is_lost():
         )
 
 
-def test_tpot_leaves_the_first_token_out():
+def test_tpot_leaves_the_first_token_out(run):
     outcome = run(closed(concurrency=1, requests=2), Schedule(ttft_ms=200, itl_ms=2))
     request = outcome.answered[0]
     assert request.ttft_ms >= 200
@@ -57,7 +63,7 @@ def test_tpot_leaves_the_first_token_out():
     assert request.tpot_ms < 100
 
 
-def test_gap_percentiles_are_of_gaps_so_a_stall_every_fourth_event_is_seen():
+def test_gap_percentiles_are_of_gaps_so_a_stall_every_fourth_event_is_seen(run):
     schedule = Schedule(ttft_ms=5, itl_ms=2, stall_every=4, stall_ms=300)
     outcome = run(closed(concurrency=2, requests=4, output_tokens=16), schedule)
     for request in outcome.answered:
@@ -65,7 +71,7 @@ def test_gap_percentiles_are_of_gaps_so_a_stall_every_fourth_event_is_seen():
         assert sum(gap > 150 for gap in request.gaps_ms) == sum(gap > 150 for gap in truth) == 3
 
 
-def test_ramp_up_and_filler_requests_are_not_measured():
+def test_ramp_up_and_filler_requests_are_not_measured(run):
     outcome = run(closed(concurrency=3, requests=5))
     assert len(outcome.measured) == 5
     assert len(outcome.requests) > 5 + 3 - 1
@@ -73,7 +79,7 @@ def test_ramp_up_and_filler_requests_are_not_measured():
     assert all(request.ended_ns <= outcome.end_ns for request in outcome.measured)
 
 
-def test_a_load_by_duration_measures_what_was_sent_in_it_and_waits_for_all_of_it():
+def test_a_load_by_duration_measures_what_was_sent_in_it_and_waits_for_all_of_it(run):
     outcome = run(closed(concurrency=2, duration_s=0.5))
     assert outcome.measured
     assert not outcome.failures
@@ -84,7 +90,8 @@ def test_a_load_by_duration_measures_what_was_sent_in_it_and_waits_for_all_of_it
 def test_an_open_loop_charges_a_stall_to_every_request_it_kept_waiting(cap):
     schedule = Schedule(ttft_ms=2, itl_ms=1, pause_after_s=0.5, pause_s=1.0)
     point = opened(rate=50.0, requests=75, concurrency=cap)
-    outcome = run(point, schedule)
+    with Emitter(schedule) as emitter:  # of its own: it pauses once
+        outcome = run_shards(Target(url=emitter.url, model="m"), point, seed=1, shards=1)
     e2e = np.array([request.e2e_ms for request in outcome.answered])
     # Fifty requests a second fell due while the server stood still for one.
     assert len(e2e) == 75
@@ -94,7 +101,7 @@ def test_an_open_loop_charges_a_stall_to_every_request_it_kept_waiting(cap):
     assert (delays.max() > 500) == bool(cap)
 
 
-def test_an_open_loop_sends_at_its_own_rate_whatever_comes_back():
+def test_an_open_loop_sends_at_its_own_rate_whatever_comes_back(run):
     outcome = run(opened(rate=100.0, arrival="constant", requests=50), Schedule(ttft_ms=300))
     intended = [request.intended_ns for request in outcome.measured]
     assert np.diff(intended) == pytest.approx(10e6, abs=1e3)
@@ -115,7 +122,7 @@ def test_bursts_arrive_together_and_poisson_repeats_with_its_seed():
     assert again[0] == again[1] != again[2]
 
 
-def test_shards_share_the_load_and_their_records_are_put_together():
+def test_shards_share_the_load_and_their_records_are_put_together(run):
     outcome = run(closed(concurrency=5, requests=11), shards=2)
     assert len(outcome.measured) == 11
     assert [request.index for request in outcome.requests] == list(range(len(outcome.requests)))
@@ -136,7 +143,7 @@ def test_the_instrument_reports_its_own_error():
     assert type(instrument).from_json(json.loads(json.dumps(instrument.to_json()))) == instrument
 
 
-def test_the_instrument_counts_events_it_served_late():
+def test_the_instrument_counts_events_it_served_late(run):
     outcome = run(closed(concurrency=1, requests=2))
     late = run(closed(concurrency=1, requests=2))
     for request in late.requests:
@@ -204,7 +211,7 @@ def test_histograms_add_up_to_the_percentiles_of_all_values():
     assert merged.n == 5000
 
 
-def test_samples_hold_a_row_per_request_and_a_repeated_load_replaces_its_own(tmp_path):
+def test_samples_hold_a_row_per_request_and_a_repeated_load_replaces_its_own(tmp_path, run):
     outcome = run(closed(concurrency=1, requests=2))
     path = tmp_path / "samples.parquet"
     for process in (0, 1, 0):
@@ -234,7 +241,7 @@ def test_starting_a_load_needs_no_heavy_import():
     assert not {"torch", "transformers", "tokenizers", "pandas", "gguf"} & set(loaded.split())
 
 
-def test_nothing_is_sent_before_it_is_due():
+def test_nothing_is_sent_before_it_is_due(run):
     began = time.monotonic_ns()
     outcome = run(opened(rate=200.0, requests=20))
     assert all(r.sent_ns >= r.intended_ns >= began for r in outcome.requests)

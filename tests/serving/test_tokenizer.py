@@ -63,14 +63,14 @@ def test_a_conversations_text_keeps_its_length_too(file):
     assert texts[1].startswith(texts[0])
 
 
-def test_how_the_length_is_known_stands_in_every_row(file):
+def test_how_the_length_is_known_stands_in_every_row(file, exact_instrument):
     assert "approximate" in Target(url="http://h", model="m", api="chat").isl_by
     assert Target(url="http://h", model="m").isl_by == "token ids"
     with Emitter(Schedule(ttft_ms=20, itl_ms=5)) as emitter:
         options = {"endpoint": emitter.url, "model": "m", "isl": 16, "osl": 4, "requests": 2}
         options |= {"concurrency": [1], "tokenizer": str(file)}
         (cell,) = plan("quick", options)
-        result = run_cell({**json.loads(json.dumps(cell.spec)), "check_s": 0.2})
+        result = run_cell(json.loads(json.dumps(cell.spec)))
     rows = summarize([result])
     assert {row.labels["isl_by"] for row in rows} == {"tokenizer"}
     # The emitter takes every request for ids and counts the commas: it found another length.

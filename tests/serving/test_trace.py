@@ -149,23 +149,23 @@ def test_a_faster_replay_keeps_the_order_and_divides_the_times(tmp_path):
     assert point.name == "replay/t/x2"
 
 
-def test_sessions_stay_whole_when_a_trace_is_divided_among_processes(tmp_path):
+def test_sessions_stay_whole_when_a_trace_is_divided_among_processes(tmp_path, emitter_at):
     point = point_of(written(tmp_path / "t.jsonl"))
     parts = split(point, 2)
     assert [{turn.session for turn in part.turns} for part in parts] == [{0, 2}, {1}]
     assert [part.requests for part in parts] == [4, 1]
-    with Emitter(Schedule(ttft_ms=5, itl_ms=1)) as emitter:
-        outcome = run_shards(Target(url=emitter.url, model="m"), point, seed=0, shards=2)
+    target = Target(url=emitter_at(Schedule(ttft_ms=5, itl_ms=1)), model="m")
+    outcome = run_shards(target, point, seed=0, shards=2)
     assert len(outcome.answered) == 5
     assert outcome.start_ns <= min(r.intended_ns for r in outcome.requests)
     assert outcome.end_ns >= max(r.token_ns[-1] for r in outcome.requests)
 
 
-def test_rows_of_a_replay_say_which_trace_it_was(tmp_path):
+def test_rows_of_a_replay_say_which_trace_it_was(tmp_path, exact_instrument):
     path = written(tmp_path / "t.jsonl")
     with Emitter(Schedule(ttft_ms=20, itl_ms=5)) as emitter:
         spec = replay(path, endpoint=emitter.url)
-        result = run_cell({**json.loads(json.dumps(spec)), "check_s": 0.3})
+        result = run_cell(json.loads(json.dumps(spec)))
     rows = summarize([CellResult.from_json(json.loads(json.dumps(result.to_json())))])
     assert {row.case for row in rows} == {"replay/t/x1"}
     assert {row.labels["trace_sha256"] for row in rows} == {read_trace(path).sha256}
