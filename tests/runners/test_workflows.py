@@ -258,14 +258,20 @@ def test_a_key_that_is_given_is_used_and_forgotten(job):
 
 
 @pytest.mark.engine
-def test_the_steps_of_a_measuring_job_leave_a_signed_result(job):
-    job.expressions["inputs.plan"] = ""
+@pytest.mark.parametrize("plan", ["", "plan.toml"])
+def test_the_steps_of_a_measuring_job_leave_a_signed_result(job, plan):
+    job.expressions["inputs.plan"] = plan
     job.expressions["inputs.options"] = "--suite inference --model tiny-15m --case prefill/isl128"
+    with (job.place / "plan.toml").open("a") as file:
+        file.write('suites = ["inference"]\n[options]\nmodel = "tiny-15m"\n')
+        file.write('case = "prefill/isl128"\n')
     for name in ("Take the key", "What this machine can measure", "Measure", "Verify"):
         done = job.run(step_of("measure.yml", "measure", name))
         assert done.returncode == 0, done.stdout + done.stderr
     [path] = archive.envelopes(job.place / "out" / "results")
-    source = archive.open_result(path).statement.predicate.source
+    stated = archive.open_result(path).statement.predicate
+    assert bool(stated.run.plan) == bool(plan)
+    source = stated.source
     assert source.ci.claimed_by == "environment"
     assert source.ci.repository == "owner/repository"
     assert "| case |" in job.files["GITHUB_STEP_SUMMARY"].read_text()
