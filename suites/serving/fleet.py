@@ -127,13 +127,13 @@ class FleetLoad:
 
         Raises:
             CheckError: a shard failed, or a node was lost.
-            UserError: see `split` and `run_point`.
+            UserError: see `run_point`.
         """
         parts = split(point, len(self._hosts))
         outcomes, clocks = self._run([shard_spec(target, p, seed=seed) for p in parts], show)
         moved = [on_our_clock(*pair) for pair in zip(outcomes, clocks, strict=True)]
         together = merge(moved, whole=point.shape == "replay")
-        one_each = dict(zip(self._nodes, clocks, strict=True))
+        one_each = dict(zip(self._nodes, clocks, strict=False))
         return replace(together, clocks=tuple(one_each.values()))
 
     def check(
@@ -158,13 +158,14 @@ class FleetLoad:
     ) -> tuple[list[Any], list[Clock]]:
         """What the shards gave, and the clock of each one's node."""
         self._all("prepare", *specs, within_s=_READY_WITHIN_S)
+        nodes, hosts = self._nodes[: len(specs)], self._hosts[: len(specs)]
         before = self._clocks()
         at_ns = time.monotonic_ns() + _HEAD_START_NS
-        starts = [at_ns + before[node].offset_ns for node in self._nodes]
-        with showing([partial(self._glimpse, host) for host in self._hosts], show):
+        starts = [at_ns + before[node].offset_ns for node in nodes]
+        with showing([partial(self._glimpse, host) for host in hosts], show):
             results = self._all("run", *starts, within_s=_LONGEST_S)
         after = self._clocks()
-        return results, [Clock.between(before[node], after[node]) for node in self._nodes]
+        return results, [Clock.between(before[node], after[node]) for node in nodes]
 
     def _clocks(self) -> dict[str, Clock]:
         """Ask each node by one of its actors."""
@@ -183,10 +184,10 @@ class FleetLoad:
         return cast("Glimpse", seen)
 
     def _all(self, method: str, *arguments: Any, within_s: float) -> list[Any]:
-        """Call a method of all actors, each with its argument, and wait for all of them."""
+        """Call a method of all actors, or of as many as there are arguments; wait for them."""
         calls = [getattr(host, method) for host in self._hosts]
         given: list[tuple[Any, ...]] = [(one,) for one in arguments] or [()] * len(calls)
-        asked = [call.remote(*one) for call, one in zip(calls, given, strict=True)]
+        asked = [call.remote(*one) for call, one in zip(calls, given, strict=False)]
         return list(self._cluster.get(asked, within_s=within_s))
 
 

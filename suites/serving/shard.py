@@ -50,17 +50,11 @@ _READY_WITHIN_S = 60.0
 def split(point: Point, shards: int) -> list[Point]:
     """Divide a load evenly; what does not divide goes to the first ones, sessions stay whole.
 
-    Raises:
-        UserError: there are fewer streams, requests or sessions than shards.
+    There are fewer parts than shards where there are fewer streams, requests or sessions.
     """
     sessions = len({turn.session for turn in point.turns})
     counts = [value for value in (point.concurrency, point.requests, sessions) if value]
-    if min(counts, default=shards) < shards:
-        raise UserError(
-            f"{shards} processes for {min(counts)} streams, requests or sessions",
-            where="processes",
-            expected=f"at most {min(counts)}",
-        )
+    shards = min([shards, *counts])
     parts = [
         replace(
             point,
@@ -115,14 +109,15 @@ def run_shards(
 
     Raises:
         CheckError: a shard failed.
-        UserError: see `split` and `run_point`.
+        UserError: see `run_point`.
     """
-    if shards == 1:
+    parts = split(point, shards)
+    if len(parts) == 1:
         return run_point(target, point, seed=seed, watch=show and glimpses(point, show))
     with tempfile.TemporaryDirectory(prefix="fenmark-shards-") as folder, ExitStack() as stack:
         started = [
             stack.enter_context(Shard(Path(folder), place, shard_spec(target, part, seed=seed)))
-            for place, part in enumerate(split(point, shards))
+            for place, part in enumerate(parts)
         ]
         for shard in started:
             shard.ready()

@@ -76,7 +76,7 @@ def test_a_cell_follows_the_sweep(tmp_path, exact_instrument):
     path.write_text("most = 4\nrefinements = 1\n")
     with Emitter(Schedule(ttft_ms=10, itl_ms=5)) as emitter:
         options = {"endpoint": emitter.url, "model": "m", "isl": 16, "osl": 8, "requests": 4}
-        (cell,) = plan("quick", {**options, "sweep": str(path)})
+        (cell,) = plan("quick", {**options, "sweep": str(path), "processes": 2})
         rows = summarize([run_cell(cell.spec)])
     asked = {row.labels["concurrency"] for row in rows}
     # Whether the second doubling pays is the machine's business; that it was tried is not.
