@@ -14,6 +14,7 @@ from leaderboard import (
     board,
     contents,
     downloads,
+    embeds,
     kept,
     reported,
     reported_files,
@@ -150,6 +151,9 @@ def _put_board(tree: Tree, content: Content) -> None:
                 tree.put(path, data, made_of)
     for chip, rows in content.rated[content.rated["ranks"]].groupby("chip_id"):
         tree.put(f"badges/{chip}.svg", badges.badge(shown(rows[:1])[0]))
+    for chip, rows in content.curved.items():
+        made_of = f"{kept.stamp()} {content.made_of_chip[chip]}"
+        tree.make(f"charts/{chip}.svg", made_of, partial(embeds.curve, Words.load("en"), rows))
 
 
 def _put_reported(tree: Tree, content: Content) -> None:

@@ -18,10 +18,10 @@ from leaderboard.text import clean, figure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Axis", "Mark", "Series", "draw"]
+__all__ = ["HEIGHT", "LEFT", "WIDTH", "Axis", "Mark", "Series", "draw", "names", "picture"]
 
-_WIDTH, _HEIGHT = 720, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 50
+WIDTH, HEIGHT = 720, 380
+LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 50
 _COLOURS = 6
 # Drawn around (0, 0); the order pairs with the colours.
 _SHAPES = (
@@ -97,35 +97,46 @@ def draw(
     *,
     lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = (),
 ) -> Markup:
-    """Draw series of marks.
+    """Draw series of marks, with a legend after the picture.
 
     Args:
         title: what the chart shows, for those who cannot see it.
         lines: (class, points) drawn beneath the marks: a roof, a front.
     """
+    return picture(title, x, y, series, lines=lines) + _legend(series)
+
+
+def picture(
+    title: str,
+    x: Axis,
+    y: Axis,
+    series: Sequence[Series],
+    *,
+    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = (),
+) -> Markup:
+    """Draw the SVG alone; see `draw`."""
     every = [mark for one in series for mark in one.marks]
     across = _span(
         [m.x for m in every] + [p[0] for _, points in lines for p in points],
         x,
-        _LEFT,
-        _WIDTH - _RIGHT,
+        LEFT,
+        WIDTH - _RIGHT,
     )
     ends = [end for m in every for end in (m.low, m.high) if end is not None]
     up = _span(
         [m.y for m in every] + ends + [p[1] for _, points in lines for p in points],
         y,
-        _HEIGHT - _BOTTOM,
+        HEIGHT - _BOTTOM,
         _TOP,
     )
     parts = [
         Markup('<svg class="chart" viewBox="0 0 {} {}" role="group" aria-label="{}">').format(
-            _WIDTH, _HEIGHT, clean(title)
+            WIDTH, HEIGHT, clean(title)
         ),
         _grid(across, up, x, y),
         *(_line(name, points, across, up) for name, points in lines),
         *(_series(number, one, across, up) for number, one in enumerate(series)),
         Markup("</svg>"),
-        _legend(series),
     ]
     return Markup("").join(parts)
 
@@ -143,10 +154,10 @@ def _span(values: Sequence[float], axis: Axis, start: float, end: float) -> _Spa
 
 
 def _grid(across: _Span, up: _Span, x: Axis, y: Axis) -> Markup:
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
     parts = [
         Markup('<path class="axis" d="M{} {}V{}H{}" fill="none"/>').format(
-            _LEFT, _TOP, bottom, right
+            LEFT, _TOP, bottom, right
         )
     ]
     for value, text in x.ticks or _ticks(across):
@@ -163,16 +174,16 @@ def _grid(across: _Span, up: _Span, x: Axis, y: Axis) -> Markup:
             Markup(
                 '<path class="tick" d="M{0} {1}H{2}"/><text x="{3}" y="{4}" '
                 'text-anchor="end">{5}</text>'
-            ).format(_LEFT, at, right, _LEFT - 6, at + 4, text)
+            ).format(LEFT, at, right, LEFT - 6, at + 4, text)
         )
     parts.append(
         Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            right, _HEIGHT - 10, clean(x.title)
+            right, HEIGHT - 10, clean(x.title)
         )
     )
     parts.append(
         Markup('<text class="label" x="{}" y="{}">{}</text>').format(
-            _LEFT + 8, _TOP + 12, clean(y.title)
+            LEFT + 8, _TOP + 12, clean(y.title)
         )
     )
     return Markup("").join(parts)
@@ -227,6 +238,24 @@ def _mark(mark: Mark, shape: str, across: _Span, up: _Span) -> Markup:
     return bar + Markup('<a href="{}" aria-label="{}">{}</a>').format(
         mark.link, clean(mark.words), drawn
     )
+
+
+def names(series: Sequence[Series], top: float, step: float) -> Markup:
+    """Draw a legend as part of a picture, one series a line from `top` down."""
+    lines = (
+        Markup(
+            '<g class="s{}"><path class="mark" transform="translate({} {})" d="{}"/></g>'
+            '<text class="label" x="{}" y="{}">{}</text>'
+        ).format(
+            number % _COLOURS,
+            *(LEFT + 6, top + number * step),
+            _SHAPES[number % len(_SHAPES)],
+            *(LEFT + 18, top + number * step + 4),
+            clean(one.name),
+        )
+        for number, one in enumerate(series)
+    )
+    return Markup("").join(lines)
 
 
 def _legend(series: Sequence[Series]) -> Markup:

@@ -100,6 +100,11 @@ class Content:
         return serving[serving["model_id"] == model] if model else serving
 
     @cached_property
+    def curved(self) -> Mapping[str, pd.DataFrame]:
+        """The rows of each chip whose curve was measured."""
+        return _groups(plots.measured(self.rows), "chip_id")
+
+    @cached_property
     def newest(self) -> pd.DataFrame:
         """One line a result, newest first."""
         heads = self.rows.drop_duplicates("digest")
@@ -281,6 +286,7 @@ def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dic
         **tables,
         "priced": [row for row in tables["rows"] if row.rent or row.owned or row.floor],
         "site_url": content.site_url,
+        "curved": chip.id in content.curved,
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],
         "roofline": plots.roofline(_, kernels, "../../"),

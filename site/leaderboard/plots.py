@@ -10,7 +10,7 @@ from leaderboard.rows import shown
 from leaderboard.text import figure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from markupsafe import Markup
@@ -19,30 +19,35 @@ if TYPE_CHECKING:
     from leaderboard.rows import Row
     from leaderboard.words import Words
 
-__all__ = ["curve", "pareto", "roofline"]
+__all__ = ["curve", "measured", "pareto", "roofline"]
 
 # More series than colours and shapes cannot be told apart; the table has them all.
 _MAX_SERIES = 6
 
 
-def curve(_: Words, rows: pd.DataFrame, root: str) -> tuple[Markup, list[Row]] | None:
+def curve(
+    _: Words, rows: pd.DataFrame, root: str, pen: Callable[..., Markup] = draw
+) -> tuple[Markup, list[Row]] | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
     dashed line is the Pareto front: no measured point is better in both.
 
+    Args:
+        pen: draws, as `chart.draw` does.
+
     Returns:
         The chart and the rows whose points it shows; None where nothing was measured.
     """
-    measured = (rows["place"] == 0) & rows["interactivity"].notna()
-    points = rows.loc[measured, ["digest", "interactivity", "throughput", "chips"]]
+    rows = measured(rows)
+    points = rows[["digest", "interactivity", "throughput", "chips"]]
     if not len(points):
         return None
     per_chip = points["throughput"] / points["chips"]
     best = points[["digest"]].assign(best=per_chip)
     best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
     runs: dict[str, list[Row]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
-    drawn = shown(rows[measured & rows["digest"].isin(runs)], _.lang)
+    drawn = shown(rows[rows["digest"].isin(runs)], _.lang)
     for row in drawn:
         runs[row.digest].append(row)
     series = [
@@ -54,7 +59,7 @@ def curve(_: Words, rows: pd.DataFrame, root: str) -> tuple[Markup, list[Row]] |
         for digest, own in runs.items()
     ]
     front = pareto(list(zip(points["interactivity"], per_chip, strict=True)))
-    chart = draw(
+    chart = pen(
         _("Output throughput per chip against interactivity"),
         Axis(title=_("interactivity, output tokens/s per user")),
         Axis(title=_("output tokens/s per chip")),
@@ -62,6 +67,11 @@ def curve(_: Words, rows: pd.DataFrame, root: str) -> tuple[Markup, list[Row]] |
         lines=[("front", front)] if len(front) > 1 else [],
     )
     return chart, drawn
+
+
+def measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows a curve has points of."""
+    return rows[(rows["place"] == 0) & rows["interactivity"].notna()]
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
