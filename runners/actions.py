@@ -14,11 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from results.economics import Span
-from results.plain import span
-from runners.report import headlines
-from suites.metrics import METRICS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -109,6 +104,8 @@ def run_summary(predicate: Predicate, digest: str) -> str:
     GitHub shows no SVG that stands in the text: the picture is an address on the site that
     `FENMARK_SITE` names, and the table is there without it.
     """
+    from runners.report import headlines  # loads the catalogue, which an annotation needs not
+
     chip, run = predicate.machine.chip, predicate.run
     rows = headlines(predicate.measurements) or predicate.measurements[:_FIRST_ROWS]
     site = os.environ.get("FENMARK_SITE", "").rstrip("/")
@@ -131,6 +128,10 @@ def run_summary(predicate: Predicate, digest: str) -> str:
 
 
 def _row(row: Measured) -> str:
+    from results.economics import Span
+    from results.plain import span
+    from suites.metrics import METRICS
+
     percentile = row.labels.get("percentile")
     title = METRICS[row.metric].title + (f", p{percentile:g}" if percentile else "")
     value = span(Span(row.value, row.low, row.high))
