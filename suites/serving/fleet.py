@@ -50,8 +50,8 @@ class LoadHost:
     """The actor: keeps one shard's process on its node."""
 
     def __init__(self) -> None:
-        """Make room for the shard's files."""
-        self._folder = tempfile.TemporaryDirectory(prefix="fenmark-shard-")
+        """Wait to be told what to run."""
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._shard: Shard | None = None
 
     def software(self) -> dict[str, str]:
@@ -68,6 +68,7 @@ class LoadHost:
         Raises:
             CheckError: it did not come up.
         """
+        self._folder = tempfile.TemporaryDirectory(prefix="fenmark-shard-")
         self._shard = Shard(Path(self._folder.name), 0, spec)
         self._shard.__enter__()
         self._shard.ready()
@@ -84,6 +85,8 @@ class LoadHost:
             return shard.result()
         finally:
             shard.stop()
+            if self._folder:
+                self._folder.cleanup()
 
     def glimpse(self) -> Glimpse:
         """How far the load is; asked while it runs."""
@@ -145,9 +148,15 @@ class FleetLoad:
             CheckError: see `suites.serving.selfcheck.check`.
         """
         parts = split(replace(point, requests=0, turns=()), len(self._hosts))
+        closed = point.shape == "closed"
         specs = [
             check_spec(
-                part, events_per_s=events_per_s / len(parts), duration_s=duration_s, seed=seed
+                part,
+                # By its streams, where what does not divide makes them unequal.
+                events_per_s=events_per_s
+                * (part.concurrency / point.concurrency if closed else 1 / len(parts)),
+                duration_s=duration_s,
+                seed=seed,
             )
             for part in parts
         ]
