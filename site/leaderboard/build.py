@@ -143,14 +143,17 @@ def _put_documents(tree: Tree, rendered: shells.Shells, prefix: str) -> None:
 
 def _put_board(tree: Tree, content: Content) -> None:
     tree.put("data/board/index.json", board.index(content.rated, content.models))
-    for model, rows in content.rated.groupby("model_id"):
+    # Only the rows of a model that changed are taken out.
+    for model, places in content.rated.groupby("model_id").indices.items():
         columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"
         made_of = f"{kept.stamp()} {content.made_of_model[str(model)]}"
         if not tree.keep(made_of, columns, digests):
-            for path, data in zip((columns, digests), board.shard(rows), strict=True):
+            made = board.shard(content.rated.iloc[places])
+            for path, data in zip((columns, digests), made, strict=True):
                 tree.put(path, data, made_of)
-    for chip, rows in content.rated[content.rated["ranks"]].groupby("chip_id"):
-        tree.put(f"badges/{chip}.svg", badges.badge(shown(rows[:1])[0]))
+    best = content.rated[content.rated["ranks"]].drop_duplicates("chip_id")
+    for row in shown(best):
+        tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
     for chip, rows in content.curved.items():
         made_of = f"{kept.stamp()} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(embeds.curve, Words.load("en"), rows))

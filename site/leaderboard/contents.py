@@ -44,6 +44,8 @@ _LATEST = 8
 _RUNS = 10
 _LINES = 30
 _LINES_OF_CHIP = 8
+# What lists of results need of each.
+_HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,8 @@ class Content:
     @cached_property
     def newest(self) -> pd.DataFrame:
         """One line a result, newest first."""
-        heads = self.rows.drop_duplicates("digest")
+        # A row has a hundred columns: copying and sorting all of them is what would cost.
+        heads = self.rows[_HEAD].drop_duplicates("digest")
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
 
     @cached_property
@@ -346,9 +349,9 @@ def _documents(_: Words) -> list[dict[str, Any]]:
 
 def _latest(rows: pd.DataFrame, lang: str) -> Sequence[Row]:
     """Show each result once, by its best row."""
-    best = rows[rows["suite"] != ""].drop_duplicates("digest")
-    newest = best.sort_values("finished_at", ascending=False, kind="stable")
-    return shown(newest[:_LATEST], lang)
+    best = rows.loc[rows["suite"] != "", ["digest", "finished_at"]].drop_duplicates("digest")
+    newest = best.sort_values("finished_at", ascending=False, kind="stable")[:_LATEST]
+    return shown(rows.loc[newest.index], lang)
 
 
 def _runners(content: Content) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ class Tree:
         for path in self._before.keys() - self._now.keys():
             (self.root / path).unlink(missing_ok=True)
         if self._now != self._before:
-            listing = json.dumps(self._now, sort_keys=True, indent=0)
+            listing = json.dumps(self._now, sort_keys=True)
             (self.root / _MANIFEST).write_text(listing, encoding="utf-8")
         return len(self._now)
 
