@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,10 +12,10 @@ from results.identity import REGISTERED, read_folder, runner_id, runner_toml
 from results.ledger import Ledger
 from results.receipt import result_entry
 from suites.child import write_atomically
-from suites.errors import UserError
+from suites.locks import held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from securesystemslib.signer import Signer
 
@@ -77,7 +75,7 @@ def gather(directory: Path, parcels: Sequence[Parcel], signer: Signer) -> list[A
         UserError: the folder cannot be written, or its log is another key's.
         CheckError: a parcel's signature does not hold.
     """
-    with _held(directory):
+    with held(directory):  # shards of a plan may end together
         for parcel in parcels:
             _unpack(directory, parcel)
         # Whoever verifies the log needs the key of its checkpoints too.
@@ -111,23 +109,6 @@ def _unpack(directory: Path, parcel: Parcel) -> None:
     runners = [*read_folder(REGISTERED, registered=True), *read_folder(keys)]
     archive.open_bytes(parcel.envelope, path, runners)
     write_atomically(path, parcel.envelope)
-
-
-@contextmanager
-def _held(directory: Path) -> Iterator[None]:
-    """Wait until nobody else writes to the archive: shards of a plan may end together."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"cannot write here: {error.strerror}",
-            where=str(directory),
-            remedy="name another --out",
-        ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _samples(opened: Opened) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import uuid
@@ -15,7 +14,8 @@ from results.challenge import Challenge
 from results.statement import PlanCell
 from runners.options import Options
 from suites.child import write_atomically
-from suites.errors import CheckError, UserError
+from suites.errors import UserError
+from suites.locks import held
 from suites.records import CellResult
 
 if TYPE_CHECKING:
@@ -133,25 +133,8 @@ class Workspace:
             UserError: the folder cannot be written.
             CheckError: another run holds it.
         """
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            lock = (self.out / ".lock").open("w")
-        except OSError as error:
-            raise UserError(
-                f"cannot write here: {error.strerror}",
-                where=str(self.out),
-                expected="a folder this user may write",
-                remedy="name another with --out",
-            ) from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise CheckError(
-                    "another run is writing here",
-                    where=str(self.out),
-                    remedy="wait for it, or name another folder with --out",
-                ) from error
+        with held(self.out, busy="another run is writing here"):
+            self.home.mkdir(exist_ok=True)
             yield
 
     def begin(

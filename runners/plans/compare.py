@@ -34,7 +34,7 @@ _AXES = {
 _SMALL = """name = "small"
 answers = "What does a cell take besides its suite?"
 suites = ["inference"]
-options = { model = "tiny-15m", case = "decode/b1/*" }
+options = { model = "tiny-15m", case = "prefill/isl128" }
 axes = { seed = [1, 2, 3] }
 """
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,11 @@ from runners.execute import time_limit_s
 from runners.plans.job import Job
 from runners.plans.progress import CellState, Progress
 from runners.plans.work import Ended
-from suites.errors import CheckError, UserError
+from suites.errors import UserError
+from suites.locks import held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from runners.plans.cells import Shard
@@ -114,7 +114,7 @@ def run_plan(
         UserError: `out` cannot be written, or holds cells of this plan and `resume` is not set.
         CheckError: somebody else runs a plan there.
     """
-    with _alone(out):
+    with held(out, name=".plan-lock", busy="another plan is running here"):
         _gather_left_behind(out)
         mine = {one.cell.id for one in prospects}
         done = {id_: digest for id_, digest in _finished(document, out).items() if id_ in mine}
@@ -201,24 +201,3 @@ def _gather_left_behind(out: Path) -> None:
         for path in archive.envelopes(folder / "archive"):
             gather(out, [pack(path)], keys.load_or_create().log_signer)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    try:
-        (out / HOME).mkdir(parents=True, exist_ok=True)
-        lock = (out / ".plan-lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"cannot write here: {error.strerror}", where=str(out), remedy="name another --out"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CheckError(
-                "another plan is running here",
-                where=str(out),
-                remedy="wait for it, or name another folder with --out",
-            ) from error
-        yield

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.engine
 PLAN = """name = "spread"
 answers = "Does it come home?"
 suites = ["inference"]
-options = { model = "tiny-15m", case = "decode/b1/*" }
+options = { model = "tiny-15m", case = "prefill/isl128" }
 axes = { seed = [1, 2, 3] }
 """
 

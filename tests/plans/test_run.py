@@ -23,7 +23,7 @@ pytestmark = pytest.mark.engine
 PLAN = """name = "small"
 answers = "Does it run?"
 suites = ["inference"]
-options = { model = "tiny-15m", case = "decode/b1/*" }
+options = { model = "tiny-15m", case = "prefill/isl128" }
 axes = { seed = [1, 2] }
 """
 CELLS = ["seed1", "seed2"]

@@ -12,7 +12,7 @@ from runners.cli import main
 PLAN = """name = "array"
 answers = "Does it part?"
 suites = ["inference"]
-options = { model = "tiny-15m", case = "decode/b1/*" }
+options = { model = "tiny-15m", case = "prefill/isl128" }
 axes = { seed = [1, 2, 3] }
 """
 
