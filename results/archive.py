@@ -105,11 +105,15 @@ class Surroundings:
     keys: KeyLog
     problem: str | None
 
-    def flags(self, runner: Runner) -> Iterator[Finding]:
-        """Yield what a reader should know of a key whose signature holds."""
+    def flags(self, opened: Opened) -> Iterator[Finding]:
+        """Yield what a reader should know of a result and the key whose signature holds."""
+        runner, named = opened.runner, opened.predicate.run.runner
         if runner.revoked_reason and self.keys.good(runner.key.keyid):
             reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
             yield Finding(rule="key", outcome="flagged", where="signatures", reason=reason)
+        if named not in {runner.name, runner_id(runner.key)}:
+            reason = f"{named} is named, {runner.name} signed"
+            yield Finding(rule="runner", outcome="flagged", where="run.runner", reason=reason)
 
     def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
         """Yield what speaks against an envelope whose signature by the runner holds.
@@ -293,7 +297,7 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
     for index, entry in enumerate(ledger.entries()):
         match strict_json.loads(entry, str(ledger.home)):
             case {"type": "result", "envelope": str(digest)}:
-                places[digest] = index
+                places.setdefault(digest, index)  # what counts is when it came first
             case dict(record):
                 others.append((index, record))
             case _:

@@ -80,6 +80,11 @@ class Runner:
     replaces: str | None = None
     revoked_reason: str | None = None
 
+    @property
+    def name(self) -> str:
+        """What to call it: by its id where a review has seen that, else after its key."""
+        return self.id if self.registered else runner_id(self.key)
+
     def may_sign(self, finished_at: str) -> bool:
         """Tell whether a run that ended then, RFC 3339 in UTC, lies in the validity window."""
         ended = datetime.fromisoformat(finished_at)

@@ -144,7 +144,7 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
         opened = archive.open_bytes(data, path, around.runners)
         keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
         flags = [
-            *around.flags(opened.runner),
+            *around.flags(opened),
             *check(opened.statement, Context(claims=claims)),
         ]
         problems += archive.other_samples(path, opened.statement)

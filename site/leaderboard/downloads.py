@@ -129,7 +129,7 @@ def _provenance(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
             "; ".join(map(clean, meters)),
             result.tier,
             run.finished_at,
-            clean(run.runner),
+            clean(result.runner),
             result.keyid,
             result.index,
             clean(run.suite_version),

@@ -30,6 +30,7 @@ class Result:
     Attributes:
         digest: SHA-256 of the envelope; its address on the site.
         keyid: of the key that signed.
+        runner: whose key it is; not what the statement says.
         key_tier: "self-signed", "registered" or "CI-attested", of that key.
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
@@ -40,6 +41,7 @@ class Result:
 
     digest: str
     keyid: str
+    runner: str
     key_tier: str
     log: str
     index: int | None

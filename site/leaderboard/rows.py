@@ -240,7 +240,7 @@ def _about(result: Result) -> dict[str, Any]:
     return {
         "digest": result.digest,
         "keyid": result.keyid,
-        "runner": clean(run.runner),
+        "runner": clean(result.runner),
         "finished_at": run.finished_at,
         "profile": run.profile,
         "suite_version": clean(run.suite_version),

@@ -156,4 +156,4 @@ def test_verification_reports_flags_without_calling_the_proof_bad(tmp_path, stat
     archive.accept(tmp_path, envelope.encode(Statement.model_validate(data)), signer)
     [verdict] = verification.verify(tmp_path)
     assert verdict.problems == ()
-    assert {flag.rule for flag in verdict.flags} == {"software"}
+    assert "software" in {flag.rule for flag in verdict.flags}

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from results import archive, verification
+from leaderboard import archives
+from leaderboard.workers import Workers
+from results import archive, strict_json, verification
 from results.checkpoint import Checkpoint
 from results.checkpoint import write as write_note
 from results.identity import revoked_toml, runner_id, runner_toml
+from results.receipt import result_entry
 from suites.errors import UserError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -67,6 +70,34 @@ def test_raw_samples_that_were_changed_are_a_problem(home):
     (home / "samples").mkdir()
     (home / "samples" / f"{subject.digest.sha256}.json").write_text("[]")
     assert "not the raw samples that were signed for" in problems(home)[0]
+
+
+def test_a_statement_that_names_another_signer_is_flagged_and_pages_name_its_own(home, signer):
+    [verdict] = verification.verify(home)
+    ours = runner_id(signer.public_key)
+    [flag] = [one for one in verdict.flags if one.rule == "runner"]
+    assert flag.reason == f"runner-1 is named, {ours} signed"
+    with Workers() as workers:
+        read = archives.read([home], None, workers)
+    assert set(read.rows["runner"]) == {ours}
+
+
+def test_a_key_file_beside_a_result_names_nobody(home, signer):
+    [path] = (home / "runners").iterdir()
+    path.write_text(path.read_text().replace(path.stem, "a-well-known-lab"))
+    path.rename(path.with_name("a-well-known-lab.toml"))
+    [archived] = archive.surroundings(home).runners
+    assert (archived.id, archived.name) == ("a-well-known-lab", runner_id(signer.public_key))
+
+
+def test_a_result_logged_again_after_its_key_was_revoked_stays_valid(home, signer):
+    key = signer.public_key
+    [path] = archive.envelopes(home)
+    revoked = {"type": "key", "action": "revoked", "keyid": key.keyid, "reason": "stolen"}
+    again = [strict_json.canonical(revoked), result_entry(path.name.removesuffix(archive.SUFFIX))]
+    origin = archive.log_origin(signer)
+    archive.Ledger(home / "log").extend(again, origin=origin, signer=signer)
+    assert problems(home) == []
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
         result = Result(
             digest="0" * 64,
             keyid="0" * 64,
+            runner="runner-0",
             key_tier="registered",
             log="",
             index=None,
