@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -78,7 +78,7 @@ class Archive:
     rows: pd.DataFrame
     sources: Mapping[str, Source]
     refused: tuple[tuple[str, str], ...]
-    keys: tuple[dict[str, str], ...]
+    keys: tuple[dict[str, Any], ...]
     files: Mapping[str, Path]
 
     def open(self, digest: str) -> Result:
@@ -107,6 +107,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     refused: list[tuple[str, str]] = []
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
+    ended: dict[str, dict[str, int]] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
@@ -132,6 +133,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
             for digest in sorted((around.places or {}).keys() - paths.keys())
         ]
         runners += identity.read_folder(folder / "runners")
+        ended[log] = around.keys.ended
         files.update(_published(folder, log))
     table = pd.concat(tables, ignore_index=True) if tables else rows.frame([])
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
@@ -143,7 +145,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         rows=table.assign(tier=tiers).reset_index(drop=True),
         sources=sources,
         refused=tuple(refused),
-        keys=_keys(runners),
+        keys=_keys(runners, ended),
         files=files,
     )
 
@@ -193,6 +195,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
     return Result(
         digest=verified.digest,
         keyid=verified.keyid,
+        runner=verified.runner.name,
         key_tier=verified.key_tier,
         log="",
         index=None,
@@ -220,6 +223,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     return Result(
         digest=digest,
         keyid=source.runner.key.keyid,
+        runner=source.runner.name,
         key_tier=source.runner.tier,
         log=source.log,
         index=source.index,
@@ -267,22 +271,29 @@ def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, 
     }
 
 
-def _keys(runners: Sequence[Runner]) -> tuple[dict[str, str], ...]:
-    """Describe each key once; a registered key comes first and stays registered."""
-    keys: dict[str, dict[str, str]] = {}
+def _keys(
+    runners: Sequence[Runner], ended: Mapping[str, Mapping[str, int]]
+) -> tuple[dict[str, Any], ...]:
+    """Describe each key once; a registered key comes first and stays registered.
+
+    Args:
+        ended: by log, the entry that revoked or replaced a key, by the key's id.
+    """
+    keys: dict[str, dict[str, Any]] = {}
     for runner in runners:
-        key = runner.key.to_dict()
-        keys.setdefault(
-            runner.key.keyid,
-            {
-                "id": runner.id,
-                "keyid": runner.key.keyid,
-                "keytype": key["keytype"],
-                "public": key["keyval"].get("public", ""),  # none where a workflow signs
-                "tier": runner.tier,
-            },
-        )
-    return tuple(sorted(keys.values(), key=lambda key: key["id"]))
+        key, keyid = runner.key.to_dict(), runner.key.keyid
+        about = {
+            "id": runner.name,
+            "keyid": keyid,
+            "keytype": key["keytype"],
+            "public": key["keyval"].get("public", ""),  # none where a workflow signs
+            "tier": runner.tier,
+            "valid_from": runner.valid_from,
+            "valid_until": runner.valid_until,
+            "ended": {log: places[keyid] for log, places in ended.items() if keyid in places},
+        }
+        keys.setdefault(keyid, about)
+    return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))
 
 
 def _log_name(folder: Path) -> str:

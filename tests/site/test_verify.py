@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from securesystemslib.signer import CryptoSigner
 
 from leaderboard import build
-from tests.site.conftest import accept, statement
+from results import archive, envelope, strict_json
+from results.ledger import Ledger
+from results.statement import Statement
+from tests.site.conftest import SIGNER, accept, statement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,3 +110,55 @@ def test_a_file_that_is_no_envelope_is_refused_in_words(browser, serve, long_sit
     page.set_input_files("input[type=file]", rubbish)
     expect(page.locator(".verdict")).to_contain_text("Not verified")
     page.close()
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A log of two results, by an Ed25519 and an ECDSA key; the first key is revoked after them."""
+    folder = tmp_path_factory.mktemp("keyed")
+    one = Statement.model_validate(statement(number=1))
+    other = Statement.model_validate(statement(number=2))
+    archive.accept(folder, envelope.encode(one), SIGNER)
+    archive.accept(folder, envelope.encode(other), CryptoSigner.generate_ecdsa(), log_signer=SIGNER)
+    revoked = {"type": "key", "action": "revoked", "keyid": SIGNER.public_key.keyid, "reason": "x"}
+    Ledger(folder / "log").extend(
+        [strict_json.canonical(revoked)], origin=archive.log_origin(SIGNER), signer=SIGNER
+    )
+    out = tmp_path_factory.mktemp("keyed-site") / "out"
+    build([folder], out)
+    return out
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_key_of_either_kind_verifies_what_it_signed_before_it_was_revoked(
+    browser, serve, keyed, index
+):
+    assert "Verified" in verdict(browser, serve(keyed), places(keyed)[index])
+    known = json.loads((keyed / "data" / "proofs" / "keys.json").read_bytes())
+    assert sorted(key["keytype"] for key in known) == ["ecdsa", "ed25519"]
+    [ended] = [key["ended"] for key in known if key["ended"]]
+    assert list(ended.values()) == [2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"valid_until": "2020-01-01T00:00:00Z"},
+        {"valid_from": "2999-01-01T00:00:00Z"},
+        {"ended": 0},
+        {"keytype": "sigstore-oidc"},
+    ],
+)
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_key_out_of_its_time_or_of_another_kind_is_refused(
+    browser, serve, keyed, tmp_path, index, change
+):
+    site = tmp_path / "site"
+    shutil.copytree(keyed, site)
+    keys = site / "data" / "proofs" / "keys.json"
+    log = next((site / "logs").iterdir()).name
+    if "ended" in change:
+        change = {"ended": {log: 0}}
+    known = json.loads(keys.read_bytes())
+    keys.write_text(json.dumps([{**key, **change} for key in known]))
+    assert "Not verified" in verdict(browser, serve(site), places(site)[index])

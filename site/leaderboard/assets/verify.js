@@ -3,7 +3,8 @@
 // Formats: DSSE v1 (secure-systems-lab/dsse), C2SP signed-note, tlog-checkpoint and tlog-tiles,
 // RFC 6962 hashing. Nothing is sent anywhere; the log's files are read from this site.
 
-/** @typedef {{id: string, keyid: string, keytype: string, public: string, tier: string}} Key */
+/** @typedef {{id: string, keyid: string, keytype: string, public: string, tier: string,
+ *   valid_from?: string | null, valid_until?: string | null, ended?: Record<string, number>}} Key */
 
 const WIDTH = 256; // hashes in a full tile
 const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text);
@@ -32,16 +33,30 @@ export async function sha256(...parts) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
 }
 
-/** @param {string} publicHex @param {Uint8Array} signature @param {Uint8Array} message */
-async function holds(publicHex, signature, message) {
-  const raw = /** @type {BufferSource} */ (unhex(publicHex));
-  const key = await crypto.subtle.importKey("raw", raw, "Ed25519", false, ["verify"]);
-  return crypto.subtle.verify(
-    "Ed25519",
-    key,
-    /** @type {BufferSource} */ (signature),
-    /** @type {BufferSource} */ (message),
-  );
+const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+/** A DER signature as the two numbers of 32 bytes that WebCrypto takes.
+ * @param {Uint8Array} der */
+export function fromDer(der) {
+  const raw = new Uint8Array(64);
+  let at = 2; // past the sequence: at most 72 bytes, so its length is one byte
+  for (const end of [32, 64]) {
+    const number = der.slice(at + 2, at + 2 + der[at + 1]).slice(-32); // a leading zero is a sign
+    raw.set(number, end - number.length);
+    at += 2 + der[at + 1];
+  }
+  return raw;
+}
+
+/** @param {Key} key @param {Uint8Array} signature @param {Uint8Array} message */
+async function holds(key, signature, message) {
+  const ed = key.keytype === "ed25519";
+  const raw = ed ? unhex(key.public) : unbase64(key.public.replace(/-----[^-]+-----|\s/g, ""));
+  const kind = ed ? "Ed25519" : P256;
+  const data = /** @type {BufferSource} */ (/** @type {unknown} */ (raw));
+  const imported = await crypto.subtle.importKey(ed ? "raw" : "spki", data, kind, false, ["verify"]);
+  const sig = /** @type {BufferSource} */ (ed ? signature : fromDer(signature));
+  return crypto.subtle.verify(kind, imported, sig, /** @type {BufferSource} */ (message));
 }
 
 /** Find the key whose signature over the payload holds; every key is tried, keyid is a hint only.
@@ -53,9 +68,9 @@ export async function signer(envelope, keys) {
     bytes(`DSSEv1 ${bytes(envelope.payloadType).length} ${envelope.payloadType} ${payload.length} `),
     payload,
   );
-  for (const key of keys.filter((one) => one.keytype === "ed25519"))
+  for (const key of keys.filter((one) => ["ed25519", "ecdsa"].includes(one.keytype)))
     for (const { sig } of envelope.signatures)
-      if (await holds(key.public, unbase64(sig), pae)) return { key, payload };
+      if (await holds(key, unbase64(sig), pae)) return { key, payload };
   return null;
 }
 
@@ -72,7 +87,7 @@ export async function checkpoint(note, keys) {
     for (const key of keys.filter((one) => one.keytype === "ed25519")) {
       const id = await sha256(bytes(`${name}\n`), Uint8Array.of(1), unhex(key.public));
       if (hex(id.slice(0, 4)) !== hex(blob.slice(0, 4))) continue;
-      if (await holds(key.public, blob.slice(4), bytes(body)))
+      if (await holds(key, blob.slice(4), bytes(body)))
         return { origin, size: Number(size), root: hex(unbase64(root)), key };
     }
   }
@@ -126,6 +141,19 @@ export async function provenRoot(tile, digest, index, size) {
   if (size % WIDTH)
     blocks.push(await merkleRoot(own === full ? leaves : await nodes(0, full, size % WIDTH)));
   return hex(await merkleRoot(blocks));
+}
+
+/** Whether a key might sign a run that ended then, and the entry of a log: the window counts for
+ * the run, a revocation or rotation from its own entry on.
+ * @param {Key} key @param {string} finished @param {string} log @param {number} index
+ * @returns {[boolean, string]} */
+export function lifetime(key, finished, log, index) {
+  const at = Date.parse(finished);
+  const [from, until] = [key.valid_from, key.valid_until].map((bound) => (bound ? Date.parse(bound) : null));
+  const window = `${key.valid_from ?? ""} … ${key.valid_until ?? ""}`;
+  if (!(at >= (from ?? -Infinity) && at <= (until ?? Infinity))) return [false, `${finished}: ${window}`];
+  const end = key.ended?.[log];
+  return end === undefined ? [true, window] : [index < end, `${index} < ${end}`];
 }
 
 /** The page: steps light up one by one. */
@@ -202,7 +230,10 @@ class Check {
     if (!this.mark("checkpoint", !!note, note ? `${note.origin}, ${note.size}` : "")) return false;
     const { size, root } = /** @type {{size: number, root: string}} */ (note);
     const computed = await provenRoot((path) => this.fetched(`logs/${log}/${path}`), digest, index, size);
-    return this.mark("inclusion", computed === root, `${index} / ${size}: ${computed ?? "–"}`);
+    if (!this.mark("inclusion", computed === root, `${index} / ${size}: ${computed ?? "–"}`))
+      return false;
+    const [good, why] = lifetime(signed.key, predicate.run.finished_at, log, index);
+    return this.mark("lifetime", good, why);
   }
 
   /** @param {any} predicate @param {string} digest */
