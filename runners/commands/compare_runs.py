@@ -30,7 +30,7 @@ def compare_runs(
 
     fenmark compare-runs main/results out/results --markdown
 
-    fenmark compare-runs 681bfac5ba2b 0f3c9a2d1e44 --results results/public
+    fenmark compare-runs 681bfac5ba2b 07a1d035bbf6 --results results/public
 
     fenmark compare-runs https://log.example.org/v1/submissions/DIGEST out/results
     """

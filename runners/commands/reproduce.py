@@ -48,7 +48,7 @@ def reproduce(
     and most must be sharp enough to say so. Signed by another key, it raises the first result's
     trust to "reproduced" wherever both are shown.
 
-    Example: fenmark reproduce 681bfac5ba2b --results results/public --to https://log.example.org
+    Example: fenmark reproduce 07a1d035bbf6 --results results/public --to https://log.example.org
     """
     import json
     import sys

@@ -220,4 +220,6 @@ def test_a_statement_without_the_new_fields_is_read_and_compared():
 
 def test_the_published_results_still_verify():
     public = Path(archive.__file__).parent / "public"
-    assert [one.problems for one in verification.verify(public)] == [()]
+    verdicts = list(verification.verify(public))
+    assert verdicts
+    assert all(one.problems == () for one in verdicts)

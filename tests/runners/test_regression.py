@@ -134,9 +134,9 @@ def test_rows_are_read_from_an_archive_folder(tmp_path):
 
 @pytest.fixture(scope="module")
 def published():
-    """The published archive and the digest of its result."""
+    """The published archive and the digest of one of its results."""
     archive = Path(__file__).parents[2] / "results" / "public"
-    [path] = (archive / "submissions").glob("*.dsse.json")
+    path = min((archive / "submissions").glob("*.dsse.json"))
     return archive, path.name.partition(".")[0], path
 
 

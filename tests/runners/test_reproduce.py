@@ -20,6 +20,12 @@ def stranger(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+PUBLIC = ROOT / "results" / "public"
+# The first published result; it is older than the statement's `options`.
+FIRST = PUBLIC / "submissions"
+FIRST /= "681bfac5ba2b517144a87d29407b129d4f095fe3e6347f5fd2da419b135b4d04.dsse.json"
+
+
 def statement(folder):
     [path] = archive.envelopes(folder)
     return archive.open_result(path).statement
@@ -27,7 +33,7 @@ def statement(folder):
 
 def resigned(folder, *, chip=None, engine=None):
     """The published result with options, as measured on another chip or by another engine."""
-    predicate = statement(ROOT / "results" / "public").predicate
+    predicate = archive.open_result(FIRST).predicate
     signer = CryptoSigner.generate_ed25519()
     run = {"options": {"backend": ["numpy"]}, "runner": runner_id(signer.public_key)}
     machine = predicate.machine
@@ -41,7 +47,7 @@ def resigned(folder, *, chip=None, engine=None):
             "engines": engines,
         }
     )
-    whole = statement(ROOT / "results" / "public").model_copy(update={"predicate": changed})
+    whole = archive.open_result(FIRST).statement.model_copy(update={"predicate": changed})
     folder.mkdir()
     return archive.accept(folder, envelope.encode(whole), signer).digest
 
@@ -72,17 +78,15 @@ def test_what_only_the_second_runner_can_give_is_asked_for(fenmark, tmp_path, en
 
 
 def test_a_result_that_states_no_options_is_refused_in_one_line(fenmark, tmp_path):
-    public = ROOT / "results" / "public"
-    [path] = archive.envelopes(public)
     out = tmp_path / "out"
-    done = fenmark("reproduce", path.name[:12], "--results", public, "--out", out)
+    done = fenmark("reproduce", FIRST.name[:12], "--results", PUBLIC, "--out", out)
     assert done.returncode == 1
     assert "does not state its options" in done.stderr.splitlines()[-1]
     assert not out.exists()
 
 
 def test_a_digest_that_is_not_there_is_one_clear_line(fenmark, tmp_path):
-    done = fenmark("reproduce", "0" * 64, "--results", ROOT / "results/public")
+    done = fenmark("reproduce", "0" * 64, "--results", PUBLIC)
     assert done.returncode == 2
     assert done.stderr.startswith("fenmark: ")
     assert "no result" in done.stderr
