@@ -53,7 +53,9 @@ def test_every_page_kind_would_pass_an_audit(browser, base, lang, width):
     complaints: list[str] = []
     page.on("console", lambda m: m.type in {"error", "warning"} and complaints.append(m.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda r: complaints.append(f"failed {r.url}"))
+    # A busy machine may still be loading when we leave a page: that is no failure of the page.
+    left = "net::ERR_ABORTED"
+    page.on("requestfailed", lambda r: r.failure == left or complaints.append(f"failed {r.url}"))
     page.on("request", lambda r: r.url.startswith(base) or complaints.append(f"asked {r.url}"))
     titles = []
     for kind in KINDS:
