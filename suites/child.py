@@ -1,4 +1,4 @@
-"""Run one cell in this process: read its spec, report progress, write its result whole or not."""
+"""A child that answers a spec: it reads it, reports progress, writes its answer whole or not."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from suites.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from suites.records import CellResult
-
-__all__ = ["at_end_of_input", "main", "note", "progress", "write_atomically"]
+__all__ = ["Answer", "at_end_of_input", "main", "note", "progress", "write_atomically"]
 
 
 def progress(done: int, total: int, case: str, **seen: float) -> None:
@@ -64,8 +62,15 @@ def at_end_of_input(act: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
-    """Run a suite's cell: `python -m suites.<suite> --spec FILE --out FILE`.
+class Answer(Protocol):
+    """What a child leaves in its `--out`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON, without NaN or Infinity."""
+
+
+def main(work: Callable[[dict[str, Any]], Answer]) -> None:
+    """Answer a spec: `python -m suites.<suite> --spec FILE --out FILE`.
 
     Exits 0 when the result is written, with the error's own code and one line on stderr when
     the spec or the machine does not allow it.
@@ -82,7 +87,7 @@ def main(run_cell: Callable[[dict[str, Any]], CellResult]) -> None:
     if parsed.end_with_stdin:
         at_end_of_input(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
-        result = run_cell(json.loads(parsed.spec.read_bytes()))
+        result = work(json.loads(parsed.spec.read_bytes()))
         write_atomically(parsed.out, json.dumps(result.to_json(), allow_nan=False).encode())
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -109,7 +109,8 @@ def run_job(job: Job, home: Path) -> Ended:
     """
     folder = folder_of(home, job.id)
     spec, out, log = folder / "job.json", folder / "out.json", folder / "log"
-    wanted = json.dumps(job.to_json()).encode()
+    results = folder / "archive"
+    wanted = json.dumps({**job.to_json(), "archive": str(results)}).encode()
     try:
         if not spec.is_file() or spec.read_bytes() != wanted:
             # Another plan's, or half begun: nothing here that this job could go on with.
@@ -129,6 +130,6 @@ def run_job(job: Job, home: Path) -> Ended:
         how: How = "refused" if ended.code == UserError.exit_code else "failed"
         said = ended.tail(lines=1) if ended.code > 0 else f"was killed by signal {-ended.code}"
         return Ended(job=job, how=how, said=said, wall_s=wall_s)
-    [path] = envelopes(folder / "archive")
+    [path] = envelopes(results)
     measured_s = json.loads(out.read_bytes())["measured_s"]
     return Ended(job=job, how="finished", parcel=pack(path), wall_s=wall_s, measured_s=measured_s)
