@@ -18,7 +18,7 @@ from leaderboard.text import clean, figure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HEIGHT", "LEFT", "WIDTH", "Axis", "Mark", "Series", "draw", "names", "picture"]
+__all__ = ["HEIGHT", "LEFT", "WIDTH", "Axis", "Chart", "Mark", "Series", "draw", "names", "picture"]
 
 WIDTH, HEIGHT = 720, 380
 LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 50
@@ -72,6 +72,22 @@ class Axis:
     ticks: Sequence[tuple[float, str]] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What is drawn.
+
+    Attributes:
+        title: what the chart shows, for those who cannot see it.
+        lines: (class, points) drawn beneath the marks: a roof, a front.
+    """
+
+    title: str
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     low: float
@@ -89,32 +105,14 @@ class _Span:
         return round(self.start + (at - low) / (high - low) * (self.end - self.start), 1)
 
 
-def draw(
-    title: str,
-    x: Axis,
-    y: Axis,
-    series: Sequence[Series],
-    *,
-    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = (),
-) -> Markup:
-    """Draw series of marks, with a legend after the picture.
-
-    Args:
-        title: what the chart shows, for those who cannot see it.
-        lines: (class, points) drawn beneath the marks: a roof, a front.
-    """
-    return picture(title, x, y, series, lines=lines) + _legend(series)
+def draw(chart: Chart) -> Markup:
+    """Draw series of marks, with a legend after the picture."""
+    return picture(chart) + _legend(chart.series)
 
 
-def picture(
-    title: str,
-    x: Axis,
-    y: Axis,
-    series: Sequence[Series],
-    *,
-    lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = (),
-) -> Markup:
-    """Draw the SVG alone; see `draw`."""
+def picture(chart: Chart) -> Markup:
+    """Draw the SVG alone."""
+    x, y, series, lines = chart.x, chart.y, chart.series, chart.lines
     every = [mark for one in series for mark in one.marks]
     across = _span(
         [m.x for m in every] + [p[0] for _, points in lines for p in points],
@@ -131,7 +129,7 @@ def picture(
     )
     parts = [
         Markup('<svg class="chart" viewBox="0 0 {} {}" role="group" aria-label="{}">').format(
-            WIDTH, HEIGHT, clean(title)
+            WIDTH, HEIGHT, clean(chart.title)
         ),
         _grid(across, up, x, y),
         *(_line(name, points, across, up) for name, points in lines),

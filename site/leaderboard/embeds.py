@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from leaderboard import plots
-from leaderboard.chart import HEIGHT, LEFT, WIDTH, Axis, Series, names, picture
+from leaderboard.chart import HEIGHT, LEFT, WIDTH, Chart, Series, names, picture
 from leaderboard.text import clean
 
 if TYPE_CHECKING:
@@ -51,16 +51,8 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
     dates = sorted(own["finished_at"].str[:10])
     foot = _("Fenmark, measured {first} to {last}", first=dates[0], last=dates[-1])
 
-    def pen(
-        title: str,
-        x: Axis,
-        y: Axis,
-        series: Sequence[Series],
-        *,
-        lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = (),
-    ) -> Markup:
-        drawn = picture(title, x, y, series, lines=lines)
-        return _alone(head, foot, drawn, series)
+    def pen(chart: Chart) -> Markup:
+        return _alone(head, foot, picture(chart), chart.series)
 
     # The file stands in charts/, one below the pages it links to.
     found = plots.curve(_, own, "../", pen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from leaderboard.chart import Axis, Mark, Series, draw
+from leaderboard.chart import Axis, Chart, Mark, Series, draw
 from leaderboard.rows import shown
 from leaderboard.text import figure
 
@@ -26,7 +26,7 @@ _MAX_SERIES = 6
 
 
 def curve(
-    _: Words, rows: pd.DataFrame, root: str, pen: Callable[..., Markup] = draw
+    _: Words, rows: pd.DataFrame, root: str, pen: Callable[[Chart], Markup] = draw
 ) -> tuple[Markup, list[Row]] | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
@@ -59,14 +59,14 @@ def curve(
         for digest, own in runs.items()
     ]
     front = pareto(list(zip(points["interactivity"], per_chip, strict=True)))
-    chart = pen(
-        _("Output throughput per chip against interactivity"),
-        Axis(title=_("interactivity, output tokens/s per user")),
-        Axis(title=_("output tokens/s per chip")),
-        series,
+    chart = Chart(
+        title=_("Output throughput per chip against interactivity"),
+        x=Axis(title=_("interactivity, output tokens/s per user")),
+        y=Axis(title=_("output tokens/s per chip")),
+        series=series,
         lines=[("front", front)] if len(front) > 1 else [],
     )
-    return chart, drawn
+    return pen(chart), drawn
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -116,13 +116,14 @@ def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
     ridge = peak * 1e3 / memory
     intensities = [mark.x for marks in kernels.values() for mark in marks]
     left, right = min(*intensities, ridge / 2), max(*intensities, ridge * 2)
-    return draw(
-        _("Measured roofline of the chip with its kernels"),
-        Axis(title=_("operational intensity, FLOP per byte"), scale="log"),
-        Axis(title=_("attained TFLOP/s"), scale="log"),
-        [Series(name=name, marks=marks) for name, marks in sorted(kernels.items())],
+    chart = Chart(
+        title=_("Measured roofline of the chip with its kernels"),
+        x=Axis(title=_("operational intensity, FLOP per byte"), scale="log"),
+        y=Axis(title=_("attained TFLOP/s"), scale="log"),
+        series=[Series(name=name, marks=marks) for name, marks in sorted(kernels.items())],
         lines=[("roof", [(left, left * memory / 1e3), (ridge, peak), (right, peak)])],
     )
+    return draw(chart)
 
 
 def _attained_tflops(point: Point, intensity: float) -> Figure | None:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.chart import Axis, Mark, Series, draw
+from leaderboard.chart import Axis, Chart, Mark, Series, draw
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,15 +39,15 @@ def curve_of(rows: Sequence[dict[str, Any]]) -> str:
     if not both:
         raise UserError("holds no serving point", where="summary", expected="a closed loop's rows")
     marks = sorted((_mark(**point) for point in both), key=lambda mark: mark.x)
-    drawn = draw(
-        "Output throughput against interactivity",
-        Axis(title="interactivity, output tokens/s per user"),
-        Axis(title="output tokens/s"),
-        [Series(name="streams", joined=True, marks=marks)],
+    chart = Chart(
+        title="Output throughput against interactivity",
+        x=Axis(title="interactivity, output tokens/s per user"),
+        y=Axis(title="output tokens/s"),
+        series=[Series(name="streams", joined=True, marks=marks)],
     )
-    opening, _, rest = str(drawn).partition(">")
-    chart, end, _ = rest.partition("</svg>")  # a legend follows, in HTML
-    return f'{opening} xmlns="http://www.w3.org/2000/svg">{_STYLE}{chart}{end}\n'
+    opening, _, rest = str(draw(chart)).partition(">")
+    drawn, end, _ = rest.partition("</svg>")  # a legend follows, in HTML
+    return f'{opening} xmlns="http://www.w3.org/2000/svg">{_STYLE}{drawn}{end}\n'
 
 
 def _mark(
