@@ -80,7 +80,7 @@ class Cost extends HTMLElement {
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
     const { pue, tariff, life, busy } = this.dataset;
-    const sheet = { pue: Number(pue), tariff: Number(tariff), life: Number(life ?? 4), busy: Number(busy ?? 1) };
+    const sheet = { pue: Number(pue), tariff: Number(tariff), life: Number(life), busy: Number(busy) };
     const sameTariff = wishes.pue === null && wishes.tariff === null;
     const sameTerms = sameTariff && [wishes.capex, wishes.life, wishes.utilization].every((one) => one === null);
     const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (sheet.pue * sheet.tariff);
