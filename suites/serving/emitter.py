@@ -25,7 +25,6 @@ from suites.engines.process import EngineProcess, die_with_parent, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 __all__ = ["Emitter", "Schedule"]
 
@@ -99,12 +98,7 @@ class Emitter:
         self.url = self._process.ready()["url"]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process:
             self._process.stop()
 

@@ -36,7 +36,6 @@ from suites.serving.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
 
     from suites.serving.selfcheck import Instrument
 
@@ -148,12 +147,7 @@ class Shard:
         self._process = EngineProcess(command, name=self._name, ready_within_s=_READY_WITHIN_S)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
