@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from runners.options import Profile
 
-__all__ = ["FILES", "NOT_OF_A_SUITE", "options_of"]
+__all__ = ["FILES", "OF_THE_CALL", "options_of"]
 
-# Said of the run as a whole, or of what becomes of its result.
-NOT_OF_A_SUITE = frozenset({"suite", "profile", "seed", "out", "resume", "json_", "list_", "to"})
+# Of the run as a whole; and of one call of the command, what becomes of its result.
+_OF_THE_RUN = frozenset({"suite", "profile", "seed"})
+OF_THE_CALL = frozenset({"out", "resume", "json_", "list_", "to"})
 FILES = frozenset({"weights", "reference", "sweep", "trace", "tokenizer", "samples", "meter_trace"})
 # A flag that may be given again, and the option that holds all of them.
 _OURS = {"engine_flag": "engine_flags"}
@@ -45,7 +46,7 @@ def options_of(given: Mapping[str, Any]) -> Options:
         suite_options={
             _OURS.get(name, name): _value(name, value)
             for name, value in given.items()
-            if name not in NOT_OF_A_SUITE and value not in (None, [])
+            if name not in _OF_THE_RUN | OF_THE_CALL and value not in (None, [])
         },
     )
 

@@ -85,7 +85,7 @@ def list_(
 ) -> None:
     """List a plan's cells: the estimate of each, or why it does not run.
 
-    Example: fenmark plan list supernode --chip gb200-nvl72
+    Example: fenmark plan list gpu-node --chip h200-sxm --chips 8
     """
     import json
     import sys

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer._click.exceptions import UsageError  # Typer carries its own click
 
-from runners.asked import FILES, options_of
+from runners.asked import FILES, OF_THE_CALL, options_of
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PlanCell", "Shard", "expand"]
 
 # Said by the plan itself, or of one run on one machine.
-_NOT_FOR_CELLS = {"out", "resume", "json_", "list_", "to", "help", "samples"}
+_NOT_FOR_CELLS = OF_THE_CALL | {"help", "samples"}
 # Where a machine finds things, not what it is asked to do.
 _LOCAL = {"endpoint", "api_key_env", "meter_trace"}
 # Options whose values say by themselves what they are.
@@ -215,27 +215,24 @@ def _choice(
     document: Document, path: tuple[str | int, ...], axis: str, asked: Group, *, label: str
 ) -> _Choice:
     """Read options as `fenmark run` does, so that both know the same names and values."""
+    place = _place(document, path, asked)
     raw = {}
     words = []
     for name, value in asked.items():
-        place = document.place(*path, name, value=value)
-        parameter = _parameter(name, place)
+        parameter = _parameter(name, document.place(*path, name, value=value))
         key = str(parameter.name)
         raw[key] = value
         words += _words(parameter, _beside(document, key, value))
     try:
         context = _command().make_context("run", words)
     except UsageError as error:
-        raise UserError(
-            error.format_message().rstrip("."), where=_place(document, path, asked)
-        ) from error
+        raise UserError(error.format_message().rstrip("."), where=place) from error
     given = {key: context.params[key] for key in raw}
     try:
         options_of(given)
     except UserError as error:
-        place = _place(document, path, asked)
         raise UserError(error.what, where=place, expected=error.expected) from error
-    return _Choice(axis, label, raw, given, _place(document, path, asked))
+    return _Choice(axis, label, raw, given, place)
 
 
 def _place(document: Document, path: tuple[str | int, ...], asked: Group) -> str:
@@ -248,9 +245,12 @@ def _place(document: Document, path: tuple[str | int, ...], asked: Group) -> str
 
 def _beside(document: Document, key: str, value: Value) -> Value:
     """A file is named from where the plan lies."""
-    if key not in FILES or isinstance(value, list):
+    if key not in FILES:
         return value
-    return str((document.path.parent / str(value)).absolute())
+    folder = document.path.parent.absolute()
+    if isinstance(value, list):
+        return [str(folder / str(one)) for one in value]
+    return str(folder / str(value))
 
 
 def _words(parameter: Parameter, value: Value) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from runners.asked import FILES
 from runners.plans.places import line_of
 from suites.errors import UserError
 
@@ -35,7 +36,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Target(_Strict):
+class PlanMachine(_Strict):
     """The machine a plan is for, where it is not the one that reads the plan.
 
     Attributes:
@@ -79,7 +80,7 @@ class Plan(_Strict):
     suites: list[Literal["kernels", "inference", "serving"]] = ["kernels", "inference", "serving"]
     profile: Literal["quick", "standard", "full"] = "quick"
     cell_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None
-    machine: Target | None = None
+    machine: PlanMachine | None = None
     retry: Retry = Retry()
     options: Group = {}
     axes: dict[str, list[Value] | dict[str, Group]] = {}
@@ -114,7 +115,12 @@ class Document:
         for name, equals, _ in pairs:
             if not (name and equals):
                 raise UserError(f"{name!r} sets nothing", where="--set", expected="option=value")
-        options = {**self.plan.options, **{name: value for name, _, value in pairs}}
+        # Named by hand, a file is named from where one stands, not from where the plan lies.
+        said = {
+            name: str(Path(value).absolute()) if name.replace("-", "_") in FILES else value
+            for name, _, value in pairs
+        }
+        options = {**self.plan.options, **said}
         return replace(self, plan=self.plan.model_copy(update={"options": options}))
 
     def place(self, *path: str | int, value: Any = None) -> str:
@@ -182,7 +188,8 @@ def _complaint(path: Path, text: str, error: ValidationError) -> UserError:
         "extra_forbidden": f"no field {keys[-1]!r}",
         "missing": f"{keys[-1]!r} is missing",
     }.get(first["type"], f"{'.'.join(map(str, keys))}: {first['msg']}")
-    fields = Retry if keys[0] == "retry" else Target if keys[0] == "machine" else Plan
+    parts: dict[str | int, type[BaseModel]] = {"retry": Retry, "machine": PlanMachine}
+    fields = parts.get(keys[0], Plan)
     expected = ", ".join(fields.model_fields) if first["type"] == "extra_forbidden" else ""
     return UserError(what, where=f"{path}:{line_of(text, keys)}", expected=expected)
 

@@ -52,7 +52,6 @@ class Fleet:
             CheckError: a host does not answer.
         """
         self._cluster = cluster
-        self._tag = tag
         nodes = cluster.nodes(tag)
         said = [
             cluster.on(node, _prospects, max_retries=0).remote(

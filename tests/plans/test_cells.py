@@ -92,8 +92,16 @@ def test_a_cell_is_a_command_anybody_can_run():
 
 
 def test_files_are_named_from_where_the_plan_lies():
-    [cell] = cells(options={"weights": "models/m.gguf"})
+    [cell] = cells(options={"weights": "models/m.gguf", "meter_trace": ["a.csv", "/b.csv"]})
     assert cell.options().suite_options["weights"] == "/plans/models/m.gguf"
+    assert cell.options().suite_options["meter_trace"] == ["/plans/a.csv", "/b.csv"]
+
+
+def test_a_file_set_by_hand_is_named_from_where_one_stands(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    [cell] = expand(document(options={"isl": 64}).with_options(["weights=m.gguf", "isl=128"]))
+    assert cell.options().suite_options["weights"] == str(tmp_path / "m.gguf")
+    assert cell.given["isl"] == 128
 
 
 def test_a_plan_without_axes_is_one_cell():

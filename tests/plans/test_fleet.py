@@ -11,8 +11,6 @@ import pytest
 pytest.importorskip("ray", reason="the extra `fleet` is not installed")
 from ray.cluster_utils import Cluster
 
-from runners.cli import main
-
 pytestmark = pytest.mark.engine
 
 PLAN = """name = "spread"
@@ -37,14 +35,12 @@ def cluster(tmp_path):
         made.shutdown()
 
 
-def test_a_fleet_that_is_none_is_one_line(tmp_path, monkeypatch, capsys):
+def test_a_fleet_that_is_none_is_one_line(tmp_path, fenmark):
     (tmp_path / "spread.toml").write_text(PLAN)
-    run = ["fenmark", "plan", "run", str(tmp_path / "spread.toml"), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", [*run, "--fleet", "ray://127.0.0.1:9"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert "--fleet ray://127.0.0.1:9: cannot connect" in capsys.readouterr().err
+    run = ["plan", "run", tmp_path / "spread.toml", "--out", tmp_path / "out"]
+    done = fenmark(*run, "--fleet", "ray://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "--fleet ray://127.0.0.1:9: cannot connect" in done.stderr
 
 
 def test_a_plan_survives_the_loss_of_a_host_and_every_host_signs_with_its_own_key(

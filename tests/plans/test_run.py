@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from results.challenge import seed_of
-from runners.cli import main
 
 pytestmark = pytest.mark.engine
 
@@ -31,24 +30,10 @@ CELLS = ["seed1", "seed2"]
 ROUNDS = int(os.environ.get("FENMARK_KILL_ROUNDS", "2"))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def environment(tmp_path, monkeypatch):
     monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
     return dict(os.environ)
-
-
-@pytest.fixture
-def fenmark(environment, monkeypatch, capsys):
-    """Runs a verb in this process: exit code, stdout, stderr."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fenmark", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
 
 
 @pytest.fixture
@@ -93,8 +78,8 @@ def test_whatever_is_killed_every_finished_cell_is_kept_and_none_is_there_twice(
             check(fenmark, tmp_path)
             shutil.rmtree(tmp_path / "out")
             kept = set()
-    code, _, errors = fenmark(*run, "--resume")
-    assert code == 0, errors
+    done = fenmark(*run, "--resume")
+    assert done.returncode == 0, done.stderr
     check(fenmark, tmp_path)
     left = [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(p.info["cmdline"])]
     assert left == []
@@ -102,33 +87,33 @@ def test_whatever_is_killed_every_finished_cell_is_kept_and_none_is_there_twice(
 
 def check(fenmark, tmp_path):
     """A verified result for each cell, and no other."""
-    _, shown, _ = fenmark("show", tmp_path / "out", "--json")
+    shown = fenmark("show", tmp_path / "out", "--json").stdout
     cells = sorted(one["predicate"]["run"]["plan"]["cell"] for one in json.loads(shown))
     assert [cell.partition("-")[0] for cell in cells] == CELLS
-    _, verdict, _ = fenmark("verify", tmp_path / "out", "--json")
+    verdict = fenmark("verify", tmp_path / "out", "--json").stdout
     assert json.loads(verdict)["ok"]
     assert len(json.loads(verdict)["results"]) == len(CELLS)
 
 
 def test_a_finished_cell_is_not_run_again_unasked_and_travels(fenmark, run, tmp_path):
-    code, said, errors = fenmark(*run, "--only", "seed2*", "--json")
-    assert code == 0, errors
-    [cell] = json.loads(said)["cells"]
+    done = fenmark(*run, "--only", "seed2*", "--json")
+    assert done.returncode == 0, done.stderr
+    [cell] = json.loads(done.stdout)["cells"]
     assert cell["state"] == "finished"
     assert (tmp_path / "out" / f"{cell['digest']}.dsse.json").is_file()
     assert json.loads((tmp_path / "out" / "plan.json").read_text())["cells"] == [cell]
     assert not (tmp_path / "out" / ".plan").exists()
 
-    code, _, errors = fenmark(*run, "--only", "seed2*")
-    assert code == 2
-    assert "1 cells of plan 'small' are finished there" in errors
-    code, said, _ = fenmark(*run, "--only", "seed2*", "--resume", "--json")
-    assert json.loads(said)["cells"][0]["digest"] == cell["digest"]
+    done = fenmark(*run, "--only", "seed2*")
+    assert done.returncode == 2
+    assert "1 cells of plan 'small' are finished there" in done.stderr
+    done = fenmark(*run, "--only", "seed2*", "--resume", "--json")
+    assert json.loads(done.stdout)["cells"][0]["digest"] == cell["digest"]
     assert len(list((tmp_path / "out").glob("*.dsse.json"))) == 1
 
-    code, _, errors = fenmark("plan", "gather", tmp_path / "out", "--out", tmp_path / "other")
-    assert code == 0, errors
-    assert fenmark("verify", tmp_path / "other")[0] == 0
+    done = fenmark("plan", "gather", tmp_path / "out", "--out", tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+    assert fenmark("verify", tmp_path / "other").returncode == 0
 
 
 def test_a_crashed_engine_costs_one_cell_and_names_its_line_to_github(
@@ -141,14 +126,12 @@ def test_a_crashed_engine_costs_one_cell_and_names_its_line_to_github(
         PLAN.replace("axes = { seed = [1, 2] }", "[axes.weights]\n")
         + 'none = { weights = "broken.gguf" }\nrandom = {}\n'
     )
-    code, said, errors = fenmark(
-        *("plan", "run", tmp_path / "mixed.toml", "--out", tmp_path / "out", "--json")
-    )
-    assert code == 1
-    assert "1 of 2 cells failed" in errors
-    told = next(line for line in errors.splitlines() if line.startswith("::error"))
+    done = fenmark(*("plan", "run", tmp_path / "mixed.toml", "--out", tmp_path / "out", "--json"))
+    assert done.returncode == 1
+    assert "1 of 2 cells failed" in done.stderr
+    told = next(line for line in done.stderr.splitlines() if line.startswith("::error"))
     assert f"::error file={tmp_path}/mixed.toml,line=7,title=Fenmark::none-" in told
-    broken, whole = json.loads(said)["cells"]
+    broken, whole = json.loads(done.stdout)["cells"]
     assert (broken["state"], whole["state"]) == ("failed", "finished")
     assert broken["reason"]
     assert (tmp_path / "out" / ".plan").is_dir()  # its log, for whoever wants to know why
@@ -156,10 +139,10 @@ def test_a_crashed_engine_costs_one_cell_and_names_its_line_to_github(
 
 def test_a_cell_that_hangs_is_stopped_and_tried_again_by_the_plans_rule(fenmark, tmp_path):
     (tmp_path / "slow.toml").write_text("cell_minutes = 0.01\nretry = { times = 2 }\n" + PLAN)
-    code, _, _ = fenmark(
+    done = fenmark(
         *("plan", "run", tmp_path / "slow.toml", "--only", "seed1*", "--out", tmp_path / "out")
     )
-    assert code == 1
+    assert done.returncode == 1
     [cell] = json.loads((tmp_path / "out" / "plan.json").read_text())["cells"]
     assert cell["attempts"] == 3
     assert "did not end within 1 s" in cell["reason"]
@@ -167,25 +150,25 @@ def test_a_cell_that_hangs_is_stopped_and_tried_again_by_the_plans_rule(fenmark,
 
 def test_check_and_list_keep_their_contract(fenmark, run, tmp_path):
     plan = tmp_path / "small.toml"
-    code, said, _ = fenmark("plan", "check", plan)
-    assert code == 0
-    assert "2 cells, 2 of them run on" in said
-    listed = json.loads(fenmark("plan", "list", plan, "--json")[1])
+    done = fenmark("plan", "check", plan)
+    assert done.returncode == 0
+    assert "2 cells, 2 of them run on" in done.stdout
+    listed = json.loads(fenmark("plan", "list", plan, "--json").stdout)
     assert [set(cell) >= {"id", "reason", "estimated_s"} for cell in listed] == [True, True]
     assert all(cell["estimated_s"] > 0 and cell["reason"] is None for cell in listed)
-    [second] = json.loads(fenmark("plan", "list", plan, "--json", "--shard", "2/2")[1])
+    [second] = json.loads(fenmark("plan", "list", plan, "--json", "--shard", "2/2").stdout)
     assert second == listed[1]
-    names = [one["name"] for one in json.loads(fenmark("plan", "ready", "--json")[1])]
+    names = [one["name"] for one in json.loads(fenmark("plan", "ready", "--json").stdout)]
     assert "laptop-cpu" in names
-    code, _, errors = fenmark("plan", "check", "nowhere.toml")
-    assert code == 2
-    assert len(errors.strip().splitlines()) == 1
+    done = fenmark("plan", "check", "nowhere.toml")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 @pytest.fixture
 def api(fenmark, environment, tmp_path):
     """A submission API that knows this machine's key."""
-    _, key, _ = fenmark("keys", "new")
+    key = fenmark("keys", "new").stdout
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / f"{tomllib.loads(key)['id']}.toml").write_text(key)
     options = ["--port", "0", "--data", tmp_path / "server", "--runners", tmp_path / "keys"]
@@ -202,18 +185,18 @@ def api(fenmark, environment, tmp_path):
 
 
 def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(fenmark, run, api, tmp_path):
-    code, said, errors = fenmark(*run, "--only", "seed1*", "--to", api, "--json")
-    assert code == 0, errors
-    [cell] = json.loads(said)["cells"]
+    done = fenmark(*run, "--only", "seed1*", "--to", api, "--json")
+    assert done.returncode == 0, done.stderr
+    [cell] = json.loads(done.stdout)["cells"]
     assert cell["submitted"]
     [logged] = httpx.get(f"{api}/v1/results").json()["results"]
     assert logged["digest"] == cell["digest"]
-    [statement] = json.loads(fenmark("show", tmp_path / "out", "--json")[1])
+    [statement] = json.loads(fenmark("show", tmp_path / "out", "--json").stdout)
     asked = statement["predicate"]["run"]
     assert asked["seed"] == seed_of(asked["nonce"])
 
-    code, said, errors = fenmark(*run, "--resume", "--to", "http://127.0.0.1:9", "--json")
-    assert code == 1
-    assert "1 results were measured but not submitted" in errors
-    assert [one["submitted"] for one in json.loads(said)["cells"]] == [None, False]
+    done = fenmark(*run, "--resume", "--to", "http://127.0.0.1:9", "--json")
+    assert done.returncode == 1
+    assert "1 results were measured but not submitted" in done.stderr
+    assert [one["submitted"] for one in json.loads(done.stdout)["cells"]] == [None, False]
     assert len(list((tmp_path / "out").glob("*.dsse.json"))) == 2

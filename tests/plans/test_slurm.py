@@ -2,12 +2,10 @@
 
 import os
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-
-from runners.cli import main
 
 PLAN = """name = "array"
 answers = "Does it part?"
@@ -18,24 +16,16 @@ axes = { seed = [1, 2, 3] }
 
 
 @pytest.fixture
-def sbatch(tmp_path, monkeypatch, capsys):
+def sbatch(tmp_path, fenmark):
     (tmp_path / "array.toml").write_text(PLAN)
-
-    def call(*options):
-        words = ["fenmark", "plan", "sbatch", str(tmp_path / "array.toml"), *map(str, options)]
-        monkeypatch.setattr(sys, "argv", words)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, capsys.readouterr()
-
-    return call
+    return partial(fenmark, "plan", "sbatch", tmp_path / "array.toml")
 
 
 def test_each_task_runs_its_own_shard_into_its_own_archive(sbatch, tmp_path):
     shared = tmp_path / "shared folder"
-    code, said = sbatch("--out", shared, "--tasks", 2, "--sbatch=--partition=gpu")
-    assert code == 0, said.err
-    head = [line for line in said.out.splitlines() if line.startswith("#SBATCH")]
+    said = sbatch("--out", shared, "--tasks", 2, "--sbatch=--partition=gpu")
+    assert said.returncode == 0, said.stderr
+    head = [line for line in said.stdout.splitlines() if line.startswith("#SBATCH")]
     assert "#SBATCH --array=1-2" in head
     assert head[-1] == "#SBATCH --partition=gpu"
     # What bash makes of it, with a program in the place of ours that tells its words.
@@ -47,7 +37,7 @@ def test_each_task_runs_its_own_shard_into_its_own_archive(sbatch, tmp_path):
     for task in "12":
         done = subprocess.run(
             ["bash"],
-            input=said.out,
+            input=said.stdout,
             env={**os.environ, "PATH": path, "SLURM_ARRAY_TASK_ID": task},
             capture_output=True,
             text=True,
@@ -59,11 +49,11 @@ def test_each_task_runs_its_own_shard_into_its_own_archive(sbatch, tmp_path):
 
 
 def test_there_are_no_more_tasks_than_cells(sbatch):
-    assert "#SBATCH --array=1-3" in sbatch("--out", "x", "--tasks", 8)[1].out
-    assert str(Path("x").absolute()) in sbatch("--out", "x")[1].out
+    assert "#SBATCH --array=1-3" in sbatch("--out", "x", "--tasks", 8).stdout
+    assert str(Path("x").absolute()) in sbatch("--out", "x").stdout
 
 
 def test_what_is_no_option_is_refused_in_a_line(sbatch):
-    code, said = sbatch("--out", "x", "--sbatch", "partition=gpu\nrm -r /")
-    assert code == 2
-    assert "no option of sbatch" in said.err
+    said = sbatch("--out", "x", "--sbatch", "partition=gpu\nrm -r /")
+    assert said.returncode == 2
+    assert "no option of sbatch" in said.stderr
