@@ -171,6 +171,7 @@ class _Load:
         self._one_shot = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
+        self._ended: deque[Exchange] = deque()  # not on the tape yet
         self._sent = 0
         self._measured_sent = 0
         self._measured_open = 0
@@ -297,8 +298,10 @@ class _Load:
 
     def _record(self, connection: Connection | None, exchange: Exchange) -> None:
         recording = self._recording
-        recording.tape.record(exchange)
         recording.exchanges.append(exchange)
+        self._ended.append(exchange)
+        if len(self._ended) == 1:
+            asyncio.get_running_loop().call_soon(self._tape_one)
         if exchange.measured:
             self._measured_open -= 1
         if recording.end_ns and not self._measured_open and not self._finished.is_set():
@@ -307,6 +310,17 @@ class _Load:
             self._finished.set()
         if not self._finished.is_set():
             self._next(connection, exchange)
+
+    def _tape_one(self) -> None:
+        """Put one ended exchange on the tape in each round of the loop, after what came in.
+
+        The copy takes longer than all else: where hundreds of streams end together, doing it at
+        once made the first tokens of their next requests wait 10 to 30 ms to be seen.
+        """
+        if self._ended:
+            self._recording.tape.record(self._ended.popleft())
+        if self._ended:
+            asyncio.get_running_loop().call_soon(self._tape_one)
 
     def _next(self, connection: Connection | None, ended: Exchange) -> None:
         raise NotImplementedError
@@ -361,6 +375,8 @@ class _Load:
         for connection in list(self._open):
             self._drop(connection)
         await asyncio.sleep(0)  # the loop hangs up in its next round
+        while self._ended:
+            self._recording.tape.record(self._ended.popleft())
 
 
 class Closed(_Load):

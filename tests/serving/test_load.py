@@ -107,6 +107,11 @@ def test_an_open_loop_sends_at_its_own_rate_whatever_comes_back(run):
     assert np.diff(intended) == pytest.approx(10e6, abs=1e3)
 
 
+def test_a_request_larger_than_the_sockets_buffer_arrives_whole(run):
+    outcome = run(closed(concurrency=2, requests=2, input_tokens=1_000_000))
+    assert {request.input_tokens for request in outcome.answered} == {1_000_000}
+
+
 def test_due_times_keep_the_rate_on_the_long_run():
     for arrival in ("poisson", "constant", "burst"):
         times = list(islice(due_times_s(arrival, 50.0, seed=3), 5000))
