@@ -25,6 +25,7 @@ import psutil
 from suites.errors import UserError
 from suites.serving.emitter import Emitter, Schedule
 from suites.serving.peers import CLIENTS, TOKENS, Client, Seen, gaps_ms, install, python_of
+from suites.serving.saturation import LOADS, print_table, saturate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -272,6 +273,9 @@ def _main() -> None:
         print(json.dumps([asdict(result) for result in results]))
     else:
         _print(results)
+        if not options.clients:
+            print()
+            print_table([saturate(load) for load in LOADS])
 
 
 if __name__ == "__main__":

@@ -202,6 +202,12 @@ def _read_aiperf(_: str, folder: Path) -> list[Seen]:
 
 CLIENTS = (
     Client(name="fenmark", arguments=_ours, read=_read_pairs),
+    Client(
+        name="bare",
+        arguments=_naive("bare"),
+        read=_read_pairs,
+        note="no client: a floor; it checks nothing",
+    ),
     Client(name="httpx", arguments=_naive("httpx"), read=_read_pairs),
     Client(name="aiohttp", package="aiohttp", arguments=_naive("aiohttp"), read=_read_pairs),
     Client(

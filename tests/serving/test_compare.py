@@ -23,7 +23,7 @@ def scripted(code, read=peers._read_pairs):
 
 def test_ours_and_the_plain_one_are_held_against_what_was_sent(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "TOKENS", 4)
-    clients = [CLIENTS["fenmark"], CLIENTS["httpx"]]
+    clients = [CLIENTS["fenmark"], CLIENTS["bare"], CLIENTS["httpx"]]
     for result in compare.compare([2], tmp_path, clients):
         assert result.problem == ""
         assert result.cpu_ms_per_1000_events > 0
