@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from subprocess import CompletedProcess
 
@@ -13,6 +14,9 @@ from runners import cli
 # How fast this machine is today is no finding.
 settings.register_profile("fenmark", deadline=None)
 settings.load_profile("fenmark")
+
+# A shell that starts us in the background has SIGINT ignored, and what we start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
