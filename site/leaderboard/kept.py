@@ -75,9 +75,12 @@ class Kept:
 
 
 def folder() -> Path:
-    """Name the folder for what may be lost at any time."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fenmark"
+    """Name the folder for what may be lost at any time.
+
+    A relative XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification).
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "fenmark"
 
 
 @cache

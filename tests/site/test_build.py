@@ -103,6 +103,16 @@ def test_the_three_downloads_hold_the_same_rows(site: Path):
     assert parquet[provenance].notna().all(axis=None)
 
 
+def test_a_run_of_a_plan_names_plan_and_cell_on_its_chips_page(tmp_path: Path):
+    planned = statement()
+    planned["predicate"]["run"]["plan"] = {"name": "<b>", "cell": "cell-1", "sha256": "ab" * 32}
+    build([accept(tmp_path / "results", planned)], tmp_path / "out")
+    for prefix, said in (("", "cell cell-1 of &lt;b&gt;"), ("zh/", "&lt;b&gt; 的单元 cell-1")):
+        [page] = (tmp_path / "out" / prefix / "chips").glob("*9000*/index.html")
+        assert said in page.read_text(encoding="utf-8")
+        assert "abababababababab" in page.read_text(encoding="utf-8")
+
+
 def test_every_published_envelope_is_the_signed_one(site: Path, results: Path):
     for envelope in results.glob("*.dsse.json"):
         assert (site / "statements" / envelope.name).read_bytes() == envelope.read_bytes()

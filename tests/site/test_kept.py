@@ -80,3 +80,9 @@ def test_kept_rows_do_not_outlive_the_key_that_signed(own_cache: Path, tmp_path:
     report = build([folder], tmp_path / "out")
     assert report.results == 0
     assert report.refused
+
+
+def test_a_relative_cache_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    assert kept_folder() == tmp_path / ".cache" / "fenmark"
