@@ -212,13 +212,19 @@ def _line(name: str, points: Sequence[tuple[float, float]], across: _Span, up: _
 
 
 def _series(number: int, series: Series, across: _Span, up: _Span) -> Markup:
-    parts = [Markup('<g class="s{}">').format(number % _COLOURS)]
+    colour, shape = _look(number)
+    parts = [Markup('<g class="s{}">').format(colour)]
     if series.joined and len(series.marks) > 1:
         parts.append(_line("line", [(m.x, m.y) for m in series.marks], across, up))
-    shape = _SHAPES[number % len(_SHAPES)]
     parts += [_mark(mark, shape, across, up) for mark in series.marks]
     parts.append(Markup("</g>"))
     return Markup("").join(parts)
+
+
+def _look(number: int) -> tuple[int, str]:
+    """Give a series its colour and shape: of 36 no two look the same."""
+    turn, colour = divmod(number, _COLOURS)
+    return colour, _SHAPES[(colour + turn) % len(_SHAPES)]
 
 
 def _mark(mark: Mark, shape: str, across: _Span, up: _Span) -> Markup:
@@ -245,13 +251,14 @@ def names(series: Sequence[Series], top: float, step: float) -> Markup:
             '<g class="s{}"><path class="mark" transform="translate({} {})" d="{}"/></g>'
             '<text class="label" x="{}" y="{}">{}</text>'
         ).format(
-            number % _COLOURS,
+            colour,
             *(LEFT + 6, top + number * step),
-            _SHAPES[number % len(_SHAPES)],
+            shape,
             *(LEFT + 18, top + number * step + 4),
             clean(one.name),
         )
         for number, one in enumerate(series)
+        for colour, shape in [_look(number)]
     )
     return Markup("").join(lines)
 
@@ -263,7 +270,7 @@ def _legend(series: Sequence[Series]) -> Markup:
         Markup(
             '<li class="s{}"><svg viewBox="-7 -7 14 14" aria-hidden="true"><path d="{}"/></svg>{}'
             "</li>"
-        ).format(number % _COLOURS, _SHAPES[number % len(_SHAPES)], escape(clean(one.name)))
+        ).format(*_look(number), escape(clean(one.name)))
         for number, one in enumerate(series)
     ]
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))
