@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from subprocess import CompletedProcess
@@ -11,8 +12,11 @@ from hypothesis import settings
 
 from runners import cli
 
-# How fast this machine is today is no finding.
-settings.register_profile("fenmark", deadline=None)
+# How fast this machine is today is no finding, and the same examples are tried in every run but
+# in a search (FENMARK_EXAMPLES=100000), which draws new ones.
+settings.register_profile(
+    "fenmark", deadline=None, derandomize="FENMARK_EXAMPLES" not in os.environ
+)
 settings.load_profile("fenmark")
 
 # A shell that starts us in the background has SIGINT ignored, and what we start inherits that.

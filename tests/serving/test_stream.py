@@ -13,7 +13,9 @@ from suites.serving.stream import read_answer
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 PLAIN_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 DONE = b"data: [DONE]\n\n"
-TEXTS = st.lists(st.text(st.sampled_from('a "\\\n{}é[') | st.characters(), max_size=6), max_size=12)
+TEXTS = st.lists(
+    st.text(st.sampled_from('a "\\\n{}é[') | st.characters(codec="utf-8"), max_size=6), max_size=12
+)
 
 
 def event(text, **more):
