@@ -7,7 +7,6 @@ Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `lo
 from __future__ import annotations
 
 import hashlib
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -49,8 +48,6 @@ __all__ = [
 ]
 
 SUFFIX = ".dsse.json"
-# What `result_entry` writes.
-_RESULT_ENTRY = re.compile(rb'\{"envelope":"([0-9a-f]{64})","type":"result"\}')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,9 +295,6 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
     places: dict[str, int] = {}
     others: list[tuple[int, dict[str, Any]]] = []
     for index, entry in enumerate(ledger.entries()):
-        if found := _RESULT_ENTRY.fullmatch(entry):  # written as we write it: nothing to parse
-            places.setdefault(found[1].decode(), index)
-            continue
         match strict_json.loads(entry, str(ledger.home)):
             case {"type": "result", "envelope": str(digest)}:
                 places.setdefault(digest, index)  # what counts is when it came first

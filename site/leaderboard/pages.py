@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard import kept, text
+from leaderboard import text
 
 if TYPE_CHECKING:
     from leaderboard.contents import Page
@@ -69,20 +68,9 @@ def _templates() -> Environment:
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
-        bytecode_cache=_compiled(),
     )
     environment.filters["figure"] = text.figure
     return environment
-
-
-def _compiled() -> FileSystemBytecodeCache | None:
-    """Keep compiled templates between builds; where that cannot be, each build compiles them."""
-    home = kept.folder() / "templates"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return FileSystemBytecodeCache(str(home)) if os.access(home, os.W_OK) else None
 
 
 def _said(words: Words, phrase: str, **values: object) -> Markup:

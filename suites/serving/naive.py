@@ -1,7 +1,7 @@
 """The clients everybody writes, for `suites.serving.compare`: line by line, parsed as they come.
 
 And one below them all, `bare`: a protocol that stamps each read, keeps it, and does nothing else
-a client must do. No client in Python on this machine can cost less.
+a client must do. What a client costs above it is its own.
 
 `python -m suites.serving.naive --client httpx --url URL --streams 64` prints one JSON object.
 Runs in an environment that may hold nothing of ours: the standard library and the client only.

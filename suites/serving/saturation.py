@@ -63,7 +63,7 @@ class Saturation:
     Attributes:
         load: which one.
         events_per_s: received in the steady state.
-        core_share: of one core, in the busiest process, while the load ran.
+        core_share: of one core, while the load ran.
         events_per_core_s: a core's worth, reading the record afterwards included.
         ttft_p50_ms, ttft_p99_ms, itl_p50_ms, itl_p99_ms: size of the errors, event by event,
             against the time each was handed to the kernel.
@@ -120,7 +120,7 @@ def _invalid(outcome: Outcome, seen: Instrument) -> dict[str, str]:
     """Judge figures as a run does: by the whole load, then each by the instrument's error."""
     if found := problems(outcome):
         return {"all": "; ".join(found)}
-    ttft = [(request.token_ns[0] - request.sent_ns) / 1e6 for request in outcome.answered]
+    ttft = [request.ttft_ms for request in outcome.answered]
     itl = [gap for request in outcome.answered for gap in request.gaps_ms]
     verdicts = {
         f"{name} p{percentile}": instrument_problem(
@@ -138,7 +138,9 @@ def print_table(results: Sequence[Saturation]) -> None:
     from rich.table import Table
 
     headings = ("streams", "events a send", "events/s", "core", "events / core-s")
-    table = Table(*headings, "TTFT error p50, p99, ms", "ITL error", "called invalid", box=None)
+    table = Table(
+        *headings, "TTFT error p50, p99, ms", "ITL error p50, p99, ms", "called invalid", box=None
+    )
     for result in results:
         load = result.load
         table.add_row(

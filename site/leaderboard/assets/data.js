@@ -172,10 +172,10 @@ export class Rows {
     // Within a model the rows come ranked; a full tie between models goes by their ids.
     const { codes, values } = this.texts.model_id;
     const byId = [...values].sort((a, b) => (a < b ? -1 : 1));
-    const model = Float64Array.from(codes, (code) => byId.indexOf(values[code]));
+    const model = values.map((value) => byId.indexOf(value));
     return Uint32Array.from({ length: this.size }, (_, row) => row).sort(
       (a, b) =>
-        place[a] - place[b] || rent[a] - rent[b] || throughput[a] - throughput[b] || model[a] - model[b] || a - b,
+        place[a] - place[b] || rent[a] - rent[b] || throughput[a] - throughput[b] || model[codes[a]] - model[codes[b]] || a - b,
     );
   }
 }
