@@ -33,13 +33,9 @@ def loads(data: bytes, where: str) -> Any:
     except UnicodeDecodeError as error:
         raise _refused(where, f"is not UTF-8 at byte {error.start}", "UTF-8") from error
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=lambda pairs: _object(pairs, where),
-            parse_constant=lambda name: _no_constant(name, where),
-            parse_int=lambda digits: _integer(digits, where),
-            parse_float=lambda digits: _real(digits, where),
-        )
+        value = _DECODER.decode(text)
+    except _RefusedError as error:
+        raise _refused(where, *error.args) from None
     except json.JSONDecodeError as error:
         at = f"line {error.lineno} column {error.colno}"
         raise _refused(where, f"is not JSON: {error.msg} at {at}", "valid JSON") from error
@@ -58,31 +54,44 @@ def canonical(value: Any) -> bytes:
     ).encode()
 
 
-def _object(pairs: list[tuple[str, Any]], where: str) -> dict[str, Any]:
+class _RefusedError(Exception):
+    """What is wrong with a value, and what was expected; where it lies the caller knows."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise _refused(where, f"names {twice!r} twice in one object", "each key once")
+        raise _RefusedError(f"names {twice!r} twice in one object", "each key once")
     return found
 
 
-def _no_constant(name: str, where: str) -> Any:
-    raise _refused(where, f"contains {name}", "finite numbers")
+def _no_constant(name: str) -> Any:
+    raise _RefusedError(f"contains {name}", "finite numbers")
 
 
-def _integer(digits: str, where: str) -> int:
+def _integer(digits: str) -> int:
     # Length first: int() refuses thousands of digits with a message of its own.
     if len(digits) > len(str(_MAX_INTEGER)) + 1 or abs(int(digits)) > _MAX_INTEGER:
-        raise _refused(where, f"contains the integer {digits[:20]}…", "integers below 2^53")
+        raise _RefusedError(f"contains the integer {digits[:20]}…", "integers below 2^53")
     return int(digits)
 
 
-def _real(digits: str, where: str) -> float:
+def _real(digits: str) -> float:
     value = float(digits)
     if value in {float("inf"), float("-inf")}:
-        raise _refused(where, f"contains {digits[:20]}, too large for a double", "finite numbers")
+        raise _RefusedError(f"contains {digits[:20]}, too large for a double", "finite numbers")
     return value
+
+
+# Made once: the log holds an entry a result, and a decoder takes longer to make than an entry.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_no_constant,
+    parse_int=_integer,
+    parse_float=_real,
+)
 
 
 def _measure(value: Any, where: str) -> None:

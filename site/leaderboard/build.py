@@ -87,15 +87,15 @@ def build(
             archive, reported.read([*results, *others], sheet), sheet, base_url
         )
         _put_downloads(tree, content, workers)
-    pages = sum(_put_language(tree, lang, content, base_url) for lang in LANGUAGES)
-    _put_board(tree, content)
-    _put_reported(tree, content)
-    for name, data in downloads.proofs(archive):
-        tree.put(f"data/{name}", data)
-    for digest, source in archive.sources.items():
-        tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
-    for path, file in archive.files.items():
-        tree.put(path, file.read_bytes())
+        pages = sum(_put_language(tree, lang, content, base_url) for lang in LANGUAGES)
+        _put_board(tree, content)
+        _put_reported(tree, content)
+        for name, data in downloads.proofs(archive):
+            tree.put(f"data/{name}", data)
+        for digest, source in archive.sources.items():
+            tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
+        for path, file in archive.files.items():
+            tree.put(path, file.read_bytes())
     return BuildReport(
         out=out,
         results=len(archive.sources),
@@ -103,7 +103,7 @@ def build(
         chips=len(content.chips),
         pages=pages,
         files=tree.finish(),
-        written=tree.written,
+        written=len(tree.changed),
         refused=archive.refused,
     )
 
@@ -154,9 +154,13 @@ def _put_board(tree: Tree, content: Content) -> None:
     best = content.rated[content.rated["ranks"]].drop_duplicates("chip_id")
     for row in shown(best):
         tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
-    for chip, rows in content.curved.items():
+    for chip in content.curved:
         made_of = f"{kept.stamp()} {content.made_of_chip[chip]}"
-        tree.make(f"charts/{chip}.svg", made_of, partial(embeds.curve, Words.load("en"), rows))
+        tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
+
+
+def _chart(content: Content, chip: str) -> str:
+    return embeds.curve(Words.load("en"), content.curved[chip])
 
 
 def _put_reported(tree: Tree, content: Content) -> None:
@@ -193,12 +197,9 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
     for kind in downloads.KINDS:
         parts = [_part(chip, kind) for chip in made_of]
         of_all = hashlib.sha256("".join(map(tree.digest, parts)).encode()).hexdigest()
-        places = [tree.place(part) for part in parts]
-        tree.make(
-            f"data/points.{kind}",
-            f"{kept.stamp()} {of_all}",
-            partial(downloads.whole, kind, places),
-        )
+        content_of = partial(downloads.whole, kind, [tree.place(part) for part in parts])
+        path, known = f"data/points.{kind}", f"{kept.stamp()} {of_all}"
+        workers.beside(partial(tree.make, path, known, content_of))
 
 
 def _part(chip: str, kind: str) -> str:

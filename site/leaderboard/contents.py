@@ -20,6 +20,7 @@ from leaderboard import (
     sidebyside,
 )
 from leaderboard.figures import points_of
+from leaderboard.groups import Groups
 from leaderboard.rows import Row, shown
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ class Content:
         self.rated = self.rows[self.rows["throughput"].notna()]
         self.chips: Mapping[str, ChipView] = chips.views(self.rows, sheet)
         self.models: Mapping[str, ModelView] = models.views(self.rows)
-        self.of_chip = _groups(self.rows, "chip_id")
-        self.of_model = _groups(self.rows, "model_id")
+        self.of_chip = Groups(self.rows, "chip_id")
+        self.of_model = Groups(self.rows, "model_id")
 
     @cached_property
     def opening(self) -> pd.DataFrame:
@@ -104,7 +105,12 @@ class Content:
     @cached_property
     def curved(self) -> Mapping[str, pd.DataFrame]:
         """The rows of each chip whose curve was measured."""
-        return _groups(plots.measured(self.rows), "chip_id")
+        return Groups(plots.measured(self.rows), "chip_id")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The runs the history page sets side by side."""
+        return history.chosen(self.rows, _LINES)
 
     @cached_property
     def newest(self) -> pd.DataFrame:
@@ -116,7 +122,7 @@ class Content:
     @cached_property
     def made_of_chip(self) -> Mapping[str, str]:
         """Identify the results of each chip and what is known of them."""
-        return {chip: self.made_of(own) for chip, own in self.of_chip.items()}
+        return self._made_of_each("chip_id")
 
     def made_of_chip_page(self, chip: str) -> str:
         """Identify what a chip's page shows: its results, and what others report of it."""
@@ -126,17 +132,24 @@ class Content:
     @cached_property
     def made_of_model(self) -> Mapping[str, str]:
         """Identify the results of each model, the same way."""
-        return {model: self.made_of(own) for model, own in self.of_model.items()}
+        return self._made_of_each("model_id")
 
-    def made_of(self, rows: pd.DataFrame) -> str:
-        """Identify some results and what is known of them."""
-        sources = self.archive.sources
-        known = [
-            f"{digest} {source.tier} {source.log} {source.index}"
-            for digest in sorted(set(rows["digest"]))
-            for source in (sources[digest],)
-        ]
-        return hashlib.sha256("\n".join(known).encode()).hexdigest()
+    def _made_of_each(self, column: str) -> dict[str, str]:
+        results = self.rows[[column, "digest"]].drop_duplicates().groupby(column)["digest"]
+        return {
+            str(name): hashlib.sha256(
+                "\n".join(self._known[digest] for digest in sorted(own)).encode()
+            ).hexdigest()
+            for name, own in results
+        }
+
+    @cached_property
+    def _known(self) -> Mapping[str, str]:
+        """A line on each result: what no row says of it, and may change without it."""
+        return {
+            digest: f"{digest} {source.tier} {source.log} {source.index}"
+            for digest, source in self.archive.sources.items()
+        }
 
 
 def pages(_: Words, content: Content) -> Iterator[Page]:
@@ -169,12 +182,11 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {"chips": list(content.chips.values())},
     )
     for chip in content.chips.values():
-        own = content.of_chip.get(chip.id, content.rows[:0])
         yield Page(
             template="chip",
             url=f"chips/{chip.id}/",
             title=chip.name,
-            context=partial(_chip, _, content, chip, own),
+            context=partial(_chip, _, content, chip),
             made_of=content.made_of_chip_page(chip.id),
         )
     yield Page(
@@ -184,12 +196,11 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {"models": list(content.models.values())},
     )
     for model in content.models.values():
-        own = content.of_model.get(model.id, content.rows[:0])
         yield Page(
             template="model",
             url=f"models/{model.id}/",
             title=model.name,
-            context=partial(_model, _, model, own),
+            context=partial(_model, _, content, model),
             made_of=content.made_of_model.get(model.id, ""),
         )
     yield Page(
@@ -213,7 +224,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         url="history/",
         title="History",
         context=lambda: {
-            "lines": history.lines(content.rows, _LINES, _.lang),
+            "lines": history.lines(content.history, _.lang),
             "verdicts": _verdicts(_),
         },
     )
@@ -275,7 +286,8 @@ def _section(_: Words, section: Section) -> dict[str, Any]:
     }
 
 
-def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dict[str, Any]:
+def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
+    rows = content.of_chip.get(chip.id, content.rows[:0])
     newest = content.newest[content.newest["chip_id"] == chip.id]
     with_kernels = newest[newest["kernels"] > 0]["digest"]
     kernels: list[Point] = []
@@ -293,13 +305,14 @@ def _chip(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> dic
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],
         "roofline": plots.roofline(_, kernels, "../../"),
-        "lines": history.lines(rows, _LINES_OF_CHIP, _.lang),
+        "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang),
         "verdicts": _verdicts(_),
         "reported": content.reported.of_chip(chip.id),
     }
 
 
-def _model(_: Words, model: ModelView, rows: pd.DataFrame) -> dict[str, Any]:
+def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
+    rows = content.of_model.get(model.id, content.rows[:0])
     return {"model": model, **_tables(_, rows)}
 
 
@@ -367,7 +380,3 @@ def _runners(content: Content) -> list[dict[str, Any]]:
         for keyid, own in groups
     ]
     return sorted(runners, key=lambda runner: -runner["results"])
-
-
-def _groups(rows: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
-    return {str(name): own for name, own in rows.groupby(column, sort=False)}

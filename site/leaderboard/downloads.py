@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.dataset import ParquetFileFormat, dataset
 
 from leaderboard.archives import opened
 from leaderboard.figures import points_of
@@ -50,6 +51,7 @@ _SCHEMA = pa.schema(
     }
 )
 COLUMNS = tuple(_SCHEMA.names)
+_TEXTS = [field.name for field in _SCHEMA if field.type == _TEXT]
 _JSON_TAIL = b"\n]}\n"
 _CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
 # Rows of a whole Parquet file that are compressed together.
@@ -89,10 +91,10 @@ def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
             yield _JSON_TAIL
         case _:
             written = io.BytesIO()
-            with pq.ParquetWriter(written, _SCHEMA, compression="zstd") as writer:
-                tables = [pq.ParquetFile(path).read() for path in parts]
-                together = pa.concat_tables([_SCHEMA.empty_table(), *tables]).unify_dictionaries()
-                writer.write_table(together, row_group_size=_ROW_GROUP)
+            dictionaries = ParquetFileFormat(dictionary_columns=_TEXTS)
+            together = dataset(list(map(str, parts)), schema=_SCHEMA, format=dictionaries)
+            table = together.to_table().unify_dictionaries()
+            pq.write_table(table, written, row_group_size=_ROW_GROUP, compression="zstd")
             yield written.getvalue()
 
 
@@ -103,12 +105,14 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
     small file.
     """
     yield "proofs/keys.json", json.dumps(archive.keys, sort_keys=True).encode()
-    shards: dict[str, dict[str, list[str | int]]] = {f"{n:02x}": {} for n in range(256)}
+    shards: dict[str, list[str]] = {f"{n:02x}": [] for n in range(256)}
     for digest, source in archive.sources.items():
         if source.index is not None:
-            shards[digest[:2]][digest] = [source.log, source.index]
-    for prefix, places in shards.items():
-        yield f"proofs/{prefix}.json", json.dumps(places, sort_keys=True).encode()
+            shards[digest[:2]].append(digest)
+    for prefix, digests in shards.items():
+        logged = ((digest, archive.sources[digest]) for digest in sorted(digests))
+        places = {digest: [source.log, source.index] for digest, source in logged}
+        yield f"proofs/{prefix}.json", json.dumps(places).encode()
 
 
 def _rows(result: Result) -> Iterator[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from leaderboard.rows import Row
 
-__all__ = ["Change", "Line", "lines"]
+__all__ = ["Change", "Line", "chosen", "lines"]
 
 # The same configuration is the same of these; versions differ, and that is what history shows.
 _SAME = ["chip_id", "model", "precision", "engine_name", "suite", "case"]
@@ -62,11 +62,14 @@ class Line:
         return self.changes[0].verdict == "worse"
 
 
-def lines(rows: pd.DataFrame, most: int, lang: str) -> list[Line]:
-    """Return configurations that were run more than once, regressions first.
+def chosen(rows: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the rows of configurations that were run more than once, regressions first.
 
     Args:
-        most: how many; the others are in the tables.
+        most: how many configurations; the others are in the tables.
+
+    Returns:
+        The rows with the number of their `line`, oldest first within it.
     """
     # Few columns until the lines are chosen: rows have a hundred.
     runs = rows.loc[rows["ranks"] & (rows["engine_name"] != ""), _COLUMNS]
@@ -78,7 +81,12 @@ def lines(rows: pd.DataFrame, most: int, lang: str) -> list[Line]:
     wanted = order[_SAME][:most].assign(line=range(len(order[:most])))
     own = runs.reset_index().merge(wanted, on=_SAME).sort_values("line", kind="stable")
     own = own.groupby("line").tail(_RUNS)
-    numbered = zip(own["line"], shown(rows.loc[own["index"]], lang), strict=True)
+    return rows.loc[own["index"]].assign(line=own["line"].to_numpy())
+
+
+def lines(rows: pd.DataFrame, lang: str) -> list[Line]:
+    """Set the runs of each line one beside the other, as `chosen` returned them."""
+    numbered = zip(rows["line"], shown(rows, lang), strict=True)
     return [_line([row for _, row in group]) for _, group in groupby(numbered, key=itemgetter(0))]
 
 

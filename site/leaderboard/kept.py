@@ -1,4 +1,4 @@
-"""Rows kept between builds, so that an envelope is verified and read once.
+"""What is kept between builds: rows, so that an envelope is verified and read once; templates.
 
 A kept row stands for the envelope whose SHA-256 it names, and the caller has hashed the file that
 lies there now. Whatever else went into it (this code, the catalogue, the price sheet) is in the
@@ -11,12 +11,14 @@ import hashlib
 import io
 import os
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jinja2 import BytecodeCache
 
 from leaderboard import rows
 
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    from jinja2.bccache import Bucket
 
-__all__ = ["Kept", "folder", "stamp"]
+__all__ = ["Kept", "Templates", "folder", "stamp"]
 
-_DIGEST_BYTES = 32  # SHA-256, before the Parquet file
+_DIGEST_BYTES = 32  # SHA-256, before the data
 
 # Folders that no row and no page is made from; documents and theme have a digest of their own.
 _UNRELATED = {"public", "docs", "docs_zh", "theme", "assets"}
@@ -43,13 +46,8 @@ class Kept:
     def load(self) -> pd.DataFrame:
         """Return the rows of the last build; none when they cannot be used."""
         try:
-            stored = self._path.read_bytes()
-            # A flipped bit is no figure: Parquet's own checksums leave out the pages' headers.
-            digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
-            if hashlib.sha256(data).digest() != digest:
-                return rows.frame([])
-            table = pq.read_table(pa.BufferReader(data))
-        except (OSError, pa.ArrowException):
+            table = pq.read_table(pa.BufferReader(_load(self._path)))
+        except pa.ArrowException:
             return rows.frame([])
         if (table.schema.metadata or {}).get(b"fenmark") != stamp().encode():
             return rows.frame([])
@@ -62,16 +60,47 @@ class Kept:
         marked = columns.replace_schema_metadata(
             {**(columns.schema.metadata or {}), b"fenmark": stamp().encode()}
         )
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            written = io.BytesIO()
-            pq.write_table(marked, written, compression="zstd")
-            data = written.getvalue()
-            partial.write_bytes(hashlib.sha256(data).digest() + data)
-            partial.replace(self._path)
-        except OSError:
-            partial.unlink(missing_ok=True)
+        written = io.BytesIO()
+        pq.write_table(marked, written, compression="lz4")
+        _store(self._path, written.getvalue())
+
+
+class Templates(BytecodeCache):
+    """Compiled templates, each for one text of it, this code and this version of Jinja."""
+
+    def get_source_checksum(self, source: str) -> str:
+        made_of = f"{stamp()} {version('jinja2')} {source}"
+        return hashlib.sha256(made_of.encode()).hexdigest()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.bytecode_from_string(_load(self._path(bucket)))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        _store(self._path(bucket), bucket.bytecode_to_string())
+
+    def _path(self, bucket: Bucket) -> Path:
+        return folder() / f"template-{bucket.key}"
+
+
+def _load(path: Path) -> bytes:
+    """Return what was stored; nothing where it is damaged or missing."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return b""
+    # A flipped bit is no figure: Parquet's own checksums leave out the pages' headers.
+    digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+    return data if hashlib.sha256(data).digest() == digest else b""
+
+
+def _store(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(hashlib.sha256(data).digest() + data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
 
 
 def folder() -> Path:

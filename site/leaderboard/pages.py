@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from leaderboard import text
+from leaderboard import kept, text
 
 if TYPE_CHECKING:
     from leaderboard.contents import Page
@@ -68,6 +68,7 @@ def _templates() -> Environment:
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=kept.Templates(),
     )
     environment.filters["figure"] = text.figure
     return environment

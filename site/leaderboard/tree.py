@@ -25,11 +25,11 @@ class Tree:
 
     Attributes:
         root: the folder; made when missing.
-        written: how many files changed so far.
+        changed: the files that were written or replaced so far.
     """
 
     root: Path
-    written: int = 0
+    changed: list[str] = field(default_factory=list)
     # Path -> SHA-256 of the content, and what it was made from where that was said.
     _before: dict[str, list[str]] = field(default_factory=dict)
     _now: dict[str, list[str]] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Tree:
             partial.unlink()
         else:
             partial.replace(target)
-            self.written += 1
+            self.changed.append(path)
         self._now[path] = [digest.hexdigest(), made_of]
 
     def digest(self, path: str) -> str:
@@ -133,7 +133,7 @@ class Tree:
         target, partial = self._places(path)
         partial.write_bytes(content)
         partial.replace(target)
-        self.written += 1
+        self.changed.append(path)
 
     def _places(self, path: str) -> tuple[Path, Path]:
         target = self.root / path

@@ -1,10 +1,10 @@
-"""Work on many things at once, where there are enough of them to pay for the processes."""
+"""Work on many things at once, where there are enough of them, and beside the rest of a build."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -19,21 +19,35 @@ _MOST = 8
 
 
 class Workers:
-    """Processes that start when they are first needed and end with the block.
+    """Processes that start when they are first needed, and a thread; all end with the block.
 
-    They are started afresh: a fork of a process with threads may hang.
+    Processes are started afresh: a fork of a process with threads may hang.
     """
 
     def __init__(self) -> None:
         self._processes = min(os.cpu_count() or 1, _MOST)
         self._pool: ProcessPoolExecutor | None = None
+        self._thread = ThreadPoolExecutor(1)
+        self._beside: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=bool(failed))
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+        if not failed:
+            for done in self._beside:
+                done.result()
+
+    def beside(self, work: Callable[[], None]) -> None:
+        """Do something while the block goes on; the block ends after it, and raises what it raised.
+
+        A second processor helps only where the work leaves the interpreter for long at a time, as
+        Arrow does.
+        """
+        self._beside.append(self._thread.submit(work))
 
     def map(
         self, work: Callable[[_In], _Out], items: Sequence[_In], *, worth_it: bool
