@@ -23,6 +23,11 @@ settings.load_profile("fenmark")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what needs a browser last: it keeps a loop running, beside which no other can start."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture
 def fenmark(monkeypatch, capsys):
     """Run the command line in this process, without the second that a new one takes to import.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from leaderboard.models import ModelView
     from leaderboard.words import Words
 
-__all__ = ["columns", "index", "opening", "shard", "words"]
+__all__ = ["columns", "index", "opening", "proof_words", "shard", "words"]
 
 _TIERS = ("self-signed", "registered", "CI-attested", "reproduced")
 # Beyond this many rows the board opens with one model: a megabyte nobody asked for helps nobody,
@@ -61,17 +61,23 @@ def words(_: Words) -> dict[str, str]:
         "columns": _("Columns"),
         "all": _("all"),
         "unit": _("Energy in"),
-        "save": _("Download this view"),
         "more": _("Show more"),
         "cite": _("To cite this view: Fenmark leaderboard, {n} rows, {url}"),
         "rows": _("{n} rows"),
         "n": _("n = {n}"),
-        "verify": _("verify"),
         "fen": _("one fen"),
-        "flagged": _("flagged"),
         "electricity": _("electricity"),
         "modelled": _("modelled"),
         "reported": _("reported"),
+        **proof_words(_),
+    }
+
+
+def proof_words(_: Words) -> dict[str, str]:
+    """Return what a live table says of the result behind a row."""
+    return {
+        "verify": _("verify"),
+        "flagged": _("flagged"),
         **{f"tier-{tier}": _(tier) for tier in _TIERS},
     }
 

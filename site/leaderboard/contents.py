@@ -216,7 +216,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {
             "rows": shown(first[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
-            "words": {"fen": _("one fen")},
+            "words": {"fen": _("one fen"), **board.proof_words(_)},
         },
     )
     yield Page(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from leaderboard import board
 from leaderboard.ratios import ratio
 from leaderboard.rows import shown
 
@@ -42,6 +43,7 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
         "unknown": _("no interval: nothing can be concluded"),
     }
     words = {
+        **board.proof_words(_),
         "configuration": _("Configuration"),
         "metric": _("Metric"),
         "model": _("Model"),

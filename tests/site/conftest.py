@@ -204,6 +204,13 @@ def look(page: Page, address: str) -> None:
     waiting.wait_for(state="detached")
 
 
+def saved(page: Page, kind: str) -> bytes:
+    """Have a page save its view as "csv", "json" or "parquet"; return the file."""
+    with page.expect_download() as waiting:
+        page.locator(f"[data-save={kind}]").click()
+    return Path(waiting.value.path()).read_bytes()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Render the shells once for all tests, and leave the user's cache alone."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import look
+from tests.site.conftest import look, saved
 
 pytestmark = pytest.mark.browser
 
@@ -51,6 +51,17 @@ def cells_without_script(page) -> list[list[str]]:
     return [
         [" ".join(text.split()) for text in row.locator("td").all_inner_texts()] for row in rows
     ]
+
+
+def test_the_page_asks_at_once_for_every_script_it_will_need(browser, base):
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    look(page, f"{base}leaderboard/?suite=")
+    named = page.evaluate("[...document.querySelectorAll('[rel=modulepreload]')].map(l => l.href)")
+    modules = {url.rpartition("/")[2] for url in named} | {"theme.js", "board.js"}
+    assert {name for name in asked if name.endswith(".js")} == modules
+    page.close()
 
 
 def test_a_filter_is_a_link_and_the_back_button_undoes_it(browser, base):
@@ -112,19 +123,41 @@ def test_numbers_read_the_same_in_both_languages_of_the_code(browser, base):
     page.close()
 
 
-@pytest.mark.parametrize("url", ["leaderboard/?sort=ttft", "zh/leaderboard/?sort=-energy&suite="])
-def test_the_view_can_be_saved_as_it_is_shown(browser, base, url):
-    page = open_board(browser, base + url)
-    saved = {}
-    for kind in ("csv", "json"):
-        with page.expect_download() as waiting:
-            page.locator(f"[data-save={kind}]").click()
-        saved[kind] = Path(waiting.value.path()).read_text(encoding="utf-8")
-    rows = json.loads(saved["json"])["rows"]
-    lines = list(csv.DictReader(io.StringIO(saved["csv"])))
-    assert [row["statement_sha256"] for row in rows] == [row["statement_sha256"] for row in lines]
-    shown = page.evaluate("[...document.querySelectorAll('td a.mono')].map(a => a.innerText)")
+VIEWS = [
+    "leaderboard/?sort=ttft",
+    "zh/leaderboard/?sort=-energy&suite=",
+    "leaderboard/?q=nothing-of-that-name",
+    "cost/",
+    "zh/cost/?price=3&tariff=0.2&life=2",
+    "compare/",
+    "zh/compare/",
+]
+
+
+@pytest.mark.parametrize("url", VIEWS)
+def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(browser, base, url):
+    page = browser.new_page()
+    look(page, base + url)
+    files = {kind: saved(page, kind) for kind in ("csv", "json", "parquet")}
+    said = json.loads(files["json"])
+    rows = said["rows"]
+    shown = page.evaluate("[...document.querySelectorAll('table a.mono')].map(a => a.innerText)")
     assert [row["statement_sha256"][:8] for row in rows] == shown
+    assert all(row["tier"] and row["date"] and row["engine"] for row in rows)
+    lines = list(csv.DictReader(io.StringIO(files["csv"].decode())))
+    assert lines == [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in json.loads(files["json"], parse_float=str, parse_int=str)["rows"]
+    ]
+    table = pq.read_table(io.BytesIO(files["parquet"]))
+    assert table.to_pylist() == rows
+    assert table.schema.metadata[b"view"].decode() == said["view"] == page.url
+    page.close()
+
+
+def test_the_saved_board_says_how_each_figure_came_about(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?suite=")
+    rows = json.loads(saved(page, "json"))["rows"]
     methods = {"measured", "modelled", None}
     assert {row["energy_j_per_output_token_method"] for row in rows} <= methods
     assert all(row["meter"] and row["tier"] for row in rows if row["energy_j_per_output_token"])
@@ -145,9 +178,9 @@ def test_compare_and_cost_show_alive_what_they_show_without_script(browser, base
     context = browser.new_context(java_script_enabled=False)
     static = context.new_page()
     static.goto(base + url)
-    expected = cells_without_script(static)
+    expected = [static.locator("thead").inner_text(), *cells_without_script(static)]
     context.close()
     live = browser.new_page()
     look(live, base + url)
-    assert cells_without_script(live) == expected
+    assert [live.locator("thead").inner_text(), *cells_without_script(live)] == expected
     live.close()

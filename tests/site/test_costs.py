@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from leaderboard.text import figure
+from results import catalog
 from runners.cli import app
+from tests.site.conftest import look, saved
 from tests.site.test_reported import text
 
 CHIP = "h100-sxm"
@@ -35,6 +37,34 @@ def test_the_board_s_data_holds_the_command_s_figures(site, told):
         }.items():
             assert row[theirs] is not None
             assert numbers[ours][at[row["case"]]] == pytest.approx(row[theirs], rel=1e-4)
+
+
+@pytest.mark.browser
+def test_the_reader_s_own_terms_are_reckoned_with(browser, serve, site):
+    page = browser.new_page()
+    terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
+    look(page, f"{serve(site)}cost/?{terms}")
+    rows = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    page.close()
+    shard = json.loads((site / "data" / "board" / "llama-3.1-8b.json").read_text())
+    column, numbers = shard["strings"]["case"], shard["numbers"]
+    at = {column["values"][code]: row for row, code in enumerate(column["codes"])}
+    sheet = catalog.latest_prices()
+    dearer = (0.2 * 1.2) / (sheet.usd_per_kwh * sheet.pue.value)
+    assert rows
+    for row in rows:
+        facts = {name: values[at[row["case"]]] for name, values in numbers.items()}
+        mtok_hours = 1e6 / (facts["throughput"] * 3600)
+        electricity = facts["energy"] * 1e6 / 3.6e6 * 0.2 * 1.2
+        capital = 20000 * facts["count"] / (3 * 365.25 * 24 * 0.5) * mtok_hours
+        expected = {
+            "rented": 3 * facts["count"] * mtok_hours / 0.5,
+            "electricity": electricity,
+            "owned": capital + electricity,
+            "floor": facts["floor_usd"] * dearer,
+        }
+        for name, usd in expected.items():
+            assert row[f"{name}_usd_per_mtok"] == pytest.approx(usd, rel=1e-9), name
 
 
 @pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])

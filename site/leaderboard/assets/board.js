@@ -2,8 +2,8 @@
 // The leaderboard, alive: filter, search, sort, choose columns and units; every view is a link.
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
-import { element, figure, link } from "./format.js";
-import { offer } from "./save.js";
+import { element, figure, link, proof } from "./format.js";
+import { NUMBERS, figures, line, offer } from "./save.js";
 
 const FILTERS = ["model", "chip", "suite", "precision", "tier"];
 const SEARCHED = ["chip", "model", "precision", "engine", "load", "case"];
@@ -105,8 +105,7 @@ class Board extends HTMLElement {
       this.limit += PAGE;
       this.show();
     });
-    for (const button of /** @type {NodeListOf<HTMLElement>} */ (this.querySelectorAll("[data-save]")))
-      button.addEventListener("click", () => this.save(button.dataset.save === "csv" ? "csv" : "json"));
+    offer(this, "leaderboard", NUMBERS, () => this.lines());
   }
 
   /** @param {string} name @param {string} value @param {boolean} [quietly] typing is one step back */
@@ -195,22 +194,22 @@ class Board extends HTMLElement {
     this.say(found.length);
   }
 
-  /** Offer the rows of this view as a file. @param {"csv" | "json"} kind */
-  async save(kind) {
+  /** All rows of this view, for a file. */
+  async lines() {
     await this.rows.load(this.wantedModels());
-    await offer(this.rows, [...this.chosen()], kind);
+    return Promise.all([...this.chosen()].map((row) => line(this.rows, row, figures(this.rows, row))));
   }
 
   /** @param {number} row @param {string} digest @param {Set<string>} hidden */
   line(row, digest, hidden) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
-    const line = document.createElement("tr");
+    const made = document.createElement("tr");
     /** @param {string} column @param {string} name @param {...(Node | string)} content */
     const cell = (column, name, ...content) => {
-      const made = element("td", name, ...content);
-      made.hidden = hidden.has(column);
-      if (column !== "chip") made.dataset.label = this.titles?.get(column) ?? "";
-      line.append(made);
+      const own = element("td", name, ...content);
+      own.hidden = hidden.has(column);
+      if (column !== "chip") own.dataset.label = this.titles?.get(column) ?? "";
+      made.append(own);
     };
     const chip = link(`${this.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
@@ -225,23 +224,8 @@ class Board extends HTMLElement {
     cell("tpot", "n", ...this.figure(row, "tpot", "ms"));
     cell("energy", "n", ...this.energy(row));
     cell("cost", "n", ...this.rent(row), ...this.electricity(row));
-    const run = `${this.root}chips/${text("chip_id")}/#run-${digest.slice(0, 12)}`;
-    const flag = this.rows.number(row, "flags") ? [" ", link(run, this.word("flagged"), "tag warn")] : [];
-    cell(
-      "proof",
-      "",
-      element("span", "tag", this.word(`tier-${text("tier")}`)),
-      ...flag,
-      element(
-        "span",
-        "ci",
-        `${text("date")} · ${text("profile")} · `,
-        link(`${this.root}verify/?statement=${digest}`, this.word("verify")),
-        " · ",
-        link(`${this.rows.base}statements/${digest}.dsse.json`, digest.slice(0, 8), "mono"),
-      ),
-    );
-    return line;
+    cell("proof", "", ...proof(this.rows, row, digest, this.root, (key) => this.word(key)));
+    return made;
   }
 
   /** @param {number} row @param {string} name @param {string} unit @param {string} [method] */

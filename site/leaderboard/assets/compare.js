@@ -1,7 +1,8 @@
 // @ts-check
 // Two to four configurations side by side: figures, ratios to the first, and an honest verdict.
 import { NOTHING, Rows } from "./data.js";
-import { element, figure } from "./format.js";
+import { element, figure, proof } from "./format.js";
+import { NUMBERS, figures, line, offer } from "./save.js";
 import { ratio, verdict } from "./ratio.js";
 
 /** @typedef {import("./ratio.js").Span} Span */
@@ -14,6 +15,10 @@ const METRICS = [
   ["energy", "J/token", "lower"],
   ["rent_cny", "CNY/Mtok", "lower"],
 ];
+/** Columns of a file: the ratio to the first configuration, with its interval. */
+const RATIOS = new Map(
+  METRICS.map(([name]) => [name, ["", "_low", "_high"].map((end) => `${name}_ratio_to_first${end}`)]),
+);
 const MOST = 4;
 // Configurations to choose from at once, best first: a list of thousands is no choice.
 const OFFERED = 300;
@@ -22,10 +27,12 @@ class Compare extends HTMLElement {
   rows = new Rows(this.dataset.base ?? "");
   about = NOTHING;
   /** @type {{row: number, key: string}[]} best first */ offered = [];
+  /** @type {number[]} */ shown = [];
 
   async connectedCallback() {
     this.about = await this.rows.index();
     addEventListener("popstate", () => this.show());
+    offer(this, "compare", new Set([...NUMBERS, ...RATIOS.values()].flat()), () => this.lines());
     await this.show();
     this.setAttribute("ready", "");
   }
@@ -79,7 +86,10 @@ class Compare extends HTMLElement {
     const rows = chosen.map(({ row }) => row);
     const models = new Set(rows.map((row) => this.rows.text(row, "model")));
     const warning = models.size > 1 ? [element("p", "note warn", this.word("models-differ"))] : [];
-    output.replaceChildren(this.pickers(query, chosen), ...warning, element("div", "scroll", this.table(rows)));
+    const digests = await Promise.all(rows.map((row) => this.rows.digest(row)));
+    const table = element("div", "scroll", this.table(rows, digests));
+    output.replaceChildren(this.pickers(query, chosen), ...warning, table);
+    this.shown = rows;
   }
 
   /** The best row and the next of its model. */
@@ -120,10 +130,23 @@ class Compare extends HTMLElement {
     return form;
   }
 
-  /** @param {number[]} rows */
-  table(rows) {
+  /** What a column is headed by. @param {number} row @param {string} digest */
+  head(row, digest) {
+    const text = (/** @type {string} */ name) => this.rows.text(row, name);
+    const lines = [text("model"), `${text("precision")} · ${text("engine")}`, text("load")];
+    return element(
+      "th",
+      "n",
+      element("b", "", text("chip")),
+      ...lines.map((one) => element("span", "ci", one)),
+      ...proof(this.rows, row, digest, this.dataset.root ?? "", (key) => this.word(key)),
+    );
+  }
+
+  /** @param {number[]} rows @param {string[]} digests */
+  table(rows, digests) {
     const head = element("tr", "", element("th", "", this.word("metric")));
-    for (const row of rows) head.append(element("th", "n", this.name(row)));
+    rows.forEach((row, at) => head.append(this.head(row, digests[at])));
     for (const cell of head.children) cell.setAttribute("scope", "col");
     const body = document.createElement("tbody");
     for (const metric of METRICS) {
@@ -150,8 +173,7 @@ class Compare extends HTMLElement {
       element("span", "unit", unit),
       element("span", "ci", own.low === null ? this.count(row, name) : `${figure(own.low)} – ${figure(own.high)}`),
     );
-    const reference = this.rows.span(first, name);
-    const found = row === first || !reference ? null : ratio(own, reference);
+    const found = this.against(first, row, name);
     if (!found) return cell;
     // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
     const said = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
@@ -161,6 +183,27 @@ class Compare extends HTMLElement {
       element("span", `ci verdict-${said}`, this.word(`verdict-${said}`)),
     );
     return cell;
+  }
+
+  /** The ratio of a row to the first, null where one has no figure. @param {number} first @param {number} row @param {string} name */
+  against(first, row, name) {
+    const [own, reference] = [row, first].map((one) => this.rows.span(one, name));
+    return row === first || !own || !reference ? null : ratio(own, reference);
+  }
+
+  /** The rows of this view, for a file. */
+  lines() {
+    const [first] = this.shown;
+    return Promise.all(
+      this.shown.map((row) => {
+        const ratios = METRICS.flatMap(([name]) => {
+          const found = this.against(first, row, name);
+          const [value, low, high] = RATIOS.get(name) ?? [];
+          return [[value, found?.value ?? null], [low, found?.low ?? null], [high, found?.high ?? null]];
+        });
+        return line(this.rows, row, { ...figures(this.rows, row), ...Object.fromEntries(ratios) });
+      }),
+    );
   }
 
   /** @param {number} row @param {string} name */

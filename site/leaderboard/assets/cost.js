@@ -1,13 +1,30 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economics.py.
 import { Rows } from "./data.js";
-import { element, figure, link } from "./format.js";
+import { element, figure, link, proof } from "./format.js";
+import { line, offer } from "./save.js";
 
 const FIELDS = ["price", "utilization", "capex", "life", "tariff", "pue"];
 const HOURS_PER_YEAR = 8766;
 const JOULES_PER_KWH = 3.6e6;
 const CNY_PER_FEN = 0.01;
 const SHOWN = 50;
+/** What the reader may set, as a file names it. @type {Record<string, string>} */
+const ASSUMED = {
+  price: "assumed_rent_usd_per_chip_hour",
+  utilization: "assumed_utilization_percent",
+  capex: "assumed_purchase_usd_per_chip",
+  life: "assumed_life_years",
+  tariff: "assumed_usd_per_kwh",
+  pue: "assumed_pue",
+};
+const MONEY = ["rented", "owned", "electricity", "floor"];
+const NUMBERS = new Set([
+  "output_throughput_tokens_per_s",
+  ...MONEY.flatMap((name) => [`${name}_usd_per_mtok`, `${name}_usd_per_mtok_low`, `${name}_usd_per_mtok_high`]),
+  ...Object.values(ASSUMED),
+  "flags",
+]);
 
 /** USD per million tokens of something that costs `usdPerHour`.
  * @param {number} usdPerHour @param {number} tokensPerSecond */
@@ -56,8 +73,9 @@ class Cost extends HTMLElement {
       history.replaceState(null, "", `?${query}`);
       this.show();
     });
+    offer(this, "cost", NUMBERS, () => this.saved());
     addEventListener("popstate", () => this.fill());
-    this.fill();
+    await this.fill();
     this.setAttribute("ready", "");
   }
 
@@ -69,16 +87,23 @@ class Cost extends HTMLElement {
   fill() {
     const query = new URLSearchParams(location.search);
     for (const name of FIELDS) this.field(name).value = query.get(name) ?? "";
-    this.show();
+    return this.show();
   }
 
-  show() {
+  /** What the reader set; null is as on the sheet. */
+  wishes() {
     /** @type {Wishes} */
     const wishes = {};
     for (const name of FIELDS) {
       const value = this.field(name).valueAsNumber;
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
+    return wishes;
+  }
+
+  /** Every row with its costs, cheapest first. */
+  reckoned() {
+    const wishes = this.wishes();
     const { pue, tariff, life, busy } = this.dataset;
     const sheet = { pue: Number(pue), tariff: Number(tariff), life: Number(life), busy: Number(busy) };
     const sameTariff = wishes.pue === null && wishes.tariff === null;
@@ -98,9 +123,40 @@ class Cost extends HTMLElement {
     });
     const key = (/** @type {typeof lines[0]} */ line) => line.rented?.[0] ?? line.owned?.[0] ?? Infinity;
     // Equal ones keep their rank: the sort is stable.
-    lines.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
+    return lines.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
+  }
+
+  async show() {
+    const lines = this.reckoned().slice(0, SHOWN);
+    const digests = await Promise.all(lines.map(({ row }) => this.rows.digest(row)));
     const body = /** @type {HTMLElement} */ (this.querySelector("tbody"));
-    body.replaceChildren(...lines.slice(0, SHOWN).map((line) => this.line(line)));
+    body.replaceChildren(...lines.map((one, at) => this.line(one, digests[at])));
+  }
+
+  /** All rows of this view, for a file; null among what is assumed is as on the sheet. */
+  async saved() {
+    const wishes = this.wishes();
+    const assumed = Object.fromEntries(FIELDS.map((name) => [ASSUMED[name], wishes[name]]));
+    const text = (/** @type {number} */ row, /** @type {string} */ name) => this.rows.text(row, name) || null;
+    return Promise.all(
+      this.reckoned().map(({ row, ...found }) => {
+        const money = MONEY.flatMap((name) => {
+          const usd = found[/** @type {"rented"} */ (name)];
+          const [low, high] = usd && usd.length > 1 ? usd : [null, null];
+          const title = `${name}_usd_per_mtok`;
+          return [[title, usd && low === null ? usd[0] : null], [`${title}_low`, low], [`${title}_high`, high]];
+        });
+        return line(this.rows, row, {
+          output_throughput_tokens_per_s: this.rows.number(row, "throughput"),
+          ...Object.fromEntries(money),
+          ...assumed,
+          rent_price: wishes.price === null ? text(row, "rent_price") : null,
+          owned_basis: wishes.capex === null ? text(row, "owned_basis") : null,
+          electricity_method: text(row, "electricity_method"),
+          floor_method: text(row, "floor_method"),
+        });
+      }),
+    );
   }
 
   /** @param {number} row @param {string} name @returns {number | null} */
@@ -134,15 +190,20 @@ class Cost extends HTMLElement {
     };
   }
 
-  /** @param {{row: number, floor: number[] | null} & ReturnType<typeof costs>} line */
-  line({ row, rented, owned, electricity, floor }) {
+  /** @param {string} key */
+  word(key) {
+    return this.querySelector(`[data-word="${key}"]`)?.textContent ?? key;
+  }
+
+  /** @param {{row: number, floor: number[] | null} & ReturnType<typeof costs>} found @param {string} digest */
+  line({ row, rented, owned, electricity, floor }, digest) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
     const asked = (/** @type {string} */ name) => this.field(name).value !== "";
     const made = document.createElement("tr");
     const chip = link(`${this.dataset.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
     made.append(element("td", "head", chip));
-    const load = `${text("precision")} · ${text("load")} · ${text("date")}`;
+    const load = `${text("precision")} · ${text("engine")} · ${text("load")}`;
     const heads = [...this.querySelectorAll("th")].map((head) => head.textContent ?? "");
     const rate = /** @type {import("./ratio.js").Span} */ (this.rows.span(row, "throughput"));
     const interval =
@@ -154,6 +215,7 @@ class Cost extends HTMLElement {
       this.money(owned, text("electricity_method"), asked("capex") ? "" : text("owned_basis")),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),
+      element("td", "", ...proof(this.rows, row, digest, this.dataset.root ?? "", (key) => this.word(key))),
     ];
     cells.forEach((cell, at) => (cell.dataset.label = heads[at + 1]));
     made.append(...cells);
@@ -166,12 +228,11 @@ class Cost extends HTMLElement {
     const rate = Number(this.dataset.rate);
     const shown = usd.length > 1 ? usd.map((value) => figure(value)).join(" – ") : element("b", "num", figure(usd[0]));
     const fens = usd.map((value) => figure((value * rate) / CNY_PER_FEN)).join(" – ");
-    const fen = this.querySelector('[data-word="fen"]')?.textContent ?? "";
     return element(
       "td",
       "n",
       element("span", usd.length > 1 ? `nowrap method ${method}` : "nowrap", shown, " ", element("span", "unit", "USD/Mtok")),
-      element("span", "ci", element("span", "fen", `${fens}×`), ` ${fen}`),
+      element("span", "ci", element("span", "fen", `${fens}×`), ` ${this.word("fen")}`),
       ...(note ? [element("span", "ci basis", note)] : []),
     );
   }

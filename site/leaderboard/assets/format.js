@@ -36,3 +36,23 @@ export function link(href, text, name = "") {
   made.href = href;
   return made;
 }
+
+/** Trust tier, date and the ways to the signed statement: `source` in parts.html, alive.
+ * @param {import("./data.js").Rows} rows @param {number} row @param {string} digest
+ * @param {string} root @param {(key: string) => string} word */
+export function proof(rows, row, digest, root, word) {
+  const text = (/** @type {string} */ name) => rows.text(row, name);
+  const run = `${root}chips/${text("chip_id")}/#run-${digest.slice(0, 12)}`;
+  return [
+    element("span", "tag", word(`tier-${text("tier")}`)),
+    ...(rows.number(row, "flags") ? [" ", link(run, word("flagged"), "tag warn")] : []),
+    element(
+      "span",
+      "ci",
+      `${text("date")} · ${text("profile")} · `,
+      link(`${root}verify/?statement=${digest}`, word("verify")),
+      " · ",
+      link(`${rows.base}statements/${digest}.dsse.json`, digest.slice(0, 8), "mono"),
+    ),
+  ];
+}

@@ -2,6 +2,7 @@
 // The rows of a view as a file: every figure with its interval, method and the statement it is from.
 
 /** @typedef {import("./data.js").Rows} Rows */
+/** @typedef {Record<string, string | number | null>} Line */
 
 const TEXTS = ["chip", "chip_id", "model", "precision", "engine", "suite", "case", "load"];
 /** @type {[string, string, string][]} column, its name with the unit, column of its method */
@@ -14,29 +15,43 @@ const FIGURES = [
   ["electricity_fens", "electricity_fen_per_mtok", "electricity_method"],
 ];
 const ORIGIN = ["meter", "price_sheet", "tier", "date", "profile"];
+/** Columns of numbers; what is in no line of a file is a number all the same. */
+export const NUMBERS = new Set([
+  ...FIGURES.flatMap(([, title]) => [title, `${title}_low`, `${title}_high`, `${title}_n`]),
+  "flags",
+]);
+const MEDIA = { csv: "text/csv", json: "application/json" };
 
-/** @param {Rows} rows @param {number[]} chosen @returns {Promise<Record<string, string | number | null>[]>} */
-export async function records(rows, chosen) {
-  const digests = await Promise.all(chosen.map((row) => rows.digest(row)));
-  return chosen.map((row, at) => {
-    /** @type {Record<string, string | number | null>} */
-    const record = {};
-    for (const name of TEXTS) record[name] = rows.text(row, name);
-    for (const [name, title, method] of FIGURES) {
-      const own = rows.span(row, name);
-      record[title] = own?.value ?? null;
-      record[`${title}_low`] = own?.low ?? null;
-      record[`${title}_high`] = own?.high ?? null;
-      record[`${title}_method`] = own ? (method && rows.text(row, method)) || "measured" : null;
-    }
-    for (const name of ORIGIN) record[name] = rows.text(row, name);
-    record.flags = rows.number(row, "flags");
-    record.statement_sha256 = digests[at];
-    return record;
-  });
+/** One line of a file: what the row is, its figures, and where they are from.
+ * @param {Rows} rows @param {number} row @param {Line} figures @returns {Promise<Line>} */
+export async function line(rows, row, figures) {
+  const texts = (/** @type {string[]} */ names) => Object.fromEntries(names.map((name) => [name, rows.text(row, name)]));
+  return {
+    ...texts(TEXTS),
+    ...figures,
+    ...texts(ORIGIN),
+    flags: rows.number(row, "flags"),
+    statement_sha256: await rows.digest(row),
+  };
 }
 
-/** @param {Record<string, string | number | null>[]} table */
+/** The figures of a row of the board. @param {Rows} rows @param {number} row */
+export function figures(rows, row) {
+  /** @type {Line} */
+  const found = {};
+  for (const [name, title, method] of FIGURES) {
+    const own = rows.span(row, name);
+    const count = rows.numbers[`${name}_n`]?.[row];
+    found[title] = own?.value ?? null;
+    found[`${title}_low`] = own?.low ?? null;
+    found[`${title}_high`] = own?.high ?? null;
+    if (count !== undefined) found[`${title}_n`] = own ? count : null;
+    found[`${title}_method`] = own ? (method && rows.text(row, method)) || "measured" : null;
+  }
+  return found;
+}
+
+/** @param {Line[]} table */
 export function csv(table) {
   const names = Object.keys(table[0] ?? {});
   const cell = (/** @type {string | number | null} */ value) => {
@@ -46,17 +61,31 @@ export function csv(table) {
     return /[",\n\r]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
   };
   return [names, ...table.map((record) => names.map((name) => record[name]))]
-    .map((line) => `${line.map(cell).join(",")}\n`)
+    .map((one) => `${one.map(cell).join(",")}\n`)
     .join("");
 }
 
-/** Have the browser save the rows. @param {Rows} rows @param {number[]} chosen @param {"csv" | "json"} kind */
-export async function offer(rows, chosen, kind) {
-  const table = await records(rows, chosen);
-  const text = kind === "csv" ? csv(table) : `${JSON.stringify({ view: location.href, rows: table }, null, 1)}\n`;
-  const made = document.createElement("a");
-  made.href = URL.createObjectURL(new Blob([text], { type: kind === "csv" ? "text/csv" : "application/json" }));
-  made.download = `fenmark-leaderboard.${kind}`;
-  made.click();
-  URL.revokeObjectURL(made.href);
+/** @param {Line[]} table @param {ReadonlySet<string>} numbers @param {string} kind */
+async function file(table, numbers, kind) {
+  const view = location.href;
+  if (kind === "csv") return new Blob([csv(table)], { type: MEDIA.csv });
+  if (kind === "json") return new Blob([`${JSON.stringify({ view, rows: table }, null, 1)}\n`], { type: MEDIA.json });
+  // Few readers want it: it is loaded for those who do.
+  const { parquet } = await import("./parquet.js");
+  return parquet(table, numbers, { view });
+}
+
+/** Let the buttons of a page save its view.
+ * @param {HTMLElement} page @param {string} name of the file @param {ReadonlySet<string>} numbers
+ * @param {() => Promise<Line[]>} table what is in the view when it is asked for */
+export function offer(page, name, numbers, table) {
+  for (const button of /** @type {NodeListOf<HTMLElement>} */ (page.querySelectorAll("[data-save]")))
+    button.addEventListener("click", async () => {
+      const kind = button.dataset.save ?? "csv";
+      const made = document.createElement("a");
+      made.href = URL.createObjectURL(await file(await table(), numbers, kind));
+      made.download = `fenmark-${name}.${kind}`;
+      made.click();
+      URL.revokeObjectURL(made.href);
+    });
 }
