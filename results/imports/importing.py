@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
@@ -167,6 +168,7 @@ def import_file(
             footnote=importer.footnote,
             file=path.name,
             file_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            importer_version=version("fenmark"),
         ),
         rows=len(found),
         results=results,

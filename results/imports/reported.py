@@ -39,6 +39,7 @@ class ReportedSource(_Strict):
         licence: as the publisher states it.
         footnote: what must be shown beside every figure.
         file, file_sha256: what was read.
+        importer_version: of the Fenmark that read it; None in files from before it was said.
     """
 
     kind: Name
@@ -48,6 +49,7 @@ class ReportedSource(_Strict):
     footnote: Text
     file: Name
     file_sha256: Sha256
+    importer_version: Name | None = None
 
 
 class ReportedChip(_Strict):

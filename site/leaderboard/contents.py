@@ -264,7 +264,7 @@ def _reported(_: Words, reported: Reported) -> Iterator[Page]:
         url="reported/",
         title="Reported results",
         about="What others published of these chips: reported, never ranked with measured results.",
-        context=lambda: {"publishers": reported.publishers},
+        context=lambda: {"publishers": reported.publishers, "words": _},
         made_of=reported.made_of,
     )
     for section in reported.sections:

@@ -176,7 +176,7 @@ class Publisher:
     view: str
     title: str
     licence: str
-    footnote: Markup
+    footnote: str
     files: Sequence[ReportedSource]
     refused: int
     folded: int
@@ -186,6 +186,10 @@ class Publisher:
     @property
     def total(self) -> int:
         return sum(len(section.results) for section in self.sections)
+
+    def notes(self, _: Words) -> list[Markup]:
+        """Say what must stand beside the figures, as published too where it is translated."""
+        return list(dict.fromkeys(map(prose, (_(self.footnote), self.footnote))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +242,7 @@ def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | Non
         view=source.view,
         title=clean(source.title),
         licence=clean(source.licence),
-        footnote=prose(source.footnote),
+        footnote=source.footnote,
         files=[found.source for found in files],
         refused=sum(len(found.refused) for found in files),
         folded=sum(len(found.folded) for found in files),

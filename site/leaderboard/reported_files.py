@@ -24,7 +24,11 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     {
         **dict.fromkeys(
-            ("publisher", "view", "licence", "file", "file_sha256", "id", "url", "date"), _TEXT
+            (
+                *("publisher", "view", "licence", "file", "file_sha256", "importer_version"),
+                *("id", "url", "date"),
+            ),
+            _TEXT,
         ),
         **dict.fromkeys(("chip", "chip_name"), _TEXT),
         "chips": pa.int64(),
@@ -58,9 +62,9 @@ def files(lines: Iterable[Line]) -> tuple[bytes, ...]:
 
 def _rows(line: Line) -> Iterator[tuple[Any, ...]]:
     source, result = line.source, line.result
-    texts = (source.title, source.view, source.licence, source.file, source.file_sha256, result.id)
+    origin = (source.title, source.view, source.licence, source.file, source.file_sha256)
     about = (
-        *map(clean, texts),
+        *map(clean, (*origin, source.importer_version or "", result.id)),
         line.link,
         clean(result.date or ""),
         result.chip.catalog_id or "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from leaderboard import build
+from leaderboard.text import figure
 from results.imports import import_file
 from runners.cli import app
 from tests.site.conftest import BASE_URL, INFERENCEX, MLPERF
@@ -38,6 +40,7 @@ def test_a_page_of_reported_results_says_whose_they_are_in_both_languages(site):
         assert page.count(mark) > len(MLPERF)
         assert "not verified by MLCommons" in page
         assert "trademarks of the MLCommons Association in the United States" in page
+        assert ("未经 MLCommons 验证" in page) == (prefix == "zh/")
         assert "5.1-0011/llama2-70b-99/Offline" in page
         assert "v5.1" in page
         assert "Apache-2.0" in page
@@ -79,6 +82,7 @@ def test_the_files_of_a_page_hold_its_figures_with_where_they_were_published(sit
     assert records["value"].tolist() == pytest.approx(parquet["value"].tolist(), rel=1e-12)
     provenance = ["publisher", "licence", "file", "file_sha256", "id", "url", "date", "chips"]
     assert parquet[provenance].notna().all(axis=None)
+    assert set(parquet["importer_version"]) == {version("fenmark")}
     rates = parquet[parquet["metric"] == "output_throughput"]
     assert set(rates["tokens"]) == {"output"}
     assert set(rates["method"]) == {"reported"}
@@ -86,6 +90,20 @@ def test_the_files_of_a_page_hold_its_figures_with_where_they_were_published(sit
     assert set(energy["energy_scope"]) == {"wall"}
     rent = parquet[parquet["metric"] == "rental"]
     assert set(rent["method"]) == {"derived by Fenmark from reported figures"}
+
+
+@pytest.mark.parametrize("name", ["mlperf-h200-sxm", "inferencex-h200-sxm"])
+def test_the_files_of_a_page_hold_the_rows_it_shows(site, name):
+    said = text(site / "reported" / name / "index.html")
+    rows = pd.read_parquet(site / "data" / "reported" / f"{name}.parquet")
+    shown = rows[rows["metric"].isin(["output_throughput", "energy_per_output_token", "rental"])]
+    assert len(shown)
+    for row in shown.itertuples():
+        assert f"{figure(row.value)} {row.unit}" in said
+    loads = rows.drop_duplicates("id")["load"]
+    assert [said.index(load) for load in loads]
+    heads = (site / "reported" / name / "index.html").read_text().count('<td class="head">')
+    assert heads == rows["id"].nunique()
 
 
 def test_the_site_costs_reported_results_as_the_command_does(site, others):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import leaderboard
 from leaderboard.words import Words
+from results.imports.importing import KINDS
 
 HOME = Path(leaderboard.__file__).parent
 PHRASE = re.compile(r"""\b(?:_|words)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+|'[^']*')""")
@@ -25,6 +26,11 @@ def test_every_phrase_has_a_chinese_one():
     chinese = Words.load("zh").table
     assert phrases()
     assert {phrase for phrase in phrases() if phrase not in chinese} == set()
+
+
+def test_what_must_stand_beside_others_results_has_a_chinese_one():
+    chinese = Words.load("zh").table
+    assert {kind.footnote for kind in KINDS.values()} - chinese.keys() == set()
 
 
 def test_a_translation_fills_the_same_names():
