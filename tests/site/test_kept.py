@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from jinja2 import DictLoader, Environment
 
 from leaderboard import build
-from leaderboard.kept import Kept
+from leaderboard.kept import Kept, Templates
 from leaderboard.kept import folder as kept_folder
 from tests.site.conftest import accept, statement
 
@@ -59,6 +60,29 @@ def test_damaged_kept_rows_are_made_anew(own_cache: Path, tmp_path: Path):
         assert len(Kept([folder]).load()) == 0
     build([folder], tmp_path / "out")
     assert contents(tmp_path / "out") == before
+    assert kept.read_bytes() == whole
+
+
+def test_a_kept_template_is_taken_for_its_own_text_alone_and_only_whole(own_cache: Path):
+    def rendered(text: str) -> str:
+        loader = DictLoader({"page.html": text})
+        return (
+            Environment(loader=loader, bytecode_cache=Templates())
+            .get_template("page.html")
+            .render()
+        )
+
+    assert rendered("one") == "one"
+    [kept] = own_cache.glob("template-*")
+    whole = kept.read_bytes()
+    assert rendered("two") == "two"
+    assert rendered("one") == "one"
+    assert kept.read_bytes() == whole
+    # One letter of the page itself: Jinja alone would show it.
+    for damaged in (b"", whole[:40], whole.replace(b"one", b"own")):
+        assert damaged != whole
+        kept.write_bytes(damaged)
+        assert rendered("one") == "one"
     assert kept.read_bytes() == whole
 
 
