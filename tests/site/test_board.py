@@ -134,6 +134,22 @@ VIEWS = [
 ]
 
 
+@pytest.mark.parametrize("url", ["history/", "zh/curves/", "models/llama-3.1-8b/"])
+def test_what_a_page_shows_can_be_saved_from_the_board(browser, base, url):
+    page = browser.new_page()
+    page.goto(base + url)
+    page.locator("main details").evaluate_all("all => all.forEach(one => { one.open = true })")
+    link = page.locator("a[href*='leaderboard/?suite=&model=']").first
+    table = link.locator("xpath=preceding::table[1]")
+    digests = table.locator("a.mono").all_inner_texts()
+    link.click()
+    page.locator("fenmark-board[ready]").wait_for()
+    rows = json.loads(saved(page, "json"))["rows"]
+    assert digests
+    assert {row["statement_sha256"][:8] for row in rows} >= set(digests)
+    page.close()
+
+
 @pytest.mark.parametrize("url", VIEWS)
 def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(browser, base, url):
     page = browser.new_page()
