@@ -92,6 +92,8 @@ def columns(_: Words) -> dict[str, str]:
         "tpot": _("TPOT"),
         "energy": _("Energy, output tokens"),
         "cost": _("Cost, output tokens"),
+        "owned": _("Owned"),
+        "floor": _("Physical floor"),
         "proof": _("Proof"),
     }
 

@@ -171,6 +171,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {
             "rows": shown(first[:_STATIC_ROWS], _.lang),
             "total": len(first),
+            "sheet": content.sheet,
             "columns": board.columns(_),
             "words": board.words(_),
         },

@@ -106,6 +106,24 @@ def test_columns_are_the_readers_choice(browser, base):
     page.close()
 
 
+def test_owned_cost_and_floor_come_when_asked_for(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?q=h100")
+    expect(page.locator("th[data-column=owned]")).to_be_hidden()
+    page.locator(".columns summary").click()
+    page.locator(".columns input[value=owned]").check()
+    expect(page.locator("th[data-column=owned]")).to_be_visible()
+    expect(page.locator("th[data-column=floor]")).to_be_hidden()
+    assert "show=owned" in page.url
+    both = open_board(browser, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
+    shown = both.locator("tbody tr").all()
+    floors = [float(row.locator("td").nth(9).inner_text().split()[0]) for row in shown]
+    owned = [float(row.locator("td").nth(8).inner_text().split()[0]) for row in shown]
+    assert floors == sorted(floors, reverse=True)
+    assert all(0 < floor < cost for floor, cost in zip(floors, owned, strict=True))
+    both.close()
+    page.close()
+
+
 def test_numbers_read_the_same_in_both_languages_of_the_code(browser, base):
     from leaderboard.text import figure
 

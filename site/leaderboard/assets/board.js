@@ -2,7 +2,7 @@
 // The leaderboard, alive: filter, search, sort, choose columns and units; every view is a link.
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
-import { element, figure, link, proof } from "./format.js";
+import { dollars, element, figure, link, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 
 const FILTERS = ["model", "chip", "suite", "precision", "tier"];
@@ -15,7 +15,11 @@ const SORTS = {
   tpot: ["tpot", 1],
   energy: ["energy", 1],
   cost: ["rent_cny", 1],
+  owned: ["owned_usd", 1],
+  floor: ["floor_usd", 1],
 };
+// Columns that are away until a reader asks for them.
+const AWAY = ["owned", "floor"];
 const KWH_PER_MTOK = 1e6 / 3.6e6; // of a joule per token
 
 class Board extends HTMLElement {
@@ -119,16 +123,23 @@ class Board extends HTMLElement {
     this.show();
   }
 
+  /** @param {"hide" | "show"} name */
+  listed(name) {
+    return new Set(this.wanted(name).split(",").filter(Boolean));
+  }
+
   putAway() {
-    return new Set((this.state.get("hide") ?? "").split(",").filter(Boolean));
+    const shown = this.listed("show");
+    return new Set([...this.listed("hide"), ...AWAY.filter((column) => !shown.has(column))]);
   }
 
   /** @param {string} column @param {boolean} away */
   hide(column, away) {
-    const hidden = this.putAway();
-    if (away) hidden.add(column);
-    else hidden.delete(column);
-    this.set("hide", [...hidden].join(","));
+    const name = AWAY.includes(column) ? "show" : "hide";
+    const listed = this.listed(name);
+    if (away === (name === "hide")) listed.add(column);
+    else listed.delete(column);
+    this.set(name, [...listed].join(","));
   }
 
   /** Rows that pass the filters, in order. @returns {Uint32Array} */
@@ -224,6 +235,8 @@ class Board extends HTMLElement {
     cell("tpot", "n", ...this.figure(row, "tpot", "ms"));
     cell("energy", "n", ...this.energy(row));
     cell("cost", "n", ...this.rent(row), ...this.electricity(row));
+    cell("owned", "n", ...this.usd(row, "owned_usd", "owned_basis"));
+    cell("floor", "n", ...this.usd(row, "floor_usd", "floor_method"));
     cell("proof", "", ...proof(this.rows, row, digest, this.root, (key) => this.word(key)));
     return made;
   }
@@ -261,6 +274,13 @@ class Board extends HTMLElement {
     const measured = method === "measured";
     const said = measured ? figure(own.value) : `${figure(own.low)} – ${figure(own.high)}`;
     return [element("span", measured ? "ci" : `ci method ${method}`, `${this.word("electricity")} ${said}×`)];
+  }
+
+  /** @param {number} row @param {string} name @param {string} note what it rests on */
+  usd(row, name, note) {
+    const own = this.rows.number(row, name);
+    const [rate, fen] = [Number(this.dataset.rate), this.word("fen")];
+    return dollars(Number.isNaN(own) ? null : [own], rate, fen, "measured", this.rows.text(row, note));
   }
 
   /** @param {number} row */

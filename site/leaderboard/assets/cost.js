@@ -1,13 +1,12 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economics.py.
 import { Rows } from "./data.js";
-import { element, figure, link, proof } from "./format.js";
+import { dollars, element, figure, link, proof } from "./format.js";
 import { line, offer } from "./save.js";
 
 const FIELDS = ["price", "utilization", "capex", "life", "tariff", "pue"];
 const HOURS_PER_YEAR = 8766;
 const JOULES_PER_KWH = 3.6e6;
-const CNY_PER_FEN = 0.01;
 const SHOWN = 50;
 /** What the reader may set, as a file names it. @type {Record<string, string>} */
 const ASSUMED = {
@@ -224,17 +223,7 @@ class Cost extends HTMLElement {
 
   /** @param {number[] | null} usd one value, or two bounds @param {string} method @param {string} [note] */
   money(usd, method, note = "") {
-    if (!usd) return element("td", "n", element("span", "muted", "–"));
-    const rate = Number(this.dataset.rate);
-    const shown = usd.length > 1 ? usd.map((value) => figure(value)).join(" – ") : element("b", "num", figure(usd[0]));
-    const fens = usd.map((value) => figure((value * rate) / CNY_PER_FEN)).join(" – ");
-    return element(
-      "td",
-      "n",
-      element("span", usd.length > 1 ? `nowrap method ${method}` : "nowrap", shown, " ", element("span", "unit", "USD/Mtok")),
-      element("span", "ci", element("span", "fen", `${fens}×`), ` ${this.word("fen")}`),
-      ...(note ? [element("span", "ci basis", note)] : []),
-    );
+    return element("td", "n", ...dollars(usd, Number(this.dataset.rate), this.word("fen"), method, note));
   }
 }
 

@@ -111,7 +111,7 @@ export class Rows {
 
   /** @param {number} row @param {string} name @returns {number} NaN where there is none */
   number(row, name) {
-    return this.numbers[name][row];
+    return this.numbers[name]?.[row] ?? NaN;
   }
 
   /** In the language of the page. @param {number} row @param {string} name */

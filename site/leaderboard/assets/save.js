@@ -12,7 +12,9 @@ const FIGURES = [
   ["tpot", "tpot_ms", ""],
   ["energy", "energy_j_per_output_token", "energy_method"],
   ["rent_cny", "rent_cny_per_mtok", ""],
+  ["owned_usd", "owned_usd_per_mtok", "electricity_method"],
   ["electricity_fens", "electricity_fen_per_mtok", "electricity_method"],
+  ["floor_usd", "floor_usd_per_mtok", "floor_method"],
 ];
 const ORIGIN = ["meter", "price_sheet", "tier", "date", "profile"];
 /** Columns of numbers; what is in no line of a file is a number all the same. */
