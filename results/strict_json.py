@@ -32,6 +32,8 @@ def loads(data: bytes, where: str) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _refused(where, f"is not UTF-8 at byte {error.start}", "UTF-8") from error
+    if text.startswith("\ufeff"):
+        raise _refused(where, "begins with a byte order mark", "UTF-8 without one")
     try:
         value = _DECODER.decode(text)
     except _RefusedError as error:

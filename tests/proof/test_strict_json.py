@@ -25,6 +25,7 @@ from suites.errors import UserError
         (b'["\\ud800"]', "half a character"),
         (b'{"\\u0000": 1}', "NUL"),
         (b'"\xff"', "not UTF-8 at byte 1"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
         (b"{", "not JSON"),
         (b"", "not JSON"),
         (b"[" + b"1," * 200_001 + b"1]", "too many values"),
