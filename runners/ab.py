@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runners.options import suite as load_suite
+from runners.registry import by_name
 from suites.ab import Ratio, compare, turns
 from suites.errors import CheckError, UserError
 from suites.records import Cell, CellResult
@@ -52,8 +52,6 @@ def read(path: Path) -> Configuration:
     Raises:
         UserError: the file is missing, is not TOML, or has an unknown field or option.
     """
-    from runners.commands.run import run
-
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         found = Configuration.model_validate({"name": path.stem, **data})
@@ -68,14 +66,22 @@ def read(path: Path) -> Configuration:
             where=f"{path}:{'.'.join(map(str, first['loc']))}",
             expected=f"the fields {', '.join(Configuration.model_fields)}",
         ) from error
-    allowed = set(inspect.signature(run).parameters) - {"out", "resume", "json_", "list_", "suite"}
-    for option in sorted(found.options.keys() - allowed):
+    return found.model_copy(update={"options": _checked(found.options, path)})
+
+
+def _checked(options: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Hold a side's options against the registry, and name them as the suites do."""
+    known = by_name()
+    for name in sorted(options.keys() - known.keys()):
         raise UserError(
-            f"unknown option {option!r}",
+            f"unknown option {name!r}",
             where=f"{path}:options",
-            expected=f"one of {', '.join(sorted(allowed))}",
+            expected=f"one of {', '.join(sorted(known))}",
         )
-    return found
+    return {
+        known[name].in_statement: known[name].checked(value, f"{path}:options.{name}")
+        for name, value in options.items()
+    }
 
 
 def measure(

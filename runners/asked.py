@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from runners.options import PROFILES, SUITES, Options, suite
+from runners.options import PROFILES, Options, suite
+from runners.registry import SUITES, by_name
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,22 +13,14 @@ if TYPE_CHECKING:
 
     from runners.options import Profile
 
-__all__ = ["FILES", "OF_THE_CALL", "options_of"]
-
-# Of the run as a whole; and of one call of the command, what becomes of its result.
-_OF_THE_RUN = frozenset({"suite", "profile", "seed"})
-OF_THE_CALL = frozenset({"out", "resume", "json_", "list_", "to"})
-FILES = frozenset({"weights", "reference", "sweep", "trace", "tokenizer", "samples", "meter_trace"})
-# A flag that may be given again, and the option that holds all of them.
-_OURS = {"engine_flag": "engine_flags"}
-_NUMBERS: dict[str, type[int | float]] = {"concurrency": int, "rate": float}
+__all__ = ["from_arguments", "without_effect"]
 
 
-def options_of(given: Mapping[str, Any]) -> Options:
+def from_arguments(given: Mapping[str, Any]) -> Options:
     """Read the parameters of `fenmark run`; None is one that was not given.
 
     Raises:
-        UserError: no such suite or profile, or a list that is none.
+        UserError: no such suite, profile or option, or a value that is not one of its option's.
     """
     suites = _words(given.get("suite") or ",".join(SUITES))
     for name in suites or [""]:
@@ -38,42 +30,29 @@ def options_of(given: Mapping[str, Any]) -> Options:
         raise UserError(
             f"no profile {profile!r}", where="--profile", expected=" or ".join(PROFILES)
         )
+    # A suite's own default stands for what is not given.
+    asked = {by_name()[name]: value for name, value in given.items() if value not in (None, [])}
     return Options(
         suites=tuple(name for name in SUITES if name in suites),
         profile=cast("Profile", profile),
         seed=given.get("seed") or 0,
-        # A suite's own default stands for what is not given.
         suite_options={
-            _OURS.get(name, name): _value(name, value)
-            for name, value in given.items()
-            if name not in _OF_THE_RUN | OF_THE_CALL and value not in (None, [])
+            option.in_statement: option.from_text(value)
+            for option, value in asked.items()
+            if option.suites
         },
     )
 
 
-def _value(name: str, value: Any) -> Any:
-    if name in FILES:
-        # The cells' processes may work elsewhere.
-        return [_absolute(one) for one in value] if isinstance(value, list) else _absolute(value)
-    if name == "backend":
-        return _words(value)
-    if name in _NUMBERS:
-        return _numbers(value, f"--{name}", _NUMBERS[name])
-    return value
-
-
-def _absolute(path: str | Path) -> str:
-    return str(Path(path).absolute())
+def without_effect(options: Options) -> list[str]:
+    """Name the flags that none of the chosen suites reads."""
+    return [
+        option.flag
+        for option in by_name().values()
+        if option.in_statement in options.suite_options
+        and not set(option.suites) & set(options.suites)
+    ]
 
 
 def _words(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(text: str, where: str, kind: type[int | float]) -> list[int | float]:
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UserError(
-            f"{text!r} is no list of numbers", where=where, expected="such as 1,4,16"
-        ) from error

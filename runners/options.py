@@ -6,6 +6,7 @@ import importlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from runners.registry import SUITES
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,12 +14,10 @@ if TYPE_CHECKING:
 
     from suites.records import Cell, CellResult, Row
 
-__all__ = ["PROFILES", "SUITES", "Options", "Profile", "Suite", "expand", "suite"]
+__all__ = ["PROFILES", "Options", "Profile", "Suite", "expand", "suite"]
 
 Profile = Literal["quick", "standard", "full"]
 PROFILES: tuple[Profile, ...] = ("quick", "standard", "full")
-# In the order they run: what the chip can do, what an engine makes of it, what users see.
-SUITES = ("kernels", "inference", "serving")
 
 
 class Suite(Protocol):
@@ -36,7 +35,7 @@ class Options:
     """What the user asked for.
 
     Attributes:
-        suites: names of `SUITES`.
+        suites: names of `registry.SUITES`.
         profile: how long and how often; quick is labelled as such everywhere.
         seed: seeds every generated input; stated in the result.
         suite_options: passed to each suite's `plan` (case, model, cache, threads, backend,

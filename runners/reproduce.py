@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from results.confirmation import agreement, differences
 from runners import machine, provenance
 from runners.pipeline import measure
-from runners.stated import options_of
+from runners.stated import from_statement
 from runners.subject import chip_under_test, with_subject
 from suites.errors import CheckError
 
@@ -73,12 +73,14 @@ def reproduce(
     force: bool,
     resume: bool,
     console: Console,
+    flags_allowed: bool = False,
     **local: Any,
 ) -> Reproduction:
     """Run what a verified result states, sign the new result as its repetition, compare.
 
     Args:
         force: run although a condition differs so that the figures are not comparable.
+        flags_allowed: the reader wants the engine flags that the statement names.
         local: `endpoint`, `weights`, `api_key_env` where the run needs them.
 
     Raises:
@@ -86,7 +88,7 @@ def reproduce(
         CheckError: a decisive condition differs and `force` is not set; or a cell failed.
     """
     predicate = first.statement.predicate
-    options = with_subject(options_of(predicate, out, **local))
+    options = with_subject(from_statement(predicate, out, flags_allowed=flags_allowed, **local))
     found = differences(predicate, _as_here(predicate, options))
     for difference in found:
         console.print(f"  {difference}", markup=False, soft_wrap=True)

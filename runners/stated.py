@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runners.options import Options
+from runners.options import Options, suite
+from runners.registry import by_key
 from suites.child import write_atomically
 from suites.errors import UserError
 
 if TYPE_CHECKING:
     from results.statement import Predicate
+    from runners.registry import Option
 
-__all__ = ["options_of", "stated_options"]
-
-# They hold on one machine only, or would tell the public about it: whoever reproduces a run
-# gives his own. `datasheet` comes from the catalogue, which both have.
-_LOCAL = {
-    "api_key_env",
-    "cache",
-    "datasheet",
-    "endpoint",
-    "engine_program",
-    "meter_trace",
-    "reference",
-    "samples",
-    "tokenizer",
-    "trace",
-    "weights",
-}
+__all__ = ["from_statement", "stated_options"]
 
 
 def stated_options(options: Options) -> dict[str, Any]:
     """Return what the statement says; a sweep is stated by the text of its file.
 
+    Only options of the suites that ran are stated, and nothing that holds on one machine only or
+    would tell the public about it.
+
     Raises:
         UserError: the sweep's file has gone.
     """
-    chosen: dict[str, Any] = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in options.suite_options.items()
-        if name not in _LOCAL and value is not None
+    stated = [
+        option
+        for option in by_key().values()
+        if option.stated != "no" and set(option.suites) & set(options.suites)
+    ]
+    return {
+        option.in_statement: _as_stated(option, value)
+        for option in stated
+        if (value := options.suite_options.get(option.in_statement)) is not None
     }
-    if sweep := chosen.get("sweep"):
+
+
+def _as_stated(option: Option, value: Any) -> Any:
+    if option.stated == "text":
         try:
-            chosen["sweep"] = Path(sweep).read_text(encoding="utf-8")
+            return Path(value).read_text(encoding="utf-8")
         except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror}", where=str(sweep)) from error
-    return chosen
+            raise UserError(f"cannot be read: {error.strerror}", where=str(value)) from error
+    return list(value) if isinstance(value, tuple) else value
 
 
-def options_of(predicate: Predicate, out: Path, **local: Any) -> Options:
+def from_statement(
+    predicate: Predicate, out: Path, *, flags_allowed: bool = False, **local: Any
+) -> Options:
     """Return the options that repeat a stated run here.
+
+    A stranger's statement is data: nothing in it names a file, program, address or secret of this
+    machine, and what would reach an engine's command line needs the reader's yes.
 
     Args:
         out: folder for the sweep's file, where the run had one.
+        flags_allowed: the reader has seen the engine flags and wants them.
         local: what a statement cannot say: `endpoint`, `api_key_env`, `weights`, `tokenizer`; None
             where it is not given.
 
     Raises:
-        UserError: the run needs an endpoint or a weight file, or the wrong one is given.
+        UserError: an option is unknown, of one machine only or out of bounds; the run needs an
+            endpoint or a weight file, or the wrong one is given.
     """
     run = predicate.run
     if any("trace_sha256" in item.labels for item in predicate.measurements):
@@ -68,16 +73,46 @@ def options_of(predicate: Predicate, out: Path, **local: Any) -> Options:
             where=run.id,
             remedy="give the same file to `fenmark run --trace`",
         )
-    chosen = {**(run.options or {}), **{name: v for name, v in local.items() if v is not None}}
+    stated = {
+        name: _from_stranger(name, value, flags_allowed=flags_allowed)
+        for name, value in (run.options or {}).items()
+    }
+    for name in run.suites:
+        suite(name)
+    chosen = {**stated, **{name: value for name, value in local.items() if value is not None}}
     _check_engines(predicate, chosen)
     if "sweep" in chosen:
-        file = out / f"sweep-of-{run.id}.toml"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, str(chosen["sweep"]).encode())
-        chosen["sweep"] = str(file.absolute())
+        chosen["sweep"] = _keep_sweep(str(chosen["sweep"]), out)
     return Options(
         suites=tuple(run.suites), profile=run.profile, seed=run.seed, suite_options=chosen
     )
+
+
+def _from_stranger(name: str, value: Any, *, flags_allowed: bool) -> Any:
+    where = f"predicate.run.options.{name}"
+    option = by_key().get(name)
+    if option is None:
+        raise UserError(
+            "is an option this version does not know",
+            where=where,
+            expected=f"one of {', '.join(sorted(by_key()))}",
+        )
+    value = option.from_stranger(value, where)
+    if option.asked and not flags_allowed:
+        raise UserError(
+            f"would add to the engine's command line: {' '.join(value)}",
+            where=where,
+            remedy="--allow-engine-flags if you know what they do",
+        )
+    return value
+
+
+def _keep_sweep(text: str, out: Path) -> str:
+    """Write a stated sweep under a name of our own; the statement's words become no path."""
+    file = out / f"sweep-{hashlib.sha256(text.encode()).hexdigest()[:16]}.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, text.encode())
+    return str(file.absolute())
 
 
 def _check_engines(predicate: Predicate, chosen: dict[str, Any]) -> None:

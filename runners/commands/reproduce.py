@@ -36,6 +36,9 @@ def reproduce(
     tokenizer: Annotated[
         Path | None, typer.Option(help="The tokenizer.json, where the first run had one.")
     ] = None,
+    allow_engine_flags: Annotated[
+        bool, typer.Option(help="Give the engine the flags that the first run states.")
+    ] = False,
     force: Annotated[
         bool, typer.Option(help="Run although chip or versions differ; confirms nothing.")
     ] = False,
@@ -43,6 +46,9 @@ def reproduce(
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Repeat a result with its own options and seed, sign the new one, compare each figure.
+
+    The statement is a stranger's: an option in it that names a file, a program, an address or a
+    secret is refused, and engine flags are shown and need your --allow-engine-flags.
 
     Exits 1 unless the figures agree: none may differ by more than 5% beyond both runs' noise,
     and most must be sharp enough to say so. Signed by another key, it raises the first result's
@@ -67,6 +73,7 @@ def reproduce(
         force=force,
         resume=resume,
         console=Console(stderr=True),
+        flags_allowed=allow_engine_flags,
         endpoint=endpoint,
         api_key_env=api_key_env,
         weights=weights and str(weights.absolute()),

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer._click.exceptions import UsageError  # Typer carries its own click
 
-from runners.asked import FILES, OF_THE_CALL, options_of
+from runners.asked import from_arguments
+from runners.registry import by_name
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PlanCell", "Shard", "expand"]
 
-# Said by the plan itself, or of one run on one machine.
-_NOT_FOR_CELLS = OF_THE_CALL | {"help", "samples"}
-# Where a machine finds things, not what it is asked to do.
-_LOCAL = {"endpoint", "api_key_env", "meter_trace"}
-# Options whose values say by themselves what they are.
-_SPEAKING = {"model", "engine", "suite", "profile", "case", "backend", "dtype"}
 _LONGEST_LABEL = 120
 
 
@@ -85,7 +80,7 @@ class PlanCell:
         Raises:
             UserError: one of them is wrong.
         """
-        return options_of(self.given)
+        return from_arguments(self.given)
 
     @property
     def command(self) -> str:
@@ -147,7 +142,7 @@ def _cell(
     for choice in choices:
         raw.update(choice.raw)
         given.update(choice.given)
-    content = {name: value for name, value in raw.items() if name not in _LOCAL}
+    content = {name: value for name, value in raw.items() if not by_name()[name].located}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     labels = "+".join(choice.label for choice in choices if choice.label)
     name = f"{(labels or plan.name)[:_LONGEST_LABEL]}-{digest}"
@@ -229,7 +224,7 @@ def _choice(
         raise UserError(error.format_message().rstrip("."), where=place) from error
     given = {key: context.params[key] for key in raw}
     try:
-        options_of(given)
+        from_arguments(given)
     except UserError as error:
         raise UserError(error.what, where=place, expected=error.expected) from error
     return _Choice(axis, label, raw, given, place)
@@ -245,7 +240,7 @@ def _place(document: Document, path: tuple[str | int, ...], asked: Group) -> str
 
 def _beside(document: Document, key: str, value: Value) -> Value:
     """A file is named from where the plan lies."""
-    if key not in FILES:
+    if by_name()[key].holds != "file":
         return value
     folder = document.path.parent.absolute()
     if isinstance(value, list):
@@ -263,10 +258,11 @@ def _words(parameter: Parameter, value: Value) -> list[str]:
 
 def _label(name: str, value: Value) -> str:
     text = "-".join(map(str, value)) if isinstance(value, list) else str(value)
-    if name in FILES:
+    option = by_name().get(name)  # an axis may have a name of its own
+    if option and option.holds == "file":
         text = text.rpartition("/")[2]
     text = re.sub(r"[^A-Za-z0-9.:_-]+", "-", text).strip("-") or "none"
-    return text if name in _SPEAKING else f"{name}{text}"
+    return text if option and option.speaks else f"{name}{text}"
 
 
 def _name(name: str) -> str:
@@ -290,7 +286,7 @@ def _parameters() -> dict[str, Parameter]:
     return {
         str(parameter.name): parameter
         for parameter in _command().params
-        if parameter.name not in _NOT_FOR_CELLS
+        if (option := by_name().get(str(parameter.name))) and option.planned
     }
 
 

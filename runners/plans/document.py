@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from runners.asked import FILES
 from runners.plans.places import line_of
+from runners.registry import by_name
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -115,9 +115,10 @@ class Document:
         for name, equals, _ in pairs:
             if not (name and equals):
                 raise UserError(f"{name!r} sets nothing", where="--set", expected="option=value")
+        files = {option.name for option in by_name().values() if option.holds == "file"}
         # Named by hand, a file is named from where one stands, not from where the plan lies.
         said = {
-            name: str(Path(value).absolute()) if name.replace("-", "_") in FILES else value
+            name: str(Path(value).absolute()) if name.replace("-", "_") in files else value
             for name, _, value in pairs
         }
         options = {**self.plan.options, **said}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runners.options import Options, expand
+from runners.registry import of_suite
 from suites.kernels.backends import installed
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ __all__ = ["Estimator", "Rent", "rent"]
 
 # Of a cell besides its suites: interpreter, probes, signing, the log. Measured: 1.5 to 3 s.
 _OVERHEAD_S = 3.0
-# What the kernel suite's plan looks at; its cases are costly to list.
-_OF_KERNELS = ("case", "backend", "model", "cache", "threads")
 
 
 class Estimator:
@@ -48,8 +47,8 @@ class Estimator:
         )
 
     def _suite_s(self, name: str, profile: Any, chosen: dict[str, Any]) -> float:
-        if name == "kernels":
-            chosen = {key: chosen[key] for key in _OF_KERNELS if key in chosen}
+        known = {option.in_statement for option in of_suite(name)}
+        chosen = {key: value for key, value in chosen.items() if key in known}
         key = (name, profile, repr(sorted(chosen.items())))
         if key not in self._known:
             asked = Options(suites=(name,), profile=profile, suite_options=chosen)

@@ -94,7 +94,7 @@ def test_a_missing_configuration_is_one_line():
 ONE = """
 [options]
 backend = ["numpy"]
-case = "rmsnorm/f32/*/m512"
+case = "rmsnorm/f32/*/m512/hot"
 model = "tiny-15m"
 threads = 1
 """
@@ -107,7 +107,7 @@ def test_two_real_configurations_are_compared_end_to_end(tmp_path):
     done = CliRunner().invoke(app(), arguments, catch_exceptions=False)
     assert done.exit_code == 0
     (row,) = json.loads(done.stdout)
-    assert row["case"] == "rmsnorm/f32/tiny-15m/m512"
+    assert row["case"] == "rmsnorm/f32/tiny-15m/m512/hot"
     assert row["low"] <= row["ratio"] <= row["high"]
 
 

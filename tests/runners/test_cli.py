@@ -22,7 +22,7 @@ def process(*arguments, **environment):
     [
         (["run", "--suite", "kernel"], "no suite 'kernel'; expected kernels or inference"),
         (["run", "--profile", "fast"], "no profile 'fast'; expected quick or standard or full"),
-        (["run", "--concurrency", "1,x"], "--concurrency: '1,x' is no list of numbers"),
+        (["run", "--concurrency", "1,x"], "--concurrency: '1,x' is not a list of numbers"),
         (["run", "--no-such-option"], "see `fenmark run --help`"),
         (["no-such-verb"], "No such command"),
         (["run", "--suite", "kernels", "--case", "no-such-kernel*"], "no-such-kernel"),

@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
 from results import archive, envelope
 from results.identity import runner_id
 from runners.options import Options
-from runners.stated import stated_options
+from runners.registry import by_key
+from runners.stated import from_statement, stated_options
+from suites.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,11 +35,13 @@ def statement(folder):
     return archive.open_result(path).statement
 
 
-def resigned(folder, *, chip=None, engine=None):
+def resigned(folder, *, chip=None, engine=None, options=None, run_id=None):
     """The published result with options, as measured on another chip or by another engine."""
     predicate = archive.open_result(FIRST).predicate
     signer = CryptoSigner.generate_ed25519()
-    run = {"options": {"backend": ["numpy"]}, "runner": runner_id(signer.public_key)}
+    run = {"options": options or {"backend": ["numpy"]}, "runner": runner_id(signer.public_key)}
+    if run_id:
+        run["id"] = run_id
     machine = predicate.machine
     if chip:
         machine = machine.model_copy(update={"chip": machine.chip.model_copy(update=chip)})
@@ -106,3 +112,89 @@ def test_a_statement_tells_nothing_about_the_machine_of_its_runner(tmp_path):
     }
     stated = stated_options(Options(suite_options=asked))
     assert stated == {"sweep": "least = 1\n", "concurrency": [1, 2]}
+
+
+# A stranger's statement never decides what is executed, where a secret goes, or which file is
+# read or written here.
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("engine_program", "sh -c 'touch {proof}'", "a program to execute"),
+        ("endpoint", "http://127.0.0.1:9", "an address"),
+        ("fleet", "ray://127.0.0.1:9", "an address"),
+        ("api_key_env", "HOME", "a secret"),
+        ("weights", "/etc/passwd", "a file"),
+        ("reference", "/etc/passwd", "a file"),
+        ("tokenizer", "/etc/passwd", "a file"),
+        ("trace", "/etc/passwd", "a file"),
+        ("samples", "{proof}", "a file"),
+        ("meter_trace", ["/etc/passwd"], "a file"),
+        ("cache", "/", "a file"),
+        ("datasheet", "x", "not for a statement"),
+        ("out", "{proof}", "does not know"),
+        ("resume", True, "does not know"),
+        ("__class__", 1, "does not know"),
+        ("model", "/etc/x.toml", "will not do"),
+        ("model", "../x.toml", "will not do"),
+        ("model", "--help", "will not do"),
+        ("dtype", "--load-format=x", "will not do"),
+        ("threads", 10**9, "will not do"),
+        ("threads", True, "will not do"),
+        ("isl", "512", "will not do"),
+        ("concurrency", [2**40], "will not do"),
+        ("concurrency", 4, "not a list"),
+        ("duration", 1e12, "will not do"),
+        ("engine_flags", ["--trust-remote-code"], "--allow-engine-flags"),
+    ],
+)
+def test_a_statement_gives_no_orders(fenmark, tmp_path, monkeypatch, option, value, why):
+    proof, out = tmp_path / "proof", tmp_path / "out"
+    started = []
+    monkeypatch.setattr("subprocess.Popen", lambda *a, **k: started.append(a))
+    if isinstance(value, str):
+        value = value.format(proof=proof)
+    digest = resigned(tmp_path / "first", options={"engine": "vllm:cpu", option: value})
+    done = fenmark("reproduce", digest, "--results", tmp_path / "first", "--out", out, "--force")
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert f"predicate.run.options.{option}: " in line
+    assert why in line
+    assert not started
+    assert not proof.exists()
+    assert not out.exists()
+
+
+def test_the_id_of_a_run_becomes_no_path(tmp_path):
+    folder, out = tmp_path / "first", tmp_path / "out"
+    resigned(folder, options={"sweep": "least = 1\n"}, run_id="../../../evil")
+    options = from_statement(statement(folder).predicate, out)
+    sweep = Path(options.suite_options["sweep"])
+    assert sweep.parent == out
+    assert sweep.read_text() == "least = 1\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["first", "out"]
+
+
+def test_only_options_of_the_suites_that_ran_are_stated():
+    asked = {"isl": 512, "backend": ["numpy"], "engine": "llama.cpp"}
+    assert stated_options(Options(suites=("kernels",), suite_options=asked)) == {
+        "backend": ["numpy"]
+    }
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(by_key())) | st.text(max_size=12),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+        max_size=4,
+    )
+)
+def test_no_option_of_a_stranger_ends_in_anything_but_a_refusal(options):
+    run = archive.open_result(FIRST).predicate.run.model_copy(update={"options": options})
+    predicate = archive.open_result(FIRST).predicate.model_copy(update={"run": run})
+    try:
+        chosen = from_statement(predicate, Path("unused") / "out").suite_options
+    except UserError:
+        return
+    assert chosen.keys() <= by_key().keys()
+    for name in chosen:
+        assert by_key()[name].holds == "value" or name == "sweep"
