@@ -1,4 +1,4 @@
-"""The measured roofline: what the best case of each kind reached, and what that allows others.
+"""The measured roofline: the most that any case reached, and what that allows the others.
 
 Williams, Waterman and Patterson 2009, "Roofline: an insightful visual performance model":
 attainable FLOP/s = min(peak, intensity × bandwidth).
@@ -90,27 +90,30 @@ class Roofline:
         return peak[0] / bandwidth[0] if peak and bandwidth else None
 
 
-# Families that seek a limit. The peak is sought by products alone: a mistake in another
-# family's FLOP formula must not raise the roof.
+# Families that seek a limit; without one of them there is no roof to speak of.
 _COMPUTE = {"peak", "gemm"}
 # A product with few rows reads a large matrix once: nothing reads memory faster.
 _MEMORY = {"copy", "scale", "add", "triad", "read", "gemm"}
 
 
 def measured_roofline(points: Iterable[Point]) -> Roofline:
-    """Take the best of each kind among the points of one device."""
-    peaks: dict[str, tuple[float, str]] = {}
-    bandwidths: dict[str, tuple[float, str]] = {}
-    for point in points:
-        if point.family in _COMPUTE:
-            peaks[point.dtype] = max(
-                peaks.get(point.dtype, (0.0, "")), (point.flop_per_s, point.case)
-            )
-        if point.family in _MEMORY:
-            bandwidths[point.cache] = max(
-                bandwidths.get(point.cache, (0.0, "")), (point.bytes_per_s, point.case)
-            )
-    return Roofline(peaks=peaks, bandwidths=bandwidths)
+    """Take the most that any case attained on one device: a limit that one of them passes is none.
+
+    On a busy machine the case that seeks a limit may be disturbed and another not.
+    """
+    here = [point for point in points if point.family not in LINKS]
+    sought_peaks = {point.dtype for point in here if point.family in _COMPUTE}
+    sought_bandwidths = {point.cache for point in here if point.family in _MEMORY}
+    return Roofline(
+        peaks={
+            dtype: max((p.flop_per_s, p.case) for p in here if p.dtype == dtype)
+            for dtype in sorted(sought_peaks)
+        },
+        bandwidths={
+            cache: max((p.bytes_per_s, p.case) for p in here if p.cache == cache)
+            for cache in sorted(sought_bandwidths)
+        },
+    )
 
 
 def datasheet_roofline(sheet: Mapping[str, Any]) -> Roofline:

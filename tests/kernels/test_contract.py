@@ -64,9 +64,10 @@ def test_every_row_of_a_real_run_carries_the_contract(rows):
         assert row["n"] == 2
 
 
-def test_no_limit_is_passed_by_the_cases_that_measured_it_and_some_case_reaches_it(rows):
-    sought = [row for row in cases(rows) if row["family"] in {"read", "gemm"}]
-    assert max(row["share_of_measured_roofline"] for row in sought) == pytest.approx(1.0)
+def test_no_limit_is_passed_by_any_case_and_some_case_reaches_it(rows):
+    shares = [row["share_of_measured_roofline"] for row in cases(rows)]
+    assert max(shares) == pytest.approx(1.0)
+    assert all(share <= 1 + 1e-9 for share in shares)
 
 
 def test_shares_of_the_datasheet_stand_beside_those_of_the_machine(rows):

@@ -56,11 +56,26 @@ def test_a_cache_nobody_measured_gives_no_share():
 positive = st.floats(1e-3, 1e12)
 
 
-@given(st.lists(st.tuples(positive, positive, positive), min_size=1, max_size=10))
-def test_no_product_exceeds_the_roof_it_helped_to_measure(cases):
-    products = [point(flops=f, moved=b, seconds=s) for f, b, s in cases]
-    roof = measured_roofline(products)
-    assert all(roof.share(product) <= 1 + 1e-9 for product in products)
+families = st.sampled_from(["peak", "gemm", "copy", "rmsnorm", "attention"])
+caches = st.sampled_from(["cold", "hot"])
+
+
+@given(st.lists(st.tuples(families, caches, positive, positive, positive), max_size=10))
+def test_no_case_of_a_run_exceeds_its_roof(cases):
+    points = [point(f, cache=c, flops=w, moved=b, seconds=s) for f, c, w, b, s in cases]
+    roof = measured_roofline(points)
+    assert all((roof.share(one) or 0) <= 1 + 1e-9 for one in points)
+
+
+def test_a_disturbed_product_does_not_set_the_roof():
+    disturbed = point("gemm", flops=1e9, moved=1e4, seconds=1e-2)
+    other = point("attention", flops=1e9, moved=1e4, seconds=5e-3)
+    roof = measured_roofline([disturbed, other, COPY])
+    assert roof.peaks["f32"] == (200e9, other.case)
+
+
+def test_what_no_case_sought_has_no_roof():
+    assert measured_roofline([point("rmsnorm", flops=5e6, moved=1e6)]).peaks == {}
 
 
 def result(datasheet=None):
