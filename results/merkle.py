@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Frontier",
     "consistency_ranges",
+    "inclusion_length",
     "inclusion_ranges",
     "leaf_hash",
     "node_hash",
@@ -90,16 +91,29 @@ def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
     return path[::-1]
 
 
+def inclusion_length(index: int, size: int) -> int:
+    """Count the hashes of a leaf's audit path (RFC 9162, 2.1.3.1).
+
+    One a level below where its path parts from the last leaf's, and one for each left subtree
+    above.
+
+    Raises:
+        IndexError: the tree has no such leaf.
+    """
+    if not 0 <= index < size:
+        raise IndexError(f"leaf {index} of a tree of {size}")
+    inner = (index ^ (size - 1)).bit_length()
+    return inner + (index >> inner).bit_count()
+
+
 def verify_inclusion(
     leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected_root: bytes
 ) -> bool:
-    """Check an audit path (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
+    """Check an audit path of the one length there is for this leaf (RFC 9162, 2.1.3.2)."""
+    if not 0 <= index < size or len(proof) != inclusion_length(index, size):
         return False
     found, node, last = leaf, index, size - 1
     for sibling in proof:
-        if last == 0:
-            return False
         if node % 2 or node == last:
             found = node_hash(sibling, found)
             while node % 2 == 0 and node:
@@ -107,7 +121,7 @@ def verify_inclusion(
         else:
             found = node_hash(found, sibling)
         node, last = node >> 1, last >> 1
-    return last == 0 and found == expected_root
+    return found == expected_root
 
 
 def consistency_ranges(earlier: int, size: int) -> list[tuple[int, int]]:

@@ -80,6 +80,17 @@ class Receipt:
             CheckError: the signature or the proof does not hold.
         """
         checkpoint = notes.verify(self.note, keys, where)
+        if not 0 <= self.index < checkpoint.size:
+            raise CheckError(
+                f"is for entry {self.index} of a log of {checkpoint.size}", where=where
+            )
+        length = merkle.inclusion_length(self.index, checkpoint.size)
+        if len(self.proof) != length:
+            raise CheckError(
+                f"its proof has {len(self.proof)} hashes",
+                where=where,
+                expected=f"{length} for entry {self.index} of {checkpoint.size}",
+            )
         leaf = merkle.leaf_hash(result_entry(self.digest))
         if not merkle.verify_inclusion(
             leaf, self.index, checkpoint.size, self.proof, checkpoint.root

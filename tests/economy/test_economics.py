@@ -245,3 +245,21 @@ def test_tokens_of_a_mixed_window_bear_all_its_power(mine):
     assert cost.energy_kwh.value == pytest.approx(1.0)
     assert cost.energy_kwh.low == pytest.approx(0.9 / 1.1)
     assert cost.energy_kwh.high == pytest.approx(1.1 / 0.9)
+
+
+def test_the_bounds_of_an_owned_cost_are_the_cheap_fast_and_the_dear_slow(mine):
+    cost = h100(mine, row("decode_throughput", 1000.0, 100.0))
+    life_h, power_usd = 5 * 8766 * 0.5, 1.4 * 1.5 * 0.1
+    assert cost.owned.usd.low == pytest.approx((40_000 / life_h + power_usd) / (1.1 * 3.6))
+    assert cost.owned.usd.high == pytest.approx((80_000 / life_h + power_usd) / (0.9 * 3.6))
+
+
+def test_modelled_joules_are_never_taken_for_measured_ones(mine):
+    modelled = bare("energy_per_output_token", 1.0, method="modelled")
+    cost = h100(mine, bare("decode_throughput", 1000.0), modelled)
+    assert (cost.owned.power, cost.energy_method) == ("nameplate", "modelled")
+    metered = bare("energy_per_output_token", 2.0)
+    for order in ([modelled, metered], [metered, modelled]):
+        cost = h100(mine, bare("decode_throughput", 1000.0), *order)
+        assert (cost.owned.power, cost.energy_method) == ("measured", "measured")
+        assert cost.energy_kwh.value == pytest.approx(2 / 3.6)

@@ -1,12 +1,17 @@
 """RFC 6962 trees, held against the published vectors and a second implementation."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from securesystemslib.signer import CryptoSigner
 
 from results import merkle
+from results.checkpoint import Checkpoint, ed25519_bytes, write
+from results.receipt import Receipt, result_entry
+from suites.errors import CheckError
 
 # The leaves and roots of the Certificate Transparency reference tests (google/certificate-
 # transparency, merkle_tree_test.cc), which RFC 6962 implementations share.
@@ -91,3 +96,39 @@ def test_every_consistency_proof_holds_and_a_fork_does_not(size, data):
     assert merkle.verify_consistency(earlier, old, size, new, proof)
     forked = merkle.root([*leaves[: earlier - 1], merkle.leaf_hash(b"fork")])
     assert not merkle.verify_consistency(earlier, forked, size, new, proof)
+
+
+@given(st.integers(1, 300), st.data())
+def test_a_proof_has_one_length_and_no_other_is_taken(size, data):
+    leaves = hashed(str(i).encode() for i in range(size))
+    index = data.draw(st.integers(0, size - 1))
+    proof = hashes(leaves, merkle.inclusion_ranges(index, size))
+    assert merkle.inclusion_length(index, size) == len(proof)
+    top = merkle.root(leaves)
+    for wrong in (proof[:-1], proof[1:], [*proof, top], [top, *proof]):
+        assert wrong == proof or not merkle.verify_inclusion(leaves[index], index, size, wrong, top)
+    # The root itself as a leaf of a tree of one, with nothing to prove.
+    assert size == 1 or not merkle.verify_inclusion(top, index, size, [], top)
+
+
+@pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
+def test_a_leaf_outside_its_tree_has_no_proof(index, size):
+    with pytest.raises(IndexError):
+        merkle.inclusion_length(index, size)
+    assert not merkle.verify_inclusion(b"", index, size, [], b"")
+
+
+@pytest.mark.parametrize("cut", [slice(0, -1), slice(1, None)])
+def test_a_receipt_of_another_length_is_refused_with_both_numbers(cut):
+    signer = CryptoSigner.generate_ed25519()
+    digests = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(5)]
+    leaves = hashed(result_entry(digest) for digest in digests)
+    note = write(Checkpoint(origin="x", size=5, root=merkle.root(leaves)), signer)
+    proof = hashes(leaves, merkle.inclusion_ranges(1, 5))
+    whole = Receipt(digest=digests[1], index=1, proof=proof, note=note)
+    key = [ed25519_bytes(signer.public_key.to_dict())]
+    assert whole.verify(key, "receipt").size == 5
+    with pytest.raises(CheckError, match=r"has 2 hashes; expected 3 for entry 1 of 5"):
+        replace(whole, proof=proof[cut]).verify(key, "receipt")
+    with pytest.raises(CheckError, match=r"entry 5 of a log of 5"):
+        replace(whole, index=5).verify(key, "receipt")

@@ -204,3 +204,12 @@ def test_two_runs_without_a_common_figure_fail_the_check(fenmark, tmp_path):
     done = fenmark("compare-runs", tmp_path / "a", tmp_path / "b")
     assert (done.returncode, done.stdout) == (1, "")
     assert "share no measured figure" in done.stderr
+
+
+def test_the_interval_of_a_ratio_is_both_half_widths_in_quadrature():
+    # Half-widths of 3% and 4% on the log scale make 5%.
+    def spanned(value, half):
+        return row(value) | {"low": value * math.exp(-half), "high": value * math.exp(half)}
+
+    [change], _ = comparison.compare([spanned(10.0, 0.03)], [spanned(10.0, 0.04)])
+    assert (change.low, change.high) == pytest.approx((math.exp(-0.05), math.exp(0.05)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suites.serving.stream import read_answer
+from suites.serving.stream import body_is_complete, framing, read_answer, says_close
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 PLAIN_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -76,3 +76,49 @@ def test_a_text_that_looks_like_what_follows_it_is_a_text():
 def test_a_wrong_size_of_a_chunk_is_garbage():
     good, bad = chunk(event("w")), chunk(event("w")).replace(b"\r\n", b"0\r\n", 1)
     assert read(HEAD, good, bad, chunk(DONE), b"0\r\n\r\n").failure == "garbage"
+
+
+def test_two_events_in_one_chunk_share_the_time_of_their_read_and_no_other():
+    both, last = chunk(event("a") + event("b")), chunk(event("c"))
+    # The read that ends with the chunk's data brought both; its line end comes with the next.
+    cut = read(HEAD, both[:-2], both[-2:] + last, chunk(DONE) + b"0\r\n\r\n")
+    assert cut.token_ns == [1, 1, 2]
+
+
+@pytest.mark.parametrize("wrap", [chunk, lambda data: data], ids=["chunked", "plain"])
+def test_an_event_arrives_with_its_last_byte(wrap):
+    head = HEAD if wrap is chunk else PLAIN_HEAD
+    first, second = wrap(event("a")), wrap(event("b"))
+    end = wrap(DONE) + (b"0\r\n\r\n" if wrap is chunk else b"")
+    data = len(event("a")) + first.index(b"data:")
+    whole = read(head + first[:data], first[data:] + second, end)
+    assert whole.token_ns == [0, 1]
+    # Its last byte, the second line end, comes in a later read.
+    late = read(head + first[: data - 1], first[data - 1 :] + second, end)
+    assert late.token_ns == [1, 1]
+
+
+@pytest.mark.parametrize("text", ["a\\", "\\", 'a\\"', '\\\\"text":"'])
+def test_an_escaped_backslash_ends_no_text_early(text):
+    events = [event("plain"), event(text), event("plain")]
+    found = read(HEAD, *map(chunk, events), chunk(DONE), b"0\r\n\r\n")
+    assert (found.failure, found.token_ns) == ("long", [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("start", "closes"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: Close\r\n\r\n", True),
+        (b"HTTP/1.0 200 OK\r\n\r\n", True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", True),
+    ],
+)
+def test_an_old_server_hangs_up_though_it_does_not_say_so(start, closes):
+    assert says_close(start) is closes
+
+
+def test_the_end_of_a_body_without_a_length_is_the_end_of_the_connection():
+    start = b"HTTP/1.0 200 OK\r\n\r\n"
+    assert framing(start) == "until close"
+    assert not body_is_complete([start, event("a"), DONE], "until close")
