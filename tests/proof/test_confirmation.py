@@ -223,3 +223,21 @@ def test_the_published_results_still_verify():
     verdicts = list(verification.verify(public))
     assert verdicts
     assert all(one.problems == () for one in verdicts)
+
+
+def agreed(first, second):
+    return agreement(first.predicate, second.predicate)
+
+
+def test_exactly_half_of_the_figures_is_not_most_of_them():
+    # One agrees, one is missing.
+    assert not agreed(statement(10.0, 20.0), statement(10.0)).holds
+    assert agreed(statement(10.0, 20.0, 30.0), statement(10.0, 20.0)).holds
+
+
+def test_an_interval_from_half_to_double_tells_nothing():
+    # Both runs' half-widths together must reach a factor of two to be blunt.
+    [sharp] = agreed(statement(10.0, half=0.4), statement(10.0, half=0.4)).figures
+    [blunt] = agreed(statement(10.0, half=0.5), statement(10.0, half=0.5)).figures
+    assert (sharp.verdict, blunt.verdict) == ("agrees", "undecided")
+    assert sharp.change.high < 2 < blunt.change.high

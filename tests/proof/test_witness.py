@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 
 import httpx
 import pytest
@@ -156,3 +157,18 @@ def test_a_policy_that_cannot_be_met_is_refused(policy, own):
 def test_a_policy_is_checked_even_where_there_is_no_cosigned_note(home, policy, own):
     [verdict] = verification.verify(home, policy=policy(own))
     assert "cosigned: cannot be read" in verdict.problems[0]
+
+
+def test_a_cosignature_names_its_key_by_its_hash(one, grow, own):
+    ledger = grow(1)
+    line = ask(one, ledger, 0).body
+    # C2SP tlog-cosignature: SHA-256 of name, newline, 0x04 and the key; its first four bytes.
+    digest = hashlib.sha256(NAME.encode() + b"\n\x04" + raw(own)).digest()
+    blob = bytearray(base64.b64decode(line.split()[-1]))
+    assert bytes(blob[:4]) == digest[:4]
+    note = ledger.checkpoint_file.read_bytes()
+    for place in range(4):
+        other = blob.copy()
+        other[place] ^= 1
+        forged = f"— {NAME} {base64.b64encode(bytes(other)).decode()}\n".encode()
+        assert cosignature.cosigners(note + forged, {NAME: raw(own)}, "note") == set()
