@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer._click.exceptions import UsageError  # Typer carries its own click
@@ -134,7 +134,18 @@ def _typer(*, add_completion: bool = False, **settings: Any) -> typer.Typer:
     )
 
 
-def _purpose() -> None:
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fenmark {version('fenmark')}")
+        raise typer.Exit
+
+
+def _purpose(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which this is."),
+    ] = False,
+) -> None:
     """What a million LLM tokens really cost, chip by chip, and the proof."""
 
 

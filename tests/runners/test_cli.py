@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -104,3 +105,8 @@ def test_the_shell_completes_verbs_and_their_options():
 
     assert completions("compare") == ["compare-runs", "compare-configs"]
     assert completions("verify", "--pol") == ["--policy"]
+
+
+def test_the_version_is_that_of_the_package(fenmark):
+    done = fenmark("--version")
+    assert (done.returncode, done.stdout) == (0, f"fenmark {metadata.version('fenmark')}\n")
