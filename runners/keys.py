@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from results import keyfile
 from results.identity import read_runner, runner_id
 from results.keyless import GITHUB, KeylessKey, KeylessSigner
+from suites import user_folders
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ class RunnerKey:
 
 def default_path() -> Path:
     """Where the key lies: `$FENMARK_HOME/key.pem`, else the user's configuration folder."""
-    home = os.environ.get("FENMARK_HOME")
-    base = Path(home) if home else Path.home() / ".config" / "fenmark"
-    return base / "key.pem"
+    return user_folders.home() / "key.pem"
 
 
 def load_or_create(path: Path | None = None) -> RunnerKey:

@@ -28,6 +28,7 @@ from leaderboard.tree import Tree
 from leaderboard.words import LANGUAGES, Words
 from leaderboard.workers import Workers
 from results import catalog
+from suites import user_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,7 +132,7 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     """Put documents, pages and assets of a language; return how many pages there are."""
     prefix = "" if lang == "en" else f"{lang}/"
     words = Words.load(lang)
-    rendered = shells.render(lang, base_url, kept.folder())
+    rendered = shells.render(lang, base_url, user_folders.cache())
     _put_documents(tree, rendered, prefix)
     pages = Pages(words, rendered)
     # The shells' folder is named by what they are made of.

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from jinja2 import BytecodeCache
 
 from leaderboard import rows
+from suites import user_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2.bccache import Bucket
 
-__all__ = ["Kept", "Templates", "folder", "stamp"]
+__all__ = ["Kept", "Templates", "stamp"]
 
 _DIGEST_BYTES = 32  # SHA-256, before the data
 
@@ -41,7 +42,9 @@ class Kept:
 
     def __init__(self, archives: Sequence[Path]) -> None:
         named = "\0".join(str(path.resolve()) for path in archives)
-        self._path = folder() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.parquet"
+        self._path = (
+            user_folders.cache() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.parquet"
+        )
 
     def load(self) -> pd.DataFrame:
         """Return the rows of the last build; none when they cannot be used."""
@@ -79,7 +82,7 @@ class Templates(BytecodeCache):
         _store(self._path(bucket), bucket.bytecode_to_string())
 
     def _path(self, bucket: Bucket) -> Path:
-        return folder() / f"template-{bucket.key}"
+        return user_folders.cache() / f"template-{bucket.key}"
 
 
 def _load(path: Path) -> bytes:
@@ -101,15 +104,6 @@ def _store(path: Path, data: bytes) -> None:
         partial.replace(path)
     except OSError:
         partial.unlink(missing_ok=True)
-
-
-def folder() -> Path:
-    """Name the folder for what may be lost at any time.
-
-    A relative XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification).
-    """
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "fenmark"
 
 
 @cache

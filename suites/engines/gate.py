@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from suites import user_folders
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["PROMPTS", "Reference", "check", "find", "load_reference", "record", "store"]
 
@@ -135,8 +137,7 @@ def store(reference: Reference, path: Path | None = None) -> Path:
 
 
 def _path(weights_sha256: str) -> Path:
-    home = Path(os.environ.get("FENMARK_HOME") or Path.home() / ".config" / "fenmark")
-    return home / "references" / f"{weights_sha256}.json"
+    return user_folders.home() / "references" / f"{weights_sha256}.json"
 
 
 def _continuations(url: str, model: str, key: str | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suites import user_folders
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
@@ -22,7 +23,7 @@ from suites.serving.vocabulary import Vocabulary, from_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Subject", "default_cache", "packages", "start_s", "subject", "subject_spec"]
+__all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 
 
 # llama.cpp with half a gigabyte of weights.
@@ -44,12 +45,6 @@ class Subject:
     target: Target
     engine: dict[str, Any]
     check_alive: Callable[[], None]
-
-
-def default_cache() -> Path:
-    """Where generated models are kept: FENMARK_CACHE, else the user's cache folder."""
-    named = os.environ.get("FENMARK_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "fenmark" / "models"
 
 
 def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +76,7 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         # The words themselves, so that the load needs no tokenizer.
         "words": from_tokenizer(Path(tokenizer)).to_json() if tokenizer else None,
         "weights": str(weights) if weights else None,
-        "cache": str(options.get("cache") or default_cache()),
+        "cache": str(options.get("cache") or user_folders.models()),
         "threads": int(options.get("threads") or default_threads()),
     }
 

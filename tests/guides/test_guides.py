@@ -12,6 +12,7 @@ import pytest
 
 from results import archive
 from results.confirmation import differences
+from suites import user_folders
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "site" / "leaderboard" / "docs"
@@ -56,7 +57,7 @@ def environment(clone, tmp_path):
     command.chmod(0o755)
     home = tmp_path / "home"
     home.mkdir()
-    cache = os.environ.get("FENMARK_CACHE") or Path.home() / ".cache" / "fenmark" / "models"
+    cache = user_folders.models()
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -9,7 +9,7 @@ from jinja2 import DictLoader, Environment
 
 from leaderboard import build
 from leaderboard.kept import Kept, Templates
-from leaderboard.kept import folder as kept_folder
+from suites import user_folders
 from tests.site.conftest import accept, statement
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def own_cache(tmp_path: Path, cache: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test's own, with the shells the other tests have rendered."""
-    shared = kept_folder()
+    shared = user_folders.cache()
     folder = tmp_path / "cache" / "fenmark"
     folder.mkdir(parents=True)
     for shells in shared.glob("shells-*"):
@@ -109,4 +109,4 @@ def test_kept_rows_do_not_outlive_the_key_that_signed(own_cache: Path, tmp_path:
 def test_a_relative_cache_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
-    assert kept_folder() == tmp_path / ".cache" / "fenmark"
+    assert user_folders.cache() == tmp_path / ".cache" / "fenmark"
