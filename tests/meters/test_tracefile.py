@@ -1,7 +1,8 @@
 """Traces of external meters, read through `fenmark energy trace`."""
 
-import csv
 import json
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from suites.errors import UserError
 from suites.meters import tracefile
 
-PTDAEMON = Path("../shared/data/mlperf/v5.1_Lenovo_8xB200_llama2-70b_Server_spl.txt")
-ROWS = PTDAEMON.parent / "mlperf_power_rows_v4.1_v5.1.csv"
+EXCERPTS = Path(__file__).parents[1] / "excerpts"
+PTDAEMON = EXCERPTS / "v5.1_Lenovo_8xB200_llama2-70b_Server_spl.txt"
 
 
 @pytest.fixture
@@ -28,22 +29,21 @@ def trace(tmp_path):
 RAMP = "time,power_w\n" + "".join(f"{1000 + t},{10 * t}\n" for t in range(6))
 
 
-@pytest.mark.skipif(not PTDAEMON.exists(), reason="the published log is not here")
-def test_the_published_log_gives_the_official_watts_of_its_row():
-    rows = csv.DictReader(ROWS.read_text().splitlines())
-    (official,) = [
-        float(row["Power_Result"])
-        for row in rows
-        if row["Location"].endswith("SR680a_V3_B200SXMx8_TRT/llama2-70b-99/Server")
+def test_a_published_log_gives_the_watts_of_its_lines():
+    lines = [line.split(",") for line in PTDAEMON.read_text().splitlines()]
+    seconds = [
+        datetime.strptime(line[1], "%m-%d-%Y %H:%M:%S.%f").replace(tzinfo=UTC).timestamp()
+        for line in lines
     ]
-    # The published window has 2464 samples in 2464.3 s; only this stretch of the log has them.
-    start, end = "2025-07-28T04:22:26.400", "2025-07-28T05:03:30.000"
-    found = tracefile.energy(
-        tracefile.read(PTDAEMON), tracefile.parse_time_ns(start), tracefile.parse_time_ns(end)
-    )
-    assert found.samples == 2464
-    assert found.average_w == pytest.approx(official, rel=0.005)
-    assert found.max_gap_s < 1.01
+    watts = [float(line[3]) for line in lines]
+    # Trapezoids by hand, over the whole excerpt.
+    steps = list(zip(pairwise(seconds), pairwise(watts), strict=True))
+    joules = sum((end - start) * (a + b) / 2 for (start, end), (a, b) in steps)
+    start_ns, end_ns = (round(seconds[at] * 1e3) * 10**6 for at in (0, -1))
+    read = tracefile.energy(tracefile.read(PTDAEMON), start_ns, end_ns)
+    assert read.energy_j == pytest.approx(joules, rel=1e-6)
+    assert read.average_w == pytest.approx(joules / (seconds[-1] - seconds[0]), rel=1e-6)
+    assert read.max_gap_s == pytest.approx(max(b - a for (a, b), _ in steps), abs=1e-6)
 
 
 def test_a_ramp_is_integrated_between_interpolated_edges(fenmark, trace):
