@@ -179,7 +179,7 @@ def _answers(home):
 @pytest.fixture(scope="session")
 def postgres():
     """Starts Debian's PostgreSQL; gives the folder of its socket."""
-    pytest.importorskip("psycopg")
+    pytest.importorskip("psycopg", exc_type=ImportError, reason="no PostgreSQL driver")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("PostgreSQL is not installed")
