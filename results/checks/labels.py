@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.checks.finding import Context
+    from results.imports.reported import ReportedResult
     from results.statement import Predicate, Statement
 
 __all__ = ["label_faults", "labels_are_typed"]
@@ -23,14 +24,14 @@ __all__ = ["label_faults", "labels_are_typed"]
 _SHOWN = 40
 
 
-def label_faults(predicate: Predicate) -> list[Finding]:
-    """List the labels whose values are not of the registry's type and range.
+def label_faults(result: Predicate | ReportedResult) -> list[Finding]:
+    """List the labels of figures whose values are not of the registry's type and range.
 
     Labels that the registry does not know are passed over: nothing reads them.
     """
     return [
         Finding(rule="labels", outcome="refused", where=where, reason=reason)
-        for where, reason in _faults(predicate)
+        for where, reason in _faults(result)
     ]
 
 
@@ -38,8 +39,8 @@ def labels_are_typed(statement: Statement, _: Context) -> Iterator[tuple[str, st
     return _faults(statement.predicate)
 
 
-def _faults(predicate: Predicate) -> Iterator[tuple[str, str]]:
-    for at, item in enumerate(predicate.measurements):
+def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:
+    for at, item in enumerate(result.measurements):
         try:
             KNOWN_LABELS.validate_python(item.labels)
         except ValidationError as error:

@@ -118,6 +118,35 @@ def test_a_value_that_is_not_its_labels_is_refused_by_version_2_and_found_in_ver
     assert len(fault.reason) < 250
 
 
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [
+        ("isl", [1, 100_000_000], [0, 100_000_001, 128.0]),
+        ("osl", [1, 100_000_000], [0, 100_000_001]),
+        ("context", [1, 100_000_000], [0, 100_000_001]),
+        ("batch", [1, 10_000_000], [0, 10_000_001]),
+        ("concurrency", [1, 10_000_000], [0, 10_000_001]),
+        ("rate", [0, 0.5, 1e15], [-1e-9, 1.1e15]),
+        ("percentile", [0, 50, 99.9, 100], [-0.1, 100.1]),
+        ("shared_prefix", [0, 1], [1.01]),
+        ("process", [0], [-1]),
+        ("engine_difference_ms", [-3.5, 3.5], ["-3.5"]),
+        ("bytes", [0, 2**53 - 1], [-1, 2.5]),
+        ("valid", [True, False], [0, 1, "true"]),
+        ("arrival", ["poisson", "constant", "burst"], ["Poisson", ""]),
+        ("cache", ["hot", "cold"], ["warm"]),
+        ("scope", ["chip", "package", "node", "wall"], ["rack"]),
+        ("model", ["", "a" * 256, "名"], ["a" * 257, None]),
+    ],
+)
+def test_where_a_label_ends(name, accepted, refused):
+    def holds(value):
+        return field_of(stated(figure(labels={name: value}))) is None
+
+    assert all(map(holds, accepted))
+    assert not any(map(holds, refused))
+
+
 def test_the_line_of_a_refused_label_names_file_field_and_version():
     with pytest.raises(UserError) as caught:
         parsed(stated(figure(labels={"isl": True})))
