@@ -18,11 +18,13 @@ from securesystemslib.signer import Key, Signature, Signer
 
 from results import ed25519, strict_json
 from results.keyless import KeylessKey
-from results.statement import Statement
+from results.statement_v2 import read_statement
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from results.statement import Statement
 
 __all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "sign", "verify"]
 
@@ -107,21 +109,21 @@ def parse(payload: bytes, where: str) -> Statement:
         UserError: the JSON is ambiguous or does not fit the schema; names the first field.
     """
     value = strict_json.loads(payload, where)
-    version = _version(value)
-    if isinstance(version, int) and version != 1:
-        raise UserError(
-            f"schema version {version}",
-            where=f"{where}:predicate.schema_version",
-            expected="1",
-            remedy="a newer Fenmark may read it",
-        )
     try:
-        return Statement.model_validate(value)
+        return read_statement(value)
+    except LookupError as error:
+        raise UserError(
+            f"schema version {error}",
+            where=f"{where}:predicate.schema_version",
+            expected="1 or 2",
+            remedy="a newer Fenmark may read it",
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "statement"
+        version = 2 if error.title == "StatementV2" else 1
         raise UserError(
-            first["msg"], where=f"{where}:{field}", expected="the schema of version 1"
+            first["msg"], where=f"{where}:{field}", expected=f"the schema of version {version}"
         ) from error
 
 
@@ -135,11 +137,6 @@ def _holds(key: Key, signature: Signature, pae: bytes) -> bool:
     except (UnverifiedSignatureError, VerificationError):
         return False
     return True
-
-
-def _version(value: Any) -> Any:
-    predicate = value.get("predicate") if isinstance(value, dict) else None
-    return predicate.get("schema_version") if isinstance(predicate, dict) else None
 
 
 def _read(data: bytes, where: str) -> tuple[Envelope, list[Signature], set[str]]:

@@ -7,18 +7,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from results.statement import (
-    PREDICATE_TYPE,
-    STATEMENT_TYPE,
-    Engine,
-    Machine,
-    Measurement,
-    Meter,
-    Output,
-    Predicate,
-    Run,
-    Statement,
-)
+from results.statement import STATEMENT_TYPE
+from results.statement_v2 import PREDICATE_TYPE, StatementV2
+from results.texts import printable
 from runners.energy import energy_rows
 from runners.options import suite
 from runners.provenance import software, source
@@ -29,6 +20,7 @@ from suites.engines.versions import remarks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from results.statement import Machine
     from runners.workspace import FinishedCell, Started
     from suites.records import Row
 
@@ -59,7 +51,7 @@ def statement_of(
     machine: Machine,
     cells: Sequence[FinishedCell],
     rows: Sequence[Row],
-) -> Statement:
+) -> StatementV2:
     """State what was measured.
 
     Args:
@@ -72,42 +64,40 @@ def statement_of(
     packages = {
         name: version for fact in facts for name, version in fact.get("packages", {}).items()
     }
-    return Statement.model_validate(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [{"name": f"samples/{samples}.json", "digest": {"sha256": samples}}],
-            "predicateType": PREDICATE_TYPE,
-            "predicate": Predicate(
-                schema_version=1,
-                run=Run(
-                    id=started.run_id,
-                    runner=runner,
-                    suite_version=started.suite_version,
-                    suites=list(started.options.suites),
-                    profile=started.options.profile,
-                    seed=started.options.seed,
-                    started_at=started.started_at,
-                    finished_at=utc_now(),
-                    nonce=challenge.nonce if challenge else None,
-                    not_before=challenge.not_before if challenge else None,
-                    options=stated_options(started.options),
-                    reproduces=started.reproduces,
-                    plan=started.plan,
-                ),
-                machine=machine,
-                software=software(packages),
-                source=source(),
-                engines=[Engine.model_validate(engine) for engine in engines],
-                meters=[
-                    Meter.model_validate(meter)
-                    for meter in _distinct(meter for cell in cells for meter in cell.meters)
-                ],
-                measurements=[Measurement.model_validate(asdict(row)) for row in rows],
-                warnings=_warnings(cells, engines),
-                outputs=_outputs(cells),
-            ),
-        }
-    )
+    predicate = {
+        "schema_version": 2,
+        "run": {
+            "id": started.run_id,
+            "runner": runner,
+            "suite_version": started.suite_version,
+            "suites": list(started.options.suites),
+            "profile": started.options.profile,
+            "seed": started.options.seed,
+            "started_at": started.started_at,
+            "finished_at": utc_now(),
+            "nonce": challenge.nonce if challenge else None,
+            "not_before": challenge.not_before if challenge else None,
+            "options": stated_options(started.options),
+            "reproduces": started.reproduces,
+            "plan": started.plan.model_dump() if started.plan else None,
+        },
+        "machine": machine.model_dump(),
+        "software": software(packages).model_dump(),
+        "source": source().model_dump(),
+        "engines": engines,
+        "meters": _distinct(meter for cell in cells for meter in cell.meters),
+        "measurements": [asdict(row) for row in rows],
+        "warnings": _warnings(cells, engines),
+        "outputs": _outputs(cells),
+    }
+    # What drivers, engines and options say is foreign text; a line of it stays a line.
+    stated = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": f"samples/{samples}.json", "digest": {"sha256": samples}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": predicate,
+    }
+    return StatementV2.model_validate(printable(stated))
 
 
 def _warnings(cells: Sequence[FinishedCell], engines: Sequence[dict[str, Any]]) -> list[str]:
@@ -115,12 +105,12 @@ def _warnings(cells: Sequence[FinishedCell], engines: Sequence[dict[str, Any]]) 
     return list(dict.fromkeys([*said, *(text for engine in engines for text in remarks(engine))]))
 
 
-def _outputs(cells: Sequence[FinishedCell]) -> list[Output]:
+def _outputs(cells: Sequence[FinishedCell]) -> list[dict[str, Any]]:
     """Take what the first process of the kernel suite kept of its cases' outputs."""
     kernels = [cell for cell in cells if cell.suite == "kernels"]
     cases = kernels[0].result.facts.get("cases", {}) if kernels else {}
     return [
-        Output(case=case, elements=facts["elements"])
+        {"case": case, "elements": facts["elements"]}
         for case, facts in cases.items()
         if facts.get("elements")
     ]

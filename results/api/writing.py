@@ -27,7 +27,7 @@ _ANSWERS = {
     "201": "Stored and logged, durably: the receipt",
 }
 _REFUSALS = {
-    "400": "No envelope, or not a statement of version 1",
+    "400": "No envelope, or not a statement of a known version",
     "403": "No registered key verifies it",
     "408": "The body came too slowly",
     "409": "Its challenge was used by another result",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.checks import consistency, origin, physics
+from results.checks import consistency, labels, origin, physics
 from results.checks.finding import Context, Finding, Nonce, Outcome, Rule
 
 if TYPE_CHECKING:
@@ -53,6 +53,12 @@ _SAMPLES = Rule(
 )
 
 RULES = (
+    Rule(
+        name="labels",
+        outcome="refused",
+        source="suites.labels: one name, one type",
+        find=labels.labels_are_typed,
+    ),
     Rule(
         name="interval",
         outcome="refused",

@@ -28,8 +28,9 @@ def show(
     from rich.console import Console
 
     from results import archive
+    from results.checks.labels import label_faults
     from runners.report import print_result
-    from suites.errors import UserError
+    from suites.errors import CheckError, UserError
 
     files = archive.envelopes(path) if path.is_dir() else [path]
     if not files:
@@ -38,6 +39,9 @@ def show(
     if json_:
         print(json.dumps([item.statement.to_json() for item in opened]))
         return
+    for item in opened:
+        if faults := label_faults(item.predicate):
+            raise CheckError(f"{faults[0].where} {faults[0].reason}", where=item.digest)
     wide = svg is not None or not sys.stdout.isatty()
     console = Console(record=svg is not None, width=_TABLE_COLUMNS if wide else None)
     for item in opened:

@@ -18,10 +18,11 @@ from leaderboard.kept import Kept
 from leaderboard.text import slug
 from results import archive, bounded, envelope, identity
 from results.checks import Context, check
+from results.checks.labels import label_faults
 from results.confirmation import confirmed
 from results.keyless import KeylessKey
 from results.ledger import Ledger
-from results.statement import Statement
+from results.statement_v2 import read_statement
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from results.archive import Surroundings
     from results.catalog import PriceSheet
     from results.identity import Runner
+    from results.statement import Statement
 
 __all__ = ["Archive", "Source", "opened", "read"]
 
@@ -198,6 +200,12 @@ def _examined(
 
 def _result(path: Path, runners: Sequence[Runner]) -> Result:
     verified = archive.open_result(path, runners)
+    if faults := label_faults(verified.predicate):
+        raise CheckError(
+            f"{faults[0].where} {faults[0].reason}",
+            where=str(path),
+            remedy="a result with such labels is not drawn",
+        )
     return Result(
         digest=verified.digest,
         keyid=verified.keyid,
@@ -224,7 +232,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         raise CheckError("changed while the site was built", where=str(source.path))
     # Either base64 alphabet, as DSSE allows.
     payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
-    statement = Statement.model_validate_json(payload)
+    statement = read_statement(json.loads(payload))
     claims = _claims(data, source.runner)
     return Result(
         digest=digest,

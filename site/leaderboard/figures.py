@@ -164,8 +164,8 @@ def _common(rows: Iterable[Measurement]) -> dict[str, Label]:
 
 def _name(row: Measurement) -> str:
     percentile = row.labels.get("percentile")
-    # 50 and "p50" are both written by suites; the median needs no suffix.
-    quantile = str(percentile).removeprefix("p").removesuffix(".0")
+    # Of 50 and 50.0 alike the median needs no suffix.
+    quantile = str(percentile).removesuffix(".0")
     return row.metric if percentile is None or quantile == "50" else f"{row.metric}_p{quantile}"
 
 

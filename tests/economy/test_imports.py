@@ -11,9 +11,11 @@ from pyarrow import parquet
 
 import leaderboard
 from results import catalog
+from results.checks.labels import label_faults
 from results.economics import kwh_per_mtok, rental_usd_per_mtok
 from results.imports import KINDS, import_file, read_folder
 from suites.errors import UserError
+from suites.labels import LABELS
 from suites.metrics import METRICS
 
 EXCERPTS = Path(__file__).parents[1] / "excerpts"
@@ -111,6 +113,12 @@ def value(result, metric):
     return found.value
 
 
+def assert_registered(result):
+    """Every label of a figure is one of the registry, with a value of its type."""
+    assert {name for m in result.measurements for name in m.labels} <= LABELS.keys()
+    assert label_faults(result) == []
+
+
 def test_a_sample_stands_for_every_kind():
     assert SAMPLES.keys() == KINDS.keys()
 
@@ -122,6 +130,7 @@ def test_a_hand_written_sample_gives_its_figure_as_reported(tmp_path, kind):
     assert value(result, metric) == pytest.approx(expected)
     assert {m.method for m in result.measurements} == {"reported"}
     assert all(METRICS[m.metric].unit == m.unit for m in result.measurements)
+    assert_registered(result)
 
 
 @pytest.mark.parametrize("kind", SAMPLES)

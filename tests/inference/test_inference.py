@@ -23,6 +23,7 @@ from suites.records import CellResult
 from suites.serving.emitter import Emitter, Schedule
 from suites.serving.request import Request
 from suites.serving.target import Target
+from tests.builders import assert_signable
 
 GIB = 2**30
 PREFILL = Case(family="prefill", input_tokens=8, output_tokens=1, batch=1, repeats=1)
@@ -220,6 +221,7 @@ def test_every_case_has_its_rows_and_its_windows_follow_one_another(results):
     rows = summarize([CellResult.from_json(json.loads(json.dumps(r.to_json()))) for r in results])
     assert {row.case for row in rows} == {"prefill/isl64", "decode/b1/ctx32", "decode/b2/ctx32"}
     assert {row.labels["processes"] for row in rows} == {2}
+    assert_signable(rows)
     windows = [
         w for item in results[0].series if item.metric in {"ttft", "tpot"} for w in item.windows
     ]

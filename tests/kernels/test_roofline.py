@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from suites.kernels import summarize
 from suites.kernels.roofline import Point, datasheet_roofline, measured_roofline
 from suites.records import CellResult, Series
+from tests.builders import assert_signable
 
 
 def point(family="gemm", *, flops=1e9, moved=1e6, seconds=1e-3, cache="cold", dtype="f32"):
@@ -105,6 +106,7 @@ def result(datasheet=None):
 
 def test_rows_carry_the_contract_of_summary_json():
     sheet = {"peak_tflop_s": {"f32": 2.0}, "bandwidth_gb_s": 200.0}
+    assert_signable(summarize([result(sheet)] * 3))
     rows = [row.to_json() for row in summarize([result(sheet)] * 3)]
     found = {(row["case"], row["metric"]): row for row in rows}
     norm = found["rmsnorm/f32", "bandwidth"]

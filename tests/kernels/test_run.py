@@ -15,6 +15,7 @@ from suites.errors import UserError
 from suites.kernels import list_cases, plan, summarize
 from suites.kernels.backends import host, load_backend
 from suites.records import CellResult
+from tests.builders import assert_signable
 
 KERNELS = Path(suites.kernels.__file__).parent
 CASE = "rmsnorm/f32/numpy/*[0-9]"  # the cold run: the hot one ends in its name
@@ -45,6 +46,7 @@ def test_a_child_reports_progress_and_writes_its_series(tmp_path):
     assert result.facts["packages"]["blas_threads"] == "1"
     rows = summarize([result, result, result])
     assert {row.metric for row in rows} == {"time", "bandwidth"}
+    assert_signable(rows)
 
 
 def test_a_child_told_to_stop_leaves_nothing_behind(tmp_path):

@@ -19,6 +19,7 @@ from suites import meters
 from suites.kernels import plan
 from suites.meters import ModelledMeter, rapl
 from suites.records import CellResult, Series, Window
+from tests.builders import assert_signable
 
 WATTS = 50
 
@@ -94,6 +95,7 @@ def test_a_kernel_is_repeated_for_ten_cadences_and_its_joules_shared_by_its_call
     assert (row.unit, row.method) == ("J", "measured")
     assert row.labels["meter"] == "rapl package-0"
     assert row.labels["family"] == "rmsnorm"
+    assert_signable([row])
     # A busy machine may hold up the thread that moves the counter.
     assert row.value * window.calls / seconds == pytest.approx(WATTS, rel=0.25)
 

@@ -28,58 +28,12 @@ from results.intake import Intake
 from results.statement import Statement
 from results.store import open_store
 from runners.commands.keys import keys
+from tests.builders import figure, stated
 
 
 def make_statement(run_id="run-1", value=42.0):
-    return Statement.model_validate(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": "samples/x.json", "digest": {"sha256": "0" * 64}}],
-            "predicateType": "urn:fenmark:result:v1",
-            "predicate": {
-                "schema_version": 1,
-                "run": {
-                    "id": run_id,
-                    "runner": "runner-1",
-                    "suite_version": "0.1.0",
-                    "suites": ["inference"],
-                    "profile": "quick",
-                    "seed": 0,
-                    "started_at": "2026-11-23T00:00:00Z",
-                    "finished_at": "2026-11-23T00:05:00Z",
-                },
-                "machine": {
-                    "chip": {"catalog_id": None, "name": "Some CPU", "kind": "cpu", "count": 2},
-                    "cpu_name": "Some CPU",
-                    "cpu_cores": 2,
-                    "memory_bytes": 2**34,
-                    "os": "Linux",
-                    "kernel": "6.1",
-                    "container": None,
-                    "virtual_machine": None,
-                    "driver": None,
-                },
-                "software": {"python": "3.11.7", "packages": {}},
-                "source": {"commit": None, "modified": False},
-                "engines": [],
-                "meters": [],
-                "measurements": [
-                    {
-                        "suite": "inference",
-                        "case": "decode/b1/ctx64",
-                        "metric": "tpot",
-                        "unit": "ms",
-                        "value": value,
-                        "low": value - 1,
-                        "high": value + 1,
-                        "n": 3,
-                        "method": "measured",
-                        "labels": {"batch": 1},
-                    }
-                ],
-            },
-        }
-    )
+    shown = figure(value=value, low=value - 1, high=value + 1)
+    return Statement.model_validate(stated(shown, version=1, id=run_id))
 
 
 @pytest.fixture

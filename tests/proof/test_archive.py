@@ -175,8 +175,8 @@ def test_a_payload_outside_the_schema_is_never_signed(tmp_path, signer):
 
 
 def test_a_newer_schema_version_is_named(tmp_path, signer):
-    with pytest.raises(UserError, match="schema version 2"):
-        archive.accept(tmp_path, b'{"predicate": {"schema_version": 2}}', signer)
+    with pytest.raises(UserError, match="schema version 3"):
+        archive.accept(tmp_path, b'{"predicate": {"schema_version": 3}}', signer)
 
 
 def test_a_result_left_unlogged_by_a_kill_is_logged_with_the_next(

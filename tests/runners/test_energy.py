@@ -8,6 +8,7 @@ from runners.gauge import Gauge, gauge
 from runners.workspace import EnergyWindow, FinishedCell
 from suites import meters
 from suites.records import CellResult, Series, Window
+from tests.builders import assert_signable
 
 MODEL = {"name": "nameplate model", "scope": "chip", "method": "model"}
 RAPL = {"name": "rapl package-0", "scope": "package", "method": "hardware counter"}
@@ -50,6 +51,7 @@ def cell(name, *windows, meter=RAPL):
 def test_joules_per_output_token_is_the_median_of_the_processes():
     cells = [cell(f"p{i}", window(j, j, j, outputs=10)) for i, j in enumerate((20.0, 22.0, 30.0))]
     [row] = energy_rows(cells)
+    assert_signable([row])
     assert (row.metric, row.unit, row.value) == ("energy_per_output_token", "J/token", 2.2)
     assert row.low < 2.2 < row.high
     assert (row.method, row.n) == ("measured", 3)

@@ -79,6 +79,7 @@ def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tm
     assert result["inclusion"]
     assert (out / f"{result['digest']}.dsse.json").is_file()
     [statement] = json.loads(fenmark("show", out, "--json").stdout)
+    assert statement["predicateType"] == "urn:fenmark:result:v2"
     [subject] = statement["subject"]
     assert (out / subject["name"]).is_file()
     [engine] = statement["predicate"]["engines"]

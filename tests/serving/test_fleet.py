@@ -25,6 +25,7 @@ from suites.serving.run import run_cell
 from suites.serving.selfcheck import Error, Instrument, worst
 from suites.serving.target import Target
 from suites.serving.validity import problems
+from tests.builders import assert_signable
 
 POINT = Point(shape="closed", concurrency=4, requests=11, input_tokens=16, output_tokens=8)
 FAST = Schedule(ttft_ms=5, itl_ms=1)
@@ -75,6 +76,7 @@ def test_a_run_states_each_hosts_clock_and_the_worst_hosts_error(cluster):
         spec = json.loads(json.dumps({**cell.spec, "check_s": 0.3}))
         result = run_cell(spec)
     rows = summarize([CellResult.from_json(json.loads(json.dumps(result.to_json())))])
+    assert_signable(rows)
     clocks = [row for row in rows if row.metric == "clock_offset"]
     assert [row.labels["host"] for row in clocks] == [0, 1]
     assert all(row.low <= 0 <= row.high for row in clocks)

@@ -18,6 +18,7 @@ from suites.serving import plan, run, summarize
 from suites.serving.outcome import run_point
 from suites.serving.point import Point
 from suites.serving.target import Target
+from tests.builders import assert_signable
 
 TOKENS = 4
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -332,6 +333,7 @@ def test_cache_hits_are_a_row_as_the_engine_reports_them_and_none_where_it_is_si
         options = {"endpoint": url, "model": "m", "isl": 16, "osl": 8, "concurrency": [1]}
         (cell,) = plan("quick", {**options, "requests": 2})
         rows = summarize([run.run_cell(cell.spec)])
+    assert_signable(rows)
     cached = [row for row in rows if row.metric == "cached_tokens"]
     if count is None:
         assert cached == []

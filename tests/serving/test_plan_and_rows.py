@@ -14,6 +14,7 @@ from suites.serving.emitter import Emitter, Schedule
 from suites.serving.run import run_cell
 from suites.serving.selfcheck import Error
 from suites.serving.validity import instrument_problem
+from tests.builders import assert_signable
 
 URL = "http://127.0.0.1:9"
 EASY = {"endpoint": URL, "model": "m", "isl": 16, "osl": 8}
@@ -83,6 +84,7 @@ def result():
 
 def test_rows_carry_the_contracts_metrics_units_and_labels(result):
     rows = summarize([result, CellResult.from_json(json.loads(json.dumps(result.to_json())))])
+    assert_signable(rows)
     units = {row.metric: row.unit for row in rows}
     assert units.items() >= {
         ("ttft", "ms"),

@@ -18,6 +18,7 @@ from suites.serving.run import run_cell
 from suites.serving.shard import run_shards, split
 from suites.serving.target import Target
 from suites.serving.trace import Turn, busiest_rate, read_trace
+from tests.builders import assert_signable
 
 LINES = [
     {"arrival": 10.0, "isl": 20, "osl": 8, "session": "a"},
@@ -167,6 +168,7 @@ def test_rows_of_a_replay_say_which_trace_it_was(tmp_path, exact_instrument):
         spec = replay(path, endpoint=emitter.url)
         result = run_cell(json.loads(json.dumps(spec)))
     rows = summarize([CellResult.from_json(json.loads(json.dumps(result.to_json())))])
+    assert_signable(rows)
     assert {row.case for row in rows} == {"replay/t/x1"}
     assert {row.labels["trace_sha256"] for row in rows} == {read_trace(path).sha256}
     assert rows[0].labels["sessions"] == 3

@@ -15,7 +15,7 @@ from leaderboard import build
 from leaderboard.preview import server
 from results import archive, envelope
 from results.imports import import_file
-from results.statement import Statement
+from results.statement_v2 import read_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,7 +192,7 @@ def accept(folder: Path, *statements: dict[str, Any]) -> Path:
     """Sign statements into an archive."""
     folder.mkdir(parents=True, exist_ok=True)
     for one in statements:
-        archive.accept(folder, envelope.encode(Statement.model_validate(one)), SIGNER)
+        archive.accept(folder, envelope.encode(read_statement(one)), SIGNER)
     return folder
 
 

@@ -220,7 +220,8 @@ class Check {
     this.mark("signature", true, `${signed.key.id} (${signed.key.tier})`);
     const statement = JSON.parse(text(/** @type {any} */ (signed).payload));
     const { predicateType, predicate } = statement;
-    if (!this.mark("statement", predicateType === "urn:fenmark:result:v1", predicateType))
+    const version = [1, 2].find((known) => predicateType === `urn:fenmark:result:v${known}`);
+    if (!this.mark("statement", !!version && predicate.schema_version === version, predicateType))
       return false;
     this.show(predicate, digest);
     const places = JSON.parse(text(await this.fetched(`data/proofs/${digest.slice(0, 2)}.json`)));

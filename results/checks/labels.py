@@ -1,0 +1,52 @@
+"""Has every label that has a type a value of it? Version 2 is read so; version 1 left it open."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from results.checks.finding import Finding
+from results.statement_v2 import KNOWN_LABELS
+from suites.labels import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.checks.finding import Context
+    from results.imports.reported import ReportedResult
+    from results.statement import Predicate, Statement
+
+__all__ = ["label_faults", "labels_are_typed"]
+
+# Characters of a strange value that a reason repeats.
+_SHOWN = 40
+
+
+def label_faults(result: Predicate | ReportedResult) -> list[Finding]:
+    """List the labels of figures whose values are not of the registry's type and range.
+
+    Labels that the registry does not know are passed over: nothing reads them.
+    """
+    return [
+        Finding(rule="labels", outcome="refused", where=where, reason=reason)
+        for where, reason in _faults(result)
+    ]
+
+
+def labels_are_typed(statement: Statement, _: Context) -> Iterator[tuple[str, str]]:
+    return _faults(statement.predicate)
+
+
+def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:
+    for at, item in enumerate(result.measurements):
+        try:
+            KNOWN_LABELS.validate_python(item.labels)
+        except ValidationError as error:
+            for name in dict.fromkeys(str(one["loc"][0]) for one in error.errors()):
+                value = json.dumps(item.labels[name])[:_SHOWN]
+                yield (
+                    f"measurements.{at}.labels.{name}",
+                    f"is {value}, expected {LABELS[name].expected}",
+                )

@@ -1,0 +1,83 @@
+"""Which characters a text of a statement may hold: those that a terminal or a page only shows."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FILE", "LINE", "Place", "is_line", "printable", "unprintable"]
+
+# Control characters (C0, DEL, C1), line and paragraph separators, and what turns the direction of
+# writing (Unicode Standard Annex 9). Spelled so that Python, Rust and ECMAScript read them.
+_ABOVE_ASCII = r"\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+_NOT_IN_LINE = rf"\u0000-\u001f{_ABOVE_ASCII}"
+_NOT_IN_FILE = rf"\u0000-\u0008\u000b\u000c\u000e-\u001f{_ABOVE_ASCII}"
+# Regular expressions of a text of one line, and of a file's text: tab, line feed and carriage
+# return are of that.
+LINE = f"^[^{_NOT_IN_LINE}]*$"
+FILE = f"^[^{_NOT_IN_FILE}]*$"
+
+_NO_LINE = re.compile(f"[{_NOT_IN_LINE}]")
+_NO_FILE = re.compile(f"[{_NOT_IN_FILE}]")
+# An option may be the text of a file.
+_OPTIONS = ("predicate", "run", "options")
+
+Place = tuple[str | int, ...]
+
+
+def is_line(text: str) -> bool:
+    return not _NO_LINE.search(text)
+
+
+def unprintable(statement: Any) -> Place | None:
+    """Return where the first text of a statement lies that may not be printed; None where all may.
+
+    Args:
+        statement: as JSON.
+    """
+    if "\\" not in repr(statement):  # which escapes all that is not printable, and a backslash
+        return None
+    places = (place for place, text in _texts(statement, ()) if _forbidden(place).search(text))
+    return next(places, None)
+
+
+def printable(value: Any, place: Place = ()) -> Any:
+    """Put a space for every character that may not be printed.
+
+    Args:
+        value: a statement as JSON, or what lies at `place` in it.
+    """
+    match value:
+        case str(text):
+            return _forbidden(place).sub(" ", text)
+        case dict(members):
+            return {
+                printable(name): printable(one, (*place, name)) for name, one in members.items()
+            }
+        case list() | tuple():
+            return [printable(one, (*place, at)) for at, one in enumerate(value)]
+        case _:
+            return value
+
+
+def _forbidden(place: Place) -> re.Pattern[str]:
+    return _NO_FILE if place[:-1] == _OPTIONS else _NO_LINE
+
+
+def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield every text, names of members too, and where it stands."""
+    match value:
+        case str(text):
+            yield place, text
+        case dict(members):
+            for name, one in members.items():
+                yield place, str(name)
+                yield from _texts(one, (*place, name))
+        case list(items):
+            for at, one in enumerate(items):
+                yield from _texts(one, (*place, at))
+        case _:
+            pass

@@ -1,0 +1,77 @@
+"""One small true result that every test can change, and what holds suites to what may be signed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from results.statement_v2 import MeasurementV2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from suites.records import Row
+
+RUN_ID = "00000000-0000-4000-8000-000000000001"
+
+
+def figure(**changes: Any) -> dict[str, Any]:
+    """A measurement as JSON: 42 ms a token."""
+    return {
+        "suite": "inference",
+        "case": "decode/b1/ctx64",
+        "metric": "tpot",
+        "unit": "ms",
+        "value": 42.0,
+        "low": 41.0,
+        "high": 43.0,
+        "n": 3,
+        "method": "measured",
+        "labels": {"batch": 1},
+        **changes,
+    }
+
+
+def stated(*figures: dict[str, Any], version: int = 2, **run: Any) -> dict[str, Any]:
+    """A statement as JSON, of one figure if none is given; keywords change the run."""
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "samples/x.json", "digest": {"sha256": "0" * 64}}],
+        "predicateType": f"urn:fenmark:result:v{version}",
+        "predicate": {
+            "schema_version": version,
+            "run": {
+                "id": RUN_ID,
+                "runner": "runner-1",
+                "suite_version": "0.1.0",
+                "suites": ["inference"],
+                "profile": "quick",
+                "seed": 0,
+                "started_at": "2026-11-23T00:00:00Z",
+                "finished_at": "2026-11-23T00:05:00Z",
+                **run,
+            },
+            "machine": {
+                "chip": {"catalog_id": None, "name": "Some CPU", "kind": "cpu", "count": 2},
+                "cpu_name": "Some CPU",
+                "cpu_cores": 2,
+                "memory_bytes": 2**34,
+                "os": "Linux",
+                "kernel": "6.1",
+                "container": None,
+                "virtual_machine": None,
+                "driver": None,
+            },
+            "software": {"python": "3.11.7", "packages": {}},
+            "source": {"commit": None, "modified": False},
+            "engines": [],
+            "meters": [],
+            "measurements": list(figures) or [figure()],
+        },
+    }
+
+
+def assert_signable(rows: Iterable[Row]) -> None:
+    """Hold what a suite sums up against what a statement may say: every label is registered."""
+    for row in rows:
+        MeasurementV2.model_validate(asdict(row))
