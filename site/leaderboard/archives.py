@@ -42,6 +42,8 @@ __all__ = ["Archive", "Source", "opened", "read"]
 _WORTH_PROCESSES = 4000
 _BATCH = 250
 _URL_SAFE = str.maketrans("-_", "+/")
+# GitHub's words; under a root of trust that an archive brings a certificate may say anything.
+_ENVIRONMENTS = {"github-hosted", "self-hosted"}
 _ENGLISH = Words.load("en")
 # Of a log in the folder of its writer alone: how far the disk is known to have it.
 _SETTLED = ".settled"
@@ -269,14 +271,13 @@ def _examined(
     runners: Sequence[Runner], sheet: PriceSheet | None, paths: Sequence[Path]
 ) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
     """Verify envelopes and break them into rows; whatever one says, the others are read."""
-    drawn: dict[Path, list[dict[str, Any]]] = {}
-    problems = []
+    records, problems = [], []
     for path in paths:
         try:
-            drawn[path] = _drawn(_result(path, runners), sheet)
+            records += _drawn(_result(path, runners), sheet)
         except Exception as error:  # noqa: BLE001 - a bug of ours takes one result, not the site
             problems.append((path.name.removesuffix(archive.SUFFIX), _said(error, path)))
-    return _framed(drawn, problems), problems
+    return rows.frame(records), problems
 
 
 def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
@@ -289,22 +290,6 @@ def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     tables.arrays(tables.SCHEMA, list(tables.rows_of(result)))
     plots.roofline(_ENGLISH, [point for point in points_of(result) if point.suite == "kernels"], "")
     return records
-
-
-def _framed(
-    drawn: Mapping[Path, Sequence[Mapping[str, Any]]], problems: list[tuple[str, str]]
-) -> pd.DataFrame:
-    """Lay the records of many results out at once; where that fails, of each by itself."""
-    try:
-        return rows.frame(record for records in drawn.values() for record in records)
-    except Exception as error:  # noqa: BLE001 - as in `_examined`
-        if len(drawn) == 1:
-            [path] = drawn
-            problems.append((path.name.removesuffix(archive.SUFFIX), _said(error, path)))
-            return rows.frame([])
-    apart = [_framed({path: records}, problems) for path, records in drawn.items()]
-    filled = [table for table in apart if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else rows.frame([])
 
 
 def _said(error: Exception, path: Path) -> str:
@@ -353,7 +338,9 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         flags=_flags(statement, claims) if with_flags else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
-        environment=claims.get("runner_environment", ""),
+        environment=claims["runner_environment"]
+        if claims.get("runner_environment") in _ENVIRONMENTS
+        else "",
     )
 
 

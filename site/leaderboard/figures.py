@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from results.statement import Engine, Measurement, Predicate
     from suites.records import Label
 
-__all__ = ["Figure", "Point", "Result", "is_physical", "points_of"]
+__all__ = ["LEAST", "MOST", "Figure", "Point", "Result", "is_physical", "points_of"]
 
 # Every metric is a positive magnitude; a joule a token, a nanosecond or an exaflop lies well
 # inside, and products of two such figures stay finite.
-_LEAST, _MOST = 1e-15, 1e15
+LEAST, MOST = 1e-15, 1e15
 # Labels that tell figures of one point apart rather than points.
 _WITHIN_POINT = {"percentile"}
 
@@ -166,7 +166,7 @@ def points_of(result: Result) -> list[Point]:
 def is_physical(row: Measurement) -> bool:
     """Say whether every end of a figure is zero or a magnitude that something here could have."""
     ends = (row.value, row.low, row.high)
-    return all(end is None or end == 0 or _LEAST <= end <= _MOST for end in ends)
+    return all(end is None or end == 0 or LEAST <= end <= MOST for end in ends)
 
 
 def _common(rows: Iterable[Measurement]) -> dict[str, Label]:
