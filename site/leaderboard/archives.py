@@ -105,7 +105,12 @@ class Archive:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What the folders read so far hold."""
+    """What the folders read so far hold.
+
+    Attributes:
+        heads: checkpoints of the logs, by name.
+        ended: by log, the entry that revoked or replaced a key, by the key's id.
+    """
 
     keys: KeyFiles = field(default_factory=KeyFiles)
     tables: list[pd.DataFrame] = field(default_factory=list)
@@ -287,7 +292,7 @@ def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     where it can still be left out.
     """
     records = rows.rows_of(result, sheet)
-    tables.arrays(tables.SCHEMA, list(tables.rows_of(result)))
+    list(tables.rows_of(result))
     plots.roofline(_ENGLISH, [point for point in points_of(result) if point.suite == "kernels"], "")
     return records
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow.dataset import ParquetFileFormat, dataset
 
 from leaderboard.archives import opened
-from leaderboard.tables import COLUMNS, SCHEMA, arrays, rows_of
+from leaderboard.tables import COLUMNS, SCHEMA, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,9 +53,10 @@ def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
 
 def encoded(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> tuple[bytes, ...]:
     """Return rows in the three kinds."""
+    values = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
+    columns = [pa.array(own, kind) for own, kind in zip(values, schema.types, strict=True)]
     parquet = io.BytesIO()
-    table = pa.Table.from_arrays(arrays(schema, rows), schema=schema)
-    pq.write_table(table, parquet, compression="zstd")
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), parquet, compression="zstd")
     return _csv(schema.names, rows), _json(schema.names, rows), parquet.getvalue()
 
 

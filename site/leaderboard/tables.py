@@ -10,11 +10,11 @@ from leaderboard.figures import points_of
 from leaderboard.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from leaderboard.figures import Figure, Point, Result
 
-__all__ = ["COLUMNS", "SCHEMA", "arrays", "rows_of"]
+__all__ = ["COLUMNS", "SCHEMA", "rows_of"]
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
@@ -31,16 +31,6 @@ SCHEMA = pa.schema(
     }
 )
 COLUMNS = tuple(SCHEMA.names)
-
-
-def arrays(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> list[pa.Array]:
-    """Return rows as columns.
-
-    Raises:
-        pa.ArrowException: a value is not of its column's type.
-    """
-    values = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
-    return [pa.array(own, kind) for own, kind in zip(values, schema.types, strict=True)]
 
 
 def rows_of(result: Result) -> Iterator[tuple[Any, ...]]:
