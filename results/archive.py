@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
+    from results.checkpoint import Checkpoint
     from results.cosignature import Policy
     from results.statement import Predicate, Statement
 
@@ -97,6 +98,8 @@ class Surroundings:
         runners: keys of the catalogue, then those of the archive itself.
         places: index of each envelope in the verified log; None where there is none to trust.
         keys: key events of that log.
+        head: checkpoint of that log; None where there is none to trust.
+        log_files: SHA-256 of every file it consists of, by path in `log/`.
         problem: why the log does not hold; None when it does, or when there is no log.
     """
 
@@ -104,6 +107,8 @@ class Surroundings:
     places: Mapping[str, int] | None
     keys: KeyLog
     problem: str | None
+    head: Checkpoint | None = None
+    log_files: Mapping[str, str] = field(default_factory=dict)
 
     def flags(self, opened: Opened) -> Iterator[Finding]:
         """Yield what a reader should know of a result and the key whose signature holds."""
@@ -223,28 +228,37 @@ def other_samples(path: Path, statement: Statement) -> Iterator[str]:
 
 
 def surroundings(
-    home: Path, earlier: Path | None = None, policy: Policy | None = None
+    home: Path,
+    earlier: Path | None = None,
+    policy: Policy | None = None,
+    own: Sequence[Runner] | None = None,
 ) -> Surroundings:
     """Read the keys of an archive and verify its log.
 
     Args:
         earlier, policy: as for `verification.verify`.
+        own: keys of the archive, where somebody has read them.
 
     Raises:
         UserError: a key file is broken.
     """
-    runners = _runners(home)
+    runners = _runners(home, own)
     log = home / "log"
     places, keys, problem = None, KeyLog(), None
+    head, held = None, {}
     if log.is_dir():
         try:
-            places, keys = _contents(_verified(log, runners, earlier, policy))
+            ledger, head = _verified(log, runners, earlier, policy)
+            places, keys = _contents(ledger)
+            held = ledger.held
         except UserError as error:
             problem = str(error)
     elif earlier or policy:
         problem = f"{log}: no log to hold to account"
     counted = [_counted(runner, keys) for runner in runners]
-    return Surroundings(runners=counted, places=places, keys=keys, problem=problem)
+    return Surroundings(
+        runners=counted, places=places, keys=keys, problem=problem, head=head, log_files=held
+    )
 
 
 def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
@@ -274,8 +288,8 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
 
 def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> Ledger:
-    """Return the log once its signature and tiles hold.
+) -> tuple[Ledger, Checkpoint]:
+    """Return the log and its checkpoint, once its signature and tiles hold.
 
     Raises:
         UserError: something does not hold.
@@ -286,8 +300,13 @@ def _verified(
     if policy:
         policy.check(read(cosigned), str(cosigned))
     seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
-    ledger.verify(keys, [notes.verify(read(path), keys, str(path)) for path in seen])
-    return ledger
+    noted = {path: read(path) for path in seen}
+    head = ledger.verify(
+        keys, [notes.verify(note, keys, str(path)) for path, note in noted.items()]
+    )
+    if cosigned in noted:
+        ledger.held[cosigned.name] = hashlib.sha256(noted[cosigned]).hexdigest()
+    return ledger, head
 
 
 def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
@@ -311,9 +330,10 @@ def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
     return [notes.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
 
 
-def _runners(home: Path) -> list[Runner]:
+def _runners(home: Path, own: Sequence[Runner] | None = None) -> list[Runner]:
     """Registered keys first, so that a key known to the catalogue counts as registered."""
-    return [*read_folder(REGISTERED, registered=True), *read_folder(home / "runners")]
+    here = read_folder(home / "runners") if own is None else own
+    return [*read_folder(REGISTERED, registered=True), *here]
 
 
 def _counted(runner: Runner, keys: KeyLog) -> Runner:

@@ -23,6 +23,8 @@ _CONFIDENCE = 0.95
 # Together they name a figure: one case has a row for each metric, percentile and meter.
 _IDENTITY = ("suite", "case", "metric", "percentile", "meter")
 _BOUNDS = ("value", "low", "high")
+# Magnitudes that something here could have; ratios of others overflow.
+_LEAST, _MOST = 1e-15, 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,9 @@ def _can_be_judged(row: Row) -> bool:
         and row.get("valid", True)
         and metric is not None
         and metric.better != "neither"
-        and all(isinstance(row[name], int | float) and row[name] > 0 for name in _BOUNDS)
+        and all(
+            isinstance(row[name], int | float) and _LEAST <= row[name] <= _MOST for name in _BOUNDS
+        )
     )
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results import archive
-from results.identity import REGISTERED, read_folder, runner_id, runner_toml
+from results import archive, bounded
+from results.identity import (
+    REGISTERED,
+    read_folder,
+    read_runner,
+    rewritten,
+    runner_id,
+    runner_toml,
+)
 from results.ledger import Ledger
 from results.receipt import result_entry
 from suites.child import write_atomically
@@ -16,6 +22,7 @@ from suites.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from securesystemslib.signer import Signer
 
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     from results.ledger import Appended
 
 __all__ = ["Parcel", "gather", "pack"]
+
+_MOST_SAMPLES = 2**30  # bytes; those of a quick run are a quarter of a megabyte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +42,7 @@ class Parcel:
         digest: SHA-256 of the envelope.
         envelope: as it was signed.
         key: name and bytes of the file of the public key that signed it.
-        samples: each file of raw samples; its SHA-256 is its name.
+        samples: each file of raw samples that the envelope names by its SHA-256.
     """
 
     digest: str
@@ -54,13 +63,22 @@ def pack(path: Path) -> Parcel:
     key = home / "runners" / f"{opened.runner.id}.toml"
     if not key.is_file():
         key = REGISTERED / key.name
-    samples = [home / "samples" / f"{digest}.json" for digest in _samples(opened)]
+    samples = (_sample(home / "samples", digest) for digest in _samples(opened))
     return Parcel(
         digest=opened.digest,
         envelope=archive.read(path),
         key=(key.name, archive.read(key)),
-        samples=tuple(file.read_bytes() for file in samples if file.is_file()),
+        samples=tuple(data for data in samples if data is not None),
     )
+
+
+def _sample(folder: Path, digest: str) -> bytes | None:
+    """Read raw samples; None where what was signed for does not lie there."""
+    try:
+        data = bounded.read(folder / f"{digest}.json", most=_MOST_SAMPLES)
+    except OSError:
+        return None
+    return data if sha256(data).hexdigest() == digest else None
 
 
 def gather(directory: Path, parcels: Sequence[Parcel], signer: Signer) -> list[Appended]:
@@ -94,20 +112,24 @@ def gather(directory: Path, parcels: Sequence[Parcel], signer: Signer) -> list[A
 
 
 def _unpack(directory: Path, parcel: Parcel) -> None:
-    """Write the files of a parcel, the envelope last: what it names is there before it."""
+    """Write the files of a parcel, the envelope last: what it names is there before it.
+
+    A parcel comes from another host: of it is taken what the envelope names, and nothing else.
+    """
     keys, samples = directory / "runners", directory / "samples"
     for folder in (keys, samples):
         folder.mkdir(exist_ok=True)
-    # A key that is known here stays as it is: it may have been revoked since. A name from another
-    # host is a name, not a path.
-    key = keys / Path(parcel.key[0]).name
+    name, text = parcel.key[0], parcel.key[1].decode(errors="replace")
+    key = keys / f"{read_runner(text, name).id}.toml"
+    # A key that is known here stays as it is: it may have been revoked since.
     if not key.exists():
-        write_atomically(key, parcel.key[1])
-    for data in parcel.samples:
-        write_atomically(samples / f"{sha256(data).hexdigest()}.json", data)
+        write_atomically(key, rewritten(text, name).encode())
     path = directory / f"{parcel.digest}{archive.SUFFIX}"
     runners = [*read_folder(REGISTERED, registered=True), *read_folder(keys)]
-    archive.open_bytes(parcel.envelope, path, runners)
+    wanted = _samples(archive.open_bytes(parcel.envelope, path, runners))
+    for data in parcel.samples:
+        if (digest := sha256(data).hexdigest()) in wanted:
+            write_atomically(samples / f"{digest}.json", data)
     write_atomically(path, parcel.envelope)
 
 

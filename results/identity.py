@@ -27,6 +27,7 @@ __all__ = [
     "read_folder",
     "read_runner",
     "revoked_toml",
+    "rewritten",
     "runner_id",
     "runner_toml",
 ]
@@ -145,6 +146,17 @@ def revoked_toml(text: str, where: str, reason: str, now: datetime) -> str:
     return revoked
 
 
+def rewritten(text: str, where: str) -> str:
+    """Write the text of a key file again from what it means, without comments: fit to pass on.
+
+    Raises:
+        UserError: it is no key file.
+    """
+    read_runner(text, where)
+    file = _KeyFile.model_validate(tomllib.loads(text))
+    return _lines(file.model_dump(exclude_defaults=True))
+
+
 def read_folder(folder: Path, *, registered: bool = False) -> Iterator[Runner]:
     """Read every key file of a folder, in order of name; none where there is no folder.
 
@@ -210,7 +222,7 @@ def _key(file: _KeyFile) -> Key:
 
 
 def _lines(values: Mapping[str, object]) -> str:
-    """Write TOML; its basic strings know every escape of JSON's."""
+    """Write TOML; its basic strings know every escape of JSON's, and ask for one more (DEL)."""
     return "".join(
         f"{name} = {json.dumps(str(value), ensure_ascii=False)}\n" for name, value in values.items()
-    )
+    ).replace("\x7f", "\\u007f")

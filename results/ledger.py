@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache, partial
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from results import bounded, merkle, tiles
@@ -47,9 +48,12 @@ class Ledger:
 
     Attributes:
         home: the folder with `checkpoint` and `tile/`.
+        held: SHA-256 of every file that `verify` found to hold, by its path in the folder: the
+            checkpoint, tiles and bundles of that size, nothing else.
     """
 
     home: Path
+    held: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     _growth: tiles.Growth = field(default_factory=tiles.Growth, repr=False, compare=False)
     _unsettled: set[Path] = field(default_factory=set, repr=False, compare=False)
 
@@ -207,7 +211,9 @@ class Ledger:
                 or forked since `earlier`.
         """
         where = str(self.checkpoint_file)
-        checkpoint = notes.verify(_bytes(self.checkpoint_file), keys, where)
+        note = _bytes(self.checkpoint_file)
+        checkpoint = notes.verify(note, keys, where)
+        self.held = {self.checkpoint_file.name: sha256(note).hexdigest()}
         for one in earlier:
             self._comparable(checkpoint, one)
         roots = {(one.size, one.root) for one in earlier}
@@ -243,6 +249,7 @@ class Ledger:
     def _compare(self, path: str, expected: bytes) -> None:
         if self._read(path) != expected:
             raise CheckError("tile does not match the entries", where=str(self.home / path))
+        self.held[path] = sha256(expected).hexdigest()
 
     def _read(self, path: str) -> bytes:
         return _bytes(self.home / path)

@@ -5,6 +5,7 @@ A tile is 256 hashes: 8 levels of the Merkle tree, of which the lowest is stored
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from results.merkle import Frontier, leaf_hash, node_hash, root
@@ -13,12 +14,22 @@ from suites.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["MAX_ENTRY", "WIDTH", "Growth", "entries", "paths", "range_hash", "tile_path"]
+__all__ = [
+    "MAX_ENTRY",
+    "WIDTH",
+    "Growth",
+    "entries",
+    "is_outgrown",
+    "paths",
+    "range_hash",
+    "tile_path",
+]
 
 WIDTH = 256  # hashes in a full tile
 _HEIGHT = 8  # levels of the tree a full tile spans: 2^8 = 256
 _HASH = 32
 _LEVELS = 8  # of tiles: 256^8 entries are 2^64
+_PARTIAL = re.compile(r"tile/(entries|[0-7])/((?:x\d{3}/)*\d{3})\.p/(\d{1,3})", re.ASCII)
 MAX_ENTRY = 65_535  # an entry's length is two bytes in a bundle
 
 
@@ -40,6 +51,16 @@ def paths(size: int) -> list[str]:
         found += [tile_path(level, number, WIDTH) for number in range(full)]
         found += [tile_path(level, full, width)] if width else []
     return found
+
+
+def is_outgrown(path: str, size: int) -> bool:
+    """Tell whether a path is that of a partial tile from before a tree had `size` entries."""
+    named = _PARTIAL.fullmatch(path)
+    if not named:
+        return False
+    level, number, width = named[1], int(re.sub(r"\D", "", named[2])), int(named[3])
+    hashes = size if level == "entries" else size >> (_HEIGHT * int(level))
+    return 0 < width < WIDTH and number * WIDTH + width < hashes
 
 
 class Growth:

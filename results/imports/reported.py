@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from results import bounded
 from results.statement import Count, Label, Measurement, Name, Sha256, Text
 from suites.errors import UserError
 
@@ -20,10 +21,13 @@ __all__ = [
     "ReportedMeasurement",
     "ReportedResult",
     "ReportedSource",
+    "files",
+    "read_file",
     "read_folder",
 ]
 
 _GLOB = "*.reported.json"
+_MOST = 2**28  # bytes; the largest of what is published today makes 2 MB
 
 
 class _Strict(BaseModel):
@@ -121,12 +125,23 @@ def read_folder(folder: Path) -> list[ReportedFile]:
         UserError: a file is none of ours.
         OSError: it cannot be read.
     """
-    return [_read(path) for path in sorted(folder.glob(_GLOB))]
+    return [read_file(path) for path in files(folder)]
 
 
-def _read(path: Path) -> ReportedFile:
+def files(folder: Path) -> list[Path]:
+    """List the reported files of a folder, by name."""
+    return sorted(folder.glob(_GLOB))
+
+
+def read_file(path: Path) -> ReportedFile:
+    """Read one reported file.
+
+    Raises:
+        UserError: it is none of ours.
+        OSError: it cannot be read, is no plain file or too large.
+    """
     try:
-        return ReportedFile.model_validate_json(path.read_bytes())
+        return ReportedFile.model_validate_json(bounded.read(path, most=_MOST))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -5,23 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from leaderboard import rows
-from leaderboard.figures import Result
+from leaderboard import plots, rows, tables
+from leaderboard.figures import Result, points_of
+from leaderboard.foreign import listed
 from leaderboard.kept import Kept
+from leaderboard.keyfiles import KeyFiles
 from leaderboard.text import slug
-from results import archive, bounded, envelope, identity
+from leaderboard.words import Words
+from results import archive, bounded, envelope, identity, tiles
 from results.checks import Context, check
 from results.checks.labels import label_faults
 from results.confirmation import confirmed
 from results.keyless import KeylessKey
-from results.ledger import Ledger
 from results.statement_v2 import read_statement
 from suites.errors import CheckError, UserError
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from leaderboard.workers import Workers
     from results.archive import Surroundings
     from results.catalog import PriceSheet
+    from results.checkpoint import Checkpoint
     from results.identity import Runner
     from results.statement import Statement
 
@@ -41,6 +44,11 @@ __all__ = ["Archive", "Source", "opened", "read"]
 _WORTH_PROCESSES = 4000
 _BATCH = 250
 _URL_SAFE = str.maketrans("-_", "+/")
+# GitHub's words; under a root of trust that an archive brings a certificate may say anything.
+_ENVIRONMENTS = {"github-hosted", "self-hosted"}
+_ENGLISH = Words.load("en")
+# Of a log in the folder of its writer alone: how far the disk is known to have it.
+_SETTLED = ".settled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +81,20 @@ class Archive:
     Attributes:
         rows: of all verified results, as `leaderboard.rows` has them, with their `tier`.
         sources: by digest, newest result first.
-        refused: (digest, why) of what does not verify; never shown as a result.
+        refused: (digest or file, why) of what is broken; never shown as a result.
+        left_out: (file, why) of what is no part of an archive, and does no harm.
         keys: public keys of the runners, as the verify page reads them.
-        files: logs and runner keys to publish, by their path on the site.
+        logs: (file, SHA-256) of what the verified logs consist of, by path on the site.
+        key_files: text of the runners' key files, by id.
     """
 
     rows: pd.DataFrame
     sources: Mapping[str, Source]
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, Any], ...]
-    files: Mapping[str, Path]
+    logs: Mapping[str, tuple[Path, str]]
+    key_files: Mapping[str, str]
 
     def open(self, digest: str) -> Result:
         """Read a verified result again, with everything its statement says.
@@ -93,71 +105,148 @@ class Archive:
         return opened(digest, self.sources[digest])
 
 
+@dataclass(slots=True)
+class _Gathered:
+    """What the folders read so far hold.
+
+    Attributes:
+        heads: checkpoints of the logs, by name.
+        ended: by log, the entry that revoked or replaced a key, by the key's id.
+    """
+
+    keys: KeyFiles = field(default_factory=KeyFiles)
+    tables: list[pd.DataFrame] = field(default_factory=list)
+    sources: dict[str, Source] = field(default_factory=dict)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    heads: dict[str, Checkpoint] = field(default_factory=dict)
+    logs: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    ended: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
 def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) -> Archive:
     """Verify and read every envelope of the folders, or take its rows from the last build.
+
+    What is broken is named and hides nothing else.
 
     Args:
         sheet: prices the rows are reckoned with.
 
     Raises:
         UserError: a folder does not exist.
-        CheckError: a folder has a log that does not hold, and nothing else.
     """
     kept = Kept(folders)
     before = kept.load()
-    tables: list[pd.DataFrame] = []
-    sources: dict[str, Source] = {}
-    refused: list[tuple[str, str]] = []
-    files: dict[str, Path] = {}
-    runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
-    ended: dict[str, dict[str, int]] = {}
+    known = _Gathered()
+    known.keys.read(identity.REGISTERED, registered=True)
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
-        paths = {_digest(path): path for path in archive.envelopes(folder)}
-        here = {digest: path for digest, path in paths.items() if digest not in sources}
-        if not paths and not Ledger(folder / "log").exists():
-            continue
-        around = archive.surroundings(folder)
-        if around.problem and not paths:
-            raise CheckError(around.problem)
-        examined = partial(_examined, around.runners, sheet)
-        table, problems = _rows(here, before, examined, workers)
-        tables.append(table)
-        refused += problems
-        log = _log_name(folder)
-        for digest, source, problem in _placed(table, here, around, log):
-            if problem:
-                refused.append((digest, problem))
-            else:
-                sources[digest] = source
-        refused += [
-            (digest, "logged, but its envelope is missing")
-            for digest in sorted((around.places or {}).keys() - paths.keys())
-        ]
-        runners += identity.read_folder(folder / "runners")
-        ended[log] = around.keys.ended
-        files.update(_published(folder, log))
-    table = pd.concat(tables, ignore_index=True) if tables else rows.frame([])
+        _gather(folder, known, before, sheet, workers)
+    table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
         workers.beside(partial(kept.store, table))
-    table = table[_among(table["digest"], sources)]
-    sources = _confirmed(table, sources)
+    table = table[_among(table["digest"], known.sources)]
+    sources = _confirmed(table, known.sources)
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
     return Archive(
         rows=table.assign(tier=tiers).reset_index(drop=True),
         sources=sources,
-        refused=tuple(refused),
-        keys=_keys(runners, ended),
-        files=files,
+        refused=(*known.keys.refused, *known.refused),
+        left_out=(*known.keys.left_out, *known.left_out),
+        keys=_keys(known.keys.runners, known.ended),
+        logs=known.logs,
+        key_files=known.keys.texts,
     )
 
 
-def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(bounded.read(path)).hexdigest()
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
+def _gather(
+    folder: Path,
+    known: _Gathered,
+    before: pd.DataFrame,
+    sheet: PriceSheet | None,
+    workers: Workers,
+) -> None:
+    """Read one folder; a result that an earlier folder holds is that one's."""
+    paths, unread = _envelopes(folder)
+    known.refused += unread
+    around = archive.surroundings(folder, own=known.keys.read(folder / "runners"))
+    log, problem = _log(folder, around, known)
+    if problem:
+        known.refused.append(
+            (str(folder / "log"), f"{problem}; {len(paths)} results beside it are not shown")
+        )
+        return
+    here = {digest: path for digest, path in paths.items() if digest not in known.sources}
+    examined = partial(_examined, around.runners, sheet)
+    table, problems = _rows(here, before, examined, workers)
+    known.tables.append(table)
+    known.refused += problems
+    for digest, source, problem in _placed(table, here, around, log):
+        if problem:
+            known.refused.append((digest, problem))
+        else:
+            known.sources[digest] = source
+    known.refused += [
+        (digest, "logged, but its envelope is missing")
+        for digest in sorted((around.places or {}).keys() - paths.keys())
+    ]
+
+
+def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
+    """Find the envelopes of a folder by their digest, and what of them cannot be read."""
+    found: dict[str, Path] = {}
+    unread = []
+    submissions = folder / "submissions"
+    if linked := submissions.is_symlink():
+        unread.append((str(submissions), "is a link"))
+    for path in archive.envelopes(folder):
+        if linked and path.parent == submissions:
+            continue
+        try:
+            digest = hashlib.sha256(bounded.read(path, follow=False)).hexdigest()
+        except OSError as error:
+            unread.append((str(path), f"cannot be read: {error.strerror}"))
+            continue
+        # A copy under another name does not hide the envelope.
+        if digest not in found or path.name == digest + archive.SUFFIX:
+            found[digest] = path
+    return found, unread
+
+
+def _log(folder: Path, around: Surroundings, known: _Gathered) -> tuple[str, str]:
+    """Take the files of a folder's verified log for the site.
+
+    Returns:
+        Its name, empty where there is none; and what speaks against it.
+    """
+    home = folder / "log"
+    plain, odd = listed(home)
+    if around.problem or not around.head:
+        return "", around.problem or odd.get("", "")
+    if linked := sorted(around.log_files.keys() - set(plain)):
+        why = next((why for path, why in odd.items() if _leads(path, linked[0])), "is a link")
+        return "", f"{home / linked[0]}: {why}"
+    name = _log_name(around.head)
+    if known.heads.setdefault(name, around.head) != around.head:
+        return "", f"another log is called {around.head.origin} too: one name is one log"
+    known.ended[name] = around.keys.ended
+    known.logs |= {
+        f"logs/{name}/{path}": (home / path, digest) for path, digest in around.log_files.items()
+    }
+    size = around.head.size
+    foreign = dict.fromkeys(plain, f"not part of a log of size {size}") | odd
+    known.left_out += [
+        (str(home / path), why)
+        for path, why in foreign.items()
+        if path not in around.log_files and path != _SETTLED and not tiles.is_outgrown(path, size)
+    ]
+    return name, ""
+
+
+def _leads(path: str, to: str) -> bool:
+    """Say whether a path is another one or a folder above it."""
+    return not path or f"{to}/".startswith(f"{path}/")
 
 
 def _rows(
@@ -188,14 +277,32 @@ def _among(column: pd.Series[str], names: Container[str]) -> np.ndarray:
 def _examined(
     runners: Sequence[Runner], sheet: PriceSheet | None, paths: Sequence[Path]
 ) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
-    """Verify envelopes and break them into rows."""
+    """Verify envelopes and break them into rows; whatever one says, the others are read."""
     records, problems = [], []
     for path in paths:
         try:
-            records += rows.rows_of(_result(path, runners), sheet)
-        except UserError as error:
-            problems.append((path.name.removesuffix(archive.SUFFIX), str(error)))
+            records += _drawn(_result(path, runners), sheet)
+        except Exception as error:  # noqa: BLE001 - a bug of ours takes one result, not the site
+            problems.append((path.name.removesuffix(archive.SUFFIX), _said(error, path)))
     return rows.frame(records), problems
+
+
+def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
+    """Return the rows of a result, once all has been made that the site makes of it alone.
+
+    The schema lets a stranger say more than was thought of: what cannot be drawn is found here,
+    where it can still be left out.
+    """
+    records = rows.rows_of(result, sheet)
+    list(tables.rows_of(result))
+    plots.roofline(_ENGLISH, [point for point in points_of(result) if point.suite == "kernels"], "")
+    return records
+
+
+def _said(error: Exception, path: Path) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{path}: cannot be drawn: {type(error).__name__}: {error}"
 
 
 def _result(path: Path, runners: Sequence[Runner]) -> Result:
@@ -227,7 +334,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     Raises:
         CheckError: the file changed since.
     """
-    data = source.path.read_bytes()
+    data = bounded.read(source.path, follow=False)
     if hashlib.sha256(data).hexdigest() != digest:
         raise CheckError("changed while the site was built", where=str(source.path))
     # Either base64 alphabet, as DSSE allows.
@@ -244,7 +351,9 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         flags=_flags(statement, claims) if with_flags else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
-        environment=claims.get("runner_environment", ""),
+        environment=claims["runner_environment"]
+        if claims.get("runner_environment") in _ENVIRONMENTS
+        else "",
     )
 
 
@@ -311,14 +420,6 @@ def _keys(
     return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))
 
 
-def _log_name(folder: Path) -> str:
+def _log_name(head: Checkpoint) -> str:
     """Name a log after its writer, so that logs of several archives lie side by side."""
-    return slug(Ledger(folder / "log").unverified().origin.rpartition("/")[2])
-
-
-def _published(folder: Path, log: str) -> Iterator[tuple[str, Path]]:
-    for part, target in (("log", f"logs/{log}"), ("runners", "runners/keys")):
-        home = folder / part
-        for path in sorted(home.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield f"{target}/{path.relative_to(home).as_posix()}", path
+    return slug(head.origin.rpartition("/")[2])

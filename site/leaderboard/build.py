@@ -29,6 +29,7 @@ from leaderboard.words import LANGUAGES, Words
 from leaderboard.workers import Workers
 from results import catalog
 from suites import user_folders
+from suites.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +52,9 @@ class BuildReport:
         reported: results of others, in a view of their own.
         files: files that stand in the folder.
         written: files that changed.
-        refused: (file, why) of envelopes that did not verify.
+        refused: (file, why) of what is broken: envelopes that do not verify or cannot be drawn,
+            logs, key files, reported files. The rest is built.
+        left_out: (file, why) of what is no part of an archive.
     """
 
     out: Path
@@ -62,6 +65,7 @@ class BuildReport:
     files: int
     written: int
     refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
 
 
 def build(
@@ -79,9 +83,11 @@ def build(
         others: further folders with `*.reported.json`.
 
     Raises:
-        UserError: a folder is missing, or `out` holds files no build wrote.
-        CheckError: the documents cannot be rendered, or a log does not hold.
+        UserError: a folder is missing, or `out` holds an archive or files no build wrote.
+        CheckError: the documents cannot be rendered.
     """
+    for folder in (*results, *others):
+        _apart(out.resolve(), folder.resolve())
     tree = Tree.open(out)
     sheet = catalog.latest_prices() if catalog.price_sheets() else None
     with Workers() as workers:
@@ -98,8 +104,25 @@ def build(
         pages=pages,
         files=tree.finish(),
         written=len(tree.changed),
-        refused=archive.refused,
+        refused=(*archive.refused, *others_results.refused),
+        left_out=archive.left_out,
     )
+
+
+def _apart(out: Path, archive: Path) -> None:
+    """Refuse to build where results lie.
+
+    Raises:
+        UserError: one folder is in the other's way.
+    """
+    inside = (archive / part for part in ("log", "runners", "samples", "submissions"))
+    if out == archive or out in archive.parents or any(map(out.is_relative_to, inside)):
+        raise UserError(
+            "would be built into an archive" if out.is_relative_to(archive) else "holds an archive",
+            where=str(out),
+            expected="a folder apart from results",
+            remedy="name another with --out",
+        )
 
 
 @contextmanager
@@ -123,8 +146,10 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
         tree.put(f"data/{name}", data)
     for digest, source in archive.sources.items():
         tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
-    for path, file in archive.files.items():
-        tree.put(path, file.read_bytes())
+    for path, (file, digest) in archive.logs.items():
+        tree.copy(path, file, digest)
+    for name, text in archive.key_files.items():
+        tree.put(f"runners/keys/{name}.toml", text)
     return pages
 
 

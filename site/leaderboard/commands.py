@@ -9,6 +9,8 @@ import typer
 
 __all__ = ["site"]
 
+_LISTED = 20  # lines of a kind; one stranger may have sent thousands
+
 
 def site(
     results: Annotated[
@@ -28,6 +30,9 @@ def site(
 ) -> None:
     """Build the static leaderboard from archives of signed results.
 
+    What is broken (an envelope, a key file, a log) is named and not shown; the rest is built, and
+    the exit is 1. Files that are no part of an archive are named and left out.
+
     Example: fenmark site --results out/results --out out/site --serve
     """
     import json
@@ -36,6 +41,7 @@ def site(
     from rich.console import Console
 
     from leaderboard import build
+    from leaderboard.text import told
 
     report = build(results, out, base_url, reported or ())
     if as_json:
@@ -48,8 +54,12 @@ def site(
         )
         if report.reported:
             console.print(f"  {report.reported} results of others, in reported/")
-        for file, why in report.refused:
-            console.print(f"  not shown: {file}: {why}", style="yellow", markup=False)
+        for about, lines in (("not shown", report.refused), ("left out", report.left_out)):
+            for file, why in lines[:_LISTED]:
+                line = f"  {about}: {told(file)}, {told(why)}"
+                console.print(line, style="yellow", markup=False, highlight=False)
+            if lines[_LISTED:]:
+                console.print(f"  {about}: {len(lines)} in all; --json names each", style="yellow")
         console.print(f"  {out / 'index.html'}", markup=False)
         if not serve:
             console.print(f"  to look at it: python3 -m http.server -d {out} 8000", markup=False)
@@ -57,3 +67,5 @@ def site(
         from leaderboard.preview import preview
 
         preview(out, port)
+    if report.refused:
+        raise typer.Exit(1)

@@ -16,15 +16,13 @@ import pyarrow.parquet as pq
 from pyarrow.dataset import ParquetFileFormat, dataset
 
 from leaderboard.archives import opened
-from leaderboard.figures import points_of
-from leaderboard.text import clean
+from leaderboard.tables import COLUMNS, SCHEMA, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from leaderboard.archives import Archive, Source
-    from leaderboard.figures import Figure, Point, Result
 
 __all__ = ["COLUMNS", "KINDS", "LISTING", "encoded", "part", "proofs", "whole"]
 
@@ -36,22 +34,7 @@ LISTING = (
 )
 # A spreadsheet runs what begins like a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_TEXT = pa.dictionary(pa.int32(), pa.string())
-_SCHEMA = pa.schema(
-    {
-        **dict.fromkeys(("chip", "chip_name", "suite", "case", "metric", "unit"), _TEXT),
-        **dict.fromkeys(("value", "low", "high"), pa.float64()),
-        "n": pa.int64(),
-        "method": _TEXT,
-        **dict.fromkeys(("model", "precision", "engine", "engine_version"), _TEXT),
-        **dict.fromkeys(("isl", "osl", "concurrency", "batch", "context"), pa.int64()),
-        **dict.fromkeys(("profile", "meters", "trust", "measured_at", "runner", "keyid"), _TEXT),
-        "log_index": pa.int64(),
-        **dict.fromkeys(("suite_version", "statement_sha256"), _TEXT),
-    }
-)
-COLUMNS = tuple(_SCHEMA.names)
-_TEXTS = [field.name for field in _SCHEMA if field.type == _TEXT]
+_TEXTS = [field.name for field in SCHEMA if pa.types.is_dictionary(field.type)]
 _JSON_TAIL = b"\n]}\n"
 _CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
 # Rows of a whole Parquet file that are compressed together.
@@ -61,9 +44,11 @@ _ROW_GROUP = 100_000
 def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
     """Return all figures of some results in the three kinds, in the order given."""
     rows = [
-        row for digest, source in sources for row in _rows(opened(digest, source, with_flags=False))
+        row
+        for digest, source in sources
+        for row in rows_of(opened(digest, source, with_flags=False))
     ]
-    return encoded(_SCHEMA, rows)
+    return encoded(SCHEMA, rows)
 
 
 def encoded(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> tuple[bytes, ...]:
@@ -92,7 +77,7 @@ def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
         case _:
             written = io.BytesIO()
             dictionaries = ParquetFileFormat(dictionary_columns=_TEXTS)
-            together = dataset(list(map(str, parts)), schema=_SCHEMA, format=dictionaries)
+            together = dataset(list(map(str, parts)), schema=SCHEMA, format=dictionaries)
             table = together.to_table().unify_dictionaries()
             pq.write_table(table, written, row_group_size=_ROW_GROUP, compression="zstd")
             yield written.getvalue()
@@ -113,57 +98,6 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
         logged = ((digest, archive.sources[digest]) for digest in sorted(digests))
         places = {digest: [source.log, source.index] for digest, source in logged}
         yield f"proofs/{prefix}.json", json.dumps(places).encode()
-
-
-def _rows(result: Result) -> Iterator[tuple[Any, ...]]:
-    before, after = _provenance(result)
-    for point in points_of(result):
-        about = _about(point)
-        for name, figure in point.figures.items():
-            yield (*before, *_figure(point, name, figure), *about, *after)
-
-
-def _provenance(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    run = result.predicate.run
-    meters = (f"{m.name} ({m.scope}, {m.method})" for m in result.predicate.meters)
-    return (
-        (result.chip_id, clean(result.predicate.machine.chip.name)),
-        (
-            run.profile,
-            "; ".join(map(clean, meters)),
-            result.tier,
-            run.finished_at,
-            clean(result.runner),
-            result.keyid,
-            result.index,
-            clean(run.suite_version),
-            result.digest,
-        ),
-    )
-
-
-def _about(point: Point) -> tuple[Any, ...]:
-    engine = point.engine
-    labels = (point.labels.get(name) for name in ("isl", "osl", "concurrency", "batch", "context"))
-    return (
-        clean(point.model),
-        clean(point.precision),
-        clean(engine.name) if engine else "",
-        clean(engine.version) if engine else "",
-        *(value if isinstance(value, int) else None for value in labels),
-    )
-
-
-def _figure(point: Point, name: str, figure: Figure) -> tuple[Any, ...]:
-    texts = (point.suite, point.case, name, figure.unit)
-    return (
-        *map(clean, texts),
-        figure.value,
-        figure.low,
-        figure.high,
-        figure.n,
-        figure.method,
-    )
 
 
 def _csv(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:

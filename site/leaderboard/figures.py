@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from leaderboard.text import slug
+from results import catalog
+from suites.errors import CheckError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,11 +16,11 @@ if TYPE_CHECKING:
     from results.statement import Engine, Measurement, Predicate
     from suites.records import Label
 
-__all__ = ["Figure", "Point", "Result", "points_of"]
+__all__ = ["LEAST", "MOST", "Figure", "Point", "Result", "is_physical", "points_of"]
 
 # Every metric is a positive magnitude; a joule a token, a nanosecond or an exaflop lies well
 # inside, and products of two such figures stay finite.
-_LEAST, _MOST = 1e-15, 1e15
+LEAST, MOST = 1e-15, 1e15
 # Labels that tell figures of one point apart rather than points.
 _WITHIN_POINT = {"percentile"}
 
@@ -59,12 +61,14 @@ class Result:
     def chip_id(self) -> str:
         """Id of the chip page: of the catalogue, or made from the name of an unlisted chip."""
         chip = self.predicate.machine.chip
-        return slug(chip.catalog_id) if chip.catalog_id else f"unlisted-{slug(chip.name)}"
+        # An id that the catalogue does not have is a stranger's word, and no page of ours.
+        listed = chip.catalog_id in catalog.chips()
+        return str(chip.catalog_id) if listed else f"unlisted-{slug(chip.name)}"
 
     @property
     def measurements(self) -> list[Measurement]:
         """Return the figures that can be shown and reckoned with; the statement has all."""
-        return [row for row in self.predicate.measurements if _is_physical(row)]
+        return [row for row in self.predicate.measurements if is_physical(row)]
 
     @property
     def date(self) -> str:
@@ -118,6 +122,19 @@ class Point:
     def key(self) -> str:
         return f"{self.suite}/{self.case}"
 
+    def count(self, name: str) -> int | None:
+        """Return a label that counts something; None where the point has none of that name.
+
+        Raises:
+            CheckError: it is no whole number.
+        """
+        value = self.labels.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | None):
+            raise CheckError(
+                f"is {value!r}", where=f"{self.key}:labels.{name}", expected="a whole number"
+            )
+        return value
+
     def value(self, name: str) -> float | None:
         return self.figures[name].value if name in self.figures else None
 
@@ -146,10 +163,10 @@ def points_of(result: Result) -> list[Point]:
     return points
 
 
-def _is_physical(row: Measurement) -> bool:
+def is_physical(row: Measurement) -> bool:
     """Say whether every end of a figure is zero or a magnitude that something here could have."""
     ends = (row.value, row.low, row.high)
-    return all(end is None or end == 0 or _LEAST <= end <= _MOST for end in ends)
+    return all(end is None or end == 0 or LEAST <= end <= MOST for end in ends)
 
 
 def _common(rows: Iterable[Measurement]) -> dict[str, Label]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from leaderboard.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures import LEAST, MOST
 from leaderboard.rows import shown
 from leaderboard.text import figure
 
@@ -96,7 +97,7 @@ def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
     for point in points:
         intensity = point.labels.get("intensity_flop_per_byte")
         time = point.figures.get("time")
-        if not isinstance(intensity, int | float) or intensity <= 0 or not time:
+        if not isinstance(intensity, int | float) or not LEAST <= intensity <= MOST or not time:
             continue
         rate = _attained_tflops(point, float(intensity))
         if rate and rate.value > 0:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from leaderboard.figures import is_physical
 from leaderboard.text import clean, prose, slug
 from results import catalog
-from results.imports import read_folder
+from results.imports import KINDS
 from results.imports.costing import reported_cost_rows
+from results.imports.reported import files, read_file
+from suites.errors import UserError
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -198,10 +201,12 @@ class Reported:
 
     Attributes:
         made_of: identifies them.
+        refused: (file, why) of those that cannot be read or drawn.
     """
 
     publishers: Sequence[Publisher]
     made_of: str
+    refused: tuple[tuple[str, str], ...] = ()
 
     @property
     def sections(self) -> Iterator[Section]:
@@ -215,30 +220,61 @@ class Reported:
 def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
     """Read the `*.reported.json` of some folders; the same published file counts once.
 
-    Raises:
-        UserError: a file is none of ours.
-        OSError: it cannot be read.
+    A file that is none of ours is named, and hides no other.
     """
-    files: dict[tuple[str, str], ReportedFile] = {}
-    for folder in folders:
-        for found in read_folder(folder):
-            files.setdefault((found.source.kind, found.source.file_sha256), found)
+    known: dict[tuple[str, str], ReportedFile] = {}
+    refused = []
+    for path in (path for folder in folders for path in files(folder)):
+        try:
+            found = read_file(path)
+            _can_be_drawn(found, path)
+        except UserError as error:
+            refused.append((str(path), str(error)))
+            continue
+        except OSError as error:
+            refused.append((str(path), f"cannot be read: {error.strerror}"))
+            continue
+        known.setdefault((found.source.kind, found.source.file_sha256), found)
     by_kind: defaultdict[str, list[ReportedFile]] = defaultdict(list)
-    for key in sorted(files):
-        by_kind[key[0]].append(files[key])
+    for key in sorted(known):
+        by_kind[key[0]].append(known[key])
     publishers = [_publisher(kind, own, sheet) for kind, own in by_kind.items()]
     # MLPerf stands apart from the others, after them.
     publishers.sort(key=lambda one: (one.view != "general", -one.total, one.kind))
     made_of = hashlib.sha256()
-    for found in files.values():
+    for found in known.values():
         made_of.update(found.model_dump_json().encode())
-    return Reported(publishers=publishers, made_of=made_of.hexdigest() if files else "")
+    return Reported(
+        publishers=publishers,
+        made_of=made_of.hexdigest() if known else "",
+        refused=tuple(refused),
+    )
+
+
+def _can_be_drawn(file: ReportedFile, path: Path) -> None:
+    """Hold a file against what the pages know.
+
+    Raises:
+        UserError: its kind names no importer, or a figure is of no metric or magnitude of ours.
+    """
+    kind = file.source.kind
+    if kind not in KINDS:
+        raise UserError(f"is of kind {kind!r}", where=str(path), expected=", ".join(KINDS))
+    for result in file.results:
+        for one in result.measurements:
+            if one.metric not in METRICS or not is_physical(one):
+                raise UserError(
+                    f"has the figure {one.metric!r} of {one.value:.3g}",
+                    where=f"{path}:{result.id}",
+                    expected="a metric and a magnitude that Fenmark knows",
+                    remedy="import it again",
+                )
 
 
 def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | None) -> Publisher:
     source = files[0].source
     publisher = Publisher(
-        kind=slug(kind),
+        kind=kind,
         view=source.view,
         title=clean(source.title),
         licence=clean(source.licence),
@@ -254,11 +290,12 @@ def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | Non
         for result in found.results:
             by_chip[_chip_name(result)].append((found.source, result))
     for chip, results in sorted(by_chip.items(), key=lambda item: (-len(item[1]), item[0])):
-        listed = results[0][1].chip.catalog_id
+        claimed = results[0][1].chip.catalog_id
+        listed = claimed if claimed in catalog.chips() else ""
         publisher.sections.append(
             Section(
-                id=f"{publisher.kind}-{slug(listed or chip)}",
-                chip_id=slug(listed) if listed else "",
+                id=f"{publisher.kind}-{listed or f'unlisted-{slug(chip)}'}",
+                chip_id=listed,
                 chip=chip,
                 publisher=publisher,
                 results=results,

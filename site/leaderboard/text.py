@@ -10,11 +10,15 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-__all__ = ["clean", "figure", "prose", "slug"]
+__all__ = ["clean", "figure", "prose", "slug", "told"]
 
 # A name longer than this is an accident or an attack; the signed statement has all of it.
 _MAX_SHOWN = 200
 _MAX_SLUG = 60
+# Hexadecimal digits that tell names apart: 64 bits, so that nobody finds a second name for a page.
+_MARK = 16
+# What the site calls files of its own, beside those it names after models.
+_OURS = re.compile(r"index|.*\.(html|digests)|(.*-)?[0-9a-f]{16}")
 # Cc and Cf hold control characters and the bidirectional overrides that reorder a line, Cs lone
 # surrogates no encoder takes, Co and Cn shapes nobody can know.
 _UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn"}
@@ -34,16 +38,24 @@ def clean(text: str) -> str:
 
 def prose(text: str) -> Markup:
     """Return a passage that must stand whole, such as a licence's notice: escaped, never cut."""
+    return escape(told(text))
+
+
+def told(text: str) -> str:
+    """Return one line of visible characters, however long: what a terminal is told."""
     shown = "".join(c if unicodedata.category(c) not in _UNFIT else " " for c in text)
-    return escape(" ".join(shown.split()))
+    return " ".join(shown.split())
 
 
 def slug(text: str) -> str:
-    """Return a file name of `[a-z0-9.-]`; what had to be changed is told apart by a digest."""
+    """Return a file name of `[a-z0-9.-]`; what had to be changed is told apart by a digest.
+
+    No two names share one, and none is one of the site's own: a model may be called "index".
+    """
     plain = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:_MAX_SLUG].rstrip("-.")
-    if plain and plain == text:
+    if plain and plain == text and not _OURS.fullmatch(text):
         return plain
-    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:6]
+    mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_MARK]
     return f"{plain}-{mark}" if plain else mark
 
 

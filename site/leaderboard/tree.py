@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from suites.errors import UserError
+from results import bounded
+from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from typing import BinaryIO
 
 __all__ = ["Tree"]
 
@@ -40,7 +42,8 @@ class Tree:
         """Read what the last build wrote.
 
         Raises:
-            UserError: the folder holds files that no build of ours wrote, or is no folder.
+            UserError: the folder holds files that no build of ours wrote, or a link to another
+                folder, or is no folder.
         """
         if root.exists() and not root.is_dir():
             raise UserError("is not a folder", where=str(root), remedy="name another with --out")
@@ -56,8 +59,9 @@ class Tree:
             )
         # The mark comes first, so that an interrupted build can be gone on with.
         root.mkdir(parents=True, exist_ok=True)
-        manifest.write_text("{}", encoding="utf-8")
-        return cls(root)
+        tree = cls(root)
+        tree._replace(_MANIFEST, b"{}")
+        return tree
 
     def put(self, path: str, data: bytes | str, made_of: str = "") -> None:
         """Write a file of the site unless it stands there already, byte for byte.
@@ -72,9 +76,17 @@ class Tree:
         self._now[path] = [digest, made_of] if made_of else [digest]
 
     def copy(self, path: str, source: Path, digest: str) -> None:
-        """Copy a file whose SHA-256 is known; it is read only when it is not there yet."""
+        """Copy a file whose SHA-256 is known; it is read only when it is not there yet.
+
+        Raises:
+            CheckError: it is another file now.
+            OSError: it cannot be read, or is a link.
+        """
         if not self._stands(path, digest):
-            self._write(path, source.read_bytes())
+            content = bounded.read(source, follow=False)
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise CheckError("changed while the site was built", where=str(source))
+            self._write(path, content)
         self._now[path] = [digest]
 
     def keep(self, made_of: str, *paths: str) -> bool:
@@ -98,7 +110,7 @@ class Tree:
         made = content()
         digest = hashlib.sha256()
         target, partial = self._places(path)
-        with partial.open("wb") as file:
+        with _fresh(partial) as file:
             for piece in [made.encode()] if isinstance(made, str) else made:
                 digest.update(piece)
                 file.write(piece)
@@ -119,21 +131,25 @@ class Tree:
 
     def finish(self) -> int:
         """Remove what an earlier build wrote and this one did not; return how many files stand."""
-        for path in self._before.keys() - self._now.keys():
+        # A list that came with a stranger's folder names what it likes: nothing outside goes.
+        for path in (self._before.keys() - self._now.keys()) & self._present:
             (self.root / path).unlink(missing_ok=True)
         if self._now != self._before:
-            listing = json.dumps(self._now, sort_keys=True)
-            (self.root / _MANIFEST).write_text(listing, encoding="utf-8")
+            self._replace(_MANIFEST, json.dumps(self._now, sort_keys=True).encode())
         return len(self._now)
 
     def _stands(self, path: str, digest: str) -> bool:
         return path in self._present and self._before.get(path, [""])[0] == digest
 
     def _write(self, path: str, content: bytes) -> None:
-        target, partial = self._places(path)
-        partial.write_bytes(content)
-        partial.replace(target)
+        self._replace(path, content)
         self.changed.append(path)
+
+    def _replace(self, path: str, content: bytes) -> None:
+        target, partial = self._places(path)
+        with _fresh(partial) as file:
+            file.write(content)
+        partial.replace(target)
 
     def _places(self, path: str) -> tuple[Path, Path]:
         target = self.root / path
@@ -149,9 +165,29 @@ def _listed(manifest: Path) -> dict[str, list[str]]:
     return found if all(isinstance(entry, list) for entry in found.values()) else {}
 
 
-def _files(root: Path) -> Iterator[str]:
-    """List the files of a folder by their paths in it, without a look at each."""
-    for folder, _, names in os.walk(root):
-        inside = os.path.relpath(folder, root).replace(os.sep, "/")
-        for name in names:
-            yield name if inside == "." else f"{inside}/{name}"
+def _fresh(path: Path) -> BinaryIO:
+    """Open a new file to write; what lies there, a link perhaps, is not written through."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
+
+
+def _files(root: Path, inside: str = "") -> Iterator[str]:
+    """List the plain files of a folder by their paths in it, without a look at each.
+
+    Raises:
+        UserError: a folder is a link: what is written there would go elsewhere.
+    """
+    with os.scandir(root) as entries:
+        for entry in entries:
+            path = f"{inside}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path), f"{path}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield path
+            elif entry.is_dir():
+                raise UserError(
+                    "is a link to a folder",
+                    where=entry.path,
+                    expected="a site as this command built it",
+                    remedy="remove the link, or name another folder with --out",
+                )

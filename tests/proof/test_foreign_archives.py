@@ -1,7 +1,9 @@
 """An archive from elsewhere may hold anything: it is judged, never believed or waited for."""
 
+import hashlib
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -11,9 +13,11 @@ from leaderboard.workers import Workers
 from results import archive, strict_json, verification
 from results.checkpoint import Checkpoint
 from results.checkpoint import write as write_note
+from results.gathering import gather, pack
 from results.identity import revoked_toml, runner_id, runner_toml
 from results.receipt import result_entry
 from suites.errors import UserError
+from tests.proof.conftest import make_statement
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NAMED = "0" * 64 + archive.SUFFIX
@@ -98,6 +102,47 @@ def test_a_result_logged_again_after_its_key_was_revoked_stays_valid(home, signe
     origin = archive.log_origin(signer)
     archive.Ledger(home / "log").extend(again, origin=origin, signer=signer)
     assert problems(home) == []
+
+
+@pytest.mark.parametrize("lies_there", ["another file", "a pipe"])
+def test_a_result_is_carried_with_what_it_names_and_nothing_else(
+    home, signer, tmp_path, lies_there
+):
+    [path] = archive.envelopes(home)
+    [key] = (home / "runners").iterdir()
+    key.write_text(f"# my own notes\n{key.read_text()}")
+    [subject] = archive.open_result(path).statement.subject
+    samples = home / "samples" / f"{subject.digest.sha256}.json"
+    samples.parent.mkdir()
+    if lies_there == "a pipe":
+        os.mkfifo(samples)
+    else:
+        samples.write_text("my private key")
+    parcel = pack(path)
+    assert parcel.samples == ()
+    # Of a parcel from another host neither the file's name nor more samples are believed.
+    told = replace(parcel, key=("../../evil.toml", parcel.key[1]), samples=(b"more",))
+    out = tmp_path / "deep" / "out"
+    out.mkdir(parents=True)
+    gather(out, [told], signer)
+    assert not [*out.glob("samples/*")]
+    assert [file.name for file in (out / "runners").iterdir()] == [key.name]
+    assert "notes" not in (out / "runners" / key.name).read_text()
+    assert [file.name for file in tmp_path.iterdir()] == ["results", "deep"]
+    assert problems(out) == []
+
+
+def test_raw_samples_that_were_signed_for_are_carried(tmp_path, signer):
+    data = b'{"samples": []}'
+    made = make_statement().to_json()
+    made["subject"][0]["digest"]["sha256"] = hashlib.sha256(data).hexdigest()
+    home, out = tmp_path / "results", tmp_path / "out"
+    archive.accept(home, strict_json.canonical(made), signer)
+    (home / "samples").mkdir()
+    (home / "samples" / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
+    out.mkdir()
+    gather(out, [pack(path) for path in archive.envelopes(home)], signer)
+    assert [file.read_bytes() for file in (out / "samples").iterdir()] == [data]
 
 
 @pytest.fixture

@@ -352,3 +352,10 @@ def test_the_site_says_on_whose_machine_the_job_ran(home, workflow, registered, 
     result = read.open(digest)
     assert (result.tier, result.environment) == ("CI-attested", "github-hosted")
     assert {key["keytype"]: key["tier"] for key in read.keys}["sigstore-oidc"] == "CI-attested"
+
+
+def test_the_site_repeats_no_other_word_of_a_certificate(tmp_path, payload, job, signer):
+    archive.accept(tmp_path / "out", payload, job(environment="<script>"), signer)
+    with Workers() as workers:
+        read = archives.read([tmp_path / "out"], None, workers)
+    assert [read.open(digest).environment for digest in read.sources] == [""]
