@@ -155,5 +155,7 @@ def _rank(point: EntryPoint) -> tuple[int, str]:
 
 
 def _stop(line: str, code: int) -> None:
-    sys.stderr.write(f"fenmark: {line}\n")
+    from suites.terminal import complain
+
+    complain(f"fenmark: {line}")
     sys.exit(code)

@@ -15,13 +15,12 @@ from suites.errors import CheckError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
     from results.archive import Opened
     from results.confirmation import Agreement, Difference
     from results.statement import Predicate
     from runners.options import Options
     from runners.pipeline import Outcome
+    from suites.terminal import Terminal
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -72,7 +71,7 @@ def reproduce(
     *,
     force: bool,
     resume: bool,
-    console: Console,
+    terminal: Terminal,
     **local: Any,
 ) -> Reproduction:
     """Run what a verified result states, sign the new result as its repetition, compare.
@@ -89,10 +88,10 @@ def reproduce(
     options = with_subject(options_of(predicate, out, **local))
     found = differences(predicate, _as_here(predicate, options))
     for difference in found:
-        console.print(f"  {difference}", markup=False, soft_wrap=True)
+        terminal.say(str(difference), indent=2)
     if not force:
         _refuse(first.digest, predicate, found)
-    outcome = measure(options, out, resume=resume, console=console, reproduces=first.digest)
+    outcome = measure(options, out, resume=resume, terminal=terminal, reproduces=first.digest)
     second = outcome.statement.predicate
     return Reproduction(
         first=first.digest,

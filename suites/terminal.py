@@ -44,7 +44,8 @@ def print_json(value: Any, **options: Any) -> None:
 
 def print_whole(text: str) -> None:
     """Print a file's text on stdout; its lines stay, and every character in them shows."""
-    sys.stdout.write("".join(f"{printable(line, None)}\n" for line in text.rstrip("\n").split("\n")))
+    for line in text.rstrip("\n").split("\n"):
+        sys.stdout.write(f"{printable(line, None)}\n")
 
 
 class Terminal(Console):
@@ -61,16 +62,19 @@ class Terminal(Console):
         file: IO[str] | None = None,
         width: int | None = None,
         record: bool = False,
+        force_terminal: bool | None = None,
     ) -> None:
         """Open a console.
 
         Args:
             piped: columns where stdout is no terminal and has no width of its own.
-            file, width, record: as Rich has them.
+            file, width, record, force_terminal: as Rich has them.
         """
         if piped and not sys.stdout.isatty():
             width = piped
-        super().__init__(stderr=stderr, file=file, width=width, record=record)
+        super().__init__(
+            stderr=stderr, file=file, width=width, record=record, force_terminal=force_terminal
+        )
 
     def render_str(self, text: str, **settings: Any) -> Text:  # type: ignore[override]
         """Make Rich's text of a string: Rich calls this for all it prints."""

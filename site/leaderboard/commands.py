@@ -30,29 +30,27 @@ def site(
 
     Example: fenmark site --results out/results --out out/site --serve
     """
-    import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from leaderboard import build
+    from suites.terminal import Terminal, print_json, styled
 
     report = build(results, out, base_url, reported or ())
     if as_json:
-        print(json.dumps(asdict(report), default=str))
+        print_json(asdict(report), default=str)
     else:
-        console = Console(soft_wrap=True)
-        console.print(
+        terminal = Terminal()
+        terminal.say(
             f"site: {report.results} results, {report.chips} chips, {report.pages} pages,"
             f" {report.written} of {report.files} files changed"
         )
         if report.reported:
-            console.print(f"  {report.reported} results of others, in reported/")
+            terminal.say(f"  {report.reported} results of others, in reported/")
         for file, why in report.refused:
-            console.print(f"  not shown: {file}: {why}", style="yellow", markup=False)
-        console.print(f"  {out / 'index.html'}", markup=False)
+            terminal.say(styled(f"not shown: {file}: {why}", "yellow"), indent=2)
+        terminal.say(f"  {out / 'index.html'}")
         if not serve:
-            console.print(f"  to look at it: python3 -m http.server -d {out} 8000", markup=False)
+            terminal.say(f"  to look at it: python3 -m http.server -d {out} 8000")
     if serve:
         from leaderboard.preview import preview
 
