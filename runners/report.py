@@ -55,10 +55,10 @@ def print_result(predicate: Predicate, terminal: Terminal) -> None:
     terminal.say(styled(machine.chip.name, "bold"), how)
     terminal.say(_engines(predicate))
     terminal.say()
-    terminal.print(speed_table(rows))
+    terminal.show(speed_table(rows))
     terminal.say()
-    terminal.print(cost_table(costs))
-    terminal.print(styled(_conditions(costs, sheet), "dim"))
+    terminal.show(cost_table(costs))
+    terminal.say(styled(_conditions(costs, sheet), "dim"))
     terminal.say()
     for warning in predicate.warnings:
         terminal.say(styled("!", "yellow"), f" {warning}")
@@ -77,7 +77,7 @@ def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
         f"summary  {out / 'summary.json'}",
         f"check    fenmark verify {out}",
     ):
-        terminal.say(line)
+        terminal.say(line, whole=True)
 
 
 def headlines(rows: Sequence[Row]) -> list[Row]:

@@ -7,30 +7,53 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.containers import Lines
 from rich.padding import Padding
 from rich.text import Text
 
 from suites.printable import as_json, printable
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 __all__ = ["Terminal", "complain", "joined", "print_json", "print_whole", "styled"]
+
+# Begins the lines into which a longer one was broken.
+_GOES_ON = "↪ "
+
+
+class _Broken(Text):
+    """Text that says where it goes on: no part of it begins a line as one of ours begins."""
+
+    def wrap(self, console: Console, width: int, **settings: Any) -> Lines:  # type: ignore[override]
+        """Break into lines of `width` columns; figures alone go on without a mark."""
+        lines = super().wrap(console, width, **settings)
+        if len(lines) == 1 or not any(map(str.isalpha, self.plain)):
+            return lines
+        if width <= 2 * len(_GOES_ON):
+            cut = settings | {"no_wrap": True, "overflow": "ellipsis"}
+            return super().wrap(console, width, **cut)
+        first, *others = super().wrap(console, width - len(_GOES_ON), **settings)
+        return Lines([first, *(Text.assemble(_GOES_ON, line) for line in others)])
 
 
 def styled(text: str, style: str) -> Text:
     """Return text in a style of Rich's; no markup is read from it."""
-    return Text(_shown(text), style=style)
+    return _Broken(_shown(text), style=style)
 
 
 def joined(*parts: str | Text) -> Text:
     """Return one text of several, some of them styled."""
-    return Text.assemble(*(styled(part, "") if isinstance(part, str) else part for part in parts))
+    texts = (styled(part, "") if isinstance(part, str) else part for part in parts)
+    return _Broken.assemble(*texts, overflow="fold")
 
 
 def complain(line: str) -> None:
-    """Print a line on stderr, never broken."""
-    sys.stderr.write(f"{_shown(line)}\n")
+    """Print a line on stderr."""
+    Terminal(stderr=True).say(line)
 
 
 def print_json(value: Any, **options: Any) -> None:
@@ -79,22 +102,24 @@ class Terminal(Console):
     def render_str(self, text: str, **settings: Any) -> Text:  # type: ignore[override]
         """Make Rich's text of a string: Rich calls this for all it prints."""
         kept = {name: settings.get(name) for name in ("justify", "overflow")}
-        return Text(_shown(text), style=settings.get("style", ""), **kept)
+        return _Broken(_shown(text), style=settings.get("style", ""), **kept)
 
-    def print(self, *objects: Any, **settings: Any) -> None:
-        """Print as Rich does; what is neither text nor a table is a string."""
-        told = (one if hasattr(one, "__rich_console__") else str(one) for one in objects)
-        super().print(*told, **settings)
+    def show(self, table: Table) -> None:
+        """Print a table; its headings are ours, and go on without a mark."""
+        for column in table.columns:
+            column.header = Text(_shown(str(column.header)))
+        self.print(table)
 
-    def say(self, *parts: str | Text, indent: int = 0) -> None:
-        """Print one line, whole in a pipe; on a terminal what does not fit stays indented.
+    def say(self, *parts: str | Text, indent: int = 0, whole: bool = False) -> None:
+        """Print one line: never broken in a pipe, broken with marks on a screen too narrow for it.
 
-        A stranger's text must not begin a line of the screen as ours do.
+        Args:
+            indent: columns before it.
+            whole: it is ours and to be copied from, such as a path: a screen breaks it unmarked.
         """
         line = joined(*parts)
-        line.overflow = "fold"
-        if indent and self.is_terminal:
-            self.print(Padding(line, (0, 0, 0, indent)))
+        if self.is_terminal and not whole:
+            self.print(Padding(line, (0, 0, 0, indent), expand=False))
         else:
             self.print(joined(" " * indent, line), soft_wrap=True)
 

@@ -34,7 +34,7 @@ def chips(
         figures = (_known(entry.memory_gb), _known(entry.memory_bandwidth_gb_s), ratios or "-")
         table.add_row(entry.id, entry.name, *figures, _known(entry.tdp_w), entry.source)
     terminal = Terminal()
-    terminal.print(table)
+    terminal.show(table)
     note = (
         "Dense peaks and nameplate values as stated by the sources; none is a measurement, "
         "a dash is unknown."

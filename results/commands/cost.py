@@ -60,7 +60,7 @@ def cost(
         print_json(found, allow_nan=False)
         return
     terminal = Terminal(piped=200)
-    terminal.print(_count_table(rows) if count else _table(rows, currency, sheet))
+    terminal.show(_count_table(rows) if count else _table(rows, currency, sheet))
     for footnote in dict.fromkeys(_footnotes(rows)):
         terminal.say(styled(footnote, "dim"))
 

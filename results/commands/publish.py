@@ -27,4 +27,4 @@ def publish(
     from suites.terminal import Terminal
 
     size = publishing.publish(data, out, url=database_url)
-    Terminal().say(f"{size} entries in {out}")
+    Terminal().say(f"{size} entries in {out}", whole=True)

@@ -49,5 +49,5 @@ def compare_configs(
         table.add_row(ratio.case, ratio.metric, f"{value.value:.3f}", bounds, ratio.verdict)
     terminal = Terminal(piped=112)
     terminal.say(f"A = {sides[0].name}, B = {sides[1].name}; {pairs} pairs of fresh processes")
-    terminal.print(table)
+    terminal.show(table)
     terminal.say(f"By chance alone about {len(ratios) / 20:.0f} of {len(ratios)} intervals miss 1.")

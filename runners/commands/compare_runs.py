@@ -65,9 +65,9 @@ def compare_runs(
             values = (f"{item.base:.4g} {item.unit}", f"{item.head:.4g} {item.unit}")
             table.add_row(item.case, item.metric, *values, span, item.verdict)
         terminal = Terminal()
-        terminal.print(table)
+        terminal.show(table)
         for note in notes:
-            terminal.say(note)
+            terminal.say(f"! {note}")
     actions.add_summary(regression.markdown(changes, notes))
     if any(item.verdict == "regression" for item in changes):
         raise typer.Exit(1)

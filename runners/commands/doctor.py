@@ -47,4 +47,4 @@ def doctor(
         table.add_row(styled(*_MARKS[item.status]), item.subject, item.says)
         if item.remedy:
             table.add_row("", "", styled(item.remedy, "dim"))
-    Terminal().print(table)
+    Terminal().show(table)

@@ -105,7 +105,7 @@ def list_(
     for one in cells:
         table.add_row(one.cell.id, "" if one.reason else f"{one.estimated_s / 60:.1f}", one.reason)
     terminal = Terminal(piped=160)
-    terminal.print(table)
+    terminal.show(table)
     terminal.say(_estimate([one for one in cells if not one.reason], target))
 
 

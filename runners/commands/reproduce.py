@@ -87,7 +87,7 @@ def _print(found: Reproduction, out: Path, terminal: Terminal) -> None:
         span = f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
         values = (f"{change.base:.4g} {change.unit}", f"{change.head:.4g} {change.unit}")
         table.add_row(change.case, change.metric, *values, span, one.verdict)
-    terminal.print(table)
+    terminal.show(table)
     for line in (*map(str, found.differences), *found.agreement.missing):
         terminal.say(f"! {line}")
     for line in (
@@ -95,7 +95,7 @@ def _print(found: Reproduction, out: Path, terminal: Terminal) -> None:
         f"repeats  {found.first}",
         f"signed   {out / found.outcome.digest}.dsse.json",
     ):
-        terminal.say(line)
+        terminal.say(line, whole=True)
 
 
 def _verdict(found: Reproduction) -> str:

@@ -188,4 +188,4 @@ def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
         runs = "yes" if item["runnable"] else f"no: {item['reason']}"
         shape = " ".join(f"{name}={size}" for name, size in item["shape"].items())
         table.add_row(item["case"], shape, f"{item['flops']:.3g}", f"{item['bytes']:.3g}", runs)
-    Terminal(piped=200).print(table)
+    Terminal(piped=200).show(table)

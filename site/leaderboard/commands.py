@@ -48,9 +48,10 @@ def site(
             terminal.say(f"  {report.reported} results of others, in reported/")
         for file, why in report.refused:
             terminal.say(styled(f"not shown: {file}: {why}", "yellow"), indent=2)
-        terminal.say(f"  {out / 'index.html'}")
+        terminal.say(f"  {out / 'index.html'}", whole=True)
         if not serve:
-            terminal.say(f"  to look at it: python3 -m http.server -d {out} 8000")
+            look = f"  to look at it: python3 -m http.server -d {out} 8000"
+            terminal.say(look, whole=True)
     if serve:
         from leaderboard.preview import preview
 

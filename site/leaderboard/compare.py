@@ -71,7 +71,7 @@ def main() -> None:
             table.add_row(*row)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     terminal = Terminal()
-    terminal.print(table)
+    terminal.show(table)
     terminal.say(f"load of this machine, 1, 5 and 15 min: {load}; {os.cpu_count()} cores")
 
 

@@ -240,7 +240,7 @@ def _print(results: Sequence[Comparison]) -> None:
             r.note,
         )
     terminal = Terminal(piped=150)
-    terminal.print(table)
+    terminal.show(table)
     load_1min = os.getloadavg()[0]
     terminal.say(
         f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; load of the machine "

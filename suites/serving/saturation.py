@@ -153,7 +153,7 @@ def print_table(results: Sequence[Saturation]) -> None:
             f"{result.itl_p50_ms:.2f}, {result.itl_p99_ms:.2f}",
             ", ".join(result.invalid) or "nothing",
         )
-    Terminal(piped=150).print(table)
+    Terminal(piped=150).show(table)
 
 
 def _main() -> None:

@@ -176,8 +176,8 @@ def test_a_run_hands_the_log_to_the_meters_beside_its_cells(tmp_path, monkeypatc
         suites=("kernels",),
         suite_options={"case": "rmsnorm/f32/numpy/*", "meter_trace": [str(path)]},
     )
+    silent = Terminal(file=io.StringIO())
     with pytest.raises(WatchedError) as caught:
-        silent = Terminal(file=io.StringIO())
         pipeline.measure(options, tmp_path / "out", resume=False, terminal=silent)
     (gauge,) = caught.value.args
     assert [meter["name"] for meter in gauge.meters()] == ["trace:wall.csv"]
