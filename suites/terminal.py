@@ -28,7 +28,7 @@ _GOES_ON = "↪ "
 class _Broken(Text):
     """Text that says where it goes on: no part of it begins a line as one of ours begins."""
 
-    def wrap(self, console: Console, width: int, **settings: Any) -> Lines:  # type: ignore[override]
+    def wrap(self, console: Console, width: int, **settings: Any) -> Lines:
         """Break into lines of `width` columns; figures alone go on without a mark."""
         lines = super().wrap(console, width, **settings)
         if len(lines) == 1 or not any(map(str.isalpha, self.plain)):
@@ -99,10 +99,14 @@ class Terminal(Console):
             stderr=stderr, file=file, width=width, record=record, force_terminal=force_terminal
         )
 
-    def render_str(self, text: str, **settings: Any) -> Text:  # type: ignore[override]
+    def render_str(self, text: str, **settings: Any) -> Text:
         """Make Rich's text of a string: Rich calls this for all it prints."""
-        kept = {name: settings.get(name) for name in ("justify", "overflow")}
-        return _Broken(_shown(text), style=settings.get("style", ""), **kept)
+        return _Broken(
+            _shown(text),
+            style=settings.get("style", ""),
+            justify=settings.get("justify"),
+            overflow=settings.get("overflow"),
+        )
 
     def show(self, table: Table) -> None:
         """Print a table; its headings are ours, and go on without a mark."""
@@ -118,7 +122,7 @@ class Terminal(Console):
             whole: it is ours and to be copied from, such as a path: a screen breaks it unmarked.
         """
         line = joined(*parts)
-        if self.is_terminal and not whole:
+        if self.file.isatty() and not whole:
             self.print(Padding(line, (0, 0, 0, indent), expand=False))
         else:
             self.print(joined(" " * indent, line), soft_wrap=True)

@@ -34,8 +34,8 @@ def show(
     if json_:
         print_json([item.statement.to_json() for item in opened])
         return
-    drawn = {"record": True, "width": _TABLE_COLUMNS} if svg else {"piped": _TABLE_COLUMNS}
-    terminal = Terminal(**drawn)
+    width = _TABLE_COLUMNS if svg else None
+    terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
     for item in opened:
         print_result(item.statement.predicate, terminal)
     if svg:

@@ -39,13 +39,18 @@ def test_cells_headings_and_titles_are_strings_too(terminal):
     assert drawn(terminal) == [SHOWN, SHOWN, SHOWN, SHOWN + SHOWN, SHOWN]
 
 
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
 FORGED = "ok  deadbeef, CI-attested"
 
 
 @pytest.mark.parametrize("filler", ["x" * 50, "x " * 40, "x" + " " * 60, "\u3000" * 40])
 @pytest.mark.parametrize("width", range(12, 44, 3))
 def test_no_part_of_a_long_string_begins_a_line_of_a_screen(filler, width):
-    screen = Terminal(file=io.StringIO(), width=width, force_terminal=True)
+    screen = Terminal(file=Screen(), width=width)
     table = Table("a", "b", box=None, pad_edge=False)
     table.add_row(f"{filler}{FORGED}", styled(f"{filler}{FORGED}", "dim"))
     screen.say(f"! {filler}", FORGED)
@@ -67,6 +72,12 @@ def test_figures_go_on_without_a_mark(terminal):
 def test_in_a_pipe_a_line_is_whole(terminal):
     terminal.say("y" * 500, indent=4)
     assert terminal.file.getvalue() == "    " + "y" * 500 + "\n"
+
+
+def test_an_error_is_one_line_where_colour_is_forced_too(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    complain("z " * 300)
+    assert capsys.readouterr().err == "z " * 300 + "\n"
 
 
 def test_in_a_job_no_text_is_a_command_to_its_runner(terminal, monkeypatch, capsys):
