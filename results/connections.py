@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from results.logs import LOGGING
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def listen(app: ASGIApp, host: str, port: int, protocol: type[HttpToolsProtocol]
             http=protocol,
             ws="none",
             access_log=False,
+            log_config=LOGGING,
             log_level="error",
             server_header=False,
             timeout_graceful_shutdown=_STOP_WITHIN_S,

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from runners.markdown import code
+from suites.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,18 +54,20 @@ def annotate(level: Level, message: str, *, title: str = "Fenmark", place: str =
     """Attach a message to the job, and to a line of a file where `place` names one."""
     if not active():
         return
-    found = _PLACE.match(place)
+    found = _PLACE.match(printable(place))
     where = {"file": found["file"], "line": found["line"], "col": found["column"]} if found else {}
     given = {**where, "title": title}
-    properties = ",".join(f"{name}={_property(text)}" for name, text in given.items() if text)
-    _say(f"::{level} {properties}::{_data(message)}")
+    properties = ",".join(
+        f"{name}={_property(printable(text))}" for name, text in given.items() if text
+    )
+    _say(f"::{level} {properties}::{_data(printable(message))}")
 
 
 @contextmanager
 def group(title: str) -> Iterator[None]:
     """Fold what is printed meanwhile under a title."""
     if active():
-        _say(f"::group::{_data(title)}")
+        _say(f"::group::{_data(printable(title))}")
     try:
         yield
     finally:
@@ -104,24 +109,26 @@ def run_summary(predicate: Predicate, digest: str) -> str:
     GitHub shows no SVG that stands in the text: the picture is an address on the site that
     `FENMARK_SITE` names, and the table is there without it.
     """
-    from runners.report import headlines  # loads the catalogue, which an annotation needs not
+    from results import catalog  # which an annotation needs not
+    from runners.report import headlines
 
     chip, run = predicate.machine.chip, predicate.run
     rows = headlines(predicate.measurements) or predicate.measurements[:_FIRST_ROWS]
     site = os.environ.get("FENMARK_SITE", "").rstrip("/")
+    listed = chip.catalog_id in catalog.chips()
     proof = f" ([check the proof]({site}/verify/?statement={digest}))" if site else ""
     lines = [
-        f"### {_text(chip.name)}, {run.profile} profile",
+        f"### {code(chip.name)}, {run.profile} profile",
         "",
-        *([f"![]({site}/badges/{chip.catalog_id}.svg)", ""] if site and chip.catalog_id else []),
+        *([f"![]({site}/badges/{chip.catalog_id}.svg)", ""] if site and listed else []),
         "| case | figure | value [95% interval] | unit | n | how |",
         "|---|---|---|---|---|---|",
         *(_row(row) for row in rows),
         "",
-        f"{len(predicate.measurements)} figures, signed by `{run.runner}`: `{digest}`{proof}",
+        f"{len(predicate.measurements)} figures, signed by {code(run.runner)}: `{digest}`{proof}",
     ]
     if predicate.warnings:
-        told = (f"- {_text(warning)}" for warning in predicate.warnings)
+        told = (f"- {code(warning)}" for warning in predicate.warnings)
         lines += ["", f"<details><summary>{len(predicate.warnings)} warnings</summary>", ""]
         lines += [*told, "", "</details>"]
     return "\n".join(lines) + "\n"
@@ -135,13 +142,8 @@ def _row(row: Measured) -> str:
     percentile = row.labels.get("percentile")
     title = METRICS[row.metric].title + (f", p{percentile:g}" if percentile else "")
     value = span(Span(row.value, row.low, row.high))
-    cells = (row.case, title, value, row.unit, str(row.n), row.method)
-    return f"| {' | '.join(_text(cell) for cell in cells)} |"
-
-
-def _text(text: str) -> str:
-    """Text of strangers (a chip's name, a warning) as text: no markup, no cell's end."""
-    return re.sub(r"([\\`*_\[\]<>|#!~])", r"\\\1", " ".join(text.split()))
+    cells = (code(row.case), title, value, code(row.unit), str(row.n), row.method)
+    return f"| {' | '.join(cells)} |"
 
 
 def _data(text: str) -> str:

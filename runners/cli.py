@@ -136,7 +136,7 @@ def _typer(*, add_completion: bool = False, **settings: Any) -> typer.Typer:
 
 def _say_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"fenmark {version('fenmark')}")
+        sys.stdout.write(f"fenmark {version('fenmark')}\n")
         raise typer.Exit
 
 
@@ -166,5 +166,7 @@ def _rank(point: EntryPoint) -> tuple[int, str]:
 
 
 def _stop(line: str, code: int) -> None:
-    sys.stderr.write(f"fenmark: {line}\n")
+    from suites.terminal import complain
+
+    complain(f"fenmark: {line}")
     sys.exit(code)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from suites.records import Cell
+    from suites.terminal import Terminal
 
 __all__ = ["RunDisplay"]
 
@@ -26,19 +25,19 @@ class RunDisplay:
     Remaining time is the estimated work left times the pace this machine has shown so far.
     """
 
-    def __init__(self, cells: Sequence[Cell], console: Console | None = None) -> None:
-        """Show the run of `cells` on `console`, stderr by default."""
-        self._console = console or Console(stderr=True)
+    def __init__(self, cells: Sequence[Cell], terminal: Terminal) -> None:
+        """Show the run of `cells` on `terminal`."""
+        self._terminal = terminal
         self._left_s = {cell.name: cell.estimated_s for cell in cells}
         self._total_s = sum(self._left_s.values())
         self._kept_s = 0.0
         self._began = time.monotonic()
         self._progress = Progress(
-            TextColumn("{task.description}", markup=True),
+            "{task.description}",
             BarColumn(bar_width=28),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[left]}"),
-            console=self._console,
+            "{task.percentage:>3.0f}%",
+            "{task.fields[left]}",
+            console=terminal,
             transient=True,
         )
         self._task = self._progress.add_task("starting", total=self._total_s, left="")
@@ -55,17 +54,17 @@ class RunDisplay:
         match event:
             case {"event": "progress", "done": done, "total": total}:
                 self._left_s[cell.name] = cell.estimated_s * (1 - done / max(total, 1))
-                self._draw(f"[bold]{cell.suite}[/] {escape(_live(event))}")
+                self._draw(f"{cell.suite} {_live(event)}")
             case {"event": "note", "text": text}:
-                self._console.print(f"  {escape(str(text))}", highlight=False)
+                self._terminal.say(str(text), indent=2)
             case {"event": "kept"}:
                 self._kept_s += self._left_s[cell.name]
                 self._left_s[cell.name] = 0.0
-                self._console.print(f"  {cell.name}: kept from the interrupted run")
+                self._terminal.say(f"  {cell.name}: kept from the interrupted run")
             case {"event": "finished", "wall_s": wall_s}:
                 self._left_s[cell.name] = 0.0
-                self._console.print(f"  {cell.name}: {wall_s:.0f} s", highlight=False)
-                self._draw(f"[bold]{cell.suite}[/]")
+                self._terminal.say(f"  {cell.name}: {wall_s:.0f} s")
+                self._draw(cell.suite)
 
     def _draw(self, doing: str) -> None:
         done_s = self._total_s - sum(self._left_s.values())

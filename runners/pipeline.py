@@ -20,13 +20,12 @@ from suites.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
     from results.challenge import Challenge
     from results.statement import PlanCell, Statement
     from runners.options import Options
     from runners.workspace import Started
     from suites.records import Row
+    from suites.terminal import Terminal
 
 __all__ = ["Outcome", "measure"]
 
@@ -55,7 +54,7 @@ def measure(
     out: Path,
     *,
     resume: bool,
-    console: Console,
+    terminal: Terminal,
     challenge: Challenge | None = None,
     reproduces: str | None = None,
     plan: PlanCell | None = None,
@@ -83,7 +82,7 @@ def measure(
         # Before an interrupted run is discarded: a mistyped option must not cost it.
         cells = expand(chosen)
         if resumed is None:
-            _say_what_is_lost(earlier, resume=resume, console=console)
+            _say_what_is_lost(earlier, resume=resume, terminal=terminal)
         started = resumed or workspace.begin(
             chosen,
             provenance.suite_version(),
@@ -92,11 +91,11 @@ def measure(
             plan=plan,
         )
         minutes = sum(cell.estimated_s for cell in cells) / 60
-        console.print(f"  {len(cells)} cells, about {minutes:.0f} minutes", highlight=False)
+        terminal.say(f"  {len(cells)} cells, about {minutes:.0f} minutes")
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
         watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
-        with actions.group("measuring"), RunDisplay(cells, console) as display:
+        with actions.group("measuring"), RunDisplay(cells, terminal) as display:
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows = assemble.rows_of(finished)
         key = keys.load_or_create()
@@ -147,13 +146,12 @@ def _same_run(earlier: Started, workspace: Workspace, reproduces: str | None) ->
     return earlier
 
 
-def _say_what_is_lost(earlier: Started | None, *, resume: bool, console: Console) -> None:
+def _say_what_is_lost(earlier: Started | None, *, resume: bool, terminal: Terminal) -> None:
     if earlier:
-        console.print(
-            f"  discarding the run interrupted on {earlier.started_at} (--resume keeps it)"
-        )
+        at = earlier.started_at
+        terminal.say(f"  discarding the run interrupted on {at} (--resume keeps it)")
     elif resume:
-        console.print("  no interrupted run lies here: beginning a new one")
+        terminal.say("  no interrupted run lies here: beginning a new one")
 
 
 def _write_evidence(out: Path, samples: bytes) -> None:

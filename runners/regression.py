@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from results import archive, envelope
 from results.comparison import rows_of
 from results.confirmation import differences
+from runners.markdown import code
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["Side", "conditions", "find", "load_side", "markdown"]
 
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
 _REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
+_WORDS = ("case", "metric", "unit", "method")
 _SHORTEST_DIGEST = 8
 # A comment of GitHub's holds 65,536 characters; the worst come first.
 _MOST_ROWS = 200
@@ -110,7 +112,7 @@ def markdown(changes: Sequence[Change], notes: Sequence[str]) -> str:
         parts += ["", f"<details><summary>{len(rest)} without a difference shown</summary>"]
         parts += [*_table(rest), "", "</details>"]
     if notes:
-        parts += ["", *(f"- {_cell(note)}" for note in notes[:_MOST_ROWS])]
+        parts += ["", *(f"- {code(note)}" for note in notes[:_MOST_ROWS])]
     return "\n".join(parts)
 
 
@@ -118,8 +120,8 @@ def _table(changes: Sequence[Change]) -> list[str]:
     if not changes:
         return []
     rows = [
-        f"| {_cell(change.case)} | {change.metric} | {change.base:.4g} {change.unit} "
-        f"| {change.head:.4g} {change.unit} "
+        f"| {code(change.case)} | {change.metric} | {change.base:.4g} {code(change.unit)} "
+        f"| {change.head:.4g} {code(change.unit)} "
         f"| {change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}] | {change.verdict} |"
         for change in changes[:_MOST_ROWS]
     ]
@@ -129,12 +131,12 @@ def _table(changes: Sequence[Change]) -> list[str]:
     return [*head, *rows, *more]
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
 def _is_row(row: object) -> bool:
-    return isinstance(row, dict) and row.keys() >= _REQUIRED
+    return (
+        isinstance(row, dict)
+        and row.keys() >= _REQUIRED
+        and all(isinstance(row[name], str) for name in _WORDS)
+    )
 
 
 def _is_hex(name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
 from results.catalog import latest_prices
@@ -13,18 +12,18 @@ from results.economics import Span
 from results.plain import span
 from results.served import served_of
 from suites.metrics import METRICS
+from suites.terminal import styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-
-    from rich.console import Console
 
     from results.catalog import PriceSheet
     from results.costs import CostRow
     from results.economics import Measured as Row
     from results.statement import Predicate
     from runners.pipeline import Outcome
+    from suites.terminal import Terminal
 
 __all__ = ["cost_table", "headlines", "print_outcome", "print_result", "speed_table"]
 
@@ -39,7 +38,7 @@ _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
 _SHOWN_PERCENTILES = {50, 99}
 
 
-def print_result(predicate: Predicate, console: Console) -> None:
+def print_result(predicate: Predicate, terminal: Terminal) -> None:
     """Print what a result says: who measured what, how fast, and what a million tokens cost."""
     machine, run = predicate.machine, predicate.run
     sheet = latest_prices()
@@ -51,22 +50,23 @@ def print_result(predicate: Predicate, console: Console) -> None:
         sheet=sheet,
         served=served_of(predicate.engines),
     )
-    console.print(
-        f"\n[bold]{escape(machine.chip.name)}[/], {machine.chip.count} cores, {run.profile} "
-        f"profile, {run.started_at[:10]}\n{escape(_engines(predicate))}\n",
-        highlight=False,
-    )
-    console.print(speed_table(rows))
-    console.print()
-    console.print(cost_table(costs))
-    console.print(f"[dim]{escape(_conditions(costs, sheet))}[/]\n", highlight=False)
+    how = f", {machine.chip.count} cores, {run.profile} profile, {run.started_at[:10]}"
+    terminal.say()
+    terminal.say(styled(machine.chip.name, "bold"), how)
+    terminal.say(_engines(predicate))
+    terminal.say()
+    terminal.show(speed_table(rows))
+    terminal.say()
+    terminal.show(cost_table(costs))
+    terminal.say(styled(_conditions(costs, sheet), "dim"))
+    terminal.say()
     for warning in predicate.warnings:
-        console.print(f"[yellow]![/] {escape(warning)}", highlight=False)
+        terminal.say(styled("!", "yellow"), f" {warning}")
 
 
-def print_outcome(outcome: Outcome, out: Path, console: Console) -> None:
+def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
     """Print a finished run, and where everything it left lies."""
-    print_result(outcome.statement.predicate, console)
+    print_result(outcome.statement.predicate, terminal)
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
     made = " (made for this run: keep it)" if outcome.key_created else ""
     for line in (
@@ -77,7 +77,7 @@ def print_outcome(outcome: Outcome, out: Path, console: Console) -> None:
         f"summary  {out / 'summary.json'}",
         f"check    fenmark verify {out}",
     ):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        terminal.say(line, whole=True)
 
 
 def headlines(rows: Sequence[Row]) -> list[Row]:
@@ -109,7 +109,7 @@ def speed_table(rows: Iterable[Row]) -> Table:
     for row in rows:
         case = row.case if row.case != last else ""
         last = row.case
-        value = escape(span(Span(row.value, row.low, row.high)))
+        value = span(Span(row.value, row.low, row.high))
         table.add_row(case, _title(row), value, row.unit, str(row.n), _how(row))
     return table
 
@@ -130,13 +130,13 @@ def cost_table(rows: Iterable[CostRow]) -> Table:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(escape(column), overflow="fold")
+        table.add_column(column, overflow="fold")
     return table
 
 
 def _money(row: CostRow, usd: Span | None, fen: Span | None) -> tuple[str, str, str]:
     cny = usd.times(row.cny_per_usd) if usd else None
-    return escape(span(usd)), escape(span(cny)), escape(span(fen))
+    return span(usd), span(cny), span(fen)
 
 
 def _engines(predicate: Predicate) -> str:

@@ -15,13 +15,12 @@ from suites.errors import CheckError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
     from results.archive import Opened
     from results.confirmation import Agreement, Difference
     from results.statement import Predicate
     from runners.options import Options
     from runners.pipeline import Outcome
+    from suites.terminal import Terminal
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -72,7 +71,7 @@ def reproduce(
     *,
     force: bool,
     resume: bool,
-    console: Console,
+    terminal: Terminal,
     flags_allowed: bool = False,
     **local: Any,
 ) -> Reproduction:
@@ -91,10 +90,10 @@ def reproduce(
     options = with_subject(from_statement(predicate, out, flags_allowed=flags_allowed, **local))
     found = differences(predicate, _as_here(predicate, options))
     for difference in found:
-        console.print(f"  {difference}", markup=False, soft_wrap=True)
+        terminal.say(str(difference), indent=2)
     if not force:
         _refuse(first.digest, predicate, found)
-    outcome = measure(options, out, resume=resume, console=console, reproduces=first.digest)
+    outcome = measure(options, out, resume=resume, terminal=terminal, reproduces=first.digest)
     second = outcome.statement.predicate
     return Reproduction(
         first=first.digest,

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
-    from rich.console import Console
 
     from results.checkpoint import Checkpoint
+    from suites.terminal import Terminal
 
 __all__ = ["Accepted", "Log", "Unreachable", "connect", "envelopes_of"]
 
@@ -57,12 +57,12 @@ class Accepted:
         found = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
         return {**self.receipt.to_json(), **found}
 
-    def lines(self) -> list[str]:
+    def tell(self, terminal: Terminal) -> None:
         """The same for people."""
         how = "logged" if self.new else "known"
-        said = [f"{item['rule']}: {item['where']} {item['reason']}" for item in self.findings]
-        first = f"{how}  {self.receipt.digest}  entry {self.receipt.index}, {self.outcome}"
-        return [first, *(f"    {line}" for line in said)]
+        terminal.say(f"{how}  {self.receipt.digest}  entry {self.receipt.index}, {self.outcome}")
+        for item in self.findings:
+            terminal.say(f"{item['rule']}: {item['where']} {item['reason']}", indent=4)
 
 
 def _log_folder(url: str) -> Path:
@@ -141,12 +141,12 @@ class Log:
             nonce=str(given.get("nonce", "")), not_before=str(given.get("not_before", ""))
         )
 
-    def challenge_or_none(self, console: Console) -> Challenge | None:
+    def challenge_or_none(self, terminal: Terminal) -> Challenge | None:
         """Ask for one; a log out of reach must not keep a machine from being measured."""
         try:
             return self.challenge()
         except Unreachable as error:
-            console.print(f"  without a challenge: {error}", markup=False, soft_wrap=True)
+            terminal.say(f"without a challenge: {error}", indent=2)
             return None
 
     def submit(self, path: Path) -> Accepted:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from suites.errors import UserError
+from suites.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +95,7 @@ def main(work: Callable[[dict[str, Any]], Answer]) -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"{where}{error.strerror or error}\n")
+        sys.stderr.write(printable(f"{where}{error.strerror or error}") + "\n")
         sys.exit(UserError.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from suites.printable import printable
+
 __all__ = ["CheckError", "UserError"]
 
 
@@ -20,10 +22,12 @@ class UserError(Exception):
         self.what, self.where, self.expected, self.remedy = what, where, expected, remedy
 
     def __str__(self) -> str:
-        """One line: `where: what; expected …; remedy`."""
+        """One printable line: `where: what; expected …; remedy`, whatever file or server said."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         parts = [head, f"expected {self.expected}" if self.expected else "", self.remedy]
-        return " ".join("; ".join(part for part in parts if part).split())
+        line = "; ".join(part for part in parts if part)
+        # A library's message may have several lines, which read as one.
+        return printable(" ".join(line.split()))
 
 
 class CheckError(UserError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 
 from results.api import problems
 from results.intake import Problem
+from suites.printable import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,4 +76,4 @@ class Frame:
             "ms": round(taken_s * 1e3, 1),
             **scope.get("state", {}).get("about", {}),
         }
-        self.write_log(json.dumps(line))
+        self.write_log(as_json(line))

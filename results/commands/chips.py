@@ -19,27 +19,27 @@ def chips(
 
     Example: fenmark chips --json
     """
-    import json
-
-    from rich.console import Console
     from rich.table import Table
 
     from results import catalog
+    from suites.terminal import Terminal, print_json, styled
 
     entries = catalog.chips().values()
     if json_:
-        print(json.dumps([_flat(entry) for entry in entries], ensure_ascii=False))
+        print_json([_flat(entry) for entry in entries])
         return
     table = Table("id", "name", "memory GB", "GB/s", "FLOP/byte", "TDP W", "source", box=None)
     for entry in entries:
         ratios = ", ".join(f"{k} {v:.0f}" for k, v in entry.compute_to_bandwidth().items())
         figures = (_known(entry.memory_gb), _known(entry.memory_bandwidth_gb_s), ratios or "-")
         table.add_row(entry.id, entry.name, *figures, _known(entry.tdp_w), entry.source)
-    Console().print(table)
-    Console().print(
-        "[dim]Dense peaks and nameplate values as stated by the sources; none is a measurement, "
-        "a dash is unknown.[/]"
+    terminal = Terminal()
+    terminal.show(table)
+    note = (
+        "Dense peaks and nameplate values as stated by the sources; none is a measurement, "
+        "a dash is unknown."
     )
+    terminal.say(styled(note, "dim"))
 
 
 def _flat(entry: ChipEntry) -> dict[str, Any]:

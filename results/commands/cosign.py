@@ -28,6 +28,7 @@ def cosign(
     from results.cosigning import Cosigning
     from results.ledger import Ledger
     from suites.errors import CheckError, UserError
+    from suites.terminal import Terminal
 
     ledger = Ledger(directory / "log")
     if not ledger.exists():
@@ -44,4 +45,4 @@ def cosign(
             expected=f"{len(witness)} cosignatures",
             remedy="a witness must know the log's key (--log-key) and have seen no other history",
         )
-    typer.echo(f"cosigned by {len(witness)}: {ledger.home / 'cosigned'}")
+    Terminal().say(f"cosigned by {len(witness)}: {ledger.home / 'cosigned'}")

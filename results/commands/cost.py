@@ -43,14 +43,10 @@ def cost(
 
     Example: fenmark cost --results results/public --currency CNY
     """
-    import json
-    import sys
-
-    from rich.console import Console
-
     from results import catalog
     from results.catalog.prices_data import RENTAL_KINDS, read_sheet
     from suites.errors import UserError
+    from suites.terminal import Terminal, print_json, styled
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
@@ -61,13 +57,12 @@ def cost(
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
         found = _counts(rows) if count else [_flat(*item) for item in rows]
-        print(json.dumps(found, allow_nan=False))
+        print_json(found, allow_nan=False)
         return
-    # A pipe has no width of its own: wide enough for the table.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(_count_table(rows) if count else _table(rows, currency, sheet))
+    terminal = Terminal(piped=200)
+    terminal.show(_count_table(rows) if count else _table(rows, currency, sheet))
     for footnote in dict.fromkeys(_footnotes(rows)):
-        console.print(footnote, markup=False, style="dim")
+        terminal.say(styled(footnote, "dim"))
 
 
 def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
@@ -84,7 +79,6 @@ def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
 
 
 def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     from results.economics import Span
@@ -105,7 +99,7 @@ def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
             None if row.floor_usd is None else Span(row.floor_usd * factor, None, None),
         )
         known = (*map(span, money), row.energy_method or "unknown", row.method)
-        table.add_row(*map(escape, (chip, row.case, row.tokens, *known)))
+        table.add_row(chip, row.case, row.tokens, *known)
     return table
 
 

@@ -37,12 +37,9 @@ def import_(
 
     Example: fenmark import vllm bench.json --out reported --chip h100-sxm --count 8
     """
-    import json
-
-    from rich.console import Console
-
     from results.imports import import_file
     from suites.child import write_atomically
+    from suites.terminal import Terminal, print_json
 
     imported = [import_file(kind, path, chip=chip, count=count) for path in files]
     out.mkdir(parents=True, exist_ok=True)
@@ -51,21 +48,21 @@ def import_(
         write_atomically(path, found.model_dump_json().encode())
     totals = _totals(imported)
     if json_:
-        print(json.dumps(totals, ensure_ascii=False))
+        print_json(totals)
         return
-    console = Console(stderr=True)
-    console.print(
+    terminal = Terminal(stderr=True)
+    terminal.say(
         f"{totals['rows']} rows: {totals['imported']} imported, {totals['folded']} folded, "
         f"{totals['refused']} refused; all are reported, none is measured by Fenmark"
     )
     for reason, rows in totals["reasons"].items():
-        console.print(f"  {rows} refused: {reason}", markup=False)
-    console.print(
+        terminal.say(f"{rows} refused: {reason}", indent=2)
+    terminal.say(
         f"{totals['held']} held against a datasheet or their own figures, "
         f"{totals['flagged']} flagged"
     )
     for finding in totals["findings"]:
-        console.print(f"  {finding['rule']}: {finding['where']} {finding['reason']}", markup=False)
+        terminal.say(f"{finding['rule']}: {finding['where']} {finding['reason']}", indent=2)
 
 
 def _totals(imported: list[ReportedFile]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def publish(
     Example: fenmark publish --data server --out results/public
     """
     from results import publish as publishing
+    from suites.terminal import Terminal
 
     size = publishing.publish(data, out, url=database_url)
-    typer.echo(f"{size} entries in {out}")
+    Terminal().say(f"{size} entries in {out}", whole=True)

@@ -35,7 +35,8 @@ def serve(
 ) -> None:
     """Take signed results, log them, hand out receipts; one line on stdout when it listens.
 
-    Requests are logged to stderr, one JSON line each. SIGTERM finishes what was accepted.
+    The log goes to stderr, a JSON line for each request and each error. SIGTERM finishes what was
+    accepted.
 
     Example: fenmark serve --port 8000 --data server --runners keys/
     """
@@ -78,4 +79,4 @@ def _keep_key_file(data: Path, key: Key) -> None:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{line}\n")  # JSON already

@@ -48,13 +48,15 @@ def verify(
 
 def _print_json(verdicts: list[verification.Verdict]) -> None:
     """One verdict a line, so that neither side must hold all of them as one text."""
-    import json
+    import sys
+
+    from suites.printable import as_json
 
     ok = not any(verdict.problems for verdict in verdicts)
-    print(f'{{"ok": {json.dumps(ok)}, "results": [')
+    sys.stdout.write(f'{{"ok": {as_json(ok)}, "results": [\n')
     for at, verdict in enumerate(verdicts, 1):
-        print(json.dumps(verdict.to_json()) + ("," if at < len(verdicts) else ""))
-    print("]}")
+        sys.stdout.write(as_json(verdict.to_json()) + (",\n" if at < len(verdicts) else "\n"))
+    sys.stdout.write("]}\n")
 
 
 def _tier(verdict: verification.Verdict) -> str:
@@ -64,26 +66,25 @@ def _tier(verdict: verification.Verdict) -> str:
 
 
 def _print(verdicts: list[verification.Verdict]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+    from suites.terminal import Terminal, styled
 
-    console = Console(highlight=False)
+    terminal = Terminal()
     listed = len(verdicts) <= _LISTED
     for verdict in verdicts:
         good = not verdict.problems
         if good and not listed:
             continue
-        mark = "[green]ok[/]" if good else "[red]no[/]"
+        mark = styled("ok", "green") if good else styled("no", "red")
         logged = {True: "in the log", False: "not in the log", None: "no log beside it"}
         how = f"{_tier(verdict)}, {logged[verdict.inclusion]}"
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
-        console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
+        terminal.say(mark, f"  {verdict.digest[:16]}…  {how}")
         for problem in verdict.problems:
-            console.print(f"    {escape(problem)}", soft_wrap=True)
+            terminal.say(problem, indent=4)
         for flag in verdict.flags:
-            told = escape(f"{flag.rule}: {flag.where} {flag.reason}")
-            console.print(f"    [yellow]flag[/] {told}", soft_wrap=True)
+            told = f"{flag.rule}: {flag.where} {flag.reason}"
+            terminal.say(styled("flag", "yellow"), f" {told}", indent=4)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     flagged = sum(bool(verdict.flags) for verdict in verdicts)
-    console.print(f"{len(verdicts)} results, {bad} with problems, {flagged} flagged")
+    terminal.say(f"{len(verdicts)} results, {bad} with problems, {flagged} flagged")

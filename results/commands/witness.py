@@ -31,6 +31,7 @@ def witness(
     from results.connections import guarded, listen
     from results.identity import read_runner
     from results.witness import Witness, create_app
+    from suites.terminal import Terminal
 
     key = data / "witness.pem"
     signer = keyfile.load(key) if key.exists() else keyfile.create(key)
@@ -41,6 +42,8 @@ def witness(
         for place in ("fenmark.log", "fenmark.local")  # a server's log, a machine's own archive
     }
     public = signer.public_key.to_dict()["keyval"]["public"]
-    typer.echo(f'[[witness]]\nname = "{name}"\npublic_key = "{public}"', err=True)
+    terminal = Terminal(stderr=True)
+    for line in ("[[witness]]", f'name = "{name}"', f'public_key = "{public}"'):
+        terminal.say(line)
     app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
     listen(app, host, port, guarded(_HEAD_S, {}))

@@ -25,34 +25,29 @@ def compare_configs(
 
     Example: fenmark compare-configs bare.toml container.toml --suite kernels --pairs 6
     """
-    import json
-    import sys
-
-    from rich.console import Console
     from rich.table import Table
 
     from runners.ab import measure, read
+    from suites.terminal import Terminal, print_json
 
     sides = read(a), read(b)
-    progress = Console(stderr=True)
+    progress = Terminal(stderr=True)
     ratios = measure(
         sides,
         suite,
         profile,
         pairs,
-        lambda turn, total, name: progress.print(f"{turn + 1} of {total}: {name}"),
+        lambda turn, total, name: progress.say(f"{turn + 1} of {total}: {name}"),
     )
     if json_:
-        print(json.dumps([ratio.to_json() for ratio in ratios]))
+        print_json([ratio.to_json() for ratio in ratios])
         return
     table = Table("case", "metric", "A / B", "95% interval", "verdict", box=None)
     for ratio in ratios:
         value = ratio.ratio
         bounds = f"{value.low:.3f} to {value.high:.3f}" if value.low and value.high else "none"
         table.add_row(ratio.case, ratio.metric, f"{value.value:.3f}", bounds, ratio.verdict)
-    console = Console(width=None if sys.stdout.isatty() else 112)
-    console.print(f"A = {sides[0].name}, B = {sides[1].name}; {pairs} pairs of fresh processes")
-    console.print(table)
-    console.print(
-        f"By chance alone about {len(ratios) / 20:.0f} of {len(ratios)} intervals miss 1."
-    )
+    terminal = Terminal(piped=112)
+    terminal.say(f"A = {sides[0].name}, B = {sides[1].name}; {pairs} pairs of fresh processes")
+    terminal.show(table)
+    terminal.say(f"By chance alone about {len(ratios) / 20:.0f} of {len(ratios)} intervals miss 1.")

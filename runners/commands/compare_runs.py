@@ -34,16 +34,14 @@ def compare_runs(
 
     fenmark compare-runs https://log.example.org/v1/submissions/DIGEST out/results
     """
-    import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from results.comparison import compare
     from runners import actions, regression
     from suites.errors import CheckError
+    from suites.terminal import Terminal, print_json, print_whole
 
     archives = results or [Path("out/results"), Path("results/public")]
     before, after = (regression.load_side(side, archives) for side in (base, head))
@@ -57,16 +55,19 @@ def compare_runs(
     notes = [*regression.conditions(before, after), *alone]
     if json_:
         told = {"changes": [asdict(item) for item in changes], "unmatched": alone}
-        print(json.dumps({**told, "conditions": notes[: len(notes) - len(alone)]}))
+        print_json({**told, "conditions": notes[: len(notes) - len(alone)]})
     elif markdown:
-        print(regression.markdown(changes, notes))
+        print_whole(regression.markdown(changes, notes))
     else:
-        table = Table("case", "metric", "base", "head", "ratio \\[95%]", "verdict", box=None)
+        table = Table("case", "metric", "base", "head", "ratio [95%]", "verdict", box=None)
         for item in changes:
-            span = f"{item.ratio:.3f} \\[{item.low:.3f}, {item.high:.3f}]"
+            span = f"{item.ratio:.3f} [{item.low:.3f}, {item.high:.3f}]"
             values = (f"{item.base:.4g} {item.unit}", f"{item.head:.4g} {item.unit}")
-            table.add_row(escape(item.case), item.metric, *values, span, item.verdict)
-        Console().print(table, *map(escape, notes), sep="\n")
+            table.add_row(item.case, item.metric, *values, span, item.verdict)
+        terminal = Terminal()
+        terminal.show(table)
+        for note in notes:
+            terminal.say(f"! {note}")
     actions.add_summary(regression.markdown(changes, notes))
     if any(item.verdict == "regression" for item in changes):
         raise typer.Exit(1)

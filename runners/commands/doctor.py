@@ -9,7 +9,12 @@ import typer
 
 __all__ = ["doctor"]
 
-_MARKS = {"ok": "[green]✓[/]", "note": "[blue]•[/]", "warn": "[yellow]![/]", "missing": "[red]✗[/]"}
+_MARKS = {
+    "ok": ("✓", "green"),
+    "note": ("•", "blue"),
+    "warn": ("!", "yellow"),
+    "missing": ("✗", "red"),
+}
 
 
 def doctor(
@@ -20,27 +25,26 @@ def doctor(
 
     Example: fenmark doctor --json
     """
-    import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from runners import machine
     from runners.doctor import examine
     from runners.options import Options
     from runners.subject import chip_under_test
+    from suites.terminal import Terminal, print_json, styled
 
     findings = examine(out)
     if json_:
         described = machine.describe(chip_under_test(Options())).model_dump(mode="json")
-        print(json.dumps({"machine": described, "findings": [asdict(item) for item in findings]}))
+        print_json({"machine": described, "findings": [asdict(item) for item in findings]})
         return
     table = Table(title="This machine", box=None, title_justify="left", pad_edge=False)
     for column in ("", "what", "found"):
         table.add_column(column, overflow="fold")
     for item in findings:
-        advice = f"\n[dim]{escape(item.remedy)}[/]" if item.remedy else ""
-        table.add_row(_MARKS[item.status], item.subject, escape(item.says) + advice)
-    Console().print(table)
+        table.add_row(styled(*_MARKS[item.status]), item.subject, item.says)
+        if item.remedy:
+            table.add_row("", "", styled(item.remedy, "dim"))
+    Terminal().show(table)

@@ -37,10 +37,10 @@ def trace(
 
     Example: fenmark energy trace spl.txt --start 2025-07-28T04:22:26.6 --end 2025-07-28T05:03:30
     """
-    import json
     from dataclasses import asdict
 
     from suites.meters import tracefile
+    from suites.terminal import Terminal, print_json
 
     shift_ns = round(offset_s * 1e9)
     window = [_time_ns(text, option) for text, option in ((start, "--start"), (end, "--end"))]
@@ -48,9 +48,9 @@ def trace(
         tracefile.read(file), *(None if at is None else at - shift_ns for at in window)
     )
     if json_:
-        print(json.dumps(asdict(found)))
+        print_json(asdict(found))
         return
-    print(
+    Terminal().say(
         f"{found.average_w:.2f} W over {found.duration_s:.1f} s: {found.energy_j:.0f} J, "
         f"{found.samples} samples, longest gap {found.max_gap_s:.3f} s"
     )

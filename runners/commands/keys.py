@@ -82,9 +82,10 @@ def rotate(
     """
     from runners.keys import default_path
     from runners.keys import rotate as change
+    from suites.terminal import complain
 
     old, new = change(path or default_path())
-    typer.echo(f"old private key: {old.path}", err=True)
+    complain(f"old private key: {old.path}")
     _print(new, owner, contact, replaces=old.runner)
 
 
@@ -105,23 +106,27 @@ def revoke(
     from results.identity import revoked_toml
     from suites.child import write_atomically
     from suites.errors import UserError
+    from suites.terminal import complain
 
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read: {error}", where=str(file)) from error
     write_atomically(file, revoked_toml(text, str(file), reason, datetime.now(UTC)).encode())
-    typer.echo(f"revoked: {file}", err=True)
+    complain(f"revoked: {file}")
 
 
 def _print(key: RunnerKey, owner: str, contact: str, replaces: str = "") -> None:
-    typer.echo(f"private key: {key.path}", err=True)
+    from suites.terminal import complain
+
+    complain(f"private key: {key.path}")
     _print_public(key.signer.public_key, owner, contact, replaces)
 
 
 def _print_public(key: Key, owner: str, contact: str, replaces: str = "") -> None:
     from results.identity import runner_id, runner_toml
+    from suites.terminal import complain, print_whole
 
     text = runner_toml(key, owner=owner, contact=contact, replaces=replaces)
-    typer.echo(f"public key file: results/catalog/runners/{runner_id(key)}.toml", err=True)
-    typer.echo(text, nl=False)
+    complain(f"public key file: results/catalog/runners/{runner_id(key)}.toml")
+    print_whole(text)

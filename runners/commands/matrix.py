@@ -24,14 +24,13 @@ def matrix(
 
     Example: fenmark matrix --plan .github/nightly.toml --inventory .github/runners.toml
     """
-    import json
-
     from runners import inventory as machines
     from runners.matrix import matrix as jobs
+    from suites.terminal import print_json
 
     kinds = machines.read(inventory)
     cells = _runnable(plan, kinds) if plan else None
-    print(json.dumps(jobs(plan, kinds, cells)))
+    print_json(jobs(plan, kinds, cells))
 
 
 def _runnable(plan: str, kinds: list[Machines]) -> dict[str, int]:

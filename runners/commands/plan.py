@@ -41,10 +41,9 @@ def ready(json_: _Json = False) -> None:
 
     Example: fenmark plan ready
     """
-    import json
-
     from runners.plans.document import read
     from runners.plans.document import ready as plans
+    from suites.terminal import Terminal, print_json
 
     documents = [read(path) for path in plans().values()]
     if json_:
@@ -52,10 +51,11 @@ def ready(json_: _Json = False) -> None:
             {"name": one.plan.name, "answers": one.plan.answers, "file": str(one.path)}
             for one in documents
         ]
-        print(json.dumps(found))
+        print_json(found)
         return
+    terminal = Terminal()
     for one in documents:
-        typer.echo(f"{one.plan.name:<22} {one.plan.answers}")
+        terminal.say(f"{one.plan.name:<22} {one.plan.answers}")
 
 
 @plan.command()
@@ -66,11 +66,16 @@ def check(file: _File, set_: _Set = None, chip: _Chip = None, chips: _Chips = No
 
     Example: fenmark plan check sweep.toml
     """
+    from suites.terminal import Terminal
+
     document, target, found = _look(file, set_, chip, chips)
     cells = list(found)
     runnable = [one for one in cells if not one.reason]
-    typer.echo(f"{document.path}: {len(cells)} cells, {len(runnable)} of them run on {target.name}")
-    typer.echo(_estimate(runnable, target))
+    terminal = Terminal()
+    terminal.say(
+        f"{document.path}: {len(cells)} cells, {len(runnable)} of them run on {target.name}"
+    )
+    terminal.say(_estimate(runnable, target))
 
 
 @plan.command("list")
@@ -87,23 +92,21 @@ def list_(
 
     Example: fenmark plan list gpu-node --chip h200-sxm --chips 8
     """
-    import json
-    import sys
-
-    from rich.console import Console
     from rich.table import Table
+
+    from suites.terminal import Terminal, print_json
 
     _, target, found = _look(file, set_, chip, chips)
     cells = _chosen(found, only, shard)
     if json_:
-        print(json.dumps([one.to_json() for one in cells]))
+        print_json([one.to_json() for one in cells])
         return
     table = Table("cell", "minutes", "", box=None)
     for one in cells:
         table.add_row(one.cell.id, "" if one.reason else f"{one.estimated_s / 60:.1f}", one.reason)
-    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
-    console.print(table, highlight=False)
-    console.print(_estimate([one for one in cells if not one.reason], target), highlight=False)
+    terminal = Terminal(piped=160)
+    terminal.show(table)
+    terminal.say(_estimate([one for one in cells if not one.reason], target))
 
 
 @plan.command()
@@ -141,10 +144,6 @@ def run(
 
     fenmark plan run sweep.toml --fleet ray://head:10001 --fleet-tag h100-sxm
     """
-    import json
-
-    from rich.console import Console
-
     from runners.plans.cells import Shard
     from runners.plans.display import PlanDisplay
     from runners.plans.document import read
@@ -152,16 +151,16 @@ def run(
     from runners.plans.fitting import Target
     from runners.submit import connect
     from suites.errors import CheckError
+    from suites.terminal import Terminal, print_json
 
     document = read(file).with_options(set_ or [])
-    console = Console(stderr=True)
+    terminal = Terminal(stderr=True)
     with _workers(document, out, fleet, fleet_tag) as (workers, found):
         cells = _chosen(found, only, shard)
         # A fleet's hosts are of many kinds, and have many prices.
         target = None if fleet else Target.this_machine()
-        said = _estimate([one for one in cells if not one.reason], target)
-        console.print(said, highlight=False, markup=False)
-        with PlanDisplay(console) as display, connect(to) if to else nullcontext() as log:
+        terminal.say(_estimate([one for one in cells if not one.reason], target))
+        with PlanDisplay(terminal) as display, connect(to) if to else nullcontext() as log:
             progress = run_plan(
                 document,
                 cells,
@@ -173,7 +172,7 @@ def run(
                 log=log,
             )
     if json_:
-        print(json.dumps(progress.to_json()))
+        print_json(progress.to_json())
     unsent = sum(cell.submitted is False for cell in progress.cells.values())
     if unsent:
         raise CheckError(
@@ -207,12 +206,13 @@ def sbatch(
     Example: fenmark plan sbatch gpu-node --out /shared/run --sbatch=--partition=gpu | sbatch
     """
     from runners.plans.slurm import script
+    from suites.terminal import print_whole
 
     document, _, found = _look(file, set_, chip, chips)
     text = script(
         document, list(found), out=out, tasks=tasks, options=sbatch_ or [], given=set_ or []
     )
-    print(text, end="")
+    print_whole(text)
 
 
 @plan.command()
@@ -231,12 +231,13 @@ def gather(
     from results.gathering import pack
     from runners import keys
     from suites.errors import UserError
+    from suites.terminal import Terminal
 
     paths = [path for folder in archives for path in envelopes(folder)]
     if not paths:
         raise UserError("no results there", where=", ".join(map(str, archives)))
     carry(out, [pack(path) for path in paths], keys.load_or_create().log_signer)
-    typer.echo(f"{len(paths)} results in {out}")
+    Terminal().say(f"{len(paths)} results in {out}")
 
 
 @contextmanager

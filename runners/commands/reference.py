@@ -31,6 +31,7 @@ def reference(
     from suites.engines.gate import record, store
     from suites.errors import UserError
     from suites.serving.subject import subject, subject_spec
+    from suites.terminal import Terminal
 
     if weights is None:
         raise UserError("no weights", where="--weights", expected="a GGUF file or a model folder")
@@ -48,4 +49,4 @@ def reference(
             weights_sha256=trusted.engine["weights_sha256"],
             engine=f"{trusted.engine['name']} {trusted.engine['version']}",
         )
-    print(store(found, out))
+    Terminal().say(str(store(found, out)))

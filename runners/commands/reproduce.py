@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runners.reproduce import Reproduction
+    from suites.terminal import Terminal
 
 __all__ = ["reproduce"]
 
@@ -56,15 +55,11 @@ def reproduce(
 
     Example: fenmark reproduce 07a1d035bbf6 --results results/public --to https://log.example.org
     """
-    import json
-    import sys
-
-    from rich.console import Console
-
     from results import archive
     from runners.regression import find
     from runners.reproduce import reproduce as repeat
     from runners.submit import connect
+    from suites.terminal import Terminal, print_json
 
     first = archive.open_result(find(digest, [results]))
     found = repeat(
@@ -72,7 +67,7 @@ def reproduce(
         out,
         force=force,
         resume=resume,
-        console=Console(stderr=True),
+        terminal=Terminal(stderr=True),
         flags_allowed=allow_engine_flags,
         endpoint=endpoint,
         api_key_env=api_key_env,
@@ -80,36 +75,34 @@ def reproduce(
         tokenizer=tokenizer and str(tokenizer.absolute()),
     )
     if json_:
-        print(json.dumps(found.to_json()))
+        print_json(found.to_json())
     else:
-        # A pipe has no width of its own: wide enough for the table.
-        _print(found, out, Console(width=None if sys.stdout.isatty() else 112))
+        _print(found, out, Terminal(piped=112))
     if to:
         with connect(to) as log:
             accepted = log.submit(out / f"{found.outcome.digest}{archive.SUFFIX}")
-            typer.echo("\n".join(accepted.lines()), err=True)
+            accepted.tell(Terminal(stderr=True))
     raise typer.Exit(0 if found.agrees else 1)
 
 
-def _print(found: Reproduction, out: Path, console: Console) -> None:
-    from rich.markup import escape
+def _print(found: Reproduction, out: Path, terminal: Terminal) -> None:
     from rich.table import Table
 
-    table = Table("case", "metric", "there", "here", "ratio \\[95%]", "", box=None)
+    table = Table("case", "metric", "there", "here", "ratio [95%]", "", box=None)
     for one in found.agreement.figures:
         change = one.change
-        span = f"{change.ratio:.3f} \\[{change.low:.3f}, {change.high:.3f}]"
+        span = f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
         values = (f"{change.base:.4g} {change.unit}", f"{change.head:.4g} {change.unit}")
-        table.add_row(escape(change.case), change.metric, *values, span, one.verdict)
-    console.print(table)
+        table.add_row(change.case, change.metric, *values, span, one.verdict)
+    terminal.show(table)
     for line in (*map(str, found.differences), *found.agreement.missing):
-        console.print(f"! {line}", markup=False, highlight=False, soft_wrap=True)
+        terminal.say(f"! {line}")
     for line in (
         _verdict(found),
         f"repeats  {found.first}",
         f"signed   {out / found.outcome.digest}.dsse.json",
     ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        terminal.say(line, whole=True)
 
 
 def _verdict(found: Reproduction) -> str:

@@ -46,10 +46,11 @@ def run(
     """
     from runners.asked import from_arguments, without_effect
     from runners.submit import connect
+    from suites.terminal import complain
 
     options = from_arguments(given)
     for flag in without_effect(options):
-        typer.echo(f"  {flag} says nothing to {','.join(options.suites)}", err=True)
+        complain(f"  {flag} says nothing to {','.join(options.suites)}")
     if list_:
         _print_cases(options.suite_options, as_json=json_)
     else:
@@ -58,44 +59,36 @@ def run(
 
 
 def _measure(options: Any, out: Path, log: Log | None, *, resume: bool, as_json: bool) -> None:
-    import json
-    import sys
-
-    from rich.console import Console
-
     from results import archive
     from runners.pipeline import measure
     from runners.report import print_outcome
+    from suites.terminal import Terminal, print_json
 
-    console = Console(stderr=True)
-    challenge = log.challenge_or_none(console) if log else None
-    outcome = measure(options, out, resume=resume, console=console, challenge=challenge)
+    terminal = Terminal(stderr=True)
+    challenge = log.challenge_or_none(terminal) if log else None
+    outcome = measure(options, out, resume=resume, terminal=terminal, challenge=challenge)
     if as_json:
-        print(json.dumps([row.to_json() for row in outcome.rows]))
-    # A pipe has no width of its own: wide enough for the tables.
-    shown = console if as_json else Console(width=None if sys.stdout.isatty() else 112)
+        print_json([row.to_json() for row in outcome.rows])
+    shown = terminal if as_json else Terminal(piped=112)
     print_outcome(outcome, out, shown)
     if log:
         accepted = log.submit(out / f"{outcome.digest}{archive.SUFFIX}")
-        shown.print("\n".join(accepted.lines()), markup=False, highlight=False, soft_wrap=True)
+        accepted.tell(shown)
 
 
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
-    import json
-    import sys
-
-    from rich.console import Console
     from rich.table import Table
 
     from suites.kernels import list_cases
+    from suites.terminal import Terminal, print_json
 
     cases = list_cases(options)
     if as_json:
-        print(json.dumps(cases))
+        print_json(cases)
         return
     table = Table("case", "shape", "FLOP", "bytes", "runs here", box=None)
     for item in cases:
         runs = "yes" if item["runnable"] else f"no: {item['reason']}"
         shape = " ".join(f"{name}={size}" for name, size in item["shape"].items())
         table.add_row(item["case"], shape, f"{item['flops']:.3g}", f"{item['bytes']:.3g}", runs)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Terminal(piped=200).show(table)

@@ -22,29 +22,25 @@ def show(
 
     Example: fenmark show results/public
     """
-    import json
-    import sys
-
-    from rich.console import Console
-
     from results import archive
     from results.checks.labels import label_faults
     from runners.report import print_result
     from suites.errors import CheckError, UserError
+    from suites.terminal import Terminal, print_json
 
     files = archive.envelopes(path) if path.is_dir() else [path]
     if not files:
         raise UserError("holds no result", where=str(path), expected="*.dsse.json")
     opened = [archive.open_result(file) for file in files]
     if json_:
-        print(json.dumps([item.statement.to_json() for item in opened]))
+        print_json([item.statement.to_json() for item in opened])
         return
     for item in opened:
         if faults := label_faults(item.predicate):
             raise CheckError(f"{faults[0].where} {faults[0].reason}", where=item.digest)
-    wide = svg is not None or not sys.stdout.isatty()
-    console = Console(record=svg is not None, width=_TABLE_COLUMNS if wide else None)
+    width = _TABLE_COLUMNS if svg else None
+    terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
     for item in opened:
-        print_result(item.statement.predicate, console)
+        print_result(item.statement.predicate, terminal)
     if svg:
-        console.save_svg(str(svg), title="fenmark")
+        terminal.save_svg(str(svg), title="fenmark")

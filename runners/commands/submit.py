@@ -28,10 +28,9 @@ def submit(
 
     Example: fenmark submit --to https://log.example.org out/results
     """
-    import json
-
     from runners.submit import connect, envelopes_of
     from suites.errors import UserError
+    from suites.terminal import Terminal, complain, print_json
 
     files = envelopes_of(paths or [])
     accepted: list[Accepted] = []
@@ -49,14 +48,10 @@ def submit(
     if json_:
         errors = [{"path": str(path), "error": str(reason)} for path, reason in refused]
         receipts = [one.to_json() for one in accepted]
-        print(json.dumps({"ok": not refused, "receipts": receipts, "errors": errors}))
+        print_json({"ok": not refused, "receipts": receipts, "errors": errors})
     else:
-        _print(accepted)
+        for one in accepted:
+            one.tell(Terminal())
     for path, reason in refused:
-        typer.echo(f"fenmark: {path.name}: {reason}", err=True)
+        complain(f"fenmark: {path.name}: {reason}")
     raise typer.Exit(1 if refused else 0)
-
-
-def _print(accepted: list[Accepted]) -> None:
-    for one in accepted:
-        print("\n".join(one.lines()))

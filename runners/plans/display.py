@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+from suites.terminal import styled
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runners.plans.progress import CellState
     from runners.plans.progress import Progress as PlanProgress
+    from suites.terminal import Terminal
 
 __all__ = ["PlanDisplay"]
 
-_MARKS = {"finished": "[green]finished[/]", "failed": "[red]failed[/]  "}
+_MARKS = {"finished": ("finished", "green"), "failed": ("failed  ", "red")}
 
 
 class PlanDisplay:
     """Told of every change of a cell; draws the bar and keeps the lines."""
 
-    def __init__(self, console: Console) -> None:
-        """Show the plan on `console`."""
-        self._console = console
+    def __init__(self, terminal: Terminal) -> None:
+        """Show the plan on `terminal`."""
+        self._terminal = terminal
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            "{task.description}",
             BarColumn(bar_width=28),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console,
+            console=terminal,
             transient=True,
         )
         self._task = self._bar.add_task("starting", total=None)
@@ -45,15 +45,12 @@ class PlanDisplay:
         """Take a cell's new state."""
         self._bar.update(
             self._task,
-            description=escape(cell.id),
+            description=cell.id,
             total=len(progress.cells),
             completed=sum(progress.count(state) for state in ("finished", "failed", "pruned")),
         )
         if cell.state in _MARKS:
             host = f" on {cell.host}" if cell.host else ""
             said = f"{cell.wall_s:6.0f} s  {cell.digest or cell.reason}"
-            self._console.print(
-                f"  {_MARKS[cell.state]} {escape(cell.id)}{escape(host)} {escape(said)}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            mark = styled(*_MARKS[cell.state])
+            self._terminal.say(mark, f" {cell.id}{host} {said}", indent=2)

@@ -64,19 +64,18 @@ class _Done:
 
 def _work(spec: dict[str, Any]) -> _Done:
     """Run the job, unless a kill came between its signature and its end."""
-    from rich.console import Console
-
     from runners.pipeline import measure
     from runners.submit import connect
+    from suites.terminal import Terminal
 
     job, archive = Job.from_json(spec), Path(spec["archive"])
     if envelopes(archive):
         return _Done(0.0)
-    console = Console(stderr=True, force_terminal=False)
+    terminal = Terminal(stderr=True, force_terminal=False)
     with connect(job.to, attempts=3) if job.to else nullcontext() as log:
-        challenge = log.challenge_or_none(console) if log else None
+        challenge = log.challenge_or_none(terminal) if log else None
     outcome = measure(
-        job.options, archive, resume=True, console=console, challenge=challenge, plan=job.plan
+        job.options, archive, resume=True, terminal=terminal, challenge=challenge, plan=job.plan
     )
     return _Done(sum(outcome.stage_s.values()))
 

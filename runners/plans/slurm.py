@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from suites.errors import UserError
+from suites.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,13 +38,13 @@ def script(
         given: `option=value` for every cell.
 
     Raises:
-        UserError: there is nothing to run, or an option is none.
+        UserError: there is nothing to run, an option is none, or a line would not print.
     """
     runnable = [one for one in cells if not one.reason]
     if not runnable:
         raise UserError("no cell of it runs there", where=str(document.path), remedy="--chip")
     for option in options:
-        if not option.startswith("-") or "\n" in option:
+        if not option.startswith("-"):
             raise UserError(
                 f"{option!r} is no option of sbatch", where="--sbatch", expected="--partition=gpu"
             )
@@ -77,4 +78,11 @@ def script(
         "# When all have ended:",
         f"#   fenmark plan gather {quoted}/shard-* --out {quoted}/all",
     ]
+    for line in lines:
+        if line != printable(line, None):
+            raise UserError(
+                f"{line!r} holds characters that do not print",
+                where=str(document.path),
+                remedy="name files and options without them",
+            )
     return "\n".join(lines) + "\n"

@@ -35,34 +35,32 @@ def site(
 
     Example: fenmark site --results out/results --out out/site --serve
     """
-    import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from leaderboard import build
-    from leaderboard.text import told
+    from suites.terminal import Terminal, print_json, styled
 
     report = build(results, out, base_url, reported or ())
     if as_json:
-        print(json.dumps(asdict(report), default=str))
+        print_json(asdict(report), default=str)
     else:
-        console = Console(soft_wrap=True)
-        console.print(
+        terminal = Terminal()
+        terminal.say(
             f"site: {report.results} results, {report.chips} chips, {report.pages} pages,"
             f" {report.written} of {report.files} files changed"
         )
         if report.reported:
-            console.print(f"  {report.reported} results of others, in reported/")
+            terminal.say(f"  {report.reported} results of others, in reported/")
         for about, lines in (("not shown", report.refused), ("left out", report.left_out)):
             for file, why in lines[:_LISTED]:
-                line = f"  {about}: {told(file)}, {told(why)}"
-                console.print(line, style="yellow", markup=False, highlight=False)
+                terminal.say(styled(f"{about}: {file}, {why}", "yellow"), indent=2)
             if lines[_LISTED:]:
-                console.print(f"  {about}: {len(lines)} in all; --json names each", style="yellow")
-        console.print(f"  {out / 'index.html'}", markup=False)
+                more = f"{about}: {len(lines)} in all; --json names each"
+                terminal.say(styled(more, "yellow"), indent=2)
+        terminal.say(f"  {out / 'index.html'}", whole=True)
         if not serve:
-            console.print(f"  to look at it: python3 -m http.server -d {out} 8000", markup=False)
+            look = f"  to look at it: python3 -m http.server -d {out} 8000"
+            terminal.say(look, whole=True)
     if serve:
         from leaderboard.preview import preview
 

@@ -21,7 +21,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from rich.console import Console
 from rich.table import Table
 from securesystemslib.signer import CryptoSigner
 
@@ -32,6 +31,7 @@ from results.identity import runner_id, runner_toml
 from results.ledger import Ledger
 from results.receipt import result_entry
 from suites import models
+from suites.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +70,9 @@ def main() -> None:
         for row in _view(out):
             table.add_row(*row)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    Console().print(table, f"load of this machine, 1, 5 and 15 min: {load}; {os.cpu_count()} cores")
+    terminal = Terminal()
+    terminal.show(table)
+    terminal.say(f"load of this machine, 1, 5 and 15 min: {load}; {os.cpu_count()} cores")
 
 
 def _builds(folder: Path, out: Path, count: int) -> Iterator[tuple[str, str, str]]:

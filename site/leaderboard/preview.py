@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from suites.errors import UserError
+from suites.terminal import Terminal
 
 __all__ = ["preview", "server"]
 
@@ -58,5 +59,5 @@ def server(root: Path, port: int) -> ThreadingHTTPServer:
 def preview(root: Path, port: int) -> None:
     """Serve until Ctrl-C."""
     with server(root, port) as listening:
-        print(f"  http://127.0.0.1:{listening.server_port}/ (Ctrl-C ends it)")
+        Terminal().say(f"  http://127.0.0.1:{listening.server_port}/ (Ctrl-C ends it)")
         listening.serve_forever()

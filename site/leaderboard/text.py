@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import unicodedata
 from functools import lru_cache
 
 from markupsafe import Markup, escape
 
-__all__ = ["clean", "figure", "prose", "slug", "told"]
+from suites.printable import printable
+
+__all__ = ["clean", "figure", "prose", "slug"]
 
 # A name longer than this is an accident or an attack; the signed statement has all of it.
 _MAX_SHOWN = 200
@@ -19,9 +20,6 @@ _MAX_SLUG = 60
 _MARK = 16
 # What the site calls files of its own, beside those it names after models.
 _OURS = re.compile(r"index|.*\.(html|digests)|(.*-)?[0-9a-f]{16}")
-# Cc and Cf hold control characters and the bidirectional overrides that reorder a line, Cs lone
-# surrogates no encoder takes, Co and Cn shapes nobody can know.
-_UNFIT = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 # The same few names stand in every row.
@@ -31,20 +29,12 @@ def clean(text: str) -> str:
 
     Escaping for HTML is the template engine's job, not done here.
     """
-    shown = "".join(c if unicodedata.category(c) not in _UNFIT else " " for c in text[:1000])
-    line = " ".join(shown.split())
-    return line if len(line) <= _MAX_SHOWN and len(text) <= 1000 else f"{line[:_MAX_SHOWN]}…"
+    return printable(" ".join(text.split()), _MAX_SHOWN)
 
 
 def prose(text: str) -> Markup:
     """Return a passage that must stand whole, such as a licence's notice: escaped, never cut."""
-    return escape(told(text))
-
-
-def told(text: str) -> str:
-    """Return one line of visible characters, however long: what a terminal is told."""
-    shown = "".join(c if unicodedata.category(c) not in _UNFIT else " " for c in text)
-    return " ".join(shown.split())
+    return escape(printable(" ".join(text.split()), None))
 
 
 def slug(text: str) -> str:

@@ -216,8 +216,9 @@ def _p50_p99(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _print(results: Sequence[Comparison]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from suites.terminal import Terminal
 
     table = Table("client", "streams", "CPU ms / 1,000 events", "TTFT error p50", "p99", box=None)
     for heading in ("ITL error p50, ms", "p99, ms", "start, s", "memory, MB", ""):
@@ -238,10 +239,10 @@ def _print(results: Sequence[Comparison]) -> None:
             f"{r.memory_mb:.0f}",
             r.note,
         )
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    console.print(table)
+    terminal = Terminal(piped=150)
+    terminal.show(table)
     load_1min = os.getloadavg()[0]
-    console.print(
+    terminal.say(
         f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; load of the machine "
         f"{load_1min:.1f}. Truth is one for all: the emitter's log, request by request, from the "
         "kernel's stamp of the request's arrival to the time each event was handed to the kernel. "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -134,8 +133,9 @@ def _invalid(outcome: Outcome, seen: Instrument) -> dict[str, str]:
 
 def print_table(results: Sequence[Saturation]) -> None:
     """For people."""
-    from rich.console import Console
     from rich.table import Table
+
+    from suites.terminal import Terminal
 
     headings = ("streams", "events a send", "events/s", "core", "events / core-s")
     table = Table(
@@ -153,7 +153,7 @@ def print_table(results: Sequence[Saturation]) -> None:
             f"{result.itl_p50_ms:.2f}, {result.itl_p99_ms:.2f}",
             ", ".join(result.invalid) or "nothing",
         )
-    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    Terminal(piped=150).show(table)
 
 
 def _main() -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from suites.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -150,7 +152,7 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
         body, places = _dechunk(raw, start)[:2] if chunked else (raw[start:], ([0], [start]))
         if status != 200:
             answer.failure = f"http_{status}"
-            answer.detail = body[:300].decode(errors="replace").strip()
+            answer.detail = printable(body[:300].decode(errors="replace").strip(), 300)
             return
         events = _any_events(body, places)
     times = _arrivals(events.ends[_read_events(events, answer)], sizes, stamps)

@@ -1,5 +1,6 @@
 """A wall meter's log followed while a run goes on, by a clock that is not ours."""
 
+import io
 import subprocess
 import sys
 import threading
@@ -7,7 +8,6 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from rich.console import Console
 
 from results.statement import Chip, Meter
 from runners import pipeline
@@ -16,6 +16,7 @@ from runners.options import Options
 from suites.errors import UserError
 from suites.meters import Recorder, TraceMeter, follow
 from suites.records import CellResult, Series, Window
+from suites.terminal import Terminal
 
 EIGHT_HOURS_S = 8 * 3600
 
@@ -175,8 +176,9 @@ def test_a_run_hands_the_log_to_the_meters_beside_its_cells(tmp_path, monkeypatc
         suites=("kernels",),
         suite_options={"case": "rmsnorm/f32/numpy/*", "meter_trace": [str(path)]},
     )
+    silent = Terminal(file=io.StringIO())
     with pytest.raises(WatchedError) as caught:
-        pipeline.measure(options, tmp_path / "out", resume=False, console=Console(quiet=True))
+        pipeline.measure(options, tmp_path / "out", resume=False, terminal=silent)
     (gauge,) = caught.value.args
     assert [meter["name"] for meter in gauge.meters()] == ["trace:wall.csv"]
     # Two samples a second: a kernel is repeated for ten of them.

@@ -3,10 +3,10 @@
 import io
 
 import pytest
-from rich.console import Console
 
 from runners import display
 from suites.records import Cell
+from suites.terminal import Terminal
 
 
 @pytest.fixture
@@ -23,7 +23,8 @@ def cells(*seconds):
 
 
 def shown(all_cells):
-    return display.RunDisplay(all_cells, Console(file=io.StringIO(), width=120))
+    drawn = Terminal(file=io.StringIO(), width=120, force_terminal=True)
+    return display.RunDisplay(all_cells, drawn)
 
 
 def left(view):
@@ -54,8 +55,15 @@ def test_cells_kept_from_an_interrupted_run_do_not_flatter_the_pace(clock):
     assert left(view) == "about 2:00 left"
 
 
-def test_a_case_name_cannot_inject_markup(clock):
+def test_a_case_name_is_shown_as_it_is_in_bar_and_note(clock):
+    name = "[red]x[/]\n\u202e\x1b]8;;http://x\x07"
     work = cells(10)
     view = shown(work)
-    view.on_event(work[0], {"event": "progress", "done": 1, "total": 2, "case": "[red]x[/]"})
-    assert r"\[red]x" in view._progress.tasks[0].description
+    with view:
+        view.on_event(work[0], {"event": "progress", "done": 1, "total": 2, "case": name})
+        view._progress.refresh()
+        view.on_event(work[0], {"event": "note", "text": name})
+    drawn = view._terminal.file.getvalue()
+    assert r"kernels [red]x[/]\n\u202e\x1b]8;;http://x\x07" in drawn
+    assert r"  [red]x[/]\n\u202e" in drawn  # the note
+    assert not {"\u202e", "\x07"} & set(drawn)
