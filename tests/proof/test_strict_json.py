@@ -137,9 +137,11 @@ def test_any_bytes_are_parsed_or_refused_in_one_line(data):
             pytest.fail(str(error))
 
 
-plain = "0 -1 1.5 1e5 1E+400 1e-400 -1e0309 1.8e308 NaN -Infinity 12345678901234567.5".split()
-whole = "9007199254740991 9007199254740992 8999999999999999 12345678901234567".split()
-numbers = st.sampled_from([*plain, *whole, "1" * 310, "0." + "1" * 310, "1" * 5000])
+small = ["0", "-1", "1.5", "1e5", "1E+400", "1e-400", "-1e0309", "1.8e308", "NaN", "-Infinity"]
+whole = ["9007199254740991", "9007199254740992", "8999999999999999", "12345678901234567.5"]
+numbers = st.sampled_from(
+    [*small, *whole, "12345678901234567", "1" * 310, "0." + "1" * 310, "1" * 5000]
+)
 pieces = ["\\\\", '\\"', "\\n", "\\u0000", "\\ud83d", "\\uDE00", "\\u00e9", "u0000", "é"]
 strings = st.lists(
     st.sampled_from([*pieces, "[", "]", "{", "}", ",", ":", " ", "-", "0e000", "9" * 17, "." * 90])
