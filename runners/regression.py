@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from results import archive, envelope
 from results.comparison import rows_of
 from results.confirmation import differences
+from suites import files, json_file
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = ["Side", "conditions", "find", "load_side", "markdown"]
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
 _REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
 _SHORTEST_DIGEST = 8
+_MOST_BYTES = 2**25  # of a summary
 # A comment of GitHub's holds 65,536 characters; the worst come first.
 _MOST_ROWS = 200
 
@@ -76,11 +77,8 @@ def load_side(name: str, archives: Sequence[Path]) -> Side:
     if not path.exists() and _is_hex(name):
         path = find(name, archives)
     file = path / "summary.json" if path.is_dir() else path
-    try:
-        text = file.read_bytes()
-        data = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(file), expected=_FORMS) from error
+    text = files.read(file, _MOST_BYTES, expected=_FORMS)
+    data = json_file.parse(text, str(file), expected=_FORMS)
     if isinstance(data, dict) and "payload" in data:
         return _of_envelope(text, str(file))
     if not isinstance(data, list) or not all(_is_row(row) for row in data):
@@ -145,7 +143,7 @@ def _of_envelope(data: bytes, where: str) -> Side:
     import base64
 
     try:
-        payload = base64.b64decode(json.loads(data)["payload"])
+        payload = base64.b64decode(json_file.parse(data, where)["payload"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError("is no Fenmark result", where=where, expected=_FORMS) from error
     predicate = envelope.parse(payload, where).predicate

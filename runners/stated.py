@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runners.options import Options
+from suites import files, toml_file
 from suites.child import write_atomically
 from suites.errors import UserError
 
@@ -35,7 +36,7 @@ def stated_options(options: Options) -> dict[str, Any]:
     """Return what the statement says; a sweep is stated by the text of its file.
 
     Raises:
-        UserError: the sweep's file has gone.
+        UserError: the sweep's file has gone or is no text.
     """
     chosen: dict[str, Any] = {
         name: list(value) if isinstance(value, tuple) else value
@@ -43,10 +44,7 @@ def stated_options(options: Options) -> dict[str, Any]:
         if name not in _LOCAL and value is not None
     }
     if sweep := chosen.get("sweep"):
-        try:
-            chosen["sweep"] = Path(sweep).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror}", where=str(sweep)) from error
+        chosen["sweep"] = files.read_text(Path(sweep), most=toml_file.MOST_BYTES)
     return chosen
 
 

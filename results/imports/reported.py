@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from results.statement import Count, Label, Measurement, Name, Sha256, Text
+from suites import files as plain_files
 from suites.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = [
@@ -20,10 +22,13 @@ __all__ = [
     "ReportedMeasurement",
     "ReportedResult",
     "ReportedSource",
+    "files",
+    "read_file",
     "read_folder",
 ]
 
 _GLOB = "*.reported.json"
+_MOST = 2**28  # bytes; the largest of what is published today makes 2 MB
 
 
 class _Strict(BaseModel):
@@ -114,19 +119,33 @@ class ReportedFile(_Strict):
     refused: list[Refusal]
 
 
-def read_folder(folder: Path) -> list[ReportedFile]:
-    """Read every reported file of a folder, by name; none is fine.
+def read_folder(folder: Path, on_broken: Callable[[UserError], None]) -> Iterator[ReportedFile]:
+    """Read every reported file of a folder, by name; a broken one hides none of the others.
+
+    Args:
+        on_broken: called for each that cannot be read or is none of ours.
+    """
+    for path in files(folder):
+        try:
+            yield read_file(path)
+        except UserError as error:
+            on_broken(error)
+
+
+def files(folder: Path) -> list[Path]:
+    """List the reported files of a folder, by name."""
+    return sorted(folder.glob(_GLOB))
+
+
+def read_file(path: Path) -> ReportedFile:
+    """Read one reported file.
 
     Raises:
-        UserError: a file is none of ours.
-        OSError: it cannot be read.
+        UserError: it cannot be read, is too large or none of ours.
     """
-    return [_read(path) for path in sorted(folder.glob(_GLOB))]
-
-
-def _read(path: Path) -> ReportedFile:
+    data = plain_files.read(path, _MOST, expected="a file written by `fenmark import`")
     try:
-        return ReportedFile.model_validate_json(path.read_bytes())
+        return ReportedFile.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from leaderboard.text import clean, prose, slug
 from results import catalog
-from results.imports import read_folder
 from results.imports.costing import reported_cost_rows
+from results.imports.reported import files as reported_files
+from results.imports.reported import read_file
 from suites.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -216,12 +217,11 @@ def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
     """Read the `*.reported.json` of some folders; the same published file counts once.
 
     Raises:
-        UserError: a file is none of ours.
-        OSError: it cannot be read.
+        UserError: a file cannot be read, or is none of ours.
     """
     files: dict[tuple[str, str], ReportedFile] = {}
     for folder in folders:
-        for found in read_folder(folder):
+        for found in map(read_file, reported_files(folder)):
             files.setdefault((found.source.kind, found.source.file_sha256), found)
     by_kind: defaultdict[str, list[ReportedFile]] = defaultdict(list)
     for key in sorted(files):

@@ -59,8 +59,8 @@ async function holds(key, signature, message) {
   return crypto.subtle.verify(kind, imported, sig, /** @type {BufferSource} */ (message));
 }
 
-/** Find the key whose signature over the payload holds: each is tried with the key it names.
- * @param {{payloadType: string, payload: string, signatures: {keyid: string, sig: string}[]}} envelope
+/** Find the key whose signature over the payload holds; every key is tried, keyid is a hint only.
+ * @param {{payloadType: string, payload: string, signatures: {sig: string}[]}} envelope
  * @param {Key[]} keys */
 export async function signer(envelope, keys) {
   const payload = unbase64(envelope.payload);
@@ -69,8 +69,8 @@ export async function signer(envelope, keys) {
     payload,
   );
   for (const key of keys.filter((one) => ["ed25519", "ecdsa"].includes(one.keytype)))
-    for (const { keyid, sig } of envelope.signatures)
-      if (key.keyid === keyid && (await holds(key, unbase64(sig), pae))) return { key, payload };
+    for (const { sig } of envelope.signatures)
+      if (await holds(key, unbase64(sig), pae)) return { key, payload };
   return null;
 }
 
