@@ -354,10 +354,18 @@ def test_bad_usage_is_one_line(fenmark, tmp_path, arguments):
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_a_file_that_is_none_of_ours_is_one_line(fenmark, tmp_path):
+def test_a_file_that_is_none_of_ours_is_named_and_hides_no_other(fenmark, tmp_path):
     (tmp_path / "x.reported.json").write_text('{"schema_version": 2}')
     done = fenmark("cost", "--results", tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    told = done.stderr.splitlines()
+    assert (done.returncode, len(told)) == (1, 2)
+    assert "x.reported.json:" in told[0]
+    assert "left out broken files: 1" in told[1]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([MLPERF]))
+    fenmark("import", "mlperf", path, "--out", tmp_path)
+    done = fenmark("cost", "--results", tmp_path, "--json")
+    assert (done.returncode, len(json.loads(done.stdout))) == (1, 1)
 
 
 def test_the_documented_counts_of_costed_rows_are_those_of_the_published_files(fenmark, tmp_path):
