@@ -28,6 +28,7 @@ COMPARISONS = {
     "kernels": "suites.kernels.compare",
     "serving": "suites.serving.compare",
     "api": "results.compare_api",
+    "json": "results.compare_json",
     "site": "leaderboard.compare",
     "plans": "runners.plans.compare",
 }

@@ -21,9 +21,10 @@ from results.ledger import Appended, Ledger
 from results.receipt import result_entry
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
+from suites.files import open_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
@@ -38,10 +39,12 @@ __all__ = [
     "Receipt",
     "Surroundings",
     "accept",
+    "broken_keys",
     "envelopes",
     "home_of",
     "log_origin",
     "open_bytes",
+    "open_each",
     "open_result",
     "other_samples",
     "read",
@@ -179,6 +182,11 @@ def accept(
     return Receipt(digest=found, logged=logged)
 
 
+def broken_keys(directory: Path) -> list[UserError]:
+    """Say what is wrong with each key file, of the catalogue or the archive, that is none."""
+    return [*read_folder(REGISTERED).broken, *read_folder(directory / "runners").broken]
+
+
 def envelopes(directory: Path) -> list[Path]:
     """List the envelope files of an archive, in order of name."""
     found = [*directory.glob(f"*{SUFFIX}"), *directory.glob(f"submissions/*{SUFFIX}")]
@@ -198,6 +206,19 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
     if runners is None:
         runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
     return open_bytes(read(path), path, runners)
+
+
+def open_each(files: Iterable[Path], on_broken: Callable[[UserError], None]) -> Iterator[Opened]:
+    """Yield the results of envelope files; what is broken hides none of the others.
+
+    Args:
+        on_broken: called for each that does not open.
+    """
+    for path in files:
+        try:
+            yield open_result(path)
+        except UserError as error:
+            on_broken(error)
 
 
 def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
@@ -220,11 +241,16 @@ def other_samples(path: Path, statement: Statement) -> Iterator[str]:
     for subject in statement.subject:
         expected = subject.digest.sha256
         place = home_of(path) / "samples" / f"{expected}.json"
-        if not place.is_file():
+        try:
+            with open_plain(place) as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
             continue
-        with place.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                yield f"{place}: not the raw samples that were signed for"
+        except OSError as error:
+            yield f"{place}: cannot be read: {error.strerror}"
+            continue
+        if found != expected:
+            yield f"{place}: not the raw samples that were signed for"
 
 
 def surroundings(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import tomllib
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from results import checkpoint as notes
 from results import ed25519
+from suites import toml_file
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -66,13 +66,8 @@ def read_policy(path: Path) -> Policy:
     Raises:
         UserError: it is no policy, or one that cannot be met.
     """
-    try:
-        policy = Policy.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise UserError(
-            what, where=str(path), expected="quorum and [[witness]] with name, public_key"
-        ) from error
+    expected = "quorum and [[witness]] with name, public_key"
+    policy = toml_file.read_model(path, Policy, expected=expected)
     if policy.quorum > len({one.public_key for one in policy.witness}):
         raise UserError(
             f"asks for {policy.quorum}", where=f"{path}:quorum", expected="as many witnesses"

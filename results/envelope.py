@@ -22,7 +22,7 @@ from results.statement_v2 import read_statement
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from results.statement import Statement
 
@@ -72,33 +72,34 @@ def sign(payload: bytes, signer: Signer) -> bytes:
 def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
     """Find a key whose signature over the payload holds.
 
-    Every given key is tried on every signature: `keyid` is an unauthenticated hint (DSSE
-    protocol, "keyid"), good for trying the likely key first and for nothing else.
+    A signature is tried with the key it names, and no other, so that eight signatures are eight
+    attempts however many keys are known. `keyid` is an unauthenticated hint all the same (DSSE
+    protocol, "keyid"): what counts is the key that verifies. One that names no known key is tried
+    where one key alone is known.
 
     Raises:
         UserError: `data` is not a DSSE envelope of an in-toto payload, or a keyless signature
             cannot be checked here.
         CheckError: no key verifies any signature.
     """
-    envelope, signatures, hints = _read(data, where)
+    envelope, signatures = _read(data, where)
     pae = envelope.pae()
     unable: UserError | None = None
-    for key in sorted(keys, key=lambda one: one.keyid not in hints):
-        for signature in signatures:
-            try:
-                held = _holds(key, signature, pae)
-            except UserError as error:  # another key may still verify
-                unable, held = error, False
-            if held:
-                claims = key.claims(signature) if isinstance(key, KeylessKey) else {}
-                return Verified(payload=envelope.payload, key=key, claims=claims)
+    for key, signature in _attempts(keys, signatures, where):
+        try:
+            held = _holds(key, signature, pae)
+        except UserError as error:  # another key may still verify
+            unable, held = error, False
+        if held:
+            claims = key.claims(signature) if isinstance(key, KeylessKey) else {}
+            return Verified(payload=envelope.payload, key=key, claims=claims)
     if unable:
         raise unable
     raise CheckError(
         "no signature verifies",
         where=where,
-        expected="a signature by a key in runners/ or in the catalogue",
-        remedy="the file was changed, or its signer's key file is missing",
+        expected="a signature by the key it names",
+        remedy="the file was changed since it was signed",
     )
 
 
@@ -127,6 +128,23 @@ def parse(payload: bytes, where: str) -> Statement:
         ) from error
 
 
+def _attempts(
+    keys: Iterable[Key], signatures: Sequence[Signature], where: str
+) -> list[tuple[Key, Signature]]:
+    known = {key.keyid: key for key in keys}
+    alone = next(iter(known.values())) if len(known) == 1 else None
+    named = [(known.get(item.keyid, alone), item) for item in signatures]
+    attempts = [(key, item) for key, item in named if key]
+    if not attempts:
+        raise CheckError(
+            f"is signed by the unknown key {signatures[0].keyid[:64]!r}",
+            where=where,
+            expected="a key in runners/ or in the catalogue",
+            remedy="its key file is missing, or names another key",
+        )
+    return attempts
+
+
 def _holds(key: Key, signature: Signature, pae: bytes) -> bool:
     if key.keytype == "ed25519":
         public, raw = key.keyval["public"], signature.signature
@@ -139,7 +157,7 @@ def _holds(key: Key, signature: Signature, pae: bytes) -> bool:
     return True
 
 
-def _read(data: bytes, where: str) -> tuple[Envelope, list[Signature], set[str]]:
+def _read(data: bytes, where: str) -> tuple[Envelope, list[Signature]]:
     value = strict_json.loads(data, where)
     match value:
         case {"payload": str(payload), "payloadType": str(kind), "signatures": list(signatures)}:
@@ -157,15 +175,16 @@ def _read(data: bytes, where: str) -> tuple[Envelope, list[Signature], set[str]]
             expected=f"1 to {_MAX_SIGNATURES}",
         )
     raw = [_signature(item, f"{where}:signatures[{i}]") for i, item in enumerate(signatures)]
-    hints = {str(item.get("keyid")) for item in signatures}
-    return Envelope(_base64(payload, f"{where}:payload"), kind, {}), raw, hints
+    return Envelope(_base64(payload, f"{where}:payload"), kind, {}), raw
 
 
 def _signature(item: Any, where: str) -> Signature:
     match item:
         case {"sig": str(text), **more}:
             bundle = {"bundle": more["bundle"]} if "bundle" in more else {}
-            return Signature("", _base64(text, f"{where}.sig").hex(), bundle)
+            keyid = more.get("keyid")
+            named = keyid if isinstance(keyid, str) else ""
+            return Signature(named, _base64(text, f"{where}.sig").hex(), bundle)
         case _:
             raise UserError("is no signature", where=where, expected="an object with sig")
 

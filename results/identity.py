@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from securesystemslib.signer import Key, SSlibKey
 
-from results import bounded, keyless
+from results import keyless
 from results.statement import Timestamp  # noqa: TC001 - pydantic reads it
+from suites import files, toml_file
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REGISTERED",
+    "KeyFolder",
     "Runner",
     "read_folder",
+    "read_key_file",
     "read_runner",
     "revoked_toml",
     "rewritten",
@@ -34,6 +37,9 @@ __all__ = [
 
 # Keys added by pull request. Those in an archive's own folder only say who claims to have signed.
 REGISTERED = Path(__file__).parent / "catalog" / "runners"
+
+_EXPECTED = "a key file as `fenmark keys show` prints it"
+_MOST_BYTES = 2**17  # of a key file; a root of trust in it takes at most half of them
 
 _Text = Annotated[str, Field(max_length=256)]
 
@@ -103,6 +109,22 @@ class Runner:
         return "CI-attested" if isinstance(self.key, keyless.KeylessKey) else "registered"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFolder:
+    """The key files of a folder; iterates over the runners.
+
+    Attributes:
+        runners: in order of the files' names.
+        broken: what is wrong with each file that is no key file.
+    """
+
+    runners: tuple[Runner, ...] = ()
+    broken: tuple[UserError, ...] = ()
+
+    def __iter__(self) -> Iterator[Runner]:
+        return iter(self.runners)
+
+
 def runner_id(key: Key) -> str:
     """Name a runner after its key: short enough to read, long enough to be its own."""
     return f"runner-{key.keyid[:12]}"
@@ -153,18 +175,28 @@ def rewritten(text: str, where: str) -> str:
         UserError: it is no key file.
     """
     read_runner(text, where)
-    file = _KeyFile.model_validate(tomllib.loads(text))
+    file = _KeyFile.model_validate(toml_file.parse(text, where))
     return _lines(file.model_dump(exclude_defaults=True))
 
 
-def read_folder(folder: Path, *, registered: bool = False) -> Iterator[Runner]:
-    """Read every key file of a folder, in order of name; none where there is no folder.
+def read_folder(folder: Path, *, registered: bool = False) -> KeyFolder:
+    """Read every key file of a folder; a broken one hides none of the others."""
+    runners, broken = [], []
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            runners.append(_read(path, registered=registered))
+        except UserError as error:
+            broken.append(error)
+    return KeyFolder(runners=tuple(runners), broken=tuple(broken))
+
+
+def read_key_file(path: Path) -> str:
+    """Read the text of a key file, which may still be none.
 
     Raises:
-        UserError: a file is no key file.
+        UserError: it cannot be read, is too large or no text.
     """
-    for path in sorted(folder.glob("*.toml")):
-        yield _read(path, registered=registered)
+    return files.read_text(path, most=_MOST_BYTES, expected=_EXPECTED)
 
 
 def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
@@ -173,16 +205,13 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
     Raises:
         UserError: it is no key file.
     """
+    file = toml_file.fitted(toml_file.parse(text, where), _KeyFile, where, expected=_EXPECTED)
     try:
-        file = _KeyFile.model_validate(tomllib.loads(text))
         key = _key(file)
         for bound in (file.valid_from, file.valid_until):
             datetime.fromisoformat(bound or "2000-01-01")
-    except ValueError as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise UserError(
-            what, where=where, expected="a key file as `fenmark keys show` prints it"
-        ) from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise UserError(str(error), where=where, expected=_EXPECTED) from error
     return Runner(
         id=file.id,
         key=key,
@@ -197,11 +226,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
 
 
 def _read(path: Path, *, registered: bool) -> Runner:
-    try:
-        text = bounded.read(path).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(path)) from error
-    runner = read_runner(text, str(path), registered=registered)
+    runner = read_runner(read_key_file(path), str(path), registered=registered)
     if runner.id != path.stem:
         raise UserError(f"holds id {runner.id!r}", where=str(path), expected=path.stem)
     return runner

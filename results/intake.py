@@ -83,30 +83,26 @@ class Intake:
     def runners(self) -> list[Runner]:
         """Return those who may submit now; key files are read again when one changes.
 
-        Raises:
-            UserError: a file is no key file, or of a key that cannot be verified here.
+        A file that is no key file, or of a key that cannot be verified here, turns away nobody
+        but its own runner, and is named in the log.
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
-        seen = tuple((str(path), path.stat().st_mtime_ns) for path in files)
+        seen = tuple((str(path), _changed_ns(path)) for path in files)
         with self._reading:
             if seen != self._seen:
                 self._seen = seen
-                try:
-                    self._read(files)
-                except UserError as error:
-                    if not self._runners:
-                        raise
-                    # One bad file must not turn everybody away: those known stay known.
-                    _LOG.warning("%s", error)
+                self._read()
             return self._runners
 
-    def _read(self, files: Sequence[Path]) -> None:
-        runners = [
-            runner for folder in self.folders for runner in read_folder(folder, registered=True)
-        ]
-        for runner in runners:
-            if isinstance(runner.key, KeylessKey):
-                runner.key.require()
+    def _read(self) -> None:
+        runners, files = [], []
+        for folder in self.folders:
+            found = read_folder(folder, registered=True)
+            for error in found.broken:
+                _LOG.warning("%s", error)
+            usable = [runner for runner in found if _usable(runner, folder)]
+            runners += usable
+            files += [folder / f"{runner.id}.toml" for runner in usable]
         self._runners = runners
         self.store.keep_key_files(files)
         self.keys = self.store.sync_keys(self._runners)
@@ -181,6 +177,25 @@ class Intake:
                 errors=[{"field": "signatures", "rule": "key-revoked"}],
             )
         return runner, verified
+
+
+def _changed_ns(path: Path) -> int:
+    """When a file changed last; 0 for one that went, or a link that leads nowhere."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _usable(runner: Runner, folder: Path) -> bool:
+    if not isinstance(runner.key, KeylessKey):
+        return True
+    try:
+        runner.key.require()
+    except UserError as error:
+        _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
+        return False
+    return True
 
 
 def refused(findings: Sequence[Finding]) -> Problem:

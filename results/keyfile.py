@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from securesystemslib.signer import CryptoSigner
 
+from suites import files
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["create", "load"]
 
 _OWNER_ONLY = 0o600
+_MOST_BYTES = 2**16  # a key takes a few hundred
 
 
 def load(path: Path) -> CryptoSigner:
@@ -27,7 +29,7 @@ def load(path: Path) -> CryptoSigner:
 
     try:
         mode = path.stat().st_mode & 0o777
-        data = path.read_bytes()
+        data = files.read_plain(path, _MOST_BYTES)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
     if mode & 0o077:

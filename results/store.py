@@ -22,7 +22,7 @@ from results import checkpoint as notes
 from results import database, strict_json
 from results.batch import choose_new, insert_entries, insert_new, next_place, places_of
 from results.checkpoint import Checkpoint
-from results.identity import runner_id
+from results.identity import read_key_file, runner_id
 from results.keylog import KeyLog, events
 from results.ledger import Ledger
 from results.receipt import Receipt
@@ -159,7 +159,7 @@ class Store:
         """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
         self._key_files.mkdir(exist_ok=True)
         for path in paths:
-            write_atomically(self._key_files / path.name, path.read_bytes())
+            write_atomically(self._key_files / path.name, read_key_file(path).encode())
 
     def _key_log(self) -> KeyLog:
         query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))

@@ -87,7 +87,7 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
         policy: witnesses that must have cosigned the log's `cosigned` checkpoint.
 
     Raises:
-        UserError: nothing to verify is there, or a key file is broken.
+        UserError: nothing to verify is there.
     """
     if not path.exists():
         raise UserError("does not exist", where=str(path), expected="an archive or a *.dsse.json")
@@ -134,7 +134,10 @@ def _judge_chunk(files: Sequence[Path]) -> list[Verdict]:
 
 
 def _judge(path: Path, around: Surroundings) -> Verdict:
-    data = archive.read(path)
+    try:
+        data = archive.read(path)
+    except UserError as error:
+        return _unreadable(path, error)
     digest = envelope.digest(data)
     problems: list[str] = []
     keyid = tier = reproduces = None
@@ -167,6 +170,17 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
         flags=tuple(flags),
         reproduces=reproduces,
         claims=claims,
+    )
+
+
+def _unreadable(path: Path, error: UserError) -> Verdict:
+    return Verdict(
+        digest=path.name.removesuffix(archive.SUFFIX),
+        signature=False,
+        inclusion=None,
+        keyid=None,
+        tier=None,
+        problems=(str(error),),
     )
 
 

@@ -7,14 +7,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from runners.options import suite as load_suite
 from runners.registry import by_name
+from suites import toml_file
 from suites.ab import Ratio, compare, turns
 from suites.errors import CheckError, UserError
 from suites.records import Cell, CellResult
@@ -52,20 +52,7 @@ def read(path: Path) -> Configuration:
     Raises:
         UserError: the file is missing, is not TOML, or has an unknown field or option.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = Configuration.model_validate({"name": path.stem, **data})
-    except OSError as error:
-        raise UserError(f"cannot read it ({error.strerror})", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid TOML: {error}", where=str(path)) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UserError(
-            first["msg"],
-            where=f"{path}:{'.'.join(map(str, first['loc']))}",
-            expected=f"the fields {', '.join(Configuration.model_fields)}",
-        ) from error
+    found = toml_file.read_model(path, Configuration, name=path.stem)
     return found.model_copy(update={"options": _checked(found.options, path)})
 
 

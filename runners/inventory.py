@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from results import catalog
+from suites import toml_file
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,21 +55,8 @@ def read(path: Path) -> list[Machines]:
         UserError: it cannot be read, a field is wrong, a chip is not in the catalogue, or two
             kinds share a name.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = _Inventory.model_validate(data).runner
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            first["msg"],
-            where=f"{path}:{place}",
-            expected=f"[[runner]] with {', '.join(Machines.model_fields)}",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"is not TOML: {error}", where=str(path)) from error
+    expected = f"[[runner]] with {', '.join(Machines.model_fields)}"
+    found = toml_file.read_model(path, _Inventory, expected=expected).runner
     names: set[str] = set()
     for number, one in enumerate(found):
         if one.chip != "cpu" and one.chip not in catalog.chips():

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results import keyfile
-from results.identity import read_runner, runner_id
+from results.identity import read_key_file, read_runner, runner_id
 from results.keyless import GITHUB, KeylessKey, KeylessSigner
-from suites import user_folders
+from suites import files, user_folders
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -94,10 +94,7 @@ def keyless_key(identity: str, trusted_root: Path | None) -> KeylessKey:
         )
     if trusted_root is None:
         raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
-    try:
-        text = trusted_root.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(trusted_root)) from error
+    text = files.read_text(trusted_root, expected="a trusted_root.json")
     key = KeylessKey(identity=identity, issuer=GITHUB, trusted_root=text)
     key.require()
     return key
@@ -129,10 +126,7 @@ def _named(signer: CryptoSigner, path: Path, *, created: bool) -> RunnerKey:
 
 def _as_workflow(key: RunnerKey, path: Path) -> RunnerKey:
     where = f"FENMARK_KEYLESS={path}"
-    try:
-        runner = read_runner(path.read_text(), where)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", where=where) from error
+    runner = read_runner(read_key_file(path), where)
     if not isinstance(runner.key, KeylessKey):
         raise UserError(
             "is the file of a key", where=where, expected="one of `fenmark keys new --keyless`"

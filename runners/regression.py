@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from results import archive, envelope
 from results.comparison import rows_of
 from results.confirmation import differences
 from runners.markdown import code
+from suites import files, json_file
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL 
 _REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
 _WORDS = ("case", "metric", "unit", "method")
 _SHORTEST_DIGEST = 8
+_MOST_BYTES = 2**25  # of a summary
 # A comment of GitHub's holds 65,536 characters; the worst come first.
 _MOST_ROWS = 200
 
@@ -78,11 +79,8 @@ def load_side(name: str, archives: Sequence[Path]) -> Side:
     if not path.exists() and _is_hex(name):
         path = find(name, archives)
     file = path / "summary.json" if path.is_dir() else path
-    try:
-        text = file.read_bytes()
-        data = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(file), expected=_FORMS) from error
+    text = files.read(file, _MOST_BYTES, expected=_FORMS)
+    data = json_file.parse(text, str(file), expected=_FORMS)
     if isinstance(data, dict) and "payload" in data:
         return _of_envelope(text, str(file))
     if not isinstance(data, list) or not all(_is_row(row) for row in data):
@@ -147,7 +145,7 @@ def _of_envelope(data: bytes, where: str) -> Side:
     import base64
 
     try:
-        payload = base64.b64decode(json.loads(data)["payload"])
+        payload = base64.b64decode(json_file.parse(data, where)["payload"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError("is no Fenmark result", where=where, expected=_FORMS) from error
     predicate = envelope.parse(payload, where).predicate

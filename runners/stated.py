@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runners.options import Options, suite
 from runners.registry import by_key
+from suites import files, toml_file
 from suites.child import write_atomically
 from suites.errors import UserError
 
@@ -25,7 +26,7 @@ def stated_options(options: Options) -> dict[str, Any]:
     would tell the public about it.
 
     Raises:
-        UserError: the sweep's file has gone.
+        UserError: the sweep's file has gone or is no text.
     """
     stated = [
         option
@@ -41,10 +42,7 @@ def stated_options(options: Options) -> dict[str, Any]:
 
 def _as_stated(option: Option, value: Any) -> Any:
     if option.stated == "text":
-        try:
-            return Path(value).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror}", where=str(value)) from error
+        return files.read_text(Path(value), most=toml_file.MOST_BYTES)
     return list(value) if isinstance(value, tuple) else value
 
 

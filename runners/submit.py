@@ -159,10 +159,7 @@ class Log:
             Unreachable: no answer; the envelope is kept in the outbox.
             CheckError: the log refused it, or its receipt or its history does not hold.
         """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        data = archive.read(path)
         kept = self.home / "outbox" / f"{hashlib.sha256(data).hexdigest()}{archive.SUFFIX}"
         try:
             answer = self._ask("POST", "/v1/submissions", data)

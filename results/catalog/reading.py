@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from suites.errors import UserError
+from suites import toml_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +29,4 @@ def read_toml(path: Path, model: type[_Model]) -> _Model:
     Raises:
         UserError: it cannot be read, is no TOML, or a field is unknown, missing or wrong.
     """
-    try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(first["msg"], where=f"{path}:{field}", expected=model.__name__) from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(path), expected="TOML") from error
+    return toml_file.read_model(path, model, expected=model.__name__)

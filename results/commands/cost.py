@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from results.catalog import PriceSheet
     from results.costs import CostRow
+    from suites.errors import UserError
 
     # Where a row comes from, the chip's name, and what it costs.
     _Costed = tuple[dict[str, Any], str, CostRow]
@@ -39,30 +40,40 @@ def cost(
     """Derive what a million tokens cost in signed and in reported results.
 
     Rent; capital and electricity of chips of one's own; kWh; the distance to one fen, and the
-    physical floor: the datasheet's roofline time at nameplate power.
+    physical floor: the datasheet's roofline time at nameplate power. Exits 1 if a result does
+    not verify or a file is broken; the others are costed all the same.
 
     Example: fenmark cost --results results/public --currency CNY
     """
-    from results import catalog
+    from results import archive, catalog
     from results.catalog.prices_data import RENTAL_KINDS, read_sheet
-    from suites.errors import UserError
-    from suites.terminal import Terminal, print_json, styled
+    from suites.errors import CheckError, UserError
+    from suites.terminal import Terminal, complain, print_json, styled
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     sheet = read_sheet(price_sheet) if price_sheet else catalog.latest_prices()
-    rows = [*_signed(results, sheet, rental), *_reported(results, sheet, rental)]
-    if not rows:
+    broken: list[UserError] = []
+    rows = [
+        *_signed(results, sheet, rental, broken.append),
+        *_reported(results, sheet, rental, broken.append),
+    ]
+    broken += archive.broken_keys(results)
+    for error in broken:
+        complain(f"fenmark: {error}")
+    if not rows and not broken:
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
         found = _counts(rows) if count else [_flat(*item) for item in rows]
         print_json(found, allow_nan=False)
-        return
-    terminal = Terminal(piped=200)
-    terminal.show(_count_table(rows) if count else _table(rows, currency, sheet))
-    for footnote in dict.fromkeys(_footnotes(rows)):
-        terminal.say(styled(footnote, "dim"))
+    elif rows:
+        terminal = Terminal(piped=200)
+        terminal.show(_count_table(rows) if count else _table(rows, currency, sheet))
+        for footnote in dict.fromkeys(_footnotes(rows)):
+            terminal.say(styled(footnote, "dim"))
+    if broken:
+        raise CheckError(f"left out broken files: {len(broken)}", where=str(results))
 
 
 def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
@@ -136,13 +147,14 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
     return table
 
 
-def _signed(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
+def _signed(
+    folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
+) -> Iterator[_Costed]:
     from results import archive
     from results.costs import cost_rows
     from results.served import served_of
 
-    for file in archive.envelopes(folder):
-        opened = archive.open_result(file)
+    for opened in archive.open_each(archive.envelopes(folder), on_broken):
         predicate = opened.statement.predicate
         chip = predicate.machine.chip
         origin = {"digest": opened.digest, "view": "general"}
@@ -157,11 +169,13 @@ def _signed(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Co
             yield origin, chip.catalog_id or chip.name, row
 
 
-def _reported(folder: Path, sheet: PriceSheet, rental: str | None) -> Iterator[_Costed]:
+def _reported(
+    folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
+) -> Iterator[_Costed]:
     from results.imports import read_folder
     from results.imports.costing import reported_cost_rows
 
-    for found in read_folder(folder):
+    for found in read_folder(folder, on_broken):
         for result in found.results:
             origin = {
                 "digest": None,

@@ -28,32 +28,39 @@ def verify(
 ) -> None:
     """Check signatures, log and checkpoint of archives or single results; never goes online.
 
-    Exits 1 if anything does not verify. A single file without a log beside it is judged by its
-    signature alone, and its inclusion is given as null. With --checkpoint a log that was rolled
-    back or forked since is found out.
+    Exits 1 if anything does not verify, or a key file is broken. A single file without a log
+    beside it is judged by its signature alone, and its inclusion is given as null. With
+    --checkpoint a log that was rolled back or forked since is found out.
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
-    from results import verification
+    from results import archive, verification
     from results.cosignature import read_policy
 
     witnesses = read_policy(policy) if policy else None
     verdicts = [
         verdict for path in paths for verdict in verification.verify(path, checkpoint, witnesses)
     ]
-    ok = not any(verdict.problems for verdict in verdicts)
-    (_print_json if json_ else _print)(verdicts)
+    homes = [path if path.is_dir() else archive.home_of(path) for path in paths]
+    errors = (error for home in homes for error in archive.broken_keys(home))
+    broken = list(dict.fromkeys(map(str, errors)))
+    ok = not broken and not any(verdict.problems for verdict in verdicts)
+    if json_:
+        _print_json(verdicts, broken, ok=ok)
+    else:
+        _print(verdicts)
+        _print_broken(broken)
     raise typer.Exit(0 if ok else 1)
 
 
-def _print_json(verdicts: list[verification.Verdict]) -> None:
+def _print_json(verdicts: list[verification.Verdict], broken: list[str], *, ok: bool) -> None:
     """One verdict a line, so that neither side must hold all of them as one text."""
     import sys
 
     from suites.printable import as_json
 
-    ok = not any(verdict.problems for verdict in verdicts)
-    sys.stdout.write(f'{{"ok": {as_json(ok)}, "results": [\n')
+    head = f'{{"ok": {as_json(ok)}, "broken_key_files": {as_json(broken)}, "results": ['
+    sys.stdout.write(f"{head}\n")
     for at, verdict in enumerate(verdicts, 1):
         sys.stdout.write(as_json(verdict.to_json()) + (",\n" if at < len(verdicts) else "\n"))
     sys.stdout.write("]}\n")
@@ -63,6 +70,16 @@ def _tier(verdict: verification.Verdict) -> str:
     """Say also on whose machine a workflow ran: one of GitHub's, or one of its owner's."""
     place = verdict.claims.get("runner_environment")
     return f"{verdict.tier or 'not signed'}{f' ({place} runner)' if place else ''}"
+
+
+def _print_broken(broken: list[str]) -> None:
+    from suites.terminal import Terminal
+
+    terminal = Terminal()
+    for line in broken:
+        terminal.say(f"broken key file: {line}")
+    if broken:
+        terminal.say(f"{len(broken)} broken key file{'s' if len(broken) > 1 else ''}")
 
 
 def _print(verdicts: list[verification.Verdict]) -> None:

@@ -29,13 +29,13 @@ def witness(
     """
     from results import checkpoint, keyfile
     from results.connections import guarded, listen
-    from results.identity import read_runner
+    from results.identity import read_key_file, read_runner
     from results.witness import Witness, create_app
     from suites.terminal import Terminal
 
     key = data / "witness.pem"
     signer = keyfile.load(key) if key.exists() else keyfile.create(key)
-    runners = [read_runner(path.read_text(), str(path)) for path in log_key]
+    runners = [read_runner(read_key_file(path), str(path)) for path in log_key]
     logs = {
         f"{place}/{runner.id}": checkpoint.ed25519_bytes(runner.key.to_dict())
         for runner in runners

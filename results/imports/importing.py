@@ -20,8 +20,9 @@ from results.imports import (
 )
 from results.imports.building import Refused
 from results.imports.names import stated
-from results.imports.reading import rows
+from results.imports.reading import MOST_BYTES, rows
 from results.imports.reported import Folded, Refusal, ReportedFile, ReportedResult, ReportedSource
+from suites import files
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def import_file(
         chip, count: catalogue id and number, where the file says neither; what it says is kept.
 
     Raises:
-        UserError: the kind or the chip is unknown, or the file is in no format of the kind.
-        OSError: it cannot be read.
+        UserError: the kind or the chip is unknown, or the file cannot be read or is in no format
+            of the kind.
     """
     if kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}", expected=", ".join(KINDS))
@@ -142,7 +143,8 @@ def import_file(
     refused: list[Refusal] = []
     first: dict[object, str] = {}
     # A list, so that `id` of a row stays its own.
-    found = load_generators.split(kind, list(rows(path)))
+    data = files.read(path, MOST_BYTES, expected="CSV, JSON, JSON Lines or Parquet")
+    found = load_generators.split(kind, list(rows(path, data)))
     for index, row in enumerate(found, 1):
         try:
             result = importer.read(_with_fields(row))
@@ -167,7 +169,7 @@ def import_file(
             licence=importer.licence,
             footnote=importer.footnote,
             file=path.name,
-            file_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            file_sha256=hashlib.sha256(data).hexdigest(),
             importer_version=version("fenmark"),
         ),
         rows=len(found),

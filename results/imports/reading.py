@@ -12,20 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["rows"]
+__all__ = ["MOST_BYTES", "rows"]
+
+MOST_BYTES = 2**27
+_MOST_CELLS = 2**25
 
 
-def rows(path: Path) -> Iterator[Any]:
+def rows(path: Path, data: bytes) -> Iterator[Any]:
     """Yield the rows of a CSV, JSON, JSON Lines or Parquet file; a JSON object is one row.
+
+    Args:
+        path: names the format, and the file in errors.
+        data: what it holds.
 
     Raises:
         UserError: it is none of these.
-        OSError: it cannot be read.
     """
     if path.suffix == ".parquet":
-        return _parquet(path)
+        return _parquet(path, data)
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        content = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _unreadable(path, "is not UTF-8") from error
     if content.lstrip().startswith(("{", "[")):
@@ -62,13 +68,17 @@ def _csv(path: Path, content: str) -> Iterator[Any]:
     return iter(reader)
 
 
-def _parquet(path: Path) -> Iterator[Any]:
+def _parquet(path: Path, data: bytes) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
-    except pa.ArrowException as error:
+        with parquet.ParquetFile(pa.BufferReader(data)) as file:
+            # A few bytes may stand for a billion equal rows.
+            if file.metadata.num_rows * file.metadata.num_columns > _MOST_CELLS:
+                raise _unreadable(path, f"holds {file.metadata.num_rows:,} rows")
+            table = file.read()
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(path, "is not Parquet") from error
     return (row for batch in table.to_batches(max_chunksize=10_000) for row in batch.to_pylist())
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from results import bounded
 from results.statement import Count, Label, Measurement, Name, Sha256, Text
+from suites import files as plain_files
 from suites.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = [
@@ -118,14 +119,17 @@ class ReportedFile(_Strict):
     refused: list[Refusal]
 
 
-def read_folder(folder: Path) -> list[ReportedFile]:
-    """Read every reported file of a folder, by name; none is fine.
+def read_folder(folder: Path, on_broken: Callable[[UserError], None]) -> Iterator[ReportedFile]:
+    """Read every reported file of a folder, by name; a broken one hides none of the others.
 
-    Raises:
-        UserError: a file is none of ours.
-        OSError: it cannot be read.
+    Args:
+        on_broken: called for each that cannot be read or is none of ours.
     """
-    return [read_file(path) for path in files(folder)]
+    for path in files(folder):
+        try:
+            yield read_file(path)
+        except UserError as error:
+            on_broken(error)
 
 
 def files(folder: Path) -> list[Path]:
@@ -137,11 +141,11 @@ def read_file(path: Path) -> ReportedFile:
     """Read one reported file.
 
     Raises:
-        UserError: it is none of ours.
-        OSError: it cannot be read, is no plain file or too large.
+        UserError: it cannot be read, is too large or none of ours.
     """
+    data = plain_files.read(path, _MOST, expected="a file written by `fenmark import`")
     try:
-        return ReportedFile.model_validate_json(bounded.read(path, most=_MOST))
+        return ReportedFile.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -103,15 +103,11 @@ def revoke(
     """
     from datetime import UTC, datetime
 
-    from results.identity import revoked_toml
+    from results.identity import read_key_file, revoked_toml
     from suites.child import write_atomically
-    from suites.errors import UserError
     from suites.terminal import complain
 
-    try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {error}", where=str(file)) from error
+    text = read_key_file(file)
     write_atomically(file, revoked_toml(text, str(file), reason, datetime.now(UTC)).encode())
     complain(f"revoked: {file}")
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from results.archive import Opened
+    from results.statement import Predicate
+    from suites.errors import UserError
 
 __all__ = ["show"]
 
@@ -20,27 +25,55 @@ def show(
 ) -> None:
     """Show verified results: speed, energy and what a million tokens cost.
 
+    Exits 1 if one does not verify, or a key file is broken; the others are shown all the same.
+
     Example: fenmark show results/public
     """
     from results import archive
-    from results.checks.labels import label_faults
-    from runners.report import print_result
     from suites.errors import CheckError, UserError
-    from suites.terminal import Terminal, print_json
+    from suites.terminal import complain, print_json
 
-    files = archive.envelopes(path) if path.is_dir() else [path]
+    broken: list[UserError] = []
+    if path.is_dir():
+        files = archive.envelopes(path)
+        opened = list(archive.open_each(files, broken.append))
+        broken += archive.broken_keys(path)
+    else:
+        files = [path]
+        opened = [archive.open_result(path)]
     if not files:
         raise UserError("holds no result", where=str(path), expected="*.dsse.json")
-    opened = [archive.open_result(file) for file in files]
+    broken += _mistyped(opened)
     if json_:
         print_json([item.statement.to_json() for item in opened])
-        return
-    for item in opened:
+    else:
+        _print([item.predicate for item in opened], svg)
+    for error in broken:
+        complain(f"fenmark: {error}")
+    if broken:
+        raise CheckError(f"left out broken files: {len(broken)}", where=str(path))
+
+
+def _mistyped(opened: list[Opened]) -> list[UserError]:
+    """Take out what has labels of the wrong type, and say why."""
+    from results.checks.labels import label_faults
+    from suites.errors import CheckError
+
+    broken: list[UserError] = []
+    for item in list(opened):
         if faults := label_faults(item.predicate):
-            raise CheckError(f"{faults[0].where} {faults[0].reason}", where=item.digest)
+            broken.append(CheckError(f"{faults[0].where} {faults[0].reason}", where=item.digest))
+            opened.remove(item)
+    return broken
+
+
+def _print(results: list[Predicate], svg: Path | None) -> None:
+    from runners.report import print_result
+    from suites.terminal import Terminal
+
     width = _TABLE_COLUMNS if svg else None
     terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
-    for item in opened:
-        print_result(item.statement.predicate, terminal)
+    for result in results:
+        print_result(result, terminal)
     if svg:
         terminal.save_svg(str(svg), title="fenmark")

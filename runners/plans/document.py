@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runners.plans.places import line_of
 from runners.registry import by_name
+from suites import files, toml_file
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ Value = str | int | float | list[str | int | float]
 # A group of options under one name, such as a load shape or a set of engine flags.
 Group = dict[str, Value]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
-# A plan file is written by hand; a hundred times the longest of ours.
-_LARGEST = 1 << 20
 
 
 class _Strict(BaseModel):
@@ -141,20 +137,8 @@ def read(named: str | Path) -> Document:
         UserError: no such file or plan, not TOML, or a field is unknown or wrong.
     """
     path = _find(named)
-    try:
-        data = path.read_bytes()
-        text = data[: _LARGEST + 1].decode()
-        if len(data) > _LARGEST:
-            raise UserError(
-                f"{len(data):,} bytes", where=str(path), expected=f"a plan of at most {_LARGEST:,}"
-            )
-        raw = tomllib.loads(text)
-    except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise UserError("is not UTF-8", where=str(path), expected="a plan in TOML") from error
-    except tomllib.TOMLDecodeError as error:
-        raise _not_toml(path, error) from error
+    text = files.read_text(path, most=toml_file.MOST_BYTES, expected="a plan in TOML")
+    raw = toml_file.parse(text, str(path))
     try:
         plan = Plan.model_validate(raw)
     except ValidationError as error:
@@ -173,12 +157,6 @@ def _find(named: str | Path) -> Path:
             remedy="see `fenmark plan ready`",
         )
     return ready()[str(named)]
-
-
-def _not_toml(path: Path, error: tomllib.TOMLDecodeError) -> UserError:
-    at = _AT.search(str(error))
-    place = f"{path}:{at[1]}:{at[2]}" if at else str(path)
-    return UserError(f"is not TOML: {_AT.sub('', str(error)).strip()}", where=place)
 
 
 def _complaint(path: Path, text: str, error: ValidationError) -> UserError:

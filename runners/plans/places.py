@@ -12,6 +12,7 @@ __all__ = ["line_of", "line_saying"]
 
 _TABLE = re.compile(r"\s*\[(?P<array>\[)?\s*(?P<name>[^\[\]]+?)\s*\]")
 _BARE = r"[A-Za-z0-9_-]+"
+_LONGEST = 1000  # characters of a line that names a key
 
 
 def line_of(text: str, path: Sequence[str | int], value: Any = None) -> int:
@@ -28,6 +29,8 @@ def line_of(text: str, path: Sequence[str | int], value: Any = None) -> int:
     table: list[str] = []
     counts: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
+        if len(line) > _LONGEST:  # matching may take the square of its length
+            continue
         if found := _TABLE.match(line):
             name = found["name"].replace('"', "").replace("'", "")
             table = [part.strip() for part in name.split(".")]

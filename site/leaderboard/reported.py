@@ -17,7 +17,8 @@ from leaderboard.text import clean, prose, slug
 from results import catalog
 from results.imports import KINDS
 from results.imports.costing import reported_cost_rows
-from results.imports.reported import files, read_file
+from results.imports.reported import files as reported_files
+from results.imports.reported import read_file
 from suites.errors import UserError
 from suites.metrics import METRICS
 
@@ -224,15 +225,12 @@ def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
     """
     known: dict[tuple[str, str], ReportedFile] = {}
     refused = []
-    for path in (path for folder in folders for path in files(folder)):
+    for path in (path for folder in folders for path in reported_files(folder)):
         try:
             found = read_file(path)
             _can_be_drawn(found, path)
         except UserError as error:
             refused.append((str(path), str(error)))
-            continue
-        except OSError as error:
-            refused.append((str(path), f"cannot be read: {error.strerror}"))
             continue
         known.setdefault((found.source.kind, found.source.file_sha256), found)
     by_kind: defaultdict[str, list[ReportedFile]] = defaultdict(list)

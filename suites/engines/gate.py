@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from suites import user_folders
+from suites import json_file, user_folders
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -39,6 +39,7 @@ _TOKENS = 8
 # almost every prompt.
 _LEAST_AGREEING = 6
 _LIMIT_S = 120.0
+_MOST_BYTES = 2**16  # of a reference, which holds eight digests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +106,18 @@ def load_reference(path: Path) -> Reference:
     Raises:
         UserError: it cannot be read or is none.
     """
-    try:
-        data = json.loads(path.read_bytes())
-        found = Reference(**{**data, "continuations": tuple(data["continuations"])})
-    except OSError as error:
-        raise UserError(f"cannot read the reference ({error.strerror})", where=str(path)) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            "no reference", where=str(path), expected="a file made by `fenmark reference`"
-        ) from error
+    expected = "a file made by `fenmark reference`"
+    data = json_file.read(path, _MOST_BYTES, expected=expected)
+    match data:
+        case {
+            "weights_sha256": str(weights),
+            "engine": str(engine),
+            "continuations": list(texts),
+            **rest,
+        } if not rest and all(isinstance(text, str) for text in texts):
+            found = Reference(weights_sha256=weights, engine=engine, continuations=tuple(texts))
+        case _:
+            raise UserError("no reference", where=str(path), expected=expected)
     if len(found.continuations) != len(PROMPTS):
         raise UserError(
             "made for other prompts", where=str(path), remedy="record it again: `fenmark reference`"

@@ -11,6 +11,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from suites import files, json_file
 from suites.child import write_atomically
 from suites.engines.cache import held
 from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, fingerprint, vocabulary
@@ -37,6 +38,7 @@ _ARCHITECTURES = {
 }
 _END = "<|endoftext|>"  # Qwen's tokenizer class adds this one if the file has it not
 _CONTEXT_LENGTH = 131_072
+_MOST_CONFIG_BYTES = 2**24
 # 2^24 values are 32 MB: memory stays small whatever the model.
 _VALUES_AT_ONCE = 2**24
 _UNIFORM_STD = 127 / math.sqrt(3)  # of whole numbers drawn evenly from −127 … 127
@@ -79,16 +81,11 @@ def read_folder(path: Path) -> Weights:
     Raises:
         UserError: it has no config.json that can be read, or no weights.
     """
-    try:
-        config: dict[str, Any] = json.loads((path / "config.json").read_bytes())
-        weights = any(path.glob("*.safetensors"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            "not a model folder (no readable config.json)",
-            where=str(path),
-            expected="a folder in Hugging Face's layout",
-        ) from error
-    if not weights:
+    expected = "a folder in Hugging Face's layout"
+    config = json_file.read(path / "config.json", _MOST_CONFIG_BYTES, expected=expected)
+    if not isinstance(config, dict):
+        raise UserError("is no JSON object", where=f"{path}/config.json", expected=expected)
+    if not any(path.glob("*.safetensors")):
         raise UserError("no *.safetensors in the folder", where=str(path))
     return Weights(path=path, sha256=digest(path), kind="real", precision=_precision(config))
 
@@ -100,7 +97,7 @@ def digest(folder: Path) -> str:
     """
     lines = []
     for path in (*folder.glob("*.json"), *folder.glob("*.safetensors")):
-        with path.open("rb") as file:
+        with files.open_plain(path) as file:
             lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 

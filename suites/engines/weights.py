@@ -11,12 +11,14 @@ import hashlib
 import json
 import math
 import os
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suites.child import write_atomically
 from suites.engines.cache import held
 from suites.errors import UserError
+from suites.files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +46,9 @@ _SPECIALS = ("<unk>", "<s>", "</s>")
 _BYTE_TOKENS = 256
 # Ids from here on are whole words: safe in a prompt, and all that greedy decoding ever picks.
 FIRST_WORD_ID = len(_SPECIALS) + _BYTE_TOKENS
+# GGUF (ggml's docs/gguf.md): magic, version, number of tensors, number of keys.
+_HEAD = struct.Struct("<4sIQQ")
+_MOST_ITEMS = 2**20
 # Q8_0 of llama.cpp: 32 signed bytes share one half-precision scale (ggml-common.h, block_q8_0).
 _BLOCK = 32
 _BLOCK_BYTES = _BLOCK + 2
@@ -112,17 +117,21 @@ def read(path: Path) -> Weights:
         UserError: the file is missing, unreadable or no GGUF.
     """
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
+        with open_plain(path) as file:
+            head = file.read(_HEAD.size)
+            if head[:4] != b"GGUF":
+                raise _no_gguf(path, "not a GGUF file")
+            if len(head) < _HEAD.size or max(_HEAD.unpack(head)[2:]) > _MOST_ITEMS:
+                raise _no_gguf(path, "its header is cut off or counts what no model has")
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(
-            f"cannot read the weights ({error.strerror})", where=str(path), expected="a GGUF file"
-        ) from error
-    if magic != b"GGUF":
-        raise UserError("not a GGUF file", where=str(path), expected="weights in GGUF format")
+        raise _no_gguf(path, f"cannot read the weights ({error.strerror})") from error
     return Weights(path=path, sha256=digest, kind="real", precision=_file_type(path))
+
+
+def _no_gguf(path: Path, what: str) -> UserError:
+    return UserError(what, where=str(path), expected="weights in GGUF format")
 
 
 def architecture(geometry: Geometry) -> str:
@@ -326,7 +335,11 @@ def _total_bytes(geometry: Geometry) -> int:
 def _file_type(path: Path) -> str:
     from gguf import GGUFReader, LlamaFileType
 
-    field = GGUFReader(path).get_field("general.file_type")
-    if field is None:
+    try:
+        field = GGUFReader(path).get_field("general.file_type")
+        number = None if field is None else int(field.contents())
+    except Exception as error:  # the library raises whatever its arrays do on a broken file
+        raise _no_gguf(path, f"a broken GGUF file ({type(error).__name__})") from error
+    if number not in {kind.value for kind in LlamaFileType}:
         return "unknown"
-    return LlamaFileType(int(field.contents())).name.removeprefix("MOSTLY_").lower()
+    return LlamaFileType(number).name.removeprefix("MOSTLY_").lower()

@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from suites import files
 from suites.errors import UserError
 from suites.meters import tracefile
 from suites.meters.base import MeterInfo, Reading
@@ -121,7 +122,7 @@ class TraceMeter:
         size = self._path.stat().st_size
         if size == self._size:
             return
-        content = self._path.read_bytes()
+        content = files.read_plain(self._path, tracefile.MOST_BYTES)
         self._samples = tracefile.parse(content[: content.rfind(b"\n") + 1], self._path)
         self._size, self._stopped = size, False
 

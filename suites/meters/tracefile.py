@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from suites import files
 from suites.errors import UserError
 from suites.meters.base import Reading
 from suites.meters.trace import max_gap_s, sampled_joules
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["TraceEnergy", "energy", "parse", "parse_time_ns", "read"]
+__all__ = ["MOST_BYTES", "TraceEnergy", "energy", "parse", "parse_time_ns", "read"]
 
 _NS = 10**9
+MOST_BYTES = 2**26  # a sample a second for half a year; twenty a second for a week
 # PTDaemon: "Time,07-28-2025 04:17:29.622,Watts,2887.000000,…", then volts, amps and channels.
 _PTDAEMON = "Time"
 _PTDAEMON_TIME = "%m-%d-%Y %H:%M:%S.%f"
@@ -53,10 +55,10 @@ def read(path: Path) -> list[Reading]:
     Times without a zone are taken as UTC, as the file gives no other.
 
     Raises:
-        UserError: no trace, a row that is none, or times that go back.
-        OSError: the file cannot be read.
+        UserError: the file cannot be read, is no trace, has a row that is none, or times that go
+            back.
     """
-    return parse(path.read_bytes(), path)
+    return parse(files.read(path, MOST_BYTES, expected=_EXPECTED), path)
 
 
 def parse(content: bytes, path: Path) -> list[Reading]:

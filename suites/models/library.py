@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from suites import toml_file
 from suites.errors import UserError
 from suites.models.geometry import Geometry
 
@@ -47,22 +45,6 @@ def load(name: str) -> Geometry:
 
 
 def _read(path: Path) -> Geometry:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Geometry.model_validate({"id": path.stem, **data})
-    except OSError as error:
-        raise UserError(
-            f"cannot read the geometry ({error.strerror})",
-            where=str(path),
-            expected="a TOML file like those of suites/models/data",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid TOML: {error}", where=str(path)) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"malformed geometry: {first['msg']}",
-            where=f"{path}:{field}" if field else str(path),
-            expected="the fields of suites.models.Geometry",
-        ) from error
+    return toml_file.read_model(
+        path, Geometry, expected="a geometry like those of suites/models/data", id=path.stem
+    )

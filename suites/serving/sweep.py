@@ -7,14 +7,13 @@ around the TPOT limit are halved. Pure: the caller measures.
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from suites.errors import UserError
+from suites import toml_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,18 +53,7 @@ def read_sweep(path: Path) -> Sweep:
     Raises:
         UserError: the file is missing or is no plan.
     """
-    try:
-        return Sweep.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"cannot read ({error.strerror})", where=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid TOML: {error}", where=str(path)) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(
-            first["msg"], where=f"{path}:{field}", expected="most, gain, refinements"
-        ) from error
+    return toml_file.read_model(path, Sweep)
 
 
 def next_concurrency(

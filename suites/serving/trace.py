@@ -7,13 +7,12 @@ a request stands alone.
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from suites import files, json_file
 from suites.errors import UserError
 from suites.serving.prompts import UNIQUE_TOKENS
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Trace", "Turn", "busiest_rate", "read_trace"]
 
 _FIELDS = {"arrival", "isl", "osl", "session"}
+_MOST_BYTES = 2**28  # some three million requests
+_MOST = 1e15
 _EXAMPLE = '{"arrival": 0.5, "isl": 120, "osl": 40, "session": "a"}'
 
 
@@ -64,10 +65,7 @@ def read_trace(path: Path) -> Trace:
     Raises:
         UserError: the file is missing or empty, or a line is wrong; it names file and line.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read ({error.strerror})", where=str(path)) from error
+    raw = files.read(path, _MOST_BYTES, expected=f"lines such as {_EXAMPLE}")
     sessions: dict[str, int] = {}
     numbered = [
         (_turn(line, f"{path}:{number}", sessions), number)
@@ -94,10 +92,7 @@ def busiest_rate(turns: Sequence[Turn]) -> float:
 
 
 def _turn(line: bytes, where: str, sessions: dict[str, int]) -> Turn:
-    try:
-        fields = json.loads(line)
-    except ValueError as error:
-        raise UserError(f"no JSON ({error})", where=where, expected=_EXAMPLE) from error
+    fields = json_file.parse(line, where, expected=_EXAMPLE)
     if not isinstance(fields, dict):
         raise UserError("no JSON object", where=where, expected=_EXAMPLE)
     if unknown := sorted(fields.keys() - _FIELDS):
@@ -132,8 +127,9 @@ def _number(fields: dict[str, Any], name: str, where: str, *, least: float) -> f
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UserError(f"{name} is {value!r}", where=where, expected="a number")
-    if not least <= value < math.inf:
-        raise UserError(f"{name} is {value}", where=where, expected=f"at least {least:g}")
+    if not least <= value < _MOST:
+        what = f"{name} is {value}"[:80]
+        raise UserError(what, where=where, expected=f"at least {least:g}, below 1e15")
     return float(value)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
+from suites import files
 from suites.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ free from full game gave girl give goal gold good half hand hard have head hear 
 hold home hope hour idea into just keep kind knew know land last late left
 """
 WORDS = Vocabulary(kind="words, approximate", pieces=tuple(_USUAL.split()), separator=" ")
+_MOST_BYTES = 2**27  # that of a vocabulary of 262,144 tokens has 33 MB
 # Fewer words than this would number too few requests.
 _LEAST_WORDS = 64
 
@@ -80,11 +82,11 @@ def from_tokenizer(path: Path) -> Vocabulary:
             where="--tokenizer",
             remedy="pip install 'fenmark[tokenizer]'",
         ) from error
+    raw = files.read(path, _MOST_BYTES, expected="a tokenizer.json")
     try:
-        raw = path.read_bytes()
-        tokenizer = Tokenizer.from_str(raw.decode())
-    except OSError as error:
-        raise UserError(f"cannot read ({error.strerror})", where=str(path)) from error
+        tokenizer = Tokenizer.from_str(files.decoded(raw, str(path)))
+    except UserError:
+        raise
     except Exception as error:  # the library raises nothing narrower
         raise UserError(
             f"no tokenizer ({error})", where=str(path), expected="a tokenizer.json"

@@ -78,7 +78,7 @@ ENTRY = (
         (ENTRY + "tpd_w = 5\n", "tpd_w"),
         (ENTRY + "tdp_w = -5\n", "tdp_w"),
         (ENTRY + "tdp_w = nan\n", "tdp_w"),
-        (ENTRY + 'memory_gb = "80"\nmemory_gb = 1\n', "cannot be read"),
+        (ENTRY + 'memory_gb = "80"\nmemory_gb = 1\n', "is not TOML"),
         (ENTRY.replace('source = "S (2026)"\n', ""), "source"),
         (ENTRY + "[peak_tflops]\nbf17 = 1\n", "peak_tflops"),
     ],

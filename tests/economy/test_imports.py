@@ -334,7 +334,7 @@ def test_the_verb_counts_writes_and_is_costed_as_reported(fenmark, tmp_path):
         "rows": 3, "imported": 1, "folded": 1, "refused": 1,
     }  # fmt: skip
     assert sum(counted["reasons"].values()) == 1
-    assert len(read_folder(out)) == 1
+    assert len(list(read_folder(out, pytest.fail))) == 1
     (row,) = json.loads(fenmark("cost", "--results", out, "--json").stdout)
     assert (row["method"], row["view"], row["energy_method"]) == ("reported", "mlperf", "reported")
     # 500 W over 1000 tokens/s: 0.5 J/token, 0.5/3.6 kWh per million.
@@ -347,10 +347,18 @@ def test_bad_usage_is_one_line(fenmark, tmp_path, arguments):
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_a_file_that_is_none_of_ours_is_one_line(fenmark, tmp_path):
+def test_a_file_that_is_none_of_ours_is_named_and_hides_no_other(fenmark, tmp_path):
     (tmp_path / "x.reported.json").write_text('{"schema_version": 2}')
     done = fenmark("cost", "--results", tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    told = done.stderr.splitlines()
+    assert (done.returncode, len(told)) == (1, 2)
+    assert "x.reported.json:" in told[0]
+    assert "left out broken files: 1" in told[1]
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([MLPERF]))
+    fenmark("import", "mlperf", path, "--out", tmp_path)
+    done = fenmark("cost", "--results", tmp_path, "--json")
+    assert (done.returncode, len(json.loads(done.stdout))) == (1, 1)
 
 
 if WHOLE.exists():

@@ -102,9 +102,9 @@ def test_an_unknown_model_is_one_line_with_the_nearest_name():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("layers = ", "not valid TOML"),
-        ("layers = 2", "malformed geometry: Field required"),
-        ('layers = "two"', "malformed geometry"),
+        ("layers = ", "is not TOML"),
+        ("layers = 2", "mine.toml:name: Field required"),
+        ('layers = "two"', "mine.toml:name: Field required"),
     ],
 )
 def test_a_malformed_file_is_one_line_naming_file_and_field(tmp_path, text, complaint):
@@ -117,7 +117,7 @@ def test_a_malformed_file_is_one_line_naming_file_and_field(tmp_path, text, comp
 
 
 def test_a_missing_file_is_one_line():
-    with pytest.raises(UserError, match="cannot read the geometry"):
+    with pytest.raises(UserError, match="cannot be read"):
         load("/nowhere/mine.toml")
 
 

@@ -13,7 +13,7 @@ from securesystemslib.signer import CryptoSigner
 from results import envelope
 from results.intake import Intake, Problem
 from results.store import payload_sha256
-from suites.errors import UserError
+from suites.errors import CheckError, UserError
 
 # `FENMARK_EXAMPLES=100000 pytest -k mutated` was run by hand (docs: proof).
 EXAMPLES = int(os.environ.get("FENMARK_EXAMPLES", "300"))
@@ -72,6 +72,30 @@ def test_a_false_keyid_neither_helps_nor_harms():
     forged = json.loads(envelope.sign(PAYLOAD, CryptoSigner.generate_ed25519()))
     forged["signatures"][0]["keyid"] = KEY.public_key.keyid
     assert opened(json.dumps(forged).encode()) is None
+
+
+def test_a_signature_is_tried_with_the_key_it_names_alone(monkeypatch):
+    others = [CryptoSigner.generate_ed25519().public_key for _ in range(20)]
+    tried = []
+    holds = envelope.ed25519.holds
+    monkeypatch.setattr(
+        envelope.ed25519, "holds", lambda key, *rest: tried.append(key) or holds(key, *rest)
+    )
+    data = json.loads(SEALED)
+    named = {**data["signatures"][0], "keyid": others[3].keyid}
+    data["signatures"] = [named] * 7 + data["signatures"]
+    body = json.dumps(data).encode()
+    assert envelope.verify(body, [*others, KEY.public_key], "x").payload == PAYLOAD
+    assert len(tried) == 8
+
+
+def test_a_signature_that_names_no_known_key_says_so():
+    other = CryptoSigner.generate_ed25519().public_key
+    data = json.loads(SEALED)
+    for keyid in ("f" * 64, None, 7, {"a": 1}):
+        data["signatures"][0]["keyid"] = keyid
+        with pytest.raises(CheckError, match=r"^x: is signed by the unknown key '"):
+            envelope.verify(json.dumps(data).encode(), [other, KEY.public_key], "x")
 
 
 def test_both_alphabets_of_base64_are_read():

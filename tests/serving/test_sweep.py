@@ -61,7 +61,7 @@ def test_a_plan_that_cannot_be_is_one_line(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UserError, match=r"sweep\.toml"):
         read_sweep(path)
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_sweep(tmp_path / "none.toml")
 
 

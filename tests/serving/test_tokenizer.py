@@ -85,7 +85,7 @@ def test_a_file_that_is_no_tokenizer_is_one_line(tmp_path, text):
     path.write_text(text)
     with pytest.raises(UserError, match="no tokenizer"):
         from_tokenizer(path)
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot be read"):
         from_tokenizer(tmp_path / "none.json")
 
 

@@ -85,7 +85,7 @@ def test_a_bad_line_is_one_error_that_names_file_and_line(tmp_path, line, says):
 
 
 def test_a_trace_that_is_missing_or_empty_is_one_error(tmp_path):
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_trace(tmp_path / "none.jsonl")
     with pytest.raises(UserError, match="no request"):
         read_trace(written(tmp_path / "empty.jsonl", ["", " "]))

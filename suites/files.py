@@ -1,0 +1,120 @@
+"""Read files that people name: plain ones, of a size such a file may have, each error one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from functools import partial
+from typing import TYPE_CHECKING
+
+from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from pathlib import Path
+
+__all__ = ["decoded", "open_plain", "read", "read_plain", "read_text"]
+
+# Written by hand, or by a program for people to read.
+_MOST_TEXT = 2**20
+# No weights shrink to a sixteenth on any disk: what takes less is holes.
+_LARGE, _SHARE_STORED = 2**30, 1 / 16
+_BLOCK = 512  # bytes, POSIX `st_blocks`
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+
+
+def read_plain(path: Path, most: int, *, follow: bool = True) -> bytes:
+    """Read a plain file whole.
+
+    Args:
+        most: bytes it may hold.
+        follow: whether the path may be a link.
+
+    Raises:
+        OSError: it cannot be read, is no plain file or too large.
+    """
+    descriptor = _plain(path, follow=follow)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"has {size:,} bytes, above {most:,}", str(path))
+        # A file object takes longer to make than an envelope to read, and a build reads them all.
+        return b"".join(iter(partial(os.read, descriptor, size + 1), b""))
+    finally:
+        os.close(descriptor)
+
+
+def open_plain(path: Path) -> BufferedReader:
+    """Open a plain file that may be large, to be read in pieces.
+
+    Raises:
+        OSError: it cannot be read, is no plain file, or is next to nothing but holes.
+    """
+    descriptor = _plain(path)
+    found = os.fstat(descriptor)
+    stored = getattr(found, "st_blocks", found.st_size) * _BLOCK
+    if found.st_size > _LARGE and stored < found.st_size * _SHARE_STORED:
+        os.close(descriptor)
+        what = f"has {found.st_size:,} bytes, of which {stored:,} were ever written"
+        raise OSError(errno.EFBIG, what, str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read(path: Path, most: int, *, expected: str = "", remedy: str = "") -> bytes:
+    """Read a plain file whole.
+
+    Args:
+        most: bytes it may hold.
+        expected, remedy: for the message.
+
+    Raises:
+        UserError: it cannot be read, is no plain file or too large.
+    """
+    try:
+        return read_plain(path, most)
+    except OSError as error:
+        raise UserError(
+            f"cannot be read: {error.strerror}", where=str(path), expected=expected, remedy=remedy
+        ) from error
+
+
+def read_text(path: Path, *, most: int = _MOST_TEXT, expected: str = "") -> str:
+    """Read a plain file of text.
+
+    Raises:
+        UserError: as `read`, and where it is not UTF-8 or begins with a byte order mark.
+    """
+    return decoded(read(path, most, expected=expected), str(path))
+
+
+def decoded(data: bytes, where: str) -> str:
+    """Decode UTF-8.
+
+    Raises:
+        UserError: it is something else, or begins with a byte order mark; names the line.
+    """
+    if data.startswith(_BYTE_ORDER_MARKS):
+        raise UserError("begins with a byte order mark", where=where, expected="UTF-8 without one")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError("is not UTF-8", where=f"{where}:{line}", expected="text") from error
+
+
+def _plain(path: Path, *, follow: bool = True) -> int:
+    # Without O_NONBLOCK opening a pipe waits for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise OSError(errno.ELOOP, "is a link", str(path)) from error
+        raise
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        what = "is a folder" if stat.S_ISDIR(kind) else "is no plain file"
+        raise OSError(errno.EINVAL, what, str(path))
+    return descriptor
