@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, insert, select, tuple_
 
-from results.checks import copied, outcome
+from results.checks import copied, fingerprints, outcome
 from results.receipt import result_entry
 from results.tables import Entry, Sample, Submission
 
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A verified and checked result that waits to be stored; fields as in `Submission`."""
 
@@ -51,9 +52,10 @@ class Candidate:
     def nonce(self) -> str | None:
         return self.statement.predicate.run.nonce
 
-    @property
+    @cached_property
     def samples(self) -> set[str]:
-        return {subject.digest.sha256 for subject in self.statement.subject}
+        """Digests of what no two runs share."""
+        return set(fingerprints(self.statement).values())
 
     def row(self, place: Place) -> dict[str, Any]:
         """Columns of `Submission`."""
@@ -82,7 +84,7 @@ class Place(NamedTuple):
     size: int
     digest: str
     outcome: str
-    findings: Sequence[dict[str, str]]
+    findings: Sequence[dict[str, Any]]
 
 
 def places_of(connection: Connection, batch: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
@@ -156,7 +158,7 @@ def next_place(connection: Connection) -> int:
 
 
 def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
-    """Which raw samples of these are known, and by the digest of which result."""
+    """Which samples and figures of these are known, and by the digest of which result."""
     wanted = set[str]().union(*(one.samples for one in new))
     query = (
         select(Sample.sha256, Submission.digest)

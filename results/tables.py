@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -52,12 +54,12 @@ class Submission(Base):
     received_at: Mapped[str] = mapped_column(String(32))
     nonce: Mapped[str | None] = mapped_column(String(256), unique=True)
     outcome: Mapped[str] = mapped_column(String(16))
-    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Sample(Base):
-    """Digest of raw samples, and the first result that brought them."""
+    """Digest of raw samples or of all figures, and the first result that brought them."""
 
     __tablename__ = "samples"
 
