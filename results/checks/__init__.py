@@ -8,12 +8,13 @@ reported figures nothing is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from results.checks.claim import of_reported, of_statement
-from results.checks.finding import Context, Finding, Law, Nonce, Outcome
+from results.checks.finding import Context, Finding, Held, Law, Nonce, Outcome
 from results.checks.laws import LAWS, SAMPLES
-from results.checks.origin import fingerprints
+from results.checks.origin import copies, fingerprints
 from results.checks.roofline import unchecked
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ def check(statement: Statement, context: Context | None = None) -> list[Finding]
     return list(judge(statement, context).findings)
 
 
-def copied(statement: Statement, known: Mapping[str, str]) -> list[Finding]:
+def copied(prints: Mapping[str, str], known: Mapping[str, str]) -> list[Finding]:
     """Apply the one law whose answer depends on what was stored a moment ago.
 
     Args:
-        known: digests of `fingerprints`, and the result that brought them.
+        prints: of a signed result, see `fingerprints`.
+        known: such digests, and the result that brought them.
     """
-    claim = of_statement(statement)
-    return [one for one in _held(claim, SAMPLES, Context(samples=known)) if one is not None]
+    return [finding for one in copies(prints, known) if (finding := _finding(SAMPLES, one))]
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
@@ -103,13 +104,25 @@ def _judged(claim: Claim, context: Context) -> Judged:
 
 def _held(claim: Claim, law: Law, context: Context) -> Iterator[Finding | None]:
     """Yield None for what holds."""
+    outcome = law.outcome if claim.statement else "flagged"
     for one in law.find(claim, context):
-        yield one.reason and Finding(
-            rule=law.name,
-            outcome=law.outcome if claim.statement else "flagged",
-            where=one.where,
-            reason=one.reason,
-            formula=law.formula,
-            left=one.left,
-            right=one.right,
-        )
+        yield _finding(law, one, outcome)
+
+
+def _finding(law: Law, held: Held, outcome: Outcome = "flagged") -> Finding | None:
+    if held.reason is None:
+        return None
+    return Finding(
+        rule=law.name,
+        outcome=outcome,
+        where=held.where,
+        reason=held.reason,
+        formula=law.formula,
+        left=_finite(held.left),
+        right=_finite(held.right),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity, which products of two large figures reach."""
+    return value if value is not None and isfinite(value) else None

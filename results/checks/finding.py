@@ -103,8 +103,9 @@ class Law:
 
 
 def at_most(where: str, left: float, right: float, reason: str) -> Held:
-    """Hold `left` ≤ `right`; the reason is a format with {left} and {right}."""
+    """Hold `left` ≤ `right`; the reason says {left} and {right} where the numbers stand."""
     if left <= right:
         return Held(where=where, left=left, right=right)
-    told = reason.format(left=f"{left:.4g}", right=f"{right:.4g}")
+    # No format: a unit or a name in the reason is a stranger's.
+    told = reason.replace("{left}", f"{left:.4g}").replace("{right}", f"{right:.4g}")
     return Held(where=where, reason=told, left=left, right=right)

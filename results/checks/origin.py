@@ -11,7 +11,7 @@ from suites.errors import UserError
 from suites.kernels.spotcheck import recompute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from random import Random
 
     from results.checks.claim import Claim
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from results.statement import Predicate, Statement
 
 __all__ = [
+    "copies",
     "fingerprints",
     "job_is_the_one_certified",
     "nonce_is_ours",
@@ -108,10 +109,19 @@ def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[Held]:
 
 
 def samples_are_new(claim: Claim, context: Context) -> Iterator[Held]:
-    if claim.statement is None or not context.samples:
-        return
-    for name, digest in fingerprints(claim.statement).items():
-        if other := context.samples.get(digest):
+    if claim.statement is not None and context.samples:
+        yield from copies(fingerprints(claim.statement), context.samples)
+
+
+def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Held]:
+    """Hold what no two runs share against what is known already.
+
+    Args:
+        prints: of a result, as `fingerprints` gives them.
+        known: digests, and the result that brought them.
+    """
+    for name, digest in prints.items():
+        if other := known.get(digest):
             yield Held(where=name, reason=f"are those of result {other}")
 
 

@@ -59,7 +59,9 @@ def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
         elif item.metric == "bandwidth" and item.labels.get("cache", "cold") == "cold":
             peak = entry.memory_bandwidth_gb_s
         if peak is not None:
-            reason = f"{{left}} {item.unit}, the datasheet of {chips} × {entry.name} allows {{right}}"
+            reason = (
+                f"{{left}} {item.unit}, the datasheet of {chips} × {entry.name} allows {{right}}"
+            )
             yield at_most(place_of(item), least(item), peak * chips * TOLERANCE, reason)
 
 

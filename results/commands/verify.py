@@ -26,9 +26,9 @@ def verify(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
-    """Check signatures, log and checkpoint of archives or single results; never goes online.
+    """Check signatures, log, checkpoint and figures of archives or results; never goes online.
 
-    Exits 1 if anything does not verify. A single file without a log beside it is judged by its
+    Exits 1 if anything does not verify, or a law refuses a figure. A single file without a log beside it is judged by its
     signature alone, and its inclusion is given as null. With --checkpoint a log that was rolled
     back or forked since is found out.
 
@@ -54,7 +54,8 @@ def _print_json(verdicts: list[verification.Verdict]) -> None:
     print(f'{{"ok": {json.dumps(ok)}, "results": [')
     for at, verdict in enumerate(verdicts, 1):
         print(json.dumps(verdict.to_json()) + ("," if at < len(verdicts) else ""))
-    print("]}")
+    refused = [verdict.digest for verdict in verdicts if verdict.refused]
+    print(f'], "refused": {json.dumps(refused)}}}')
 
 
 def _tier(verdict: verification.Verdict) -> str:
@@ -81,9 +82,10 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"    {escape(problem)}", soft_wrap=True)
-        for flag in verdict.flags:
-            told = escape(f"{flag.rule}: {flag.where} {flag.reason}")
-            console.print(f"    [yellow]flag[/] {told}", soft_wrap=True)
+        for finding in verdict.findings:
+            if finding.outcome == "flagged":
+                told = escape(f"{finding.rule}: {finding.where} {finding.reason}")
+                console.print(f"    [yellow]flag[/] {told}", soft_wrap=True)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     flagged = sum(bool(verdict.flags) for verdict in verdicts)
     console.print(f"{len(verdicts)} results, {bad} with problems, {flagged} flagged")

@@ -21,6 +21,7 @@ __all__ = [
     "ReportedResult",
     "ReportedSource",
     "read_folder",
+    "read_reported",
 ]
 
 _GLOB = "*.reported.json"
@@ -121,10 +122,16 @@ def read_folder(folder: Path) -> list[ReportedFile]:
         UserError: a file is none of ours.
         OSError: it cannot be read.
     """
-    return [_read(path) for path in sorted(folder.glob(_GLOB))]
+    return [read_reported(path) for path in sorted(folder.glob(_GLOB))]
 
 
-def _read(path: Path) -> ReportedFile:
+def read_reported(path: Path) -> ReportedFile:
+    """Read one reported file.
+
+    Raises:
+        UserError: it is none of ours.
+        OSError: it cannot be read.
+    """
     try:
         return ReportedFile.model_validate_json(path.read_bytes())
     except ValidationError as error:
