@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Claim",
     "Point",
+    "case_load",
     "least",
     "most",
     "number",
@@ -50,6 +51,13 @@ _LOAD = {
     "context": ("context",),
     "shared_prefix": ("shared_prefix",),
 }
+# A case of ours names its load: the letters before a number -> the dimension.
+_WORDS = {
+    "serving": {"c": "concurrency", "r": "rate", "isl": "isl", "osl": "osl"},
+    "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
+}
+_SHAPES = ("closed", "open", "prefill", "decode")
+_WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)")
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
 _SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.IGNORECASE)
@@ -145,14 +153,15 @@ class Claim:
             if item.method != "modelled":
                 figures.setdefault((item.metric, rank_of(item)), item)
         stated = [*(item.labels for item in items), self.labels]
+        load = {
+            name: value
+            for name, labels in _LOAD.items()
+            if (value := _stated(stated, labels)) is not None
+        }
         return Point(
             suite=suite,
             case=case,
-            load={
-                name: value
-                for name, labels in _LOAD.items()
-                if (value := _stated(stated, labels)) is not None
-            },
+            load={**case_load(suite, case), **load} if self.statement else load,
             exact=self.statement is not None,
             valid=not any(item.labels.get("valid") is False for item in items),
             items=items,
@@ -225,6 +234,16 @@ def least(item: Measurement) -> float:
 def most(item: Measurement) -> float:
     """The upper end of a figure's interval, or the figure itself."""
     return item.value if item.high is None else min(item.high, item.value * _BELIEVED)
+
+
+@lru_cache(maxsize=1024)
+def case_load(suite: str, case: str) -> Mapping[str, float]:
+    """Read the load in the name of a case of ours; empty for any other."""
+    shape, *parts = case.split("/")
+    words = _WORDS.get(suite, {}) if shape in _SHAPES else {}
+    named = (word for part in parts if (word := _WORD.fullmatch(part)))
+    found = {words[word[1]]: float(word[2]) for word in named if word[1] in words}
+    return {name: value for name, value in found.items() if value > 0}
 
 
 def _stated(places: Sequence[Mapping[str, Label]], labels: Sequence[str]) -> float | None:

@@ -40,7 +40,7 @@ _UNSEEN = "other"
 # Failures that the serving suite lets pass (`suites.serving.validity`).
 _FAILURES = 0.01
 # A profile -> seconds of each serving point, samples of each inference case, processes of each
-# kernel: what `suites` does, less a fifth for requests that are cut. Quick promises a few requests only.
+# kernel: what `suites` does, less a fifth for requests that are cut. Quick is a few requests.
 _SECONDS = {"standard": 60.0, "full": 600.0}
 _ROUNDS = {"quick": 1, "standard": 15, "full": 40}
 _PROCESSES = {"quick": 3, "standard": 7, "full": 10}

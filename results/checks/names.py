@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import number, place_of
+from results.checks.claim import case_load, number, place_of
 from results.checks.finding import Held
 from suites.metrics import METRICS
 
@@ -28,13 +26,6 @@ __all__ = [
 
 # Labels that laws and pages reckon with.
 _NUMBERS = {"isl", "osl", "concurrency", "rate", "batch", "context", "percentile", "processes"}
-# A case of ours names its load: the word before the number -> the label.
-_WORDS = {
-    "serving": {"c": "concurrency", "r": "rate", "isl": "isl", "osl": "osl"},
-    "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
-}
-_SHAPES = ("closed", "open", "prefill", "decode")
-_WORD = re.compile(r"([a-z]+)(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 _NEAR = 1e-5  # a rate stands in the path with six digits
 
 
@@ -96,17 +87,8 @@ def _odd(item: Measurement, suites: set[str]) -> str | None:
     for name in _NUMBERS & item.labels.keys():
         if number(item.labels[name]) is None:
             return f"its label {name} is {str(item.labels[name])[:40]!r}, and no number"
-    for word, label, told in _load_of(item.suite, item.case):
+    for label, told in case_load(item.suite, item.case).items():
         stated = number(item.labels.get(label))
-        if stated is None or abs(stated - told) > _NEAR * told:
-            return f"its case says {word}, its label {label} {stated}"
+        if stated is not None and abs(stated - told) > _NEAR * told:
+            return f"its case says {label} {told:g}, its label {stated:g}"
     return None
-
-
-@lru_cache(maxsize=1024)
-def _load_of(suite: str, case: str) -> tuple[tuple[str, str, float], ...]:
-    """Word, label and number of each part of a case's name that says a load."""
-    shape, *parts = case.split("/")
-    words = _WORDS.get(suite, {}) if shape in _SHAPES else {}
-    found = (named for part in parts if (named := _WORD.fullmatch(part)))
-    return tuple((one[0], words[one[1]], float(one[2])) for one in found if one[1] in words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.checks.claim import least, most, number, place_of
+from results.checks.claim import least, most, place_of
 from results.checks.finding import TOLERANCE, Held, at_most
 from results.floor import least_time_s, sockets
 from results.widths import highest_peak, kernel_peak
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
     from results.served import Served
-    from results.statement import Measurement
 
 __all__ = [
     "kernels_stay_below_the_roofline",

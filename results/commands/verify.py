@@ -28,8 +28,8 @@ def verify(
 ) -> None:
     """Check signatures, log, checkpoint and figures of archives or results; never goes online.
 
-    Exits 1 if anything does not verify, or a law refuses a figure. A single file without a log beside it is judged by its
-    signature alone, and its inclusion is given as null. With --checkpoint a log that was rolled
+    Exits 1 if anything does not verify or a law refuses a figure; flags are said. A single file
+    without a log beside it has null for its inclusion. With --checkpoint a log that was rolled
     back or forked since is found out.
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week

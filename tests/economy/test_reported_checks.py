@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+from results.checks.reported import judge
 
 import leaderboard
-from results.checks.reported import judge
 from results.imports import import_file
 from results.imports.building import figure
 from results.imports.reported import ReportedChip, ReportedResult
