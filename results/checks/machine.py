@@ -152,6 +152,8 @@ def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[Held]:
         took = _time(predicate.run.finished_at) - _time(predicate.run.started_at)
     except ValueError:
         return  # said above
+    if took < timedelta():
+        return  # likewise
     timed = sum(map(_timed_s, claim.points))
     reason = "{left} s were timed in a run of {right} s"
     yield at_most("run.finished_at", timed, took.total_seconds() * _WINDOWS + 1.0, reason)
