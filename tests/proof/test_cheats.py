@@ -356,8 +356,8 @@ def test_check_tells_rule_figure_formula_and_both_numbers(tmp_path):
     assert first["figure"] == "closed/c8/isl512/osl128 output_throughput"
     assert "Little" not in first["formula"]
     assert "concurrency" in first["formula"]
-    # Twice eight requests, less both intervals of 1%; 10% above eight may be.
-    assert first["left"] == pytest.approx(16 * 0.99**2)
+    # Half as many again as eight requests, less both intervals of 1%; 10% above eight may be.
+    assert first["left"] == pytest.approx(12 * 0.99**2)
     assert first["right"] == pytest.approx(8.8)
 
 
