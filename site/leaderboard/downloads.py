@@ -111,7 +111,9 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
             shards[digest[:2]].append(digest)
     for prefix, digests in shards.items():
         logged = ((digest, archive.sources[digest]) for digest in sorted(digests))
-        places = {digest: [source.log, source.index] for digest, source in logged}
+        places = {
+            digest: [source.log, source.index, list(source.entered)] for digest, source in logged
+        }
         yield f"proofs/{prefix}.json", json.dumps(places).encode()
 
 
