@@ -8,7 +8,6 @@ from leaderboard.rows import frame, rows_of
 from leaderboard.workers import Workers
 from results import catalog
 from results.statement import Statement
-
 from tests.site.conftest import accept, statement
 
 
