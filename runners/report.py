@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from results.catalog import latest_prices
+from results.checks import judge
 from results.costs import cost_rows
 from results.economics import Span
 from results.plain import span
@@ -21,12 +22,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from results.catalog import PriceSheet
+    from results.checks import Judged
     from results.costs import CostRow
     from results.economics import Measured as Row
     from results.statement import Predicate
     from runners.pipeline import Outcome
 
-__all__ = ["cost_table", "headlines", "print_outcome", "print_result", "speed_table"]
+__all__ = [
+    "cost_table",
+    "headlines",
+    "print_findings",
+    "print_outcome",
+    "print_result",
+    "speed_table",
+]
 
 # What a reader asks first of each kind of case, in this order.
 _ASKED = {
@@ -67,6 +76,7 @@ def print_result(predicate: Predicate, console: Console) -> None:
 def print_outcome(outcome: Outcome, out: Path, console: Console) -> None:
     """Print a finished run, and where everything it left lies."""
     print_result(outcome.statement.predicate, console)
+    print_findings(judge(outcome.statement), console)
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
     made = " (made for this run: keep it)" if outcome.key_created else ""
     for line in (
@@ -78,6 +88,21 @@ def print_outcome(outcome: Outcome, out: Path, console: Console) -> None:
         f"check    fenmark verify {out}",
     ):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def print_findings(judged: Judged, console: Console) -> None:
+    """Warn of figures that a log would flag or refuse, before they are sent to one."""
+    for one in judged.findings:
+        told = escape(f"{one.rule}: {one.where} {one.reason}")
+        console.print(f"[red]{one.outcome}[/] {told}", highlight=False, soft_wrap=True)
+    if judged.findings:
+        console.print(
+            "A flagged result is shown and does not rank, a refused one is not taken: look for "
+            "what is wrong, and measure again.",
+            highlight=False,
+        )
+    for line in judged.unchecked:
+        console.print(f"[dim]{escape(line)}[/]", highlight=False, soft_wrap=True)
 
 
 def headlines(rows: Sequence[Row]) -> list[Row]:

@@ -28,7 +28,8 @@ def show(
     from rich.console import Console
 
     from results import archive
-    from runners.report import print_result
+    from results.checks import judge
+    from runners.report import print_findings, print_result
     from suites.errors import UserError
 
     files = archive.envelopes(path) if path.is_dir() else [path]
@@ -42,5 +43,6 @@ def show(
     console = Console(record=svg is not None, width=_TABLE_COLUMNS if wide else None)
     for item in opened:
         print_result(item.statement.predicate, console)
+        print_findings(judge(item.statement), console)
     if svg:
         console.save_svg(str(svg), title="fenmark")
