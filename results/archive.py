@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from results import bounded, envelope, strict_json
 from results import checkpoint as notes
-from results.checks import Finding
+from results.checks import Context, Finding, check
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
 from results.keyless import KeylessKey
 from results.keylog import KeyLog, key_added
 from results.ledger import Appended, Ledger
-from results.receipt import result_entry
+from results.receipt import entered_flags, result_entry
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 from suites.files import open_plain
@@ -48,6 +48,7 @@ __all__ = [
     "open_result",
     "other_samples",
     "read",
+    "refusals",
     "surroundings",
 ]
 
@@ -69,15 +70,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A result whose signature holds, parsed.
+    """A result whose signature holds, parsed and held against the laws.
 
     Attributes:
+        findings: what the laws have against its figures.
         claims: what a keyless signature's certificate says of the job that signed.
     """
 
     digest: str
     statement: Statement
     runner: Runner
+    findings: Sequence[Finding] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -100,6 +103,7 @@ class Surroundings:
     Attributes:
         runners: keys of the catalogue, then those of the archive itself.
         places: index of each envelope in the verified log; None where there is none to trust.
+        logged_flags: rules that the log's operator entered with an envelope.
         keys: key events of that log.
         head: checkpoint of that log; None where there is none to trust.
         log_files: SHA-256 of every file it consists of, by path in `log/`.
@@ -112,9 +116,22 @@ class Surroundings:
     problem: str | None
     head: Checkpoint | None = None
     log_files: Mapping[str, str] = field(default_factory=dict)
+    logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def flags(self, opened: Opened) -> Iterator[Finding]:
-        """Yield what a reader should know of a result and the key whose signature holds."""
+    def findings(self, opened: Opened) -> list[Finding]:
+        """Return what the laws, the log and the keys have against a result."""
+        own = [*opened.findings, *self._of_key(opened)]
+        known = {one.rule for one in own}
+        entered = self.logged_flags.get(opened.digest, ())
+        reason = "was flagged when it entered the log"
+        return own + [
+            Finding(rule=rule, outcome="flagged", where="log", reason=reason)
+            for rule in entered
+            if rule not in known
+        ]
+
+    def _of_key(self, opened: Opened) -> Iterator[Finding]:
+        """Yield what a reader should know of the key whose signature holds."""
         runner, named = opened.runner, opened.predicate.run.runner
         if runner.revoked_reason and self.keys.good(runner.key.keyid):
             reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
@@ -201,11 +218,14 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
 
     Raises:
         UserError: it cannot be read, or is no result.
-        CheckError: its signature or its name does not hold.
+        CheckError: its signature or its name does not hold, or a law refuses its figures.
     """
     if runners is None:
         runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
-    return open_bytes(read(path), path, runners)
+    opened = open_bytes(read(path), path, runners)
+    for problem in refusals(opened.findings, str(path)):
+        raise CheckError(problem)
+    return opened
 
 
 def open_each(files: Iterable[Path], on_broken: Callable[[UserError], None]) -> Iterator[Opened]:
@@ -222,10 +242,10 @@ def open_each(files: Iterable[Path], on_broken: Callable[[UserError], None]) -> 
 
 
 def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
-    """Verify and parse the bytes read from an envelope file.
+    """Verify and parse the bytes read from an envelope file; what the laws say is in it.
 
     Raises:
-        UserError, CheckError: as `open_result`.
+        UserError, CheckError: as `open_result`, but for figures.
     """
     verified = envelope.verify(data, [runner.key for runner in known], str(path))
     statement = envelope.parse(verified.payload, str(path))
@@ -233,7 +253,20 @@ def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
     if path.name != f"{digest}{SUFFIX}":
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
     runner = next(item for item in known if item.key.keyid == verified.key.keyid)
-    return Opened(digest=digest, statement=statement, runner=runner, claims=verified.claims)
+    return Opened(
+        digest=digest,
+        statement=statement,
+        runner=runner,
+        findings=check(statement, Context(claims=verified.claims)),
+        claims=verified.claims,
+    )
+
+
+def refusals(findings: Iterable[Finding], where: str) -> Iterator[str]:
+    """Yield a line for each figure that a law refuses: a problem in every verb."""
+    for one in findings:
+        if one.outcome == "refused":
+            yield f"{where}: refused ({one.rule}): {one.where} {one.reason}"
 
 
 def other_samples(path: Path, statement: Statement) -> Iterator[str]:
@@ -271,11 +304,12 @@ def surroundings(
     runners = _runners(home, own)
     log = home / "log"
     places, keys, problem = None, KeyLog(), None
+    flags: dict[str, tuple[str, ...]] = {}
     head, held = None, {}
     if log.is_dir():
         try:
             ledger, head = _verified(log, runners, earlier, policy)
-            places, keys = _contents(ledger)
+            places, flags, keys = _contents(ledger)
             held = ledger.held
         except UserError as error:
             problem = str(error)
@@ -283,7 +317,13 @@ def surroundings(
         problem = f"{log}: no log to hold to account"
     counted = [_counted(runner, keys) for runner in runners]
     return Surroundings(
-        runners=counted, places=places, keys=keys, problem=problem, head=head, log_files=held
+        runners=counted,
+        places=places,
+        keys=keys,
+        problem=problem,
+        head=head,
+        log_files=held,
+        logged_flags=flags,
     )
 
 
@@ -335,19 +375,23 @@ def _verified(
     return ledger, head
 
 
-def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
-    """Index of each envelope, and the key events; other records are passed over."""
+def _contents(ledger: Ledger) -> tuple[dict[str, int], dict[str, tuple[str, ...]], KeyLog]:
+    """Index and flags of each envelope, and the key events; other records are passed over."""
     places: dict[str, int] = {}
+    flags: dict[str, tuple[str, ...]] = {}
     others: list[tuple[int, dict[str, Any]]] = []
     for index, entry in enumerate(ledger.entries()):
         match strict_json.loads(entry, str(ledger.home)):
-            case {"type": "result", "envelope": str(digest)}:
-                places.setdefault(digest, index)  # what counts is when it came first
+            case {"type": "result", "envelope": str(digest)} as record:
+                if digest not in places:  # what counts is when it came first
+                    places[digest] = index
+                    if entered := entered_flags(record):
+                        flags[digest] = entered
             case dict(record):
                 others.append((index, record))
             case _:
                 pass
-    return places, KeyLog.of(others)
+    return places, flags, KeyLog.of(others)
 
 
 def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:

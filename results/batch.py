@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, insert, select, tuple_
 
-from results.checks import copied, outcome
+from results.checks import copied, fingerprints, outcome, rules
 from results.receipt import result_entry
 from results.tables import Entry, Sample, Submission
 
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A verified and checked result that waits to be stored; fields as in `Submission`."""
 
@@ -51,9 +52,14 @@ class Candidate:
     def nonce(self) -> str | None:
         return self.statement.predicate.run.nonce
 
+    @cached_property
+    def prints(self) -> dict[str, str]:
+        """Digests of what no two runs share, by name."""
+        return fingerprints(self.statement)
+
     @property
     def samples(self) -> set[str]:
-        return {subject.digest.sha256 for subject in self.statement.subject}
+        return set(self.prints.values())
 
     def row(self, place: Place) -> dict[str, Any]:
         """Columns of `Submission`."""
@@ -71,6 +77,7 @@ class Candidate:
             "nonce": run.nonce,
             "outcome": place.outcome,
             "findings": place.findings,
+            "flags": place.flags,
             "envelope": self.envelope,
         }
 
@@ -82,13 +89,14 @@ class Place(NamedTuple):
     size: int
     digest: str
     outcome: str
-    findings: Sequence[dict[str, str]]
+    findings: Sequence[dict[str, Any]]
+    flags: Sequence[str]
 
 
 def places_of(connection: Connection, batch: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
     """Places of the candidates known already, by identity."""
     identity = (Submission.payload_sha256, Submission.keyid)
-    judged = (Submission.digest, Submission.outcome, Submission.findings)
+    judged = (Submission.digest, Submission.outcome, Submission.findings, Submission.flags)
     query = (
         select(*identity, Entry.at, Entry.size, *judged)
         .join(Entry, Entry.at == Submission.at)
@@ -118,24 +126,33 @@ def insert_new(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[s
     """Insert candidates and their entries, which one checkpoint is to cover."""
     if not new:
         return {}
-    start = insert_entries(connection, [result_entry(one.digest) for one in new])
     known = _known_samples(connection, new)
-    rows, samples, places = [], [], {}
-    for at, one in enumerate(new, start):
-        findings = [*one.findings, *copied(one.statement, known)]
-        place = Place(
+    judged: list[list[Finding]] = []
+    fresh: list[set[str]] = []
+    for one in new:
+        judged.append([*one.findings, *copied(one.prints, known)])
+        fresh.append(one.samples - known.keys())
+        known |= dict.fromkeys(fresh[-1], one.digest)
+    flags = [rules(findings, "flagged") for findings in judged]
+    entries = [result_entry(one.digest, named) for one, named in zip(new, flags, strict=True)]
+    start = insert_entries(connection, entries)
+    places = {
+        one.identity: Place(
             at=at,
             size=start + len(new),
             digest=one.digest,
             outcome=outcome(findings),
             findings=[finding.to_json() for finding in findings],
+            flags=named,
         )
-        rows.append(one.row(place))
-        places[one.identity] = place
-        fresh = one.samples - known.keys()
-        samples += [{"sha256": sha256, "at": at} for sha256 in sorted(fresh)]
-        known |= dict.fromkeys(fresh, one.digest)
-    connection.execute(insert(Submission), rows)
+        for at, (one, findings, named) in enumerate(zip(new, judged, flags, strict=True), start)
+    }
+    connection.execute(insert(Submission), [one.row(places[one.identity]) for one in new])
+    samples = [
+        {"sha256": sha256, "at": at}
+        for at, digests in enumerate(fresh, start)
+        for sha256 in sorted(digests)
+    ]
     if samples:
         connection.execute(insert(Sample), samples)
     return places
@@ -156,7 +173,7 @@ def next_place(connection: Connection) -> int:
 
 
 def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
-    """Which raw samples of these are known, and by the digest of which result."""
+    """Which samples and figures of these are known, and by the digest of which result."""
     wanted = set[str]().union(*(one.samples for one in new))
     query = (
         select(Sample.sha256, Submission.digest)

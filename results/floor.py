@@ -9,18 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from results.widths import highest_peak
+
 if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.economics import Measured
     from results.served import Served
 
-__all__ = ["Floor", "Work", "floor", "least_time_s", "work_per_token"]
+__all__ = ["Floor", "Work", "floor", "least_time_s", "sockets", "work_per_token"]
 
 _TERA, _GIGA = 1e12, 1e9
-# Width of the units that compute in each dtype; tf32 is stored as 32 bits.
-_DTYPE_BITS = {
-    "f64": 64, "f32": 32, "tf32": 32, "bf16": 16, "f16": 16, "fp8": 8, "int8": 8, "fp4": 4,
-}  # fmt: skip
 # Caches are kept at the width of the weights, but no wider than this.
 _WIDEST_CACHE_BITS = 16
 
@@ -83,12 +81,12 @@ def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> Floor 
 
 def least_time_s(row: Measured, served: Served, entry: ChipEntry, count: int) -> dict[str, float]:
     """Bound the time of a token: by "peak", and by "bandwidth", where the datasheet says them."""
-    chips = _sockets(entry, count) if entry.kind == "cpu" else count
-    peaks = [peak for dtype, peak in entry.peak_tflops.items() if _DTYPE_BITS[dtype] >= served.bits]
+    chips = sockets(entry, count) if entry.kind == "cpu" else count
+    peak = highest_peak(entry, served.bits)
     work = work_per_token(row, served)
     time_s = {}
-    if peaks:
-        time_s["peak"] = work.flops / (max(peaks) * _TERA * chips)
+    if peak:
+        time_s["peak"] = work.flops / (peak * _TERA * chips)
     if entry.memory_bandwidth_gb_s:
         time_s["bandwidth"] = work.read_bytes / (entry.memory_bandwidth_gb_s * _GIGA * chips)
     return time_s
@@ -137,7 +135,7 @@ def _cache_bytes(served: Served) -> float:
     return min(served.bits, _WIDEST_CACHE_BITS) / 8
 
 
-def _sockets(entry: ChipEntry, cores: int) -> int:
+def sockets(entry: ChipEntry, cores: int) -> int:
     """Most sockets these cores can lie on: each as small as the family's smallest part."""
     smallest = min((sku.cores for sku in entry.skus), default=cores)
     return -(-cores // smallest)

@@ -201,7 +201,8 @@ def _usable(runner: Runner, folder: Path) -> bool:
 def refused(findings: Sequence[Finding]) -> Problem:
     """Return the problem of a result whose figures cannot be."""
     errors = [
-        {"field": one.where, "rule": one.rule, "detail": one.reason} for one in findings[:100]
+        {"field": one.where, "rule": one.rule, "detail": one.reason, "formula": one.formula}
+        for one in findings[:100]
     ]
     first = findings[0]
     return Problem(422, "refused", f"{first.where}: {first.reason}", errors=errors)

@@ -10,16 +10,28 @@ from results import merkle, strict_json
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from results.checkpoint import Checkpoint
 
-__all__ = ["Receipt", "result_entry"]
+__all__ = ["Receipt", "entered_flags", "result_entry"]
 
 
-def result_entry(digest: str) -> bytes:
-    """Return the log entry of an envelope."""
-    return strict_json.canonical({"envelope": digest, "type": "result"})
+# Rules and their names are few and short; a log may be a stranger's.
+_MOST_FLAGS, _LONGEST_FLAG = 32, 32
+
+
+def result_entry(digest: str, flags: Sequence[str] = ()) -> bytes:
+    """Return the log entry of an envelope, with the rules that its figures did not keep."""
+    flagged = {"flags": list(flags)} if flags else {}
+    return strict_json.canonical({"envelope": digest, "type": "result", **flagged})
+
+
+def entered_flags(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the rules that an entry or a receipt names."""
+    flags = record.get("flags")
+    named = flags[:_MOST_FLAGS] if isinstance(flags, list) else []
+    return tuple(str(flag)[:_LONGEST_FLAG] for flag in named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +43,14 @@ class Receipt:
         index: of the entry, from 0.
         proof: audit path, leaf to root.
         note: the signed checkpoint the proof leads to.
+        flags: rules that the log entered with the result.
     """
 
     digest: str
     index: int
     proof: list[bytes]
     note: bytes
+    flags: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Hashes in hex, the checkpoint as text."""
@@ -45,6 +59,7 @@ class Receipt:
             "index": self.index,
             "proof": [item.hex() for item in self.proof],
             "checkpoint": self.note.decode(),
+            "flags": list(self.flags),
         }
 
     @classmethod
@@ -62,7 +77,11 @@ class Receipt:
                 "checkpoint": str(note),
             }:
                 return cls(
-                    digest=digest, index=index, proof=hashes(proof, where), note=note.encode()
+                    digest=digest,
+                    index=index,
+                    proof=hashes(proof, where),
+                    note=note.encode(),
+                    flags=entered_flags(data),
                 )
             case _:
                 raise UserError(
@@ -91,7 +110,7 @@ class Receipt:
                 where=where,
                 expected=f"{length} for entry {self.index} of {checkpoint.size}",
             )
-        leaf = merkle.leaf_hash(result_entry(self.digest))
+        leaf = merkle.leaf_hash(result_entry(self.digest, self.flags))
         if not merkle.verify_inclusion(
             leaf, self.index, checkpoint.size, self.proof, checkpoint.root
         ):

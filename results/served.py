@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+from results.widths import bits_of
 from suites import models
 
 if TYPE_CHECKING:
@@ -17,16 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["Served", "served", "served_of"]
 
 # Published names of the geometries we hold; fine-tunes and DeepSeek's R1 keep the sizes of what
-# they began as. A Llama 2 is no Llama 3, and a vision model has an encoder besides.
+# they began as, and so do R1's distillates. A Llama 2 is no Llama 3, DeepSeek-V3.2 attends
+# sparsely, and a vision model has an encoder besides.
 _PUBLISHED = (
-    (r"^(dsr1$|deepseek-r1|deepseek-ai/deepseek-(r1|v3)|nvidia/deepseek-r1)", "deepseek-v3"),
-    (r"^openai/gpt-oss-120b", "gpt-oss-120b"),
-    (r"^(meta-llama/)?llama[-_]?3[._][13][-_]70b(?!.*pruned)", "llama-3.1-70b"),
-    (r"^(meta-llama/)?llama[-_]?3[._]1[-_]8b(?!.*pruned)", "llama-3.1-8b"),
-    (r"^qwen/qwen3-(coder-)?30b-a3b", "qwen3-30b-a3b"),
-    (r"^qwen/qwen3-8b", "qwen3-8b"),
+    (r"^(deepseek-ai/)?deepseek-r1-distill-llama-70b", "llama-3.1-70b"),
+    (r"^(deepseek-ai/)?deepseek-r1-distill-llama-8b", "llama-3.1-8b"),
+    (r"^(deepseek-ai/)?deepseek-r1-0528-qwen3-8b", "qwen3-8b"),
+    (
+        r"^(dsr1$|((deepseek-ai|nvidia|amd)/)?deepseek-(r1|v3)(?![._]2|.*(distill|qwen)))",
+        "deepseek-v3",
+    ),
+    (r"^(openai/)?gpt-oss-120b", "gpt-oss-120b"),
+    (r"^(meta-llama/)?(meta-)?llama[-_]?3[._][13][-_]70b(?!.*pruned)", "llama-3.1-70b"),
+    (r"^(meta-llama/)?(meta-)?llama[-_]?3[._]1[-_]8b(?!.*pruned)", "llama-3.1-8b"),
+    (r"^(qwen/)?qwen3-(coder-)?30b-a3b", "qwen3-30b-a3b"),
+    (r"^(qwen/)?qwen3-8b", "qwen3-8b"),
+    (r"^(qwen/)?qwen2[._]5-0[._]5b", "qwen2.5-0.5b"),
 )
-_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +43,27 @@ class Served:
     """A model at a precision.
 
     Attributes:
-        bits: of one weight, from below: the first number of the precision's name. Formats with
-            scales beside their weights take a little more (Q8_0 takes 8.5).
+        bits: of one weight, from below (`results.widths`).
     """
 
     geometry: Geometry
-    bits: int
+    bits: float
 
 
-def served(model: str | None, precision: str | None) -> Served | None:
-    """Find the geometry of a model by our name or its publisher's; None where either is unknown."""
-    width = _NUMBER.search(precision or "")
-    if not model or not width or not 1 <= int(width[0]) <= 64:
+@cache
+def served(
+    model: str | None, precision: str | None, *, otherwise: float | None = None
+) -> Served | None:
+    """Find the geometry of a model by our name or its publisher's; None where it is unknown.
+
+    Args:
+        otherwise: bits of a weight where the precision does not say; without it None is returned.
+    """
+    bits = bits_of(precision) or otherwise
+    if not model or bits is None:
         return None
     known = model if model in models.available() else _by_published_name(model)
-    return Served(geometry=models.load(known), bits=int(width[0])) if known else None
+    return Served(geometry=models.load(known), bits=bits) if known else None
 
 
 def served_of(engines: Iterable[Engine]) -> Served | None:

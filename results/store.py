@@ -13,7 +13,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -58,7 +58,7 @@ class Stored:
     receipt: Receipt | None
     new: bool = False
     outcome: str = ""
-    findings: Sequence[dict[str, str]] = ()
+    findings: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,7 @@ class Filters:
     runner: str | None = None
     profile: str | None = None
     outcome: str | None = None
+    flag: str | None = None
 
 
 class Store:
@@ -131,7 +132,9 @@ class Store:
                 places |= insert_new(connection, new)
             if new:
                 self.recover()
-            receipts = self._receipts((row.size, row.at, row.digest) for row in places.values())
+            receipts = self._receipts(
+                (row.size, row.at, row.digest, row.flags) for row in places.values()
+            )
         fresh = {id(one) for one in new}
         return [
             Stored(
@@ -179,7 +182,8 @@ class Store:
         query = select(Entry.size).where(Entry.at == submission.at)
         with self._engine.connect() as connection:
             size = connection.execute(query).scalar_one()
-        return self._receipts([(size, submission.at, submission.digest)])[submission.at]
+        mine = (size, submission.at, submission.digest, submission.flags)
+        return self._receipts([mine])[submission.at]
 
     def page(self, filters: Filters, after: int, limit: int) -> list[Submission]:
         """List submissions in order of the log, from the entry behind `after`."""
@@ -193,6 +197,8 @@ class Store:
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(column == value)
+        if filters.flag is not None:
+            query = query.where(Submission.flags.like(f"% {filters.flag} %"))
         with Session(self._engine) as session:
             return list(session.scalars(query.limit(limit)))
 
@@ -201,20 +207,22 @@ class Store:
         with self._engine.connect() as connection:
             return connection.scalar(select(1)) == 1
 
-    def _receipts(self, rows: Iterable[tuple[int, int, str]]) -> dict[int, Receipt]:
+    def _receipts(self, rows: Iterable[tuple[int, int, str, Sequence[str]]]) -> dict[int, Receipt]:
         """Make receipts anew; Ed25519 is deterministic, so each is the one given first.
 
         Args:
-            rows: size of the checkpoint, place and digest of each.
+            rows: size of the checkpoint, place, digest and flags of each.
         """
         found = {}
         for size, group in groupby(sorted(rows), lambda row: row[0]):
-            members = [(at, digest) for _, at, digest in group]
-            root, proofs = self.ledger.prove_at([at for at, _ in members], size)
+            members = [row[1:] for row in group]
+            root, proofs = self.ledger.prove_at([at for at, *_ in members], size)
             signed = Checkpoint(origin=self._origin, size=size, root=root)
             note = notes.write(signed, self._signer)
-            for (at, digest), proof in zip(members, proofs, strict=True):
-                found[at] = Receipt(digest=digest, index=at, proof=proof, note=note)
+            for (at, digest, flags), proof in zip(members, proofs, strict=True):
+                found[at] = Receipt(
+                    digest=digest, index=at, proof=proof, note=note, flags=tuple(flags)
+                )
         return found
 
 

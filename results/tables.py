@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "Entry", "Sample", "Submission"]
+__all__ = ["Base", "Entry", "Sample", "Submission", "Words"]
+
+
+class Words(TypeDecorator[list[str]]):
+    """Words in one column, a space around each, so that every database can look for one."""
+
+    impl = String(1024)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _: Dialect) -> str:
+        """Join words; a text is a pattern to compare with, and stays."""
+        return value if isinstance(value, str) else f" {' '.join(value or ())} "
+
+    def process_result_value(self, value: str | None, _: Dialect) -> list[str]:
+        """Split them again."""
+        return (value or "").split()
 
 
 class Base(DeclarativeBase):
@@ -32,6 +58,9 @@ class Submission(Base):
     """A result, its envelope verbatim. Its identity is its payload and who signed it.
 
     Never the payload alone: a stranger could sign another's payload first and claim it.
+
+    Attributes:
+        flags: rules that its entry in the log names; none in entries older than the column.
     """
 
     __tablename__ = "submissions"
@@ -52,12 +81,13 @@ class Submission(Base):
     received_at: Mapped[str] = mapped_column(String(32))
     nonce: Mapped[str | None] = mapped_column(String(256), unique=True)
     outcome: Mapped[str] = mapped_column(String(16))
-    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    flags: Mapped[list[str]] = mapped_column(Words)
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Sample(Base):
-    """Digest of raw samples, and the first result that brought them."""
+    """Digest of raw samples or of all figures, and the first result that brought them."""
 
     __tablename__ = "samples"
 

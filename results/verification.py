@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from results import archive, envelope
-from results.checks import Context, Finding, check
+from results.checks import Finding, copied, fingerprints, rules
 from results.confirmation import confirmed
 from results.ledger import Ledger
 from suites.errors import CheckError, UserError
@@ -43,11 +43,13 @@ class Verdict:
         keyid: of the key that verified, None if none did.
         tier: "CI-attested" (a workflow of the catalogue, under the root of trust given there),
             "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
-        problems: one line each; empty when all is well.
-        flags: what `results.checks` has against the figures; no reason to distrust the proof.
+        problems: one line each, refused figures among them; empty when all is well.
+        findings: what the laws (`results.checks`) have against the figures. A flag is no reason
+            to distrust the proof.
         reproduces: digest of the result that this one says it repeats.
         confirmed_by: digests of results of this archive that reproduce it.
         claims: what a keyless signature's certificate says of the job that signed.
+        prints: digests of what no two results share, by name.
     """
 
     digest: str
@@ -56,10 +58,21 @@ class Verdict:
     keyid: str | None
     tier: str | None
     problems: tuple[str, ...] = ()
-    flags: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
     reproduces: str | None = None
     confirmed_by: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
+    prints: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def flags(self) -> list[str]:
+        """Rules that flag it."""
+        return rules(self.findings, "flagged")
+
+    @property
+    def refused(self) -> list[str]:
+        """Rules that refuse it."""
+        return rules(self.findings, "refused")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -69,7 +82,9 @@ class Verdict:
             "keyid": self.keyid,
             "tier": self.tier,
             "problems": list(self.problems),
-            "flags": [flag.to_json() for flag in self.flags],
+            "flags": self.flags,
+            "refused": self.refused,
+            "findings": [finding.to_json() for finding in self.findings],
             "reproduces": self.reproduces,
             "confirmed_by": list(self.confirmed_by),
             "claims": dict(self.claims),
@@ -97,6 +112,7 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
         raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
     around = archive.surroundings(home, earlier, policy)
     verdicts = list(_judge_all(files, around))
+    verdicts = _with_copies(verdicts, around.places or {})
     verdicts = _with_confirmations(verdicts, files, around.runners)
     if around.problem and not verdicts:
         raise CheckError(around.problem)
@@ -141,15 +157,15 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
     digest = envelope.digest(data)
     problems: list[str] = []
     keyid = tier = reproduces = None
-    flags: list[Finding] = []
+    findings: list[Finding] = []
     claims: Mapping[str, str] = {}
+    prints: Mapping[str, str] = {}
     try:
         opened = archive.open_bytes(data, path, around.runners)
         keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
-        flags = [
-            *around.flags(opened),
-            *check(opened.statement, Context(claims=claims)),
-        ]
+        findings = around.findings(opened)
+        problems += archive.refusals(findings, str(path))
+        prints = fingerprints(opened.statement)
         problems += archive.other_samples(path, opened.statement)
         run = opened.predicate.run
         reproduces = run.reproduces
@@ -167,9 +183,10 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
         keyid=keyid,
         tier=tier,
         problems=tuple(problems),
-        flags=tuple(flags),
+        findings=tuple(findings),
         reproduces=reproduces,
         claims=claims,
+        prints=prints,
     )
 
 
@@ -182,6 +199,21 @@ def _unreadable(path: Path, error: UserError) -> Verdict:
         tier=None,
         problems=(str(error),),
     )
+
+
+def _with_copies(verdicts: Sequence[Verdict], places: Mapping[str, int]) -> list[Verdict]:
+    """Note which results repeat what an earlier one brought, as a log does on entry."""
+    known: dict[str, str] = {}
+    more: dict[str, list[Finding]] = {}
+    for one in sorted(verdicts, key=lambda one: places.get(one.digest, len(places))):
+        if "samples" not in one.flags:
+            more[one.digest] = copied(one.prints, known)
+        for print_ in one.prints.values():
+            known.setdefault(print_, one.digest)
+    return [
+        replace(one, findings=(*one.findings, *more[one.digest])) if more.get(one.digest) else one
+        for one in verdicts
+    ]
 
 
 def _with_confirmations(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from results.catalog import latest_prices
+from results.checks import judge
 from results.costs import cost_rows
 from results.economics import Span
 from results.plain import span
@@ -19,13 +20,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from results.catalog import PriceSheet
+    from results.checks import Judged
     from results.costs import CostRow
     from results.economics import Measured as Row
     from results.statement import Predicate
     from runners.pipeline import Outcome
     from suites.terminal import Terminal
 
-__all__ = ["cost_table", "headlines", "print_outcome", "print_result", "speed_table"]
+__all__ = [
+    "cost_table",
+    "headlines",
+    "print_findings",
+    "print_outcome",
+    "print_result",
+    "speed_table",
+]
 
 # What a reader asks first of each kind of case, in this order.
 _ASKED = {
@@ -67,6 +76,7 @@ def print_result(predicate: Predicate, terminal: Terminal) -> None:
 def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
     """Print a finished run, and where everything it left lies."""
     print_result(outcome.statement.predicate, terminal)
+    print_findings(judge(outcome.statement), terminal)
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
     made = " (made for this run: keep it)" if outcome.key_created else ""
     for line in (
@@ -78,6 +88,19 @@ def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
         f"check    fenmark verify {out}",
     ):
         terminal.say(line, whole=True)
+
+
+def print_findings(judged: Judged, terminal: Terminal) -> None:
+    """Warn of figures that a log would flag or refuse, before they are sent to one."""
+    for one in judged.findings:
+        terminal.say(styled(one.outcome, "red"), f" {one.rule}: {one.where} {one.reason}")
+    if judged.findings:
+        terminal.say(
+            "A flagged result is shown and does not rank, a refused one is not taken: look for "
+            "what is wrong, and measure again."
+        )
+    for line in judged.unchecked:
+        terminal.say(styled(line, "dim"))
 
 
 def headlines(rows: Sequence[Row]) -> list[Row]:

@@ -22,9 +22,10 @@ __all__ = ["ASK_AGAIN", "DIGITS", "FOR_EVER", "add_reading", "cached"]
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"  # keep it, but ask whether it still holds
 DIGITS = r"^(0|[1-9]\d{0,8})$"  # a log of a billion entries is another program's job
+RULE = "^[a-z-]{1,32}$"  # name of a law
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FACTS = ("runner", "keyid", "chip", "profile", "finished_at", "received_at")
-_JUDGEMENT = ("outcome", "findings")
+_JUDGEMENT = ("outcome", "findings", "flags")
 
 
 def add_reading(app: FastAPI, service: Service) -> None:
@@ -49,11 +50,16 @@ def add_reading(app: FastAPI, service: Service) -> None:
         runner: Annotated[str | None, Query(max_length=64)] = None,
         profile: Annotated[str | None, Query(max_length=16)] = None,
         outcome: Annotated[str | None, Query(max_length=16)] = None,
+        flag: Annotated[str | None, Query(pattern=RULE)] = None,
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:
         filters = Filters(
-            chip=_text(chip), runner=_text(runner), profile=_text(profile), outcome=_text(outcome)
+            chip=_text(chip),
+            runner=_text(runner),
+            profile=_text(profile),
+            outcome=_text(outcome),
+            flag=flag,
         )
         rows = service.store.page(filters, int(cursor) - 1, limit + 1)
         page = rows[:limit]

@@ -1,37 +1,85 @@
 """Is a result consistent with itself, with physics and with what came before it? Pure.
 
 A document that contradicts itself is refused; a figure that physics or a datasheet speaks
-against is flagged: shown with the flag, never deleted, because datasheets err too.
+against is flagged: shown with the flag, never deleted, because datasheets err too. Of others'
+reported figures nothing is refused.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from results.checks import consistency, labels, origin, physics
-from results.checks.finding import Context, Finding, Nonce, Outcome, Rule
+from results.checks.claim import of_reported, of_statement
+from results.checks.finding import Context, Finding, Held, Law, Nonce, Outcome
+from results.checks.laws import LAWS, SAMPLES
+from results.checks.origin import copies, fingerprints
+from results.checks.roofline import unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from results.checks.claim import Claim
+    from results.imports.reported import ReportedResult
     from results.statement import Statement
 
-__all__ = ["RULES", "Context", "Finding", "Nonce", "Outcome", "Rule", "check", "copied", "outcome"]
+__all__ = [
+    "LAWS",
+    "Context",
+    "Finding",
+    "Judged",
+    "Law",
+    "Nonce",
+    "Outcome",
+    "check",
+    "copied",
+    "fingerprints",
+    "judge",
+    "judge_reported",
+    "outcome",
+    "rules",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the laws say of a result.
+
+    Attributes:
+        held: how many comparisons were made.
+        findings: those that do not hold.
+        unchecked: laws that could not be held, and why, one line each.
+    """
+
+    held: int
+    findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...]
+
+
+def judge(statement: Statement, context: Context | None = None) -> Judged:
+    """Hold a signed result against every law."""
+    return _judged(of_statement(statement), context or Context())
+
+
+def judge_reported(result: ReportedResult) -> Judged:
+    """Hold somebody else's result against every law that what it says allows to ask."""
+    return _judged(of_reported(result), Context())
 
 
 def check(statement: Statement, context: Context | None = None) -> list[Finding]:
-    """Apply every rule to a statement whose signature holds."""
-    held_against = context or Context()
-    return [finding for rule in RULES for finding in _apply(rule, statement, held_against)]
+    """Return what the laws have against a statement whose signature holds."""
+    return list(judge(statement, context).findings)
 
 
-def copied(statement: Statement, known: Mapping[str, str]) -> list[Finding]:
-    """Apply the one rule whose answer depends on what was stored a moment ago.
+def copied(prints: Mapping[str, str], known: Mapping[str, str]) -> list[Finding]:
+    """Apply the one law whose answer depends on what was stored a moment ago.
 
     Args:
-        known: digests of raw samples, and the result that brought them.
+        prints: of a signed result, see `fingerprints`.
+        known: such digests, and the result that brought them.
     """
-    return list(_apply(_SAMPLES, statement, Context(samples=known)))
+    return [finding for one in copies(prints, known) if (finding := _finding(SAMPLES, one))]
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
@@ -40,108 +88,41 @@ def outcome(findings: Sequence[Finding]) -> Outcome:
     return "refused" if "refused" in found else "flagged" if found else "accepted"
 
 
-def _apply(rule: Rule, statement: Statement, context: Context) -> Iterator[Finding]:
-    for where, reason in rule.find(statement, context):
-        yield Finding(rule=rule.name, outcome=rule.outcome, where=where, reason=reason)
+def rules(findings: Sequence[Finding], outcome: Outcome) -> list[str]:
+    """Name the rules of one outcome, each once, in the order of the table."""
+    return list(dict.fromkeys(one.rule for one in findings if one.outcome == outcome))
 
 
-_SAMPLES = Rule(
-    name="samples",
-    outcome="flagged",
-    source="two runs never give the same samples",
-    find=origin.samples_are_new,
-)
+def _judged(claim: Claim, context: Context) -> Judged:
+    found = [one for law in LAWS for one in _held(claim, law, context)]
+    return Judged(
+        held=len(found),
+        findings=tuple(one for one in found if one is not None),
+        unchecked=tuple(unchecked(claim)),
+    )
 
-RULES = (
-    Rule(
-        name="labels",
-        outcome="refused",
-        source="suites.labels: one name, one type",
-        find=labels.labels_are_typed,
-    ),
-    Rule(
-        name="interval",
-        outcome="refused",
-        source="an interval of a value holds the value",
-        find=consistency.intervals_hold_their_value,
-    ),
-    Rule(
-        name="percentiles",
-        outcome="refused",
-        source="quantiles are monotone",
-        find=consistency.percentiles_are_ordered,
-    ),
-    Rule(
-        name="metrics",
-        outcome="refused",
-        source="suites.metrics: one name, one unit",
-        find=consistency.metrics_are_known,
-    ),
-    Rule(
-        name="times",
-        outcome="refused",
-        source="a run ends after it begins, and before it is submitted",
-        find=consistency.times_are_sane,
-    ),
-    Rule(
-        name="nonce",
-        outcome="refused",
-        source="a challenge is used once, and seeds the inputs of the run it was issued for",
-        find=origin.nonce_is_ours,
-    ),
-    Rule(
-        name="job",
-        outcome="flagged",
-        source="the certificate of a keyless signature, which GitHub and Sigstore vouch for",
-        find=origin.job_is_the_one_certified,
-    ),
-    Rule(
-        name="outputs",
-        outcome="flagged",
-        source="what a kernel gives for the challenge's inputs was not known before it",
-        find=origin.outputs_come_from_the_seed,
-    ),
-    _SAMPLES,
-    Rule(
-        name="suite",
-        outcome="flagged",
-        source="results/catalog/versions.toml: the released versions of Fenmark",
-        find=consistency.suite_is_known,
-    ),
-    Rule(
-        name="roofline",
-        outcome="flagged",
-        source="datasheet peak and memory bandwidth × chips, 10% tolerance",
-        find=physics.kernels_stay_below_the_roofline,
-    ),
-    Rule(
-        name="decode",
-        outcome="flagged",
-        source="a step reads the weights once; datasheet bandwidth × chips, 10% tolerance",
-        find=physics.decode_reads_its_weights,
-    ),
-    Rule(
-        name="prefill",
-        outcome="flagged",
-        source="two FLOPs a weight and token; highest datasheet peak × chips, 10% tolerance",
-        find=physics.prefill_computes_its_tokens,
-    ),
-    Rule(
-        name="tokens",
-        outcome="flagged",
-        source="rate = tokens ÷ latency, within 25%",
-        find=consistency.tokens_add_up,
-    ),
-    Rule(
-        name="power",
-        outcome="flagged",
-        source="idle power ≤ power ≤ nameplate × chips, 10% tolerance",
-        find=physics.power_is_possible,
-    ),
-    Rule(
-        name="software",
-        outcome="flagged",
-        source="a figure without its engine, meter or code cannot be repeated",
-        find=consistency.software_is_stated,
-    ),
-)
+
+def _held(claim: Claim, law: Law, context: Context) -> Iterator[Finding | None]:
+    """Yield None for what holds."""
+    outcome = law.outcome if claim.statement else "flagged"
+    for one in law.find(claim, context):
+        yield _finding(law, one, outcome)
+
+
+def _finding(law: Law, held: Held, outcome: Outcome = "flagged") -> Finding | None:
+    if held.reason is None:
+        return None
+    return Finding(
+        rule=law.name,
+        outcome=outcome,
+        where=held.where,
+        reason=held.reason,
+        formula=law.formula,
+        left=_finite(held.left),
+        right=_finite(held.right),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity, which products of two large figures reach."""
+    return value if value is not None and isfinite(value) else None

@@ -1,46 +1,35 @@
-"""What a check is given, what it is, and what it finds."""
+"""What a law is given besides a result, what it is, and what it finds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from random import Random
 
-    from results.statement import Measurement, Statement
+    from results.checks.claim import Claim
 
-__all__ = [
-    "TOLERANCE",
-    "Context",
-    "Finding",
-    "Nonce",
-    "Outcome",
-    "Rule",
-    "label_number",
-    "label_tokens",
-    "place_of",
-]
+__all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Nonce", "Outcome", "at_most"]
 
 Outcome = Literal["accepted", "flagged", "refused"]
 Nonce = Literal["issued", "unknown", "used", "expired"]
 
 # A chip may boost a little above its stated clock, and power caps are held on average only.
 TOLERANCE = 1.10
-# Longest context any model of the catalogue states, with room for ten times more.
-_MOST_TOKENS = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a statement is held against besides itself.
+    """What a result is held against besides itself.
 
     Attributes:
-        now: UTC; None where the time of checking says nothing (an archive of old results).
+        now: UTC, when the result was received; None where nobody can tell (an archive).
         nonce: what became of the challenge it names; None where nobody can tell.
-        samples: digests of raw samples already known, and the result that brought them.
+        samples: digests of raw samples and of figures already known, and the result that
+            brought them.
         choose: picks the kernel outputs to compute again; None where none shall be.
         claims: what the certificate of a keyless signature says of the job that signed.
     """
@@ -54,57 +43,69 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a rule has against a statement.
+    """What a law has against a result.
 
     Attributes:
-        rule: its name.
+        rule: name of the law.
         outcome: "flagged" or "refused".
-        where: field of the predicate, or the case and metric.
-        reason: one line for people, with both figures.
+        where: field of the predicate, or case and metric of the figure.
+        reason: one line for people, with both numbers.
+        formula: of the law.
+        left, right: the two numbers that do not fit, None where they are no numbers.
     """
 
     rule: str
     outcome: Outcome
     where: str
     reason: str
+    formula: str = ""
+    left: float | None = None
+    right: float | None = None
 
-    def to_json(self) -> dict[str, str]:
-        """Return the four fields."""
-        return {
-            "rule": self.rule,
-            "outcome": self.outcome,
-            "where": self.where,
-            "reason": self.reason,
-        }
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A named check.
+class Held:
+    """One figure that was held against a law.
 
     Attributes:
-        outcome: of what it finds.
-        source: why the rule holds.
-        find: yields where and reason.
+        where: case and metric of the figure, or a field of the predicate.
+        reason: what is wrong with it, None where it holds.
+        left, right: the two numbers that were compared.
+    """
+
+    where: str
+    reason: str | None = None
+    left: float | None = None
+    right: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """One line of the table of laws.
+
+    Attributes:
+        name: of the rule; several lines may share one.
+        outcome: of what it finds in a signed result; others' figures are only ever flagged.
+        formula, source, tolerance: for people.
+        find: yields every figure it could hold against the law.
     """
 
     name: str
-    outcome: Outcome
+    outcome: Outcome = "flagged"
+    formula: str
     source: str
-    find: Callable[[Statement, Context], Iterator[tuple[str, str]]]
+    tolerance: str = "none"
+    find: Callable[[Claim, Context], Iterator[Held]]
 
 
-def label_number(item: Measurement, label: str) -> float | None:
-    """A label as a number; labels are the runner's own, so it may be anything."""
-    found = item.labels.get(label)
-    return None if isinstance(found, str | bool | None) else float(found)
-
-
-def label_tokens(item: Measurement, label: str) -> int | None:
-    """A label as a number of tokens that a model could hold."""
-    found = label_number(item, label)
-    return int(found) if found is not None and 1 <= found <= _MOST_TOKENS else None
-
-
-def place_of(item: Measurement) -> str:
-    return f"{item.case} {item.metric}"
+def at_most(where: str, left: float, right: float, reason: str) -> Held:
+    """Hold `left` ≤ `right`; the reason says {left} and {right} where the numbers stand."""
+    if left <= right:
+        return Held(where=where, left=left, right=right)
+    # No format: a unit or a name in the reason is a stranger's.
+    told = reason.replace("{left}", f"{left:.4g}").replace("{right}", f"{right:.4g}")
+    return Held(where=where, reason=told, left=left, right=right)

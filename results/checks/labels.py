@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from results.checks.finding import Finding
+from results.checks.finding import Finding, Held
 from results.statement_v2 import KNOWN_LABELS
 from suites.labels import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from results.checks.claim import Claim
     from results.checks.finding import Context
     from results.imports.reported import ReportedResult
-    from results.statement import Predicate, Statement
+    from results.statement import Predicate
 
 __all__ = ["label_faults", "labels_are_typed"]
 
@@ -35,8 +36,10 @@ def label_faults(result: Predicate | ReportedResult) -> list[Finding]:
     ]
 
 
-def labels_are_typed(statement: Statement, _: Context) -> Iterator[tuple[str, str]]:
-    return _faults(statement.predicate)
+def labels_are_typed(claim: Claim, _: Context) -> Iterator[Held]:
+    """Hold the labels of a signed result; those of others' files are read with their figures."""
+    if claim.predicate is not None:
+        yield from (Held(where=where, reason=reason) for where, reason in _faults(claim.predicate))
 
 
 def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:

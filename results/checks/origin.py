@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from results.challenge import seed_of
+from results.checks.finding import Held
 from suites.errors import UserError
 from suites.kernels.spotcheck import recompute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from random import Random
 
+    from results.checks.claim import Claim
     from results.checks.finding import Context
-    from results.statement import Statement
+    from results.statement import Predicate, Statement
 
 __all__ = [
+    "copies",
+    "fingerprints",
     "job_is_the_one_certified",
     "nonce_is_ours",
     "outputs_come_from_the_seed",
@@ -23,57 +29,70 @@ __all__ = [
 
 # Kernel outputs computed again of one result: each costs the log up to a fifth of a second.
 _RECOMPUTED = 3
+_TELLING = 8
 
 
-def nonce_is_ours(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
+def nonce_is_ours(claim: Claim, context: Context) -> Iterator[Held]:
     if context.nonce in {"unknown", "used", "expired"}:
         reasons = {
             "unknown": "was not issued by this log with this not_before",
             "used": "was used by another result",
             "expired": "was issued too long ago",
         }
-        yield "run.nonce", reasons[context.nonce]
+        yield Held(where="run.nonce", reason=reasons[context.nonce])
         return
-    run = statement.predicate.run
-    if run.nonce is not None and run.seed != seed_of(run.nonce):
-        yield "run.seed", f"{run.seed} does not come from the challenge: inputs may be older"
+    run = claim.predicate.run if claim.predicate else None
+    if run and run.nonce is not None and run.seed != seed_of(run.nonce):
+        reason = f"{run.seed} does not come from the challenge: inputs may be older"
+        yield Held(where="run.seed", reason=reason)
 
 
-def outputs_come_from_the_seed(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
+def outputs_come_from_the_seed(claim: Claim, context: Context) -> Iterator[Held]:
     """Elements of a few kernel outputs, computed again from the challenge's seed.
 
     Flags: NumPy's stream of random numbers may change between its versions.
     """
-    predicate, run = statement.predicate, statement.predicate.run
-    if context.choose is None or run.nonce is None or "kernels" not in run.suites:
+    predicate = claim.predicate
+    if predicate is None or context.choose is None or predicate.run.nonce is None:
+        return
+    if "kernels" not in predicate.run.suites:
         return
     if not predicate.outputs:
-        yield "outputs", "kernels ran for a challenge, but no element of an output is given"
+        reason = "kernels ran for a challenge, but no element of an output is given"
+        yield Held(where="outputs", reason=reason)
+    for case, reason in _recomputed(predicate, context.choose):
+        yield Held(where=case, reason=reason)
+
+
+def _recomputed(predicate: Predicate, choose: Random) -> Iterator[tuple[str, str]]:
+    run = predicate.run
     models_of = {item.case: str(item.labels.get("model", "")) for item in predicate.measurements}
     left = _RECOMPUTED
-    for output in context.choose.sample(predicate.outputs, len(predicate.outputs)):
+    for output in choose.sample(predicate.outputs, len(predicate.outputs)):
         model = models_of.get(output.case)
         if left == 0 or model is None:
             continue
         try:
-            found = recompute(
+            known = recompute(
                 output.case, model=model, profile_name=run.profile, seed=run.seed, process=0
             )
         except UserError as error:
             yield output.case, f"cannot be computed again: {error}"
             continue
-        if found is None:
+        if known is None:
             continue
         left -= 1
-        truth, tolerance = found
+        truth, tolerance = known
         off = [abs(a - b) for a, b in zip(output.elements, truth, strict=False)]
         if len(output.elements) != len(truth) or max(off) > tolerance:
             yield output.case, f"its output is not that of seed {run.seed}: off by {max(off):.2g}"
 
 
-def job_is_the_one_certified(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
+def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[Held]:
     """What a statement says of its job is its own word; the certificate has it from GitHub."""
-    source = statement.predicate.source
+    if claim.predicate is None:
+        return
+    source = claim.predicate.source
     stated = {"source.commit": ("source_commit", source.commit)}
     if source.ci:
         repository = f"https://github.com/{source.ci.repository}"
@@ -82,14 +101,41 @@ def job_is_the_one_certified(statement: Statement, context: Context) -> Iterator
             "source.ci.repository": ("source_repository", repository),
             "source.ci.runner_environment": ("runner_environment", source.ci.runner_environment),
         }
-    for where, (claim, value) in stated.items():
-        certified = context.claims.get(claim)
+    for where, (name, value) in stated.items():
+        certified = context.claims.get(name)
         if value and certified and value != certified:
-            yield where, f"{value} is stated, the certificate of the job says {certified}"
+            reason = f"{value} is stated, the certificate of the job says {certified}"
+            yield Held(where=where, reason=reason)
 
 
-def samples_are_new(statement: Statement, context: Context) -> Iterator[tuple[str, str]]:
-    for subject in statement.subject:
-        other = context.samples.get(subject.digest.sha256)
-        if other:
-            yield subject.name, f"raw samples are those of result {other}"
+def samples_are_new(claim: Claim, context: Context) -> Iterator[Held]:
+    if claim.statement is not None and context.samples:
+        yield from copies(fingerprints(claim.statement), context.samples)
+
+
+def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Held]:
+    """Hold what no two runs share against what is known already.
+
+    Args:
+        prints: of a result, as `fingerprints` gives them.
+        known: digests, and the result that brought them.
+    """
+    for name, digest in prints.items():
+        if other := known.get(digest):
+            yield Held(where=name, reason=f"are those of result {other}")
+
+
+def fingerprints(statement: Statement) -> dict[str, str]:
+    """SHA-256 of what no two runs share, by name: raw samples, and the figures themselves.
+
+    A few figures may agree by chance; from `_TELLING` of them on they are a fingerprint.
+    """
+    known = {f"raw samples {one.name}": one.digest.sha256 for one in statement.subject}
+    figures = sorted(
+        repr((item.metric, item.value))
+        for item in statement.predicate.measurements
+        if item.method == "measured" and item.low is not None
+    )
+    if len(figures) >= _TELLING:
+        known["figures"] = hashlib.sha256("\n".join(figures).encode()).hexdigest()
+    return known

@@ -68,9 +68,9 @@ def import_(
 def _totals(imported: list[ReportedFile]) -> dict[str, Any]:
     from collections import Counter
 
-    from results.checks.reported import judge
+    from results.checks import judge_reported
 
-    judged = [judge(result) for found in imported for result in found.results]
+    judged = [judge_reported(result) for found in imported for result in found.results]
     reasons = Counter(refusal.reason for found in imported for refusal in found.refused)
     return {
         "rows": sum(found.rows for found in imported),

@@ -26,11 +26,11 @@ def verify(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
-    """Check signatures, log and checkpoint of archives or single results; never goes online.
+    """Check signatures, log, checkpoint and figures of archives or results; never goes online.
 
-    Exits 1 if anything does not verify, or a key file is broken. A single file without a log
-    beside it is judged by its signature alone, and its inclusion is given as null. With
-    --checkpoint a log that was rolled back or forked since is found out.
+    Exits 1 if anything does not verify, a law refuses a figure or a key file is broken; flags are
+    said. A single file without a log beside it has null for its inclusion. With --checkpoint a log
+    that was rolled back or forked since is found out.
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
@@ -63,7 +63,8 @@ def _print_json(verdicts: list[verification.Verdict], broken: list[str], *, ok: 
     sys.stdout.write(f"{head}\n")
     for at, verdict in enumerate(verdicts, 1):
         sys.stdout.write(as_json(verdict.to_json()) + (",\n" if at < len(verdicts) else "\n"))
-    sys.stdout.write("]}\n")
+    refused = [verdict.digest for verdict in verdicts if verdict.refused]
+    sys.stdout.write(f'], "refused": {as_json(refused)}}}\n')
 
 
 def _tier(verdict: verification.Verdict) -> str:
@@ -99,9 +100,10 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         terminal.say(mark, f"  {verdict.digest[:16]}…  {how}")
         for problem in verdict.problems:
             terminal.say(problem, indent=4)
-        for flag in verdict.flags:
-            told = f"{flag.rule}: {flag.where} {flag.reason}"
-            terminal.say(styled("flag", "yellow"), f" {told}", indent=4)
+        for finding in verdict.findings:
+            if finding.outcome == "flagged":
+                told = f"{finding.rule}: {finding.where} {finding.reason}"
+                terminal.say(styled("flag", "yellow"), f" {told}", indent=4)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     flagged = sum(bool(verdict.flags) for verdict in verdicts)
     terminal.say(f"{len(verdicts)} results, {bad} with problems, {flagged} flagged")

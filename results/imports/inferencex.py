@@ -100,7 +100,8 @@ def _pools(row: Row) -> tuple[int, int, int]:
     """
     decode = positive(row, "num_decode_gpu")
     if text(row, "disagg") in {None, "False", "false"}:
-        return round(decode), round(decode), round(decode)
+        chips = round(_without_experts(row, decode))
+        return chips, chips, chips
     prefill, rate = positive(row, "num_prefill_gpu"), positive(row, "tput_per_gpu")
     put_in, put_out = positive(row, "input_tput_per_gpu"), positive(row, "output_tput_per_gpu")
     total = prefill + decode
@@ -112,6 +113,13 @@ def _pools(row: Row) -> tuple[int, int, int]:
         if 0 < whole < decode and math.isclose(solved, whole, rel_tol=_TOLERANCE):
             return whole, round(decode) - whole, round(decode)
     raise Refused("the GPU counts contradict the rates")
+
+
+def _without_experts(row: Row, stated: float) -> float:
+    """Experts lie on the chips of the tensor-parallel group: some rows multiply the two."""
+    tensor, experts = number(row, "decode_tp"), number(row, "decode_ep")
+    multiplied = tensor and experts and stated == tensor * experts
+    return tensor if tensor and multiplied else stated
 
 
 def _energy(row: Row, case: str, count: int) -> list[ReportedMeasurement]:

@@ -9,7 +9,6 @@ import typer
 
 if TYPE_CHECKING:
     from results.archive import Opened
-    from results.statement import Predicate
     from suites.errors import UserError
 
 __all__ = ["show"]
@@ -43,37 +42,25 @@ def show(
         opened = [archive.open_result(path)]
     if not files:
         raise UserError("holds no result", where=str(path), expected="*.dsse.json")
-    broken += _mistyped(opened)
     if json_:
         print_json([item.statement.to_json() for item in opened])
     else:
-        _print([item.predicate for item in opened], svg)
+        _print(opened, svg)
     for error in broken:
         complain(f"fenmark: {error}")
     if broken:
         raise CheckError(f"left out broken files: {len(broken)}", where=str(path))
 
 
-def _mistyped(opened: list[Opened]) -> list[UserError]:
-    """Take out what has labels of the wrong type, and say why."""
-    from results.checks.labels import label_faults
-    from suites.errors import CheckError
-
-    broken: list[UserError] = []
-    for item in list(opened):
-        if faults := label_faults(item.predicate):
-            broken.append(CheckError(f"{faults[0].where} {faults[0].reason}", where=item.digest))
-            opened.remove(item)
-    return broken
-
-
-def _print(results: list[Predicate], svg: Path | None) -> None:
-    from runners.report import print_result
+def _print(results: list[Opened], svg: Path | None) -> None:
+    from results.checks import judge
+    from runners.report import print_findings, print_result
     from suites.terminal import Terminal
 
     width = _TABLE_COLUMNS if svg else None
     terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
     for result in results:
-        print_result(result, terminal)
+        print_result(result.predicate, terminal)
+        print_findings(judge(result.statement), terminal)
     if svg:
         terminal.save_svg(str(svg), title="fenmark")

@@ -20,8 +20,7 @@ from leaderboard.keyfiles import KeyFiles
 from leaderboard.text import slug
 from leaderboard.words import Words
 from results import archive, bounded, envelope, identity, tiles
-from results.checks import Context, check
-from results.checks.labels import label_faults
+from results.checks import Context, check, copied, fingerprints
 from results.confirmation import confirmed
 from results.keyless import KeylessKey
 from results.statement_v2 import read_statement
@@ -60,6 +59,8 @@ class Source:
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
         confirmed_by: digests of the results that reproduce it.
+        entered: rules that its entry in the log names.
+        flags: what the log, or other results, have against it, one line each.
     """
 
     path: Path
@@ -67,6 +68,8 @@ class Source:
     log: str
     index: int | None
     confirmed_by: tuple[str, ...] = ()
+    entered: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
     @property
     def tier(self) -> str:
@@ -147,10 +150,12 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
         workers.beside(partial(kept.store, table))
     table = table[_among(table["digest"], known.sources)]
-    sources = _confirmed(table, known.sources)
+    sources = _confirmed(table, _compared(table, known.sources))
+    flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
+    more = table["digest"].map(flagged).fillna(0).astype("int64")
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
     return Archive(
-        rows=table.assign(tier=tiers).reset_index(drop=True),
+        rows=table.assign(tier=tiers, flags=table["flags"] + more).reset_index(drop=True),
         sources=sources,
         refused=(*known.keys.refused, *known.refused),
         left_out=(*known.keys.left_out, *known.left_out),
@@ -307,12 +312,6 @@ def _said(error: Exception, path: Path) -> str:
 
 def _result(path: Path, runners: Sequence[Runner]) -> Result:
     verified = archive.open_result(path, runners)
-    if faults := label_faults(verified.predicate):
-        raise CheckError(
-            f"{faults[0].where} {faults[0].reason}",
-            where=str(path),
-            remedy="a result with such labels is not drawn",
-        )
     return Result(
         digest=verified.digest,
         keyid=verified.keyid,
@@ -320,8 +319,9 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         key_tier=verified.key_tier,
         log="",
         index=None,
-        flags=_flags(verified.statement, verified.claims),
+        flags=tuple(f"{one.rule}: {one.where} {one.reason}" for one in verified.findings),
         predicate=verified.predicate,
+        prints=tuple(fingerprints(verified.statement).values()),
     )
 
 
@@ -348,7 +348,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         key_tier=source.runner.tier,
         log=source.log,
         index=source.index,
-        flags=_flags(statement, claims) if with_flags else (),
+        flags=_flags(statement, claims) + source.flags if with_flags else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
         environment=claims["runner_environment"]
@@ -379,8 +379,40 @@ def _placed(
     for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
         path, runner = paths[digest], runners[keyid]
         index = (around.places or {}).get(digest)
-        source = Source(path=path, runner=runner, log=log if index is not None else "", index=index)
+        entered = tuple(around.logged_flags.get(digest, ()))
+        source = Source(
+            path=path,
+            runner=runner,
+            log=log if index is not None else "",
+            index=index,
+            entered=entered,
+            flags=tuple(f"{rule}: when it entered the log" for rule in entered),
+        )
         yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
+
+
+def _compared(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
+    """Note which results repeat what an earlier one of its log, or another log, brought."""
+    prints = dict(zip(table["digest"], table["prints"], strict=True))
+    known: dict[str, str] = {}
+    repeated: dict[str, tuple[str, ...]] = {}
+    for digest in sorted(prints, key=lambda one: _entered(sources[one])):
+        own = dict.fromkeys(prints[digest].split())
+        if found := copied({f"evidence {one[:12]}…": one for one in own}, known):
+            repeated[digest] = tuple(f"{one.rule}: {one.where} {one.reason}" for one in found)
+        for one in own:
+            known.setdefault(one, digest)
+    return {
+        digest: replace(source, flags=source.flags + repeated[digest])
+        if digest in repeated
+        else source
+        for digest, source in sources.items()
+    }
+
+
+def _entered(source: Source) -> tuple[bool, int]:
+    """Order in a log; what none holds comes last."""
+    return source.index is None, source.index or 0
 
 
 def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:

@@ -18,6 +18,7 @@ from leaderboard import (
     downloads,
     embeds,
     kept,
+    ranking,
     reported,
     reported_files,
     shells,
@@ -196,8 +197,7 @@ def _put_board(tree: Tree, content: Content) -> None:
             made = board.shard(content.rated.iloc[places])
             for path, data in zip((columns, digests), made, strict=True):
                 tree.put(path, data, made_of)
-    best = content.rated[content.rated["ranks"]].drop_duplicates("chip_id")
-    for row in shown(best):
+    for row in shown(ranking.leading(content.rated)):
         tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
     for chip in content.curved:
         made_of = f"{kept.stamp()} {content.made_of_chip[chip]}"

@@ -96,8 +96,13 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
             shards[digest[:2]].append(digest)
     for prefix, digests in shards.items():
         logged = ((digest, archive.sources[digest]) for digest in sorted(digests))
-        places = {digest: [source.log, source.index] for digest, source in logged}
+        places = {digest: _place(source) for digest, source in logged}
         yield f"proofs/{prefix}.json", json.dumps(places).encode()
+
+
+def _place(source: Source) -> list[Any]:
+    """Log, index, and the rules that the entry names, if any."""
+    return [source.log, source.index, *([list(source.entered)] if source.entered else [])]
 
 
 def _csv(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:

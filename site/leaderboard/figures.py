@@ -39,6 +39,7 @@ class Result:
         flags: what the physical checks have against its figures, one line each.
         confirmed_by: digests of the results that reproduce it, signed by others.
         environment: where a workflow ran that signed, "github-hosted" or "self-hosted".
+        prints: digests of what no two results share.
     """
 
     digest: str
@@ -51,6 +52,7 @@ class Result:
     flags: tuple[str, ...] = ()
     confirmed_by: tuple[str, ...] = ()
     environment: str = ""
+    prints: tuple[str, ...] = ()
 
     @property
     def tier(self) -> str:
@@ -69,6 +71,11 @@ class Result:
     def measurements(self) -> list[Measurement]:
         """Return the figures that can be shown and reckoned with; the statement has all."""
         return [row for row in self.predicate.measurements if is_physical(row)]
+
+    @property
+    def doubts(self) -> str:
+        """What the run as a whole does not prove; a point adds its own."""
+        return "no challenge" if self.predicate.run.nonce is None else ""
 
     @property
     def date(self) -> str:

@@ -72,7 +72,7 @@ def curve(
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows a curve has points of."""
-    return rows[(rows["place"] == 0) & rows["interactivity"].notna()]
+    return rows[rows["ranks"] & (rows["suite"] == "serving") & rows["interactivity"].notna()]
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -50,8 +50,8 @@ _MONEY = (
 _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "load", "load_zh", "meter", "rent_price", "price_sheet", "electricity_method",
-    "owned_basis", "floor_method",
+    "load", "load_zh", "doubts", "prints", "meter", "rent_price", "price_sheet",
+    "electricity_method", "owned_basis", "floor_method",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
 _NUMBERS = (
@@ -63,7 +63,7 @@ _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
     "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id", "chip",
     "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
-    "price_sheet",
+    "doubts", "price_sheet",
 )  # fmt: skip
 _LOADS = {
     "isl": "{n} input tokens",
@@ -87,6 +87,8 @@ class Row:
         load: what the engine was asked to do, in the page's language.
         meter: of the energy: name, scope and method; empty without energy.
         valid: the instrument's own error was small enough.
+        doubts: what the run does not prove: that it is not older than its challenge, that the
+            instrument checked itself; it ranks below those that do.
         figures: by the names of `FIGURES`.
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
@@ -111,6 +113,7 @@ class Row:
     load: str
     meter: str
     valid: bool
+    doubts: str
     figures: Mapping[str, Figure]
     rent: Rent | None
     owned: Owned | None
@@ -124,9 +127,9 @@ class Row:
 
     @property
     def ranks(self) -> bool:
-        """Say whether the row may stand among measured ones."""
+        """Say whether the row may stand among measured ones; a flagged one never does."""
         rate = self.figures.get("throughput")
-        return self.valid and rate is not None and rate.method == "measured"
+        return self.valid and not self.flags and rate is not None and rate.method == "measured"
 
 
 def _load(words: Words, point: Point) -> str:
@@ -245,6 +248,7 @@ def _about(result: Result) -> dict[str, Any]:
         "profile": run.profile,
         "suite_version": clean(run.suite_version),
         "reproduces": run.reproduces or "",
+        "prints": " ".join(result.prints),
         "chip_id": result.chip_id,
         "chip": entry.name if entry else clean(chip.name),
         # A CPU's count is its cores, and it is one chip.
@@ -269,6 +273,7 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
         "load_zh": clean(_load(_WORDS["zh"], point)),
         "meter": _meter(point),
         "valid": point.labels.get("valid", True) is not False,
+        "doubts": _doubts(point),
     }
     for name, metrics in FIGURES.items():
         found = next((f for metric in metrics if (f := _in_unit(point, metric))), None)
@@ -277,6 +282,11 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
             flat[f"{name}_n"] = found.n
             flat[f"{name}_method"] = found.method
     return flat | _money(cost) if cost else flat
+
+
+def _doubts(point: Point) -> str:
+    unchecked = point.suite == "serving" and "instrument_ttft_error" not in point.figures
+    return ", ".join(filter(None, (point.result.doubts, "no self-check" if unchecked else "")))
 
 
 def _money(cost: Cost) -> dict[str, Any]:

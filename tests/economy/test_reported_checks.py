@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import leaderboard
-from results.checks.reported import judge
+from results.checks import judge_reported as judge
 from results.imports import import_file
 from results.imports.building import figure
 from results.imports.reported import ReportedChip, ReportedResult
@@ -55,11 +55,11 @@ WATTS_AND_RATE = (serving("power", 500), serving("output_throughput", 1000))
         ([kernel("compute_rate", 1900)], [kernel("compute_rate", 2300)], "roofline", "fp8_block"),
         ([kernel("compute_rate", 1900)], [kernel("compute_rate", 2300)], "roofline", "unheard-of"),
         ([kernel("bandwidth", 3300)], [kernel("bandwidth", 3800)], "roofline", ""),
-        ([serving("tpot", 2.5)], [serving("tpot", 1.0)], "decode", ""),
+        ([serving("tpot", 2.5)], [serving("tpot", 1.0)], "roofline", ""),
         (
             [serving("output_throughput", 1e4, concurrency=64, isl=1000, osl=1000)],
             [serving("output_throughput", 1e5, concurrency=64, isl=1000, osl=1000)],
-            "throughput",
+            "roofline",
             "",
         ),
         (
@@ -71,13 +71,13 @@ WATTS_AND_RATE = (serving("power", 500), serving("output_throughput", 1000))
         (
             [serving("ttft", 9, statistic="median"), serving("ttft", 10, statistic="p99")],
             [serving("ttft", 11, statistic="median"), serving("ttft", 10, statistic="p99")],
-            "percentiles",
+            "latency-order",
             "",
         ),
         (
             [*WATTS_AND_RATE, serving("energy_per_output_token", 0.5)],
             [*WATTS_AND_RATE, serving("energy_per_output_token", 5.0)],
-            "energy",
+            "power",
             "",
         ),
     ],

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,14 +12,15 @@ from alembic.migration import MigrationContext
 from securesystemslib.signer import CryptoSigner
 from sqlalchemy import create_engine
 
-from results import checkpoint, envelope, merkle, strict_json
+from results import checkpoint, envelope, merkle, strict_json, verification
 from results.api import Limits
 from results.challenge import seed_of
 from results.identity import runner_id, runner_toml
+from results.publish import publish
 from results.receipt import Receipt
 from results.store import open_store
 from results.tables import Base
-from suites.errors import UserError
+from suites.errors import CheckError, UserError
 from suites.kernels.spotcheck import recompute
 
 # Every promise holds on both databases.
@@ -154,8 +156,8 @@ def kernels(elements):
     ("elements", "rules"),
     [
         (list, []),
-        (lambda true: [*true[:-1], true[-1] + 1], ["outputs"]),
-        (lambda _: [], ["outputs"]),
+        (lambda true: [*true[:-1], true[-1] + 1], ["samples"]),
+        (lambda _: [], ["samples"]),
     ],
 )
 def test_elements_of_outputs_are_computed_again_from_the_challenge(client, sealed, elements, rules):
@@ -188,9 +190,9 @@ def change_value(value):
     ("rule", "arguments"),
     [
         ("nonce", {"nonce": "invented"}),
-        ("interval", {"change": change_value({"low": 50.0, "high": 60.0})}),
-        ("metrics", {"change": change_value({"unit": "s"})}),
-        ("times", {"finished_at": "2999-01-01T00:00:00Z"}),
+        ("latency-order", {"change": change_value({"low": 50.0, "high": 60.0})}),
+        ("labels", {"change": change_value({"unit": "s"})}),
+        ("time", {"finished_at": "2999-01-01T00:00:00Z"}),
     ],
 )
 def test_a_refused_result_is_told_its_rule_and_leaves_no_trace(client, sealed, rule, arguments):
@@ -208,6 +210,51 @@ def test_copied_samples_are_accepted_with_a_flag_in_public(client, sealed):
     [finding] = copied["findings"]
     assert finding["rule"] == "samples"
     assert first["digest"] in finding["reason"]
+
+
+def too_fast(data):
+    """Interactivity that is not 1 ÷ TPOT of its case, beside a figure that stands twice."""
+    [item] = data["predicate"]["measurements"]
+    data["predicate"]["measurements"] += [dict(item), dict(item, metric="interactivity")]
+    data["predicate"]["measurements"][-1]["unit"] = "tokens/s/user"
+
+
+def test_flags_are_in_the_receipt_the_list_and_the_signed_log(client, sealed, log_key):
+    plain = post(client, sealed("run-1", change=samples("1")))
+    answer = post(client, sealed("run-2", change=lambda data: (samples("2")(data), too_fast(data))))
+    flags = ["interactivity", "duplicate"]
+    assert (plain.json()["flags"], answer.json()["flags"]) == ([], flags)
+    flagged = receipt(answer)
+    flagged.verify([log_key], "receipt")
+    with pytest.raises(CheckError, match="does not lead"):
+        replace(flagged, flags=()).verify([log_key], "receipt")
+    for flag, digests in (("duplicate", [flagged.digest]), ("queueing", [])):
+        listed = client.get("/v1/results", params={"flag": flag}).json()["results"]
+        assert [one["digest"] for one in listed] == digests
+    assert client.get("/v1/results", params={"flag": "%"}).status_code == 400
+    assert client.get(answer.headers["location"]).json()["flags"] == flags
+    assert post(client, sealed("run-1", change=samples("1"))).json()["flags"] == []
+
+
+def test_an_archive_alone_gives_the_verdict_of_the_api(client, sealed, tmp_path, database):
+    sent = [
+        post(client, sealed("run-1", change=samples("1"))),
+        post(client, sealed("run-2", change=samples("1"))),
+        post(client, sealed("run-3", change=lambda data: (samples("3")(data), too_fast(data)))),
+    ]
+    publish(tmp_path / "data", tmp_path / "out", url=database)
+    said = {one.json()["digest"]: one.json()["flags"] for one in sent}
+    found = verification.verify(tmp_path / "out")
+    assert {one.digest: one.flags for one in found} == said
+    assert [one.problems for one in found] == [(), (), ()]
+    assert sorted(said.values()) == [[], ["interactivity", "duplicate"], ["samples"]]
+
+
+def samples(digit):
+    def change(data):
+        data["subject"][0]["digest"]["sha256"] = digit * 64
+
+    return change
 
 
 def doubled(body):

@@ -333,8 +333,9 @@ def test_verification_says_which_label_is_wrong(tmp_path):
     signer = CryptoSigner.generate_ed25519()
     archive.accept(tmp_path, envelope.encode(Statement.model_validate(value)), signer)
     [verdict] = verification.verify(tmp_path)
-    [flag] = [one for one in verdict.flags if one.rule == "labels"]
-    assert (flag.where, flag.outcome) == ("measurements.0.labels.isl", "refused")
+    refused = [one.where for one in verdict.findings if one.outcome == "refused"]
+    assert refused == ["measurements.0.labels.isl"]
+    assert verdict.problems
 
 
 @pytest.mark.parametrize("value", [True, "128", -1, 0, 1.5, 10**15])

@@ -48,8 +48,8 @@ def hostile_statement(value):
     predicate["engines"] = [{**engine, "weights": "random", "weights_sha256": None}]
     predicate["warnings"] = [EVIL]
     [row] = predicate["measurements"]
-    row.update(suite=EVIL, case=f"decode/{EVIL[:200]}", unit=EVIL, labels={EVIL: EVIL})
-    rate = {**row, "metric": "decode_throughput"}
+    row.update(suite=EVIL, case=f"decode/{EVIL[:200]}", labels={EVIL: EVIL})
+    rate = {**row, "metric": "decode_throughput", "unit": "tokens/s"}
     predicate["measurements"] = [row, rate]
     return Statement.model_validate(data)
 

@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner
 from leaderboard import build
 from results import archive, envelope, strict_json
 from results.ledger import Ledger
+from results.receipt import result_entry
 from results.statement import Statement
 from tests.site.conftest import SIGNER, accept, statement
 
@@ -89,6 +90,25 @@ def test_any_damage_is_refused(browser, serve, long_site, tmp_path, part):
         case "checkpoint":
             note = log / "checkpoint"
             note.write_text(note.read_text().replace("\n259\n", "\n258\n"))
+    assert "Not verified" in verdict(browser, serve(site), digest)
+
+
+def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(browser, serve, tmp_path):
+    home = accept(tmp_path / "results", statement(number=1))
+    sealed = envelope.sign(
+        envelope.encode(Statement.model_validate(statement(number=2, speed=25.0))), SIGNER
+    )
+    digest = envelope.digest(sealed)
+    (home / f"{digest}{archive.SUFFIX}").write_bytes(sealed)
+    entry = result_entry(digest, ["queueing", "roofline"])
+    Ledger(home / "log").extend([entry], origin=archive.log_origin(SIGNER), signer=SIGNER)
+    site = tmp_path / "site"
+    build([home], site)
+    assert "Verified" in verdict(browser, serve(site), digest)
+    shard = site / "data" / "proofs" / f"{digest[:2]}.json"
+    place = json.loads(shard.read_bytes())[digest]
+    assert place[2] == ["queueing", "roofline"]
+    shard.write_text(json.dumps({digest: place[:2]}))
     assert "Not verified" in verdict(browser, serve(site), digest)
 
 

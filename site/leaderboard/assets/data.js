@@ -167,15 +167,12 @@ export class Rows {
   /** The rule of leaderboard/ranking.py. */
   ranked() {
     const { place } = this.numbers;
-    const rent = keys(this.numbers.rent_cny, 1);
-    const throughput = keys(this.numbers.throughput, -1);
-    // Within a model the rows come ranked; a full tie between models goes by their ids.
+    // Figures rank within a model and a load only, and a model's rows come ranked.
     const { codes, values } = this.texts.model_id;
     const byId = [...values].sort((a, b) => (a < b ? -1 : 1));
     const model = values.map((value) => byId.indexOf(value));
     return Uint32Array.from({ length: this.size }, (_, row) => row).sort(
-      (a, b) =>
-        place[a] - place[b] || rent[a] - rent[b] || throughput[a] - throughput[b] || model[codes[a]] - model[codes[b]] || a - b,
+      (a, b) => place[a] - place[b] || model[codes[a]] - model[codes[b]] || a - b,
     );
   }
 }

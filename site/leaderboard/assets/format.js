@@ -59,6 +59,7 @@ export function dollars(usd, rate, fen, method = "measured", note = "") {
  * @param {string} root @param {(key: string) => string} word */
 export function proof(rows, row, digest, root, word) {
   const text = (/** @type {string} */ name) => rows.text(row, name);
+  const doubts = text("doubts").split(", ").filter(Boolean);
   const run = `${root}chips/${text("chip_id")}/#run-${digest.slice(0, 12)}`;
   return [
     element("span", "tag", word(`tier-${text("tier")}`)),
@@ -66,7 +67,7 @@ export function proof(rows, row, digest, root, word) {
     element(
       "span",
       "ci",
-      `${text("date")} · ${text("profile")} · `,
+      [text("date"), text("profile"), ...doubts.map(word), ""].join(" · "),
       link(`${root}verify/?statement=${digest}`, word("verify")),
       " · ",
       link(`${rows.base}statements/${digest}.dsse.json`, digest.slice(0, 8), "mono"),

@@ -117,8 +117,9 @@ export function tilePath(level, number, width) {
 
 /** Compute the log's root from its tiles, and check that entry `index` is this envelope.
  * @param {(path: string) => Promise<Uint8Array>} tile
- * @param {string} digest @param {number} index @param {number} size */
-export async function provenRoot(tile, digest, index, size) {
+ * @param {string} digest @param {number} index @param {number} size
+ * @param {string[]} [flags] rules that the entry names */
+export async function provenRoot(tile, digest, index, size, flags = []) {
   if (!(index < size)) return null;
   /** @param {number} level @param {number} number @param {number} count */
   const nodes = async (level, number, count) => {
@@ -130,7 +131,7 @@ export async function provenRoot(tile, digest, index, size) {
   const leaves = await nodes(0, own, own < full ? WIDTH : size % WIDTH);
   const leaf = await sha256(
     Uint8Array.of(0),
-    bytes(`{"envelope":"${digest}","type":"result"}`),
+    bytes(JSON.stringify({ envelope: digest, ...(flags.length ? { flags } : {}), type: "result" })),
   );
   if (hex(leaves[index % WIDTH]) !== hex(leaf)) return null;
   /** @type {Uint8Array[]} */
@@ -225,12 +226,12 @@ class Check {
       return false;
     this.show(predicate, digest);
     const places = JSON.parse(text(await this.fetched(`data/proofs/${digest.slice(0, 2)}.json`)));
-    const [log, index] = places[digest] ?? [];
+    const [log, index, flags] = places[digest] ?? [];
     if (!log) return this.mark("checkpoint", false, this.word("unlogged"));
     const note = await checkpoint(text(await this.fetched(`logs/${log}/checkpoint`)), this.keys);
     if (!this.mark("checkpoint", !!note, note ? `${note.origin}, ${note.size}` : "")) return false;
     const { size, root } = /** @type {{size: number, root: string}} */ (note);
-    const computed = await provenRoot((path) => this.fetched(`logs/${log}/${path}`), digest, index, size);
+    const computed = await provenRoot((path) => this.fetched(`logs/${log}/${path}`), digest, index, size, flags);
     if (!this.mark("inclusion", computed === root, `${index} / ${size}: ${computed ?? "–"}`))
       return false;
     const [good, why] = lifetime(signed.key, predicate.run.finished_at, log, index);

@@ -1,0 +1,271 @@
+"""What a result claims, whoever published it: figures by point, and what they are said to be of.
+
+Signed results and others' reported ones become claims, so that one table of laws holds both.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from results import catalog
+from results.served import served
+from results.widths import NARROWEST_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from results.catalog import ChipEntry
+    from results.imports.reported import ReportedResult
+    from results.served import Served
+    from results.statement import Measurement, Predicate, Statement
+    from suites.records import Label
+
+__all__ = [
+    "Claim",
+    "Point",
+    "case_load",
+    "least",
+    "most",
+    "number",
+    "of_reported",
+    "of_statement",
+    "place_of",
+    "rank_of",
+    "series",
+]
+
+Rank = float | Literal["mean"] | None
+# Longest context any model of the catalogue states, with room for ten times more.
+_MOST = 1e8
+_NUMERIC = {int, float}
+# A load's dimension -> the labels that may state it.
+_LOAD = {
+    "isl": ("isl_counted", "isl", "n_prompt"),
+    "osl": ("osl", "n_gen"),
+    "concurrency": ("concurrency", "conc", "max_concurrency"),
+    "rate": ("rate", "request_rate"),
+    "batch": ("batch",),
+    "context": ("context",),
+    "shared_prefix": ("shared_prefix",),
+}
+# A case of ours names its load: the letters before a number -> the dimension.
+_WORDS = {
+    "serving": {"c": "concurrency", "r": "rate", "isl": "isl", "osl": "osl"},
+    "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
+}
+_SHAPES = ("closed", "open", "prefill", "decode")
+_WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)")
+_LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
+_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.IGNORECASE)
+_NO_SPECULATION = {"", "none", "false", "off", "no", "0"}
+# An interval is believed up to this factor: a figure whose own spread is wider says too little.
+_BELIEVED = 1.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """The figures of one case, and the load they were taken under.
+
+    Attributes:
+        load: isl, osl, concurrency, rate (1/s), batch, context, shared_prefix, where stated.
+        exact: lengths are exact and figures are medians with intervals, as in our own results.
+        valid: the run itself does not call the point invalid.
+        items: all figures.
+        figures: by metric and rank: a percentile, "mean", or None for what is no latency.
+    """
+
+    suite: str
+    case: str
+    load: Mapping[str, float]
+    exact: bool
+    valid: bool
+    items: Sequence[Measurement]
+    figures: Mapping[tuple[str, Rank], Measurement]
+
+    def get(self, metric: str, rank: Rank = None) -> Measurement | None:
+        """Return a figure above 0, None where the point has none."""
+        item = self.figures.get((metric, rank))
+        return item if item is not None and item.value > 0 else None
+
+    def middle(self, metric: str) -> Measurement | None:
+        """Return the mean of a latency, or its median."""
+        return self.get(metric, "mean") or self.get(metric, 50.0)
+
+    def ranks(self, metric: str) -> dict[float, Measurement]:
+        """Return the percentiles of a latency, in ascending order."""
+        found = {
+            rank: item
+            for (name, rank), item in self.figures.items()
+            if name == metric and isinstance(rank, float) and item.value > 0
+        }
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a result claims.
+
+    Attributes:
+        chip: entry of the catalogue, None for a chip we do not know.
+        count: chips, or logical cores of a CPU; None where nobody says.
+        models: (model, precision) as stated; laws take the lightest of several.
+        speculative: a draft may give several tokens a step, as the result itself says.
+        labels: of the whole result.
+        predicate: of a signed result, None of a reported one.
+    """
+
+    measurements: Sequence[Measurement]
+    chip: ChipEntry | None
+    count: int | None
+    models: Sequence[tuple[str | None, str | None]]
+    speculative: bool = False
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    statement: Statement | None = None
+
+    @property
+    def predicate(self) -> Predicate | None:
+        return self.statement.predicate if self.statement else None
+
+    @cached_property
+    def what(self) -> Served | None:
+        """The model at its narrowest width; None where it is unknown or there are several."""
+        named = {model for model, _ in self.models}
+        if len(named) != 1:
+            return None
+        found = [served(*one, otherwise=NARROWEST_BITS) for one in self.models]
+        return min(filter(None, found), key=lambda one: one.bits, default=None)
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """Figures by suite and case, in order of appearance."""
+        groups: dict[tuple[str, str], list[Measurement]] = {}
+        for item in self.measurements:
+            groups.setdefault((item.suite, item.case), []).append(item)
+        return tuple(self._point(*key, items) for key, items in groups.items())
+
+    def _point(self, suite: str, case: str, items: Sequence[Measurement]) -> Point:
+        figures: dict[tuple[str, Rank], Measurement] = {}
+        for item in items:
+            if item.method != "modelled":
+                figures.setdefault((item.metric, rank_of(item)), item)
+        stated = [*(item.labels for item in items), self.labels]
+        load = {
+            name: value
+            for name, labels in _LOAD.items()
+            if (value := _stated(stated, labels)) is not None
+        }
+        return Point(
+            suite=suite,
+            case=case,
+            load={**case_load(suite, case), **load} if self.statement else load,
+            exact=self.statement is not None,
+            valid=not any(item.labels.get("valid") is False for item in items),
+            items=items,
+            figures=figures,
+        )
+
+
+def of_statement(statement: Statement) -> Claim:
+    """Read the claim of a signed result."""
+    predicate = statement.predicate
+    chip = predicate.machine.chip
+    flags = [(name, value) for engine in predicate.engines for name, value in engine.flags.items()]
+    return Claim(
+        measurements=predicate.measurements,
+        chip=catalog.chips().get(chip.catalog_id or ""),
+        count=chip.count,
+        models=[(engine.model, engine.precision) for engine in predicate.engines],
+        speculative=any(_speculates(name, value) for name, value in flags),
+        statement=statement,
+    )
+
+
+def of_reported(result: ReportedResult) -> Claim:
+    """Read the claim of somebody else's result."""
+    return Claim(
+        measurements=result.measurements,
+        chip=catalog.chips().get(result.chip.catalog_id or ""),
+        count=result.chip.count,
+        models=[(result.model, result.precision)],
+        speculative=any(_speculates(name, value) for name, value in result.labels.items()),
+        labels=result.labels,
+    )
+
+
+def rank_of(item: Measurement) -> Rank:
+    """Return the percentile of a latency, "mean", or None for what is none.
+
+    A latency that does not say is a median, as those of the suite `inference` are.
+    """
+    stated = number(item.labels.get("percentile"))
+    if stated is not None:
+        return stated
+    statistic = str(item.labels.get("statistic", ""))
+    if statistic == "mean":
+        return "mean"
+    if statistic == "median":
+        return 50.0
+    if named := _PERCENTILE.fullmatch(statistic):
+        return float(named[1])
+    return 50.0 if item.metric in _LATENCIES and not statistic else None
+
+
+def number(label: Label | None) -> float | None:
+    """A label as a finite number; labels are the publisher's own, so it may be anything."""
+    # NaN and infinity lie outside the bounds too; a bool is an int to Python, not to us.
+    if type(label) in _NUMERIC and -_MOST <= label <= _MOST:  # type: ignore[operator]
+        return float(label)  # type: ignore[arg-type]
+    return None
+
+
+def place_of(item: Measurement) -> str:
+    return f"{item.case} {item.metric}"
+
+
+def least(item: Measurement) -> float:
+    """The lower end of a figure's interval, or the figure itself."""
+    return item.value if item.low is None else max(item.low, item.value / _BELIEVED)
+
+
+def most(item: Measurement) -> float:
+    """The upper end of a figure's interval, or the figure itself."""
+    return item.value if item.high is None else min(item.high, item.value * _BELIEVED)
+
+
+@lru_cache(maxsize=1024)
+def case_load(suite: str, case: str) -> Mapping[str, float]:
+    """Read the load in the name of a case of ours; empty for any other."""
+    shape, *parts = case.split("/")
+    words = _WORDS.get(suite, {}) if shape in _SHAPES else {}
+    named = (word for part in parts if (word := _WORD.fullmatch(part)))
+    found = {words[word[1]]: float(word[2]) for word in named if word[1] in words}
+    return {name: value for name, value in found.items() if value > 0}
+
+
+def _stated(places: Sequence[Mapping[str, Label]], labels: Sequence[str]) -> float | None:
+    for label in labels:
+        for place in places:
+            if label in place and (value := number(place[label])) is not None and value > 0:
+                return value
+    return None
+
+
+def _speculates(name: str, value: Label) -> bool:
+    return bool(_SPECULATION.search(name)) and str(value).lower() not in _NO_SPECULATION
+
+
+def series(claim: Claim) -> Iterator[list[tuple[float, Measurement]]]:
+    """Yield the percentiles of each distribution, in ascending order of rank."""
+    found: dict[tuple[str, ...], list[tuple[float, Measurement]]] = {}
+    for item in claim.measurements:
+        rank = rank_of(item)
+        if isinstance(rank, float):
+            meter = str(item.labels.get("meter", ""))
+            key = (item.suite, item.case, item.metric, item.method, meter)
+            found.setdefault(key, []).append((rank, item))
+    for ranked in found.values():
+        yield sorted(ranked, key=lambda pair: pair[0])

@@ -1,0 +1,250 @@
+"""The table of laws: what every figure is held against, signed or reported, wherever it is met.
+
+Methodology page, `fenmark check`, `verify`, the API and the runner all read this one table.
+"""
+
+from __future__ import annotations
+
+from results.checks import labels, machine, names, order, origin, power, queueing, roofline
+from results.checks.finding import Law
+
+__all__ = ["LAWS", "SAMPLES"]
+
+_DATASHEET = "datasheets in results/catalog/chips; Williams, Waterman and Patterson 2009"
+
+SAMPLES = Law(
+    name="samples",
+    formula="digests of raw samples and of all figures ≠ those of another result",
+    source="two runs never give the same samples",
+    find=origin.samples_are_new,
+)
+
+LAWS = (
+    Law(
+        name="latency-order",
+        outcome="refused",
+        formula="0 ≤ low ≤ value ≤ high",
+        source="an interval of a value holds the value",
+        find=order.values_lie_in_their_interval,
+    ),
+    Law(
+        name="latency-order",
+        outcome="refused",
+        formula="p50 ≤ p90 ≤ p99 of one distribution",
+        source="quantiles are monotone",
+        find=order.percentiles_are_ordered,
+    ),
+    Law(
+        name="latency-order",
+        formula="TTFT ≤ end-to-end at each percentile; "
+        "(OSL − 1) × TPOT ≤ end-to-end ≤ TTFT + (OSL − 1) × TPOT",
+        source="a request's time is that of its first token and of its steps",
+        tolerance="2% where quantiles bound each other exactly, 35% for lengths only asked for; "
+        "50% between medians",
+        find=order.latencies_contain_each_other,
+    ),
+    Law(
+        name="queueing",
+        formula="rate × end-to-end ÷ OSL = concurrency, and request rate × end-to-end likewise; "
+        "in an open loop ≤ the cap",
+        source="Little 1961: requests in flight = rate × time in the system",
+        tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
+        "beyond both intervals",
+        find=queueing.requests_in_flight_are_the_load,
+    ),
+    Law(
+        name="queueing",
+        formula="completed rate ≤ offered rate",
+        source="an open loop serves what is sent",
+        tolerance="10%, and three times 1/√n for the arrivals of n requests",
+        find=queueing.no_more_is_served_than_asked,
+    ),
+    Law(
+        name="queueing",
+        formula="decode rate × TPOT = batch; prefill rate × TTFT = ISL",
+        source="Little 1961, in one step",
+        tolerance="25%, beyond both intervals",
+        find=queueing.steps_give_the_rate,
+    ),
+    Law(
+        name="queueing",
+        formula="rate = tokens ÷ window: total = input + output; tokens/s = requests/s × length",
+        source="definition of the rates",
+        tolerance="25%, and three times 1/√n for requests at the window's edges",
+        find=queueing.rates_are_tokens_over_time,
+    ),
+    Law(
+        name="interactivity",
+        formula="interactivity = 1 ÷ TPOT",
+        source="definition of interactivity",
+        tolerance="10%, beyond both intervals",
+        find=order.interactivity_is_the_pace,
+    ),
+    Law(
+        name="goodput",
+        formula="goodput ≤ request rate; failed ≤ requests",
+        source="definition of goodput",
+        tolerance="2%",
+        find=order.good_requests_are_requests,
+    ),
+    Law(
+        name="roofline",
+        formula="kernel rate ≤ peak of its dtype × chips; cold bandwidth ≤ bandwidth × chips",
+        source=_DATASHEET,
+        tolerance="10%",
+        find=roofline.kernels_stay_below_the_roofline,
+    ),
+    Law(
+        name="roofline",
+        formula="tokens/s ≤ 1 ÷ max(FLOPs ÷ peak, bytes ÷ bandwidth) of a token",
+        source=_DATASHEET,
+        tolerance="10%; unknown precision as 4 bits; six tokens a step where a draft is stated",
+        find=roofline.rates_stay_below_the_roofline,
+    ),
+    Law(
+        name="roofline",
+        formula="bytes of the touched weights ÷ TPOT ≤ bandwidth × chips",
+        source=_DATASHEET,
+        tolerance="10%; unknown precision as 4 bits; six tokens a step where a draft is stated",
+        find=roofline.steps_read_their_weights,
+    ),
+    Law(
+        name="roofline",
+        formula="FLOPs of the prompt ÷ TTFT ≤ highest peak × chips",
+        source=_DATASHEET,
+        tolerance="10%; a shared prefix counts as computed before",
+        find=roofline.prompts_are_computed,
+    ),
+    Law(
+        name="memory",
+        formula="weights at their narrowest ≤ memory of all chips",
+        source="datasheets in results/catalog/chips; the machine's memory for a CPU",
+        tolerance="10%; the host's memory is added where weights may lie there",
+        find=roofline.weights_fit_the_memory,
+    ),
+    Law(
+        name="power",
+        formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
+        "≥ 5% of the nameplate",
+        source="nameplates in results/catalog/chips",
+        tolerance="10%; four nameplates and 2 kW for a node or at the wall",
+        find=power.power_is_possible,
+    ),
+    Law(
+        name="power",
+        formula="J/token = W ÷ (tokens/s)",
+        source="definition of J/token",
+        tolerance="25%",
+        find=power.energy_is_power_over_rate,
+    ),
+    Law(
+        name="meter",
+        formula="measured energy is by a meter the result lists, with its scope and method, "
+        "and no model",
+        source="schema of the result; scopes chip, package, node, wall",
+        find=power.joules_have_a_meter,
+    ),
+    Law(
+        name="chip",
+        formula="entry, count and memory claimed = those of driver, CPUID and kernel; "
+        "tp × pp × dp and threads ≤ count",
+        source="what the machine said of itself, and `match` and `cpuid` of the catalogue",
+        tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
+        find=machine.chips_are_those_seen,
+    ),
+    Law(
+        name="profile",
+        formula="seconds, samples, processes and failures of each point = those of its profile",
+        source="suites: standard holds a serving point 60 s, full 600 s",
+        tolerance="20%; points that the user's options make longer or shorter are theirs",
+        find=machine.profiles_keep_their_word,
+    ),
+    Law(
+        name="profile",
+        formula="low < high for a median of several processes",
+        source="clocks of nanoseconds never agree",
+        find=machine.intervals_have_a_width,
+    ),
+    Law(
+        name="time",
+        outcome="refused",
+        formula="started ≤ finished ≤ received",
+        source="a run ends after it begins, and before it is submitted",
+        tolerance="ten minutes of clock skew",
+        find=machine.runs_end_after_they_begin,
+    ),
+    Law(
+        name="time",
+        formula="Σ samples × their time ≤ finished − started",
+        source="a run times one thing after another",
+        tolerance="10%",
+        find=machine.windows_fit_the_run,
+    ),
+    Law(
+        name="duplicate",
+        formula="one figure for each case, metric, percentile and meter",
+        source="a reader cannot choose between two",
+        find=order.each_figure_stands_once,
+    ),
+    Law(
+        name="labels",
+        outcome="refused",
+        formula="a label's value is of its name's type and range",
+        source="suites/labels.py: one name, one type",
+        find=labels.labels_are_typed,
+    ),
+    Law(
+        name="labels",
+        outcome="refused",
+        formula="a known metric, in its unit, with samples behind it",
+        source="suites/metrics.py: one name, one unit",
+        find=names.metrics_are_known,
+    ),
+    Law(
+        name="labels",
+        formula="the load in a case's name = the load in its labels; numbers are numbers",
+        source="suites: a case is named after its load",
+        find=names.cases_are_their_labels,
+    ),
+    Law(
+        name="labels",
+        formula="one model at one precision",
+        source="one result is about one engine's model",
+        find=names.one_model_is_measured,
+    ),
+    SAMPLES,
+    Law(
+        name="samples",
+        formula="a few elements of kernel outputs = those computed again from the challenge",
+        source="what a kernel gives for the challenge's inputs was not known before it; "
+        "a server computes at most three cheap cases, a reader none",
+        tolerance="the dtype's gate (suites/kernels/spotcheck.py)",
+        find=origin.outputs_come_from_the_seed,
+    ),
+    Law(
+        name="nonce",
+        outcome="refused",
+        formula="the challenge was issued by this log, is unused and not expired, "
+        "and seeds the run",
+        source="a challenge is used once",
+        find=origin.nonce_is_ours,
+    ),
+    Law(
+        name="job",
+        formula="commit, repository and kind of machine = those of the certificate",
+        source="the certificate of a keyless signature, which GitHub and Sigstore vouch for",
+        find=origin.job_is_the_one_certified,
+    ),
+    Law(
+        name="suite",
+        formula="measured by a released version",
+        source="results/catalog/versions.toml",
+        find=names.suite_is_known,
+    ),
+    Law(
+        name="software",
+        formula="the engine is named; the code was that of its commit",
+        source="a figure without its engine or code cannot be repeated",
+        find=names.software_is_stated,
+    ),
+)

@@ -1,0 +1,275 @@
+"""Is the chip claimed the chip seen, and was the run what its profile says, when it says?"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from results import catalog
+from results.checks.claim import least, number, place_of
+from results.checks.finding import Held, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from results.checks.claim import Claim, Point
+    from results.checks.finding import Context
+    from results.statement import Machine, Measurement, Predicate
+    from suites.records import Label
+
+__all__ = [
+    "chips_are_those_seen",
+    "intervals_have_a_width",
+    "profiles_keep_their_word",
+    "runs_end_after_they_begin",
+    "windows_fit_the_run",
+]
+
+_CLOCK_SKEW = timedelta(minutes=10)
+# Drivers keep some memory back, and makers count in GB and GiB.
+_MEMORY = (0.7, 1.3)
+_GPU = re.compile(r"gpu(\d{1,4})_")
+# Conditions are cut to this many letters.
+_LONGEST = 256
+_CPUS = re.compile(r"(\d+)(?:-(\d+))?")
+_VENDORS = ("AuthenticAMD", "GenuineIntel")
+# What a runner names a chip that stands behind an endpoint: nobody saw it.
+_UNSEEN = "other"
+# Failures that the serving suite lets pass (`suites.serving.validity`).
+_FAILURES = 0.01
+# A profile -> seconds of each serving point, samples of each inference case, processes of each
+# kernel: what `suites` does, less a fifth for requests that are cut. Quick is a few requests.
+_SECONDS = {"standard": 60.0, "full": 600.0}
+_ROUNDS = {"quick": 1, "standard": 15, "full": 40}
+_PROCESSES = {"quick": 3, "standard": 7, "full": 10}
+_CUT = 0.8
+# Options by which a user makes a point of another length than its profile's.
+_OWN_LENGTH = {"requests", "duration", "sweep", "trace", "trace_speed"}
+_WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
+# Windows lie within the run, beside engines that start and checks that run.
+_WINDOWS = 1.1
+
+
+def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
+    """Catalogue entry, count and memory are what driver, CPUID and kernel showed."""
+    predicate = claim.predicate
+    if predicate is None:
+        return
+    machine = predicate.machine
+    chip = machine.chip
+    if chip.kind != _UNSEEN:
+        seen, where = _seen(machine), "machine.chip.catalog_id"
+        reason = f"{chip.catalog_id} is claimed, {chip.name[:60]!r} is {seen or 'not listed'}"
+        yield Held(where=where, reason=reason if seen != chip.catalog_id else None)
+    if chip.kind == "gpu":
+        missing = "names a GPU, and no driver" if machine.driver is None else None
+        yield Held(where="machine.driver", reason=missing)
+    most_, told = _most_chips(machine)
+    if most_ is not None:
+        reason = f"{{left}} are claimed, {told} shows {{right}}"
+        yield at_most("machine.chip.count", chip.count, most_, reason)
+    used, told = _used(predicate)
+    reason = f"{told} takes {{left}}, {{right}} are claimed"
+    yield at_most("machine.chip.count", used, chip.count, reason)
+    if claim.chip and claim.chip.memory_gb and chip.memory_bytes and claim.chip.chips == 1:
+        low, high = (claim.chip.memory_gb * 1e9 * factor for factor in _MEMORY)
+        where = "machine.chip.memory_bytes"
+        yield at_most(where, chip.memory_bytes, high, "{left} bytes, the datasheet allows {right}")
+        yield at_most(where, low, chip.memory_bytes, "{right} bytes, the datasheet has {left}")
+
+
+def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[Held]:
+    """Each point is as long, and rests on as many samples, as the profile promises."""
+    predicate = claim.predicate
+    if predicate is None:
+        return
+    run = predicate.run
+    own_length = bool(_OWN_LENGTH & (run.options or {}).keys())
+    for point in claim.points:
+        match point.suite:
+            case "serving":
+                yield from _served(point, run.profile, own_length=own_length)
+            case "inference":
+                yield from _isolated(point, run.profile)
+            case "kernels":
+                item = point.get("time")
+                if item:
+                    reason = f"{{right}} processes, the {run.profile} profile runs {{left}}"
+                    yield at_most(place_of(item), _PROCESSES[run.profile], item.n, reason)
+            case _:
+                pass
+
+
+def intervals_have_a_width(claim: Claim, _: Context) -> Iterator[Held]:
+    """Clocks of nanoseconds never give the same figure in several processes."""
+    if claim.predicate is None:
+        return
+    for item in claim.measurements:
+        if item.metric not in _WINDOWED or item.suite == "kernels" or item.method != "measured":
+            continue
+        several = (number(item.labels.get("processes")) or 0) > 1 and item.n > 1
+        if not several or item.labels.get("percentile", 50) != 50:
+            continue
+        reason = None
+        if item.low is None and item.high is None:
+            reason = f"has no interval, though {item.n} samples lie behind it"
+        elif item.low == item.high:
+            reason = f"has an interval of no width, of {item.n} samples"
+        yield Held(where=place_of(item), reason=reason, left=item.low, right=item.high)
+
+
+def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
+    predicate = claim.predicate
+    if predicate is None:
+        return
+    run = predicate.run
+    try:
+        started, finished = _time(run.started_at), _time(run.finished_at)
+    except ValueError:
+        yield Held(where="run", reason=f"{run.started_at} or {run.finished_at} is no date")
+        return
+    if finished < started:
+        reason = f"ends at {run.finished_at}, before it began {run.started_at}"
+        ends = started.timestamp(), finished.timestamp()
+        yield Held(where="run.finished_at", reason=reason, left=ends[0], right=ends[1])
+    if context.now and finished > context.now + _CLOCK_SKEW:
+        yield Held(
+            where="run.finished_at",
+            reason=f"{run.finished_at} lies in the future",
+            left=finished.timestamp(),
+            right=context.now.timestamp(),
+        )
+
+
+def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[Held]:
+    """Everything timed, one thing after another, takes no longer than the run did."""
+    predicate = claim.predicate
+    if predicate is None:
+        return
+    try:
+        took = _time(predicate.run.finished_at) - _time(predicate.run.started_at)
+    except ValueError:
+        return  # said above
+    if took < timedelta():
+        return  # likewise
+    timed = sum(map(_timed_s, claim.points))
+    reason = "{left} s were timed in a run of {right} s"
+    yield at_most("run.finished_at", timed, took.total_seconds() * _WINDOWS + 1.0, reason)
+
+
+def _timed_s(point: Point) -> float:
+    """Seconds behind the figures of a point, by its samples; 0 where they do not say."""
+    if point.suite == "serving":
+        return _measured_s(point) or 0.0
+    together = point.load.get("batch", 1.0)
+    if first := point.get("ttft", 50.0):
+        return first.n * first.value / 1e3 / together
+    if (pace := point.get("tpot", 50.0)) and "osl" in point.load:
+        return pace.n * pace.value / 1e3 * (point.load["osl"] - 1) / together
+    return 0.0
+
+
+def _measured_s(point: Point) -> float | None:
+    """Requests over their rate: the windows of all processes together."""
+    latency, rate = point.get("e2e", 50.0), point.get("request_throughput")
+    return latency.n / rate.value if latency and rate else None
+
+
+def _served(point: Point, profile: str, *, own_length: bool) -> Iterator[Held]:
+    latency, rate = point.get("e2e", 50.0), point.get("request_throughput")
+    failed = point.figures.get(("failed", None))
+    if failed and point.valid:
+        reason = "{left} requests failed, a valid point allows {right}"
+        yield at_most(place_of(failed), failed.value, failed.n * _FAILURES, reason)
+    if not latency or own_length:
+        return
+    where = place_of(latency)
+    processes = number(latency.labels.get("processes")) or 1.0
+    if profile == "quick":
+        yield from _quick(point, latency, processes)
+    elif rate and point.valid:
+        need = _SECONDS[profile] * processes * _CUT
+        reason = f"{{right}} s were measured, the {profile} profile takes {{left}} s"
+        yield at_most(where, need, latency.n / least(rate), reason)
+
+
+def _quick(point: Point, latency: Measurement, processes: float) -> Iterator[Held]:
+    """A quick point ends after a number of requests that its load gives."""
+    streams = point.load.get("concurrency")
+    requests = 20.0 if "rate" in point.load else max(4.0, 2 * streams) if streams else None
+    if requests is None or "turns" in point.load:
+        return
+    asked = requests * processes
+    reason = "{left} requests, the quick profile sends {right}"
+    yield at_most(place_of(latency), latency.n, asked, reason)
+    if point.valid:
+        reason = "{right} requests, the quick profile sends {left}"
+        yield at_most(place_of(latency), math.floor(asked * (1 - _FAILURES)), latency.n, reason)
+
+
+def _isolated(point: Point, profile: str) -> Iterator[Held]:
+    item = point.get("tpot", 50.0) or point.get("ttft", 50.0)
+    if item is None:
+        return
+    batch = point.load.get("batch", 1.0)
+    need = _ROUNDS[profile] * batch
+    reason = f"{{right}} samples, the {profile} profile takes {{left}}"
+    yield at_most(place_of(item), need, item.n, reason)
+
+
+def _seen(machine: Machine) -> str | None:
+    """Entry of the catalogue by the name a driver gives, or by CPUID."""
+    found = catalog.match(machine.chip.name)
+    if found or machine.chip.kind != "cpu":
+        return found
+    family = number(machine.conditions.get("cpu_family"))
+    model = number(machine.conditions.get("cpu_model"))
+    if family is None or model is None:
+        return None
+    by_id = (
+        catalog.match("", vendor=vendor, family=int(family), model=int(model))
+        for vendor in _VENDORS
+    )
+    return next(filter(None, by_id), None)
+
+
+def _most_chips(machine: Machine) -> tuple[float | None, str]:
+    """How many chips, or cores, the machine showed."""
+    if machine.chip.kind == "cpu":
+        cpus = _listed_cpus(machine.conditions.get("numa_cpus"))
+        return min(machine.cpu_cores, cpus or machine.cpu_cores), "the machine"
+    cards = {found[1] for name in machine.conditions if (found := _GPU.match(name))}
+    return (len(cards), "the driver") if cards else (None, "")
+
+
+def _listed_cpus(listed: Label | None) -> int | None:
+    """Logical cores of a list such as "node0 0-3,8; node1 4-7"."""
+    if not isinstance(listed, str) or len(listed) >= _LONGEST:
+        return None  # absent, or cut short
+    ranges = (
+        part for node in listed.split(";") for part in node.strip().partition(" ")[2].split(",")
+    )
+    spans = [found for part in ranges if (found := _CPUS.fullmatch(part.strip()))]
+    return sum(int(span[2] or span[1]) - int(span[1]) + 1 for span in spans) or None
+
+
+def _used(predicate: Predicate) -> tuple[float, str]:
+    """Chips that the engine was spread over, or threads that it ran, as it was started."""
+    if predicate.machine.chip.kind == "cpu":
+        threads = (number(engine.flags.get("n_threads")) or 0 for engine in predicate.engines)
+        return max(threads, default=0), "the engine's threads"
+    flags: list[Mapping[str, object]] = [engine.flags for engine in predicate.engines]
+    spread = (math.prod(_axis(flag, axis) for axis in ("tp", "pp", "dp")) for flag in flags)
+    return max(spread, default=0), "tp × pp × dp"
+
+
+def _axis(flags: Mapping[str, object], axis: str) -> float:
+    value = flags.get(axis)
+    found = number(value) if isinstance(value, int | float) else None
+    return found or 1.0
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,138 @@
+"""Do the figures of one point agree with each other, by what they mean?"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from results.checks.claim import least, most, place_of, series
+from results.checks.finding import Held, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.checks.claim import Claim, Point
+    from results.checks.finding import Context
+
+__all__ = [
+    "each_figure_stands_once",
+    "good_requests_are_requests",
+    "interactivity_is_the_pace",
+    "latencies_contain_each_other",
+    "percentiles_are_ordered",
+    "values_lie_in_their_interval",
+]
+
+# Rounding of published figures; a quantile by interpolation is no sample.
+_ROUNDED = 1.02
+# Published lengths are what was asked for: answers may be shorter by a fifth.
+_ASKED_FOR = 1.35
+# Means of sums are sums of means; medians are not, by this much at most where neighbours differ.
+_END_TO_END = 1.5
+_INTERACTIVITY = 1.1
+# The offset of a host's clock lies on both sides of zero.
+_SIGNED = {"clock_offset"}
+# Labels that tell two figures of one case and metric apart.
+_APART = (
+    "percentile", "statistic", "meter", "scope", "tokens", "host", "process", "pool", "column",
+)  # fmt: skip
+
+
+def values_lie_in_their_interval(claim: Claim, _: Context) -> Iterator[Held]:
+    for item in claim.measurements:
+        low = item.value if item.low is None else item.low
+        high = item.value if item.high is None else item.high
+        where = place_of(item)
+        if item.value < 0 and item.metric not in _SIGNED:
+            yield Held(
+                where=where, reason=f"is negative: {item.value:g}", left=item.value, right=0.0
+            )
+        elif not low <= item.value <= high:
+            bound = low if item.value < low else high
+            reason = f"{item.value:g} lies outside its interval [{low:g}, {high:g}]"
+            yield Held(where=where, reason=reason, left=item.value, right=bound)
+
+
+def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[Held]:
+    for ranked in series(claim):
+        for (p, lower), (q, upper) in pairwise(ranked):
+            if p < q:
+                reason = f"p{p:g} is {{left}}, above p{q:g} at {{right}}"
+                yield at_most(place_of(lower), lower.value, upper.value, reason)
+
+
+def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[Held]:
+    """End-to-end = TTFT + TPOT × (OSL − 1) of each request, so that quantiles dominate.
+
+    P(X + Y > x + y) ≤ P(X > x) + P(Y > y): half of all requests end by the sum of both p90.
+    """
+    for point in claim.points:
+        ranks = point.ranks("e2e")
+        for rank, whole in ranks.items():
+            if first := point.get("ttft", rank):
+                reason = f"p{rank:g} of TTFT is {{left}} ms, of the whole request {{right}} ms"
+                yield at_most(place_of(first), first.value, whole.value * _ROUNDED, reason)
+        if "osl" in point.load and point.load["osl"] > 1:
+            yield from _sums(point, point.load["osl"] - 1)
+
+
+def _sums(point: Point, steps: float) -> Iterator[Held]:
+    slack = _ROUNDED if point.exact else _ASKED_FOR
+    ranks, paces = point.ranks("e2e"), point.ranks("tpot")
+    for rank, whole in ranks.items():
+        if pace := paces.get(rank):
+            reason = f"{steps:g} steps at TPOT p{rank:g} take {{left}} ms, the request {{right}} ms"
+            yield at_most(place_of(pace), pace.value * steps, whole.value * slack, reason)
+    for inner, outer in ((50.0, 90.0), (90.0, 99.0)):
+        lower, first, slowest = ranks.get(inner), point.get("ttft", outer), paces.get(outer)
+        if lower and first and slowest:
+            most_ms = (first.value + slowest.value * steps) * _ROUNDED
+            reason = f"p{inner:g} is {{left}} ms, TTFT and steps take {{right}} ms at p{outer:g}"
+            yield at_most(place_of(lower), lower.value, most_ms, reason)
+    middles: tuple[float | Literal["mean"], ...] = ("mean", 50.0)
+    for middle in middles:
+        total, first, step = (point.get(name, middle) for name in ("e2e", "ttft", "tpot"))
+        if total and first and step:
+            sum_ms = first.value + step.value * steps
+            reason = "{left} ms, TTFT + TPOT × (OSL − 1) gives {right}"
+            yield at_most(place_of(total), least(total), sum_ms * _END_TO_END, reason)
+
+
+def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:
+    """1000 ÷ TPOT in ms, of the same statistic."""
+    for point in claim.points:
+        for rank in (50.0, "mean"):
+            seen = point.get("interactivity", rank) or (
+                point.get("interactivity") if rank == 50 else None
+            )
+            pace = point.get("tpot", rank)
+            if not seen or not pace:
+                continue
+            where = place_of(seen)
+            high = 1e3 / least(pace) * _INTERACTIVITY
+            low = 1e3 / most(pace) / _INTERACTIVITY
+            reason = "{left} tokens/s a user, 1 ÷ TPOT is at most {right}"
+            yield at_most(where, least(seen), high, reason)
+            yield at_most(where, low, most(seen), "1 ÷ TPOT is {left} tokens/s, {right} are stated")
+
+
+def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[Held]:
+    for point in claim.points:
+        good, all_ = point.get("goodput"), point.get("request_throughput")
+        if good and all_:
+            reason = "{left} good requests/s of {right} in all"
+            yield at_most(place_of(good), good.value, all_.value * _ROUNDED, reason)
+        failed = point.figures.get(("failed", None))
+        if failed and point.exact:
+            reason = "{left} of {right} requests failed"
+            yield at_most(place_of(failed), failed.value, failed.n, reason)
+
+
+def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[Held]:
+    seen: dict[tuple[object, ...], float] = {}
+    for item in claim.measurements:
+        key = (item.suite, item.case, item.metric, item.method, *map(item.labels.get, _APART))
+        if key in seen:
+            reason = f"stands twice: {seen[key]:g} and {item.value:g}"
+            yield Held(where=place_of(item), reason=reason, left=seen[key], right=item.value)
+        seen[key] = item.value

@@ -1,0 +1,177 @@
+"""Could the chips draw that, and who measured it?"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, get_args
+
+from results.checks.claim import least, most, place_of
+from results.checks.finding import TOLERANCE, Held, at_most
+from results.statement import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.catalog import ChipEntry
+    from results.checks.claim import Claim, Point
+    from results.checks.finding import Context
+    from results.statement import Measurement
+
+__all__ = ["energy_is_power_over_rate", "joules_have_a_meter", "power_is_possible"]
+
+# Publishers round, and take means of different windows.
+_ARITHMETIC = 1.25
+# No chip of the catalogue rests below a twentieth of its nameplate.
+_REST = 0.05
+# A whole node draws what its chips draw, and fans, processors and losses beside them.
+_NODE_FACTOR, _NODE_W = 4.0, 2000.0
+_CHIP_SCOPES = {"chip", "package"}
+_SCOPES = frozenset(get_args(Meter.model_fields["scope"].annotation))
+_PHASES = {
+    "energy_per_output_token": ("decode_throughput", "output_throughput"),
+    "energy_per_input_token": ("prefill_throughput", "input_throughput"),
+}
+_TOTAL = re.compile(r"total of (\d+)")
+_MODEL = re.compile(r"model|nameplate|not a measurement", re.IGNORECASE)
+
+
+def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
+    """Idle ≤ power ≤ nameplate × chips, of power itself and of J/token × tokens/s."""
+    idle = _idle_w(claim)
+    for point in claim.points:
+        for item, watts_low, watts_high in _watts(point):
+            yield from _bounded(claim, item, watts_low, watts_high, idle)
+
+
+def energy_is_power_over_rate(claim: Claim, _: Context) -> Iterator[Held]:
+    """J/token = W ÷ (tokens/s), of one meter and one pool."""
+    for point in claim.points:
+        power = point.get("power")
+        for energy_of, rates in _PHASES.items():
+            energy, rate = point.get(energy_of), point.get(rates[-1])
+            if not power or not energy or not rate or _pooled(energy):
+                continue
+            if energy.labels.get("meter") != power.labels.get("meter"):
+                continue
+            expected = power.value / rate.value
+            where = place_of(energy)
+            reason = "{left} J/token, watts ÷ rate gives {right} at most"
+            yield at_most(where, least(energy), expected * _ARITHMETIC, reason)
+            reason = "watts ÷ rate gives {left} J/token at least, {right} are stated"
+            yield at_most(where, expected / _ARITHMETIC, most(energy), reason)
+
+
+def joules_have_a_meter(claim: Claim, _: Context) -> Iterator[Held]:
+    """Energy is by a listed meter, of the scope and method it is listed with, and no model."""
+    predicate = claim.predicate
+    listed = {meter.name: meter for meter in predicate.meters} if predicate else {}
+    for meter in listed.values():
+        if meter.method != "model" and _MODEL.search(f"{meter.name} {meter.note}"):
+            reason = f"{meter.name} is a model by its own words, and listed as {meter.method}"
+            yield Held(where="meters", reason=reason)
+    for item in claim.measurements:
+        if not _is_energy(item.metric) or item.method == "modelled":
+            continue
+        named, scope = item.labels.get("meter"), item.labels.get("scope")
+        odd: str | None = None
+        if scope is not None and scope not in _SCOPES:
+            odd = f"its scope {str(scope)[:40]!r} is none of {', '.join(sorted(_SCOPES))}"
+        elif predicate is not None:
+            odd = _of_meter(item, listed.get(str(named)))
+        yield Held(where=place_of(item), reason=odd)
+
+
+def _of_meter(item: Measurement, meter: Meter | None) -> str | None:
+    if meter is None:
+        return f"its meter {str(item.labels.get('meter'))[:40]!r} is not listed in the result"
+    method = item.labels.get("meter_method", meter.method)
+    if "model" in {meter.method, method}:
+        return f"is called {item.method}, and its meter is a model"
+    if method != meter.method:
+        return f"is by {str(method)[:40]}, its meter by {meter.method}"
+    if item.labels.get("scope", meter.scope) != meter.scope:
+        return f"covers the {item.labels.get('scope')}, its meter the {meter.scope}"
+    return None
+
+
+def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
+    """Figures that say a power, with its lower and upper end in W."""
+    for item in point.items:
+        if item.method == "modelled":
+            continue
+        if item.metric == "power":
+            yield item, least(item), most(item)
+        for rate_of in _PHASES.get(item.metric, ()):
+            if rate := point.get(rate_of):
+                yield item, least(item) * least(rate), most(item) * most(rate)
+                break
+        if item.metric == "energy_per_call" and (time := point.get("time")):
+            # Gaps between the calls are in the joules and not in the time.
+            yield item, 0.0, most(item) / (least(time) / 1e3)
+
+
+def _bounded(
+    claim: Claim, item: Measurement, low_w: float, high_w: float, idle_w: float
+) -> Iterator[Held]:
+    where, scope = place_of(item), item.labels.get("scope")
+    if idle_w and scope in _CHIP_SCOPES and not _pooled(item):
+        reason = "rests at {left} W, and draws {right} W at work"
+        yield at_most(where, idle_w / TOLERANCE, high_w, reason)
+    bounds = _nameplate_w(claim, item)
+    if bounds is None:
+        return
+    least_w, most_w = bounds
+    whole = scope not in _CHIP_SCOPES
+    most_w = most_w * _NODE_FACTOR + _NODE_W if whole else most_w
+    if claim.count or not whole:  # a lone sensor is of one chip, a node of nobody knows how many
+        reason = "draws {left} W, the nameplate allows {right}"
+        yield at_most(where, low_w, most_w * TOLERANCE, reason)
+    # Memory beside the processor has no nameplate, and a pool is a part of the chips.
+    if "dram" not in str(item.labels.get("meter")) and not _pooled(item):
+        reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work"
+        yield at_most(where, least_w * _REST, high_w, reason)
+
+
+def _nameplate_w(claim: Claim, item: Measurement) -> tuple[float, float] | None:
+    """Nameplate from below and from above, of the chips that the figure covers."""
+    entry, predicate = claim.chip, claim.predicate
+    if entry is None:
+        return None
+    if entry.kind == "cpu":
+        return _sockets_w(entry, predicate.machine.cpu_cores) if predicate else None
+    if entry.tdp_w is None:
+        return None
+    total = _TOTAL.search(str(item.labels.get("meter")))
+    count = claim.count or 1
+    # One card's own meter stands beside the total of all.
+    fewest = int(total[1][:6]) if total else 1 if predicate else count
+    return entry.tdp_w * min(fewest, count), entry.tdp_w * max(fewest, count)
+
+
+def _sockets_w(entry: ChipEntry, cores: int) -> tuple[float, float] | None:
+    bounds = entry.power_bounds_w(cores)
+    if bounds is None:
+        return None
+    # Two logical cores each, of the part that needs least for them.
+    thrifty = min((sku.tdp_w / sku.cores for sku in entry.skus), default=0.0)
+    return thrifty * cores / 2, bounds[1]
+
+
+def _idle_w(claim: Claim) -> float:
+    idle = (
+        least(item)
+        for item in claim.measurements
+        if item.metric == "idle_power"
+        and item.method == "measured"
+        and item.labels.get("scope") in _CHIP_SCOPES
+        and "dram" not in str(item.labels.get("meter"))
+    )
+    return min(idle, default=0.0)
+
+
+def _is_energy(metric: str) -> bool:
+    return metric.startswith("energy_") or metric in {"power", "idle_power"}
+
+
+def _pooled(item: Measurement) -> bool:
+    return "pool" in str(item.labels.get("tokens"))

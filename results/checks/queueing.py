@@ -1,0 +1,150 @@
+"""Do rate, latency and load fit each other? Little's law, and tokens over time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from results.checks.claim import least, most, place_of
+from results.checks.finding import Held, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.checks.claim import Claim, Point
+    from results.checks.finding import Context
+    from results.statement import Measurement
+
+__all__ = [
+    "LEAST",
+    "MOST",
+    "no_more_is_served_than_asked",
+    "rates_are_tokens_over_time",
+    "requests_in_flight_are_the_load",
+    "steps_give_the_rate",
+]
+
+# Honest closed loops lie between 0.79 and 1.02 of their concurrency by the mean, medians of a
+# few requests on a busy machine a little beyond.
+LEAST, MOST = 0.5, 1.1
+# Client and engine round; a rate is a median of its own, not the quotient of two medians.
+_ARITHMETIC = 1.25
+# Arrivals of a Poisson process in a window of n stray by 1/√n; three of them are seldom passed.
+_ARRIVALS = 3.0
+
+
+def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
+    """Requests in flight = request rate × time in the system (Little 1961).
+
+    By tokens and by requests: rate × latency ÷ OSL, and request rate × latency.
+    """
+    for point in claim.points:
+        streams = point.load.get("concurrency")
+        closed = "rate" not in point.load
+        latency = point.middle("e2e") if closed else point.get("service_time", 50.0)
+        if point.exact and point.suite == "serving" and point.get("output_throughput"):
+            yield _latency_is_stated(point)
+        if streams is None or latency is None:
+            continue
+        osl = point.load.get("osl")
+        tokens, requests = point.get("output_throughput"), point.get("request_throughput")
+        if tokens and osl:
+            yield from _in_flight(point, tokens, latency, 1 / osl, streams, closed=closed)
+        if requests:
+            yield from _in_flight(point, requests, latency, 1.0, streams, closed=closed)
+
+
+def _latency_is_stated(point: Point) -> Held:
+    """A rate alone could be anything."""
+    rate = point.figures["output_throughput", None]
+    reason = None if point.middle("e2e") else "stands without the end-to-end time of its requests"
+    return Held(where=place_of(rate), reason=reason)
+
+
+def _in_flight(
+    point: Point,
+    rate: Measurement,
+    latency: Measurement,
+    per_token: float,
+    streams: float,
+    *,
+    closed: bool,
+) -> Iterator[Held]:
+    share = per_token / 1e3
+    where = place_of(rate)
+    told = "rate × latency" + (" ÷ OSL" if per_token != 1 else "")
+    low = least(rate) * least(latency) * share
+    yield at_most(where, low, streams * MOST, f"{told} is {{left}} requests, {{right}} may be")
+    # An open loop's cap need not be reached, nor what an invalid point was asked for.
+    if closed and point.valid:
+        high = most(rate) * most(latency) * share
+        reason = f"{told} is {{right}} requests, {streams:g} are in flight"
+        yield at_most(where, streams * LEAST, high, reason)
+
+
+def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[Held]:
+    """Open loop: completed ≤ offered."""
+    for point in claim.points:
+        offered, osl = point.load.get("rate"), point.load.get("osl")
+        if offered is None or "turns" in point.load:
+            continue
+        for metric, per_request in (("request_throughput", 1.0), ("output_throughput", osl)):
+            item = point.get(metric)
+            if item is None or per_request is None:
+                continue
+            stray = 1 + _ARRIVALS / math.sqrt(max(1, _requests(point)))
+            bound = offered * per_request * stray * MOST
+            yield at_most(place_of(item), least(item), bound, "{left} done, {right} at most asked")
+
+
+def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[Held]:
+    """Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same case."""
+    pairs = {"decode_throughput": ("tpot", "batch"), "prefill_throughput": ("ttft", "isl")}
+    for point in claim.points:
+        for metric, (latency, tokens) in pairs.items():
+            rate, time = point.get(metric), point.get(latency, 50.0)
+            if rate is None:
+                continue
+            if time is None or tokens not in point.load:
+                if point.exact:
+                    reason = f"stands without its {latency} or {tokens}"
+                    yield Held(where=place_of(rate), reason=reason)
+                continue
+            expected = point.load[tokens] * 1e3
+            where, told = place_of(rate), f"rate × {latency}"
+            low, high = least(rate) * least(time), most(rate) * most(time)
+            reason = f"{told} is {{left}}, {tokens} × 1000 allows {{right}}"
+            yield at_most(where, low, expected * _ARITHMETIC, reason)
+            reason = f"{told} is {{right}}, {tokens} × 1000 needs {{left}}"
+            yield at_most(where, expected / _ARITHMETIC, high, reason)
+
+
+def rates_are_tokens_over_time(claim: Claim, _: Context) -> Iterator[Held]:
+    """Total = input + output, and tokens/s = requests/s × tokens, of one window."""
+    for point in claim.points:
+        put_in, out = point.get("input_throughput"), point.get("output_throughput")
+        whole = point.get("total_throughput")
+        if put_in and out and whole:
+            yield from _equal(
+                whole, (least(put_in) + least(out), most(put_in) + most(out)), "input + output"
+            )
+        requests = point.get("request_throughput")
+        # Lengths that are only asked for bound nothing from below.
+        if not requests or not point.exact:
+            continue
+        stray = 1 + _ARRIVALS / math.sqrt(max(1, _requests(point)))
+        for item, length in ((put_in, point.load.get("isl")), (out, point.load.get("osl"))):
+            if item and length:
+                span = (least(requests) * length / stray, most(requests) * length * stray)
+                yield from _equal(item, span, "requests/s × tokens")
+
+
+def _equal(item: Measurement, span: tuple[float, float], told: str) -> Iterator[Held]:
+    where = place_of(item)
+    yield at_most(where, least(item), span[1] * _ARITHMETIC, f"{{left}}, {told} allows {{right}}")
+    yield at_most(where, span[0] / _ARITHMETIC, most(item), f"{{right}}, {told} needs {{left}}")
+
+
+def _requests(point: Point) -> int:
+    latency = point.get("e2e", 50.0)
+    return latency.n if latency else 1

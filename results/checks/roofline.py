@@ -1,0 +1,196 @@
+"""Is it possible on that chip: below the roofline, and within its memory?
+
+The roofline model (Williams, Waterman and Patterson 2009) with datasheet peaks. What a result
+does not say counts in its favour: the precision is taken at its narrowest, a batch shares every
+expert, a cache costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from results.checks.claim import least, most, place_of
+from results.checks.finding import TOLERANCE, Held, at_most
+from results.floor import least_time_s, sockets
+from results.widths import highest_peak, kernel_peak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.catalog import ChipEntry
+    from results.checks.claim import Claim, Point
+    from results.checks.finding import Context
+    from results.served import Served
+
+__all__ = [
+    "kernels_stay_below_the_roofline",
+    "prompts_are_computed",
+    "rates_stay_below_the_roofline",
+    "steps_read_their_weights",
+    "unchecked",
+    "weights_fit_the_memory",
+]
+
+_TERA, _GIGA = 1e12, 1e9
+# Longest mean acceptance of a draft that we know: 5.2 tokens (InferenceX, golden lengths, 2026).
+_MOST_TOKENS_A_STEP = 6.0
+_RATES = ("output_throughput", "decode_throughput", "prefill_throughput")
+# Of a CPU or an engine that spills, the host's memory holds weights too.
+_SPILLS = ("offload", "n_gpu_layers", "n_cpu_moe", "cpu_moe")
+# What stands behind a bus or a link is no part of a chip's roofline.
+_LINKS = ("host_to_device", "device_to_host", "all_reduce")
+
+
+def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
+    """Attained rate ≤ datasheet peak of its dtype × chips; memory bandwidth likewise."""
+    entry = claim.chip
+    if entry is None or (entry.kind == "cpu" and claim.statement is None):
+        return  # a published count of sockets says nothing of the cores
+    chips = _chips(claim, entry) if claim.statement else 1  # published kernels are of one chip
+    for item in claim.measurements:
+        if item.suite != "kernels" or str(item.labels.get("family")) in _LINKS:
+            continue
+        peak = None
+        if item.metric == "compute_rate":
+            labels = item.labels if claim.statement else claim.labels
+            named = labels.get("gemm_dtype") or labels.get("dtype") or ""
+            peak = kernel_peak(entry, str(named))
+        elif item.metric == "bandwidth" and item.labels.get("cache", "cold") == "cold":
+            peak = entry.memory_bandwidth_gb_s
+        if peak is not None:
+            reason = (
+                f"{{left}} {item.unit}, the datasheet of {chips} × {entry.name} allows {{right}}"
+            )
+            yield at_most(place_of(item), least(item), peak * chips * TOLERANCE, reason)
+
+
+def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
+    """A token takes its roofline time at least: weights once a step, cache, and two FLOPs."""
+    known = _known(claim)
+    if known is None:
+        return
+    what, entry, count = known
+    for point in claim.points:
+        for metric in _RATES:
+            item = point.get(metric)
+            if item is None:
+                continue
+            stated = item.model_copy(update={"labels": _as_labels(point)})
+            time_s = least_time_s(stated, what, entry, count)
+            if metric != "prefill_throughput" and "bandwidth" in time_s:
+                time_s["bandwidth"] /= _tokens_a_step(claim)
+            if shortest := max(time_s.values(), default=0.0):
+                reason = f"{{left}} tokens/s, {_whose(claim, entry)} can give {{right}}"
+                yield at_most(place_of(item), least(item), TOLERANCE / shortest, reason)
+
+
+def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
+    """A decode step reads every touched weight once: bytes ÷ TPOT ≤ bandwidth × chips."""
+    known = _known(claim)
+    if known is None or known[1].memory_bandwidth_gb_s is None:
+        return
+    what, entry, _count = known
+    limit = (entry.memory_bandwidth_gb_s or 0.0) * _chips(claim, entry)
+    for point in claim.points:
+        item = point.middle("tpot")
+        if item is None:
+            continue
+        context = int(point.load.get("context", 1))
+        read = what.geometry.decode_min_bytes(
+            context, bits_per_parameter=what.bits, kv_dtype_bytes=what.bits / 8
+        )
+        rate = read / _GIGA / (most(item) / 1e3) / _tokens_a_step(claim)
+        reason = f"takes {{left}} GB/s, {_whose(claim, entry)} has {{right}}"
+        yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
+
+
+def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
+    """Reading a token costs two FLOPs a weight: FLOPs ÷ TTFT ≤ highest peak × chips."""
+    known = _known(claim)
+    peak = highest_peak(known[1], known[0].bits) if known else None
+    if known is None or peak is None:
+        return
+    what, entry, _count = known
+    limit = peak * _chips(claim, entry)
+    for point in claim.points:
+        item, isl = point.middle("ttft"), point.load.get("isl")
+        if item is None or isl is None:
+            continue
+        fresh = max(1, int(isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))))
+        rate = what.geometry.prefill_flops(fresh) / _TERA / (most(item) / 1e3)
+        reason = f"takes {{left}} TFLOP/s, {_whose(claim, entry)} has {{right}}"
+        yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
+
+
+def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
+    """All weights at their narrowest ≤ memory of all chips, with the host's where it holds some."""
+    if claim.what is None:
+        return
+    bytes_ = _memory_bytes(claim)
+    if bytes_ is None:
+        return
+    size_gb = claim.what.geometry.weight_bytes(claim.what.bits) / _GIGA
+    reason = f"{claim.what.geometry.name} takes {{left}} GB, the memory is {{right}} GB"
+    yield at_most("engines" if claim.statement else "model", size_gb, bytes_ / _GIGA, reason)
+
+
+def unchecked(claim: Claim) -> Iterator[str]:
+    """Say which laws could not be held, and why."""
+    metrics = {item.metric for item in claim.measurements if item.suite != "kernels"}
+    if not metrics & {*_RATES, "tpot", "ttft"}:
+        return
+    named = {model for model, _ in claim.models if model}
+    if claim.what is None:
+        told = f"{', '.join(sorted(named))[:80]} is no model of ours" if named else "no model"
+        yield f"roofline, memory: not checked, {told}"
+    elif claim.chip is None:
+        yield "roofline, memory, power: not checked, the chip is not in the catalogue"
+    elif claim.count is None:
+        yield "roofline, memory, power: not checked, nobody says how many chips"
+
+
+def _known(claim: Claim) -> tuple[Served, ChipEntry, int] | None:
+    """Model, chip and count, where all are known and a count means chips or our own cores."""
+    entry = claim.chip
+    if claim.what is None or entry is None or not claim.count:
+        return None
+    if entry.kind == "cpu" and claim.statement is None:
+        return None
+    return claim.what, entry, claim.count
+
+
+def _chips(claim: Claim, entry: ChipEntry) -> int:
+    """Chips; of a CPU the most sockets that its cores can lie on."""
+    count = claim.count or 1
+    return sockets(entry, count) if entry.kind == "cpu" else count
+
+
+def _whose(claim: Claim, entry: ChipEntry) -> str:
+    return f"{_chips(claim, entry)} × {entry.name}"
+
+
+def _tokens_a_step(claim: Claim) -> float:
+    return _MOST_TOKENS_A_STEP if claim.speculative else 1.0
+
+
+def _as_labels(point: Point) -> dict[str, float]:
+    """The load as `results.floor` reads it; a shared prefix is computed once for all."""
+    isl, shared = point.load.get("isl"), min(1.0, point.load.get("shared_prefix", 0.0))
+    fresh = {"isl": max(1.0, isl * (1 - shared))} if isl else {}
+    return {**point.load, **fresh}
+
+
+def _memory_bytes(claim: Claim) -> float | None:
+    """Memory that could hold the weights, from above; None where it is not known."""
+    predicate, entry = claim.predicate, claim.chip
+    chips = None
+    if entry is not None and entry.memory_gb is not None and claim.count:
+        chips = entry.memory_gb * _GIGA * claim.count * TOLERANCE
+    if predicate is None:
+        return chips if entry is not None and entry.kind != "cpu" else None
+    machine = predicate.machine
+    if machine.chip.kind == "cpu":
+        return float(machine.memory_bytes)
+    flags = " ".join(name for engine in predicate.engines for name in engine.flags).lower()
+    spills = any(word in flags for word in _SPILLS)
+    return chips + machine.memory_bytes if chips and spills else chips

@@ -1,0 +1,72 @@
+"""`fenmark check`: one file against the laws, without a log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from results.inspection import Inspected
+
+__all__ = ["check"]
+
+_LISTED = 50  # beyond it findings are counted by rule
+
+
+def check(
+    file: Annotated[
+        Path,
+        typer.Argument(help="*.dsse.json, a statement, *.reported.json, or a file `import` reads."),
+    ],
+    kind: Annotated[
+        str | None, typer.Option(help="Of others' file: mlperf, vllm, …; else it is found out.")
+    ] = None,
+    chip: Annotated[
+        str | None, typer.Option(help="Catalogue id, for files that do not say what they ran on.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many chips, where a file does not say.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Hold figures against the laws of queues, physics and datasheets; needs no log and no key.
+
+    Exits 0 if all hold, 1 if one is flagged or refused, 2 if the file cannot be read. What could
+    not be held, for want of a model or a chip we know, is said.
+
+    Example: fenmark check result.dsse.json --json
+    """
+    from results.inspection import inspect
+    from suites.terminal import print_json
+
+    inspected = inspect(file, kind=kind, chip=chip, count=count)
+    if json_:
+        print_json({"file": str(file), **inspected.to_json()}, allow_nan=False)
+    else:
+        _print(inspected)
+    raise typer.Exit(0 if inspected.clean else 1)
+
+
+def _print(inspected: Inspected) -> None:
+    from collections import Counter
+
+    from suites.terminal import Terminal
+
+    terminal = Terminal()
+    told = inspected.to_json()
+    signed = f", signature {inspected.signature}" if inspected.signature else ""
+    terminal.say(f"{told['verdict']}  {inspected.kind}, {told['results']} results{signed}")
+    for name, finding in inspected.findings[:_LISTED]:
+        terminal.say(
+            f"{finding.outcome}  {finding.rule}: {finding.where} {finding.reason}", indent=2
+        )
+        terminal.say(f"{finding.formula}; {name}", indent=4)
+    if len(inspected.findings) > _LISTED:
+        counted = Counter(finding.rule for _, finding in inspected.findings)
+        in_all = ", ".join(f"{n} {rule}" for rule, n in counted.most_common())
+        terminal.say(f"in all: {in_all}", indent=2)
+    for line in told["unchecked"]:
+        terminal.say(line, indent=2)
+    terminal.say(f"{told['held']} comparisons, {len(inspected.findings)} do not hold")

@@ -1,0 +1,29 @@
+"""A run tells its own user what a log would flag or refuse."""
+
+from rich.console import Console
+
+from results.checks import judge
+from results.statement import Statement
+from runners.report import print_findings
+from tests.proof import honest
+
+
+def told(data):
+    console = Console(width=200)
+    with console.capture() as capture:
+        print_findings(judge(Statement.model_validate(data)), console)
+    return capture.get()
+
+
+def test_an_honest_run_is_told_nothing():
+    assert told(honest.h100()) == ""
+
+
+def test_a_run_is_told_which_figure_breaks_which_law_and_what_follows():
+    data = honest.h100()
+    data["predicate"]["machine"]["chip"]["count"] = 8
+    data["predicate"]["measurements"][0]["low"] = 9.5
+    said = told(data)
+    assert "flagged chip: machine.chip.count 8 are claimed, the driver shows 1" in said
+    assert "refused latency-order: decode/b4/ctx1024 tpot 8 lies outside" in said
+    assert "does not rank" in said

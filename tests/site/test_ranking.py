@@ -1,0 +1,115 @@
+"""What may stand where: no flagged row, no figure of another model or load beside one."""
+
+import pytest
+
+from leaderboard import archives, ranking
+from leaderboard.figures import Result
+from leaderboard.rows import frame, rows_of
+from leaderboard.workers import Workers
+from results import catalog
+from results.statement import Statement
+from tests.site.conftest import accept, statement
+
+
+def rows(*statements, flags=()):
+    sheet = catalog.latest_prices()
+    records = []
+    for at, one in enumerate(statements):
+        result = Result(
+            digest=f"{at:064x}",
+            keyid="k",
+            runner="r",
+            key_tier="registered",
+            log="",
+            index=None,
+            flags=("queueing: x",) if at in flags else (),
+            predicate=Statement.model_validate(one).predicate,
+        )
+        records += rows_of(result, sheet)
+    return ranking.ranked(frame(records).assign(tier="registered"))
+
+
+def gpu(**changes):
+    listed = {"chip": "NVIDIA H100 80GB HBM3", "catalog_id": "h100-sxm", "kind": "gpu"}
+    return statement(model="llama-3.1-8b", **{**listed, "speed": 900.0, "metered": True, **changes})
+
+
+def proven(one):
+    """A standard run for a challenge, whose instrument checked itself."""
+    one["predicate"]["run"] |= {"profile": "standard", "nonce": "n", "not_before": "0"}
+    checks = [
+        {**item, "metric": "instrument_ttft_error", "value": 0.1, "low": None, "high": None}
+        for item in one["predicate"]["measurements"]
+        if item["metric"] == "ttft" and item["labels"].get("percentile") == 50
+    ]
+    one["predicate"]["measurements"] += checks
+    return one
+
+
+def test_a_flagged_row_ranks_nowhere_has_no_badge_and_no_card():
+    fast, slow = gpu(number=1, speed=3000.0), gpu(number=2, speed=900.0)
+    table = rows(fast, slow, flags={0})
+    assert set(table[table["ranks"]]["digest"]) == {f"{1:064x}"}
+    assert set(table[table["place"] < 4]["digest"]) == {f"{1:064x}"}
+    assert set(ranking.leading(table)["digest"]) == {f"{1:064x}"}
+    found = ranking.answers(table, "en")
+    cards = (found.cheapest, found.most_tokens_per_joule, found.nearest_to_one_fen)
+    assert {card.digest for card in cards} == {f"{1:064x}"}
+
+
+def test_where_every_row_is_flagged_nothing_is_announced():
+    table = rows(gpu(), flags={0})
+    assert ranking.answers(table, "en") == ranking.Answers(
+        cheapest=None, most_tokens_per_joule=None, nearest_to_one_fen=None
+    )
+    assert ranking.leading(table).empty
+
+
+def test_a_quick_run_or_one_without_challenge_or_self_check_says_so_and_ranks_below():
+    quick, full = gpu(number=1, speed=3000.0), proven(gpu(number=2, speed=900.0))
+    table = rows(quick, full)
+    serving = table[(table["suite"] == "serving") & table["ranks"]]
+    assert serving.groupby("digest")["place"].unique().map(list).to_dict() == {
+        f"{0:064x}": [2],
+        f"{1:064x}": [0],
+    }
+    assert serving["doubts"].unique().tolist() == ["", "no challenge, no self-check"]
+    assert ranking.answers(table, "en").nearest_to_one_fen.digest == f"{1:064x}"
+    assert set(ranking.leading(table)["digest"]) == {f"{1:064x}"}
+
+
+def test_a_small_model_does_not_beat_a_large_one_and_stands_apart():
+    large = [gpu(number=1), gpu(number=2, chip="NVIDIA H200", catalog_id="h200-sxm")]
+    small = gpu(number=3, speed=90_000.0)
+    small["predicate"]["engines"][0]["model"] = "tiny-15m"
+    table = rows(*large, small)
+    serving = table[table["place"] == 2]
+    # Rows of one model stand together.
+    assert serving["model"].ne(serving["model"].shift()).sum() == 2
+    assert ranking.answers(table, "en").nearest_to_one_fen.model == "llama-3.1-8b"
+
+
+def test_one_load_is_one_ranking():
+    short, long = gpu(number=1), gpu(number=2)
+    for item in long["predicate"]["measurements"]:
+        item["labels"] |= {"isl": 8192} if item["suite"] == "serving" else {}
+    table = rows(short, long)
+    serving = table[table["place"] == 2]
+    assert serving["shape"].ne(serving["shape"].shift()).sum() == 2
+
+
+@pytest.mark.parametrize("copied", ["samples", "figures"])
+def test_a_copy_of_another_result_does_not_rank(tmp_path, copied):
+    first, second = gpu(number=1), gpu(number=2)
+    if copied == "samples":
+        second = gpu(number=2, speed=901.0)
+        second["subject"] = first["subject"]
+    folder = accept(tmp_path / "results", first, second)
+    with Workers() as workers:
+        archive = archives.read([folder], None, workers)
+    ranked = ranking.ranked(archive.rows)
+    flagged = ranked.groupby("digest")["flags"].first()
+    assert sorted(flagged) == [0, 1]
+    copy = str(flagged.idxmax())
+    assert "samples: " in archive.open(copy).flags[0]
+    assert set(ranked[ranked["ranks"]]["digest"]) == set(flagged.index) - {copy}
