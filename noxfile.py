@@ -25,12 +25,12 @@ PUBLIC = ROOT / "results" / "public"
 DEVELOPMENT = ("tests", "types", "lint")
 # Each prints ratios against named peers of the same run.
 COMPARISONS = {
-    "kernels": "suites.kernels.compare",
-    "serving": "suites.serving.compare",
-    "api": "results.compare_api",
-    "json": "results.compare_json",
-    "site": "leaderboard.compare",
-    "plans": "runners.plans.compare",
+    "kernels": "suites.kernels.bench.compare",
+    "serving": "suites.serving.bench.compare",
+    "api": "results.bench.api",
+    "json": "results.bench.parsing",
+    "site": "leaderboard.bench.compare",
+    "plans": "runners.bench.plans",
 }
 
 nox.needs_version = ">=2024.10.9"
@@ -165,7 +165,7 @@ def vllm(session: nox.Session) -> None:
         session.run(*pip, "uninstall", "-q", "-y", *unwanted, external=True)
         (home / "installed").touch()
     scripts = environment(session, "dev", *DEVELOPMENT)
-    tests = ("tests/engines/test_vllm.py", *session.posargs)
+    tests = ("tests/suites/engines/test_vllm.py", *session.posargs)
     session.run(
         str(scripts / "python"),
         "-m",

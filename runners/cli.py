@@ -13,7 +13,7 @@ from typer._click.exceptions import UsageError  # Typer carries its own click
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def main() -> None:
     try:
         code = app()(standalone_mode=False, prog_name="fenmark")
     except UserError as error:
-        from runners import actions
+        from runners.ci import actions
 
         actions.annotate("error", str(error), place=error.where)
         _stop(str(error), error.exit_code)
@@ -166,7 +166,7 @@ def _rank(point: EntryPoint) -> tuple[int, str]:
 
 
 def _stop(line: str, code: int) -> None:
-    from suites.terminal import complain
+    from suites.base.terminal import complain
 
     complain(f"fenmark: {line}")
     sys.exit(code)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from results.statement_v2 import MeasurementV2
+from results.statement.statement_v2 import MeasurementV2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from suites.records import Row
+    from suites.base.records import Row
 
 RUN_ID = "00000000-0000-4000-8000-000000000001"
 

@@ -1,41 +1,163 @@
-"""Imports follow the arrows: suites → results → runners, and the site reads results."""
+"""Imports follow the arrows: from room to room, from folder to folder, and never in a circle."""
 
 import ast
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Room -> folder, and the rooms it may import besides itself.
+# Room -> where it lies, and the rooms it may import besides itself.
 ROOMS = {
     "suites": ("suites", set()),
     "results": ("results", {"suites"}),
     "runners": ("runners", {"suites", "results"}),
     "leaderboard": ("site/leaderboard", {"suites", "results"}),
 }
+# Folders of each room from the bottom to the top: each may import those before it. A folder's own
+# files stand above its subfolders, unless a folder that follows is listed as standing on them.
+FOLDERS = {
+    "suites": [
+        "base",
+        "models",
+        "meters",
+        "engines",
+        "client",
+        "kernels/cuda",
+        "kernels/backends",
+        "kernels/families",
+        "kernels",
+        "kernels/bench",
+        "inference",
+        "serving/load",
+        "serving/instrument",
+        "serving/processes",
+        "serving/workers",
+        "serving",
+        "serving/bench",
+        "",
+    ],
+    "results": [
+        "catalog",
+        "statement",
+        "keys",
+        "economy",
+        "checks",
+        "agreement",
+        "proof",
+        "reported",
+        "archive",
+        "service",
+        "service/api",
+        "migrations",
+        "migrations/versions",
+        "bench",
+        "commands",
+        "",
+    ],
+    "runners": [
+        "machine",
+        "options",
+        "ci",
+        "measure",
+        "submit",
+        "plans",
+        "bench",
+        "commands",
+        "",
+    ],
+    "leaderboard": [
+        "base",
+        "words",
+        "figures",
+        "read",
+        "pages",
+        "output",
+        "",
+        "bench",
+    ],
+}
 
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def modules():
+    """Module -> its file, of all rooms."""
+    found = {}
+    for room, (home, _) in ROOMS.items():
+        for path in sorted((ROOT / home).rglob("*.py")):
+            parts = path.relative_to(ROOT / home).with_suffix("").parts
+            name = ".".join((room, *parts)).removesuffix(".__init__")
+            found[name] = path
+    return found
+
+
+def folder_of(module):
+    """Return the folder within its room: "serving/load", "" for the room's own files."""
+    home = ROOT / ROOMS[module.partition(".")[0]][0]
+    return modules()[module].parent.relative_to(home).as_posix().removeprefix(".")
+
+
+def named(tree):
+    """Yield every name that a file imports, for types only and within functions too."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_of(name):
+    """Return the module that an imported name is of; "" where it is not ours."""
+    while name and name not in modules():
+        name = name.rpartition(".")[0]
+    return name
+
+
+@cache
+def arrows():
+    """Module -> modules of ours that it imports."""
+    found = {}
+    for module, path in modules().items():
+        names = map(module_of, named(ast.parse(path.read_text())))
+        found[module] = {name for name in names if name} - {module}
+    return found
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_rooms_before_it(room):
-    folder, allowed = ROOMS[room]
-    forbidden = set(ROOMS) - allowed - {room}
-    found = [
-        f"{path.relative_to(ROOT)} imports {name}"
-        for path in (ROOT / folder).rglob("*.py")
-        for name in imports(path)
-        if name.partition(".")[0] in forbidden
+    allowed = {room} | ROOMS[room][1]
+    wrong = [
+        f"{module} imports {name}"
+        for module, names in arrows().items()
+        if module.partition(".")[0] == room
+        for name in sorted(names)
+        if name.partition(".")[0] not in allowed
     ]
-    assert found == []
+    assert wrong == []
 
 
-@pytest.mark.parametrize("room", ["suites", "results", "runners"])
-def test_a_room_has_code(room):
-    assert len(list((ROOT / room).rglob("*.py"))) > 5
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_folder_imports_only_from_folders_before_it(room):
+    level = FOLDERS[room].index
+    wrong = [
+        f"{module} imports {name}"
+        for module, names in arrows().items()
+        if module.partition(".")[0] == room
+        for name in sorted(names)
+        if name.partition(".")[0] == room and level(folder_of(name)) > level(folder_of(module))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_folder_has_its_place(room):
+    here = {folder_of(module) for module in modules() if module.partition(".")[0] == room}
+    assert here == set(FOLDERS[room])
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    try:
+        TopologicalSorter(arrows()).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))

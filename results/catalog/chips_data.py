@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from results.catalog.reading import Strict, read_toml
-from suites.errors import UserError
+from suites.base.errors import UserError
 
 __all__ = ["ChipEntry", "Sku", "chips", "match"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from results.catalog.reading import Strict, read_toml
-from suites.errors import UserError
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from typing import Self

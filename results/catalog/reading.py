@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from suites import toml_file
+from suites.base import toml_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from results.checks.claim import of_reported, of_statement
-from results.checks.finding import Context, Finding, Held, Law, Nonce, Outcome
+from results.checks.finding import Context, Finding, Held, Law, Outcome
 from results.checks.laws import LAWS, SAMPLES
 from results.checks.origin import copies, fingerprints
 from results.checks.roofline import unchecked
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from results.checks.claim import Claim
-    from results.imports.reported import ReportedResult
-    from results.statement import Statement
+    from results.statement.reported import ReportedResult
+    from results.statement.statement import Statement
 
 __all__ = [
     "LAWS",
@@ -30,7 +30,6 @@ __all__ = [
     "Finding",
     "Judged",
     "Law",
-    "Nonce",
     "Outcome",
     "check",
     "copied",

@@ -11,17 +11,17 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
-from results.served import served
-from results.widths import NARROWEST_BITS
+from results.catalog.widths import NARROWEST_BITS
+from results.statement.precision import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from results.catalog import ChipEntry
-    from results.imports.reported import ReportedResult
-    from results.served import Served
-    from results.statement import Measurement, Predicate, Statement
-    from suites.records import Label
+    from results.statement.precision import Served
+    from results.statement.reported import ReportedResult
+    from results.statement.statement import Measurement, Predicate, Statement
+    from suites.base.records import Label
 
 __all__ = [
     "Claim",

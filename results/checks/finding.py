@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from random import Random
 
     from results.checks.claim import Claim
+    from results.statement.nonce import Nonce
 
-__all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Nonce", "Outcome", "at_most"]
+__all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Outcome", "at_most"]
 
 Outcome = Literal["accepted", "flagged", "refused"]
-Nonce = Literal["issued", "unknown", "used", "expired"]
 
 # A chip may boost a little above its stated clock, and power caps are held on average only.
 TOLERANCE = 1.10

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from results.checks.finding import Finding, Held
-from results.statement_v2 import KNOWN_LABELS
-from suites.labels import LABELS
+from results.statement.statement_v2 import KNOWN_LABELS
+from suites.base.labels import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.checks.claim import Claim
     from results.checks.finding import Context
-    from results.imports.reported import ReportedResult
-    from results.statement import Predicate
+    from results.statement.reported import ReportedResult
+    from results.statement.statement import Predicate
 
 __all__ = ["label_faults", "labels_are_typed"]
 

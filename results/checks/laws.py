@@ -190,14 +190,14 @@ LAWS = (
         name="labels",
         outcome="refused",
         formula="a label's value is of its name's type and range",
-        source="suites/labels.py: one name, one type",
+        source="suites/base/labels.py: one name, one type",
         find=labels.labels_are_typed,
     ),
     Law(
         name="labels",
         outcome="refused",
         formula="a known metric, in its unit, with samples behind it",
-        source="suites/metrics.py: one name, one unit",
+        source="suites/base/metrics.py: one name, one unit",
         find=names.metrics_are_known,
     ),
     Law(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
-    from results.statement import Machine, Measurement, Predicate
-    from suites.records import Label
+    from results.statement.statement import Machine, Measurement, Predicate
+    from suites.base.records import Label
 
 __all__ = [
     "chips_are_those_seen",
@@ -37,7 +37,7 @@ _CPUS = re.compile(r"(\d+)(?:-(\d+))?")
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
 # What a runner names a chip that stands behind an endpoint: nobody saw it.
 _UNSEEN = "other"
-# Failures that the serving suite lets pass (`suites.serving.validity`).
+# Failures that the serving suite lets pass (`suites.serving.instrument.validity`).
 _FAILURES = 0.01
 # A profile -> seconds of each serving point, samples of each inference case, processes of each
 # kernel: what `suites` does, less a fifth for requests that are cut. Quick is a few requests.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from results import catalog
 from results.checks.claim import case_load, number, place_of
 from results.checks.finding import Held
-from suites.metrics import METRICS
+from suites.base.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.checks.claim import Claim
     from results.checks.finding import Context
-    from results.statement import Measurement
+    from results.statement.statement import Measurement
 
 __all__ = [
     "cases_are_their_labels",

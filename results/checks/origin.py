@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from results.challenge import seed_of
 from results.checks.finding import Held
-from suites.errors import UserError
+from results.statement.nonce import seed_of
+from suites.base.errors import UserError
 from suites.kernels.spotcheck import recompute
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from results.checks.claim import Claim
     from results.checks.finding import Context
-    from results.statement import Predicate, Statement
+    from results.statement.statement import Predicate, Statement
 
 __all__ = [
     "copies",

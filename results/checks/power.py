@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from results.checks.claim import least, most, place_of
 from results.checks.finding import TOLERANCE, Held, at_most
-from results.statement import Meter
+from results.statement.statement import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
-    from results.statement import Measurement
+    from results.statement.statement import Measurement
 
 __all__ = ["energy_is_power_over_rate", "joules_have_a_meter", "power_is_possible"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
-    from results.statement import Measurement
+    from results.statement.statement import Measurement
 
 __all__ = [
     "LEAST",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from results.catalog.widths import highest_peak, kernel_peak
 from results.checks.claim import least, most, place_of
 from results.checks.finding import TOLERANCE, Held, at_most
-from results.floor import least_time_s, sockets
-from results.widths import highest_peak, kernel_peak
+from results.economy.floor import least_time_s, sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
-    from results.served import Served
+    from results.statement.precision import Served
 
 __all__ = [
     "kernels_stay_below_the_roofline",
@@ -174,7 +174,7 @@ def _tokens_a_step(claim: Claim) -> float:
 
 
 def _as_labels(point: Point) -> dict[str, float]:
-    """The load as `results.floor` reads it; a shared prefix is computed once for all."""
+    """The load as `results.economy.floor` reads it; a shared prefix is computed once for all."""
     isl, shared = point.load.get("isl"), min(1.0, point.load.get("shared_prefix", 0.0))
     fresh = {"isl": max(1.0, isl * (1 - shared))} if isl else {}
     return {**point.load, **fresh}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from results.inspection import Inspected
+    from results.archive.inspection import Inspected
 
 __all__ = ["check"]
 
@@ -38,8 +38,8 @@ def check(
 
     Example: fenmark check result.dsse.json --json
     """
-    from results.inspection import inspect
-    from suites.terminal import print_json
+    from results.archive.inspection import inspect
+    from suites.base.terminal import print_json
 
     inspected = inspect(file, kind=kind, chip=chip, count=count)
     if json_:
@@ -52,7 +52,7 @@ def check(
 def _print(inspected: Inspected) -> None:
     from collections import Counter
 
-    from suites.terminal import Terminal
+    from suites.base.terminal import Terminal
 
     terminal = Terminal()
     told = inspected.to_json()

@@ -22,7 +22,7 @@ def chips(
     from rich.table import Table
 
     from results import catalog
-    from suites.terminal import Terminal, print_json, styled
+    from suites.base.terminal import Terminal, print_json, styled
 
     entries = catalog.chips().values()
     if json_:

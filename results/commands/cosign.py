@@ -25,10 +25,10 @@ def cosign(
 
     import httpx
 
-    from results.cosigning import Cosigning
-    from results.ledger import Ledger
-    from suites.errors import CheckError, UserError
-    from suites.terminal import Terminal
+    from results.proof.ledger import Ledger
+    from results.service.cosigning import Cosigning
+    from suites.base.errors import CheckError, UserError
+    from suites.base.terminal import Terminal
 
     ledger = Ledger(directory / "log")
     if not ledger.exists():

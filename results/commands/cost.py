@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from results.catalog import PriceSheet
-    from results.costs import CostRow
-    from suites.errors import UserError
+    from results.economy.costs import CostRow
+    from suites.base.errors import UserError
 
     # Where a row comes from, the chip's name, and what it costs.
     _Costed = tuple[dict[str, Any], str, CostRow]
@@ -45,10 +45,11 @@ def cost(
 
     Example: fenmark cost --results results/public --currency CNY
     """
-    from results import archive, catalog
+    from results import catalog
+    from results.archive import archive
     from results.catalog.prices_data import RENTAL_KINDS, read_sheet
-    from suites.errors import CheckError, UserError
-    from suites.terminal import Terminal, complain, print_json, styled
+    from suites.base.errors import CheckError, UserError
+    from suites.base.terminal import Terminal, complain, print_json, styled
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
@@ -92,8 +93,8 @@ def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
 def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
     from rich.table import Table
 
-    from results.economics import Span
-    from results.plain import span
+    from results.economy.economics import Span
+    from results.economy.number_format import span
 
     factor = 1.0 if currency == "USD" else sheet.cny_per_usd.value
     columns = (
@@ -150,9 +151,9 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
 def _signed(
     folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
 ) -> Iterator[_Costed]:
-    from results import archive
-    from results.costs import cost_rows
-    from results.served import served_of
+    from results.archive import archive
+    from results.economy.costs import cost_rows
+    from results.statement.precision import served_of
 
     for opened in archive.open_each(archive.envelopes(folder), on_broken):
         predicate = opened.statement.predicate
@@ -172,8 +173,8 @@ def _signed(
 def _reported(
     folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
 ) -> Iterator[_Costed]:
-    from results.imports import read_folder
-    from results.imports.costing import reported_cost_rows
+    from results.reported import read_folder
+    from results.reported.costing import reported_cost_rows
 
     for found in read_folder(folder, on_broken):
         for result in found.results:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from results.imports import ReportedFile
+    from results.reported import ReportedFile
 
 __all__ = ["import_"]
 
@@ -37,9 +37,9 @@ def import_(
 
     Example: fenmark import vllm bench.json --out reported --chip h100-sxm --count 8
     """
-    from results.imports import import_file
-    from suites.child import write_atomically
-    from suites.terminal import Terminal, print_json
+    from results.reported import import_file
+    from suites.base.files import write_atomically
+    from suites.base.terminal import Terminal, print_json
 
     imported = [import_file(kind, path, chip=chip, count=count) for path in files]
     out.mkdir(parents=True, exist_ok=True)

@@ -23,8 +23,8 @@ def publish(
 
     Example: fenmark publish --data server --out results/public
     """
-    from results import publish as publishing
-    from suites.terminal import Terminal
+    from results.service import publish as publishing
+    from suites.base.terminal import Terminal
 
     size = publishing.publish(data, out, url=database_url)
     Terminal().say(f"{size} entries in {out}", whole=True)

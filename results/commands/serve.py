@@ -40,15 +40,15 @@ def serve(
 
     Example: fenmark serve --port 8000 --data server --runners keys/
     """
-    from results import keyfile
-    from results.api import Limits, create_app
-    from results.api.problems import SAFETY
-    from results.challenge import Challenges
-    from results.connections import guarded, listen
-    from results.identity import REGISTERED
-    from results.intake import Intake
-    from results.store import open_store
-    from suites.errors import UserError
+    from results.keys import keyfile
+    from results.keys.identity import REGISTERED
+    from results.service.api import Limits, create_app
+    from results.service.api.problems import SAFETY
+    from results.service.challenge import Challenges
+    from results.service.connections import guarded, listen
+    from results.service.store import open_store
+    from results.service.submission_check import Intake
+    from suites.base.errors import UserError
 
     if runners and not runners.is_dir():
         raise UserError("is no folder", where=str(runners), expected="runners' key files, *.toml")
@@ -70,8 +70,8 @@ def serve(
 
 
 def _keep_key_file(data: Path, key: Key) -> None:
-    from results.identity import runner_id, runner_toml
-    from suites.child import write_atomically
+    from results.keys.identity import runner_id, runner_toml
+    from suites.base.files import write_atomically
 
     (data / "runners").mkdir(exist_ok=True)
     text = runner_toml(key, owner="log").encode()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from results import verification
+    from results.archive import verification
 
 __all__ = ["verify"]
 
@@ -34,8 +34,8 @@ def verify(
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
-    from results import archive, verification
-    from results.cosignature import read_policy
+    from results.archive import archive, verification
+    from results.proof.cosignature import read_policy
 
     witnesses = read_policy(policy) if policy else None
     verdicts = [
@@ -57,7 +57,7 @@ def _print_json(verdicts: list[verification.Verdict], broken: list[str], *, ok: 
     """One verdict a line, so that neither side must hold all of them as one text."""
     import sys
 
-    from suites.printable import as_json
+    from suites.base.printable import as_json
 
     head = f'{{"ok": {as_json(ok)}, "broken_key_files": {as_json(broken)}, "results": ['
     sys.stdout.write(f"{head}\n")
@@ -74,7 +74,7 @@ def _tier(verdict: verification.Verdict) -> str:
 
 
 def _print_broken(broken: list[str]) -> None:
-    from suites.terminal import Terminal
+    from suites.base.terminal import Terminal
 
     terminal = Terminal()
     for line in broken:
@@ -84,7 +84,7 @@ def _print_broken(broken: list[str]) -> None:
 
 
 def _print(verdicts: list[verification.Verdict]) -> None:
-    from suites.terminal import Terminal, styled
+    from suites.base.terminal import Terminal, styled
 
     terminal = Terminal()
     listed = len(verdicts) <= _LISTED

@@ -27,11 +27,12 @@ def witness(
 
     Example: fenmark witness --name lab.example/w1 --data witness --log-key log.toml
     """
-    from results import checkpoint, keyfile
-    from results.connections import guarded, listen
-    from results.identity import read_key_file, read_runner
-    from results.witness import Witness, create_app
-    from suites.terminal import Terminal
+    from results.keys import keyfile
+    from results.keys.identity import read_key_file, read_runner
+    from results.proof import checkpoint
+    from results.proof.witness import Witness, create_app
+    from results.service.connections import guarded, listen
+    from suites.base.terminal import Terminal
 
     key = data / "witness.pem"
     signer = keyfile.load(key) if key.exists() else keyfile.create(key)

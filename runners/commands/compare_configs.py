@@ -27,8 +27,8 @@ def compare_configs(
     """
     from rich.table import Table
 
-    from runners.ab import measure, read
-    from suites.terminal import Terminal, print_json
+    from runners.measure.ab import measure, read
+    from suites.base.terminal import Terminal, print_json
 
     sides = read(a), read(b)
     progress = Terminal(stderr=True)

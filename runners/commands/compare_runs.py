@@ -38,10 +38,10 @@ def compare_runs(
 
     from rich.table import Table
 
-    from results.comparison import compare
-    from runners import actions, regression
-    from suites.errors import CheckError
-    from suites.terminal import Terminal, print_json, print_whole
+    from results.agreement.comparison import compare
+    from runners.ci import actions, regression
+    from suites.base.errors import CheckError
+    from suites.base.terminal import Terminal, print_json, print_whole
 
     archives = results or [Path("out/results"), Path("results/public")]
     before, after = (regression.load_side(side, archives) for side in (base, head))

@@ -29,11 +29,11 @@ def doctor(
 
     from rich.table import Table
 
-    from runners import machine
-    from runners.doctor import examine
-    from runners.options import Options
-    from runners.subject import chip_under_test
-    from suites.terminal import Terminal, print_json, styled
+    from runners.machine import machine
+    from runners.measure.doctor import examine
+    from runners.measure.subject import chip_under_test
+    from runners.options.options import Options
+    from suites.base.terminal import Terminal, print_json, styled
 
     findings = examine(out)
     if json_:

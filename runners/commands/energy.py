@@ -39,8 +39,8 @@ def trace(
     """
     from dataclasses import asdict
 
+    from suites.base.terminal import Terminal, print_json
     from suites.meters import tracefile
-    from suites.terminal import Terminal, print_json
 
     shift_ns = round(offset_s * 1e9)
     window = [_time_ns(text, option) for text, option in ((start, "--start"), (end, "--end"))]
@@ -57,7 +57,7 @@ def trace(
 
 
 def _time_ns(text: str | None, option: str) -> int | None:
-    from suites.errors import UserError
+    from suites.base.errors import UserError
     from suites.meters.tracefile import parse_time_ns
 
     if text is None:

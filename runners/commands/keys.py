@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
-    from runners.keys import RunnerKey
+    from runners.machine.keys import RunnerKey
 
 __all__ = ["keys"]
 
@@ -44,7 +44,7 @@ def new(
 
     Example: fenmark keys new --owner "Example Lab" --contact bench@example.org
     """
-    from runners.keys import create, default_path, keyless_key
+    from runners.machine.keys import create, default_path, keyless_key
 
     if keyless or trusted_root:
         _print_public(keyless_key(keyless, trusted_root), owner, contact)
@@ -62,7 +62,7 @@ def show(
 
     Example: fenmark keys show > results/catalog/runners/ID.toml
     """
-    from runners.keys import default_path, load
+    from runners.machine.keys import default_path, load
 
     _print(load(path or default_path()), owner, contact)
 
@@ -80,9 +80,9 @@ def rotate(
 
     Example: fenmark keys rotate > results/catalog/runners/ID.toml
     """
-    from runners.keys import default_path
-    from runners.keys import rotate as change
-    from suites.terminal import complain
+    from runners.machine.keys import default_path
+    from runners.machine.keys import rotate as change
+    from suites.base.terminal import complain
 
     old, new = change(path or default_path())
     complain(f"old private key: {old.path}")
@@ -103,9 +103,9 @@ def revoke(
     """
     from datetime import UTC, datetime
 
-    from results.identity import read_key_file, revoked_toml
-    from suites.child import write_atomically
-    from suites.terminal import complain
+    from results.keys.identity import read_key_file, revoked_toml
+    from suites.base.files import write_atomically
+    from suites.base.terminal import complain
 
     text = read_key_file(file)
     write_atomically(file, revoked_toml(text, str(file), reason, datetime.now(UTC)).encode())
@@ -113,15 +113,15 @@ def revoke(
 
 
 def _print(key: RunnerKey, owner: str, contact: str, replaces: str = "") -> None:
-    from suites.terminal import complain
+    from suites.base.terminal import complain
 
     complain(f"private key: {key.path}")
     _print_public(key.signer.public_key, owner, contact, replaces)
 
 
 def _print_public(key: Key, owner: str, contact: str, replaces: str = "") -> None:
-    from results.identity import runner_id, runner_toml
-    from suites.terminal import complain, print_whole
+    from results.keys.identity import runner_id, runner_toml
+    from suites.base.terminal import complain, print_whole
 
     text = runner_toml(key, owner=owner, contact=contact, replaces=replaces)
     complain(f"public key file: results/catalog/runners/{runner_id(key)}.toml")

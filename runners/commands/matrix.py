@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from runners.inventory import Machines
+    from runners.machine.inventory import Machines
 
 __all__ = ["matrix"]
 
@@ -24,9 +24,9 @@ def matrix(
 
     Example: fenmark matrix --plan .github/nightly.toml --inventory .github/runners.toml
     """
-    from runners import inventory as machines
-    from runners.matrix import matrix as jobs
-    from suites.terminal import print_json
+    from runners.ci.matrix import matrix as jobs
+    from runners.machine import inventory as machines
+    from suites.base.terminal import print_json
 
     kinds = machines.read(inventory)
     cells = _runnable(plan, kinds) if plan else None
@@ -35,9 +35,9 @@ def matrix(
 
 def _runnable(plan: str, kinds: list[Machines]) -> dict[str, int]:
     """Count the cells each kind of machine can run; it may still lack an engine."""
+    from runners.plans.cell_forecast import prospects
     from runners.plans.document import read
     from runners.plans.fitting import Target
-    from runners.plans.prospect import prospects
 
     document = read(plan)
     counts = {}

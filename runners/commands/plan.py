@@ -11,9 +11,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from runners.plans.cell_forecast import Prospect
     from runners.plans.document import Document
     from runners.plans.fitting import Target
-    from runners.plans.prospect import Prospect
     from runners.plans.work import Workers
 
 __all__ = ["plan"]
@@ -43,7 +43,7 @@ def ready(json_: _Json = False) -> None:
     """
     from runners.plans.document import read
     from runners.plans.document import ready as plans
-    from suites.terminal import Terminal, print_json
+    from suites.base.terminal import Terminal, print_json
 
     documents = [read(path) for path in plans().values()]
     if json_:
@@ -66,7 +66,7 @@ def check(file: _File, set_: _Set = None, chip: _Chip = None, chips: _Chips = No
 
     Example: fenmark plan check sweep.toml
     """
-    from suites.terminal import Terminal
+    from suites.base.terminal import Terminal
 
     document, target, found = _look(file, set_, chip, chips)
     cells = list(found)
@@ -94,7 +94,7 @@ def list_(
     """
     from rich.table import Table
 
-    from suites.terminal import Terminal, print_json
+    from suites.base.terminal import Terminal, print_json
 
     _, target, found = _look(file, set_, chip, chips)
     cells = _chosen(found, only, shard)
@@ -147,11 +147,11 @@ def run(
     from runners.plans.cells import Shard
     from runners.plans.display import PlanDisplay
     from runners.plans.document import read
-    from runners.plans.drive import run_plan
     from runners.plans.fitting import Target
-    from runners.submit import connect
-    from suites.errors import CheckError
-    from suites.terminal import Terminal, print_json
+    from runners.plans.plan_runner import run_plan
+    from runners.submit.submit import connect
+    from suites.base.errors import CheckError
+    from suites.base.terminal import Terminal, print_json
 
     document = read(file).with_options(set_ or [])
     terminal = Terminal(stderr=True)
@@ -206,7 +206,7 @@ def sbatch(
     Example: fenmark plan sbatch gpu-node --out /shared/run --sbatch=--partition=gpu | sbatch
     """
     from runners.plans.slurm import script
-    from suites.terminal import print_whole
+    from suites.base.terminal import print_whole
 
     document, _, found = _look(file, set_, chip, chips)
     text = script(
@@ -226,12 +226,12 @@ def gather(
 
     Example: fenmark plan gather shards/* --out out/results
     """
-    from results.archive import envelopes
-    from results.gathering import gather as carry
-    from results.gathering import pack
-    from runners import keys
-    from suites.errors import UserError
-    from suites.terminal import Terminal
+    from results.archive.archive import envelopes
+    from results.archive.bundle import gather as carry
+    from results.archive.bundle import pack
+    from runners.machine import keys
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal
 
     paths = [path for folder in archives for path in envelopes(folder)]
     if not paths:
@@ -245,9 +245,9 @@ def _workers(
     document: Document, out: Path, fleet: str | None, tag: str
 ) -> Iterator[tuple[Workers, Iterable[Prospect]]]:
     """Give the hosts that take the cells, and what they can run of the plan."""
-    from runners.plans.drive import HOME
+    from runners.plans.cell_forecast import prospects
     from runners.plans.fitting import Target
-    from runners.plans.prospect import prospects
+    from runners.plans.plan_runner import HOME
     from runners.plans.work import Here
 
     if fleet is None:
@@ -257,7 +257,7 @@ def _workers(
     import sys
 
     from runners.plans.fleet import Fleet
-    from suites.fleet import connected
+    from suites.base.ray_nodes import connected
 
     # Ray says on stdout what becomes of its nodes; ours is for scripts.
     with redirect_stdout(sys.stderr), connected(fleet) as cluster:
@@ -268,9 +268,9 @@ def _workers(
 def _look(
     file: str, set_: list[str] | None, chip: str | None, chips: int | None
 ) -> tuple[Document, Target, Iterable[Prospect]]:
+    from runners.plans.cell_forecast import prospects
     from runners.plans.document import read
     from runners.plans.fitting import Target
-    from runners.plans.prospect import prospects
 
     document = read(file).with_options(set_ or [])
     target = Target.of(document.plan, chip, chips)
@@ -281,7 +281,7 @@ def _chosen(found: Iterable[Prospect], only: str | None, shard: str) -> list[Pro
     from fnmatch import fnmatchcase
 
     from runners.plans.cells import Shard
-    from suites.errors import UserError
+    from suites.base.errors import UserError
 
     part = Shard.parse(shard)
     cells = [one for one in found if fnmatchcase(one.cell.id, only or "*")]

@@ -28,10 +28,10 @@ def reference(
 
     Example: fenmark reference --weights model.gguf
     """
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal
+    from suites.client.subject import subject, subject_spec
     from suites.engines.gate import record, store
-    from suites.errors import UserError
-    from suites.serving.subject import subject, subject_spec
-    from suites.terminal import Terminal
 
     if weights is None:
         raise UserError("no weights", where="--weights", expected="a GGUF file or a model folder")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from runners.reproduce import Reproduction
-    from suites.terminal import Terminal
+    from runners.submit.reproduce import Reproduction
+    from suites.base.terminal import Terminal
 
 __all__ = ["reproduce"]
 
@@ -55,11 +55,11 @@ def reproduce(
 
     Example: fenmark reproduce 07a1d035bbf6 --results results/public --to https://log.example.org
     """
-    from results import archive
-    from runners.regression import find
-    from runners.reproduce import reproduce as repeat
-    from runners.submit import connect
-    from suites.terminal import Terminal, print_json
+    from results.archive import archive
+    from runners.ci.regression import find
+    from runners.submit.reproduce import reproduce as repeat
+    from runners.submit.submit import connect
+    from suites.base.terminal import Terminal, print_json
 
     first = archive.open_result(find(digest, [results]))
     found = repeat(

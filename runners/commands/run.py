@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runners.registry import with_options
+from runners.options.registry import with_options
 
 if TYPE_CHECKING:
-    from runners.submit import Log
+    from runners.submit.submit import LogClient
 
 __all__ = ["run"]
 
@@ -44,9 +44,9 @@ def run(
 
     fenmark run --to https://log.example.org
     """
-    from runners.asked import from_arguments, without_effect
-    from runners.submit import connect
-    from suites.terminal import complain
+    from runners.options.from_cli import from_arguments, without_effect
+    from runners.submit.submit import connect
+    from suites.base.terminal import complain
 
     options = from_arguments(given)
     for flag in without_effect(options):
@@ -58,11 +58,13 @@ def run(
             _measure(options, out, log, resume=resume, as_json=json_)
 
 
-def _measure(options: Any, out: Path, log: Log | None, *, resume: bool, as_json: bool) -> None:
-    from results import archive
-    from runners.pipeline import measure
-    from runners.report import print_outcome
-    from suites.terminal import Terminal, print_json
+def _measure(
+    options: Any, out: Path, log: LogClient | None, *, resume: bool, as_json: bool
+) -> None:
+    from results.archive import archive
+    from runners.measure.pipeline import measure
+    from runners.measure.report import print_outcome
+    from suites.base.terminal import Terminal, print_json
 
     terminal = Terminal(stderr=True)
     challenge = log.challenge_or_none(terminal) if log else None
@@ -79,8 +81,8 @@ def _measure(options: Any, out: Path, log: Log | None, *, resume: bool, as_json:
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:
     from rich.table import Table
 
+    from suites.base.terminal import Terminal, print_json
     from suites.kernels import list_cases
-    from suites.terminal import Terminal, print_json
 
     cases = list_cases(options)
     if as_json:

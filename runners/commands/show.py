@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from results.archive import Opened
-    from suites.errors import UserError
+    from results.archive.archive import OpenedResult
+    from suites.base.errors import UserError
 
 __all__ = ["show"]
 
@@ -28,9 +28,9 @@ def show(
 
     Example: fenmark show results/public
     """
-    from results import archive
-    from suites.errors import CheckError, UserError
-    from suites.terminal import complain, print_json
+    from results.archive import archive
+    from suites.base.errors import CheckError, UserError
+    from suites.base.terminal import complain, print_json
 
     broken: list[UserError] = []
     if path.is_dir():
@@ -52,10 +52,10 @@ def show(
         raise CheckError(f"left out broken files: {len(broken)}", where=str(path))
 
 
-def _print(results: list[Opened], svg: Path | None) -> None:
+def _print(results: list[OpenedResult], svg: Path | None) -> None:
     from results.checks import judge
-    from runners.report import print_findings, print_result
-    from suites.terminal import Terminal
+    from runners.measure.report import print_findings, print_result
+    from suites.base.terminal import Terminal
 
     width = _TABLE_COLUMNS if svg else None
     terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)

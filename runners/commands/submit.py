@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from runners.submit import Accepted
+    from runners.submit.submit import Accepted
 
 __all__ = ["submit"]
 
@@ -28,9 +28,9 @@ def submit(
 
     Example: fenmark submit --to https://log.example.org out/results
     """
-    from runners.submit import connect, envelopes_of
-    from suites.errors import UserError
-    from suites.terminal import Terminal, complain, print_json
+    from runners.submit.submit import connect, envelopes_of
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal, complain, print_json
 
     files = envelopes_of(paths or [])
     accepted: list[Accepted] = []

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from typer._click.exceptions import UsageError  # Typer carries its own click
 
-from runners.asked import from_arguments
-from runners.registry import by_name
-from suites.errors import UserError
+from runners.options.from_cli import from_arguments
+from runners.options.registry import by_name, with_options
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from typer._click.core import Command, Parameter
 
-    from runners.options import Options
+    from runners.options.options import Options
     from runners.plans.document import Document, Group, Value
 
 __all__ = ["PlanCell", "Shard", "expand"]
@@ -294,8 +294,9 @@ def _parameters() -> dict[str, Parameter]:
 def _command() -> Command:
     import typer
 
-    from runners.commands.run import run
+    def run(**_: Any) -> None:
+        """Stands for `fenmark run`, whose options it has."""
 
     app = typer.Typer(add_completion=False)
-    app.command()(run)
+    app.command()(with_options(run))
     return typer.main.get_command(app)

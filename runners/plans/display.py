@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from suites.terminal import styled
+from suites.base.terminal import styled
 
 if TYPE_CHECKING:
     from runners.plans.progress import CellState
     from runners.plans.progress import Progress as PlanProgress
-    from suites.terminal import Terminal
+    from suites.base.terminal import Terminal
 
 __all__ = ["PlanDisplay"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from runners.options.registry import by_name
 from runners.plans.places import line_of
-from runners.registry import by_name
-from suites import files, toml_file
-from suites.errors import UserError
+from suites.base import files, toml_file
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runners.options import Options, expand
-from runners.registry import of_suite
+from runners.options.options import Options, expand
+from runners.options.registry import of_suite
 from suites.kernels.backends import installed
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from results.served import served
-from runners import machine
+from results.statement.precision import served
+from runners.machine import machine
+from suites.base.errors import UserError
 from suites.engines import template
-from suites.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

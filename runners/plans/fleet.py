@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runners import keys
+from runners.machine import keys
+from runners.plans.cell_forecast import Prospect, prospects
 from runners.plans.document import Document, Plan
 from runners.plans.fitting import Target
-from runners.plans.prospect import Prospect, prospects
 from runners.plans.work import Ended, folder_of, run_job
-from suites.errors import CheckError, UserError
-from suites.fleet import NodeLostError
+from suites.base.errors import CheckError, UserError
+from suites.base.ray_nodes import NodeLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runners.plans.job import Job
     from runners.plans.work import How
-    from suites.fleet import Cluster, Node
+    from suites.base.ray_nodes import Cluster, Node
 
 __all__ = ["Fleet"]
 

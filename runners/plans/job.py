@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from results.archive import envelopes
-from results.statement import PlanCell
-from runners.options import Options
-from suites import child
+from results.archive.archive import envelopes
+from results.statement.statement import PlanCell
+from runners.options.options import Options
+from suites.base import child
 
 __all__ = ["Job"]
 
@@ -64,9 +64,9 @@ class _Done:
 
 def _work(spec: dict[str, Any]) -> _Done:
     """Run the job, unless a kill came between its signature and its end."""
-    from runners.pipeline import measure
-    from runners.submit import connect
-    from suites.terminal import Terminal
+    from runners.measure.pipeline import measure
+    from runners.submit.submit import connect
+    from suites.base.terminal import Terminal
 
     job, archive = Job.from_json(spec), Path(spec["archive"])
     if envelopes(archive):

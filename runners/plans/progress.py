@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from suites.child import write_atomically
+from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

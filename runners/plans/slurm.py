@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from suites.errors import UserError
-from suites.printable import printable
+from suites.base.errors import UserError
+from suites.base.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from runners.plans.cell_forecast import Prospect
     from runners.plans.document import Document
-    from runners.plans.prospect import Prospect
 
 __all__ = ["script"]
 

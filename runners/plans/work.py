@@ -10,16 +10,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from results.archive import envelopes
-from results.gathering import pack
-from runners import children
-from suites.child import write_atomically
-from suites.errors import UserError
+from results.archive.archive import envelopes
+from results.archive.bundle import pack
+from runners.measure import children
+from suites.base.errors import UserError
+from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from results.gathering import Parcel
+    from results.archive.bundle import Bundle
     from runners.plans.job import Job
 
 __all__ = ["Ended", "Here", "How", "Workers", "folder_of", "run_job"]
@@ -42,7 +42,7 @@ class Ended:
 
     job: Job
     how: How
-    parcel: Parcel | None = None
+    parcel: Bundle | None = None
     said: str = ""
     host: str = ""
     wall_s: float = 0.0

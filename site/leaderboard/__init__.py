@@ -1,5 +1,5 @@
 """Publish: turn accepted results into the static leaderboard."""
 
-from leaderboard.build import BuildReport, build
+from leaderboard.output.build import BuildReport, build
 
 __all__ = ["BuildReport", "build"]

@@ -38,7 +38,7 @@ def site(
     from dataclasses import asdict
 
     from leaderboard import build
-    from suites.terminal import Terminal, print_json, styled
+    from suites.base.terminal import Terminal, print_json, styled
 
     report = build(results, out, base_url, reported or ())
     if as_json:
@@ -62,7 +62,7 @@ def site(
             look = f"  to look at it: python3 -m http.server -d {out} 8000"
             terminal.say(look, whole=True)
     if serve:
-        from leaderboard.preview import preview
+        from leaderboard.output.preview import preview
 
         preview(out, port)
     if report.refused:

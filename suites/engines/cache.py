@@ -7,7 +7,7 @@ import fcntl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from suites import json_file, user_folders
-from suites.child import write_atomically
-from suites.errors import CheckError, UserError
+from suites.base import json_file, user_folders
+from suites.base.errors import CheckError, UserError
+from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,11 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from suites import files, json_file
-from suites.child import write_atomically
+from suites.base import files, json_file
+from suites.base.errors import UserError
+from suites.base.files import write_atomically
 from suites.engines.cache import held
 from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, fingerprint, vocabulary
-from suites.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

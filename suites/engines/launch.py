@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 
-from suites.child import at_end_of_input
+from suites.base.child import at_end_of_input
+from suites.base.errors import CheckError, UserError
 from suites.engines.process import say
 from suites.engines.template import Version, command, template
-from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
     from suites.engines.template import Command, Template

@@ -146,7 +146,7 @@ class LlamaCpp:
             self._process.check_alive()
 
     def describe(self) -> dict[str, Any]:
-        """Fields of `results.statement.Engine`."""
+        """Fields of `results.statement.statement.Engine`."""
         return {
             "name": self.name,
             "version": version("xllamacpp"),

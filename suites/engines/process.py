@@ -12,8 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from suites.child import at_end_of_input
-from suites.errors import CheckError
+from suites.base.child import at_end_of_input
+from suites.base.errors import CheckError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

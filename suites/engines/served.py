@@ -143,7 +143,7 @@ class ServedEngine:
             self._process.check_alive()
 
     def describe(self) -> dict[str, Any]:
-        """Fields of `results.statement.Engine`."""
+        """Fields of `results.statement.statement.Engine`."""
         return {
             "name": self.template.name,
             "version": self._said["version"],

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,7 +20,7 @@ def remarks(engine: Mapping[str, Any]) -> list[str]:
     """Say what a reader must know of an engine's version and of its correctness, else nothing.
 
     Args:
-        engine: fields of `results.statement.Engine`.
+        engine: fields of `results.statement.statement.Engine`.
     """
     name, version = engine["name"], engine["version"]
     found = [_of_version(name, version)]

@@ -15,10 +15,9 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from suites.child import write_atomically
+from suites.base.errors import UserError
+from suites.base.files import open_plain, write_atomically
 from suites.engines.cache import held
-from suites.errors import UserError
-from suites.files import open_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

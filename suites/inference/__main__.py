@@ -1,6 +1,6 @@
 """`python -m suites.inference --spec FILE --out FILE`."""
 
-from suites.child import main
+from suites.base.child import main
 from suites.inference.run import run_cell
 
 main(run_cell)

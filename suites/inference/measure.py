@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from suites.child import note
-from suites.errors import CheckError
-from suites.records import Series, Window
-from suites.serving.load import run_loop
-from suites.serving.prompts import Prompts
-from suites.serving.request import Request, read_exchange
-from suites.serving.wire import Connection, Exchange, Tape, connect
+from suites.base.child import note
+from suites.base.errors import CheckError
+from suites.base.records import Series, Window
+from suites.client.loop import run_loop
+from suites.client.prompts import Prompts
+from suites.client.request import Request, read_exchange
+from suites.client.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from suites.records import Label
-    from suites.serving.target import Target
+    from suites.base.records import Label
+    from suites.client.target import Target
 
 __all__ = ["Case", "measure"]
 

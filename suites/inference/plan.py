@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from suites.base.errors import UserError
+from suites.base.records import Cell
+from suites.client.subject import start_s, subject_spec
 from suites.engines.template import BUNDLED
-from suites.errors import UserError
 from suites.inference.measure import Case
 from suites.models import load
-from suites.records import Cell
-from suites.serving.subject import start_s, subject_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from suites.child import note, progress
+from suites.base.child import note, progress
+from suites.base.records import CellResult, Series
+from suites.client.subject import packages, subject
 from suites.inference.measure import Case, measure
 from suites.inference.plan import SPARE_TOKENS
-from suites.records import CellResult, Series
-from suites.serving.subject import packages, subject
 
 __all__ = ["run_cell"]
 

@@ -7,8 +7,8 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
 
-from suites.records import CellResult, Row, Series
-from suites.statistics import between_processes
+from suites.base.records import CellResult, Row, Series
+from suites.base.statistics import between_processes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import suites.child
+import suites.base.child
 from suites.kernels.backends import host
 
 if TYPE_CHECKING:
-    from suites.records import CellResult
+    from suites.base.records import CellResult
 
 
 def run_cell(spec: dict[str, Any]) -> CellResult:
@@ -54,4 +54,4 @@ def _hold_threads(threads: int | None) -> None:
 
 
 if __name__ == "__main__":
-    suites.child.main(run_cell)
+    suites.base.child.main(run_cell)

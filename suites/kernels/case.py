@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.backends import Backend
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
 
 __all__ = ["Cache", "Case"]
 

@@ -7,22 +7,22 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 from suites.kernels.backends import host, installed, load_backend
+from suites.kernels.backends.work import ITEM_BITS
 from suites.kernels.case import Case
 from suites.kernels.families import FAMILIES, works
 from suites.kernels.families.registry import LIMITS
 from suites.kernels.profiles import profile
-from suites.kernels.work import ITEM_BITS
 from suites.models import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from suites.kernels.backends import Backend
+    from suites.kernels.backends.work import Work
     from suites.kernels.case import Cache
     from suites.kernels.families import Sizes
-    from suites.kernels.work import Work
 
 __all__ = ["list_cases", "select"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.errors import CheckError
+from suites.base.errors import CheckError
 from suites.kernels.check import TOLERANCE, Verdict, compare
 from suites.kernels.spotcheck import elements, generator_of
 from suites.kernels.timing import Budget, hold, measure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from suites.base.records import Cell
 from suites.kernels.catalog import select
 from suites.kernels.profiles import profile as profile_of
-from suites.records import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

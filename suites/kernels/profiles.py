@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 from suites.kernels.families.registry import LIMITS, Sizes
 from suites.kernels.timing import Budget
 

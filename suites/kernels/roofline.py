@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from suites.kernels.work import LINKS
+from suites.kernels.backends.work import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

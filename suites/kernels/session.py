@@ -7,19 +7,19 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from suites.errors import CheckError, UserError
+from suites.base.errors import CheckError, UserError
+from suites.base.records import CellResult, Series, Window
+from suites.base.statistics import median_interval
 from suites.kernels.catalog import select
 from suites.kernels.harness import generator, measure_case, overhead_ns
 from suites.kernels.profiles import profile
-from suites.records import CellResult, Series, Window
-from suites.statistics import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from suites.base.records import Label
     from suites.kernels.case import Case
     from suites.kernels.harness import Measured
-    from suites.records import Label
 
 __all__ = ["Session"]
 

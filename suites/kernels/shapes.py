@@ -12,7 +12,7 @@ from suites.models import available, load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
     from suites.models import Geometry
 
 __all__ = ["page"]

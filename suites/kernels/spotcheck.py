@@ -21,7 +21,7 @@ from suites.models import load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
 
 __all__ = ["COUNT", "elements", "generator_of", "recompute"]
 

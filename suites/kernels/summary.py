@@ -5,14 +5,14 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
+from suites.base.records import Row
+from suites.base.statistics import Interval, between_processes
 from suites.kernels.roofline import Point, Roofline, datasheet_roofline, measured_roofline
-from suites.records import Row
-from suites.statistics import Interval, between_processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from suites.records import CellResult, Label, Series
+    from suites.base.records import CellResult, Label, Series
 
 __all__ = ["summarize"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from suites.statistics import median_interval
+from suites.base.statistics import median_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable

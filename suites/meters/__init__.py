@@ -1,7 +1,7 @@
 """Energy: real meters where this machine has them, bounds from nameplate power where not."""
 
 from suites.meters.base import Energy, Meter, MeterInfo, Reading
-from suites.meters.finding import available, describe
+from suites.meters.discovery import available, describe
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
 from suites.meters.recorder import Recorder

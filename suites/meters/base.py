@@ -12,7 +12,7 @@ Kind = Literal["hardware counter", "sampled power", "external meter", "model"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterInfo:
-    """What the joules of a meter mean; the fields are those of `results.statement.Meter`.
+    """What the joules of a meter mean; the fields are those of `results.statement.statement.Meter`.
 
     Attributes:
         name: kind first, then which one: "rapl package-0", "nvml 0"; unique on the machine.

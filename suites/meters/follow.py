@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from suites import files
-from suites.errors import UserError
+from suites.base import files
+from suites.base.errors import UserError
 from suites.meters import tracefile
 from suites.meters.base import MeterInfo, Reading
 

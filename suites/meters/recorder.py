@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 from suites.meters.base import Energy, Meter, Reading
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter

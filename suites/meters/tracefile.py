@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from suites import files
-from suites.errors import UserError
+from suites.base import files
+from suites.base.errors import UserError
 from suites.meters.base import Reading
 from suites.meters.trace import max_gap_s, sampled_joules
 

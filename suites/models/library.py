@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from suites import toml_file
-from suites.errors import UserError
+from suites.base import toml_file
+from suites.base.errors import UserError
 from suites.models.geometry import Geometry
 
 __all__ = ["available", "load"]

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from suites.records import Cell, CellResult, Row
+    from suites.base.records import Cell, CellResult, Row
 
 __all__ = ["plan", "summarize"]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, get_args
 
-from suites.errors import UserError
-from suites.fleet import check_address
-from suites.records import Cell
-from suites.serving.point import Arrival, Point
-from suites.serving.prompts import UNIQUE_TOKENS
-from suites.serving.subject import start_s, subject_spec
+from suites.base.errors import UserError
+from suites.base.ray_nodes import check_address
+from suites.base.records import Cell
+from suites.client.subject import start_s, subject_spec
+from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.serving.load.point import Arrival, Point
+from suites.serving.load.trace import busiest_rate, read_trace
 from suites.serving.sweep import read_sweep
-from suites.serving.trace import busiest_rate, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,24 +9,24 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from suites.child import note, progress
-from suites.records import CellResult, Series
-from suites.serving.generator import generator
-from suites.serving.histogram import Histogram
-from suites.serving.live import live_view
-from suites.serving.point import Point
-from suites.serving.samples import append
-from suites.serving.subject import packages, subject
+from suites.base.child import note, progress
+from suites.base.records import CellResult, Series
+from suites.client.subject import packages, subject
+from suites.serving.instrument.validity import problems
+from suites.serving.load.histogram import Histogram
+from suites.serving.load.point import Point
+from suites.serving.load.samples import append
+from suites.serving.processes.live import live_view
 from suites.serving.sweep import Measured, Sweep, next_concurrency
-from suites.serving.validity import problems
+from suites.serving.workers.node_worker import generator
 
 if TYPE_CHECKING:
-    from suites.records import Label
-    from suites.serving.generator import Generator
-    from suites.serving.outcome import Outcome
-    from suites.serving.request import Request
-    from suites.serving.selfcheck import Instrument
-    from suites.serving.subject import Subject
+    from suites.base.records import Label
+    from suites.client.request import Request
+    from suites.client.subject import Subject
+    from suites.serving.instrument.instrument import Instrument
+    from suites.serving.load.outcome import Outcome
+    from suites.serving.workers.node_worker import Generator
 
 __all__ = ["run_cell"]
 

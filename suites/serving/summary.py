@@ -7,11 +7,11 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from suites.records import CellResult, Label, Row, Series
-from suites.serving.histogram import Histogram
-from suites.serving.selfcheck import Error, Instrument
-from suites.serving.validity import instrument_problem
-from suites.statistics import Interval, between_processes, percentile_interval
+from suites.base.records import CellResult, Label, Row, Series
+from suites.base.statistics import Interval, between_processes, percentile_interval
+from suites.serving.instrument.instrument import Error, Instrument
+from suites.serving.instrument.validity import instrument_problem
+from suites.serving.load.histogram import Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

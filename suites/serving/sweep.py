@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from suites import toml_file
+from suites.base import toml_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

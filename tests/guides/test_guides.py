@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from results import archive
-from results.confirmation import differences
-from suites import user_folders
+from results.agreement.confirmation import differences
+from results.archive import archive
+from suites.base import user_folders
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "site" / "leaderboard" / "docs"

@@ -3,9 +3,9 @@
 from rich.console import Console
 
 from results.checks import judge
-from results.statement import Statement
-from runners.report import print_findings
-from tests.proof import honest
+from results.statement.statement import Statement
+from runners.measure.report import print_findings
+from tests.results import honest
 
 
 def told(data):

@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from leaderboard import build
-from leaderboard.preview import server
-from results import archive, envelope
-from results.imports import import_file
-from results.statement_v2 import read_statement
+from leaderboard.output.preview import server
+from results.archive import archive
+from results.proof import envelope
+from results.reported import import_file
+from results.statement.statement_v2 import read_statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from leaderboard import archives, plots
-from results import archive, envelope, strict_json
-from results.identity import runner_id, runner_toml
-from results.ledger import Ledger
-from results.receipt import result_entry
+from leaderboard.figures import plots
+from leaderboard.read import archives
+from results.archive import archive
+from results.keys.identity import runner_id, runner_toml
+from results.proof import envelope
+from results.proof.ledger import Ledger
+from results.proof.receipt import result_entry
+from results.statement import strict_json
 from tests.site.conftest import MLPERF, SIGNER, accept, statement
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from leaderboard.figures import Point
+    from leaderboard.figures.figures import Point
     from leaderboard.words import Words
 
 SECRET = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"

@@ -12,14 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from leaderboard import build
-from leaderboard.contents import Page
-from leaderboard.figures import Result, points_of
-from leaderboard.pages import Pages
-from leaderboard.ranking import ranked
-from leaderboard.rows import frame, rows_of, shown
-from leaderboard.shells import Shells
+from leaderboard.figures.figures import Result, points_of
+from leaderboard.figures.ranking import ranked
+from leaderboard.figures.rows import frame, rows_of, shown
+from leaderboard.pages.page_shells import Shells
+from leaderboard.pages.pages import Page, Pages
 from leaderboard.words import Words
-from results.statement import Statement
+from results.statement.statement import Statement
 from tests.site.conftest import accept, look, statement
 
 if TYPE_CHECKING:

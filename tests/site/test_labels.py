@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import expect
 
 from leaderboard import build
-from results import envelope, strict_json
+from results.proof import envelope
+from results.statement import strict_json
 from tests.site.conftest import SIGNER, accept, statement
-from tests.site.test_verify import places, verdict
+from tests.site.pages.test_verify import places, verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

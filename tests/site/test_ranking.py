@@ -2,12 +2,13 @@
 
 import pytest
 
-from leaderboard import archives, ranking
-from leaderboard.figures import Result
-from leaderboard.rows import frame, rows_of
-from leaderboard.workers import Workers
+from leaderboard.base.workers import Workers
+from leaderboard.figures import ranking
+from leaderboard.figures.figures import Result
+from leaderboard.figures.rows import frame, rows_of
+from leaderboard.read import archives
 from results import catalog
-from results.statement import Statement
+from results.statement.statement import Statement
 from tests.site.conftest import accept, statement
 
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The reader's own price, tariff, PUE and utilization; the formulas of results/economics.py.
+// The reader's own price, tariff, PUE and utilization; the formulas of results/economy/economics.py.
 import { Rows } from "./data.js";
 import { dollars, element, figure, link, proof } from "./format.js";
 import { line, offer } from "./save.js";

@@ -164,7 +164,7 @@ export class Rows {
     return order;
   }
 
-  /** The rule of leaderboard/ranking.py. */
+  /** The rule of leaderboard/figures/ranking.py. */
   ranked() {
     const { place } = this.numbers;
     // Figures rank within a model and a load only, and a model's rows come ranked.

@@ -1,5 +1,5 @@
 // @ts-check
-// Numbers as people read them; the same rule as leaderboard/text.py, and a test holds them together.
+// Numbers as people read them; the same rule as leaderboard/base/text.py, and a test holds them together.
 
 /** @type {Intl.NumberFormat[]} by decimal places */
 const FORMATS = [];

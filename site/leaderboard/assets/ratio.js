@@ -1,5 +1,5 @@
 // @ts-check
-// Ratios with their intervals; the same rule as leaderboard/ratios.py, and a test holds them together.
+// Ratios with their intervals; the same rule as leaderboard/figures/ratios.py, and a test holds them together.
 
 const Z95 = 1.959964; // half-width of a 95% interval in standard deviations
 

@@ -58,7 +58,7 @@ export function csv(table) {
   const names = Object.keys(table[0] ?? {});
   const cell = (/** @type {string | number | null} */ value) => {
     if (typeof value !== "string") return String(value ?? "");
-    // A spreadsheet runs what begins like a formula: the same rule as leaderboard/downloads.py.
+    // A spreadsheet runs what begins like a formula: the same rule as leaderboard/output/downloads.py.
     const inert = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
     return /[",\n\r]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
   };

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
+    from suites.kernels.backends.work import Work
 
-    from suites.kernels.work import Work
-
-__all__ = ["PORTABLE", "Alone", "Backend", "Paths"]
+__all__ = ["PORTABLE", "Backend", "NoPeers", "Paths", "contribution"]
 
 # Code path to its kernel, or to the reason why there is none.
 Paths = Mapping[str, Callable[..., Any] | str]
@@ -77,7 +77,7 @@ class Backend(Protocol):
         """Versions and settings that change speed."""
 
 
-class Alone:
+class NoPeers:
     """What a backend answers that has no peers, no layouts of its own and no graphs."""
 
     peers = 1
@@ -92,3 +92,8 @@ class Alone:
 
     def capture(self, _calls: Callable[[], None]) -> Callable[[], None] | None:
         return None
+
+
+def contribution(rank: int, shape: tuple[int, ...]) -> np.ndarray:
+    """What a peer adds: small whole numbers, exact in every dtype, so that the check is sharp."""
+    return np.random.default_rng(rank).integers(-8, 9, shape)

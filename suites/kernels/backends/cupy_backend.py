@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 from suites.kernels.backends import nvidia
-from suites.kernels.backends.base import PORTABLE, Alone
-from suites.kernels.work import TRANSFERS
+from suites.kernels.backends.base import PORTABLE, NoPeers
+from suites.kernels.backends.work import TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.backends.base import Paths
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
 
 __all__ = ["CupyBackend"]
 
 _DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16}
 
 
-class CupyBackend(Alone):
+class CupyBackend(NoPeers):
     """CuPy on the current device.
 
     Raises:

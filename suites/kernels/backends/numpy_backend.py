@@ -9,21 +9,21 @@ import array_api_compat.numpy as array_numpy
 import numpy as np
 
 from suites.kernels.backends import host
-from suites.kernels.backends.base import PORTABLE, Alone
-from suites.kernels.work import PRODUCTS, TRANSFERS
+from suites.kernels.backends.base import PORTABLE, NoPeers
+from suites.kernels.backends.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.backends.base import Paths
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
 
 __all__ = ["NumpyBackend"]
 
 _DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16}
 
 
-class NumpyBackend(Alone):
+class NumpyBackend(NoPeers):
     """NumPy and the BLAS it was built with."""
 
     name = "numpy"

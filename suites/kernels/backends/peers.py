@@ -19,20 +19,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from suites.kernels.families.collective import contribution
+from suites.kernels.backends import host
+from suites.kernels.backends.base import contribution
+from suites.kernels.backends.torch_devices import LIBRARIES, load_plugin
 
-__all__ = ["LIBRARIES", "Peers", "meet"]
+__all__ = ["Peers", "meet"]
 
-# Each vendor's collective library, by the name its torch plug-in registers.
-LIBRARIES = {
-    "cpu": "gloo",
-    "cuda": "nccl",
-    "npu": "hccl",
-    "mlu": "cncl",
-    "musa": "mccl",
-    "xpu": "xccl",
-    "hpu": "hccl",
-}
 # A peer imports torch first, which takes seconds on a cold disk.
 _START = timedelta(minutes=2)
 
@@ -93,9 +85,9 @@ def _join(kind: str, rank: int, count: int, store: str) -> None:
 
 
 def _serve(kind: str, rank: int, count: int, store: str) -> None:
-    from suites.kernels.backends.torch_backend import TorchBackend
-
-    TorchBackend(kind)  # loads a vendor's plug-in
+    load_plugin(kind)
+    if kind == "cpu":
+        host.keep_freed_memory()  # as the leader does
     _join(kind, rank, count, store)
     mine = out = torch.empty(0)
     while word := os.read(sys.stdin.fileno(), 1):

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from suites.kernels.backends.base import Backend

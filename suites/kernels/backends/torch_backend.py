@@ -6,40 +6,26 @@ Every vendor's plug-in offers the module `torch.<device>` with the same calls (`
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 import array_api_compat.torch as array_torch
 import numpy as np
 import torch
 
-from suites.errors import UserError
+from suites.base.errors import UserError
 from suites.kernels.backends import events, host, nvidia, torch_paths
 from suites.kernels.backends.base import PORTABLE
-from suites.kernels.backends.peers import LIBRARIES, meet
-from suites.kernels.work import PRODUCTS, TRANSFERS
+from suites.kernels.backends.peers import meet
+from suites.kernels.backends.torch_devices import LIBRARIES, load_plugin
+from suites.kernels.backends.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.backends.base import Paths
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
 
-__all__ = ["DEVICES", "TorchBackend"]
-
-# Device string to the plug-in that registers it; empty where torch itself does.
-DEVICES = {
-    "cpu": "",
-    "cuda": "",
-    "rocm": "",
-    "npu": "torch_npu",  # Huawei Ascend
-    "mlu": "torch_mlu",  # Cambricon
-    "musa": "torch_musa",  # Moore Threads
-    "xpu": "",  # Intel GPU
-    "hpu": "habana_frameworks.torch.core",  # Intel Gaudi
-    "mps": "",  # Apple
-}
+__all__ = ["TorchBackend"]
 
 _DTYPES = {
     "f64": torch.float64,
@@ -65,14 +51,7 @@ class TorchBackend:
     xp: Any = array_torch
 
     def __init__(self, device: str = "cpu") -> None:
-        plugin = DEVICES[device]
-        if plugin:
-            if not find_spec(plugin.partition(".")[0]):
-                raise UserError(
-                    f"torch device {device!r} needs the package {plugin.partition('.')[0]}",
-                    where="backend",
-                )
-            import_module(plugin)
+        load_plugin(device)
         self.name = "torch" if device == "cpu" else f"torch:{device}"
         self._kind = "cuda" if device == "rocm" else device
         self.timing: Literal["host", "event"] = "host" if device == "cpu" else "event"

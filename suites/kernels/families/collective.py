@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suites.kernels.work import ITEM_BITS, Work
+from suites.kernels.backends.base import contribution
+from suites.kernels.backends.work import ITEM_BITS, Work
 
 if TYPE_CHECKING:
     from typing import Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from suites.kernels.families.sizes import Sizes
     from suites.models import Geometry
 
-__all__ = ["all_reduce", "all_reduce_works", "contribution"]
+__all__ = ["all_reduce", "all_reduce_works"]
 
 
 def all_reduce_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
@@ -35,11 +36,6 @@ def all_reduce_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]
 def all_reduce(backend: Backend, *, x: Any, peers: int) -> Any:
     """x (tokens, hidden) plus what every peer contributes, on every device."""
     return backend.all_reduce(x, peers)
-
-
-def contribution(rank: int, shape: tuple[int, ...]) -> np.ndarray:
-    """What a peer adds: small whole numbers, exact in every dtype, so that the check is sharp."""
-    return np.random.default_rng(rank).integers(-8, 9, shape)
 
 
 def _work(geometry: Geometry, tokens: int, peers: int, dtype: str) -> Work:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend

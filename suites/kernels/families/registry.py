@@ -20,7 +20,7 @@ from suites.kernels.families.sizes import Sizes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from suites.kernels.work import Work
+    from suites.kernels.backends.work import Work
     from suites.models import Geometry
 
 __all__ = ["FAMILIES", "LIMITS", "Sizes", "explain", "works"]

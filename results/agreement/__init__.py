@@ -1,0 +1,1 @@
+"""Do two results agree: figures side by side, and a verdict."""

@@ -1,0 +1,143 @@
+"""Two runs compared, figure by figure: what differs beyond what both runs' noise explains. Pure."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Literal
+
+from suites.base.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from results.statement.statement import Predicate
+
+__all__ = ["Change", "Row", "Verdict", "compare", "rows_of"]
+
+Verdict = Literal["regression", "improvement", "no difference shown"]
+Row = dict[str, Any]
+
+_CONFIDENCE = 0.95
+# Together they name a figure: one case has a row for each metric, percentile and meter.
+_IDENTITY = ("suite", "case", "metric", "percentile", "meter")
+_BOUNDS = ("value", "low", "high")
+# Magnitudes that something here could have; ratios of others overflow.
+_LEAST, _MOST = 1e-15, 1e15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One figure in both runs.
+
+    Attributes:
+        ratio: head over base; [low, high] its interval, widened for the number of comparisons.
+        verdict: a regression or improvement only if the interval excludes 1 and the change is
+            at least the threshold asked for.
+    """
+
+    suite: str
+    case: str
+    metric: str
+    unit: str
+    base: float
+    head: float
+    ratio: float
+    low: float
+    high: float
+    verdict: Verdict
+
+
+def rows_of(predicate: Predicate) -> list[Row]:
+    """Return the measurements of a statement as flat rows, like those of `summary.json`."""
+    rows = [item.model_dump() for item in predicate.measurements]
+    return [{**row.pop("labels"), **row} for row in rows]
+
+
+def compare(
+    base: Iterable[Row], head: Iterable[Row], *, min_change: float = 0.03
+) -> tuple[list[Change], list[str]]:
+    """Compare the measured figures both runs hold.
+
+    The ratio's interval combines both runs' relative half-widths in quadrature on the log
+    scale, as for independent errors (JCGM 100:2008, 5.1.2). With m figures compared, one in
+    twenty would cry wolf, so intervals are widened to hold all together with 95% (Bonferroni:
+    1 − 0.05/m each, by the ratio of normal quantiles).
+
+    Args:
+        base, head: summary rows. Rows without an interval, without a direction, or modelled
+            are not judged.
+        min_change: smallest relative change worth a verdict, such as 0.03.
+
+    Returns:
+        The changes, worst first, and a line for every figure only one run has.
+    """
+    before, after = _judged(base), _judged(head)
+    shared = [key for key in before if key in after]
+    widening = _widening(len(shared))
+    changes = [_change(before[key], after[key], widening, min_change) for key in shared]
+    alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
+    alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
+    order = {"regression": 0, "improvement": 1, "no difference shown": 2}
+    changes.sort(key=lambda change: (order[change.verdict], -abs(math.log(change.ratio))))
+    return changes, alone
+
+
+def _change(base: Row, head: Row, widening: float, min_change: float) -> Change:
+    ratio = head["value"] / base["value"]
+    half = widening * math.hypot(_log_half_width(base), _log_half_width(head))
+    low, high = ratio * math.exp(-half), ratio * math.exp(half)
+    return Change(
+        suite=head.get("suite", ""),
+        case=head["case"],
+        metric=head["metric"],
+        unit=head["unit"],
+        base=base["value"],
+        head=head["value"],
+        ratio=ratio,
+        low=low,
+        high=high,
+        verdict=_verdict(METRICS[head["metric"]].better, ratio, low, high, min_change),
+    )
+
+
+def _verdict(better: str, ratio: float, low: float, high: float, min_change: float) -> Verdict:
+    if low <= 1 <= high or abs(ratio - 1) < min_change:
+        return "no difference shown"
+    return "improvement" if (ratio > 1) == (better == "higher") else "regression"
+
+
+def _log_half_width(row: Row) -> float:
+    return math.log(row["high"] / row["low"]) / 2
+
+
+def _widening(comparisons: int) -> float:
+    tail = (1 - _CONFIDENCE) / 2
+    normal = NormalDist()
+    return normal.inv_cdf(1 - tail / max(comparisons, 1)) / normal.inv_cdf(1 - tail)
+
+
+def _judged(rows: Iterable[Row]) -> dict[tuple[str, ...], Row]:
+    return {_identity(row): row for row in rows if _can_be_judged(row)}
+
+
+def _can_be_judged(row: Row) -> bool:
+    metric = METRICS.get(row["metric"])
+    return (
+        row["method"] == "measured"
+        and row.get("valid", True)
+        and metric is not None
+        and metric.better != "neither"
+        and all(
+            isinstance(row[name], int | float) and _LEAST <= row[name] <= _MOST for name in _BOUNDS
+        )
+    )
+
+
+def _identity(row: Row) -> tuple[str, ...]:
+    return tuple(str(row.get(name, "")) for name in _IDENTITY)
+
+
+def _title(row: Row) -> str:
+    return f"{row['case']} {row['metric']}"

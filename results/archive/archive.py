@@ -1,0 +1,438 @@
+"""A folder of results with its log: add a result so that nothing is half-there, read it back.
+
+Layout: `<digest>.dsse.json` (or below `submissions/`), `runners/<id>.toml`, `log/`,
+`samples/<digest>.json`, `summary.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from results.checks import Context, Finding, check
+from results.keys.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
+from results.keys.keyless import KeylessKey
+from results.proof import checkpoint, envelope
+from results.proof.keylog import KeyLog, key_added
+from results.proof.ledger import Appended, Ledger
+from results.proof.receipt import entered_flags, result_entry
+from results.statement import strict_json
+from suites.base.errors import CheckError, UserError
+from suites.base.files import open_plain, read_limited, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from results.proof.checkpoint import Checkpoint
+    from results.proof.cosignature import Policy
+    from results.statement.statement import Predicate, Statement
+
+__all__ = [
+    "SUFFIX",
+    "ArchiveContext",
+    "OpenedResult",
+    "Receipt",
+    "accept",
+    "broken_keys",
+    "envelopes",
+    "home_of",
+    "log_origin",
+    "open_bytes",
+    "open_each",
+    "open_result",
+    "other_samples",
+    "read",
+    "refusals",
+    "surroundings",
+]
+
+SUFFIX = ".dsse.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A result that is signed, stored and logged.
+
+    Attributes:
+        digest: SHA-256 of the envelope's bytes, the stem of its file.
+        logged: index, checkpoint and inclusion proof.
+    """
+
+    digest: str
+    logged: Appended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedResult:
+    """A result whose signature holds, parsed and held against the laws.
+
+    Attributes:
+        findings: what the laws have against its figures.
+        claims: what a keyless signature's certificate says of the job that signed.
+    """
+
+    digest: str
+    statement: Statement
+    runner: Runner
+    findings: Sequence[Finding] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keyid(self) -> str:
+        return self.runner.key.keyid
+
+    @property
+    def key_tier(self) -> str:
+        return self.runner.tier
+
+    @property
+    def predicate(self) -> Predicate:
+        return self.statement.predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveContext:
+    """What the envelopes of an archive are held against besides their own signature.
+
+    Attributes:
+        runners: keys of the catalogue, then those of the archive itself.
+        places: index of each envelope in the verified log; None where there is none to trust.
+        logged_flags: rules that the log's operator entered with an envelope.
+        keys: key events of that log.
+        head: checkpoint of that log; None where there is none to trust.
+        log_files: SHA-256 of every file it consists of, by path in `log/`.
+        problem: why the log does not hold; None when it does, or when there is no log.
+    """
+
+    runners: Sequence[Runner]
+    places: Mapping[str, int] | None
+    keys: KeyLog
+    problem: str | None
+    head: Checkpoint | None = None
+    log_files: Mapping[str, str] = field(default_factory=dict)
+    logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def findings(self, opened: OpenedResult) -> list[Finding]:
+        """Return what the laws, the log and the keys have against a result."""
+        own = [*opened.findings, *self._of_key(opened)]
+        known = {one.rule for one in own}
+        entered = self.logged_flags.get(opened.digest, ())
+        reason = "was flagged when it entered the log"
+        return own + [
+            Finding(rule=rule, outcome="flagged", where="log", reason=reason)
+            for rule in entered
+            if rule not in known
+        ]
+
+    def _of_key(self, opened: OpenedResult) -> Iterator[Finding]:
+        """Yield what a reader should know of the key whose signature holds."""
+        runner, named = opened.runner, opened.predicate.run.runner
+        if runner.revoked_reason and self.keys.good(runner.key.keyid):
+            reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
+            yield Finding(rule="key", outcome="flagged", where="signatures", reason=reason)
+        if named not in {runner.name, runner_id(runner.key)}:
+            reason = f"{named} is named, {runner.name} signed"
+            yield Finding(rule="runner", outcome="flagged", where="run.runner", reason=reason)
+
+    def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
+        """Yield what speaks against an envelope whose signature by the runner holds.
+
+        A key signs for runs in its window, and for entries before its revocation.
+        """
+        if self.problem:
+            yield self.problem
+        try:
+            if not runner.may_sign(finished_at):
+                outside = f"outside the validity of {runner.id}"
+                yield f"{where}: the run ended at {finished_at}, {outside}"
+        except ValueError:
+            yield f"{where}: the run ended at {finished_at}, which is no date"
+        if self.places is None:
+            return
+        place = self.places.get(digest)
+        if place is None:
+            yield f"{where}: not in the log beside it"
+        elif not self.keys.good(runner.key.keyid, place):
+            yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
+
+
+def accept(
+    directory: Path, payload: bytes, signer: Signer, log_signer: Signer | None = None
+) -> Receipt:
+    """Sign a statement's payload bytes, store the envelope and log it.
+
+    The same payload and key give the same receipt, so a call that was killed is simply made
+    again. Envelope first, log last: an entry never points at an envelope that is not there. An
+    envelope of ours that an earlier, killed call left unlogged is logged too.
+
+    Args:
+        log_signer: signs the log's checkpoints, where the signer has no Ed25519 key.
+
+    Raises:
+        UserError: the payload is no valid statement, or the folder's log is another key's.
+        CheckError: the new signature does not verify, or the log is damaged.
+    """
+    envelope.parse(payload, "the statement")
+    sealed = _signed_before(directory, payload, signer) or envelope.sign(payload, signer)
+    found = envelope.digest(sealed)
+    logger = log_signer or signer
+    keys = directory / "runners"
+    keys.mkdir(parents=True, exist_ok=True)
+    for key in (signer.public_key, logger.public_key):
+        write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
+    write_atomically(directory / f"{found}{SUFFIX}", sealed)
+    log = directory / "log"
+    log.mkdir(exist_ok=True)
+    ledger = Ledger(log)
+    origin = log_origin(logger)
+    if isinstance(signer.public_key, KeylessKey):  # its root of trust is for the log to remember
+        added = strict_json.canonical(key_added(runner_id(signer.public_key), signer.public_key))
+        ledger.append(added, origin=origin, signer=logger)
+    for digest in [*_left_behind(directory, ledger, signer), found]:
+        logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
+    return Receipt(digest=found, logged=logged)
+
+
+def broken_keys(directory: Path) -> list[UserError]:
+    """Say what is wrong with each key file, of the catalogue or the archive, that is none."""
+    return [*read_folder(REGISTERED).broken, *read_folder(directory / "runners").broken]
+
+
+def envelopes(directory: Path) -> list[Path]:
+    """List the envelope files of an archive, in order of name."""
+    found = [*directory.glob(f"*{SUFFIX}"), *directory.glob(f"submissions/*{SUFFIX}")]
+    return sorted(found, key=lambda path: path.name)
+
+
+def open_result(path: Path, runners: Sequence[Runner] | None = None) -> OpenedResult:
+    """Verify one envelope file's signature and parse it.
+
+    Args:
+        runners: keys to try; by default the catalogue's and those of the file's archive.
+
+    Raises:
+        UserError: it cannot be read, or is no result.
+        CheckError: its signature or its name does not hold, or a law refuses its figures.
+    """
+    if runners is None:
+        runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
+    opened = open_bytes(read(path), path, runners)
+    for problem in refusals(opened.findings, str(path)):
+        raise CheckError(problem)
+    return opened
+
+
+def open_each(
+    files: Iterable[Path], on_broken: Callable[[UserError], None]
+) -> Iterator[OpenedResult]:
+    """Yield the results of envelope files; what is broken hides none of the others.
+
+    Args:
+        on_broken: called for each that does not open.
+    """
+    for path in files:
+        try:
+            yield open_result(path)
+        except UserError as error:
+            on_broken(error)
+
+
+def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> OpenedResult:
+    """Verify and parse the bytes read from an envelope file; what the laws say is in it.
+
+    Raises:
+        UserError, CheckError: as `open_result`, but for figures.
+    """
+    verified = envelope.verify(data, [runner.key for runner in known], str(path))
+    statement = envelope.parse(verified.payload, str(path))
+    digest = envelope.digest(data)
+    if path.name != f"{digest}{SUFFIX}":
+        raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
+    runner = next(item for item in known if item.key.keyid == verified.key.keyid)
+    return OpenedResult(
+        digest=digest,
+        statement=statement,
+        runner=runner,
+        findings=check(statement, Context(claims=verified.claims)),
+        claims=verified.claims,
+    )
+
+
+def refusals(findings: Iterable[Finding], where: str) -> Iterator[str]:
+    """Yield a line for each figure that a law refuses: a problem in every verb."""
+    for one in findings:
+        if one.outcome == "refused":
+            yield f"{where}: refused ({one.rule}): {one.where} {one.reason}"
+
+
+def other_samples(path: Path, statement: Statement) -> Iterator[str]:
+    """Yield what is wrong with the raw samples that lie beside an envelope; none need to."""
+    for subject in statement.subject:
+        expected = subject.digest.sha256
+        place = home_of(path) / "samples" / f"{expected}.json"
+        try:
+            with open_plain(place) as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield f"{place}: cannot be read: {error.strerror}"
+            continue
+        if found != expected:
+            yield f"{place}: not the raw samples that were signed for"
+
+
+def surroundings(
+    home: Path,
+    earlier: Path | None = None,
+    policy: Policy | None = None,
+    own: Sequence[Runner] | None = None,
+) -> ArchiveContext:
+    """Read the keys of an archive and verify its log.
+
+    Args:
+        earlier, policy: as for `verification.verify`.
+        own: keys of the archive, where somebody has read them.
+
+    Raises:
+        UserError: a key file is broken.
+    """
+    runners = _runners(home, own)
+    log = home / "log"
+    places, keys, problem = None, KeyLog(), None
+    flags: dict[str, tuple[str, ...]] = {}
+    head, held = None, {}
+    if log.is_dir():
+        try:
+            ledger, head = _verified(log, runners, earlier, policy)
+            places, flags, keys = _contents(ledger)
+            held = ledger.held
+        except UserError as error:
+            problem = str(error)
+    elif earlier or policy:
+        problem = f"{log}: no log to hold to account"
+    counted = [_counted(runner, keys) for runner in runners]
+    return ArchiveContext(
+        runners=counted,
+        places=places,
+        keys=keys,
+        problem=problem,
+        head=head,
+        log_files=held,
+        logged_flags=flags,
+    )
+
+
+def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
+    """Find what an earlier call signed: Ed25519 alone gives the same signature every time."""
+    if signer.public_key.keytype == "ed25519":
+        return None
+    for path in envelopes(directory):
+        data = read(path)
+        with suppress(UserError):  # another key's, or damaged: for `verify` to report
+            if envelope.verify(data, [signer.public_key], str(path)).payload == payload:
+                return data
+    return None
+
+
+def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[str]:
+    """Find envelopes this key signed that the log does not hold."""
+    logged = set(ledger.entries())
+    for path in envelopes(directory):
+        data = read(path)
+        digest = envelope.digest(data)
+        if result_entry(digest) in logged or path.name != f"{digest}{SUFFIX}":
+            continue
+        with suppress(UserError):  # another key's, or damaged: for `verify` to report
+            envelope.verify(data, [signer.public_key], str(path))
+            yield digest
+
+
+def _verified(
+    log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
+) -> tuple[Ledger, Checkpoint]:
+    """Return the log and its checkpoint, once its signature and tiles hold.
+
+    Raises:
+        UserError: something does not hold.
+    """
+    ledger = Ledger(log)
+    keys = _log_keys(runners, ledger.unverified().origin)
+    cosigned = log / "cosigned"
+    if policy:
+        policy.check(read(cosigned), str(cosigned))
+    seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
+    noted = {path: read(path) for path in seen}
+    head = ledger.verify(
+        keys, [checkpoint.verify(note, keys, str(path)) for path, note in noted.items()]
+    )
+    if cosigned in noted:
+        ledger.held[cosigned.name] = hashlib.sha256(noted[cosigned]).hexdigest()
+    return ledger, head
+
+
+def _contents(ledger: Ledger) -> tuple[dict[str, int], dict[str, tuple[str, ...]], KeyLog]:
+    """Index and flags of each envelope, and the key events; other records are passed over."""
+    places: dict[str, int] = {}
+    flags: dict[str, tuple[str, ...]] = {}
+    others: list[tuple[int, dict[str, Any]]] = []
+    for index, entry in enumerate(ledger.entries()):
+        match strict_json.loads(entry, str(ledger.home)):
+            case {"type": "result", "envelope": str(digest)} as record:
+                if digest not in places:  # what counts is when it came first
+                    places[digest] = index
+                    if entered := entered_flags(record):
+                        flags[digest] = entered
+            case dict(record):
+                others.append((index, record))
+            case _:
+                pass
+    return places, flags, KeyLog.of(others)
+
+
+def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
+    """Keys that may sign a log: those of the key file its origin ends with, no others."""
+    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
+    return [checkpoint.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
+
+
+def _runners(home: Path, own: Sequence[Runner] | None = None) -> list[Runner]:
+    """Registered keys first, so that a key known to the catalogue counts as registered."""
+    here = read_folder(home / "runners") if own is None else own
+    return [*read_folder(REGISTERED, registered=True), *here]
+
+
+def _counted(runner: Runner, keys: KeyLog) -> Runner:
+    """Take a revoked key for registered only where a log says what it signed before.
+
+    Whoever stole it can begin a log of their own, in which it was never revoked.
+    """
+    unsaid = runner.revoked_reason is not None and keys.good(runner.key.keyid)
+    return replace(runner, registered=False) if unsaid else runner
+
+
+def home_of(path: Path) -> Path:
+    """Return the archive an envelope file lies in."""
+    return path.parent.parent if path.parent.name == "submissions" else path.parent
+
+
+def log_origin(signer: Signer) -> str:
+    """Name the log of an archive: its checkpoints are signed by this key."""
+    return f"fenmark.local/{runner_id(signer.public_key)}"
+
+
+def read(path: Path) -> bytes:
+    """Read a file of an archive.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return read_limited(path)
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error

@@ -1,0 +1,245 @@
+"""Verify an archive, offline: every signature, the whole log, and that each result is in it.
+
+Envelopes are read one at a time and forgotten, by a process for each core where there are many;
+what stays is a verdict of a few hundred bytes each.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from results.agreement.confirmation import confirmed
+from results.archive import archive
+from results.checks import Finding, copied, fingerprints, rules
+from results.proof import envelope
+from results.proof.ledger import Ledger
+from suites.base.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from results.archive.archive import ArchiveContext
+    from results.keys.identity import Runner
+    from results.proof.cosignature import Policy
+
+__all__ = ["Verdict", "verify"]
+
+_CHUNK = 500  # envelopes: about a tenth of a second of work
+_WORTH_PROCESSES = 2000  # starting one takes as long as some thousand envelopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What verification found for one envelope.
+
+    Attributes:
+        signature: a known key signed exactly these bytes, and they are a statement.
+        inclusion: the log's checkpoint covers it; None where no log lies beside the file.
+        keyid: of the key that verified, None if none did.
+        tier: "CI-attested" (a workflow of the catalogue, under the root of trust given there),
+            "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
+        problems: one line each, refused figures among them; empty when all is well.
+        findings: what the laws (`results.checks`) have against the figures. A flag is no reason
+            to distrust the proof.
+        reproduces: digest of the result that this one says it repeats.
+        confirmed_by: digests of results of this archive that reproduce it.
+        claims: what a keyless signature's certificate says of the job that signed.
+        prints: digests of what no two results share, by name.
+    """
+
+    digest: str
+    signature: bool
+    inclusion: bool | None
+    keyid: str | None
+    tier: str | None
+    problems: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reproduces: str | None = None
+    confirmed_by: tuple[str, ...] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
+    prints: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def flags(self) -> list[str]:
+        """Rules that flag it."""
+        return rules(self.findings, "flagged")
+
+    @property
+    def refused(self) -> list[str]:
+        """Rules that refuse it."""
+        return rules(self.findings, "refused")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "digest": self.digest,
+            "signature": self.signature,
+            "inclusion": self.inclusion,
+            "keyid": self.keyid,
+            "tier": self.tier,
+            "problems": list(self.problems),
+            "flags": self.flags,
+            "refused": self.refused,
+            "findings": [finding.to_json() for finding in self.findings],
+            "reproduces": self.reproduces,
+            "confirmed_by": list(self.confirmed_by),
+            "claims": dict(self.claims),
+        }
+
+
+def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None) -> list[Verdict]:
+    """Check an archive folder, or one envelope against the log beside it.
+
+    Every signature, every entry and tile of the log, the checkpoint's signature, and that each
+    envelope is in the log. Never touches the network.
+
+    Args:
+        earlier: file of a checkpoint of the same log seen before: the log must extend it.
+        policy: witnesses that must have cosigned the log's `cosigned` checkpoint.
+
+    Raises:
+        UserError: nothing to verify is there.
+    """
+    if not path.exists():
+        raise UserError("does not exist", where=str(path), expected="an archive or a *.dsse.json")
+    files = archive.envelopes(path) if path.is_dir() else [path]
+    home = path if path.is_dir() else archive.home_of(path)
+    if not files and not Ledger(home / "log").exists():
+        raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
+    around = archive.surroundings(home, earlier, policy)
+    verdicts = list(_judge_all(files, around))
+    verdicts = _with_copies(verdicts, around.places or {})
+    verdicts = _with_confirmations(verdicts, files, around.runners)
+    if around.problem and not verdicts:
+        raise CheckError(around.problem)
+    if path.is_dir() and around.places is not None:
+        verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
+    return verdicts
+
+
+def _judge_all(files: Sequence[Path], around: ArchiveContext) -> Iterator[Verdict]:
+    cores = os.cpu_count() or 1
+    if cores == 1 or len(files) < _WORTH_PROCESSES:
+        yield from (_judge(file, around) for file in files)
+        return
+    context = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
+    with ProcessPoolExecutor(
+        cores, mp_context=context, initializer=_keep, initargs=(around,)
+    ) as pool:
+        yield from chain.from_iterable(pool.map(_judge_chunk, _chunks(files)))
+
+
+def _chunks(files: Sequence[Path]) -> list[Sequence[Path]]:
+    return [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
+
+
+_KEPT: list[ArchiveContext] = []  # of this worker process
+
+
+def _keep(around: ArchiveContext) -> None:
+    _KEPT[:] = [around]
+
+
+def _judge_chunk(files: Sequence[Path]) -> list[Verdict]:
+    [around] = _KEPT
+    return [_judge(file, around) for file in files]
+
+
+def _judge(path: Path, around: ArchiveContext) -> Verdict:
+    try:
+        data = archive.read(path)
+    except UserError as error:
+        return _unreadable(path, error)
+    digest = envelope.digest(data)
+    problems: list[str] = []
+    keyid = tier = reproduces = None
+    findings: list[Finding] = []
+    claims: Mapping[str, str] = {}
+    prints: Mapping[str, str] = {}
+    try:
+        opened = archive.open_bytes(data, path, around.runners)
+        keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
+        findings = around.findings(opened)
+        problems += archive.refusals(findings, str(path))
+        prints = fingerprints(opened.statement)
+        problems += archive.other_samples(path, opened.statement)
+        run = opened.predicate.run
+        reproduces = run.reproduces
+        problems += around.problems(digest, opened.runner, run.finished_at, str(path))
+    except UserError as error:
+        problems += [around.problem] if around.problem else []
+        problems.append(str(error))
+    inclusion = None if around.places is None else digest in around.places
+    if around.problem:
+        inclusion = False
+    return Verdict(
+        digest=digest,
+        signature=keyid is not None,
+        inclusion=inclusion,
+        keyid=keyid,
+        tier=tier,
+        problems=tuple(problems),
+        findings=tuple(findings),
+        reproduces=reproduces,
+        claims=claims,
+        prints=prints,
+    )
+
+
+def _unreadable(path: Path, error: UserError) -> Verdict:
+    return Verdict(
+        digest=path.name.removesuffix(archive.SUFFIX),
+        signature=False,
+        inclusion=None,
+        keyid=None,
+        tier=None,
+        problems=(str(error),),
+    )
+
+
+def _with_copies(verdicts: Sequence[Verdict], places: Mapping[str, int]) -> list[Verdict]:
+    """Note which results repeat what an earlier one brought, as a log does on entry."""
+    known: dict[str, str] = {}
+    more: dict[str, list[Finding]] = {}
+    for one in sorted(verdicts, key=lambda one: places.get(one.digest, len(places))):
+        if "samples" not in one.flags:
+            more[one.digest] = copied(one.prints, known)
+        for print_ in one.prints.values():
+            known.setdefault(print_, one.digest)
+    return [
+        replace(one, findings=(*one.findings, *more[one.digest])) if more.get(one.digest) else one
+        for one in verdicts
+    ]
+
+
+def _with_confirmations(
+    verdicts: Sequence[Verdict], files: Sequence[Path], runners: Sequence[Runner]
+) -> list[Verdict]:
+    """Note which results others reproduce; only those concerned are read again."""
+    sound = {
+        one.digest: file for one, file in zip(verdicts, files, strict=True) if not one.problems
+    }
+    pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
+    wanted = sound.keys() & {*pairs, *pairs.values()}
+    found = confirmed([archive.open_result(sound[digest], runners) for digest in sorted(wanted)])
+    return [
+        replace(one, confirmed_by=found[one.digest]) if one.digest in found else one
+        for one in verdicts
+    ]
+
+
+def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
+    for digest in sorted(logged - present):
+        yield Verdict(
+            digest=digest,
+            signature=False,
+            inclusion=True,
+            keyid=None,
+            tier=None,
+            problems=(f"{digest}: logged, but its envelope is missing",),
+        )

@@ -1,0 +1,1 @@
+"""Our proof machinery beside what it stands on."""

@@ -1,0 +1,110 @@
+"""Strict parsing beside `json.loads`, by shape of document: `python -m results.bench.parsing`."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from results.statement import strict_json
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["SHAPES", "main"]
+
+_ITEMS = 60_000
+_ROUNDS = 9
+
+
+def _filled(*items: str) -> bytes:
+    """An array of the items, again and again, as long as a document may be."""
+    piece = ",".join(items)
+    number = min(_ITEMS // len(items), (strict_json.MAX_BYTES - 2) // (len(piece.encode()) + 1))
+    return f"[{','.join([piece] * number)}]".encode()
+
+
+def _text(piece: str) -> bytes:
+    return f'"{piece * ((strict_json.MAX_BYTES - 2) // len(piece.encode()))}"'.encode()
+
+
+def _keyed(name: str) -> bytes:
+    members = ",".join(f'"{name}{at}":{at}' for at in range(40_000))
+    return f"{{{members}}}".encode()
+
+
+_ROWS: list[dict[str, Any]] = [
+    {"case": f"case-{at}", "value": at * 1.5, "n": at, "labels": {"isl": 512, "valid": True}}
+    for at in range(7_000)
+]
+
+# What speaks against one is refused on the way, or at its end.
+SHAPES: dict[str, bytes] = {
+    "log entry": b'{"envelope":"' + b"ab12" * 16 + b'","type":"result"}',
+    "rows": strict_json.canonical(_ROWS),
+    "rows, indented": json.dumps(_ROWS, indent=2).encode(),
+    "integers": _filled("1"),
+    "integers of 15 digits": _filled("123456789012345"),
+    "integers of 16 digits": _filled("1234567890123456"),
+    "reals": _filled("1.25"),
+    "reals of 17 digits": _filled("1.2345678901234567e-05"),
+    "reals as printf has them": _filled("1.234560e+05"),
+    "true and null": _filled("true", "null"),
+    "small objects": _filled('{"a":1}'),
+    "empty objects": _filled("{}"),
+    "empty arrays": _filled("[]"),
+    "objects of five": _filled('{"a":1,"b":2.5,"c":"x","d":null,"e":true}'),
+    "keys with escapes": _filled(r'{"a\n":1}'),
+    "a wide object": _keyed("k"),
+    "a wide object of escaped keys": _keyed(r"k\n"),
+    "arrays in arrays": _filled("[" * 3 + "]" * 3, "1", "2"),
+    "words": _filled('"abcdefgh"'),
+    "digests": _filled('"' + "0e1f" * 16 + '"'),
+    "words with escapes": _filled(r'"a\nb"'),
+    "words with escaped quotes": _filled(r'"a\"b"'),
+    "one long text": _text("a"),
+    "one long text of accents": _text("é"),
+    "one text of newlines": _text(r"\n"),
+    "one text of code points": _text(r"\u00e9"),
+    "one text of pairs": _text(r"\ud83d\ude00"),
+    "spaces": b" " * (strict_json.MAX_BYTES - 1) + b"1",
+    "one key, 100,000 times": b"{" + b",".join([b'"k":1'] * 100_000) + b"}",
+}
+
+
+def main() -> None:
+    """Print the time of each shape beside that of `json.loads`; half a minute."""
+    ratios = []
+    for name, data in SHAPES.items():
+        ours_s, theirs_s = _best_s(data)
+        ratios.append(ours_s / theirs_s)
+        print(
+            f"{name}, {len(data):,} bytes: {ours_s * 1e3:.3f} ms, {ratios[-1]:.2f} of json.loads",
+            flush=True,
+        )
+    print(f"at most {max(ratios):.2f} of json.loads")
+
+
+def _best_s(data: bytes) -> tuple[float, float]:
+    """Seconds of each parser, in turns, the best of several: a neighbour only slows."""
+    calls = 1 + 20_000 // len(data)
+    best_s = [float("inf")] * 2
+    parsers: tuple[Callable[[bytes], Any], ...] = (_strictly, json.loads)
+    for _ in range(_ROUNDS):
+        for at, parse in enumerate(parsers):
+            started = time.perf_counter()
+            for _ in range(calls):
+                parse(data)
+            best_s[at] = min(best_s[at], (time.perf_counter() - started) / calls)
+    return best_s[0], best_s[1]
+
+
+def _strictly(data: bytes) -> None:
+    with suppress(UserError):
+        strict_json.loads(data, "shape")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a million tokens cost, and the least they could."""

@@ -1,6 +1,0 @@
-"""Results published by others: always `reported`, never ranked among measured ones."""
-
-from results.imports.importing import KINDS, import_file
-from results.imports.reported import ReportedFile, ReportedResult, read_folder
-
-__all__ = ["KINDS", "ReportedFile", "ReportedResult", "import_file", "read_folder"]

@@ -1,0 +1,1 @@
+"""Who signed: keys, their files, their log, keyless certificates."""

@@ -1,0 +1,191 @@
+"""Keyless signatures: Sigstore vouches for the workflow that signed, and no key has to be kept.
+
+Such a signature is verified against a root of trust that lies in the runner's key file and whose
+digest is part of the key's id: nothing else is read, and the network never. Needs the extra
+`sigstore`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.signer import Signature, Signer, SigstoreKey
+
+from results.statement import strict_json
+from suites.base.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+    from sigstore.models import Bundle
+    from sigstore.verify import Verifier
+
+__all__ = ["GITHUB", "KEYTYPE", "SCHEME", "KeylessKey", "KeylessSigner"]
+
+KEYTYPE, SCHEME = SigstoreKey.DEFAULT_KEY_TYPE, SigstoreKey.DEFAULT_SCHEME
+# Who vouches for a workflow's identity on GitHub Actions.
+GITHUB = "https://token.actions.githubusercontent.com"
+# Extensions of Fulcio's certificates (sigstore/fulcio, docs/oid-info.md), each a DER UTF8String.
+_CLAIMS = {
+    "runner_environment": "1.3.6.1.4.1.57264.1.11",
+    "source_repository": "1.3.6.1.4.1.57264.1.12",
+    "source_commit": "1.3.6.1.4.1.57264.1.13",
+    "run": "1.3.6.1.4.1.57264.1.21",
+}
+# Roots of trust kept ready: an archive may bring any number of key files.
+_ROOTS = 16
+
+
+class KeylessKey(SigstoreKey):
+    """A workflow's identity, and the root of trust under which it is vouched for.
+
+    Attributes:
+        trusted_root: Sigstore's trusted root, JSON.
+    """
+
+    def __init__(self, *, identity: str, issuer: str, trusted_root: str) -> None:
+        """Pin identity, issuer and root.
+
+        Args:
+            identity: what the certificate must name; of a workflow,
+                `https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF`.
+            issuer: who must have vouched for it.
+            trusted_root: as Sigstore publishes it, byte for byte.
+        """
+        digest = hashlib.sha256(trusted_root.encode()).hexdigest()
+        value = {"identity": identity, "issuer": issuer, "trusted_root_sha256": digest}
+        public = {"keytype": KEYTYPE, "scheme": SCHEME, "keyval": value}
+        keyid = hashlib.sha256(strict_json.canonical(public)).hexdigest()
+        super().__init__(keyid, KEYTYPE, SCHEME, dict(value))
+        self.trusted_root = trusted_root
+
+    def require(self) -> None:
+        """Make sure that signatures of this key can be verified here.
+
+        Raises:
+            UserError: the extra is not installed, or the trusted root is none.
+        """
+        _verifier(self.trusted_root)
+
+    def verify_signature(self, signature: Signature, data: bytes) -> None:
+        """Verify a signature whose `bundle` holds certificate, time and log entry.
+
+        Raises:
+            UnverifiedSignatureError: it does not hold, or is no keyless signature.
+            UserError: see `require`.
+        """
+        if "bundle" not in signature.unrecognized_fields:
+            raise UnverifiedSignatureError("no keyless signature")
+        verifier = _verifier(self.trusted_root)
+        from sigstore.verify.policy import Identity
+
+        identity = Identity(identity=self.keyval["identity"], issuer=self.keyval["issuer"])
+        try:
+            bundle = _bundle(signature)
+            verifier.verify_artifact(data, bundle, identity)
+        # Bytes made to confuse it raise errors of all the parts the library is made of.
+        except Exception as error:
+            raise UnverifiedSignatureError(str(error)) from error
+        if bundle.signature.hex() != signature.signature:
+            raise UnverifiedSignatureError("its bundle holds another signature")
+
+    @staticmethod
+    def claims(signature: Signature) -> dict[str, str]:
+        """Return what the certificate of a verified signature says of the job that signed.
+
+        Keys, where stated: "runner_environment" ("github-hosted" or "self-hosted"),
+        "source_repository", "source_commit", "run" (URLs but for the commit).
+        """
+        certificate = _bundle(signature).signing_certificate
+        found = {name: _extension(certificate, oid) for name, oid in _CLAIMS.items()}
+        return {name: value for name, value in found.items() if value}
+
+
+class KeylessSigner(Signer):
+    """Signs as the CI job it runs in; needs the network and Sigstore's services."""
+
+    def __init__(self, key: KeylessKey) -> None:
+        """Sign as the workflow a key names."""
+        self._key = key
+
+    @property
+    def public_key(self) -> KeylessKey:
+        """The workflow's key."""
+        return self._key
+
+    @classmethod
+    def from_priv_key_uri(cls, *_: Any, **__: Any) -> KeylessSigner:
+        """Refuse: there is no private key to name."""
+        raise NotImplementedError
+
+    def sign(self, payload: bytes) -> Signature:
+        """Sign; the signature's `bundle` holds what verification needs.
+
+        Raises:
+            UserError: see `KeylessKey.require`.
+            CheckError: this is no CI job with an identity, or Sigstore did not answer.
+        """
+        from securesystemslib.signer import SigstoreSigner
+
+        self._key.require()
+        try:
+            made = SigstoreSigner.from_priv_key_uri(f"{SigstoreSigner.SCHEME}:", self._key)
+            bundle = made.sign(payload).unrecognized_fields["bundle"]
+        # What it raises is not documented, and reaches from HTTP to X.509.
+        except Exception as error:
+            raise CheckError(
+                f"cannot sign keyless: {_first_line(error)}",
+                where=self._key.keyval["identity"],
+                expected="a job of this workflow with the permission `id-token: write`",
+            ) from error
+        unsigned = Signature(self._key.keyid, "", {"bundle": bundle})
+        return Signature(self._key.keyid, _bundle(unsigned).signature.hex(), {"bundle": bundle})
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _bundle(signature: Signature) -> Bundle:
+    from sigstore.models import Bundle
+
+    return Bundle.from_json(json.dumps(signature.unrecognized_fields["bundle"]))
+
+
+def _extension(certificate: Certificate, oid: str) -> str:
+    from cryptography.hazmat import asn1
+    from cryptography.x509 import ExtensionNotFound, ObjectIdentifier
+
+    try:
+        found = certificate.extensions.get_extension_for_oid(ObjectIdentifier(oid)).value
+        return asn1.decode_der(str, found.public_bytes())
+    except (ExtensionNotFound, ValueError):
+        return ""
+
+
+@lru_cache(_ROOTS)
+def _verifier(trusted_root: str) -> Verifier:
+    try:
+        from sigstore.models import TrustedRoot
+        from sigstore.verify import Verifier
+    except ImportError as error:
+        raise UserError(
+            "a keyless signature needs Sigstore's library",
+            where="fenmark[sigstore]",
+            remedy="pip install 'fenmark[sigstore]'",
+        ) from error
+    try:
+        with NamedTemporaryFile("w", encoding="utf-8") as file:  # its one public door is a file
+            file.write(trusted_root)
+            file.flush()
+            return Verifier(trusted_root=TrustedRoot.from_file(file.name))
+    except Exception as error:
+        raise UserError(
+            f"is no trusted root: {_first_line(error)}",
+            where="trusted_root",
+            expected="Sigstore's trusted_root.json",
+        ) from error

@@ -1,0 +1,1 @@
+"""Envelopes, and the log that holds them: nothing changes unseen."""

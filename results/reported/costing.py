@@ -1,0 +1,33 @@
+"""What a million tokens cost in a reported result, by the same rules as in a measured one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from results.economy.costs import cost_rows
+from results.statement.precision import served
+
+if TYPE_CHECKING:
+    from results.catalog import PriceSheet
+    from results.economy.costs import CostRow
+    from results.statement.reported import ReportedResult
+
+__all__ = ["reported_cost_rows"]
+
+
+def reported_cost_rows(
+    result: ReportedResult, sheet: PriceSheet, rental: str | None = None
+) -> list[CostRow]:
+    """Derive a cost row from every rate a result reports.
+
+    Where it does not say how many chips made the rate, it has no rent, no owned cost and no floor.
+    """
+    chip = result.chip
+    return cost_rows(
+        result.measurements,
+        chip=chip.catalog_id if chip.count else None,
+        count=chip.count or 1,
+        sheet=sheet,
+        served=served(result.model, result.precision),
+        rental=rental,
+    )

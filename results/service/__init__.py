@@ -1,0 +1,1 @@
+"""The server that takes results: checks, store, log, witnesses."""

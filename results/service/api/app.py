@@ -1,0 +1,82 @@
+"""The application over an open store."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from results.service.api.health_and_metrics import add_operation
+from results.service.api.log import add_log
+from results.service.api.middleware import Frame
+from results.service.api.problems import add_handlers
+from results.service.api.reading import add_reading
+from results.service.api.service import Limits, Service
+from results.service.api.writing import add_writing
+from results.service.cosigning import Cosigning
+from results.service.group_commit import Committer
+from results.service.limits import Buckets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from securesystemslib.signer import Key
+    from starlette.types import ASGIApp
+
+    from results.service.submission_check import Intake
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    intake: Intake,
+    log_key: Key,
+    *,
+    limits: Limits | None = None,
+    write_log: Callable[[str], None] = print,
+    witnesses: Sequence[str] = (),
+) -> ASGIApp:
+    """Build the application over an open store.
+
+    Args:
+        intake: judges what comes in; its store takes what passes.
+        log_key: public key of the log, given to who asks.
+        write_log: takes one JSON line a request: route, status, digest and key id, no more of
+            anybody's.
+        witnesses: URLs to ask for cosignatures.
+    """
+    given = limits or Limits()
+    service = Service(
+        intake=intake,
+        log_key=log_key,
+        limits=given,
+        committer=Committer(intake.store),
+        addresses=Buckets(given.per_minute, given.burst),
+        keys=Buckets(given.per_minute, given.burst),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        committing = asyncio.create_task(service.committer.run())
+        cosigning = Cosigning(ledger=service.ledger, witnesses=witnesses)
+        asking = asyncio.create_task(cosigning.run()) if witnesses else None
+        yield
+        if asking:
+            asking.cancel()
+        await service.committer.stop()
+        await committing
+
+    app = FastAPI(
+        title="Fenmark submission API",
+        version="1",
+        summary="Signed results in, receipts out, the log for everybody.",
+        lifespan=lifespan,
+        docs_url=None,  # their pages load scripts from another host
+        redoc_url=None,
+    )
+    add_handlers(app)
+    for add in (add_reading, add_log, add_operation, add_writing):  # it completes the OpenAPI
+        add(app, service)
+    return Frame(app, service, write_log)

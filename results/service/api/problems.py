@@ -1,0 +1,84 @@
+"""Problems as RFC 9457 has them, for whatever an endpoint or the framework refuses."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from results.service.problem import Problem
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+    from results.service.limits import Buckets
+
+__all__ = ["PROBLEM", "SAFETY", "add_handlers", "answer", "limit"]
+
+PROBLEM = "application/problem+json"
+# On every response, whatever its status.
+SAFETY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def answer(error: Problem) -> JSONResponse:
+    """Return a problem as a response."""
+    headers = {"Cache-Control": "no-store"}
+    if error.status == 429:
+        headers["Retry-After"] = str(int(error.errors[0]["retry_after_s"]) + 1)
+    if error.status in {408, 413}:  # the rest of the body is not wanted
+        headers["Connection"] = "close"
+    return JSONResponse(
+        error.to_json(), status_code=error.status, media_type=PROBLEM, headers=headers
+    )
+
+
+def limit(buckets: Buckets, name: str) -> None:
+    """Take one from a bucket.
+
+    Raises:
+        Problem: it is empty.
+    """
+    wait_s = buckets.take(name, time.monotonic())
+    if wait_s:
+        raise Problem(
+            429, "too-many-requests", "wait before the next one", errors=[{"retry_after_s": wait_s}]
+        )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make the framework's own refusals problems too."""
+
+    @app.exception_handler(Problem)
+    def problem(_: Request, error: Problem) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, error: HTTPException) -> JSONResponse:
+        name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+        response = answer(Problem(error.status_code, name, str(error.detail)))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            {"field": str(one["loc"][-1]), "rule": str(one["type"]), "detail": str(one["msg"])}
+            for one in error.errors()
+        ]
+        return answer(Problem(400, "invalid", "a parameter is not as expected", errors=errors))
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(_: Request, _error: ClientDisconnect) -> JSONResponse:
+        return answer(Problem(400, "incomplete", "the body ended early"))
+
+    @app.exception_handler(Exception)
+    def bug(_: Request, _error: Exception) -> JSONResponse:
+        return answer(Problem(500, "internal", "the server failed; nothing was acknowledged"))

@@ -1,0 +1,96 @@
+"""Endpoints that tell what is there: a result, its envelope, results by filter."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+
+from results.service.problem import Problem
+from results.service.store import Filters
+from results.statement import strict_json
+
+if TYPE_CHECKING:
+    from results.service.api.service import Service
+    from results.service.orm import Submission
+    from results.service.store import Store
+
+__all__ = ["ASK_AGAIN", "DIGITS", "FOR_EVER", "add_reading", "cached"]
+
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "no-cache"  # keep it, but ask whether it still holds
+DIGITS = r"^(0|[1-9]\d{0,8})$"  # a log of a billion entries is another program's job
+RULE = "^[a-z-]{1,32}$"  # name of a law
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FACTS = ("runner", "keyid", "chip", "profile", "finished_at", "received_at")
+_JUDGEMENT = ("outcome", "findings", "flags")
+
+
+def add_reading(app: FastAPI, service: Service) -> None:
+    """Add the endpoints."""
+
+    @app.get("/v1/submissions/{digest}", summary="A result's receipt and what was found")
+    def submission(request: Request, digest: str) -> Response:
+        found = _found(service.store, digest)
+        receipt = service.store.receipt(found).to_json()
+        return cached(request, {**receipt, **_columns(found)}, ASK_AGAIN)
+
+    @app.get("/v1/submissions/{digest}/envelope", summary="The envelope, byte for byte")
+    def envelope_of(request: Request, digest: str) -> Response:
+        found = _found(service.store, digest)
+        return cached(request, found.envelope, FOR_EVER, "application/json")
+
+    @app.get("/v1/results", summary="Results in order of the log, a page at a time")
+    def results(
+        request: Request,
+        *,
+        chip: Annotated[str | None, Query(max_length=256)] = None,
+        runner: Annotated[str | None, Query(max_length=64)] = None,
+        profile: Annotated[str | None, Query(max_length=16)] = None,
+        outcome: Annotated[str | None, Query(max_length=16)] = None,
+        flag: Annotated[str | None, Query(pattern=RULE)] = None,
+        cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> Response:
+        filters = Filters(
+            chip=_text(chip),
+            runner=_text(runner),
+            profile=_text(profile),
+            outcome=_text(outcome),
+            flag=flag,
+        )
+        rows = service.store.page(filters, int(cursor) - 1, limit + 1)
+        page = rows[:limit]
+        following = str(page[-1].at + 1) if len(rows) > limit else None
+        listed = [{"digest": row.digest, "index": row.at, **_columns(row)} for row in page]
+        return cached(request, {"results": listed, "next": following}, ASK_AGAIN)
+
+
+def cached(
+    request: Request, content: dict[str, Any] | bytes, cache: str, kind: str = "application/json"
+) -> Response:
+    """Return content with its ETag, or 304 where the reader has it."""
+    data = content if isinstance(content, bytes) else strict_json.canonical(content)
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": cache}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=kind, headers=headers)
+
+
+def _found(store: Store, digest: str) -> Submission:
+    found = store.find(digest) if _DIGEST.fullmatch(digest) else None
+    if found is None:
+        raise Problem(404, "not-found", "no result has this digest")
+    return found
+
+
+def _columns(row: Submission) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in (*_JUDGEMENT, *_FACTS)}
+
+
+def _text(value: str | None) -> str | None:
+    """A filter as a database can compare it: PostgreSQL's text has no NUL."""
+    return None if value is None else value.replace("\0", "\ufffd")

@@ -1,0 +1,67 @@
+"""What the endpoints share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Key
+
+    from results.proof.ledger import Ledger
+    from results.service.group_commit import Committer
+    from results.service.limits import Buckets
+    from results.service.store import Store
+    from results.service.submission_check import Intake
+
+__all__ = ["Limits", "Service"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a sender may do.
+
+    Attributes:
+        head_s, body_s: time for all of a request's headers, and for all of its body.
+        per_minute, burst: requests of one address, and submissions of one key; 0 limits nothing.
+    """
+
+    head_s: float = 10.0
+    body_s: float = 30.0
+    per_minute: float = 6000.0
+    burst: int = 6000
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The open store and those who work on it.
+
+    Attributes:
+        intake: judges what comes in; its store takes what passes.
+        log_key: public key of the log.
+        addresses, keys: how often each may ask.
+        judging: one thread: it holds the interpreter, so that more would only take turns, and a
+            kernel computed again must not hold up the event loop.
+        answered: responses by method, route and status.
+        outcomes: new results by outcome.
+    """
+
+    intake: Intake
+    log_key: Key
+    limits: Limits
+    committer: Committer
+    addresses: Buckets
+    keys: Buckets
+    judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def store(self) -> Store:
+        return self.intake.store
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.intake.store.ledger

@@ -1,0 +1,183 @@
+"""What a batch of candidates becomes within the transaction that stores it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import func, insert, select, tuple_
+
+from results.checks import copied, fingerprints, outcome, rules
+from results.proof.receipt import result_entry
+from results.service.orm import Entry, Sample, Submission
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from results.checks import Finding
+    from results.statement.statement import Statement
+
+__all__ = [
+    "Candidate",
+    "Place",
+    "choose_new",
+    "insert_entries",
+    "insert_new",
+    "next_place",
+    "places_of",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A verified and checked result that waits to be stored; fields as in `Submission`."""
+
+    digest: str
+    payload_sha256: str
+    keyid: str
+    runner: str
+    received_at: str
+    findings: tuple[Finding, ...]
+    statement: Statement
+    envelope: bytes
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.payload_sha256, self.keyid
+
+    @property
+    def nonce(self) -> str | None:
+        return self.statement.predicate.run.nonce
+
+    @cached_property
+    def prints(self) -> dict[str, str]:
+        """Digests of what no two runs share, by name."""
+        return fingerprints(self.statement)
+
+    @property
+    def samples(self) -> set[str]:
+        return set(self.prints.values())
+
+    def row(self, place: Place) -> dict[str, Any]:
+        """Columns of `Submission`."""
+        run, chip = self.statement.predicate.run, self.statement.predicate.machine.chip
+        return {
+            "at": place.at,
+            "digest": self.digest,
+            "payload_sha256": self.payload_sha256,
+            "keyid": self.keyid,
+            "runner": self.runner,
+            "chip": chip.catalog_id or chip.name,
+            "profile": run.profile,
+            "finished_at": run.finished_at,
+            "received_at": self.received_at,
+            "nonce": run.nonce,
+            "outcome": place.outcome,
+            "findings": place.findings,
+            "flags": place.flags,
+            "envelope": self.envelope,
+        }
+
+
+class Place(NamedTuple):
+    """Where a candidate is stored, and what was found when it was."""
+
+    at: int
+    size: int
+    digest: str
+    outcome: str
+    findings: Sequence[dict[str, Any]]
+    flags: Sequence[str]
+
+
+def places_of(connection: Connection, batch: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
+    """Places of the candidates known already, by identity."""
+    identity = (Submission.payload_sha256, Submission.keyid)
+    judged = (Submission.digest, Submission.outcome, Submission.findings, Submission.flags)
+    query = (
+        select(*identity, Entry.at, Entry.size, *judged)
+        .join(Entry, Entry.at == Submission.at)
+        .where(tuple_(*identity).in_({one.identity for one in batch}))
+    )
+    rows = connection.execute(query)
+    return {(row[0], row[1]): Place._make(row[2:]) for row in rows}
+
+
+def choose_new(
+    connection: Connection, batch: Sequence[Candidate], taken: set[tuple[str, str]]
+) -> list[Candidate]:
+    """Candidates that neither are known nor answer a spent challenge, each once."""
+    nonces = {one.nonce for one in batch if one.nonce}
+    query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
+    spent = set(connection.scalars(query)) if nonces else set()
+    new = []
+    for one in batch:
+        if one.identity not in taken and one.nonce not in spent:
+            new.append(one)
+            taken.add(one.identity)
+            spent |= {one.nonce} if one.nonce else set()
+    return new
+
+
+def insert_new(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
+    """Insert candidates and their entries, which one checkpoint is to cover."""
+    if not new:
+        return {}
+    known = _known_samples(connection, new)
+    judged: list[list[Finding]] = []
+    fresh: list[set[str]] = []
+    for one in new:
+        judged.append([*one.findings, *copied(one.prints, known)])
+        fresh.append(one.samples - known.keys())
+        known |= dict.fromkeys(fresh[-1], one.digest)
+    flags = [rules(findings, "flagged") for findings in judged]
+    entries = [result_entry(one.digest, named) for one, named in zip(new, flags, strict=True)]
+    start = insert_entries(connection, entries)
+    places = {
+        one.identity: Place(
+            at=at,
+            size=start + len(new),
+            digest=one.digest,
+            outcome=outcome(findings),
+            findings=[finding.to_json() for finding in findings],
+            flags=named,
+        )
+        for at, (one, findings, named) in enumerate(zip(new, judged, flags, strict=True), start)
+    }
+    connection.execute(insert(Submission), [one.row(places[one.identity]) for one in new])
+    samples = [
+        {"sha256": sha256, "at": at}
+        for at, digests in enumerate(fresh, start)
+        for sha256 in sorted(digests)
+    ]
+    if samples:
+        connection.execute(insert(Sample), samples)
+    return places
+
+
+def insert_entries(connection: Connection, records: Sequence[bytes]) -> int:
+    """Insert entries that one checkpoint is to cover; return the place of the first."""
+    start = next_place(connection)
+    size = start + len(records)
+    rows = [{"at": at, "record": record, "size": size} for at, record in enumerate(records, start)]
+    connection.execute(insert(Entry), rows)
+    return start
+
+
+def next_place(connection: Connection) -> int:
+    last = connection.scalar(select(func.max(Entry.at)))
+    return 0 if last is None else last + 1
+
+
+def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
+    """Which samples and figures of these are known, and by the digest of which result."""
+    wanted = set[str]().union(*(one.samples for one in new))
+    query = (
+        select(Sample.sha256, Submission.digest)
+        .join(Submission, Submission.at == Sample.at)
+        .where(Sample.sha256.in_(wanted))
+    )
+    return {row.sha256: row.digest for row in connection.execute(query)}

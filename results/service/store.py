@@ -1,0 +1,291 @@
+"""The submission store: rows in a database, among them the log's leaves, then the log.
+
+A batch is one transaction, the only thing waited for, then one extension of the log. The rows
+hold each leaf and say which checkpoint covers it, and signatures are deterministic: a log that a
+crash or a power cut left behind is made again on opening, byte for byte.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from results.keys.identity import read_key_file, runner_id
+from results.proof import checkpoint
+from results.proof.checkpoint import Checkpoint
+from results.proof.keylog import KeyLog, events
+from results.proof.ledger import Ledger
+from results.proof.receipt import Receipt
+from results.service import engine as database
+from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
+from results.service.orm import Entry, Submission
+from results.statement import strict_json
+from suites.base.errors import CheckError, UserError
+from suites.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from results.keys.identity import Runner
+    from results.service.insert import Candidate
+
+__all__ = ["Filters", "Store", "Stored", "envelopes", "open_store", "payload_sha256"]
+
+# Files of the log written but not waited for; bounds what opening does again after a power cut.
+_MOST_UNSETTLED = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of a candidate.
+
+    Attributes:
+        receipt: None where the nonce was used by another result.
+        new: it was not there before.
+        outcome, findings: of the checks, as they were when it was stored.
+    """
+
+    receipt: Receipt | None
+    new: bool = False
+    outcome: str = ""
+    findings: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which results to list; None takes any."""
+
+    chip: str | None = None
+    runner: str | None = None
+    profile: str | None = None
+    outcome: str | None = None
+    flag: str | None = None
+
+
+class Store:
+    """Rows and log of one folder. Only one process opens it, only one thread commits."""
+
+    def __init__(self, home: Path, engine: Engine, signer: Signer, origin: str) -> None:
+        """Keep the parts; `open_store` makes them."""
+        self._engine = engine
+        self._signer = signer
+        self._origin = origin
+        self._writing = threading.Lock()
+        self._key_files = home / "runners"
+        self.ledger = Ledger(home / "log")
+
+    def recover(self) -> int:
+        """Bring the log up to the rows; return how many entries it lacked.
+
+        The one way entries get into the log, whether a moment or a crash after their rows.
+
+        Raises:
+            CheckError: the log is damaged.
+        """
+        size = self.ledger.unverified().size
+        query = select(Entry.record, Entry.size).where(Entry.at >= size).order_by(Entry.at)
+        with self._engine.connect() as connection:
+            missing = connection.execute(query).all()
+        for _, batch in groupby(missing, lambda row: row.size):
+            records = [row.record for row in batch]
+            self.ledger.extend(records, origin=self._origin, signer=self._signer, settle=False)
+        if self.ledger.unsettled > _MOST_UNSETTLED:
+            self.ledger.settle()
+        return len(missing)
+
+    def check_size(self) -> None:
+        """Refuse to go on where the log has entries that the rows lack.
+
+        Raises:
+            CheckError: as after restoring an old copy of the database alone.
+        """
+        with self._engine.connect() as connection:
+            rows = next_place(connection)
+        size = self.ledger.unverified().size
+        if size > rows:
+            raise CheckError(
+                f"has {size} entries, the database {rows}",
+                where=str(self.ledger.home),
+                expected="the database and the log of the same folder",
+                remedy="restore both from one backup: a log that shrinks is a fork",
+            )
+
+    def commit(self, batch: Sequence[Candidate]) -> list[Stored]:
+        """Store candidates in one transaction and one checkpoint; durable on return.
+
+        Candidates known already, or twice in the batch, get the receipt of the first.
+        """
+        with self._writing:
+            with self._engine.begin() as connection:
+                places = places_of(connection, batch)
+                new = choose_new(connection, batch, set(places))
+                places |= insert_new(connection, new)
+            if new:
+                self.recover()
+            receipts = self._receipts(
+                (row.size, row.at, row.digest, row.flags) for row in places.values()
+            )
+        fresh = {id(one) for one in new}
+        return [
+            Stored(
+                receipt=receipts[place.at],
+                new=id(one) in fresh,
+                outcome=place.outcome,
+                findings=place.findings,
+            )
+            if (place := places.get(one.identity))
+            else Stored(receipt=None)
+            for one in batch
+        ]
+
+    def sync_keys(self, runners: Sequence[Runner]) -> KeyLog:
+        """Put into the log what key files say that it does not; return what it says then."""
+        with self._writing:
+            records = [strict_json.canonical(one) for one in events(runners, self._key_log())]
+            if records:
+                with self._engine.begin() as connection:
+                    insert_entries(connection, records)
+                self.recover()
+            return self._key_log()
+
+    def keep_key_files(self, paths: Sequence[Path]) -> None:
+        """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
+        self._key_files.mkdir(exist_ok=True)
+        for path in paths:
+            write_atomically(self._key_files / path.name, read_key_file(path).encode())
+
+    def _key_log(self) -> KeyLog:
+        query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))
+        with self._engine.connect() as connection:
+            return KeyLog.of(
+                (row.at, strict_json.loads(row.record, "log"))
+                for row in connection.execute(query.order_by(Entry.at))
+            )
+
+    def find(self, digest: str) -> Submission | None:
+        """Return the submission of an envelope."""
+        with Session(self._engine) as session:
+            return session.scalar(select(Submission).where(Submission.digest == digest))
+
+    def receipt(self, submission: Submission) -> Receipt:
+        """Return the receipt a submission got, byte for byte as it was."""
+        query = select(Entry.size).where(Entry.at == submission.at)
+        with self._engine.connect() as connection:
+            size = connection.execute(query).scalar_one()
+        mine = (size, submission.at, submission.digest, submission.flags)
+        return self._receipts([mine])[submission.at]
+
+    def page(self, filters: Filters, after: int, limit: int) -> list[Submission]:
+        """List submissions in order of the log, from the entry behind `after`."""
+        wanted = {
+            Submission.chip: filters.chip,
+            Submission.runner: filters.runner,
+            Submission.profile: filters.profile,
+            Submission.outcome: filters.outcome,
+        }
+        query = select(Submission).where(Submission.at > after).order_by(Submission.at)
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        if filters.flag is not None:
+            query = query.where(Submission.flags.like(f"% {filters.flag} %"))
+        with Session(self._engine) as session:
+            return list(session.scalars(query.limit(limit)))
+
+    def ready(self) -> bool:
+        """Tell whether the database answers."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(1)) == 1
+
+    def _receipts(self, rows: Iterable[tuple[int, int, str, Sequence[str]]]) -> dict[int, Receipt]:
+        """Make receipts anew; Ed25519 is deterministic, so each is the one given first.
+
+        Args:
+            rows: size of the checkpoint, place, digest and flags of each.
+        """
+        found = {}
+        for size, group in groupby(sorted(rows), lambda row: row[0]):
+            members = [row[1:] for row in group]
+            root, proofs = self.ledger.prove_at([at for at, *_ in members], size)
+            signed = Checkpoint(origin=self._origin, size=size, root=root)
+            note = checkpoint.write(signed, self._signer)
+            for (at, digest, flags), proof in zip(members, proofs, strict=True):
+                found[at] = Receipt(
+                    digest=digest, index=at, proof=proof, note=note, flags=tuple(flags)
+                )
+        return found
+
+
+@contextmanager
+def open_store(
+    home: Path, signer: Signer, *, url: str | None = None, origin: str | None = None
+) -> Iterator[Store]:
+    """Open the store in a folder, make or migrate its tables, complete its log.
+
+    Args:
+        signer: the log's Ed25519 key.
+        url: of the database; by default `fenmark.db` in the folder.
+        origin: the log's name; its last part is the id of the log's key.
+
+    Raises:
+        UserError: another process has it open, or the database cannot be reached.
+        CheckError: the log is damaged.
+    """
+    (home / "log").mkdir(parents=True, exist_ok=True)
+    with _only_one(home), database.connect(home, url) as engine:
+        database.migrate(engine)
+        name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
+        store = Store(home, engine, signer, name)
+        store.ledger.rewind()
+        store.recover()
+        store.check_size()
+        store.ledger.settle()
+        try:
+            yield store
+        finally:
+            store.ledger.settle()
+
+
+def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Digest and bytes of the envelopes among the first `size` entries; flat in memory.
+
+    Reads beside a server that writes.
+
+    Raises:
+        UserError: the database cannot be opened.
+    """
+    query = select(Submission.digest, Submission.envelope).where(Submission.at < size)
+    with database.connect(home, url) as engine, engine.connect() as connection:
+        ordered = query.order_by(Submission.at).execution_options(yield_per=100)
+        for row in connection.execute(ordered):
+            yield row.digest, row.envelope
+
+
+def payload_sha256(payload: bytes) -> str:
+    """Return the digest that, with the signer, is a submission's identity."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    with (home / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                "is open in another process",
+                where=str(home),
+                remedy="a log has one writer: stop the other server first",
+            ) from error
+        yield

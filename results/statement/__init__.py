@@ -1,0 +1,1 @@
+"""What a result says, signed or reported, and how it is written."""

@@ -1,0 +1,157 @@
+"""What a reported result is: somebody else's figures, with where they come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from results.statement.statement import Count, Label, Measurement, Name, Sha256, Text
+from suites.base import files as plain_files
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = [
+    "Folded",
+    "Refusal",
+    "ReportedChip",
+    "ReportedFile",
+    "ReportedMeasurement",
+    "ReportedResult",
+    "ReportedSource",
+    "files",
+    "read_file",
+    "read_folder",
+]
+
+_GLOB = "*.reported.json"
+_MOST = 2**28  # bytes; the largest of what is published today makes 2 MB
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class ReportedSource(_Strict):
+    """Where a file of results comes from.
+
+    Attributes:
+        kind: the importer, such as "mlperf".
+        view: results of one view are never set beside those of another.
+        licence: as the publisher states it.
+        footnote: what must be shown beside every figure.
+        file, file_sha256: what was read.
+        importer_version: of the Fenmark that read it; None in files from before it was said.
+    """
+
+    kind: Name
+    view: Literal["general", "mlperf"]
+    title: Text
+    licence: Text
+    footnote: Text
+    file: Name
+    file_sha256: Sha256
+    importer_version: Name | None = None
+
+
+class ReportedChip(_Strict):
+    """What it ran on: `count` chips of one name; None where the source does not say."""
+
+    name: Name
+    catalog_id: Name | None
+    count: Annotated[int, Field(ge=1)] | None
+
+
+class ReportedMeasurement(Measurement):
+    """A figure of somebody else's; `n` is 1 where the source does not say."""
+
+    method: Literal["reported"]
+
+
+class ReportedResult(_Strict):
+    """One published result.
+
+    Attributes:
+        id: unique in the file and stable.
+        system, model, precision, engine, date: as published, None where not said.
+        url: of the result itself.
+        labels: what a reader must know beside the figures.
+        measurements: rates are of the whole system, so that all its chips are charged.
+    """
+
+    id: Name
+    chip: ReportedChip
+    system: Text | None = None
+    model: Name | None = None
+    precision: Name | None = None
+    engine: Text | None = None
+    date: Name | None = None
+    url: Text | None = None
+    labels: dict[Name, Label] = {}
+    measurements: Annotated[list[ReportedMeasurement], Field(min_length=1)]
+
+
+class Refusal(_Strict):
+    """A row that could not be understood; `row` counts from 1."""
+
+    row: Count
+    reason: Text
+
+
+class Folded(_Strict):
+    """A row that repeats the run of another; `id` is the result it was folded into."""
+
+    row: Count
+    id: Name
+
+
+class ReportedFile(_Strict):
+    """One imported file; rows = len(results) + len(folded) + len(refused)."""
+
+    schema_version: Literal[1]
+    source: ReportedSource
+    rows: Count
+    results: list[ReportedResult]
+    folded: list[Folded]
+    refused: list[Refusal]
+
+
+def read_folder(folder: Path, on_broken: Callable[[UserError], None]) -> Iterator[ReportedFile]:
+    """Read every reported file of a folder, by name; a broken one hides none of the others.
+
+    Args:
+        on_broken: called for each that cannot be read or is none of ours.
+    """
+    for path in files(folder):
+        try:
+            yield read_file(path)
+        except UserError as error:
+            on_broken(error)
+
+
+def files(folder: Path) -> list[Path]:
+    """List the reported files of a folder, by name."""
+    return sorted(folder.glob(_GLOB))
+
+
+def read_file(path: Path) -> ReportedFile:
+    """Read one reported file.
+
+    Raises:
+        UserError: it cannot be read, is too large or none of ours.
+    """
+    data = plain_files.read(path, _MOST, expected="a file written by `fenmark import`")
+    try:
+        return ReportedFile.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(
+            first["msg"],
+            where=f"{path}:{field}",
+            expected="a file written by `fenmark import`",
+            remedy="import it again",
+        ) from error

@@ -1,0 +1,1 @@
+"""Our runner beside what people would use instead."""

@@ -1,0 +1,1 @@
+"""Jobs of a continuous integration: their protocol, their matrix, their verdict."""

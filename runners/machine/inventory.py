@@ -1,0 +1,75 @@
+"""The machines CI may send jobs to: labels of self-hosted runners, the chip behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from results import catalog
+from suites.base import toml_file
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Machines", "read"]
+
+# GitHub ends a job on a self-hosted runner after five days at the latest.
+_LONGEST_MINUTES = 5 * 24 * 60
+_Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class Machines(BaseModel):
+    """Runners of one kind: any of them may get any job of its kind.
+
+    Attributes:
+        name: stands in the jobs' names.
+        labels: of the runners, all of which a runner must have.
+        chip: id in the catalogue, or "cpu" for a processor that is not in it.
+        chips: how many of them each machine holds.
+        count: machines of this kind; so many jobs run side by side.
+        timeout_minutes: of a job.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    name: _Label
+    labels: Annotated[list[_Label], Field(min_length=1, max_length=20)]
+    chip: str
+    chips: Annotated[int, Field(ge=1, le=100_000)] = 1
+    count: Annotated[int, Field(ge=1, le=256)] = 1  # a matrix makes 256 jobs at most
+    timeout_minutes: Annotated[int, Field(ge=1, le=_LONGEST_MINUTES)] = 360
+
+
+class _Inventory(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    runner: Annotated[list[Machines], Field(min_length=1, max_length=256)]
+
+
+def read(path: Path) -> list[Machines]:
+    """Read an inventory.
+
+    Raises:
+        UserError: it cannot be read, a field is wrong, a chip is not in the catalogue, or two
+            kinds share a name.
+    """
+    expected = f"[[runner]] with {', '.join(Machines.model_fields)}"
+    found = toml_file.read_model(path, _Inventory, expected=expected).runner
+    names: set[str] = set()
+    for number, one in enumerate(found):
+        if one.chip != "cpu" and one.chip not in catalog.chips():
+            raise UserError(
+                f"no chip {one.chip!r} in the catalogue",
+                where=f"{path}:runner.{number}.chip",
+                remedy="see `fenmark chips`",
+            )
+        if one.name in names:
+            raise UserError(
+                f"{one.name!r} stands twice",
+                where=f"{path}:runner.{number}.name",
+                expected="a name of its own",
+            )
+        names.add(one.name)
+    return found

@@ -1,0 +1,1 @@
+"""One run: cells measured, watched, put together and shown."""

@@ -1,0 +1,127 @@
+"""What a run's energy windows add up to: joules per token or call, and mean power."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from runners.measure.workspace import EnergyWindow
+from suites.base.metrics import METRICS
+from suites.base.records import Row
+from suites.base.statistics import between_processes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runners.measure.workspace import FinishedCell
+    from suites.base.records import Label
+
+__all__ = ["energy_rows"]
+
+# The cell (process) a window was measured in, and the window.
+_Seen = tuple[str, EnergyWindow]
+
+
+def energy_rows(cells: Sequence[FinishedCell]) -> list[Row]:
+    """Joules per token where a window holds one kind of token, mean power where it holds both.
+
+    Joules per call where it holds a kernel's calls. A window with none of these is the rest
+    before the run: idle power.
+
+    Mixed windows are never split into input and output by a guess. A measured row has the
+    interval between processes; a modelled one its bounds, and the value is their middle.
+    """
+    infos = {info["name"]: info for cell in cells for info in cell.meters}
+    labels = _labels(cells)
+    found: dict[tuple[str, str, str, str], list[_Seen]] = {}
+    for cell in cells:
+        for window in cell.energy:
+            key = (window.suite, window.case, window.meter, _metric(window))
+            found.setdefault(key, []).append((cell.name, window))
+    return [_row(key, seen, infos[key[2]], labels.get(key[1], {})) for key, seen in found.items()]
+
+
+def _labels(cells: Sequence[FinishedCell]) -> dict[str, dict[str, Label]]:
+    """Labels of each case, but those that differ from process to process."""
+    found: dict[str, dict[str, Label]] = {}
+    for cell in cells:
+        for series in cell.result.series:
+            kept = found.setdefault(series.case, series.labels)
+            found[series.case] = {
+                name: value for name, value in kept.items() if series.labels.get(name) == value
+            }
+    return found
+
+
+def _row(
+    key: tuple[str, str, str, str],
+    seen: list[_Seen],
+    info: dict[str, Any],
+    labels: dict[str, Label],
+) -> Row:
+    suite, case, meter, metric = key
+    modelled = info["method"] == "model"
+    value, low, high = _bounds(seen) if modelled else _interval(seen)
+    return Row(
+        suite=suite,
+        case=case,
+        metric=metric,
+        unit=METRICS[metric].unit,
+        value=value,
+        low=low,
+        high=high,
+        n=len(seen),
+        method="modelled" if modelled else "measured",
+        labels={
+            **labels,
+            "meter": meter,
+            "scope": info["scope"],
+            "meter_method": info["method"],
+            **_quality([window for _, window in seen]),
+        },
+    )
+
+
+def _quality(windows: Sequence[EnergyWindow]) -> dict[str, Label]:
+    """Longest gap between readings in seconds, and the counter against its sensor."""
+    gap_s = max(window.max_gap_s for window in windows)
+    ratios = [w.counter_to_integral for w in windows if w.counter_to_integral is not None]
+    return {
+        **({"max_gap_s": round(gap_s, 3)} if gap_s else {}),
+        **({"counter_to_integral": round(median(ratios), 3)} if ratios else {}),
+    }
+
+
+def _metric(window: EnergyWindow) -> str:
+    if window.calls:
+        return "energy_per_call"
+    if window.input_tokens and window.output_tokens:
+        return "power"
+    if not window.input_tokens and not window.output_tokens:
+        return "idle_power"
+    return "energy_per_output_token" if window.output_tokens else "energy_per_input_token"
+
+
+def _per(window: EnergyWindow) -> float:
+    """What the joules are divided by: calls, tokens of the one kind, or seconds."""
+    if window.calls:
+        return window.calls
+    if window.input_tokens and window.output_tokens:
+        return window.duration_s
+    return window.input_tokens or window.output_tokens or window.duration_s
+
+
+def _bounds(seen: list[_Seen]) -> tuple[float, float, float]:
+    """Median of what each window's model says, bounds likewise."""
+    shares = [(w.joules / _per(w), w.low / _per(w), w.high / _per(w)) for _, w in seen]
+    value, low, high = map(median, zip(*shares, strict=True))
+    return value, low, high
+
+
+def _interval(seen: list[_Seen]) -> tuple[float, float | None, float | None]:
+    """Median of the processes' medians, and the interval from their spread."""
+    processes: dict[str, list[float]] = {}
+    for process, window in seen:
+        processes.setdefault(process, []).append(window.joules / _per(window))
+    interval = between_processes([median(values) for values in processes.values()])
+    return interval.value, interval.low, interval.high

@@ -1,0 +1,33 @@
+"""A finished run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from results.statement.statement import Statement
+    from suites.base.records import Row
+
+__all__ = ["Outcome"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A finished run.
+
+    Attributes:
+        digest: SHA-256 of the envelope, and the stem of its file.
+        rows: what `summary.json` holds.
+        key_path: the private key that signed, and whether it was made for this run.
+        stage_s: seconds spent per suite.
+    """
+
+    digest: str
+    statement: Statement
+    rows: list[Row]
+    key_path: Path
+    key_created: bool
+    stage_s: dict[str, float]

@@ -1,0 +1,146 @@
+"""One run from options to a logged result: measure, sum up, sign, log, and leave a summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from results.archive import archive
+from results.proof import envelope
+from results.statement.nonce import seed_of
+from runners.ci import actions
+from runners.machine import keys, machine
+from runners.measure import assemble, execute, job_summary, provenance
+from runners.measure.display import RunDisplay
+from runners.measure.outcome import Outcome
+from runners.measure.run_meters import gauge
+from runners.measure.subject import chip_under_test, with_subject
+from runners.measure.workspace import Workspace
+from runners.options.options import expand
+from suites.base.errors import UserError
+from suites.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from results.service.challenge import Challenge
+    from results.statement.statement import PlanCell
+    from runners.measure.workspace import Started
+    from runners.options.options import Options
+    from suites.base.terminal import Terminal
+
+__all__ = ["measure"]
+
+
+def measure(
+    options: Options,
+    out: Path,
+    *,
+    resume: bool,
+    terminal: Terminal,
+    challenge: Challenge | None = None,
+    reproduces: str | None = None,
+    plan: PlanCell | None = None,
+) -> Outcome:
+    """Run what the options ask for and add the signed result to the archive `out`.
+
+    Everything measured is kept as it comes; a run that is interrupted goes on with `resume`.
+
+    Args:
+        challenge: of the log the result is meant for; it seeds the inputs. An interrupted run
+            goes on with the one it began with.
+        reproduces: digest of the result that the options repeat.
+        plan: the plan this run is a cell of.
+
+    Raises:
+        UserError: an option is bad or `out` cannot be written.
+        CheckError: a cell failed, or another run writes to `out`.
+    """
+    workspace = Workspace(out)
+    with workspace.locked():
+        earlier = workspace.unfinished()
+        resumed = _same_run(earlier, workspace, reproduces) if earlier and resume else None
+        seeded = replace(options, seed=seed_of(challenge.nonce)) if challenge else options
+        chosen = resumed.options if resumed else with_subject(seeded)
+        # Before an interrupted run is discarded: a mistyped option must not cost it.
+        cells = expand(chosen)
+        if resumed is None:
+            _say_what_is_lost(earlier, resume=resume, terminal=terminal)
+        started = resumed or workspace.begin(
+            chosen,
+            provenance.suite_version(),
+            challenge=challenge,
+            reproduces=reproduces,
+            plan=plan,
+        )
+        minutes = sum(cell.estimated_s for cell in cells) / 60
+        terminal.say(f"  {len(cells)} cells, about {minutes:.0f} minutes")
+        chip = chip_under_test(started.options)
+        described = machine.describe(chip)
+        watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
+        with actions.group("measuring"), RunDisplay(cells, terminal) as display:
+            finished = execute.run_cells(cells, workspace, watched, display.on_event)
+        rows = assemble.rows_of(finished)
+        key = keys.load_or_create()
+        stated = assemble.statement_of(
+            started=started,
+            runner=key.runner,
+            machine=machine.after(described),
+            cells=finished,
+            rows=rows,
+        )
+        payload = workspace.keep_statement(envelope.encode(stated))
+        _write_evidence(out, assemble.raw_samples(finished))
+        receipt = archive.accept(out, payload, key.signer, key.log_signer)
+        summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
+        write_atomically(out / "summary.json", summary.encode())
+        workspace.clear()
+    stage_s: dict[str, float] = {}
+    for cell in finished:
+        stage_s[cell.suite] = stage_s.get(cell.suite, 0.0) + cell.wall_s
+    outcome = Outcome(
+        digest=receipt.digest,
+        statement=envelope.parse(payload, "statement"),
+        rows=rows,
+        key_path=key.path,
+        key_created=key.created,
+        stage_s=stage_s,
+    )
+    job_summary.tell(outcome.statement.predicate, outcome.digest)
+    return outcome
+
+
+def _same_run(earlier: Started, workspace: Workspace, reproduces: str | None) -> Started:
+    if reproduces not in {None, earlier.reproduces}:
+        raise UserError(
+            "the interrupted run repeats another result or none",
+            where=str(workspace.home),
+            expected=reproduces,
+            remedy="run without --resume to begin anew",
+        )
+    version = provenance.suite_version()
+    if earlier.suite_version != version:
+        raise UserError(
+            f"the interrupted run was measured by version {earlier.suite_version}",
+            where=str(workspace.home),
+            expected=f"version {version}, so that one result has one version",
+            remedy="run without --resume to begin anew",
+        )
+    return earlier
+
+
+def _say_what_is_lost(earlier: Started | None, *, resume: bool, terminal: Terminal) -> None:
+    if earlier:
+        at = earlier.started_at
+        terminal.say(f"  discarding the run interrupted on {at} (--resume keeps it)")
+    elif resume:
+        terminal.say("  no interrupted run lies here: beginning a new one")
+
+
+def _write_evidence(out: Path, samples: bytes) -> None:
+    from hashlib import sha256
+
+    folder = out / "samples"
+    folder.mkdir(exist_ok=True)
+    write_atomically(folder / f"{sha256(samples).hexdigest()}.json", samples)

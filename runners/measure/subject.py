@@ -1,0 +1,153 @@
+"""Which chip a run measures: one and only one, so that no figure is credited to another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from results import catalog
+from results.statement.statement import Chip
+from runners.machine import machine
+from runners.measure.run_meters import gauge
+from runners.options.pools import chips_of
+from suites.base.errors import UserError
+from suites.engines import template
+
+if TYPE_CHECKING:
+    from runners.options.options import Options
+
+__all__ = ["chip_under_test", "with_subject"]
+
+_CPU = "cpu"
+
+
+def chip_under_test(options: Options) -> Chip:
+    """Name the chip: this machine's CPU, its accelerator, or what stands behind an endpoint.
+
+    Raises:
+        UserError: the options would measure two chips in one result, or name an unknown one.
+    """
+    chosen = options.suite_options
+    if "endpoint" in chosen:
+        return _behind_endpoint(options)
+    for name in ("chip", "chips", "prefill_pool", "decode_pool"):
+        if name in chosen:
+            raise UserError(
+                "says what stands behind an endpoint",
+                where=f"--{name.replace('_', '-')}",
+                remedy="give --endpoint too",
+            )
+    devices = set()
+    if "kernels" in options.suites:
+        devices |= {_device(backend) for backend in chosen.get("backend", ())} or {_CPU}
+    if "inference" in options.suites or "serving" in options.suites:
+        devices.add(_engine_device(chosen))
+    if len(devices) > 1:
+        raise UserError(
+            f"one result is about one chip, and this run would measure {' and '.join(devices)}",
+            where="--backend",
+            remedy="run `--suite kernels` once for each device, and the engine by itself",
+        )
+    return _cpu() if devices == {_CPU} else _accelerator(devices.pop(), _chips(chosen))
+
+
+def with_subject(options: Options) -> Options:
+    """Add what the suites must know: CPU backends by default, datasheet limits, meters' cadence."""
+    chip = chip_under_test(options)
+    chosen: dict[str, Any] = {**options.suite_options}
+    engine = chosen.get("engine") or template.BUNDLED
+    if engine != template.BUNDLED and "endpoint" not in chosen:
+        template.check_installed(engine, chosen.get("engine_program"))
+    if "kernels" in options.suites and "backend" not in chosen:
+        from suites.kernels.backends import installed
+
+        chosen["backend"] = [name for name in installed() if _device(name) == _CPU]
+    if "kernels" in options.suites:
+        chosen["energy_hold_s"] = gauge(chip, chosen.get("meter_trace", ())).hold_s
+    entry = catalog.chips().get(chip.catalog_id or "")
+    # A CPU's datasheet speaks of the whole socket, of which a run may hold two cores.
+    if entry and entry.kind != "cpu":
+        chosen["datasheet"] = {
+            "peak_tflop_s": entry.peak_tflops,
+            "bandwidth_gb_s": entry.memory_bandwidth_gb_s,
+        }
+    return replace(options, suite_options=chosen)
+
+
+def _cpu() -> Chip:
+    cpu = machine.cpu()
+    return Chip(
+        catalog_id=catalog.match(cpu.name, vendor=cpu.vendor, family=cpu.family, model=cpu.model),
+        name=cpu.name,
+        kind="cpu",
+        count=machine.usable_cores(),
+        features=list(cpu.features),
+    )
+
+
+def _engine_device(chosen: dict[str, Any]) -> str:
+    """Where the engine we start computes."""
+    engine = chosen.get("engine") or template.BUNDLED
+    return _CPU if engine == template.BUNDLED else template.chosen(engine)[1]
+
+
+def _chips(chosen: dict[str, Any]) -> int:
+    """Accelerators the engine spreads over; experts lie on those of tp and dp."""
+    return math.prod(chosen.get(axis) or 1 for axis in ("tp", "pp", "dp"))
+
+
+def _accelerator(device: str, count: int) -> Chip:
+    """Name the first accelerator, and how many of them the run uses."""
+    found = machine.accelerators()
+    if not found:
+        return Chip(catalog_id=None, name=f"unnamed {device} device", kind="other", count=count)
+    return Chip(
+        catalog_id=catalog.match(found[0].name),
+        name=found[0].name,
+        kind="gpu",
+        count=count,
+        memory_bytes=found[0].memory_bytes,
+    )
+
+
+def _behind_endpoint(options: Options) -> Chip:
+    chosen = options.suite_options
+    if "kernels" in options.suites:
+        raise UserError(
+            "kernels run here, not behind an endpoint", where="--endpoint", remedy="--suite serving"
+        )
+    stated = chosen.get("chip")
+    if stated is not None and stated not in catalog.chips():
+        raise UserError(
+            f"no chip {stated!r} in the catalogue", where="--chip", remedy="see `fenmark chips`"
+        )
+    return Chip(
+        catalog_id=stated,
+        name=f"{stated or 'unknown chip'} behind an endpoint, as the runner states it",
+        kind="other",
+        count=_chips_behind(chosen),
+    )
+
+
+def _chips_behind(chosen: dict[str, Any]) -> int:
+    """Count them as stated, or as the pools of a disaggregated deployment hold them."""
+    pools = {name: chosen[name] for name in ("prefill_pool", "decode_pool") if name in chosen}
+    if not pools:
+        return int(chosen.get("chips", 1))
+    flags = [f"--{name.replace('_', '-')}" for name in pools]
+    if len(pools) == 1:
+        raise UserError(
+            "one pool alone serves nobody", where=flags[0], expected="both pools, or neither"
+        )
+    held = sum(chips_of(pool, flag) for pool, flag in zip(pools.values(), flags, strict=True))
+    if chosen.get("chips", held) != held:
+        raise UserError(
+            f"the pools hold {held} chips", where="--chips", expected="the same number, or none"
+        )
+    return held
+
+
+def _device(backend: str) -> str:
+    library, _, device = backend.partition(":")
+    return "cuda" if library == "cupy" else device or _CPU

@@ -1,0 +1,58 @@
+"""What somebody asks a run for, on the command line or in a cell of a plan, as its options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from runners.options.options import PROFILES, Options, suite
+from runners.options.registry import SUITES, by_name
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runners.options.options import Profile
+
+__all__ = ["from_arguments", "without_effect"]
+
+
+def from_arguments(given: Mapping[str, Any]) -> Options:
+    """Read the parameters of `fenmark run`; None is one that was not given.
+
+    Raises:
+        UserError: no such suite, profile or option, or a value that is not one of its option's.
+    """
+    suites = _words(given.get("suite") or ",".join(SUITES))
+    for name in suites or [""]:
+        suite(name)
+    profile = given.get("profile") or "quick"
+    if profile not in PROFILES:
+        raise UserError(
+            f"no profile {profile!r}", where="--profile", expected=" or ".join(PROFILES)
+        )
+    # A suite's own default stands for what is not given.
+    asked = {by_name()[name]: value for name, value in given.items() if value not in (None, [])}
+    return Options(
+        suites=tuple(name for name in SUITES if name in suites),
+        profile=cast("Profile", profile),
+        seed=given.get("seed") or 0,
+        suite_options={
+            option.in_statement: option.from_text(value)
+            for option, value in asked.items()
+            if option.suites
+        },
+    )
+
+
+def without_effect(options: Options) -> list[str]:
+    """Name the flags that none of the chosen suites reads."""
+    return [
+        option.flag
+        for option in by_name().values()
+        if option.in_statement in options.suite_options
+        and not set(option.suites) & set(options.suites)
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,556 @@
+"""Every option of a run, once: name, type, bounds, help, whose it is, and who may set it.
+
+The command line, plans, signed statements, `reproduce`, estimates and forecasts all read this
+table; an option is added by adding an entry.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["OPTIONS", "SUITES", "Option", "by_key", "by_name", "of_suite", "with_options"]
+
+# In the order they run: what the chip can do, what an engine makes of it, what users see.
+SUITES = ("kernels", "inference", "serving")
+_ENGINES = ("inference", "serving")
+_LOAD = ("serving",)
+
+# A signed statement's list holds at most this many values (`results.statement.statement.Option`).
+_LONGEST_LIST = 1024
+_LONGEST_TEXT = 4096
+# One printable word; a leading dash would make it a flag of the program it is given to.
+_WORD = r"[A-Za-z0-9][\w.:-]{0,127}"
+# As hubs and servers name models, owner/name:tag; what ends in .toml would be read as a file here.
+_MODEL = r"(?!.*\.toml$)[A-Za-z0-9][\w.:/@+ -]{0,255}"
+_POOL = r"\d{1,6}x((tp|pp|dp|ep)\d{1,6})+"
+_DAY_S = 86_400
+_ARTICLED = {
+    "file": "a file",
+    "program": "a program to execute",
+    "address": "an address",
+    "secret": "a secret",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option of a run.
+
+    Attributes:
+        name: parameter of `fenmark run`, and key in a plan.
+        key: name in a run's options and in a signed statement, where it differs.
+        kind: type of one value.
+        many: how several values are given: "comma" in one text, "again" by repeating the flag.
+        least, most: bounds of a number, both allowed; with `above` the least itself is not.
+        pattern: what a text must match whole.
+        foreign: what it must match besides where it comes from a stranger's statement.
+        default: shown by --help; None where each suite has its own.
+        suites: which read it; empty for the run itself.
+        holds: what a value is: a plain "value", or something of one machine only: a "file", a
+            "program" to execute, an "address", or the name of a "secret".
+        stated: what a signed result says of it: its "value", the "text" of its file, or "no".
+        asked: whether a stranger's statement sets it only with the reader's explicit yes.
+        derived: found by the run itself; no flag and no plan sets it.
+        planned: whether a plan may set it.
+        speaks: whether its value says by itself what it is, in a cell's label.
+    """
+
+    name: str
+    help: str = ""
+    key: str = ""
+    kind: type[str | int | float] = str
+    many: Literal["", "comma", "again"] = ""
+    least: float = -math.inf
+    most: float = math.inf
+    above: bool = False
+    pattern: str = ""
+    foreign: str = ""
+    default: str | int | None = None
+    unit: str = ""
+    suites: tuple[str, ...] = SUITES
+    holds: Literal["value", "file", "program", "address", "secret"] = "value"
+    stated: Literal["value", "text", "no"] = "value"
+    asked: bool = False
+    derived: bool = False
+    planned: bool = True
+    speaks: bool = False
+
+    @property
+    def located(self) -> bool:
+        """Whether it says where a machine finds things, not what it is asked to do."""
+        return self.holds in {"address", "secret"} or self.name == "meter_trace"
+
+    @property
+    def flag(self) -> str:
+        """As typed on a command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def in_statement(self) -> str:
+        """Its name in a run's options and in a signed statement."""
+        return self.key or self.name
+
+    def from_text(self, given: Any) -> Any:
+        """Read what a command line or a plan gives: a text, a number, a path, a list of them.
+
+        Raises:
+            UserError: it is of another type or out of bounds; names the flag.
+        """
+        if self.holds == "file":
+            # The cells' processes may work elsewhere.
+            return [_absolute(path) for path in given] if self.many else _absolute(given)
+        if self.many == "comma" and isinstance(given, str):
+            given = [part.strip() for part in given.split(",") if part.strip()]
+            if self.kind is not str:
+                given = self._numbers(given)
+        return self.checked(given, self.flag)
+
+    def from_stranger(self, value: Any, where: str) -> Any:
+        """Return a value that somebody else's statement gives.
+
+        Raises:
+            UserError: it is of this machine alone, of another type or out of bounds.
+        """
+        if self.holds != "value" and self.stated != "text":
+            raise UserError(
+                f"names {_ARTICLED[self.holds]}",
+                where=where,
+                expected="nothing of one machine only",
+                remedy=f"such a statement never decides it; {self.flag} is the reader's own",
+            )
+        if self.derived and self.stated == "no":
+            raise UserError("is not for a statement", where=where, expected="no such option")
+        value = self.checked(value, where)
+        if self.foreign and not re.fullmatch(self.foreign, str(value), re.ASCII):
+            raise UserError(f"{_shown(value)} will not do", where=where, expected="a plain name")
+        return value
+
+    def checked(self, value: Any, where: str) -> Any:
+        """Return a value of the right type and within bounds.
+
+        Args:
+            value: as JSON or TOML has it; a list where there may be many.
+            where: flag or field, for the message.
+
+        Raises:
+            UserError: it is not.
+        """
+        if not self.many:
+            return self._one(value, where)
+        if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _LONGEST_LIST:
+            raise UserError(
+                f"{_shown(value)} is not a list of values",
+                where=where,
+                expected=f"1 to {_LONGEST_LIST} of them",
+            )
+        return [self._one(item, where) for item in value]
+
+    def _one(self, value: Any, where: str) -> Any:
+        if self.kind is str:
+            return self._text(value, where)
+        number = isinstance(value, (int, float) if self.kind is float else int)
+        if not number or isinstance(value, bool) or not self._within(value):
+            raise UserError(f"{_shown(value)} will not do", where=where, expected=self.expected)
+        return value
+
+    def _text(self, value: Any, where: str) -> str:
+        longest = 2**20 if self.stated == "text" else _LONGEST_TEXT
+        if not isinstance(value, str) or not value or len(value) > longest:
+            raise UserError(f"{_shown(value)} will not do", where=where, expected="a text")
+        if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
+            raise UserError(f"{_shown(value)} will not do", where=where, expected=self.expected)
+        return value
+
+    def _within(self, value: float) -> bool:
+        above_least = value > self.least if self.above else value >= self.least
+        return above_least and value <= self.most and math.isfinite(value)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.kind is str:
+            return f"a text such as {self.pattern}" if self.pattern else "a text"
+        noun = "a whole number" if self.kind is int else "a number"
+        bounds = [
+            f"{'above' if self.above else 'from'} {self.least:g}" * math.isfinite(self.least),
+            f"to {self.most:g}" * math.isfinite(self.most),
+        ]
+        return " ".join(part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part)
+
+    def _numbers(self, words: Iterable[str]) -> list[Any]:
+        try:
+            return [self.kind(word) for word in words]
+        except ValueError as error:
+            raise UserError(
+                f"{','.join(words)!r} is not a list of numbers",
+                where=self.flag,
+                expected="such as 1,4,16",
+            ) from error
+
+
+_OF_RUN: dict[str, Any] = {"suites": (), "stated": "no"}
+_LOCAL: dict[str, Any] = {"stated": "no"}
+
+
+# One line an option, in the order of `fenmark run --help`.
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        name="suite",
+        help="Comma-separated: kernels,inference,serving.",
+        default=",".join(SUITES),
+        speaks=True,
+        **_OF_RUN,
+    ),
+    Option(
+        name="profile", help="quick, standard or full.", default="quick", speaks=True, **_OF_RUN
+    ),
+    Option(name="case", help="Only cases matching this pattern, such as 'gemm*'.", speaks=True),
+    Option(
+        name="backend",
+        help="Kernel backends, comma-separated: numpy,torch,cupy.",
+        many="comma",
+        pattern=_WORD,
+        suites=("kernels",),
+        speaks=True,
+    ),
+    Option(name="model", help="Model geometry, or served name.", foreign=_MODEL, speaks=True),
+    Option(
+        name="weights",
+        help="GGUF file, or model folder, instead of random weights.",
+        suites=_ENGINES,
+        holds="file",
+        **_LOCAL,
+    ),
+    Option(
+        name="reference",
+        help="Continuations the engine must give; made by `fenmark reference`.",
+        suites=_ENGINES,
+        holds="file",
+        **_LOCAL,
+    ),
+    Option(name="threads", help="Engine threads.", kind=int, least=1, most=65_536),
+    Option(
+        name="engine",
+        help="llama.cpp (default), vllm, vllm:cpu, sglang, …; see the engines page.",
+        pattern=_WORD,
+        suites=_ENGINES,
+        speaks=True,
+    ),
+    Option(
+        name="engine_program",
+        help="Its program, if not on PATH: words as in a shell.",
+        suites=_ENGINES,
+        holds="program",
+        **_LOCAL,
+    ),
+    Option(
+        name="engine_flag",
+        key="engine_flags",
+        help="Added to its command line; may be repeated.",
+        many="again",
+        suites=_ENGINES,
+        asked=True,
+    ),
+    Option(name="engine_image", help="Image it runs in, as NAME@sha256:DIGEST.", suites=_ENGINES),
+    Option(
+        name="dtype",
+        help="The engine's name of a precision.",
+        pattern=_WORD,
+        suites=_ENGINES,
+        speaks=True,
+    ),
+    Option(name="tp", help="Tensor parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
+    Option(
+        name="pp", help="Pipeline parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES
+    ),
+    Option(name="dp", help="Data parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
+    Option(name="ep", help="Expert parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
+    Option(
+        name="seed",
+        help="Seeds every generated input.",
+        default=0,
+        kind=int,
+        least=0,
+        most=2**53 - 1,
+        **_OF_RUN,
+    ),
+    Option(
+        name="endpoint",
+        help="A running OpenAI-compatible server to measure.",
+        suites=_ENGINES,
+        holds="address",
+        **_LOCAL,
+    ),
+    Option(
+        name="chip",
+        help="Catalogue id of the chip behind --endpoint.",
+        pattern=_WORD,
+        suites=_ENGINES,
+    ),
+    Option(
+        name="chips", help="How many of them.", kind=int, least=1, most=1_000_000, suites=_ENGINES
+    ),
+    Option(
+        name="prefill_pool",
+        help="Disaggregated endpoint: its prefill instances, such as 2xtp8.",
+        pattern=_POOL,
+        suites=_ENGINES,
+    ),
+    Option(
+        name="decode_pool",
+        help="Its decode instances, such as 1xdp32ep32.",
+        pattern=_POOL,
+        suites=_ENGINES,
+    ),
+    Option(name="api", help="completions or chat.", pattern=_WORD, suites=_ENGINES),
+    Option(
+        name="concurrency",
+        help="Closed loop, comma-separated: 1,64,512.",
+        kind=int,
+        many="comma",
+        least=1,
+        most=1_000_000,
+        suites=_LOAD,
+    ),
+    Option(
+        name="rate",
+        help="Open loop, requests per second: 10,50.",
+        kind=float,
+        many="comma",
+        least=0,
+        above=True,
+        most=1e7,
+        unit="requests/s",
+        suites=_LOAD,
+    ),
+    Option(name="arrival", help="poisson, constant or burst.", pattern=_WORD, suites=_LOAD),
+    Option(
+        name="isl",
+        help="Input tokens per request.",
+        kind=int,
+        least=1,
+        most=100_000_000,
+        unit="tokens",
+        suites=_LOAD,
+    ),
+    Option(
+        name="osl",
+        help="Output tokens per request.",
+        kind=int,
+        least=2,
+        most=100_000_000,
+        unit="tokens",
+        suites=_LOAD,
+    ),
+    Option(
+        name="requests",
+        help="Requests per point.",
+        kind=int,
+        least=1,
+        most=100_000_000,
+        suites=_LOAD,
+    ),
+    Option(
+        name="duration",
+        help="Seconds per point, instead of --requests.",
+        kind=float,
+        least=1,
+        most=30 * _DAY_S,
+        unit="s",
+        suites=_LOAD,
+    ),
+    Option(
+        name="slo_ttft",
+        help="Goodput: TTFT limit in ms.",
+        kind=float,
+        least=0,
+        above=True,
+        most=1e9,
+        unit="ms",
+        suites=_LOAD,
+    ),
+    Option(
+        name="slo_tpot",
+        help="Goodput: TPOT limit in ms.",
+        kind=float,
+        least=0,
+        above=True,
+        most=1e9,
+        unit="ms",
+        suites=_LOAD,
+    ),
+    Option(
+        name="processes",
+        help="Processes of the load generator.",
+        kind=int,
+        least=1,
+        most=4096,
+        suites=_LOAD,
+    ),
+    Option(
+        name="fleet",
+        help="Serving: nodes of a Ray cluster make the load: ray://HOST:PORT.",
+        suites=_LOAD,
+        holds="address",
+        **_LOCAL,
+    ),
+    Option(
+        name="sweep",
+        help="Serving: TOML of a sweep that finds the concurrencies.",
+        suites=_LOAD,
+        holds="file",
+        stated="text",
+    ),
+    Option(
+        name="trace",
+        help="Serving: JSONL of requests to replay (arrival, isl, osl, session).",
+        suites=_LOAD,
+        holds="file",
+        **_LOCAL,
+    ),
+    Option(
+        name="trace_speed",
+        help="Replay this many times as fast.",
+        kind=float,
+        least=0,
+        above=True,
+        most=1e6,
+        suites=_LOAD,
+    ),
+    Option(
+        name="shared_prefix",
+        help="Share of every prompt all have in common, 0 by default.",
+        kind=float,
+        least=0,
+        most=1,
+        suites=_LOAD,
+    ),
+    Option(
+        name="tokenizer",
+        help="tokenizer.json: exact prompts where an engine takes no token ids.",
+        suites=_ENGINES,
+        holds="file",
+        **_LOCAL,
+    ),
+    Option(
+        name="request_limit",
+        help="Seconds after which a request has failed, 600 by default.",
+        kind=float,
+        least=0,
+        above=True,
+        most=_DAY_S,
+        unit="s",
+        suites=_LOAD,
+    ),
+    Option(
+        name="api_key_env",
+        help="Variable that holds the endpoint's API key.",
+        suites=_ENGINES,
+        holds="secret",
+        **_LOCAL,
+    ),
+    Option(
+        name="samples",
+        help="Parquet file with a row per serving request.",
+        suites=_LOAD,
+        holds="file",
+        planned=False,
+        **_LOCAL,
+    ),
+    Option(
+        name="meter_trace",
+        help="A file a wall meter writes meanwhile: CSV or SPEC PTDaemon log.",
+        many="again",
+        holds="file",
+        **_LOCAL,
+    ),
+    # Found by the run itself: the model cache, the catalogue's limits of the chip, and how long
+    # a meter must see a case.
+    Option(name="cache", derived=True, suites=_ENGINES, holds="file", **_LOCAL),
+    Option(name="datasheet", derived=True, suites=("kernels",), **_LOCAL),
+    Option(
+        name="energy_hold_s",
+        derived=True,
+        kind=float,
+        least=0,
+        most=_DAY_S,
+        unit="s",
+        suites=("kernels",),
+    ),
+)
+
+
+@cache
+def by_name() -> dict[str, Option]:
+    """Options that a command line or a plan may name."""
+    return {option.name: option for option in OPTIONS if not option.derived}
+
+
+@cache
+def by_key() -> dict[str, Option]:
+    """Options of the suites, by their name in a run's options and in a statement."""
+    return {option.in_statement: option for option in OPTIONS if option.suites}
+
+
+def of_suite(suite: str) -> list[Option]:
+    """Options that a suite reads."""
+    return [option for option in OPTIONS if suite in option.suites]
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command every option of the table; it takes them as keyword arguments.
+
+    Typer reads a command's parameters from its signature: this writes it.
+    """
+    import typer
+
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    named = [parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD]
+    given = [
+        inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=option.default,
+            annotation=Annotated[_on_command_line(option), _typer_option(typer, option)],
+        )
+        for option in by_name().values()
+    ]
+    parameters = [*given, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in named)]
+    described = cast("Any", command)
+    described.__signature__ = inspect.Signature(parameters)
+    described.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _on_command_line(option: Option) -> Any:
+    if option.many == "comma":
+        return str | None
+    value: Any = Path if option.holds == "file" else option.kind
+    return (list[value] if option.many else value) | None
+
+
+def _typer_option(typer: Any, option: Option) -> Any:
+    bounds = {}
+    if option.kind is not str and not option.many and not option.above:
+        bounds = {"min": option.kind(option.least), "max": option.kind(option.most)}
+    return typer.Option(option.flag, help=option.help, **bounds)
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).absolute())
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,1 @@
+"""Send results to a log, and repeat those of others."""

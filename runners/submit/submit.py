@@ -1,0 +1,304 @@
+"""Send results to a log and hold it to its promises: receipts, and one history for all time."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from results.archive import archive
+from results.keys.identity import read_runner
+from results.proof import checkpoint as notes
+from results.proof import merkle
+from results.proof.receipt import Receipt, hashes
+from results.service.challenge import Challenge
+from results.statement import strict_json
+from runners.machine.keys import default_path
+from suites.base.errors import CheckError, UserError
+from suites.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    import httpx
+
+    from results.proof.checkpoint import Checkpoint
+    from suites.base.terminal import Terminal
+
+__all__ = ["Accepted", "LogClient", "Unreachable", "connect", "envelopes_of"]
+
+# Waits of 0.5, 1, 2, 4 … seconds, less a random part so that a fleet does not come back at once.
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 60.0
+
+
+class Unreachable(CheckError):  # noqa: N818 - what it is, not that it is an error
+    """The log did not answer; what was to be sent is kept in the outbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A result the log took, with the receipt that was verified.
+
+    Attributes:
+        new: it was not there before.
+        outcome, findings: of the log's checks.
+    """
+
+    receipt: Receipt
+    new: bool
+    outcome: str
+    findings: list[dict[str, str]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The receipt with what was found."""
+        found = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
+        return {**self.receipt.to_json(), **found}
+
+    def tell(self, terminal: Terminal) -> None:
+        """The same for people."""
+        how = "logged" if self.new else "known"
+        terminal.say(f"{how}  {self.receipt.digest}  entry {self.receipt.index}, {self.outcome}")
+        for item in self.findings:
+            terminal.say(f"{item['rule']}: {item['where']} {item['reason']}", indent=4)
+
+
+def _log_folder(url: str) -> Path:
+    """Where this machine keeps what it knows of a log: key, last checkpoint, outbox."""
+    name = "".join(c if c.isalnum() or c in ".-" else "-" for c in url.partition("://")[2])
+    # The digest keeps apart what the readable part would mix up.
+    return default_path().parent / "logs" / f"{name[:80]}-{_short(url)}"
+
+
+@contextmanager
+def connect(url: str, *, attempts: int = 5) -> Iterator[LogClient]:
+    """Open the log at a base URL; nothing is sent yet.
+
+    Raises:
+        UserError: this is no URL.
+    """
+    import httpx
+
+    from runners.submit.bounded_answers import BoundedTransport
+
+    if not url.startswith(("http://", "https://")):
+        raise UserError("is no URL", where=f"--to {url}", expected="http://… or https://…")
+    url = url.rstrip("/")
+    with httpx.Client(base_url=url, timeout=30, transport=BoundedTransport()) as client:
+        yield LogClient(client=client, home=_log_folder(url), pause=time.sleep, attempts=attempts)
+
+
+def envelopes_of(paths: Sequence[Path]) -> list[Path]:
+    """List the envelope files of archives and single files.
+
+    Raises:
+        UserError: a path does not exist or holds none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        files = archive.envelopes(path) if path.is_dir() else [path]
+        if not files or not files[0].exists():
+            raise UserError(
+                "holds no result", where=str(path), expected=f"an archive or *{archive.SUFFIX}"
+            )
+        found += files
+    return found
+
+
+@dataclass(slots=True, kw_only=True)
+class LogClient:
+    """A log elsewhere, as this machine knows it.
+
+    Attributes:
+        client: its base URL is the log's.
+        home: folder with `key.toml` (trusted when first met), `checkpoint`, `outbox/`.
+        attempts: how often to try before giving up.
+        pause: sleeps that many seconds.
+    """
+
+    client: httpx.Client
+    home: Path
+    pause: Callable[[float], object]
+    attempts: int = 5
+    _key: bytes | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return str(self.client.base_url).rstrip("/")
+
+    def challenge(self) -> Challenge:
+        """Ask for a challenge for the run about to begin.
+
+        Raises:
+            Unreachable: no answer.
+            CheckError: the log refuses, or what answers is none.
+        """
+        given = _json(self._ask("GET", "/v1/challenge"))
+        return Challenge(
+            nonce=str(given.get("nonce", "")), not_before=str(given.get("not_before", ""))
+        )
+
+    def challenge_or_none(self, terminal: Terminal) -> Challenge | None:
+        """Ask for one; a log out of reach must not keep a machine from being measured."""
+        try:
+            return self.challenge()
+        except Unreachable as error:
+            terminal.say(f"without a challenge: {error}", indent=2)
+            return None
+
+    def submit(self, path: Path) -> Accepted:
+        """Send an envelope file and verify the receipt.
+
+        Sending twice is harmless: the log knows a result by its payload and signer.
+
+        Raises:
+            UserError: the file cannot be read.
+            Unreachable: no answer; the envelope is kept in the outbox.
+            CheckError: the log refused it, or its receipt or its history does not hold.
+        """
+        data = archive.read(path)
+        kept = self.home / "outbox" / f"{hashlib.sha256(data).hexdigest()}{archive.SUFFIX}"
+        try:
+            answer = self._ask("POST", "/v1/submissions", data)
+        except Unreachable:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(kept, data)
+            raise
+        found = _json(answer)
+        receipt = Receipt.from_json(found, "the log's answer")
+        self._hold_to(receipt, data)
+        kept.unlink(missing_ok=True)
+        return Accepted(
+            receipt=receipt,
+            new=answer.status_code == 201,
+            outcome=str(found.get("outcome", "")),
+            findings=_findings(found.get("findings")),
+        )
+
+    def outbox(self) -> list[Path]:
+        """List what could not be sent yet."""
+        return sorted((self.home / "outbox").glob(f"*{archive.SUFFIX}"))
+
+    def _hold_to(self, receipt: Receipt, data: bytes) -> None:
+        where = str(self.client.base_url)
+        checkpoint = receipt.verify([self.key()], where)
+        # A result known already may have been logged in an envelope spaced otherwise.
+        if receipt.digest != hashlib.sha256(data).hexdigest():
+            logged = self._ask("GET", f"/v1/submissions/{receipt.digest}/envelope").content
+            if hashlib.sha256(logged).hexdigest() != receipt.digest or not _same(logged, data):
+                raise CheckError("its receipt is for another result", where=where)
+        self._extend(checkpoint, receipt.note)
+
+    def key(self) -> bytes:
+        """Return the log's public key: pinned when the log was first met.
+
+        Raises:
+            UserError: the log gave no key file.
+        """
+        place = self.home / "key.toml"
+        if not place.exists():
+            text = self._ask("GET", "/v1/key").text
+            given = read_runner(text, f"{self.client.base_url}/v1/key")
+            notes.ed25519_bytes(given.key.to_dict())  # before it is pinned
+            self.home.mkdir(parents=True, exist_ok=True)
+            write_atomically(place, text.encode())
+        runner = read_runner(place.read_text(), str(place))
+        return notes.ed25519_bytes(runner.key.to_dict())
+
+    def _extend(self, checkpoint: Checkpoint, note: bytes) -> None:
+        """Check that the log has one history with what was seen before; remember the later."""
+        place = self.home / "checkpoint"
+        if place.exists():
+            seen = notes.verify(place.read_bytes(), [self.key()], str(place))
+            earlier, later = sorted((seen, checkpoint), key=lambda one: one.size)
+            path = f"/v1/consistency/{earlier.size}?to={later.size}"
+            proof = hashes(_json(self._ask("GET", path)).get("proof", []), path)
+            if seen.origin != checkpoint.origin or not merkle.verify_consistency(
+                earlier.size, earlier.root, later.size, later.root, proof
+            ):
+                other = self.home / "checkpoint.forked"
+                write_atomically(other, note)
+                raise CheckError(
+                    "the log has two histories",
+                    where=str(self.client.base_url),
+                    expected=f"one that extends {place}",
+                    remedy=f"publish both, they prove it: {place} and {other}",
+                )
+            if later is seen:
+                return
+        write_atomically(place, note)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+        """Ask until there is an answer that asking again would not change."""
+        import httpx
+
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        said = ""
+        for attempt in range(self.attempts):
+            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1)
+            try:
+                answer = self.client.request(method, path, content=body, headers=headers)
+            except httpx.TransportError as error:
+                said = str(error) or type(error).__name__
+            else:
+                if answer.is_success:
+                    return answer
+                said = _detail(answer)
+                if answer.status_code not in {408, 429} and answer.status_code < 500:
+                    raise CheckError(said, where=f"{self.client.base_url}", remedy=_remedy(answer))
+                asked = answer.headers.get("retry-after", "")
+                wait_s = max(wait_s, min(_LONGEST_WAIT_S, float(asked) if asked.isdigit() else 0))
+            if attempt + 1 < self.attempts:
+                self.pause(wait_s)
+        raise Unreachable(
+            f"gave no answer in {self.attempts} attempts: {said}",
+            where=str(self.client.base_url),
+            remedy="what was to be sent is kept; `fenmark submit --to URL` alone sends it",
+        )
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = strict_json.loads(answer.content, str(answer.url))
+    except UserError as error:
+        raise CheckError(f"is no submission API: {error.what}", where=str(answer.url)) from error
+    if not isinstance(found, dict):
+        raise CheckError("is no submission API", where=str(answer.url), expected="a JSON object")
+    return found
+
+
+def _findings(found: Any) -> list[dict[str, str]]:
+    """Take over those findings of a log that are some: it may say anything."""
+    names = ("rule", "outcome", "where", "reason")
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    return [{name: str(item.get(name, "")) for name in names} for item in items]
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+        return f"{answer.status_code}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code}: {answer.reason_phrase}"
+
+
+def _remedy(answer: httpx.Response) -> str:
+    return "register the key that `fenmark keys show` prints" if answer.status_code == 403 else ""
+
+
+def _same(logged: bytes, sent: bytes) -> bool:
+    """Tell whether two envelopes hold one payload; who runs the log chose the first."""
+    try:
+        one, other = strict_json.loads(logged, "logged"), strict_json.loads(sent, "sent")
+    except UserError:
+        return False
+    return isinstance(one, dict) and bool(one.get("payload") == other["payload"])
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,1 @@
+"""How fast a site is built, and what it looks like."""

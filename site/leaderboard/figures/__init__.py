@@ -1,0 +1,1 @@
+"""Rows, figures and charts that pages show, without a page."""

@@ -1,0 +1,143 @@
+"""Money beside the facts: what output tokens cost at a dated price sheet, and at the least."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from results.economy.costs import CostRow, cost_rows
+from results.statement.precision import served_of
+
+if TYPE_CHECKING:
+    from leaderboard.figures.figures import Result
+    from results.catalog import PriceSheet
+    from results.economy.economics import Span
+
+__all__ = ["Cost", "Electricity", "Floor", "Owned", "Rent", "costs_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rent:
+    """Rent of the chips for a million output tokens, electricity included.
+
+    Attributes:
+        fens: multiples of CNY 0.01.
+        price: class and date of the price.
+    """
+
+    usd: Span
+    cny: Span
+    fens: Span
+    price: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Electricity:
+    """Electricity alone for a million output tokens.
+
+    Attributes:
+        method: "measured" or "modelled"; of a modelled one only the bounds mean anything.
+    """
+
+    usd: Span
+    fens: Span
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """Chips of one's own for a million output tokens: capital and electricity.
+
+    Attributes:
+        basis: what was bought and when, and where the power came from.
+        purchase_usd: a chip's price, the middle of the sheet's range.
+    """
+
+    usd: Span
+    fens: Span
+    basis: str
+    purchase_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """The least electricity a million output tokens could take on this chip, by its datasheet.
+
+    Attributes:
+        method: what it was computed from.
+    """
+
+    usd: float
+    fens: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a million output tokens cost, derived at build time and never signed.
+
+    Attributes:
+        rent: None where the sheet has no price for the chip.
+        owned: None where the sheet has no purchase price, or the power is not known.
+        electricity: None without energy.
+        floor: None where model or chip is not known well enough.
+        sheet: id of the price sheet.
+    """
+
+    rent: Rent | None
+    owned: Owned | None
+    electricity: Electricity | None
+    floor: Floor | None
+    sheet: str
+
+
+def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
+    """Derive the cost of output tokens of every case, by suite and case."""
+    chip = result.predicate.machine.chip
+    rows = cost_rows(
+        result.measurements,
+        chip=chip.catalog_id,
+        count=chip.count,
+        sheet=sheet,
+        served=served_of(result.predicate.engines),
+    )
+    bought = sheet.purchase(chip.catalog_id) if chip.catalog_id else None
+    purchase_usd = (bought.usd_low + bought.usd_high) / 2 if bought else 0.0
+    return {
+        (row.suite, row.case): Cost(
+            rent=_rent(row),
+            owned=_owned(row, purchase_usd),
+            electricity=_electricity(row),
+            floor=_floor(row),
+            sheet=row.price_sheet,
+        )
+        for row in rows
+        if row.tokens == "output"
+    }
+
+
+def _rent(row: CostRow) -> Rent | None:
+    if not row.rental_usd or not row.fen:
+        return None
+    cny = row.rental_usd.times(row.cny_per_usd)
+    return Rent(usd=row.rental_usd, cny=cny, fens=row.fen, price=row.rental_kind or "")
+
+
+def _owned(row: CostRow, purchase_usd: float) -> Owned | None:
+    fens = row.fens(row.owned.usd) if row.owned else None
+    if not row.owned or not fens:
+        return None
+    basis = f"{row.owned.basis}, {row.owned.power} power"
+    return Owned(usd=row.owned.usd, fens=fens, basis=basis, purchase_usd=purchase_usd)
+
+
+def _electricity(row: CostRow) -> Electricity | None:
+    if not row.energy_usd or not row.energy_fen or not row.energy_method:
+        return None
+    return Electricity(usd=row.energy_usd, fens=row.energy_fen, method=row.energy_method)
+
+
+def _floor(row: CostRow) -> Floor | None:
+    if row.floor_usd is None or row.floor_fen is None:
+        return None
+    return Floor(usd=row.floor_usd, fens=row.floor_fen, method=row.floor_method or "")

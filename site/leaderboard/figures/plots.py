@@ -1,0 +1,159 @@
+"""Which charts the pages have: curves with their Pareto front, and the measured roofline."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from leaderboard.base.text import figure
+from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.figures import LEAST, MOST
+from leaderboard.figures.rows import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+    from markupsafe import Markup
+
+    from leaderboard.figures.figures import Figure, Point
+    from leaderboard.figures.rows import Row
+    from leaderboard.words import Words
+
+__all__ = ["curve", "measured", "pareto", "roofline"]
+
+# More series than colours and shapes cannot be told apart; the table has them all.
+_MAX_SERIES = 6
+
+
+def curve(
+    _: Words, rows: pd.DataFrame, root: str, pen: Callable[[Chart], Markup] = draw
+) -> tuple[Markup, list[Row]] | None:
+    """Draw output throughput per chip against interactivity, one series per run and engine.
+
+    Points are joined by straight lines within one run; nothing between them was measured. The
+    dashed line is the Pareto front: no measured point is better in both.
+
+    Args:
+        pen: draws, as `chart.draw` does.
+
+    Returns:
+        The chart and the rows whose points it shows; None where nothing was measured.
+    """
+    rows = measured(rows)
+    points = rows[["digest", "interactivity", "throughput", "chips"]]
+    if not len(points):
+        return None
+    per_chip = points["throughput"] / points["chips"]
+    best = points[["digest"]].assign(best=per_chip)
+    best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
+    runs: dict[str, list[Row]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
+    drawn = shown(rows[rows["digest"].isin(runs)], _.lang)
+    for row in drawn:
+        runs[row.digest].append(row)
+    series = [
+        Series(
+            name=f"{own[0].chip} · {own[0].precision} · {digest[:8]}",
+            joined=True,
+            marks=sorted((_curve_mark(row, root) for row in own), key=lambda mark: mark.x),
+        )
+        for digest, own in runs.items()
+    ]
+    front = pareto(list(zip(points["interactivity"], per_chip, strict=True)))
+    chart = Chart(
+        title=_("Output throughput per chip against interactivity"),
+        x=Axis(title=_("interactivity, output tokens/s per user")),
+        y=Axis(title=_("output tokens/s per chip")),
+        series=series,
+        lines=[("front", front)] if len(front) > 1 else [],
+    )
+    return pen(chart), drawn
+
+
+def measured(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows a curve has points of."""
+    return rows[rows["ranks"] & (rows["suite"] == "serving") & rows["interactivity"].notna()]
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points no other point beats in both coordinates, by falling x."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(points, key=lambda p: (-p[0], -p[1])):
+        if not front or y > front[-1][1]:
+            front.append((x, y))
+    return front
+
+
+def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
+    """Draw the kernels of one run under the roof that the same run measured.
+
+    Compute over operational intensity (Williams, Waterman and Patterson 2009, "Roofline: an
+    insightful visual performance model"), both logarithmic.
+    """
+    limits = [point for point in points if point.case.startswith("roofline/")]
+    peak = max((f.value for p in limits if (f := p.figures.get("compute_rate"))), default=0.0)
+    memory = next((p.figures["bandwidth"].value for p in limits if p.case.endswith("/memory")), 0.0)
+    kernels: defaultdict[str, list[Mark]] = defaultdict(list)
+    for point in points:
+        intensity = point.labels.get("intensity_flop_per_byte")
+        time = point.figures.get("time")
+        if not isinstance(intensity, int | float) or not LEAST <= intensity <= MOST or not time:
+            continue
+        rate = _attained_tflops(point, float(intensity))
+        if rate and rate.value > 0:
+            kernels[str(point.labels.get("family", "kernel"))].append(
+                Mark(
+                    x=float(intensity),
+                    y=rate.value,
+                    low=rate.low,
+                    high=rate.high,
+                    words=f"{point.case}: {figure(rate.value)} TFLOP/s, "
+                    f"{figure(float(intensity))} FLOP/B",
+                    link=f"{root}verify/?statement={point.result.digest}",
+                )
+            )
+    if not kernels or not peak or not memory:
+        return None
+    ridge = peak * 1e3 / memory
+    intensities = [mark.x for marks in kernels.values() for mark in marks]
+    left, right = min(*intensities, ridge / 2), max(*intensities, ridge * 2)
+    chart = Chart(
+        title=_("Measured roofline of the chip with its kernels"),
+        x=Axis(title=_("operational intensity, FLOP per byte"), scale="log"),
+        y=Axis(title=_("attained TFLOP/s"), scale="log"),
+        series=[Series(name=name, marks=marks) for name, marks in sorted(kernels.items())],
+        lines=[("roof", [(left, left * memory / 1e3), (ridge, peak), (right, peak)])],
+    )
+    return draw(chart)
+
+
+def _attained_tflops(point: Point, intensity: float) -> Figure | None:
+    """Compute rate as signed, or what the signed bandwidth amounts to at this intensity."""
+    from dataclasses import replace
+
+    if compute := point.figures.get("compute_rate"):
+        return compute
+    bandwidth = point.figures.get("bandwidth")
+    if not bandwidth:
+        return None
+    scale = intensity / 1e3  # GB/s times FLOP/B gives GFLOP/s
+    return replace(
+        bandwidth,
+        value=bandwidth.value * scale,
+        low=None if bandwidth.low is None else bandwidth.low * scale,
+        high=None if bandwidth.high is None else bandwidth.high * scale,
+    )
+
+
+def _curve_mark(row: Row, root: str) -> Mark:
+    users, total = row.figures["interactivity"], row.figures["throughput"]
+    value = total.value / row.chips
+    return Mark(
+        x=users.value,
+        y=value,
+        low=None if total.low is None else total.low / row.chips,
+        high=None if total.high is None else total.high / row.chips,
+        words=f"{row.chip}, {row.case}: {figure(value)} tokens/s per chip at "
+        f"{figure(users.value)} tokens/s per user",
+        link=f"{root}verify/?statement={row.digest}",
+    )

@@ -1,0 +1,334 @@
+"""The rows of the board: what lists, charts and comparisons show of a result, as flat columns.
+
+A row is a function of one signed statement, the catalogue and the price sheet alone, so that it
+can be kept until one of them changes. Figures have five digits: more than any interval here
+carries; the downloads are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from leaderboard.base.text import clean, slug
+from leaderboard.figures.costs import Electricity, Floor, Owned, Rent, costs_of
+from leaderboard.figures.figures import Figure, points_of
+from leaderboard.words import Words
+from results import catalog
+from results.economy.economics import Span
+from suites.base.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from leaderboard.figures.costs import Cost
+    from leaderboard.figures.figures import Point, Result
+    from results.catalog import PriceSheet
+
+__all__ = ["FIGURES", "Row", "frame", "rows_of", "shown", "translated"]
+
+_DIGITS = 5
+# Name of a figure of a row -> the names it may have in a point, first come first served.
+FIGURES: Mapping[str, tuple[str, ...]] = {
+    "throughput": ("output_throughput", "decode_throughput"),
+    "prefill": ("prefill_throughput",),
+    "interactivity": ("interactivity",),
+    "ttft": ("ttft",),
+    "ttft_p99": ("ttft_p99",),
+    "tpot": ("tpot",),
+    "tpot_p99": ("tpot_p99",),
+    "energy": ("energy_per_output_token",),
+    "energy_input": ("energy_per_input_token",),
+}
+_MONEY = (
+    "rent_cny", "rent_usd", "rent_fens", "owned_usd", "owned_fens",
+    "electricity_usd", "electricity_fens",
+)  # fmt: skip
+_TEXTS = (
+    "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
+    "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
+    "load", "load_zh", "doubts", "prints", "meter", "rent_price", "price_sheet",
+    "electricity_method", "owned_basis", "floor_method",
+    *(f"{name}_method" for name in FIGURES),
+)  # fmt: skip
+_NUMBERS = (
+    *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_n")),
+    *(f"{name}{part}" for name in _MONEY for part in ("", "_low", "_high")),
+    *("purchase_usd", "floor_usd", "floor_fens"),
+)
+_COUNTS = ("count", "chips", "flags", "kernels")
+_PLAIN = (
+    "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id", "chip",
+    "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
+    "doubts", "price_sheet",
+)  # fmt: skip
+_LOADS = {
+    "isl": "{n} input tokens",
+    "context": "context {n}",
+    "batch": "batch {n}",
+    "concurrency": "concurrency {n}",
+    "rate": "{n} requests/s",
+}
+_WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row as a page shows it.
+
+    Attributes:
+        digest: of the signed statement the row is from.
+        tier: how much is known beyond the signature.
+        flags: how many of the physical checks have something against the result.
+        chips: accelerators of the machine; a CPU is one.
+        load: what the engine was asked to do, in the page's language.
+        meter: of the energy: name, scope and method; empty without energy.
+        valid: the instrument's own error was small enough.
+        doubts: what the run does not prove: that it is not older than its challenge, that the
+            instrument checked itself; it ranks below those that do.
+        figures: by the names of `FIGURES`.
+        rent, owned, electricity, floor: cost of a million output tokens.
+        price_sheet: id of the sheet they are from.
+    """
+
+    digest: str
+    tier: str
+    flags: int
+    profile: str
+    suite_version: str
+    finished_at: str
+    chip_id: str
+    chip: str
+    chips: int
+    model: str
+    model_id: str
+    precision: str
+    engine: str
+    engine_name: str
+    suite: str
+    case: str
+    load: str
+    meter: str
+    valid: bool
+    doubts: str
+    figures: Mapping[str, Figure]
+    rent: Rent | None
+    owned: Owned | None
+    electricity: Electricity | None
+    floor: Floor | None
+    price_sheet: str
+
+    @property
+    def date(self) -> str:
+        return self.finished_at[:10]
+
+    @property
+    def ranks(self) -> bool:
+        """Say whether the row may stand among measured ones; a flagged one never does."""
+        rate = self.figures.get("throughput")
+        return self.valid and not self.flags and rate is not None and rate.method == "measured"
+
+
+def _load(words: Words, point: Point) -> str:
+    """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4"."""
+    labels = point.labels
+    parts = []
+    if "isl" in labels and "osl" in labels:
+        parts.append(words("{isl}→{osl} tokens", isl=labels["isl"], osl=labels["osl"]))
+    for label, phrase in _LOADS.items():
+        if label in labels and not (label == "isl" and parts):
+            parts.append(words(phrase, n=labels[label]))
+    return " · ".join(parts) or point.case
+
+
+def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
+    """Return the rows of a result as flat records; one with no suite where it has none.
+
+    Kernels are no rows: a chip's page shows those of its newest run.
+    """
+    costs = costs_of(result, sheet) if sheet else {}
+    about = _about(result)
+    found = [
+        {**about, **_row(point, costs.get((point.suite, point.case)))}
+        for point in points_of(result)
+        if point.suite != "kernels"
+    ]
+    return found or [about]
+
+
+def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Lay records out as columns; texts are never missing, numbers are NaN where they are."""
+    table = pd.DataFrame(list(records), columns=[*_TEXTS, *_COUNTS, "valid", *_NUMBERS])
+    table[list(_TEXTS)] = table[list(_TEXTS)].astype(object).fillna("")
+    table[list(_NUMBERS)] = table[list(_NUMBERS)].astype(float)
+    table[list(_COUNTS)] = table[list(_COUNTS)].fillna(0).astype("int64")
+    table["valid"] = table["valid"].map(lambda value: value is True)
+    # Columns that were set one by one lie apart in memory; a copy puts them together.
+    return table.copy()
+
+
+def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
+    """Return rows as pages show them."""
+    names = list(rows.columns)
+    values = rows.to_numpy(dtype=object).tolist()
+    return [_shown(dict(zip(names, one, strict=True)), lang) for one in values]
+
+
+def translated(meter: str, lang: str) -> str:
+    """Say a meter's name, scope and method in another language."""
+    return " · ".join(_WORDS[lang](part) for part in meter.split(" · "))
+
+
+def _shown(flat: Mapping[str, Any], lang: str) -> Row:
+    return Row(
+        **{name: flat[name] for name in _PLAIN},
+        load=flat["load_zh"] if lang == "zh" else flat["load"],
+        meter=translated(flat["meter"], lang),
+        figures={
+            name: Figure(
+                metric=name,
+                unit=METRICS[names[0].removesuffix("_p99")].unit,
+                n=int(flat[f"{name}_n"]),
+                method=flat[f"{name}_method"],
+                **_ends(flat, name),
+            )
+            for name, names in FIGURES.items()
+            if not math.isnan(flat[name])
+        },
+        rent=Rent(
+            usd=Span(**_ends(flat, "rent_usd")),
+            cny=Span(**_ends(flat, "rent_cny")),
+            fens=Span(**_ends(flat, "rent_fens")),
+            price=flat["rent_price"],
+        )
+        if not math.isnan(flat["rent_usd"])
+        else None,
+        owned=Owned(
+            usd=Span(**_ends(flat, "owned_usd")),
+            fens=Span(**_ends(flat, "owned_fens")),
+            basis=flat["owned_basis"],
+            purchase_usd=flat["purchase_usd"],
+        )
+        if flat["owned_basis"]
+        else None,
+        floor=Floor(usd=flat["floor_usd"], fens=flat["floor_fens"], method=flat["floor_method"])
+        if flat["floor_method"]
+        else None,
+        electricity=Electricity(
+            usd=Span(**_ends(flat, "electricity_usd")),
+            fens=Span(**_ends(flat, "electricity_fens")),
+            method=flat["electricity_method"],
+        )
+        if flat["electricity_method"]
+        else None,
+    )
+
+
+def _ends(flat: Mapping[str, Any], name: str) -> dict[str, Any]:
+    low, high = flat[f"{name}_low"], flat[f"{name}_high"]
+    return {
+        "value": flat[name],
+        "low": None if math.isnan(low) else low,
+        "high": None if math.isnan(high) else high,
+    }
+
+
+def _about(result: Result) -> dict[str, Any]:
+    predicate = result.predicate
+    run, chip = predicate.run, predicate.machine.chip
+    entry = catalog.chips().get(chip.catalog_id or "")
+    return {
+        "digest": result.digest,
+        "keyid": result.keyid,
+        "runner": clean(result.runner),
+        "finished_at": run.finished_at,
+        "profile": run.profile,
+        "suite_version": clean(run.suite_version),
+        "reproduces": run.reproduces or "",
+        "prints": " ".join(result.prints),
+        "chip_id": result.chip_id,
+        "chip": entry.name if entry else clean(chip.name),
+        # A CPU's count is its cores, and it is one chip.
+        "chips": 1 if chip.kind == "cpu" else chip.count,
+        "count": chip.count,
+        "flags": len(result.flags),
+        "kernels": sum(row.suite == "kernels" for row in result.measurements),
+    }
+
+
+def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
+    engine = point.engine
+    flat: dict[str, Any] = {
+        "model": clean(point.model),
+        "model_id": slug(point.model) if point.model else "",
+        "precision": clean(point.precision),
+        "engine": clean(f"{engine.name} {engine.version}") if engine else "",
+        "engine_name": clean(engine.name) if engine else "",
+        "suite": clean(point.suite),
+        "case": clean(point.case),
+        "load": clean(_load(_WORDS["en"], point)),
+        "load_zh": clean(_load(_WORDS["zh"], point)),
+        "meter": _meter(point),
+        "valid": point.labels.get("valid", True) is not False,
+        "doubts": _doubts(point),
+    }
+    for name, metrics in FIGURES.items():
+        found = next((f for metric in metrics if (f := _in_unit(point, metric))), None)
+        if found:
+            flat |= _spread(name, found)
+            flat[f"{name}_n"] = found.n
+            flat[f"{name}_method"] = found.method
+    return flat | _money(cost) if cost else flat
+
+
+def _doubts(point: Point) -> str:
+    unchecked = point.suite == "serving" and "instrument_ttft_error" not in point.figures
+    return ", ".join(filter(None, (point.result.doubts, "no self-check" if unchecked else "")))
+
+
+def _money(cost: Cost) -> dict[str, Any]:
+    """Lay out what a row costs."""
+    flat: dict[str, Any] = {"price_sheet": cost.sheet}
+    if cost.rent:
+        flat["rent_price"] = cost.rent.price
+        for part in ("cny", "usd", "fens"):
+            flat |= _spread(f"rent_{part}", getattr(cost.rent, part))
+    if cost.owned:
+        flat["owned_basis"] = clean(cost.owned.basis)
+        flat["purchase_usd"] = cost.owned.purchase_usd
+        for part in ("usd", "fens"):
+            flat |= _spread(f"owned_{part}", getattr(cost.owned, part))
+    if cost.electricity:
+        flat["electricity_method"] = cost.electricity.method
+        for part in ("usd", "fens"):
+            flat |= _spread(f"electricity_{part}", getattr(cost.electricity, part))
+    if cost.floor:
+        flat["floor_method"] = cost.floor.method
+        for part in ("usd", "fens"):
+            flat |= _spread(f"floor_{part}", Span(getattr(cost.floor, part), None, None))
+    return flat
+
+
+def _in_unit(point: Point, metric: str) -> Figure | None:
+    """A figure in a unit that is not its metric's cannot stand in a column with the others."""
+    found = point.figures.get(metric)
+    return found if found and found.unit == METRICS[metric.removesuffix("_p99")].unit else None
+
+
+def _meter(point: Point) -> str:
+    """Name the meter of the output tokens' energy, or of what energy there is."""
+    metrics = ("energy_per_output_token", "energy_per_input_token", "power")
+    figure = next((f for metric in metrics if (f := point.figures.get(metric))), None)
+    if not figure:
+        return ""
+    meters = {meter.name: meter for meter in point.result.predicate.meters}
+    named = meters.get(str(figure.labels.get("meter", "")), next(iter(meters.values()), None))
+    return " · ".join(map(clean, (named.name, named.scope, named.method))) if named else ""
+
+
+def _spread(name: str, span: Figure | Span) -> dict[str, float]:
+    ends = {name: span.value, f"{name}_low": span.low, f"{name}_high": span.high}
+    return {end: float(f"{v:.{_DIGITS}g}") for end, v in ends.items() if v is not None}

@@ -1,0 +1,1 @@
+"""Pages, downloads and files, written to a folder."""

@@ -1,0 +1,242 @@
+"""Archives in, site out."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaderboard.base.workers import Workers
+from leaderboard.figures import ranking
+from leaderboard.figures.rows import shown
+from leaderboard.output import downloads, page_list, reported_files
+from leaderboard.output.output_tree import Tree
+from leaderboard.pages import badges, board, embeds, page_shells
+from leaderboard.pages.pages import Pages
+from leaderboard.read import archives, cache, reported
+from leaderboard.words import LANGUAGES, Words
+from results import catalog
+from suites.base import user_folders
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from leaderboard.output.page_list import Content
+
+__all__ = ["BuildReport", "build"]
+
+_HERE = Path(__file__).parent.parent
+# One process makes the downloads of some 5,000 small results in the time others take to start.
+_WORTH_PROCESSES = 8000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        results, chips, pages: how many of each the site shows.
+        reported: results of others, in a view of their own.
+        files: files that stand in the folder.
+        written: files that changed.
+        refused: (file, why) of what is broken: envelopes that do not verify or cannot be drawn,
+            logs, key files, reported files. The rest is built.
+        left_out: (file, why) of what is no part of an archive.
+    """
+
+    out: Path
+    results: int
+    reported: int
+    chips: int
+    pages: int
+    files: int
+    written: int
+    refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
+
+
+def build(
+    results: Sequence[Path],
+    out: Path,
+    base_url: str | None = None,
+    others: Sequence[Path] = (),
+) -> BuildReport:
+    """Build the site from archives into `out`, making and touching only what changes.
+
+    Args:
+        results: folders with `*.dsse.json`, `log/` and `runners/`.
+        base_url: where the site will stand, for canonical links and citations; None leaves
+            them out.
+        others: further folders with `*.reported.json`.
+
+    Raises:
+        UserError: a folder is missing, or `out` holds an archive or files no build wrote.
+        CheckError: the documents cannot be rendered.
+    """
+    for folder in (*results, *others):
+        _apart(out.resolve(), folder.resolve())
+    tree = Tree.open(out)
+    sheet = catalog.latest_prices() if catalog.price_sheets() else None
+    with Workers() as workers:
+        archive = archives.read(results, sheet, workers)
+        with _settled():
+            others_results = reported.read([*results, *others], sheet)
+            content = page_list.Content(archive, others_results, sheet, base_url)
+            pages = _put_all(tree, content, base_url, workers)
+    return BuildReport(
+        out=out,
+        results=len(archive.sources),
+        reported=sum(publisher.total for publisher in content.reported.publishers),
+        chips=len(content.chips),
+        pages=pages,
+        files=tree.finish(),
+        written=len(tree.changed),
+        refused=(*archive.refused, *others_results.refused),
+        left_out=archive.left_out,
+    )
+
+
+def _apart(out: Path, archive: Path) -> None:
+    """Refuse to build where results lie.
+
+    Raises:
+        UserError: one folder is in the other's way.
+    """
+    inside = (archive / part for part in ("log", "runners", "samples", "submissions"))
+    if out == archive or out in archive.parents or any(map(out.is_relative_to, inside)):
+        raise UserError(
+            "would be built into an archive" if out.is_relative_to(archive) else "holds an archive",
+            where=str(out),
+            expected="a folder apart from results",
+            remedy="name another with --out",
+        )
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Spare the collector what was read: it stays, and was a tenth of a build to walk through."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Workers) -> int:
+    """Put every file; return how many pages there are."""
+    archive = content.archive
+    _put_downloads(tree, content, workers)
+    pages = sum(_put_language(tree, lang, content, base_url) for lang in LANGUAGES)
+    _put_board(tree, content)
+    _put_reported(tree, content)
+    for name, data in downloads.proofs(archive):
+        tree.put(f"data/{name}", data)
+    for digest, source in archive.sources.items():
+        tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
+    for path, (file, digest) in archive.logs.items():
+        tree.copy(path, file, digest)
+    for name, text in archive.key_files.items():
+        tree.put(f"runners/keys/{name}.toml", text)
+    return pages
+
+
+def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None) -> int:
+    """Put documents, pages and assets of a language; return how many pages there are."""
+    prefix = "" if lang == "en" else f"{lang}/"
+    words = Words.load(lang)
+    rendered = page_shells.render(lang, base_url, user_folders.cache())
+    _put_documents(tree, rendered, prefix)
+    pages = Pages(words, rendered)
+    # The shells' folder is named by what they are made of.
+    surroundings = f"{cache.stamp()} {rendered.root.name} {content.site_url}"
+    count = 0
+    for page in page_list.pages(words, content):
+        path = f"{prefix}{page.url}index.html"
+        if page.made_of is None:
+            tree.put(path, pages.make(page))
+        else:
+            made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
+            tree.make(path, made_of, partial(pages.make, page))
+        count += 1
+    for asset in sorted((_HERE / "assets").iterdir()):
+        tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
+    return count
+
+
+def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:
+    shell_pages = {"index.html", "shell/index.html", "shell/entity/index.html"}
+    unused = ("assets/javascripts/", "assets/images/", "sitemap")
+    for path in sorted(rendered.root.rglob("*")):
+        name = str(path.relative_to(rendered.root))
+        wanted = name not in shell_pages and not name.startswith(unused) and path.suffix != ".map"
+        if path.is_file() and wanted:
+            tree.put(prefix + name, path.read_bytes())
+
+
+def _put_board(tree: Tree, content: Content) -> None:
+    tree.put("data/board/index.json", board.index(content.rated, content.models))
+    # Only the rows of a model that changed are taken out.
+    for model, places in content.rated.groupby("model_id").indices.items():
+        columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"
+        made_of = f"{cache.stamp()} {content.made_of_model[str(model)]}"
+        if not tree.keep(made_of, columns, digests):
+            made = board.shard(content.rated.iloc[places])
+            for path, data in zip((columns, digests), made, strict=True):
+                tree.put(path, data, made_of)
+    for row in shown(ranking.leading(content.rated)):
+        tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
+    for chip in content.curved:
+        made_of = f"{cache.stamp()} {content.made_of_chip[chip]}"
+        tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
+
+
+def _chart(content: Content, chip: str) -> str:
+    return embeds.curve(Words.load("en"), content.curved[chip])
+
+
+def _put_reported(tree: Tree, content: Content) -> None:
+    """Make the files of every page of others' results, and of each publisher as a whole."""
+    made_of = f"{cache.stamp()} {content.reported.made_of}"
+    for publisher in content.reported.publishers:
+        tables = {section.id: [section] for section in publisher.sections}
+        for name, sections in {**tables, publisher.kind: publisher.sections}.items():
+            paths = [f"data/reported/{name}.{kind}" for kind in downloads.KINDS]
+            if not tree.keep(made_of, *paths):
+                lines = [line for section in sections for line in section.lines]
+                for path, data in zip(paths, reported_files.files(lines), strict=True):
+                    tree.put(path, data, made_of)
+
+
+def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
+    """Make the files of the chips whose results changed, and the whole from all of them."""
+    sources = content.archive.sources
+    made_of = {
+        chip: f"{cache.stamp()} {known}" for chip, known in sorted(content.made_of_chip.items())
+    }
+    stale = [
+        chip
+        for chip in made_of
+        if not tree.keep(made_of[chip], *(_part(chip, kind) for kind in downloads.KINDS))
+    ]
+    newest = {str(chip): own for chip, own in content.newest.groupby("chip_id")["digest"]}
+    results = [[(digest, sources[digest]) for digest in newest[chip]] for chip in stale]
+    worth_it = sum(map(len, results)) >= _WORTH_PROCESSES
+    made = workers.map(downloads.part, results, worth_it=worth_it)
+    for chip, files in zip(stale, made, strict=True):
+        for kind, data in zip(downloads.KINDS, files, strict=True):
+            tree.put(_part(chip, kind), data, made_of[chip])
+    for kind in downloads.KINDS:
+        parts = [_part(chip, kind) for chip in made_of]
+        of_all = hashlib.sha256("".join(map(tree.digest, parts)).encode()).hexdigest()
+        content_of = partial(downloads.whole, kind, [tree.place(part) for part in parts])
+        path, known = f"data/points.{kind}", f"{cache.stamp()} {of_all}"
+        workers.beside(partial(tree.make, path, known, content_of))
+
+
+def _part(chip: str, kind: str) -> str:
+    return f"data/chips/{chip}.{kind}"

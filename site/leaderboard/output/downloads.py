@@ -1,0 +1,126 @@
+"""The figures as files: CSV, JSON and Parquet with provenance in every row.
+
+One file of each kind a chip, so that a new result touches one; the whole is put together from
+those files as they stand.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow.dataset import ParquetFileFormat, dataset
+
+from leaderboard.figures.tables import COLUMNS, SCHEMA, rows_of
+from leaderboard.read.archives import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from leaderboard.read.archives import Archive, Source
+
+__all__ = ["COLUMNS", "KINDS", "LISTING", "encoded", "part", "proofs", "whole"]
+
+KINDS = ("csv", "json", "parquet")
+LISTING = (
+    ("points.csv", "every figure, one row each, with provenance"),
+    ("points.json", "the same as JSON: columns, and a list a row"),
+    ("points.parquet", "the same as Parquet"),
+)
+# A spreadsheet runs what begins like a formula (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_TEXTS = [field.name for field in SCHEMA if pa.types.is_dictionary(field.type)]
+_JSON_TAIL = b"\n]}\n"
+_CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
+# Rows of a whole Parquet file that are compressed together.
+_ROW_GROUP = 100_000
+
+
+def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
+    """Return all figures of some results in the three kinds, in the order given."""
+    rows = [
+        row
+        for digest, source in sources
+        for row in rows_of(opened(digest, source, with_flags=False))
+    ]
+    return encoded(SCHEMA, rows)
+
+
+def encoded(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> tuple[bytes, ...]:
+    """Return rows in the three kinds."""
+    values = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
+    columns = [pa.array(own, kind) for own, kind in zip(values, schema.types, strict=True)]
+    parquet = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), parquet, compression="zstd")
+    return _csv(schema.names, rows), _json(schema.names, rows), parquet.getvalue()
+
+
+def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
+    """Yield the file of all results piece by piece, from the parts of that kind."""
+    match kind:
+        case "csv":
+            yield _CSV_HEAD
+            for path in parts:
+                yield path.read_bytes().removeprefix(_CSV_HEAD)
+        case "json":
+            head = _json_head(COLUMNS)
+            yield head
+            for at, path in enumerate(parts):
+                yield b",\n" if at else b""
+                yield path.read_bytes().removeprefix(head).removesuffix(_JSON_TAIL)
+            yield _JSON_TAIL
+        case _:
+            written = io.BytesIO()
+            dictionaries = ParquetFileFormat(dictionary_columns=_TEXTS)
+            together = dataset(list(map(str, parts)), schema=SCHEMA, format=dictionaries)
+            table = together.to_table().unify_dictionaries()
+            pq.write_table(table, written, row_group_size=_ROW_GROUP, compression="zstd")
+            yield written.getvalue()
+
+
+def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, bytes) of what the verify page looks up: keys, and each result's place.
+
+    Places are split by the first two digits of the digest, so that a new result changes one
+    small file.
+    """
+    yield "proofs/keys.json", json.dumps(archive.keys, sort_keys=True).encode()
+    shards: dict[str, list[str]] = {f"{n:02x}": [] for n in range(256)}
+    for digest, source in archive.sources.items():
+        if source.index is not None:
+            shards[digest[:2]].append(digest)
+    for prefix, digests in shards.items():
+        logged = ((digest, archive.sources[digest]) for digest in sorted(digests))
+        places = {digest: _place(source) for digest, source in logged}
+        yield f"proofs/{prefix}.json", json.dumps(places).encode()
+
+
+def _place(source: Source) -> list[Any]:
+    """Log, index, and the rules that the entry names, if any."""
+    return [source.log, source.index, *([list(source.entered)] if source.entered else [])]
+
+
+def _csv(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_inert(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _json(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
+    return _json_head(names) + ",\n".join(lines).encode() + _JSON_TAIL
+
+
+def _json_head(names: Sequence[str]) -> bytes:
+    return b'{"columns":' + json.dumps(names, separators=(",", ":")).encode() + b',"data":[\n'

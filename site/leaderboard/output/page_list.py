@@ -1,0 +1,355 @@
+"""What every page shows."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.figures import history, plots, ranking
+from leaderboard.figures.figures import points_of
+from leaderboard.figures.groups import Groups
+from leaderboard.figures.rows import Row, shown
+from leaderboard.output import downloads
+from leaderboard.pages import board, chips, models, overview, page_shells, sidebyside
+from leaderboard.pages.pages import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from leaderboard.figures.figures import Point
+    from leaderboard.pages.chips import ChipView
+    from leaderboard.pages.models import ModelView
+    from leaderboard.read.archives import Archive
+    from leaderboard.read.reported import Reported, Section
+    from leaderboard.words import Words
+    from results.catalog import PriceSheet
+
+__all__ = ["Content", "pages"]
+
+# Rows in the page itself; the live board loads the others, the downloads hold all.
+_STATIC_ROWS = 50
+_LATEST = 8
+# Runs described in full on a chip's page, and configurations on the history page.
+_RUNS = 10
+_LINES = 30
+_LINES_OF_CHIP = 8
+# What lists of results need of each.
+_HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
+
+
+class Content:
+    """Everything the pages are made from, language apart.
+
+    Attributes:
+        rows: of all results, ranked.
+        rated: those with a throughput of output tokens: the rows of the board.
+        site_url: with a slash at the end, empty when it is not known.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        reported: Reported,
+        sheet: PriceSheet | None,
+        base_url: str | None,
+    ) -> None:
+        self.archive = archive
+        self.reported = reported
+        self.sheet = sheet
+        self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
+        self.rows = ranking.ranked(archive.rows)
+        self.rated = self.rows[self.rows["throughput"].notna()]
+        self.chips: Mapping[str, ChipView] = chips.views(self.rows, sheet)
+        self.models: Mapping[str, ModelView] = models.views(self.rows)
+        self.of_chip = Groups(self.rows, "chip_id")
+        self.of_model = Groups(self.rows, "model_id")
+
+    @cached_property
+    def opening(self) -> pd.DataFrame:
+        """The serving rows the board opens with."""
+        serving = ranking.serving(self.rows)
+        model = board.opening(self.rated)
+        return serving[serving["model_id"] == model] if model else serving
+
+    @cached_property
+    def curved(self) -> Mapping[str, pd.DataFrame]:
+        """The rows of each chip whose curve was measured."""
+        return Groups(plots.measured(self.rows), "chip_id")
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The runs the history page sets side by side."""
+        return history.chosen(self.rows, _LINES)
+
+    @cached_property
+    def newest(self) -> pd.DataFrame:
+        """One line a result, newest first."""
+        # A row has a hundred columns: copying and sorting all of them is what would cost.
+        heads = self.rows[_HEAD].drop_duplicates("digest")
+        return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
+
+    @cached_property
+    def made_of_chip(self) -> Mapping[str, str]:
+        """Identify the results of each chip and what is known of them."""
+        return self._made_of_each("chip_id")
+
+    def made_of_chip_page(self, chip: str) -> str:
+        """Identify what a chip's page shows: its results, and what others report of it."""
+        others = self.reported.made_of if self.reported.of_chip(chip) else ""
+        return f"{self.made_of_chip.get(chip, '')} {others}"
+
+    @cached_property
+    def made_of_model(self) -> Mapping[str, str]:
+        """Identify the results of each model, the same way."""
+        return self._made_of_each("model_id")
+
+    def _made_of_each(self, column: str) -> dict[str, str]:
+        results = self.rows[[column, "digest"]].drop_duplicates().groupby(column)["digest"]
+        return {
+            str(name): hashlib.sha256(
+                "\n".join(self._known[digest] for digest in sorted(own)).encode()
+            ).hexdigest()
+            for name, own in results
+        }
+
+    @cached_property
+    def _known(self) -> Mapping[str, str]:
+        """A line on each result: what no row says of it, and may change without it."""
+        return {
+            digest: f"{digest} {source.tier} {source.log} {source.index}"
+            for digest, source in self.archive.sources.items()
+        }
+
+
+def pages(_: Words, content: Content) -> Iterator[Page]:
+    """Yield every generated page of a language."""
+    first = content.opening
+    yield Page(
+        template="overview",
+        url="",
+        title="What a million tokens really cost",
+        context=lambda: {
+            "answers": overview.answers(_, content.rows),
+            "latest": _latest(content.rows, _.lang),
+        },
+    )
+    yield Page(
+        template="leaderboard",
+        url="leaderboard/",
+        title="Leaderboard",
+        context=lambda: {
+            "rows": shown(first[:_STATIC_ROWS], _.lang),
+            "total": len(first),
+            "sheet": content.sheet,
+            "columns": board.columns(_),
+            "words": board.words(_),
+        },
+    )
+    yield Page(
+        template="chips",
+        url="chips/",
+        title="Chips",
+        context=lambda: {"chips": list(content.chips.values())},
+    )
+    for chip in content.chips.values():
+        yield Page(
+            template="chip",
+            url=f"chips/{chip.id}/",
+            title=chip.name,
+            context=partial(_chip, _, content, chip),
+            made_of=content.made_of_chip_page(chip.id),
+        )
+    yield Page(
+        template="models",
+        url="models/",
+        title="Models",
+        context=lambda: {"models": list(content.models.values())},
+    )
+    for model in content.models.values():
+        yield Page(
+            template="model",
+            url=f"models/{model.id}/",
+            title=model.name,
+            context=partial(_model, _, content, model),
+            made_of=content.made_of_model.get(model.id, ""),
+        )
+    yield Page(
+        template="curves",
+        url="curves/",
+        title="Curves",
+        context=lambda: {"curves": _curves(_, content)},
+    )
+    yield Page(
+        template="cost",
+        url="cost/",
+        title="Cost",
+        context=lambda: {
+            "rows": shown(first[:_STATIC_ROWS], _.lang),
+            "sheet": content.sheet,
+            "words": {"fen": _("one fen"), **board.proof_words(_)},
+        },
+    )
+    yield Page(
+        template="history",
+        url="history/",
+        title="History",
+        context=lambda: {
+            "lines": history.lines(content.history, _.lang),
+            "verdicts": _verdicts(_),
+        },
+    )
+    yield from _reported(_, content.reported)
+    yield Page(
+        template="docs",
+        url="docs/",
+        title="Documents",
+        context=lambda: {"documents": _documents(_)},
+        made_of="",
+    )
+    yield Page(
+        template="compare",
+        url="compare/",
+        title="Compare",
+        context=lambda: sidebyside.context(_, first),
+    )
+    yield Page(
+        template="runners",
+        url="runners/",
+        title="Runners and trust",
+        context=lambda: {"runners": _runners(content)},
+    )
+    yield Page(template="verify", url="verify/", title="Verify a result", made_of="")
+    yield Page(
+        template="data",
+        url="data/",
+        title="Data",
+        context=lambda: {"files": downloads.LISTING},
+        made_of="",
+    )
+
+
+def _reported(_: Words, reported: Reported) -> Iterator[Page]:
+    yield Page(
+        template="reported",
+        url="reported/",
+        title="Reported results",
+        about="What others published of these chips: reported, never ranked with measured results.",
+        context=lambda: {"publishers": reported.publishers, "words": _},
+        made_of=reported.made_of,
+    )
+    for section in reported.sections:
+        yield Page(
+            template="reported_chip",
+            url=f"reported/{section.id}/",
+            title=f"{section.publisher.title}: {section.chip}",
+            context=partial(_section, _, section),
+            made_of=reported.made_of,
+        )
+
+
+def _section(_: Words, section: Section) -> dict[str, Any]:
+    return {
+        "section": section,
+        "words": _,
+        "columns": section.columns(_),
+        "costed": any(line.costs for line in section.lines),
+    }
+
+
+def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
+    rows = content.of_chip.get(chip.id, content.rows[:0])
+    newest = content.newest[content.newest["chip_id"] == chip.id]
+    with_kernels = newest[newest["kernels"] > 0]["digest"]
+    kernels: list[Point] = []
+    # A roof and the kernels under it must be of one run.
+    for digest in with_kernels[:1]:
+        points = points_of(content.archive.open(digest))
+        kernels = [point for point in points if point.suite == "kernels"]
+    tables = _tables(_, rows)
+    return {
+        "chip": chip,
+        **tables,
+        "priced": [row for row in tables["rows"] if row.rent or row.owned or row.floor],
+        "site_url": content.site_url,
+        "curved": chip.id in content.curved,
+        "kernels": kernels,
+        "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],
+        "roofline": plots.roofline(_, kernels, "../../"),
+        "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang),
+        "verdicts": _verdicts(_),
+        "reported": content.reported.of_chip(chip.id),
+    }
+
+
+def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
+    rows = content.of_model.get(model.id, content.rows[:0])
+    return {"model": model, **_tables(_, rows)}
+
+
+def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the first rows of output tokens, how many there are, and the first of prefill."""
+    rated, prefills = (rows[rows[name].notna()] for name in ("throughput", "prefill"))
+    return {
+        "rows": shown(rated[:_STATIC_ROWS], _.lang),
+        "total": len(rated),
+        "prefills": shown(prefills[:_STATIC_ROWS], _.lang),
+    }
+
+
+def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
+    """One chart per model: throughput of different models does not compare."""
+    none = content.rows[:0]
+    drawn = [
+        {"model": model, "chart": found[0], "rows": found[1]}
+        for model in content.models.values()
+        if (found := plots.curve(_, content.of_model.get(model.id, none), "../"))
+    ]
+    return sorted(drawn, key=lambda item: -len(item["rows"]))
+
+
+def _verdicts(_: Words) -> dict[str, str]:
+    return {
+        "better": _("faster"),
+        "worse": _("slower"),
+        "none": _("no difference shown"),
+        "unknown": _("no interval: nothing can be concluded"),
+    }
+
+
+def _documents(_: Words) -> list[dict[str, Any]]:
+    """List the documents; one that is not translated is listed in English, and says so."""
+    own = page_shells.documents(_.lang)
+    return [
+        {
+            "title": own.get(name, document)[0],
+            "about": own.get(name, document)[1],
+            "url": f"../{name}/" if name in own else f"../../{name}/",
+            "foreign": name not in own,
+        }
+        for name, document in page_shells.documents("en").items()
+    ]
+
+
+def _latest(rows: pd.DataFrame, lang: str) -> Sequence[Row]:
+    """Show each result once, by its best row."""
+    best = rows.loc[rows["suite"] != "", ["digest", "finished_at"]].drop_duplicates("digest")
+    newest = best.sort_values("finished_at", ascending=False, kind="stable")[:_LATEST]
+    return shown(rows.loc[newest.index], lang)
+
+
+def _runners(content: Content) -> list[dict[str, Any]]:
+    groups = content.newest.groupby("keyid", sort=True)
+    runners = [
+        {
+            "name": own["runner"].iloc[0],
+            "tier": content.archive.sources[own["digest"].iloc[0]].runner.tier,
+            "results": len(own),
+            "keyid": keyid,
+            "last": own["finished_at"].iloc[0][:10],
+        }
+        for keyid, own in groups
+    ]
+    return sorted(runners, key=lambda runner: -runner["results"])

@@ -1,0 +1,78 @@
+"""Chips as the pages show them: the catalogue's facts, or the bare name of an unlisted one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leaderboard.base.text import slug
+from results import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from results.catalog import ChipEntry, PriceSheet, RentalPrice
+    from results.catalog.prices_data import Purchase
+
+__all__ = ["ChipView", "views"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipView:
+    """What a chip page says before any result.
+
+    Attributes:
+        id: safe in a path.
+        entry: of the catalogue, None for a chip that is only known from a result.
+        rentals: prices per hour on the sheet, by class; costs are reckoned with the first.
+        purchase: price on the sheet, None where it has none.
+        results: how many signed results there are.
+    """
+
+    id: str
+    name: str
+    entry: ChipEntry | None
+    rentals: Sequence[RentalPrice]
+    purchase: Purchase | None
+    results: int
+
+    @property
+    def peak(self) -> tuple[str, float] | None:
+        """Return (dtype, TFLOP/s) of the 16-bit dense peak, else of the largest stated one."""
+        peaks = self.entry.peak_tflops if self.entry else {}
+        for dtype in ("bf16", "f16"):
+            if dtype in peaks:
+                return dtype, peaks[dtype]
+        return max(peaks.items(), key=lambda item: item[1], default=None)
+
+
+def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
+    """Return every chip of the catalogue and every other one that was measured, by id.
+
+    Chips with results come first, then by name.
+    """
+    listed = {slug(name): entry for name, entry in catalog.chips().items()}
+    measured = rows.groupby("chip_id")["digest"].nunique().to_dict()
+    names = dict(zip(rows["chip_id"], rows["chip"], strict=True))
+    names |= {name: entry.name for name, entry in listed.items()}
+    return {
+        chip: ChipView(
+            id=chip,
+            name=names[chip],
+            entry=listed.get(chip),
+            rentals=_rentals(sheet, listed.get(chip)),
+            purchase=sheet.purchase(listed[chip].id) if sheet and chip in listed else None,
+            results=measured.get(chip, 0),
+        )
+        for chip in sorted(
+            names, key=lambda chip: (-measured.get(chip, 0), names[chip].lower(), chip)
+        )
+    }
+
+
+def _rentals(sheet: PriceSheet | None, entry: ChipEntry | None) -> list[RentalPrice]:
+    if not sheet or not entry:
+        return []
+    return [price for price in sheet.rentals if price.chip == entry.id]

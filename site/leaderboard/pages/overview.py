@@ -1,0 +1,132 @@
+"""The overview's three answers in words: a figure with its conditions, or what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leaderboard.base.text import figure
+from leaderboard.figures import ranking
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leaderboard.figures.rows import Row
+    from leaderboard.words import Words
+    from results.economy.economics import Span
+
+__all__ = ["Answer", "answers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The figure of an answer and the row it is from."""
+
+    row: Row
+    value: str
+    unit: str
+    interval: str
+    method: str
+    price: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One card.
+
+    Attributes:
+        conditions: under which the answer holds.
+        missing: what it takes to have an answer, shown when there is none.
+        query: state of the leaderboard that shows the ranking behind it.
+    """
+
+    question: str
+    conditions: str
+    missing: str
+    query: str
+    shown: Shown | None
+
+
+def answers(_: Words, rows: pd.DataFrame) -> list[Answer]:
+    """Return the three cards of the overview."""
+    found = ranking.answers(rows, _.lang)
+    return [
+        Answer(
+            question=_("Cheapest million output tokens, while a user waits"),
+            conditions=_(
+                "TTFT ≤ {ttft} s and TPOT ≤ {tpot} ms, at p99 or, in a short run, the median",
+                ttft=figure(ranking.INTERACTIVE_TTFT_MS / 1000, 1),
+                tpot=figure(ranking.INTERACTIVE_TPOT_MS),
+            ),
+            missing=_("It takes a measured serving point within these limits, and a price."),
+            query="?suite=serving&sort=cost",
+            shown=_rent(_, found.cheapest),
+        ),
+        Answer(
+            question=_("Most output tokens per joule"),
+            conditions=_("read from a power meter; a model of the energy does not count"),
+            missing=_("It takes a run on a machine whose meter can be read."),
+            query="?suite=&sort=energy",
+            shown=_tokens_per_joule(_, found.most_tokens_per_joule),
+        ),
+        Answer(
+            question=_("Nearest to one fen"),
+            conditions=_("serving under any load: prompts included, latency not limited"),
+            missing=_("It takes a measured throughput and a price for the chip."),
+            query="?sort=cost",
+            shown=_fens(_, found.nearest_to_one_fen),
+        ),
+    ]
+
+
+def _rent(_: Words, row: Row | None) -> Shown | None:
+    if not row or not row.rent:
+        return None
+    return Shown(
+        row=row,
+        value=figure(row.rent.cny.value),
+        unit=_("CNY per million output tokens"),
+        interval=f"{_ends(row.rent.cny)} CNY · {figure(row.rent.usd.value)} USD",
+        price=_sheet(_, row),
+        method="measured",
+    )
+
+
+def _fens(_: Words, row: Row | None) -> Shown | None:
+    if not row or not row.rent:
+        return None
+    return Shown(
+        row=row,
+        value=f"{figure(row.rent.fens.value)}×",
+        unit=_("one fen per million output tokens"),
+        interval=f"{_ends(row.rent.fens)} ×",
+        price=_sheet(_, row),
+        method="measured",
+    )
+
+
+def _tokens_per_joule(_: Words, row: Row | None) -> Shown | None:
+    if not row:
+        return None
+    energy = row.figures["energy"]
+    bounds = (
+        f"{figure(1 / energy.high)} – {figure(1 / energy.low)}"
+        if energy.low and energy.high
+        else _("n = {n}", n=energy.n)
+    )
+    return Shown(
+        row=row,
+        value=figure(1 / energy.value),
+        unit=_("output tokens per joule"),
+        interval=f"{bounds} · {figure(energy.value)} J/token · {row.meter}",
+        method=energy.method,
+    )
+
+
+def _ends(span: Span) -> str:
+    return f"{figure(span.low)} – {figure(span.high)}"
+
+
+def _sheet(_: Words, row: Row) -> str:
+    price = row.rent.price if row.rent else ""
+    return _("{price}; price sheet {sheet}", price=price, sheet=row.price_sheet)

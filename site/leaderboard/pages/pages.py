@@ -1,0 +1,117 @@
+"""Fill the shells: templates in, pages out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from leaderboard.base import text
+from leaderboard.read import cache as kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from leaderboard.figures.figures import Result
+    from leaderboard.pages.page_shells import Shells
+    from leaderboard.words import Words
+
+__all__ = ["Page", "Pages"]
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Everything needed to make pages of one language.
+
+    Attributes:
+        words: translates what the templates say.
+        shells: what stands around every page.
+    """
+
+    words: Words
+    shells: Shells
+
+    def make(self, page: Page) -> str:
+        """Return the finished page."""
+        root = "../" * page.url.count("/")
+        content = (
+            _templates()
+            .get_template(f"{page.template}.html")
+            .render(
+                _=partial(_said, self.words),
+                engines=partial(_engines, self.words),
+                root=root,
+                base=root if self.words.lang == "en" else f"../{root}",
+                url=page.url,
+                **page.context(),
+            )
+        )
+        return self.shells.fill(
+            page.url,
+            title=text.clean(self.words(page.title)),
+            description=text.clean(self.words(page.about or page.title)),
+            content=content,
+        )
+
+
+@cache
+def _templates() -> Environment:
+    """Compile each template once; foreign strings are cleaned and escaped in all of them."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        bytecode_cache=kept.Templates(),
+    )
+    environment.filters["figure"] = text.figure
+    return environment
+
+
+def _said(words: Words, phrase: str, **values: object) -> Markup:
+    """Translate a template's own phrase; only the values in it are foreign."""
+    cleaned = {name: _finalize(value) for name, value in values.items()}
+    return Markup(words(phrase)).format(**cleaned) if values else Markup(words(phrase))  # noqa: S704 - the phrases are ours
+
+
+def _engines(words: Words, result: Result) -> list[str]:
+    """Name each engine of a run once; processes that differ in flags only are one engine here."""
+    return list(
+        dict.fromkeys(
+            f"{engine.name} {engine.version} · {engine.model} {engine.precision} · "
+            + words("{kind} weights", kind=engine.weights)
+            for engine in result.predicate.engines
+        )
+    )
+
+
+def _finalize(value: object) -> object:
+    """Clean every plain string that reaches a page; what the templates made is left alone."""
+    return text.clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page to be made.
+
+    Attributes:
+        url: "" for the first page, else with a slash at the end.
+        title, about: English; translated when the page is made.
+        context: returns what the template asks for.
+        made_of: identifies the results the page depends on; None for all of them.
+    """
+
+    template: str
+    url: str
+    title: str
+    about: str = ""
+    context: Callable[[], dict[str, Any]] = dict
+    made_of: str | None = None

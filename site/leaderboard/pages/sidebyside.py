@@ -1,0 +1,87 @@
+"""The compare page: words of the live part, and the pair that stands there without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.figures.ratios import ratio
+from leaderboard.figures.rows import shown
+from leaderboard.pages import board
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from leaderboard.figures.figures import Figure
+    from leaderboard.figures.rows import Row
+    from leaderboard.words import Words
+    from results.economy.economics import Span
+
+__all__ = ["context"]
+
+# Column of the board's data, title, unit, which way is better: as METRICS in compare.js.
+_METRICS = (
+    ("throughput", "Output tokens/s", "tokens/s", "higher"),
+    ("ttft", "TTFT", "ms", "lower"),
+    ("tpot", "TPOT", "ms", "lower"),
+    ("energy", "Energy, output tokens", "J/token", "lower"),
+    ("rent_cny", "Cost, output tokens", "CNY/Mtok", "lower"),
+)
+
+
+def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return what the page's template asks for.
+
+    Args:
+        rows: serving rows, ranked.
+    """
+    verdicts = {
+        "better": _("better than the first"),
+        "worse": _("worse than the first"),
+        "none": _("no difference shown"),
+        "unknown": _("no interval: nothing can be concluded"),
+    }
+    words = {
+        **board.proof_words(_),
+        "configuration": _("Configuration"),
+        "metric": _("Metric"),
+        "model": _("Model"),
+        "models-differ": _("These ran different models: their tokens are not the same work."),
+        **{name: _(title) for name, title, *_rest in _METRICS},
+        **{f"verdict-{name}": text for name, text in verdicts.items()},
+    }
+    pair = shown(_pair(rows), _.lang)
+    lines = [_line(_, metric, pair) for metric in _METRICS] if pair else []
+    return {"pair": pair, "lines": lines, "words": words, "verdicts": verdicts}
+
+
+def _pair(rows: pd.DataFrame) -> pd.DataFrame:
+    """Take the best row and the next of its model; none where there is no second row."""
+    if len(rows) < 2:
+        return rows[:0]
+    same = rows[rows["model"] == rows["model"].iloc[0]]
+    return (same if len(same) > 1 else rows)[:2]
+
+
+def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> dict[str, Any]:
+    name, title, unit, better = metric
+    figures = [_figure(row, name) for row in pair]
+    first, second = figures
+    modelled = name == "energy" and any(
+        "energy" in row.figures and row.figures["energy"].method != "measured" for row in pair
+    )
+    found = ratio(second, first) if first and second else None
+    verdict = "unknown" if modelled or not found else found.verdict(better)
+    return {
+        "title": _(title),
+        "cells": [(figure, unit) for figure in figures],
+        "ratio": found,
+        "verdict": verdict,
+    }
+
+
+def _figure(row: Row, name: str) -> Figure | Span | None:
+    if name == "rent_cny":
+        return row.rent.cny if row.rent else None
+    return row.figures.get(name)

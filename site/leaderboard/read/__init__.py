@@ -1,0 +1,1 @@
+"""Archives and reported files, read and kept between builds."""

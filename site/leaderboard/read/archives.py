@@ -1,0 +1,460 @@
+"""Read archives of signed results: verified ones become rows, the rest become problems."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from leaderboard.base.text import slug
+from leaderboard.figures import plots, rows, tables
+from leaderboard.figures.figures import Result, points_of
+from leaderboard.read.cache import Kept
+from leaderboard.read.foreign import listed
+from leaderboard.read.keyfiles import KeyFiles
+from leaderboard.words import Words
+from results.agreement.confirmation import confirmed
+from results.archive import archive
+from results.checks import Context, check, copied, fingerprints
+from results.keys import identity
+from results.keys.keyless import KeylessKey
+from results.proof import envelope, tiles
+from results.statement.statement_v2 import read_statement
+from suites.base import files
+from suites.base.errors import CheckError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from leaderboard.base.workers import Workers
+    from results.archive.archive import ArchiveContext
+    from results.catalog import PriceSheet
+    from results.keys.identity import Runner
+    from results.proof.checkpoint import Checkpoint
+    from results.statement.statement import Statement
+
+__all__ = ["Archive", "Source", "opened", "read"]
+
+# One process verifies some 2,000 small envelopes in the time that others take to start.
+_WORTH_PROCESSES = 4000
+_BATCH = 250
+_URL_SAFE = str.maketrans("-_", "+/")
+# GitHub's words; under a root of trust that an archive brings a certificate may say anything.
+_ENVIRONMENTS = {"github-hosted", "self-hosted"}
+_ENGLISH = Words.load("en")
+# Of a log in the folder of its writer alone: how far the disk is known to have it.
+_SETTLED = ".settled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a verified envelope lies and what is known of it.
+
+    Attributes:
+        runner: whose key signed.
+        log: name of the log that holds it, empty when it is not logged.
+        index: position in that log.
+        confirmed_by: digests of the results that reproduce it.
+        entered: rules that its entry in the log names.
+        flags: what the log, or other results, have against it, one line each.
+    """
+
+    path: Path
+    runner: Runner
+    log: str
+    index: int | None
+    confirmed_by: tuple[str, ...] = ()
+    entered: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    @property
+    def tier(self) -> str:
+        """How much is known beyond the signature."""
+        return "reproduced" if self.confirmed_by else self.runner.tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """What lies in the given folders.
+
+    Attributes:
+        rows: of all verified results, as `leaderboard.figures.rows` has them, with their `tier`.
+        sources: by digest, newest result first.
+        refused: (digest or file, why) of what is broken; never shown as a result.
+        left_out: (file, why) of what is no part of an archive, and does no harm.
+        keys: public keys of the runners, as the verify page reads them.
+        logs: (file, SHA-256) of what the verified logs consist of, by path on the site.
+        key_files: text of the runners' key files, by id.
+    """
+
+    rows: pd.DataFrame
+    sources: Mapping[str, Source]
+    refused: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...]
+    keys: tuple[dict[str, Any], ...]
+    logs: Mapping[str, tuple[Path, str]]
+    key_files: Mapping[str, str]
+
+    def open(self, digest: str) -> Result:
+        """Read a verified result again, with everything its statement says.
+
+        Raises:
+            CheckError: the file changed since it was verified.
+        """
+        return opened(digest, self.sources[digest])
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the folders read so far hold.
+
+    Attributes:
+        heads: checkpoints of the logs, by name.
+        ended: by log, the entry that revoked or replaced a key, by the key's id.
+    """
+
+    keys: KeyFiles = field(default_factory=KeyFiles)
+    tables: list[pd.DataFrame] = field(default_factory=list)
+    sources: dict[str, Source] = field(default_factory=dict)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    heads: dict[str, Checkpoint] = field(default_factory=dict)
+    logs: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    ended: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) -> Archive:
+    """Verify and read every envelope of the folders, or take its rows from the last build.
+
+    What is broken is named and hides nothing else.
+
+    Args:
+        sheet: prices the rows are reckoned with.
+
+    Raises:
+        UserError: a folder does not exist.
+    """
+    kept = Kept(folders)
+    before = kept.load()
+    known = _Gathered()
+    known.keys.read(identity.REGISTERED, registered=True)
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError("is no folder", where=str(folder), expected="an archive of results")
+        _gather(folder, known, before, sheet, workers)
+    table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
+    if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
+        workers.beside(partial(kept.store, table))
+    table = table[_among(table["digest"], known.sources)]
+    sources = _confirmed(table, _compared(table, known.sources))
+    flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
+    more = table["digest"].map(flagged).fillna(0).astype("int64")
+    tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
+    return Archive(
+        rows=table.assign(tier=tiers, flags=table["flags"] + more).reset_index(drop=True),
+        sources=sources,
+        refused=(*known.keys.refused, *known.refused),
+        left_out=(*known.keys.left_out, *known.left_out),
+        keys=_keys(known.keys.runners, known.ended),
+        logs=known.logs,
+        key_files=known.keys.texts,
+    )
+
+
+def _gather(
+    folder: Path,
+    known: _Gathered,
+    before: pd.DataFrame,
+    sheet: PriceSheet | None,
+    workers: Workers,
+) -> None:
+    """Read one folder; a result that an earlier folder holds is that one's."""
+    paths, unread = _envelopes(folder)
+    known.refused += unread
+    around = archive.surroundings(folder, own=known.keys.read(folder / "runners"))
+    log, problem = _log(folder, around, known)
+    if problem:
+        known.refused.append(
+            (str(folder / "log"), f"{problem}; {len(paths)} results beside it are not shown")
+        )
+        return
+    here = {digest: path for digest, path in paths.items() if digest not in known.sources}
+    examined = partial(_examined, around.runners, sheet)
+    table, problems = _rows(here, before, examined, workers)
+    known.tables.append(table)
+    known.refused += problems
+    for digest, source, problem in _placed(table, here, around, log):
+        if problem:
+            known.refused.append((digest, problem))
+        else:
+            known.sources[digest] = source
+    known.refused += [
+        (digest, "logged, but its envelope is missing")
+        for digest in sorted((around.places or {}).keys() - paths.keys())
+    ]
+
+
+def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
+    """Find the envelopes of a folder by their digest, and what of them cannot be read."""
+    found: dict[str, Path] = {}
+    unread = []
+    submissions = folder / "submissions"
+    if linked := submissions.is_symlink():
+        unread.append((str(submissions), "is a link"))
+    for path in archive.envelopes(folder):
+        if linked and path.parent == submissions:
+            continue
+        try:
+            digest = hashlib.sha256(files.read_limited(path, follow=False)).hexdigest()
+        except OSError as error:
+            unread.append((str(path), f"cannot be read: {error.strerror}"))
+            continue
+        # A copy under another name does not hide the envelope.
+        if digest not in found or path.name == digest + archive.SUFFIX:
+            found[digest] = path
+    return found, unread
+
+
+def _log(folder: Path, around: ArchiveContext, known: _Gathered) -> tuple[str, str]:
+    """Take the files of a folder's verified log for the site.
+
+    Returns:
+        Its name, empty where there is none; and what speaks against it.
+    """
+    home = folder / "log"
+    plain, odd = listed(home)
+    if around.problem or not around.head:
+        return "", around.problem or odd.get("", "")
+    if linked := sorted(around.log_files.keys() - set(plain)):
+        why = next((why for path, why in odd.items() if _leads(path, linked[0])), "is a link")
+        return "", f"{home / linked[0]}: {why}"
+    name = _log_name(around.head)
+    if known.heads.setdefault(name, around.head) != around.head:
+        return "", f"another log is called {around.head.origin} too: one name is one log"
+    known.ended[name] = around.keys.ended
+    known.logs |= {
+        f"logs/{name}/{path}": (home / path, digest) for path, digest in around.log_files.items()
+    }
+    size = around.head.size
+    foreign = dict.fromkeys(plain, f"not part of a log of size {size}") | odd
+    known.left_out += [
+        (str(home / path), why)
+        for path, why in foreign.items()
+        if path not in around.log_files and path != _SETTLED and not tiles.is_outgrown(path, size)
+    ]
+    return name, ""
+
+
+def _leads(path: str, to: str) -> bool:
+    """Say whether a path is another one or a folder above it."""
+    return not path or f"{to}/".startswith(f"{path}/")
+
+
+def _rows(
+    paths: Mapping[str, Path],
+    before: pd.DataFrame,
+    examined: partial[tuple[pd.DataFrame, list[tuple[str, str]]]],
+    workers: Workers,
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Return the rows of all envelopes, old ones as they were kept, and what is wrong with new."""
+    named = {digest for digest, path in paths.items() if path.name == digest + archive.SUFFIX}
+    # A key that is gone from the archive takes its results with it.
+    keyids = {runner.key.keyid for runner in examined.args[0]}
+    old = before[_among(before["digest"], named) & before["keyid"].isin(keyids)]
+    new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
+    batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
+    found = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
+    tables = [old, *(table for table, _ in found)]
+    filled = [table for table in tables if len(table)]
+    table = pd.concat(filled, ignore_index=True) if filled else old
+    return table, [problem for _, problems in found for problem in problems]
+
+
+def _among(column: pd.Series[str], names: Container[str]) -> np.ndarray:
+    """Say which values are among many names, for which `isin` takes ten times as long."""
+    return np.fromiter((value in names for value in column.tolist()), bool, len(column))
+
+
+def _examined(
+    runners: Sequence[Runner], sheet: PriceSheet | None, paths: Sequence[Path]
+) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
+    """Verify envelopes and break them into rows; whatever one says, the others are read."""
+    records, problems = [], []
+    for path in paths:
+        try:
+            records += _drawn(_result(path, runners), sheet)
+        except Exception as error:  # noqa: BLE001 - a bug of ours takes one result, not the site
+            problems.append((path.name.removesuffix(archive.SUFFIX), _said(error, path)))
+    return rows.frame(records), problems
+
+
+def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
+    """Return the rows of a result, once all has been made that the site makes of it alone.
+
+    The schema lets a stranger say more than was thought of: what cannot be drawn is found here,
+    where it can still be left out.
+    """
+    records = rows.rows_of(result, sheet)
+    list(tables.rows_of(result))
+    plots.roofline(_ENGLISH, [point for point in points_of(result) if point.suite == "kernels"], "")
+    return records
+
+
+def _said(error: Exception, path: Path) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{path}: cannot be drawn: {type(error).__name__}: {error}"
+
+
+def _result(path: Path, runners: Sequence[Runner]) -> Result:
+    verified = archive.open_result(path, runners)
+    return Result(
+        digest=verified.digest,
+        keyid=verified.keyid,
+        runner=verified.runner.name,
+        key_tier=verified.key_tier,
+        log="",
+        index=None,
+        flags=tuple(f"{one.rule}: {one.where} {one.reason}" for one in verified.findings),
+        predicate=verified.predicate,
+        prints=tuple(fingerprints(verified.statement).values()),
+    )
+
+
+def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
+    """Read a result whose envelope was verified under this digest.
+
+    Args:
+        with_flags: whether to ask the physical checks again.
+
+    Raises:
+        CheckError: the file changed since.
+    """
+    data = files.read_limited(source.path, follow=False)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CheckError("changed while the site was built", where=str(source.path))
+    # Either base64 alphabet, as DSSE allows.
+    payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
+    statement = read_statement(json.loads(payload))
+    claims = _claims(data, source.runner)
+    return Result(
+        digest=digest,
+        keyid=source.runner.key.keyid,
+        runner=source.runner.name,
+        key_tier=source.runner.tier,
+        log=source.log,
+        index=source.index,
+        flags=_flags(statement, claims) + source.flags if with_flags else (),
+        predicate=statement.predicate,
+        confirmed_by=source.confirmed_by,
+        environment=claims["runner_environment"]
+        if claims.get("runner_environment") in _ENVIRONMENTS
+        else "",
+    )
+
+
+def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:
+    """What the certificate of a keyless signature says of the job that signed."""
+    if not isinstance(runner.key, KeylessKey):
+        return {}
+    return envelope.verify(data, [runner.key], runner.id).claims
+
+
+def _flags(statement: Statement, claims: Mapping[str, str]) -> tuple[str, ...]:
+    found = check(statement, Context(claims=claims))
+    return tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in found)
+
+
+def _placed(
+    table: pd.DataFrame, paths: Mapping[str, Path], around: ArchiveContext, log: str
+) -> Iterator[tuple[str, Source, str]]:
+    """Yield (digest, where it lies, what speaks against it) of each result of the rows."""
+    # The catalogue's keys come first: one that is in both counts as registered.
+    runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
+    heads = table[["digest", "keyid", "finished_at"]].drop_duplicates("digest")
+    for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
+        path, runner = paths[digest], runners[keyid]
+        index = (around.places or {}).get(digest)
+        entered = tuple(around.logged_flags.get(digest, ()))
+        source = Source(
+            path=path,
+            runner=runner,
+            log=log if index is not None else "",
+            index=index,
+            entered=entered,
+            flags=tuple(f"{rule}: when it entered the log" for rule in entered),
+        )
+        yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
+
+
+def _compared(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
+    """Note which results repeat what an earlier one of its log, or another log, brought."""
+    prints = dict(zip(table["digest"], table["prints"], strict=True))
+    known: dict[str, str] = {}
+    repeated: dict[str, tuple[str, ...]] = {}
+    for digest in sorted(prints, key=lambda one: _entered(sources[one])):
+        own = dict.fromkeys(prints[digest].split())
+        if found := copied({f"evidence {one[:12]}…": one for one in own}, known):
+            repeated[digest] = tuple(f"{one.rule}: {one.where} {one.reason}" for one in found)
+        for one in own:
+            known.setdefault(one, digest)
+    return {
+        digest: replace(source, flags=source.flags + repeated[digest])
+        if digest in repeated
+        else source
+        for digest, source in sources.items()
+    }
+
+
+def _entered(source: Source) -> tuple[bool, int]:
+    """Order in a log; what none holds comes last."""
+    return source.index is None, source.index or 0
+
+
+def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
+    """Note which results others reproduce, across all folders; only those concerned are read."""
+    repeats = table[table["reproduces"] != ""]
+    repeats = repeats[_among(repeats["reproduces"], sources)]
+    concerned = sorted({*repeats["digest"], *repeats["reproduces"]})
+    found = confirmed([opened(digest, sources[digest]) for digest in concerned])
+    return {
+        **sources,
+        **{digest: replace(sources[digest], confirmed_by=by) for digest, by in found.items()},
+    }
+
+
+def _keys(
+    runners: Sequence[Runner], ended: Mapping[str, Mapping[str, int]]
+) -> tuple[dict[str, Any], ...]:
+    """Describe each key once; a registered key comes first and stays registered.
+
+    Args:
+        ended: by log, the entry that revoked or replaced a key, by the key's id.
+    """
+    keys: dict[str, dict[str, Any]] = {}
+    for runner in runners:
+        key, keyid = runner.key.to_dict(), runner.key.keyid
+        about = {
+            "id": runner.name,
+            "keyid": keyid,
+            "keytype": key["keytype"],
+            "public": key["keyval"].get("public", ""),  # none where a workflow signs
+            "tier": runner.tier,
+            "valid_from": runner.valid_from,
+            "valid_until": runner.valid_until,
+            "ended": {log: places[keyid] for log, places in ended.items() if keyid in places},
+        }
+        keys.setdefault(keyid, about)
+    return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))
+
+
+def _log_name(head: Checkpoint) -> str:
+    """Name a log after its writer, so that logs of several archives lie side by side."""
+    return slug(head.origin.rpartition("/")[2])

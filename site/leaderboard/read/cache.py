@@ -1,0 +1,119 @@
+"""What is kept between builds: rows, so that an envelope is verified and read once; templates.
+
+A kept row stands for the envelope whose SHA-256 it names, and the caller has hashed the file that
+lies there now. Whatever else went into it (this code, the catalogue, the price sheet) is in the
+stamp; another stamp, a damaged file or none at all only makes the next build longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jinja2 import BytecodeCache
+
+from leaderboard.figures import rows
+from suites.base import user_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from jinja2.bccache import Bucket
+
+__all__ = ["Kept", "Templates", "stamp"]
+
+_DIGEST_BYTES = 32  # SHA-256, before the data
+
+# Folders that no row and no page is made from; documents and theme have a digest of their own.
+_UNRELATED = {"public", "docs", "docs_zh", "theme", "assets"}
+
+
+class Kept:
+    """The rows of one set of archives, in a file."""
+
+    def __init__(self, archives: Sequence[Path]) -> None:
+        named = "\0".join(str(path.resolve()) for path in archives)
+        self._path = (
+            user_folders.cache() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.parquet"
+        )
+
+    def load(self) -> pd.DataFrame:
+        """Return the rows of the last build; none when they cannot be used."""
+        try:
+            table = pq.read_table(pa.BufferReader(_load(self._path)))
+        except pa.ArrowException:
+            return rows.frame([])
+        if (table.schema.metadata or {}).get(b"fenmark") != stamp().encode():
+            return rows.frame([])
+        found: pd.DataFrame = table.to_pandas()
+        return found
+
+    def store(self, table: pd.DataFrame) -> None:
+        """Keep rows for the next build; where that cannot be, the next build takes longer."""
+        columns = pa.Table.from_pandas(table, preserve_index=False)
+        marked = columns.replace_schema_metadata(
+            {**(columns.schema.metadata or {}), b"fenmark": stamp().encode()}
+        )
+        written = io.BytesIO()
+        pq.write_table(marked, written, compression="lz4")
+        _store(self._path, written.getvalue())
+
+
+class Templates(BytecodeCache):
+    """Compiled templates, each for one text of it, this code and this version of Jinja."""
+
+    def get_source_checksum(self, source: str) -> str:
+        made_of = f"{stamp()} {version('jinja2')} {source}"
+        return hashlib.sha256(made_of.encode()).hexdigest()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.bytecode_from_string(_load(self._path(bucket)))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        _store(self._path(bucket), bucket.bytecode_to_string())
+
+    def _path(self, bucket: Bucket) -> Path:
+        return user_folders.cache() / f"template-{bucket.key}"
+
+
+def _load(path: Path) -> bytes:
+    """Return what was stored; nothing where it is damaged or missing."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return b""
+    # A flipped bit is no figure: Parquet's own checksums leave out the pages' headers.
+    digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+    return data if hashlib.sha256(data).digest() == digest else b""
+
+
+def _store(path: Path, data: bytes) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(hashlib.sha256(data).digest() + data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
+@cache
+def stamp() -> str:
+    """Identify the code and the data that make rows and pages."""
+    made_of = hashlib.sha256()
+    for package in ("suites", "results", "leaderboard"):
+        root = Path(str(files(package)))
+        for path in sorted(root.rglob("*")):
+            inside = path.relative_to(root)
+            if path.suffix in {".py", ".toml", ".html"} and not _UNRELATED & {*inside.parts}:
+                made_of.update(f"\0{package}/{inside}\0".encode() + path.read_bytes())
+    return made_of.hexdigest()[:32]

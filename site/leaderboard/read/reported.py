@@ -1,0 +1,320 @@
+"""Others' published results as the pages show them: by publisher and chip, in published order.
+
+They are never rows of the board: nothing here is ranked, and no page sets one beside a measured
+figure. MLPerf's have pages of their own, as its rules ask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from leaderboard.base.text import clean, prose, slug
+from leaderboard.figures.figures import is_physical
+from results import catalog
+from results.reported import KINDS
+from results.reported.costing import reported_cost_rows
+from results.statement.reported import files as reported_files
+from results.statement.reported import read_file
+from suites.base.errors import UserError
+from suites.base.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from markupsafe import Markup
+
+    from leaderboard.words import Words
+    from results.catalog import PriceSheet
+    from results.economy.costs import CostRow
+    from results.statement.reported import (
+        ReportedFile,
+        ReportedMeasurement,
+        ReportedResult,
+        ReportedSource,
+    )
+
+__all__ = ["Line", "Publisher", "Reported", "Section", "read"]
+
+# The most telling statistic comes first; a figure without one is a mean or a single value.
+_STATISTICS = ("median", "p50", None, "mean", "p90", "p95", "p99", "p99.9")
+# Metric -> the one that stands in its place where a page has both.
+_BETTER = {
+    "itl": "tpot",
+    "interactivity": "tpot",
+    "e2e": "ttft",
+    "input_throughput": "output_throughput",
+    "request_throughput": "output_throughput",
+    "power": "energy_per_output_token",
+}
+# Labels that say what was asked of the machine, in the order a reader wants them.
+_ASKED = ("Category", "Scenario", "Submitter", "mode", "task", "column")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One reported result.
+
+    Attributes:
+        figures: one of each metric, at its most telling statistic.
+        costs: derived by Fenmark, as `fenmark cost` derives them.
+    """
+
+    source: ReportedSource
+    result: ReportedResult
+    figures: Mapping[str, ReportedMeasurement]
+    costs: Sequence[CostRow]
+
+    def load(self, _: Words) -> str:
+        """Say what was asked of the machine, such as "1024→1024 tokens · concurrency 64"."""
+        asked = dict(self.result.labels)
+        for measurement in self.result.measurements:
+            asked |= measurement.labels
+        parts = [str(asked[name]) for name in _ASKED if asked.get(name)]
+        if asked.get("isl") and asked.get("osl"):
+            parts.append(_("{isl}→{osl} tokens", isl=asked["isl"], osl=asked["osl"]))
+        if users := asked.get("concurrency"):
+            parts.append(_("concurrency {n}", n=users))
+        return clean(" · ".join(parts) or self.result.measurements[0].case)
+
+    def place(self, _: Words) -> str:
+        """Say where in its file the row stands: MLPerf's rules ask for the result's own ID."""
+        name, mark, row = self.result.id.rpartition("#")
+        if self.source.view == "mlperf" and mark:
+            return clean(name)
+        return _("row {n}", n=row)
+
+    @property
+    def subject(self) -> str:
+        """The model, or what ran where there is none: the second part of the case."""
+        case = self.result.measurements[0].case
+        return clean(self.result.model or case.partition("/")[2].partition("/")[0] or case)
+
+    @property
+    def link(self) -> str:
+        """Where it was published; empty where that is no web address."""
+        url = self.result.url or ""
+        return url if url.startswith(("https://", "http://")) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """What one publisher reports of one chip: a page, and a file of each kind.
+
+    Attributes:
+        id: safe in a path.
+        chip_id: of the chip's own page, empty for one that is not in the catalogue.
+    """
+
+    id: str
+    chip_id: str
+    chip: str
+    publisher: Publisher
+    results: Sequence[tuple[ReportedSource, ReportedResult]]
+
+    @cached_property
+    def lines(self) -> Sequence[Line]:
+        sheet = self.publisher.sheet
+        return [
+            Line(
+                source=source,
+                result=result,
+                figures=_told(result.measurements),
+                costs=reported_cost_rows(result, sheet) if sheet else (),
+            )
+            for source, result in self.results
+        ]
+
+    @property
+    def by_subject(self) -> Mapping[str, Sequence[Line]]:
+        """Group the lines by what ran; most lines first."""
+        groups: defaultdict[str, list[Line]] = defaultdict(list)
+        for line in self.lines:
+            groups[line.subject].append(line)
+        return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+
+    def columns(self, _: Words) -> dict[str, str]:
+        """Return the metrics a table shows, with their titles, in order.
+
+        What another column tells as well, and better, is in the downloads alone.
+        """
+        found = {metric for line in self.lines for metric in line.figures}
+        titles = {
+            "output_throughput": _("Output tokens/s"),
+            "decode_throughput": _("Output tokens/s, decode"),
+            "total_throughput": _("Input + output tokens/s"),
+            "input_throughput": _("Input tokens/s"),
+            "prefill_throughput": _("Input tokens/s"),
+            "ttft": _("TTFT"),
+            "tpot": _("TPOT"),
+            "itl": _("ITL"),
+            "interactivity": _("Interactivity"),
+            "e2e": _("End to end"),
+            "energy_per_output_token": _("Energy, output tokens"),
+            "energy_per_input_token": _("Energy, input tokens"),
+            "power": _("Power"),
+            "compute_rate": _("Attained"),
+            "bandwidth": _("Bandwidth"),
+            "time": _("Kernel time"),
+        }
+        told = {metric for metric in found if _BETTER.get(metric) not in found}
+        others = {metric: METRICS[metric].title for metric in sorted(told - titles.keys())}
+        return {metric: title for metric, title in {**titles, **others}.items() if metric in told}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publisher:
+    """Everything one importer read.
+
+    Attributes:
+        kind: of the importer, such as "mlperf"; names the files.
+        view: "mlperf" stands apart.
+        refused, folded: rows of the files that are no result of their own.
+    """
+
+    kind: str
+    view: str
+    title: str
+    licence: str
+    footnote: str
+    files: Sequence[ReportedSource]
+    refused: int
+    folded: int
+    sheet: PriceSheet | None
+    sections: list[Section]
+
+    @property
+    def total(self) -> int:
+        return sum(len(section.results) for section in self.sections)
+
+    def notes(self, _: Words) -> list[Markup]:
+        """Say what must stand beside the figures, as published too where it is translated."""
+        return list(dict.fromkeys(map(prose, (_(self.footnote), self.footnote))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """All reported results of the given folders.
+
+    Attributes:
+        made_of: identifies them.
+        refused: (file, why) of those that cannot be read or drawn.
+    """
+
+    publishers: Sequence[Publisher]
+    made_of: str
+    refused: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def sections(self) -> Iterator[Section]:
+        for publisher in self.publishers:
+            yield from publisher.sections
+
+    def of_chip(self, chip_id: str) -> list[Section]:
+        return [section for section in self.sections if section.chip_id == chip_id]
+
+
+def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
+    """Read the `*.reported.json` of some folders; the same published file counts once.
+
+    A file that is none of ours is named, and hides no other.
+    """
+    known: dict[tuple[str, str], ReportedFile] = {}
+    refused = []
+    for path in (path for folder in folders for path in reported_files(folder)):
+        try:
+            found = read_file(path)
+            _can_be_drawn(found, path)
+        except UserError as error:
+            refused.append((str(path), str(error)))
+            continue
+        known.setdefault((found.source.kind, found.source.file_sha256), found)
+    by_kind: defaultdict[str, list[ReportedFile]] = defaultdict(list)
+    for key in sorted(known):
+        by_kind[key[0]].append(known[key])
+    publishers = [_publisher(kind, own, sheet) for kind, own in by_kind.items()]
+    # MLPerf stands apart from the others, after them.
+    publishers.sort(key=lambda one: (one.view != "general", -one.total, one.kind))
+    made_of = hashlib.sha256()
+    for found in known.values():
+        made_of.update(found.model_dump_json().encode())
+    return Reported(
+        publishers=publishers,
+        made_of=made_of.hexdigest() if known else "",
+        refused=tuple(refused),
+    )
+
+
+def _can_be_drawn(file: ReportedFile, path: Path) -> None:
+    """Hold a file against what the pages know.
+
+    Raises:
+        UserError: its kind names no importer, or a figure is of no metric or magnitude of ours.
+    """
+    kind = file.source.kind
+    if kind not in KINDS:
+        raise UserError(f"is of kind {kind!r}", where=str(path), expected=", ".join(KINDS))
+    for result in file.results:
+        for one in result.measurements:
+            if one.metric not in METRICS or not is_physical(one):
+                raise UserError(
+                    f"has the figure {one.metric!r} of {one.value:.3g}",
+                    where=f"{path}:{result.id}",
+                    expected="a metric and a magnitude that Fenmark knows",
+                    remedy="import it again",
+                )
+
+
+def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | None) -> Publisher:
+    source = files[0].source
+    publisher = Publisher(
+        kind=kind,
+        view=source.view,
+        title=clean(source.title),
+        licence=clean(source.licence),
+        footnote=source.footnote,
+        files=[found.source for found in files],
+        refused=sum(len(found.refused) for found in files),
+        folded=sum(len(found.folded) for found in files),
+        sheet=sheet,
+        sections=[],
+    )
+    by_chip: defaultdict[str, list[tuple[ReportedSource, ReportedResult]]] = defaultdict(list)
+    for found in files:
+        for result in found.results:
+            by_chip[_chip_name(result)].append((found.source, result))
+    for chip, results in sorted(by_chip.items(), key=lambda item: (-len(item[1]), item[0])):
+        claimed = results[0][1].chip.catalog_id
+        listed = claimed if claimed in catalog.chips() else ""
+        publisher.sections.append(
+            Section(
+                id=f"{publisher.kind}-{listed or f'unlisted-{slug(chip)}'}",
+                chip_id=listed,
+                chip=chip,
+                publisher=publisher,
+                results=results,
+            )
+        )
+    return publisher
+
+
+def _chip_name(result: ReportedResult) -> str:
+    entry = catalog.chips().get(result.chip.catalog_id or "")
+    return entry.name if entry else clean(result.chip.name)
+
+
+def _told(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
+    """Return one figure of each metric; the downloads have every statistic."""
+    best: dict[str, ReportedMeasurement] = {}
+    for one in sorted(measurements, key=_telling):
+        best.setdefault(one.metric, one)
+    return best
+
+
+def _telling(measurement: ReportedMeasurement) -> int:
+    statistic = measurement.labels.get("statistic")
+    return _STATISTICS.index(statistic) if statistic in _STATISTICS else len(_STATISTICS)

@@ -1,0 +1,1 @@
+"""What every suite uses: errors, files, child processes, records, statistics."""

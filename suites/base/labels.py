@@ -1,0 +1,195 @@
+"""The registry of labels: what a figure says beside its number; one name, one type, everywhere.
+
+`python -m suites.base.labels` prints it as a page of the documentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["LABELS", "LabelType", "page"]
+
+# Longest context any model of the catalogue states, with room for ten times more.
+_MOST_TOKENS = 100_000_000
+# No machine of today holds more requests or runs more processes; above, products lose meaning.
+_MOST_AT_ONCE = 10_000_000
+# Beyond this JavaScript readers lose digits (ECMA-262, Number.MAX_SAFE_INTEGER).
+_MOST_COUNT = 2**53 - 1
+# As `results` draws them: products of two such figures stay finite.
+_MOST = 1e15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelType:
+    """A label that a measurement may carry.
+
+    Attributes:
+        name: key in results.
+        type: of its value; a whole number is a number, a boolean never is.
+        meaning: for people.
+        unit: SI or the field's own, empty where it has none.
+        least, most: of a number, both included.
+        choices: of a text, all it may say; empty where it is free.
+    """
+
+    name: str
+    type: Literal["whole", "number", "boolean", "text"]
+    meaning: str
+    unit: str = ""
+    least: float = 0
+    most: float = _MOST
+    choices: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """Say what its value may be, such as "a whole number from 1 to 100,000,000"."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.type == "boolean":
+            return "true or false"
+        if self.type == "text":
+            return "a line of at most 256 characters"
+        kind = "a whole number" if self.type == "whole" else "a number"
+        return f"{kind} from {_shown(self.least)} to {_shown(self.most)}"
+
+
+def _shown(bound: float) -> str:
+    if bound == _MOST_COUNT:
+        return "2^53 − 1"
+    return f"{bound:g}".replace("e+", "e") if abs(bound) >= _MOST else f"{bound:,.0f}"
+
+
+def _whole(
+    name: str, meaning: str, *, unit: str = "", least: int = 1, most: int = _MOST_COUNT
+) -> LabelType:
+    return LabelType(name=name, type="whole", meaning=meaning, unit=unit, least=least, most=most)
+
+
+def _tokens(name: str, meaning: str) -> LabelType:
+    return _whole(name, meaning, unit="tokens", most=_MOST_TOKENS)
+
+
+def _number(
+    name: str, meaning: str, *, unit: str = "", least: float = 0, most: float = _MOST
+) -> LabelType:
+    return LabelType(name=name, type="number", meaning=meaning, unit=unit, least=least, most=most)
+
+
+def _text(name: str, meaning: str, *choices: str) -> LabelType:
+    return LabelType(name=name, type="text", meaning=meaning, choices=choices)
+
+
+_ALL = (
+    # The load.
+    _tokens("isl", "input tokens of a request; of a replayed trace, their mean"),
+    _tokens("osl", "output tokens of a request; of a replayed trace, their mean"),
+    _tokens("context", "tokens in the cache at the first decode step"),
+    _whole("batch", "requests decoded together", most=_MOST_AT_ONCE),
+    _whole("concurrency", "requests in flight: held, or at most", most=_MOST_AT_ONCE),
+    _number("rate", "requests sent, whatever comes back", unit="1/s"),
+    _text("arrival", "how requests of a rate are spaced", "poisson", "constant", "burst"),
+    _number("shared_prefix", "share of a prompt that all prompts have in common", most=1),
+    _text("isl_by", "how the length of a prompt is known"),
+    _number("isl_counted", "mean input tokens the server counted, if others", unit="tokens"),
+    _text("trace_sha256", "digest of the replayed trace"),
+    _number("trace_speed", "speed of the replay over that of the trace"),
+    _whole("turns", "requests of the replayed trace"),
+    _whole("sessions", "conversations of the replayed trace"),
+    # What stands behind the figure.
+    _number("percentile", "of the distribution the figure is taken from", most=100),
+    _whole("processes", "processes that measured", most=_MOST_AT_ONCE),
+    _whole("process", "which process, from 0", least=0, most=_MOST_AT_ONCE),
+    _whole("host", "which host of a fleet, from 0", least=0, most=_MOST_AT_ONCE),
+    LabelType(name="valid", type="boolean", meaning="the instrument and the load were in order"),
+    _text("invalid_because", "what was not"),
+    _number("share_of_input", "cached over all input tokens, as the engine says"),
+    _number(
+        "engine_difference_ms",
+        "the client's figure less that of the engine's clock",
+        unit="ms",
+        least=-_MOST,
+    ),
+    _text("model", "geometry the figure is about; empty for none"),
+    # Kernels.
+    _text("family", "kind of kernel"),
+    _text(
+        "dtype",
+        "type of the operands",
+        *("f64", "f32", "tf32", "f16", "bf16", "fp8", "int8", "fp4"),
+    ),
+    _text("backend", "array library, and device"),
+    _text("path", "array-api, or a fast path of the library's own"),
+    _text("cache", "where operands lie: last-level cache or memory", "hot", "cold"),
+    _text("timing", "whose clock", "host", "event", "graph"),
+    _whole("flops", "operations of a call", unit="FLOP", least=0),
+    _whole("bytes", "bytes a call must move", unit="B", least=0),
+    _whole("calls_per_block", "calls timed together"),
+    _whole("blocks", "blocks timed"),
+    _whole("blocks_disturbed", "blocks that something else took part in", least=0),
+    _text("stopped_because", "interval narrow enough, or time up", "converged", "cap"),
+    _number("quantization_error", "relative L2 distance of quantized operands from their origin"),
+    _text("bound", "side of the measured roofline", "compute", "memory"),
+    _number("attained", "rate in attained_unit"),
+    _text("attained_unit", "unit of attained", "TFLOP/s", "GB/s"),
+    _number("intensity_flop_per_byte", "operational intensity", unit="FLOP/B"),
+    _number("machine_balance_flop_per_byte", "ridge of the measured roofline", unit="FLOP/B"),
+    _number("share_of_measured_roofline", "attained over attainable, as measured here"),
+    _number("share_of_datasheet_roofline", "attained over attainable, by the datasheet"),
+    _text("reached_by", "case that reached the limit"),
+    _text("place", "device whose limit it is"),
+    # Energy.
+    _text("meter", "name of the meter, one of the statement's"),
+    _text("scope", "what the joules cover", "chip", "package", "node", "wall"),
+    _text(
+        "meter_method",
+        "how the joules were got",
+        *("hardware counter", "sampled power", "external meter", "model"),
+    ),
+    _number("max_gap_s", "longest time between two readings", unit="s"),
+    _number("counter_to_integral", "the counter over the integral of the sensor's power"),
+    # Others' figures, as importers write them.
+    _text(
+        "statistic",
+        "of the publisher's distribution",
+        *("mean", "median", "p50", "p90", "p95", "p99", "p99.9"),
+    ),
+    _text("tokens", "which energy is divided by which tokens"),
+)
+
+LABELS = {label.name: label for label in _ALL}
+
+_HEAD = """---
+title: Labels
+description: What a figure of a signed result may say beside its number, and of which type it is.
+---
+
+# Labels
+
+Generated from `suites/base/labels.py` by `python -m suites.base.labels`; a test keeps it so.
+
+A measurement of a signed result carries labels: its load, its place, what stands behind it. In
+version 2 of the schema a label that is not in this table, or whose value is not of its type, is
+refused on reading. Version 1 left names and types open: a name of this table must still have
+its type there, or the rule *labels* refuses the result (see [Proof](proof.md)), and a name that is
+not in it is carried and never read.
+
+A boolean is no number and no number is a boolean. Numbers are finite, bounds are included, and a
+text is one line of at most 256 characters.
+
+| label | value | unit | meaning |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the page of the documentation."""
+    rows = (
+        f"| `{label.name}` | {label.expected} | {label.unit} | {label.meaning} |"
+        for label in LABELS.values()
+    )
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,1 @@
+"""The HTTP client that suites put load on an engine with."""

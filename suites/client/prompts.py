@@ -1,0 +1,157 @@
+"""Prompts of a known length, none of which an engine has seen before."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, NamedTuple
+
+from suites.client.vocabulary import PIECE_BYTES, UNIQUE_TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from suites.client.target import Target
+
+__all__ = ["Conversations", "Prompts", "Turn"]
+
+
+class _Writer:
+    """Writes requests of any length from one stream of tokens: same seed, same bytes.
+
+    A prompt is a part all have in common, unique tokens that number it so that no cached prefix
+    matches beyond that part, and the stream as far as it is needed: a copy, nothing is drawn.
+    """
+
+    def __init__(self, target: Target, *, longest: int, seed: int) -> None:
+        self._target, self._vocabulary = target, target.vocabulary
+        self._head = target.head()
+        self._separator = self._vocabulary.separator.encode()
+        draw = random.Random(seed)
+        self._first = draw.randrange(len(self._vocabulary.pieces) ** UNIQUE_TOKENS)
+        self._common = self._draw(draw, longest)
+        self._stream = self._draw(draw, longest)
+        self._frames: dict[int, tuple[bytes, bytes]] = {}
+
+    def _draw(self, draw: random.Random, count: int) -> bytes:
+        pieces = draw.choices(self._vocabulary.pieces, k=count)
+        return "".join(piece + self._vocabulary.separator for piece in pieces).encode()
+
+    def request(
+        self, number: int, *, messages: Sequence[int], common: int, output_tokens: int
+    ) -> bytes:
+        """Bytes of a request whose messages end after so many tokens; the last is its length."""
+        ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
+        text = self._text(number, common)[: ends[-1] - 1]
+        if self._target.api == "chat" and len(ends) > 1:
+            starts = [0, *ends]
+            text = self._target.joined(
+                [text[a : b - 1] for a, b in zip(starts, ends, strict=False)]
+            )
+        if output_tokens not in self._frames:
+            self._frames[output_tokens] = self._target.frame(output_tokens)
+        before, after = self._frames[output_tokens]
+        length = len(before) + len(text) + len(after)
+        return b"%b%d\r\n\r\n%b%b%b" % (self._head, length, before, text, after)
+
+    def _text(self, number: int, common: int) -> bytes:
+        pieces, number = self._vocabulary.pieces, self._first + number
+        unique = bytearray()
+        for _ in range(UNIQUE_TOKENS):
+            number, digit = divmod(number, len(pieces))
+            unique += pieces[digit].encode() + self._separator
+        return self._common[: PIECE_BYTES * common] + unique + self._stream
+
+
+class Prompts:
+    """The requests of one run, all of one size."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        input_tokens: int,
+        output_tokens: int,
+        seed: int,
+        shared: float = 0.0,
+        part: tuple[int, int] = (0, 1),
+    ) -> None:
+        """Prepare them.
+
+        Args:
+            shared: share of every prompt that all have in common.
+            part: which of how many processes this is; all draw from one seed.
+        """
+        self._place, self._places = part
+        self._size = input_tokens, output_tokens
+        self._common = _common(shared, input_tokens)
+        self._writer = _Writer(target, longest=input_tokens, seed=seed)
+
+    def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002 - conversations look at it
+        """Input and output tokens of request `index`."""
+        return self._size
+
+    def request(self, index: int) -> bytes:
+        """Bytes of request `index`."""
+        number = index * self._places + self._place
+        return self._writer.request(
+            number, messages=self._size[:1], common=self._common, output_tokens=self._size[1]
+        )
+
+
+class Conversations:
+    """The requests of a trace: each turn's prompt begins with all of the turn before.
+
+    Answers of earlier turns are stand-ins of the same length, for the same trace is to be the
+    same load whatever the engine says: a prefix cache can match up to the earlier prompt's end.
+    """
+
+    def __init__(
+        self, target: Target, turns: Sequence[Turn], *, seed: int, shared: float = 0.0
+    ) -> None:
+        """Prepare them; `shared` is the share of each session's first prompt common to all."""
+        self._turns = turns
+        self._messages: list[tuple[int, ...]] = []
+        self._common: dict[int, int] = {}
+        last: dict[int, tuple[int, ...]] = {}
+        for turn in turns:
+            self._common.setdefault(turn.session, _common(shared, turn.input_tokens))
+            messages = (*last.get(turn.session, ()), turn.input_tokens)
+            self._messages.append(messages)
+            last[turn.session] = (*messages, turn.input_tokens + turn.output_tokens)
+        longest = max(turn.input_tokens for turn in turns)
+        self._writer = _Writer(target, longest=longest, seed=seed)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Input and output tokens of turn `index`."""
+        return self._turns[index][1:3]
+
+    def request(self, index: int) -> bytes:
+        """Bytes of turn `index`."""
+        turn = self._turns[index]
+        return self._writer.request(
+            turn.session,
+            messages=self._messages[index],
+            common=self._common[turn.session],
+            output_tokens=turn.output_tokens,
+        )
+
+
+def _common(share: float, input_tokens: int) -> int:
+    """Tokens in common; the rest has room for the unique ones."""
+    return min(round(share * input_tokens), input_tokens - UNIQUE_TOKENS)
+
+
+class Turn(NamedTuple):
+    """One request of a trace.
+
+    Attributes:
+        arrival_s: due, from the first request of the trace on.
+        input_tokens: of the whole prompt, which holds the session's earlier turns.
+        output_tokens: of the answer.
+        session: turns with the same number follow one another.
+    """
+
+    arrival_s: float
+    input_tokens: int
+    output_tokens: int
+    session: int

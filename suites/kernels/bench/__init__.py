@@ -1,0 +1,1 @@
+"""Our timing beside other instruments'."""

@@ -1,0 +1,1 @@
+"""Our load generator beside other clients."""

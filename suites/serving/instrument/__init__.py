@@ -1,0 +1,1 @@
+"""How wrong the instrument is, and when a figure may not be believed."""

@@ -1,0 +1,1 @@
+"""One load in one process: when to send, and what came back."""

@@ -1,0 +1,192 @@
+"""What one point of load gave: requests, and the phase they were measured in."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from suites.base.records import Window
+from suites.client.loop import no_collection, run_loop
+from suites.client.prompts import Conversations, Prompts
+from suites.client.recording import Recording, Stop
+from suites.client.request import Request, read_recording
+from suites.serving.load.arrivals import due_times_s
+from suites.serving.load.closed import Closed
+from suites.serving.load.open import Open, Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from suites.client.target import Target
+    from suites.serving.load.clock import Clock
+    from suites.serving.load.point import Point
+
+__all__ = ["Outcome", "on_our_clock", "run_point"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One load, run and read.
+
+    Attributes:
+        requests: all that were sent; those with `measured` set count.
+        start_ns, end_ns: steady state, up to the end of the last measured request.
+        cpu_share: cores the client used in it.
+        events: fragments received in it.
+        parse_s: processor time spent reading the recording afterwards.
+        lag_ms: how late the loop served its own timer.
+        reconnects: requests that waited for a connection.
+        clocks: of the hosts that made the load, where it was not this one.
+    """
+
+    requests: Sequence[Request]
+    start_ns: int
+    end_ns: int
+    cpu_share: float
+    events: int
+    parse_s: float
+    lag_ms: Sequence[float]
+    reconnects: int
+    clocks: Sequence[Clock] = ()
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_ns - self.start_ns) / 1e9
+
+    @property
+    def measured(self) -> list[Request]:
+        return [request for request in self.requests if request.measured]
+
+    @property
+    def answered(self) -> list[Request]:
+        """Measured requests that were answered as asked."""
+        return [request for request in self.measured if not request.failure]
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed measured requests by name."""
+        return Counter(request.failure for request in self.measured if request.failure)
+
+    def window(self) -> Window:
+        """Tokens of the steady state, those of uncounted requests included: they are load too."""
+        output = sum(self._tokens_inside(request) for request in self.requests)
+        prompts = (
+            request.input_tokens
+            for request in self.requests
+            if request.token_ns and self.start_ns <= request.token_ns[0] <= self.end_ns
+        )
+        return Window(
+            start_ns=self.start_ns,
+            end_ns=self.end_ns,
+            input_tokens=sum(prompts),
+            output_tokens=round(output),
+        )
+
+    def _tokens_inside(self, request: Request) -> float:
+        times = np.asarray(request.token_ns, np.int64)
+        inside = int(np.count_nonzero((times >= self.start_ns) & (times <= self.end_ns)))
+        # An engine may put several tokens into one fragment; it says so by its own count.
+        per_fragment = 1.0 if request.failure else request.output_tokens / len(times)
+        return inside * per_fragment
+
+
+def run_point(
+    target: Target,
+    point: Point,
+    *,
+    seed: int,
+    watch: Callable[[Recording], None] | None = None,
+) -> Outcome:
+    """Put the load on the target, then read what was recorded.
+
+    Raises:
+        UserError: the endpoint cannot be reached.
+    """
+    return read_outcome(run_loop(_load(target, point, seed, watch).run()))
+
+
+def _load(
+    target: Target, point: Point, seed: int, watch: Callable[[Recording], None] | None
+) -> Closed | Open:
+    stop = Stop(
+        requests=point.requests,
+        duration_s=point.duration_s,
+        request_limit_s=point.request_limit_s,
+    )
+    if point.shape == "replay":
+        turns = Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
+        return Replay(
+            target,
+            turns,
+            stop,
+            turns=point.turns,
+            rate=point.rate,
+            cap=point.concurrency,
+            watch=watch,
+        )
+    prompts = Prompts(
+        target,
+        input_tokens=point.input_tokens,
+        output_tokens=point.output_tokens,
+        seed=seed,
+        shared=point.shared_prefix,
+        part=point.part,
+    )
+    if point.shape == "closed":
+        return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
+    # Every part has due times of its own.
+    due_s = due_times_s(point.arrival, point.rate, seed=f"{seed}/{point.part[0]}")
+    return Open(
+        target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
+    )
+
+
+def read_outcome(recording: Recording) -> Outcome:
+    """Parse a recording; the window's processor time does not include this."""
+    began = time.process_time()
+    with no_collection():
+        requests = read_recording(recording)
+    parse_s = time.process_time() - began
+    duration_s = max(1, recording.finish_ns - recording.start_ns) / 1e9
+    stamps = np.concatenate([np.asarray(request.token_ns, np.int64) for request in requests])
+    inside = (stamps >= recording.start_ns) & (stamps <= recording.finish_ns)
+    return Outcome(
+        requests=requests,
+        start_ns=recording.start_ns,
+        end_ns=recording.finish_ns,
+        cpu_share=recording.cpu_s / duration_s,
+        events=int(np.count_nonzero(inside)),
+        parse_s=parse_s,
+        lag_ms=recording.lag_ms,
+        reconnects=recording.reconnects,
+    )
+
+
+def on_our_clock(outcome: Outcome, clock: Clock) -> Outcome:
+    """Move all times of an outcome to our clock; differences between them stay what they are."""
+    offset_ns = clock.offset_ns
+
+    def ours(times: Any) -> list[int]:
+        moved: list[int] = (np.asarray(times, np.int64) - offset_ns).tolist()
+        return moved
+
+    return replace(
+        outcome,
+        requests=[
+            replace(
+                request,
+                intended_ns=request.intended_ns - offset_ns,
+                sent_ns=request.sent_ns - offset_ns,
+                token_ns=ours(request.token_ns),
+                ended_ns=request.ended_ns - offset_ns,
+                truth_ns=ours(request.truth_ns),
+            )
+            for request in outcome.requests
+        ],
+        start_ns=outcome.start_ns - offset_ns,
+        end_ns=outcome.end_ns - offset_ns,
+    )

@@ -1,0 +1,85 @@
+"""One point of load: what is sent, how much of it, and when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from suites.client.prompts import Turn
+
+if TYPE_CHECKING:
+    from suites.base.records import Label
+
+__all__ = ["Arrival", "Point"]
+
+Arrival = Literal["poisson", "constant", "burst"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One load: closed, open, or the replay of a trace.
+
+    Attributes:
+        shape: "closed" holds `concurrency` requests in flight; "open" sends `rate` a second
+            whatever comes back; "replay" sends `turns` when they are due.
+        concurrency: closed: streams; open: cap on requests in flight, 0 for none.
+        rate: open: requests per second; replay: those of the busiest second.
+        arrival: open: how requests are spaced; "burst" sends eight at once.
+        input_tokens, output_tokens: per request; replay: the mean, rounded.
+        requests, duration_s: whichever is set ends the steady state.
+        shared_prefix: share of each prompt that all have in common.
+        request_limit_s: a request that takes longer has failed.
+        turns: replay: what is due when, at the speed of the replay.
+        trace, trace_sha256, trace_speed: replay: the file the turns are from.
+        part: which of how many processes this part of the load is for.
+    """
+
+    shape: Literal["closed", "open", "replay"]
+    input_tokens: int
+    output_tokens: int
+    concurrency: int = 0
+    rate: float = 0.0
+    arrival: Arrival = "poisson"
+    requests: int = 0
+    duration_s: float = 0.0
+    shared_prefix: float = 0.0
+    request_limit_s: float = 600.0
+    turns: tuple[Turn, ...] = ()
+    trace: str = ""
+    trace_sha256: str = ""
+    trace_speed: float = 1.0
+    part: tuple[int, int] = (0, 1)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read back what `dataclasses.asdict` and JSON made of a point."""
+        turns = tuple(Turn(*turn) for turn in data["turns"])
+        return cls(**{**data, "turns": turns, "part": tuple(data["part"])})
+
+    @property
+    def name(self) -> str:
+        size = f"isl{self.input_tokens}/osl{self.output_tokens}"
+        if self.shape == "closed":
+            return f"closed/c{self.concurrency}/{size}"
+        if self.shape == "replay":
+            return f"replay/{self.trace}/x{self.trace_speed:g}"
+        return f"open/{self.arrival}/r{self.rate:g}/{size}"
+
+    @property
+    def labels(self) -> dict[str, Label]:
+        """The point's dimensions as rows carry them."""
+        labels: dict[str, Label] = {"isl": self.input_tokens, "osl": self.output_tokens}
+        if self.shape == "closed" or self.concurrency:
+            labels["concurrency"] = self.concurrency
+        if self.shape == "open":
+            labels |= {"rate": self.rate, "arrival": self.arrival}
+        if self.shape == "replay":
+            labels |= {
+                "trace_sha256": self.trace_sha256,
+                "trace_speed": self.trace_speed,
+                "turns": len(self.turns),
+                "sessions": len({turn.session for turn in self.turns}),
+            }
+        if self.shared_prefix:
+            labels["shared_prefix"] = self.shared_prefix
+        return labels

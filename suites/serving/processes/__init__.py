@@ -1,0 +1,1 @@
+"""One load over several processes and hosts."""

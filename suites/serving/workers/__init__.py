@@ -1,0 +1,1 @@
+"""What runs in those processes, and who starts them."""

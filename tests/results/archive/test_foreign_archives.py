@@ -1,0 +1,164 @@
+"""An archive from elsewhere may hold anything: it is judged, never believed or waited for."""
+
+import hashlib
+import os
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from leaderboard.base.workers import Workers
+from leaderboard.read import archives
+from results.archive import archive, verification
+from results.archive.bundle import gather, pack
+from results.keys.identity import revoked_toml, runner_id, runner_toml
+from results.proof.checkpoint import Checkpoint
+from results.proof.checkpoint import write as write_note
+from results.proof.receipt import result_entry
+from results.statement import strict_json
+from tests.results.conftest import make_statement
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+NAMED = "0" * 64 + archive.SUFFIX
+
+
+def problems(home):
+    return [line for verdict in verification.verify(home) for line in verdict.problems]
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def vast(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)  # sparse: it takes no room
+
+
+@pytest.mark.parametrize("make", [pipe, device, vast])
+@pytest.mark.parametrize("where", [NAMED, "runners/x.toml", "log/checkpoint", "log/tile/0/000.p/1"])
+def test_what_is_no_file_of_an_archive_is_not_waited_for(home, make, where):
+    (home / where).unlink(missing_ok=True)
+    make(home / where)
+    told = []
+
+    def judge():
+        told.extend(problems(home))
+        told.extend(map(str, archive.broken_keys(home)))
+
+    judging = threading.Thread(target=judge, daemon=True)
+    judging.start()
+    judging.join(20)
+    assert not judging.is_alive()
+    assert any("is no plain file" in line or "bytes, above" in line for line in told)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 2**62])
+def test_a_log_of_an_impossible_size_is_refused_though_its_key_signed_it(home, signer, size):
+    origin = archive.log_origin(signer)
+    note = write_note(Checkpoint(origin=origin, size=size, root=bytes(32)), signer)
+    (home / "log" / "checkpoint").write_bytes(note)
+    assert problems(home)
+
+
+def test_raw_samples_that_were_changed_are_a_problem(home):
+    [opened] = [archive.open_result(path) for path in archive.envelopes(home)]
+    [subject] = opened.statement.subject
+    (home / "samples").mkdir()
+    (home / "samples" / f"{subject.digest.sha256}.json").write_text("[]")
+    assert "not the raw samples that were signed for" in problems(home)[0]
+
+
+def test_a_statement_that_names_another_signer_is_flagged_and_pages_name_its_own(home, signer):
+    [verdict] = verification.verify(home)
+    ours = runner_id(signer.public_key)
+    [flag] = [one for one in verdict.findings if one.rule == "runner"]
+    assert flag.reason == f"runner-1 is named, {ours} signed"
+    with Workers() as workers:
+        read = archives.read([home], None, workers)
+    assert set(read.rows["runner"]) == {ours}
+
+
+def test_a_key_file_beside_a_result_names_nobody(home, signer):
+    [path] = (home / "runners").iterdir()
+    path.write_text(path.read_text().replace(path.stem, "a-well-known-lab"))
+    path.rename(path.with_name("a-well-known-lab.toml"))
+    [archived] = archive.surroundings(home).runners
+    assert (archived.id, archived.name) == ("a-well-known-lab", runner_id(signer.public_key))
+
+
+def test_a_result_logged_again_after_its_key_was_revoked_stays_valid(home, signer):
+    key = signer.public_key
+    [path] = archive.envelopes(home)
+    revoked = {"type": "key", "action": "revoked", "keyid": key.keyid, "reason": "stolen"}
+    again = [strict_json.canonical(revoked), result_entry(path.name.removesuffix(archive.SUFFIX))]
+    origin = archive.log_origin(signer)
+    archive.Ledger(home / "log").extend(again, origin=origin, signer=signer)
+    assert problems(home) == []
+
+
+@pytest.mark.parametrize("lies_there", ["another file", "a pipe"])
+def test_a_result_is_carried_with_what_it_names_and_nothing_else(
+    home, signer, tmp_path, lies_there
+):
+    [path] = archive.envelopes(home)
+    [key] = (home / "runners").iterdir()
+    key.write_text(f"# my own notes\n{key.read_text()}")
+    [subject] = archive.open_result(path).statement.subject
+    samples = home / "samples" / f"{subject.digest.sha256}.json"
+    samples.parent.mkdir()
+    if lies_there == "a pipe":
+        os.mkfifo(samples)
+    else:
+        samples.write_text("my private key")
+    parcel = pack(path)
+    assert parcel.samples == ()
+    # Of a parcel from another host neither the file's name nor more samples are believed.
+    told = replace(parcel, key=("../../evil.toml", parcel.key[1]), samples=(b"more",))
+    out = tmp_path / "deep" / "out"
+    out.mkdir(parents=True)
+    gather(out, [told], signer)
+    assert not [*out.glob("samples/*")]
+    assert [file.name for file in (out / "runners").iterdir()] == [key.name]
+    assert "notes" not in (out / "runners" / key.name).read_text()
+    assert [file.name for file in tmp_path.iterdir()] == ["results", "deep"]
+    assert problems(out) == []
+
+
+def test_raw_samples_that_were_signed_for_are_carried(tmp_path, signer):
+    data = b'{"samples": []}'
+    made = make_statement().to_json()
+    made["subject"][0]["digest"]["sha256"] = hashlib.sha256(data).hexdigest()
+    home, out = tmp_path / "results", tmp_path / "out"
+    archive.accept(home, strict_json.canonical(made), signer)
+    (home / "samples").mkdir()
+    (home / "samples" / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
+    out.mkdir()
+    gather(out, [pack(path) for path in archive.envelopes(home)], signer)
+    assert [file.read_bytes() for file in (out / "samples").iterdir()] == [data]
+
+
+@pytest.fixture
+def revoked(tmp_path, signer, monkeypatch):
+    """A catalogue that says that the signer's key was stolen."""
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    key = signer.public_key
+    text = revoked_toml(runner_toml(key), "file", "stolen", NOW)
+    (folder / f"{runner_id(key)}.toml").write_text(text)
+    monkeypatch.setattr(archive, "REGISTERED", folder)
+
+
+def test_a_stolen_key_is_not_registered_in_a_log_that_its_thief_began(home, revoked):
+    [verdict] = verification.verify(home)
+    assert verdict.tier == "self-signed"
+    assert (
+        "was revoked (stolen)" in next(one for one in verdict.findings if one.rule == "key").reason
+    )
+    [path] = archive.envelopes(home)
+    assert archive.open_result(path).key_tier == "self-signed"

@@ -1,0 +1,213 @@
+"""A small true statement, and an archive that holds it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from securesystemslib.signer import CryptoSigner
+from typer.testing import CliRunner
+
+from results.archive import archive
+from results.keys.identity import runner_id, runner_toml
+from results.proof import envelope
+from results.service.api import create_app
+from results.service.api.problems import SAFETY
+from results.service.challenge import Challenges
+from results.service.connections import guarded
+from results.service.store import open_store
+from results.service.submission_check import Intake
+from results.statement.nonce import seed_of
+from results.statement.statement import Statement
+from runners.commands.keys import keys
+from tests.builders import figure, stated
+
+
+def make_statement(run_id="run-1", value=42.0):
+    shown = figure(value=value, low=value - 1, high=value + 1)
+    return Statement.model_validate(stated(shown, version=1, id=run_id))
+
+
+@pytest.fixture
+def statement():
+    """Builds statements that differ by run id."""
+    return make_statement
+
+
+@pytest.fixture
+def payload():
+    return envelope.encode(make_statement())
+
+
+@pytest.fixture(scope="session")
+def signer():
+    return CryptoSigner.generate_ed25519()
+
+
+@pytest.fixture
+def home(tmp_path, payload, signer):
+    archive.accept(tmp_path / "results", payload, signer)
+    return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def log_signer():
+    return CryptoSigner.generate_ed25519()
+
+
+@pytest.fixture(scope="session")
+def log_key(log_signer):
+    return bytes.fromhex(log_signer.public_key.to_dict()["keyval"]["public"])
+
+
+@pytest.fixture
+def sealed(statement, signer):
+    """Signs a statement as the registered runner; keywords change the run."""
+
+    def seal(run_id="run-1", by=signer, change=None, challenge=None, **run):
+        if challenge:
+            nonce, not_before = challenge
+            run = {"nonce": nonce, "not_before": not_before, "seed": seed_of(nonce), **run}
+        data = statement(run_id).to_json()
+        predicate = data["predicate"]
+        predicate["run"].update({"runner": runner_id(by.public_key), **run})
+        predicate["engines"] = [
+            {
+                "name": "e",
+                "version": "1",
+                "model": "m",
+                "weights_sha256": None,
+                "weights": "random",
+                "precision": "q8_0",
+            }
+        ]
+        if change:
+            change(data)
+        return envelope.sign(envelope.encode(Statement.model_validate(data)), by)
+
+    return seal
+
+
+@pytest.fixture
+def runners(tmp_path, signer):
+    folder = tmp_path / "runners"
+    folder.mkdir()
+    key = signer.public_key
+    (folder / f"{runner_id(key)}.toml").write_text(runner_toml(key))
+    return folder
+
+
+@contextmanager
+def running(app, head_s=10):
+    """Serve in a thread on a free port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        protocol = guarded(head_s, SAFETY)
+        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="critical"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def _answers(home):
+    import psycopg
+
+    with suppress(psycopg.OperationalError):
+        psycopg.connect(f"host={home} user=postgres").close()
+        return True
+    return False
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Starts Debian's PostgreSQL; gives the folder of its socket."""
+    pytest.importorskip("psycopg", exc_type=ImportError, reason="no PostgreSQL driver")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed")
+    # It refuses to run as root, and a socket's path must be short.
+    user = "postgres" if os.geteuid() == 0 else None
+    home = Path(tempfile.mkdtemp(prefix="fenmark-pg-"))
+    if user:
+        shutil.chown(home, user)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user}
+    data, binaries = home / "data", found[-1].parent
+    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
+    subprocess.run(initdb, check=True, cwd="/", **silent)
+    command = [binaries / "postgres", "-D", data, "-k", home, "-h", "", "-F"]
+    with subprocess.Popen(command, cwd="/", **silent) as server:
+        while not _answers(home):
+            assert server.poll() is None
+            time.sleep(0.02)
+        yield home
+        server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def database(request):
+    """URL of an empty store: None for the default SQLite file, or PostgreSQL's."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    import psycopg
+
+    home = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex}"  # a schema is made in a moment, a database is not
+    with psycopg.connect(f"host={home} user=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"postgresql+psycopg://postgres@/postgres?host={home}&options=-csearch_path%3D{name}"
+
+
+@pytest.fixture
+def serving(tmp_path, runners, log_signer, database):
+    """Opens the API over the same folder, as often as asked."""
+
+    @contextmanager
+    def serve(limits=None, lines=None, data="data", by=log_signer):
+        with open_store(tmp_path / data, by, url=database) as store:
+            (tmp_path / data / "runners").mkdir(exist_ok=True)
+            place = tmp_path / data / "runners" / f"{runner_id(by.public_key)}.toml"
+            place.write_text(runner_toml(by.public_key))
+            intake = Intake(
+                folders=[runners], challenges=Challenges.of_key(by.private_bytes), store=store
+            )
+            write = (lambda _: None) if lines is None else lines.append
+            app = create_app(intake, by.public_key, limits=limits, write_log=write)
+            head_s = limits.head_s if limits else 10
+            with running(app, head_s) as url, httpx.Client(base_url=url, timeout=30) as client:
+                yield client
+
+    return serve
+
+
+@pytest.fixture
+def client(serving):
+    with serving() as client:
+        yield client
+
+
+@pytest.fixture
+def verb():
+    """Runs a verb of `fenmark keys`; gives what it printed on stdout."""
+
+    def verb(*arguments):
+        done = CliRunner().invoke(keys, [str(one) for one in arguments])
+        if done.exception:
+            raise done.exception
+        return done.stdout
+
+    return verb

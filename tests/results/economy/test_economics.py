@@ -1,0 +1,266 @@
+"""Money and energy per million tokens: golden values by hand, and laws that must hold."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import catalog
+from results.catalog.prices_data import read_sheet
+from results.economy import costs, economics
+from suites.base.records import Row
+
+positive = st.floats(1e-3, 1e6)
+
+
+def row(metric, value, half=0.0, case="decode/b1/ctx64", method="measured", **labels):
+    return Row(
+        suite="inference",
+        case=case,
+        metric=metric,
+        unit="",
+        value=value,
+        low=value - half,
+        high=value + half,
+        n=3,
+        method=method,
+        labels=labels,
+    )
+
+
+def test_eight_chips_at_two_dollars_and_1000_tokens_a_second():
+    # $16 an hour over 3.6 Mtok an hour.
+    assert economics.rental_usd_per_mtok(2.0, 8, 1000.0) == pytest.approx(16 / 3.6)
+
+
+def test_one_joule_a_token_is_0_2778_kwh_per_million():
+    assert economics.kwh_per_mtok(1.0) == pytest.approx(0.27777778)
+
+
+def test_one_joule_a_token_at_ten_cents_and_a_pue_of_one_and_a_half():
+    assert economics.energy_usd_per_mtok(1.0, 1.5, 0.10) == pytest.approx(0.0416666667)
+
+
+def test_one_dollar_at_seven_yuan_is_700_fen():
+    assert economics.fen_multiple(1.0, 7.0) == pytest.approx(700.0)
+
+
+def test_a_machine_of_one_s_own():
+    # $30,000 over 30,000 h at half use is $2 an hour, plus $0.50, plus 1 kW x 1.5 x $0.10 = $0.15;
+    # 500 tokens/s are 1.8 Mtok an hour.
+    usd = economics.ownership_usd_per_mtok(
+        capex_usd=30_000,
+        life_h=30_000,
+        utilization=0.5,
+        other_opex_usd_per_h=0.5,
+        power_kw=1.0,
+        pue=1.5,
+        usd_per_kwh=0.10,
+        tokens_per_s=500,
+    )
+    assert usd == pytest.approx(2.65 / 1.8)
+
+
+@given(positive, positive, positive, st.floats(1.01, 100))
+def test_cost_rises_with_price_and_falls_with_speed(price, chips, rate, factor):
+    base = economics.rental_usd_per_mtok(price, chips, rate)
+    assert economics.rental_usd_per_mtok(price * factor, chips, rate) > base
+    assert economics.rental_usd_per_mtok(price, chips, rate * factor) < base
+
+
+@given(positive, positive, positive, st.floats(0.1, 100))
+def test_twice_the_chips_at_twice_the_speed_cost_the_same(price, chips, rate, factor):
+    base = economics.rental_usd_per_mtok(price, chips, rate)
+    scaled = economics.rental_usd_per_mtok(price, chips * factor, rate * factor)
+    assert scaled == pytest.approx(base)
+
+
+@given(positive, positive, positive)
+def test_the_electricity_of_two_phases_is_the_sum_of_theirs(prefill_j, decode_j, tariff):
+    parts = [economics.energy_usd_per_mtok(j, 1.3, tariff) for j in (prefill_j, decode_j)]
+    whole = economics.energy_usd_per_mtok(prefill_j + decode_j, 1.3, tariff)
+    assert sum(parts) == pytest.approx(whole)
+
+
+@pytest.fixture
+def sheet():
+    return catalog.latest_prices()
+
+
+def test_a_cost_row_turns_the_interval_of_the_rate_around(sheet):
+    price = sheet.rental("epyc-9004")
+    [cost] = costs.cost_rows(
+        [row("decode_throughput", 10.0, half=1.0)], chip="epyc-9004", count=2, sheet=sheet
+    )
+    hourly = 2 * price.usd_per_hour_low / 3600 * 1e6
+    assert cost.rental_usd.value == pytest.approx(hourly / 10)
+    assert cost.rental_usd.low == pytest.approx(hourly / 11)
+    assert cost.rental_usd.high == pytest.approx(hourly / 9)
+    assert cost.fen.value == pytest.approx(cost.rental_usd.value * sheet.cny_per_usd.value * 100)
+    assert cost.price_sheet == sheet.id
+
+
+def test_energy_joins_the_rate_of_its_own_case_and_token_kind(sheet):
+    rows = [
+        row("decode_throughput", 10.0),
+        row("energy_per_output_token", 3.6, case="decode/b9/ctx64"),
+        row("energy_per_input_token", 3.6),
+        row("energy_per_output_token", 7.2, method="modelled", meter="nameplate model"),
+    ]
+    [cost] = costs.cost_rows(rows, chip=None, count=1, sheet=sheet)
+    assert cost.energy_kwh.value == pytest.approx(2.0)
+    assert (cost.energy_method, cost.energy_meter) == ("modelled", "nameplate model")
+
+
+def test_measured_energy_goes_before_modelled(sheet):
+    rows = [
+        row("decode_throughput", 10.0),
+        row("energy_per_output_token", 7.2, method="modelled"),
+        row("energy_per_output_token", 3.6),
+    ]
+    [cost] = costs.cost_rows(rows, chip=None, count=1, sheet=sheet)
+    assert cost.energy_method == "measured"
+
+
+def test_an_unlisted_chip_has_no_price_and_none_is_guessed(sheet):
+    [cost] = costs.cost_rows([row("decode_throughput", 1.0)], chip=None, count=1, sheet=sheet)
+    assert (cost.rental_usd, cost.fen, cost.energy_kwh) == (None, None, None)
+
+
+def test_an_invalid_rate_costs_nothing_because_it_is_no_rate(sheet):
+    rows = [row("output_throughput", 10.0, valid=False)]
+    assert costs.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet) == []
+
+
+PRICED = """
+id = "mine"
+reference_tariff = "home"
+pue = {value = 1.5, date = "2026", source = "my meter"}
+cny_per_usd = {value = 7.0, date = "2026-01", source = "my bank"}
+tariffs = [{region = "home", usd_per_kwh = 0.1, date = "2026-01", source = "my bill"}]
+ownership.life_years = {value = 5, date = "2026-01", source = "my accountant"}
+ownership.utilization = {value = 0.5, date = "2026-01", source = "my scheduler"}
+[[rentals]]
+chip = "h100-sxm"
+kind = "neocloud on demand"
+usd_per_hour_low = 2.0
+usd_per_hour_high = 4.0
+date = "2026-01"
+source = "a"
+[[rentals]]
+chip = "h100-sxm"
+kind = "marketplace"
+usd_per_hour_low = 1.0
+usd_per_hour_high = 1.0
+date = "2026-01"
+source = "b"
+[[purchases]]
+chip = "h100-sxm"
+basis = "chip alone"
+usd_low = 20_000
+usd_high = 40_000
+date = "2026-01"
+source = "c"
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    (tmp_path / "mine.toml").write_text(PRICED)
+    return read_sheet(tmp_path / "mine.toml")
+
+
+def h100(sheet, *rows, **options):
+    [cost] = costs.cost_rows(rows, chip="h100-sxm", count=2, sheet=sheet, **options)
+    return cost
+
+
+def bare(metric, value, **labels):
+    return replace(row(metric, value, **labels), low=None, high=None)
+
+
+def test_a_range_of_prices_bounds_a_rate_without_an_interval(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0))
+    # Two chips at $2 to $4 over 3.6 Mtok an hour.
+    assert (cost.rental_usd.low, cost.rental_usd.value, cost.rental_usd.high) == pytest.approx(
+        (4 / 3.6, 6 / 3.6, 8 / 3.6)
+    )
+
+
+def test_one_price_and_a_rate_without_an_interval_have_no_bounds(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="marketplace")
+    assert (cost.rental_usd.value, cost.rental_usd.low) == (pytest.approx(2 / 3.6), None)
+    assert cost.rental_kind == "marketplace, 2026-01"
+
+
+def test_a_class_the_sheet_lacks_has_no_rent(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="hyperscaler on demand")
+    assert cost.rental_usd is None
+
+
+def test_owned_chips_cost_capital_and_electricity_at_the_nameplate_without_a_meter(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0))
+    # Two at $30,000 over 5 x 8766 h at half use, and 1.4 kW x 1.5 x $0.10.
+    hourly = 60_000 / (5 * 8766 * 0.5) + 1.4 * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
+    assert cost.owned.usd.low < cost.owned.usd.value < cost.owned.usd.high
+    assert (cost.owned.power, cost.owned.basis) == ("nameplate", "chip alone, 2026-01")
+
+
+@pytest.mark.parametrize(
+    "energy", [("power", 1000.0), ("energy_per_output_token", 1.0)], ids=["power", "joules"]
+)
+def test_owned_chips_draw_what_a_meter_read(mine, energy):
+    cost = h100(mine, bare("decode_throughput", 1000.0), bare(*energy))
+    hourly = 60_000 / (5 * 8766 * 0.5) + 1.0 * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
+    assert cost.owned.power == "measured"
+
+
+def test_a_modelled_power_is_no_meter_for_owned_chips(mine):
+    modelled = bare("power", 1000.0, method="modelled")
+    assert h100(mine, bare("decode_throughput", 1.0), modelled).owned.power == "nameplate"
+
+
+def test_cores_of_a_cpu_are_not_taken_for_chips_that_were_bought(mine):
+    bought = mine.purchases[0].model_copy(update={"chip": "epyc-9004"})
+    sheet = mine.model_copy(update={"purchases": [bought]})
+    [cost] = costs.cost_rows(
+        [bare("decode_throughput", 1.0), bare("power", 40.0)],
+        chip="epyc-9004",
+        count=2,
+        sheet=sheet,
+    )
+    assert cost.owned is None
+
+
+def test_a_sheet_without_terms_or_price_has_no_owned_cost(mine):
+    rate = bare("decode_throughput", 1.0)
+    assert h100(mine.model_copy(update={"ownership": None}), rate).owned is None
+    assert h100(mine.model_copy(update={"purchases": []}), rate).owned is None
+
+
+def test_tokens_of_a_mixed_window_bear_all_its_power(mine):
+    cost = h100(mine, row("output_throughput", 100.0, 10.0), row("power", 360.0, 36.0))
+    assert cost.energy_kwh.value == pytest.approx(1.0)
+    assert cost.energy_kwh.low == pytest.approx(0.9 / 1.1)
+    assert cost.energy_kwh.high == pytest.approx(1.1 / 0.9)
+
+
+def test_the_bounds_of_an_owned_cost_are_the_cheap_fast_and_the_dear_slow(mine):
+    cost = h100(mine, row("decode_throughput", 1000.0, 100.0))
+    life_h, power_usd = 5 * 8766 * 0.5, 1.4 * 1.5 * 0.1
+    assert cost.owned.usd.low == pytest.approx((40_000 / life_h + power_usd) / (1.1 * 3.6))
+    assert cost.owned.usd.high == pytest.approx((80_000 / life_h + power_usd) / (0.9 * 3.6))
+
+
+def test_modelled_joules_are_never_taken_for_measured_ones(mine):
+    modelled = bare("energy_per_output_token", 1.0, method="modelled")
+    cost = h100(mine, bare("decode_throughput", 1000.0), modelled)
+    assert (cost.owned.power, cost.energy_method) == ("nameplate", "modelled")
+    metered = bare("energy_per_output_token", 2.0)
+    for order in ([modelled, metered], [metered, modelled]):
+        cost = h100(mine, bare("decode_throughput", 1000.0), *order)
+        assert (cost.owned.power, cost.energy_method) == ("measured", "measured")
+        assert cost.energy_kwh.value == pytest.approx(2 / 3.6)

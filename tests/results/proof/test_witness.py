@@ -1,0 +1,175 @@
+"""Witnesses: a checkpoint is cosigned only if it extends the one before."""
+
+import asyncio
+import base64
+import hashlib
+
+import httpx
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from results.archive import verification
+from results.proof import cosignature, witness
+from results.proof.ledger import Ledger
+from results.service.cosigning import Cosigning
+from results.service.publish import publish
+from suites.base.errors import UserError
+
+ORIGIN = "fenmark.log/test"
+NAME = "lab.example/w1"
+
+
+@pytest.fixture
+def own():
+    return CryptoSigner.generate_ed25519()
+
+
+def raw(signer):
+    return bytes.fromhex(signer.public_key.to_dict()["keyval"]["public"])
+
+
+@pytest.fixture
+def one(tmp_path, own, log_signer):
+    home = tmp_path / "witness"
+    home.mkdir()
+    logs = {ORIGIN: raw(log_signer)}
+    return witness.Witness(name=NAME, signer=own, logs=logs, home=home, clock=lambda: 1_700_000_000)
+
+
+@pytest.fixture
+def grow(tmp_path, log_signer):
+    """Grows a log by a number of entries; names of logs keep forks apart."""
+
+    def grow(by, name="log", word="entry", signer=log_signer, origin=ORIGIN):
+        ledger = Ledger(tmp_path / name)
+        items = [f"{word} {ledger.unverified().size + i}".encode() for i in range(by)]
+        ledger.extend(items, origin=origin, signer=signer)
+        return ledger
+
+    return grow
+
+
+def ask(one, ledger, old):
+    size = ledger.unverified().size
+    proof = ledger.prove_consistency(old, size) if old else []
+    note = ledger.checkpoint_file.read_bytes()
+    return one.add_checkpoint(witness.request(old, proof, note))
+
+
+def test_a_growing_log_is_cosigned_and_the_cosignature_holds(one, grow, own):
+    for old, by in [(0, 3), (3, 300), (303, 1)]:
+        ledger = grow(by)
+        answer = ask(one, ledger, old)
+        assert answer.status == 200
+        note = ledger.checkpoint_file.read_bytes() + answer.body
+        assert cosignature.cosigners(note, {NAME: raw(own)}, "note") == {NAME}
+
+
+def test_a_fork_is_never_cosigned(one, grow):
+    assert ask(one, grow(3), 0).status == 200
+    fork = grow(5, name="fork", word="other")
+    assert ask(one, fork, 3).status == 422
+    assert ask(one, fork, 0).body == b"3\n"
+
+
+def test_an_old_size_that_is_not_remembered_is_told_the_right_one(one, grow):
+    ledger = grow(3)
+    assert ask(one, ledger, 2) == witness.Answer(409, b"0\n", "text/x.tlog.size")
+    assert ask(one, ledger, 0).status == 200
+    assert ask(one, grow(1), 0) == witness.Answer(409, b"3\n", "text/x.tlog.size")
+
+
+def test_unknown_logs_and_forged_checkpoints_are_turned_away(one, grow, own):
+    assert ask(one, grow(1, name="a", origin="fenmark.log/other"), 0).status == 404
+    assert ask(one, grow(1, name="b", signer=own), 0).status == 403
+
+
+@pytest.mark.parametrize("body", [b"", b"old -1\n\n", b"old 01\n\n", b"old 0\n!\n\n", b"\xff\n\n"])
+def test_what_is_no_request_is_400(one, body):
+    assert one.add_checkpoint(body).status == 400
+
+
+def test_a_cosignature_for_another_checkpoint_or_time_does_not_hold(one, grow, own):
+    ledger = grow(1)
+    line = ask(one, ledger, 0).body
+    other = grow(1, name="other", word="else").checkpoint_file.read_bytes()
+    assert cosignature.cosigners(other + line, {NAME: raw(own)}, "note") == set()
+    blob = bytearray(base64.b64decode(line.split()[-1]))
+    blob[11] ^= 1  # the last byte of the time
+    stamped = f"— {NAME} {base64.b64encode(bytes(blob)).decode()}\n".encode()
+    note = ledger.checkpoint_file.read_bytes()
+    assert cosignature.cosigners(note + stamped, {NAME: raw(own)}, "note") == set()
+
+
+@pytest.fixture
+def published(client, sealed, tmp_path, own, log_key):
+    """A published archive whose log a witness cosigned over HTTP."""
+    client.post("/v1/submissions", content=sealed())
+    ledger = Ledger(tmp_path / "data" / "log")
+    known = {ledger.unverified().origin: log_key}
+    one = witness.Witness(name=NAME, signer=own, logs=known, home=tmp_path)
+    transport = httpx.ASGITransport(witness.create_app(one))
+
+    async def gather():
+        async with httpx.AsyncClient(transport=transport) as to:
+            return await Cosigning(ledger=ledger, witnesses=["http://w1"]).gather(to)
+
+    assert asyncio.run(gather())
+    publish(tmp_path / "data", tmp_path / "out")
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def policy(tmp_path):
+    def policy(signer, quorum=1):
+        path = tmp_path / "policy.toml"
+        key = signer.public_key.to_dict()["keyval"]["public"]
+        path.write_text(f'quorum = {quorum}\n[[witness]]\nname = "{NAME}"\npublic_key = "{key}"\n')
+        return cosignature.read_policy(path)
+
+    return policy
+
+
+def test_a_cosigned_log_meets_its_policy(published, client, policy, own):
+    [verdict] = verification.verify(published, policy=policy(own))
+    assert verdict.problems == ()
+    assert client.get("/v1/cosigned").content == (published / "log/cosigned").read_bytes()
+
+
+def test_a_log_that_no_witness_of_the_policy_cosigned_is_a_problem(published, policy):
+    [verdict] = verification.verify(published, policy=policy(CryptoSigner.generate_ed25519()))
+    assert "cosigned by 0" in verdict.problems[0]
+
+
+def test_a_log_forked_since_it_was_cosigned_is_a_problem(published, client, sealed, tmp_path):
+    note = published / "log/cosigned"
+    lines = note.read_text().split("\n")
+    lines[2] = base64.b64encode(b"\0" * 32).decode()
+    note.write_text("\n".join(lines))
+    [verdict] = verification.verify(published)
+    assert verdict.problems
+
+
+def test_a_policy_that_cannot_be_met_is_refused(policy, own):
+    with pytest.raises(UserError, match="as many witnesses"):
+        policy(own, quorum=2)
+
+
+def test_a_policy_is_checked_even_where_there_is_no_cosigned_note(home, policy, own):
+    [verdict] = verification.verify(home, policy=policy(own))
+    assert "cosigned: cannot be read" in verdict.problems[0]
+
+
+def test_a_cosignature_names_its_key_by_its_hash(one, grow, own):
+    ledger = grow(1)
+    line = ask(one, ledger, 0).body
+    # C2SP tlog-cosignature: SHA-256 of name, newline, 0x04 and the key; its first four bytes.
+    digest = hashlib.sha256(NAME.encode() + b"\n\x04" + raw(own)).digest()
+    blob = bytearray(base64.b64decode(line.split()[-1]))
+    assert bytes(blob[:4]) == digest[:4]
+    note = ledger.checkpoint_file.read_bytes()
+    for place in range(4):
+        other = blob.copy()
+        other[place] ^= 1
+        forged = f"— {NAME} {base64.b64encode(bytes(other)).decode()}\n".encode()
+        assert cosignature.cosigners(note + forged, {NAME: raw(own)}, "note") == set()

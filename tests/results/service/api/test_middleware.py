@@ -1,0 +1,77 @@
+"""Every answer carries the headers of safety; every key and every address has its share."""
+
+import httpx
+import pytest
+
+from results.service.api import Limits
+from results.service.api.problems import SAFETY
+from results.service.store import Store
+
+ASKED = [
+    (200, "GET", "/v1/results", {}),
+    (200, "GET", "/metrics", {}),
+    (400, "GET", "/v1/results?limit=0", {}),
+    (400, "POST", "/v1/submissions", {"content": b"{"}),
+    (404, "GET", "/v1/nothing", {}),
+    (404, "GET", "/", {}),
+    (404, "GET", "/v1/submissions/" + "0" * 64, {}),
+    (405, "PUT", "/v1/submissions", {}),
+    (405, "POST", "/healthz", {}),
+    (413, "POST", "/v1/submissions", {"content": b" " * (2**20 + 1)}),
+    (415, "POST", "/v1/submissions", {"headers": {"content-encoding": "gzip"}}),
+]
+
+
+def safe(answer):
+    return {name: answer.headers.get(name) for name in SAFETY} == SAFETY
+
+
+@pytest.mark.parametrize(("status", "method", "path", "more"), ASKED)
+def test_every_answer_carries_the_headers_of_safety(client, status, method, path, more):
+    answer = client.request(method, path, **more)
+    assert answer.status_code == status
+    assert safe(answer)
+    if status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_receipts_refusals_and_what_did_not_change_carry_them_too(client, sealed):
+    new = client.post("/v1/submissions", content=sealed())
+    again = client.post("/v1/submissions", content=sealed())
+    refused = client.post("/v1/submissions", content=sealed(nonce="invented"))
+    tag = client.get("/v1/checkpoint").headers["etag"]
+    same = client.get("/v1/checkpoint", headers={"if-none-match": tag})
+    answers = [new, again, refused, same]
+    assert [answer.status_code for answer in answers] == [201, 200, 422, 304]
+    assert all(safe(answer) for answer in answers)
+
+
+def test_a_failure_of_the_server_carries_them_and_tells_nothing(client, monkeypatch):
+    def fail(_):
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr(Store, "ready", fail)
+    answer = client.get("/healthz")
+    assert answer.status_code == 500
+    assert safe(answer)
+    assert "secret" not in answer.text
+
+
+def test_a_key_has_its_share_whatever_address_it_comes_from(serving, sealed):
+    with serving(Limits(per_minute=60, burst=2)) as client:
+
+        def send(number):
+            transport = httpx.HTTPTransport(local_address=f"127.0.0.{number + 2}")
+            with httpx.Client(base_url=client.base_url, transport=transport) as other:
+                return other.post("/v1/submissions", content=sealed(f"run-{number}"))
+
+        answers = [send(number) for number in range(3)]
+        assert [answer.status_code for answer in answers] == [201, 201, 429]
+        assert safe(answers[-1])
+        assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_an_address_has_its_share_whatever_it_asks(serving, sealed):
+    with serving(Limits(per_minute=60, burst=2)) as client:
+        asked = ["/v1/key", "/v1/nothing", "/v1/results"]
+        assert [client.get(path).status_code for path in asked] == [200, 404, 429]

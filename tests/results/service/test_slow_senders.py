@@ -1,0 +1,79 @@
+"""Who sends slowly, endlessly or nothing like HTTP is cut off, and told why."""
+
+import json
+import socket
+import threading
+
+import pytest
+
+from results.service.api import Limits
+from results.service.api.problems import SAFETY
+
+HEAD = b"POST /v1/submissions HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def say(serving):
+    """Sends bytes as they are, and reads until the server closes the connection."""
+    with serving(Limits(head_s=0.3, body_s=0.3)) as client:
+        address = (client.base_url.host, client.base_url.port)
+
+        def say(*parts):
+            with socket.create_connection(address, timeout=10) as connection:
+                for part in parts:
+                    connection.sendall(part)
+                data = b""
+                while more := connection.recv(65536):
+                    data += more
+            return data
+
+        yield say
+
+
+def status(answer):
+    return int(answer.split()[1]) if answer else None
+
+
+@pytest.mark.parametrize("part", [b"", b"GET ", HEAD])
+def test_a_head_that_never_ends_is_cut_off(say, part):
+    answer = say(part)
+    assert status(answer) == 408
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "urn:fenmark:problem:too-slow"
+
+
+def test_a_head_is_not_kept_waiting_for_by_a_trickle(serving):
+    with serving(Limits(head_s=0.5)) as client:
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(HEAD + b"X: ")
+            cut = threading.Event()
+
+            def trickle():
+                while not cut.wait(0.05):
+                    try:
+                        connection.sendall(b"x")
+                    except OSError:
+                        return
+
+            thread = threading.Thread(target=trickle)
+            thread.start()
+            assert status(connection.recv(65536)) == 408
+            cut.set()
+            thread.join()
+
+
+def test_a_body_that_never_ends_is_cut_off(say):
+    answer = say(HEAD + b"Content-Length: 100\r\n\r\n{")
+    assert status(answer) == 408
+    assert b"the body took more than 0.3 s" in answer
+
+
+def test_a_head_without_end_is_cut_off_before_it_fills_the_memory(say):
+    assert status(say(HEAD + b"X: " + b"y" * 70_000)) == 431
+
+
+def test_what_is_no_http_is_a_problem_with_the_same_headers(say):
+    answer = say(b"\x16\x03\x01\x02\x00\x01 tls?\r\n\r\n")
+    assert status(answer) == 400
+    for name, value in SAFETY.items():
+        assert f"{name}: {value}".encode() in answer

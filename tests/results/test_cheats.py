@@ -1,0 +1,420 @@
+"""False results are told by the law they break, and honest ones by none."""
+
+import base64
+import copy
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from results import checks
+from results.checks import Context
+from results.statement.statement import Statement
+from runners.cli import app
+from tests.results import honest
+
+CLOSED, OPEN = "closed/c8", "open/"
+
+
+def rules_of(data, context=None):
+    return {one.rule for one in checks.check(Statement.model_validate(data), context)}
+
+
+def scaled(metric, factor, case="", ends=True, **labels):
+    """Multiplies a figure and its interval."""
+
+    def cheat(predicate):
+        for item in picked(predicate, metric, case, labels):
+            for end in ("value", "low", "high") if ends else ("value",):
+                if item[end] is not None:
+                    item[end] *= factor
+
+    return cheat
+
+
+def updated(metric, change, case="", **labels):
+    """Changes fields of figures, and labels where they are a dictionary."""
+
+    def cheat(predicate):
+        for item in picked(predicate, metric, case, labels):
+            for name, value in change.items():
+                item[name] = {**item[name], **value} if isinstance(value, dict) else value
+
+    return cheat
+
+
+def picked(predicate, metric, case, labels):
+    found = [
+        item
+        for item in predicate["measurements"]
+        if metric in {"", item["metric"]}
+        and item["case"].startswith(case)
+        and labels.items() <= item["labels"].items()
+    ]
+    assert found
+    return found
+
+
+def together(*cheats):
+    def cheat(predicate):
+        for one in cheats:
+            one(predicate)
+
+    return cheat
+
+
+def at(path, value):
+    """Sets a field of the predicate."""
+
+    def cheat(predicate):
+        place = predicate
+        *folders, last = path.split(".")
+        for name in folders:
+            place = place[int(name) if name.isdigit() else name]
+        place[last] = value
+
+    return cheat
+
+
+def case_renamed(old, new, case=CLOSED, **labels):
+    def cheat(predicate):
+        for item in picked(predicate, "", case, {}):
+            item["case"] = item["case"].replace(old, new)
+            item["labels"] |= labels
+
+    return cheat
+
+
+def swapped(predicate):
+    low, high = (
+        picked(predicate, "ttft", CLOSED, {"percentile": percentile})[0]
+        for percentile in (50.0, 99.0)
+    )
+    for end in ("value", "low", "high"):
+        low[end], high[end] = high[end], low[end]
+
+
+def collapsed(predicate):
+    for item in picked(predicate, "output_throughput", "", {}):
+        item["low"] = item["high"] = item["value"]
+
+
+def twice(predicate):
+    [item] = picked(predicate, "output_throughput", CLOSED, {})
+    predicate["measurements"].append(copy.deepcopy(item))
+
+
+def twice_with_a_label(predicate):
+    [item] = picked(predicate, "output_throughput", CLOSED, {})
+    more = copy.deepcopy(item)
+    more["labels"]["note"] = "second look"
+    more["value"] = more["high"]
+    predicate["measurements"].append(more)
+
+
+def alone(predicate):
+    """A rate without the latencies it could be held against."""
+    kept = [
+        item
+        for item in predicate["measurements"]
+        if item["metric"] not in {"e2e", "ttft", "tpot", "interactivity", "request_throughput"}
+    ]
+    predicate["measurements"] = kept
+
+
+def all_faster(factor):
+    """Everything a serving point says, consistently."""
+    slower = [scaled(metric, 1 / factor, CLOSED) for metric in ("ttft", "tpot", "e2e")]
+    rates = ("input", "output", "total", "request")
+    faster = [scaled(f"{kind}_throughput", factor, CLOSED) for kind in rates]
+    return together(*slower, *faster, scaled("interactivity", factor, CLOSED))
+
+
+# What the runner changed -> the law that tells. On the H100 of `honest`.
+CHEATS = {
+    "throughput × 10, closed": (scaled("output_throughput", 10, CLOSED), "queueing"),
+    "throughput × 1.5, closed": (scaled("output_throughput", 1.5, CLOSED), "queueing"),
+    "throughput × 1e9": (scaled("output_throughput", 1e9, CLOSED), "roofline"),
+    "throughput × 10, open": (scaled("output_throughput", 10, OPEN), "queueing"),
+    "requests × 4, open": (scaled("request_throughput", 4, OPEN), "queueing"),
+    "throughput ÷ 10": (scaled("output_throughput", 0.1, CLOSED), "queueing"),
+    "a rate without its latencies": (alone, "queueing"),
+    "concurrency in labels and case ÷ 4": (
+        case_renamed("closed/c8", "closed/c2", concurrency=2),
+        "queueing",
+    ),
+    "concurrency in labels alone": (
+        updated("", {"labels": {"concurrency": 64}}, CLOSED),
+        "labels",
+    ),
+    "OSL halved in labels and case": (case_renamed("osl128", "osl64", osl=64), "queueing"),
+    "ISL doubled in labels and case": (case_renamed("isl512", "isl2048", isl=2048), "queueing"),
+    "ISL in labels alone": (updated("", {"labels": {"isl": 4096}}, CLOSED), "labels"),
+    "input rate × 3": (scaled("input_throughput", 3, CLOSED), "queueing"),
+    "decode rate × 2": (scaled("decode_throughput", 2), "queueing"),
+    "TPOT ÷ 10": (scaled("tpot", 0.1, CLOSED), "latency-order"),
+    "TPOT × 3": (scaled("tpot", 3, CLOSED), "latency-order"),
+    "TTFT negative": (scaled("ttft", -1, CLOSED), "latency-order"),
+    "TTFT above end-to-end": (scaled("ttft", 50, CLOSED), "latency-order"),
+    "end-to-end ÷ 4": (scaled("e2e", 0.25, CLOSED), "latency-order"),
+    "percentiles swapped": (swapped, "latency-order"),
+    "value outside its interval": (scaled("ttft", 0.5, CLOSED, ends=False), "latency-order"),
+    "interactivity × 3": (scaled("interactivity", 3, CLOSED), "interactivity"),
+    "interactivity ÷ 3": (scaled("interactivity", 1 / 3, CLOSED), "interactivity"),
+    "goodput above requests": (scaled("goodput", 2, CLOSED), "goodput"),
+    "all × 10 in agreement": (all_faster(10), "roofline"),
+    "decode beyond the bandwidth": (
+        together(scaled("tpot", 0.3, "decode"), scaled("decode_throughput", 1 / 0.3)),
+        "roofline",
+    ),
+    "first token before the prompt is computed": (scaled("ttft", 0.01, CLOSED), "roofline"),
+    "precision claimed narrower does not hide it": (
+        together(at("engines.0.precision", "mystery-quant"), scaled("tpot", 0.05, "decode")),
+        "roofline",
+    ),
+    "precision claimed in another spelling": (
+        together(at("engines.0.precision", "W4A16-GPTQ"), scaled("tpot", 0.05, "decode")),
+        "roofline",
+    ),
+    "a larger model's name": (at("engines.0.model", "llama-3.1-70b"), "roofline"),
+    "a model beyond the memory": (at("engines.0.model", "deepseek-v3"), "memory"),
+    "two models in one result": (
+        lambda predicate: predicate["engines"].append(
+            {**predicate["engines"][0], "model": "tiny-15m"}
+        ),
+        "labels",
+    ),
+    "energy ÷ 1000": (scaled("energy_per_output_token", 1e-3), "power"),
+    "energy × 10": (scaled("energy_per_output_token", 10), "power"),
+    "energy below idle": (scaled("energy_per_output_token", 0.15), "power"),
+    "a meter that is not listed": (
+        updated("energy_per_output_token", {"labels": {"meter": "nvml 9"}}),
+        "meter",
+    ),
+    "no meter at all": (at("meters", []), "meter"),
+    "a model called a counter": (at("meters.0.name", "nameplate model"), "meter"),
+    "a counter that its meter calls a model": (at("meters.0.method", "model"), "meter"),
+    "chip's joules called the wall's": (
+        updated("energy_per_output_token", {"labels": {"scope": "wall"}}),
+        "meter",
+    ),
+    "another chip's entry": (at("machine.chip.catalog_id", "l4"), "chip"),
+    "eight chips where the driver shows one": (at("machine.chip.count", 8), "chip"),
+    "no driver for a GPU": (at("machine.driver", None), "chip"),
+    "tensor parallel over chips not claimed": (at("engines.0.flags", {"tp": 8}), "chip"),
+    "memory of another part": (at("machine.chip.memory_bytes", 24 * 10**9), "chip"),
+    "standard called full": (at("run.profile", "full"), "profile"),
+    "a few samples called standard": (updated("tpot", {"n": 3}, "decode"), "profile"),
+    "a short point called standard": (updated("e2e", {"n": 40}, CLOSED), "profile"),
+    "intervals of no width": (collapsed, "profile"),
+    "intervals left out": (
+        updated("output_throughput", {"low": None, "high": None}),
+        "profile",
+    ),
+    "failures in a valid point": (
+        updated("failed", {"value": 200.0}, CLOSED),
+        "profile",
+    ),
+    "more samples than the run had time for": (updated("e2e", {"n": 10**6}, CLOSED), "time"),
+    "a run shorter than its windows": (at("run.finished_at", "2026-11-24T05:01:00Z"), "time"),
+    "a run that ends before it begins": (at("run.finished_at", "2026-11-24T04:00:00Z"), "time"),
+    "one key twice": (twice, "duplicate"),
+    "one key twice, with a label of its own": (twice_with_a_label, "duplicate"),
+    "a number that is a text": (updated("", {"labels": {"concurrency": "8"}}, CLOSED), "labels"),
+    "a number that is a truth": (updated("", {"labels": {"isl": True}}, CLOSED), "labels"),
+    "an unknown metric": (updated("goodput", {"metric": "greatput"}), "labels"),
+    "another unit": (updated("ttft", {"unit": "s"}), "labels"),
+    "figures of a suite that did not run": (at("run.suites", ["inference"]), "labels"),
+    "no sample behind it": (updated("goodput", {"n": 0}), "labels"),
+    "no engine": (at("engines", []), "software"),
+}
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_is_told_by_the_law_it_breaks(name):
+    cheat, rule = CHEATS[name]
+    data = honest.h100()
+    cheat(data["predicate"])
+    assert rule in rules_of(data)
+
+
+# The published results of two cores of a processor: what can be changed there.
+CPU_CHEATS = {
+    "cores inflated": (at("machine.chip.count", 64), "chip"),
+    "cores inflated twice": (
+        together(at("machine.chip.count", 64), at("machine.cpu_cores", 64)),
+        "chip",
+    ),
+    "cores fewer than the engine's threads": (
+        together(at("machine.chip.count", 1), at("engines.0.flags.n_threads", 2)),
+        "chip",
+    ),
+    "an accelerator's entry": (at("machine.chip.catalog_id", "h100-sxm"), "chip"),
+    "the next generation's entry": (at("machine.chip.catalog_id", "epyc-9005"), "chip"),
+    "quick called standard": (at("run.profile", "standard"), "profile"),
+    "quick called full": (at("run.profile", "full"), "profile"),
+    "samples × 100": (updated("e2e", {"n": 1200}), "profile"),
+    "modelled called measured": (
+        updated("energy_per_output_token", {"method": "measured"}),
+        "meter",
+    ),
+    "a model of 140 GB in 25 GB": (at("engines", []), "software"),
+    "throughput × 1e6": (scaled("output_throughput", 1e6, "closed/c4"), "roofline"),
+    "one stream's rate × 3": (scaled("output_throughput", 3, "closed/c1"), "queueing"),
+    "concurrency 1 called 4": (
+        case_renamed("closed/c1/", "closed/c16/", case="closed/c1/", concurrency=16),
+        "queueing",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CPU_CHEATS)
+def test_a_cheat_on_a_published_result_is_told(name):
+    cheat, rule = CPU_CHEATS[name]
+    data = honest.published("serving")
+    cheat(data["predicate"])
+    assert rule in rules_of(data)
+
+
+def test_a_kernel_above_the_peak_is_told():
+    data = honest.published("kernels")
+    assert rules_of(data) == set()
+    # Twelve channels of DDR5-4800 give a socket 460.8 GB/s.
+    scaled("bandwidth", 1000, cache="cold")(data["predicate"])
+    assert rules_of(data) == {"roofline"}
+
+
+def test_samples_and_figures_of_another_result_are_told():
+    data = honest.h100()
+    mine = checks.fingerprints(Statement.model_validate(data))
+    assert len(mine) == 2
+    for digest in mine.values():
+        known = Context(samples={digest: "f" * 64})
+        assert rules_of(data, known) == {"samples"}
+    data["predicate"]["run"]["id"] = "another"
+    data["subject"][0]["digest"]["sha256"] = "1" * 64
+    copied = checks.fingerprints(Statement.model_validate(data))
+    assert set(copied.values()) & set(mine.values()) == {mine["figures"]}
+
+
+def test_the_honest_result_breaks_no_law_and_many_could_be_asked():
+    judged = checks.judge(Statement.model_validate(honest.h100()))
+    assert (judged.findings, judged.unchecked) == ((), ())
+    assert judged.held > 100
+
+
+@pytest.mark.parametrize("at_", range(4))
+def test_no_published_result_breaks_a_law(at_):
+    sealed = honest.every_published()[at_]
+    assert rules_of(json.loads(base64.b64decode(sealed["payload"]))) == set()
+
+
+def test_an_unknown_model_is_said_and_held_to_what_does_not_need_it():
+    data = honest.h100()
+    data["predicate"]["engines"][0]["model"] = "nobody/unheard-of-3B"
+    judged = checks.judge(Statement.model_validate(data))
+    assert judged.findings == ()
+    assert judged.unchecked == (
+        "roofline, memory: not checked, nobody/unheard-of-3B is no model of ours",
+    )
+    scaled("output_throughput", 10, CLOSED)(data["predicate"])
+    assert rules_of(data) == {"queueing"}
+
+
+def test_a_draft_that_is_stated_may_give_several_tokens_a_step():
+    data = honest.h100()
+    together(
+        scaled("tpot", 0.4, "decode"),
+        scaled("decode_throughput", 2.5),
+        scaled("energy_per_output_token", 0.4),
+    )(data["predicate"])
+    assert rules_of(data) == {"roofline"}
+    data["predicate"]["engines"][0]["flags"]["--speculative-config"] = "mtp"
+    assert rules_of(data) == set()
+
+
+def checked(path, *more):
+    done = CliRunner().invoke(app(), ["check", str(path), "--json", *more])
+    return done.exit_code, json.loads(done.stdout) if done.stdout else None
+
+
+def test_check_tells_rule_figure_formula_and_both_numbers(tmp_path):
+    data = honest.h100()
+    path = tmp_path / "statement.json"
+    path.write_text(json.dumps(data))
+    assert checked(path)[0] == 0
+    scaled("output_throughput", 1.2, CLOSED)(data["predicate"])
+    path.write_text(json.dumps(data))
+    code, said = checked(path)
+    assert (code, said["verdict"], said["flags"], said["refused"]) == (
+        1,
+        "flagged",
+        ["queueing"],
+        [],
+    )
+    first = said["findings"][0]
+    assert first["figure"] == "closed/c8/isl512/osl128 output_throughput"
+    assert "Little" not in first["formula"]
+    assert "concurrency" in first["formula"]
+    # A fifth more than eight requests, less both intervals of 1%; 10% above eight may be.
+    assert first["left"] == pytest.approx(9.6 * 0.99**2)
+    assert first["right"] == pytest.approx(8.8)
+
+
+def test_check_says_whose_key_it_does_not_know_and_holds_the_figures_all_the_same(tmp_path):
+    [sealed, *_] = honest.every_published()
+    code, said = checked(next(iter(sorted(honest.PUBLIC.iterdir()))))
+    assert (code, said["kind"], said["verdict"]) == (0, "signed result", "clean")
+    assert said["signature"].startswith("verified")
+    data = json.loads(base64.b64decode(sealed["payload"]))
+    data["predicate"]["run"]["profile"] = "full"
+    sealed["payload"] = base64.b64encode(json.dumps(data).encode()).decode()
+    path = tmp_path / "forged.dsse.json"
+    path.write_text(json.dumps(sealed))
+    code, said = checked(path)
+    assert (code, said["flags"]) == (1, ["profile"])
+    assert said["signature"].startswith("not verified")
+
+
+HEADER = (
+    "hardware,framework,model,precision,spec_method,disagg,decode_tp,decode_ep,num_prefill_gpu,"
+    "num_decode_gpu,isl,osl,conc,tput_per_gpu,input_tput_per_gpu,output_tput_per_gpu,mean_e2el,"
+    "median_intvty,median_tpot,median_ttft"
+)
+# Rows 1 and 205 of InferenceX, DeepSeek-R1, 2026-06, and one whose experts were multiplied in.
+ROWS = {
+    "honest": (
+        "mi355x,sglang,dsr1,fp4,none,False,4,1,4,4,1024,1024,4,198.94,99.96,98.99,8.99,104,0.0096,0.1",
+        [],
+    ),
+    "a fiftieth": (
+        "mi355x,atom,dsr1,fp8,none,False,8,1,8,8,1024,1024,512,57.4,28.7,28.7,49,26.5,0.0377,1.1",
+        ["queueing"],
+    ),
+    "experts multiplied": (
+        "b200,sglang,dsr1,fp4,none,False,8,8,64,64,1024,1024,4,94.5,47.2,47.3,9.4,111,0.009,0.1",
+        [],
+    ),
+    "64 chips of 8": (
+        "b200,sglang,dsr1,fp4,none,False,8,1,64,64,1024,1024,4,94.5,47.2,47.3,9.4,111,0.009,0.1",
+        ["queueing"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_check_reads_what_others_publish_and_holds_it_to_the_same_laws(tmp_path, name):
+    row, rules = ROWS[name]
+    path = tmp_path / "published.csv"
+    path.write_text(f"{HEADER}\n{row}\n")
+    code, said = checked(path)
+    assert (said["kind"], said["flags"], code) == ("inferencex", rules, len(rules))
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[" * 10_000, '{"payload": 1', "a,b\n1,2\n", "\0"])
+def test_what_nobody_can_read_is_one_line_and_2(tmp_path, content):
+    path = tmp_path / "file.json"
+    path.write_text(content)
+    done = CliRunner().invoke(app(), ["check", str(path)])
+    assert done.exception.exit_code == 2
+    assert "\n" not in str(done.exception)

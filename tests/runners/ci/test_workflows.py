@@ -1,0 +1,280 @@
+"""Our workflows are sound and safe, and their very steps run, by a real shell in a made-up job."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from results.archive import archive
+
+ROOT = Path(__file__).parents[3]
+HOME = ROOT / ".github" / "workflows"
+FILES = {path.name: yaml.safe_load(path.read_text()) for path in sorted(HOME.glob("*.yml"))}
+EXPRESSION = re.compile(r"\$\{\{\s*(.+?)\s*\}\}")
+
+
+def jobs():
+    return [(file, name, job) for file, flow in FILES.items() for name, job in flow["jobs"].items()]
+
+
+def steps():
+    return [(file, step) for file, _, job in jobs() for step in job.get("steps", [])]
+
+
+def triggers(file):
+    # YAML 1.1 reads the key `on` as true.
+    return FILES[file][True]
+
+
+def linter():
+    """The installed program: the path of the interpreter may not be searched."""
+    return shutil.which("actionlint") or shutil.which(
+        "actionlint", path=str(Path(sys.executable).parent)
+    )
+
+
+@pytest.mark.skipif(not linter(), reason="actionlint is not installed")
+def test_actionlint_finds_nothing():
+    done = subprocess.run(
+        [linter(), "-no-color", *map(str, HOME.glob("*.yml"))],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_action_is_pinned_by_its_commit():
+    used = [step["uses"] for _, step in steps() if "uses" in step]
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
+
+
+def test_no_expression_is_pasted_into_a_shell():
+    """A branch's name or a label is data of strangers: it reaches a script as a variable."""
+    assert [step["run"] for _, step in steps() if EXPRESSION.search(step.get("run", ""))] == []
+
+
+def test_every_job_has_a_time_limit():
+    assert [
+        name for _, name, job in jobs() if "uses" not in job and "timeout-minutes" not in job
+    ] == []
+
+
+def test_no_checkout_leaves_its_token_behind():
+    checkouts = [step for _, step in steps() if step.get("uses", "").startswith("actions/checkout")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_nobody_may_write_to_the_repository():
+    for file, _, job in jobs():
+        for granted in (FILES[file].get("permissions", {}), job.get("permissions", {})):
+            assert granted.get("contents", "none") in {"read", "none"}
+            assert granted.keys() <= {"contents", "pages", "id-token"}
+
+
+def test_a_workflow_grants_nothing_that_its_jobs_do_not_ask_for():
+    for file in ("nightly.yml", "pull-request.yml"):
+        assert FILES[file]["permissions"] == {}
+
+
+def test_a_strangers_commit_gets_no_secret_no_identity_and_no_submission():
+    flow = FILES["pull-request.yml"]
+    assert triggers("pull-request.yml") == {"pull_request_target": {"types": ["labeled"]}}
+    assert flow["cache-mode"] == "none"
+    measure = flow["jobs"]["measure"]
+    assert measure["needs"] == "admit"
+    assert measure["permissions"] == {"contents": "read"}
+    assert "secrets" not in measure
+    assert measure["with"].keys() & {"to", "keyless"} == set()
+    assert measure["with"]["commit"] == "${{ github.event.pull_request.head.sha }}"
+    # The job that runs the stranger's code asks for nothing of its own either.
+    assert "permissions" not in FILES["measure.yml"]["jobs"]["measure"]
+    assert "secrets." not in yaml.safe_dump(flow)
+
+
+def test_only_our_own_branch_is_signed_for_and_submitted():
+    passing = [file for file, _, job in jobs() if "secrets" in job]
+    assert passing == ["nightly.yml"]
+    assert set(triggers("nightly.yml")) == {"schedule", "workflow_dispatch"}
+
+
+class Runner:
+    """What GitHub's runner does between two steps: variables, files, one bash for each."""
+
+    def __init__(self, place, expressions):
+        self.place, self.expressions = place, expressions
+        self.files = {name: place / name for name in ("GITHUB_ENV", "GITHUB_OUTPUT")}
+        self.files["GITHUB_STEP_SUMMARY"] = place / "GITHUB_STEP_SUMMARY"
+        for file in self.files.values():
+            file.touch()
+        (place / "temp").mkdir()
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GITHUB_", "ACTIONS_", "RUNNER_", "FENMARK_HOME"))
+        }
+        self.environment = {
+            **kept,
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": "owner/repository",
+            "GITHUB_WORKFLOW_REF": "owner/repository/.github/workflows/x.yml@refs/heads/main",
+            "GITHUB_SHA": "a" * 40,
+            "GITHUB_RUN_ID": "1",
+            "GITHUB_RUN_ATTEMPT": "1",
+            "GITHUB_EVENT_NAME": "schedule",
+            "RUNNER_ENVIRONMENT": "self-hosted",
+            "RUNNER_TEMP": str(place / "temp"),
+            **{name: str(file) for name, file in self.files.items()},
+        }
+
+    def run(self, step):
+        """Run a step as `shell: bash` does."""
+        given = {name: self.resolve(text) for name, text in step.get("env", {}).items()}
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.place,
+            env={**self.environment, **given},
+        )
+        for line in self.files["GITHUB_ENV"].read_text().splitlines():
+            name, _, value = line.partition("=")
+            self.environment[name] = value
+        return done
+
+    def resolve(self, text):
+        return EXPRESSION.sub(lambda found: self.expressions[found[1]], str(text))
+
+    def outputs(self):
+        lines = self.files["GITHUB_OUTPUT"].read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "<<" not in line and "=" in line)
+
+
+def step_of(file, job, name):
+    [found] = [one for one in FILES[file]["jobs"][job]["steps"] if one.get("name") == name]
+    return found
+
+
+def admitted(tmp_path, label, head):
+    runner = Runner(
+        tmp_path,
+        {"github.event.label.name": label, "github.event.pull_request.head.sha": head},
+    )
+    return runner.run(step_of("pull-request.yml", "admit", "The label names this commit"))
+
+
+def test_a_label_admits_the_commit_it_names(tmp_path):
+    assert admitted(tmp_path, "measure/0123456789ab", "0123456789ab" + "c" * 28).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "measure/",
+        "measure/0123456789a",
+        "measure/ffffffffffff",
+        "measure/*",
+        "measure/????????????",
+    ],
+)
+def test_a_label_admits_no_other_commit(tmp_path, label):
+    done = admitted(tmp_path, label, "0123456789ab" + "c" * 28)
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error")
+
+
+def test_a_label_is_no_program(tmp_path):
+    done = admitted(tmp_path, 'measure/"; touch stolen; "', "0" * 40)
+    assert done.returncode == 1
+    assert not (tmp_path / "stolen").exists()
+
+
+@pytest.fixture
+def job(tmp_path):
+    """A checkout with everything installed, and the runner of a measuring job."""
+    tools = tmp_path / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    program = f'exec {sys.executable} -c "from runners.cli import main; main()" "$@"'
+    (tools / "fenmark").write_text(f"#!/bin/sh\n{program}\n")
+    (tools / "fenmark").chmod(0o755)
+    (tmp_path / "plan.toml").write_text('name = "small"\nanswers = "Does it run?"\n')
+    shutil.copy(ROOT / ".github" / "runners.toml", tmp_path / "runners.toml")
+    return Runner(
+        tmp_path,
+        {
+            "inputs.plan": "plan.toml",
+            "inputs.inventory": "runners.toml",
+            "inputs.keyless": "",
+            "matrix.shard": "1/1",
+            "secrets.signing-key": "",
+        },
+    )
+
+
+def test_the_matrix_of_a_job_is_read_from_what_nox_prints(job):
+    # nox itself is held to one line elsewhere; here its answer reaches the next job.
+    tools = job.place / "tools"
+    tools.mkdir()
+    (tools / "nox").write_text(
+        '#!/bin/sh\nshift 3\nexec .venv/bin/fenmark matrix "$@"\n'  # nox -s matrix -- …
+    )
+    (tools / "nox").chmod(0o755)
+    job.environment["PATH"] = f"{tools}:{os.environ['PATH']}"
+    done = job.run(step_of("measure.yml", "matrix", "Matrix"))
+    assert done.returncode == 0, done.stderr
+    [entry] = json.loads(job.outputs()["matrix"])["include"]
+    assert entry["plan"] == "plan.toml"
+    # What the measuring job asks of its entry is there.
+    text = yaml.safe_dump(FILES["measure.yml"]["jobs"]["measure"])
+    assert set(re.findall(r"matrix\.(\w+) }}", text)) - {"outputs"} <= entry.keys()
+
+
+def test_a_key_that_is_given_is_used_and_forgotten(job):
+    made = subprocess.run(
+        [job.place / ".venv/bin/fenmark", "keys", "new", "--path", job.place / "given.pem"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    job.expressions["secrets.signing-key"] = (job.place / "given.pem").read_text().rstrip("\n")
+    assert job.run(step_of("measure.yml", "measure", "Take the key")).returncode == 0
+    key = Path(job.environment["FENMARK_HOME"]) / "key.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
+    shown = job.run({"run": ".venv/bin/fenmark keys show"})
+    assert shown.stdout == made.stdout
+    assert job.run(step_of("measure.yml", "measure", "Forget the key")).returncode == 0
+    assert not key.exists()
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("plan", ["", "plan.toml"])
+def test_the_steps_of_a_measuring_job_leave_a_signed_result(job, plan):
+    job.expressions["inputs.plan"] = plan
+    job.expressions["inputs.options"] = "--suite inference --model tiny-15m --case prefill/isl128"
+    with (job.place / "plan.toml").open("a") as file:
+        file.write('suites = ["inference"]\n[options]\nmodel = "tiny-15m"\n')
+        file.write('case = "prefill/isl128"\n')
+    for name in ("Take the key", "What this machine can measure", "Measure", "Verify"):
+        done = job.run(step_of("measure.yml", "measure", name))
+        assert done.returncode == 0, done.stdout + done.stderr
+    [path] = archive.envelopes(job.place / "out" / "results")
+    stated = archive.open_result(path).statement.predicate
+    assert bool(stated.run.plan) == bool(plan)
+    source = stated.source
+    assert source.ci.claimed_by == "environment"
+    assert source.ci.repository == "owner/repository"
+    assert "| case |" in job.files["GITHUB_STEP_SUMMARY"].read_text()
+    assert (job.place / "temp" / "fenmark" / "key.pem").is_file()
+    assert job.run(step_of("measure.yml", "measure", "Forget the key")).returncode == 0
+    assert not (job.place / "temp" / "fenmark").exists()

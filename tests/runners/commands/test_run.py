@@ -1,0 +1,226 @@
+"""The main job on a small model: measured for real, signed, logged, and safe to kill."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+
+import httpx
+import psutil
+import pytest
+
+from results.statement.nonce import seed_of
+from runners.measure.workspace import Workspace
+from runners.options.options import Options
+
+pytestmark = pytest.mark.engine
+
+
+def command(*arguments):
+    return [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)]
+
+
+@pytest.fixture
+def environment(tmp_path):
+    # The models' cache is shared with the user's runs: generating one takes seconds.
+    return {**os.environ, "FENMARK_HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture
+def fenmark(environment, tmp_path):
+    def call(*arguments):
+        return subprocess.run(
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            cwd=tmp_path,
+        )
+
+    return call
+
+
+def small(out):
+    """Prefill and decode, in three processes."""
+    return ["run", "--suite", "inference", "--model", "tiny-15m", "--case", "*128", "--out", out]
+
+
+def until_quiet(fenmark, *arguments):
+    """Run, and go on as the error says: on a loud machine a small model's answer is one piece."""
+    said = ""
+    for _ in range(20):
+        done = fenmark(*arguments, "--resume")
+        said += done.stderr
+        if "the machine is too busy: run again" not in done.stderr:
+            return done, said
+    pytest.fail(said)
+
+
+def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tmp_path):
+    out = tmp_path / "results"
+    done, said = until_quiet(fenmark, *small(out), "--json")
+    assert done.returncode == 0, said
+    assert "no interrupted run lies here" in said
+
+    rows = json.loads(done.stdout)
+    assert rows == json.loads((out / "summary.json").read_text())
+    required = {"suite", "case", "metric", "unit", "value", "low", "high", "n", "method"}
+    assert all(required <= row.keys() for row in rows)
+    assert {row["method"] for row in rows} <= {"measured", "modelled", "reported"}
+    assert {"ttft", "tpot"} <= {row["metric"] for row in rows}
+
+    [result] = json.loads(fenmark("verify", out, "--json").stdout)["results"]
+    assert result["signature"]
+    assert result["inclusion"]
+    assert (out / f"{result['digest']}.dsse.json").is_file()
+    [statement] = json.loads(fenmark("show", out, "--json").stdout)
+    assert statement["predicateType"] == "urn:fenmark:result:v2"
+    [subject] = statement["subject"]
+    assert (out / subject["name"]).is_file()
+    [engine] = statement["predicate"]["engines"]
+    assert engine["weights"] == "random"
+    assert len(engine["weights_sha256"]) == 64
+
+    key = tmp_path / "home" / "key.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert not (out / ".work").exists()
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 120
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def children_of(process):
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
+    fenmark, environment, tmp_path, blow
+):
+    out = tmp_path / "results"
+    with subprocess.Popen(
+        command(*small(out)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=tmp_path,
+    ) as process:
+        first = wait_for(lambda: (out / ".work/cells").is_dir() and children_of(process))
+        wait_for(lambda: any((out / ".work/cells").glob("*.json")))
+        # A later cell's process and its engine: neither was there in the first one.
+        wait_for(lambda: len(set(children_of(process)) - set(first)) > 1)
+        family = children_of(process)
+        process.send_signal(blow)
+        _, errors = process.communicate(timeout=60)
+    assert b"Traceback" not in errors
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    assert not list(out.glob("*.dsse.json"))
+    assert not list(out.rglob("*.partial"))
+
+    resumed, said = until_quiet(fenmark, *small(out))
+    assert resumed.returncode == 0, said
+    assert "inference-p0: kept from the interrupted run" in said
+    verdict = json.loads(fenmark("verify", out, "--json").stdout)
+    assert verdict["ok"]
+    assert len(verdict["results"]) == 1
+
+
+def test_a_weight_file_that_is_none_is_one_clear_line(fenmark, tmp_path):
+    (tmp_path / "model.gguf").write_text("no model")
+    done = fenmark(*small(tmp_path / "results"), "--weights", "model.gguf")
+    assert done.returncode in {1, 2}
+    assert len(done.stderr.strip().splitlines()[-1:]) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreachable_endpoint_is_one_clear_line(fenmark, tmp_path):
+    done = fenmark(
+        *("run", "--suite", "serving", "--out", tmp_path / "results", "--model", "m"),
+        *("--endpoint", "http://127.0.0.1:9"),
+    )
+    assert done.returncode == 2
+    assert "127.0.0.1:9" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_path):
+    out = tmp_path / "results"
+    done = subprocess.run(
+        command(
+            "run", "--suite", "kernels", "--backend", "numpy", "--case", "rmsnorm*", "--out", out
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        cwd=tmp_path,
+        # The kernel refuses to write more, as it does on a full disk.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert not list(out.glob("*.dsse.json"))
+    assert not list(out.rglob("*.partial"))
+
+
+def test_a_mistyped_option_does_not_cost_an_interrupted_run(fenmark, tmp_path):
+    space = Workspace(tmp_path / "results")
+    with space.locked():
+        started = space.begin(Options(suites=("inference",)), "1")
+    done = fenmark("run", "--suite", "kernels", "--case", "nope*", "--out", space.out)
+    assert done.returncode == 2
+    assert space.unfinished() == started
+
+
+def smallest(out):
+    return [*small(out), "--case", "prefill/isl128", "--json"]
+
+
+@pytest.fixture
+def api(environment, tmp_path):
+    """A submission API that knows this machine's key."""
+    key = subprocess.run(
+        command("keys", "new"), capture_output=True, text=True, check=True, env=environment
+    )
+    (tmp_path / "keys").mkdir()
+    name = tomllib.loads(key.stdout)["id"]
+    (tmp_path / "keys" / f"{name}.toml").write_text(key.stdout)
+    options = ("--port", "0", "--data", tmp_path / "server", "--runners", tmp_path / "keys")
+    with subprocess.Popen(
+        command("serve", *options), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        yield server.stdout.readline().split()[-1]
+        server.terminate()
+
+
+def test_a_run_for_a_log_is_seeded_by_its_challenge_and_lands_there(fenmark, api, tmp_path):
+    done = fenmark(*smallest(tmp_path / "results"), "--to", api)
+    assert done.returncode == 0, done.stderr
+    assert "logged" in done.stderr
+    [statement] = json.loads(fenmark("show", tmp_path / "results", "--json").stdout)
+    run = statement["predicate"]["run"]
+    assert run["seed"] == seed_of(run["nonce"])
+    [logged] = httpx.get(f"{api}/v1/results").json()["results"]
+    assert logged["outcome"] in {"accepted", "flagged"}
+
+
+def test_a_log_that_does_not_answer_does_not_keep_a_machine_from_being_measured(fenmark, tmp_path):
+    done = fenmark(*smallest(tmp_path / "results"), "--to", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "without a challenge" in done.stderr
+    assert "is kept" in done.stderr
+    assert json.loads(fenmark("verify", tmp_path / "results", "--json").stdout)["ok"]

@@ -1,0 +1,112 @@
+"""Meters beside a run: totals of like chips, the rest before it, and what they could not tell."""
+
+import time
+
+import pytest
+
+from results.statement.statement import Chip, Meter
+from runners.measure.energy import energy_rows
+from runners.measure.run_meters import Gauge, gauge
+from runners.measure.workspace import FinishedCell
+from suites import meters
+from suites.base.records import CellResult, Series, Window
+from suites.meters import MeterInfo, ModelledMeter, Reading
+
+
+class Steady:
+    """Counts these watts by the true clock, until it is lost."""
+
+    period_s = 0.05
+
+    def __init__(self, name, watts, scope="chip"):
+        self.info = MeterInfo(name=name, scope=scope, method="hardware counter")
+        self.watts, self.lost = watts, False
+
+    def read(self):
+        if self.lost:
+            raise OSError("the card is lost")
+        now_ns = time.monotonic_ns()
+        return Reading(now_ns, joules=self.watts * now_ns / 1e9)
+
+
+def run(watched, idle_s=0.2):
+    """One cell that decodes 10 tokens in 0.2 s."""
+    beside = Gauge(watched, idle_s)
+    with beside.recording():
+        start_ns = time.monotonic_ns()
+        time.sleep(0.2)
+        window = Window(start_ns=start_ns, end_ns=time.monotonic_ns(), output_tokens=10)
+        series = Series(
+            suite="inference", case="c", metric="tpot", unit="ms", samples=(1.0,), windows=(window,)
+        )
+        result = CellResult(series=(series,))
+        energy = beside.windows(result)
+    cell = FinishedCell(
+        name="p0",
+        suite="inference",
+        result=result,
+        energy=energy,
+        meters=beside.meters(),
+        warnings=beside.warnings(),
+        wall_s=1.0,
+    )
+    seconds = (window.end_ns - window.start_ns) / 1e9
+    return cell, seconds
+
+
+def by_meter(cell, metric):
+    return {row.labels["meter"]: row for row in energy_rows([cell]) if row.metric == metric}
+
+
+def test_like_chips_have_a_total_first_and_each_its_own_row():
+    cell, seconds = run([Steady("nvml 0", 100), Steady("nvml 1", 300), Steady("redfish X", 999)])
+    rows = by_meter(cell, "energy_per_output_token")
+    assert list(rows) == ["nvml total of 2", "nvml 0", "nvml 1", "redfish X"]
+    assert rows["nvml total of 2"].value == pytest.approx(400 * seconds / 10)
+    assert rows["nvml 1"].value == pytest.approx(300 * seconds / 10)
+    assert rows["nvml 0"].labels["max_gap_s"] > 0
+
+
+def test_every_meter_of_a_row_is_described_in_the_statement_s_terms():
+    cell, _ = run([Steady("nvml 0", 100), Steady("nvml 1", 300)])
+    described = {Meter.model_validate(meter).name for meter in cell.meters}
+    assert described == {row.labels["meter"] for row in energy_rows([cell])}
+
+
+def test_a_total_with_a_chip_missing_is_not_given():
+    lost = Steady("nvml 1", 300)
+    lost.lost = True
+    cell, _ = run([Steady("nvml 0", 100), lost])
+    assert list(by_meter(cell, "energy_per_output_token")) == ["nvml 0"]
+    assert any("nvml 1" in warning and "lost" in warning for warning in cell.warnings)
+
+
+def test_the_rest_before_a_run_gives_idle_power_once():
+    watched = [Steady("nvml 0", 70)]
+    cell, _ = run(watched)
+    row = by_meter(cell, "idle_power")["nvml 0"]
+    assert (row.value, row.unit, row.method) == (pytest.approx(70.0), "W", "measured")
+    beside = Gauge(watched, 0.2)
+    for rests in (1, 0):
+        with beside.recording():
+            found = beside.windows(cell.result)
+        assert sum(window.case == "idle" for window in found) == rests
+
+
+def test_a_model_has_no_idle_power_and_waits_for_none():
+    cell, _ = run([ModelledMeter(low_w=0.0, high_w=10.0, source="test")], idle_s=3600)
+    assert by_meter(cell, "idle_power") == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"), [("cpu", ["rapl package-0", "redfish X"]), ("gpu", ["nvml 0", "redfish X"])]
+)
+def test_only_meters_that_cover_the_chip_under_test_are_watched(monkeypatch, kind, kept):
+    here = [
+        Steady("nvml 0", 1),
+        Steady("rapl package-0", 1, "package"),
+        Steady("redfish X", 1, "node"),
+    ]
+    monkeypatch.setattr(meters, "available", lambda: here)
+    watched = gauge(Chip(catalog_id=None, name="x", kind=kind, count=1))
+    assert [meter["name"] for meter in watched.meters()] == kept

@@ -1,0 +1,75 @@
+"""One result is about one chip: no figure is credited to another."""
+
+import pytest
+
+from runners.measure.subject import chip_under_test, with_subject
+from runners.options.options import Options
+from suites.base.errors import UserError
+
+
+def options(*suites, **chosen):
+    return Options(suites=suites, suite_options=chosen)
+
+
+def test_by_default_the_cpu_is_the_chip_and_kernels_run_on_it():
+    chip = chip_under_test(Options())
+    assert chip.kind == "cpu"
+    assert all(":" not in name for name in with_subject(Options()).suite_options["backend"])
+
+
+def test_kernels_of_an_accelerator_are_not_credited_to_the_cpu():
+    assert chip_under_test(options("kernels", backend=["torch:cuda"])).kind != "cpu"
+
+
+@pytest.mark.parametrize(
+    "mixed",
+    [
+        options("kernels", backend=["numpy", "torch:cuda"]),
+        options("kernels", "inference", backend=["cupy"]),
+        options("kernels", "serving", endpoint="http://host:8000"),
+    ],
+)
+def test_two_chips_in_one_result_are_refused(mixed):
+    with pytest.raises(UserError):
+        chip_under_test(mixed)
+
+
+def test_an_endpoint_is_what_the_runner_states_and_says_so():
+    chip = chip_under_test(options("serving", endpoint="http://host", chip="h100-sxm", chips=8))
+    assert (chip.catalog_id, chip.count) == ("h100-sxm", 8)
+    assert "as the runner states it" in chip.name
+
+
+def test_an_unstated_endpoint_is_an_unknown_chip_not_this_one():
+    assert chip_under_test(options("serving", endpoint="http://host")).catalog_id is None
+
+
+@pytest.mark.parametrize(
+    "wrong", [options("serving", endpoint="http://h", chip="h900"), options("serving", chip="h20")]
+)
+def test_a_chip_that_cannot_be_meant_is_refused(wrong):
+    with pytest.raises(UserError, match="--chip"):
+        chip_under_test(wrong)
+
+
+def test_an_engine_on_accelerators_is_a_result_about_all_it_spreads_over():
+    chosen = {"engine": "vllm:cuda", "tp": 2, "pp": 2, "ep": 4}
+    chip = chip_under_test(Options(suites=("serving",), suite_options=chosen))
+    assert (chip.kind, chip.count) == ("other", 4)  # no driver here to name it
+    cpu = chip_under_test(Options(suites=("serving",), suite_options={"engine": "vllm:cpu"}))
+    assert cpu.kind == "cpu"
+
+
+def test_kernels_on_the_cpu_beside_an_engine_on_a_gpu_are_two_results():
+    chosen = {"engine": "vllm:cuda", "backend": ["numpy"]}
+    with pytest.raises(UserError, match="one chip"):
+        chip_under_test(Options(suites=("kernels", "serving"), suite_options=chosen))
+
+
+def test_an_engine_that_is_not_installed_is_said_before_anything_is_measured():
+    chosen = {"engine": "mindie"}
+    with pytest.raises(UserError, match=r"mindieservice_daemon.*not on PATH") as caught:
+        with_subject(Options(suites=("serving",), suite_options=chosen))
+    assert "hiascend" in caught.value.expected
+    named = {"engine": "mindie", "engine_program": "/bin/sh", "backend": []}
+    assert with_subject(Options(suites=("serving",), suite_options=named)).suite_options

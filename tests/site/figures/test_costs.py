@@ -1,0 +1,84 @@
+"""The command, the page and the board's data say the same money."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from leaderboard.base.text import figure
+from results import catalog
+from runners.cli import app
+from tests.site.conftest import look, saved
+from tests.site.read.test_reported import text
+
+CHIP = "h100-sxm"
+
+
+@pytest.fixture(scope="module")
+def told(results):
+    """What `fenmark cost` says of the serving rows of one chip, by the rate's case."""
+    found = CliRunner().invoke(app(), ["cost", "--results", str(results), "--json"])
+    rows = [row for row in json.loads(found.stdout) if row["chip"] == CHIP]
+    return [row for row in rows if row["suite"] == "serving"]
+
+
+def test_the_board_s_data_holds_the_command_s_figures(site, told):
+    shard = json.loads((site / "data" / "board" / "llama-3.1-8b.json").read_text())
+    column, numbers = shard["strings"]["case"], shard["numbers"]
+    at = {column["values"][code]: row for row, code in enumerate(column["codes"])}
+    assert told
+    for row in told:
+        for ours, theirs in {
+            "rent_usd": "usd_per_mtok_output",
+            "owned_usd": "owned_usd_per_mtok",
+            "floor_usd": "floor_usd_per_mtok",
+        }.items():
+            assert row[theirs] is not None
+            assert numbers[ours][at[row["case"]]] == pytest.approx(row[theirs], rel=1e-4)
+
+
+@pytest.mark.browser
+def test_the_reader_s_own_terms_are_reckoned_with(browser, serve, site):
+    page = browser.new_page()
+    terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
+    look(page, f"{serve(site)}cost/?{terms}")
+    rows = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    page.close()
+    shard = json.loads((site / "data" / "board" / "llama-3.1-8b.json").read_text())
+    column, numbers = shard["strings"]["case"], shard["numbers"]
+    at = {column["values"][code]: row for row, code in enumerate(column["codes"])}
+    sheet = catalog.latest_prices()
+    dearer = (0.2 * 1.2) / (sheet.usd_per_kwh * sheet.pue.value)
+    assert rows
+    for row in rows:
+        facts = {name: values[at[row["case"]]] for name, values in numbers.items()}
+        mtok_hours = 1e6 / (facts["throughput"] * 3600)
+        electricity = facts["energy"] * 1e6 / 3.6e6 * 0.2 * 1.2
+        capital = 20000 * facts["count"] / (3 * 365.25 * 24 * 0.5) * mtok_hours
+        expected = {
+            "rented": 3 * facts["count"] * mtok_hours / 0.5,
+            "electricity": electricity,
+            "owned": capital + electricity,
+            "floor": facts["floor_usd"] * dearer,
+        }
+        for name, usd in expected.items():
+            assert row[f"{name}_usd_per_mtok"] == pytest.approx(usd, rel=1e-9), name
+
+
+@pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
+def test_a_page_shows_rent_owned_cost_and_floor_as_the_command_does(site, told, page):
+    said = text(site / page / "index.html")
+    for row in told:
+        for name in ("usd_per_mtok_output", "owned_usd_per_mtok", "floor_usd_per_mtok"):
+            assert f"{figure(row[name])} USD/Mtok" in said, name
+        assert f"{figure(row['floor_fen_multiple'])}×" in said
+        assert row["floor_method"] in said
+        assert row["rental"] in said
+
+
+def test_a_floor_is_below_everything_a_chip_was_measured_to_cost(told):
+    for row in told:
+        bound = min(row["usd_per_mtok_output"], row["owned_usd_per_mtok"])
+        assert 0 < row["floor_usd_per_mtok"] < bound

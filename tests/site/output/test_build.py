@@ -1,0 +1,118 @@
+"""What a build leaves on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from leaderboard import build
+from suites.base.errors import UserError
+from tests.site.conftest import accept, statement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_every_page_of_the_contract_is_there_in_both_languages(site: Path):
+    for prefix in ("", "zh/"):
+        for page in ("", "leaderboard/", "chips/", "models/", "methodology/", "runners/", "data/"):
+            assert (site / prefix / page / "index.html").is_file(), prefix + page
+
+
+def test_two_builds_of_the_same_input_are_byte_identical(results: Path, tmp_path: Path):
+    build([results], tmp_path / "a")
+    build([results], tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_a_second_build_touches_nothing(results: Path, tmp_path: Path):
+    first = build([results], tmp_path / "out")
+    second = build([results], tmp_path / "out")
+    assert first.written == first.files
+    assert second.written == 0
+
+
+def test_a_new_result_rewrites_only_pages_that_show_it(results: Path, tmp_path: Path):
+    folder = tmp_path / "results"
+    accept(folder, statement(number=1), statement(number=2, chip="Other"))
+    build([folder], tmp_path / "out")
+    other = next((tmp_path / "out" / "chips").glob("*other*")) / "index.html"
+    before = other.stat().st_mtime_ns
+    accept(folder, statement(number=3, date="2026-11-22"))
+    report = build([folder], tmp_path / "out")
+    assert other.stat().st_mtime_ns == before
+    assert 0 < report.written < report.files / 2
+
+
+def test_a_result_that_is_gone_takes_its_page_with_it(tmp_path: Path):
+    accept(tmp_path / "both", statement(number=1), statement(number=2, chip="Other"))
+    accept(tmp_path / "one", statement(number=1))
+    build([tmp_path / "both"], tmp_path / "out")
+    build([tmp_path / "one"], tmp_path / "out")
+    assert not [*(tmp_path / "out").glob("chips/*other*/index.html")]
+
+
+def test_a_folder_with_foreign_files_is_refused_and_left_alone(results: Path, tmp_path: Path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="did not write"):
+        build([results], tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_missing_archive_is_named(tmp_path: Path):
+    with pytest.raises(UserError, match="nowhere"):
+        build([tmp_path / "nowhere"], tmp_path / "out")
+
+
+def test_without_any_result_the_overview_says_so(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    report = build([tmp_path / "empty"], tmp_path / "out")
+    assert report.results == 0
+    assert "No measured result yet" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_an_envelope_that_does_not_verify_is_named_and_not_shown(tmp_path: Path):
+    folder = accept(tmp_path / "results", statement(number=1), statement(number=2, chip="Other"))
+    victim = next(p for p in folder.glob("*.dsse.json"))
+    victim.write_bytes(victim.read_bytes().replace(b'"payload":"e', b'"payload":"f'))
+    report = build([folder], tmp_path / "out")
+    assert report.results == 1
+    assert victim.name.split(".")[0] not in (tmp_path / "out" / "index.html").read_text()
+    assert report.refused
+
+
+def test_the_three_downloads_hold_the_same_rows(site: Path):
+    csv = pd.read_csv(site / "data" / "points.csv")
+    parquet = pd.read_parquet(site / "data" / "points.parquet")
+    records = pd.read_json(site / "data" / "points.json", orient="split")
+    assert len(csv) == len(parquet) == len(records) > 0
+    exact = parquet["value"].tolist()
+    assert csv["value"].tolist() == pytest.approx(exact, rel=1e-12)
+    assert records["value"].tolist() == pytest.approx(exact, rel=1e-12)
+    provenance = ["method", "trust", "measured_at", "suite_version", "statement_sha256", "meters"]
+    assert parquet[provenance].notna().all(axis=None)
+
+
+def test_a_run_of_a_plan_names_plan_and_cell_on_its_chips_page(tmp_path: Path):
+    planned = statement()
+    planned["predicate"]["run"]["plan"] = {"name": "<b>", "cell": "cell-1", "sha256": "ab" * 32}
+    build([accept(tmp_path / "results", planned)], tmp_path / "out")
+    for prefix, said in (("", "cell cell-1 of &lt;b&gt;"), ("zh/", "&lt;b&gt; 的单元 cell-1")):
+        [page] = (tmp_path / "out" / prefix / "chips").glob("*9000*/index.html")
+        assert said in page.read_text(encoding="utf-8")
+        assert "abababababababab" in page.read_text(encoding="utf-8")
+
+
+def test_every_published_envelope_is_the_signed_one(site: Path, results: Path):
+    for envelope in results.glob("*.dsse.json"):
+        assert (site / "statements" / envelope.name).read_bytes() == envelope.read_bytes()

@@ -1,0 +1,220 @@
+"""The live leaderboard: the same figures as the static one, and every view a link."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from playwright.sync_api import expect
+
+from tests.site.conftest import look, saved
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def base(site, serve):
+    return serve(site)
+
+
+def open_board(browser, address: str):
+    page = browser.new_page()
+    page.goto(address)
+    page.locator("fenmark-board[ready]").wait_for()
+    return page
+
+
+def cells(page) -> list[list[str]]:
+    rows = "[...document.querySelectorAll('table.board tbody tr')]"
+    text = "[...row.cells].map(cell => cell.innerText.replace(/\\s+/g, ' ').trim())"
+    return page.evaluate(f"{rows}.map(row => {text})")
+
+
+@pytest.mark.parametrize("url", ["leaderboard/", "zh/leaderboard/"])
+def test_the_live_table_shows_what_the_static_one_shows(browser, base, url):
+    context = browser.new_context(java_script_enabled=False)
+    static = context.new_page()
+    static.goto(base + url)
+    expected = cells_without_script(static)
+    context.close()
+    # Any query: without one the live board leaves the table as it stands.
+    live = open_board(browser, f"{base}{url}?suite=serving")
+    assert cells(live) == expected
+    live.close()
+
+
+def cells_without_script(page) -> list[list[str]]:
+    rows = page.locator("table.board tbody tr").all()
+    return [
+        [" ".join(text.split()) for text in row.locator("td").all_inner_texts()] for row in rows
+    ]
+
+
+def test_the_page_asks_at_once_for_every_script_it_will_need(browser, base):
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    look(page, f"{base}leaderboard/?suite=")
+    named = page.evaluate("[...document.querySelectorAll('[rel=modulepreload]')].map(l => l.href)")
+    modules = {url.rpartition("/")[2] for url in named} | {"theme.js", "board.js"}
+    assert {name for name in asked if name.endswith(".js")} == modules
+    page.close()
+
+
+def test_a_filter_is_a_link_and_the_back_button_undoes_it(browser, base):
+    page = open_board(browser, f"{base}leaderboard/")
+    everything = len(cells(page))
+    page.select_option("select[name=chip]", label="Prototype X")
+    expect(page.locator("table.board tbody tr")).to_have_count(3)
+    assert "chip=Prototype" in page.url
+    again = open_board(browser, page.url)
+    assert cells(again) == cells(page)
+    page.go_back()
+    expect(page.locator("table.board tbody tr")).to_have_count(everything)
+    again.close()
+    page.close()
+
+
+def test_sorting_turns_round_and_rows_without_a_figure_stay_last(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?suite=&sort=ttft")
+    up = [row[4].split()[0] for row in cells(page)]
+    page.locator("th[data-column=ttft] button").click()
+    assert "sort=-ttft" in page.url
+    down = [row[4].split()[0] for row in cells(page)]
+    assert up[-1] == down[-1] == "–"
+    assert up[0] == "31.0"
+    assert down[0] != "31.0"
+    expect(page.locator("th[data-column=ttft]")).to_have_attribute("aria-sort", "descending")
+    page.close()
+
+
+def test_search_narrows_and_dollars_replace_yuan(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?q=h100&currency=usd")
+    rows = cells(page)
+    assert len(rows) == 3
+    assert all("USD/Mtok" in row[7] for row in rows)
+    page.close()
+
+
+def test_columns_are_the_readers_choice(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?hide=ttft,energy")
+    expect(page.locator("th[data-column=ttft]")).to_be_hidden()
+    expect(page.locator("th[data-column=tpot]")).to_be_visible()
+    page.close()
+
+
+def test_owned_cost_and_floor_come_when_asked_for(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?q=h100")
+    expect(page.locator("th[data-column=owned]")).to_be_hidden()
+    page.locator(".columns summary").click()
+    page.locator(".columns input[value=owned]").check()
+    expect(page.locator("th[data-column=owned]")).to_be_visible()
+    expect(page.locator("th[data-column=floor]")).to_be_hidden()
+    assert "show=owned" in page.url
+    both = open_board(browser, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
+    shown = both.locator("tbody tr").all()
+    floors = [float(row.locator("td").nth(9).inner_text().split()[0]) for row in shown]
+    owned = [float(row.locator("td").nth(8).inner_text().split()[0]) for row in shown]
+    assert floors == sorted(floors, reverse=True)
+    assert all(0 < floor < cost for floor, cost in zip(floors, owned, strict=True))
+    both.close()
+    page.close()
+
+
+def test_numbers_read_the_same_in_both_languages_of_the_code(browser, base):
+    from leaderboard.base.text import figure
+
+    page = browser.new_page()
+    page.goto(base)
+    values = [0, 12345.6, 999.6, 61.44, 0.05, 0.0000123, 2.5e12, -4, 0.00995, 1e9, 99.95, 1.005]
+    shown = page.evaluate(
+        "async values => {"
+        " const {figure} = await import('/assets/fenmark/format.js');"
+        " return values.map(v => figure(v))}",
+        values,
+    )
+    # A tie (12345.5) may round either way in either language; no value here is one.
+    assert shown == [figure(value) for value in values]
+    page.close()
+
+
+VIEWS = [
+    "leaderboard/?sort=ttft",
+    "zh/leaderboard/?sort=-energy&suite=",
+    "leaderboard/?q=nothing-of-that-name",
+    "cost/",
+    "zh/cost/?price=3&tariff=0.2&life=2",
+    "compare/",
+    "zh/compare/",
+]
+
+
+@pytest.mark.parametrize("url", ["history/", "zh/curves/", "models/llama-3.1-8b/"])
+def test_what_a_page_shows_can_be_saved_from_the_board(browser, base, url):
+    page = browser.new_page()
+    page.goto(base + url)
+    page.locator("main details").evaluate_all("all => all.forEach(one => { one.open = true })")
+    link = page.locator("a[href*='leaderboard/?suite=&model=']").first
+    table = link.locator("xpath=preceding::table[1]")
+    digests = table.locator("a.mono").all_inner_texts()
+    link.click()
+    page.locator("fenmark-board[ready]").wait_for()
+    rows = json.loads(saved(page, "json"))["rows"]
+    assert digests
+    assert {row["statement_sha256"][:8] for row in rows} >= set(digests)
+    page.close()
+
+
+@pytest.mark.parametrize("url", VIEWS)
+def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(browser, base, url):
+    page = browser.new_page()
+    look(page, base + url)
+    files = {kind: saved(page, kind) for kind in ("csv", "json", "parquet")}
+    said = json.loads(files["json"])
+    rows = said["rows"]
+    shown = page.evaluate("[...document.querySelectorAll('table a.mono')].map(a => a.innerText)")
+    assert [row["statement_sha256"][:8] for row in rows] == shown
+    assert all(row["tier"] and row["date"] and row["engine"] for row in rows)
+    lines = list(csv.DictReader(io.StringIO(files["csv"].decode())))
+    assert lines == [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in json.loads(files["json"], parse_float=str, parse_int=str)["rows"]
+    ]
+    table = pq.read_table(io.BytesIO(files["parquet"]))
+    assert table.to_pylist() == rows
+    assert table.schema.metadata[b"view"].decode() == said["view"] == page.url
+    page.close()
+
+
+def test_the_saved_board_says_how_each_figure_came_about(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?suite=")
+    rows = json.loads(saved(page, "json"))["rows"]
+    methods = {"measured", "modelled", None}
+    assert {row["energy_j_per_output_token_method"] for row in rows} <= methods
+    assert all(row["meter"] and row["tier"] for row in rows if row["energy_j_per_output_token"])
+    page.close()
+
+
+def test_energy_can_be_read_per_million_tokens(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?q=h100&unit=kwh")
+    joules = open_board(browser, f"{base}leaderboard/?q=h100&unit=")
+    [kwh, j] = [float(cells(one)[0][6].split()[0]) for one in (page, joules)]
+    assert kwh == pytest.approx(j / 3.6, rel=0.01)
+    page.close()
+    joules.close()
+
+
+@pytest.mark.parametrize("url", ["compare/", "cost/", "zh/compare/", "zh/cost/"])
+def test_compare_and_cost_show_alive_what_they_show_without_script(browser, base, url):
+    context = browser.new_context(java_script_enabled=False)
+    static = context.new_page()
+    static.goto(base + url)
+    expected = [static.locator("thead").inner_text(), *cells_without_script(static)]
+    context.close()
+    live = browser.new_page()
+    look(live, base + url)
+    assert [live.locator("thead").inner_text(), *cells_without_script(live)] == expected
+    live.close()

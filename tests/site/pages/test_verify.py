@@ -1,0 +1,186 @@
+"""The verify page: right files pass, every kind of damage is refused, in the browser itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+from securesystemslib.signer import CryptoSigner
+
+from leaderboard import build
+from results.archive import archive
+from results.proof import envelope
+from results.proof.ledger import Ledger
+from results.proof.receipt import result_entry
+from results.statement import strict_json
+from results.statement.statement import Statement
+from tests.site.conftest import SIGNER, accept, statement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory):
+    """An archive whose log has full and partial tiles on two levels."""
+    folder = tmp_path_factory.mktemp("long")
+    one = statement(number=1)
+    one["predicate"]["measurements"] = one["predicate"]["measurements"][:1]
+    numbered = []
+    for number in range(1, 260):
+        run = {**one["predicate"]["run"], "id": f"{number:08d}-0000-4000-8000-000000000000"}
+        numbered.append({**one, "predicate": {**one["predicate"], "run": run}})
+    return accept(folder, *numbered)
+
+
+@pytest.fixture(scope="module")
+def long_site(tmp_path_factory, long_log) -> Path:
+    out = tmp_path_factory.mktemp("long-site") / "out"
+    build([long_log], out)
+    return out
+
+
+def places(site: Path) -> dict[int, str]:
+    """Digest of each entry by its position in the log."""
+    found = {}
+    for shard in (site / "data" / "proofs").glob("??.json"):
+        found |= {index: digest for digest, (_, index) in json.loads(shard.read_bytes()).items()}
+    return found
+
+
+def verdict(browser, base: str, digest: str) -> str:
+    page = browser.new_page()
+    page.goto(f"{base}verify/?statement={digest}")
+    expect(page.locator(".verdict")).not_to_be_empty()
+    text = page.locator(".verdict").inner_text()
+    page.close()
+    return text
+
+
+@pytest.mark.parametrize("index", [0, 255, 256, 258])
+def test_entries_in_full_and_partial_tiles_verify(browser, serve, long_site, index):
+    assert "Verified" in verdict(browser, serve(long_site), places(long_site)[index])
+
+
+@pytest.mark.parametrize("part", ["envelope", "payload", "key", "leaf", "root", "checkpoint"])
+def test_any_damage_is_refused(browser, serve, long_site, tmp_path, part):
+    site = tmp_path / "site"
+    shutil.copytree(long_site, site)
+    digest = places(site)[7]
+    envelope = site / "statements" / f"{digest}.dsse.json"
+    log = next((site / "logs").iterdir())
+    keys = site / "data" / "proofs" / "keys.json"
+    match part:
+        case "envelope":
+            envelope.write_bytes(envelope.read_bytes() + b" ")
+        case "payload":
+            envelope.write_bytes(envelope.read_bytes().replace(b'"payload":"ey', b'"payload":"eX'))
+        case "key":
+            known = json.loads(keys.read_bytes())
+            keys.write_text(json.dumps([{**known[0], "public": "ab" * 32}]))
+        case "leaf":
+            tile = log / "tile" / "0" / "000"
+            tile.write_bytes(bytes(7 * 32) + b"x" * 32 + tile.read_bytes()[8 * 32 :])
+        case "root":
+            tile = log / "tile" / "1" / "000.p" / "1"
+            tile.write_bytes(b"x" * 32)
+        case "checkpoint":
+            note = log / "checkpoint"
+            note.write_text(note.read_text().replace("\n259\n", "\n258\n"))
+    assert "Not verified" in verdict(browser, serve(site), digest)
+
+
+def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(browser, serve, tmp_path):
+    home = accept(tmp_path / "results", statement(number=1))
+    sealed = envelope.sign(
+        envelope.encode(Statement.model_validate(statement(number=2, speed=25.0))), SIGNER
+    )
+    digest = envelope.digest(sealed)
+    (home / f"{digest}{archive.SUFFIX}").write_bytes(sealed)
+    entry = result_entry(digest, ["queueing", "roofline"])
+    Ledger(home / "log").extend([entry], origin=archive.log_origin(SIGNER), signer=SIGNER)
+    site = tmp_path / "site"
+    build([home], site)
+    assert "Verified" in verdict(browser, serve(site), digest)
+    shard = site / "data" / "proofs" / f"{digest[:2]}.json"
+    place = json.loads(shard.read_bytes())[digest]
+    assert place[2] == ["queueing", "roofline"]
+    shard.write_text(json.dumps({digest: place[:2]}))
+    assert "Not verified" in verdict(browser, serve(site), digest)
+
+
+def test_a_dropped_file_is_verified_without_its_name(browser, serve, long_site):
+    digest = places(long_site)[3]
+    page = browser.new_page()
+    page.goto(f"{serve(long_site)}verify/")
+    page.set_input_files("input[type=file]", long_site / "statements" / f"{digest}.dsse.json")
+    expect(page.locator(".verdict")).to_contain_text("Verified")
+    expect(page.locator(".contents tbody tr")).to_have_count(1)
+    page.close()
+
+
+def test_a_file_that_is_no_envelope_is_refused_in_words(browser, serve, long_site, tmp_path):
+    rubbish = tmp_path / "rubbish.json"
+    rubbish.write_text('{"payload": "<script>"}')
+    page = browser.new_page()
+    page.goto(f"{serve(long_site)}verify/")
+    page.set_input_files("input[type=file]", rubbish)
+    expect(page.locator(".verdict")).to_contain_text("Not verified")
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A log of two results, by an Ed25519 and an ECDSA key; the first key is revoked after them."""
+    folder = tmp_path_factory.mktemp("keyed")
+    one = Statement.model_validate(statement(number=1))
+    other = Statement.model_validate(statement(number=2))
+    archive.accept(folder, envelope.encode(one), SIGNER)
+    archive.accept(folder, envelope.encode(other), CryptoSigner.generate_ecdsa(), log_signer=SIGNER)
+    revoked = {"type": "key", "action": "revoked", "keyid": SIGNER.public_key.keyid, "reason": "x"}
+    Ledger(folder / "log").extend(
+        [strict_json.canonical(revoked)], origin=archive.log_origin(SIGNER), signer=SIGNER
+    )
+    out = tmp_path_factory.mktemp("keyed-site") / "out"
+    build([folder], out)
+    return out
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_key_of_either_kind_verifies_what_it_signed_before_it_was_revoked(
+    browser, serve, keyed, index
+):
+    assert "Verified" in verdict(browser, serve(keyed), places(keyed)[index])
+    known = json.loads((keyed / "data" / "proofs" / "keys.json").read_bytes())
+    assert sorted(key["keytype"] for key in known) == ["ecdsa", "ed25519"]
+    [ended] = [key["ended"] for key in known if key["ended"]]
+    assert list(ended.values()) == [2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"valid_until": "2020-01-01T00:00:00Z"},
+        {"valid_from": "2999-01-01T00:00:00Z"},
+        {"ended": 0},
+        {"keytype": "sigstore-oidc"},
+    ],
+)
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_key_out_of_its_time_or_of_another_kind_is_refused(
+    browser, serve, keyed, tmp_path, index, change
+):
+    site = tmp_path / "site"
+    shutil.copytree(keyed, site)
+    keys = site / "data" / "proofs" / "keys.json"
+    log = next((site / "logs").iterdir()).name
+    if "ended" in change:
+        change = {"ended": {log: 0}}
+    known = json.loads(keys.read_bytes())
+    keys.write_text(json.dumps([{**key, **change} for key in known]))
+    assert "Not verified" in verdict(browser, serve(site), places(site)[index])

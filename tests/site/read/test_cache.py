@@ -1,0 +1,112 @@
+"""Rows kept between builds: quicker, and never a reason to show what was not verified now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from jinja2 import DictLoader, Environment
+
+from leaderboard import build
+from leaderboard.read.cache import Kept, Templates
+from suites.base import user_folders
+from tests.site.conftest import accept, statement
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, cache: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test's own, with the shells the other tests have rendered."""
+    shared = user_folders.cache()
+    folder = tmp_path / "cache" / "fenmark"
+    folder.mkdir(parents=True)
+    for shells in shared.glob("shells-*"):
+        (folder / shells.name).symlink_to(shells)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_build_upon_another_is_the_build_from_nothing(own_cache: Path, tmp_path: Path):
+    folder = accept(tmp_path / "results", statement(number=1), statement(number=2, chip="Other"))
+    build([folder], tmp_path / "out")
+    accept(folder, statement(number=3, date="2026-11-22"))
+    build([folder], tmp_path / "out")
+    for kept in own_cache.glob("rows-*"):
+        kept.unlink()
+    build([folder], tmp_path / "fresh")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+def test_damaged_kept_rows_are_made_anew(own_cache: Path, tmp_path: Path):
+    folder = accept(tmp_path / "results", statement(number=1))
+    build([folder], tmp_path / "out")
+    before = contents(tmp_path / "out")
+    [kept] = own_cache.glob("rows-*.parquet")
+    whole = kept.read_bytes()
+    middle = len(whole) // 3
+    flipped = whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :]
+    for damaged in (b"", whole[:middle], flipped):
+        kept.write_bytes(damaged)
+        assert len(Kept([folder]).load()) == 0
+    build([folder], tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+    assert kept.read_bytes() == whole
+
+
+def test_a_kept_template_is_taken_for_its_own_text_alone_and_only_whole(own_cache: Path):
+    def rendered(text: str) -> str:
+        loader = DictLoader({"page.html": text})
+        return (
+            Environment(loader=loader, bytecode_cache=Templates())
+            .get_template("page.html")
+            .render()
+        )
+
+    assert rendered("one") == "one"
+    [kept] = own_cache.glob("template-*")
+    whole = kept.read_bytes()
+    assert rendered("two") == "two"
+    assert rendered("one") == "one"
+    assert kept.read_bytes() == whole
+    # One letter of the page itself: Jinja alone would show it.
+    for damaged in (b"", whole[:40], whole.replace(b"one", b"own")):
+        assert damaged != whole
+        kept.write_bytes(damaged)
+        assert rendered("one") == "one"
+    assert kept.read_bytes() == whole
+
+
+def test_kept_rows_do_not_vouch_for_other_bytes(own_cache: Path, tmp_path: Path):
+    folder = accept(tmp_path / "results", statement(number=1), statement(number=2, chip="Other"))
+    assert build([folder], tmp_path / "out").results == 2
+    victim = next(folder.glob("*.dsse.json"))
+    victim.write_bytes(victim.read_bytes().replace(b'"payload":"e', b'"payload":"f'))
+    report = build([folder], tmp_path / "out")
+    assert report.results == 1
+    assert not (tmp_path / "out" / "statements" / victim.name).exists()
+
+
+def test_kept_rows_do_not_outlive_the_key_that_signed(own_cache: Path, tmp_path: Path):
+    folder = accept(tmp_path / "results", statement(number=1))
+    assert build([folder], tmp_path / "out").results == 1
+    for key in (folder / "runners").iterdir():
+        key.unlink()
+    report = build([folder], tmp_path / "out")
+    assert report.results == 0
+    assert report.refused
+
+
+def test_a_relative_cache_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    assert user_folders.cache() == tmp_path / ".cache" / "fenmark"

@@ -1,0 +1,197 @@
+"""Geometries against published counts and against sums done by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suites.base.errors import UserError
+from suites.models import Geometry, Mla, Moe, available, load
+
+# Published: safetensors totals on the models' hub pages; DeepSeek-V3's is the 671 B main model
+# (README), gpt-oss-120b's the 116.83 B of its model card (arXiv 2508.10925, table 1).
+PUBLISHED = {
+    "qwen2.5-0.5b": 494_032_768,
+    "llama-3.1-8b": 8_030_261_248,
+    "qwen3-8b": 8_190_735_360,
+    "qwen3-30b-a3b": 30_532_122_624,
+    "llama-3.1-70b": 70_553_706_496,
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_parameter_count_equals_the_published_one(name):
+    assert load(name).parameters() == PUBLISHED[name]
+
+
+def test_deepseek_v3_counts_671_billion_of_which_37_are_active():
+    geometry = load("deepseek-v3")
+    assert geometry.parameters() == pytest.approx(671e9, rel=0.001)
+    # The report's 37 B count the embedding, which multiplies nothing.
+    embedding = geometry.vocab * geometry.hidden
+    assert geometry.active_parameters() + embedding == pytest.approx(37.55e9, rel=0.001)
+
+
+def test_gpt_oss_120b_counts_match_its_model_card():
+    geometry = load("gpt-oss-120b")
+    assert round(geometry.parameters() / 1e9, 2) == 116.83
+    assert round(geometry.active_parameters() / 1e9, 2) == 5.13
+
+
+def test_llama_8b_decode_flops_match_a_sum_by_hand():
+    # per layer: q and o 4096·4096 each, k and v 4096·1024 each, three matrices 4096·14336
+    layer = 2 * 16_777_216 + 2 * 4_194_304 + 3 * 58_720_256
+    assert layer == 218_103_808
+    head = 128_256 * 4_096
+    attention = 4 * 32 * 128 * 1024 * 32  # 4·heads·head_dim·context·layers
+    by_hand = 2 * (32 * layer + head) + attention
+    assert by_hand == 15_546_187_776
+    assert load("llama-3.1-8b").decode_flops(1024) == by_hand
+
+
+def test_qwen_half_billion_prefill_flops_match_a_sum_by_hand():
+    # per layer: q and o 896·896 each, k and v 896·128 each, three matrices 896·4864
+    layer = 2 * 802_816 + 2 * 114_688 + 3 * 4_358_144
+    tokens = 128
+    pairs = 128 * 129 // 2
+    by_hand = 2 * (24 * layer * tokens + 151_936 * 896) + 24 * pairs * 4 * 14 * 64
+    assert by_hand == 92_586_016_768
+    assert load("qwen2.5-0.5b").prefill_flops(128) == by_hand
+
+
+def test_llama_70b_decode_bytes_match_a_sum_by_hand():
+    layer = 2 * 8192 * 8192 + 2 * 8192 * 1024 + 3 * 8192 * 28_672
+    weights = 2 * (80 * layer + 128_256 * 8192 + 4 * 8192)  # bf16, four embedding rows
+    cache = 4 * (2048 + 1) * 80 * 2 * 8 * 128 * 2  # read 2048 tokens, write one, four sequences
+    assert load("llama-3.1-70b").decode_min_bytes(2048, 4) == weights + cache
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    # DeepSeek-AI 2025, "Insights into DeepSeek-V3" (arXiv 2505.09343), table 1: 70.272 KB; the
+    # grouped-query models by 2·layers·kv_heads·head_dim·2 bytes.
+    [("deepseek-v3", 70_272), ("llama-3.1-8b", 131_072), ("llama-3.1-70b", 327_680)],
+)
+def test_cache_bytes_per_token_in_bf16_equal_the_published_ones(name, published):
+    assert load(name).kv_bytes_per_token(2) == published
+
+
+def test_a_sliding_window_bounds_the_cache_of_its_layers():
+    geometry = load("gpt-oss-120b")
+    per_layer = 2 * 8 * 64 * 2
+    assert geometry.kv_bytes(10_000, 2) == per_layer * (18 * 10_000 + 18 * 128)
+
+
+def test_every_shipped_geometry_names_its_source():
+    assert len(available()) == 8
+    for name in available():
+        assert load(name).id == name
+        source = load(name).source
+        assert "own" in source or ("https://" in source and "read 20" in source)
+
+
+def test_an_unknown_model_is_one_line_with_the_nearest_name():
+    with pytest.raises(
+        UserError, match=r"unknown model 'qwen3-8'.*did you mean 'qwen3-8b'"
+    ) as caught:
+        load("qwen3-8")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("layers = ", "is not TOML"),
+        ("layers = 2", "mine.toml:name: Field required"),
+        ('layers = "two"', "mine.toml:name: Field required"),
+    ],
+)
+def test_a_malformed_file_is_one_line_naming_file_and_field(tmp_path, text, complaint):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=complaint) as caught:
+        load(str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_one_line():
+    with pytest.raises(UserError, match="cannot be read"):
+        load("/nowhere/mine.toml")
+
+
+small = st.integers(1, 8)
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> Geometry:
+    layers, kv_heads, experts = draw(small), draw(small), draw(st.integers(2, 16))
+    sliding = draw(st.integers(0, layers))
+    moe = Moe(
+        experts=experts,
+        experts_per_token=draw(st.integers(1, experts)),
+        intermediate=draw(small) * 8,
+        shared_experts=draw(st.integers(0, 2)),
+        dense_layers=draw(st.integers(0, layers)),
+    )
+    mla = Mla(q_rank=16, kv_rank=8, nope_dim=8, rope_dim=4, value_dim=8)
+    return Geometry(
+        id="x",
+        name="x",
+        layers=layers,
+        hidden=draw(small) * 16,
+        heads=kv_heads * draw(small),
+        kv_heads=kv_heads,
+        head_dim=draw(small) * 8,
+        intermediate=draw(small) * 16,
+        vocab=draw(st.integers(1, 500)),
+        tied_embeddings=draw(st.booleans()),
+        rope_theta=1e4,
+        rms_eps=1e-6,
+        source="test",
+        sliding_layers=sliding,
+        sliding_window=draw(st.integers(1, 64)) if sliding else 0,
+        moe=draw(st.sampled_from([None, moe])),
+        mla=draw(st.sampled_from([None, mla])),
+    )
+
+
+@given(geometries(), st.integers(1, 300), st.integers(1, 9))
+def test_work_is_linear_in_batch(geometry, tokens, batch):
+    assert geometry.prefill_flops(tokens, batch) == batch * geometry.prefill_flops(tokens)
+    assert geometry.decode_flops(tokens, batch) == batch * geometry.decode_flops(tokens)
+
+
+@given(geometries(), st.integers(1, 300), st.integers(1, 100))
+def test_longer_contexts_never_cost_less(geometry, tokens, more):
+    assert geometry.decode_flops(tokens + more) >= geometry.decode_flops(tokens)
+    assert geometry.kv_bytes(tokens + more, 2) >= geometry.kv_bytes(tokens, 2)
+    assert geometry.prefill_flops(tokens + more) > geometry.prefill_flops(tokens)
+
+
+@given(geometries(), st.integers(1, 60))
+def test_without_absorption_prefill_is_the_sum_of_its_steps(geometry, isl):
+    """Reading a prompt token by token costs the same, but for the head at every step."""
+    if geometry.mla:
+        return
+    head = 2 * geometry.vocab * geometry.hidden
+    steps = sum(geometry.decode_flops(seen) - head for seen in range(1, isl + 1))
+    assert geometry.prefill_flops(isl) == steps + head
+
+
+@given(geometries(), st.integers(1, 300), st.integers(1, 64))
+def test_same_routing_is_the_least_traffic_and_sharing_weights_saves(geometry, context, batch):
+    least = geometry.decode_min_bytes(context, batch)
+    assert least <= geometry.decode_min_bytes(context, batch, routing="uniform") * (1 + 1e-12)
+    assert least <= batch * geometry.decode_min_bytes(context, 1)
+
+
+@given(st.integers(1, 64), st.integers(0, 500), st.data())
+def test_distinct_experts_stay_between_one_tokens_and_all(experts, tokens, data):
+    chosen = data.draw(st.integers(1, experts))
+    moe = Moe(experts=experts, experts_per_token=chosen, intermediate=8)
+    distinct = moe.distinct_experts(tokens, "uniform")
+    assert 0 <= distinct <= experts
+    assert distinct <= chosen * tokens + 1e-9
+    assert distinct >= moe.distinct_experts(tokens, "same") - 1e-9

@@ -1,0 +1,117 @@
+"""Clients side by side: the same questions to all, no figure for one that did not run."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from suites.client.target import Target
+from suites.serving.bench import compare, peers
+from suites.serving.instrument.emitter import Emitter, Schedule
+from suites.serving.load.outcome import run_point
+from suites.serving.load.point import Point
+
+CLIENTS = {client.name: client for client in peers.CLIENTS}
+
+
+def scripted(code, read=peers._read_pairs):
+    """A client that is a line of Python."""
+    return peers.Client(name="scripted", arguments=lambda *_: ["-c", code], read=read)
+
+
+def test_ours_and_the_plain_one_are_held_against_what_was_sent(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers, "TOKENS", 4)
+    clients = [CLIENTS["fenmark"], CLIENTS["bare"], CLIENTS["httpx"]]
+    for result in compare.compare([2], tmp_path, clients):
+        assert result.problem == ""
+        assert result.cpu_ms_per_1000_events > 0
+        assert result.start_s > 0
+        assert result.ttft_error_p50 > 0
+
+
+def test_the_emitters_log_holds_what_it_sent(tmp_path):
+    log = tmp_path / "log"
+    point = Point(shape="closed", concurrency=2, requests=3, input_tokens=8, output_tokens=4)
+    with Emitter(Schedule(ttft_ms=5, itl_ms=2), log=log) as emitter:
+        outcome = run_point(Target(url=emitter.url, model="m"), point, seed=0)
+    sent = {tuple(line["sent_ns"]): line for line in map(json.loads, log.read_text().splitlines())}
+    for request in outcome.answered:
+        line = sent[tuple(request.truth_ns)]
+        # The kernel had it after we sent it and before the emitter answered.
+        assert request.sent_ns < line["received_ns"] < line["sent_ns"][0]
+    assert len({line["names"][0] for line in sent.values()}) == len(sent)
+
+
+def line(*sent_ms, received_ms=0, names=()):
+    """A line of the emitter's log."""
+    sent = [int(time * 1e6) for time in sent_ms]
+    return {"names": [*names], "received_ns": int(received_ms * 1e6), "sent_ns": sent}
+
+
+def test_errors_are_of_percentiles_seen_against_percentiles_sent():
+    answers = [[0, [[22_000_000, 20_000_000], [43_000_000, 40_000_000]]]] * 3
+    seen = peers._read_pairs(json.dumps({"answers": answers}), None)
+    judged = compare._judge(compare._matched(seen, [line(20, 40)]))
+    assert judged.ttft_error_p50 == pytest.approx(0.1)
+    assert judged.itl_error_p99_ms == pytest.approx(1.0)
+
+
+def test_a_peers_report_is_held_against_the_emitters_log_of_the_same_requests(tmp_path):
+    request = {"time_to_first_token_ms": 30.0, "inter_token_latency_ms": 21.0}
+    report = {"benchmarks": [{"requests": {"successful": [{**request, "response_id": "b"}]}}]}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    seen = peers._read_guidellm("", tmp_path)
+    log = [line(90, 180, names="a"), line(25, 45, received_ms=5, names="b")]
+    judged = compare._judge(compare._matched(seen, log))
+    assert judged.ttft_error_p50 == pytest.approx(0.5)
+    assert judged.itl_error_p50_ms == pytest.approx(1.0)
+    with pytest.raises(LookupError):
+        compare._matched(seen, log[:1])
+
+
+def test_gaps_of_a_peer_are_every_gap_it_saw_and_its_name_the_one_it_sent(tmp_path):
+    (tmp_path / "artifacts").mkdir()
+    record = {
+        "metadata": {"x_request_id": "u-1"},
+        "metrics": {
+            "time_to_first_token": {"value": 25.0},
+            "inter_chunk_latency": {"value": [20.0, 21.0]},
+        },
+    }
+    (tmp_path / "artifacts" / "profile_export.jsonl").write_text(f"{json.dumps(record)}\n" * 2)
+    seen = peers._read_aiperf("", tmp_path)
+    assert seen == [peers.Seen(name="u-1", ttft_ms=25.0, gaps_ms=[20.0, 21.0])] * 2
+
+
+def test_the_emitter_knows_a_request_by_the_name_its_client_gave_it(tmp_path):
+    log = tmp_path / "log"
+    target = {"model": "m", "headers": (("X-Request-ID", "u-1"),)}
+    point = Point(shape="closed", concurrency=1, requests=1, input_tokens=8, output_tokens=2)
+    with Emitter(Schedule(ttft_ms=1, itl_ms=1), log=log) as emitter:
+        run_point(Target(url=emitter.url, **target), point, seed=0)
+    assert "u-1" in json.loads(log.read_text().splitlines()[0])["names"]
+
+
+def test_a_client_that_cannot_be_installed_is_listed_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    (result,) = compare.compare([1], tmp_path, [CLIENTS["aiperf"]])
+    assert "cannot install" in result.problem
+
+
+def test_a_client_that_fails_is_listed_with_its_last_words(tmp_path):
+    (result,) = compare.compare([1], tmp_path, [scripted("raise SystemExit('no such option')")])
+    assert result.problem == "exit 1 no such option"
+
+
+def test_a_client_whose_report_is_missing_is_listed_so(tmp_path):
+    (result,) = compare.compare([1], tmp_path, [scripted("print('{}')")])
+    assert "report cannot be read" in result.problem
+
+
+def test_a_client_that_hangs_is_stopped_with_all_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, "_LIMIT_S", 1.0)
+    child = "import subprocess; subprocess.run(['sleep', '60'])"
+    (result,) = compare.compare([1], tmp_path, [scripted(child)])
+    assert "longer than 1 s" in result.problem

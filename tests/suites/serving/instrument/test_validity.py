@@ -1,0 +1,87 @@
+"""Overload of the client is recognized and named, from recorded stamps."""
+
+from __future__ import annotations
+
+import pytest
+
+from suites.client.request import Request
+from suites.serving.instrument.validity import problems
+from suites.serving.load.outcome import Outcome
+
+# One core at saturation: so many events a second.
+RATE = 150_000
+STREAMS, TOKENS = 500, 60
+
+
+def answered(token_ns):
+    return Request(
+        index=0,
+        intended_ns=0,
+        sent_ns=0,
+        token_ns=token_ns,
+        ended_ns=token_ns[-1],
+        input_tokens=8,
+        output_tokens=len(token_ns),
+        failure="",
+        detail="",
+        measured=True,
+        cached_tokens=None,
+        timings={},
+        truth_ns=[],
+    )
+
+
+def saturated(*, together):
+    """Streams at the full rate, the client taking `together` events of each at one time."""
+    gap_ns = STREAMS * 10**9 // RATE
+    return [
+        answered([(token - token % together) * gap_ns + stream for token in range(TOKENS)])
+        for stream in range(1, STREAMS + 1)
+    ]
+
+
+def outcome(requests, *, cpu_share=0.1, lag_ms=()):
+    return Outcome(
+        requests=requests,
+        start_ns=0,
+        end_ns=max(request.ended_ns for request in requests),
+        cpu_share=cpu_share,
+        events=sum(len(request.token_ns) for request in requests),
+        parse_s=0.0,
+        lag_ms=lag_ms,
+        reconnects=0,
+    )
+
+
+def test_the_recorded_load_is_a_hundred_and_fifty_thousand_events_a_second():
+    loaded = outcome(saturated(together=1))
+    assert loaded.events / loaded.duration_s == pytest.approx(RATE, rel=0.05)
+
+
+def test_a_saturated_client_never_goes_unflagged():
+    (reason,) = problems(outcome(saturated(together=1), cpu_share=0.97))
+    assert "client overload" in reason
+    assert "0.97 of a core" in reason
+    assert "--processes" in reason
+
+
+def test_events_that_piled_up_are_named_with_it():
+    requests = saturated(together=4)
+    # The mean pace is plausible: only the gaps tell.
+    assert requests[0].tpot_ms > 3
+    (reason,) = problems(outcome(requests, cpu_share=0.97))
+    assert "piled up" in reason
+
+
+def test_a_loop_that_ran_late_is_overload_even_at_low_load():
+    (reason,) = problems(outcome(saturated(together=4), lag_ms=[40.0] * 20))
+    assert "ran late" in reason
+    assert "piled up" in reason
+
+
+def test_one_late_round_in_many_is_not():
+    assert problems(outcome(saturated(together=1), lag_ms=[0.1] * 99 + [40.0])) == []
+
+
+def test_a_server_that_sends_several_tokens_at_once_is_not_the_clients_fault():
+    assert problems(outcome(saturated(together=4))) == []

@@ -1,0 +1,251 @@
+"""The load generator against a server that says what it really sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import islice, pairwise
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from suites.base.errors import UserError
+from suites.client.prompts import Prompts
+from suites.client.target import Target
+from suites.serving.instrument.emitter import Emitter, Schedule
+from suites.serving.load.arrivals import BURST, due_times_s
+from suites.serving.load.histogram import Histogram
+from suites.serving.load.point import Point
+from suites.serving.load.samples import append
+from suites.serving.processes.shard import run_shards, split
+from suites.serving.workers.selfcheck import check, read_instrument
+
+FAST = Schedule(ttft_ms=5, itl_ms=1)
+
+
+def closed(**fields):
+    return Point(**{"shape": "closed", "input_tokens": 16, "output_tokens": 8, **fields})
+
+
+def opened(**fields):
+    return Point(**{"shape": "open", "input_tokens": 16, "output_tokens": 8, **fields})
+
+
+@pytest.fixture(scope="module")
+def run(emitter_at):
+    """Put a point on an emitter with this schedule."""
+
+    def load(point, schedule=FAST, shards=1):
+        target = Target(url=emitter_at(schedule), model="m")
+        return run_shards(target, point, seed=1, shards=shards)
+
+    return load
+
+
+def test_every_event_is_stamped_after_it_was_sent_and_none_is_lost(run):
+    outcome = run(closed(concurrency=4, requests=12))
+    assert len(outcome.answered) == 12
+    for request in outcome.answered:
+        assert len(request.token_ns) == len(request.truth_ns) == 8
+        assert all(
+            seen >= sent for seen, sent in zip(request.token_ns, request.truth_ns, strict=True)
+        )
+
+
+def test_tpot_leaves_the_first_token_out(run):
+    outcome = run(closed(concurrency=1, requests=2), Schedule(ttft_ms=200, itl_ms=2))
+    request = outcome.answered[0]
+    assert request.ttft_ms >= 200
+    assert request.tpot_ms == pytest.approx(
+        (request.e2e_ms - request.ttft_ms) / (request.output_tokens - 1)
+    )
+    assert request.tpot_ms < 100
+
+
+def test_gap_percentiles_are_of_gaps_so_a_stall_every_fourth_event_is_seen(run):
+    schedule = Schedule(ttft_ms=5, itl_ms=2, stall_every=4, stall_ms=300)
+    outcome = run(closed(concurrency=2, requests=4, output_tokens=16), schedule)
+    for request in outcome.answered:
+        truth = [(b - a) / 1e6 for a, b in pairwise(request.truth_ns)]
+        assert sum(gap > 150 for gap in request.gaps_ms) == sum(gap > 150 for gap in truth) == 3
+
+
+def test_ramp_up_and_filler_requests_are_not_measured(run):
+    outcome = run(closed(concurrency=3, requests=5))
+    assert len(outcome.measured) == 5
+    assert len(outcome.requests) > 5 + 3 - 1
+    assert all(request.sent_ns >= outcome.start_ns for request in outcome.measured)
+    assert all(request.ended_ns <= outcome.end_ns for request in outcome.measured)
+
+
+def test_a_load_by_duration_measures_what_was_sent_in_it_and_waits_for_all_of_it(run):
+    outcome = run(closed(concurrency=2, duration_s=0.5))
+    assert outcome.measured
+    assert not outcome.failures
+    assert all(r.failure in {"", "cancelled"} for r in outcome.requests)
+
+
+@pytest.mark.parametrize("cap", [0, 4])
+def test_an_open_loop_charges_a_stall_to_every_request_it_kept_waiting(cap):
+    schedule = Schedule(ttft_ms=2, itl_ms=1, pause_after_s=0.5, pause_s=1.0)
+    point = opened(rate=50.0, requests=75, concurrency=cap)
+    with Emitter(schedule) as emitter:  # of its own: it pauses once
+        outcome = run_shards(Target(url=emitter.url, model="m"), point, seed=1, shards=1)
+    e2e = np.array([request.e2e_ms for request in outcome.answered])
+    # Fifty requests a second fell due while the server stood still for one.
+    assert len(e2e) == 75
+    assert (e2e > 200).sum() >= 25
+    assert e2e.max() > 900
+    delays = np.array([request.send_delay_ms for request in outcome.answered])
+    assert (delays.max() > 500) == bool(cap)
+
+
+def test_an_open_loop_sends_at_its_own_rate_whatever_comes_back(run):
+    outcome = run(opened(rate=100.0, arrival="constant", requests=50), Schedule(ttft_ms=300))
+    intended = [request.intended_ns for request in outcome.measured]
+    assert np.diff(intended) == pytest.approx(10e6, abs=1e3)
+
+
+def test_a_request_larger_than_the_sockets_buffer_arrives_whole(run):
+    outcome = run(closed(concurrency=2, requests=2, input_tokens=1_000_000))
+    assert {request.input_tokens for request in outcome.answered} == {1_000_000}
+
+
+def test_due_times_keep_the_rate_on_the_long_run():
+    for arrival in ("poisson", "constant", "burst"):
+        times = list(islice(due_times_s(arrival, 50.0, seed=3), 5000))
+        assert times == sorted(times)
+        assert times[-1] == pytest.approx(100, rel=0.05)
+
+
+def test_bursts_arrive_together_and_poisson_repeats_with_its_seed():
+    burst = list(islice(due_times_s("burst", 10.0, seed=0), BURST + 1))
+    assert len(set(burst[:BURST])) == 1
+    assert burst[BURST] > burst[0]
+    again = [list(islice(due_times_s("poisson", 10.0, seed=s), 9)) for s in (5, 5, 6)]
+    assert again[0] == again[1] != again[2]
+
+
+def test_shards_share_the_load_and_their_records_are_put_together(run):
+    outcome = run(closed(concurrency=5, requests=11), shards=2)
+    assert len(outcome.measured) == 11
+    assert [request.index for request in outcome.requests] == list(range(len(outcome.requests)))
+
+
+def test_a_load_is_divided_without_remainder():
+    parts = split(closed(concurrency=5, requests=11), 3)
+    assert [part.concurrency for part in parts] == [2, 2, 1]
+    assert sum(part.requests for part in parts) == 11
+    assert len(split(closed(concurrency=1, requests=11), 2)) == 1
+
+
+def test_the_instrument_reports_its_own_error():
+    instrument = check(closed(concurrency=4, requests=1), events_per_s=400, duration_s=0.5, seed=0)
+    assert instrument.ttft.n >= 4
+    assert 0 < instrument.itl.p50 <= instrument.itl.p99 <= instrument.itl.max
+    assert type(instrument).from_json(json.loads(json.dumps(instrument.to_json()))) == instrument
+
+
+def test_the_instrument_counts_events_it_served_late(run):
+    outcome = run(closed(concurrency=1, requests=2))
+    late = run(closed(concurrency=1, requests=2))
+    for request in late.requests:
+        request.truth_ns[:] = [sent - 60_000_000 for sent in request.truth_ns]
+    assert read_instrument(outcome).stalls == 0
+    assert read_instrument(late).stalls == sum(len(r.token_ns) for r in late.requests)
+
+
+def test_prompts_have_the_asked_length_and_never_repeat():
+    target = Target(url="http://h", model="m")
+    prompts = Prompts(target, input_tokens=12, output_tokens=4, seed=0, shared=0.5)
+    bodies = [json.loads(prompts.request(i).split(b"\r\n\r\n")[1]) for i in range(64)]
+    assert {len(body["prompt"]) for body in bodies} == {12}
+    assert len({tuple(body["prompt"]) for body in bodies}) == 64
+    assert len({tuple(body["prompt"][:6]) for body in bodies}) == 1
+    assert len({tuple(body["prompt"][:10]) for body in bodies}) == 64
+
+
+def test_processes_of_one_load_share_a_prefix_and_nothing_else():
+    target = Target(url="http://h", model="m")
+    parts = [
+        Prompts(target, input_tokens=12, output_tokens=4, seed=0, shared=0.5, part=(place, 2))
+        for place in (0, 1)
+    ]
+    bodies = [
+        json.loads(part.request(i).split(b"\r\n\r\n")[1])["prompt"]
+        for part in parts
+        for i in range(9)
+    ]
+    assert len({tuple(prompt[:6]) for prompt in bodies}) == 1
+    assert len({tuple(prompt[:10]) for prompt in bodies}) == 18
+
+
+def test_the_content_length_is_right_for_every_request():
+    for api in ("completions", "chat"):
+        prompts = Prompts(
+            Target(url="http://h", model="m", api=api), input_tokens=9, output_tokens=4, seed=0
+        )
+        for index in range(40):
+            head, _, body = prompts.request(index).partition(b"\r\n\r\n")
+            assert f"Content-Length: {len(body)}".encode() in head
+
+
+def test_a_key_goes_into_the_request_and_nowhere_else():
+    target = Target(url="http://h:1/v1", model="m", key="s3cret")
+    assert b"Authorization: Bearer s3cret\r\n" in target.head()
+    assert target.head().startswith(b"POST /v1/completions HTTP/1.1\r\n")
+    assert "s3cret" not in repr(target)
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "h:8000", "http://", "http://u@h", "http://h:x", ""])
+def test_an_unusable_endpoint_is_refused(url):
+    with pytest.raises(UserError, match="endpoint"):
+        Target(url=url, model="m")
+
+
+def test_histograms_add_up_to_the_percentiles_of_all_values():
+    values = np.random.default_rng(0).exponential(20, 5000).round(3)
+    parts = [Histogram.of(values[:1000]), Histogram.of(values[1000:])]
+    merged = Histogram.merged(parts)
+    back = Histogram.from_json(json.loads(json.dumps(merged.to_json())))
+    for q in (0.01, 0.5, 0.9, 0.99, 0.999, 1.0):
+        exact = np.quantile(values, q, method="inverted_cdf")
+        assert merged.percentile(q) == back.percentile(q) == pytest.approx(exact)
+    assert merged.n == 5000
+
+
+def test_samples_hold_a_row_per_request_and_a_repeated_load_replaces_its_own(tmp_path, run):
+    outcome = run(closed(concurrency=1, requests=2))
+    path = tmp_path / "samples.parquet"
+    for process in (0, 1, 0):
+        append(path, process, "closed/c1", outcome.requests)
+    table = pq.read_table(path)
+    assert table.num_rows == 2 * len(outcome.requests)
+    first = table.to_pylist()[0]
+    assert first["first_token_ns"] == first["token_ns"][0] > first["sent_ns"]
+
+
+def test_samples_are_not_written_over_something_else(tmp_path):
+    path = tmp_path / "notes.parquet"
+    path.write_text("mine")
+    with pytest.raises(UserError, match="samples"):
+        append(path, 0, "c", [])
+    assert path.read_text() == "mine"
+
+
+def test_starting_a_load_needs_no_heavy_import():
+    import subprocess
+    import sys
+
+    code = "import sys, suites.serving.load.outcome; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert not {"torch", "transformers", "tokenizers", "pandas", "gguf"} & set(loaded.split())
+
+
+def test_nothing_is_sent_before_it_is_due(run):
+    began = time.monotonic_ns()
+    outcome = run(opened(rate=200.0, requests=20))
+    assert all(r.sent_ns >= r.intended_ns >= began for r in outcome.requests)

@@ -1,0 +1,441 @@
+"""Whatever a server does wrong is counted under its own name, and never averaged in."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from suites.base.errors import UserError
+from suites.client.target import Target
+from suites.serving import plan, run, summarize
+from suites.serving.load.outcome import run_point
+from suites.serving.load.point import Point
+from tests.builders import assert_signable
+
+TOKENS = 4
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def event(text="word", **more):
+    choice = {"index": 0, "text": text, "finish_reason": None}
+    return (
+        b"data: " + json.dumps({"choices": [choice], **more}, ensure_ascii=False).encode() + b"\n\n"
+    )
+
+
+def chat_event(**delta):
+    return b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+LAST = b"0\r\n\r\n"
+
+
+def whole(*events):
+    return HEAD + b"".join(chunk(item) for item in events) + LAST
+
+
+GOOD = whole(*[event()] * TOKENS, DONE)
+
+
+def reset(peer):
+    """Close so that the other side gets a reset, not an end."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+@contextmanager
+def serving(answer):
+    """Serve every request by `answer(peer)`, which sends what it likes; yields the URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    peers = []
+
+    def connection(peer):
+        with peer:
+            try:
+                while read_request(peer):
+                    answer(peer)
+            except OSError:
+                return
+
+    def accept():
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peers.append(peer)
+            threading.Thread(target=connection, args=(peer,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for peer in peers:
+            peer.close()
+
+
+def read_request(peer):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = peer.recv(65536)
+        if not piece:
+            return False
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        body += peer.recv(65536)
+    return True
+
+
+def slowly(peer, data, pieces=1, pause_s=0.002):
+    for start in range(0, len(data), pieces):
+        peer.sendall(data[start : start + pieces])
+        time.sleep(pause_s)
+
+
+def ask(answer, *, api="completions", limit_s=5.0):
+    """One measured request (after one of ramp-up) to a server that answers so."""
+    point = Point(
+        shape="closed",
+        concurrency=1,
+        requests=1,
+        input_tokens=8,
+        output_tokens=TOKENS,
+        request_limit_s=limit_s,
+    )
+    with serving(answer) as url:
+        outcome = run_point(Target(url=url, model="m", api=api), point, seed=0)
+    (request,) = outcome.measured
+    return request
+
+
+def sending(data):
+    return lambda peer: peer.sendall(data)
+
+
+FAILURES = {
+    "says 429": (
+        sending(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\n\r\nslow"),
+        "http_429",
+    ),
+    "says 500": (
+        sending(b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"),
+        "http_500",
+    ),
+    "says 503 in chunks": (
+        sending(b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"no") + LAST),
+        "http_503",
+    ),
+    "sends no HTTP": (sending(b"garbage\r\n\r\n"), "garbage"),
+    "sends an event that is no JSON": (
+        sending(whole(event(), b"data: {oops}\n\n", DONE)),
+        "garbage",
+    ),
+    "sends lines that are no events": (sending(whole(b"<html>what?</html>\n\n", DONE)), "garbage"),
+    "sends a chunk size that is no number": (sending(HEAD + b"zz\r\nhello\r\n" + LAST), "garbage"),
+    "sends JSON of another kind": (sending(whole(b"data: [1, 2]\n\n", DONE)), "garbage"),
+    "sends an error event": (
+        sending(whole(event(), b'data: {"error":{"message":"out of memory"}}\n\n')),
+        "error_event",
+    ),
+    "never sends [DONE]": (sending(whole(*[event()] * TOKENS)), "no_done"),
+    "sends fewer tokens than asked": (sending(whole(event(), DONE)), "short"),
+    "counts fewer tokens than asked": (
+        sending(whole(*[event()] * TOKENS, event("", usage={"completion_tokens": 2}), DONE)),
+        "short",
+    ),
+    "sends more tokens than asked": (sending(whole(*[event()] * (TOKENS + 1), DONE)), "long"),
+    "sends no token at all": (sending(whole(event(""), DONE)), "empty"),
+}
+
+
+@pytest.mark.parametrize("habit", FAILURES)
+def test_a_server_that_misbehaves_is_counted_under_its_own_name(habit):
+    answer, name = FAILURES[habit]
+    assert ask(answer).failure == name
+
+
+def test_a_server_that_hangs_is_a_timeout():
+    answer = ask(lambda peer: time.sleep(2), limit_s=0.3)
+    assert answer.failure == "timeout"
+
+
+def test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apart():
+    def half(peer):
+        peer.sendall(HEAD + chunk(event()))
+        time.sleep(2)
+
+    request = ask(half, limit_s=0.3)
+    assert request.failure == "timeout"
+    assert len(request.token_ns) == 1
+
+
+@pytest.mark.parametrize(
+    "start", [HEAD[:20], HEAD, HEAD + b"5", HEAD + b"5\r\nda", HEAD + LAST[:3]]
+)
+def test_a_server_that_stops_before_the_first_event_is_a_timeout(start):
+    def begin(peer):
+        peer.sendall(start)
+        time.sleep(1)
+
+    request = ask(begin, limit_s=0.2)
+    assert request.failure == "timeout"
+    assert not request.token_ns
+
+
+def test_an_answer_of_no_chunk_at_all_is_empty_handed():
+    assert ask(sending(HEAD + LAST)).failure == "no_done"
+
+
+def test_a_server_that_resets_is_a_reset():
+    def answer(peer):
+        peer.sendall(HEAD + chunk(event()))
+        time.sleep(0.05)
+        reset(peer)
+
+    assert ask(answer).failure == "reset"
+
+
+def test_a_server_that_closes_early_is_named_so():
+    def answer(peer):
+        peer.sendall(HEAD + chunk(event()))
+        peer.close()
+
+    assert ask(answer).failure == "closed_early"
+
+
+def test_the_servers_own_words_are_kept():
+    answer, _ = FAILURES["sends an error event"]
+    assert "out of memory" in ask(answer).detail
+
+
+GOOD_WAYS = {
+    "all in one packet": sending(GOOD),
+    "byte by byte": lambda peer: slowly(peer, GOOD, pause_s=0),
+    "with comments to keep alive": sending(
+        whole(b": ping\n\n", *[event(), b": ping\n\n"] * TOKENS, DONE)
+    ),
+    "with carriage returns": sending(
+        whole(*[event().replace(b"\n\n", b"\r\n\r\n")] * TOKENS, DONE.replace(b"\n", b"\r\n"))
+    ),
+    "with event names and ids": sending(
+        whole(*[b"event: message\nid: 7\nretry: 10\n" + event()] * TOKENS, DONE)
+    ),
+    "without a space after data": sending(
+        whole(*[event().replace(b"data: ", b"data:")] * TOKENS, DONE)
+    ),
+    "without chunks, by length": sending(
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(event() * TOKENS + DONE)
+        + event() * TOKENS
+        + DONE
+    ),
+    "with text that looks like an end": sending(
+        whole(*[event("data: [DONE]\n\n0\r\n\r\n")] * TOKENS, DONE)
+    ),
+    "with usage in every event": sending(
+        whole(
+            *[event(usage={"completion_tokens": n + 1}) for n in range(TOKENS)],
+            DONE,
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("way", GOOD_WAYS)
+def test_a_correct_answer_is_read_however_it_is_cut(way):
+    request = ask(GOOD_WAYS[way])
+    assert (request.failure, len(request.token_ns)) == ("", TOKENS)
+
+
+def test_an_answer_that_ends_with_the_connection_is_complete():
+    def answer(peer):
+        peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + event() * TOKENS + DONE)
+        peer.close()
+
+    assert ask(answer).failure == ""
+
+
+def test_characters_split_across_packets_are_whole():
+    data = whole(*[event("分" * 3)] * TOKENS, DONE)
+    middle = data.index("分".encode()) + 1
+
+    def answer(peer):
+        peer.sendall(data[:middle])
+        time.sleep(0.02)
+        peer.sendall(data[middle:])
+
+    request = ask(answer)
+    assert (request.failure, len(request.token_ns)) == ("", TOKENS)
+
+
+def test_two_events_in_one_packet_are_two_events_at_one_time():
+    def answer(peer):
+        peer.sendall(HEAD + chunk(event()) * 2)
+        time.sleep(0.05)
+        peer.sendall(chunk(event()) * 2)
+        peer.sendall(chunk(DONE) + LAST)
+
+    request = ask(answer)
+    gaps = [later - earlier for earlier, later in pairwise(request.token_ns)]
+    assert len(gaps) == TOKENS - 1
+    assert gaps[0] == gaps[2] == 0
+    assert gaps[1] > 40e6
+
+
+def test_an_event_split_over_two_packets_arrives_with_the_second():
+    one = chunk(event())
+
+    def answer(peer):
+        peer.sendall(HEAD + one + one[:20])
+        time.sleep(0.05)
+        peer.sendall(one[20:] + one * 2 + chunk(DONE) + LAST)
+
+    request = ask(answer)
+    assert request.token_ns[1] - request.token_ns[0] > 40e6
+
+
+@pytest.mark.parametrize(
+    ("said", "count", "share"),
+    [
+        (
+            {"usage": {"prompt_tokens": 16, "prompt_tokens_details": {"cached_tokens": 12}}},
+            24,
+            0.75,
+        ),
+        ({"timings": {"cache_n": 4, "prompt_ms": 1.5}}, 8, 0.25),
+        ({"usage": {"prompt_tokens": 16, "prompt_tokens_details": None}}, None, None),
+    ],
+)
+def test_cache_hits_are_a_row_as_the_engine_reports_them_and_none_where_it_is_silent(
+    said, count, share, exact_instrument
+):
+    answer = whole(*[event()] * 8, event("", choices=[], **said), DONE)
+    with serving(sending(answer)) as url:
+        options = {"endpoint": url, "model": "m", "isl": 16, "osl": 8, "concurrency": [1]}
+        (cell,) = plan("quick", {**options, "requests": 2})
+        rows = summarize([run.run_cell(cell.spec)])
+    assert_signable(rows)
+    cached = [row for row in rows if row.metric == "cached_tokens"]
+    if count is None:
+        assert cached == []
+        return
+    (row,) = cached
+    assert (row.value, row.n, row.method, row.unit) == (count, 2, "reported", "count")
+    assert row.labels["share_of_input"] == share
+
+
+def test_an_early_empty_role_chunk_is_not_the_first_token():
+    def answer(peer):
+        peer.sendall(HEAD + chunk(chat_event(role="assistant", content="")))
+        time.sleep(0.05)
+        peer.sendall(b"".join([chunk(chat_event(content="hi"))] * TOKENS) + chunk(DONE) + LAST)
+
+    request = ask(answer, api="chat")
+    assert len(request.token_ns) == TOKENS
+    assert request.ttft_ms > 40
+
+
+def test_thoughts_are_tokens():
+    thought = chat_event(reasoning_content="hm")
+    request = ask(sending(whole(*[thought] * 2, *[chat_event(content="so")] * 2, DONE)), api="chat")
+    assert (request.failure, len(request.token_ns)) == ("", TOKENS)
+
+
+def test_a_server_that_closes_after_every_answer_without_saying_so_is_asked_again():
+    def answer(peer):
+        peer.sendall(GOOD)
+        peer.close()
+
+    point = Point(shape="closed", concurrency=2, requests=6, input_tokens=8, output_tokens=TOKENS)
+    with serving(answer) as url:
+        outcome = run_point(Target(url=url, model="m"), point, seed=0)
+    assert len(outcome.answered) == 6
+
+
+def test_an_endpoint_that_nobody_serves_is_named_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    point = Point(shape="closed", concurrency=1, requests=1, input_tokens=8, output_tokens=2)
+    with pytest.raises(UserError, match="cannot connect"):
+        run_point(Target(url=url, model="m"), point, seed=0)
+
+
+def test_a_server_that_takes_no_further_connection_is_refused():
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def once():
+        peer, _ = listener.accept()
+        listener.close()
+        with peer:
+            read_request(peer)
+            peer.sendall(GOOD.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"))
+
+    threading.Thread(target=once, daemon=True).start()
+    point = Point(shape="closed", concurrency=1, requests=1, input_tokens=8, output_tokens=TOKENS)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    outcome = run_point(Target(url=url, model="m"), point, seed=0)
+    assert [request.failure for request in outcome.measured] == ["refused"]
+
+
+# Habits that need a server of their own, and the test above that has it.
+OTHER_FAILURES = {
+    "hangs": ("timeout", test_a_server_that_hangs_is_a_timeout),
+    "stops in the middle": (
+        "timeout",
+        test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apart,
+    ),
+    "resets the connection": ("reset", test_a_server_that_resets_is_a_reset),
+    "closes early": ("closed_early", test_a_server_that_closes_early_is_named_so),
+    "takes no further connection": (
+        "refused",
+        test_a_server_that_takes_no_further_connection_is_refused,
+    ),
+}
+OTHER_GOOD_WAYS = {
+    "with its end told by closing": test_an_answer_that_ends_with_the_connection_is_complete,
+    "with a character split over two packets": test_characters_split_across_packets_are_whole,
+    "with two events in one packet": test_two_events_in_one_packet_are_two_events_at_one_time,
+    "with an event split over two packets": (
+        test_an_event_split_over_two_packets_arrives_with_the_second
+    ),
+    "with an empty role message first": test_an_early_empty_role_chunk_is_not_the_first_token,
+    "with thoughts before the answer": test_thoughts_are_tokens,
+    "and closes after it without saying so": (
+        test_a_server_that_closes_after_every_answer_without_saying_so_is_asked_again
+    ),
+}
+
+
+def test_the_tables_in_the_documents_hold_every_habit_tried_here_and_no_other():
+    page = Path(__file__).parents[3] / "site/leaderboard/docs/serving.md"
+    text = page.read_text(encoding="utf-8")
+    failures = {habit: name for habit, (_, name) in FAILURES.items()}
+    failures |= {habit: name for habit, (name, _) in OTHER_FAILURES.items()}
+    bad, good = (_table(text, head) for head in ("a server that", "it may come"))
+    assert bad == {f"{habit} | `{name}`" for habit, name in failures.items()}
+    assert good == {way.replace("|", "") for way in (*GOOD_WAYS, *OTHER_GOOD_WAYS)}
+
+
+def _table(text, head):
+    _, _, rest = text.partition(f"| {head}")
+    rows, _, _ = rest.partition("\n\n")
+    return {line.strip("| ") for line in rows.splitlines()[2:]}

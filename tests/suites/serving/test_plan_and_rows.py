@@ -1,0 +1,146 @@
+"""From options to cells, and from what cells measured to rows that say whether they are valid."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from suites.base.errors import UserError
+from suites.base.records import CellResult
+from suites.serving import plan, summarize
+from suites.serving.instrument.emitter import Emitter, Schedule
+from suites.serving.instrument.instrument import Error
+from suites.serving.instrument.validity import instrument_problem
+from suites.serving.run import run_cell
+from tests.builders import assert_signable
+
+URL = "http://127.0.0.1:9"
+EASY = {"endpoint": URL, "model": "m", "isl": 16, "osl": 8}
+
+
+def points(**options):
+    return [point for cell in plan("quick", {**EASY, **options}) for point in cell.spec["points"]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"rate": [0.0]}, "rate"),
+        ({"rate": [float("inf")]}, "rate"),
+        ({"concurrency": [0]}, "concurrency"),
+        ({"rate": [1.0], "concurrency": [1, 2]}, "concurrency"),
+        ({"arrival": "poisson"}, "arrival"),
+        ({"rate": [1.0], "arrival": "weekly"}, "arrival"),
+        ({"isl": 2}, "isl"),
+        ({"osl": 1}, "osl"),
+        ({"requests": 4, "duration": 3.0}, "requests, duration"),
+        ({"slo_ttft": -1.0}, "slo_ttft"),
+        ({"shared_prefix": 1.0}, "shared_prefix"),
+        ({"processes": 0}, "processes"),
+        ({"api": "graphql"}, "api"),
+        ({"endpoint": "nonsense"}, "endpoint"),
+        ({"api_key_env": "NO_SUCH_VARIABLE"}, "api_key_env"),
+        ({"endpoint": None, "model": "gpt-9"}, "model"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_by_name(wrong, where):
+    with pytest.raises(UserError) as caught:
+        plan("quick", {**EASY, **wrong})
+    assert caught.value.where == where
+
+
+def test_points_are_named_by_what_they_are():
+    assert [p["concurrency"] for p in points(concurrency=[1, 8])] == [1, 8]
+    (cell,) = plan("quick", {**EASY, "rate": [2.5], "concurrency": [9], "arrival": "constant"})
+    assert cell.spec["points"][0]["rate"] == 2.5
+    assert cell.spec["points"][0]["concurrency"] == 9
+    assert plan("quick", {**EASY, "case": "closed/c4/*"})[0].spec["points"][0]["concurrency"] == 4
+    assert plan("quick", {**EASY, "case": "gemm*"}) == []
+
+
+def test_a_key_is_named_in_the_spec_and_never_written_there(monkeypatch):
+    monkeypatch.setenv("MY_KEY", "s3cret-value")
+    (cell,) = plan("quick", {**EASY, "api_key_env": "MY_KEY"})
+    assert cell.spec["subject"]["api_key_env"] == "MY_KEY"
+    assert "s3cret" not in json.dumps(cell.spec)
+
+
+@pytest.fixture(scope="module")
+def result():
+    with Emitter(Schedule(ttft_ms=20, itl_ms=10)) as emitter:
+        options = {
+            **EASY,
+            "endpoint": emitter.url,
+            "concurrency": [2],
+            "requests": 12,
+            "slo_ttft": 0.001,
+            "slo_tpot": 10_000.0,
+        }
+        (cell,) = plan("quick", options)
+        return run_cell({**cell.spec, "check_s": 0.3})
+
+
+def test_rows_carry_the_contracts_metrics_units_and_labels(result):
+    rows = summarize([result, CellResult.from_json(json.loads(json.dumps(result.to_json())))])
+    assert_signable(rows)
+    units = {row.metric: row.unit for row in rows}
+    assert units.items() >= {
+        ("ttft", "ms"),
+        ("tpot", "ms"),
+        ("itl", "ms"),
+        ("e2e", "ms"),
+        ("output_throughput", "tokens/s"),
+        ("total_throughput", "tokens/s"),
+        ("request_throughput", "1/s"),
+        ("goodput", "1/s"),
+        ("failed", "count"),
+        ("instrument_ttft_error", "ms"),
+        ("instrument_itl_error", "ms"),
+    }
+    assert {row.case for row in rows} == {"closed/c2/isl16/osl8"}
+    assert all(row.labels["concurrency"] == 2 for row in rows)
+    assert all(isinstance(row.labels["valid"], bool) for row in rows)
+    assert all(("invalid_because" in row.labels) != row.labels["valid"] for row in rows)
+    assert all(row.low is None or row.low <= row.value for row in rows)
+
+
+def test_goodput_counts_requests_that_meet_both_limits(result):
+    rows = {row.metric: row for row in summarize([result])}
+    assert rows["goodput"].value == 0
+    assert rows["request_throughput"].value > 0
+
+
+def test_a_percentile_beyond_the_number_of_requests_is_left_out(result):
+    shown = {r.labels["percentile"] for r in summarize([result]) if r.metric == "ttft"}
+    assert shown == {50.0, 90.0}
+
+
+def test_throughput_is_tokens_of_the_window_over_its_length(result):
+    series = {item.metric: item for item in result.series}
+    (window,) = series["output_throughput"].windows
+    seconds = (window.end_ns - window.start_ns) / 1e9
+    assert series["output_throughput"].samples[0] == pytest.approx(window.output_tokens / seconds)
+    assert series["total_throughput"].samples[0] == pytest.approx(
+        (window.output_tokens + window.input_tokens) / seconds
+    )
+
+
+def test_failures_make_the_point_invalid_and_are_named(exact_instrument):
+    with Emitter(Schedule(ttft_ms=400, itl_ms=5)) as emitter:
+        options = {**EASY, "endpoint": emitter.url, "concurrency": [1], "requests": 2}
+        (cell,) = plan("quick", {**options, "request_limit": 0.2})
+        rows = summarize([run_cell(cell.spec)])
+    assert not any(row.metric == "ttft" for row in rows)
+    (count,) = [row for row in rows if row.metric == "failed"]
+    assert count.value == count.n == 2
+    assert "timeout 2" in count.labels["invalid_because"]
+
+
+def test_an_instrument_error_above_two_percent_is_a_reason_with_advice():
+    error = Error(p50=0.1, p99=3.0, max=9.0, n=10)
+    assert instrument_problem(error, 50, 20.0) == ""
+    assert "processes" in instrument_problem(error, 99, 20.0)
+    assert instrument_problem(error, 99, 150.0) == ""
+    assert instrument_problem(replace(error, n=0), 50, 20.0)
