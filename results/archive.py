@@ -268,7 +268,8 @@ def surroundings(
     """
     runners = _runners(home)
     log = home / "log"
-    places, flags, keys, problem = None, {}, KeyLog(), None
+    places, keys, problem = None, KeyLog(), None
+    flags: Mapping[str, Sequence[str]] = {}
     if log.is_dir():
         try:
             places, flags, keys = _contents(_verified(log, runners, earlier, policy))

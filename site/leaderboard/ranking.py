@@ -108,4 +108,5 @@ def _comparable(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     loads = rows.groupby(["model_id", "shape"], sort=True)["chip_id"].agg(["nunique", "size"])
     model, shape = loads.sort_values(["nunique", "size"], ascending=False, kind="stable").index[0]
-    return rows[(rows["model_id"] == model) & (rows["shape"] == shape)]
+    kept: pd.DataFrame = rows[(rows["model_id"] == model) & (rows["shape"] == shape)]
+    return kept
