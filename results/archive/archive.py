@@ -305,7 +305,7 @@ def surroundings(
     runners = _runners(home, own)
     log = home / "log"
     places, keys, problem = None, KeyLog(), None
-    flags: dict[str, tuple[str, ...]] = {}
+    flags: Mapping[str, Sequence[str]] = {}
     head, held = None, {}
     if log.is_dir():
         try:

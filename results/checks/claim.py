@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Claim",
     "Point",
+    "Rank",
     "case_load",
     "least",
     "most",

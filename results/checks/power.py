@@ -67,8 +67,8 @@ def joules_have_a_meter(claim: Claim, _: Context) -> Iterator[Held]:
     listed = {meter.name: meter for meter in predicate.meters} if predicate else {}
     for meter in listed.values():
         if meter.method != "model" and _MODEL.search(f"{meter.name} {meter.note}"):
-            reason = f"{meter.name} is a model by its own words, and listed as {meter.method}"
-            yield Held(where="meters", reason=reason)
+            told = f"{meter.name} is a model by its own words, and listed as {meter.method}"
+            yield Held(where="meters", reason=told)
     for item in claim.measurements:
         if not _is_energy(item.metric) or item.method == "modelled":
             continue

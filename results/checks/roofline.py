@@ -87,10 +87,11 @@ def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
 def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
     """A decode step reads every touched weight once: bytes ÷ TPOT ≤ bandwidth × chips."""
     known = _known(claim)
-    if known is None or known[1].memory_bandwidth_gb_s is None:
+    bandwidth = known[1].memory_bandwidth_gb_s if known else None
+    if known is None or bandwidth is None:
         return
     what, entry, _count = known
-    limit = (entry.memory_bandwidth_gb_s or 0.0) * _chips(claim, entry)
+    limit = bandwidth * _chips(claim, entry)
     for point in claim.points:
         item = point.middle("tpot")
         if item is None:

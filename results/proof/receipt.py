@@ -28,7 +28,7 @@ def result_entry(digest: str, flags: Sequence[str] = ()) -> bytes:
     return strict_json.canonical({"envelope": digest, "type": "result", **flagged})
 
 
-def entered_flags(record: Mapping[str, Any]) -> tuple[str, ...]:
+def entered_flags(record: Mapping[Any, Any]) -> tuple[str, ...]:
     """Return the rules that an entry or a receipt names."""
     flags = record.get("flags")
     named = flags[:_MOST_FLAGS] if isinstance(flags, list) else []
