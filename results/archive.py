@@ -19,6 +19,7 @@ from results.keyless import KeylessKey
 from results.keylog import KeyLog, key_added
 from results.ledger import Appended, Ledger
 from results.receipt import result_entry
+from results.tiers import standing
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from results.cosignature import Policy
     from results.statement import Predicate, Statement
+    from results.tiers import Standing
 
 __all__ = [
     "SUFFIX",
@@ -81,8 +83,12 @@ class Opened:
         return self.runner.key.keyid
 
     @property
+    def standing(self) -> Standing:
+        return standing(self.runner, self.predicate.source, self.claims)
+
+    @property
     def key_tier(self) -> str:
-        return self.runner.tier
+        return self.standing.tier
 
     @property
     def predicate(self) -> Predicate:

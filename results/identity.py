@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -46,6 +46,9 @@ class _KeyFile(BaseModel):
     public_key: _Text = ""
     identity: _Text = ""
     issuer: _Text = keyless.GITHUB
+    source_repository: _Text = ""
+    source_ref: _Text = ""
+    build_config: _Text = ""
     trusted_root: Annotated[str, Field(max_length=65_536)] = ""  # Sigstore's own has 7 kB
     owner: _Text = ""
     contact: _Text = ""
@@ -95,11 +98,9 @@ class Runner:
         return (starts is None or starts <= ended) and (ends is None or ended <= ends)
 
     @property
-    def tier(self) -> Literal["CI-attested", "registered", "self-signed"]:
-        """How far the signature can be traced; an identity counts under a reviewed root alone."""
-        if not self.registered:
-            return "self-signed"
-        return "CI-attested" if isinstance(self.key, keyless.KeylessKey) else "registered"
+    def tier(self) -> Literal["registered", "self-signed"]:
+        """What is known of who holds the key; `results.tiers` says what a result's code adds."""
+        return "registered" if self.registered else "self-signed"
 
 
 def runner_id(key: Key) -> str:
@@ -115,6 +116,7 @@ def runner_toml(key: Key, *, owner: str = "", contact: str = "", replaces: str =
     """
     if isinstance(key, keyless.KeylessKey):
         public = {name: key.keyval[name] for name in ("identity", "issuer")}
+        public |= asdict(key.caller) if key.caller else {}
         public["trusted_root"] = key.trusted_root
     else:
         public = {"public_key": key.keyval["public"]}
@@ -200,13 +202,25 @@ def _key(file: _KeyFile) -> Key:
         if not file.identity or not file.trusted_root:
             raise ValueError("a keyless runner needs identity and trusted_root")
         return keyless.KeylessKey(
-            identity=file.identity, issuer=file.issuer, trusted_root=file.trusted_root
+            identity=file.identity,
+            issuer=file.issuer,
+            trusted_root=file.trusted_root,
+            caller=_caller(file),
         )
     if file.keytype == "ed25519":
         return SSlibKey.from_crypto(
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(file.public_key))
         )
     return SSlibKey.from_crypto(load_pem_public_key(file.public_key.encode()))
+
+
+def _caller(file: _KeyFile) -> keyless.Caller | None:
+    stated = {one.name: getattr(file, one.name) for one in fields(keyless.Caller)}
+    if not any(stated.values()):
+        return None
+    if not all(stated.values()):
+        raise ValueError(f"a caller needs {', '.join(stated)}")
+    return keyless.Caller(**stated)
 
 
 def _lines(values: Mapping[str, object]) -> str:

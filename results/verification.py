@@ -41,8 +41,9 @@ class Verdict:
         signature: a known key signed exactly these bytes, and they are a statement.
         inclusion: the log's checkpoint covers it; None where no log lies beside the file.
         keyid: of the key that verified, None if none did.
-        tier: "CI-attested" (a workflow of the catalogue, under the root of trust given there),
+        tier: "CI-attested" (a workflow of the catalogue, at a commit that a maintainer has read),
             "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
+        tier_reason: why it is no higher, where the key might have given more; else empty.
         problems: one line each; empty when all is well.
         flags: what `results.checks` has against the figures; no reason to distrust the proof.
         reproduces: digest of the result that this one says it repeats.
@@ -55,6 +56,7 @@ class Verdict:
     inclusion: bool | None
     keyid: str | None
     tier: str | None
+    tier_reason: str = ""
     problems: tuple[str, ...] = ()
     flags: tuple[Finding, ...] = ()
     reproduces: str | None = None
@@ -68,6 +70,7 @@ class Verdict:
             "inclusion": self.inclusion,
             "keyid": self.keyid,
             "tier": self.tier,
+            "tier_reason": self.tier_reason,
             "problems": list(self.problems),
             "flags": [flag.to_json() for flag in self.flags],
             "reproduces": self.reproduces,
@@ -138,11 +141,13 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
     digest = envelope.digest(data)
     problems: list[str] = []
     keyid = tier = reproduces = None
+    reason = ""
     flags: list[Finding] = []
     claims: Mapping[str, str] = {}
     try:
         opened = archive.open_bytes(data, path, around.runners)
-        keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
+        keyid, claims = opened.keyid, opened.claims
+        tier, reason = opened.standing.tier, opened.standing.reason
         flags = [
             *around.flags(opened),
             *check(opened.statement, Context(claims=claims)),
@@ -163,6 +168,7 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
         inclusion=inclusion,
         keyid=keyid,
         tier=tier,
+        tier_reason=reason,
         problems=tuple(problems),
         flags=tuple(flags),
         reproduces=reproduces,

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results import keyfile
 from results.identity import read_runner, runner_id
-from results.keyless import GITHUB, KeylessKey, KeylessSigner
+from results.keyless import GITHUB, Caller, KeylessKey, KeylessSigner
 from suites.errors import UserError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, Signer
 
 __all__ = ["RunnerKey", "create", "default_path", "keyless_key", "load", "load_or_create", "rotate"]
-
-_WORKFLOW = r"https://github\.com/[^/]+/[^/]+/\.github/workflows/[^/@]+@refs/.+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,27 +78,38 @@ def create(path: Path) -> RunnerKey:
     return _named(keyfile.create(path), path, created=True)
 
 
-def keyless_key(identity: str, trusted_root: Path | None) -> KeylessKey:
+def keyless_key(identity: str, build_config: str, trusted_root: Path | None) -> KeylessKey:
     """Return the key of a GitHub workflow, under the root of trust in a file.
+
+    Args:
+        build_config: the workflow that is started, whose repository and ref the jobs must be of;
+            empty: the one that signs.
 
     Raises:
         UserError: one of them is missing or is none, or the extra is not installed.
     """
-    if not re.fullmatch(_WORKFLOW, identity):
-        raise UserError(
-            f"{identity!r} is no workflow",
-            where="--keyless",
-            expected="https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF",
-        )
+    _caller("--keyless", identity)
+    caller = _caller("--build-config", build_config or identity)
     if trusted_root is None:
         raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
     try:
         text = trusted_root.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read: {error}", where=str(trusted_root)) from error
-    key = KeylessKey(identity=identity, issuer=GITHUB, trusted_root=text)
+    key = KeylessKey(identity=identity, issuer=GITHUB, trusted_root=text, caller=caller)
     key.require()
     return key
+
+
+def _caller(option: str, workflow: str) -> Caller:
+    try:
+        return Caller.of(workflow)
+    except ValueError as error:
+        raise UserError(
+            str(error),
+            where=option,
+            expected="https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF",
+        ) from error
 
 
 def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:

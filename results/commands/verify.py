@@ -79,6 +79,8 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
+        if verdict.tier_reason:
+            console.print(f"    {verdict.tier}: {escape(verdict.tier_reason)}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"    {escape(problem)}", soft_wrap=True)
         for flag in verdict.flags:

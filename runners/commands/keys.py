@@ -36,6 +36,14 @@ def new(
             ".github/workflows/FILE@REF, by its identity with Sigstore.",
         ),
     ] = "",
+    build_config: Annotated[
+        str,
+        typer.Option(
+            metavar="WORKFLOW",
+            help="With --keyless: the workflow that is started and calls it, if it is another; "
+            "only jobs of its repository and ref sign.",
+        ),
+    ] = "",
     trusted_root: Annotated[
         Path | None, typer.Option(help="With --keyless: Sigstore's trusted_root.json, to pin.")
     ] = None,
@@ -46,8 +54,8 @@ def new(
     """
     from runners.keys import create, default_path, keyless_key
 
-    if keyless or trusted_root:
-        _print_public(keyless_key(keyless, trusted_root), owner, contact)
+    if keyless or build_config or trusted_root:
+        _print_public(keyless_key(keyless, build_config, trusted_root), owner, contact)
     else:
         _print(create(path or default_path()), owner, contact)
 

@@ -22,6 +22,7 @@ from results.confirmation import confirmed
 from results.keyless import KeylessKey
 from results.ledger import Ledger
 from results.statement import Statement
+from results.tiers import Standing
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Source:
 
     Attributes:
         runner: whose key signed.
+        standing: what is known of them and of the code that measured.
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
         confirmed_by: digests of the results that reproduce it.
@@ -54,6 +56,7 @@ class Source:
 
     path: Path
     runner: Runner
+    standing: Standing
     log: str
     index: int | None
     confirmed_by: tuple[str, ...] = ()
@@ -61,7 +64,7 @@ class Source:
     @property
     def tier(self) -> str:
         """How much is known beyond the signature."""
-        return "reproduced" if self.confirmed_by else self.runner.tier
+        return "reproduced" if self.confirmed_by else self.standing.tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +233,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         digest=digest,
         keyid=source.runner.key.keyid,
         runner=source.runner.name,
-        key_tier=source.runner.tier,
+        key_tier=source.standing.tier,
         log=source.log,
         index=source.index,
         flags=_flags(statement, claims) if with_flags else (),
@@ -262,8 +265,21 @@ def _placed(
     for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
         path, runner = paths[digest], runners[keyid]
         index = (around.places or {}).get(digest)
-        source = Source(path=path, runner=runner, log=log if index is not None else "", index=index)
+        source = Source(
+            path=path,
+            runner=runner,
+            standing=_standing(path, runner),
+            log=log if index is not None else "",
+            index=index,
+        )
         yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
+
+
+def _standing(path: Path, runner: Runner) -> Standing:
+    """Tell the tier; where a workflow signed it hangs on what the certificate and the code say."""
+    if isinstance(runner.key, KeylessKey):
+        return archive.open_result(path, [runner]).standing
+    return Standing(tier=runner.tier)
 
 
 def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:

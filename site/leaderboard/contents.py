@@ -373,7 +373,7 @@ def _runners(content: Content) -> list[dict[str, Any]]:
     runners = [
         {
             "name": own["runner"].iloc[0],
-            "tier": content.archive.sources[own["digest"].iloc[0]].runner.tier,
+            "tier": content.archive.sources[own["digest"].iloc[0]].standing.tier,
             "results": len(own),
             "keyid": keyid,
             "last": own["finished_at"].iloc[0][:10],

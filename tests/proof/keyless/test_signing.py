@@ -175,7 +175,8 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
     root = tmp_path / "trusted_root.json"
     root.write_text(services.trusted_root())
     identity = workflow.keyval["identity"]
-    told = verb("new", "--keyless", identity, "--trusted-root", root, "--owner", "Lab")
+    started = ("--build-config", workflow.caller.build_config)
+    told = verb("new", "--keyless", identity, *started, "--trusted-root", root, "--owner", "Lab")
     runner = read_runner(told, "printed")
     assert (runner.key.keyid, runner.owner) == (workflow.keyid, "Lab")
 
@@ -185,6 +186,13 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
     [
         (["--keyless", "measure.yml", "--trusted-root", "x"], "is no workflow"),
         (["--trusted-root", "x"], "is no workflow"),
+        (
+            [
+                *["--keyless", "https://github.com/a/b/.github/workflows/c.yml@refs/heads/d"],
+                *["--build-config", "https://github.com/a/b"],
+            ],
+            "is no workflow",
+        ),
         (["--keyless", "https://github.com/a/b/.github/workflows/c.yml@refs/heads/d"], "missing"),
         (
             [
