@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from results import bounded, envelope, strict_json
 from results import checkpoint as notes
 from results.checks import Finding
+from results.confirmation import Entered, repetitions
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
 from results.keyless import KeylessKey
 from results.keylog import KeyLog, key_added
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
+    from results.confirmation import Repetition
     from results.cosignature import Policy
     from results.statement import Predicate, Statement
     from results.tiers import Standing
@@ -46,6 +48,7 @@ __all__ = [
     "open_result",
     "other_samples",
     "read",
+    "repetitions_in",
     "surroundings",
 ]
 
@@ -93,6 +96,18 @@ class Opened:
     @property
     def predicate(self) -> Predicate:
         return self.statement.predicate
+
+    def entered(self, index: int) -> Entered:
+        """Return it as an entry of a log, to be held against those that repeat it."""
+        registered = self.key_tier != "self-signed"
+        return Entered(
+            digest=self.digest,
+            keyid=self.keyid,
+            owner=self.runner.owner if registered else "",
+            index=index,
+            samples=frozenset(subject.digest.sha256 for subject in self.statement.subject),
+            predicate=self.predicate,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +241,17 @@ def other_samples(path: Path, statement: Statement) -> Iterator[str]:
         with place.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != expected:
                 yield f"{place}: not the raw samples that were signed for"
+
+
+def repetitions_in(ledger: Ledger, results: Sequence[Entered]) -> list[Repetition]:
+    """Judge those of a log's results that say they repeat one another.
+
+    Raises:
+        CheckError: a bundle of the log is missing or damaged.
+    """
+    runs = [one.predicate.run for one in results]
+    roots = {run.not_before for run in runs if run.reproduces and run.not_before}
+    return repetitions(results, ledger.sizes_of(roots))
 
 
 def surroundings(

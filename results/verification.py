@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from results.archive import Surroundings
     from results.cosignature import Policy
-    from results.identity import Runner
 
 __all__ = ["Verdict", "verify"]
 
 _CHUNK = 500  # envelopes: about a tenth of a second of work
+_STRAY = "the result it repeats is not in this log, or does not verify"
 _WORTH_PROCESSES = 2000  # starting one takes as long as some thousand envelopes
 
 
@@ -48,6 +48,7 @@ class Verdict:
         flags: what `results.checks` has against the figures; no reason to distrust the proof.
         reproduces: digest of the result that this one says it repeats.
         confirmed_by: digests of results of this archive that reproduce it.
+        objections: why it does not confirm the result it says it repeats.
         claims: what a keyless signature's certificate says of the job that signed.
     """
 
@@ -61,6 +62,7 @@ class Verdict:
     flags: tuple[Finding, ...] = ()
     reproduces: str | None = None
     confirmed_by: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +77,7 @@ class Verdict:
             "flags": [flag.to_json() for flag in self.flags],
             "reproduces": self.reproduces,
             "confirmed_by": list(self.confirmed_by),
+            "objections": list(self.objections),
             "claims": dict(self.claims),
         }
 
@@ -100,7 +103,7 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
         raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
     around = archive.surroundings(home, earlier, policy)
     verdicts = list(_judge_all(files, around))
-    verdicts = _with_confirmations(verdicts, files, around.runners)
+    verdicts = _with_confirmations(verdicts, files, around, Ledger(home / "log"))
     if around.problem and not verdicts:
         raise CheckError(around.problem)
     if path.is_dir() and around.places is not None:
@@ -177,17 +180,30 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
 
 
 def _with_confirmations(
-    verdicts: Sequence[Verdict], files: Sequence[Path], runners: Sequence[Runner]
+    verdicts: Sequence[Verdict], files: Sequence[Path], around: Surroundings, log: Ledger
 ) -> list[Verdict]:
     """Note which results others reproduce; only those concerned are read again."""
+    places = around.places or {}
     sound = {
-        one.digest: file for one, file in zip(verdicts, files, strict=True) if not one.problems
+        one.digest: file
+        for one, file in zip(verdicts, files, strict=True)
+        if not one.problems and one.digest in places
     }
     pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
-    wanted = sound.keys() & {*pairs, *pairs.values()}
-    found = confirmed([archive.open_result(sound[digest], runners) for digest in sorted(wanted)])
+    concerned = [
+        archive.open_result(sound[digest], around.runners).entered(places[digest])
+        for digest in sorted(sound.keys() & {*pairs, *pairs.values()})
+    ]
+    judged = archive.repetitions_in(log, concerned)
+    strays = {one.digest: (_STRAY,) for one in verdicts if one.reproduces}
+    objections = strays | {one.second: one.objections for one in judged}
+    found = confirmed(judged)
     return [
-        replace(one, confirmed_by=found[one.digest]) if one.digest in found else one
+        replace(
+            one,
+            confirmed_by=found.get(one.digest, ()),
+            objections=objections.get(one.digest, ()),
+        )
         for one in verdicts
     ]
 

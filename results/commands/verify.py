@@ -81,6 +81,11 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
         if verdict.tier_reason:
             console.print(f"    {verdict.tier}: {escape(verdict.tier_reason)}", soft_wrap=True)
+        if verdict.objections:
+            of = (verdict.reproduces or "")[:16]
+            console.print(f"    repeats {of}…, and does not confirm it:", soft_wrap=True)
+        for objection in verdict.objections:
+            console.print(f"    - {escape(objection)}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"    {escape(problem)}", soft_wrap=True)
         for flag in verdict.flags:

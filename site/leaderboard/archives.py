@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from leaderboard.kept import Kept
 from leaderboard.text import slug
 from results import archive, bounded, envelope, identity
 from results.checks import Context, check
-from results.confirmation import confirmed
+from results.confirmation import Entered, confirmed
 from results.keyless import KeylessKey
 from results.ledger import Ledger
 from results.statement import Statement
@@ -112,6 +113,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
     ended: dict[str, dict[str, int]] = {}
+    homes: dict[str, Path] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
@@ -138,12 +140,13 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         ]
         runners += identity.read_folder(folder / "runners")
         ended[log] = around.keys.ended
+        homes[log] = folder
         files.update(_published(folder, log))
     table = pd.concat(tables, ignore_index=True) if tables else rows.frame([])
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
         workers.beside(partial(kept.store, table))
     table = table[_among(table["digest"], sources)]
-    sources = _confirmed(table, sources)
+    sources = _confirmed(table, sources, homes)
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
     return Archive(
         rows=table.assign(tier=tiers).reset_index(drop=True),
@@ -282,15 +285,29 @@ def _standing(path: Path, runner: Runner) -> Standing:
     return Standing(tier=runner.tier)
 
 
-def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
-    """Note which results others reproduce, across all folders; only those concerned are read."""
+def _confirmed(
+    table: pd.DataFrame, sources: Mapping[str, Source], homes: Mapping[str, Path]
+) -> dict[str, Source]:
+    """Note which results others reproduce, log by log; only those concerned are read again."""
     repeats = table[table["reproduces"] != ""]
     repeats = repeats[_among(repeats["reproduces"], sources)]
-    concerned = sorted({*repeats["digest"], *repeats["reproduces"]})
-    found = confirmed([opened(digest, sources[digest]) for digest in concerned])
+    by_log = defaultdict[str, list[Entered]](list)
+    for digest in sorted({*repeats["digest"], *repeats["reproduces"]}):
+        source = sources[digest]
+        if source.index is not None:
+            again = archive.open_result(source.path, [source.runner])
+            by_log[source.log].append(again.entered(source.index))
+    judged = [
+        one
+        for log, results in by_log.items()
+        for one in archive.repetitions_in(Ledger(homes[log] / "log"), results)
+    ]
     return {
         **sources,
-        **{digest: replace(sources[digest], confirmed_by=by) for digest, by in found.items()},
+        **{
+            digest: replace(sources[digest], confirmed_by=by)
+            for digest, by in confirmed(judged).items()
+        },
     }
 
 
