@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from results import bounded, envelope, strict_json
 from results import checkpoint as notes
+from results.catalog.logs_data import known_logs
 from results.checks import Finding
 from results.confirmation import Entered, repetitions
 from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
@@ -44,6 +45,7 @@ __all__ = [
     "envelopes",
     "home_of",
     "log_origin",
+    "one_log",
     "open_bytes",
     "open_result",
     "other_samples",
@@ -111,6 +113,21 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Who signs a log.
+
+    Attributes:
+        origin: the log's name.
+        key: the one raw Ed25519 key that may sign its checkpoints.
+        known: Fenmark ships that key; else it is the one in the archive that the origin names.
+    """
+
+    origin: str
+    key: bytes
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the envelopes of an archive are held against besides their own signature.
 
@@ -119,12 +136,14 @@ class Surroundings:
         places: index of each envelope in the verified log; None where there is none to trust.
         keys: key events of that log.
         problem: why the log does not hold; None when it does, or when there is no log.
+        writer: whose checkpoint was verified; None where there is none to trust.
     """
 
     runners: Sequence[Runner]
     places: Mapping[str, int] | None
     keys: KeyLog
     problem: str | None
+    writer: Writer | None = None
 
     def flags(self, opened: Opened) -> Iterator[Finding]:
         """Yield what a reader should know of a result and the key whose signature holds."""
@@ -267,16 +286,17 @@ def surroundings(
     """
     runners = _runners(home)
     log = home / "log"
-    places, keys, problem = None, KeyLog(), None
+    places, keys, problem, writer = None, KeyLog(), None, None
     if log.is_dir():
         try:
-            places, keys = _contents(_verified(log, runners, earlier, policy))
+            ledger, writer = _verified(log, runners, earlier, policy)
+            places, keys = _contents(ledger)
         except UserError as error:
             problem = str(error)
     elif earlier or policy:
         problem = f"{log}: no log to hold to account"
     counted = [_counted(runner, keys) for runner in runners]
-    return Surroundings(runners=counted, places=places, keys=keys, problem=problem)
+    return Surroundings(runners=counted, places=places, keys=keys, problem=problem, writer=writer)
 
 
 def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
@@ -306,20 +326,22 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
 
 def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> Ledger:
-    """Return the log once its signature and tiles hold.
+) -> tuple[Ledger, Writer]:
+    """Return the log once its signature and tiles hold, and whose it is.
 
     Raises:
         UserError: something does not hold.
     """
     ledger = Ledger(log)
-    keys = _log_keys(runners, ledger.unverified().origin)
+    head = str(ledger.checkpoint_file)
+    writer = _writer(runners, notes.read(read(ledger.checkpoint_file), head)[0].origin, head)
+    keys = [writer.key]
     cosigned = log / "cosigned"
     if policy:
         policy.check(read(cosigned), str(cosigned))
     seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
     ledger.verify(keys, [notes.verify(read(path), keys, str(path)) for path in seen])
-    return ledger
+    return ledger, writer
 
 
 def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
@@ -337,10 +359,46 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
     return places, KeyLog.of(others)
 
 
-def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
-    """Keys that may sign a log: those of the key file its origin ends with, no others."""
-    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
-    return [notes.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
+def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
+    """Tell which key alone may sign a log: the one it is known by, else the one its origin names.
+
+    Raises:
+        CheckError: the log is not known, and the key its origin names is not here.
+    """
+    known = known_logs().get(origin)
+    if known:
+        return Writer(origin=origin, key=known.key, known=True)
+    name = origin.rpartition("/")[2]
+    keys = [runner.key.to_dict() for runner in runners if runner.id == name]
+    public = next((key["keyval"]["public"] for key in keys if key["keytype"] == "ed25519"), None)
+    if public is None:
+        raise CheckError(
+            f"is signed by {name[:80]!r}",
+            where=where,
+            expected="a signature by a key in runners/ or in the catalogue",
+        )
+    return Writer(origin=origin, key=bytes.fromhex(public), known=False)
+
+
+def one_log(homes: Sequence[Path]) -> Path:
+    """Return the archive whose log extends those of all the others, which must be one log.
+
+    Raises:
+        CheckError: two of them have other entries in the same places, or other names.
+    """
+    heads = {home: Ledger(home / "log").unverified() for home in homes}
+    longest = max(homes, key=lambda home: heads[home].size)
+    sizes = Ledger(longest / "log").sizes_of({head.root.hex() for head in heads.values()})
+    for home, head in heads.items():
+        same = head.origin == heads[longest].origin
+        if head.size and not (same and sizes.get(head.root.hex()) == head.size):
+            raise CheckError(
+                f"holds another log of the same name as {longest}",
+                where=str(home / "log"),
+                expected="one log, or one that extends the other",
+                remedy="a log has one history: find out which of the two is true",
+            )
+    return longest
 
 
 def _runners(home: Path) -> list[Runner]:

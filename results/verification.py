@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from results.archive import Surroundings
     from results.cosignature import Policy
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["Verdict", "forks", "verify"]
 
 _CHUNK = 500  # envelopes: about a tenth of a second of work
 _STRAY = "the result it repeats is not in this log, or does not verify"
@@ -109,6 +110,21 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
     if path.is_dir() and around.places is not None:
         verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
     return verdicts
+
+
+def forks(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield why archives that name one log do not hold one log; broken ones are judged alone."""
+    homes = dict.fromkeys(path if path.is_dir() else archive.home_of(path) for path in paths)
+    named: dict[str, list[Path]] = {}
+    for home in homes:
+        with suppress(UserError):
+            named.setdefault(Ledger(home / "log").unverified().origin, []).append(home)
+    for origin, same in named.items():
+        try:
+            if origin and len(same) > 1:
+                archive.one_log(same)
+        except UserError as error:
+            yield str(error)
 
 
 def _judge_all(files: Sequence[Path], around: Surroundings) -> Iterator[Verdict]:

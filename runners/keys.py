@@ -48,7 +48,9 @@ def load_or_create(path: Path | None = None) -> RunnerKey:
     """Load the key, or make one.
 
     Where `$FENMARK_KEYLESS` names the key file of a keyless runner, results are signed as the
-    workflow this runs in, and the key signs the local log alone.
+    workflow this runs in, and the key signs the local log alone. Where `$FENMARK_LOG_KEY` names a
+    file, the key in it signs the local log, and is made if it is not there: jobs that share a
+    key would each begin a log of the same name.
 
     Raises:
         UserError: the file is no key, or others may read it, or it cannot be written; or what
@@ -56,6 +58,11 @@ def load_or_create(path: Path | None = None) -> RunnerKey:
     """
     place = path or default_path()
     key = load(place) if place.exists() else create(place)
+    own = os.environ.get("FENMARK_LOG_KEY")
+    if own:
+        log_key = Path(own)
+        signer = keyfile.load(log_key) if log_key.exists() else keyfile.create(log_key)
+        key = replace(key, log_signer=signer)
     workflow = os.environ.get("FENMARK_KEYLESS")
     return _as_workflow(key, Path(workflow)) if workflow else key
 

@@ -77,6 +77,7 @@ class Archive:
         sources: by digest, newest result first.
         refused: (digest, why) of what does not verify; never shown as a result.
         keys: public keys of the runners, as the verify page reads them.
+        logs: name, origin and key of each log, as the verify page reads them.
         files: logs and runner keys to publish, by their path on the site.
     """
 
@@ -84,6 +85,7 @@ class Archive:
     sources: Mapping[str, Source]
     refused: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, Any], ...]
+    logs: tuple[dict[str, Any], ...]
     files: Mapping[str, Path]
 
     def open(self, digest: str) -> Result:
@@ -103,7 +105,8 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
 
     Raises:
         UserError: a folder does not exist.
-        CheckError: a folder has a log that does not hold, and nothing else.
+        CheckError: a folder has a log that does not hold, and nothing else; or two folders have
+            two logs of one name.
     """
     kept = Kept(folders)
     before = kept.load()
@@ -113,7 +116,8 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
     ended: dict[str, dict[str, int]] = {}
-    homes: dict[str, Path] = {}
+    homes = _logs(folders)
+    logs: list[dict[str, Any]] = []
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
@@ -140,8 +144,10 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         ]
         runners += identity.read_folder(folder / "runners")
         ended[log] = around.keys.ended
-        homes[log] = folder
-        files.update(_published(folder, log))
+        files.update(_published(folder / "runners", "runners/keys"))
+        if homes.get(log) == folder:
+            files.update(_published(folder / "log", f"logs/{log}"))
+            logs += _described(log, around)
     table = pd.concat(tables, ignore_index=True) if tables else rows.frame([])
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
         workers.beside(partial(kept.store, table))
@@ -153,6 +159,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         sources=sources,
         refused=tuple(refused),
         keys=_keys(runners, ended),
+        logs=tuple(sorted(logs, key=lambda one: str(one["name"]))),
         files=files,
     )
 
@@ -341,9 +348,31 @@ def _log_name(folder: Path) -> str:
     return slug(Ledger(folder / "log").unverified().origin.rpartition("/")[2])
 
 
-def _published(folder: Path, log: str) -> Iterator[tuple[str, Path]]:
-    for part, target in (("log", f"logs/{log}"), ("runners", "runners/keys")):
-        home = folder / part
-        for path in sorted(home.rglob("*")):
-            if path.is_file() and not path.name.startswith("."):
-                yield f"{target}/{path.relative_to(home).as_posix()}", path
+def _logs(folders: Sequence[Path]) -> dict[str, Path]:
+    """Map the name of each log to the folder that has most of it."""
+    named: dict[str, list[Path]] = {}
+    for folder in folders:
+        if Ledger(folder / "log").exists():
+            named.setdefault(_log_name(folder), []).append(folder)
+    return {
+        log: archive.one_log(homes) if len(homes) > 1 else homes[0] for log, homes in named.items()
+    }
+
+
+def _described(log: str, around: Surroundings) -> Iterator[dict[str, Any]]:
+    """Yield what binds a log's origin to its key."""
+    writer = around.writer
+    if writer:
+        yield {
+            "name": log,
+            "origin": writer.origin,
+            "public": writer.key.hex(),
+            "known": writer.known,
+            "entries": len(around.places or {}),
+        }
+
+
+def _published(home: Path, target: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted(home.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            yield f"{target}/{path.relative_to(home).as_posix()}", path

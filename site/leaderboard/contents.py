@@ -247,7 +247,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="runners",
         url="runners/",
         title="Runners and trust",
-        context=lambda: {"runners": _runners(content)},
+        context=lambda: {"runners": _runners(content), "logs": content.archive.logs},
     )
     yield Page(template="verify", url="verify/", title="Verify a result", made_of="")
     yield Page(
