@@ -11,17 +11,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from results import bounded, envelope, strict_json
+from results import bounded, envelope, notice, strict_json
 from results import checkpoint as notes
-from results.catalog.logs_data import known_logs
 from results.checks import Finding
 from results.confirmation import Entered, repetitions
-from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
+from results.identity import (
+    REGISTERED,
+    Runner,
+    one_key_a_name,
+    read_folder,
+    runner_id,
+    runner_toml,
+)
 from results.keyless import KeylessKey
 from results.keylog import KeyLog, key_added
 from results.ledger import Appended, Ledger
 from results.receipt import result_entry
 from results.tiers import standing
+from results.writer import Writer
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
@@ -42,6 +49,7 @@ __all__ = [
     "Receipt",
     "Surroundings",
     "accept",
+    "enter_notices",
     "envelopes",
     "home_of",
     "log_origin",
@@ -113,26 +121,12 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
-    """Who signs a log.
-
-    Attributes:
-        origin: the log's name.
-        key: the one raw Ed25519 key that may sign its checkpoints.
-        known: Fenmark ships that key; else it is the one in the archive that the origin names.
-    """
-
-    origin: str
-    key: bytes
-    known: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What the envelopes of an archive are held against besides their own signature.
 
     Attributes:
-        runners: keys of the catalogue, then those of the archive itself.
+        runners: keys of the catalogue, then those of the archive itself, then those its log
+            registers.
         places: index of each envelope in the verified log; None where there is none to trust.
         keys: key events of that log.
         problem: why the log does not hold; None when it does, or when there is no log.
@@ -145,10 +139,32 @@ class Surroundings:
     problem: str | None
     writer: Writer | None = None
 
+    def placed(self, opened: Opened) -> Opened:
+        """Return a result of this archive with what is known of its signer where it stands."""
+        return replace(opened, runner=self.signer(opened.runner, opened.digest))
+
+    def signer(self, runner: Runner, digest: str) -> Runner:
+        """Tell whose key signed a result, and whether its registration counts for that entry.
+
+        A registration in the log counts if the log is known, and for entries behind it. One with a
+        validity counts where a known log says when the result was entered.
+        """
+        place = (self.places or {}).get(digest)
+        if place is None or self.writer is None or not self.writer.known:
+            time = None
+        else:
+            time = self.keys.time_of(place)
+            index, registered = self.keys.registered.get(runner.key.keyid, (place, runner))
+            runner = registered if index < place else runner
+        doubt = _doubt(runner, time) or _unsaid(runner, self.keys)
+        if not (runner.registered or doubt) and runner.key.keyid in self.keys.registered:
+            doubt = "the log beside it registers its key, but is no known log, or did so later"
+        return replace(runner, registered_by="", doubt=doubt) if doubt else runner
+
     def flags(self, opened: Opened) -> Iterator[Finding]:
         """Yield what a reader should know of a result and the key whose signature holds."""
         runner, named = opened.runner, opened.predicate.run.runner
-        if runner.revoked_reason and self.keys.good(runner.key.keyid):
+        if _unsaid(runner, self.keys):
             reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
             yield Finding(rule="key", outcome="flagged", where="signatures", reason=reason)
         if named not in {runner.name, runner_id(runner.key)}:
@@ -158,23 +174,45 @@ class Surroundings:
     def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
         """Yield what speaks against an envelope whose signature by the runner holds.
 
-        A key signs for runs in its window, and for entries before its revocation.
+        A key signs for entries within its validity, by the log's time, and before its revocation.
+        Where the log states no time, all there is to go by is the statement's own clock.
         """
         if self.problem:
             yield self.problem
+        place = (self.places or {}).get(digest)
+        time = None if place is None else self.keys.time_of(place)
         try:
-            if not runner.may_sign(finished_at):
-                outside = f"outside the validity of {runner.id}"
-                yield f"{where}: the run ended at {finished_at}, {outside}"
+            if not runner.may_sign(time or finished_at):
+                what = f"it was entered at {time}" if time else f"the run ended at {finished_at}"
+                yield f"{where}: {what}, outside the validity of {runner.id}"
         except ValueError:
             yield f"{where}: the run ended at {finished_at}, which is no date"
         if self.places is None:
             return
-        place = self.places.get(digest)
         if place is None:
             yield f"{where}: not in the log beside it"
         elif not self.keys.good(runner.key.keyid, place):
             yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
+
+
+def _doubt(runner: Runner, time: str | None) -> str:
+    if not runner.registered or not runner.bounded:
+        return ""
+    if time is None:
+        return "its key is valid for a time, and no known log here says when it was entered"
+    if not runner.may_sign(time):
+        return f"it was entered at {time}, outside the validity of its key"
+    return ""
+
+
+def _unsaid(runner: Runner, keys: KeyLog) -> str:
+    """Say why a revoked key counts as unknown where no log says what it signed before.
+
+    Whoever stole it can begin a log of their own, in which it was never revoked.
+    """
+    if runner.revoked_reason and keys.good(runner.key.keyid):
+        return f"its key was revoked ({runner.revoked_reason}), and no log here says when"
+    return ""
 
 
 def accept(
@@ -209,9 +247,39 @@ def accept(
     if isinstance(signer.public_key, KeylessKey):  # its root of trust is for the log to remember
         added = strict_json.canonical(key_added(runner_id(signer.public_key), signer.public_key))
         ledger.append(added, origin=origin, signer=logger)
+    enter_notices(directory, logger)
     for digest in [*_left_behind(directory, ledger, signer), found]:
         logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
     return Receipt(digest=found, logged=logged)
+
+
+def enter_notices(directory: Path, signer: Signer) -> None:
+    """Enter the notices that lie in an archive of ours into its log, each once.
+
+    Args:
+        signer: of the log.
+
+    Raises:
+        UserError: one would count for nothing; those before it are entered.
+        CheckError: the log is damaged.
+    """
+    waiting = notice.files(directory)
+    if not waiting:
+        return
+    ledger, origin = Ledger(directory / "log"), log_origin(signer)
+    runners = _runners(directory)
+    writer = _writer(runners, origin, str(directory))
+    _, keys = _contents(ledger, runners, writer)
+    logged = set(ledger.entries())
+    for digest, data in waiting.items():
+        entry = notice.notice_entry(digest)
+        if entry in logged:
+            continue
+        fault = keys.offer(data, len(logged))
+        if fault:
+            raise CheckError(fault, where=str(notice.place(directory, digest)))
+        ledger.append(entry, origin=origin, signer=signer)
+        logged.add(entry)
 
 
 def envelopes(directory: Path) -> list[Path]:
@@ -231,7 +299,9 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
         CheckError: its signature or its name does not hold.
     """
     if runners is None:
-        runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
+        alone = Surroundings(runners=(), places=None, keys=KeyLog(), problem=None)
+        opened = open_bytes(read(path), path, _runners(home_of(path)))
+        return alone.placed(opened)
     return open_bytes(read(path), path, runners)
 
 
@@ -290,13 +360,18 @@ def surroundings(
     if log.is_dir():
         try:
             ledger, writer = _verified(log, runners, earlier, policy)
-            places, keys = _contents(ledger)
+            places, keys = _contents(ledger, runners, writer)
         except UserError as error:
             problem = str(error)
     elif earlier or policy:
         problem = f"{log}: no log to hold to account"
-    counted = [_counted(runner, keys) for runner in runners]
-    return Surroundings(runners=counted, places=places, keys=keys, problem=problem, writer=writer)
+    at_hand = {runner.key.keyid for runner in runners}
+    runners += [
+        replace(one, registered_by="")  # `Surroundings.signer` says for which entries it is
+        for _, one in keys.registered.values()
+        if one.key.keyid not in at_hand
+    ]
+    return Surroundings(runners=runners, places=places, keys=keys, problem=problem, writer=writer)
 
 
 def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
@@ -344,8 +419,10 @@ def _verified(
     return ledger, writer
 
 
-def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
-    """Index of each envelope, and the key events; other records are passed over."""
+def _contents(
+    ledger: Ledger, runners: Sequence[Runner], writer: Writer
+) -> tuple[dict[str, int], KeyLog]:
+    """Index of each envelope, and what the log says of keys; other records are passed over."""
     places: dict[str, int] = {}
     others: list[tuple[int, dict[str, Any]]] = []
     for index, entry in enumerate(ledger.entries()):
@@ -356,7 +433,13 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
                 others.append((index, record))
             case _:
                 pass
-    return places, KeyLog.of(others)
+    home = ledger.home.parent
+    return places, KeyLog.of(
+        others,
+        lambda digest: read(notice.place(home, digest)),
+        known=runners,
+        authority=writer.administrators,
+    )
 
 
 def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
@@ -365,19 +448,17 @@ def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
     Raises:
         CheckError: the log is not known, and the key its origin names is not here.
     """
-    known = known_logs().get(origin)
-    if known:
-        return Writer(origin=origin, key=known.key, known=True)
     name = origin.rpartition("/")[2]
     keys = [runner.key.to_dict() for runner in runners if runner.id == name]
     public = next((key["keyval"]["public"] for key in keys if key["keytype"] == "ed25519"), None)
-    if public is None:
+    writer = Writer.of(origin, bytes.fromhex(public) if public else None)
+    if writer is None:
         raise CheckError(
             f"is signed by {name[:80]!r}",
             where=where,
             expected="a signature by a key in runners/ or in the catalogue",
         )
-    return Writer(origin=origin, key=bytes.fromhex(public), known=False)
+    return writer
 
 
 def one_log(homes: Sequence[Path]) -> Path:
@@ -402,17 +483,14 @@ def one_log(homes: Sequence[Path]) -> Path:
 
 
 def _runners(home: Path) -> list[Runner]:
-    """Registered keys first, so that a key known to the catalogue counts as registered."""
-    return [*read_folder(REGISTERED, registered=True), *read_folder(home / "runners")]
+    """Registered keys first, so that a key known to the catalogue counts as registered.
 
-
-def _counted(runner: Runner, keys: KeyLog) -> Runner:
-    """Take a revoked key for registered only where a log says what it signed before.
-
-    Whoever stole it can begin a log of their own, in which it was never revoked.
+    Raises:
+        UserError: a key file is broken, or one name is given to two keys.
     """
-    unsaid = runner.revoked_reason is not None and keys.good(runner.key.keyid)
-    return replace(runner, registered=False) if unsaid else runner
+    runners = [*read_folder(REGISTERED, registered=True), *read_folder(home / "runners")]
+    one_key_a_name(runners)
+    return runners
 
 
 def home_of(path: Path) -> Path:

@@ -32,7 +32,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A verified and checked result that waits to be stored; fields as in `Submission`."""
+    """A verified and checked result that waits to be stored; fields as in `Submission`.
+
+    Attributes:
+        dated: its key is valid for a time, so that the log has to say when this was.
+    """
 
     digest: str
     payload_sha256: str
@@ -42,6 +46,7 @@ class Candidate:
     findings: tuple[Finding, ...]
     statement: Statement
     envelope: bytes
+    dated: bool = False
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -114,18 +119,26 @@ def choose_new(
     return new
 
 
-def insert_new(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
-    """Insert candidates and their entries, which one checkpoint is to cover."""
+def insert_new(
+    connection: Connection, new: Sequence[Candidate], before: Sequence[bytes] = ()
+) -> dict[tuple[str, str], Place]:
+    """Insert candidates and their entries, which one checkpoint is to cover.
+
+    Args:
+        before: records that stand before theirs.
+    """
     if not new:
         return {}
-    start = insert_entries(connection, [result_entry(one.digest) for one in new])
+    records = [*before, *(result_entry(one.digest) for one in new)]
+    first = insert_entries(connection, records)
+    start, size = first + len(before), first + len(records)
     known = _known_samples(connection, new)
     rows, samples, places = [], [], {}
     for at, one in enumerate(new, start):
         findings = [*one.findings, *copied(one.statement, known)]
         place = Place(
             at=at,
-            size=start + len(new),
+            size=size,
             digest=one.digest,
             outcome=outcome(findings),
             findings=[finding.to_json() for finding in findings],

@@ -41,7 +41,7 @@ def standing(runner: Runner, source: Source, claims: Mapping[str, str]) -> Stand
         claims: what a keyless signature's certificate says of the job that signed.
     """
     if not runner.registered:
-        return Standing(tier="self-signed")
+        return Standing(tier="self-signed", reason=runner.doubt)
     if not isinstance(runner.key, KeylessKey):
         return Standing(tier="registered")
     if runner.key.caller is None:

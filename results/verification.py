@@ -45,6 +45,7 @@ class Verdict:
         tier: "CI-attested" (a workflow of the catalogue, at a commit that a maintainer has read),
             "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
         tier_reason: why it is no higher, where the key might have given more; else empty.
+        registered_by: "log" or "catalogue", where the key is registered; else empty.
         problems: one line each; empty when all is well.
         flags: what `results.checks` has against the figures; no reason to distrust the proof.
         reproduces: digest of the result that this one says it repeats.
@@ -59,6 +60,7 @@ class Verdict:
     keyid: str | None
     tier: str | None
     tier_reason: str = ""
+    registered_by: str = ""
     problems: tuple[str, ...] = ()
     flags: tuple[Finding, ...] = ()
     reproduces: str | None = None
@@ -74,6 +76,7 @@ class Verdict:
             "keyid": self.keyid,
             "tier": self.tier,
             "tier_reason": self.tier_reason,
+            "registered_by": self.registered_by,
             "problems": list(self.problems),
             "flags": [flag.to_json() for flag in self.flags],
             "reproduces": self.reproduces,
@@ -109,6 +112,7 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
         raise CheckError(around.problem)
     if path.is_dir() and around.places is not None:
         verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
+        verdicts += [_without(digest, fault) for digest, fault in around.keys.refused]
     return verdicts
 
 
@@ -160,13 +164,14 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
     digest = envelope.digest(data)
     problems: list[str] = []
     keyid = tier = reproduces = None
-    reason = ""
+    reason = source = ""
     flags: list[Finding] = []
     claims: Mapping[str, str] = {}
     try:
-        opened = archive.open_bytes(data, path, around.runners)
+        opened = around.placed(archive.open_bytes(data, path, around.runners))
         keyid, claims = opened.keyid, opened.claims
         tier, reason = opened.standing.tier, opened.standing.reason
+        source = opened.runner.registered_by
         flags = [
             *around.flags(opened),
             *check(opened.statement, Context(claims=claims)),
@@ -188,6 +193,7 @@ def _judge(path: Path, around: Surroundings) -> Verdict:
         keyid=keyid,
         tier=tier,
         tier_reason=reason,
+        registered_by=source,
         problems=tuple(problems),
         flags=tuple(flags),
         reproduces=reproduces,
@@ -207,7 +213,7 @@ def _with_confirmations(
     }
     pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
     concerned = [
-        archive.open_result(sound[digest], around.runners).entered(places[digest])
+        around.placed(archive.open_result(sound[digest], around.runners)).entered(places[digest])
         for digest in sorted(sound.keys() & {*pairs, *pairs.values()})
     ]
     judged = archive.repetitions_in(log, concerned)
@@ -226,11 +232,16 @@ def _with_confirmations(
 
 def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
     for digest in sorted(logged - present):
-        yield Verdict(
-            digest=digest,
-            signature=False,
-            inclusion=True,
-            keyid=None,
-            tier=None,
-            problems=(f"{digest}: logged, but its envelope is missing",),
-        )
+        yield _without(digest, "logged, but its envelope is missing")
+
+
+def _without(digest: str, problem: str) -> Verdict:
+    """The verdict on an entry whose envelope proves nothing."""
+    return Verdict(
+        digest=digest,
+        signature=False,
+        inclusion=True,
+        keyid=None,
+        tier=None,
+        problems=(f"{digest}: {problem}",),
+    )

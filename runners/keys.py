@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results import keyfile
-from results.identity import read_runner, runner_id
+from results import envelope, keyfile, notice
+from results.identity import read_runner, runner_id, runner_toml
 from results.keyless import GITHUB, Caller, KeylessKey, KeylessSigner
 from suites.errors import UserError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, Signer
 
-__all__ = ["RunnerKey", "create", "default_path", "keyless_key", "load", "load_or_create", "rotate"]
+__all__ = [
+    "RunnerKey",
+    "create",
+    "default_path",
+    "keyless_key",
+    "load",
+    "load_or_create",
+    "registration",
+    "rotate",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +141,40 @@ def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
         raise UserError("lies there already", where=str(aside), remedy="move it away first")
     path.rename(aside)
     return replace(old, path=aside), create(path)
+
+
+def registration(
+    path: Path,
+    owner: str,
+    contact: str,
+    *,
+    valid_until: str = "",
+    replaces: Path | None = None,
+) -> bytes:
+    """Return a registration of a key, signed by it and by the key it is to replace.
+
+    Where `$FENMARK_KEYLESS` names a workflow's key file, it is the workflow's.
+
+    Raises:
+        UserError: a file is no key, or there is no owner; or see `load_or_create`.
+    """
+    if not owner.strip():
+        raise UserError("is empty", where="--owner", expected="who runs this machine")
+    key, workflow = load(path), os.environ.get("FENMARK_KEYLESS")
+    key = _as_workflow(key, Path(workflow)) if workflow else key
+    old = load(replaces) if replaces else None
+    public = key.signer.public_key
+    text = runner_toml(
+        public,
+        owner=owner,
+        contact=contact,
+        valid_until=valid_until,
+        replaces=old.runner if old else "",
+    )
+    runner = read_runner(text, "the registration")
+    payload = notice.draft("registered", runner, datetime.now(UTC), key_file=text)
+    signed = envelope.sign(payload, key.signer)
+    return notice.countersign(signed, old.signer, str(replaces)) if old else signed
 
 
 def _named(signer: CryptoSigner, path: Path, *, created: bool) -> RunnerKey:

@@ -15,16 +15,22 @@ __all__ = ["LOGS", "KnownLog", "known_logs"]
 LOGS = Path(__file__).parent / "logs"
 
 
+_PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class KnownLog(Strict):
     """A log and its key.
 
     Attributes:
         origin: first line of its checkpoints.
         public_key: raw Ed25519 key that signs them, in hexadecimal.
+        administrators: such keys of those who register and revoke in it; none: the log's own.
     """
 
     origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./-]{0,127}$")]
-    public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    public_key: _PublicKey
+
+    administrators: Annotated[list[_PublicKey], Field(max_length=16)] = Field(default_factory=list)
 
     @property
     def key(self) -> bytes:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from results.archive import Surroundings
     from results.catalog import PriceSheet
     from results.identity import Runner
+    from results.keylog import Span
 
 __all__ = ["Archive", "Source", "opened", "read"]
 
@@ -115,7 +116,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     refused: list[tuple[str, str]] = []
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
-    ended: dict[str, dict[str, int]] = {}
+    distrusted: dict[str, Mapping[str, Sequence[Span]]] = {}
     homes = _logs(folders)
     logs: list[dict[str, Any]] = []
     for folder in folders:
@@ -142,8 +143,10 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
             (digest, "logged, but its envelope is missing")
             for digest in sorted((around.places or {}).keys() - paths.keys())
         ]
-        runners += identity.read_folder(folder / "runners")
-        ended[log] = around.keys.ended
+        known = around.writer is not None and around.writer.known
+        entered = [runner for _, runner in around.keys.registered.values()] if known else []
+        runners = [*entered, *runners, *identity.read_folder(folder / "runners")]
+        distrusted[log] = around.keys.distrusted
         files.update(_published(folder / "runners", "runners/keys"))
         if homes.get(log) == folder:
             files.update(_published(folder / "log", f"logs/{log}"))
@@ -158,7 +161,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         rows=table.assign(tier=tiers).reset_index(drop=True),
         sources=sources,
         refused=tuple(refused),
-        keys=_keys(runners, ended),
+        keys=_keys(runners, distrusted),
         logs=tuple(sorted(logs, key=lambda one: str(one["name"]))),
         files=files,
     )
@@ -273,7 +276,7 @@ def _placed(
     runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
     heads = table[["digest", "keyid", "finished_at"]].drop_duplicates("digest")
     for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
-        path, runner = paths[digest], runners[keyid]
+        path, runner = paths[digest], around.signer(runners[keyid], digest)
         index = (around.places or {}).get(digest)
         source = Source(
             path=path,
@@ -289,7 +292,7 @@ def _standing(path: Path, runner: Runner) -> Standing:
     """Tell the tier; where a workflow signed it hangs on what the certificate and the code say."""
     if isinstance(runner.key, KeylessKey):
         return archive.open_result(path, [runner]).standing
-    return Standing(tier=runner.tier)
+    return Standing(tier=runner.tier, reason=runner.doubt)
 
 
 def _confirmed(
@@ -319,12 +322,12 @@ def _confirmed(
 
 
 def _keys(
-    runners: Sequence[Runner], ended: Mapping[str, Mapping[str, int]]
+    runners: Sequence[Runner], distrusted: Mapping[str, Mapping[str, Sequence[Span]]]
 ) -> tuple[dict[str, Any], ...]:
     """Describe each key once; a registered key comes first and stays registered.
 
     Args:
-        ended: by log, the entry that revoked or replaced a key, by the key's id.
+        distrusted: by log and the key's id, the entries it may not have signed.
     """
     keys: dict[str, dict[str, Any]] = {}
     for runner in runners:
@@ -337,7 +340,17 @@ def _keys(
             "tier": runner.tier,
             "valid_from": runner.valid_from,
             "valid_until": runner.valid_until,
-            "ended": {log: places[keyid] for log, places in ended.items() if keyid in places},
+            "registered_by": runner.registered_by,
+            "ended": {
+                log: spans[keyid][-1].start
+                for log, spans in distrusted.items()
+                if spans.get(keyid) and spans[keyid][-1].end is None
+            },
+            "distrusted": {
+                log: [[span.start, span.end] for span in spans[keyid]]
+                for log, spans in distrusted.items()
+                if spans.get(keyid)
+            },
         }
         keys.setdefault(keyid, about)
     return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))
