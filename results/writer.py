@@ -31,16 +31,14 @@ class Writer:
     administrators: tuple[Key, ...]
 
     @classmethod
-    def of(cls, origin: str, key: bytes | None) -> Writer | None:
-        """Tell who writes a log of this origin; None where it is not known and no key is given.
+    def of(cls, origin: str, key: bytes) -> Writer:
+        """Tell who writes a log of this origin.
 
         Args:
             key: that came with the log; it gives way to the one a known log has.
         """
         listed = known_logs().get(origin)
         key = listed.key if listed else key
-        if key is None:
-            return None
         names = listed.administrators if listed and listed.administrators else [key.hex()]
         return cls(
             origin=origin,

@@ -43,6 +43,6 @@ def _serials(root: Path) -> Iterator[str]:
         serial = conditions.read(root / place)
         if serial:
             yield serial
-    for place in sorted((root / "sys/class/drm").glob("card*/device/unique_id")):  # AMD
-        yield conditions.read(place)
+    for card in sorted((root / "sys/class/drm").glob("card*/device/unique_id")):  # AMD
+        yield conditions.read(card)
     yield from nvidia.serials()

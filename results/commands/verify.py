@@ -63,9 +63,12 @@ def _print_json(verdicts: list[verification.Verdict], *, ok: bool) -> None:
 
 
 def _tier(verdict: verification.Verdict) -> str:
-    """Say also on whose machine a workflow ran: one of GitHub's, or one of its owner's."""
+    """Say also where its key is registered, and on whose machine a workflow ran."""
     place = verdict.claims.get("runner_environment")
-    return f"{verdict.tier or 'not signed'}{f' ({place} runner)' if place else ''}"
+    notes = [f"by the {verdict.registered_by}"] if verdict.registered_by else []
+    notes += [f"{place} runner"] if place else []
+    said = f" ({', '.join(notes)})" if notes else ""
+    return f"{verdict.tier or 'not signed'}{said}"
 
 
 def _print(verdicts: list[verification.Verdict]) -> None:

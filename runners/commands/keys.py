@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -175,7 +175,7 @@ def accept(
 
 @keys.command(name="notice")
 def notice_(
-    action: Annotated[str, typer.Argument(help="revoked or reinstated.")],
+    action: Annotated[Literal["revoked", "reinstated"], typer.Argument(help="What it is now.")],
     file: Annotated[Path, typer.Argument(help="Public key file of the key it is about.")],
     reason: Annotated[str, typer.Option(help="Why, in public: stolen, lost, retired.")],
     by: Annotated[Path, typer.Option(help="Private key: the key's own, or an administrator's.")],
@@ -203,10 +203,7 @@ def notice_(
     from results import envelope, keyfile, notice
     from results.archive import read
     from results.identity import read_runner
-    from suites.errors import UserError
 
-    if action not in {"revoked", "reinstated"}:
-        raise UserError(f"is {action!r}", where="ACTION", expected="revoked or reinstated")
     runner = read_runner(read(file).decode(errors="replace"), str(file))
     said = notice.draft(action, runner, datetime.now(UTC), reason=reason, since=since)
     _lay(envelope.sign(said, keyfile.load(by)), into, str(file))
