@@ -119,26 +119,18 @@ def choose_new(
     return new
 
 
-def insert_new(
-    connection: Connection, new: Sequence[Candidate], before: Sequence[bytes] = ()
-) -> dict[tuple[str, str], Place]:
-    """Insert candidates and their entries, which one checkpoint is to cover.
-
-    Args:
-        before: records that stand before theirs.
-    """
+def insert_new(connection: Connection, new: Sequence[Candidate]) -> dict[tuple[str, str], Place]:
+    """Insert candidates and their entries, which one checkpoint is to cover."""
     if not new:
         return {}
-    records = [*before, *(result_entry(one.digest) for one in new)]
-    first = insert_entries(connection, records)
-    start, size = first + len(before), first + len(records)
+    start = insert_entries(connection, [result_entry(one.digest) for one in new])
     known = _known_samples(connection, new)
     rows, samples, places = [], [], {}
     for at, one in enumerate(new, start):
         findings = [*one.findings, *copied(one.statement, known)]
         place = Place(
             at=at,
-            size=size,
+            size=start + len(new),
             digest=one.digest,
             outcome=outcome(findings),
             findings=[finding.to_json() for finding in findings],

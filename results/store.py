@@ -138,11 +138,13 @@ class Store:
             with self._engine.begin() as connection:
                 places = places_of(connection, batch)
                 new = choose_new(connection, batch, set(places))
-                times = self._time_due(new)
-                places |= insert_new(connection, new, [time_entry(time) for time in times])
+                time = self._time_due(new)
+                if time:
+                    insert_entries(connection, [time_entry(time)])
+                places |= insert_new(connection, new)
             if new:
                 self.recover()
-            self._time = max(self._time, *times) if times else self._time
+            self._time = time or self._time
             receipts = self._receipts((row.size, row.at, row.digest) for row in places.values())
         fresh = {id(one) for one in new}
         return [
@@ -157,11 +159,14 @@ class Store:
             for one in batch
         ]
 
-    def _time_due(self, new: Sequence[Candidate]) -> list[str]:
+    def _time_due(self, new: Sequence[Candidate]) -> str:
         """Give the time to be stated before these: each hour, and to the minute for a validity."""
+        dated = any(one.dated for one in new)
+        if not dated and not self._time:  # a store that was told of no key states no time
+            return ""
         now = max((one.received_at for one in new), default="")
-        digits = _TO_THE_MINUTE if any(one.dated for one in new) else _TO_THE_HOUR
-        return [now] if now[:digits] > self._time[:digits] else []
+        digits = _TO_THE_MINUTE if dated else _TO_THE_HOUR
+        return now if now[:digits] > self._time[:digits] else ""
 
     def sync_keys(self, runners: Sequence[Runner]) -> KeyLog:
         """Put into the log what key files and notices say that it does not; return what it says.
@@ -175,6 +180,9 @@ class Store:
             records = [strict_json.canonical(one) for one in dated]
             with self._engine.begin() as connection:
                 at = next_place(connection) + len(records)
+                if at and not (records or said.times):  # a log from before times were stated
+                    records.append(time_entry(now))
+                    at += 1
                 records += self._notices_due(said, at)
                 if records:
                     insert_entries(connection, records)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -250,6 +251,27 @@ def test_a_validity_is_held_against_the_logs_time_and_not_the_statements(
     assert sent("run-1", over) == "key-window"
     digest = sent("run-2", open_)
     assert told(tmp_path)[digest] == ("registered", "log", ())
+
+
+@pytest.mark.parametrize(
+    ("valid_until", "clock", "stated"),
+    [
+        (LATER, ["05:00:30", "05:00:50", "05:01:10"], ["05:00:30", "05:01:10"]),
+        ("", ["05:00:30", "05:59:50", "06:00:10"], ["05:00:30", "06:00:10"]),
+    ],
+)
+def test_the_log_states_the_time_to_the_minute_where_a_validity_hangs_on_it_else_each_hour(
+    known, lay, sent, lab, admin, tmp_path, monkeypatch, valid_until, clock, stated
+):
+    lay(said("registered", lab, lab, admin, valid_until=valid_until))
+    for number, time in enumerate(clock):
+        moment = datetime.fromisoformat(f"2099-12-31T{time}Z")
+        monkeypatch.setattr("results.intake.datetime", SimpleNamespace(now=lambda _, at=moment: at))
+        assert len(sent(f"run-{number}", lab)) == 64
+    publish(tmp_path / "data", tmp_path / "out")
+    entries = [json.loads(entry) for entry in archive.Ledger(tmp_path / "out" / "log").entries()]
+    times = [entry["time"] for entry in entries if entry["type"] == "time"]
+    assert times == [f"2099-12-31T{time}Z" for time in stated]
 
 
 def test_a_statement_dated_back_is_out_of_its_keys_validity(
