@@ -11,26 +11,39 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from results import bounded, envelope, strict_json
+from results import bounded, envelope, notice, strict_json
 from results import checkpoint as notes
+from results.catalog import known_logs
 from results.checks import Finding
-from results.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
+from results.confirmation import Entered, repetitions
+from results.identity import (
+    REGISTERED,
+    Runner,
+    one_key_a_name,
+    read_folder,
+    runner_id,
+    runner_toml,
+)
 from results.keyless import KeylessKey
 from results.keylog import KeyLog, key_added
 from results.ledger import Appended, Ledger
 from results.receipt import result_entry
+from results.tiers import standing
+from results.writer import Writer
 from suites.child import write_atomically
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
 
     from results.checkpoint import Checkpoint
+    from results.confirmation import Repetition
     from results.cosignature import Policy
     from results.statement import Predicate, Statement
+    from results.tiers import Standing
 
 __all__ = [
     "SUFFIX",
@@ -38,13 +51,16 @@ __all__ = [
     "Receipt",
     "Surroundings",
     "accept",
+    "enter_notices",
     "envelopes",
     "home_of",
     "log_origin",
+    "one_log",
     "open_bytes",
     "open_result",
     "other_samples",
     "read",
+    "repetitions_in",
     "surroundings",
 ]
 
@@ -82,12 +98,28 @@ class Opened:
         return self.runner.key.keyid
 
     @property
+    def standing(self) -> Standing:
+        return standing(self.runner, self.predicate.source, self.claims)
+
+    @property
     def key_tier(self) -> str:
-        return self.runner.tier
+        return self.standing.tier
 
     @property
     def predicate(self) -> Predicate:
         return self.statement.predicate
+
+    def entered(self, index: int) -> Entered:
+        """Return it as an entry of a log, to be held against those that repeat it."""
+        registered = self.key_tier != "self-signed"
+        return Entered(
+            digest=self.digest,
+            keyid=self.keyid,
+            owner=self.runner.owner if registered else "",
+            index=index,
+            samples=frozenset(subject.digest.sha256 for subject in self.statement.subject),
+            predicate=self.predicate,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +127,14 @@ class Surroundings:
     """What the envelopes of an archive are held against besides their own signature.
 
     Attributes:
-        runners: keys of the catalogue, then those of the archive itself.
+        runners: keys of the catalogue, then those of the archive itself, then those its log
+            registers.
         places: index of each envelope in the verified log; None where there is none to trust.
         keys: key events of that log.
         head: checkpoint of that log; None where there is none to trust.
         log_files: SHA-256 of every file it consists of, by path in `log/`.
         problem: why the log does not hold; None when it does, or when there is no log.
+        writer: whose checkpoint was verified; None where there is none to trust.
     """
 
     runners: Sequence[Runner]
@@ -109,11 +143,34 @@ class Surroundings:
     problem: str | None
     head: Checkpoint | None = None
     log_files: Mapping[str, str] = field(default_factory=dict)
+    writer: Writer | None = None
+
+    def placed(self, opened: Opened) -> Opened:
+        """Return a result of this archive with what is known of its signer where it stands."""
+        return replace(opened, runner=self.signer(opened.runner, opened.digest))
+
+    def signer(self, runner: Runner, digest: str) -> Runner:
+        """Tell whose key signed a result, and whether its registration counts for that entry.
+
+        A registration in the log counts if the log is known, and for entries behind it. One with a
+        validity counts where a known log says when the result was entered.
+        """
+        place = (self.places or {}).get(digest)
+        if place is None or self.writer is None or not self.writer.known:
+            time = None
+        else:
+            time = self.keys.time_of(place)
+            index, registered = self.keys.registered.get(runner.key.keyid, (place, runner))
+            runner = registered if index < place else runner
+        doubt = _doubt(runner, time) or _unsaid(runner, self.keys)
+        if not (runner.registered or doubt) and runner.key.keyid in self.keys.registered:
+            doubt = "the log beside it registers its key, but is no known log, or did so later"
+        return replace(runner, registered_by="", doubt=doubt) if doubt else runner
 
     def flags(self, opened: Opened) -> Iterator[Finding]:
         """Yield what a reader should know of a result and the key whose signature holds."""
         runner, named = opened.runner, opened.predicate.run.runner
-        if runner.revoked_reason and self.keys.good(runner.key.keyid):
+        if _unsaid(runner, self.keys):
             reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
             yield Finding(rule="key", outcome="flagged", where="signatures", reason=reason)
         if named not in {runner.name, runner_id(runner.key)}:
@@ -123,23 +180,45 @@ class Surroundings:
     def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
         """Yield what speaks against an envelope whose signature by the runner holds.
 
-        A key signs for runs in its window, and for entries before its revocation.
+        A key signs for entries within its validity, by the log's time, and before its revocation.
+        Where the log states no time, all there is to go by is the statement's own clock.
         """
         if self.problem:
             yield self.problem
+        place = (self.places or {}).get(digest)
+        time = None if place is None else self.keys.time_of(place)
         try:
-            if not runner.may_sign(finished_at):
-                outside = f"outside the validity of {runner.id}"
-                yield f"{where}: the run ended at {finished_at}, {outside}"
+            if not runner.may_sign(time or finished_at):
+                what = f"it was entered at {time}" if time else f"the run ended at {finished_at}"
+                yield f"{where}: {what}, outside the validity of {runner.id}"
         except ValueError:
             yield f"{where}: the run ended at {finished_at}, which is no date"
         if self.places is None:
             return
-        place = self.places.get(digest)
         if place is None:
             yield f"{where}: not in the log beside it"
         elif not self.keys.good(runner.key.keyid, place):
             yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
+
+
+def _doubt(runner: Runner, time: str | None) -> str:
+    if not runner.registered or not runner.bounded:
+        return ""
+    if time is None:
+        return "its key is valid for a time, and no known log here says when it was entered"
+    if not runner.may_sign(time):
+        return f"it was entered at {time}, outside the validity of its key"
+    return ""
+
+
+def _unsaid(runner: Runner, keys: KeyLog) -> str:
+    """Say why a revoked key counts as unknown where no log says what it signed before.
+
+    Whoever stole it can begin a log of their own, in which it was never revoked.
+    """
+    if runner.revoked_reason and keys.good(runner.key.keyid):
+        return f"its key was revoked ({runner.revoked_reason}), and no log here says when"
+    return ""
 
 
 def accept(
@@ -174,9 +253,39 @@ def accept(
     if isinstance(signer.public_key, KeylessKey):  # its root of trust is for the log to remember
         added = strict_json.canonical(key_added(runner_id(signer.public_key), signer.public_key))
         ledger.append(added, origin=origin, signer=logger)
+    enter_notices(directory, logger)
     for digest in [*_left_behind(directory, ledger, signer), found]:
         logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
     return Receipt(digest=found, logged=logged)
+
+
+def enter_notices(directory: Path, signer: Signer) -> None:
+    """Enter the notices that lie in an archive of ours into its log, each once.
+
+    Args:
+        signer: of the log.
+
+    Raises:
+        UserError: one would count for nothing; those before it are entered.
+        CheckError: the log is damaged.
+    """
+    waiting = notice.files(directory)
+    if not waiting:
+        return
+    ledger, origin = Ledger(directory / "log"), log_origin(signer)
+    runners = _runners(directory)
+    writer = _writer(runners, origin, str(directory))
+    _, keys = _contents(ledger, runners, writer)
+    logged = set(ledger.entries())
+    for digest, data in waiting.items():
+        entry = notice.notice_entry(digest)
+        if entry in logged:
+            continue
+        fault = keys.offer(data, len(logged))
+        if fault:
+            raise CheckError(fault, where=str(notice.place(directory, digest)))
+        ledger.append(entry, origin=origin, signer=signer)
+        logged.add(entry)
 
 
 def envelopes(directory: Path) -> list[Path]:
@@ -196,7 +305,9 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> Opened:
         CheckError: its signature or its name does not hold.
     """
     if runners is None:
-        runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
+        alone = Surroundings(runners=(), places=None, keys=KeyLog(), problem=None)
+        opened = open_bytes(read(path), path, _runners(home_of(path)))
+        return alone.placed(opened)
     return open_bytes(read(path), path, runners)
 
 
@@ -227,6 +338,17 @@ def other_samples(path: Path, statement: Statement) -> Iterator[str]:
                 yield f"{place}: not the raw samples that were signed for"
 
 
+def repetitions_in(ledger: Ledger, results: Sequence[Entered]) -> list[Repetition]:
+    """Judge those of a log's results that say they repeat one another.
+
+    Raises:
+        CheckError: a bundle of the log is missing or damaged.
+    """
+    runs = [one.predicate.run for one in results]
+    roots = {run.not_before for run in runs if run.reproduces and run.not_before}
+    return repetitions(results, ledger.sizes_of(roots))
+
+
 def surroundings(
     home: Path,
     earlier: Path | None = None,
@@ -240,24 +362,35 @@ def surroundings(
         own: keys of the archive, where somebody has read them.
 
     Raises:
-        UserError: a key file is broken.
+        UserError: a key file is broken, or one name is given to two keys.
     """
     runners = _runners(home, own)
     log = home / "log"
     places, keys, problem = None, KeyLog(), None
-    head, held = None, {}
+    head, writer, held = None, None, {}
     if log.is_dir():
         try:
-            ledger, head = _verified(log, runners, earlier, policy)
-            places, keys = _contents(ledger)
+            ledger, head, writer = _verified(log, runners, earlier, policy)
+            places, keys = _contents(ledger, runners, writer)
             held = ledger.held
         except UserError as error:
             problem = str(error)
     elif earlier or policy:
         problem = f"{log}: no log to hold to account"
-    counted = [_counted(runner, keys) for runner in runners]
+    at_hand = {runner.key.keyid for runner in runners}
+    runners += [
+        replace(one, registered_by="")  # `Surroundings.signer` says for which entries it is
+        for _, one in keys.registered.values()
+        if one.key.keyid not in at_hand
+    ]
     return Surroundings(
-        runners=counted, places=places, keys=keys, problem=problem, head=head, log_files=held
+        runners=runners,
+        places=places,
+        keys=keys,
+        problem=problem,
+        head=head,
+        log_files=held,
+        writer=writer,
     )
 
 
@@ -288,29 +421,33 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
 
 def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> tuple[Ledger, Checkpoint]:
-    """Return the log and its checkpoint, once its signature and tiles hold.
+) -> tuple[Ledger, Checkpoint, Writer]:
+    """Return the log and its checkpoint, once its signature and tiles hold, and whose it is.
 
     Raises:
         UserError: something does not hold.
     """
     ledger = Ledger(log)
-    keys = _log_keys(runners, ledger.unverified().origin)
+    where = str(ledger.checkpoint_file)
+    writer = _writer(runners, notes.read(read(ledger.checkpoint_file), where)[0].origin, where)
+    keys = [writer.key]
     cosigned = log / "cosigned"
     if policy:
         policy.check(read(cosigned), str(cosigned))
     seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
     noted = {path: read(path) for path in seen}
-    head = ledger.verify(
+    checkpoint = ledger.verify(
         keys, [notes.verify(note, keys, str(path)) for path, note in noted.items()]
     )
     if cosigned in noted:
         ledger.held[cosigned.name] = hashlib.sha256(noted[cosigned]).hexdigest()
-    return ledger, head
+    return ledger, checkpoint, writer
 
 
-def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
-    """Index of each envelope, and the key events; other records are passed over."""
+def _contents(
+    ledger: Ledger, runners: Sequence[Runner], writer: Writer
+) -> tuple[dict[str, int], KeyLog]:
+    """Index of each envelope, and what the log says of keys; other records are passed over."""
     places: dict[str, int] = {}
     others: list[tuple[int, dict[str, Any]]] = []
     for index, entry in enumerate(ledger.entries()):
@@ -321,28 +458,64 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
                 others.append((index, record))
             case _:
                 pass
-    return places, KeyLog.of(others)
+    home = ledger.home.parent
+    return places, KeyLog.of(
+        others,
+        lambda digest: read(notice.place(home, digest)),
+        known=runners,
+        authority=writer.administrators,
+    )
 
 
-def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
-    """Keys that may sign a log: those of the key file its origin ends with, no others."""
-    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
-    return [notes.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
+def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
+    """Tell which key alone may sign a log: the one it is known by, else the one its origin names.
 
-
-def _runners(home: Path, own: Sequence[Runner] | None = None) -> list[Runner]:
-    """Registered keys first, so that a key known to the catalogue counts as registered."""
-    here = read_folder(home / "runners") if own is None else own
-    return [*read_folder(REGISTERED, registered=True), *here]
-
-
-def _counted(runner: Runner, keys: KeyLog) -> Runner:
-    """Take a revoked key for registered only where a log says what it signed before.
-
-    Whoever stole it can begin a log of their own, in which it was never revoked.
+    Raises:
+        CheckError: the log is not known, and the key its origin names is not here.
     """
-    unsaid = runner.revoked_reason is not None and keys.good(runner.key.keyid)
-    return replace(runner, registered=False) if unsaid else runner
+    name = origin.rpartition("/")[2]
+    keys = [runner.key.to_dict() for runner in runners if runner.id == name]
+    public = next((key["keyval"]["public"] for key in keys if key["keytype"] == "ed25519"), None)
+    if public is None and origin not in known_logs():
+        raise CheckError(
+            f"is signed by {name[:80]!r}",
+            where=where,
+            expected="a signature by a key in runners/ or in the catalogue",
+        )
+    return Writer.of(origin, bytes.fromhex(public or ""))
+
+
+def one_log(homes: Sequence[Path]) -> Path:
+    """Return the archive whose log extends those of all the others, which must be one log.
+
+    Raises:
+        CheckError: two of them have other entries in the same places, or other names.
+    """
+    heads = {home: Ledger(home / "log").unverified() for home in homes}
+    longest = max(homes, key=lambda home: heads[home].size)
+    sizes = Ledger(longest / "log").sizes_of({head.root.hex() for head in heads.values()})
+    for home, head in heads.items():
+        same = head.origin == heads[longest].origin
+        if head.size and not (same and sizes.get(head.root.hex()) == head.size):
+            raise CheckError(
+                f"holds another log of the same name as {longest}",
+                where=str(home / "log"),
+                expected="one log, or one that extends the other",
+                remedy="a log has one history: find out which of the two is true",
+            )
+    return longest
+
+
+def _runners(home: Path, own: Iterable[Runner] | None = None) -> list[Runner]:
+    """Registered keys first, so that a key known to the catalogue counts as registered.
+
+    Raises:
+        UserError: a key file is broken, or one name is given to two keys.
+    """
+    here = read_folder(home / "runners") if own is None else own
+    runners = [*read_folder(REGISTERED, registered=True), *here]
+    one_key_a_name(runners)
+    return runners
 
 
 def home_of(path: Path) -> Path:

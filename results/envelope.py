@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from results.statement import Statement
 
-__all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "sign", "verify"]
+__all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "payload_of", "sign", "verify"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _MAX_SIGNATURES = 8
@@ -100,6 +100,16 @@ def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
         expected="a signature by a key in runners/ or in the catalogue",
         remedy="the file was changed, or its signer's key file is missing",
     )
+
+
+def payload_of(data: bytes, where: str) -> bytes:
+    """Return the payload of an envelope that nobody need have signed.
+
+    Raises:
+        UserError: it is no DSSE envelope.
+    """
+    payload: bytes = _read(data, where)[0].payload
+    return payload
 
 
 def parse(payload: bytes, where: str) -> Statement:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from results import archive, tiles
+from results import archive, notice, tiles
 from results import checkpoint as notes
-from results.store import envelopes
+from results.store import envelopes, notices
 from suites.child import write_atomically
 from suites.errors import UserError
 
@@ -37,6 +37,8 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
         _write(out / "submissions" / f"{digest}{archive.SUFFIX}", envelope)
     for path in sorted((data / "runners").glob("*.toml")):
         _write(out / "runners" / path.name, path.read_bytes())
+    for digest, envelope in notices(data, size, url):
+        _write(notice.place(out, digest), envelope)
     wanted = tiles.paths(size)
     for name in wanted:
         _write(out / "log" / name, (data / "log" / name).read_bytes())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from results import archive, merkle, strict_json
 from results import checkpoint as notes
+from results.catalog import known_logs
 from results.challenge import Challenge
 from results.identity import read_runner
 from results.receipt import Receipt, hashes
@@ -188,6 +189,13 @@ class Log:
     def _hold_to(self, receipt: Receipt, data: bytes) -> None:
         where = str(self.client.base_url)
         checkpoint = receipt.verify([self.key()], where)
+        known = known_logs().get(checkpoint.origin)
+        if known and known.key != self.key():
+            raise CheckError(
+                f"says it is the log {checkpoint.origin}, and signs with another key",
+                where=where,
+                expected=f"{known.public_key[:16]}…, which ships with Fenmark",
+            )
         # A result known already may have been logged in an envelope spaced otherwise.
         if receipt.digest != hashlib.sha256(data).hexdigest():
             logged = self._ask("GET", f"/v1/submissions/{receipt.digest}/envelope").content

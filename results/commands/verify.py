@@ -30,7 +30,7 @@ def verify(
 
     Exits 1 if anything does not verify. A single file without a log beside it is judged by its
     signature alone, and its inclusion is given as null. With --checkpoint a log that was rolled
-    back or forked since is found out.
+    back or forked since is found out. Two archives with one log's name must hold one log.
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
@@ -41,16 +41,21 @@ def verify(
     verdicts = [
         verdict for path in paths for verdict in verification.verify(path, checkpoint, witnesses)
     ]
-    ok = not any(verdict.problems for verdict in verdicts)
-    (_print_json if json_ else _print)(verdicts)
+    forks = list(verification.forks(paths))
+    ok = not forks and not any(verdict.problems for verdict in verdicts)
+    if json_:
+        _print_json(verdicts, ok=ok)
+    else:
+        _print(verdicts)
+    for fork in forks:
+        typer.echo(f"fenmark: {fork}", err=True)
     raise typer.Exit(0 if ok else 1)
 
 
-def _print_json(verdicts: list[verification.Verdict]) -> None:
+def _print_json(verdicts: list[verification.Verdict], *, ok: bool) -> None:
     """One verdict a line, so that neither side must hold all of them as one text."""
     import json
 
-    ok = not any(verdict.problems for verdict in verdicts)
     print(f'{{"ok": {json.dumps(ok)}, "results": [')
     for at, verdict in enumerate(verdicts, 1):
         print(json.dumps(verdict.to_json()) + ("," if at < len(verdicts) else ""))
@@ -58,9 +63,12 @@ def _print_json(verdicts: list[verification.Verdict]) -> None:
 
 
 def _tier(verdict: verification.Verdict) -> str:
-    """Say also on whose machine a workflow ran: one of GitHub's, or one of its owner's."""
+    """Say also where its key is registered, and on whose machine a workflow ran."""
     place = verdict.claims.get("runner_environment")
-    return f"{verdict.tier or 'not signed'}{f' ({place} runner)' if place else ''}"
+    notes = [f"by the {verdict.registered_by}"] if verdict.registered_by else []
+    notes += [f"{place} runner"] if place else []
+    said = f" ({', '.join(notes)})" if notes else ""
+    return f"{verdict.tier or 'not signed'}{said}"
 
 
 def _print(verdicts: list[verification.Verdict]) -> None:
@@ -79,6 +87,13 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         console.print(f"{mark}  {verdict.digest[:16]}…  {how}", soft_wrap=True)
+        if verdict.tier_reason:
+            console.print(f"    {verdict.tier}: {escape(verdict.tier_reason)}", soft_wrap=True)
+        if verdict.objections:
+            of = (verdict.reproduces or "")[:16]
+            console.print(f"    repeats {of}…, and does not confirm it:", soft_wrap=True)
+        for objection in verdict.objections:
+            console.print(f"    - {escape(objection)}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"    {escape(problem)}", soft_wrap=True)
         for flag in verdict.flags:
