@@ -153,6 +153,12 @@ def test_a_log_that_looks_away_enters_a_notice_and_every_reader_refuses_it(
     log.extend([entry], origin=log.unverified().origin, signer=log_signer)
     problems = [line for one in verification.verify(tmp_path / "out") for line in one.problems]
     assert any("is signed by no administrator" in line for line in problems)
+    with Workers() as workers:
+        shown = archives.read([tmp_path / "out"], None, workers)
+    assert shown.refused == (
+        (envelope.digest(forged), "is signed by no administrator of this log"),
+    )
+    assert len(shown.sources) == 1
 
 
 def test_a_notice_that_was_removed_is_missed(known, lay, sent, lab, admin, tmp_path):
@@ -314,6 +320,7 @@ def test_a_result_is_no_notice_and_a_notice_no_result(client, lab, sealed):
         lambda one: one["predicate"].update(action="praised"),
         lambda one: one["predicate"].update(distrust_from=1),
         lambda one: one["predicate"].update(key_file="\x00"),
+        lambda one: one["predicate"].update(key_file="id = " + "[" * 60_000),
         lambda one: one["subject"][0]["digest"].update(sha256="0" * 64),
         lambda one: one.update(more=1),
     ],
