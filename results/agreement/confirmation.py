@@ -1,25 +1,40 @@
 """A result measured again: the same conditions, the same figures, somebody else? Pure.
 
-A result is reproduced when another key signed a second run that names it, that ran the same plan
-with the same versions on the same chip, and whose figures agree. Two keys may still belong to one
-owner: a site must show who confirmed.
+A result is reproduced when a second run names it, ran the same plan with the same versions on the
+same kind of chip, and its figures agree; and when somebody else made it: another registered owner,
+on other hardware, for a challenge that the log issued once the first result was in it.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from results.agreement.comparison import compare, rows_of
+from results.statement.nonce import seed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from results.agreement.comparison import Change
-    from results.statement.statement import Engine, Predicate
+    from results.statement.statement import Engine, Measurement, Predicate
 
-__all__ = ["Agreement", "Difference", "Figure", "agreement", "confirmed", "differences"]
+__all__ = [
+    "HARDWARE",
+    "Agreement",
+    "Difference",
+    "Entered",
+    "Figure",
+    "Repetition",
+    "agreement",
+    "confirmed",
+    "differences",
+    "repetitions",
+    "shortcomings",
+]
 
 Verdict = Literal["agrees", "differs", "undecided"]
 
@@ -29,6 +44,10 @@ TOLERANCE = 0.05
 # An interval that holds both half and double the first figure would agree with anything.
 _BLUNT = 2.0
 # Packages that are the engine or the kernels' library, by the suites whose figures they make.
+# Condition of the machine that names its hardware: digests of serial numbers, split by commas.
+HARDWARE = "hardware"
+# Two runs move each case by a ratio of its own; a copy times a constant moves all of them by one.
+_ONE_RATIO, _CASES_TO_TELL = 1e-6, 3
 _DECISIVE = {"xllamacpp": {"inference", "serving"}, "numpy": {"kernels"}, "torch": {"kernels"}}
 
 
@@ -86,15 +105,37 @@ class Difference:
         return f"{self.what}: {self.first} there, {self.second} here"
 
 
-class _Result(Protocol):
-    @property
-    def digest(self) -> str: ...
-    @property
-    def keyid(self) -> str: ...
-    @property
-    def key_tier(self) -> str: ...
-    @property
-    def predicate(self) -> Predicate: ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """A sound result and its place in the one log that is looked at.
+
+    Attributes:
+        keyid: of the key that signed.
+        owner: whose key it is, where it is registered; else empty.
+        index: of its entry.
+        samples: digests of its raw samples.
+    """
+
+    digest: str
+    keyid: str
+    owner: str
+    index: int
+    samples: frozenset[str]
+    predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """A result that says it repeats another one of the same log.
+
+    Attributes:
+        first, second: digests.
+        objections: why it confirms nothing, one line each; none where it does.
+    """
+
+    first: str
+    second: str
+    objections: tuple[str, ...]
 
 
 def agreement(first: Predicate, second: Predicate) -> Agreement:
@@ -114,7 +155,8 @@ def differences(first: Predicate, second: Predicate) -> list[Difference]:
         ("suites", *_both(first, second, "suites"), True),
         ("profile", *_both(first, second, "profile"), True),
         ("options", *_both(first, second, "options"), True),
-        ("seed", *_both(first, second, "seed"), True),
+        # A challenge gives inputs of its own: as many of the same lengths, but others.
+        ("seed", *_both(first, second, "seed"), not _seeded(second)),
         ("suite version", *_both(first, second, "suite_version"), True),
         ("commit", _commit(first), _commit(second), False),
         *((f"engine {n}", a, b, True) for n, a, b in _engines(first.engines, second.engines)),
@@ -132,28 +174,130 @@ def differences(first: Predicate, second: Predicate) -> list[Difference]:
     return sorted(found, key=lambda one: not one.decisive)
 
 
-def confirmed(results: Sequence[_Result]) -> dict[str, tuple[str, ...]]:
-    """Map the digest of each reproduced result to those of the runs that confirm it.
+def repetitions(results: Sequence[Entered], sizes: Mapping[str, int]) -> list[Repetition]:
+    """Judge every result that says it repeats another of the same log.
 
-    A confirmation must be signed by another key, and a registered runner's result is confirmed
-    by a registered runner only: otherwise a key made for the purpose would do.
+    Args:
+        sizes: by the root of each challenge, in hexadecimal, how many entries the log's tree with
+            that root has; a root that none of its trees had is left out.
     """
     known = {result.digest: result for result in results}
-    found: dict[str, tuple[str, ...]] = {}
-    for second in results:
-        first = known.get(second.predicate.run.reproduces or "")
-        if first and _confirms(first, second):
-            found[first.digest] = (*found.get(first.digest, ()), second.digest)
-    return found
+    pairs = [
+        (known[second.predicate.run.reproduces], second)
+        for second in results
+        if second.predicate.run.reproduces in known
+    ]
+    return [
+        Repetition(
+            first=first.digest,
+            second=second.digest,
+            objections=tuple(_objections(first, second, sizes)),
+        )
+        for first, second in pairs
+    ]
 
 
-def _confirms(first: _Result, second: _Result) -> bool:
-    return (
-        first.keyid != second.keyid
-        and (first.key_tier == "self-signed" or second.key_tier != "self-signed")
-        and not any(one.decisive for one in differences(first.predicate, second.predicate))
-        and agreement(first.predicate, second.predicate).holds
-    )
+def confirmed(judged: Iterable[Repetition]) -> dict[str, tuple[str, ...]]:
+    """Map the digest of each reproduced result to those of the runs that confirm it."""
+    found = defaultdict[str, tuple[str, ...]](tuple)
+    for one in judged:
+        if not one.objections:
+            found[one.first] += (one.second,)
+    return dict(found)
+
+
+def _objections(first: Entered, second: Entered, sizes: Mapping[str, int]) -> Iterator[str]:
+    yield from _same_owner(first, second)
+    if first.samples & second.samples:
+        yield "its raw samples are those of the first result"
+    yield from shortcomings(first.predicate, second.predicate)
+    if second.predicate.run.nonce is not None:
+        yield from _old_challenge(first, second, sizes)
+
+
+def shortcomings(first: Predicate, second: Predicate) -> Iterator[str]:
+    """Yield why a run cannot confirm another, so far as their statements tell."""
+    if second.run.nonce is None:
+        yield "it was measured without a challenge of the log"
+    elif not _seeded(second):
+        yield "its seed does not come from its challenge"
+    yield from _same_hardware(first, second)
+    yield from _copied(first, second)
+    yield from (str(one) for one in differences(first, second) if one.decisive)
+    if not agreement(first, second).holds:
+        yield "its figures do not agree with the first's"
+
+
+def _same_owner(first: Entered, second: Entered) -> Iterator[str]:
+    """Anybody can make a second key: what counts is whose keys somebody has looked at."""
+    if first.keyid == second.keyid:
+        yield "one key signed both"
+        return
+    for result, which in ((first, "the first result"), (second, "it")):
+        if not result.owner:
+            yield f"the key that signed {which} is not registered to an owner"
+    if first.owner and _folded(first.owner) == _folded(second.owner):
+        yield f"both keys are registered to {second.owner}"
+
+
+def _old_challenge(first: Entered, second: Entered, sizes: Mapping[str, int]) -> Iterator[str]:
+    """A challenge binds the run to a state of the log: the first result must be in it by then."""
+    run = second.predicate.run
+    size = sizes.get(run.not_before or "")
+    if run.nonce == first.predicate.run.nonce:
+        yield "its challenge is that of the first result"
+    elif size is None or size > second.index:
+        yield "its challenge names no state of this log before it"
+    elif size <= first.index:
+        yield (
+            f"its challenge was issued when the log had {size} entries, "
+            f"before the first result became entry {first.index}"
+        )
+
+
+def _same_hardware(first: Predicate, second: Predicate) -> Iterator[str]:
+    there, here = _hardware(first), _hardware(second)
+    if not there or not here:
+        which = "the first result" if not there else "it"
+        yield f"{which} does not say which machine it was measured on"
+    elif there & here:
+        yield "both were measured on the same hardware"
+
+
+def _hardware(predicate: Predicate) -> set[str]:
+    stated = predicate.machine.conditions.get(HARDWARE)
+    return set(filter(None, stated.split(","))) if isinstance(stated, str) else set()
+
+
+def _copied(first: Predicate, second: Predicate) -> Iterator[str]:
+    there, here = _sharp(first), _sharp(second)
+    pairs = [(there[key], here[key]) for key in there if key in here]
+    same = [b for a, b in pairs if (a.value, a.low, a.high) == (b.value, b.low, b.high)]
+    if same:
+        yield f"{len(same)} of its figures are the first's, digit by digit, as {same[0].case}"
+    moved = {b.case: abs(math.log(b.value) - math.log(a.value)) for a, b in pairs}.values()
+    if len(moved) >= _CASES_TO_TELL and max(moved) - min(moved) < _ONE_RATIO:
+        yield "its figures are the first's times a constant"
+
+
+def _sharp(predicate: Predicate) -> dict[tuple[str, ...], Measurement]:
+    """Figures with an interval of some width, which no two runs share by chance."""
+    return {
+        (item.suite, item.case, item.metric, json.dumps(item.labels, sort_keys=True)): item
+        for item in predicate.measurements
+        if item.method == "measured" and item.value > 0
+        if item.low is not None and item.low != item.high
+    }
+
+
+def _seeded(predicate: Predicate) -> bool:
+    """Tell whether a run drew its inputs from its own challenge."""
+    run = predicate.run
+    return run.nonce is not None and run.seed == seed_of(run.nonce)
+
+
+def _folded(owner: str) -> str:
+    return " ".join(owner.casefold().split())
 
 
 def _verdict(change: Change) -> Verdict:

@@ -11,13 +11,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from results.agreement.confirmation import Entered, repetitions
+from results.catalog import known_logs
 from results.checks import Context, Finding, check
-from results.keys.identity import REGISTERED, Runner, read_folder, runner_id, runner_toml
+from results.keys.identity import (
+    REGISTERED,
+    Runner,
+    one_key_a_name,
+    read_folder,
+    runner_id,
+    runner_toml,
+)
 from results.keys.keyless import KeylessKey
-from results.proof import checkpoint, envelope
+from results.keys.tiers import standing
+from results.proof import checkpoint as notes
+from results.proof import envelope, notice
 from results.proof.keylog import KeyLog, key_added
 from results.proof.ledger import Appended, Ledger
 from results.proof.receipt import entered_flags, result_entry
+from results.proof.writer import Writer
 from results.statement import strict_json
 from suites.base.errors import CheckError, UserError
 from suites.base.files import open_plain, read_limited, write_atomically
@@ -28,6 +40,8 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
+    from results.agreement.confirmation import Repetition
+    from results.keys.tiers import Standing
     from results.proof.checkpoint import Checkpoint
     from results.proof.cosignature import Policy
     from results.statement.statement import Predicate, Statement
@@ -39,15 +53,18 @@ __all__ = [
     "Receipt",
     "accept",
     "broken_keys",
+    "enter_notices",
     "envelopes",
     "home_of",
     "log_origin",
+    "one_log",
     "open_bytes",
     "open_each",
     "open_result",
     "other_samples",
     "read",
     "refusals",
+    "repetitions_in",
     "surroundings",
 ]
 
@@ -87,12 +104,28 @@ class OpenedResult:
         return self.runner.key.keyid
 
     @property
+    def standing(self) -> Standing:
+        return standing(self.runner, self.predicate.source, self.claims)
+
+    @property
     def key_tier(self) -> str:
-        return self.runner.tier
+        return self.standing.tier
 
     @property
     def predicate(self) -> Predicate:
         return self.statement.predicate
+
+    def entered(self, index: int) -> Entered:
+        """Return it as an entry of a log, to be held against those that repeat it."""
+        registered = self.key_tier != "self-signed"
+        return Entered(
+            digest=self.digest,
+            keyid=self.keyid,
+            owner=self.runner.owner if registered else "",
+            index=index,
+            samples=frozenset(subject.digest.sha256 for subject in self.statement.subject),
+            predicate=self.predicate,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +133,15 @@ class ArchiveContext:
     """What the envelopes of an archive are held against besides their own signature.
 
     Attributes:
-        runners: keys of the catalogue, then those of the archive itself.
+        runners: keys of the catalogue, then those of the archive itself, then those its log
+            registers.
         places: index of each envelope in the verified log; None where there is none to trust.
         logged_flags: rules that the log's operator entered with an envelope.
         keys: key events of that log.
         head: checkpoint of that log; None where there is none to trust.
         log_files: SHA-256 of every file it consists of, by path in `log/`.
         problem: why the log does not hold; None when it does, or when there is no log.
+        writer: whose checkpoint was verified; None where there is none to trust.
     """
 
     runners: Sequence[Runner]
@@ -116,6 +151,29 @@ class ArchiveContext:
     head: Checkpoint | None = None
     log_files: Mapping[str, str] = field(default_factory=dict)
     logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    writer: Writer | None = None
+
+    def placed(self, opened: OpenedResult) -> OpenedResult:
+        """Return a result of this archive with what is known of its signer where it stands."""
+        return replace(opened, runner=self.signer(opened.runner, opened.digest))
+
+    def signer(self, runner: Runner, digest: str) -> Runner:
+        """Tell whose key signed a result, and whether its registration counts for that entry.
+
+        A registration in the log counts if the log is known, and for entries behind it. One with a
+        validity counts where a known log says when the result was entered.
+        """
+        place = (self.places or {}).get(digest)
+        if place is None or self.writer is None or not self.writer.known:
+            time = None
+        else:
+            time = self.keys.time_of(place)
+            index, registered = self.keys.registered.get(runner.key.keyid, (place, runner))
+            runner = registered if index < place else runner
+        doubt = _doubt(runner, time) or _unsaid(runner, self.keys)
+        if not (runner.registered or doubt) and runner.key.keyid in self.keys.registered:
+            doubt = "the log beside it registers its key, but is no known log, or did so later"
+        return replace(runner, registered_by="", doubt=doubt) if doubt else runner
 
     def findings(self, opened: OpenedResult) -> list[Finding]:
         """Return what the laws, the log and the keys have against a result."""
@@ -132,7 +190,7 @@ class ArchiveContext:
     def _of_key(self, opened: OpenedResult) -> Iterator[Finding]:
         """Yield what a reader should know of the key whose signature holds."""
         runner, named = opened.runner, opened.predicate.run.runner
-        if runner.revoked_reason and self.keys.good(runner.key.keyid):
+        if _unsaid(runner, self.keys):
             reason = f"of {runner.id} was revoked ({runner.revoked_reason}); no log here says when"
             yield Finding(rule="key", outcome="flagged", where="signatures", reason=reason)
         if named not in {runner.name, runner_id(runner.key)}:
@@ -142,23 +200,45 @@ class ArchiveContext:
     def problems(self, digest: str, runner: Runner, finished_at: str, where: str) -> Iterator[str]:
         """Yield what speaks against an envelope whose signature by the runner holds.
 
-        A key signs for runs in its window, and for entries before its revocation.
+        A key signs for entries within its validity, by the log's time, and before its revocation.
+        Where the log states no time, all there is to go by is the statement's own clock.
         """
         if self.problem:
             yield self.problem
+        place = (self.places or {}).get(digest)
+        time = None if place is None else self.keys.time_of(place)
         try:
-            if not runner.may_sign(finished_at):
-                outside = f"outside the validity of {runner.id}"
-                yield f"{where}: the run ended at {finished_at}, {outside}"
+            if not runner.may_sign(time or finished_at):
+                what = f"it was entered at {time}" if time else f"the run ended at {finished_at}"
+                yield f"{where}: {what}, outside the validity of {runner.id}"
         except ValueError:
             yield f"{where}: the run ended at {finished_at}, which is no date"
         if self.places is None:
             return
-        place = self.places.get(digest)
         if place is None:
             yield f"{where}: not in the log beside it"
         elif not self.keys.good(runner.key.keyid, place):
             yield f"{where}: entered the log after the key of {runner.id} was revoked or replaced"
+
+
+def _doubt(runner: Runner, time: str | None) -> str:
+    if not runner.registered or not runner.bounded:
+        return ""
+    if time is None:
+        return "its key is valid for a time, and no known log here says when it was entered"
+    if not runner.may_sign(time):
+        return f"it was entered at {time}, outside the validity of its key"
+    return ""
+
+
+def _unsaid(runner: Runner, keys: KeyLog) -> str:
+    """Say why a revoked key counts as unknown where no log says what it signed before.
+
+    Whoever stole it can begin a log of their own, in which it was never revoked.
+    """
+    if runner.revoked_reason and keys.good(runner.key.keyid):
+        return f"its key was revoked ({runner.revoked_reason}), and no log here says when"
+    return ""
 
 
 def accept(
@@ -193,6 +273,7 @@ def accept(
     if isinstance(signer.public_key, KeylessKey):  # its root of trust is for the log to remember
         added = strict_json.canonical(key_added(runner_id(signer.public_key), signer.public_key))
         ledger.append(added, origin=origin, signer=logger)
+    enter_notices(directory, logger)
     for digest in [*_left_behind(directory, ledger, signer), found]:
         logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
     return Receipt(digest=found, logged=logged)
@@ -201,6 +282,35 @@ def accept(
 def broken_keys(directory: Path) -> list[UserError]:
     """Say what is wrong with each key file, of the catalogue or the archive, that is none."""
     return [*read_folder(REGISTERED).broken, *read_folder(directory / "runners").broken]
+
+
+def enter_notices(directory: Path, signer: Signer) -> None:
+    """Enter the notices that lie in an archive of ours into its log, each once.
+
+    Args:
+        signer: of the log.
+
+    Raises:
+        UserError: one would count for nothing; those before it are entered.
+        CheckError: the log is damaged.
+    """
+    waiting = notice.files(directory)
+    if not waiting:
+        return
+    ledger, origin = Ledger(directory / "log"), log_origin(signer)
+    runners = _runners(directory)
+    writer = _writer(runners, origin, str(directory))
+    _, _, keys = _contents(ledger, runners, writer)
+    logged = set(ledger.entries())
+    for digest, data in waiting.items():
+        entry = notice.notice_entry(digest)
+        if entry in logged:
+            continue
+        fault = keys.offer(data, len(logged))
+        if fault:
+            raise CheckError(fault, where=str(notice.place(directory, digest)))
+        ledger.append(entry, origin=origin, signer=signer)
+        logged.add(entry)
 
 
 def envelopes(directory: Path) -> list[Path]:
@@ -220,8 +330,10 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> OpenedRe
         CheckError: its signature or its name does not hold, or a law refuses its figures.
     """
     if runners is None:
-        runners = [_counted(runner, KeyLog()) for runner in _runners(home_of(path))]
-    opened = open_bytes(read(path), path, runners)
+        alone = ArchiveContext(runners=(), places=None, keys=KeyLog(), problem=None)
+        opened = alone.placed(open_bytes(read(path), path, _runners(home_of(path))))
+    else:
+        opened = open_bytes(read(path), path, runners)
     for problem in refusals(opened.findings, str(path)):
         raise CheckError(problem)
     return opened
@@ -287,6 +399,17 @@ def other_samples(path: Path, statement: Statement) -> Iterator[str]:
             yield f"{place}: not the raw samples that were signed for"
 
 
+def repetitions_in(ledger: Ledger, results: Sequence[Entered]) -> list[Repetition]:
+    """Judge those of a log's results that say they repeat one another.
+
+    Raises:
+        CheckError: a bundle of the log is missing or damaged.
+    """
+    runs = [one.predicate.run for one in results]
+    roots = {run.not_before for run in runs if run.reproduces and run.not_before}
+    return repetitions(results, ledger.sizes_of(roots))
+
+
 def surroundings(
     home: Path,
     earlier: Path | None = None,
@@ -300,31 +423,37 @@ def surroundings(
         own: keys of the archive, where somebody has read them.
 
     Raises:
-        UserError: a key file is broken.
+        UserError: a key file is broken, or one name is given to two keys.
     """
     runners = _runners(home, own)
     log = home / "log"
     places, keys, problem = None, KeyLog(), None
     flags: Mapping[str, Sequence[str]] = {}
-    head, held = None, {}
+    head, writer, held = None, None, {}
     if log.is_dir():
         try:
-            ledger, head = _verified(log, runners, earlier, policy)
-            places, flags, keys = _contents(ledger)
+            ledger, head, writer = _verified(log, runners, earlier, policy)
+            places, flags, keys = _contents(ledger, runners, writer)
             held = ledger.held
         except UserError as error:
             problem = str(error)
     elif earlier or policy:
         problem = f"{log}: no log to hold to account"
-    counted = [_counted(runner, keys) for runner in runners]
+    at_hand = {runner.key.keyid for runner in runners}
+    runners += [
+        replace(one, registered_by="")  # `Surroundings.signer` says for which entries it is
+        for _, one in keys.registered.values()
+        if one.key.keyid not in at_hand
+    ]
     return ArchiveContext(
-        runners=counted,
+        runners=runners,
         places=places,
         keys=keys,
         problem=problem,
         head=head,
         log_files=held,
         logged_flags=flags,
+        writer=writer,
     )
 
 
@@ -355,29 +484,33 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
 
 def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> tuple[Ledger, Checkpoint]:
-    """Return the log and its checkpoint, once its signature and tiles hold.
+) -> tuple[Ledger, Checkpoint, Writer]:
+    """Return the log and its checkpoint, once its signature and tiles hold, and whose it is.
 
     Raises:
         UserError: something does not hold.
     """
     ledger = Ledger(log)
-    keys = _log_keys(runners, ledger.unverified().origin)
+    where = str(ledger.checkpoint_file)
+    writer = _writer(runners, notes.read(read(ledger.checkpoint_file), where)[0].origin, where)
+    keys = [writer.key]
     cosigned = log / "cosigned"
     if policy:
         policy.check(read(cosigned), str(cosigned))
     seen = [path for path in (earlier, cosigned if cosigned.exists() else None) if path]
     noted = {path: read(path) for path in seen}
-    head = ledger.verify(
-        keys, [checkpoint.verify(note, keys, str(path)) for path, note in noted.items()]
+    checkpoint = ledger.verify(
+        keys, [notes.verify(note, keys, str(path)) for path, note in noted.items()]
     )
     if cosigned in noted:
         ledger.held[cosigned.name] = hashlib.sha256(noted[cosigned]).hexdigest()
-    return ledger, head
+    return ledger, checkpoint, writer
 
 
-def _contents(ledger: Ledger) -> tuple[dict[str, int], dict[str, tuple[str, ...]], KeyLog]:
-    """Index and flags of each envelope, and the key events; other records are passed over."""
+def _contents(
+    ledger: Ledger, runners: Sequence[Runner], writer: Writer
+) -> tuple[dict[str, int], dict[str, tuple[str, ...]], KeyLog]:
+    """Index and flags of each envelope, and what the log says of keys; others are passed over."""
     places: dict[str, int] = {}
     flags: dict[str, tuple[str, ...]] = {}
     others: list[tuple[int, dict[str, Any]]] = []
@@ -392,28 +525,65 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], dict[str, tuple[str, ...]
                 others.append((index, record))
             case _:
                 pass
-    return places, flags, KeyLog.of(others)
+    home = ledger.home.parent
+    keys = KeyLog.of(
+        others,
+        lambda digest: read(notice.place(home, digest)),
+        known=runners,
+        authority=writer.administrators,
+    )
+    return places, flags, keys
 
 
-def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
-    """Keys that may sign a log: those of the key file its origin ends with, no others."""
-    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
-    return [checkpoint.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
+def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
+    """Tell which key alone may sign a log: the one it is known by, else the one its origin names.
 
-
-def _runners(home: Path, own: Sequence[Runner] | None = None) -> list[Runner]:
-    """Registered keys first, so that a key known to the catalogue counts as registered."""
-    here = read_folder(home / "runners") if own is None else own
-    return [*read_folder(REGISTERED, registered=True), *here]
-
-
-def _counted(runner: Runner, keys: KeyLog) -> Runner:
-    """Take a revoked key for registered only where a log says what it signed before.
-
-    Whoever stole it can begin a log of their own, in which it was never revoked.
+    Raises:
+        CheckError: the log is not known, and the key its origin names is not here.
     """
-    unsaid = runner.revoked_reason is not None and keys.good(runner.key.keyid)
-    return replace(runner, registered=False) if unsaid else runner
+    name = origin.rpartition("/")[2]
+    keys = [runner.key.to_dict() for runner in runners if runner.id == name]
+    public = next((key["keyval"]["public"] for key in keys if key["keytype"] == "ed25519"), None)
+    if public is None and origin not in known_logs():
+        raise CheckError(
+            f"is signed by {name[:80]!r}",
+            where=where,
+            expected="a signature by a key in runners/ or in the catalogue",
+        )
+    return Writer.of(origin, bytes.fromhex(public or ""))
+
+
+def one_log(homes: Sequence[Path]) -> Path:
+    """Return the archive whose log extends those of all the others, which must be one log.
+
+    Raises:
+        CheckError: two of them have other entries in the same places, or other names.
+    """
+    heads = {home: Ledger(home / "log").unverified() for home in homes}
+    longest = max(homes, key=lambda home: heads[home].size)
+    sizes = Ledger(longest / "log").sizes_of({head.root.hex() for head in heads.values()})
+    for home, head in heads.items():
+        same = head.origin == heads[longest].origin
+        if head.size and not (same and sizes.get(head.root.hex()) == head.size):
+            raise CheckError(
+                f"holds another log of the same name as {longest}",
+                where=str(home / "log"),
+                expected="one log, or one that extends the other",
+                remedy="a log has one history: find out which of the two is true",
+            )
+    return longest
+
+
+def _runners(home: Path, own: Iterable[Runner] | None = None) -> list[Runner]:
+    """Registered keys first, so that a key known to the catalogue counts as registered.
+
+    Raises:
+        UserError: a key file is broken, or one name is given to two keys.
+    """
+    here = read_folder(home / "runners") if own is None else own
+    runners = [*read_folder(REGISTERED, registered=True), *here]
+    one_key_a_name(runners)
+    return runners
 
 
 def home_of(path: Path) -> Path:

@@ -106,6 +106,7 @@ def gather(directory: Path, parcels: Sequence[Bundle], signer: Signer) -> list[A
         log.mkdir(exist_ok=True)
         ledger = Ledger(log)
         origin = archive.log_origin(signer)
+        archive.enter_notices(directory, signer)
         return [
             ledger.append(result_entry(parcel.digest), origin=origin, signer=signer)
             for parcel in parcels

@@ -134,7 +134,7 @@ def _signed(data: bytes, path: Path) -> Inspected:
         runners = [*read_folder(REGISTERED, registered=True), *beside]
         verified = envelope.verify(data, [runner.key for runner in runners], where)
     except UserError as error:
-        payload, signature = envelope.unverified(data, where), f"not verified: {error}"
+        payload, signature = envelope.payload_of(data, where), f"not verified: {error}"
     else:
         runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
         payload, signature = verified.payload, f"verified: {runner.id} ({runner.tier})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from results.archive.archive import ArchiveContext
-    from results.keys.identity import Runner
     from results.proof.cosignature import Policy
 
-__all__ = ["Verdict", "verify"]
+__all__ = ["Verdict", "forks", "verify"]
 
 _CHUNK = 500  # envelopes: about a tenth of a second of work
+_STRAY = "the result it repeats is not in this log, or does not verify"
 _WORTH_PROCESSES = 2000  # starting one takes as long as some thousand envelopes
 
 
@@ -42,13 +43,16 @@ class Verdict:
         signature: a known key signed exactly these bytes, and they are a statement.
         inclusion: the log's checkpoint covers it; None where no log lies beside the file.
         keyid: of the key that verified, None if none did.
-        tier: "CI-attested" (a workflow of the catalogue, under the root of trust given there),
+        tier: "CI-attested" (a workflow of the catalogue, at a commit that a maintainer has read),
             "registered" (key in the catalogue) or "self-signed" (key from the archive itself).
+        tier_reason: why it is no higher, where the key might have given more; else empty.
+        registered_by: "log" or "catalogue", where the key is registered; else empty.
         problems: one line each, refused figures among them; empty when all is well.
         findings: what the laws (`results.checks`) have against the figures. A flag is no reason
             to distrust the proof.
         reproduces: digest of the result that this one says it repeats.
         confirmed_by: digests of results of this archive that reproduce it.
+        objections: why it does not confirm the result it says it repeats.
         claims: what a keyless signature's certificate says of the job that signed.
         prints: digests of what no two results share, by name.
     """
@@ -58,10 +62,13 @@ class Verdict:
     inclusion: bool | None
     keyid: str | None
     tier: str | None
+    tier_reason: str = ""
+    registered_by: str = ""
     problems: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     reproduces: str | None = None
     confirmed_by: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
     prints: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,12 +89,15 @@ class Verdict:
             "inclusion": self.inclusion,
             "keyid": self.keyid,
             "tier": self.tier,
+            "tier_reason": self.tier_reason,
+            "registered_by": self.registered_by,
             "problems": list(self.problems),
             "flags": self.flags,
             "refused": self.refused,
             "findings": [finding.to_json() for finding in self.findings],
             "reproduces": self.reproduces,
             "confirmed_by": list(self.confirmed_by),
+            "objections": list(self.objections),
             "claims": dict(self.claims),
         }
 
@@ -114,12 +124,28 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
     around = archive.surroundings(home, earlier, policy)
     verdicts = list(_judge_all(files, around))
     verdicts = _with_copies(verdicts, around.places or {})
-    verdicts = _with_confirmations(verdicts, files, around.runners)
+    verdicts = _with_confirmations(verdicts, files, around, Ledger(home / "log"))
     if around.problem and not verdicts:
         raise CheckError(around.problem)
     if path.is_dir() and around.places is not None:
         verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
+        verdicts += [_without(digest, fault) for digest, fault in around.keys.refused]
     return verdicts
+
+
+def forks(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield why archives that name one log do not hold one log; broken ones are judged alone."""
+    homes = dict.fromkeys(path if path.is_dir() else archive.home_of(path) for path in paths)
+    named: dict[str, list[Path]] = {}
+    for home in homes:
+        with suppress(UserError):
+            named.setdefault(Ledger(home / "log").unverified().origin, []).append(home)
+    for origin, same in named.items():
+        try:
+            if origin and len(same) > 1:
+                archive.one_log(same)
+        except UserError as error:
+            yield str(error)
 
 
 def _judge_all(files: Sequence[Path], around: ArchiveContext) -> Iterator[Verdict]:
@@ -158,12 +184,15 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
     digest = envelope.digest(data)
     problems: list[str] = []
     keyid = tier = reproduces = None
+    reason = source = ""
     findings: list[Finding] = []
     claims: Mapping[str, str] = {}
     prints: Mapping[str, str] = {}
     try:
-        opened = archive.open_bytes(data, path, around.runners)
-        keyid, tier, claims = opened.keyid, opened.key_tier, opened.claims
+        opened = around.placed(archive.open_bytes(data, path, around.runners))
+        keyid, claims = opened.keyid, opened.claims
+        tier, reason = opened.standing.tier, opened.standing.reason
+        source = opened.runner.registered_by
         findings = around.findings(opened)
         problems += archive.refusals(findings, str(path))
         prints = fingerprints(opened.statement)
@@ -183,6 +212,8 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
         inclusion=inclusion,
         keyid=keyid,
         tier=tier,
+        tier_reason=reason,
+        registered_by=source,
         problems=tuple(problems),
         findings=tuple(findings),
         reproduces=reproduces,
@@ -218,28 +249,46 @@ def _with_copies(verdicts: Sequence[Verdict], places: Mapping[str, int]) -> list
 
 
 def _with_confirmations(
-    verdicts: Sequence[Verdict], files: Sequence[Path], runners: Sequence[Runner]
+    verdicts: Sequence[Verdict], files: Sequence[Path], around: ArchiveContext, log: Ledger
 ) -> list[Verdict]:
     """Note which results others reproduce; only those concerned are read again."""
+    places = around.places or {}
     sound = {
-        one.digest: file for one, file in zip(verdicts, files, strict=True) if not one.problems
+        one.digest: file
+        for one, file in zip(verdicts, files, strict=True)
+        if not one.problems and one.digest in places
     }
     pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
-    wanted = sound.keys() & {*pairs, *pairs.values()}
-    found = confirmed([archive.open_result(sound[digest], runners) for digest in sorted(wanted)])
+    concerned = [
+        around.placed(archive.open_result(sound[digest], around.runners)).entered(places[digest])
+        for digest in sorted(sound.keys() & {*pairs, *pairs.values()})
+    ]
+    judged = archive.repetitions_in(log, concerned)
+    strays = {one.digest: (_STRAY,) for one in verdicts if one.reproduces}
+    objections = strays | {one.second: one.objections for one in judged}
+    found = confirmed(judged)
     return [
-        replace(one, confirmed_by=found[one.digest]) if one.digest in found else one
+        replace(
+            one,
+            confirmed_by=found.get(one.digest, ()),
+            objections=objections.get(one.digest, ()),
+        )
         for one in verdicts
     ]
 
 
 def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
     for digest in sorted(logged - present):
-        yield Verdict(
-            digest=digest,
-            signature=False,
-            inclusion=True,
-            keyid=None,
-            tier=None,
-            problems=(f"{digest}: logged, but its envelope is missing",),
-        )
+        yield _without(digest, "logged, but its envelope is missing")
+
+
+def _without(digest: str, problem: str) -> Verdict:
+    """The verdict on an entry whose envelope proves nothing."""
+    return Verdict(
+        digest=digest,
+        signature=False,
+        inclusion=True,
+        keyid=None,
+        tier=None,
+        problems=(f"{digest}: {problem}",),
+    )

@@ -1,6 +1,7 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
 from results.catalog.chips_data import ChipEntry, Sku, chips, match
+from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
     Ownership,
     PriceSheet,
@@ -14,6 +15,7 @@ from results.catalog.versions_data import Version, versions
 
 __all__ = [
     "ChipEntry",
+    "KnownLog",
     "Ownership",
     "PriceSheet",
     "Purchase",
@@ -22,6 +24,7 @@ __all__ = [
     "Tariff",
     "Version",
     "chips",
+    "known_logs",
     "latest_prices",
     "match",
     "price_sheets",

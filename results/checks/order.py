@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from results.checks.claim import least, most, place_of, series
 from results.checks.finding import Held, at_most

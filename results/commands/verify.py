@@ -30,12 +30,14 @@ def verify(
 
     Exits 1 if anything does not verify, a law refuses a figure or a key file is broken; flags are
     said. A single file without a log beside it has null for its inclusion. With --checkpoint a log
-    that was rolled back or forked since is found out.
+    that was rolled back or forked since is found out. Two archives with one log's name must hold
+    one log.
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
     from results.archive import archive, verification
     from results.proof.cosignature import read_policy
+    from suites.base.terminal import complain
 
     witnesses = read_policy(policy) if policy else None
     verdicts = [
@@ -44,12 +46,15 @@ def verify(
     homes = [path if path.is_dir() else archive.home_of(path) for path in paths]
     errors = (error for home in homes for error in archive.broken_keys(home))
     broken = list(dict.fromkeys(map(str, errors)))
-    ok = not broken and not any(verdict.problems for verdict in verdicts)
+    forks = list(verification.forks(paths))
+    ok = not (broken or forks or any(verdict.problems for verdict in verdicts))
     if json_:
         _print_json(verdicts, broken, ok=ok)
     else:
         _print(verdicts)
         _print_broken(broken)
+    for fork in forks:
+        complain(f"fenmark: {fork}")
     raise typer.Exit(0 if ok else 1)
 
 
@@ -68,9 +73,12 @@ def _print_json(verdicts: list[verification.Verdict], broken: list[str], *, ok: 
 
 
 def _tier(verdict: verification.Verdict) -> str:
-    """Say also on whose machine a workflow ran: one of GitHub's, or one of its owner's."""
+    """Say also where its key is registered, and on whose machine a workflow ran."""
     place = verdict.claims.get("runner_environment")
-    return f"{verdict.tier or 'not signed'}{f' ({place} runner)' if place else ''}"
+    notes = [f"by the {verdict.registered_by}"] if verdict.registered_by else []
+    notes += [f"{place} runner"] if place else []
+    said = f" ({', '.join(notes)})" if notes else ""
+    return f"{verdict.tier or 'not signed'}{said}"
 
 
 def _print_broken(broken: list[str]) -> None:
@@ -98,6 +106,13 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         terminal.say(mark, f"  {verdict.digest[:16]}…  {how}")
+        if verdict.tier_reason:
+            terminal.say(f"{verdict.tier}: {verdict.tier_reason}", indent=4)
+        if verdict.objections:
+            of = (verdict.reproduces or "")[:16]
+            terminal.say(f"repeats {of}…, and does not confirm it:", indent=4)
+        for objection in verdict.objections:
+            terminal.say(f"- {objection}", indent=4)
         for problem in verdict.problems:
             terminal.say(problem, indent=4)
         for finding in verdict.findings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,7 +12,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ConfigDict, Field
-from securesystemslib.signer import Key, SSlibKey
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import Key, Signature, SSlibKey
 
 from results.keys import keyless
 from results.statement.statement import Timestamp  # noqa: TC001 - pydantic reads it
@@ -20,12 +22,19 @@ from suites.base import files, toml_file
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from securesystemslib.signer import Signer
 
 __all__ = [
     "REGISTERED",
     "KeyFolder",
     "Runner",
+    "ed25519_key",
+    "endorse",
+    "hands_over",
+    "is_time",
+    "one_key_a_name",
     "read_folder",
     "read_key_file",
     "read_runner",
@@ -53,12 +62,16 @@ class _KeyFile(BaseModel):
     public_key: _Text = ""
     identity: _Text = ""
     issuer: _Text = keyless.GITHUB
+    source_repository: _Text = ""
+    source_ref: _Text = ""
+    build_config: _Text = ""
     trusted_root: Annotated[str, Field(max_length=65_536)] = ""  # Sigstore's own has 7 kB
     owner: _Text = ""
     contact: _Text = ""
     valid_from: Timestamp | None = None
     valid_until: Timestamp | None = None
     replaces: _Text | None = None
+    endorsement: Annotated[str, Field(max_length=1024, pattern=r"^([0-9a-f]{2})*$")] = ""
     revoked_at: Timestamp | None = None
     revoked_reason: _Text | None = None
 
@@ -71,9 +84,12 @@ class Runner:
         id: stem of the key file.
         key: public key; `key.keyid` is the SHA-256 of its canonical form.
         owner, contact: as stated in the file, empty if not.
-        registered: the file lies in the catalogue, added by a reviewed pull request.
-        valid_from, valid_until: runs the key may sign for, UTC; None: no bound.
+        registered_by: "log": an administrator of a known log entered it there; "catalogue": its
+            file lies in the catalogue, added by a reviewed pull request; "": nobody has looked.
+        doubt: why a registration does not count for the result at hand; else empty.
+        valid_from, valid_until: when results of the key may enter a log, UTC; None: no bound.
         replaces: id of the file whose key this one takes over from.
+        endorsement: signature of that key over the handing over, in hexadecimal.
         revoked_reason: why the key must not sign any more; what counts is when the log says so.
     """
 
@@ -81,20 +97,32 @@ class Runner:
     key: Key
     owner: str
     contact: str
-    registered: bool
+    registered_by: Literal["log", "catalogue", ""] = ""
+    doubt: str = ""
     valid_from: str | None = None
     valid_until: str | None = None
     replaces: str | None = None
+    endorsement: str = ""
     revoked_reason: str | None = None
+
+    @property
+    def registered(self) -> bool:
+        """Whether somebody has looked at whose key it is."""
+        return bool(self.registered_by)
 
     @property
     def name(self) -> str:
         """What to call it: by its id where a review has seen that, else after its key."""
         return self.id if self.registered else runner_id(self.key)
 
-    def may_sign(self, finished_at: str) -> bool:
-        """Tell whether a run that ended then, RFC 3339 in UTC, lies in the validity window."""
-        ended = datetime.fromisoformat(finished_at)
+    @property
+    def bounded(self) -> bool:
+        """Whether it is valid for a time only."""
+        return bool(self.valid_from or self.valid_until)
+
+    def may_sign(self, time: str) -> bool:
+        """Tell whether a time, RFC 3339 in UTC, lies in the validity window."""
+        ended = datetime.fromisoformat(time)
         starts, ends = (
             datetime.fromisoformat(bound) if bound else None
             for bound in (self.valid_from, self.valid_until)
@@ -102,11 +130,18 @@ class Runner:
         return (starts is None or starts <= ended) and (ends is None or ended <= ends)
 
     @property
-    def tier(self) -> Literal["CI-attested", "registered", "self-signed"]:
-        """How far the signature can be traced; an identity counts under a reviewed root alone."""
-        if not self.registered:
-            return "self-signed"
-        return "CI-attested" if isinstance(self.key, keyless.KeylessKey) else "registered"
+    def tier(self) -> Literal["registered", "self-signed"]:
+        """What is known of who holds the key; `tiers` says what a result's code adds."""
+        return "registered" if self.registered else "self-signed"
+
+
+def ed25519_key(public: str) -> Key:
+    """Return an Ed25519 key from its 32 raw bytes in hexadecimal.
+
+    Raises:
+        ValueError: they are not.
+    """
+    return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +165,24 @@ def runner_id(key: Key) -> str:
     return f"runner-{key.keyid[:12]}"
 
 
-def runner_toml(key: Key, *, owner: str = "", contact: str = "", replaces: str = "") -> str:
-    """Write the key file: what goes into an archive, and into a pull request to register it.
+def runner_toml(
+    key: Key,
+    *,
+    owner: str = "",
+    contact: str = "",
+    valid_until: str = "",
+    replaces: str = "",
+    endorsement: str = "",
+) -> str:
+    """Write the key file: what goes into an archive, and into a registration.
 
     Args:
         replaces: id of the file whose key this one takes over from.
+        endorsement: of that key, see `endorse`.
     """
     if isinstance(key, keyless.KeylessKey):
         public = {name: key.keyval[name] for name in ("identity", "issuer")}
+        public |= asdict(key.caller) if key.caller else {}
         public["trusted_root"] = key.trusted_root
     else:
         public = {"public_key": key.keyval["public"]}
@@ -148,9 +193,48 @@ def runner_toml(key: Key, *, owner: str = "", contact: str = "", replaces: str =
         **public,
         "owner": owner,
         "contact": contact,
-        **({"replaces": replaces} if replaces else {}),
     }
+    lines |= {"valid_until": valid_until} if valid_until else {}
+    lines |= {"replaces": replaces} if replaces else {}
+    lines |= {"endorsement": endorsement} if endorsement else {}
     return _lines(lines)
+
+
+def endorse(old: Signer, new: Key) -> str:
+    """Have a key say that another takes over from it; hexadecimal."""
+    return str(old.sign(_handing_over(old.public_key, new)).signature)
+
+
+def hands_over(old: Runner, new: Runner) -> bool:
+    """Tell whether a key takes over from another with its consent.
+
+    A workflow under a new root of trust is the same workflow, and has no key to sign with.
+    """
+    if isinstance(old.key, keyless.KeylessKey) and isinstance(new.key, keyless.KeylessKey):
+        names = ("identity", "issuer")
+        same = all(old.key.keyval[name] == new.key.keyval[name] for name in names)
+        return same and old.key.caller == new.key.caller
+    try:
+        signature = Signature(old.key.keyid, new.endorsement)
+        old.key.verify_signature(signature, _handing_over(old.key, new.key))
+    except (UnverifiedSignatureError, VerificationError):
+        return False
+    return True
+
+
+def is_time(text: str) -> bool:
+    """Tell whether a text is a time as Fenmark writes it, UTC to the second."""
+    try:
+        return datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ") == text
+    except ValueError:
+        return False
+
+
+def _handing_over(old: Key, new: Key) -> bytes:
+    """What is signed: DSSE's encoding, of a type of its own, so that it is nothing else."""
+    payload = f"{old.keyid} {new.keyid}".encode()
+    encoded: bytes = Envelope(payload, "application/vnd.fenmark.replaces", {}).pae()
+    return encoded
 
 
 def revoked_toml(text: str, where: str, reason: str, now: datetime) -> str:
@@ -177,6 +261,23 @@ def rewritten(text: str, where: str) -> str:
     read_runner(text, where)
     file = _KeyFile.model_validate(toml_file.parse(text, where))
     return _lines(file.model_dump(exclude_defaults=True))
+
+
+def one_key_a_name(runners: Iterable[Runner]) -> None:
+    """Make sure that no two keys share a name: twelve digits can be made to meet.
+
+    Raises:
+        UserError: they do.
+    """
+    names: dict[str, str] = {}
+    for runner in runners:
+        keyid = runner.key.keyid
+        if names.setdefault(runner.id, keyid) != keyid:
+            raise UserError(
+                f"stands for two keys, {names[runner.id]} and {keyid}",
+                where=runner.id,
+                expected="one key a name",
+            )
 
 
 def read_folder(folder: Path, *, registered: bool = False) -> KeyFolder:
@@ -207,7 +308,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
     """
     file = toml_file.fitted(toml_file.parse(text, where), _KeyFile, where, expected=_EXPECTED)
     try:
-        key = _key(file)
+        key = _named_key(file)
         for bound in (file.valid_from, file.valid_until):
             datetime.fromisoformat(bound or "2000-01-01")
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -217,10 +318,11 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
         key=key,
         owner=file.owner,
         contact=file.contact,
-        registered=registered,
+        registered_by="catalogue" if registered else "",
         valid_from=file.valid_from,
         valid_until=file.valid_until,
         replaces=file.replaces,
+        endorsement=file.endorsement,
         revoked_reason=file.revoked_reason or ("revoked" if file.revoked_at else None),
     )
 
@@ -232,18 +334,36 @@ def _read(path: Path, *, registered: bool) -> Runner:
     return runner
 
 
+def _named_key(file: _KeyFile) -> Key:
+    """Return the key, once its file bears its name: a name of one's choice could be another's."""
+    key = _key(file)
+    if file.id != runner_id(key):
+        raise ValueError(f"is named {file.id!r}, its key {runner_id(key)!r}")
+    return key
+
+
 def _key(file: _KeyFile) -> Key:
     if file.keytype == keyless.KEYTYPE:
         if not file.identity or not file.trusted_root:
             raise ValueError("a keyless runner needs identity and trusted_root")
         return keyless.KeylessKey(
-            identity=file.identity, issuer=file.issuer, trusted_root=file.trusted_root
+            identity=file.identity,
+            issuer=file.issuer,
+            trusted_root=file.trusted_root,
+            caller=_caller(file),
         )
     if file.keytype == "ed25519":
-        return SSlibKey.from_crypto(
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(file.public_key))
-        )
+        return ed25519_key(file.public_key)
     return SSlibKey.from_crypto(load_pem_public_key(file.public_key.encode()))
+
+
+def _caller(file: _KeyFile) -> keyless.Caller | None:
+    stated = {one.name: getattr(file, one.name) for one in fields(keyless.Caller)}
+    if not any(stated.values()):
+        return None
+    if not all(stated.values()):
+        raise ValueError(f"a caller needs {', '.join(stated)}")
+    return keyless.Caller(**stated)
 
 
 def _lines(values: Mapping[str, object]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
+    from sigstore.verify.policy import VerificationPolicy
 
-__all__ = ["GITHUB", "KEYTYPE", "SCHEME", "KeylessKey", "KeylessSigner"]
+__all__ = ["GITHUB", "KEYTYPE", "SCHEME", "Caller", "KeylessKey", "KeylessSigner"]
 
 KEYTYPE, SCHEME = SigstoreKey.DEFAULT_KEY_TYPE, SigstoreKey.DEFAULT_SCHEME
 # Who vouches for a workflow's identity on GitHub Actions.
@@ -34,10 +37,45 @@ _CLAIMS = {
     "runner_environment": "1.3.6.1.4.1.57264.1.11",
     "source_repository": "1.3.6.1.4.1.57264.1.12",
     "source_commit": "1.3.6.1.4.1.57264.1.13",
+    "source_ref": "1.3.6.1.4.1.57264.1.14",
+    "build_config": "1.3.6.1.4.1.57264.1.18",
     "run": "1.3.6.1.4.1.57264.1.21",
 }
+# A file of a repository's workflows at a ref, as GitHub names it.
+_WORKFLOW = re.compile(
+    r"(https://github\.com/[\w.-]+/[\w.-]+)/\.github/workflows/[\w.-]+@(refs/[\w./-]+)"
+)
 # Roots of trust kept ready: an archive may bring any number of key files.
 _ROOTS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whose job may sign: any repository can call a reusable workflow, whose identity is the same.
+
+    Attributes:
+        source_repository: `https://github.com/OWNER/REPOSITORY` whose code the job is for.
+        source_ref: its branch or tag, `refs/heads/main`.
+        build_config: the workflow that was started and calls the one that signs,
+            `https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF`.
+    """
+
+    source_repository: str
+    source_ref: str
+    build_config: str
+
+    @classmethod
+    def of(cls, build_config: str) -> Caller:
+        """Take repository and ref from the workflow that is started.
+
+        Raises:
+            ValueError: it is no workflow.
+        """
+        named = _WORKFLOW.fullmatch(build_config)
+        if named is None:
+            raise ValueError(f"{build_config!r} is no workflow")
+        repository, ref = named.groups()
+        return cls(source_repository=repository, source_ref=ref, build_config=build_config)
 
 
 class KeylessKey(SigstoreKey):
@@ -45,23 +83,29 @@ class KeylessKey(SigstoreKey):
 
     Attributes:
         trusted_root: Sigstore's trusted root, JSON.
+        caller: whose job may sign as the workflow; None: anybody's that calls it.
     """
 
-    def __init__(self, *, identity: str, issuer: str, trusted_root: str) -> None:
-        """Pin identity, issuer and root.
+    def __init__(
+        self, *, identity: str, issuer: str, trusted_root: str, caller: Caller | None = None
+    ) -> None:
+        """Pin identity, issuer, root and caller: all of them are part of the key's id.
 
         Args:
             identity: what the certificate must name; of a workflow,
                 `https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF`.
             issuer: who must have vouched for it.
             trusted_root: as Sigstore publishes it, byte for byte.
+            caller: left out only by key files older than the question.
         """
         digest = hashlib.sha256(trusted_root.encode()).hexdigest()
         value = {"identity": identity, "issuer": issuer, "trusted_root_sha256": digest}
+        value |= asdict(caller) if caller else {}
         public = {"keytype": KEYTYPE, "scheme": SCHEME, "keyval": value}
         keyid = hashlib.sha256(strict_json.canonical(public)).hexdigest()
         super().__init__(keyid, KEYTYPE, SCHEME, dict(value))
         self.trusted_root = trusted_root
+        self.caller = caller
 
     def require(self) -> None:
         """Make sure that signatures of this key can be verified here.
@@ -81,24 +125,37 @@ class KeylessKey(SigstoreKey):
         if "bundle" not in signature.unrecognized_fields:
             raise UnverifiedSignatureError("no keyless signature")
         verifier = _verifier(self.trusted_root)
-        from sigstore.verify.policy import Identity
-
-        identity = Identity(identity=self.keyval["identity"], issuer=self.keyval["issuer"])
         try:
             bundle = _bundle(signature)
-            verifier.verify_artifact(data, bundle, identity)
+            verifier.verify_artifact(data, bundle, self._policy())
         # Bytes made to confuse it raise errors of all the parts the library is made of.
         except Exception as error:
             raise UnverifiedSignatureError(str(error)) from error
         if bundle.signature.hex() != signature.signature:
             raise UnverifiedSignatureError("its bundle holds another signature")
 
+    def _policy(self) -> VerificationPolicy:
+        from sigstore.verify import policy
+
+        signer = policy.Identity(identity=self.keyval["identity"], issuer=self.keyval["issuer"])
+        if self.caller is None:
+            return signer
+        return policy.AllOf(
+            [
+                signer,
+                policy.OIDCSourceRepositoryURI(self.caller.source_repository),
+                policy.OIDCSourceRepositoryRef(self.caller.source_ref),
+                policy.OIDCBuildConfigURI(self.caller.build_config),
+            ]
+        )
+
     @staticmethod
     def claims(signature: Signature) -> dict[str, str]:
         """Return what the certificate of a verified signature says of the job that signed.
 
         Keys, where stated: "runner_environment" ("github-hosted" or "self-hosted"),
-        "source_repository", "source_commit", "run" (URLs but for the commit).
+        "source_repository", "source_commit", "source_ref", "build_config", "run" (URLs but for
+        commit and ref).
         """
         certificate = _bundle(signature).signing_certificate
         found = {name: _extension(certificate, oid) for name, oid in _CLAIMS.items()}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from results.statement.statement import Statement
 
-__all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "sign", "unverified", "verify"]
+__all__ = ["PAYLOAD_TYPE", "Verified", "digest", "encode", "parse", "payload_of", "sign", "verify"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _MAX_SIGNATURES = 8
@@ -104,13 +104,14 @@ def verify(data: bytes, keys: Iterable[Key], where: str) -> Verified:
     )
 
 
-def unverified(data: bytes, where: str) -> bytes:
-    """Return the payload of an envelope that nobody here can verify: to look at, not to believe.
+def payload_of(data: bytes, where: str) -> bytes:
+    """Return the payload of an envelope without verifying it: to look at, not to believe.
 
     Raises:
-        UserError: `data` is not a DSSE envelope of an in-toto payload.
+        UserError: it is no DSSE envelope of an in-toto payload.
     """
-    return _read(data, where)[0].payload
+    payload: bytes = _read(data, where)[0].payload
+    return payload
 
 
 def parse(payload: bytes, where: str) -> Statement:

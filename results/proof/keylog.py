@@ -1,54 +1,239 @@
-"""Key events as entries of the log: added, rotated, revoked.
+"""What a log says of keys, entry by entry: registered, replaced, revoked, reinstated, and when.
 
 Signers' clocks prove nothing, so what counts is the order of the log: a result entered before its
-key's revocation stays valid, one entered after it is refused.
+key's revocation stays valid, one entered after it is refused. A revocation by an administrator may
+reach back to the entry where the key is thought to have been stolen.
+
+Two kinds of entries speak: records that the log's operator writes from key files (`type` "key"),
+and notices that somebody signed. A registration needs three words: the runner's own key over it
+(proof of possession), an administrator's, and the old key's if it is to replace one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from results.keys import identity
+from results.proof import envelope, notice
+from results.statement import strict_json
+from suites.base.errors import UserError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from securesystemslib.signer import Key
 
     from results.keys.identity import Runner
+    from results.proof.notice import Notice
 
-__all__ = ["KeyLog", "events", "key_added"]
+__all__ = ["KeyLog", "Span", "events", "key_added", "time_entry"]
 
 
-@dataclass(slots=True)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Entries that a key may not have signed: from `start`, up to but without `end` (None: on)."""
+
+    start: int
+    end: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class KeyLog:
     """What a log says of keys.
 
     Attributes:
-        added: ids of keys it names.
-        ended: index of the entry that revoked or replaced a key, by its id.
+        known: runners whose keys are at hand without the log: key files.
+        authority: keys of the log's administrators.
+        added: ids of keys the log's operator names.
+        registered: index of the registration and who was registered, by the key's id.
+        distrusted: entries that are not valid, by the key's id.
+        times: index and time of each entry in which the operator states it, in order.
+        notices: digests of the notices in the log.
+        refused: digest and fault of those that count for nothing.
     """
 
+    known: Sequence[Runner] = ()
+    authority: Sequence[Key] = ()
     added: set[str] = field(default_factory=set)
-    ended: dict[str, int] = field(default_factory=dict)
+    registered: dict[str, tuple[int, Runner]] = field(default_factory=dict)
+    distrusted: dict[str, list[Span]] = field(default_factory=dict)
+    times: list[tuple[int, str]] = field(default_factory=list)
+    notices: set[str] = field(default_factory=set)
+    refused: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, records: Iterable[tuple[int, dict[str, Any]]]) -> KeyLog:
-        """Read it from (index, record) pairs of a log, in order; other records are passed over."""
-        found = cls()
+    def of(
+        cls,
+        records: Iterable[tuple[int, dict[str, Any]]],
+        fetch: Callable[[str], bytes] | None = None,
+        *,
+        known: Sequence[Runner] = (),
+        authority: Sequence[Key] = (),
+    ) -> KeyLog:
+        """Read it from (index, record) pairs of a log, in order; other records are passed over.
+
+        Args:
+            fetch: gives the envelope of a notice by its digest; raises UserError where it is none.
+        """
+        keys = cls(known=known, authority=authority)
         for index, record in records:
             match record:
+                case {"type": "key" | "time", "time": str(time)}:
+                    keys._note_time(index, time)
+            match record:
                 case {"type": "key", "action": "added", "keyid": str(keyid)}:
-                    found.added.add(keyid)
+                    keys.added.add(keyid)
                 case {"type": "key", "action": "revoked" | "rotated", "keyid": str(keyid)}:
-                    found.ended.setdefault(keyid, index)
+                    keys._distrust(keyid, index)
+                case {"type": "notice", "notice": str(digest)} if fetch and _DIGEST.fullmatch(
+                    digest
+                ):
+                    keys._enter(index, digest, fetch)
                 case _:
                     pass
-        return found
+        return keys
 
     def good(self, keyid: str, index: int | None = None) -> bool:
         """Tell whether a key was good for the entry at an index; None: for the next entry."""
-        end = self.ended.get(keyid)
-        return end is None or (index is not None and index < end)
+        return not any(
+            span.end is None if index is None else _covers(span, index)
+            for span in self.distrusted.get(keyid, ())
+        )
+
+    @property
+    def ended(self) -> dict[str, int]:
+        """From which entry on a key signs no more, by its id."""
+        return {
+            keyid: span.start
+            for keyid, spans in self.distrusted.items()
+            for span in spans
+            if span.end is None
+        }
+
+    def time_of(self, index: int) -> str | None:
+        """Return the last time that was stated at or before an entry; None where there is none."""
+        at = bisect_right(self.times, index, key=lambda stated: stated[0])
+        return self.times[at - 1][1] if at else None
+
+    def _fault_of(self, told: Notice, index: int) -> str:
+        faults = {
+            "registered": self._registration_faults,
+            "revoked": self._revocation_faults,
+            "reinstated": self._reinstatement_faults,
+        }
+        return next(faults[told.action](told, index), "")
+
+    def _take(self, told: Notice, index: int) -> None:
+        since = index if told.since is None else told.since
+        if told.action == "revoked":
+            self._distrust(told.keyid, since)
+        elif told.action == "reinstated":
+            self._trust(told.keyid, since)
+        elif told.runner:
+            self.registered[told.keyid] = (index, replace(told.runner, registered_by="log"))
+            old = self._replaced(told.runner)
+            if old:
+                self._distrust(old.key.keyid, index)
+
+    def offer(self, data: bytes, index: int) -> str:
+        """Take a notice as the entry at an index, or say why it would count for nothing."""
+        digest = envelope.digest(data)
+        before = len(self.refused)
+        self._enter(index, digest, lambda _: data)
+        if len(self.refused) == before:
+            return ""
+        self.notices.discard(digest)
+        return self.refused.pop()[1]
+
+    def _enter(self, index: int, digest: str, fetch: Callable[[str], bytes]) -> None:
+        self.notices.add(digest)
+        try:
+            told = notice.read(fetch(digest), digest)
+            changed = told.digest != digest
+            fault = "is not what the log holds" if changed else self._fault_of(told, index)
+        except UserError as error:
+            fault = str(error)
+        if fault:
+            self.refused.append((digest, fault))
+        else:
+            self._take(told, index)
+
+    def _registration_faults(self, told: Notice, _index: int) -> Iterator[str]:
+        runner = told.runner
+        if runner is None or not told.signed_by([runner.key]):
+            yield "is not signed by the key it registers"
+            return
+        if not told.signed_by(self.authority):
+            yield "is signed by no administrator of this log"
+        if not runner.owner.strip():
+            yield "names no owner"
+        if told.keyid in self.registered:
+            yield "registers a key that is registered already"
+        if any(one.id == runner.id and one.key.keyid != told.keyid for one in self._runners()):
+            yield f"registers a second key as {runner.id}"
+        old = self._replaced(runner)
+        if runner.replaces and old is None:
+            yield f"replaces {runner.replaces}, whose key is not known here"
+        if old and not told.signed_by([old.key]):
+            yield f"replaces {old.id}, whose key has not signed that"
+
+    def _revocation_faults(self, told: Notice, index: int) -> Iterator[str]:
+        if told.signed_by(self.authority):
+            if told.since is not None and told.since > index:
+                yield f"distrusts from entry {told.since}, which is not there yet"
+            return
+        own = [one.key for one in self._runners() if one.key.keyid == told.keyid]
+        if not told.signed_by(own):
+            yield "is signed neither by its key nor by an administrator of this log"
+        elif told.since is not None:
+            # Who stole a key must not be able to take back what its owner signed before.
+            yield "reaches back, which takes an administrator"
+
+    def _reinstatement_faults(self, told: Notice, index: int) -> Iterator[str]:
+        if not told.signed_by(self.authority):
+            yield "is signed by no administrator of this log"
+        if self.good(told.keyid):
+            yield "reinstates a key that is not revoked"
+        if told.since is not None and told.since > index:
+            yield f"trusts from entry {told.since}, which is not there yet"
+
+    def _runners(self) -> Iterator[Runner]:
+        yield from self.known
+        yield from (runner for _, runner in self.registered.values())
+
+    def _replaced(self, runner: Runner) -> Runner | None:
+        return next((one for one in self._runners() if one.id == runner.replaces), None)
+
+    def _distrust(self, keyid: str, start: int) -> None:
+        """Distrust a key from an entry on; once distrusted, only further back."""
+        spans = self.distrusted.setdefault(keyid, [])
+        if spans and spans[-1].end is None:
+            start = min(start, spans.pop().start)
+        while spans and spans[-1].start >= start:
+            spans.pop()
+        spans.append(Span(start))
+
+    def _trust(self, keyid: str, start: int) -> None:
+        spans = self.distrusted[keyid]
+        while spans and spans[-1].start >= start:
+            spans.pop()
+        if spans and (spans[-1].end is None or spans[-1].end > start):
+            spans[-1] = replace(spans[-1], end=start)
+
+    def _note_time(self, index: int, time: str) -> None:
+        """Keep a stated time; one that goes back, or is no time, is passed over."""
+        if identity.is_time(time) and (not self.times or self.times[-1][1] <= time):
+            self.times.append((index, time))
+
+
+def _covers(span: Span, index: int) -> bool:
+    return span.start <= index and (span.end is None or index < span.end)
 
 
 def events(runners: Sequence[Runner], known: KeyLog) -> Iterator[dict[str, Any]]:
@@ -59,7 +244,7 @@ def events(runners: Sequence[Runner], known: KeyLog) -> Iterator[dict[str, Any]]
         if keyid not in known.added:
             yield key_added(runner.id, runner.key)
         old = by_id.get(runner.replaces or "")
-        if old and known.good(old.key.keyid):
+        if old and known.good(old.key.keyid) and identity.hands_over(old, runner):
             yield _record("rotated", old.key.keyid, runner=old.id, by=keyid)
         if runner.revoked_reason and known.good(keyid):
             yield _record("revoked", keyid, runner=runner.id, reason=runner.revoked_reason)
@@ -69,6 +254,15 @@ def key_added(runner: str, key: Key) -> dict[str, Any]:
     """Return the record of a new key; of a keyless one it names the root of trust in force."""
     root = key.keyval.get("trusted_root_sha256")
     return _record("added", key.keyid, runner=runner, **({"trusted_root": root} if root else {}))
+
+
+def time_entry(time: str) -> bytes:
+    """Return the entry in which the log's operator states the time.
+
+    Args:
+        time: RFC 3339 in UTC, to the second.
+    """
+    return strict_json.canonical({"time": time, "type": "time"})
 
 
 def _record(action: str, keyid: str, **more: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from suites.base.errors import CheckError, UserError
 from suites.base.files import flush, place_all, write_all, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from securesystemslib.signer import Signer
@@ -197,6 +197,22 @@ class Ledger:
         """
         ranges = merkle.consistency_ranges(earlier, size)
         return [tiles.range_hash(self._read, size, *part) for part in ranges]
+
+    def sizes_of(self, roots: Collection[str]) -> dict[str, int]:
+        """Map roots in hexadecimal to the size of this log's tree with that root.
+
+        Reads the whole log; roots that no tree of it had are left out.
+
+        Raises:
+            CheckError: a bundle is missing or damaged.
+        """
+        frontier, sizes = merkle.Frontier(), dict[str, int]()
+        for entry in self.entries() if roots else ():
+            frontier.add(merkle.leaf_hash(entry))
+            root = frontier.root().hex()
+            if root in roots:
+                sizes[root] = frontier.size
+        return sizes
 
     def verify(self, keys: Iterable[bytes], earlier: Sequence[Checkpoint] = ()) -> Checkpoint:
         """Check the checkpoint's signature and every tile against it.

@@ -33,7 +33,11 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A verified and checked result that waits to be stored; fields as in `Submission`."""
+    """A verified and checked result that waits to be stored; fields as in `Submission`.
+
+    Attributes:
+        dated: its key is valid for a time, so that the log has to say when this was.
+    """
 
     digest: str
     payload_sha256: str
@@ -43,6 +47,7 @@ class Candidate:
     findings: tuple[Finding, ...]
     statement: Statement
     envelope: bytes
+    dated: bool = False
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -6,8 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from results.archive import archive
-from results.proof import checkpoint, tiles
-from results.service.store import envelopes
+from results.proof import checkpoint, notice, tiles
+from results.service.store import envelopes, notices
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
 
@@ -37,6 +37,8 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
         _write(out / "submissions" / f"{digest}{archive.SUFFIX}", envelope)
     for path in sorted((data / "runners").glob("*.toml")):
         _write(out / "runners" / path.name, path.read_bytes())
+    for digest, envelope in notices(data, size, url):
+        _write(notice.place(out, digest), envelope)
     wanted = tiles.paths(size)
     for name in wanted:
         _write(out / "log" / name, (data / "log" / name).read_bytes())

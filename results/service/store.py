@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +21,17 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from results.keys.identity import read_key_file, runner_id
-from results.proof import checkpoint
+from results.proof import checkpoint, notice
 from results.proof.checkpoint import Checkpoint
-from results.proof.keylog import KeyLog, events
+from results.proof.keylog import KeyLog, events, time_entry
 from results.proof.ledger import Ledger
 from results.proof.receipt import Receipt
+from results.proof.writer import Writer
 from results.service import engine as database
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
 from results.service.orm import Entry, Submission
 from results.statement import strict_json
+from suites.base import files
 from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 
@@ -40,8 +44,12 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.service.insert import Candidate
 
-__all__ = ["Filters", "Store", "Stored", "envelopes", "open_store", "payload_sha256"]
+__all__ = ["Filters", "Store", "Stored", "envelopes", "notices", "open_store", "payload_sha256"]
 
+_LOG = logging.getLogger(__name__)
+
+# Digits of a time as Fenmark writes it: 2026-11-23T00:00.
+_TO_THE_HOUR, _TO_THE_MINUTE = 13, 16
 # Files of the log written but not waited for; bounds what opening does again after a power cut.
 _MOST_UNSETTLED = 500
 
@@ -82,7 +90,10 @@ class Store:
         self._signer = signer
         self._origin = origin
         self._writing = threading.Lock()
+        self._home = home
         self._key_files = home / "runners"
+        self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
+        self._time = ""  # that the log last stated
         self.ledger = Ledger(home / "log")
 
     def recover(self) -> int:
@@ -130,9 +141,13 @@ class Store:
             with self._engine.begin() as connection:
                 places = places_of(connection, batch)
                 new = choose_new(connection, batch, set(places))
+                time = self._time_due(new)
+                if time:
+                    insert_entries(connection, [time_entry(time)])
                 places |= insert_new(connection, new)
             if new:
                 self.recover()
+            self._time = time or self._time
             receipts = self._receipts(
                 (row.size, row.at, row.digest, row.flags) for row in places.values()
             )
@@ -149,15 +164,55 @@ class Store:
             for one in batch
         ]
 
+    def _time_due(self, new: Sequence[Candidate]) -> str:
+        """Give the time to be stated before these: each hour, and to the minute for a validity."""
+        dated = any(one.dated for one in new)
+        if not dated and not self._time:  # a store that was told of no key states no time
+            return ""
+        now = max((one.received_at for one in new), default="")
+        digits = _TO_THE_MINUTE if dated else _TO_THE_HOUR
+        return now if now[:digits] > self._time[:digits] else ""
+
     def sync_keys(self, runners: Sequence[Runner]) -> KeyLog:
-        """Put into the log what key files say that it does not; return what it says then."""
+        """Put into the log what key files and notices say that it does not; return what it says.
+
+        A notice that would count for nothing stays out, and its fault is logged.
+        """
         with self._writing:
-            records = [strict_json.canonical(one) for one in events(runners, self._key_log())]
-            if records:
-                with self._engine.begin() as connection:
+            said = self._key_log(runners)
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            dated = ({**one, "time": now} for one in events(runners, said))
+            records = [strict_json.canonical(one) for one in dated]
+            with self._engine.begin() as connection:
+                at = next_place(connection) + len(records)
+                if at and not (records or said.times):  # a log from before times were stated
+                    records.append(time_entry(now))
+                    at += 1
+                records += self._notices_due(said, at)
+                if records:
                     insert_entries(connection, records)
+            if records:
                 self.recover()
-            return self._key_log()
+            said = self._key_log(runners)
+            self._time = max(self._time, *(time for _, time in said.times[-1:]), "")
+            return said
+
+    def _notices_due(self, said: KeyLog, at: int) -> list[bytes]:
+        """Entries of notices that lie here, count, and are not in the log, from a place on."""
+        due: list[bytes] = []
+        for digest, data in notice.files(self._home).items():
+            if digest in said.notices:
+                continue
+            fault = said.offer(data, at + len(due))
+            if fault:
+                _LOG.warning("%s: %s", notice.place(self._home, digest), fault)
+            else:
+                due.append(notice.notice_entry(digest))
+        return due
+
+    def notice_files(self) -> list[Path]:
+        """List the files of notices, entered or waiting to be."""
+        return notice.paths(self._home)
 
     def keep_key_files(self, paths: Sequence[Path]) -> None:
         """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
@@ -165,12 +220,17 @@ class Store:
         for path in paths:
             write_atomically(self._key_files / path.name, read_key_file(path).encode())
 
-    def _key_log(self) -> KeyLog:
+    def _key_log(self, runners: Sequence[Runner]) -> KeyLog:
         query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))
         with self._engine.connect() as connection:
             return KeyLog.of(
-                (row.at, strict_json.loads(row.record, "log"))
-                for row in connection.execute(query.order_by(Entry.at))
+                (
+                    (row.at, strict_json.loads(row.record, "log"))
+                    for row in connection.execute(query.order_by(Entry.at))
+                ),
+                lambda digest: files.read_limited(notice.place(self._home, digest)),
+                known=runners,
+                authority=self._writer.administrators,
             )
 
     def find(self, digest: str) -> Submission | None:
@@ -270,6 +330,23 @@ def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[s
         ordered = query.order_by(Submission.at).execution_options(yield_per=100)
         for row in connection.execute(ordered):
             yield row.digest, row.envelope
+
+
+def notices(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Digest and envelope of the notices among the first `size` entries.
+
+    Raises:
+        UserError: the database cannot be opened.
+    """
+    given = notice.files(home)
+    query = select(Entry.record).where(
+        Entry.at < size, Entry.record.in_([notice.notice_entry(digest) for digest in given])
+    )
+    with database.connect(home, url) as engine, engine.connect() as connection:
+        logged = set(connection.scalars(query))
+    for digest, data in given.items():
+        if notice.notice_entry(digest) in logged:
+            yield digest, data
 
 
 def payload_sha256(payload: bytes) -> str:

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from results.checks import Context, check, outcome
-from results.keys.identity import read_folder, runner_id
+from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey
 from results.proof import envelope
 from results.proof.keylog import KeyLog
@@ -53,13 +53,14 @@ class Intake:
     _seen: tuple[tuple[str, int], ...] = ((" ", 0),)
 
     def runners(self) -> list[Runner]:
-        """Return those who may submit now; key files are read again when one changes.
+        """Return those who may submit now; key files and notices are read again when one changes.
 
         A file that is no key file, or of a key that cannot be verified here, turns away nobody
         but its own runner, and is named in the log.
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
-        seen = tuple((str(path), _changed_ns(path)) for path in files)
+        watched = [*files, *self.store.notice_files()]
+        seen = tuple((str(path), _changed_ns(path)) for path in watched)
         with self._reading:
             if seen != self._seen:
                 self._seen = seen
@@ -67,7 +68,8 @@ class Intake:
             return self._runners
 
     def _read(self) -> None:
-        runners, files = [], []
+        runners: list[Runner] = []
+        files = []
         for folder in self.folders:
             found = read_folder(folder, registered=True)
             for error in found.broken:
@@ -75,9 +77,12 @@ class Intake:
             usable = [runner for runner in found if _usable(runner, folder)]
             runners += usable
             files += [folder / f"{runner.id}.toml" for runner in usable]
-        self._runners = runners
+        one_key_a_name(runners)
         self.store.keep_key_files(files)
-        self.keys = self.store.sync_keys(self._runners)
+        keys = self.store.sync_keys(runners)
+        listed = {runner.key.keyid for runner in runners}
+        entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
+        self._runners, self.keys = [*runners, *entered], keys
 
     def judge(self, body: bytes) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
@@ -108,22 +113,24 @@ class Intake:
         findings = check(statement, context)
         if outcome(findings) == "refused":
             raise refused([one for one in findings if one.outcome == "refused"])
-        if not runner.may_sign(run.finished_at):
+        received_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if not runner.may_sign(received_at):
             raise Problem(
                 403,
                 "key-window",
-                f"the run ended at {run.finished_at}, outside the validity of {runner.id}",
-                errors=[{"field": "predicate.run.finished_at", "rule": "key-window"}],
+                f"it is {received_at} here, outside the validity of {runner.id}",
+                errors=[{"field": "signatures", "rule": "key-window"}],
             )
         return Candidate(
             digest=envelope.digest(body),
             payload_sha256=payload_sha256(verified.payload),
             keyid=runner.key.keyid,
             runner=runner.id,
-            received_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            received_at=received_at,
             findings=tuple(findings),
             statement=statement,
             envelope=body,
+            dated=runner.bounded,
         )
 
     def _verified(self, body: bytes) -> tuple[Runner, Verified]:

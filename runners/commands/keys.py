@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,6 +36,14 @@ def new(
             ".github/workflows/FILE@REF, by its identity with Sigstore.",
         ),
     ] = "",
+    build_config: Annotated[
+        str,
+        typer.Option(
+            metavar="WORKFLOW",
+            help="With --keyless: the workflow that is started and calls it, if it is another; "
+            "only jobs of its repository and ref sign.",
+        ),
+    ] = "",
     trusted_root: Annotated[
         Path | None, typer.Option(help="With --keyless: Sigstore's trusted_root.json, to pin.")
     ] = None,
@@ -46,8 +54,8 @@ def new(
     """
     from runners.machine.keys import create, default_path, keyless_key
 
-    if keyless or trusted_root:
-        _print_public(keyless_key(keyless, trusted_root), owner, contact)
+    if keyless or build_config or trusted_root:
+        _print_public(keyless_key(keyless, build_config, trusted_root), owner, contact)
     else:
         _print(create(path or default_path()), owner, contact)
 
@@ -75,8 +83,8 @@ def rotate(
 ) -> None:
     """Make a new key that takes over from the one in use, and print its public key file.
 
-    The old key is put aside beside it. What it signed stays valid; once the pull request with
-    the new file is merged the log takes nothing more from it.
+    The old key is put aside beside it, and signs that the new one takes over. What it signed
+    stays valid; once the new key is registered the log takes nothing more from the old one.
 
     Example: fenmark keys rotate > results/catalog/runners/ID.toml
     """
@@ -86,7 +94,7 @@ def rotate(
 
     old, new = change(path or default_path())
     complain(f"old private key: {old.path}")
-    _print(new, owner, contact, replaces=old.runner)
+    _print(new, owner, contact, old)
 
 
 @keys.command()
@@ -112,17 +120,128 @@ def revoke(
     complain(f"revoked: {file}")
 
 
-def _print(key: RunnerKey, owner: str, contact: str, replaces: str = "") -> None:
+@keys.command()
+def register(
+    owner: Annotated[str, typer.Option(help="Who runs this machine; shown beside its results.")],
+    contact: Annotated[str, typer.Option(help="Where questions about its results go.")] = "",
+    path: _Path = None,
+    valid_until: Annotated[
+        str, typer.Option(help="When the key ends, such as 2027-11-01T00:00:00Z; empty: open.")
+    ] = "",
+    replaces: Annotated[
+        Path | None, typer.Option(help="Private key that the one in use takes over from.")
+    ] = None,
+) -> None:
+    """Print a registration of the key in use, signed with it, for a log's administrator.
+
+    With --replaces the old key signs it too. Nothing is sent anywhere. Where $FENMARK_KEYLESS names
+    a workflow's key file, the workflow registers itself.
+
+    Example: fenmark keys register --owner "Example Lab" > registration.dsse.json
+    """
+    from runners.machine.keys import default_path, registration
+    from suites.base.terminal import print_whole
+
+    made = registration(
+        path or default_path(), owner, contact, valid_until=valid_until, replaces=replaces
+    )
+    print_whole(made.decode())
+
+
+@keys.command()
+def accept(
+    file: Annotated[
+        Path, typer.Argument(help="A registration, as `fenmark keys register` prints.")
+    ],
+    by: Annotated[Path, typer.Option(help="Private key of an administrator of the log.")],
+    into: Annotated[
+        Path, typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own.")
+    ],
+) -> None:
+    """Sign a registration as an administrator, and lay it where its log takes it from.
+
+    A server enters it at the next submission, an archive with the next result added to it. Look
+    first whether owner and contact are who they say: the signature is your word for that.
+
+    Example: fenmark keys accept registration.dsse.json --by admin.pem --into server
+    """
+    from results.archive.archive import read
+    from results.keys import keyfile
+    from results.proof import notice
+
+    signed = notice.countersign(read(file), keyfile.load(by), str(file))
+    _lay(signed, into, str(file))
+
+
+@keys.command(name="notice")
+def notice_(
+    action: Annotated[Literal["revoked", "reinstated"], typer.Argument(help="What it is now.")],
+    file: Annotated[Path, typer.Argument(help="Public key file of the key it is about.")],
+    reason: Annotated[str, typer.Option(help="Why, in public: stolen, lost, retired.")],
+    by: Annotated[Path, typer.Option(help="Private key: the key's own, or an administrator's.")],
+    into: Annotated[
+        Path, typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own.")
+    ],
+    since: Annotated[
+        int | None,
+        typer.Option(
+            "--from",
+            min=0,
+            help="Entry of the log from which on it holds; an administrator's may reach back.",
+        ),
+    ] = None,
+) -> None:
+    """Say in the log that a key is revoked, or good again after all.
+
+    Its owner may revoke a key from now on; an administrator also from the entry where it is thought
+    to have been stolen, and reinstate it.
+
+    Example: fenmark keys notice revoked ID.toml --reason stolen --by admin.pem --into server
+    """
+    from datetime import UTC, datetime
+
+    from results.archive.archive import read
+    from results.keys import keyfile
+    from results.keys.identity import read_runner
+    from results.proof import envelope, notice
+
+    runner = read_runner(read(file).decode(errors="replace"), str(file))
+    said = notice.draft(action, runner, datetime.now(UTC), reason=reason, since=since)
+    _lay(envelope.sign(said, keyfile.load(by)), into, str(file))
+
+
+def _lay(data: bytes, into: Path, where: str) -> None:
+    from results.proof import notice
+    from suites.base.errors import UserError
+    from suites.base.files import write_atomically
+    from suites.base.terminal import Terminal
+
+    if not (into / "log").is_dir():
+        raise UserError(
+            "holds no log", where=str(into), expected="a server's data folder or an archive"
+        )
+    told = notice.read(data, where)
+    place = notice.place(into, told.digest)
+    place.parent.mkdir(exist_ok=True)
+    write_atomically(place, data)
+    whose = f", {told.runner.owner!r} {told.runner.contact!r}" if told.runner else ""
+    terminal = Terminal()
+    terminal.say(f"{told.action}: {told.keyid}{whose}")
+    terminal.say(f"to be entered: {place}", whole=True)
+
+
+def _print(key: RunnerKey, owner: str, contact: str, old: RunnerKey | None = None) -> None:
     from suites.base.terminal import complain
 
     complain(f"private key: {key.path}")
-    _print_public(key.signer.public_key, owner, contact, replaces)
+    _print_public(key.signer.public_key, owner, contact, old)
 
 
-def _print_public(key: Key, owner: str, contact: str, replaces: str = "") -> None:
-    from results.keys.identity import runner_id, runner_toml
+def _print_public(key: Key, owner: str, contact: str, old: RunnerKey | None = None) -> None:
+    from results.keys.identity import endorse, runner_id, runner_toml
     from suites.base.terminal import complain, print_whole
 
-    text = runner_toml(key, owner=owner, contact=contact, replaces=replaces)
+    handed_over = {"replaces": old.runner, "endorsement": endorse(old.signer, key)} if old else {}
+    text = runner_toml(key, owner=owner, contact=contact, **handed_over)
     complain(f"public key file: results/catalog/runners/{runner_id(key)}.toml")
     print_whole(text)

@@ -19,6 +19,10 @@ def matrix(
         str | None,
         typer.Option(help="Plan file or ready plan; without one, a run for each kind of machine."),
     ] = None,
+    *,
+    ephemeral: Annotated[
+        bool, typer.Option(help="Refuse self-hosted machines without the label `ephemeral`.")
+    ] = False,
 ) -> None:
     """Print the matrix as JSON on one line: one job for each machine of the inventory.
 
@@ -29,6 +33,8 @@ def matrix(
     from suites.base.terminal import print_json
 
     kinds = machines.read(inventory)
+    if ephemeral:
+        machines.require_ephemeral(kinds, str(inventory))
     cells = _runnable(plan, kinds) if plan else None
     print_json(jobs(plan, kinds, cells))
 

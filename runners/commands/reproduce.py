@@ -50,8 +50,9 @@ def reproduce(
     secret is refused, and engine flags are shown and need your --allow-engine-flags.
 
     Exits 1 unless the figures agree: none may differ by more than 5% beyond both runs' noise,
-    and most must be sharp enough to say so. Signed by another key, it raises the first result's
-    trust to "reproduced" wherever both are shown.
+    and most must be sharp enough to say so. With --to the run is measured for that log's challenge;
+    the first result is then "reproduced" if both keys are registered, to two owners, the
+    hardware is another, and the log held the first when the challenge was issued.
 
     Example: fenmark reproduce 07a1d035bbf6 --results results/public --to https://log.example.org
     """
@@ -62,13 +63,19 @@ def reproduce(
     from suites.base.terminal import Terminal, print_json
 
     first = archive.open_result(find(digest, [results]))
+    terminal = Terminal(stderr=True)
+    challenge = None
+    if to:
+        with connect(to) as log:
+            challenge = log.challenge_or_none(terminal)
     found = repeat(
         first,
         out,
         force=force,
         resume=resume,
-        terminal=Terminal(stderr=True),
+        terminal=terminal,
         flags_allowed=allow_engine_flags,
+        challenge=challenge,
         endpoint=endpoint,
         api_key_env=api_key_env,
         weights=weights and str(weights.absolute()),
@@ -113,6 +120,6 @@ def _verdict(found: Reproduction) -> str:
     if not found.agrees:
         how = "not reproduced" if counts["differs"] else "not decided"
         return f"verdict  {how} ({said})"
-    if found.same_key:
-        return f"verdict  agrees ({said}), but the same key signed both: nobody else has confirmed"
-    return f"verdict  reproduced by a second runner ({said})"
+    if found.hindrances:
+        return f"verdict  agrees ({said}), but confirms nothing: {'; '.join(found.hindrances)}"
+    return f"verdict  agrees ({said}); whether it confirms is for the log to show"

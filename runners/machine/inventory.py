@@ -13,7 +13,7 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Machines", "read"]
+__all__ = ["Machines", "read", "require_ephemeral"]
 
 # GitHub ends a job on a self-hosted runner after five days at the latest.
 _LONGEST_MINUTES = 5 * 24 * 60
@@ -46,6 +46,22 @@ class _Inventory(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     runner: Annotated[list[Machines], Field(min_length=1, max_length=256)]
+
+
+def require_ephemeral(kinds: list[Machines], where: str) -> None:
+    """Make sure that no machine goes on to another job with what a job left on it.
+
+    Raises:
+        UserError: a self-hosted runner is not said to take one job alone.
+    """
+    for kind in kinds:
+        if "self-hosted" in kind.labels and "ephemeral" not in kind.labels:
+            raise UserError(
+                f"machines {kind.name!r} take job after job",
+                where=f"{where}:runner.labels",
+                expected='the label "ephemeral"',
+                remedy="register them anew for each job: config.sh --ephemeral --labels ephemeral",
+            )
 
 
 def read(path: Path) -> list[Machines]:

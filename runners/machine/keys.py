@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.keys import keyfile
-from results.keys.identity import read_key_file, read_runner, runner_id
-from results.keys.keyless import GITHUB, KeylessKey, KeylessSigner
+from results.keys.identity import read_key_file, read_runner, runner_id, runner_toml
+from results.keys.keyless import GITHUB, Caller, KeylessKey, KeylessSigner
+from results.proof import envelope, notice
 from suites.base import files, user_folders
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, Signer
 
-__all__ = ["RunnerKey", "create", "default_path", "keyless_key", "load", "load_or_create", "rotate"]
-
-_WORKFLOW = r"https://github\.com/[^/]+/[^/]+/\.github/workflows/[^/@]+@refs/.+"
+__all__ = [
+    "RunnerKey",
+    "create",
+    "default_path",
+    "keyless_key",
+    "load",
+    "load_or_create",
+    "registration",
+    "rotate",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +58,9 @@ def load_or_create(path: Path | None = None) -> RunnerKey:
     """Load the key, or make one.
 
     Where `$FENMARK_KEYLESS` names the key file of a keyless runner, results are signed as the
-    workflow this runs in, and the key signs the local log alone.
+    workflow this runs in, and the key signs the local log alone. Where `$FENMARK_LOG_KEY` names a
+    file, the key in it signs the local log, and is made if it is not there: jobs that share a
+    key would each begin a log of the same name.
 
     Raises:
         UserError: the file is no key, or others may read it, or it cannot be written; or what
@@ -58,6 +68,11 @@ def load_or_create(path: Path | None = None) -> RunnerKey:
     """
     place = path or default_path()
     key = load(place) if place.exists() else create(place)
+    own = os.environ.get("FENMARK_LOG_KEY")
+    if own:
+        log_key = Path(own)
+        signer = keyfile.load(log_key) if log_key.exists() else keyfile.create(log_key)
+        key = replace(key, log_signer=signer)
     workflow = os.environ.get("FENMARK_KEYLESS")
     return _as_workflow(key, Path(workflow)) if workflow else key
 
@@ -80,24 +95,35 @@ def create(path: Path) -> RunnerKey:
     return _named(keyfile.create(path), path, created=True)
 
 
-def keyless_key(identity: str, trusted_root: Path | None) -> KeylessKey:
+def keyless_key(identity: str, build_config: str, trusted_root: Path | None) -> KeylessKey:
     """Return the key of a GitHub workflow, under the root of trust in a file.
+
+    Args:
+        build_config: the workflow that is started, whose repository and ref the jobs must be of;
+            empty: the one that signs.
 
     Raises:
         UserError: one of them is missing or is none, or the extra is not installed.
     """
-    if not re.fullmatch(_WORKFLOW, identity):
-        raise UserError(
-            f"{identity!r} is no workflow",
-            where="--keyless",
-            expected="https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF",
-        )
+    _caller("--keyless", identity)
+    caller = _caller("--build-config", build_config or identity)
     if trusted_root is None:
         raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
     text = files.read_text(trusted_root, expected="a trusted_root.json")
-    key = KeylessKey(identity=identity, issuer=GITHUB, trusted_root=text)
+    key = KeylessKey(identity=identity, issuer=GITHUB, trusted_root=text, caller=caller)
     key.require()
     return key
+
+
+def _caller(option: str, workflow: str) -> Caller:
+    try:
+        return Caller.of(workflow)
+    except ValueError as error:
+        raise UserError(
+            str(error),
+            where=option,
+            expected="https://github.com/OWNER/REPOSITORY/.github/workflows/FILE@REF",
+        ) from error
 
 
 def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
@@ -112,6 +138,40 @@ def rotate(path: Path) -> tuple[RunnerKey, RunnerKey]:
         raise UserError("lies there already", where=str(aside), remedy="move it away first")
     path.rename(aside)
     return replace(old, path=aside), create(path)
+
+
+def registration(
+    path: Path,
+    owner: str,
+    contact: str,
+    *,
+    valid_until: str = "",
+    replaces: Path | None = None,
+) -> bytes:
+    """Return a registration of a key, signed by it and by the key it is to replace.
+
+    Where `$FENMARK_KEYLESS` names a workflow's key file, it is the workflow's.
+
+    Raises:
+        UserError: a file is no key, or there is no owner; or see `load_or_create`.
+    """
+    if not owner.strip():
+        raise UserError("is empty", where="--owner", expected="who runs this machine")
+    key, workflow = load(path), os.environ.get("FENMARK_KEYLESS")
+    key = _as_workflow(key, Path(workflow)) if workflow else key
+    old = load(replaces) if replaces else None
+    public = key.signer.public_key
+    text = runner_toml(
+        public,
+        owner=owner,
+        contact=contact,
+        valid_until=valid_until,
+        replaces=old.runner if old else "",
+    )
+    runner = read_runner(text, "the registration")
+    payload = notice.draft("registered", runner, datetime.now(UTC), key_file=text)
+    signed = envelope.sign(payload, key.signer)
+    return notice.countersign(signed, old.signer, str(replaces)) if old else signed
 
 
 def _named(signer: CryptoSigner, path: Path, *, created: bool) -> RunnerKey:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from results.statement.statement import Chip, Machine
-from runners.machine import conditions, nvidia
+from runners.machine import conditions, hardware, nvidia
 
 if TYPE_CHECKING:
     from runners.machine.conditions import Reading
@@ -200,7 +200,7 @@ def describe(chip: Chip) -> Machine:
         or conditions.read(_SYS / "module/amdgpu/version")
         or conditions.ascend_driver(_ASCEND)
         or None,
-        conditions={**settings(), **surroundings()},
+        conditions={**settings(), **surroundings(), **hardware.identity(Path("/"))},
     )
 
 

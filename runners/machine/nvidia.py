@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from runners.machine.conditions import Reading
 
-__all__ = ["cards_now", "cards_settings"]
+__all__ = ["cards_now", "cards_settings", "serials"]
 
 # nvml.h, nvmlGpuTopologyLevel_t: the nearest thing two cards share.
 _SHARED = {
@@ -63,6 +63,12 @@ def cards_now() -> dict[str, Reading]:
             for index, card in enumerate(cards)
             for name, value in _now(card)
         }
+
+
+def serials() -> list[str]:
+    """Read what tells each card from every other card: the driver's UUID."""
+    with _cards() as cards:
+        return [uuid for card in cards if (uuid := _ask(pynvml.nvmlDeviceGetUUID, card))]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from results.agreement.confirmation import agreement, differences
+from results.agreement.confirmation import agreement, differences, shortcomings
 from runners.machine import machine
 from runners.measure import provenance
 from runners.measure.pipeline import measure
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from results.agreement.confirmation import Agreement, Difference
     from results.archive.archive import OpenedResult
+    from results.service.challenge import Challenge
     from results.statement.statement import Predicate
     from runners.measure.outcome import Outcome
     from runners.options.options import Options
@@ -33,31 +34,27 @@ class Reproduction:
     Attributes:
         first: digest of the result that was repeated.
         differences: conditions that were not the same; a decisive one leaves nothing to compare.
-        same_key: both runs were signed by one key, so that nobody else has confirmed anything.
+        hindrances: why the second run cannot confirm the first, so far as this machine can tell;
+            who owns the keys, and what the log held when, is for `fenmark verify` to say.
     """
 
     first: str
     outcome: Outcome
     agreement: Agreement
     differences: tuple[Difference, ...]
-    same_key: bool
+    hindrances: tuple[str, ...]
 
     @property
     def agrees(self) -> bool:
         """The figures agree, and they are about the same thing."""
         return self.agreement.holds and not any(one.decisive for one in self.differences)
 
-    @property
-    def confirms(self) -> bool:
-        """Another key has found the same."""
-        return self.agrees and not self.same_key
-
     def to_json(self) -> dict[str, Any]:
         return {
             "reproduces": self.first,
             "digest": self.outcome.digest,
             "agrees": self.agrees,
-            "confirms": self.confirms,
+            "hindrances": list(self.hindrances),
             "figures": [
                 {**asdict(one.change), "verdict": one.verdict} for one in self.agreement.figures
             ],
@@ -74,6 +71,7 @@ def reproduce(
     resume: bool,
     terminal: Terminal,
     flags_allowed: bool = False,
+    challenge: Challenge | None = None,
     **local: Any,
 ) -> Reproduction:
     """Run what a verified result states, sign the new result as its repetition, compare.
@@ -81,6 +79,7 @@ def reproduce(
     Args:
         force: run although a condition differs so that the figures are not comparable.
         flags_allowed: the reader wants the engine flags that the statement names.
+        challenge: of the log that holds the first result; without one nothing is confirmed.
         local: `endpoint`, `weights`, `api_key_env` where the run needs them.
 
     Raises:
@@ -94,14 +93,22 @@ def reproduce(
         terminal.say(str(difference), indent=2)
     if not force:
         _refuse(first.digest, predicate, found)
-    outcome = measure(options, out, resume=resume, terminal=terminal, reproduces=first.digest)
+    outcome = measure(
+        options,
+        out,
+        resume=resume,
+        terminal=terminal,
+        challenge=challenge,
+        reproduces=first.digest,
+    )
     second = outcome.statement.predicate
+    one_key = ["one key signed both"] if second.run.runner == predicate.run.runner else []
     return Reproduction(
         first=first.digest,
         outcome=outcome,
         agreement=agreement(predicate, second),
         differences=tuple(differences(predicate, second)),
-        same_key=second.run.runner == predicate.run.runner,
+        hindrances=(*one_key, *shortcomings(predicate, second)),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from results.archive import archive
+from results.catalog import known_logs
 from results.keys.identity import read_runner
 from results.proof import checkpoint as notes
 from results.proof import merkle
@@ -187,6 +188,13 @@ class LogClient:
     def _hold_to(self, receipt: Receipt, data: bytes) -> None:
         where = str(self.client.base_url)
         checkpoint = receipt.verify([self.key()], where)
+        known = known_logs().get(checkpoint.origin)
+        if known and known.key != self.key():
+            raise CheckError(
+                f"says it is the log {checkpoint.origin}, and signs with another key",
+                where=where,
+                expected=f"{known.public_key[:16]}…, which ships with Fenmark",
+            )
         # A result known already may have been logged in an envelope spaced otherwise.
         if receipt.digest != hashlib.sha256(data).hexdigest():
             logged = self._ask("GET", f"/v1/submissions/{receipt.digest}/envelope").content

@@ -153,7 +153,7 @@ def test_of_two_logs_with_one_name_the_first_stands(built, home: Path, tmp_path:
     status, report, files = built(home, other)
     assert (status, report["results"]) == (1, 2)
     [[file, why]] = report["refused"]
-    assert (file, "one name is one log" in why) == (str(other / "log"), True)
+    assert (file, "another log of the same name" in why) == (str(other / "log"), True)
     [note] = [data for path, data in files.items() if path.endswith("/checkpoint")]
     assert note == (home / "log" / "checkpoint").read_bytes()
     # The same log twice is one log.
@@ -217,7 +217,26 @@ def test_a_key_file_does_not_take_the_name_of_another_key(built, home: Path, tmp
     status, report, files = built(home, other)
     assert (status, report["results"]) == (1, 3)
     [why] = [why for _, why in report["refused"]]
-    assert f"another key has the id {name}" in why
+    assert f"is named '{name}', its key '{runner_id(OTHER.public_key)}'" in why
+    assert SIGNER.public_key.keyval["public"] in files[f"runners/keys/{name}.toml"].decode()
+
+
+def test_an_archive_whose_keys_were_made_to_share_a_name_hides_no_other(
+    built, home: Path, tmp_path: Path, monkeypatch
+):
+    other = unchecked(tmp_path / "other", statement(number=3), signer=OTHER)
+    name, catalogue = runner_id(SIGNER.public_key), tmp_path / "catalogue"
+    monkeypatch.setattr(archives.identity, "runner_id", lambda _: name)  # they meet
+    monkeypatch.setattr(archives.identity, "REGISTERED", catalogue)
+    monkeypatch.setattr(archive, "REGISTERED", catalogue)
+    catalogue.mkdir()
+    (catalogue / f"{name}.toml").write_text(runner_toml(SIGNER.public_key))
+    [path] = (other / "runners").iterdir()
+    path.write_text(runner_toml(OTHER.public_key))
+    path.rename(path.with_name(f"{name}.toml"))
+    status, report, files = built(other, home)
+    assert (status, report["results"]) == (1, 2)
+    assert "stands for two keys" in dict(report["refused"])[str(other)]
     assert SIGNER.public_key.keyval["public"] in files[f"runners/keys/{name}.toml"].decode()
 
 
@@ -284,15 +303,16 @@ def test_an_intensity_that_nothing_has_is_not_drawn(built, tmp_path: Path):
     assert (status, report["results"]) == (0, 1)
 
 
-def test_a_confirmation_with_vast_intervals_does_not_stop_the_build(built, tmp_path: Path):
+def test_a_confirmation_with_odd_figures_does_not_stop_the_build(built, tmp_path: Path):
     first, again = statement(number=1), statement(number=2)
-    for row in [*first["predicate"]["measurements"], *again["predicate"]["measurements"]]:
-        row |= {"value": 1.0, "low": 1e-150, "high": 1e150}
-    home = unchecked(tmp_path / "results", first)
-    [path] = archive.envelopes(home)
-    again["predicate"]["run"]["reproduces"] = path.name.removesuffix(archive.SUFFIX)
-    other = unchecked(tmp_path / "other", again, signer=OTHER)
-    status, report, _ = built(home, other)
+    for row in first["predicate"]["measurements"]:
+        row |= {"value": 1e150, "low": 1e-150, "high": 1e150}
+    for row in again["predicate"]["measurements"]:
+        row |= {"value": 5e-324, "low": 5e-324, "high": 1e150}
+    digest = envelope.digest(envelope.sign(strict_json.canonical(first), SIGNER))
+    again["predicate"]["run"]["reproduces"] = digest
+    home = unchecked(tmp_path / "results", first, again)
+    status, report, _ = built(home)
     assert (status, report["results"]) == (0, 2)
 
 

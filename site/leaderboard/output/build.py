@@ -138,7 +138,7 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
         tree.put(f"data/{name}", data)
     for digest, source in archive.sources.items():
         tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
-    for path, (file, digest) in archive.logs.items():
+    for path, (file, digest) in archive.log_files.items():
         tree.copy(path, file, digest)
     for name, text in archive.key_files.items():
         tree.put(f"runners/keys/{name}.toml", text)

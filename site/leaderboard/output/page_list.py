@@ -219,7 +219,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="runners",
         url="runners/",
         title="Runners and trust",
-        context=lambda: {"runners": _runners(content)},
+        context=lambda: {"runners": _runners(content), "logs": content.archive.logs},
     )
     yield Page(template="verify", url="verify/", title="Verify a result", made_of="")
     yield Page(
@@ -345,7 +345,7 @@ def _runners(content: Content) -> list[dict[str, Any]]:
     runners = [
         {
             "name": own["runner"].iloc[0],
-            "tier": content.archive.sources[own["digest"].iloc[0]].runner.tier,
+            "tier": content.archive.sources[own["digest"].iloc[0]].standing.tier,
             "results": len(own),
             "keyid": keyid,
             "last": own["finished_at"].iloc[0][:10],

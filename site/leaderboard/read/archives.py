@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,14 @@ from leaderboard.read.cache import Kept
 from leaderboard.read.foreign import listed
 from leaderboard.read.keyfiles import KeyFiles
 from leaderboard.words import Words
-from results.agreement.confirmation import confirmed
+from results.agreement.confirmation import Entered, confirmed
 from results.archive import archive
 from results.checks import Context, check, copied, fingerprints
 from results.keys import identity
 from results.keys.keyless import KeylessKey
+from results.keys.tiers import Standing
 from results.proof import envelope, tiles
+from results.proof.ledger import Ledger
 from results.statement.statement_v2 import read_statement
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.keys.identity import Runner
     from results.proof.checkpoint import Checkpoint
+    from results.proof.keylog import Span
     from results.statement.statement import Statement
 
 __all__ = ["Archive", "Source", "opened", "read"]
@@ -59,6 +63,7 @@ class Source:
 
     Attributes:
         runner: whose key signed.
+        standing: what is known of them and of the code that measured.
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
         confirmed_by: digests of the results that reproduce it.
@@ -68,6 +73,7 @@ class Source:
 
     path: Path
     runner: Runner
+    standing: Standing
     log: str
     index: int | None
     confirmed_by: tuple[str, ...] = ()
@@ -77,7 +83,7 @@ class Source:
     @property
     def tier(self) -> str:
         """How much is known beyond the signature."""
-        return "reproduced" if self.confirmed_by else self.runner.tier
+        return "reproduced" if self.confirmed_by else self.standing.tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +96,8 @@ class Archive:
         refused: (digest or file, why) of what is broken; never shown as a result.
         left_out: (file, why) of what is no part of an archive, and does no harm.
         keys: public keys of the runners, as the verify page reads them.
-        logs: (file, SHA-256) of what the verified logs consist of, by path on the site.
+        logs: name, origin and key of each log, as the verify page reads them.
+        log_files: (file, SHA-256) of what the verified logs consist of, by path on the site.
         key_files: text of the runners' key files, by id.
     """
 
@@ -99,7 +106,8 @@ class Archive:
     refused: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, Any], ...]
-    logs: Mapping[str, tuple[Path, str]]
+    logs: tuple[dict[str, Any], ...]
+    log_files: Mapping[str, tuple[Path, str]]
     key_files: Mapping[str, str]
 
     def open(self, digest: str) -> Result:
@@ -111,13 +119,33 @@ class Archive:
         return opened(digest, self.sources[digest])
 
 
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """A verified log: the folder that has most of it, and what was read there."""
+
+    folder: Path
+    around: ArchiveContext
+
+    def described(self, name: str) -> dict[str, Any]:
+        """Say what binds the log's origin to its key."""
+        writer = self.around.writer
+        assert writer is not None, name
+        return {
+            "name": name,
+            "origin": writer.origin,
+            "public": writer.key.hex(),
+            "known": writer.known,
+            "entries": len(self.around.places or {}),
+        }
+
+
 @dataclass(slots=True)
 class _Gathered:
     """What the folders read so far hold.
 
     Attributes:
-        heads: checkpoints of the logs, by name.
-        ended: by log, the entry that revoked or replaced a key, by the key's id.
+        entered: whose keys the known logs register.
+        logs: by name.
     """
 
     keys: KeyFiles = field(default_factory=KeyFiles)
@@ -125,9 +153,8 @@ class _Gathered:
     sources: dict[str, Source] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    heads: dict[str, Checkpoint] = field(default_factory=dict)
-    logs: dict[str, tuple[Path, str]] = field(default_factory=dict)
-    ended: dict[str, dict[str, int]] = field(default_factory=dict)
+    entered: list[Runner] = field(default_factory=list)
+    logs: dict[str, _Log] = field(default_factory=dict)
 
 
 def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) -> Archive:
@@ -153,7 +180,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
         workers.beside(partial(kept.store, table))
     table = table[_among(table["digest"], known.sources)]
-    sources = _confirmed(table, _compared(table, known.sources))
+    sources = _confirmed(table, _compared(table, known.sources), known.logs)
     flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
     more = table["digest"].map(flagged).fillna(0).astype("int64")
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
@@ -162,8 +189,16 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         sources=sources,
         refused=(*known.keys.refused, *known.refused),
         left_out=(*known.keys.left_out, *known.left_out),
-        keys=_keys(known.keys.runners, known.ended),
-        logs=known.logs,
+        keys=_keys(
+            [*known.entered, *known.keys.runners],
+            {name: log.around.keys.distrusted for name, log in known.logs.items()},
+        ),
+        logs=tuple(log.described(name) for name, log in sorted(known.logs.items())),
+        log_files={
+            f"logs/{name}/{path}": (log.folder / "log" / path, digest)
+            for name, log in known.logs.items()
+            for path, digest in log.around.log_files.items()
+        },
         key_files=known.keys.texts,
     )
 
@@ -178,7 +213,11 @@ def _gather(
     """Read one folder; a result that an earlier folder holds is that one's."""
     paths, unread = _envelopes(folder)
     known.refused += unread
-    around = archive.surroundings(folder, own=known.keys.read(folder / "runners"))
+    try:
+        around = archive.surroundings(folder, own=known.keys.read(folder / "runners"))
+    except UserError as error:  # two keys made to share a name: whose results these are is open
+        known.refused.append((str(folder), str(error)))
+        return
     log, problem = _log(folder, around, known)
     if problem:
         known.refused.append(
@@ -199,6 +238,9 @@ def _gather(
         (digest, "logged, but its envelope is missing")
         for digest in sorted((around.places or {}).keys() - paths.keys())
     ]
+    known.refused += around.keys.refused
+    if around.writer and around.writer.known:
+        known.entered += [runner for _, runner in around.keys.registered.values()]
 
 
 def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
@@ -223,7 +265,7 @@ def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
 
 
 def _log(folder: Path, around: ArchiveContext, known: _Gathered) -> tuple[str, str]:
-    """Take the files of a folder's verified log for the site.
+    """Take a folder's verified log for the site; of two copies of one log the longer.
 
     Returns:
         Its name, empty where there is none; and what speaks against it.
@@ -236,12 +278,12 @@ def _log(folder: Path, around: ArchiveContext, known: _Gathered) -> tuple[str, s
         why = next((why for path, why in odd.items() if _leads(path, linked[0])), "is a link")
         return "", f"{home / linked[0]}: {why}"
     name = _log_name(around.head)
-    if known.heads.setdefault(name, around.head) != around.head:
-        return "", f"another log is called {around.head.origin} too: one name is one log"
-    known.ended[name] = around.keys.ended
-    known.logs |= {
-        f"logs/{name}/{path}": (home / path, digest) for path, digest in around.log_files.items()
-    }
+    before = known.logs.setdefault(name, _Log(folder, around))
+    try:
+        if archive.one_log([before.folder, folder]) == folder:
+            known.logs[name] = _Log(folder, around)
+    except UserError as error:
+        return "", str(error)
     size = around.head.size
     foreign = dict.fromkeys(plain, f"not part of a log of size {size}") | odd
     known.left_out += [
@@ -348,7 +390,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         digest=digest,
         keyid=source.runner.key.keyid,
         runner=source.runner.name,
-        key_tier=source.runner.tier,
+        key_tier=source.standing.tier,
         log=source.log,
         index=source.index,
         flags=_flags(statement, claims) + source.flags if with_flags else (),
@@ -380,12 +422,13 @@ def _placed(
     runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
     heads = table[["digest", "keyid", "finished_at"]].drop_duplicates("digest")
     for digest, keyid, finished_at in heads.itertuples(index=False, name=None):
-        path, runner = paths[digest], runners[keyid]
+        path, runner = paths[digest], around.signer(runners[keyid], digest)
         index = (around.places or {}).get(digest)
         entered = tuple(around.logged_flags.get(digest, ()))
         source = Source(
             path=path,
             runner=runner,
+            standing=_standing(path, runner),
             log=log if index is not None else "",
             index=index,
             entered=entered,
@@ -418,25 +461,46 @@ def _entered(source: Source) -> tuple[bool, int]:
     return source.index is None, source.index or 0
 
 
-def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
-    """Note which results others reproduce, across all folders; only those concerned are read."""
+def _standing(path: Path, runner: Runner) -> Standing:
+    """Tell the tier; where a workflow signed it hangs on what the certificate and the code say."""
+    if isinstance(runner.key, KeylessKey):
+        return archive.open_result(path, [runner]).standing
+    return Standing(tier=runner.tier, reason=runner.doubt)
+
+
+def _confirmed(
+    table: pd.DataFrame, sources: Mapping[str, Source], logs: Mapping[str, _Log]
+) -> dict[str, Source]:
+    """Note which results others reproduce, log by log; only those concerned are read again."""
     repeats = table[table["reproduces"] != ""]
     repeats = repeats[_among(repeats["reproduces"], sources)]
-    concerned = sorted({*repeats["digest"], *repeats["reproduces"]})
-    found = confirmed([opened(digest, sources[digest]) for digest in concerned])
+    by_log = defaultdict[str, list[Entered]](list)
+    for digest in sorted({*repeats["digest"], *repeats["reproduces"]}):
+        source = sources[digest]
+        if source.index is not None:
+            again = archive.open_result(source.path, [source.runner])
+            by_log[source.log].append(again.entered(source.index))
+    judged = [
+        one
+        for log, results in by_log.items()
+        for one in archive.repetitions_in(Ledger(logs[log].folder / "log"), results)
+    ]
     return {
         **sources,
-        **{digest: replace(sources[digest], confirmed_by=by) for digest, by in found.items()},
+        **{
+            digest: replace(sources[digest], confirmed_by=by)
+            for digest, by in confirmed(judged).items()
+        },
     }
 
 
 def _keys(
-    runners: Sequence[Runner], ended: Mapping[str, Mapping[str, int]]
+    runners: Sequence[Runner], distrusted: Mapping[str, Mapping[str, Sequence[Span]]]
 ) -> tuple[dict[str, Any], ...]:
     """Describe each key once; a registered key comes first and stays registered.
 
     Args:
-        ended: by log, the entry that revoked or replaced a key, by the key's id.
+        distrusted: by log and the key's id, the entries it may not have signed.
     """
     keys: dict[str, dict[str, Any]] = {}
     for runner in runners:
@@ -449,7 +513,17 @@ def _keys(
             "tier": runner.tier,
             "valid_from": runner.valid_from,
             "valid_until": runner.valid_until,
-            "ended": {log: places[keyid] for log, places in ended.items() if keyid in places},
+            "registered_by": runner.registered_by,
+            "ended": {
+                log: spans[keyid][-1].start
+                for log, spans in distrusted.items()
+                if spans.get(keyid) and spans[keyid][-1].end is None
+            },
+            "distrusted": {
+                log: [[span.start, span.end] for span in spans[keyid]]
+                for log, spans in distrusted.items()
+                if spans.get(keyid)
+            },
         }
         keys.setdefault(keyid, about)
     return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))

@@ -1,25 +1,31 @@
-"""A result is reproduced when another key found the same under the same conditions."""
+"""A result is reproduced when another owner found the same, elsewhere, once it was logged."""
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
-from results.agreement.confirmation import agreement, confirmed, differences
+from results.agreement.confirmation import Entered, agreement, confirmed, differences, repetitions
 from results.archive import archive, verification
-from results.keys.identity import runner_id
+from results.keys import identity
+from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
+from results.service.publish import publish
+from results.statement.nonce import seed_of
 from results.statement.statement import Statement
 
 FIRST, SECOND = "1" * 64, "2" * 64
 
 
-def statement(*values, half=0.01, run=None, chip="Some CPU", engine="1.0", packages=None):
+def statement(
+    *values, half=0.01, run=None, chip="Some CPU", engine="1.0", packages=None, hardware="one,two"
+):
     """A run with one figure per value, each with a relative half-width."""
     return Statement.model_validate(
         {
@@ -50,6 +56,7 @@ def statement(*values, half=0.01, run=None, chip="Some CPU", engine="1.0", packa
                     "container": None,
                     "virtual_machine": None,
                     "driver": None,
+                    "conditions": {"hardware": hardware} if hardware else {},
                 },
                 "software": {"python": "3.11.7", "packages": packages or {}},
                 "source": {"commit": None, "modified": False},
@@ -83,44 +90,110 @@ def statement(*values, half=0.01, run=None, chip="Some CPU", engine="1.0", packa
     )
 
 
-@dataclass(frozen=True)
-class Known:
-    digest: str
-    keyid: str
-    predicate: object = field(repr=False)
-    key_tier: str = "self-signed"
+ROOT = "a" * 64  # of the log once it holds the first result
 
 
-def pair(first, second, keyids=("ours", "theirs"), tiers=("self-signed", "self-signed")):
+def pair(first, second, **other):
+    """Both as entries 0 and 1 of one log, of two owners; keywords change the second."""
     return [
-        Known(FIRST, keyids[0], first.predicate, tiers[0]),
-        Known(SECOND, keyids[1], second.predicate, tiers[1]),
+        Entered(
+            digest=digest,
+            predicate=made.predicate,
+            **{
+                "keyid": owner,
+                "owner": owner,
+                "index": index,
+                "samples": frozenset({owner}),
+                **(other if index else {}),
+            },
+        )
+        for index, (digest, owner, made) in enumerate(
+            [(FIRST, "Lab", first), (SECOND, "University", second)]
+        )
     ]
 
 
+def judged(results, sizes=MappingProxyType({ROOT: 1})):
+    return repetitions(results, sizes)
+
+
 def again(*values, **changed):
-    run = {"reproduces": FIRST, **changed.pop("run", {})}
-    return statement(*values, run=run, **changed)
+    nonce = changed.pop("nonce", "a challenge")
+    answered = {"nonce": nonce, "not_before": ROOT, "seed": seed_of(nonce)} if nonce else {}
+    run = {"reproduces": FIRST, **answered, **changed.pop("run", {})}
+    return statement(*values, **{"run": run, "hardware": "other", **changed})
 
 
-def test_another_key_with_the_same_figures_confirms():
-    assert confirmed(pair(statement(10.0, 20.0), again(10.1, 19.9))) == {FIRST: (SECOND,)}
+def objections(first, second, **other):
+    [one] = judged(pair(first, second, **other))
+    assert confirmed([one]) == ({} if one.objections else {FIRST: (SECOND,)})
+    return one.objections
 
 
-def test_the_same_key_confirms_nothing():
-    assert confirmed(pair(statement(10.0), again(10.0), keyids=("ours", "ours"))) == {}
+def test_another_owner_with_the_same_figures_on_other_hardware_confirms():
+    assert confirmed(judged(pair(statement(10.0, 20.0), again(10.1, 19.9)))) == {FIRST: (SECOND,)}
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "counts"),
-    [(("registered", "self-signed"), 0, 0), (("registered", "registered"), 1, 1)],
+    ("other", "why"),
+    [
+        ({"keyid": "Lab"}, "one key signed both"),
+        ({"owner": "Lab"}, "both keys are registered to Lab"),
+        ({"owner": " LAB "}, "both keys are registered to"),
+        ({"owner": ""}, "the key that signed it is not registered"),
+        ({"samples": frozenset({"Lab"})}, "its raw samples are those"),
+    ],
 )
-def test_a_registered_result_is_confirmed_by_a_registered_runner_only(first, second, counts):
-    assert len(confirmed(pair(statement(10.0), again(10.0), tiers=first))) == counts == second
+def test_ones_own_second_key_confirms_nothing(other, why):
+    assert any(why in line for line in objections(statement(10.0), again(10.1), **other))
+
+
+def test_nobody_confirms_a_result_whose_owner_is_not_known():
+    first, second = pair(statement(10.0), again(10.1))
+    [one] = judged([replace(first, owner=""), second])
+    assert one.objections == ("the key that signed the first result is not registered to an owner",)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"nonce": None}, "without a challenge"),
+        ({"run": {"not_before": "b" * 64}}, "names no state of this log"),
+        ({"run": {"seed": 1}}, "does not come from its challenge"),
+        ({"hardware": "one"}, "same hardware"),
+        ({"hardware": "three,one"}, "same hardware"),
+        ({"hardware": None}, "does not say which machine"),
+    ],
+)
+def test_a_run_without_its_own_challenge_or_hardware_confirms_nothing(changed, why):
+    assert any(why in line for line in objections(statement(10.0), again(10.1, **changed)))
+
+
+def test_a_challenge_from_before_the_first_result_was_logged_confirms_nothing():
+    [one] = judged(pair(statement(10.0), again(10.1)), {ROOT: 0})
+    assert "before the first result became entry 0" in one.objections[0]
+    [one] = judged(pair(statement(10.0), again(10.1)), {ROOT: 9})
+    assert "names no state of this log before it" in one.objections[0]
+
+
+def test_the_challenge_of_the_first_result_confirms_nothing():
+    first = statement(10.0, run={"nonce": "a challenge", "not_before": ROOT})
+    assert objections(first, again(10.1)) == ("its challenge is that of the first result",)
+
+
+@pytest.mark.parametrize("times", [1, 1.01, 0.97])
+def test_figures_that_were_copied_confirm_nothing(times):
+    values = (10.0, 20.0, 30.0)
+    second = again(*(value * times for value in values))
+    why = objections(statement(*values), second)
+    assert any("times a constant" in line for line in why)
+    assert any("digit by digit" in line for line in why) == (times == 1)
 
 
 def test_figures_that_differ_confirm_nothing():
-    assert confirmed(pair(statement(10.0, 20.0), again(12.0, 20.0))) == {}
+    assert objections(statement(10.0, 20.0), again(12.0, 20.1)) == (
+        "its figures do not agree with the first's",
+    )
 
 
 def test_a_sharp_difference_of_a_few_percent_is_none_between_two_boards():
@@ -134,15 +207,15 @@ def test_a_sharp_difference_of_a_few_percent_is_none_between_two_boards():
 def test_a_run_too_noisy_to_tell_anything_confirms_nothing():
     noisy = again(10.0, half=0.9)
     assert agreement(statement(10.0).predicate, noisy.predicate).count("undecided") == 1
-    assert confirmed(pair(statement(10.0), noisy)) == {}
+    assert objections(statement(10.0), noisy)
 
 
 def test_a_run_that_left_most_figures_out_confirms_nothing():
-    assert confirmed(pair(statement(10.0, 20.0, 30.0), again(10.0))) == {}
+    assert objections(statement(10.0, 20.0, 30.0), again(10.1))
 
 
 def test_a_run_that_names_no_other_confirms_nothing():
-    assert confirmed(pair(statement(10.0), statement(10.0))) == {}
+    assert judged(pair(statement(10.0), statement(10.0))) == []
 
 
 @pytest.mark.parametrize(
@@ -150,7 +223,7 @@ def test_a_run_that_names_no_other_confirms_nothing():
     [
         ({"chip": "Other CPU"}, "chip"),
         ({"engine": "2.0"}, "engine llama.cpp"),
-        ({"run": {"seed": 8}}, "seed"),
+        ({"run": {"seed": 8}, "nonce": None}, "seed"),
         ({"run": {"suite_version": "0.2.0"}}, "suite version"),
         ({"run": {"options": {"model": "tiny-15m", "threads": 2}}}, "options"),
         ({"run": {"profile": "standard"}}, "profile"),
@@ -161,53 +234,107 @@ def test_other_conditions_confirm_nothing_and_are_named(changed, what):
     first, second = statement(10.0, packages={"xllamacpp": "1"}), again(10.0, **changed)
     found = differences(first.predicate, second.predicate)
     assert [one.what for one in found if one.decisive] == [what]
-    assert confirmed(pair(first, second)) == {}
+    assert any(line.startswith(what) for line in objections(first, second))
 
 
 def test_what_cannot_change_the_figures_is_stated_only():
-    first, second = (
-        statement(10.0, packages={"uvloop": version}, run=run)
-        for version, run in (("1", {}), ("2", {"reproduces": FIRST}))
-    )
-    [found] = differences(first.predicate, second.predicate)
-    assert (found.what, found.decisive) == ("uvloop", False)
-    assert confirmed(pair(first, second)) == {FIRST: (SECOND,)}
+    first = statement(10.0, packages={"uvloop": "1"})
+    second = again(10.1, packages={"uvloop": "2"})
+    found = differences(first.predicate, second.predicate)
+    assert [(one.what, one.decisive) for one in found] == [("seed", False), ("uvloop", False)]
+    assert objections(first, second) == ()
 
 
-def add(folder, made):
-    signer = CryptoSigner.generate_ed25519()
-    run = made.predicate.run.model_copy(update={"runner": runner_id(signer.public_key)})
-    predicate = made.predicate.model_copy(update={"run": run})
-    payload = envelope.encode(made.model_copy(update={"predicate": predicate}))
-    folder.mkdir(exist_ok=True)
-    return archive.accept(folder, payload, signer).digest
+@pytest.fixture
+def owners(runners, monkeypatch):
+    """Makes keys that a review has seen, each with its owner."""
+    monkeypatch.setattr(archive, "REGISTERED", runners)
+    monkeypatch.setattr(identity, "REGISTERED", runners)
+
+    def register(owner):
+        made = CryptoSigner.generate_ed25519()
+        text = runner_toml(made.public_key, owner=owner)
+        (runners / f"{runner_id(made.public_key)}.toml").write_text(text)
+        return made
+
+    return register
 
 
-def tiers(*folders):
-    """What the site says of each result."""
+def submitted(client, signer, made, **run):
+    """The digest under which a log has a statement, signed."""
+    predicate = made.predicate
+    run = predicate.run.model_copy(update={"runner": runner_id(signer.public_key), **run})
+    stated = made.model_copy(update={"predicate": predicate.model_copy(update={"run": run})})
+    sealed = envelope.sign(envelope.encode(stated), signer)
+    answer = client.post("/v1/submissions", content=sealed)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["digest"]
+
+
+def challenge(client):
+    given = client.get("/v1/challenge").json()
+    answered = {name: given[name] for name in ("nonce", "not_before")}
+    return {**answered, "seed": seed_of(given["nonce"])}
+
+
+def shown(tmp_path):
+    """Tiers that the site gives to what the log holds, and why repetitions confirm nothing."""
+    publish(tmp_path / "data", tmp_path / "out")
+    verdicts = {one.digest: one for one in verification.verify(tmp_path / "out")}
+    assert all(one.problems == () for one in verdicts.values())
     with Workers() as workers:
-        read = archives.read(folders, None, workers)
-    return {digest: read.open(digest).tier for digest in read.sources}
+        read = archives.read([tmp_path / "out"], None, workers)
+    tiers = {digest: read.open(digest).tier for digest in read.sources}
+    assert {one for one, tier in tiers.items() if tier == "reproduced"} == {
+        digest for digest, one in verdicts.items() if one.confirmed_by
+    }
+    return tiers, {digest: one.objections for digest, one in verdicts.items() if one.objections}
 
 
-def test_the_site_and_verify_say_who_reproduced_a_result(tmp_path):
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    first = add(ours, statement(10.0, 20.0))
-    second = add(theirs, again(10.0, 20.0, run={"reproduces": first}))
-
-    assert tiers(ours, theirs) == {first: "reproduced", second: "self-signed"}
-    assert tiers(ours) == {first: "self-signed"}
-
-    [path] = archive.envelopes(theirs)
-    moved = ours / path.name
-    moved.write_bytes(path.read_bytes())
-    (ours / "runners" / next((theirs / "runners").iterdir()).name).write_bytes(
-        next((theirs / "runners").iterdir()).read_bytes()
+def test_the_site_and_verify_say_who_reproduced_a_result(tmp_path, client, owners):
+    lab, university = owners("Lab"), owners("University")
+    first = submitted(client, lab, statement(10.0, 20.0))
+    second = submitted(
+        client,
+        university,
+        statement(10.1, 19.9, hardware="other"),
+        reproduces=first,
+        **challenge(client),
     )
-    told = {one.digest: one for one in verification.verify(ours)}
-    # It is not in this log, and what does not verify confirms nothing.
-    assert told[second].problems
-    assert told[first].confirmed_by == ()
+    assert shown(tmp_path) == ({first: "reproduced", second: "registered"}, {})
+
+
+def test_a_challenge_asked_for_before_the_first_result_buys_nothing(tmp_path, client, owners):
+    lab, university = owners("Lab"), owners("University")
+    submitted(client, lab, statement(1.0))
+    early = challenge(client)
+    first = submitted(client, lab, statement(10.0, 20.0))
+    repeated = statement(10.1, 19.9, hardware="other")
+    second = submitted(client, university, repeated, reproduces=first, **early)
+    tiers, why = shown(tmp_path)
+    assert tiers[first] == "registered"
+    assert "before the first result became entry" in why[second][0]
+
+
+@pytest.mark.parametrize("owner", ["Lab", ""])
+def test_the_highest_tier_is_not_had_with_ones_own_second_key(tmp_path, client, owners, owner):
+    lab, another = owners("Lab"), owners(owner)
+    first = submitted(client, lab, statement(10.0, 20.0))
+    repeated = statement(10.1, 19.9, hardware="other")
+    second = submitted(client, another, repeated, reproduces=first, **challenge(client))
+    tiers, why = shown(tmp_path)
+    assert tiers == {first: "registered", second: "registered"}
+    assert "registered to" in why[second][0]
+
+
+def test_what_another_log_holds_confirms_nothing(tmp_path, payload, signer):
+    made = envelope.parse(payload, "a statement")
+    run = made.predicate.run.model_copy(update={"reproduces": FIRST})
+    predicate = made.predicate.model_copy(update={"run": run})
+    stated = envelope.encode(made.model_copy(update={"predicate": predicate}))
+    archive.accept(tmp_path / "theirs", stated, signer)
+    [verdict] = verification.verify(tmp_path / "theirs")
+    assert "is not in this log" in verdict.objections[0]
 
 
 def test_a_statement_without_the_new_fields_is_read_and_compared():

@@ -7,16 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from securesystemslib.signer import CryptoSigner
 
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
 from results.archive import archive, verification
 from results.archive.bundle import gather, pack
+from results.keys import identity
 from results.keys.identity import revoked_toml, runner_id, runner_toml
 from results.proof.checkpoint import Checkpoint
 from results.proof.checkpoint import write as write_note
 from results.proof.receipt import result_entry
 from results.statement import strict_json
+from suites.base.errors import UserError
 from tests.results.conftest import make_statement
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -84,12 +87,26 @@ def test_a_statement_that_names_another_signer_is_flagged_and_pages_name_its_own
     assert set(read.rows["runner"]) == {ours}
 
 
-def test_a_key_file_beside_a_result_names_nobody(home, signer):
+@pytest.mark.parametrize("name", ["a-well-known-lab", "runner-0123456789ab"])
+def test_a_key_file_beside_a_result_names_nobody(home, name):
     [path] = (home / "runners").iterdir()
-    path.write_text(path.read_text().replace(path.stem, "a-well-known-lab"))
-    path.rename(path.with_name("a-well-known-lab.toml"))
-    [archived] = archive.surroundings(home).runners
-    assert (archived.id, archived.name) == ("a-well-known-lab", runner_id(signer.public_key))
+    path.write_text(path.read_text().replace(path.stem, name))
+    path.rename(path.with_name(f"{name}.toml"))
+    with pytest.raises(UserError, match=f"is named '{name}', its key 'runner-"):
+        archive.surroundings(home)
+
+
+def test_two_keys_that_were_made_to_share_a_name_are_refused(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(identity, "runner_id", lambda _: "runner-0123456789ab")  # they meet
+    [path] = (home / "runners").iterdir()
+    (tmp_path / "catalogue").mkdir()
+    other = runner_toml(CryptoSigner.generate_ed25519().public_key)
+    (tmp_path / "catalogue" / "runner-0123456789ab.toml").write_text(other)
+    path.write_text(path.read_text().replace(path.stem, "runner-0123456789ab"))
+    path.rename(path.with_name("runner-0123456789ab.toml"))
+    monkeypatch.setattr(archive, "REGISTERED", tmp_path / "catalogue")
+    with pytest.raises(UserError, match="stands for two keys"):
+        archive.surroundings(home)
 
 
 def test_a_result_logged_again_after_its_key_was_revoked_stays_valid(home, signer):

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from securesystemslib.signer import CryptoSigner
 
 from results.archive import verification
-from results.keys.identity import read_folder, read_runner, runner_id, runner_toml
+from results.keys.identity import endorse, read_folder, read_runner, runner_id, runner_toml
 from results.proof.keylog import KeyLog
 from results.service.publish import publish
 from suites.base.errors import UserError
@@ -47,9 +47,12 @@ def test_a_key_that_was_replaced_keeps_what_it_signed_and_the_new_one_signs(
 ):
     new = CryptoSigner.generate_ed25519()
     assert submit(client, sealed("run-1")).status_code == 201
-    register(new, f'replaces = "{runner_id(signer.public_key)}"\n')
-    assert submit(client, sealed("run-2")).status_code == 403
-    assert submit(client, sealed("run-2", by=new)).status_code == 201
+    names = f'replaces = "{runner_id(signer.public_key)}"\n'
+    register(new, names)  # anybody could write that
+    assert submit(client, sealed("run-2")).status_code == 201
+    register(new, f'{names}endorsement = "{endorse(signer, new.public_key)}"\n')
+    assert submit(client, sealed("run-3")).status_code == 403
+    assert submit(client, sealed("run-3", by=new)).status_code == 201
     assert problems(tmp_path) == []
 
 

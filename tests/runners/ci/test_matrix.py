@@ -99,7 +99,17 @@ def test_a_wrong_inventory_is_one_clear_line(tmp_path, text, says):
 
 
 def test_our_own_inventory_is_sound():
-    assert inventory.read(ROOT / ".github" / "runners.toml")
+    place = ROOT / ".github" / "runners.toml"
+    inventory.require_ephemeral(inventory.read(place), str(place))
+
+
+def test_machines_that_take_job_after_job_are_refused_where_strangers_code_runs(files, fenmark):
+    place = files / "runners.toml"
+    done = fenmark("matrix", "--inventory", place, "--ephemeral")
+    assert done.returncode == 2
+    assert "'h100' take job after job" in done.stderr
+    place.write_text(INVENTORY.replace('"self-hosted"', '"self-hosted", "ephemeral"'))
+    assert fenmark("matrix", "--inventory", place, "--ephemeral").returncode == 0
 
 
 @pytest.mark.skipif(not find_spec("nox"), reason="nox is not installed beside the tests")

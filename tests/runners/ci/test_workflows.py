@@ -6,10 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from results.archive import archive
 
@@ -174,24 +177,76 @@ def admitted(tmp_path, label, head):
     return runner.run(step_of("pull-request.yml", "admit", "The label names this commit"))
 
 
+HEAD = "0123456789ab" + "c" * 28
+
+
 def test_a_label_admits_the_commit_it_names(tmp_path):
-    assert admitted(tmp_path, "measure/0123456789ab", "0123456789ab" + "c" * 28).returncode == 0
+    label = f"measure/{HEAD}"
+    assert admitted(tmp_path, label, HEAD).returncode == 0
+    assert len(label) <= 50  # GitHub's limit
 
 
 @pytest.mark.parametrize(
     "label",
     [
         "measure/",
-        "measure/0123456789a",
-        "measure/ffffffffffff",
+        "measure/0123456789ab",  # digits that another commit has too
+        f"measure/{HEAD[:-1]}",
+        f"measure/{HEAD}0",
+        f"measure/{HEAD[:12]}{'d' * 28}",
         "measure/*",
-        "measure/????????????",
+        f"measure/{'?' * 40}",
     ],
 )
 def test_a_label_admits_no_other_commit(tmp_path, label):
-    done = admitted(tmp_path, label, "0123456789ab" + "c" * 28)
+    done = admitted(tmp_path, label, HEAD)
     assert done.returncode == 1
     assert done.stdout.startswith("::error")
+
+
+def checkouts(file, job):
+    steps = FILES[file]["jobs"][job]["steps"]
+    return [step["with"].get("ref") for step in steps if "checkout" in step.get("uses", "")]
+
+
+def test_a_strangers_commit_does_not_choose_the_machines_it_runs_on():
+    """Inventory and workflow are those of the branch the caller runs on."""
+    assert checkouts("measure.yml", "matrix") == ["${{ github.sha }}"]
+    assert FILES["pull-request.yml"]["jobs"]["measure"]["uses"] == "./.github/workflows/measure.yml"
+    assert "inventory" not in FILES["pull-request.yml"]["jobs"]["measure"]["with"]
+    assert "--ephemeral" in step_of("measure.yml", "matrix", "Matrix")["run"]
+
+
+def test_what_an_attested_job_installs_is_pinned_by_digest():
+    installs = [step["run"] for file, step in steps() if "pip install" in step.get("run", "")]
+    lines = [line for run in installs for line in run.splitlines() if "pip install" in line]
+    assert lines
+    for line in lines:
+        locked = "--require-hashes --requirement .github/requirements.txt" in line
+        assert locked or "--no-deps --no-build-isolation --no-index --editable ." in line
+
+
+def test_the_lock_holds_everything_that_is_asked_for():
+    text = (ROOT / ".github" / "requirements.txt").read_text().replace("\\\n", " ")
+    locked = {}
+    for line in filter(lambda one: one and not one.startswith("#"), text.splitlines()):
+        pin, *hashes = line.split(" --hash=")
+        assert hashes
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}\s*", digest) for digest in hashes)
+        requirement = Requirement(pin)
+        [version] = requirement.specifier
+        assert version.operator == "=="
+        locked.setdefault(canonicalize_name(requirement.name), []).append(version.version)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["sigstore"],
+        *project["dependency-groups"]["build"],
+    ]
+    for text in asked:
+        requirement = Requirement(text)
+        versions = locked[canonicalize_name(requirement.name)]
+        assert all(requirement.specifier.contains(version) for version in versions), text
 
 
 def test_a_label_is_no_program(tmp_path):
@@ -222,15 +277,7 @@ def job(tmp_path):
     )
 
 
-def test_the_matrix_of_a_job_is_read_from_what_nox_prints(job):
-    # nox itself is held to one line elsewhere; here its answer reaches the next job.
-    tools = job.place / "tools"
-    tools.mkdir()
-    (tools / "nox").write_text(
-        '#!/bin/sh\nshift 3\nexec .venv/bin/fenmark matrix "$@"\n'  # nox -s matrix -- …
-    )
-    (tools / "nox").chmod(0o755)
-    job.environment["PATH"] = f"{tools}:{os.environ['PATH']}"
+def test_the_matrix_of_a_job_reaches_the_next_job(job):
     done = job.run(step_of("measure.yml", "matrix", "Matrix"))
     assert done.returncode == 0, done.stderr
     [entry] = json.loads(job.outputs()["matrix"])["include"]
@@ -251,6 +298,7 @@ def test_a_key_that_is_given_is_used_and_forgotten(job):
     assert job.run(step_of("measure.yml", "measure", "Take the key")).returncode == 0
     key = Path(job.environment["FENMARK_HOME"]) / "key.pem"
     assert key.stat().st_mode & 0o777 == 0o600
+    assert Path(job.environment["FENMARK_LOG_KEY"]).parent == key.parent
     shown = job.run({"run": ".venv/bin/fenmark keys show"})
     assert shown.stdout == made.stdout
     assert job.run(step_of("measure.yml", "measure", "Forget the key")).returncode == 0

@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from securesystemslib.signer import Signature, Signer
 
-from results.keys.keyless import GITHUB, KeylessKey
+from results.keys.keyless import GITHUB, Caller, KeylessKey
 
 WORKFLOW = "https://github.com/lab/bench/.github/workflows/measure.yml@refs/heads/main"
+STARTED = "https://github.com/lab/bench/.github/workflows/nightly.yml@refs/heads/main"
 COMMIT = "c" * 40
 _SCT_LIST = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 _FULCIO = "1.3.6.1.4.1.57264.1."
@@ -43,12 +44,23 @@ class Claims:
     issuer: str = GITHUB
     environment: str = "github-hosted"
     commit: str = COMMIT
+    repository: str = "https://github.com/lab/bench"
+    ref: str = "refs/heads/main"
+    started: str = STARTED
     run: str = "https://github.com/lab/bench/actions/runs/1/attempts/1"
 
     def extensions(self):
         # The first is older than the rest, and raw text.
         yield x509.UnrecognizedExtension(x509.ObjectIdentifier(f"{_FULCIO}1"), self.issuer.encode())
-        numbered = {8: self.issuer, 11: self.environment, 13: self.commit, 21: self.run}
+        numbered = {
+            8: self.issuer,
+            11: self.environment,
+            12: self.repository,
+            13: self.commit,
+            14: self.ref,
+            18: self.started,
+            21: self.run,
+        }
         for number, text in numbered.items():
             oid = x509.ObjectIdentifier(f"{_FULCIO}{number}")
             yield x509.UnrecognizedExtension(oid, _tagged(0x0C, text.encode()))
@@ -233,13 +245,18 @@ def other_services(services):
 @pytest.fixture(scope="session")
 def workflow(services):
     """The workflow's key, under the root of the tests' Sigstore."""
-    return KeylessKey(identity=WORKFLOW, issuer=GITHUB, trusted_root=services.trusted_root())
+    return KeylessKey(
+        identity=WORKFLOW,
+        issuer=GITHUB,
+        trusted_root=services.trusted_root(),
+        caller=Caller.of(STARTED),
+    )
 
 
 @pytest.fixture
 def job(workflow, services):
     """Makes a job's signer; keywords are what GitHub says of the job."""
-    return lambda by=services, **claims: Job(workflow, by, **claims)
+    return lambda by=services, key=workflow, **claims: Job(key, by, **claims)
 
 
 @pytest.fixture

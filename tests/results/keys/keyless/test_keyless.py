@@ -20,9 +20,9 @@ from leaderboard.base.workers import Workers
 from leaderboard.read import archives
 from results.archive import archive, verification
 from results.commands.verify import verify
-from results.keys import keyless
+from results.keys import keyless, tiers
 from results.keys.identity import read_runner, revoked_toml, runner_id, runner_toml
-from results.keys.keyless import KeylessKey
+from results.keys.keyless import Caller, KeylessKey
 from results.proof import envelope
 from results.proof.keylog import KeyLog, events
 from results.service.challenge import Challenges
@@ -72,7 +72,10 @@ def test_a_jobs_signature_is_verified_offline_and_says_where_it_ran(
     assert verified.payload == payload
     assert verified.claims == {
         "runner_environment": "self-hosted",
+        "source_repository": "https://github.com/lab/bench",
         "source_commit": "c" * 40,
+        "source_ref": "refs/heads/main",
+        "build_config": "https://github.com/lab/bench/.github/workflows/nightly.yml@refs/heads/main",
         "run": "https://github.com/lab/bench/actions/runs/1/attempts/1",
     }
 
@@ -84,6 +87,11 @@ def test_a_jobs_signature_is_verified_offline_and_says_where_it_ran(
         {"identity": "https://github.com/lab/fork/.github/workflows/measure.yml@refs/heads/main"},
         {"identity": "https://github.com/lab/bench/.github/workflows/other.yml@refs/heads/main"},
         {"issuer": "https://issuer.invalid"},
+        # The same reusable workflow, called by somebody else, for another branch, by another file.
+        {"repository": "https://github.com/stranger/bench"},
+        {"ref": "refs/heads/other"},
+        {"started": "https://github.com/stranger/bench/.github/workflows/x.yml@refs/heads/main"},
+        {"started": "https://github.com/lab/bench/.github/workflows/other.yml@refs/heads/main"},
     ],
 )
 def test_another_branch_repository_workflow_or_issuer_is_not_it(job, workflow, payload, claims):
@@ -173,6 +181,10 @@ def test_a_real_signature_of_a_github_job_is_verified_under_sigstores_real_root(
         "@refs/tags/v0.1.2",
         issuer=keyless.GITHUB,
         trusted_root=(files("sigstore._store") / production / "trusted_root.json").read_text(),
+        caller=Caller.of(
+            "https://github.com/trailofbits/rfc8785.py/.github/workflows/release.yml"
+            "@refs/tags/v0.1.2"
+        ),
     )
     raw = base64.b64decode(bundle["messageSignature"]["signature"]).hex()
     signature = Signature("", raw, {"bundle": bundle})
@@ -184,6 +196,9 @@ def test_a_real_signature_of_a_github_job_is_verified_under_sigstores_real_root(
         "runner_environment": "github-hosted",
         "source_repository": "https://github.com/trailofbits/rfc8785.py",
         "source_commit": "d8b4a6445f38c48b9137a8099706d9b8073146e4",
+        "source_ref": "refs/tags/v0.1.2",
+        "build_config": "https://github.com/trailofbits/rfc8785.py/.github/workflows/release.yml"
+        "@refs/tags/v0.1.2",
         "run": "https://github.com/trailofbits/rfc8785.py/actions/runs/8351058501/attempts/1",
     }
     with pytest.raises(UnverifiedSignatureError):
@@ -210,7 +225,7 @@ def home(tmp_path, payload, job, signer):
 def test_the_key_file_brings_the_root_of_trust_in_force(workflow):
     text = runner_toml(workflow, owner='A "Lab"\r\n')
     runner = read_runner(text, "a key file")
-    assert runner.key.keyid == workflow.keyid
+    assert (runner.key.keyid, runner.key.caller) == (workflow.keyid, workflow.caller)
     assert runner.key.trusted_root == workflow.trusted_root
     assert runner.owner == 'A "Lab"\r\n'
 
@@ -229,9 +244,75 @@ def test_an_archive_brings_all_that_verification_needs(home, network_cut, workfl
     assert (verdict.keyid, verdict.tier) == (workflow.keyid, "self-signed")
 
 
-def test_only_a_workflow_of_the_catalogue_counts_as_ci_attested(home, registered):
-    [verdict] = verification.verify(home)
-    assert verdict.tier == "CI-attested"
+@pytest.fixture
+def read(monkeypatch):
+    """Maintainers have read the commit that jobs are certified for."""
+    monkeypatch.setattr(tiers, "admitted_commits", lambda: frozenset({"c" * 40}))
+
+
+def attested(statement, commit="c" * 40, *, modified=False):
+    data = statement().to_json()
+    data["predicate"]["source"] |= {"commit": commit, "modified": modified}
+    return json.dumps(data).encode()
+
+
+def told(folder):
+    [verdict] = verification.verify(folder)
+    assert verdict.problems == ()
+    return verdict.tier, verdict.tier_reason
+
+
+def test_a_workflow_of_the_catalogue_at_a_commit_that_was_read_counts_as_ci_attested(
+    tmp_path, statement, job, signer, registered, read
+):
+    archive.accept(tmp_path / "out", attested(statement), job(), signer)
+    assert told(tmp_path / "out") == ("CI-attested", "")
+
+
+@pytest.mark.parametrize(
+    ("stated", "claims", "why"),
+    [
+        ({"commit": "d" * 40}, {}, "the certificate of its job says cccc"),
+        ({"commit": None}, {}, "no commit is stated"),
+        ({"modified": True}, {}, "was not that of its commit"),
+        ({"commit": "d" * 40}, {"commit": "d" * 40}, "not among those maintainers have read"),
+    ],
+)
+def test_a_job_with_code_that_nobody_has_read_counts_as_registered_and_says_why(
+    tmp_path, statement, job, signer, registered, read, stated, claims, why, capsys
+):
+    archive.accept(tmp_path / "out", attested(statement, **stated), job(**claims), signer)
+    tier, reason = told(tmp_path / "out")
+    assert (tier, why in reason) == ("registered", True)
+    with pytest.raises(Exit):
+        verify([tmp_path / "out"])
+    assert why in capsys.readouterr().out
+
+
+def test_a_key_file_that_names_no_caller_is_anybodys(
+    tmp_path, statement, workflow, job, signer, monkeypatch, read
+):
+    anybodys = KeylessKey(
+        identity=workflow.keyval["identity"],
+        issuer=keyless.GITHUB,
+        trusted_root=workflow.trusted_root,
+    )
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    (folder / f"{runner_id(anybodys)}.toml").write_text(runner_toml(anybodys))
+    monkeypatch.setattr(archive, "REGISTERED", folder)
+    stranger = job(key=anybodys, repository="https://github.com/stranger/bench")
+    archive.accept(tmp_path / "out", attested(statement), stranger, signer)
+    tier, reason = told(tmp_path / "out")
+    assert (tier, "names no source repository" in reason) == ("self-signed", True)
+
+
+@pytest.mark.parametrize("left_out", ["source_repository", "source_ref", "build_config"])
+def test_a_key_file_names_a_whole_caller_or_none(workflow, left_out):
+    lines = runner_toml(workflow).splitlines()
+    text = "\n".join(line for line in lines if not line.startswith(left_out))
+    with pytest.raises(UserError, match="a caller needs source_repository"):
+        read_runner(text, "a key file")
 
 
 def test_the_log_remembers_the_root_of_trust_in_force(home, workflow):
@@ -346,18 +427,22 @@ def test_a_server_without_the_library_does_not_start_with_a_workflow_in_its_cata
             intake.runners()
 
 
-def test_the_site_says_on_whose_machine_the_job_ran(home, workflow, registered, monkeypatch):
+def test_the_site_says_on_whose_machine_the_job_ran(
+    tmp_path, statement, job, signer, registered, read, monkeypatch
+):
+    home = tmp_path / "out"
+    archive.accept(home, attested(statement), job(), signer)
     monkeypatch.setattr(archives.identity, "REGISTERED", registered)
     with Workers() as workers:
-        read = archives.read([home], None, workers)
-    [digest] = read.sources
-    result = read.open(digest)
+        shown = archives.read([home], None, workers)
+    [digest] = shown.sources
+    result = shown.open(digest)
     assert (result.tier, result.environment) == ("CI-attested", "github-hosted")
-    assert {key["keytype"]: key["tier"] for key in read.keys}["sigstore-oidc"] == "CI-attested"
+    assert {key["keytype"]: key["tier"] for key in shown.keys}["sigstore-oidc"] == "registered"
 
 
 def test_the_site_repeats_no_other_word_of_a_certificate(tmp_path, payload, job, signer):
     archive.accept(tmp_path / "out", payload, job(environment="<script>"), signer)
     with Workers() as workers:
-        read = archives.read([tmp_path / "out"], None, workers)
-    assert [read.open(digest).environment for digest in read.sources] == [""]
+        shown = archives.read([tmp_path / "out"], None, workers)
+    assert [shown.open(digest).environment for digest in shown.sources] == [""]

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from results.archive import archive, verification
 from results.keys.identity import read_runner, runner_id, runner_toml
+from results.keys.keyless import KeylessKey
 from results.proof import envelope
 from runners.machine import keys
 from suites.base.errors import CheckError, UserError
@@ -167,7 +168,12 @@ def test_the_variable_must_name_a_keyless_runners_file(key_file, signer, tmp_pat
 def test_a_key_file_with_a_broken_root_of_trust_is_said_before_anything_is_signed(
     key_file, workflow
 ):
-    key_file.write_text(key_file.read_text().replace("certificateAuthorities", "nothing"))
+    broken = KeylessKey(
+        identity=workflow.keyval["identity"],
+        issuer=workflow.keyval["issuer"],
+        trusted_root=workflow.trusted_root.replace("certificateAuthorities", "nothing"),
+    )
+    key_file.write_text(runner_toml(broken))
     with pytest.raises(UserError, match="is no trusted root"):
         keys.load_or_create()
 
@@ -176,7 +182,8 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
     root = tmp_path / "trusted_root.json"
     root.write_text(services.trusted_root())
     identity = workflow.keyval["identity"]
-    told = verb("new", "--keyless", identity, "--trusted-root", root, "--owner", "Lab")
+    started = ("--build-config", workflow.caller.build_config)
+    told = verb("new", "--keyless", identity, *started, "--trusted-root", root, "--owner", "Lab")
     runner = read_runner(told, "printed")
     assert (runner.key.keyid, runner.owner) == (workflow.keyid, "Lab")
 
@@ -186,6 +193,13 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
     [
         (["--keyless", "measure.yml", "--trusted-root", "x"], "is no workflow"),
         (["--trusted-root", "x"], "is no workflow"),
+        (
+            [
+                *["--keyless", "https://github.com/a/b/.github/workflows/c.yml@refs/heads/d"],
+                *["--build-config", "https://github.com/a/b"],
+            ],
+            "is no workflow",
+        ),
         (["--keyless", "https://github.com/a/b/.github/workflows/c.yml@refs/heads/d"], "missing"),
         (
             [
