@@ -10,7 +10,11 @@ from results.checks.finding import Law
 
 __all__ = ["LAWS", "SAMPLES"]
 
-_DATASHEET = "datasheets in results/catalog/chips; Williams, Waterman and Patterson 2009"
+_DATASHEET = (
+    "datasheets in results/catalog/chips; "
+    "[Williams, Waterman and Patterson 2009](https://doi.org/10.1145/1498765.1498785)"
+)
+_LITTLE = "[Little 1961](https://doi.org/10.1287/opre.9.3.383)"
 
 SAMPLES = Law(
     name="samples",
@@ -48,7 +52,7 @@ LAWS = (
         name="queueing",
         formula="rate × end-to-end ÷ OSL = concurrency, and request rate × end-to-end likewise; "
         "in an open loop ≤ the cap",
-        source="Little 1961: requests in flight = rate × time in the system",
+        source=f"{_LITTLE}: requests in flight = rate × time in the system",
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",
         find=queueing.requests_in_flight_are_the_load,
@@ -63,7 +67,7 @@ LAWS = (
     Law(
         name="queueing",
         formula="decode rate × TPOT = batch; prefill rate × TTFT = ISL",
-        source="Little 1961, in one step",
+        source=f"{_LITTLE}, in one step",
         tolerance="25%, beyond both intervals",
         find=queueing.steps_give_the_rate,
     ),

@@ -15,9 +15,9 @@ import pandas as pd
 from leaderboard import rows
 from leaderboard.figures import Result
 from leaderboard.kept import Kept
-from leaderboard.text import slug
+from leaderboard.text import clean, slug
 from results import archive, bounded, envelope, identity
-from results.checks import Context, check, copied, fingerprints
+from results.checks import Context, copied, fingerprints, judge
 from results.confirmation import confirmed
 from results.keyless import KeylessKey
 from results.ledger import Ledger
@@ -25,12 +25,13 @@ from results.statement import Statement
 from suites.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from leaderboard.workers import Workers
     from results.archive import Surroundings
     from results.catalog import PriceSheet
+    from results.checks import Finding
     from results.identity import Runner
 
 __all__ = ["Archive", "Source", "opened", "read"]
@@ -211,7 +212,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         key_tier=verified.key_tier,
         log="",
         index=None,
-        flags=tuple(f"{one.rule}: {one.where} {one.reason}" for one in verified.findings),
+        flags=_lines(verified.findings),
         predicate=verified.predicate,
         prints=tuple(fingerprints(verified.statement).values()),
     )
@@ -233,6 +234,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
     statement = Statement.model_validate_json(payload)
     claims = _claims(data, source.runner)
+    judged = judge(statement, Context(claims=claims)) if with_flags else None
     return Result(
         digest=digest,
         keyid=source.runner.key.keyid,
@@ -240,7 +242,8 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         key_tier=source.runner.tier,
         log=source.log,
         index=source.index,
-        flags=_flags(statement, claims) + source.flags if with_flags else (),
+        flags=_lines(judged.findings) + source.flags if judged else (),
+        unchecked=tuple(map(clean, judged.unchecked)) if judged else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
         environment=claims.get("runner_environment", ""),
@@ -254,9 +257,8 @@ def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:
     return envelope.verify(data, [runner.key], runner.id).claims
 
 
-def _flags(statement: Statement, claims: Mapping[str, str]) -> tuple[str, ...]:
-    found = check(statement, Context(claims=claims))
-    return tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in found)
+def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(clean(f"{one.rule}: {one.where} {one.reason}") for one in findings)
 
 
 def _placed(
@@ -289,7 +291,7 @@ def _compared(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, S
     for digest in sorted(prints, key=lambda one: _entered(sources[one])):
         own = dict.fromkeys(prints[digest].split())
         if found := copied({f"evidence {one[:12]}…": one for one in own}, known):
-            repeated[digest] = tuple(f"{one.rule}: {one.where} {one.reason}" for one in found)
+            repeated[digest] = _lines(found)
         for one in own:
             known.setdefault(one, digest)
     return {
