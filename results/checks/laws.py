@@ -47,6 +47,13 @@ LAWS = (
         find=order.latencies_contain_each_other,
     ),
     Law(
+        name="latency-order",
+        formula="the engine's own time ≤ the client's; TPOT of one request alone ≤ TPOT under load",
+        source="who waits for another's work waits no less",
+        tolerance="25% between clocks; a factor of 5 between suites, beyond both intervals",
+        find=order.clocks_agree,
+    ),
+    Law(
         name="queueing",
         formula="rate × end-to-end ÷ OSL = concurrency, and request rate × end-to-end likewise; "
         "in an open loop ≤ the cap",
@@ -129,9 +136,9 @@ LAWS = (
     Law(
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
-        "≥ 5% of the nameplate",
+        "≥ 5% of the nameplate; modelled joules × rate ≤ nameplate",
         source="nameplates in results/catalog/chips",
-        tolerance="10%; four nameplates and 2 kW for a node or at the wall",
+        tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
         find=power.power_is_possible,
     ),
     Law(
