@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -121,6 +121,7 @@ def chips() -> dict[str, ChipEntry]:
     return found
 
 
+@lru_cache(maxsize=4096)  # an archive names few chips, and asks for each result
 def match(name: str, *, vendor: str = "", family: int = 0, model: int = 0) -> str | None:
     """Find the catalogue's entry of a chip, None when it is not listed.
 

@@ -18,7 +18,7 @@ from results.checks.origin import copies, fingerprints
 from results.checks.roofline import unchecked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from results.checks.claim import Claim
     from results.statement.reported import ReportedResult
@@ -78,7 +78,8 @@ def copied(prints: Mapping[str, str], known: Mapping[str, str]) -> list[Finding]
         prints: of a signed result, see `fingerprints`.
         known: such digests, and the result that brought them.
     """
-    return [finding for one in copies(prints, known) if (finding := _finding(SAMPLES, one))]
+    found = copies(prints, known)
+    return [_finding(SAMPLES, one, one.reason, SAMPLES.outcome) for one in found if one.reason]
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:
@@ -93,29 +94,22 @@ def rules(findings: Sequence[Finding], outcome: Outcome) -> list[str]:
 
 
 def _judged(claim: Claim, context: Context) -> Judged:
-    found = [one for law in LAWS for one in _held(claim, law, context)]
-    return Judged(
-        held=len(found),
-        findings=tuple(one for one in found if one is not None),
-        unchecked=tuple(unchecked(claim)),
-    )
+    held, findings = 0, []
+    for law in LAWS:
+        for one in law.find(claim, context):
+            held += 1
+            if one.reason is not None:
+                outcome = law.outcome if claim.statement else "flagged"
+                findings.append(_finding(law, one, one.reason, outcome))
+    return Judged(held=held, findings=tuple(findings), unchecked=tuple(unchecked(claim)))
 
 
-def _held(claim: Claim, law: Law, context: Context) -> Iterator[Finding | None]:
-    """Yield None for what holds."""
-    outcome = law.outcome if claim.statement else "flagged"
-    for one in law.find(claim, context):
-        yield _finding(law, one, outcome)
-
-
-def _finding(law: Law, held: Held, outcome: Outcome = "flagged") -> Finding | None:
-    if held.reason is None:
-        return None
+def _finding(law: Law, held: Held, reason: str, outcome: Outcome) -> Finding:
     return Finding(
         rule=law.name,
         outcome=outcome,
         where=held.where,
-        reason=held.reason,
+        reason=reason,
         formula=law.formula,
         left=_finite(held.left),
         right=_finite(held.right),

@@ -153,18 +153,20 @@ class Claim:
         for item in items:
             if item.method != "modelled":
                 figures.setdefault((item.metric, rank_of(item)), item)
-        stated = [*(item.labels for item in items), self.labels]
+        stated = dict(self.labels)
+        for item in items:
+            stated.update(item.labels)
         load = {
             name: value
-            for name, labels in _LOAD.items()
-            if (value := _stated(stated, labels)) is not None
+            for name, names in _LOAD.items()
+            if (value := _stated(stated, names)) is not None
         }
         return Point(
             suite=suite,
             case=case,
             load={**case_load(suite, case), **load} if self.statement else load,
             exact=self.statement is not None,
-            valid=not any(item.labels.get("valid") is False for item in items),
+            valid=all(item.labels.get("valid") is not False for item in items),
             items=items,
             figures=figures,
         )
@@ -247,11 +249,10 @@ def case_load(suite: str, case: str) -> Mapping[str, float]:
     return {name: value for name, value in found.items() if value > 0}
 
 
-def _stated(places: Sequence[Mapping[str, Label]], labels: Sequence[str]) -> float | None:
-    for label in labels:
-        for place in places:
-            if label in place and (value := number(place[label])) is not None and value > 0:
-                return value
+def _stated(labels: Mapping[str, Label], names: Sequence[str]) -> float | None:
+    for name in names:
+        if name in labels and (value := number(labels[name])) is not None and value > 0:
+            return value
     return None
 
 

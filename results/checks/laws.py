@@ -10,7 +10,9 @@ from results.checks.finding import Law
 
 __all__ = ["LAWS", "SAMPLES"]
 
-_DATASHEET = "datasheets in results/catalog/chips; Williams, Waterman and Patterson 2009"
+# A link stands alone in its cell: inside a text it would need more than its colour.
+_DATASHEET = "[Williams, Waterman and Patterson 2009](https://doi.org/10.1145/1498765.1498785)"
+_LITTLE = "[Little 1961](https://doi.org/10.1287/opre.9.3.383)"
 
 SAMPLES = Law(
     name="samples",
@@ -44,10 +46,17 @@ LAWS = (
         find=order.latencies_contain_each_other,
     ),
     Law(
+        name="latency-order",
+        formula="the engine's own time ≤ the client's; TPOT of one request alone ≤ TPOT under load",
+        source="who waits for another's work waits no less",
+        tolerance="25% between clocks; a factor of 5 between suites, beyond both intervals",
+        find=order.clocks_agree,
+    ),
+    Law(
         name="queueing",
         formula="rate × end-to-end ÷ OSL = concurrency, and request rate × end-to-end likewise; "
         "in an open loop ≤ the cap",
-        source="Little 1961: requests in flight = rate × time in the system",
+        source=_LITTLE,
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",
         find=queueing.requests_in_flight_are_the_load,
@@ -62,7 +71,7 @@ LAWS = (
     Law(
         name="queueing",
         formula="decode rate × TPOT = batch; prefill rate × TTFT = ISL",
-        source="Little 1961, in one step",
+        source=_LITTLE,
         tolerance="25%, beyond both intervals",
         find=queueing.steps_give_the_rate,
     ),
@@ -89,7 +98,8 @@ LAWS = (
     ),
     Law(
         name="roofline",
-        formula="kernel rate ≤ peak of its dtype × chips; cold bandwidth ≤ bandwidth × chips",
+        formula="kernel rate ≤ datasheet peak of its dtype × chips; "
+        "cold bandwidth ≤ datasheet bandwidth × chips",
         source=_DATASHEET,
         tolerance="10%",
         find=roofline.kernels_stay_below_the_roofline,
@@ -125,9 +135,9 @@ LAWS = (
     Law(
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
-        "≥ 5% of the nameplate",
+        "≥ 5% of the nameplate; modelled joules × rate ≤ nameplate",
         source="nameplates in results/catalog/chips",
-        tolerance="10%; four nameplates and 2 kW for a node or at the wall",
+        tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
         find=power.power_is_possible,
     ),
     Law(

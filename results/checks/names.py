@@ -84,8 +84,8 @@ def suite_is_known(claim: Claim, _: Context) -> Iterator[Held]:
 def _odd(item: Measurement, suites: set[str]) -> str | None:
     if item.suite not in suites:
         return f"is of the suite {item.suite[:40]!r}, which did not run"
-    for name in _NUMBERS & item.labels.keys():
-        if number(item.labels[name]) is None:
+    for name in item.labels:
+        if name in _NUMBERS and number(item.labels[name]) is None:
             return f"its label {name} is {str(item.labels[name])[:40]!r}, and no number"
     for label, told in case_load(item.suite, item.case).items():
         stated = number(item.labels.get(label))

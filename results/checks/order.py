@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from results.checks.finding import Context
 
 __all__ = [
+    "clocks_agree",
     "each_figure_stands_once",
     "good_requests_are_requests",
     "interactivity_is_the_pace",
@@ -30,6 +31,8 @@ _ASKED_FOR = 1.35
 # Means of sums are sums of means; medians are not, by this much at most where neighbours differ.
 _END_TO_END = 1.5
 _INTERACTIVITY = 1.1
+# A client's clock against the engine's own, and a busy machine's decode against a quiet one's.
+_CLOCKS, _ALONE = 0.75, 5.0
 # The offset of a host's clock lies on both sides of zero.
 _SIGNED = {"clock_offset"}
 # Labels that tell two figures of one case and metric apart.
@@ -95,6 +98,27 @@ def _sums(point: Point, steps: float) -> Iterator[Held]:
             most_ms = (first.value + step.value * steps) * tolerance
             reason = "{left} ms, TTFT + TPOT × (OSL − 1) allows {right}"
             yield at_most(place_of(total), least(total), most_ms, reason)
+
+
+def clocks_agree(claim: Claim, _: Context) -> Iterator[Held]:
+    """The client waits no less than the engine works, and a crowd no less than one alone."""
+    alone = [
+        item
+        for point in claim.points
+        if point.exact and point.suite == "inference" and point.load.get("batch") == 1
+        if (item := point.get("tpot", 50.0))
+    ]
+    for point in claim.points:
+        for ours, theirs in (("tpot", "engine_tpot"), ("ttft", "engine_ttft")):
+            seen, said = point.get(ours, 50.0), point.get(theirs)
+            if seen and said:
+                reason = "the engine says {left} ms, its client saw {right} ms"
+                yield at_most(place_of(seen), least(said) * _CLOCKS, most(seen), reason)
+        pace = point.get("tpot", 50.0) if point.exact and point.suite == "serving" else None
+        if pace and alone:
+            fastest = min(map(least, alone))
+            reason = f"{{right}} ms a token under load, {fastest:.4g} ms alone: below {{left}} ms"
+            yield at_most(place_of(pace), fastest / _ALONE, most(pace), reason)
 
 
 def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:

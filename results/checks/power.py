@@ -25,6 +25,8 @@ _ARITHMETIC = 1.25
 _REST = 0.05
 # A whole node draws what its chips draw, and fans, processors and losses beside them.
 _NODE_FACTOR, _NODE_W = 4.0, 2000.0
+# A model's joules and the rate beside them are medians of the same windows.
+_MODELLED = 1.4
 _CHIP_SCOPES = {"chip", "package"}
 _SCOPES = frozenset(get_args(Meter.model_fields["scope"].annotation))
 _PHASES = {
@@ -41,6 +43,9 @@ def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
     for point in claim.points:
         for item, watts_low, watts_high in _watts(point):
             yield from _bounded(claim, item, watts_low, watts_high, idle)
+        for item in point.items:
+            if item.method == "modelled":
+                yield from _modelled(claim, point, item)
 
 
 def energy_is_power_over_rate(claim: Claim, _: Context) -> Iterator[Held]:
@@ -108,6 +113,17 @@ def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
         if item.metric == "energy_per_call" and (time := point.get("time")):
             # Gaps between the calls are in the joules and not in the time.
             yield item, 0.0, most(item) / (least(time) / 1e3)
+
+
+def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
+    """Joules that a nameplate stands in for are its watts over the rate, and no more."""
+    bounds = _nameplate_w(claim, item)
+    for rate_of in _PHASES.get(item.metric, ()):
+        rate = point.get(rate_of)
+        if rate and bounds and item.high is not None:
+            watts = item.high * least(rate)
+            reason = "is modelled at {left} W by its rate, the nameplate allows {right}"
+            yield at_most(place_of(item), watts, bounds[1] * _MODELLED, reason)
 
 
 def _bounded(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["import_"]
 
+_LISTED = 20  # models we do not know, most results first
+
 
 def import_(
     kind: Annotated[
@@ -61,6 +63,8 @@ def import_(
         f"{totals['held']} held against a datasheet or their own figures, "
         f"{totals['flagged']} flagged"
     )
+    for line, results in totals["unchecked"].items():
+        terminal.say(f"{results} results: {line}", indent=2)
     for finding in totals["findings"]:
         terminal.say(f"{finding['rule']}: {finding['where']} {finding['reason']}", indent=2)
 
@@ -80,5 +84,8 @@ def _totals(imported: list[ReportedFile]) -> dict[str, Any]:
         "reasons": dict(reasons.most_common()),
         "held": sum(one.held > 0 for one in judged),
         "flagged": sum(bool(one.findings) for one in judged),
+        "unchecked": dict(
+            Counter(line for one in judged for line in one.unchecked).most_common(_LISTED)
+        ),
         "findings": [finding.to_json() for one in judged for finding in one.findings],
     }

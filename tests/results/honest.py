@@ -14,14 +14,19 @@ _PACES = {1: (25.0, 7.0), 8: (60.0, 8.0)}
 _SECONDS = 3 * 60.0  # three processes of the standard profile
 
 
-def published(suite):
-    """The newest published result in which a suite ran."""
+def published(suite, engine=""):
+    """The newest published result in which a suite ran, on an engine if one is named."""
     found = [
         json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
         for path in sorted(PUBLIC.iterdir())
     ]
     return max(
-        (one for one in found if suite in one["predicate"]["run"]["suites"]),
+        (
+            one
+            for one in found
+            if suite in one["predicate"]["run"]["suites"]
+            and engine in {"", *(used["name"] for used in one["predicate"]["engines"])}
+        ),
         key=lambda one: one["predicate"]["run"]["finished_at"],
     )
 

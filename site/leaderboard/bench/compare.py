@@ -132,8 +132,9 @@ def _statement(number: int, chip: str, name: str, model: str) -> dict[str, Any]:
     figures = {
         "output_throughput": ("tokens/s", rate),
         "interactivity": ("tokens/s/user", rate / users),
-        "ttft": ("ms", 20.0 * users),
+        "ttft": ("ms", 1000 * users / rate),
         "tpot": ("ms", 1000 * users / rate),
+        "e2e": ("ms", 256_000 * users / rate),
         "energy_per_output_token": ("J/token", 300 / rate),
     }
     labels = {"isl": 1024, "osl": 256, "concurrency": users, "model": model, "valid": True}
@@ -155,7 +156,7 @@ def _statement(number: int, chip: str, name: str, model: str) -> dict[str, Any]:
                 "finished_at": f"{day}T01:00:00Z",
             },
             "machine": {
-                "chip": {"catalog_id": chip, "name": name, "kind": "gpu", "count": 1},
+                "chip": {"catalog_id": chip, "name": name, "kind": "other", "count": 1},
                 "cpu_name": "made up",
                 "cpu_cores": 1,
                 "memory_bytes": 1,

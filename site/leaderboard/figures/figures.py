@@ -36,10 +36,11 @@ class Result:
         key_tier: "self-signed", "registered" or "CI-attested", of that key.
         log: name of the log that holds it, empty when it is not logged.
         index: position in that log.
-        flags: what the physical checks have against its figures, one line each.
+        flags: what the laws have against its figures, one line each.
         confirmed_by: digests of the results that reproduce it, signed by others.
         environment: where a workflow ran that signed, "github-hosted" or "self-hosted".
         prints: digests of what no two results share.
+        unchecked: laws that could not be held, and why, one line each.
     """
 
     digest: str
@@ -53,6 +54,7 @@ class Result:
     confirmed_by: tuple[str, ...] = ()
     environment: str = ""
     prints: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def tier(self) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from leaderboard.base.text import slug
+from leaderboard.base.text import clean, slug
 from leaderboard.figures import plots, rows, tables
 from leaderboard.figures.figures import Result, points_of
 from leaderboard.read.cache import Kept
@@ -22,7 +22,7 @@ from leaderboard.read.keyfiles import KeyFiles
 from leaderboard.words import Words
 from results.agreement.confirmation import Entered, confirmed
 from results.archive import archive
-from results.checks import Context, check, copied, fingerprints
+from results.checks import Context, copied, fingerprints, judge
 from results.keys import identity
 from results.keys.keyless import KeylessKey
 from results.keys.tiers import Standing
@@ -33,16 +33,16 @@ from suites.base import files
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from leaderboard.base.workers import Workers
     from results.archive.archive import ArchiveContext
     from results.catalog import PriceSheet
+    from results.checks import Finding
     from results.keys.identity import Runner
     from results.proof.checkpoint import Checkpoint
     from results.proof.keylog import Span
-    from results.statement.statement import Statement
 
 __all__ = ["Archive", "Source", "opened", "read"]
 
@@ -364,7 +364,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         key_tier=verified.key_tier,
         log="",
         index=None,
-        flags=tuple(f"{one.rule}: {one.where} {one.reason}" for one in verified.findings),
+        flags=_lines(verified.findings),
         predicate=verified.predicate,
         prints=tuple(fingerprints(verified.statement).values()),
     )
@@ -386,6 +386,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
     statement = read_statement(json.loads(payload))
     claims = _claims(data, source.runner)
+    judged = judge(statement, Context(claims=claims)) if with_flags else None
     return Result(
         digest=digest,
         keyid=source.runner.key.keyid,
@@ -393,7 +394,8 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         key_tier=source.standing.tier,
         log=source.log,
         index=source.index,
-        flags=_flags(statement, claims) + source.flags if with_flags else (),
+        flags=_lines(judged.findings) + source.flags if judged else (),
+        unchecked=tuple(map(clean, judged.unchecked)) if judged else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
         environment=claims["runner_environment"]
@@ -409,9 +411,8 @@ def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:
     return envelope.verify(data, [runner.key], runner.id).claims
 
 
-def _flags(statement: Statement, claims: Mapping[str, str]) -> tuple[str, ...]:
-    found = check(statement, Context(claims=claims))
-    return tuple(f"{flag.rule}: {flag.where} {flag.reason}" for flag in found)
+def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(clean(f"{one.rule}: {one.where} {one.reason}") for one in findings)
 
 
 def _placed(
@@ -445,7 +446,7 @@ def _compared(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, S
     for digest in sorted(prints, key=lambda one: _entered(sources[one])):
         own = dict.fromkeys(prints[digest].split())
         if found := copied({f"evidence {one[:12]}…": one for one in own}, known):
-            repeated[digest] = tuple(f"{one.rule}: {one.where} {one.reason}" for one in found)
+            repeated[digest] = _lines(found)
         for one in own:
             known.setdefault(one, digest)
     return {
