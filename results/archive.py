@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from results import bounded, envelope, strict_json
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from results.cosignature import Policy
-    from results.statement import Predicate, Statement
+    from results.statement import Predicate, Run, Statement
 
 __all__ = [
     "SUFFIX",
@@ -122,12 +123,8 @@ class Surroundings:
         """
         if self.problem:
             yield self.problem
-        try:
-            if not runner.may_sign(finished_at):
-                outside = f"outside the validity of {runner.id}"
-                yield f"{where}: the run ended at {finished_at}, {outside}"
-        except ValueError:
-            yield f"{where}: the run ended at {finished_at}, which is no date"
+        if not runner.may_sign(finished_at):
+            yield f"{where}: the run ended at {finished_at}, outside the validity of {runner.id}"
         if self.places is None:
             return
         place = self.places.get(digest)
@@ -206,8 +203,27 @@ def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> Opened:
     digest = envelope.digest(data)
     if path.name != f"{digest}{SUFFIX}":
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
+    _check_dates(statement.predicate.run, str(path))
     runner = next(item for item in known if item.key.keyid == verified.key.keyid)
     return Opened(digest=digest, statement=statement, runner=runner, claims=verified.claims)
+
+
+def _check_dates(run: Run, where: str) -> None:
+    """Refuse a run whose dates are none, or that ended before it began.
+
+    Raises:
+        CheckError: so it is.
+    """
+    try:
+        began, ended = map(datetime.fromisoformat, (run.started_at, run.finished_at))
+    except ValueError as error:
+        raise CheckError(
+            f"{run.started_at} or {run.finished_at} is no date", where=f"{where}:run"
+        ) from error
+    if ended < began:
+        raise CheckError(
+            f"ended at {run.finished_at}, before it began at {run.started_at}", where=f"{where}:run"
+        )
 
 
 def other_samples(path: Path, statement: Statement) -> Iterator[str]:

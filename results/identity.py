@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,9 @@ __all__ = [
 
 # Keys added by pull request. Those in an archive's own folder only say who claims to have signed.
 REGISTERED = Path(__file__).parent / "catalog" / "runners"
+
+# What `runner_id` gives.
+_NAMED_AFTER_KEY = re.compile(r"runner-[0-9a-f]{12}")
 
 _Text = Annotated[str, Field(max_length=256)]
 
@@ -166,6 +170,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
         key = _key(file)
         for bound in (file.valid_from, file.valid_until):
             datetime.fromisoformat(bound or "2000-01-01")
+        _check_key(file, key)
     except ValueError as error:
         what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise UserError(
@@ -207,6 +212,21 @@ def _key(file: _KeyFile) -> Key:
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(file.public_key))
         )
     return SSlibKey.from_crypto(load_pem_public_key(file.public_key.encode()))
+
+
+def _check_key(file: _KeyFile, key: Key) -> None:
+    """Refuse a file that says another thing than the key in it.
+
+    Raises:
+        ValueError: it does. A name made from a key is that key's alone; the key of a workflow
+            changes with its root of trust, which is checked when it is asked to sign or verify.
+    """
+    if isinstance(key, keyless.KeylessKey):
+        return
+    if (key.keytype, key.scheme) != (file.keytype, file.scheme):
+        raise ValueError(f"holds a key of {key.keytype} {key.scheme}")
+    if _NAMED_AFTER_KEY.fullmatch(file.id) and file.id != runner_id(key):
+        raise ValueError(f"holds the key of {runner_id(key)}")
 
 
 def _lines(values: Mapping[str, object]) -> str:

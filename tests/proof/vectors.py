@@ -544,7 +544,7 @@ def swapped() -> Vector:
     files = {path: re.sub(rb"[0-9a-f]{64}", theirs, text) for path, text in KEYS.items()}
     data = sealed_by(WITNESS, PAYLOAD.replace(b"42.0", b"4.2"))
     files |= {**result_file(data), **log(entries_of(data), signer=WITNESS)}
-    says = runner_id(LAB.public_key)
+    says = "holds the key of"
     return Vector(
         files=files, digest=envelope.digest(data), step="signature", says=says, listed=KEYS
     )
@@ -624,7 +624,7 @@ def histories() -> Iterator[tuple[str, Vector]]:
         "of this size": (note(entries), "", ""),
         "of a fork": (note(forked), "inclusion", "forked"),
         "of a larger log": (note(entries + fillers(1)), "checkpoint", "rolled back"),
-        "of another log": (note(entries, origin="x/y"), "checkpoint", "no signature verifies"),
+        "of another log": (note(entries, origin="x/y"), "checkpoint", "is of"),
         "by another's key": (note(entries, OTHER), "checkpoint", "no signature verifies"),
         "that is none": (b"cosigned\n", "checkpoint", "is no checkpoint"),
     }
