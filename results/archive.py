@@ -40,6 +40,7 @@ __all__ = [
     "accept",
     "envelopes",
     "home_of",
+    "log_keys",
     "log_origin",
     "open_bytes",
     "open_result",
@@ -238,6 +239,16 @@ def other_samples(path: Path, statement: Statement) -> Iterator[str]:
                 yield f"{place}: not the raw samples that were signed for"
 
 
+def log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
+    """Return the keys that may sign a log: those of the key file its origin ends with, no others.
+
+    Returns:
+        Raw Ed25519 keys of 32 bytes.
+    """
+    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
+    return [notes.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
+
+
 def surroundings(
     home: Path, earlier: Path | None = None, policy: Policy | None = None
 ) -> Surroundings:
@@ -297,7 +308,7 @@ def _verified(
         UserError: something does not hold.
     """
     ledger = Ledger(log)
-    keys = _log_keys(runners, ledger.unverified().origin)
+    keys = log_keys(runners, ledger.unverified().origin)
     cosigned = log / "cosigned"
     if policy:
         policy.check(read(cosigned), str(cosigned))
@@ -319,12 +330,6 @@ def _contents(ledger: Ledger) -> tuple[dict[str, int], KeyLog]:
             case _:
                 pass
     return places, KeyLog.of(others)
-
-
-def _log_keys(runners: Sequence[Runner], origin: str) -> list[bytes]:
-    """Keys that may sign a log: those of the key file its origin ends with, no others."""
-    named = [runner.key.to_dict() for runner in runners if runner.id == origin.rpartition("/")[2]]
-    return [notes.ed25519_bytes(key) for key in named if key["keytype"] == "ed25519"]
 
 
 def _runners(home: Path) -> list[Runner]:

@@ -258,7 +258,7 @@ class Predicate(_Strict):
     @field_validator("schema_version", mode="before")
     @classmethod
     def _is_whole(cls, version: Any) -> Any:
-        # A literal takes what equals it: in Python true and 1.0 are 1, to other readers they are not.
+        # A literal takes what equals it, and in Python true and 1.0 equal 1.
         if type(version) is not int:
             raise ValueError("is no whole number")
         return version

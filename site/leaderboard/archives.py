@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from leaderboard import rows
+from leaderboard import known, rows
 from leaderboard.figures import Result
 from leaderboard.kept import Kept
 from leaderboard.text import slug
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from leaderboard.known import KnownLog
     from leaderboard.workers import Workers
     from results.archive import Surroundings
     from results.catalog import PriceSheet
@@ -73,6 +74,7 @@ class Archive:
         sources: by digest, newest result first.
         refused: (digest, why) of what does not verify; never shown as a result.
         keys: public keys of the runners, as the verify page reads them.
+        logs: what the verify page knows of the logs that hold, by their folder on the site.
         files: logs and runner keys to publish, by their path on the site.
     """
 
@@ -80,6 +82,7 @@ class Archive:
     sources: Mapping[str, Source]
     refused: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, Any], ...]
+    logs: Mapping[str, KnownLog]
     files: Mapping[str, Path]
 
     def open(self, digest: str) -> Result:
@@ -108,7 +111,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     refused: list[tuple[str, str]] = []
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
-    ended: dict[str, dict[str, int]] = {}
+    logs: dict[str, KnownLog] = {}
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
@@ -134,7 +137,8 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
             for digest in sorted((around.places or {}).keys() - paths.keys())
         ]
         runners += identity.read_folder(folder / "runners")
-        ended[log] = around.keys.ended
+        if around.places is not None:
+            logs[log] = known.log(folder / "log", around.runners)
         files.update(_published(folder, log))
     table = pd.concat(tables, ignore_index=True) if tables else rows.frame([])
     if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
@@ -146,7 +150,8 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         rows=table.assign(tier=tiers).reset_index(drop=True),
         sources=sources,
         refused=tuple(refused),
-        keys=_keys(runners, ended),
+        keys=known.keys(runners),
+        logs=logs,
         files=files,
     )
 
@@ -276,31 +281,6 @@ def _confirmed(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, 
         **sources,
         **{digest: replace(sources[digest], confirmed_by=by) for digest, by in found.items()},
     }
-
-
-def _keys(
-    runners: Sequence[Runner], ended: Mapping[str, Mapping[str, int]]
-) -> tuple[dict[str, Any], ...]:
-    """Describe each key once; a registered key comes first and stays registered.
-
-    Args:
-        ended: by log, the entry that revoked or replaced a key, by the key's id.
-    """
-    keys: dict[str, dict[str, Any]] = {}
-    for runner in runners:
-        key, keyid = runner.key.to_dict(), runner.key.keyid
-        about = {
-            "id": runner.name,
-            "keyid": keyid,
-            "keytype": key["keytype"],
-            "public": key["keyval"].get("public", ""),  # none where a workflow signs
-            "tier": runner.tier,
-            "valid_from": runner.valid_from,
-            "valid_until": runner.valid_until,
-            "ended": {log: places[keyid] for log, places in ended.items() if keyid in places},
-        }
-        keys.setdefault(keyid, about)
-    return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))
 
 
 def _log_name(folder: Path) -> str:

@@ -18,6 +18,7 @@ from leaderboard import (
     downloads,
     embeds,
     kept,
+    known,
     reported,
     reported_files,
     shells,
@@ -120,6 +121,8 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     _put_reported(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
+    for version, data in known.schemas():
+        tree.put(f"schema/statement-v{version}.json", data)
     for digest, source in archive.sources.items():
         tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
     for path, file in archive.files.items():

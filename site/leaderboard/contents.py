@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
 from leaderboard import (
     board,
     chips,
     downloads,
     history,
+    known,
     models,
     overview,
     plots,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
+    from markupsafe import Markup
 
     from leaderboard.archives import Archive
     from leaderboard.chips import ChipView
@@ -118,6 +122,12 @@ class Content:
         # A row has a hundred columns: copying and sorting all of them is what would cost.
         heads = self.rows[_HEAD].drop_duplicates("digest")
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
+
+    @cached_property
+    def known(self) -> Markup:
+        """What the verify page is made with, escaped."""
+        listed = known.key_list(self.archive.keys)
+        return escape(known.known(listed, self.archive.logs))
 
     @cached_property
     def made_of_chip(self) -> Mapping[str, str]:
@@ -249,7 +259,13 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         title="Runners and trust",
         context=lambda: {"runners": _runners(content)},
     )
-    yield Page(template="verify", url="verify/", title="Verify a result", made_of="")
+    yield Page(
+        template="verify",
+        url="verify/",
+        title="Verify a result",
+        context=lambda: {"known": content.known, "logs": content.archive.logs.values()},
+        made_of=str(content.known),
+    )
     yield Page(
         template="data",
         url="data/",
