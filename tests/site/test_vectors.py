@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from leaderboard import build, known
-from results import checkpoint, merkle
+from results import checkpoint, envelope, merkle, strict_json
 from results.identity import read_runner
 from results.receipt import result_entry
 from suites.errors import UserError
 from tests.proof.test_vectors import lay
-from tests.proof.vectors import HOME, LOG, ORIGIN, VECTORS
+from tests.proof.vectors import HOME, LOG, ORIGIN, VECTORS, stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,3 +146,103 @@ def test_the_page_gives_every_vector_its_verdict(browser, serve, whole):
     }
     assert differing == {}
     assert outside == []
+
+
+READ = """async (payloads) => {
+  const [{ parsed }, { fault }] = await Promise.all(
+    ["json", "schema"].map((name) => import(`../assets/fenmark/${name}.js`)),
+  );
+  const schema = await (await fetch("../schema/statement-v1.json")).json();
+  return payloads.map((payload) => {
+    try {
+      const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
+      return fault(parsed(bytes), schema) ?? "";
+    } catch (error) {
+      return error.message;
+    }
+  });
+}"""
+# Taken from the environment, to be run once at length.
+EXAMPLES = int(os.environ.get("FENMARK_EXAMPLES", "1000"))
+ODD = [
+    None,
+    True,
+    0,
+    -1,
+    1.0,
+    1.5,
+    2**53 - 1,
+    1e300,
+    "",
+    "x",
+    "\u2028",
+    "A" * 300,
+    [],
+    [1],
+    {},
+    {"a": 1},
+]
+BYTES = [
+    b'"',
+    b"\\",
+    b"0",
+    b"1.0",
+    b"e9",
+    b"-",
+    b",",
+    b"{",
+    b"[",
+    b"}",
+    b"\0",
+    b"\xff",
+    b" ",
+    b"\\u0041",
+]
+
+
+def changed(chance: Random) -> bytes:
+    """A good payload with one value or a few bytes changed."""
+    whole = json.loads(stated("predicate", "run", "options", to={"mark": [1, "x", 2.5]}))
+    if chance.random() < 0.3:
+        text = strict_json.canonical(whole)
+        at = chance.randrange(len(text))
+        return text[:at] + chance.choice(BYTES) + text[at + chance.randrange(3) :]
+    inner: Any = whole
+    while True:
+        name = chance.choice(list(inner) if isinstance(inner, dict) else range(len(inner)))
+        if not inner[name] or not isinstance(inner[name], dict | list) or chance.random() < 0.2:
+            break
+        inner = inner[name]
+    match chance.randrange(4):
+        case 0 if isinstance(inner, dict):
+            inner[chance.choice(["mark", "", "catalog_id", "n" * 257])] = chance.choice(ODD)
+        case 1:
+            del inner[name]
+        case _:
+            alike = [one for one in ODD if type(one) is type(inner[name])]
+            inner[name] = chance.choice(alike if alike and chance.random() < 0.6 else ODD)
+    return strict_json.canonical(whole)
+
+
+def fits(payload: bytes) -> bool:
+    try:
+        envelope.parse(payload, "x")
+    except UserError:
+        return False
+    return True
+
+
+def test_random_statements_are_read_alike(browser, serve, whole):
+    chance = Random(7)
+    payloads = [changed(chance) for _ in range(EXAMPLES)]
+    page = browser.new_page()
+    page.goto(f"{serve(whole)}verify/")
+    faults = page.evaluate(READ, [base64.b64encode(payload).decode() for payload in payloads])
+    page.close()
+    python = [fits(payload) for payload in payloads]
+    assert EXAMPLES * 0.05 < sum(python) < EXAMPLES * 0.9  # else it would ask one question alone
+    assert [
+        (payload, told)
+        for payload, told, good in zip(payloads, faults, python, strict=True)
+        if good != (told == "")
+    ] == []
