@@ -59,6 +59,7 @@ export class Log {
  * @param {Read} read @param {number} size */
 export async function readLog(read, size) {
   const entries = (await inTiles(size, (number, width) => bundle(read, number, width))).flat();
+  /** @type {Uint8Array[]} */
   const leaves = await Promise.all(entries.map((entry) => sha256(Uint8Array.of(0), entry)));
   /** @type {Uint8Array[]} */
   let full = [];
