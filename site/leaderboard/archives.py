@@ -111,6 +111,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     refused: list[tuple[str, str]] = []
     files: dict[str, Path] = {}
     runners = [*identity.read_folder(identity.REGISTERED, registered=True)]
+    ended: dict[str, dict[str, int]] = {}
     logs: dict[str, KnownLog] = {}
     for folder in folders:
         if not folder.is_dir():
@@ -137,6 +138,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
             for digest in sorted((around.places or {}).keys() - paths.keys())
         ]
         runners += identity.read_folder(folder / "runners")
+        ended[log] = around.keys.ended
         if around.places is not None:
             logs[log] = known.log(folder / "log", around.runners)
         files.update(_published(folder, log))
@@ -150,7 +152,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         rows=table.assign(tier=tiers).reset_index(drop=True),
         sources=sources,
         refused=tuple(refused),
-        keys=known.keys(runners),
+        keys=known.keys(runners, ended),
         logs=logs,
         files=files,
     )

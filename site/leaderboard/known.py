@@ -65,8 +65,14 @@ def log(home: Path, runners: Sequence[Runner]) -> KnownLog:
     raise CheckError("changed while the site was built", where=where)
 
 
-def keys(runners: Sequence[Runner]) -> tuple[dict[str, Any], ...]:
-    """Describe each key once; a registered key comes first and stays registered."""
+def keys(
+    runners: Sequence[Runner], ended: Mapping[str, Mapping[str, int]]
+) -> tuple[dict[str, Any], ...]:
+    """Describe each key once; a registered key comes first and stays registered.
+
+    Args:
+        ended: by log, the entry that revoked or replaced a key, by the key's id.
+    """
     found: dict[str, dict[str, Any]] = {}
     for runner in runners:
         key, keyid = runner.key.to_dict(), runner.key.keyid
@@ -79,6 +85,10 @@ def keys(runners: Sequence[Runner]) -> tuple[dict[str, Any], ...]:
             "valid_from": runner.valid_from,
             "valid_until": runner.valid_until,
             "revoked": runner.revoked_reason,
+            # Entries that the key may not have signed: from one on, to no end.
+            "distrusted": {
+                log: [[places[keyid], None]] for log, places in ended.items() if keyid in places
+            },
         }
         found.setdefault(keyid, about)
     return tuple(sorted(found.values(), key=lambda key: str(key["id"])))

@@ -42,7 +42,7 @@ class Vector:
         digest: name of the result's file.
         step: of the verify page that does not hold; empty where all do.
         says: part of what `fenmark verify` has against it.
-        flags: rules about key and signer that have something against it.
+        flags: rules that the log entered with it, or of its key and signer.
         catalogue: key files that both readers have from elsewhere.
         seen: checkpoint of the log that both readers have from elsewhere.
         listed: key files that the page was made with, those of `files` by default.
@@ -691,6 +691,17 @@ def logs() -> Iterator[tuple[str, Vector]]:
     yield (
         "entry with a key twice",
         around("inclusion", "twice", archive(GOOD, entries_of(GOOD, [b'{"type":"x","type":"y"}']))),
+    )
+    flagged = strict_json.canonical(
+        {"type": "result", "envelope": GOOD_DIGEST, "flags": ["queueing", "roofline"]}
+    )
+    yield (
+        "result that the log flagged",
+        around(home=archive(GOOD, [flagged]), flags=frozenset({"queueing", "roofline"})),
+    )
+    yield (
+        "result that the log flagged later",
+        around(home=archive(GOOD, entries_of(GOOD, after=[flagged]))),
     )
     yield (
         "result that is not in the log",

@@ -8,13 +8,13 @@ import os
 from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
 from leaderboard import build, known
 from results import checkpoint, envelope, merkle, strict_json
 from results.identity import read_runner
-from results.receipt import result_entry
 from suites.errors import UserError
 from tests.proof.test_vectors import lay
 from tests.proof.vectors import HOME, LOG, ORIGIN, VECTORS, stated
@@ -72,7 +72,7 @@ def runners(files: Mapping[str, bytes], *, registered: bool = False) -> list[Run
 
 
 def listed(vector: Vector, files: Mapping[str, bytes]) -> bytes:
-    keys = known.keys([*runners(vector.catalogue, registered=True), *runners(files)])
+    keys = known.keys([*runners(vector.catalogue, registered=True), *runners(files)], {})
     return known.key_list(keys)
 
 
@@ -93,7 +93,7 @@ def known_log(vector: Vector) -> known.KnownLog:
 
 def served(vector: Vector) -> dict[str, bytes]:
     """Files of a site that holds the vector's archive, by path."""
-    places = {vector.digest: [FOLDER, place(vector)]}
+    places = {vector.digest: place(vector)}
     files = {
         "data/proofs/keys.json": listed(vector, vector.files),
         f"data/proofs/{vector.digest[:2]}.json": json.dumps(places).encode(),
@@ -111,33 +111,41 @@ def knows(vector: Vector) -> str:
     return known.known(made_with, {FOLDER: known_log(vector)})
 
 
-def place(vector: Vector) -> int:
-    """Index of the entry; the first bytes of bundles are enough to count in."""
-    entry = result_entry(vector.digest)
-    at = 0
+def place(vector: Vector) -> list[Any]:
+    """Folder, index and flags of the entry, as far as the bundles can be read."""
+    index = 0
     for path in sorted(path for path in vector.files if "/entries/" in path):
         bundle = vector.files[path]
         while bundle:
             end = 2 + int.from_bytes(bundle[:2], "big")
-            if bundle[2:end] == entry:
-                return at
-            bundle, at = bundle[end:], at + 1
-    return 0
+            if vector.digest.encode() in bundle[:end]:
+                return [FOLDER, index, json.loads(bundle[2:end]).get("flags", [])]
+            bundle, index = bundle[end:], index + 1
+    return [FOLDER, 0]
 
 
-def test_the_page_gives_every_vector_its_verdict(browser, serve, whole):
+@pytest.fixture
+def check(browser, serve, whole):
+    """Judges a vector on the page; files of its site may be given in their place."""
     base = serve(whole)
     page = browser.new_page()
     outside: list[str] = []
     page.on("request", lambda r: r.url.startswith(base) or outside.append(r.url))
     page.on("pageerror", lambda error: outside.append(str(error)))
     page.goto(f"{base}verify/")
-    verdicts = {}
-    for number, (name, vector) in enumerate(VECTORS.items()):
-        lay(whole / f"v{number}", served(vector))
-        about = [f"../v{number}/", knows(vector), vector.digest]
-        verdicts[name] = page.evaluate(CHECK, about)
+
+    def judge(vector: Vector, **changed: bytes) -> dict[str, Any]:
+        folder = uuid4().hex
+        lay(whole / folder, served(vector) | changed)
+        return page.evaluate(CHECK, [f"../{folder}/", knows(vector), vector.digest])
+
+    yield judge
     page.close()
+    assert outside == []
+
+
+def test_the_page_gives_every_vector_its_verdict(check):
+    verdicts = {name: check(vector) for name, vector in VECTORS.items()}
     differing = {
         name: told
         for name, told in verdicts.items()
@@ -145,7 +153,22 @@ def test_the_page_gives_every_vector_its_verdict(browser, serve, whole):
         or told["good"] == bool(VECTORS[name].step)
     }
     assert differing == {}
-    assert outside == []
+
+
+@pytest.mark.parametrize("place", [[FOLDER, 0], [FOLDER, 0, []], [FOLDER, 0, ["queueing"]]])
+def test_a_site_that_hides_flags_of_the_log_is_refused(check, place):
+    vector = VECTORS["result that the log flagged"]
+    shard = f"data/proofs/{vector.digest[:2]}.json"
+    told = check(vector, **{shard: json.dumps({vector.digest: place}).encode()})
+    assert (told["good"], told["step"]) == (False, "inclusion")
+
+
+def test_a_site_that_makes_flags_up_is_refused(check):
+    vector = VECTORS["result"]
+    shard = f"data/proofs/{vector.digest[:2]}.json"
+    place = [FOLDER, 1, ["queueing"]]
+    told = check(vector, **{shard: json.dumps({vector.digest: place}).encode()})
+    assert (told["good"], told["step"]) == (False, "inclusion")
 
 
 READ = """async (payloads) => {

@@ -20,27 +20,37 @@ export function moment(date) {
   return time.getTime() * 1000 + Number((digits[6] ?? "").padEnd(6, "0"));
 }
 
+/** Entries that a key may not have signed: from one on, up to but without another (null: on).
+ * @typedef {[number, number | null]} Span */
+
 /** Say what speaks against a key for a run; null where nothing does.
  * @param {Key} key @param {{started_at: string, finished_at: string}} run
- * @param {number} index of its entry @param {number | undefined} end entry that ended the key */
-export function objection(key, run, index, end) {
+ * @param {number} index of its entry @param {Span[]} distrusted entries of the log */
+export function objection(key, run, index, distrusted) {
   const [began, ended] = [moment(run.started_at), moment(run.finished_at)];
   if (ended < began) return `${run.finished_at} < ${run.started_at}`;
   const early = key.valid_from !== null && ended < moment(key.valid_from);
   const late = key.valid_until !== null && ended > moment(key.valid_until);
-  if (early || late) return `${run.finished_at}: ${span(key)}`;
-  return end === undefined || index < end ? null : `${index} ≥ ${end}`;
+  if (early || late) return `${run.finished_at}: ${validity(key)}`;
+  const span = distrusted.find(([from, to]) => from <= index && (to === null || index < to));
+  return span ? `${index}: ${span[0]} … ${span[1] ?? ""}` : null;
 }
 
 /** @param {Key} key */
-export const span = (key) => `${key.valid_from ?? ""} … ${key.valid_until ?? ""}`;
+export const validity = (key) => `${key.valid_from ?? ""} … ${key.valid_until ?? ""}`;
 
-/** Index of the entry that revoked or replaced a key; undefined while it is good.
- * @param {Record<string, any>[]} records of a log @param {Key} key */
-export function endOf(records, key) {
+/** Entries of a log that a key may not have signed: those the list of keys was made with, and what
+ * the log says since.
+ * @param {Key} key @param {string} folder of the log @param {Record<string, any>[]} records
+ * @param {number} listed entries that the list was made with @returns {Span[]} */
+export function distrusted(key, folder, records, listed) {
+  const known = key.distrusted?.[folder] ?? [];
   const at = records.findIndex(
-    ({ type, action, keyid }) =>
-      type === "key" && (action === "revoked" || action === "rotated") && keyid === key.keyid,
+    ({ type, action, keyid }, index) =>
+      index >= listed &&
+      type === "key" &&
+      (action === "revoked" || action === "rotated") &&
+      keyid === key.keyid,
   );
-  return at < 0 ? undefined : at;
+  return at < 0 ? known : [...known, [at, null]];
 }

@@ -6,7 +6,7 @@ import { equal, hex, sha256, text, unhex } from "./bytes.js";
 import { checkpoint } from "./checkpoint.js";
 import { opened, signer } from "./envelope.js";
 import { number, parsed } from "./json.js";
-import { endOf, objection, span } from "./lifetime.js";
+import { distrusted, objection, validity } from "./lifetime.js";
 import { readLog } from "./log.js";
 import { fault } from "./schema.js";
 
@@ -93,14 +93,18 @@ class Check {
     const records = await this.records(place.folder, heads);
     const index = records.findIndex((one) => one.type === "result" && one.envelope === digest);
     if (index < 0) throw new Error(this.word("unlogged"));
-    if (index !== place.index) throw new Error(`${index} ≠ ${place.index}`);
+    const flags = flagsOf(records[index]);
+    // The site's pages show what its data says: it must be what the log says.
+    const [held, told] = [[index, ...flags], [place.index, ...place.flags]].map(String);
+    if (held !== told) throw new Error(`${held} ≠ ${told}`);
     this.mark("inclusion", true, `${index} / ${size}: ${root}`);
 
-    const end = endOf(records, key);
-    const against = objection(key, predicate.run, index, end);
+    const spans = distrusted(key, place.folder, records, place.log.size);
+    const against = objection(key, predicate.run, index, spans);
     if (against) throw new Error(against);
-    this.mark("lifetime", true, span(key));
-    this.flag(key, predicate.run.runner, end);
+    this.mark("lifetime", true, validity(key));
+    const ended = spans.some(([, to]) => to === null);
+    this.flag([...flags.map((rule) => [rule, rule]), ...this.doubts(key, predicate.run, ended)]);
   }
 
   /** @param {Uint8Array} file */
@@ -125,13 +129,13 @@ class Check {
     return statement;
   }
 
-  /** Ask the site for a result's log and index; both are checked later.
+  /** Ask the site for a result's log, index and flags; all are checked later.
    * @param {string} digest */
   async place(digest) {
     const places = JSON.parse(text(await this.fetched(`data/proofs/${digest.slice(0, 2)}.json`)));
-    const [folder, index] = places[digest] ?? [];
+    const [folder, index, flags = []] = places[digest] ?? [];
     if (!folder || !Object.hasOwn(this.known.logs, folder)) throw new Error(this.word("unlogged"));
-    return { folder, index, log: this.known.logs[folder] };
+    return { folder, index, flags, log: this.known.logs[folder] };
   }
 
   /** Checkpoints of a log: its own, and earlier ones that it must extend.
@@ -175,15 +179,24 @@ class Check {
     return new Uint8Array(await answer.arrayBuffer());
   }
 
-  /** Say what a reader should know of a key whose signature holds.
-   * @param {Key} key @param {string} named by the statement @param {number | undefined} end */
-  flag(key, named, end) {
+  /** Say what a reader should know of a key whose signature holds, by rule.
+   * @param {Key} key @param {{runner: string}} run @param {boolean} ended by a log that says when
+   * @returns {string[][]} */
+  doubts(key, run, ended) {
     const own = `runner-${key.keyid.slice(0, 12)}`;
     // Whoever stole a key can begin a log of their own, in which it was never revoked.
-    const unsaid = key.revoked !== null && end === undefined;
-    const flags = unsaid ? [["key", `${key.id}: ${this.word("revoked")} (${key.revoked})`]] : [];
-    if (named !== own && (unsaid || named !== key.id))
-      flags.push(["runner", `${named}: ${this.word("other")} (${own})`]);
+    const unsaid = key.revoked !== null && !ended;
+    const names = unsaid ? [own] : [own, key.id];
+    const revoked = `${key.id}: ${this.word("revoked")} (${key.revoked})`;
+    const other = `${run.runner}: ${this.word("other")} (${own})`;
+    return [
+      ...(unsaid ? [["key", revoked]] : []),
+      ...(names.includes(run.runner) ? [] : [["runner", other]]),
+    ];
+  }
+
+  /** @param {string[][]} flags rule and what is told of it */
+  flag(flags) {
     this.part(".flags").replaceChildren(
       ...flags.map(([rule, told]) => {
         const item = document.createElement("li");
@@ -217,6 +230,10 @@ class Check {
     this.part(".contents").hidden = false;
   }
 }
+
+/** Rules that the log's operator entered with a result, which its figures did not keep.
+ * @param {Record<string, any>} entry @returns {string[]} */
+const flagsOf = ({ flags }) => (Array.isArray(flags) ? flags.map(String) : []);
 
 /** @param {File} file */
 const bytesOf = async (file) => new Uint8Array(await file.arrayBuffer());
