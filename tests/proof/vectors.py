@@ -566,6 +566,7 @@ def checkpoints() -> Iterator[tuple[str, Vector]]:
         "with another size": (own.replace(b"\n2\n", b"\n1\n"), unsigned),
         "with another root": (own.replace(root, zeros), unsigned),
         "with another origin": (own.replace(b"local/", b"global/"), unsigned),
+        "of another log in this one's name": (renamed(own, b"fenmark.global/log"), unsigned),
         "with a line added": (own.replace(b"\n\n", b"\nmore\n\n"), unsigned),
         "with a signature of another name": (
             own.replace("— fenmark.local".encode(), "— fenmark".encode()),
@@ -596,6 +597,13 @@ def checkpoints() -> Iterator[tuple[str, Vector]]:
         "another's whole log in its place",
         around("checkpoint", "no signature verifies", theirs, seen=own),
     )
+
+
+def renamed(own: bytes, origin: bytes) -> bytes:
+    """Have the log's key sign for another log, under the name and key hash of this one."""
+    text = own.split(b"\n\n")[0].replace(ORIGIN.encode(), origin) + b"\n"
+    blob = base64.b64decode(own.split(b" ")[-1])[:4] + raw_signature(text, LOG)
+    return text + f"\n— {ORIGIN} {coded(blob)}\n".encode()
 
 
 def extended(own: bytes) -> bytes:

@@ -17,7 +17,7 @@ from results import checkpoint, envelope, merkle, strict_json
 from results.identity import read_runner
 from suites.errors import UserError
 from tests.proof.test_vectors import lay
-from tests.proof.vectors import HOME, LOG, ORIGIN, VECTORS, stated
+from tests.proof.vectors import HOME, LAB, LOG, ORIGIN, OTHER, VECTORS, of, sealed_by, stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,6 +161,11 @@ def test_a_site_that_hides_flags_of_the_log_is_refused(check, place):
     shard = f"data/proofs/{vector.digest[:2]}.json"
     told = check(vector, **{shard: json.dumps({vector.digest: place}).encode()})
     assert (told["good"], told["step"]) == (False, "inclusion")
+
+
+def test_a_signature_is_tried_with_the_key_it_names_alone(check):
+    told = check(of(sealed_by(OTHER, key=LAB.public_key)))
+    assert (told["good"], told["step"]) == (False, "signature")
 
 
 def test_a_site_that_makes_flags_up_is_refused(check):
