@@ -129,6 +129,11 @@ def on_curve(payload: bytes = PAYLOAD) -> bytes:
     return CURVE.sign(encoded(payload), way)
 
 
+def stretched(der: bytes) -> bytes:
+    """Add a byte within the sequence, behind its two numbers."""
+    return bytes([der[0], der[1] + 1]) + der[2:] + b"\0"
+
+
 # Archives
 
 
@@ -326,6 +331,10 @@ def envelopes() -> Iterator[tuple[str, Vector]]:
         ),
         "ECDSA signature with a byte too many": (
             sealed(signatures=[signature(on_curve() + b"\0", CURVE_KEY)]),
+            "no signature verifies",
+        ),
+        "ECDSA signature with a byte too many inside": (
+            sealed(signatures=[signature(stretched(on_curve()), CURVE_KEY)]),
             "no signature verifies",
         ),
         "ECDSA signature of another payload": (
@@ -542,6 +551,7 @@ def swapped() -> Vector:
     """Somebody puts their own key in the place of everybody's and signs everything again."""
     theirs = WITNESS.public_key.keyval["public"].encode()
     files = {path: re.sub(rb"[0-9a-f]{64}", theirs, text) for path, text in KEYS.items()}
+    files |= keys(WITNESS.public_key)
     data = sealed_by(WITNESS, PAYLOAD.replace(b"42.0", b"4.2"))
     files |= {**result_file(data), **log(entries_of(data), signer=WITNESS)}
     says = "holds the key of"
