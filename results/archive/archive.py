@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from results.agreement.confirmation import Entered, repetitions
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from results.keys.tiers import Standing
     from results.proof.checkpoint import Checkpoint
     from results.proof.cosignature import Policy
-    from results.statement.statement import Predicate, Statement
+    from results.statement.statement import Predicate, Run, Statement
 
 __all__ = [
     "SUFFIX",
@@ -365,6 +366,7 @@ def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> OpenedResult
     digest = envelope.digest(data)
     if path.name != f"{digest}{SUFFIX}":
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
+    _check_dates(statement.predicate.run, str(path))
     runner = next(item for item in known if item.key.keyid == verified.key.keyid)
     return OpenedResult(
         digest=digest,
@@ -380,6 +382,24 @@ def refusals(findings: Iterable[Finding], where: str) -> Iterator[str]:
     for one in findings:
         if one.outcome == "refused":
             yield f"{where}: refused ({one.rule}): {one.where} {one.reason}"
+
+
+def _check_dates(run: Run, where: str) -> None:
+    """Refuse a run whose dates are none, or that ended before it began.
+
+    Raises:
+        CheckError: so it is.
+    """
+    try:
+        began, ended = map(datetime.fromisoformat, (run.started_at, run.finished_at))
+    except ValueError as error:
+        raise CheckError(
+            f"{run.started_at} or {run.finished_at} is no date", where=f"{where}:run"
+        ) from error
+    if ended < began:
+        raise CheckError(
+            f"ended at {run.finished_at}, before it began at {run.started_at}", where=f"{where}:run"
+        )
 
 
 def other_samples(path: Path, statement: Statement) -> Iterator[str]:

@@ -311,6 +311,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
         key = _named_key(file)
         for bound in (file.valid_from, file.valid_until):
             datetime.fromisoformat(bound or "2000-01-01")
+        _check_key(file, key)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UserError(str(error), where=where, expected=_EXPECTED) from error
     return Runner(
@@ -364,6 +365,19 @@ def _caller(file: _KeyFile) -> keyless.Caller | None:
     if not all(stated.values()):
         raise ValueError(f"a caller needs {', '.join(stated)}")
     return keyless.Caller(**stated)
+
+
+def _check_key(file: _KeyFile, key: Key) -> None:
+    """Refuse a file that says another thing than the key in it.
+
+    Raises:
+        ValueError: it does. The key of a workflow changes with its root of trust, which is checked
+            when it is asked to sign or verify.
+    """
+    if isinstance(key, keyless.KeylessKey):
+        return
+    if (key.keytype, key.scheme) != (file.keytype, file.scheme):
+        raise ValueError(f"holds a key of {key.keytype} {key.scheme}")
 
 
 def _lines(values: Mapping[str, object]) -> str:

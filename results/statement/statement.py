@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -254,6 +254,14 @@ class Predicate(_Strict):
     measurements: Annotated[list[Measurement], Field(min_length=1, max_length=10_000)]
     warnings: Annotated[list[Text], Field(max_length=1000)] = []
     outputs: Annotated[list[Output], Field(max_length=1000)] = []
+
+    @field_validator("schema_version", mode="before")
+    @classmethod
+    def _is_whole(cls, version: Any) -> Any:
+        # A literal takes what equals it, and in Python true and 1.0 equal 1.
+        if type(version) is not int:
+            raise ValueError("is no whole number")
+        return version
 
 
 class Statement(_Strict):

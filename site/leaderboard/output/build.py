@@ -17,7 +17,7 @@ from leaderboard.output import downloads, page_list, reported_files
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, board, embeds, page_shells
 from leaderboard.pages.pages import Pages
-from leaderboard.read import archives, cache, reported
+from leaderboard.read import archives, cache, known, reported
 from leaderboard.words import LANGUAGES, Words
 from results import catalog
 from suites.base import user_folders
@@ -136,6 +136,8 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     _put_reported(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
+    for version, data in known.schemas():
+        tree.put(f"schema/statement-v{version}.json", data)
     for digest, source in archive.sources.items():
         tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
     for path, (file, digest) in archive.log_files.items():

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pyarrow.dataset import ParquetFileFormat, dataset
 
 from leaderboard.figures.tables import COLUMNS, SCHEMA, rows_of
+from leaderboard.read import known
 from leaderboard.read.archives import opened
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
     Places are split by the first two digits of the digest, so that a new result changes one
     small file.
     """
-    yield "proofs/keys.json", json.dumps(archive.keys, sort_keys=True).encode()
+    yield "proofs/keys.json", known.key_list(archive.keys)
     yield "proofs/logs.json", json.dumps(archive.logs, sort_keys=True).encode()
     shards: dict[str, list[str]] = {f"{n:02x}": [] for n in range(256)}
     for digest, source in archive.sources.items():

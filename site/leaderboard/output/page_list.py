@@ -6,6 +6,8 @@ import hashlib
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
 from leaderboard.figures import history, plots, ranking
 from leaderboard.figures.figures import points_of
 from leaderboard.figures.groups import Groups
@@ -13,11 +15,13 @@ from leaderboard.figures.rows import Row, shown
 from leaderboard.output import downloads
 from leaderboard.pages import board, chips, models, overview, page_shells, sidebyside
 from leaderboard.pages.pages import Page
+from leaderboard.read import known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
+    from markupsafe import Markup
 
     from leaderboard.figures.figures import Point
     from leaderboard.pages.chips import ChipView
@@ -90,6 +94,12 @@ class Content:
         # A row has a hundred columns: copying and sorting all of them is what would cost.
         heads = self.rows[_HEAD].drop_duplicates("digest")
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
+
+    @cached_property
+    def known(self) -> Markup:
+        """What the verify page is made with, escaped."""
+        listed = known.key_list(self.archive.keys)
+        return escape(known.known(listed, self.archive.known_logs))
 
     @cached_property
     def made_of_chip(self) -> Mapping[str, str]:
@@ -221,7 +231,13 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         title="Runners and trust",
         context=lambda: {"runners": _runners(content), "logs": content.archive.logs},
     )
-    yield Page(template="verify", url="verify/", title="Verify a result", made_of="")
+    yield Page(
+        template="verify",
+        url="verify/",
+        title="Verify a result",
+        context=lambda: {"known": content.known, "logs": content.archive.known_logs.values()},
+        made_of=str(content.known),
+    )
     yield Page(
         template="data",
         url="data/",

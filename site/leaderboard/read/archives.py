@@ -19,6 +19,7 @@ from leaderboard.figures.figures import Result, points_of
 from leaderboard.read.cache import Kept
 from leaderboard.read.foreign import listed
 from leaderboard.read.keyfiles import KeyFiles
+from leaderboard.read.known import keys, known_log
 from leaderboard.words import Words
 from results.agreement.confirmation import Entered, confirmed
 from results.archive import archive
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from leaderboard.base.workers import Workers
+    from leaderboard.read.known import KnownLog
     from results.archive.archive import ArchiveContext
     from results.catalog import PriceSheet
     from results.checks import Finding
     from results.keys.identity import Runner
     from results.proof.checkpoint import Checkpoint
-    from results.proof.keylog import Span
 
 __all__ = ["Archive", "Source", "opened", "read"]
 
@@ -96,7 +97,8 @@ class Archive:
         refused: (digest or file, why) of what is broken; never shown as a result.
         left_out: (file, why) of what is no part of an archive, and does no harm.
         keys: public keys of the runners, as the verify page reads them.
-        logs: name, origin and key of each log, as the verify page reads them.
+        logs: name, origin and key of each log, for people and programs.
+        known_logs: what the verify page knows of the logs that hold, by their folder on the site.
         log_files: (file, SHA-256) of what the verified logs consist of, by path on the site.
         key_files: text of the runners' key files, by id.
     """
@@ -107,6 +109,7 @@ class Archive:
     left_out: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, Any], ...]
     logs: tuple[dict[str, Any], ...]
+    known_logs: Mapping[str, KnownLog]
     log_files: Mapping[str, tuple[Path, str]]
     key_files: Mapping[str, str]
 
@@ -189,11 +192,12 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         sources=sources,
         refused=(*known.keys.refused, *known.refused),
         left_out=(*known.keys.left_out, *known.left_out),
-        keys=_keys(
+        keys=keys(
             [*known.entered, *known.keys.runners],
             {name: log.around.keys.distrusted for name, log in known.logs.items()},
         ),
         logs=tuple(log.described(name) for name, log in sorted(known.logs.items())),
+        known_logs={name: known_log(log.around) for name, log in known.logs.items()},
         log_files={
             f"logs/{name}/{path}": (log.folder / "log" / path, digest)
             for name, log in known.logs.items()
@@ -493,41 +497,6 @@ def _confirmed(
             for digest, by in confirmed(judged).items()
         },
     }
-
-
-def _keys(
-    runners: Sequence[Runner], distrusted: Mapping[str, Mapping[str, Sequence[Span]]]
-) -> tuple[dict[str, Any], ...]:
-    """Describe each key once; a registered key comes first and stays registered.
-
-    Args:
-        distrusted: by log and the key's id, the entries it may not have signed.
-    """
-    keys: dict[str, dict[str, Any]] = {}
-    for runner in runners:
-        key, keyid = runner.key.to_dict(), runner.key.keyid
-        about = {
-            "id": runner.name,
-            "keyid": keyid,
-            "keytype": key["keytype"],
-            "public": key["keyval"].get("public", ""),  # none where a workflow signs
-            "tier": runner.tier,
-            "valid_from": runner.valid_from,
-            "valid_until": runner.valid_until,
-            "registered_by": runner.registered_by,
-            "ended": {
-                log: spans[keyid][-1].start
-                for log, spans in distrusted.items()
-                if spans.get(keyid) and spans[keyid][-1].end is None
-            },
-            "distrusted": {
-                log: [[span.start, span.end] for span in spans[keyid]]
-                for log, spans in distrusted.items()
-                if spans.get(keyid)
-            },
-        }
-        keys.setdefault(keyid, about)
-    return tuple(sorted(keys.values(), key=lambda key: str(key["id"])))
 
 
 def _log_name(head: Checkpoint) -> str:

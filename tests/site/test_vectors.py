@@ -1,0 +1,278 @@
+"""The verify page gives every vector the verdict that `fenmark verify` gives it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from leaderboard import build
+from leaderboard.read import known
+from results.keys.identity import read_runner
+from results.proof import checkpoint, envelope, merkle
+from results.statement import strict_json
+from suites.base.errors import UserError
+from tests.results.test_vectors import lay
+from tests.results.vectors import HOME, LAB, LOG, ORIGIN, OTHER, VECTORS, of, sealed_by, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from results.keys.identity import Runner
+    from tests.results.vectors import Vector
+
+pytestmark = pytest.mark.browser
+
+FOLDER = ORIGIN.rpartition("/")[2]
+# Start the page's script once more, for another result on another site, and wait for its verdict.
+# To load page, styles and the other scripts two hundred times would say no more.
+CHECK = """async ([root, known, statement]) => {
+  const page = document.querySelector(".verify");
+  Object.assign(page.dataset, { root, known });
+  history.replaceState(null, "", `?statement=${statement}`);
+  const verdict = page.querySelector(".verdict");
+  verdict.className = "verdict";
+  const given = new Promise((resolve) => new MutationObserver(() => {
+    if (verdict.matches(".good, .bad")) resolve();
+  }).observe(verdict, { attributes: true }));
+  await import(`${document.querySelector(".verify ~ script").src}?${root}`);
+  await given;
+  const bad = page.querySelector("[data-step].bad");
+  return {
+    good: verdict.matches(".good"),
+    step: bad?.dataset.step ?? "",
+    told: bad?.querySelector(".detail").textContent ?? "",
+    rules: [...page.querySelectorAll(".flags li")].map((one) => one.dataset.rule),
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """The site of one good archive, whose files the vectors' take the place of."""
+    out = tmp_path_factory.mktemp("vectors") / "out"
+    build([lay(tmp_path_factory.mktemp("archive"), HOME)], out)
+    return out
+
+
+def runners(files: Mapping[str, bytes], *, registered: bool = False) -> list[Runner]:
+    """The runners of the key files that can be read, as a site lists them."""
+    read = []
+    for path in sorted(path for path in files if path.startswith("runners/")):
+        with suppress(UserError):
+            runner = read_runner(files[path].decode(), path, registered=registered)
+            if path == f"runners/{runner.id}.toml":
+                read.append(runner)
+    return read
+
+
+def listed(vector: Vector, files: Mapping[str, bytes]) -> bytes:
+    keys = known.keys([*runners(vector.catalogue, registered=True), *runners(files)], {})
+    return known.key_list(keys)
+
+
+def known_log(vector: Vector) -> known.KnownLog:
+    """What a page knows of the log that was made when the log was as it was seen."""
+    key = bytes.fromhex(LOG.public_key.keyval["public"])
+    head = checkpoint.Checkpoint(origin=ORIGIN, size=0, root=merkle.root([]))
+    if vector.seen:
+        head = checkpoint.verify(vector.seen, [key], "seen")
+    return known.KnownLog(
+        origin=ORIGIN,
+        key=key.hex(),
+        size=head.size,
+        root=head.root.hex(),
+        cosigned="log/cosigned" in vector.files,
+    )
+
+
+def served(vector: Vector) -> dict[str, bytes]:
+    """Files of a site that holds the vector's archive, by path."""
+    places = {vector.digest: place(vector)}
+    files = {
+        "data/proofs/keys.json": listed(vector, vector.files),
+        f"data/proofs/{vector.digest[:2]}.json": json.dumps(places).encode(),
+        **{f"schema/statement-v{version}.json": data for version, data in known.schemas()},
+    }
+    for path, content in vector.files.items():
+        folder = {"log": f"logs/{FOLDER}", "runners": "runners/keys"}.get(path.split("/")[0])
+        files[f"{folder}/{path.partition('/')[2]}" if folder else f"statements/{path}"] = content
+    return files
+
+
+def knows(vector: Vector) -> str:
+    """What the page of that site was made with."""
+    made_with = listed(vector, vector.files if vector.listed is None else vector.listed)
+    return known.known(made_with, {FOLDER: known_log(vector)})
+
+
+def place(vector: Vector) -> list[Any]:
+    """Folder, index and flags of the entry, as far as the bundles can be read."""
+    index = 0
+    for path in sorted(path for path in vector.files if "/entries/" in path):
+        bundle = vector.files[path]
+        while bundle:
+            end = 2 + int.from_bytes(bundle[:2], "big")
+            if vector.digest.encode() in bundle[:end]:
+                return [FOLDER, index, json.loads(bundle[2:end]).get("flags", [])]
+            bundle, index = bundle[end:], index + 1
+    return [FOLDER, 0]
+
+
+@pytest.fixture
+def check(browser, serve, whole):
+    """Judges a vector on the page; files of its site may be given in their place."""
+    base = serve(whole)
+    page = browser.new_page()
+    outside: list[str] = []
+    page.on("request", lambda r: r.url.startswith(base) or outside.append(r.url))
+    page.on("pageerror", lambda error: outside.append(str(error)))
+    page.goto(f"{base}verify/")
+
+    def judge(vector: Vector, **changed: bytes) -> dict[str, Any]:
+        folder = uuid4().hex
+        lay(whole / folder, served(vector) | changed)
+        return page.evaluate(CHECK, [f"../{folder}/", knows(vector), vector.digest])
+
+    yield judge
+    page.close()
+    assert outside == []
+
+
+def test_the_page_gives_every_vector_its_verdict(check):
+    verdicts = {name: check(vector) for name, vector in VECTORS.items()}
+    differing = {
+        name: told
+        for name, told in verdicts.items()
+        if (told["step"], set(told["rules"])) != (VECTORS[name].step, VECTORS[name].flags)
+        or told["good"] == bool(VECTORS[name].step)
+    }
+    assert differing == {}
+
+
+@pytest.mark.parametrize("place", [[FOLDER, 0], [FOLDER, 0, []], [FOLDER, 0, ["queueing"]]])
+def test_a_site_that_hides_flags_of_the_log_is_refused(check, place):
+    vector = VECTORS["result that the log flagged"]
+    shard = f"data/proofs/{vector.digest[:2]}.json"
+    told = check(vector, **{shard: json.dumps({vector.digest: place}).encode()})
+    assert (told["good"], told["step"]) == (False, "inclusion")
+
+
+def test_a_signature_is_tried_with_the_key_it_names_alone(check):
+    told = check(of(sealed_by(OTHER, key=LAB.public_key)))
+    assert (told["good"], told["step"]) == (False, "signature")
+
+
+def test_a_site_that_makes_flags_up_is_refused(check):
+    vector = VECTORS["result"]
+    shard = f"data/proofs/{vector.digest[:2]}.json"
+    place = [FOLDER, 1, ["queueing"]]
+    told = check(vector, **{shard: json.dumps({vector.digest: place}).encode()})
+    assert (told["good"], told["step"]) == (False, "inclusion")
+
+
+READ = """async (payloads) => {
+  const [{ parsed }, { fault }] = await Promise.all(
+    ["json", "schema"].map((name) => import(`../assets/fenmark/${name}.js`)),
+  );
+  const schema = await (await fetch("../schema/statement-v1.json")).json();
+  return payloads.map((payload) => {
+    try {
+      const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
+      return fault(parsed(bytes), schema) ?? "";
+    } catch (error) {
+      return error.message;
+    }
+  });
+}"""
+# Taken from the environment, to be run once at length.
+EXAMPLES = int(os.environ.get("FENMARK_EXAMPLES", "1000"))
+ODD = [
+    None,
+    True,
+    0,
+    -1,
+    1.0,
+    1.5,
+    2**53 - 1,
+    1e300,
+    "",
+    "x",
+    "\u2028",
+    "A" * 300,
+    [],
+    [1],
+    {},
+    {"a": 1},
+]
+BYTES = [
+    b'"',
+    b"\\",
+    b"0",
+    b"1.0",
+    b"e9",
+    b"-",
+    b",",
+    b"{",
+    b"[",
+    b"}",
+    b"\0",
+    b"\xff",
+    b" ",
+    b"\\u0041",
+]
+
+
+def changed(chance: Random) -> bytes:
+    """A good payload with one value or a few bytes changed."""
+    whole = json.loads(stated("predicate", "run", "options", to={"mark": [1, "x", 2.5]}))
+    if chance.random() < 0.3:
+        text = strict_json.canonical(whole)
+        at = chance.randrange(len(text))
+        return text[:at] + chance.choice(BYTES) + text[at + chance.randrange(3) :]
+    inner: Any = whole
+    while True:
+        name = chance.choice(list(inner) if isinstance(inner, dict) else range(len(inner)))
+        if not inner[name] or not isinstance(inner[name], dict | list) or chance.random() < 0.2:
+            break
+        inner = inner[name]
+    match chance.randrange(4):
+        case 0 if isinstance(inner, dict):
+            inner[chance.choice(["mark", "", "catalog_id", "n" * 257])] = chance.choice(ODD)
+        case 1:
+            del inner[name]
+        case _:
+            alike = [one for one in ODD if type(one) is type(inner[name])]
+            inner[name] = chance.choice(alike if alike and chance.random() < 0.6 else ODD)
+    return strict_json.canonical(whole)
+
+
+def fits(payload: bytes) -> bool:
+    try:
+        envelope.parse(payload, "x")
+    except UserError:
+        return False
+    return True
+
+
+def test_random_statements_are_read_alike(browser, serve, whole):
+    chance = Random(7)
+    payloads = [changed(chance) for _ in range(EXAMPLES)]
+    page = browser.new_page()
+    page.goto(f"{serve(whole)}verify/")
+    faults = page.evaluate(READ, [base64.b64encode(payload).decode() for payload in payloads])
+    page.close()
+    python = [fits(payload) for payload in payloads]
+    assert EXAMPLES * 0.05 < sum(python) < EXAMPLES * 0.9  # else it would ask one question alone
+    assert [
+        (payload, told)
+        for payload, told, good in zip(payloads, faults, python, strict=True)
+        if good != (told == "")
+    ] == []
