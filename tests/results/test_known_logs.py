@@ -14,7 +14,7 @@ from results.proof import envelope
 from runners.machine import keys
 from suites.base.errors import UserError
 
-PUBLIC = Path(archive.__file__).parent / "public"
+PUBLIC = Path(archive.__file__).parents[1] / "public"
 
 
 def entered(home, signer, statement, *run_ids):
