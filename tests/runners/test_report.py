@@ -1,17 +1,16 @@
 """A run tells its own user what a log would flag or refuse."""
 
-from rich.console import Console
-
 from results.checks import judge
 from results.statement.statement import Statement
 from runners.measure.report import print_findings
+from suites.base.terminal import Terminal
 from tests.results import honest
 
 
 def told(data):
-    console = Console(width=200)
-    with console.capture() as capture:
-        print_findings(judge(Statement.model_validate(data)), console)
+    terminal = Terminal(width=200)
+    with terminal.capture() as capture:
+        print_findings(judge(Statement.model_validate(data)), terminal)
     return capture.get()
 
 

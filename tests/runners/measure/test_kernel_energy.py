@@ -44,7 +44,7 @@ def kernels(tmp_path):
         options = {
             "backend": ["numpy"],
             "model": "tiny-15m",
-            "case": "rmsnorm/f32/numpy/*[0-9]",
+            "case": "rmsnorm/f32/numpy/*/hot",
             "energy_hold_s": beside.hold_s,
         }
         cell = plan("quick", options)[0]
@@ -141,7 +141,7 @@ with gauge.recording():
     from suites.kernels import plan
     from suites.base.records import CellResult
     options = dict(
-        backend=["numpy"], model="tiny-15m", case="rmsnorm/f32/numpy/*[0-9]",
+        backend=["numpy"], model="tiny-15m", case="rmsnorm/f32/numpy/*/hot",
         energy_hold_s=gauge.hold_s,
     )
     open("spec.json", "w").write(json.dumps(plan("quick", options)[0].spec))

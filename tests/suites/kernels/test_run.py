@@ -18,7 +18,7 @@ from suites.kernels.backends import host, load_backend
 from tests.builders import assert_signable
 
 KERNELS = Path(suites.kernels.__file__).parent
-CASE = "rmsnorm/f32/numpy/*[0-9]"  # the cold run: the hot one ends in its name
+CASE = "rmsnorm/f32/numpy/*/hot"  # a cold run may not fit a machine with a vast cache
 
 
 def child(tmp_path, **spec):
@@ -37,7 +37,7 @@ def test_a_child_reports_progress_and_writes_its_series(tmp_path):
     assert (last["event"], last["done"], last["total"]) == ("progress", 1, 1)
     result = CellResult.from_json(json.loads(out.read_text()))
     (series,) = result.series
-    assert series.case == "rmsnorm/f32/numpy/tiny-15m/m512"
+    assert series.case == "rmsnorm/f32/numpy/tiny-15m/m512/hot"
     assert series.unit == "ms"
     assert len(series.samples) == len(series.windows) >= 8
     window, sample = series.windows[0], series.samples[0]
@@ -85,7 +85,7 @@ def test_pytest_by_itself_writes_benchmark_json_with_our_blocks(tmp_path):
     assert bench["stats"]["rounds"] == len(info["blocks"])
     # The harness holds our samples, not times of its own.
     assert bench["stats"]["min"] == pytest.approx(min(b["seconds"] for b in info["blocks"]))
-    assert info["cache"] == "cold"
+    assert info["cache"] == "hot"
     assert info["relative_l2_error"] < 1e-5
 
 
