@@ -99,7 +99,7 @@ def test_random_weights_have_no_reference():
 def test_a_file_that_is_no_reference_is_one_line(tmp_path, text):
     file = tmp_path / "reference.json"
     file.write_text(text)
-    with pytest.raises(UserError, match="no reference"):
+    with pytest.raises(UserError, match="fenmark reference"):
         load_reference(file)
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot be read"):
         load_reference(tmp_path / "none.json")
