@@ -14,7 +14,7 @@ from suites.kernels.session import Session
 SPEC = {
     "profile": "quick",
     "model": "tiny-15m",
-    "case": "r*/f32/numpy/tiny-15m/m512",
+    "case": "r*/f32/numpy/tiny-15m/m512/hot",
     "backend": ["numpy"],
 }
 
