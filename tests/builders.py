@@ -6,13 +6,33 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from results.statement.statement_v2 import MeasurementV2
+from suites.client.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from suites.base.records import Row
 
 RUN_ID = "00000000-0000-4000-8000-000000000001"
+
+
+def answered(token_ns: Sequence[int], *, sent_ns: int = 0) -> Request:
+    """A measured request of the serving suite, its fragments at these times."""
+    return Request(
+        index=0,
+        intended_ns=sent_ns,
+        sent_ns=sent_ns,
+        token_ns=token_ns,
+        ended_ns=token_ns[-1],
+        input_tokens=8,
+        output_tokens=len(token_ns),
+        failure="",
+        detail="",
+        measured=True,
+        cached_tokens=None,
+        timings={},
+        truth_ns=(),
+    )
 
 
 def figure(**changes: Any) -> dict[str, Any]:

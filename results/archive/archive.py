@@ -461,7 +461,7 @@ def surroundings(
         problem = f"{log}: no log to hold to account"
     at_hand = {runner.key.keyid for runner in runners}
     runners += [
-        replace(one, registered_by="")  # `Surroundings.signer` says for which entries it is
+        replace(one, registered_by="")  # `ArchiveContext.signer` says for which entries it is
         for _, one in keys.registered.values()
         if one.key.keyid not in at_hand
     ]

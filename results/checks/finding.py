@@ -62,6 +62,10 @@ class Finding:
     left: float | None = None
     right: float | None = None
 
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.rule}: {self.where} {self.reason}"
+
     def to_json(self) -> dict[str, Any]:
         """Return all fields."""
         return asdict(self)

@@ -59,9 +59,7 @@ def _print(inspected: Inspected) -> None:
     signed = f", signature {inspected.signature}" if inspected.signature else ""
     terminal.say(f"{told['verdict']}  {inspected.kind}, {told['results']} results{signed}")
     for name, finding in inspected.findings[:_LISTED]:
-        terminal.say(
-            f"{finding.outcome}  {finding.rule}: {finding.where} {finding.reason}", indent=2
-        )
+        terminal.say(f"{finding.outcome}  {finding}", indent=2)
         terminal.say(f"{finding.formula}; {name}", indent=4)
     if len(inspected.findings) > _LISTED:
         counted = Counter(finding.rule for _, finding in inspected.findings)

@@ -117,8 +117,7 @@ def _print(verdicts: list[verification.Verdict]) -> None:
             terminal.say(problem, indent=4)
         for finding in verdict.findings:
             if finding.outcome == "flagged":
-                told = f"{finding.rule}: {finding.where} {finding.reason}"
-                terminal.say(styled("flag", "yellow"), f" {told}", indent=4)
+                terminal.say(styled("flag", "yellow"), f" {finding}", indent=4)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     flagged = sum(bool(verdict.flags) for verdict in verdicts)
     terminal.say(f"{len(verdicts)} results, {bad} with problems, {flagged} flagged")

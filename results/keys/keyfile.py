@@ -29,7 +29,7 @@ def load(path: Path) -> CryptoSigner:
 
     try:
         mode = path.stat().st_mode & 0o777
-        data = files.read_plain(path, _MOST_BYTES)
+        data = files.read_limited(path, most=_MOST_BYTES)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
     if mode & 0o077:

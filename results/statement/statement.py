@@ -285,7 +285,6 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-if (
-    __name__ == "__main__"
-):  # python -m results.statement.statement > results/schema/statement-v1.json
+# python -m results.statement.statement > results/schema/statement-v1.json
+if __name__ == "__main__":
     print(json.dumps(json_schema(), indent=1, sort_keys=True))

@@ -238,7 +238,6 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-if (
-    __name__ == "__main__"
-):  # python -m results.statement.statement_v2 > results/schema/statement-v2.json
+# python -m results.statement.statement_v2 > results/schema/statement-v2.json
+if __name__ == "__main__":
     print(json.dumps(json_schema(), indent=1, sort_keys=True))

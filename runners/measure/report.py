@@ -93,7 +93,7 @@ def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
 def print_findings(judged: Judged, terminal: Terminal) -> None:
     """Warn of figures that a log would flag or refuse, before they are sent to one."""
     for one in judged.findings:
-        terminal.say(styled(one.outcome, "red"), f" {one.rule}: {one.where} {one.reason}")
+        terminal.say(styled(one.outcome, "red"), f" {one}")
     if judged.findings:
         terminal.say(
             "A flagged result is shown and does not rank, a refused one is not taken: look for "

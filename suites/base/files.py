@@ -22,7 +22,6 @@ __all__ = [
     "place_all",
     "read",
     "read_limited",
-    "read_plain",
     "read_text",
     "write_all",
     "write_atomically",
@@ -34,17 +33,17 @@ _MOST_TEXT = 2**20
 _LARGE, _SHARE_STORED = 2**30, 1 / 16
 _BLOCK = 512  # bytes, POSIX `st_blocks`
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-
 # The largest is a bundle of 256 log entries of at most 65,535 bytes, each with two of length.
 _MOST = 2**25
 
 
-def read_plain(path: Path, most: int, *, follow: bool = True) -> bytes:
+def read_limited(path: Path, *, most: int = _MOST, follow: bool = True) -> bytes:
     """Read a plain file whole.
 
     Args:
-        most: bytes it may hold.
-        follow: whether the path may be a link.
+        most: bytes it may hold; by default what a file of an archive may.
+        follow: whether the path may be a link. What is copied elsewhere must not: a link in a
+            stranger's folder names any file of the reader's machine.
 
     Raises:
         OSError: it cannot be read, is no plain file or too large.
@@ -94,7 +93,7 @@ def read(path: Path, most: int, *, expected: str = "", remedy: str = "") -> byte
         UserError: it cannot be read, is no plain file or too large.
     """
     try:
-        return read_plain(path, most)
+        return read_limited(path, most=most)
     except OSError as error:
         raise UserError(
             f"cannot be read: {error.strerror}", where=str(path), expected=expected, remedy=remedy
@@ -140,20 +139,6 @@ def _plain(path: Path, *, follow: bool = True) -> int:
         what = "is a folder" if stat.S_ISDIR(kind) else "is no plain file"
         raise OSError(errno.EINVAL, what, str(path))
     return descriptor
-
-
-def read_limited(path: Path, *, follow: bool = True, most: int = _MOST) -> bytes:
-    """Read a plain file.
-
-    Args:
-        follow: whether the path may be a link. What is copied elsewhere must not: a link in a
-            stranger's folder names any file of the reader's machine.
-        most: bytes that it may have.
-
-    Raises:
-        OSError: it cannot be read, is no plain file or too large.
-    """
-    return read_plain(path, most, follow=follow)
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:

@@ -122,7 +122,7 @@ class TraceMeter:
         size = self._path.stat().st_size
         if size == self._size:
             return
-        content = files.read_plain(self._path, tracefile.MOST_BYTES)
+        content = files.read_limited(self._path, most=tracefile.MOST_BYTES)
         self._samples = tracefile.parse(content[: content.rfind(b"\n") + 1], self._path)
         self._size, self._stopped = size, False
 

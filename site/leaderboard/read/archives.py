@@ -282,12 +282,13 @@ def _log(folder: Path, around: ArchiveContext, known: _Gathered) -> tuple[str, s
         why = next((why for path, why in odd.items() if _leads(path, linked[0])), "is a link")
         return "", f"{home / linked[0]}: {why}"
     name = _log_name(around.head)
-    before = known.logs.setdefault(name, _Log(folder, around))
-    try:
-        if archive.one_log([before.folder, folder]) == folder:
-            known.logs[name] = _Log(folder, around)
-    except UserError as error:
-        return "", str(error)
+    here = _Log(folder, around)
+    if before := known.logs.get(name):  # reads both to the end: only where there are two
+        try:
+            here = here if archive.one_log([before.folder, folder]) == folder else before
+        except UserError as error:
+            return "", str(error)
+    known.logs[name] = here
     size = around.head.size
     foreign = dict.fromkeys(plain, f"not part of a log of size {size}") | odd
     known.left_out += [
@@ -416,7 +417,7 @@ def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:
 
 
 def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple(clean(f"{one.rule}: {one.where} {one.reason}") for one in findings)
+    return tuple(clean(str(one)) for one in findings)
 
 
 def _placed(

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from suites.client.request import Request
 from suites.serving.instrument.validity import problems
 from suites.serving.load.outcome import Outcome
+from tests.builders import answered
 
 # One core at saturation: so many events a second.
 RATE = 150_000
 STREAMS, TOKENS = 500, 60
-
-
-def answered(token_ns):
-    return Request(
-        index=0,
-        intended_ns=0,
-        sent_ns=0,
-        token_ns=token_ns,
-        ended_ns=token_ns[-1],
-        input_tokens=8,
-        output_tokens=len(token_ns),
-        failure="",
-        detail="",
-        measured=True,
-        cached_tokens=None,
-        timings={},
-        truth_ns=[],
-    )
 
 
 def saturated(*, together):

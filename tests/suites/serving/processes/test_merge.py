@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from suites.client.request import Request
 from suites.serving.load.outcome import Outcome
 from suites.serving.processes.shard import merge
+from tests.builders import answered
 
 
 def request(sent_ns, *token_ns):
-    return Request(
-        index=0,
-        intended_ns=sent_ns,
-        sent_ns=sent_ns,
-        token_ns=token_ns,
-        ended_ns=token_ns[-1],
-        input_tokens=8,
-        output_tokens=len(token_ns),
-        failure="",
-        detail="",
-        measured=True,
-        cached_tokens=None,
-        timings={},
-        truth_ns=(),
-    )
+    return answered(token_ns, sent_ns=sent_ns)
 
 
 def outcome(start_ns, end_ns, cpu_share, *requests):
