@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from results import bounded
 from results import checkpoint as notes
 from results.witness import request
 from suites.child import write_atomically
@@ -51,7 +52,7 @@ class Cosigning:
 
     async def gather(self, client: httpx.AsyncClient) -> bool:
         """Ask every witness once; tell whether all cosigned. Writes `log/cosigned`."""
-        note = self.ledger.checkpoint_file.read_bytes()
+        note = bounded.read(self.ledger.checkpoint_file)
         size = notes.read(note, "checkpoint")[0].size
         answers = [await self._ask(client, url, note, size) for url in self.witnesses]
         lines = b"".join(answers)

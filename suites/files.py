@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from suites.errors import UserError
@@ -39,7 +39,11 @@ def read_plain(path: Path, most: int, *, follow: bool = True) -> bytes:
         if size > most:
             raise OSError(errno.EFBIG, f"has {size:,} bytes, above {most:,}", str(path))
         # A file object takes longer to make than an envelope to read, and a build reads them all.
-        return b"".join(iter(partial(os.read, descriptor, size + 1), b""))
+        pieces: list[bytes] = []
+        while size and (piece := os.read(descriptor, size)):  # no more, though it may grow
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
     finally:
         os.close(descriptor)
 
@@ -52,6 +56,9 @@ def open_plain(path: Path) -> BinaryIO:
     """
     descriptor = _plain(path)
     found = os.fstat(descriptor)
+    if found.st_size == 0:  # as a file of the kernel's, which may never end
+        os.close(descriptor)
+        return BytesIO()
     stored = getattr(found, "st_blocks", found.st_size) * _BLOCK
     if found.st_size > _LARGE and stored < found.st_size * _SHARE_STORED:
         os.close(descriptor)
@@ -104,7 +111,7 @@ def decoded(data: bytes, where: str) -> str:
 
 def _plain(path: Path, *, follow: bool = True) -> int:
     # Without O_NONBLOCK opening a pipe waits for a writer.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     try:
         descriptor = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     except OSError as error:

@@ -34,7 +34,7 @@ def number(row: Mapping[str, Any], name: str) -> float | None:
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Refused(f"{name} is no number") from error
     if math.isnan(found):
         return None

@@ -26,6 +26,9 @@ _METRICS: tuple[tuple[str, str, dict[str, float], str], ...] = (
 )
 
 
+_CASE = ("case", "dtype", "impl")
+
+
 def read(row: Row) -> ReportedResult:
     """Make a result of a cell.
 
@@ -39,7 +42,7 @@ def read(row: Row) -> ReportedResult:
     _, metric, units, scope = known_column
     value = _value(text(row, "value") or "", units)
     vendor = text(row, "vendor") or "not named"
-    case = "/".join(filter(None, ("flagperf", *map(row.get, ("case", "dtype", "impl")))))[:256]
+    case = "/".join(filter(None, ("flagperf", *(text(row, name) for name in _CASE))))[:256]
     labels = known(row, "section", "kind", "dtype", "impl", "table")
     return ReportedResult(
         id=f"{text(row, 'file')}/{column}",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import ValidationError
+
 from results import catalog
 from results.imports import (
     aiconfigurator,
@@ -148,8 +150,8 @@ def import_file(
     for index, row in enumerate(found, 1):
         try:
             result = importer.read(_with_fields(row))
-        except Refused as reason:
-            refused.append(Refusal(row=index, reason=str(reason)))
+        except (Refused, ValidationError) as error:
+            refused.append(Refusal(row=index, reason=_reason(error)))
             continue
         run = importer.same_run(row)
         if run in first:
@@ -177,6 +179,14 @@ def import_file(
         folded=folded,
         refused=refused,
     )
+
+
+def _reason(error: Refused | ValidationError) -> str:
+    """Say why a row is refused; a value that no reported result may have, by its field."""
+    if isinstance(error, Refused):
+        return str(error).encode(errors="replace").decode()[:256]  # it may quote the row
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{first['loc'][-1] if first['loc'] else 'it'}: {first['msg']}"
 
 
 def _with_fields(row: Any) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _pools(row: Row) -> tuple[int, int, int]:
         return round(prefill), round(decode), round(total)
     if prefill == decode and put_in != put_out:
         solved = decode * (rate - put_out) / (put_in - put_out)
-        whole = round(solved)
+        whole = round(solved) if math.isfinite(solved) else 0
         if 0 < whole < decode and math.isclose(solved, whole, rel_tol=_TOLERANCE):
             return whole, round(decode) - whole, round(decode)
     raise Refused("the GPU counts contradict the rates")

@@ -26,6 +26,7 @@ _LATENCIES = {
 }
 # The last part of "llama2-70b-99.9" is the accuracy target; both targets often share one run.
 _TARGET = re.compile(r"-99(\.9)?$")
+_MOST_CHIPS = 10**7
 _MIXED = re.compile(r"\(x(\d+)\)")
 
 
@@ -104,6 +105,8 @@ def _chip(row: Row) -> ReportedChip:
     if mixed:
         return chip(name, sum(mixed))
     per_node, nodes = number(row, "a#"), number(row, "Nodes") or 1.0
+    if per_node and abs(per_node * nodes) > _MOST_CHIPS:
+        raise Refused("a# and Nodes are no number of chips")
     return chip(name, round(per_node * nodes) if per_node else None)
 
 

@@ -62,10 +62,13 @@ def _json_lines(path: Path, content: str) -> list[Any]:
 
 
 def _csv(path: Path, content: str) -> Iterator[Any]:
-    reader = csv.DictReader(content.splitlines())
-    if not reader.fieldnames or len(reader.fieldnames) < 2:
-        raise _unreadable(path, "has no header of columns")
-    return iter(reader)
+    reader = csv.DictReader(content.splitlines(), restkey="")  # cells beyond the header
+    try:
+        if len(reader.fieldnames or ()) < 2:
+            raise _unreadable(path, "has no header of columns")
+        yield from reader
+    except csv.Error as error:
+        raise _unreadable(path, f"line {reader.line_num + 1}: {error}") from error
 
 
 def _parquet(path: Path, data: bytes) -> Iterator[Any]:

@@ -9,6 +9,8 @@ import typer
 
 __all__ = ["energy"]
 
+_MOST_OFFSET_S = 100 * 366 * 86_400
+
 energy = typer.Typer(
     help="Energy of a window by an external meter's trace. Example: fenmark energy trace meter.csv",
     no_args_is_help=True,
@@ -40,8 +42,11 @@ def trace(
     import json
     from dataclasses import asdict
 
+    from suites.errors import UserError
     from suites.meters import tracefile
 
+    if not abs(offset_s) < _MOST_OFFSET_S:
+        raise UserError(f"{offset_s} s", where="--offset-s", expected="less than a century")
     shift_ns = round(offset_s * 1e9)
     window = [_time_ns(text, option) for text, option in ((start, "--start"), (end, "--end"))]
     found = tracefile.energy(

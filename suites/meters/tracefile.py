@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["MOST_BYTES", "TraceEnergy", "energy", "parse", "parse_time_ns", "read"]
 
 _NS = 10**9
+# The years 1 to 9999, which is what calendars here know.
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
+_MOST_W = 1e12
 MOST_BYTES = 2**26  # a sample a second for half a year; twenty a second for a week
 # PTDaemon: "Time,07-28-2025 04:17:29.622,Watts,2887.000000,…", then volts, amps and channels.
 _PTDAEMON = "Time"
@@ -125,7 +128,7 @@ def parse_time_ns(text: str) -> int:
         seconds = float(text)
     except ValueError:
         return _calendar_ns(text)
-    if not math.isfinite(seconds):
+    if not _FIRST_S <= seconds <= _LAST_S:
         raise ValueError(text)
     return round(seconds * _NS)
 
@@ -174,7 +177,7 @@ def _reading(time: str, power: str, unit_w: float, where: str) -> Reading:
     except ValueError:
         watts, at_ns = math.nan, 0
     # A meter that lost its range writes -1 or NaN: to skip it would hide the hole.
-    if not (math.isfinite(watts) and watts >= 0):
+    if not 0 <= watts < _MOST_W:
         raise UserError(
             f"time {time[:40]!r}, power {power[:40]!r}",
             where=where,
@@ -185,4 +188,6 @@ def _reading(time: str, power: str, unit_w: float, where: str) -> Reading:
 
 
 def _text(at_ns: int) -> str:
+    if not _FIRST_S <= at_ns / _NS <= _LAST_S:
+        return f"{at_ns / _NS:g} s"
     return datetime.fromtimestamp(at_ns / _NS, UTC).isoformat(timespec="milliseconds")
