@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from results import strict_json
 from suites.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["SHAPES", "main"]
 
@@ -89,7 +92,7 @@ def _best_s(data: bytes) -> tuple[float, float]:
     calls = 1 + 20_000 // len(data)
     best_s = [float("inf")] * 2
     for _ in range(_ROUNDS):
-        for at, parse in enumerate((_strictly, json.loads)):
+        for at, parse in enumerate(_PARSERS):
             started = time.perf_counter()
             for _ in range(calls):
                 parse(data)
@@ -100,6 +103,9 @@ def _best_s(data: bytes) -> tuple[float, float]:
 def _strictly(data: bytes) -> None:
     with suppress(UserError):
         strict_json.loads(data, "shape")
+
+
+_PARSERS: tuple[Callable[[bytes], object], ...] = (_strictly, json.loads)
 
 
 if __name__ == "__main__":

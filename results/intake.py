@@ -12,7 +12,7 @@ from results import envelope
 from results.batch import Candidate
 from results.checks import Context, check, outcome
 from results.identity import read_folder, runner_id
-from results.keyless import KeylessKey
+from results.keyless import KeylessKey, LibraryMissingError
 from results.keylog import KeyLog
 from results.store import payload_sha256
 from suites.errors import CheckError, UserError
@@ -85,6 +85,9 @@ class Intake:
 
         A file that is no key file, or of a key that cannot be verified here, turns away nobody
         but its own runner, and is named in the log.
+
+        Raises:
+            UserError: at the start: a workflow may submit, and Sigstore's library is not installed.
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
         seen = tuple((str(path), _changed_ns(path)) for path in files)
@@ -100,12 +103,24 @@ class Intake:
             found = read_folder(folder, registered=True)
             for error in found.broken:
                 _LOG.warning("%s", error)
-            usable = [runner for runner in found if _usable(runner, folder)]
+            usable = [runner for runner in found if self._usable(runner, folder)]
             runners += usable
             files += [folder / f"{runner.id}.toml" for runner in usable]
         self._runners = runners
         self.store.keep_key_files(files)
         self.keys = self.store.sync_keys(self._runners)
+
+    def _usable(self, runner: Runner, folder: Path) -> bool:
+        if not isinstance(runner.key, KeylessKey):
+            return True
+        try:
+            runner.key.require()
+        except UserError as error:
+            if isinstance(error, LibraryMissingError) and not self._runners:
+                raise
+            _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
+            return False
+        return True
 
     def judge(self, body: bytes) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
@@ -185,17 +200,6 @@ def _changed_ns(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _usable(runner: Runner, folder: Path) -> bool:
-    if not isinstance(runner.key, KeylessKey):
-        return True
-    try:
-        runner.key.require()
-    except UserError as error:
-        _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
-        return False
-    return True
 
 
 def refused(findings: Sequence[Finding]) -> Problem:

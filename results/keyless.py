@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sigstore.models import Bundle
     from sigstore.verify import Verifier
 
-__all__ = ["GITHUB", "KEYTYPE", "SCHEME", "KeylessKey", "KeylessSigner"]
+__all__ = ["GITHUB", "KEYTYPE", "SCHEME", "KeylessKey", "KeylessSigner", "LibraryMissingError"]
 
 KEYTYPE, SCHEME = SigstoreKey.DEFAULT_KEY_TYPE, SigstoreKey.DEFAULT_SCHEME
 # Who vouches for a workflow's identity on GitHub Actions.
@@ -38,6 +38,10 @@ _CLAIMS = {
 }
 # Roots of trust kept ready: an archive may bring any number of key files.
 _ROOTS = 16
+
+
+class LibraryMissingError(UserError):
+    """Nothing keyless can be verified by this installation."""
 
 
 class KeylessKey(SigstoreKey):
@@ -173,7 +177,7 @@ def _verifier(trusted_root: str) -> Verifier:
         from sigstore.models import TrustedRoot
         from sigstore.verify import Verifier
     except ImportError as error:
-        raise UserError(
+        raise LibraryMissingError(
             "a keyless signature needs Sigstore's library",
             where="fenmark[sigstore]",
             remedy="pip install 'fenmark[sigstore]'",

@@ -177,7 +177,9 @@ def _may_hold_odd_numbers(outside: bytes) -> bool:
         return False
     if b"0" * 16 in digits:
         numbers = b"," + outside.translate(_BEFORE_NUMBERS)
-        if b"," + b"0" * 17 in b"," + digits or b"0" * 300 in digits or _LARGE.search(numbers):
+        if _LARGE.search(numbers):
+            return True
+        if b"0" * 17 in digits and (b"," + b"0" * 17 in b"," + digits or b"0" * 300 in digits):
             return True
     if b"e000" not in digits:
         return False
@@ -220,10 +222,17 @@ _ODD_CHARACTERS = ("contains NUL or half a character", "Unicode text")
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise _RefusedError(f"names {twice!r} twice in one object", "each key once")
+        raise _RefusedError(f"names {_twice(pairs)!r} twice in one object", "each key once")
     return members
+
+
+def _twice(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            break
+        seen.add(name)
+    return name
 
 
 def _no_constant(name: str) -> Any:

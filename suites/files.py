@@ -6,11 +6,12 @@ import errno
 import os
 import stat
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from suites.errors import UserError
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from pathlib import Path
 
 __all__ = ["decoded", "open_plain", "read", "read_plain", "read_text"]
@@ -48,7 +49,7 @@ def read_plain(path: Path, most: int, *, follow: bool = True) -> bytes:
         os.close(descriptor)
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> BufferedReader | BytesIO:
     """Open a plain file that may be large, to be read in pieces.
 
     Raises:

@@ -74,7 +74,7 @@ def write(path, text):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("options = ", "not valid TOML"),
+        ("options = ", "is not TOML"),
         ("option = {}", "Extra inputs are not permitted"),
         ("options = {bakend = ['numpy']}", "unknown option 'bakend'"),
     ],
@@ -87,7 +87,7 @@ def test_a_bad_configuration_is_one_line(tmp_path, text, complaint):
 
 
 def test_a_missing_configuration_is_one_line():
-    with pytest.raises(UserError, match="cannot read it"):
+    with pytest.raises(UserError, match="cannot be read"):
         read(Path("/nowhere/a.toml"))
 
 
