@@ -191,10 +191,10 @@ def _may_hold_odd_numbers(outside: bytes) -> bool:
     if b"0" not in digits:
         return False
     if b"0" * 16 in digits:
-        numbers = b"," + outside.translate(_BEFORE_NUMBERS)
-        if _LARGE.search(numbers):
+        # As long is what stands before the point of a real too large without an exponent.
+        if b"," + b"0" * 17 in b"," + digits:
             return True
-        if b"0" * 17 in digits and (b"," + b"0" * 17 in b"," + digits or b"0" * 300 in digits):
+        if _LARGE.search(b"," + outside.translate(_BEFORE_NUMBERS)):
             return True
     if b"e000" not in digits:
         return False

@@ -1,6 +1,7 @@
 """The readers of files that people name: bounded, each complaint one line with file and place."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -136,3 +137,10 @@ def test_a_large_file_may_have_holes_but_not_be_one(tmp_path):
     os.truncate(path, 2**20)
     with files.open_plain(path) as file:
         assert file.read(2) == b"x\0"
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_a_file_of_the_kernel_s_which_may_never_end_is_empty():
+    with files.open_plain(Path("/proc/self/maps")) as file:
+        assert file.read() == b""
+    assert files.read_plain(Path("/proc/self/maps"), 10**9) == b""
