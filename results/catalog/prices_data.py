@@ -28,7 +28,8 @@ __all__ = [
 
 _FOLDER = Path(__file__).parent / "prices"
 
-_Positive = Annotated[float, Field(gt=0)]
+# Money, rates and shares alike: beyond these a cost leaves the numbers there are.
+_Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
 _Date = Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
 RentalKind = Literal[

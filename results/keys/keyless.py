@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from sigstore.verify import Verifier
     from sigstore.verify.policy import VerificationPolicy
 
-__all__ = ["GITHUB", "KEYTYPE", "SCHEME", "Caller", "KeylessKey", "KeylessSigner"]
+__all__ = [
+    "GITHUB",
+    "KEYTYPE",
+    "SCHEME",
+    "Caller",
+    "KeylessKey",
+    "KeylessSigner",
+    "LibraryMissingError",
+]
 
 KEYTYPE, SCHEME = SigstoreKey.DEFAULT_KEY_TYPE, SigstoreKey.DEFAULT_SCHEME
 # Who vouches for a workflow's identity on GitHub Actions.
@@ -47,6 +55,10 @@ _WORKFLOW = re.compile(
 )
 # Roots of trust kept ready: an archive may bring any number of key files.
 _ROOTS = 16
+
+
+class LibraryMissingError(UserError):
+    """Nothing keyless can be verified by this installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +242,7 @@ def _verifier(trusted_root: str) -> Verifier:
         from sigstore.models import TrustedRoot
         from sigstore.verify import Verifier
     except ImportError as error:
-        raise UserError(
+        raise LibraryMissingError(
             "a keyless signature needs Sigstore's library",
             where="fenmark[sigstore]",
             remedy="pip install 'fenmark[sigstore]'",

@@ -144,8 +144,7 @@ def _attempts(
 ) -> list[tuple[Key, Signature]]:
     known = {key.keyid: key for key in keys}
     alone = next(iter(known.values())) if len(known) == 1 else None
-    named = [(known.get(item.keyid, alone), item) for item in signatures]
-    attempts = [(key, item) for key, item in named if key]
+    attempts = [(key, item) for item in signatures if (key := known.get(item.keyid, alone))]
     if not attempts:
         raise CheckError(
             f"is signed by the unknown key {signatures[0].keyid[:64]!r}",

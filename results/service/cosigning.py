@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from results.proof import checkpoint
 from results.proof.witness import request
+from suites.base import files
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
 
@@ -51,7 +52,7 @@ class Cosigning:
 
     async def gather(self, client: httpx.AsyncClient) -> bool:
         """Ask every witness once; tell whether all cosigned. Writes `log/cosigned`."""
-        note = self.ledger.checkpoint_file.read_bytes()
+        note = files.read_limited(self.ledger.checkpoint_file)
         size = checkpoint.read(note, "checkpoint")[0].size
         answers = [await self._ask(client, url, note, size) for url in self.witnesses]
         lines = b"".join(answers)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from results.checks import Context, check, outcome
 from results.keys.identity import one_key_a_name, read_folder, runner_id
-from results.keys.keyless import KeylessKey
+from results.keys.keyless import KeylessKey, LibraryMissingError
 from results.proof import envelope
 from results.proof.keylog import KeyLog
 from results.service.insert import Candidate
@@ -57,6 +57,9 @@ class Intake:
 
         A file that is no key file, or of a key that cannot be verified here, turns away nobody
         but its own runner, and is named in the log.
+
+        Raises:
+            UserError: at the start: a workflow may submit, and Sigstore's library is not installed.
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
         watched = [*files, *self.store.notice_files()]
@@ -74,7 +77,7 @@ class Intake:
             found = read_folder(folder, registered=True)
             for error in found.broken:
                 _LOG.warning("%s", error)
-            usable = [runner for runner in found if _usable(runner, folder)]
+            usable = [runner for runner in found if self._usable(runner, folder)]
             runners += usable
             files += [folder / f"{runner.id}.toml" for runner in usable]
         one_key_a_name(runners)
@@ -83,6 +86,18 @@ class Intake:
         listed = {runner.key.keyid for runner in runners}
         entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
         self._runners, self.keys = [*runners, *entered], keys
+
+    def _usable(self, runner: Runner, folder: Path) -> bool:
+        if not isinstance(runner.key, KeylessKey):
+            return True
+        try:
+            runner.key.require()
+        except UserError as error:
+            if isinstance(error, LibraryMissingError) and not self._runners:
+                raise
+            _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
+            return False
+        return True
 
     def judge(self, body: bytes) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
@@ -164,17 +179,6 @@ def _changed_ns(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _usable(runner: Runner, folder: Path) -> bool:
-    if not isinstance(runner.key, KeylessKey):
-        return True
-    try:
-        runner.key.require()
-    except UserError as error:
-        _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
-        return False
-    return True
 
 
 def refused(findings: Sequence[Finding]) -> Problem:

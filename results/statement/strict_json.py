@@ -25,8 +25,8 @@ _MAX_NODES = 200_000
 # Beyond this JavaScript readers lose digits (ECMA-262, Number.MAX_SAFE_INTEGER).
 _MAX_INTEGER = 2**53 - 1
 
-# An entry of a log is shorter: hooks cost less than to prepare the passes.
-_SHORT = 192
+_SHORT = 192  # bytes; an entry of a log has fewer
+_FEW = 12  # commas and brackets of each kind; an envelope has fewer
 # Bytes between quotes from which on it pays to cut strings out.
 _LONG_STRING = 24
 # Members of an object from which on a hook that sees them in pairs costs little.
@@ -91,7 +91,7 @@ _DEEP = ("is nested too deeply", f"depth {_MAX_DEPTH} at most")
 
 
 def _parse(data: bytes, text: str) -> Any:
-    if len(data) <= _SHORT and data.count(b"[") + data.count(b"{") <= _MAX_DEPTH:
+    if _is_small(data):
         value, few = _CAREFUL.decode(text), True
     else:
         outside = _unquoted(data)
@@ -107,6 +107,21 @@ def _parse(data: bytes, text: str) -> Any:
     if b"\\" in data and (few or _may_escape_odd_characters(data)):
         _check_characters(value)
     return value
+
+
+def _is_small(data: bytes) -> bool:
+    """Whether it holds so little beside long strings that hooks cost next to nothing."""
+    if len(data) <= _SHORT:
+        return data.count(b"[") + data.count(b"{") <= _MAX_DEPTH
+    for mark in (b"{", b"[", b","):
+        at = -1
+        for _ in range(_FEW):
+            at = data.find(mark, at + 1)  # `memchr`: to count takes ten times as long
+            if at < 0:
+                break
+        else:
+            return False
+    return True
 
 
 def _parse_long(text: str, outside: bytes, shape: bytes) -> Any:
@@ -176,8 +191,10 @@ def _may_hold_odd_numbers(outside: bytes) -> bool:
     if b"0" not in digits:
         return False
     if b"0" * 16 in digits:
-        numbers = b"," + outside.translate(_BEFORE_NUMBERS)
-        if b"," + b"0" * 17 in b"," + digits or b"0" * 300 in digits or _LARGE.search(numbers):
+        # As long is what stands before the point of a real too large without an exponent.
+        if b"," + b"0" * 17 in b"," + digits:
+            return True
+        if _LARGE.search(b"," + outside.translate(_BEFORE_NUMBERS)):
             return True
     if b"e000" not in digits:
         return False

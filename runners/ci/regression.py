@@ -157,11 +157,14 @@ def _fetch(url: str) -> bytes:
     """Get the envelope behind `…/v1/submissions/DIGEST`, with or without `/envelope`."""
     import httpx
 
+    from suites.client.bounded_answers import BoundedTransport
+
     address = url.rstrip("/").removesuffix("/envelope")
     digest = address.rpartition("/")[2]
     try:
-        answer = httpx.get(f"{address}/envelope", timeout=30, follow_redirects=True)
-        answer.raise_for_status()
+        with httpx.Client(transport=BoundedTransport(), timeout=30) as client:
+            answer = client.get(f"{address}/envelope", follow_redirects=True)
+            answer.raise_for_status()
     except httpx.HTTPError as error:
         raise CheckError(
             f"gave no result: {error}", where=url, expected="https://…/v1/submissions/DIGEST"

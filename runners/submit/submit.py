@@ -84,7 +84,7 @@ def connect(url: str, *, attempts: int = 5) -> Iterator[LogClient]:
     """
     import httpx
 
-    from runners.submit.bounded_answers import BoundedTransport
+    from suites.client.bounded_answers import BoundedTransport
 
     if not url.startswith(("http://", "https://")):
         raise UserError("is no URL", where=f"--to {url}", expected="http://… or https://…")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -295,6 +296,11 @@ def test_a_broken_key_file_turns_nobody_away(client, sealed, runners):
     assert post(client, sealed("run-1")).status_code == 201
     (runners / "broken.toml").write_text("no key")
     assert post(client, sealed("run-2")).status_code == 201
+    other = CryptoSigner.generate_ed25519()
+    (runners / f"{runner_id(other.public_key)}.toml").write_text(runner_toml(other.public_key))
+    (runners / "nowhere.toml").symlink_to("gone")
+    os.mkfifo(runners / "pipe.toml")
+    assert post(client, sealed("run-3", by=other)).status_code == 201
 
 
 def test_encoded_and_foreign_bodies_are_not_read(client, sealed):
