@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from results.keys.identity import read_key_file, runner_id
 from results.proof import checkpoint, notice
@@ -44,7 +44,16 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.service.insert import Candidate
 
-__all__ = ["Filters", "Store", "Stored", "envelopes", "notices", "open_store", "payload_sha256"]
+__all__ = [
+    "Filters",
+    "Page",
+    "Store",
+    "Stored",
+    "envelopes",
+    "notices",
+    "open_store",
+    "payload_sha256",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,6 +61,23 @@ _LOG = logging.getLogger(__name__)
 _TO_THE_HOUR, _TO_THE_MINUTE = 13, 16
 # Files of the log written but not waited for; bounds what opening does again after a power cut.
 _MOST_UNSETTLED = 500
+# What is told of a result; its envelope, up to 1 MiB, is read where it is asked for alone.
+_TOLD = load_only(
+    Submission.digest,
+    Submission.keyid,
+    Submission.runner,
+    Submission.chip,
+    Submission.profile,
+    Submission.finished_at,
+    Submission.received_at,
+    Submission.outcome,
+    Submission.findings,
+    Submission.flags,
+    raiseload=True,
+)
+# A page ends early behind so many, some 2 MB of them: one result may have thousands.
+_MOST_FINDINGS = 5_000
+_ROWS_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +105,14 @@ class Filters:
     profile: str | None = None
     outcome: str | None = None
     flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Results in order of the log, without their envelopes; `more` follow."""
+
+    rows: list[Submission]
+    more: bool
 
 
 class Store:
@@ -234,9 +268,16 @@ class Store:
             )
 
     def find(self, digest: str) -> Submission | None:
-        """Return the submission of an envelope."""
+        """Return what is told of the submission of an envelope."""
+        query = select(Submission).options(_TOLD).where(Submission.digest == digest)
         with Session(self._engine) as session:
-            return session.scalar(select(Submission).where(Submission.digest == digest))
+            return session.scalar(query)
+
+    def envelope(self, digest: str) -> bytes | None:
+        """Return an envelope, byte for byte."""
+        query = select(Submission.envelope).where(Submission.digest == digest)
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
 
     def receipt(self, submission: Submission) -> Receipt:
         """Return the receipt a submission got, byte for byte as it was."""
@@ -246,22 +287,28 @@ class Store:
         mine = (size, submission.at, submission.digest, submission.flags)
         return self._receipts([mine])[submission.at]
 
-    def page(self, filters: Filters, after: int, limit: int) -> list[Submission]:
-        """List submissions in order of the log, from the entry behind `after`."""
+    def page(self, filters: Filters, after: int, limit: int) -> Page:
+        """List submissions in order of the log, from the entry behind `after`.
+
+        Args:
+            limit: of results; there are fewer where they have thousands of findings.
+        """
         wanted = {
             Submission.chip: filters.chip,
             Submission.runner: filters.runner,
             Submission.profile: filters.profile,
             Submission.outcome: filters.outcome,
         }
-        query = select(Submission).where(Submission.at > after).order_by(Submission.at)
+        query = select(Submission).options(_TOLD).where(Submission.at > after)
         for column, value in wanted.items():
             if value is not None:
                 query = query.where(column == value)
         if filters.flag is not None:
             query = query.where(Submission.flags.like(f"% {filters.flag} %"))
-        with Session(self._engine) as session:
-            return list(session.scalars(query.limit(limit)))
+        ordered = query.order_by(Submission.at).limit(limit + 1)
+        streamed = ordered.execution_options(yield_per=_ROWS_AT_ONCE)
+        with Session(self._engine) as session, session.execute(streamed) as result:
+            return _first_of(result.scalars(), limit)
 
     def ready(self) -> bool:
         """Tell whether the database answers."""
@@ -285,6 +332,17 @@ class Store:
                     digest=digest, index=at, proof=proof, note=note, flags=tuple(flags)
                 )
         return found
+
+
+def _first_of(submissions: Iterable[Submission], limit: int) -> Page:
+    rows: list[Submission] = []
+    findings = 0
+    for row in submissions:
+        if len(rows) == limit or findings > _MOST_FINDINGS:
+            return Page(rows, more=True)
+        rows.append(row)
+        findings += len(row.findings)
+    return Page(rows, more=False)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from results.statement import strict_json
 if TYPE_CHECKING:
     from results.service.api.service import Service
     from results.service.orm import Submission
-    from results.service.store import Store
 
 __all__ = ["ASK_AGAIN", "DIGITS", "FOR_EVER", "add_reading", "cached"]
 
@@ -33,14 +32,18 @@ def add_reading(app: FastAPI, service: Service) -> None:
 
     @app.get("/v1/submissions/{digest}", summary="A result's receipt and what was found")
     def submission(request: Request, digest: str) -> Response:
-        found = _found(service.store, digest)
-        receipt = service.store.receipt(found).to_json()
-        return cached(request, {**receipt, **_columns(found)}, ASK_AGAIN)
+        row = service.store.find(_digest(digest))
+        if row is None:
+            raise _unknown()
+        receipt = service.store.receipt(row).to_json()
+        return cached(request, {**receipt, **_columns(row)}, ASK_AGAIN)
 
     @app.get("/v1/submissions/{digest}/envelope", summary="The envelope, byte for byte")
     def envelope_of(request: Request, digest: str) -> Response:
-        found = _found(service.store, digest)
-        return cached(request, found.envelope, FOR_EVER, "application/json")
+        envelope = service.store.envelope(_digest(digest))
+        if envelope is None:
+            raise _unknown()
+        return cached(request, envelope, FOR_EVER, "application/json")
 
     @app.get("/v1/results", summary="Results in order of the log, a page at a time")
     def results(
@@ -61,10 +64,9 @@ def add_reading(app: FastAPI, service: Service) -> None:
             outcome=_text(outcome),
             flag=flag,
         )
-        rows = service.store.page(filters, int(cursor) - 1, limit + 1)
-        page = rows[:limit]
-        following = str(page[-1].at + 1) if len(rows) > limit else None
-        listed = [{"digest": row.digest, "index": row.at, **_columns(row)} for row in page]
+        page = service.store.page(filters, int(cursor) - 1, limit)
+        following = str(page.rows[-1].at + 1) if page.more else None
+        listed = [{"digest": row.digest, "index": row.at, **_columns(row)} for row in page.rows]
         return cached(request, {"results": listed, "next": following}, ASK_AGAIN)
 
 
@@ -80,11 +82,14 @@ def cached(
     return Response(data, media_type=kind, headers=headers)
 
 
-def _found(store: Store, digest: str) -> Submission:
-    found = store.find(digest) if _DIGEST.fullmatch(digest) else None
-    if found is None:
-        raise Problem(404, "not-found", "no result has this digest")
-    return found
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise _unknown()
+    return text
+
+
+def _unknown() -> Problem:
+    return Problem(404, "not-found", "no result has this digest")
 
 
 def _columns(row: Submission) -> dict[str, Any]:
