@@ -32,26 +32,55 @@ def serve(
     per_minute: Annotated[
         float, typer.Option(help="Requests of an address, submissions of a key; 0: no limit.")
     ] = 6000,
+    mib_per_minute: Annotated[
+        float,
+        typer.Option(help="MiB to and from an address, of submissions of a key; 0: no limit."),
+    ] = 256,
+    connections: Annotated[int, typer.Option(help="Open at once, of all.", min=1)] = 4096,
+    connections_of_address: Annotated[
+        int, typer.Option(help="Open at once, of one address or IPv6 /64.", min=1)
+    ] = 256,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR",
+            help="Network of proxies whose X-Forwarded-For names the client; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Take signed results, log them, hand out receipts; one line on stdout when it listens.
 
     The log goes to stderr, a JSON line for each request and each error. SIGTERM finishes what was
     accepted.
 
-    Example: fenmark serve --port 8000 --data server --runners keys/
+    Who sends or reads slowly is cut off; when an address has all the connections it may, the one
+    waited for longest gives way. Without --trusted-proxy no header says whose a request is.
+
+    Examples:
+      fenmark serve --port 8000 --data server --runners keys/
+      fenmark serve --data server --trusted-proxy 10.0.0.0/8 --trusted-proxy fd00::/8
+      fenmark serve --data server --per-minute 600 --mib-per-minute 64
     """
     from results.keys import keyfile
     from results.keys.identity import REGISTERED
+    from results.service.addresses import read_network
     from results.service.api import Limits, create_app
     from results.service.api.problems import SAFETY
     from results.service.challenge import Challenges
-    from results.service.connections import guarded, listen
+    from results.service.connections import listen
     from results.service.store import open_store
     from results.service.submission_check import Intake
     from suites.base.errors import UserError
 
     if runners and not runners.is_dir():
         raise UserError("is no folder", where=str(runners), expected="runners' key files, *.toml")
+    limits = Limits(
+        per_minute=per_minute,
+        bytes_per_minute=mib_per_minute * 2**20,
+        connections=connections,
+        connections_of_address=connections_of_address,
+        trusted=tuple(map(read_network, trusted_proxy or ())),
+    )
     place = data / "log.pem"
     signer = keyfile.load(place) if place.exists() else keyfile.create(place)
     with open_store(data, signer, url=database_url) as store:
@@ -62,11 +91,10 @@ def serve(
         )
         _keep_key_file(data, signer.public_key)
         intake.runners()  # a broken key file is said now, not at the first submission
-        limits = Limits(per_minute=per_minute, burst=max(1, int(per_minute)))
         app = create_app(
             intake, signer.public_key, limits=limits, write_log=_to_stderr, witnesses=witness or []
         )
-        listen(app, host, port, guarded(limits.head_s, SAFETY))
+        listen(app, host, port, limits, SAFETY)
 
 
 def _keep_key_file(data: Path, key: Key) -> None:

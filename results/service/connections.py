@@ -1,15 +1,20 @@
-"""A listening server that cuts off who sends a request's head slowly or without end."""
+"""A listening server that cuts off who sends or reads slowly, without end or not at all."""
 
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from results.service.addresses import group, is_trusted
+from results.service.crowd import Crowd
 from results.service.logs import LOGGING
 from suites.base.errors import UserError
 
@@ -19,9 +24,16 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-__all__ = ["guarded", "listen"]
+    from results.service.limits import Limits
+
+__all__ = ["configured", "listen"]
 
 _MOST_HEAD_BYTES = 64 * 1024
+_MOST_PIPELINED = 16  # requests sent before the first of them was answered
+# The application answers a slow body itself; who goes on sending is cut off so much later.
+_GRACE_S = 1.0
+# Files that are no connections: the database's, the log's, key files, the program's own.
+_OTHER_FILES = 256
 # An interpreter hands over between its threads every 5 ms unless told otherwise. The thread that
 # commits gives way at every touch of the disk, some twenty times a batch, and would wait 5 ms
 # each time behind the event loop: 100 ms of a batch that takes 10.
@@ -29,26 +41,42 @@ _HAND_OVER_S = 0.0002
 _STOP_WITHIN_S = 30
 
 
-def guarded(head_s: float, headers: Mapping[str, str]) -> type[HttpToolsProtocol]:
-    """Return a protocol for Uvicorn.
+def configured(
+    app: ASGIApp, limits: Limits, headers: Mapping[str, str], **more: Any
+) -> uvicorn.Config:
+    """Configure Uvicorn: its own settings where they hold, a protocol where they do not.
+
+    Its `limit_concurrency` counts idle connections and answers everybody with 503 while they
+    last; its reading of `X-Forwarded-For` trusts 127.0.0.1 unasked.
 
     Args:
-        head_s: time for the head of a request.
-        headers: of answers to what is not even HTTP, which the application never sees.
+        headers: of answers to what never reaches the application.
+        more: settings for `uvicorn.Config`.
     """
 
     class Guarded(_Guarded):
-        within_s = head_s
+        allowed = limits
         refusal_headers = headers
+        crowd = Crowd(limits.connections, limits.connections_of_address)
 
-    return Guarded
+    return uvicorn.Config(
+        app,
+        http=Guarded,
+        ws="none",
+        timeout_keep_alive=limits.idle_s,
+        proxy_headers=False,
+        access_log=False,
+        server_header=False,
+        **more,
+    )
 
 
-def listen(app: ASGIApp, host: str, port: int, protocol: type[HttpToolsProtocol]) -> None:
+def listen(app: ASGIApp, host: str, port: int, limits: Limits, headers: Mapping[str, str]) -> None:
     """Serve until a signal; one line on stdout when it listens.
 
     Args:
         port: 0 takes a free one.
+        headers: of answers to what never reaches the application.
 
     Raises:
         UserError: the address cannot be had.
@@ -68,40 +96,62 @@ def listen(app: ASGIApp, host: str, port: int, protocol: type[HttpToolsProtocol]
                 await super().startup(sockets)
                 print(f"listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
 
-        config = uvicorn.Config(
+        config = configured(
             app,
-            http=protocol,
-            ws="none",
-            access_log=False,
+            replace(limits, connections=min(limits.connections, _most_connections())),
+            headers,
             log_config=LOGGING,
             log_level="error",
-            server_header=False,
             timeout_graceful_shutdown=_STOP_WITHIN_S,
         )
         Server(config).run(sockets=[listener])
 
 
-class _Guarded(HttpToolsProtocol):
-    """One connection. Uvicorn itself waits for a head for ever, however long it grows."""
+def _most_connections() -> int:
+    """Raise the limit of open files as far as it goes; return how many may be connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS states no hard limit, and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(soft - _OTHER_FILES, soft // 2)
 
-    within_s: float
+
+class _Guarded(HttpToolsProtocol):
+    """One connection. Uvicorn itself waits without end: for a head, a body, a slow reader."""
+
+    allowed: Limits
     refusal_headers: Mapping[str, str]
+    crowd: Crowd
     _head_bytes = 0
-    _timer: asyncio.TimerHandle | None = None
+    _in_head = _in_body = False
+    _arriving: asyncio.TimerHandle | None = None  # the head, then the body
+    _leaving: asyncio.TimerHandle | None = None  # an answer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # so that all that is not taken has its time
+        peer = self.client[0] if self.client else ""
+        address = None if is_trusted(peer, self.allowed.trusted) else group(peer)
+        status = self.crowd.enter(self, address)
+        if status:
+            self._refuse(status, "too-many-connections", "close some, or wait")
+            return
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_is_done()
+        self.crowd.leave(self)
+        self._has_arrived()
+        self._has_left()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._timer:
+        if not self._in_body:
+            self._await_head()
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._timer and self._head_bytes > _MOST_HEAD_BYTES:
+        if self._in_head and self._head_bytes > _MOST_HEAD_BYTES:
             self._refuse(431, "head-too-large", f"at most {_MOST_HEAD_BYTES} bytes")
 
     def on_message_begin(self) -> None:
@@ -109,31 +159,71 @@ class _Guarded(HttpToolsProtocol):
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        self._head_is_done()
+        self._has_arrived()
         super().on_headers_complete()
+        self._in_body = True
+        self._arriving = self.loop.call_later(self.allowed.body_s + _GRACE_S, self.cut)
+        if len(self.pipeline) > _MOST_PIPELINED:
+            self.cut()
+
+    def on_message_complete(self) -> None:
+        self._has_arrived()
+        if self.cycle.response_complete:  # before its body had come
+            self._await_head()
+        else:
+            self.crowd.serves(self)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.crowd.awaits(self)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.crowd.awaits(self)
+        if not self._leaving:
+            self._leaving = self.loop.call_later(self.allowed.answer_s, self.cut)
+
+    def resume_writing(self) -> None:
+        self._has_left()
+        super().resume_writing()
+        if self.cycle and not self.cycle.response_complete:
+            self.crowd.serves(self)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, "not-http", msg)
 
+    def cut(self) -> None:
+        """End the connection at once, whatever was not sent."""
+        self.transport.abort()
+
     def _await_head(self) -> None:
-        if not self._timer:
-            self._timer = self.loop.call_later(self.within_s, self._head_is_late)
+        if not self._in_head:
+            self._in_head = True
+            self._arriving = self.loop.call_later(self.allowed.head_s, self._head_is_late)
 
     def _head_is_late(self) -> None:
-        self._head_is_done()
+        self._has_arrived()
         if self.cycle and not self.cycle.response_complete:
             self._await_head()  # an earlier request of this connection gets its answer first
             return
-        late = f"the head of the request took more than {self.within_s:g} s"
+        late = f"the head of the request took more than {self.allowed.head_s:g} s"
         self._refuse(408, "too-slow", late)
 
-    def _head_is_done(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer, self._head_bytes = None, 0
+    def _has_arrived(self) -> None:
+        if self._arriving:
+            self._arriving.cancel()
+        self._arriving = None
+        self._in_head = self._in_body = False
+        self._head_bytes = 0
+
+    def _has_left(self) -> None:
+        if self._leaving:
+            self._leaving.cancel()
+        self._leaving = None
 
     def _refuse(self, status: int, name: str, detail: str) -> None:
-        self._head_is_done()
+        self._has_arrived()
         if self.transport.is_closing():
             return
         problem: dict[str, Any] = {
@@ -148,6 +238,7 @@ class _Guarded(HttpToolsProtocol):
             "Content-Type": "application/problem+json",
             "Content-Length": str(len(body)),
             "Connection": "close",
+            **({"Retry-After": "1"} if status in {429, 503} else {}),
         }
         lines = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
         self.transport.write(f"HTTP/1.1 {status} \r\n{lines}\r\n".encode() + body)

@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 from results.archive import archive
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
-from results.service.api import create_app
+from results.service.api import Limits, create_app
 from results.service.api.problems import SAFETY
 from results.service.challenge import Challenges
-from results.service.connections import guarded
+from results.service.connections import configured
 from results.service.store import open_store
 from results.service.submission_check import Intake
 from results.statement.nonce import seed_of
@@ -108,12 +108,11 @@ def runners(tmp_path, signer):
 
 
 @contextmanager
-def running(app, head_s=10):
+def running(app, limits=None):
     """Serve in a thread on a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        protocol = guarded(head_s, SAFETY)
-        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="critical"))
+        server = uvicorn.Server(configured(app, limits or Limits(), SAFETY, log_level="critical"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:
@@ -187,8 +186,7 @@ def serving(tmp_path, runners, log_signer, database):
             )
             write = (lambda _: None) if lines is None else lines.append
             app = create_app(intake, by.public_key, limits=limits, write_log=write)
-            head_s = limits.head_s if limits else 10
-            with running(app, head_s) as url, httpx.Client(base_url=url, timeout=30) as client:
+            with running(app, limits) as url, httpx.Client(base_url=url, timeout=30) as client:
                 yield client
 
     return serve

@@ -13,11 +13,11 @@ from results.service.api.log import add_log
 from results.service.api.middleware import Frame
 from results.service.api.problems import add_handlers
 from results.service.api.reading import add_reading
-from results.service.api.service import Limits, Service
+from results.service.api.service import Service
 from results.service.api.writing import add_writing
 from results.service.cosigning import Cosigning
 from results.service.group_commit import Committer
-from results.service.limits import Buckets
+from results.service.limits import Limits, Quota
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -53,8 +53,8 @@ def create_app(
         log_key=log_key,
         limits=given,
         committer=Committer(intake.store),
-        addresses=Buckets(given.per_minute, given.burst),
-        keys=Buckets(given.per_minute, given.burst),
+        addresses=Quota.of(given),
+        keys=Quota.of(given),
     )
 
     @asynccontextmanager
@@ -75,6 +75,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # their pages load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,  # to an address that the request's own Host names
     )
     add_handlers(app)
     for add in (add_reading, add_log, add_operation, add_writing):  # it completes the OpenAPI

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 
+from results.service import addresses
 from results.service.api import problems
 from results.service.problem import Problem
 from suites.base.printable import as_json
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from results.service.api.service import Service
 
 __all__ = ["Frame"]
-
-_OPERATORS = {"/healthz", "/metrics"}  # asked by machines at their own pace
 
 
 @dataclass(slots=True)
@@ -43,8 +42,15 @@ class Frame:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 0
-        reading = scope["method"] in {"GET", "HEAD"}
+        started, status, method = time.perf_counter(), 0, scope["method"]
+        address = self._address(scope)
+        if method == "HEAD":  # as GET, less the body
+            scope = {**scope, "method": "GET"}
+
+        async def counted() -> Message:
+            message = await receive()
+            self._charge(address, message)
+            return message
 
         async def framed(message: Message) -> None:
             nonlocal status
@@ -52,25 +58,41 @@ class Frame:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers.update(problems.SAFETY)
-                if reading:
+                if scope["method"] == "GET":
                     headers["Access-Control-Allow-Origin"] = "*"
+            elif method == "HEAD":
+                message = {**message, "body": b""}
+            self._charge(address, message)
             await send(message)
 
         try:
-            if scope["path"] not in _OPERATORS:
-                problems.limit(self.service.addresses, (scope["client"] or ("",))[0])
-            await self.app(scope, receive, framed)
+            problems.limit(self.service.addresses, address)
+            await self.app(scope, counted, framed)
         except Problem as error:
             await problems.answer(error)(scope, receive, framed)
         finally:
-            self._note(scope, status, time.perf_counter() - started)
+            self._note(scope, method, status, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, status: int, taken_s: float) -> None:
+    def _address(self, scope: Scope) -> str:
+        """Whose limits count for a request."""
+        peer = (scope["client"] or ("",))[0]
+        trusted = self.service.limits.trusted
+        if trusted:
+            forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+            peer = addresses.client(peer, forwarded, trusted)
+        return addresses.group(peer)
+
+    def _charge(self, address: str, message: Message) -> None:
+        size = len(message.get("body", b""))
+        if size:
+            self.service.addresses.bytes.charge(address, size, time.monotonic())
+
+    def _note(self, scope: Scope, method: str, status: int, taken_s: float) -> None:
         route = getattr(scope.get("route"), "path", "")
-        self.service.answered[scope["method"], route, status] += 1
+        self.service.answered[method, route, status] += 1
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": scope["method"],
+            "method": method,
             "route": route,
             "status": status,
             "ms": round(taken_s * 1e3, 1),

@@ -15,7 +15,7 @@ from results.service.problem import Problem
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
-    from results.service.limits import Buckets
+    from results.service.limits import Quota
 
 __all__ = ["PROBLEM", "SAFETY", "add_handlers", "answer", "limit"]
 
@@ -40,13 +40,13 @@ def answer(error: Problem) -> JSONResponse:
     )
 
 
-def limit(buckets: Buckets, name: str) -> None:
-    """Take one from a bucket.
+def limit(quota: Quota, name: str) -> None:
+    """Count a request.
 
     Raises:
-        Problem: it is empty.
+        Problem: the name has used up what it may ask or send.
     """
-    wait_s = buckets.take(name, time.monotonic())
+    wait_s = quota.admit(name, time.monotonic())
     if wait_s:
         raise Problem(
             429, "too-many-requests", "wait before the next one", errors=[{"retry_after_s": wait_s}]
@@ -65,6 +65,8 @@ def add_handlers(app: FastAPI) -> None:
         name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
         response = answer(Problem(error.status_code, name, str(error.detail)))
         response.headers.update(error.headers or {})
+        if response.headers.get("Allow") == "GET":
+            response.headers["Allow"] = "GET, HEAD"
         return response
 
     @app.exception_handler(RequestValidationError)

@@ -12,26 +12,11 @@ if TYPE_CHECKING:
 
     from results.proof.ledger import Ledger
     from results.service.group_commit import Committer
-    from results.service.limits import Buckets
+    from results.service.limits import Limits, Quota
     from results.service.store import Store
     from results.service.submission_check import Intake
 
-__all__ = ["Limits", "Service"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a sender may do.
-
-    Attributes:
-        head_s, body_s: time for all of a request's headers, and for all of its body.
-        per_minute, burst: requests of one address, and submissions of one key; 0 limits nothing.
-    """
-
-    head_s: float = 10.0
-    body_s: float = 30.0
-    per_minute: float = 6000.0
-    burst: int = 6000
+__all__ = ["Service"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +26,7 @@ class Service:
     Attributes:
         intake: judges what comes in; its store takes what passes.
         log_key: public key of the log.
-        addresses, keys: how often each may ask.
+        addresses, keys: what each may still ask and send.
         judging: one thread: it holds the interpreter, so that more would only take turns, and a
             kernel computed again must not hold up the event loop.
         answered: responses by method, route and status.
@@ -52,8 +37,8 @@ class Service:
     log_key: Key
     limits: Limits
     committer: Committer
-    addresses: Buckets
-    keys: Buckets
+    addresses: Quota
+    keys: Quota
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def add_writing(app: FastAPI, service: Service) -> None:
         candidate = await loop.run_in_executor(service.judging, service.intake.judge, body)
         request.state.about = {"digest": candidate.digest, "keyid": candidate.keyid}
         limit(service.keys, candidate.keyid)
+        service.keys.bytes.charge(candidate.keyid, len(body), time.monotonic())
         # Shielded: who hangs up after the body was read still gets what was promised by asking
         # again.
         stored = await asyncio.shield(service.committer.commit(candidate))
