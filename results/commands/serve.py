@@ -30,11 +30,14 @@ def serve(
         list[str] | None, typer.Option(help="URL of a witness to ask for cosignatures; repeatable.")
     ] = None,
     per_minute: Annotated[
-        float, typer.Option(help="Requests of an address, submissions of a key; 0: no limit.")
+        float,
+        typer.Option(help="Requests of an address, submissions of a key; 0: no limit.", min=0),
     ] = 6000,
     mib_per_minute: Annotated[
         float,
-        typer.Option(help="MiB to and from an address, of submissions of a key; 0: no limit."),
+        typer.Option(
+            help="MiB to and from an address, of submissions of a key; 0: no limit.", min=0
+        ),
     ] = 256,
     connections: Annotated[int, typer.Option(help="Open at once, of all.", min=1)] = 4096,
     connections_of_address: Annotated[

@@ -75,3 +75,50 @@ def test_an_address_has_its_share_whatever_it_asks(serving, sealed):
     with serving(Limits(per_minute=2)) as client:
         asked = ["/v1/key", "/v1/nothing", "/v1/results"]
         assert [client.get(path).status_code for path in asked] == [200, 404, 429]
+
+
+READ = [
+    "/v1/results",
+    "/v1/results?limit=0",
+    "/v1/checkpoint",
+    "/v1/key",
+    "/v1/submissions/{digest}",
+    "/v1/submissions/{digest}/envelope",
+    "/v1/tile/entries/000.p/2",
+    "/v1/consistency/1",
+    "/openapi.json",
+    "/healthz",
+    "/v1/nothing",
+]
+
+
+def test_head_is_answered_as_get_without_the_body(client, sealed):
+    digest = client.post("/v1/submissions", content=sealed()).json()["digest"]
+    for path in READ:
+        asked = path.format(digest=digest)
+        whole, head = client.get(asked), client.head(asked)
+        assert head.status_code == whole.status_code, path
+        assert head.content == b""
+        told = [
+            {name: value for name, value in answer.headers.items() if name != "date"}
+            for answer in (whole, head)
+        ]
+        assert told[0] == told[1]
+    for path in ("/v1/challenge", "/metrics"):
+        assert client.head(path).status_code == 200
+    tag = client.head("/v1/key").headers["etag"]
+    assert client.head("/v1/key", headers={"if-none-match": tag}).status_code == 304
+
+
+def test_head_is_no_way_around_methods(client):
+    answer = client.head("/v1/submissions")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert client.put("/v1/key").headers["allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/v1/results/", "//evil.example/", "/v1/key/", "/healthz/"])
+def test_no_answer_leads_to_the_host_of_the_request(client, path):
+    answer = client.get(path, headers={"host": "evil.example"})
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+    assert "evil" not in answer.text
