@@ -1,8 +1,10 @@
 """Who sends slowly, endlessly or nothing like HTTP is cut off, and told why."""
 
 import json
+import re
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -60,6 +62,54 @@ def test_a_head_is_not_kept_waiting_for_by_a_trickle(serving):
             assert status(connection.recv(65536)) == 408
             cut.set()
             thread.join()
+
+
+@pytest.mark.parametrize("drop", [b"\r\n", b"G"])
+def test_who_was_answered_once_gets_no_more_time_for_the_next_head(serving, drop):
+    with serving(Limits(head_s=0.3)) as client:
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(b"HEAD /v1/key HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status(connection.recv(65536)) == 200
+            connection.sendall(drop)
+            assert status(connection.recv(65536)) == 408
+
+
+def test_a_body_that_trickles_in_behind_its_answer_is_cut_off(serving):
+    with serving(Limits(body_s=-0.7)) as client:  # 0.3 s, with the grace of one
+        address = (client.base_url.host, client.base_url.port)
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(b"GET /v1/key HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            assert status(connection.recv(65536)) == 200
+            connection.sendall(b"{")
+            assert connection.recv(65536) == b""
+
+
+def test_requests_without_end_before_the_first_answer_are_cut_off(say):
+    answers = say(b"GET /v1/key HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
+    assert answers.count(b"HTTP/1.1 200") < 20
+
+
+def test_who_does_not_read_an_answer_is_cut_off(serving, sealed):
+    def fill(data):
+        data["predicate"]["warnings"] = ["." * 500] * 400
+
+    with serving(Limits(answer_s=0.2)) as client:
+        location = client.post("/v1/submissions", content=sealed(change=fill)).headers["location"]
+        asked = f"GET {location}/envelope HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(10)
+            connection.connect((client.base_url.host, client.base_url.port))
+            connection.sendall(asked * 8)
+            data = connection.recv(1000)
+            threading.Event().wait(0.8)  # four times as long as it has
+            with suppress(ConnectionResetError):
+                while more := connection.recv(65536):
+                    data += more
+        length = int(re.search(rb"content-length: (\d+)", data)[1])
+        assert length > 200_000
+        assert len(data) < 8 * length
 
 
 def test_a_body_that_never_ends_is_cut_off(say):
