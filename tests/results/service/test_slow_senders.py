@@ -92,7 +92,7 @@ def test_requests_without_end_before_the_first_answer_are_cut_off(say):
 
 def test_who_does_not_read_an_answer_is_cut_off(serving, sealed):
     def fill(data):
-        data["predicate"]["warnings"] = ["." * 500] * 400
+        data["predicate"]["warnings"] = ["." * 500] * 750
 
     with serving(Limits(answer_s=0.2)) as client:
         location = client.post("/v1/submissions", content=sealed(change=fill)).headers["location"]
@@ -101,15 +101,15 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.settimeout(10)
             connection.connect((client.base_url.host, client.base_url.port))
-            connection.sendall(asked * 8)
+            connection.sendall(asked * 14)
             data = connection.recv(1000)
             threading.Event().wait(0.8)  # four times as long as it has
             with suppress(ConnectionResetError):
                 while more := connection.recv(65536):
                     data += more
         length = int(re.search(rb"content-length: (\d+)", data)[1])
-        assert length > 200_000
-        assert len(data) < 8 * length
+        assert length > 400_000
+        assert len(data) < 14 * length
 
 
 def test_a_body_that_never_ends_is_cut_off(say):
