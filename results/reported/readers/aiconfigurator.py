@@ -81,6 +81,10 @@ _POOL = (
     "moe_tp_size",
     "moe_ep_size",
 )
+# Rows taken from elsewhere say in their name how they ran: "…_c64_tp4_ep4_1392".
+_GROUP = re.compile(r"_tp(\d{1,4})(?:_0)?_ep(\d{1,4})(?:_0)?_")
+# An HGX board has no more chips, and its aggregated engines stay on one.
+_BOARD = 8
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d{1,7})\b")
 _MEASURED = re.compile(r"measured=([0-9TZ:.-]{10,32})")
 
@@ -143,7 +147,7 @@ def _deployment(row: Row) -> ReportedResult:
             labels |= {f"{pool}_chips": own} if own else {}
         counts = list(pools.values())
     else:
-        counts = [_chips(row, "")]
+        counts = [_of_one_node(row, _chips(row, ""))]
         labels |= {"disaggregated": False}
     chips = sum(filter(None, counts)) if all(counts) else None
     measured_at = _MEASURED.search(source)
@@ -174,6 +178,39 @@ def _chips(row: Row, pool: str) -> int | None:
     return tensor * math.prod(_size(row, f"{pool}{name}") for name in sizes)
 
 
+def _of_one_node(row: Row, product: int | None) -> int | None:
+    """Correct a product into which experts were multiplied: they lie on the chips of the group.
+
+    The row's own name tells; where it does not, a board holds at most 8, and nobody can say which
+    of the factors is the wrong one.
+    """
+    named = _GROUP.search(f"{text(row, 'id') or ''}_")
+    if product and named and int(named[2]) > 1:
+        group = int(named[1]) * _size(row, "pp_size")
+        if group and product in {group * int(named[2]), group * group}:
+            return group
+    spread = _size(row, "moe_ep_size") > 1
+    on_board = (text(row, "system") or "").endswith("_sxm")
+    return None if product and product > _BOARD and spread and on_board else product
+
+
+def _same_run(row: Row) -> object:
+    """Return what two rows of one run share.
+
+    Two equal times of one shape are two measurements. Two deployments under one load whose figures
+    are equal to the last digit are one run from two dumps, which date it differently.
+    """
+    if "silicon_tpot_ms" not in row:
+        return id(row)
+    source = text(row, "silicon_data_source") or ""
+    load = _CONCURRENCY.search(source)
+    own = sorted((name, str(row[name])) for name in row if name not in _OF_THE_DUMP)
+    return (*own, load[1] if load else "")
+
+
+_OF_THE_DUMP = {"id", "silicon_data_source"}
+
+
 def _size(row: Row, name: str) -> int:
     value = number(row, name)
     return 1 if value is None or value == 0 else count(row, name) or 1
@@ -193,6 +230,5 @@ KIND = Kind(
     fields=(*_KERNEL, *_SERVED),
     knows=_knows,
     read=_read,
-    # Two equal times of one shape are two measurements; only rows of other files repeat.
-    same_run=id,
+    same_run=_same_run,
 )
