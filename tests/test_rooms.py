@@ -46,6 +46,8 @@ FOLDERS = {
         "checks",
         "agreement",
         "proof",
+        "reported/parts",
+        "reported/readers",
         "reported",
         "archive",
         "service",

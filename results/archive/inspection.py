@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
 
 from results.archive.archive import home_of
 from results.checks import Context, judge, judge_reported, outcome, rules
 from results.keys.identity import REGISTERED, read_folder
 from results.proof import envelope
 from results.reported.importing import import_file
-from results.reported.reading import MOST_BYTES
-from results.reported.recognising import kind_of
+from results.reported.parts.reading import MOST_BYTES
 from results.statement.reported import read_file
 from suites.base import files
 from suites.base.errors import UserError
@@ -90,12 +86,9 @@ def inspect(
         found = None if kind else _ours(path)
         if found:
             return found
-        imported = import_file(kind or kind_of(path), path, chip=chip, count=count)
+        imported = import_file(kind, path, chip=chip, count=count)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
-    except (ValidationError, csv.Error) as error:
-        told = str(error).splitlines()[0]
-        raise UserError(f"a row has values out of place: {told}", where=str(path)) from error
     if not imported.results:
         reasons = "; ".join(sorted({one.reason for one in imported.refused})[:3])
         raise UserError(f"no row can be read: {reasons}", where=str(path))

@@ -1,6 +1,6 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
-from results.catalog.chips_data import ChipEntry, Sku, chips, match
+from results.catalog.chips_data import ChipEntry, Sku, all_named, chips, match
 from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
     Ownership,
@@ -23,6 +23,7 @@ __all__ = [
     "Sku",
     "Tariff",
     "Version",
+    "all_named",
     "chips",
     "known_logs",
     "latest_prices",

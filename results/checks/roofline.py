@@ -51,7 +51,7 @@ def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
         if item.suite != "kernels" or str(item.labels.get("family")) in _LINKS:
             continue
         peak = None
-        if item.metric == "compute_rate":
+        if item.metric in {"compute_rate", "integer_rate"}:
             labels = item.labels if claim.statement else claim.labels
             named = labels.get("gemm_dtype") or labels.get("dtype") or ""
             peak = kernel_peak(entry, str(named))

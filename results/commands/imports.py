@@ -9,83 +9,119 @@ import typer
 
 if TYPE_CHECKING:
     from results.reported import ReportedFile
+    from suites.base.terminal import Terminal
 
 __all__ = ["import_"]
 
 _LISTED = 20  # models we do not know, most results first
+_ROWS = 5  # numbers of refused rows that stand beside a reason
 
 
 def import_(
-    kind: Annotated[
-        str,
-        typer.Argument(
-            help="mlperf, inferencex, mlenergy, flagperf, aiconfigurator, llama-bench, vllm, "
-            "guidellm or aiperf."
-        ),
-    ],
     files: Annotated[list[Path], typer.Argument(help="Files as published.")],
     out: Annotated[Path, typer.Option(help="Folder for the reported results.")],
+    kind: Annotated[
+        str | None,
+        typer.Option(help="Reader, such as vllm or mlperf; else each file is recognised."),
+    ] = None,
     chip: Annotated[
-        str | None, typer.Option(help="Catalogue id, for files that do not say what they ran on.")
+        str | None,
+        typer.Option(help="Catalogue id of what it ran on, in place of what the file says."),
     ] = None,
     count: Annotated[
-        int | None, typer.Option(min=1, help="How many chips, where a file does not say.")
+        int | None, typer.Option(min=1, help="How many chips, in place of what the file says.")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Machine-readable, on stdout: a list, one entry a file.")
+    ] = False,
 ) -> None:
     """Read others' published results; every row is imported, folded into its twin, or refused.
 
-    What physics or a datasheet speaks against is imported all the same, and said.
+    What physics or a datasheet speaks against is imported all the same, and said. Exits 1 if no
+    row of a file is accepted, 2 if a file cannot be read.
 
-    Example: fenmark import vllm bench.json --out reported --chip h100-sxm --count 8
+    Example: fenmark import bench.json --out reported --chip h100-sxm --count 8
     """
     from results.reported import import_file
-    from suites.base.files import write_atomically
-    from suites.base.terminal import Terminal, print_json
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal, complain, print_json
 
-    imported = [import_file(kind, path, chip=chip, count=count) for path in files]
-    out.mkdir(parents=True, exist_ok=True)
-    for found in imported:
-        path = out / f"{kind}-{found.source.file_sha256[:16]}.reported.json"
-        write_atomically(path, found.model_dump_json().encode())
-    totals = _totals(imported)
+    told, unread = [], 0
+    for path in files:
+        try:
+            imported = import_file(kind, path, chip=chip, count=count)
+        except UserError as error:
+            if len(files) == 1:
+                raise
+            complain(str(error))
+            unread += 1
+            continue
+        told.append(_told(path, imported) | {"written": _write(imported, out)})
     if json_:
-        print_json(totals)
-        return
-    terminal = Terminal(stderr=True)
-    terminal.say(
-        f"{totals['rows']} rows: {totals['imported']} imported, {totals['folded']} folded, "
-        f"{totals['refused']} refused; all are reported, none is measured by Fenmark"
-    )
-    for reason, rows in totals["reasons"].items():
-        terminal.say(f"{rows} refused: {reason}", indent=2)
-    terminal.say(
-        f"{totals['held']} held against a datasheet or their own figures, "
-        f"{totals['flagged']} flagged"
-    )
-    for line, results in totals["unchecked"].items():
-        terminal.say(f"{results} results: {line}", indent=2)
-    for finding in totals["findings"]:
-        terminal.say(f"{finding['rule']}: {finding['where']} {finding['reason']}", indent=2)
+        print_json(told)
+    else:
+        for one in told:
+            _print(Terminal(stderr=True), one)
+    if unread or not all(one["imported"] for one in told):
+        raise typer.Exit(2 if unread else 1)
 
 
-def _totals(imported: list[ReportedFile]) -> dict[str, Any]:
-    from collections import Counter
+def _write(imported: ReportedFile, out: Path) -> str | None:
+    """Write the file of results; a file without any would say nothing."""
+    from suites.base.files import write_atomically
+
+    if not imported.results:
+        return None
+    out.mkdir(parents=True, exist_ok=True)
+    source = imported.source
+    path = out / f"{source.kind}-{source.file_sha256[:16]}.reported.json"
+    write_atomically(path, imported.model_dump_json().encode())
+    return str(path)
+
+
+def _told(path: Path, imported: ReportedFile) -> dict[str, Any]:
+    from collections import Counter, defaultdict
 
     from results.checks import judge_reported
 
-    judged = [judge_reported(result) for found in imported for result in found.results]
-    reasons = Counter(refusal.reason for found in imported for refusal in found.refused)
+    judged = [judge_reported(result) for result in imported.results]
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for refusal in imported.refused:
+        rows[refusal.reason].append(refusal.row)
+    by_number = sorted(rows, key=lambda reason: -len(rows[reason]))
     return {
-        "rows": sum(found.rows for found in imported),
-        "imported": sum(len(found.results) for found in imported),
-        "folded": sum(len(found.folded) for found in imported),
-        "refused": sum(len(found.refused) for found in imported),
-        "reasons": dict(reasons.most_common()),
-        "held": sum(one.held > 0 for one in judged),
+        "file": str(path),
+        "kind": imported.source.kind,
+        "rows": imported.rows,
+        "imported": len(imported.results),
+        "folded": len(imported.folded),
+        "refused": len(imported.refused),
         "flagged": sum(bool(one.findings) for one in judged),
+        "reasons": {reason: len(rows[reason]) for reason in by_number},
+        "refused_rows": {reason: rows[reason][:_ROWS] for reason in by_number},
+        "held": sum(one.held > 0 for one in judged),
         "unchecked": dict(
             Counter(line for one in judged for line in one.unchecked).most_common(_LISTED)
         ),
         "findings": [finding.to_json() for one in judged for finding in one.findings],
     }
+
+
+def _print(terminal: Terminal, told: dict[str, Any]) -> None:
+    terminal.say(
+        f"{told['file']}: {told['kind']}, {told['rows']} rows: {told['imported']} imported, "
+        f"{told['folded']} folded, {told['refused']} refused; "
+        "all are reported, none is measured by Fenmark"
+    )
+    for reason, rows in told["reasons"].items():
+        first = ", ".join(map(str, told["refused_rows"][reason]))
+        more = ", …" if rows > _ROWS else ""
+        terminal.say(f"{rows} refused: {reason} (row {first}{more})", indent=2)
+    terminal.say(
+        f"{told['held']} held against a datasheet or their own figures, {told['flagged']} flagged",
+        indent=2,
+    )
+    for line, results in told["unchecked"].items():
+        terminal.say(f"{results} results: {line}", indent=2)
+    for finding in told["findings"]:
+        terminal.say(f"{finding['rule']}: {finding['where']} {finding['reason']}", indent=2)

@@ -1,55 +1,104 @@
-"""Which publisher or tool wrote a file: the one whose reader understands most of its rows."""
+"""The readers, and which of them wrote a file: the one that knows most of its rows."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from results.reported import load_generators
-from results.reported.building import Refused
-from results.reported.importing import KINDS
-from results.reported.reading import MOST_BYTES, rows
-from suites.base import files
+from results.reported.parts.reading import Broken
+from results.reported.readers import (
+    aiconfigurator,
+    aiperf,
+    aisbench,
+    evalscope,
+    flagperf,
+    genai_perf,
+    guidellm,
+    inference_perf,
+    inferencex,
+    llama_batched_bench,
+    llama_bench,
+    llm_inference_bench,
+    llmd_report,
+    llmperf,
+    mlenergy,
+    mlperf,
+    sglang,
+    trtllm_bench,
+    vllm,
+)
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-__all__ = ["kind_of"]
+    from results.reported.parts.kind import Kind
+    from results.reported.parts.reading import Document
 
+__all__ = ["KINDS", "recognise", "rows_of"]
+
+# Of two that know as many rows the first is taken: the more particular stand first.
+KINDS: dict[str, Kind] = {
+    module.KIND.name: module.KIND
+    for module in (
+        mlperf,
+        inferencex,
+        mlenergy,
+        flagperf,
+        aiconfigurator,
+        llm_inference_bench,
+        llama_bench,
+        llama_batched_bench,
+        guidellm,
+        genai_perf,
+        aiperf,
+        sglang,
+        inference_perf,
+        llmd_report,
+        llmperf,
+        evalscope,
+        trtllm_bench,
+        aisbench,
+        vllm,
+    )
+}
 # Rows that are tried: publishers begin with rows as good as the others.
 _TRIED = 50
 
 
-def kind_of(path: Path) -> str:
-    """Return the kind of a published file.
+def recognise(document: Document, where: str) -> Kind:
+    """Return the reader of a published file.
 
     Raises:
-        UserError: it cannot be read, or no reader understands a row of it.
+        UserError: none knows a row of it.
     """
-    data = files.read(path, MOST_BYTES, expected="CSV, JSON, JSON Lines or Parquet")
-    tried = list(islice(rows(path, data), _TRIED))
-    understood = {kind: _understood(kind, tried) for kind in KINDS}
-    kind = max(understood, key=lambda name: understood[name])
-    if not understood[kind]:
+    known = {
+        kind.name: sum(_knows(kind, row) for row in rows_of(kind, document)[:_TRIED])
+        for kind in KINDS.values()
+    }
+    name = max(known, key=lambda name: known[name])
+    if not known[name]:
         raise UserError(
             "is no signed result, no statement and no file of a harness or publisher we read",
-            where=str(path),
+            where=where,
             expected=", ".join(KINDS),
             remedy="name its kind with --kind",
         )
-    return kind
+    return KINDS[name]
 
 
-def _understood(kind: str, tried: list[Any]) -> int:
-    return sum(_reads(kind, row) for row in load_generators.split(kind, tried))
+def rows_of(kind: Kind, document: Document) -> Sequence[Any]:
+    """Return the rows of a kind in a file; those of an object that wraps them in one list."""
+    found = kind.rows(document)
+    if any(_knows(kind, row) for row in found[:_TRIED]) or len(found) != 1:
+        return found
+    wrapper = found[0]
+    for value in wrapper.values() if isinstance(wrapper, dict) else ():
+        if isinstance(value, list) and any(_knows(kind, row) for row in value[:_TRIED]):
+            return value
+    return found
 
 
-def _reads(kind: str, row: Any) -> bool:
-    if not isinstance(row, dict):
-        return False
-    try:
-        KINDS[kind].read(row)
-    except (Refused, ValueError, TypeError, KeyError, OverflowError):
-        return False  # another kind's row may be anything to this reader
-    return True
+def _knows(kind: Kind, row: Any) -> bool:
+    if isinstance(row, Broken):
+        row = dict.fromkeys(row.names)
+    return isinstance(row, dict) and kind.knows(row)

@@ -151,10 +151,37 @@ _ALL = (
     # Others' figures, as importers write them.
     _text(
         "statistic",
-        "of the publisher's distribution",
-        *("mean", "median", "p50", "p90", "p95", "p99", "p99.9"),
+        "of the publisher's distribution: mean, median, std, min, max, or p and the percentile",
     ),
     _text("tokens", "which energy is divided by which tokens"),
+    # The conditions of others' figures, as importers write them.
+    _whole("chips", "chips that share the work", most=_MOST_AT_ONCE),
+    _whole("tensor_parallel", "chips that share each layer", most=_MOST_AT_ONCE),
+    _whole("pipeline_parallel", "groups of layers, one after another", most=_MOST_AT_ONCE),
+    _whole("expert_parallel", "chips that share the experts of a layer", most=_MOST_AT_ONCE),
+    _whole("data_parallel", "copies of the model, or of its attention", most=_MOST_AT_ONCE),
+    _whole("replicas", "servers behind one address", most=_MOST_AT_ONCE),
+    LabelType(
+        name="disaggregated", type="boolean", meaning="prefill and decode have chips of their own"
+    ),
+    _whole("prefill_chips", "chips of the prefill pool", most=_MOST_AT_ONCE),
+    _whole("decode_chips", "chips of the decode pool", most=_MOST_AT_ONCE),
+    _text("prefill_pool", "how the prefill pool is made up"),
+    _text("decode_pool", "how the decode pool is made up"),
+    _text("speculation", "method of drafting several tokens a step; none where there is none"),
+    _whole("draft_tokens", "tokens drafted a step", least=0, most=_MOST_AT_ONCE),
+    _number("acceptance_length", "mean tokens of a step of a speculating engine", unit="tokens"),
+    _text("image", "container the engine ran in"),
+    _whole(
+        "depth", "tokens in the cache before the test", unit="tokens", least=0, most=_MOST_TOKENS
+    ),
+    _text("kv_cache", "type of the cache, of keys / of values where they differ"),
+    LabelType(name="streaming", type="boolean", meaning="tokens were sent as they were made"),
+    _whole("requests", "requests that were answered", least=0),
+    _whole("failed_requests", "requests that were not", least=0),
+    _text("dataset", "where the prompts are from"),
+    _whole("repetition", "which repetition of one test, from 0", least=0),
+    _number("power_cap_w", "limit set on the power of one chip", unit="W"),
 )
 
 LABELS = {label.name: label for label in _ALL}

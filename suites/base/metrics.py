@@ -71,6 +71,7 @@ _ALL = (
     # Kernels.
     Metric(name="time", unit="ms", better="lower", title="Kernel time"),
     Metric(name="compute_rate", unit="TFLOP/s", better="higher", title="Attained compute"),
+    Metric(name="integer_rate", unit="TOP/s", better="higher", title="Attained integer compute"),
     Metric(name="bandwidth", unit="GB/s", better="higher", title="Attained bandwidth"),
     # Energy.
     Metric(name="power", unit="W", better="lower", title="Mean power"),
@@ -84,6 +85,8 @@ _ALL = (
         better="lower",
         title="Energy, output tokens",
     ),
+    Metric(name="energy_per_image", unit="J/image", better="lower", title="Energy, images"),
+    Metric(name="energy_per_video", unit="J/video", better="lower", title="Energy, videos"),
     Metric(name="energy_per_call", unit="J", better="lower", title="Energy of a kernel's call"),
 )
 

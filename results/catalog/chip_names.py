@@ -1,0 +1,95 @@
+"""Which chip a name means: as drivers report it, as makers print it, as publishers spell it. Pure.
+
+Names are compared without the maker's name, marks and punctuation, word by word: "NVIDIA
+H100-SXM5-80GB", "h100_sxm" and "8xH100 SXM" are one chip, "NVIDIA L40" holds no L4.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["PUBLISHED", "meant", "plain"]
+
+_MARKS = re.compile(r"\((?:r|tm|c)\)|[®™]")
+_PUNCTUATION = re.compile(r"[^a-z0-9+.]+")
+_COUNT = re.compile(r"\b\d+x(?=[a-z])")
+_SXM = re.compile(r"\bsxm\d\b")
+# Makers and families that some write and others leave out.
+_OMITTED = {
+    "nvidia", "amd", "intel", "huawei", "instinct", "geforce", "tesla", "radeon", "gpu", "gpus",
+    "graphics", "accelerator", "processor", "hgx", "dgx", "tensor", "core",
+}  # fmt: skip
+_SIZE = re.compile(r"\b\d+ ?gi?b\b ?")
+# A slice of a chip is not the chip.
+_SLICE = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b")
+# What follows a chip's name where another chip is meant: an RTX 4090 D, a laptop's, a Max-Q.
+_ANOTHER = re.compile(r" (d|laptop|mobile|max q|notebook)\b")
+# Spellings of publishers that follow neither from a driver's name nor from our id. A bare "H100"
+# is not decided: it may be SXM, PCIe or NVL, and a reader says which where its publisher does.
+PUBLISHED = (
+    ("h100 hbm3", "h100-sxm"),
+    ("gh200 96gb", "gh200"),
+    ("gh200 144gb", "gh200-144gb"),
+    ("a100 40 sxm", "a100-40gb-sxm"),
+    ("b200", "b200-sxm"),
+    ("b300", "b300-sxm"),
+    ("mi350x", "instinct-mi350x"),
+    ("bi150", "iluvatar-bi-v150"),
+    ("bi v150", "iluvatar-bi-v150"),
+    ("ascend 910b", "ascend-910b"),
+    ("ascend 910c", "ascend-910c"),
+    ("910b", "ascend-910b"),
+    ("910c", "ascend-910c"),
+    ("rtx 4090", "rtx-4090"),
+    ("rtx 5090", "rtx-5090"),
+)
+
+
+@lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """Return a name in the words that tell chips apart.
+
+    >>> plain("NVIDIA H100-SXM5-80GB"), plain("4xNVIDIA_L40S"), plain("Intel(R) Xeon(R) 6980P")
+    ('h100 sxm 80gb', 'l40s', 'xeon 6980p')
+    """
+    words = _PUNCTUATION.sub(" ", _MARKS.sub("", name[:1024].lower()))
+    words = _SXM.sub("sxm", _COUNT.sub("", words))
+    kept = [word for word in words.split() if word not in _OMITTED]
+    return " ".join(kept)
+
+
+def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the ids of the chips that a name holds, the longest named first, each once.
+
+    Args:
+        name: as somebody wrote it.
+        parts: plain part of a name -> id. A part inside a longer one of the same name is not
+            counted, so that "H200 NVL" is no H200.
+    """
+    said = plain(name)
+    if _SLICE.search(name.lower()):
+        return []
+    found = _found(said, parts)
+    if not found and (without := " ".join(_SIZE.sub("", said).split())) != said:
+        found = _found(without, parts)
+    return list(dict.fromkeys(found))
+
+
+def _found(said: str, parts: Sequence[tuple[str, str]]) -> list[str]:
+    spans = [
+        (start, start + len(part), entry)
+        for part, entry in parts
+        if part and (start := f" {said} ".find(f" {part} ")) >= 0
+    ]
+    whole = [
+        (end - start, entry)
+        for start, end, entry in spans
+        if not any(s <= start and end <= e and e - s > end - start for s, e, _ in spans)
+        and not _ANOTHER.match(said[end:])
+    ]
+    return [entry for _, entry in sorted(whole, key=lambda pair: -pair[0])]

@@ -1,0 +1,1 @@
+"""What readers are made of: formats of files, tables of fields, conditions, names of chips."""
