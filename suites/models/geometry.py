@@ -41,12 +41,14 @@ class Layer(Frozen):
     Attributes:
         norms: learned vectors of width `hidden` that a layer norms with.
         others: further learned values of a layer that are in no part.
+        mixed: further matrix weights of a layer that every token meets.
     """
 
     count: Count = 1
     parts: _Parts
     norms: Natural = 2
     others: Natural = 0
+    mixed: Natural = 0
 
     def label(self) -> str:
         """Such as "mla + experts 8 of 256"."""
@@ -235,7 +237,8 @@ class Geometry(Frozen):
         "same", is a lower bound for any routing.
         """
         read = {
-            "mixers": self._sum(lambda p: 0 if _is_mlp(p) else p.read(self.hidden, batch, routing)),
+            "mixers": self._mixed
+            + self._sum(lambda p: 0 if _is_mlp(p) else p.read(self.hidden, batch, routing)),
             "head": self._head,
             "rest": batch * self.hidden + self.mixed,
         }
@@ -344,7 +347,8 @@ class Geometry(Frozen):
         vectors += self.norms * hidden + (self.vocab if self.head_bias else 0)
         return {
             "experts": routed,
-            "mixers": self._sum(lambda part: 0 if _is_mlp(part) else part.stored(hidden)),
+            "mixers": self._mixed
+            + self._sum(lambda part: 0 if _is_mlp(part) else part.stored(hidden)),
             "dense": blocks - routed,
             "head": 0 if self.tied_embeddings else self._head,
             "rest": self.vocab * hidden + self.tables + self.mixed + vectors,
@@ -352,7 +356,11 @@ class Geometry(Frozen):
 
     @cached_property
     def _body(self) -> int:
-        return self._sum(lambda part: part.matrices(self.hidden)) + self.mixed
+        return self._sum(lambda part: part.matrices(self.hidden)) + self._mixed + self.mixed
+
+    @cached_property
+    def _mixed(self) -> int:
+        return sum(layer.count * layer.mixed for layer in self.layers)
 
     @cached_property
     def _state(self) -> int:
@@ -375,4 +383,5 @@ def _is_mlp(part: Part) -> bool:
 
 def _stored(layer: Layer, hidden: int) -> int:
     """Weights of one layer of a kind."""
-    return layer.vectors(hidden) + sum(part.stored(hidden) for part in layer.parts)
+    parts = sum(part.stored(hidden) for part in layer.parts)
+    return layer.vectors(hidden) + layer.mixed + parts

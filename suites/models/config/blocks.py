@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from suites.models.config.fields import Fields
 from suites.models.feed_forward import Dense, Experts
 
 if TYPE_CHECKING:
     from suites.models.config.families import Family
-    from suites.models.config.fields import Fields
 
 __all__ = ["dense", "experts", "feed_forward", "has_experts", "names_experts"]
 
@@ -23,6 +23,13 @@ _SHARED = (
     "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "share_expert_dim",
     "shared_intermediate_size",
 )  # fmt: skip
+# What says which layers have experts; only some of it speaks where several do.
+_LAYOUT = (
+    "moe_layer_freq", "first_k_dense_replace", "decoder_sparse_step", "expert_layer_period",
+    "expert_layer_offset", "interleave_moe_layer_step", "mlp_only_layers", "num_dense_layers",
+    "moe_layer_start_index", "moe_layer_end_index", "moe_layer_interval", "moe_layers",
+    "moe_layers_enum", "mlp_layer_types",
+)  # fmt: skip
 _SHARED_COUNT = (
     "n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts",
 )  # fmt: skip
@@ -33,37 +40,52 @@ def names_experts(fields: Fields) -> bool:
     return fields.natural(*_EXPERTS) > 1
 
 
-def feed_forward(fields: Fields, family: Family, index: int) -> list[Dense | Experts]:
-    """The blocks of a layer: one, or a dense one beside experts."""
+def feed_forward(
+    fields: Fields, family: Family, index: int, *, borrows: bool = False
+) -> list[Dense | Experts]:
+    """The blocks of a layer: one, or a dense one beside experts.
+
+    Args:
+        borrows: the layer takes its keys and values from one below (Gemma 4: twice as wide).
+    """
+    fields.ignore(*_LAYOUT)
+    double = fields.flag("use_double_wide_mlp") and borrows
     if not names_experts(fields) or not has_experts(fields, index):
         fields.ignore(*_EXPERTS, *_CHOSEN, *_WIDTH, *_SHARED, *_SHARED_COUNT)
-        fields.ignore("moe_layer_freq", "first_k_dense_replace", "decoder_sparse_step")
-        fields.ignore("expert_layer_period", "expert_layer_offset", "interleave_moe_layer_step")
-        return [dense(fields, family)]
-    beside = [dense(fields, family)] if fields.flag("enable_moe_block") else []
-    fields.ignore(*_DENSE, "mlp_only_layers")
-    return [*beside, experts(fields, family)]
+        return [dense(fields, family, index=index, times=2 if double else 1)]
+    beside = fields.flag("enable_moe_block") or family.dense_beside
+    fields.ignore(*_DENSE, "intermediate_size_mlp", "dense_intermediate_size")
+    routed = experts(fields, family)
+    return [dense(fields, family, index=index), routed] if beside else [routed]
 
 
-def dense(fields: Fields, family: Family) -> Dense:
+def dense(fields: Fields, family: Family, *, index: int = 0, times: int = 1) -> Dense:
     """The dense block; in Llama 4 and others it has a width of its own beside experts."""
     names = ("intermediate_size_mlp", "dense_intermediate_size", *_DENSE)
     if not names_experts(fields):
         names = _DENSE
-    width = fields.whole(*names, *_SHARED, default=family.wide * fields.whole(*family.hidden))
+    each = fields.raw(*names)
+    if isinstance(each, list):  # Gemma 3n: one a layer
+        each = fields.items(*names, least=index + 1) or []
+        width = Fields({"width": each[index]}, f"{fields.where}:{names[-1]}").whole("width")
+    else:
+        usual = family.wide * fields.whole(*family.hidden)
+        width = fields.whole(*names, *_SHARED, default=usual)
+    if family.dense_beside:
+        width = fields.whole(*_SHARED, default=width)
     if fields.flag("block_auto_adjust_ff_dim"):  # LFM2: two thirds, rounded up
         step = fields.whole("block_multiple_of", default=256)
         width = -(-(2 * width // 3) // step) * step
     bias = family.mlp_bias
     if bias is None:
         bias = fields.flag("mlp_bias", "use_mlp_bias", "use_bias")
-    return Dense(intermediate=width, gated=family.gated, bias=bias)
+    return Dense(intermediate=times * width, gated=family.gated, bias=bias)
 
 
 def experts(fields: Fields, family: Family) -> Experts:
     """The mixture of experts."""
     width = fields.whole(*_WIDTH, *_DENSE)
-    shared = fields.natural(*_SHARED)
+    shared = 0 if family.dense_beside else fields.natural(*_SHARED)
     count = _first(fields.raw(*_SHARED_COUNT))
     fields.ignore(*_SHARED_COUNT)
     if not shared and count is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -35,9 +35,11 @@ class Family:
         chunked: likewise for chunks (Llama 4).
         tied: the output head is the embedding unless the configuration says no.
         router_bias, router_scale, expert_bias, shared_gate, shared_expert: of experts.
+        recurrent: what layers are that no list calls attention: "mamba" or "conv".
         mamba: which kind the recurrent layers are; mamba_norms: they have norms inside.
         pure: there is no attention, so that Mamba's names are short.
         head_bias: the output head has a bias.
+        dense_beside: a dense block of the shared width stands beside experts (Granite hybrid).
         layer_others: learned values of a layer in no part.
         module: one that predicts further tokens is called by these fields.
         defaults: sizes that published configurations leave out.
@@ -50,7 +52,7 @@ class Family:
     mlp_bias: bool | None = None
     qk_norm: Literal["", "head", "full"] = ""
     qk_norm_kind: Literal["", "head", "full"] = "head"
-    gate: bool = False
+    gate: Literal["", "head", "full"] = ""
     sinks: bool = False
     norms: int = 2
     with_experts: int = 0
@@ -66,10 +68,12 @@ class Family:
     expert_bias: bool = False
     shared_gate: bool = False
     shared_expert: bool = False
+    recurrent: Literal["", "mamba", "conv"] = ""
     mamba: int = 2
     mamba_norms: bool = True
     pure: bool = False
     head_bias: bool = False
+    dense_beside: bool = False
     layer_others: int = 0
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -81,7 +85,7 @@ _QWEN2_MOE = Family(
     qkv_bias=True, output_bias=False, mlp_bias=False, sliding="switch", shared_gate=True
 )
 _QWEN3 = Family(qk_norm="head", mlp_bias=False, sliding="switch")
-_QWEN3_NEXT = Family(qk_norm="head", mlp_bias=False, gate=True, shared_gate=True)
+_QWEN3_NEXT = Family(qk_norm="head", mlp_bias=False, gate="full", shared_gate=True)
 _GEMMA2 = Family(
     norms=4, sliding=2, tied=True, mlp_bias=False,
     defaults={"vocab_size": 256_000, "sliding_window": 4096, "head_dim": 256},
@@ -111,7 +115,10 @@ _MINIMAX_M2 = Family(
 _BIASED = Family(
     qkv_bias=True, output_bias=True, mlp_bias=True, norm_bias=True, gated=False, final_norms=2
 )
-_BAMBA = Family(mamba_norms=True)
+_BAMBA = Family(recurrent="mamba")
+_LFM2 = Family(
+    recurrent="conv", qk_norm="head", tied=True, qkv_bias=False, output_bias=False, mlp_bias=False
+)
 
 FAMILIES: Mapping[str, Family] = {
     "llama": _LLAMA,
@@ -137,6 +144,7 @@ FAMILIES: Mapping[str, Family] = {
     "gemma": Family(tied=True, mlp_bias=False),
     "gemma2": _GEMMA2,
     "gemma3_text": _GEMMA3,
+    "gemma3n_text": replace(_GEMMA3, sliding=5, defaults={"vocab_size": 262_400}),
     "gemma4_text": _GEMMA4,
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
@@ -157,17 +165,17 @@ FAMILIES: Mapping[str, Family] = {
     "minimax_m2": _MINIMAX_M2,
     "mimo_v2_flash": Family(output_bias=False, mlp_bias=False),
     "mimo": Family(qkv_bias=True, output_bias=False, mlp_bias=False, sliding="switch"),
-    "phi": _BIASED,
+    "phi": replace(_BIASED, norms=1, head_bias=True),
     "phi3": _MISTRAL,
     "phi4mm": _MISTRAL,
     "phimoe": Family(norm_bias=True, final_norms=2, mlp_bias=False, sliding="all"),
-    "jamba": Family(mamba=1, qkv_bias=False, output_bias=False, mlp_bias=False),
+    "jamba": Family(mamba=1, recurrent="mamba", qkv_bias=False, output_bias=False, mlp_bias=False),
     "bamba": _BAMBA,
     "falcon_h1": Family(plan="both", mamba_norms=False, mlp_bias=None),
     "granite": _LLAMA,
     "granitemoe": _LLAMA,
     "granitemoeshared": _LLAMA,
-    "granitemoehybrid": _BAMBA,
+    "granitemoehybrid": replace(_BAMBA, dense_beside=True),
     "nemotron": Family(norm_bias=True, final_norms=2, gated=False),
     "nemotron_h": Family(plan="single", norms=1, gated=False, router_bias=True),
     "nemotron-nas": Family(plan="blocks", qkv_bias=False, output_bias=False),
@@ -187,14 +195,16 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "longcat_flash": Family(plan="longcat", mlp_bias=False, router_bias=True),
     "step3_text": Family(mlp_bias=False),
+    "step3p5": Family(qk_norm="head", gate="head", mlp_bias=False),
     "exaone4": Family(qk_norm="head", mlp_bias=False),
+    "exaone_moe": Family(qk_norm="head", mlp_bias=False, router_bias=True),
+    "hy_v3": Family(qk_norm="head", mlp_bias=False, router_bias=True),
+    "solar_open": _GLM4_MOE,
     "cohere": Family(norms=1, tied=True, mlp_bias=False, qk_norm_kind="full"),
     "cohere2": Family(norms=1, tied=True, mlp_bias=False, sliding=4),
     "dots1": Family(qk_norm="head", mlp_bias=False, router_bias=True),
-    "lfm2": Family(qk_norm="head", tied=True, qkv_bias=False, output_bias=False, mlp_bias=False),
-    "lfm2_moe": Family(
-        qk_norm="head", tied=True, qkv_bias=False, output_bias=False, mlp_bias=False
-    ),
+    "lfm2": _LFM2,
+    "lfm2_moe": replace(_LFM2, router_bias=True),
     "apertus": Family(qk_norm="head", gated=False, layer_others=2),
     "arcee": Family(gated=False),
     "starcoder2": Family(norm_bias=True, final_norms=2, gated=False, tied=True, sliding="all"),

@@ -41,7 +41,7 @@ _HARMLESS = re.compile(
     | index\w*(rope|nope|scale|norm|topk_freq|skip_topk_offset)\w* | (q|k|qk)_head_dim
     | swa_(rope|attention_sink)\w* | linear_(attention_)?(act|rope)\w* | moe_layers?_(name|norm)\w*
     | mtp_(use|loss)\w* | sliding_window_pattern | conv_(init|use)\w* | compress_rope\w*
-    | multiple_of | \w*_multiplier\w* | intermediate_size_mlp | hc_eps | cross_attention_hidden_size
+    | altup_(coef|correct|active|lr)\w* | linear_attn_\w+factor | recurrent_\w+scale | multiple_of | \w*_multiplier\w* | intermediate_size_mlp | hc_eps | cross_attention_hidden_size
     | linear_scaling\w* | sparse_mode | mlp_layer_norm\w*
     """,
     re.VERBOSE,
@@ -163,9 +163,19 @@ class Fields:
             raise self.wrong(names[0], value, "a table")
         return Fields(value, f"{self.where}:{names[0]}")
 
+    def overlaid(self, table: Mapping[str, Any]) -> Fields:
+        """These fields with some that say otherwise; what is read of them counts here too."""
+        other = Fields({**self._table, **table}, self.where, self._defaults)
+        other._read = self._read
+        return other
+
     def ignore(self, *names: str) -> None:
         """Say that these were understood and change nothing."""
         self._read.update(names)
+
+    def ignore_beginning(self, *beginnings: str) -> None:
+        """Say so of all fields that begin like this: of a kind of layer that does not occur."""
+        self._read.update(name for name in self._table if name.startswith(beginnings))
 
     def check_all_understood(self) -> None:
         """Stop at a field that changes what layers hold and was not read.

@@ -24,11 +24,14 @@ _DEPTH = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 _KINDS = {
     "full_attention": "full", "attention": "full", "global": "full", "global_attention": "full",
     "nope_attention": "full", "sliding_attention": "sliding", "local_attention": "sliding",
-    "local": "sliding", "chunked_attention": "chunked", "linear_attention": "linear",
+    "local": "sliding", "indexed_attention": "full", "chunked_attention": "chunked", "linear_attention": "linear",
     "mamba": "mamba", "mamba2": "mamba", "conv": "conv",
 }  # fmt: skip
 _LETTERS = {"M": "mamba", "*": "full", "-": "mlp", "E": "moe"}
-_SINGLE = {"mamba": "mamba", "attention": "full", "mlp": "mlp", "moe": "moe", "-": "mlp"}
+_SINGLE = {
+    "mamba": "mamba", "linear_attention": "mamba", "attention": "full", "full_attention": "full",
+    "mlp": "mlp", "moe": "moe",
+}  # fmt: skip
 
 
 def depth_of(fields: Fields) -> int:
@@ -80,20 +83,39 @@ def _plain(fields: Fields, family: Family) -> list[Layer]:
     kinds = _kinds(fields, family, depth)
     borrowing = depth - fields.natural("num_kv_shared_layers", most=depth)
     indexes = _indexes(fields, depth)
-    if not any(kind in {"sliding", "chunked"} for kind in kinds):
-        fields.ignore("sliding_window", "sliding_window_size", "attention_chunk_size")
-    if fields.natural("attention_chunk_size") and "chunked" not in kinds:
-        fields.ignore("attention_chunk_size")
-    return [
-        _layer(
-            [
-                _mixer(fields, family, kind, borrows=index >= borrowing, shares=indexes[index]),
-                *blocks.feed_forward(fields, family, index),
-            ],
-            family,
-        )
-        for index, kind in enumerate(kinds)
-    ]
+    found, own = [], _own_fields(fields, depth)
+    for index, kind in enumerate(kinds):
+        here, borrows = own.get(index, fields), index >= borrowing
+        mixer = _mixer(here, family, kind, borrows=borrows, shares=indexes[index])
+        layer = _layer([mixer, *blocks.feed_forward(here, family, index, borrows=borrows)], family)
+        found.append(_with_inputs(fields, family, layer))
+    return found
+
+
+def _own_fields(fields: Fields, depth: int) -> dict[int, Fields]:
+    """Fields of layers that say otherwise than the rest, by index."""
+    table = fields.raw("per_layer_config") or {}
+    if not isinstance(table, dict) or len(table) > depth:
+        raise fields.wrong("per_layer_config", type(table).__name__, "a table by layer")
+    found = {}
+    for name, own in table.items():
+        if not (str(name).isdecimal() and len(str(name)) < 6 and isinstance(own, dict)):
+            raise fields.wrong("per_layer_config", name, "a table by layer")
+        found[int(name)] = fields.overlaid(own)
+    return found
+
+
+def _with_inputs(fields: Fields, family: Family, layer: Layer) -> Layer:
+    """Add what Gemma gives every layer beside its parts: inputs of its own, and mixed streams."""
+    hidden, norms, mixed = fields.whole(*family.hidden), layer.norms, 0
+    if width := fields.natural("hidden_size_per_layer_input"):
+        mixed += 2 * hidden * width
+        norms += 1
+    if streams := fields.natural("altup_num_inputs"):  # alternating updates, Gemma 3n
+        mixed += hidden * streams + streams**2 + streams**3
+        mixed += 2 * hidden * fields.whole("laurel_rank")
+        norms += 3  # of the router, of the learned residual, and the corrected output's scale
+    return layer.model_copy(update={"norms": norms, "mixed": mixed})
 
 
 def _mixer(fields: Fields, family: Family, kind: str, *, borrows: bool, shares: bool) -> Part:
@@ -103,8 +125,8 @@ def _mixer(fields: Fields, family: Family, kind: str, *, borrows: bool, shares: 
         return mixers.conv(fields)
     if kind == "linear":
         own = fields.inner("linear_attn_config")
-        if own:
-            return mixers.kimi_delta(own)
+        if own or fields.raw("linear_head_dim") is not None:
+            return mixers.kimi_delta(own or fields)
         named = fields.raw("linear_num_value_heads") is not None
         return mixers.delta(fields) if named else mixers.lightning(fields)
     if fields.raw("kv_lora_rank") is not None:
@@ -116,15 +138,14 @@ def _kinds(fields: Fields, family: Family, depth: int) -> list[str]:
     """The mixer of each layer, by whichever field says so."""
     named = fields.items("layer_types", "layers_block_type", "layer_block_type", least=depth)
     if named:
-        fields.ignore("full_attention_interval", "attn_layer_period", "attn_layer_offset")
-        fields.ignore("attn_layer_indices", "attn_type_list", "use_sliding_window")
-        return [_kind(fields, str(name)) for name in named[:depth]]
+        kinds = [_kind(fields, str(name)) for name in named[:depth]]
+        return _only(fields, _as_mamba(kinds) if family.recurrent == "mamba" else kinds)
     flags = fields.items("hybrid_layer_pattern", least=depth)
     if flags:
-        return ["sliding" if flag else "full" for flag in flags[:depth]]
+        return _only(fields, ["sliding" if flag else "full" for flag in flags[:depth]])
     flags = fields.items("attn_type_list", least=depth)
     if flags:
-        return ["full" if flag else "linear" for flag in flags[:depth]]
+        return _only(fields, ["full" if flag else "linear" for flag in flags[:depth]])
     if own := fields.inner("linear_attn_config"):
         linear = set(own.items("kda_layers") or ())  # counted from 1
         return ["linear" if index + 1 in linear else "full" for index in range(depth)]
@@ -135,10 +156,32 @@ def _kinds(fields: Fields, family: Family, depth: int) -> list[str]:
         period, offset = fields.whole("attn_layer_period"), fields.natural("attn_layer_offset")
         return ["full" if at % period == offset else "mamba" for at in range(depth)]
     full = fields.items("attn_layer_indices", "full_attn_idxs")
-    if full is not None:
-        other = "conv" if fields.raw("conv_L_cache") is not None else "mamba"
-        return ["full" if index in full else other for index in range(depth)]
+    if full is not None or family.recurrent:
+        other = family.recurrent or "mamba"
+        kinds = ["full" if index in (full or ()) else other for index in range(depth)]
+        return _only(fields, kinds)
     return _windows(fields, family, depth)
+
+
+def _as_mamba(kinds: list[str]) -> list[str]:
+    """Newer configurations call every recurrent layer linear attention."""
+    return ["mamba" if kind == "linear" else kind for kind in kinds]
+
+
+def _only(fields: Fields, kinds: list[str]) -> list[str]:
+    """Take these kinds for what there is: sizes of others are not looked for."""
+    fields.ignore("full_attention_interval", "attn_layer_period", "attn_layer_offset")
+    fields.ignore("attn_layer_indices", "full_attn_idxs", "attn_type_list", "use_sliding_window")
+    fields.ignore("hybrid_layer_pattern", "sliding_window_pattern", "no_rope_layer_interval")
+    for kind, beginning in (("mamba", "mamba_"), ("linear", "linear_"), ("conv", "conv_")):
+        if kind not in kinds:
+            fields.ignore_beginning(beginning)
+    if not {"sliding", "chunked"} & set(kinds):
+        fields.ignore("sliding_window", "sliding_window_size")
+        fields.ignore_beginning("swa_")
+    if "chunked" not in kinds:
+        fields.ignore("attention_chunk_size")
+    return kinds
 
 
 def _windows(fields: Fields, family: Family, depth: int) -> list[str]:
@@ -201,12 +244,13 @@ def _single(fields: Fields, family: Family) -> list[Layer]:
     }
     fields.ignore("n_routed_experts", "n_shared_experts", "moe_intermediate_size", "sliding_window")
     fields.ignore("moe_shared_expert_intermediate_size", "intermediate_size", "moe_latent_size")
+    fields.ignore("mtp_layers_block_type", "mtp_hybrid_override_pattern")
     return [_layer([make[kind]()], family) for kind in kinds]
 
 
 def _both(fields: Fields, family: Family) -> list[Layer]:
     """Attention beside Mamba in every layer, then a block (Falcon-H1)."""
-    parts = [
+    parts: list[Part] = [
         mixers.gqa(fields, family),
         mixers.mamba2(fields, family),
         blocks.dense(fields, family),

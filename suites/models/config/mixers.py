@@ -100,9 +100,9 @@ def delta(fields: Fields) -> GatedDelta:
 def kimi_delta(fields: Fields) -> KimiDelta:
     """Kimi delta attention, whose sizes stand in a table of their own."""
     return KimiDelta(
-        heads=fields.whole("num_heads"),
-        head_dim=fields.whole("head_dim"),
-        conv=fields.whole("short_conv_kernel_size"),
+        heads=fields.whole("linear_num_heads", "num_heads"),
+        head_dim=fields.whole("linear_head_dim", "head_dim"),
+        conv=fields.whole("linear_conv_kernel_dim", "short_conv_kernel_size"),
     )
 
 
@@ -143,6 +143,7 @@ def mamba2(fields: Fields, family: Family) -> Mamba2:
         "mamba_n_heads", "mamba_num_heads", *(["num_heads"] if family.pure else [])
     )
     inner = fields.natural("mamba_d_ssm")
+    fields.ignore("mamba_expand", "expand")
     inner = inner or fields.whole("mamba_expand", "expand", default=2) * hidden
     named = fields.raw("mamba_d_head", "mamba_head_dim", *(["head_dim"] if family.pure else []))
     width = inner // heads or 1
@@ -193,7 +194,11 @@ def _qk_norm(fields: Fields, family: Family) -> str:
 def _gate(fields: Fields, family: Family) -> str:
     if fields.flag("use_head_wise_attn_gate"):
         return "head"
-    return "full" if fields.flag("attn_output_gate", default=family.gate) else ""
+    return (
+        (family.gate or "full")
+        if fields.flag("attn_output_gate", default=bool(family.gate))
+        else ""
+    )
 
 
 def _sinks(fields: Fields, family: Family, *, local: bool) -> bool:

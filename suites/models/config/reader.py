@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from suites.base import json_file
 from suites.base.errors import UserError
-from suites.models.config import blocks
 from suites.models.config.families import FAMILIES, Family
 from suites.models.config.fields import Fields
 from suites.models.config.layers import grouped, layers_of
 from suites.models.config.towers import towers_of
 from suites.models.geometry import Geometry, Layer, Modules
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["read_config", "read_configuration"]
 
@@ -138,8 +139,8 @@ def _modules(fields: Fields, family: Family, layers: list[Layer]) -> Modules | N
 
 def _beside(fields: Fields, hidden: int, depth: int) -> tuple[int, int]:
     """Values looked up, and matrix weights met once: what stands beside the layers."""
-    width = fields.natural("hidden_size_per_layer_input")
-    fields.ignore("vocab_size_per_layer_input")
-    if not width:
-        return 0, 0
-    raise fields.wrong("hidden_size_per_layer_input", width, "0: inputs by layer are not expressed")
+    width = fields.natural("hidden_size_per_layer_input") * depth
+    rows = fields.natural("vocab_size_per_layer_input")
+    streams = fields.natural("altup_num_inputs")
+    mixed = hidden * width + 2 * max(streams - 1, 0) * hidden * hidden
+    return (rows * width + width // depth if width else 0), mixed
