@@ -61,12 +61,22 @@ class Gqa(Part):
             return 0
         return self.kv_heads * (self.head_dim + (0 if self.shared_kv else self._value))
 
-    def matrices(self, hidden: int) -> int:
-        """Query, key, value, gate and output projections."""
+    def projections(self, hidden: int) -> dict[str, int]:
+        """Weights of each projection, by the name most checkpoints give it."""
         queries = self.heads * self.head_dim
-        query = (hidden + queries) * self.q_rank if self.q_rank else hidden * queries
         gate = {"": 0, "head": self.heads, "full": self.heads * self._value}[self.gate]
-        return query + hidden * (self._projected + gate + self.heads * self._value)
+        keys = 0 if self.borrows_cache else self.kv_heads * self.head_dim
+        return {
+            "q_proj": (hidden + queries) * self.q_rank if self.q_rank else hidden * queries,
+            "k_proj": hidden * keys,
+            "v_proj": hidden * (self._projected - keys),
+            "gate_proj": hidden * gate,
+            "o_proj": hidden * self.heads * self._value,
+        }
+
+    def matrices(self, hidden: int) -> int:
+        """All projections."""
+        return sum(self.projections(hidden).values())
 
     def vectors(self, hidden: int) -> int:
         """Biases, norms and sinks."""
@@ -156,15 +166,26 @@ class Mla(Part):
         """Width of an expanded head that carries no position."""
         return self.nope_dim
 
-    def matrices(self, hidden: int) -> int:
-        """Projections into and out of the latents, and the indexer's."""
+    def projections(self, hidden: int) -> dict[str, int]:
+        """Weights of each projection, by the name most checkpoints give it."""
         queries = self.heads * (self.nope_dim + self.rope_dim)
-        query = (hidden + queries) * self.q_rank if self.q_rank else hidden * queries
-        key_value = hidden * (self.kv_rank + self.rope_dim)
-        key_value += self.kv_rank * self.heads * (self.nope_dim + self.value_dim)
+        query = (
+            {"q_a_proj": hidden * self.q_rank, "q_b_proj": self.q_rank * queries}
+            if self.q_rank
+            else {"q_proj": hidden * queries}
+        )
         index = (self.q_rank or hidden) * self.index_heads * self.index_dim
-        index += hidden * (self.index_dim + self.index_heads)
-        return query + key_value + self.heads * self.value_dim * hidden + index
+        return {
+            **query,
+            "kv_a_proj_with_mqa": hidden * (self.kv_rank + self.rope_dim),
+            "kv_b_proj": self.kv_rank * self.heads * (self.nope_dim + self.value_dim),
+            "o_proj": self.heads * self.value_dim * hidden,
+            "indexer": index + hidden * (self.index_dim + self.index_heads),
+        }
+
+    def matrices(self, hidden: int) -> int:
+        """All projections."""
+        return sum(self.projections(hidden).values())
 
     def vectors(self, hidden: int) -> int:
         """Norms of the latents; the indexer's key has a norm with bias."""

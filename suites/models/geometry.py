@@ -8,6 +8,7 @@ Neural Language Models", table 1).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from suites.models.part import Part
 
-__all__ = ["Geometry", "Layer", "Modules", "Tower", "Widths"]
+__all__ = ["Geometry", "Layer", "Modules", "Tower", "Widths", "identifier"]
 
 _Part = Annotated[
     Gqa | Mla | GatedDelta | KimiDelta | Lightning | Mamba | Mamba2 | ShortConv | Dense | Experts,
@@ -375,6 +376,11 @@ class Geometry(Frozen):
         if isinstance(bits, Widths):
             return sum(count * getattr(bits, name) for name, count in weights.items())
         return sum(weights.values()) * bits
+
+
+def identifier(name: str) -> str:
+    """A name as an id: safe in a file's name, short, never empty."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "model"
 
 
 def _is_mlp(part: Part) -> bool:

@@ -60,12 +60,13 @@ def read(path: Path) -> Geometry:
     if path.suffix == ".toml":
         return _toml(path)
     if path.suffix == ".gguf":
-        from suites.models.gguf import read_gguf
+        from suites.models.gguf import read_header
+        from suites.models.gguf_geometry import geometry_of
 
-        return read_gguf(path).geometry
+        return geometry_of(read_header(path))
     from suites.models.config import read_config
 
-    return read_config(path)
+    return read_config(path).geometry
 
 
 @cache

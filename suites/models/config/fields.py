@@ -30,7 +30,7 @@ _STRUCTURAL = re.compile(
     | sliding_window\w* | first_k_dense_replace | num_dense_layers | decoder_sparse_step
     | interleave_moe_layer_step | moe_layer\w* | num_hash_layers | attn_output_gate
     | linear_attn_config | attention_other_setting | share_q_dim | \w*latent\w*size
-    | num_nextn_predict_layers | num_memory\w* | num_mem_blocks | adapter_rank | num_experts_per_layer
+    | num_nextn_predict_layers | num_memory\w* | num_mem_blocks | adapter_rank
     """,
     re.VERBOSE,
 )
@@ -41,7 +41,8 @@ _HARMLESS = re.compile(
     | index\w*(rope|nope|scale|norm|topk_freq|skip_topk_offset)\w* | (q|k|qk)_head_dim
     | swa_(rope|attention_sink)\w* | linear_(attention_)?(act|rope)\w* | moe_layers?_(name|norm)\w*
     | mtp_(use|loss)\w* | sliding_window_pattern | conv_(init|use)\w* | compress_rope\w*
-    | altup_(coef|correct|active|lr)\w* | linear_attn_\w+factor | recurrent_\w+scale | multiple_of | \w*_multiplier\w* | intermediate_size_mlp | hc_eps | cross_attention_hidden_size
+    | altup_(coef|correct|active|lr)\w* | linear_attn_\w+factor | recurrent_\w+scale | multiple_of
+    | \w*_multiplier\w* | intermediate_size_mlp | hc_eps | cross_attention_hidden_size
     | linear_scaling\w* | sparse_mode | mlp_layer_norm\w*
     """,
     re.VERBOSE,

@@ -24,7 +24,8 @@ _DEPTH = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 _KINDS = {
     "full_attention": "full", "attention": "full", "global": "full", "global_attention": "full",
     "nope_attention": "full", "sliding_attention": "sliding", "local_attention": "sliding",
-    "local": "sliding", "indexed_attention": "full", "chunked_attention": "chunked", "linear_attention": "linear",
+    "local": "sliding", "indexed_attention": "full", "chunked_attention": "chunked",
+    "linear_attention": "linear",
     "mamba": "mamba", "mamba2": "mamba", "conv": "conv",
 }  # fmt: skip
 _LETTERS = {"M": "mamba", "*": "full", "-": "mlp", "E": "moe"}

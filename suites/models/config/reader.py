@@ -1,7 +1,9 @@
-"""From `config.json`, or the folder it lies in, to a geometry."""
+"""From `config.json`, or the folder it lies in, to a geometry and a precision."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -12,22 +14,41 @@ from suites.models.config.families import FAMILIES, Family
 from suites.models.config.fields import Fields
 from suites.models.config.layers import grouped, layers_of
 from suites.models.config.towers import towers_of
-from suites.models.geometry import Geometry, Layer, Modules
+from suites.models.geometry import Geometry, Modules, identifier
+from suites.models.precision import Precision, precision_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["read_config", "read_configuration"]
+    from suites.models.geometry import Layer
+
+__all__ = ["Configuration", "read_config", "read_configuration"]
 
 _MOST_BYTES = 2**22  # the longest published, with a table for each layer, has 40 kB
 _EXPECTED = "a Hugging Face config.json"
+_QUANTIZED = "hf_quant_config.json"
 # Where models that see or hear keep the language model.
 _INNER = ("text_config", "llm_config", "language_config", "thinker_config")
 # Wrappers whose inner table leaves its own type out.
 _WRAPPED = {"mistral3": "mistral", "llava": "llama", "internvl_chat": "qwen2"}
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_LONGEST_NAME = 200
 
 
-def read_config(path: Path) -> Geometry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What a configuration says of a model.
+
+    Attributes:
+        architecture: its `model_type`.
+    """
+
+    geometry: Geometry
+    precision: Precision
+    architecture: str
+
+
+def read_config(path: Path) -> Configuration:
     """Read a configuration file, or the folder that holds one.
 
     Raises:
@@ -35,12 +56,19 @@ def read_config(path: Path) -> Geometry:
     """
     file = path / "config.json" if path.is_dir() else path
     data = json_file.read(file, _MOST_BYTES, expected=_EXPECTED)
-    name = path.name if path.is_dir() else path.parent.name if file.name == "config.json" else ""
-    return read_configuration(data, str(file), name=name or file.stem)
+    whole = file.name == "config.json"
+    name = file.absolute().parent.name if whole else file.stem
+    beside = None
+    if whole and (quantized := file.with_name(_QUANTIZED)).is_file():
+        beside = json_file.read(quantized, _MOST_BYTES, expected="a JSON object")
+    return read_configuration(data, str(file), name=name or file.stem, beside=beside)
 
 
-def read_configuration(data: Any, where: str, *, name: str) -> Geometry:
+def read_configuration(data: Any, where: str, *, name: str, beside: Any = None) -> Configuration:
     """Read a configuration that is already parsed.
+
+    Args:
+        beside: what `hf_quant_config.json` holds.
 
     Raises:
         UserError: as `read_config`.
@@ -52,13 +80,24 @@ def read_configuration(data: Any, where: str, *, name: str) -> Geometry:
     family = _family(kind, data, place)
     fields = Fields(text, place, family.defaults)
     try:
-        return _geometry(fields, family, data, name=_named(data, name))
+        layers = layers_of(fields, family)
+        geometry = _geometry(fields, family, layers, name=_named(data, name))
+        geometry = geometry.model_copy(
+            update={"towers": towers_of(data, geometry.hidden, where), "source": where}
+        )
+        fields.check_all_understood()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"] if isinstance(part, str))
-        raise UserError(
-            first["msg"], where=f"{place}:{field}" if field else place, expected=_EXPECTED
-        ) from error
+        place = f"{place}:{field}" if field else place
+        raise UserError(first["msg"], where=place, expected=_EXPECTED) from error
+    return Configuration(
+        geometry=geometry,
+        precision=precision_of(
+            data, geometry, layers, beside if isinstance(beside, dict) else None
+        ),
+        architecture=kind,
+    )
 
 
 def _language_model(data: dict[str, Any], where: str) -> tuple[dict[str, Any], str]:
@@ -76,7 +115,8 @@ def _language_model(data: dict[str, Any], where: str) -> tuple[dict[str, Any], s
 def _family(kind: str, data: dict[str, Any], where: str) -> Family:
     family = FAMILIES.get(kind) or FAMILIES.get(f"{kind}_text")
     if family is None:
-        shown = kind or ", ".join(map(str, data.get("architectures") or ())) or "nothing"
+        named = data.get("architectures")
+        shown = kind or (str(named[0]) if isinstance(named, list) and named else "nothing")
         raise UserError(
             f"is {shown[:60]!r}, an architecture that is not expressed",
             where=f"{where}:model_type",
@@ -88,18 +128,16 @@ def _family(kind: str, data: dict[str, Any], where: str) -> Family:
 
 def _named(data: dict[str, Any], name: str) -> str:
     said = data.get("_name_or_path")
-    return (
-        said[:200] if isinstance(said, str) and said and not said.startswith((".", "/")) else name
-    )
+    if isinstance(said, str) and len(said) <= _LONGEST_NAME and _NAME.fullmatch(said):
+        return said
+    return name[:_LONGEST_NAME]
 
 
-def _geometry(fields: Fields, family: Family, whole: dict[str, Any], *, name: str) -> Geometry:
-    layers = layers_of(fields, family)
+def _geometry(fields: Fields, family: Family, layers: list[Layer], *, name: str) -> Geometry:
     hidden = fields.whole(*family.hidden)
-    modules = _modules(fields, family, layers)
     tables, mixed = _beside(fields, hidden, len(layers))
-    geometry = Geometry(
-        id=name,
+    return Geometry(
+        id=identifier(name),
         name=name,
         hidden=hidden,
         vocab=fields.whole("vocab_size", "padded_vocab_size"),
@@ -111,12 +149,9 @@ def _geometry(fields: Fields, family: Family, whole: dict[str, Any], *, name: st
         head_bias=fields.flag("lm_head_bias", default=family.head_bias),
         tables=tables,
         mixed=mixed,
-        modules=modules,
-        towers=towers_of(whole, hidden, fields.where),
+        modules=_modules(fields, family, layers),
         source=fields.where,
     )
-    fields.check_all_understood()
-    return geometry
 
 
 def _rope_theta(fields: Fields) -> float:
@@ -127,7 +162,7 @@ def _rope_theta(fields: Fields) -> float:
 
 
 def _modules(fields: Fields, family: Family, layers: list[Layer]) -> Modules | None:
-    """Modules that predict further tokens: one layer each, like the model's last."""
+    """Modules that predict further tokens: one layer each, like the model's last with a cache."""
     count = fields.natural("num_nextn_predict_layers", "mtp_num_hidden_layers", most=100)
     count = count or fields.natural("num_mtp_modules", most=100)
     fields.ignore("mtp_transformer_layers", "mtp_num_layers", "mtp_use_dedicated_embeddings")
@@ -138,7 +173,7 @@ def _modules(fields: Fields, family: Family, layers: list[Layer]) -> Modules | N
 
 
 def _beside(fields: Fields, hidden: int, depth: int) -> tuple[int, int]:
-    """Values looked up, and matrix weights met once: what stands beside the layers."""
+    """Values looked up, and matrix weights met once: what Gemma has beside its layers."""
     width = fields.natural("hidden_size_per_layer_input") * depth
     rows = fields.natural("vocab_size_per_layer_input")
     streams = fields.natural("altup_num_inputs")
