@@ -11,8 +11,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
-from results.catalog.widths import NARROWEST_BITS
 from results.statement.precision import served
+from suites.models.widths import NARROWEST_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

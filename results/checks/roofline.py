@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from results.catalog.widths import highest_peak, kernel_peak
+from results.catalog.peaks import highest_peak, kernel_peak
 from results.checks.claim import least, most, place_of
 from results.checks.finding import TOLERANCE, Held, at_most
 from results.economy.floor import least_time_s, sockets
@@ -98,7 +98,7 @@ def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
             continue
         context = int(point.load.get("context", 1))
         read = what.geometry.decode_min_bytes(
-            context, bits_per_parameter=what.bits, kv_dtype_bytes=what.bits / 8
+            context, bits_per_parameter=what.stored, kv_dtype_bytes=what.bits / 8
         )
         rate = read / _GIGA / (most(item) / 1e3) / _tokens_a_step(claim)
         reason = f"takes {{left}} GB/s, {_whose(claim, entry)} has {{right}}"
@@ -130,7 +130,7 @@ def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
     bytes_ = _memory_bytes(claim)
     if bytes_ is None:
         return
-    size_gb = claim.what.geometry.weight_bytes(claim.what.bits) / _GIGA
+    size_gb = claim.what.geometry.weight_bytes(claim.what.stored) / _GIGA
     reason = f"{claim.what.geometry.name} takes {{left}} GB, the memory is {{right}} GB"
     yield at_most("engines" if claim.statement else "model", size_gb, bytes_ / _GIGA, reason)
 

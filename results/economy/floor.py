@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results.catalog.widths import highest_peak
+from results.catalog.peaks import highest_peak
 
 if TYPE_CHECKING:
     from results.catalog import ChipEntry
@@ -127,7 +127,7 @@ def _decode(served: Served, context: int, batch: int | None) -> Work:
 
 def _step_bytes(served: Served, context: int, batch: int) -> float:
     return served.geometry.decode_min_bytes(
-        context, batch, bits_per_parameter=served.bits, kv_dtype_bytes=_cache_bytes(served)
+        context, batch, bits_per_parameter=served.stored, kv_dtype_bytes=_cache_bytes(served)
     )
 
 

@@ -183,8 +183,8 @@ def _shape(given: Mapping[str, Any]) -> Iterator[str]:
     sizes, ep = model.geometry, given.get("ep") or 1
     if sizes.heads % (given.get("tp") or 1):
         yield f"{sizes.heads} attention heads do not split over tp {given['tp']}"
-    if (given.get("pp") or 1) > sizes.layers:
-        yield f"{sizes.layers} layers are fewer than pp {given['pp']}"
+    if (given.get("pp") or 1) > sizes.depth:
+        yield f"{sizes.depth} layers are fewer than pp {given['pp']}"
     if ep > 1 and (sizes.moe is None or sizes.moe.experts % ep):
         experts = sizes.moe.experts if sizes.moe else "no"
         yield f"{experts} experts do not split over ep {ep}"

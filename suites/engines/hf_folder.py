@@ -15,7 +15,15 @@ from suites.base import files, json_file
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
 from suites.engines.cache import held
-from suites.engines.weights import FIRST_WORD_ID, Weights, architecture, fingerprint, vocabulary
+from suites.engines.weights import (
+    FIRST_WORD_ID,
+    Weights,
+    architecture,
+    fingerprint,
+    plain_attention,
+    vocabulary,
+)
+from suites.models import Experts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +74,15 @@ def generate_folder(geometry: Geometry, cache: Path, *, seed: int = 0) -> Weight
 
 def _family(geometry: Geometry) -> str:
     """Name the model class that computes this geometry; more than llama.cpp's dense ones."""
-    moe = geometry.moe
-    plain = moe and not (
-        moe.shared_experts or moe.dense_layers or moe.selection_bias or moe.expert_bias
-    )
-    if plain and geometry.qk_norm and not (geometry.mla or geometry.sinks or geometry.output_bias):
-        return "qwen3_moe"
+    moe, attention = geometry.moe, plain_attention(geometry)
+    if moe and attention and attention.qk_norm:
+        usual = Experts(
+            experts=moe.experts,
+            experts_per_token=moe.experts_per_token,
+            intermediate=moe.intermediate,
+        )
+        if moe == usual:
+            return "qwen3_moe"
     return architecture(geometry)
 
 
@@ -162,7 +173,7 @@ def _config(geometry: Geometry, kind: str) -> dict[str, Any]:
         "model_type": model_type,
         "hidden_size": geometry.hidden,
         "intermediate_size": geometry.intermediate,
-        "num_hidden_layers": geometry.layers,
+        "num_hidden_layers": geometry.depth,
         "num_attention_heads": geometry.heads,
         "num_key_value_heads": geometry.kv_heads,
         "head_dim": geometry.head_dim,
@@ -228,7 +239,7 @@ def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "model.norm.weight", (hidden,)
     if not geometry.tied_embeddings:
         yield "lm_head.weight", (geometry.vocab, hidden)
-    for layer in range(geometry.layers):
+    for layer in range(geometry.depth):
         block = f"model.layers.{layer}"
         yield f"{block}.input_layernorm.weight", (hidden,)
         yield f"{block}.post_attention_layernorm.weight", (hidden,)
@@ -237,14 +248,17 @@ def _tensors(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _attention(geometry: Geometry) -> Iterator[tuple[str, tuple[int, ...]]]:
+    attention = plain_attention(geometry)
+    if attention is None:
+        return
     queries = geometry.heads * geometry.head_dim
     keys = geometry.kv_heads * geometry.head_dim
-    if geometry.qk_norm:
+    if attention.qk_norm:
         yield "self_attn.q_norm.weight", (geometry.head_dim,)
         yield "self_attn.k_norm.weight", (geometry.head_dim,)
     for name, rows in (("q_proj", queries), ("k_proj", keys), ("v_proj", keys)):
         yield f"self_attn.{name}.weight", (rows, geometry.hidden)
-        if geometry.qkv_bias:
+        if attention.qkv_bias:
             yield f"self_attn.{name}.bias", (rows,)
     yield "self_attn.o_proj.weight", (geometry.hidden, queries)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.errors import UserError
 from suites.base.files import open_plain, write_atomically
 from suites.engines.cache import held
+from suites.models import Dense, Experts, Gqa
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ __all__ = [
     "architecture",
     "fingerprint",
     "generate",
+    "plain_attention",
     "read",
     "vocabulary",
 ]
@@ -139,16 +141,38 @@ def architecture(geometry: Geometry) -> str:
     Raises:
         UserError: experts, latent attention and attention sinks are not generated.
     """
-    if geometry.moe or geometry.mla or geometry.sinks or geometry.output_bias:
+    attention = plain_attention(geometry)
+    if attention is None or geometry.moe or not geometry.dense:
         raise UserError(
-            f"random weights of {geometry.id!r} are not generated (experts or latent attention)",
+            f"random weights of {geometry.id!r} are not generated (layers are not alike and dense)",
             where="model",
             expected="a dense model, such as qwen2.5-0.5b, qwen3-8b or llama-3.1-8b",
             remedy="name a weight file with --weights, or a running --endpoint",
         )
-    if geometry.qk_norm:
+    if attention.qk_norm:
         return "qwen3"
-    return "qwen2" if geometry.qkv_bias else "llama"
+    return "qwen2" if attention.qkv_bias else "llama"
+
+
+def plain_attention(geometry: Geometry) -> Gqa | None:
+    """The attention of a model whose layers are alike and hold nothing unusual, else None."""
+    plain = len(geometry.layers) == 1 and not (
+        geometry.tables or geometry.mixed or geometry.head_bias or geometry.norms != 1
+    )
+    if not plain:
+        return None
+    layer = geometry.layers[0]
+    match layer.parts:
+        case (Gqa() as attention, Dense(gated=True, bias=False) | Experts()):
+            usual = Gqa(
+                heads=attention.heads,
+                kv_heads=attention.kv_heads,
+                head_dim=attention.head_dim,
+                qkv_bias=attention.qkv_bias,
+                qk_norm="head" if attention.qk_norm else "",
+            )
+            return attention if attention == usual and layer.norms == 2 else None
+    return None
 
 
 def _make(geometry: Geometry, path: Path, seed: int) -> str:
@@ -219,7 +243,7 @@ def _describe(writer: Any, geometry: Geometry) -> None:
     writer.add_name(f"{geometry.name}, random weights")
     writer.add_file_type(LlamaFileType.MOSTLY_Q8_0)
     writer.add_quantization_version(GGMLQuantizationType.Q8_0)
-    writer.add_block_count(geometry.layers)
+    writer.add_block_count(geometry.depth)
     writer.add_context_length(_CONTEXT_LENGTH)
     writer.add_embedding_length(geometry.hidden)
     writer.add_feed_forward_length(geometry.intermediate)
@@ -265,6 +289,9 @@ def _word(index: int) -> str:
 
 def _tensors(geometry: Geometry) -> Iterator[_Tensor]:
     """Name and shape (rows, columns) of every tensor, in file order, as llama.cpp expects them."""
+    attention = plain_attention(geometry)
+    if attention is None:
+        return
     hidden, wide = geometry.hidden, geometry.intermediate
     queries = geometry.heads * geometry.head_dim
     keys = geometry.kv_heads * geometry.head_dim
@@ -284,16 +311,16 @@ def _tensors(geometry: Geometry) -> Iterator[_Tensor]:
         "ffn_up": (wide, hidden),
         "ffn_down": (hidden, wide),
     }
-    for layer in range(geometry.layers):
+    for layer in range(geometry.depth):
         block = f"blk.{layer}"
         yield _Tensor(name=f"{block}.attn_norm.weight", shape=(hidden,))
         yield _Tensor(name=f"{block}.ffn_norm.weight", shape=(hidden,))
-        if geometry.qk_norm:
+        if attention.qk_norm:
             yield _Tensor(name=f"{block}.attn_q_norm.weight", shape=(geometry.head_dim,))
             yield _Tensor(name=f"{block}.attn_k_norm.weight", shape=(geometry.head_dim,))
         for name, shape in matrices.items():
             yield _Tensor(name=f"{block}.{name}.weight", shape=shape)
-            if geometry.qkv_bias and name in {"attn_q", "attn_k", "attn_v"}:
+            if attention.qkv_bias and name in {"attn_q", "attn_k", "attn_v"}:
                 yield _Tensor(name=f"{block}.{name}.bias", shape=shape[:1])
 
 

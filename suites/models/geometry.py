@@ -1,179 +1,211 @@
-"""What a transformer's sizes imply: parameters, FLOPs and the bytes that must move.
+"""What a model's sizes imply: parameters, FLOPs and the bytes that must move.
 
-One multiply-add counts as two FLOPs. Only matrix products and attention are counted: norms,
-rotary embedding, softmax and sampling are below 1% at these sizes (the convention of Kaplan et
-al. 2020, "Scaling Laws for Neural Language Models", table 1).
+A model is its layers, each the sum of its parts. One multiply-add counts as two FLOPs. Only
+matrix products, attention and products with a state are counted: norms, rotary embedding, softmax
+and sampling are below 1% at these sizes (the convention of Kaplan et al. 2020, "Scaling Laws for
+Neural Language Models", table 1).
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-__all__ = ["Geometry", "Mla", "Moe"]
+from suites.base.errors import UserError
+from suites.models.attention import Gqa, Mla
+from suites.models.feed_forward import Dense, Experts
+from suites.models.part import Count, Frozen, Natural, Positive, Routing
+from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 
-_Positive = Annotated[int, Field(gt=0)]
-_Natural = Annotated[int, Field(ge=0)]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
+    from suites.models.part import Part
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+__all__ = ["Geometry", "Layer", "Modules", "Tower", "Widths", "identifier"]
 
-
-class Moe(_Frozen):
-    """A mixture of experts in place of the dense feed-forward block.
-
-    Attributes:
-        experts: routed experts of a layer.
-        experts_per_token: routed experts one token visits.
-        intermediate: width of one expert.
-        shared_experts: experts every token visits, each `intermediate` wide.
-        dense_layers: leading layers that keep the dense block.
-        selection_bias: the router adds one learned value per expert (DeepSeek-V3's
-            auxiliary-loss-free balancing, gpt-oss's router bias).
-        expert_bias: experts carry biases.
-    """
-
-    experts: _Positive
-    experts_per_token: _Positive
-    intermediate: _Positive
-    shared_experts: _Natural = 0
-    dense_layers: _Natural = 0
-    selection_bias: bool = False
-    expert_bias: bool = False
-
-    @model_validator(mode="after")
-    def _a_token_cannot_visit_more_experts_than_there_are(self) -> Moe:
-        if self.experts_per_token > self.experts:
-            raise ValueError("experts_per_token exceeds experts")
-        return self
-
-    def distinct_experts(self, tokens: int, routing: Literal["uniform", "same"]) -> float:
-        """Routed experts touched in one layer by `tokens` tokens.
-
-        "uniform": the expectation when each token draws its experts at random,
-        E·(1 − (1 − k/E)^tokens). "same": all tokens draw the same k, the least possible.
-        """
-        if routing == "same":
-            return float(self.experts_per_token) if tokens else 0.0
-        missed = (1 - self.experts_per_token / self.experts) ** tokens
-        return self.experts * (1 - missed)
+_Part = Annotated[
+    Gqa | Mla | GatedDelta | KimiDelta | Lightning | Mamba | Mamba2 | ShortConv | Dense | Experts,
+    Field(discriminator="kind"),
+]
+_Parts = Annotated[tuple[_Part, ...], Field(strict=False, max_length=8)]
 
 
-class Mla(_Frozen):
-    """Multi-head latent attention: keys and values of all heads live in one latent vector.
-
-    DeepSeek-V2 report (arXiv 2405.04434), section 2.1. The cache holds `kv_rank + rope_dim`
-    values per token and layer.
+class Layer(Frozen):
+    """Layers alike: how many, and the parts each of them has.
 
     Attributes:
-        q_rank, kv_rank: ranks of the query and key-value latents.
-        nope_dim, rope_dim: parts of a head's query and key without and with rotary position.
-        value_dim: a head's value size.
+        norms: learned vectors of width `hidden` that a layer norms with.
+        others: further learned values of a layer that are in no part.
+        mixed: further matrix weights of a layer that every token meets.
     """
 
-    q_rank: _Positive
-    kv_rank: _Positive
-    nope_dim: _Positive
-    rope_dim: _Positive
-    value_dim: _Positive
+    count: Count = 1
+    parts: _Parts
+    norms: Natural = 2
+    others: Natural = 0
+    mixed: Natural = 0
+
+    def label(self) -> str:
+        """Such as "mla + experts 8 of 256"."""
+        return " + ".join(part.label() for part in self.parts) or "nothing"
+
+    def vectors(self, hidden: int) -> int:
+        """Learned values of one layer outside matrices."""
+        return self.norms * hidden + self.others + sum(p.vectors(hidden) for p in self.parts)
 
 
-class Geometry(_Frozen):
-    """Sizes of one decoder-only transformer, as its published configuration states them.
+_Layers = Annotated[tuple[Layer, ...], Field(strict=False, max_length=1000)]
+
+
+class Modules(Frozen):
+    """Modules that predict further tokens (DeepSeek-V3 report, arXiv 2412.19437, section 2.2).
+
+    Each projects two hidden vectors into one, norms three, and has a layer of its own. Embedding
+    and output head are those of the model.
+    """
+
+    count: Count
+    layers: _Layers
+
+    def parameters(self, hidden: int) -> int:
+        """Weights that the main model does not have."""
+        own = sum(layer.count * _stored(layer, hidden) for layer in self.layers)
+        return self.count * (own + 2 * hidden * hidden + 3 * hidden)
+
+
+class Tower(Frozen):
+    """What reads pictures or sound into the model's width.
+
+    Attributes:
+        parameters: None where its sizes are not expressed.
+    """
+
+    kind: str
+    parameters: Natural | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Widths:
+    """Bits of one weight by where it is, scales included; vectors keep `rest`.
+
+    Attributes:
+        experts, mixers, dense: routed experts; attention and recurrent parts; dense blocks,
+            routers and shared experts.
+        head, rest: the output head; embedding, norms, biases.
+    """
+
+    experts: float
+    mixers: float
+    dense: float
+    head: float
+    rest: float
+
+    @classmethod
+    def uniform(cls, bits: float) -> Widths:
+        """The same everywhere."""
+        return cls(experts=bits, mixers=bits, dense=bits, head=bits, rest=bits)
+
+
+_Width = Annotated[float, Field(gt=0, le=64)]
+
+
+class Published(Frozen):
+    """Widths of the weights as their maker published them, where that is not 16 bits throughout.
+
+    Attributes:
+        precision: the maker's name for it, such as "mxfp4".
+    """
+
+    precision: str
+    experts: _Width
+    mixers: _Width
+    dense: _Width
+    head: _Width
+    rest: _Width
+
+    def widths(self) -> Widths:
+        """As the sums take them."""
+        return Widths(**self.model_dump(exclude={"precision"}))
+
+
+class Geometry(Frozen):
+    """Sizes of one decoder-only model, as its published configuration states them.
 
     Attributes:
         id, name: ours, and the maker's.
-        layers, hidden, heads, kv_heads, head_dim: attention sizes (`kv_heads` and `head_dim`
-            describe the expanded heads where `mla` is set).
-        intermediate: width of the dense gated feed-forward block.
+        hidden: width of the residual stream.
         vocab: rows of the embedding, padding included.
         tied_embeddings: the output head is the embedding.
-        qkv_bias, output_bias: the attention projections carry biases.
-        qk_norm: RMSNorm of `head_dim` on queries and on keys.
-        sinks: one learned attention sink per head (gpt-oss).
-        sliding_window, sliding_layers: tokens seen by, and number of, layers with local
-            attention; 0 where there is none.
-        source: where the numbers come from.
+        layers: the main model's, like ones together.
+        norms: learned vectors of width `hidden` after the last layer.
+        head_bias: the output head carries a bias.
+        tables: further values that are looked up and multiply nothing, such as positions.
+        mixed: further matrix weights that every token meets once, outside the layers.
+        modules: multi-token prediction, counted apart.
+        towers: vision and sound, counted apart.
+        published: widths of the maker's own file.
+        source, revision: where the numbers come from.
     """
 
     id: str
     name: str
-    layers: _Positive
-    hidden: _Positive
-    heads: _Positive
-    kv_heads: _Positive
-    head_dim: _Positive
-    intermediate: _Positive
-    vocab: _Positive
+    hidden: Positive
+    vocab: Positive
     tied_embeddings: bool
-    rope_theta: float
-    rms_eps: float
+    layers: Annotated[_Layers, Field(min_length=1)]
+    rope_theta: float = 10_000.0
+    rms_eps: float = 1e-6
+    norms: Natural = 1
+    head_bias: bool = False
+    tables: Annotated[int, Field(ge=0, le=10**13)] = 0
+    mixed: Annotated[int, Field(ge=0, le=10**13)] = 0
+    modules: Modules | None = None
+    towers: Annotated[tuple[Tower, ...], Field(strict=False, max_length=8)] = ()
+    published: Published | None = None
     source: str
-    qkv_bias: bool = False
-    output_bias: bool = False
-    qk_norm: bool = False
-    sinks: bool = False
-    sliding_window: _Natural = 0
-    sliding_layers: _Natural = 0
-    moe: Moe | None = None
-    mla: Mla | None = None
-
-    @model_validator(mode="after")
-    def _sizes_agree(self) -> Geometry:
-        if self.heads % self.kv_heads:
-            raise ValueError("heads is not a multiple of kv_heads")
-        if self.sliding_layers > self.layers:
-            raise ValueError("sliding_layers exceeds layers")
-        if (self.sliding_layers > 0) != (self.sliding_window > 0):
-            raise ValueError("sliding_window and sliding_layers go together")
-        if self.moe and self.moe.dense_layers > self.layers:
-            raise ValueError("moe.dense_layers exceeds layers")
-        return self
+    revision: str = ""
 
     # Parameters
 
     def parameters(self) -> int:
-        """Count every weight, as a checkpoint of the main model holds them."""
-        vectors = self.hidden  # final norm
-        vectors += self.layers * self._layer_vectors()
-        if self.moe:
-            vectors += self._moe_layers() * self._moe_vectors()
-        return self._stored_matrices() + self.vocab * self.hidden + vectors
+        """Count every weight of the language model, without modules and towers."""
+        return sum(self.census().values())
+
+    def census(self) -> dict[str, int]:
+        """Stored weights by where they are, under the names of `Widths`."""
+        return dict(self._census)
 
     def active_parameters(self) -> int:
         """Weights that multiply one token: matrices of its path, and the output head."""
-        return self._body_per_token() + self._head()
+        return self._body + self._head
 
-    def weight_bytes(self, bits_per_parameter: float) -> float:
-        """Bytes of all weights at a mean width in bits (8.5 for Q8_0, 16 for bf16)."""
-        return self.parameters() * bits_per_parameter / 8
+    def weight_bytes(self, bits: float | Widths) -> float:
+        """Bytes of all weights at a width in bits (8.5 for Q8_0, 16 for bf16), or at several."""
+        return self._bits(self._census, bits) / 8
 
-    @property
-    def gated_width(self) -> int:
-        """Width of the feed-forward block most layers have: an expert's where all are experts."""
-        return (
-            self.moe.intermediate if self.moe and not self.moe.dense_layers else self.intermediate
-        )
-
-    # Key-value cache
+    # Key-value cache and state
 
     def kv_values_per_token(self) -> int:
-        """Values cached for one token in one layer."""
-        if self.mla:
-            return self.mla.kv_rank + self.mla.rope_dim
-        return 2 * self.kv_heads * self.head_dim
+        """Values cached for one token in one layer of the attention that most layers have."""
+        return self.attention.kv_values()
 
     def kv_bytes_per_token(self, dtype_bytes: float) -> float:
         """Bytes one more token takes in the cache while every layer keeps it."""
-        return self.layers * self.kv_values_per_token() * dtype_bytes
+        return self._sum(lambda part: part.kv_values()) * dtype_bytes
 
     def kv_bytes(self, context: int, dtype_bytes: float) -> float:
         """Bytes of one sequence's cache: a layer with a sliding window keeps only its window."""
-        tokens = self._full_layers() * context
-        tokens += self.sliding_layers * min(context, self.sliding_window)
-        return tokens * self.kv_values_per_token() * dtype_bytes
+        return self._sum(lambda part: part.kept(context) * part.kv_values()) * dtype_bytes
+
+    def state_bytes(self, dtype_bytes: float) -> float:
+        """Bytes one sequence takes in recurrent layers, however long it is."""
+        return self._state * dtype_bytes
 
     # Work
 
@@ -183,121 +215,179 @@ class Geometry(_Frozen):
         2 × weights × tokens, the output head once per prompt, and causal attention over
         isl·(isl + 1)/2 pairs (fewer in a sliding window).
         """
-        per_pair = self._flops_per_pair(absorbed=False)
-        pairs = self._full_layers() * _causal_pairs(isl, isl)
-        pairs += self.sliding_layers * _causal_pairs(isl, self.sliding_window)
-        one = 2 * (self._body_per_token() * isl + self._head()) + per_pair * pairs
-        return batch * one
+        mixing = self._sum(lambda part: part.prefill_flops(isl))
+        return batch * (2 * (self._body * isl + self._head) + mixing)
 
     def decode_flops(self, context: int, batch: int = 1) -> int:
-        """FLOPs of one decode step when every sequence sees `context` tokens, itself included.
-
-        MLA decodes in its absorbed form: scores and values are taken in the latent space
-        (DeepSeek-V2, section 2.1.2).
-        """
-        per_pair = self._flops_per_pair(absorbed=True)
-        pairs = self._full_layers() * context
-        pairs += self.sliding_layers * min(context, self.sliding_window)
-        return batch * (2 * self.active_parameters() + per_pair * pairs)
+        """FLOPs of one decode step when every sequence sees `context` tokens, itself included."""
+        mixing = self._sum(lambda part: part.decode_flops(context))
+        return batch * (2 * self.active_parameters() + mixing)
 
     def decode_min_bytes(
         self,
         context: int,
         batch: int = 1,
         *,
-        bits_per_parameter: float = 16,
+        bits_per_parameter: float | Widths = 16,
         kv_dtype_bytes: float = 2,
-        routing: Literal["uniform", "same"] = "same",
+        routing: Routing = "same",
     ) -> float:
-        """Bytes one decode step must move: weights once, one embedding row and the cache each.
+        """Bytes one decode step must move: weights once, one embedding row, cache and state.
 
-        With experts, only those touched are read: see `Moe.distinct_experts`. The default,
+        With experts, only those touched are read: see `Experts.distinct_experts`. The default,
         "same", is a lower bound for any routing.
         """
-        weights = self.layers * self._attention_matrices() + self._dense_layers() * self._dense()
-        weights += self._head() + batch * self.hidden
-        read = float(weights)
-        if self.moe:
-            touched = self.moe.distinct_experts(batch, routing)
-            read += self._moe_layers() * (
-                self._moe_matrices(0) + touched * 3 * self.hidden * self.moe.intermediate
+        read = {
+            "mixers": self._mixed
+            + self._sum(lambda p: 0 if _is_mlp(p) else p.read(self.hidden, batch, routing)),
+            "head": self._head,
+            "rest": batch * self.hidden + self.mixed,
+        }
+        for name in ("dense", "experts"):
+            read[name] = 0
+        for layer in self.layers:
+            for part in filter(_is_mlp, layer.parts):
+                touched = layer.count * part.read(self.hidden, batch, routing)
+                always = layer.count * (part.stored(self.hidden) - part.routed(self.hidden))
+                read["dense"] += always
+                read["experts"] += touched - always
+        cache = self.kv_bytes(context, kv_dtype_bytes) + self.kv_bytes_per_token(kv_dtype_bytes)
+        state = 2 * self.state_bytes(kv_dtype_bytes)
+        return self._bits(read, bits_per_parameter) / 8 + batch * (cache + state)
+
+    # Kinds
+
+    @property
+    def depth(self) -> int:
+        """Layers of the main model."""
+        return sum(layer.count for layer in self.layers)
+
+    def kinds(self) -> dict[str, int]:
+        """Layers by what they are made of, in order of appearance."""
+        counts: Counter[str] = Counter()
+        for layer in self.layers:
+            counts[layer.label()] += layer.count
+        return dict(counts)
+
+    # What kernels and engines are shaped by
+
+    @property
+    def attention(self) -> Gqa | Mla:
+        """The attention that most layers have; one that sees everything before one that does not.
+
+        Raises:
+            UserError: the model has none.
+        """
+        found = [
+            (not (isinstance(part, Gqa) and (part.window or part.chunk)), layer.count, -place, part)
+            for place, layer in enumerate(self.layers)
+            for part in layer.parts
+            if isinstance(part, Gqa | Mla)
+        ]
+        if not found:
+            raise UserError(
+                f"{self.name} has no attention", where="model", expected="a model with attention"
             )
-        cache = self.kv_bytes(context, kv_dtype_bytes)
-        written = self.kv_bytes_per_token(kv_dtype_bytes)
-        return read * bits_per_parameter / 8 + batch * (cache + written)
+        return max(found, key=lambda item: item[:3])[3]
 
-    # Parts
+    @property
+    def mla(self) -> Mla | None:
+        """The latent attention of most layers, None where they have another kind."""
+        return self.attention if isinstance(self.attention, Mla) else None
 
-    def _full_layers(self) -> int:
-        return self.layers - self.sliding_layers
+    @property
+    def heads(self) -> int:
+        """Query heads of `attention`."""
+        return self.attention.heads
 
-    def _dense_layers(self) -> int:
-        return self.moe.dense_layers if self.moe else self.layers
+    @property
+    def kv_heads(self) -> int:
+        """Key-value heads of `attention`."""
+        return self.attention.kv_heads
 
-    def _moe_layers(self) -> int:
-        return self.layers - self._dense_layers()
+    @property
+    def head_dim(self) -> int:
+        """Head width of `attention`."""
+        return self.attention.head_dim
 
+    @property
+    def value_dim(self) -> int:
+        """Width of a value of `attention`."""
+        return self.attention.value_dim or self.attention.head_dim
+
+    @property
+    def moe(self) -> Experts | None:
+        """The first experts, None of a dense model."""
+        return next((part for part in self._parts() if isinstance(part, Experts)), None)
+
+    @property
+    def dense(self) -> Dense | None:
+        """The first dense block, None where all layers have experts."""
+        return next((part for part in self._parts() if isinstance(part, Dense)), None)
+
+    @property
+    def intermediate(self) -> int:
+        """Width of the dense block, of an expert where there is none, 0 where neither is."""
+        block = self.dense or self.moe
+        return block.intermediate if block else 0
+
+    # Sums
+
+    def _parts(self) -> Iterable[Part]:
+        return (part for layer in self.layers for part in layer.parts)
+
+    def _sum(self, value: Callable[[Part], int]) -> int:
+        return sum(layer.count * value(part) for layer in self.layers for part in layer.parts)
+
+    @cached_property
+    def _census(self) -> dict[str, int]:
+        hidden = self.hidden
+        routed = self._sum(lambda part: part.routed(hidden))
+        blocks = self._sum(lambda part: part.stored(hidden) if _is_mlp(part) else 0)
+        vectors = sum(layer.count * layer.vectors(hidden) for layer in self.layers)
+        vectors += self.norms * hidden + (self.vocab if self.head_bias else 0)
+        return {
+            "experts": routed,
+            "mixers": self._mixed
+            + self._sum(lambda part: 0 if _is_mlp(part) else part.stored(hidden)),
+            "dense": blocks - routed,
+            "head": 0 if self.tied_embeddings else self._head,
+            "rest": self.vocab * hidden + self.tables + self.mixed + vectors,
+        }
+
+    @cached_property
+    def _body(self) -> int:
+        return self._sum(lambda part: part.matrices(self.hidden)) + self._mixed + self.mixed
+
+    @cached_property
+    def _mixed(self) -> int:
+        return sum(layer.count * layer.mixed for layer in self.layers)
+
+    @cached_property
+    def _state(self) -> int:
+        return self._sum(lambda part: part.state_values())
+
+    @property
     def _head(self) -> int:
         return self.vocab * self.hidden
 
-    def _stored_matrices(self) -> int:
-        """Weights of all matrix products; a tied head is stored as the embedding, not here."""
-        body = self.layers * self._attention_matrices() + self._dense_layers() * self._dense()
-        if self.moe:
-            body += self._moe_layers() * self._moe_matrices(self.moe.experts)
-        return body if self.tied_embeddings else body + self._head()
-
-    def _dense(self) -> int:
-        return 3 * self.hidden * self.intermediate  # gate, up, down
-
-    def _moe_matrices(self, routed: int) -> int:
-        """Weights of one expert layer with `routed` experts, shared ones and the router."""
-        if not self.moe:
-            return 0
-        expert = 3 * self.hidden * self.moe.intermediate
-        return (routed + self.moe.shared_experts) * expert + self.hidden * self.moe.experts
-
-    def _moe_vectors(self) -> int:
-        if not self.moe:
-            return 0
-        selection = self.moe.experts if self.moe.selection_bias else 0
-        bias = self.moe.experts * (2 * self.moe.intermediate + self.hidden)
-        return selection + (bias if self.moe.expert_bias else 0)
-
-    def _attention_matrices(self) -> int:
-        if self.mla:
-            mla = self.mla
-            query = self.hidden * mla.q_rank
-            query += mla.q_rank * self.heads * (mla.nope_dim + mla.rope_dim)
-            key_value = self.hidden * (mla.kv_rank + mla.rope_dim)
-            key_value += mla.kv_rank * self.heads * (mla.nope_dim + mla.value_dim)
-            return query + key_value + self.heads * mla.value_dim * self.hidden
-        return 2 * self.hidden * (self.heads + self.kv_heads) * self.head_dim
-
-    def _layer_vectors(self) -> int:
-        norms = 2 * self.hidden
-        norms += 2 * self.head_dim if self.qk_norm else 0
-        norms += self.mla.q_rank + self.mla.kv_rank if self.mla else 0
-        biases = (self.heads + 2 * self.kv_heads) * self.head_dim if self.qkv_bias else 0
-        biases += self.hidden if self.output_bias else 0
-        return norms + biases + (self.heads if self.sinks else 0)
-
-    def _body_per_token(self) -> int:
-        body = self.layers * self._attention_matrices() + self._dense_layers() * self._dense()
-        if self.moe:
-            body += self._moe_layers() * self._moe_matrices(self.moe.experts_per_token)
-        return body
-
-    def _flops_per_pair(self, *, absorbed: bool) -> int:
-        """FLOPs of one query meeting one key in one layer: score and weighted value."""
-        if not self.mla:
-            return 4 * self.heads * self.head_dim
-        if absorbed:
-            return 2 * self.heads * (2 * self.mla.kv_rank + self.mla.rope_dim)
-        return 2 * self.heads * (self.mla.nope_dim + self.mla.rope_dim + self.mla.value_dim)
+    @staticmethod
+    def _bits(weights: dict[str, int], bits: float | Widths) -> float:
+        if isinstance(bits, Widths):
+            return sum(count * getattr(bits, name) for name, count in weights.items())
+        return sum(weights.values()) * bits
 
 
-def _causal_pairs(tokens: int, window: int) -> int:
-    """Pairs (query, key) with key ≤ query and at most `window` keys per query."""
-    seen = min(tokens, window)
-    return seen * (seen + 1) // 2 + (tokens - seen) * seen
+def identifier(name: str) -> str:
+    """A name as an id: safe in a file's name, short, never empty."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "model"
+
+
+def _is_mlp(part: Part) -> bool:
+    return isinstance(part, Dense | Experts)
+
+
+def _stored(layer: Layer, hidden: int) -> int:
+    """Weights of one layer of a kind."""
+    parts = sum(part.stored(hidden) for part in layer.parts)
+    return layer.vectors(hidden) + layer.mixed + parts

@@ -1,4 +1,4 @@
-"""Find a geometry by its id, or read one from a user's own TOML file."""
+"""Find a geometry by its id, or read one from a file a user brings."""
 
 from __future__ import annotations
 
@@ -10,41 +10,74 @@ from suites.base import toml_file
 from suites.base.errors import UserError
 from suites.models.geometry import Geometry
 
-__all__ = ["available", "load"]
+__all__ = ["available", "is_path", "load", "read"]
 
 _DATA = Path(__file__).parent / "data"
-
-
-def available() -> list[str]:
-    """List the ids that ship with Fenmark, smallest model first."""
-    return sorted(
-        (path.stem for path in _DATA.glob("*.toml")), key=lambda name: load(name).parameters()
-    )
+_EXPECTED = "a geometry like those of suites/models/data"
 
 
 @cache
+def available() -> tuple[str, ...]:
+    """List the ids that ship with Fenmark, smallest model first."""
+    return tuple(sorted(_known(), key=lambda name: load(name).parameters()))
+
+
 def load(name: str) -> Geometry:
-    """Load a geometry by id ("qwen2.5-0.5b") or by the path of a file ending in ".toml".
+    """Load a geometry by id ("qwen2.5-0.5b") or by a path.
+
+    A path names a TOML file, a Hugging Face config.json or the folder it lies in, or a GGUF file;
+    it ends in .toml, .json or .gguf, or begins like one ("./", "../", "/", "~").
 
     Raises:
-        UserError: the id is unknown, or the file is missing, unreadable or malformed.
+        UserError: the id is unknown, or the file is missing, unreadable, malformed or says what is
+            not expressed.
     """
-    if name.endswith(".toml"):
-        return _read(Path(name))
-    path = _DATA / f"{name}.toml"
-    known = sorted(item.stem for item in _DATA.glob("*.toml"))
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
-        raise UserError(
-            f"unknown model {name!r}",
-            where="model",
-            expected=f"one of {', '.join(known)}, or a path ending in .toml",
-            remedy=f"did you mean {near[0]!r}?" if near else "",
-        )
-    return _read(path)
-
-
-def _read(path: Path) -> Geometry:
-    return toml_file.read_model(
-        path, Geometry, expected="a geometry like those of suites/models/data", id=path.stem
+    if name in _known():
+        return _shipped(name)
+    if is_path(name):
+        return read(Path(name))
+    near = get_close_matches(name, _known(), n=1)
+    raise UserError(
+        f"unknown model {name[:200]!r}",
+        where="model",
+        expected="an id that `fenmark model list` shows, or a path ending in .toml, .json or .gguf",
+        remedy=f"did you mean {near[0]!r}?" if near else "",
     )
+
+
+def is_path(name: str) -> bool:
+    """Whether a model's name is the path of a file or folder; "owner/name" is none."""
+    return name.endswith((".toml", ".json", ".gguf")) or name.startswith(("./", "../", "/", "~"))
+
+
+def read(path: Path) -> Geometry:
+    """Read a geometry from a file or folder.
+
+    Raises:
+        UserError: as `load`.
+    """
+    path = path.expanduser()
+    if path.suffix == ".toml":
+        return _toml(path)
+    if path.suffix == ".gguf":
+        from suites.models.gguf import read_header
+        from suites.models.gguf_geometry import geometry_of
+
+        return geometry_of(read_header(path))
+    from suites.models.config import read_config
+
+    return read_config(path).geometry
+
+
+@cache
+def _shipped(name: str) -> Geometry:
+    return _toml(_DATA / f"{name}.toml")
+
+
+@cache
+def _known() -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in _DATA.glob("*.toml")))
+
+
+def _toml(path: Path) -> Geometry:
+    return toml_file.read_model(path, Geometry, expected=_EXPECTED, id=path.stem)

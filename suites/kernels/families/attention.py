@@ -29,9 +29,9 @@ def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     prompts.
     """
     isl, heads, kv_heads = sizes.prefill, geometry.heads, geometry.kv_heads
-    key = value = geometry.head_dim
+    key, value = geometry.head_dim, geometry.value_dim
     if geometry.mla:
-        key, value = geometry.mla.nope_dim + geometry.mla.rope_dim, geometry.mla.value_dim
+        key = geometry.mla.nope_dim + geometry.mla.rope_dim
     traffic = isl * (heads + kv_heads) * (key + value) * ITEM_BITS[dtype] // 8
     shape = {"isl": isl, "heads": heads, "kv_heads": kv_heads, "key": key, "value": value}
     return [
@@ -56,9 +56,10 @@ def decode_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Attention of one new token per sequence over a paged cache.
 
     4·heads·head_dim FLOPs per cached token; the cache moves once, whatever the number of query
-    heads that share it. Models with latent attention have `mla_works` instead.
+    heads that share it. Models with latent attention have `mla_works` instead; those whose values
+    are not as wide as their keys have none.
     """
-    if geometry.mla:
+    if geometry.value_dim != geometry.head_dim or geometry.mla:
         return []
     batch, context = sizes.batch, sizes.context
     heads, kv_heads, width = geometry.heads, geometry.kv_heads, geometry.head_dim

@@ -22,19 +22,24 @@ def projections(geometry: Geometry) -> dict[str, tuple[int, int]]:
     hidden, wide, width = geometry.hidden, geometry.intermediate, geometry.head_dim
     if geometry.mla:
         mla = geometry.mla
-        attention = {
-            "q_a_kv_a": (hidden, mla.q_rank + mla.kv_rank + mla.rope_dim),
-            "q_b": (mla.q_rank, geometry.heads * (mla.nope_dim + mla.rope_dim)),
-            "o": (geometry.heads * mla.value_dim, hidden),
-        }
+        queries, latent = mla.heads * (mla.nope_dim + mla.rope_dim), mla.kv_rank + mla.rope_dim
+        query = (
+            {"q_a_kv_a": (hidden, mla.q_rank + latent), "q_b": (mla.q_rank, queries)}
+            if mla.q_rank
+            else {"q_kv_a": (hidden, queries + latent)}
+        )
+        attention = {**query, "o": (mla.heads * mla.value_dim, hidden)}
     else:
+        value = geometry.value_dim
+        keys = geometry.kv_heads * (width + value)
         attention = {
-            "qkv": (hidden, (geometry.heads + 2 * geometry.kv_heads) * width),
-            "o": (geometry.heads * width, hidden),
+            "qkv": (hidden, geometry.heads * width + keys),
+            "o": (geometry.heads * value, hidden),
         }
-    if geometry.moe and not geometry.moe.dense_layers:
+    if not geometry.dense:
         return attention  # its feed-forward products are the grouped ones
-    return {**attention, "gate_up": (hidden, 2 * wide), "down": (wide, hidden)}
+    inward = {"gate_up": (hidden, 2 * wide)} if geometry.dense.gated else {"up": (hidden, wide)}
+    return {**attention, **inward, "down": (wide, hidden)}
 
 
 def gemm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:

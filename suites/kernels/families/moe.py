@@ -55,7 +55,8 @@ def grouped_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """
     if not geometry.moe:
         return []
-    moe, hidden, wide = geometry.moe, geometry.hidden, 2 * geometry.moe.intermediate
+    moe, hidden = geometry.moe, geometry.moe.latent or geometry.hidden
+    wide = (2 if moe.gated else 1) * moe.intermediate
     found = []
     for tokens in (sizes.prefill, *sizes.decode):
         rows = tokens * moe.experts_per_token

@@ -58,7 +58,10 @@ def swiglu_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 
     5 FLOPs a result (negate, exponential, add, divide, multiply); two values in, one out.
     """
-    tokens, wide = sizes.prefill, geometry.gated_width
+    block = geometry.dense or geometry.moe
+    if not block or not block.gated:
+        return []
+    tokens, wide = sizes.prefill, block.intermediate
     traffic = 3 * tokens * wide * ITEM_BITS[dtype] // 8
     return [
         Work(

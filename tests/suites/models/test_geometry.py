@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suites.base.errors import UserError
-from suites.models import Geometry, Mla, Moe, available, load
+from suites.models import Dense, Experts, Geometry, Gqa, Layer, Mla, available, load
+from suites.models.recurrent import GatedDelta, Mamba2
 
 # Published: safetensors totals on the models' hub pages; DeepSeek-V3's is the 671 B main model
 # (README), gpt-oss-120b's the 116.83 B of its model card (arXiv 2508.10925, table 1).
@@ -125,35 +126,54 @@ small = st.integers(1, 8)
 
 
 @st.composite
+def mixers(draw: st.DrawFn) -> Gqa | Mla | GatedDelta | Mamba2:
+    kv_heads, width = draw(small), draw(small) * 8
+    gqa = Gqa(
+        heads=kv_heads * draw(small),
+        kv_heads=kv_heads,
+        head_dim=width,
+        window=draw(st.integers(0, 64)),
+        qk_norm=draw(st.sampled_from(["", "head", "full"])),
+        gate=draw(st.sampled_from(["", "head", "full"])),
+    )
+    mla = Mla(
+        heads=draw(small),
+        q_rank=draw(st.sampled_from([0, 16])),
+        kv_rank=8,
+        nope_dim=8,
+        rope_dim=4,
+        value_dim=8,
+        topk=draw(st.integers(0, 32)),
+    )
+    delta = GatedDelta(key_heads=2, value_heads=4, key_dim=8, value_dim=8, conv=4)
+    mamba = Mamba2(heads=4, head_dim=8, state=16, groups=2, conv=4)
+    return draw(st.sampled_from([gqa, mla, delta, mamba]))
+
+
+@st.composite
 def geometries(draw: st.DrawFn) -> Geometry:
-    layers, kv_heads, experts = draw(small), draw(small), draw(st.integers(2, 16))
-    sliding = draw(st.integers(0, layers))
-    moe = Moe(
+    experts = draw(st.integers(2, 16))
+    moe = Experts(
         experts=experts,
         experts_per_token=draw(st.integers(1, experts)),
         intermediate=draw(small) * 8,
-        shared_experts=draw(st.integers(0, 2)),
-        dense_layers=draw(st.integers(0, layers)),
+        shared_intermediate=draw(st.integers(0, 2)) * 8,
+        zero_experts=draw(st.integers(0, 2)),
     )
-    mla = Mla(q_rank=16, kv_rank=8, nope_dim=8, rope_dim=4, value_dim=8)
+    dense = Dense(intermediate=draw(small) * 16, gated=draw(st.booleans()))
+    blocks = st.sampled_from([moe, dense])
+    layers = [
+        Layer(count=draw(small), parts=(draw(mixers()), draw(blocks)))
+        for _ in range(draw(st.integers(1, 3)))
+    ]
     return Geometry(
         id="x",
         name="x",
-        layers=layers,
         hidden=draw(small) * 16,
-        heads=kv_heads * draw(small),
-        kv_heads=kv_heads,
-        head_dim=draw(small) * 8,
-        intermediate=draw(small) * 16,
         vocab=draw(st.integers(1, 500)),
         tied_embeddings=draw(st.booleans()),
-        rope_theta=1e4,
-        rms_eps=1e-6,
+        layers=layers,
         source="test",
-        sliding_layers=sliding,
-        sliding_window=draw(st.integers(1, 64)) if sliding else 0,
-        moe=draw(st.sampled_from([None, moe])),
-        mla=draw(st.sampled_from([None, mla])),
     )
 
 
@@ -173,7 +193,7 @@ def test_longer_contexts_never_cost_less(geometry, tokens, more):
 @given(geometries(), st.integers(1, 60))
 def test_without_absorption_prefill_is_the_sum_of_its_steps(geometry, isl):
     """Reading a prompt token by token costs the same, but for the head at every step."""
-    if geometry.mla:
+    if any(isinstance(part, Mla) for layer in geometry.layers for part in layer.parts):
         return
     head = 2 * geometry.vocab * geometry.hidden
     steps = sum(geometry.decode_flops(seen) - head for seen in range(1, isl + 1))
@@ -190,7 +210,7 @@ def test_same_routing_is_the_least_traffic_and_sharing_weights_saves(geometry, c
 @given(st.integers(1, 64), st.integers(0, 500), st.data())
 def test_distinct_experts_stay_between_one_tokens_and_all(experts, tokens, data):
     chosen = data.draw(st.integers(1, experts))
-    moe = Moe(experts=experts, experts_per_token=chosen, intermediate=8)
+    moe = Experts(experts=experts, experts_per_token=chosen, intermediate=8)
     distinct = moe.distinct_experts(tokens, "uniform")
     assert 0 <= distinct <= experts
     assert distinct <= chosen * tokens + 1e-9

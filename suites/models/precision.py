@@ -1,0 +1,305 @@
+"""How wide the weights of a model folder are, tensor by tensor, as its configuration says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from suites.models.attention import Gqa, Mla
+from suites.models.feed_forward import Dense, Experts
+from suites.models.geometry import Widths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from suites.models.geometry import Geometry, Layer
+
+__all__ = ["Precision", "precision_of"]
+
+_DTYPES = {
+    "bfloat16": ("bf16", 16.0), "float16": ("f16", 16.0), "float32": ("f32", 32.0),
+    "float8_e4m3fn": ("fp8", 8.0), "float8_e5m2": ("fp8", 8.0),
+}  # fmt: skip
+_SCALE_BITS = 16.0
+# Formats whose block and scale are part of their name: bits of a value, of a scale, its block.
+_BLOCKS = {"nvfp4": (4.0, 8.0, 16), "mxfp4": (4.0, 8.0, 32), "mxfp8": (8.0, 8.0, 32)}
+_MOST_PATTERNS = 20_000
+_LEADING = re.compile(r"^(?:model\.|language_model\.|text_model\.|transformer\.|backbone\.)+")
+# What of a regular expression is understood: anything else leaves the widths unknown.
+_UNESCAPED = re.compile(r"[\\\[\](){}+?|^$]")
+_ALTERNATIVES = re.compile(r"\(([\w|.*\\]{1,200})\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """A precision by name, and how wide it makes the weights.
+
+    Attributes:
+        name: such as "bf16", "fp8", "nvfp4" or "w4a16".
+        widths: None where the configuration does not say.
+    """
+
+    name: str
+    widths: Widths | None
+
+    def mean_bits(self, geometry: Geometry) -> float | None:
+        """Bits of a weight over all of them, scales included."""
+        if self.widths is None:
+            return None
+        return geometry.weight_bytes(self.widths) * 8 / geometry.parameters()
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """One way weights are stored, and which modules are not.
+
+    `bits` is None where nobody says; `kept` tells whether a module stays as it was.
+    """
+
+    name: str
+    bits: float | None
+    kept: Callable[[str], bool | None]
+    only_experts: bool = False
+
+
+def precision_of(
+    data: Mapping[str, Any],
+    geometry: Geometry,
+    layers: Sequence[Layer],
+    beside: Mapping[str, Any] | None = None,
+) -> Precision:
+    """Read the precision of a folder.
+
+    Args:
+        data: its configuration.
+        layers: every layer of the model, in order.
+        beside: what `hf_quant_config.json` holds, where there is one.
+    """
+    inner = data.get("text_config")
+    tables = [data, inner] if isinstance(inner, dict) else [data]
+    name, rest = _dtype(tables)
+    said = [table["quantization_config"] for table in tables if table.get("quantization_config")]
+    if beside:
+        said.append(beside)
+    quantized = next((table for table in said if isinstance(table, dict)), None)
+    if quantized is None:
+        unreadable = bool(said)
+        widths = None if unreadable or rest is None else Widths.uniform(rest)
+        return Precision(name="unknown" if unreadable else name, widths=widths)
+    scheme = _scheme(quantized)
+    if scheme.bits is None:
+        return Precision(name=scheme.name, widths=None)
+    return Precision(name=scheme.name, widths=_widths(scheme, geometry, layers, rest or 16.0))
+
+
+def _dtype(tables: Sequence[Mapping[str, Any]]) -> tuple[str, float | None]:
+    said = next(
+        (
+            table[name]
+            for table in tables
+            for name in ("dtype", "torch_dtype")
+            if isinstance(table.get(name), str)
+        ),
+        "unknown",
+    )
+    return _DTYPES.get(said.removeprefix("torch."), (said[:40], None))
+
+
+def _scheme(table: Mapping[str, Any]) -> _Scheme:
+    """The scheme of a quantization table, by whichever of its forms it has."""
+    inner = table.get("quantization")
+    if isinstance(inner, dict):  # hf_quant_config.json
+        table = {"quant_method": "modelopt", **inner}
+    method = str(table.get("quant_method") or "")[:40].lower()
+    kept = _kept(
+        table, "modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules", "exclude"
+    )
+    groups = table.get("config_groups")
+    if isinstance(groups, dict) and groups:
+        return _grouped(groups, method, kept)
+    algorithm = str(table.get("quant_algo") or "")[:40].lower()
+    if algorithm:
+        name = "fp8" if algorithm.startswith("fp8") else algorithm
+        bits = _named_bits(name, table)
+        return _Scheme(name, bits, kept)
+    if method == "mxfp4":
+        return _Scheme("mxfp4", _block_bits("mxfp4"), kept, only_experts=True)
+    if method in {"fp8", "fbgemm_fp8"}:
+        block = table.get("weight_block_size")
+        size = _product(block) if isinstance(block, list) else 0
+        return _Scheme("fp8", 8.0 + (32.0 / size if size else 0.0), kept)
+    if method in {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}:
+        return _integers(method, table, kept)
+    if method == "bitsandbytes":
+        four = table.get("load_in_4bit") is True
+        # One 32-bit scale for 64 values, or itself kept in 8 bits and 1/256 of 32.
+        scale = (8 + 32 / 256) / 64 if table.get("bnb_4bit_use_double_quant") is True else 0.5
+        return _Scheme("nf4" if four else "int8", 4.0 + scale if four else 8.0, kept)
+    return _Scheme(method or "quantized", None, kept)
+
+
+def _grouped(groups: Mapping[str, Any], method: str, kept: Callable[[str], bool | None]) -> _Scheme:
+    """compressed-tensors, and ModelOpt in its form: groups of like weights."""
+    found = []
+    for group in groups.values():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        bits = _number(weights.get("num_bits")) if isinstance(weights, dict) else None
+        if bits is None:
+            return _Scheme(method or "quantized", None, kept)
+        inputs = group.get("input_activations")
+        acts = _number(inputs.get("num_bits")) if isinstance(inputs, dict) else None
+        found.append(_group(bits, acts, weights))
+    if len({name for name, _ in found}) > 1:
+        return _Scheme("mixed", None, kept)
+    return _Scheme(*found[0], kept)
+
+
+def _group(bits: float, acts: float | None, weights: Mapping[str, Any]) -> tuple[str, float]:
+    size = _number(weights.get("group_size")) or 0
+    if weights.get("type") == "float":
+        if bits == 4:
+            name = "mxfp4" if size == 32 else "nvfp4"
+            return name, _block_bits(name)
+        return f"fp{bits:g}", bits
+    name = f"w{bits:g}a{acts or 16:g}"
+    return name, bits + (_SCALE_BITS / size if size else 0.0)
+
+
+def _integers(method: str, table: Mapping[str, Any], kept: Callable[[str], bool | None]) -> _Scheme:
+    """Integers with a 16-bit scale a group, and a zero of their own width where they have one."""
+    bits = _number(table.get("bits") or table.get("w_bit") or table.get("nbits"))
+    if bits is None:
+        return _Scheme(method, None, kept)
+    if method in {"exl2", "exl3"}:
+        return _Scheme(f"{method}-{bits:g}bpw", bits, kept)
+    size = _number(table.get("group_size") or table.get("q_group_size")) or 0
+    whole = bits + ((_SCALE_BITS + bits) / size if size > 0 else 0.0)
+    return _Scheme(method if method == "awq" else f"{method}-{bits:g}bit", whole, kept)
+
+
+def _named_bits(name: str, table: Mapping[str, Any]) -> float | None:
+    if name in _BLOCKS:
+        return _block_bits(name)
+    if told := re.match(r"w(\d{1,2})a\d{1,2}", name):
+        size = _number(table.get("group_size")) or 0
+        return float(told[1]) + (_SCALE_BITS / size if size > 0 else 0.0)
+    if told := re.match(r"(?:fp|int)(\d{1,2})", name):
+        return float(told[1])
+    return None
+
+
+def _block_bits(name: str) -> float:
+    value, scale, size = _BLOCKS[name]
+    return value + scale / size
+
+
+def _number(value: Any) -> float | None:
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= 2**20
+    return float(value) if fine else None
+
+
+def _product(sizes: Sequence[Any]) -> int:
+    product = 1
+    for size in sizes[:4]:
+        product *= int(_number(size) or 0)
+    return product
+
+
+def _kept(table: Mapping[str, Any], *names: str) -> Callable[[str], bool | None]:
+    """Whether a module is listed as not converted; None where a pattern is not understood."""
+    patterns: list[str] = []
+    for name in names:
+        value = table.get(name)
+        if isinstance(value, list):
+            patterns += [item for item in value[:_MOST_PATTERNS] if isinstance(item, str)]
+    globs: list[str] | None = []
+    for pattern in patterns:
+        told = _globs(pattern[:300])
+        if told is None:
+            globs = None
+            break
+        globs += told
+    if globs is None:
+        return lambda _: None
+    exact = {glob for glob in globs if "*" not in glob}
+    wild = [glob for glob in globs if "*" in glob]
+
+    def kept(module: str) -> bool:
+        words = module.split(".")
+        runs = {
+            ".".join(words[start:end])
+            for start in range(len(words))
+            for end in range(start + 1, len(words) + 1)
+        }
+        if runs & exact:
+            return True
+        return any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+
+    return kept
+
+
+def _globs(pattern: str) -> list[str] | None:
+    """A pattern as globs; a stranger's regular expression is never run as one."""
+    if not pattern.startswith("re:"):
+        return [_LEADING.sub("", pattern)]
+    text = pattern[3:].removeprefix("^").removesuffix("$").replace(r"\d+", "*")
+    text = text.replace("[0-9]+", "*")
+    choices = _ALTERNATIVES.search(text)
+    words = choices[1].split("|") if choices else [""]
+    found = []
+    for word in words:
+        one = text[: choices.start()] + word + text[choices.end() :] if choices else text
+        one = one.replace(".*", "*").replace(r"\.", ".")
+        if _UNESCAPED.search(one) or one.count("*") > 8:
+            return None
+        # A regular expression is matched from the start of the name, whatever leads it.
+        found.append(_LEADING.sub("", one))
+    return found
+
+
+def _widths(
+    scheme: _Scheme, geometry: Geometry, layers: Sequence[Layer], rest: float
+) -> Widths | None:
+    """Mean width of each kind of weight; routers, head and embedding are not converted."""
+    bits: dict[str, float] = {"experts": 0.0, "mixers": 0.0, "dense": 0.0}
+    counts: dict[str, int] = dict.fromkeys(bits, 0)
+    seen: dict[str, bool | None] = {}
+    index = 0
+    for layer in layers:
+        for _ in range(layer.count):
+            for place, name, weights in _modules(layer, index, geometry.hidden):
+                kept = seen.setdefault(name, scheme.kept(name)) if name else True
+                if kept is None:
+                    return None
+                as_was = kept or (scheme.only_experts and place != "experts")
+                bits[place] += weights * (rest if as_was else scheme.bits or rest)
+                counts[place] += weights
+            index += 1
+    mean = {place: bits[place] / counts[place] if counts[place] else rest for place in bits}
+    return Widths(**mean, head=rest, rest=rest)
+
+
+def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, str, int]]:
+    """Where a matrix is counted, its module's name and its weights; no name for a router."""
+    at = f"layers.{index}"
+    for part in layer.parts:
+        match part:
+            case Gqa() | Mla():
+                for name, weights in part.projections(hidden).items():
+                    yield "mixers", f"{at}.self_attn.{name}", weights
+            case Dense():
+                third = part.matrices(hidden) // (3 if part.gated else 2)
+                for name in ("gate_proj", "up_proj", "down_proj")[0 if part.gated else 1 :]:
+                    yield "dense", f"{at}.mlp.{name}", third
+            case Experts():
+                yield "experts", f"{at}.mlp.experts.0.gate_proj", part.routed(hidden)
+                shared = part.stored(hidden) - part.routed(hidden)
+                router = hidden * (part.experts + part.zero_experts)
+                yield "dense", "", router
+                yield "dense", f"{at}.mlp.shared_experts.gate_proj", shared - router
+            case _:
+                yield "mixers", f"{at}.linear_attn.in_proj", part.matrices(hidden)
+    if layer.mixed:
+        yield "mixers", "", layer.mixed
