@@ -57,10 +57,15 @@ def run_cells(
         CheckError: a cell crashed or hung; the message holds the last lines of its log.
     """
     done = []
+    surroundings = None
     for cell in cells:
         finished = workspace.finished(cell.name)
         if finished is None:
-            finished = _run_cell(cell, workspace, gauge, partial(on_event, cell))
+            # What was seen after a cell is what lies before the next.
+            before = surroundings or _Surroundings.now()
+            finished, surroundings = _run_cell(
+                cell, workspace, gauge, partial(on_event, cell), before
+            )
             workspace.keep(finished)
             on_event(cell, {"event": "finished", "wall_s": finished.wall_s})
         else:
@@ -70,27 +75,30 @@ def run_cells(
 
 
 def _run_cell(
-    cell: Cell, workspace: Workspace, gauge: Gauge, on_event: Callable[[Event], None]
-) -> FinishedCell:
+    cell: Cell,
+    workspace: Workspace,
+    gauge: Gauge,
+    on_event: Callable[[Event], None],
+    before: _Surroundings,
+) -> tuple[FinishedCell, _Surroundings]:
     spec = workspace.home / f"{cell.name}.spec.json"
     out = workspace.home / f"{cell.name}.out.json"
     spec.write_text(json.dumps(cell.spec))
-    began = time.monotonic()
-    before = _Surroundings.now()
     with gauge.recording():
         _run_child(cell, spec, out, workspace.home / f"{cell.name}.log", on_event)
         result = CellResult.from_json(json.loads(out.read_bytes()))
         energy = gauge.windows(result)
     after = _Surroundings.now()
-    return FinishedCell(
+    finished = FinishedCell(
         name=cell.name,
         suite=cell.suite,
         result=result,
         energy=energy,
         meters=gauge.meters(),
         warnings=(*_interference(cell.name, before, after), *gauge.warnings()),
-        wall_s=after.at_s - began,
+        wall_s=after.at_s - before.at_s,
     )
+    return finished, after
 
 
 def _run_child(

@@ -54,7 +54,7 @@ class FinishedCell:
     """A measured cell with what the runner saw around it.
 
     Attributes:
-        wall_s: of the cell, with the probes of the machine before and after it.
+        wall_s: of the cell, with the probe of the machine after it.
     """
 
     name: str

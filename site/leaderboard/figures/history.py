@@ -71,6 +71,8 @@ def chosen(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     Returns:
         The rows with the number of their `line`, oldest first within it.
     """
+    if rows.empty:  # most chips of the catalogue, and pandas takes its time over nothing
+        return rows.assign(line=0)
     # Few columns until the lines are chosen: rows have a hundred.
     runs = rows.loc[rows["ranks"] & (rows["engine_name"] != ""), _COLUMNS]
     runs = runs[runs.duplicated(_SAME, keep=False)].sort_values([*_SAME, "finished_at", "digest"])

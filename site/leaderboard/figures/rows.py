@@ -172,6 +172,8 @@ def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
     """Return rows as pages show them."""
+    if rows.empty:
+        return []
     names = list(rows.columns)
     values = rows.to_numpy(dtype=object).tolist()
     return [_shown(dict(zip(names, one, strict=True)), lang) for one in values]

@@ -307,6 +307,8 @@ def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
 
 def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
     """Return the first rows of output tokens, how many there are, and the first of prefill."""
+    if rows.empty:
+        return {"rows": [], "total": 0, "prefills": []}
     rated, prefills = (rows[rows[name].notna()] for name in ("throughput", "prefill"))
     return {
         "rows": shown(rated[:_STATIC_ROWS], _.lang),

@@ -1,13 +1,11 @@
 """The main job on a small model: measured for real, signed, logged, and safe to kill."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-import tomllib
 
 import httpx
 import psutil
@@ -24,25 +22,9 @@ def command(*arguments):
     return [sys.executable, "-c", "from runners.cli import main; main()", *map(str, arguments)]
 
 
-@pytest.fixture
-def environment(tmp_path):
-    # The models' cache is shared with the user's runs: generating one takes seconds.
-    return {**os.environ, "FENMARK_HOME": str(tmp_path / "home")}
-
-
-@pytest.fixture
-def fenmark(environment, tmp_path):
-    def call(*arguments):
-        return subprocess.run(
-            command(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment,
-            cwd=tmp_path,
-        )
-
-    return call
+@pytest.fixture(autouse=True)
+def here(environment, unprobed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def small(out):
@@ -188,23 +170,6 @@ def test_a_mistyped_option_does_not_cost_an_interrupted_run(fenmark, tmp_path):
 
 def smallest(out):
     return [*small(out), "--case", "prefill/isl128", "--json"]
-
-
-@pytest.fixture
-def api(environment, tmp_path):
-    """A submission API that knows this machine's key."""
-    key = subprocess.run(
-        command("keys", "new"), capture_output=True, text=True, check=True, env=environment
-    )
-    (tmp_path / "keys").mkdir()
-    name = tomllib.loads(key.stdout)["id"]
-    (tmp_path / "keys" / f"{name}.toml").write_text(key.stdout)
-    options = ("--port", "0", "--data", tmp_path / "server", "--runners", tmp_path / "keys")
-    with subprocess.Popen(
-        command("serve", *options), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        yield server.stdout.readline().split()[-1]
-        server.terminate()
 
 
 def test_a_run_for_a_log_is_seeded_by_its_challenge_and_lands_there(fenmark, api, tmp_path):

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from contextlib import suppress
 
 import httpx
@@ -17,7 +16,7 @@ import pytest
 
 from results.statement.nonce import seed_of
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("environment")]
 
 PLAN = """name = "small"
 answers = "Does it run?"
@@ -28,12 +27,6 @@ axes = { seed = [1, 2] }
 CELLS = ["seed1", "seed2"]
 # CI kills a few times; a hundred are run by hand: FENMARK_KILL_ROUNDS=100.
 ROUNDS = int(os.environ.get("FENMARK_KILL_ROUNDS", "2"))
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
-    return dict(os.environ)
 
 
 @pytest.fixture
@@ -163,25 +156,6 @@ def test_check_and_list_keep_their_contract(fenmark, run, tmp_path):
     done = fenmark("plan", "check", "nowhere.toml")
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
-
-
-@pytest.fixture
-def api(fenmark, environment, tmp_path):
-    """A submission API that knows this machine's key."""
-    key = fenmark("keys", "new").stdout
-    (tmp_path / "keys").mkdir()
-    (tmp_path / "keys" / f"{tomllib.loads(key)['id']}.toml").write_text(key)
-    options = ["--port", "0", "--data", tmp_path / "server", "--runners", tmp_path / "keys"]
-    program = [sys.executable, "-c", "from runners.cli import main; main()", "serve"]
-    with subprocess.Popen(
-        [*program, *map(str, options)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        yield server.stdout.readline().split()[-1]
-        server.terminate()
 
 
 def test_a_plan_for_a_log_is_seeded_by_it_and_each_result_lands_there(fenmark, run, api, tmp_path):
