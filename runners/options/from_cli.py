@@ -35,7 +35,7 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
     return Options(
         suites=tuple(name for name in SUITES if name in suites),
         profile=cast("Profile", profile),
-        seed=given.get("seed") or 0,
+        seed=given.get("seed"),
         suite_options={
             option.in_statement: option.from_text(value)
             for option, value in asked.items()

@@ -278,8 +278,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="ep", help="Expert parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
     Option(
         name="seed",
-        help="Seeds every generated input.",
-        default=0,
+        help="Seeds every generated input; drawn afresh for each run, and stated, if not given.",
         kind=int,
         least=0,
         most=2**53 - 1,

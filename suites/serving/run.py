@@ -62,7 +62,9 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             progress(100 * done, 100 * len(points), point.name)
             instrument = checks.get(point.name) or _first_check(load, point, spec)
             show = live_view(point, done, len(points))
-            outcome = load.run(under_test.target, point, seed=spec["seed"], show=show)
+            # A seed for each point: an engine with a prefix cache has seen the prompts before.
+            seed = f"{spec['seed']}/{done}"
+            outcome = load.run(under_test.target, point, seed=seed, show=show)
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)

@@ -98,7 +98,7 @@ def run_point(
     target: Target,
     point: Point,
     *,
-    seed: int,
+    seed: int | str,
     watch: Callable[[Recording], None] | None = None,
 ) -> Outcome:
     """Put the load on the target, then read what was recorded.
@@ -110,7 +110,7 @@ def run_point(
 
 
 def _load(
-    target: Target, point: Point, seed: int, watch: Callable[[Recording], None] | None
+    target: Target, point: Point, seed: int | str, watch: Callable[[Recording], None] | None
 ) -> Closed | Open:
     stop = Stop(
         requests=point.requests,
@@ -138,8 +138,7 @@ def _load(
     )
     if point.shape == "closed":
         return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    # Every part has due times of its own.
-    due_s = due_times_s(point.arrival, point.rate, seed=f"{seed}/{point.part[0]}")
+    due_s = due_times_s(point.arrival, point.rate, seed=seed, part=point.part)
     return Open(
         target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
     )

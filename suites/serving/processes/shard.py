@@ -93,7 +93,7 @@ def run_shards(
     target: Target,
     point: Point,
     *,
-    seed: int,
+    seed: int | str,
     shards: int,
     show: Show | None = None,
 ) -> Outcome:
@@ -181,7 +181,7 @@ class Shard:
         return pickle.loads(self._out.read_bytes())  # noqa: S301 - ours
 
 
-def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
+def shard_spec(target: Target, point: Point, *, seed: int | str) -> dict[str, Any]:
     """Everything a shard needs, as plain JSON; it may hold an API key."""
     return {"target": target.to_json(), "point": asdict(point), "seed": seed}
 
