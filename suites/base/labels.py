@@ -103,6 +103,11 @@ _ALL = (
     _whole("host", "which host of a fleet, from 0", least=0, most=_MOST_AT_ONCE),
     LabelType(name="valid", type="boolean", meaning="the instrument and the load were in order"),
     _text("invalid_because", "what was not"),
+    LabelType(
+        name="saturated",
+        type="boolean",
+        meaning="more was sent than done: the rate is the server's most, and no latency is given",
+    ),
     _number("share_of_input", "cached over all input tokens, as the engine says"),
     _number(
         "engine_difference_ms",

@@ -97,6 +97,10 @@ class Prompts:
         """Input and output tokens of request `index`."""
         return self._size
 
+    def shared(self, index: int) -> int:  # noqa: ARG002 - conversations look at it
+        """Tokens that request `index` has in common with earlier ones."""
+        return max(0, self._common)
+
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
         number = index * self._places + self._place
@@ -131,6 +135,11 @@ class Conversations:
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of turn `index`."""
         return self._turns[index][1:3]
+
+    def shared(self, index: int) -> int:
+        """Tokens that turn `index` has in common with earlier ones."""
+        earlier = self._messages[index][:-1]
+        return earlier[-1] if earlier else max(0, self._common[self._turns[index].session])
 
     def request(self, index: int) -> bytes:
         """Bytes of turn `index`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,15 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from suites.base.child import note, progress
+from suites.base.errors import CheckError
+from suites.base.printable import printable
 from suites.base.records import CellResult, Series
 from suites.client.subject import packages, subject
-from suites.serving.instrument.validity import problems
+from suites.serving.instrument.validity import gap_problems, pace_problems, problems
 from suites.serving.load.histogram import Histogram
 from suites.serving.load.point import Point
 from suites.serving.load.samples import append
+from suites.serving.load.steadiness import drift, saturation
 from suites.serving.processes.live import live_view
 from suites.serving.sweep import Measured, Sweep, next_concurrency
 from suites.serving.workers.node_worker import generator
@@ -70,13 +74,41 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
             series += _series(point, outcome, spec, _prompt_labels(under_test, point, outcome))
             checked = _checked_at_rate(load, point, outcome, instrument, spec)
-            facts["points"][point.name] = _facts(outcome, checked)
+            facts["points"][point.name] = _facts(point, outcome, checked)
+            _tell_failures(point, outcome)
             done += 1
             if sweep:
                 curve.append(_measured(point, outcome))
                 points += _further(sweep, curve, point, spec)
         progress(100 * done, 100 * len(points), points[-1].name)
+    if not any(item.metric == "ttft" for item in series):
+        raise _nothing_answered(spec, facts)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _tell_failures(point: Point, outcome: Outcome) -> None:
+    failures = outcome.failures
+    if not failures:
+        return
+    named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
+    detail = next((request.detail for request in outcome.measured if request.detail), "")
+    said = f"; the server said: {printable(detail, 200)}" if detail else ""
+    note(f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){said}")
+
+
+def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError:
+    """Nothing to sign: no request of any point was answered as asked."""
+    failures: Counter[str] = Counter()
+    for fact in facts["points"].values():
+        failures.update(fact["failures"])
+    details = [detail for fact in facts["points"].values() for detail in fact["failure_details"]]
+    named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
+    said = f"; the server said: {printable(details[0], 200)}" if details else ""
+    return CheckError(
+        f"no request was answered as asked ({named}){said}",
+        where=spec["subject"]["endpoint"] or spec["subject"]["model"],
+        expected="a stream of as many tokens as asked for",
+    )
 
 
 def _longest(point: Point) -> int:
@@ -86,7 +118,7 @@ def _longest(point: Point) -> int:
 
 
 def _measured(point: Point, outcome: Outcome) -> Measured:
-    paces = [request.tpot_ms for request in outcome.answered if request.output_tokens > 1]
+    paces = [request.tpot_ms for request in outcome.answered if request.has_pace]
     throughput = outcome.window().output_tokens / outcome.duration_s
     return Measured(point.concurrency, throughput, median(paces) if paces else math.inf)
 
@@ -141,7 +173,7 @@ def _series(
     requests = outcome.answered
     window = outcome.window()
     duration_s = outcome.duration_s
-    longer = [request for request in requests if request.output_tokens > 1]
+    longer = [request for request in requests if request.has_pace]
     good = [
         request
         for request in longer
@@ -165,6 +197,7 @@ def _series(
             [(window.input_tokens + window.output_tokens) / duration_s],
         ),
         "request_throughput": ("1/s", [done / duration_s]),
+        **_after_thoughts(requests),
         **_send_delays(point, requests),
         "failed": ("count", [float(sum(outcome.failures.values()))]),
     }
@@ -188,6 +221,18 @@ def _series(
     ]
 
 
+def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
+    """Of a model that thinks: when the answer began, and what it thought before."""
+    thinking = [request for request in requests if request.thoughts or request.hidden_tokens]
+    if not thinking:
+        return {}
+    thoughts = [float(request.thoughts + request.hidden_tokens) for request in thinking]
+    return {
+        "ttfo": ("ms", [request.ttfo_ms for request in thinking if request.answer_ns]),
+        "reasoning_tokens": ("count", thoughts),
+    }
+
+
 def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
     """Open loop: how late requests went out, and what the server took from then on."""
     if point.shape == "closed":
@@ -198,13 +243,20 @@ def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, 
     }
 
 
-def _facts(outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
+def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
     """What stands beside the samples: the gaps' histogram, the instrument, what went wrong."""
     gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
+    saturated = saturation(outcome) if point.shape == "open" else ""
+    # A trace is what it is: it need not be steady.
+    drifted = drift(outcome) if point.shape != "replay" and not saturated else ""
     return {
         "itl": Histogram.of(gaps).to_json(),
         "instrument": instrument.to_json(),
-        "problems": problems(outcome),
+        "problems": [*problems(outcome), *filter(None, [drifted])],
+        "pace_problems": pace_problems(outcome),
+        "gap_problems": gap_problems(outcome),
+        "hidden": sum(request.hidden_tokens > 0 for request in outcome.answered),
+        "saturated": saturated,
         "failures": dict(outcome.failures),
         "failure_details": sorted({r.detail for r in outcome.measured if r.detail})[:5],
         "measured": len(outcome.measured),

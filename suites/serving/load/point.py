@@ -59,10 +59,13 @@ class Point:
     @property
     def name(self) -> str:
         size = f"isl{self.input_tokens}/osl{self.output_tokens}"
+        if self.shared_prefix:
+            size += f"/prefix{self.shared_prefix:g}"
         if self.shape == "closed":
             return f"closed/c{self.concurrency}/{size}"
         if self.shape == "replay":
-            return f"replay/{self.trace}/x{self.trace_speed:g}"
+            prefix = f"/prefix{self.shared_prefix:g}" if self.shared_prefix else ""
+            return f"replay/{self.trace}/x{self.trace_speed:g}{prefix}"
         return f"open/{self.arrival}/r{self.rate:g}/{size}"
 
     @property

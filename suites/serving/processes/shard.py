@@ -66,9 +66,11 @@ def split(point: Point, shards: int) -> list[Point]:
 def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
     """Put shards together: their steady state is the time all of them were in it.
 
-    A trace has no steady state: all of it counts, from the first shard's start (`whole`).
+    A trace has no steady state: all of it counts, from the first shard's start (`whole`). Nor has a
+    load that was given up.
     """
-    first, last = (min, max) if whole else (max, min)
+    gave_up = any(outcome.gave_up for outcome in outcomes)
+    first, last = (min, max) if whole or gave_up else (max, min)
     start_ns = first(outcome.start_ns for outcome in outcomes)
     end_ns = last(outcome.end_ns for outcome in outcomes)
     requests = [request for outcome in outcomes for request in outcome.requests]
@@ -86,6 +88,7 @@ def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
         parse_s=sum(outcome.parse_s for outcome in outcomes),
         lag_ms=[lag for outcome in outcomes for lag in outcome.lag_ms],
         reconnects=sum(outcome.reconnects for outcome in outcomes),
+        gave_up=gave_up,
     )
 
 
