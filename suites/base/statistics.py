@@ -120,8 +120,9 @@ def dependence(series: Sequence[Sequence[float]], q: float) -> float:
     """
     quantile = percentile_interval([x for part in series for x in part], q).value
     above = [np.asarray(part, float) > quantile for part in series if len(part) > 1]
-    centred = [part - (1 - q) for part in above]
-    n = sum(len(part) for part in centred)
+    n = sum(len(part) for part in above)
+    share = sum(int(part.sum()) for part in above) / max(1, n)
+    centred = [part - share for part in above]
     variance = sum(float(part @ part) for part in centred)
     if n < 8 or variance == 0:
         return 1.0

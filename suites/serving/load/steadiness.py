@@ -20,9 +20,12 @@ __all__ = ["drift", "saturation"]
 # Fewer requests show no trend.
 _LEAST = 10
 _LEAST_HALVES = 20
-# A queue grows if so much of what was sent was not done while it was being sent …
+# A queue grows if so much of what was sent was not done while it was being sent, and more than
+# chance leaves: a share of 0.6 ÷ √n …
 _LEFT_BEHIND = 0.05
+_CHANCE = 0.6
 # … and times rise with it: rank correlation of TTFT with the order of sending.
+_RISES = 0.5
 _TREND = 0.6
 # Medians of the halves further apart than this are not one state.
 _APART = 1.25
@@ -42,7 +45,7 @@ def saturation(outcome: Outcome) -> str:
     left = 1 - done / len(measured)
     answered = _in_order(outcome.answered)
     trend = _rank_correlation([request.ttft_ms for request in answered])
-    if left <= _LEFT_BEHIND or trend <= _TREND:
+    if left <= max(_LEFT_BEHIND, _CHANCE / len(measured) ** 0.5) or trend <= _RISES:
         return ""
     seconds = (last - first) / 1e9
     return (
