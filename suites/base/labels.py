@@ -84,6 +84,7 @@ _ALL = (
     # The load.
     _tokens("isl", "input tokens of a request; of a replayed trace, their mean"),
     _tokens("osl", "output tokens of a request; of a replayed trace, their mean"),
+    _text("length", "who ends an answer: the load after so many tokens, or the model", "natural"),
     _tokens("context", "tokens in the cache at the first decode step"),
     _whole("batch", "requests decoded together", most=_MOST_AT_ONCE),
     _whole("concurrency", "requests in flight: held, or at most", most=_MOST_AT_ONCE),

@@ -85,16 +85,18 @@ class Prompts:
         """Prepare them.
 
         Args:
+            output_tokens: of each answer; the most, where the target ends answers naturally.
             shared: share of every prompt that all have in common.
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
-        self._size = input_tokens, output_tokens
+        self._most = output_tokens
+        self._size = input_tokens, 0 if target.natural else output_tokens
         self._common = _common(shared, input_tokens)
         self._writer = _Writer(target, longest=input_tokens, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002 - conversations look at it
-        """Input and output tokens of request `index`."""
+        """Input and output tokens of request `index`; no output where its length is open."""
         return self._size
 
     def shared(self, index: int) -> int:  # noqa: ARG002 - conversations look at it
@@ -105,7 +107,7 @@ class Prompts:
         """Bytes of request `index`."""
         number = index * self._places + self._place
         return self._writer.request(
-            number, messages=self._size[:1], common=self._common, output_tokens=self._size[1]
+            number, messages=self._size[:1], common=self._common, output_tokens=self._most
         )
 
 

@@ -96,8 +96,8 @@ def read_answer(
 ) -> Answer:
     """Turn a response, read in pieces of `sizes` at `stamps`, into token times and a verdict.
 
-    `failure` is what the wire already knows; a more telling name found in the bytes wins over
-    none, never over one.
+    `expected_tokens` is 0 where any number will do. `failure` is what the wire already knows; a
+    more telling name found in the bytes wins over none, never over one.
     """
     answer = Answer(failure=failure)
     try:
@@ -118,7 +118,7 @@ def _count_failure(answer: Answer, expected_tokens: int) -> str:
         counted = len(answer.token_ns)
     if counted < expected_tokens:
         return "short"
-    return "long" if counted > expected_tokens else ""
+    return "long" if counted > expected_tokens > 0 else ""
 
 
 def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answer) -> None:

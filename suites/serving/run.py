@@ -56,9 +56,15 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     curve: list[Measured] = []
     with ExitStack() as stack:
         load = stack.enter_context(generator(spec))
-        # Before there is an engine to take processor time from the client.
+
+        def opened() -> Subject:
+            return stack.enter_context(subject(spec["subject"], slots=slots, context=context))
+
+        # An endpoint that does not answer is said at once; an engine of ours is not started before
+        # the check, or it would take processor time from the client.
+        running = opened() if spec["subject"]["endpoint"] else None
         checks = {point.name: _first_check(load, point, spec) for point in points}
-        under_test = stack.enter_context(subject(spec["subject"], slots=slots, context=context))
+        under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
         done = 0
         while done < len(points):
@@ -164,6 +170,8 @@ def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[
     counted = [request.input_tokens for request in outcome.answered]
     if counted and round(fmean(counted)) != point.input_tokens:
         labels["isl_counted"] = round(fmean(counted), 1)
+    if counted and point.natural:
+        labels["osl"] = max(1, round(fmean(request.output_tokens for request in outcome.answered)))
     return labels
 
 

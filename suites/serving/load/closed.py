@@ -77,7 +77,7 @@ class Closed(Load):
         self._dispatch(self._exchange(monotonic_ns()), connection)
 
     def _rest_s(self, failed: Exchange) -> float:
-        doubled = _AFTER_FAILURE_S * 2 ** (self._failed_in_a_row - 1)
+        doubled = _AFTER_FAILURE_S * 2.0 ** (self._failed_in_a_row - 1)
         asked = max(failed.retry_after_s, min(doubled, _LONGEST_WAIT_S))
         return asked * (1 + _JITTER * random.random())
 

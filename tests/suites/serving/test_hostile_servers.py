@@ -384,6 +384,18 @@ def test_cache_hits_are_a_row_as_the_engine_reports_them_and_none_where_it_is_si
     assert row.labels["share_of_input"] == share
 
 
+def test_answers_may_end_where_the_model_ends_them(exact_instrument):
+    answer = whole(*[event()] * 5, event("", choices=[], usage={"completion_tokens": 5}), DONE)
+    with serving(sending(answer)) as url:
+        options = {"endpoint": url, "model": "m", "isl": 16, "osl": "natural", "concurrency": [1]}
+        (cell,) = plan("quick", {**options, "requests": 2})
+        rows = summarize([run.run_cell(cell.spec)])
+    assert_signable(rows)
+    assert {row.case for row in rows} == {"closed/c1/isl16/oslnatural"}
+    (ttft,) = [row for row in rows if row.metric == "ttft"]
+    assert (ttft.labels["osl"], ttft.labels["length"]) == (5, "natural")
+
+
 def test_an_early_empty_role_chunk_is_not_the_first_token():
     def answer(peer):
         peer.sendall(HEAD + chunk(chat_event(role="assistant", content="")))
