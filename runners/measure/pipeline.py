@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,7 @@ def measure(
     with workspace.locked():
         earlier = workspace.unfinished()
         resumed = _same_run(earlier, workspace, reproduces) if earlier and resume else None
-        seeded = replace(options, seed=seed_of(challenge.nonce)) if challenge else options
-        chosen = resumed.options if resumed else with_subject(seeded)
+        chosen = resumed.options if resumed else with_subject(_seeded(options, challenge))
         # Before an interrupted run is discarded: a mistyped option must not cost it.
         cells = expand(chosen)
         if resumed is None:
@@ -109,6 +109,13 @@ def measure(
     )
     job_summary.tell(outcome.statement.predicate, outcome.digest)
     return outcome
+
+
+def _seeded(options: Options, challenge: Challenge | None) -> Options:
+    """Draw the inputs from the challenge, else as asked, else from a seed nobody has used."""
+    if challenge:
+        return replace(options, seed=seed_of(challenge.nonce))
+    return options if options.seed is not None else replace(options, seed=secrets.randbits(48))
 
 
 def _same_run(earlier: Started, workspace: Workspace, reproduces: str | None) -> Started:

@@ -31,11 +31,15 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
             f"no profile {profile!r}", where="--profile", expected=" or ".join(PROFILES)
         )
     # A suite's own default stands for what is not given.
-    asked = {by_name()[name]: value for name, value in given.items() if value not in (None, [])}
+    asked = {
+        by_name()[name]: value
+        for name, value in given.items()
+        if value not in (None, []) and value is not False
+    }
     return Options(
         suites=tuple(name for name in SUITES if name in suites),
         profile=cast("Profile", profile),
-        seed=given.get("seed") or 0,
+        seed=given.get("seed"),
         suite_options={
             option.in_statement: option.from_text(value)
             for option, value in asked.items()

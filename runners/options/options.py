@@ -37,14 +37,15 @@ class Options:
     Attributes:
         suites: names of `registry.SUITES`.
         profile: how long and how often; quick is labelled as such everywhere.
-        seed: seeds every generated input; stated in the result.
+        seed: seeds every generated input; stated in the result. None lets the run draw one, so
+            that no server has seen its prompts before.
         suite_options: passed to each suite's `plan` (case, model, cache, threads, backend,
             endpoint, concurrency, …); a suite takes those it knows and refuses a bad value.
     """
 
     suites: tuple[str, ...] = SUITES
     profile: Profile = "quick"
-    seed: int = 0
+    seed: int | None = None
     suite_options: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

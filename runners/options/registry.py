@@ -54,6 +54,7 @@ class Option:
         many: how several values are given: "comma" in one text, "again" by repeating the flag.
         least, most: bounds of a number, both allowed; with `above` the least itself is not.
         pattern: what a text must match whole.
+        word: a text that may stand in place of a number.
         foreign: what it must match besides where it comes from a stranger's statement.
         default: shown by --help; None where each suite has its own.
         suites: which read it; empty for the run itself.
@@ -69,12 +70,13 @@ class Option:
     name: str
     help: str = ""
     key: str = ""
-    kind: type[str | int | float] = str
+    kind: type[str | int | float | bool] = str
     many: Literal["", "comma", "again"] = ""
     least: float = -math.inf
     most: float = math.inf
     above: bool = False
     pattern: str = ""
+    word: str = ""
     foreign: str = ""
     default: str | int | None = None
     unit: str = ""
@@ -114,6 +116,8 @@ class Option:
             given = [part.strip() for part in given.split(",") if part.strip()]
             if self.kind is not str:
                 given = self._numbers(given)
+        if self.word and isinstance(given, str) and given != self.word:
+            (given,) = self._numbers([given])
         return self.checked(given, self.flag)
 
     def from_stranger(self, value: Any, where: str) -> Any:
@@ -159,6 +163,14 @@ class Option:
     def _one(self, value: Any, where: str) -> Any:
         if self.kind is str:
             return self._text(value, where)
+        if self.word and value == self.word:
+            return value
+        if self.kind is bool:
+            if not isinstance(value, bool):
+                raise UserError(
+                    f"{_shown(value)} will not do", where=where, expected="true or false"
+                )
+            return value
         number = isinstance(value, (int, float) if self.kind is float else int)
         if not number or isinstance(value, bool) or not self._within(value):
             raise UserError(f"{_shown(value)} will not do", where=where, expected=self.expected)
@@ -186,7 +198,8 @@ class Option:
             f"{'above' if self.above else 'from'} {self.least:g}" * math.isfinite(self.least),
             f"to {self.most:g}" * math.isfinite(self.most),
         ]
-        return " ".join(part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part)
+        said = " ".join(part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part)
+        return f"{said}, or {self.word}" if self.word else said
 
     def _numbers(self, words: Iterable[str]) -> list[Any]:
         try:
@@ -278,8 +291,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="ep", help="Expert parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
     Option(
         name="seed",
-        help="Seeds every generated input.",
-        default=0,
+        help="Seeds every generated input; drawn afresh for each run, and stated, if not given.",
         kind=int,
         least=0,
         most=2**53 - 1,
@@ -346,8 +358,9 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="osl",
-        help="Output tokens per request.",
+        help="Output tokens per request; natural lets the model end its answers.",
         kind=int,
+        word="natural",
         least=2,
         most=100_000_000,
         unit="tokens",
@@ -461,6 +474,48 @@ OPTIONS: tuple[Option, ...] = (
         **_LOCAL,
     ),
     Option(
+        name="header",
+        help="Further header of every request, NAME: VALUE; may be repeated.",
+        many="again",
+        pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}: ?[\x20-\x7e]{0,4096}",
+        suites=_ENGINES,
+        holds="secret",
+        **_LOCAL,
+    ),
+    Option(
+        name="extra_body",
+        help="Further fields of every request, as a JSON object; they win over ours.",
+        suites=_ENGINES,
+        asked=True,
+    ),
+    Option(
+        name="drop_field",
+        help="Field of ours that the endpoint does not take; may be repeated.",
+        many="again",
+        pattern=_WORD,
+        suites=_ENGINES,
+    ),
+    Option(
+        name="max_tokens_field",
+        help="Its name for the most output tokens, such as max_completion_tokens.",
+        pattern=_WORD,
+        suites=_ENGINES,
+    ),
+    Option(
+        name="ca",
+        help="PEM file of the authorities that vouch for the endpoint.",
+        suites=_ENGINES,
+        holds="file",
+        **_LOCAL,
+    ),
+    Option(
+        name="insecure",
+        help="Take any certificate from the endpoint.",
+        kind=bool,
+        suites=_ENGINES,
+        **_LOCAL,
+    ),
+    Option(
         name="samples",
         help="Parquet file with a row per serving request.",
         suites=_LOAD,
@@ -536,13 +591,14 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 def _on_command_line(option: Option) -> Any:
     if option.many == "comma":
         return str | None
-    value: Any = Path if option.holds == "file" else option.kind
+    value: Any = Path if option.holds == "file" else str if option.word else option.kind
     return (list[value] if option.many else value) | None
 
 
 def _typer_option(typer: Any, option: Option) -> Any:
     bounds = {}
-    if option.kind is not str and not option.many and not option.above:
+    numbers = option.kind in {int, float} and not option.word
+    if numbers and not option.many and not option.above:
         bounds = {"min": option.kind(option.least), "max": option.kind(option.most)}
     return typer.Option(option.flag, help=option.help, **bounds)
 

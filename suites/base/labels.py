@@ -84,6 +84,7 @@ _ALL = (
     # The load.
     _tokens("isl", "input tokens of a request; of a replayed trace, their mean"),
     _tokens("osl", "output tokens of a request; of a replayed trace, their mean"),
+    _text("length", "who ends an answer: the load after so many tokens, or the model", "natural"),
     _tokens("context", "tokens in the cache at the first decode step"),
     _whole("batch", "requests decoded together", most=_MOST_AT_ONCE),
     _whole("concurrency", "requests in flight: held, or at most", most=_MOST_AT_ONCE),
@@ -103,6 +104,11 @@ _ALL = (
     _whole("host", "which host of a fleet, from 0", least=0, most=_MOST_AT_ONCE),
     LabelType(name="valid", type="boolean", meaning="the instrument and the load were in order"),
     _text("invalid_because", "what was not"),
+    LabelType(
+        name="saturated",
+        type="boolean",
+        meaning="more was sent than done: the rate is the server's most, and no latency is given",
+    ),
     _number("share_of_input", "cached over all input tokens, as the engine says"),
     _number(
         "engine_difference_ms",

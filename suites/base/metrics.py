@@ -30,6 +30,8 @@ class Metric:
 _ALL = (
     # Latency as a user feels it. Definitions: results and methodology page, "Latency".
     Metric(name="ttft", unit="ms", better="lower", title="Time to first token (TTFT)"),
+    # Of a model that thinks first: the first token of the answer itself.
+    Metric(name="ttfo", unit="ms", better="lower", title="Time to first output (TTFO)"),
     Metric(name="tpot", unit="ms", better="lower", title="Time per output token (TPOT)"),
     Metric(name="itl", unit="ms", better="lower", title="Inter-token latency (ITL)"),
     Metric(name="e2e", unit="ms", better="lower", title="End-to-end latency"),
@@ -56,6 +58,8 @@ _ALL = (
     Metric(name="failed", unit="count", better="lower", title="Failed requests"),
     # Prompt tokens the engine says it took from its prefix cache.
     Metric(name="cached_tokens", unit="count", better="neither", title="Cached input tokens"),
+    # Thoughts before an answer, shown or only counted.
+    Metric(name="reasoning_tokens", unit="count", better="neither", title="Reasoning tokens"),
     # The instrument's own error, measured against a built-in emitter.
     Metric(name="instrument_ttft_error", unit="ms", better="lower", title="Error of our own TTFT"),
     Metric(name="instrument_itl_error", unit="ms", better="lower", title="Error of our own ITL"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Interval",
     "between_processes",
+    "dependence",
     "median_interval",
     "percentile_interval",
     "ratio_interval",
@@ -106,8 +107,48 @@ def between_processes(process_medians: Sequence[float]) -> Interval:
     )
 
 
-def percentile_interval(samples: Sequence[float], q: float) -> Interval:
-    """Interval of the q-quantile (0 < q < 1) of independent samples, by order statistics.
+def dependence(series: Sequence[Sequence[float]], q: float) -> float:
+    """How many samples in time order weigh as much as one independent of all others, at least 1.
+
+    Requests that queue behind each other wait alike. The q-quantile depends on whether each sample
+    lies above it, so it is the autocorrelation of that which counts: 1 + 2 Σ r over the lags until
+    a pair of neighbours adds nothing (Geyer 1992, "Practical Markov chain Monte Carlo", section
+    3.3). Without a correlation at lag 1 beyond chance (2/√n) it is 1.
+
+    Args:
+        series: samples of each process, in order of time; the quantile is that of all together.
+    """
+    quantile = percentile_interval([x for part in series for x in part], q).value
+    above = [np.asarray(part, float) > quantile for part in series if len(part) > 1]
+    n = sum(len(part) for part in above)
+    share = sum(int(part.sum()) for part in above) / max(1, n)
+    centred = [part - share for part in above]
+    variance = sum(float(part @ part) for part in centred)
+    if n < 8 or variance == 0:
+        return 1.0
+
+    def correlation(lag: int) -> float:
+        return (
+            sum(float(part[lag:] @ part[:-lag]) for part in centred if len(part) > lag) / variance
+        )
+
+    first = correlation(1)
+    if first <= 2 / math.sqrt(n):
+        return 1.0
+    total, lag = first, 2
+    while lag + 1 < n // 2 and (pair := correlation(lag) + correlation(lag + 1)) > 0:
+        total += pair
+        lag += 2
+    return 1 + 2 * total
+
+
+def percentile_interval(samples: Sequence[float], q: float, *, weight: float = 1.0) -> Interval:
+    """Interval of the q-quantile (0 < q < 1) by order statistics.
+
+    Args:
+        samples: in any order.
+        q: the quantile.
+        weight: samples that weigh as one independent one; see `dependence`.
 
     The value is the nearest-rank quantile. `low` holds with 97.5%. `high` is the early-stopping
     bound: the largest sample but t, with the largest t for which P(Binomial(n, 1 − q) ≤ t) is at
@@ -121,13 +162,19 @@ def percentile_interval(samples: Sequence[float], q: float) -> Interval:
         raise ValueError(f"quantile {q} is not between 0 and 1")
     ordered = _ordered(samples)
     n = len(ordered)
-    below = _rank(n, q, (1 - CONFIDENCE) / 2)
-    above = _rank(n, 1 - q, 1 - EARLY_STOPPING_CONFIDENCE)
+    independent = max(1, math.floor(n / max(1.0, weight)))
+    below = _rank(independent, q, (1 - CONFIDENCE) / 2)
+    above = _rank(independent, 1 - q, 1 - EARLY_STOPPING_CONFIDENCE)
     # 1e-9 keeps 0.9·10 = 9.000000000000002 from rounding up to rank 10.
     value = ordered[max(0, math.ceil(q * n - 1e-9) - 1)]
-    low = ordered[below] if below is not None else None
-    high = ordered[-1 - above] if above is not None else None
-    return Interval(value, low, high, n)
+    low = ordered[below * n // independent] if below is not None else None
+    high = ordered[-1 - above * n // independent] if above is not None else None
+    return Interval(
+        value,
+        None if low is None else min(low, value),
+        None if high is None else max(high, value),
+        n,
+    )
 
 
 def ratio_interval(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:

@@ -14,22 +14,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversations", "Prompts", "Turn"]
 
+# Where a prompt may begin in the stream, and from one to the next: coprime, so all are taken.
+_PLACES = 65_536
+_STRIDE = 40_503
+
 
 class _Writer:
     """Writes requests of any length from one stream of tokens: same seed, same bytes.
 
     A prompt is a part all have in common, unique tokens that number it so that no cached prefix
-    matches beyond that part, and the stream as far as it is needed: a copy, nothing is drawn.
+    matches beyond that part, and as much as is needed of the stream, from a place of its own: no
+    two prompts have the same tokens in the same places. It is a copy, nothing is drawn.
     """
 
-    def __init__(self, target: Target, *, longest: int, seed: int) -> None:
+    def __init__(self, target: Target, *, longest: int, seed: int | str) -> None:
         self._target, self._vocabulary = target, target.vocabulary
         self._head = target.head()
         self._separator = self._vocabulary.separator.encode()
         draw = random.Random(seed)
         self._first = draw.randrange(len(self._vocabulary.pieces) ** UNIQUE_TOKENS)
         self._common = self._draw(draw, longest)
-        self._stream = self._draw(draw, longest)
+        self._stream = self._draw(draw, longest + _PLACES)
         self._frames: dict[int, tuple[bytes, bytes]] = {}
 
     def _draw(self, draw: random.Random, count: int) -> bytes:
@@ -41,7 +46,7 @@ class _Writer:
     ) -> bytes:
         """Bytes of a request whose messages end after so many tokens; the last is its length."""
         ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
-        text = self._text(number, common)[: ends[-1] - 1]
+        text = self._text(number, common, ends[-1] - 1)
         if self._target.api == "chat" and len(ends) > 1:
             starts = [0, *ends]
             text = self._target.joined(
@@ -53,13 +58,15 @@ class _Writer:
         length = len(before) + len(text) + len(after)
         return b"%b%d\r\n\r\n%b%b%b" % (self._head, length, before, text, after)
 
-    def _text(self, number: int, common: int) -> bytes:
+    def _text(self, number: int, common: int, length: int) -> bytes:
+        place = PIECE_BYTES * (number * _STRIDE % _PLACES)
         pieces, number = self._vocabulary.pieces, self._first + number
         unique = bytearray()
         for _ in range(UNIQUE_TOKENS):
             number, digit = divmod(number, len(pieces))
             unique += pieces[digit].encode() + self._separator
-        return self._common[: PIECE_BYTES * common] + unique + self._stream
+        text = self._common[: PIECE_BYTES * common] + unique
+        return bytes(text + self._stream[place : place + length - len(text)])[:length]
 
 
 class Prompts:
@@ -71,30 +78,36 @@ class Prompts:
         *,
         input_tokens: int,
         output_tokens: int,
-        seed: int,
+        seed: int | str,
         shared: float = 0.0,
         part: tuple[int, int] = (0, 1),
     ) -> None:
         """Prepare them.
 
         Args:
+            output_tokens: of each answer; the most, where the target ends answers naturally.
             shared: share of every prompt that all have in common.
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
-        self._size = input_tokens, output_tokens
+        self._most = output_tokens
+        self._size = input_tokens, 0 if target.natural else output_tokens
         self._common = _common(shared, input_tokens)
         self._writer = _Writer(target, longest=input_tokens, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002 - conversations look at it
-        """Input and output tokens of request `index`."""
+        """Input and output tokens of request `index`; no output where its length is open."""
         return self._size
+
+    def shared(self, index: int) -> int:  # noqa: ARG002 - conversations look at it
+        """Tokens that request `index` has in common with earlier ones."""
+        return max(0, self._common)
 
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
         number = index * self._places + self._place
         return self._writer.request(
-            number, messages=self._size[:1], common=self._common, output_tokens=self._size[1]
+            number, messages=self._size[:1], common=self._common, output_tokens=self._most
         )
 
 
@@ -106,7 +119,7 @@ class Conversations:
     """
 
     def __init__(
-        self, target: Target, turns: Sequence[Turn], *, seed: int, shared: float = 0.0
+        self, target: Target, turns: Sequence[Turn], *, seed: int | str, shared: float = 0.0
     ) -> None:
         """Prepare them; `shared` is the share of each session's first prompt common to all."""
         self._turns = turns
@@ -124,6 +137,11 @@ class Conversations:
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of turn `index`."""
         return self._turns[index][1:3]
+
+    def shared(self, index: int) -> int:
+        """Tokens that turn `index` has in common with earlier ones."""
+        earlier = self._messages[index][:-1]
+        return earlier[-1] if earlier else max(0, self._common[self._turns[index].session])
 
     def request(self, index: int) -> bytes:
         """Bytes of turn `index`."""

@@ -40,6 +40,7 @@ class Recording:
         cpu_s: processor time of this process from start to finish.
         lag_ms: how late the loop served its own timer.
         reconnects: requests that had to wait for a connection to be opened.
+        gave_up: ended early, since one request after another failed.
     """
 
     tape: Tape = field(default_factory=Tape)
@@ -50,6 +51,7 @@ class Recording:
     cpu_s: float = 0.0
     lag_ms: list[float] = field(default_factory=list)
     reconnects: int = 0
+    gave_up: bool = False
 
     def measured(self) -> list[Exchange]:
         """Requests of the steady state."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Request", "read_exchange", "read_recording"]
 
+# A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
+_UNCUT = 0.98
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -24,7 +27,7 @@ class Request:
     Attributes:
         index: position in the plan.
         intended_ns, sent_ns: latency counts from the first; their difference is send delay.
-        token_ns: arrival of each fragment with text.
+        token_ns: arrival of each event that brought tokens.
         ended_ns: end of the response.
         input_tokens, output_tokens: as counted by the engine, else as asked for and received.
         failure: "" or the name of what went wrong; a failed request has no latency.
@@ -48,16 +51,37 @@ class Request:
     cached_tokens: int | None
     timings: dict[str, float]
     truth_ns: Sequence[int]
+    first_tokens: float = 1.0
+    hidden_tokens: int = 0
+    thoughts: int = 0
+    answer_ns: int = 0
+    doubt: str = ""
+    shared_tokens: int = 0
 
     @property
     def ttft_ms(self) -> float:
-        """From the intended send time to the first fragment with text."""
+        """From the intended send time to the first token; where thoughts are hidden, shown."""
         return (self.token_ns[0] - self.intended_ns) / 1e6
 
     @property
+    def ttfo_ms(self) -> float:
+        """From the intended send time to the first token of the answer, behind all thoughts."""
+        return (self.answer_ns - self.intended_ns) / 1e6
+
+    @property
+    def has_pace(self) -> bool:
+        """Whether tokens came one after another, as many as are counted."""
+        return not self.doubt and self.output_tokens > self.first_tokens
+
+    @property
     def tpot_ms(self) -> float:
-        """(latency − TTFT) / (output tokens − 1); needs two tokens."""
-        return (self.token_ns[-1] - self.token_ns[0]) / 1e6 / (self.output_tokens - 1)
+        """Time per output token; needs `has_pace`.
+
+        From the first arrival to the last token, over the tokens that came after the first
+        arrival: one fewer than all where each has an event of its own.
+        """
+        later = self.output_tokens - self.first_tokens
+        return (self.token_ns[-1] - self.token_ns[0]) / 1e6 / later
 
     @property
     def e2e_ms(self) -> float:
@@ -83,21 +107,30 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         expected_tokens=exchange.output_tokens,
         failure=exchange.failure,
     )
-    prompt, completion = answer.prompt_tokens, answer.completion_tokens
+    asked = exchange.input_tokens
+    prompt = asked if answer.prompt_tokens is None else answer.prompt_tokens
+    cut = prompt < _UNCUT * asked
     return Request(
         index=exchange.index,
         intended_ns=exchange.intended_ns,
         sent_ns=exchange.sent_ns,
         token_ns=answer.token_ns,
         ended_ns=exchange.ended_ns,
-        input_tokens=exchange.input_tokens if prompt is None else prompt,
-        output_tokens=len(answer.token_ns) if completion is None else completion,
-        failure=answer.failure,
+        input_tokens=prompt,
+        output_tokens=answer.tokens,
+        failure=answer.failure or ("prompt_cut" if cut else ""),
         detail=answer.detail,
         measured=exchange.measured,
         cached_tokens=answer.cached_tokens,
         timings=answer.timings,
         truth_ns=answer.sent_ns,
+        first_tokens=answer.first_tokens,
+        hidden_tokens=answer.hidden_tokens,
+        thoughts=answer.thoughts,
+        answer_ns=answer.answer_ns,
+        doubt=answer.doubt,
+        # What the server adds to every prompt, a chat's template, is common to all.
+        shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
     )
 
 

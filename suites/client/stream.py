@@ -14,25 +14,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suites.base.printable import printable
+from suites.client.counting import Events, count
+from suites.client.http_body import MalformedError, Places, dechunk, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Answer", "body_is_complete", "framing", "read_answer", "says_close"]
+    from suites.client.http_body import Head
 
-_HEAD_END = b"\r\n\r\n"
-_HTTP = b"HTTP/1."
+__all__ = ["Answer", "read_answer"]
+
 _DONE = b"[DONE]"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Reasoning models stream their thoughts under names of their own.
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "thought")
 # Text of a fragment. A quote inside JSON text is escaped, so these bytes cannot occur inside a
-# string: a match is a key. Reasoning models stream their thoughts under other names.
-_TEXT = re.compile(rb'"(?:text|content|reasoning_content|reasoning)"\s*:\s*"([^"\\]+)"')
+# string: a match is a key.
+_TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
-
-
-class _MalformedError(Exception):
-    """The bytes are no HTTP response with server-sent events of JSON."""
+_FIELD = re.compile(rb"[\w.-]*")
+# Events that only keep the connection alive.
+_KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
+# Texts of a fragment that are names, and no tokens.
+_NAMES = {"role", "id", "type", "object", "model", "finish_reason"}
+# Answers that ended for another reason than their length.
+_CUT_OFF = {"content_filter", "error", "abort"}
+# A fragment's lists and objects inside each other: a tool's arguments are three down.
+_DEEPEST = 6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,66 +50,40 @@ class Answer:
     """What one response held.
 
     Attributes:
-        token_ns: arrival of each fragment with text; two in one read share a time.
+        token_ns: arrival of each event that brought tokens; two in one read share a time.
+        tokens: how many these were; thoughts that were not shown are not among them.
+        first_tokens: how many of them came with the first arrival.
+        hidden_tokens: counted by the server and not shown.
+        thoughts: events that brought thoughts for the reader to see.
+        answer_ns: arrival of the first fragment that is no thought; 0 where none came.
+        doubt: why the pace of the tokens is not known, "" where it is.
         failure: "" or the name of what was wrong.
         detail: the server's own words, for people.
-        prompt_tokens, completion_tokens, cached_tokens: as the server counts, None if it does
-            not say.
+        prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens: as the server counts,
+            None if it does not say.
+        counts_each: the server counted in every event.
+        finished: it gave a reason for the end.
         timings: the engine's own figures, as llama.cpp gives them.
         sent_ns: when the built-in emitter sent each fragment; empty for other servers.
     """
 
     token_ns: list[int] = field(default_factory=list)
+    tokens: int = 0
+    first_tokens: float = 0.0
+    hidden_tokens: int = 0
+    thoughts: int = 0
+    answer_ns: int = 0
+    doubt: str = ""
     failure: str = ""
     detail: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
     cached_tokens: int | None = None
+    counts_each: bool = False
+    finished: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     sent_ns: list[int] = field(default_factory=list)
-
-
-def framing(start: bytes) -> str:
-    """How the end of a body is known.
-
-    "chunked", "length", "until close"; "none" where this is no HTTP, "" while the head is open.
-    """
-    if start[: len(_HTTP)] != _HTTP[: len(start)]:
-        return "none"
-    head, found, _ = start.partition(_HEAD_END)
-    if not found:
-        return ""
-    headers = _headers(head)
-    if "chunked" in headers.get("transfer-encoding", "").lower():
-        return "chunked"
-    return "length" if "content-length" in headers else "until close"
-
-
-def says_close(start: bytes) -> bool:
-    """Whether the head announces that the server hangs up after this answer."""
-    headers = _headers(start.partition(_HEAD_END)[0])
-    return headers.get("connection", "").lower() == "close" or not start.startswith(b"HTTP/1.1")
-
-
-def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
-    """Say whether the last byte of the body has come; called on likely ends only."""
-    if how in {"until close", "none"}:
-        return how == "none"
-    if how == "chunked":
-        # The common end, without going through the whole stream: the terminator after [DONE].
-        tail = b"".join(reads[-8:])
-        if not tail.endswith(b"0\r\n\r\n"):
-            return False
-        if b"\ndata: [DONE]\n\n\r\n0\r\n\r\n" in tail:
-            return True
-    raw = b"".join(reads)
-    head, _, body = raw.partition(_HEAD_END)
-    try:
-        if how == "length":
-            return len(body) >= int(_headers(head)["content-length"])
-        return _dechunk(raw, len(head) + len(_HEAD_END))[2]
-    except (ValueError, _MalformedError):
-        return True  # what cannot be followed ends here; reading it will say "garbage"
 
 
 def read_answer(
@@ -112,13 +96,13 @@ def read_answer(
 ) -> Answer:
     """Turn a response, read in pieces of `sizes` at `stamps`, into token times and a verdict.
 
-    `failure` is what the wire already knows; a more telling name found in the bytes wins over
-    none, never over one.
+    `expected_tokens` is 0 where any number will do. `failure` is what the wire already knows; a
+    more telling name found in the bytes wins over none, never over one.
     """
     answer = Answer(failure=failure)
     try:
         _read(raw, sizes, stamps, answer)
-    except _MalformedError as error:
+    except MalformedError as error:
         answer.failure = answer.failure or "garbage"
         answer.detail = answer.detail or str(error)
     if not answer.failure:
@@ -134,29 +118,59 @@ def _count_failure(answer: Answer, expected_tokens: int) -> str:
         counted = len(answer.token_ns)
     if counted < expected_tokens:
         return "short"
-    return "long" if counted > expected_tokens else ""
+    return "long" if counted > expected_tokens > 0 else ""
 
 
 def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answer) -> None:
     if not raw:
         answer.failure = answer.failure or "closed_early"
         return
-    head, found, _ = raw.partition(_HEAD_END)
-    if not found or not raw.startswith(_HTTP):
-        raise _MalformedError(f"no HTTP response: {raw[:80]!r}")
-    status = _status(head)
-    start = len(head) + len(_HEAD_END)
-    events = _even_events(raw, start) if status == 200 else None
-    if events is None:
-        chunked = framing(raw[:start]) == "chunked"
-        body, places = _dechunk(raw, start)[:2] if chunked else (raw[start:], ([0], [start]))
-        if status != 200:
-            answer.failure = f"http_{status}"
+    head = read_head(raw)
+    if head is None:
+        raise MalformedError(f"no HTTP response: {raw[:80]!r}")
+    cut = _even_events(raw, head.end) if head.status == 200 else None
+    if cut is None:
+        body, places, ended = _body(raw, head)
+        if name := _no_stream(head, body):
+            answer.failure = name
             answer.detail = printable(body[:300].decode(errors="replace").strip(), 300)
             return
-        events = _any_events(body, places)
-    times = _arrivals(events.ends[_read_events(events, answer)], sizes, stamps)
-    answer.token_ns = times
+        if not ended and not answer.failure:
+            raise MalformedError("chunks without an end")
+        cut = _any_events(body, places)
+    arrivals = _arrivals(cut.ends, sizes, stamps)
+    _settle(_read_events(cut, answer), arrivals, answer)
+
+
+def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
+    """Say which events were tokens."""
+    counted = count(
+        events,
+        arrivals,
+        completion=answer.completion_tokens,
+        reasoning=answer.reasoning_tokens,
+    )
+    answer.token_ns = [arrivals[place] for place in counted.places]
+    answer.tokens, answer.first_tokens = counted.tokens, counted.first
+    answer.hidden_tokens, answer.doubt = counted.hidden, counted.doubt
+    answer.thoughts, answer.counts_each = events.thoughts, len(events.rising) > 1
+    answer.answer_ns = arrivals[events.first_answer] if events.first_answer >= 0 else 0
+
+
+def _body(raw: bytes, head: Head) -> tuple[bytes, Places, bool]:
+    """The body, where its pieces were on the wire, and whether it ends as its head said."""
+    if head.framing == "chunked":
+        return dechunk(raw, head.end)
+    return raw[head.end :], ([0], [head.end]), True
+
+
+def _no_stream(head: Head, body: bytes) -> str:
+    """Name an answer that is no stream of events, "" for one that may be."""
+    if head.status != 200:
+        return f"http_{head.status}"
+    if head.headers.get("content-encoding", "identity").lower() != "identity":
+        return "compressed"
+    return "not_streamed" if body.lstrip()[:1] in {b"{", b"["} else ""
 
 
 def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
@@ -167,7 +181,7 @@ def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Events:
+class _Cut:
     """A body cut into its events.
 
     Attributes:
@@ -181,48 +195,50 @@ class _Events:
     rest: bytes = b""
 
 
-def _read_events(events: _Events, answer: Answer) -> list[int]:
-    """Take counts, errors and the end from a body; give the places of events that carry text.
+def _read_events(cut: _Cut, answer: Answer) -> Events:
+    """Take counts, errors and the end from a body, and what each event said.
 
     An event that differs from one already read in the text alone carries text and no more: it is
     compared, not parsed. The text must hold no quote, and not end by escaping the one behind it.
     """
-    places: list[int] = []
-    before, behind, done = b"", b"", False
-    for place, part in enumerate(events.parts):
+    events = Events()
+    before, behind, thought, done = b"", b"", False, False
+    for place, part in enumerate(cut.parts):
         if before and part.startswith(before) and part.endswith(behind):
             text = part[len(before) : -len(behind)]
             if text and b'"' not in text and text[-1:] != b"\\":
-                places.append(place)
+                events.show(place, text, thought=thought)
                 if answer.sent_ns:
                     answer.sent_ns.append(int(text))
                 continue
         data = _data_of(part)
         if data == _DONE:
             done = True
-        elif data is not None and _read_message(message := _json(data), answer):
-            places.append(place)
-            before, behind = (b"", b"") if _says_more(message) else _around_text(part)
-    if events.rest.strip() and not answer.failure:
+        elif data is not None:
+            message = _json(data)
+            _read_message(message, answer)
+            if _read_text(message, place, events):
+                before, behind, thought = _around_text(part, message)
+    if cut.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
-    if not done and not answer.failure:
+    if not done and not answer.finished and not answer.failure:
         answer.failure = "no_done"
-    return places
+    return events
 
 
-def _says_more(message: dict[str, Any]) -> bool:
-    return any(message.get(name) for name in ("error", "usage", "timings"))
+def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes, bool]:
+    """What stands before and behind the text of an event, and whether it is a thought.
 
-
-def _around_text(part: bytes) -> tuple[bytes, bytes]:
-    """What stands before and behind the text of an event; nothing where that is not plain."""
+    Nothing where that is not plain, or where the event says more than its text.
+    """
     found = _TEXT.search(part)
-    if not found or b"\n" in part:
-        return b"", b""
-    return part[: found.start(1)], part[found.end(1) :]
+    more = any(message.get(name) for name in ("error", "usage", "timings"))
+    if not found or b"\n" in part or more:
+        return b"", b"", False
+    return part[: found.start(2)], part[found.end(2) :], found[1].decode() in _THOUGHTS
 
 
-def _even_events(raw: bytes, start: int) -> _Events | None:
+def _even_events(raw: bytes, start: int) -> _Cut | None:
     """Cut an answer as nearly all servers send it, None for any other.
 
     Each event of one line is a chunk of its own, and the end is there: then the lines are, in
@@ -231,19 +247,19 @@ def _even_events(raw: bytes, start: int) -> _Events | None:
     """
     lines = raw[start:].split(b"\n")
     sizes, parts, empty, chunk_ends = (lines[turn:-3:4] for turn in range(4))
-    count, lengths = len(parts), list(map(len, parts))
+    number, lengths = len(parts), list(map(len, parts))
     if (
         lines[-3:] != [b"0\r", b"\r", b""]
         or len(sizes) != len(chunk_ends)
-        or empty.count(b"") != count
-        or chunk_ends.count(b"\r") != count
+        or empty.count(b"") != number
+        or chunk_ends.count(b"\r") != number
         or not all(_is_size_of(*seen) for seen in set(zip(sizes, lengths, strict=True)))
     ):
         return None
     taken = np.asarray(lengths, np.int64) + np.asarray(list(map(len, sizes)), np.int64)
     # Beyond the two: their line ends, the empty line, the chunk's end of two bytes.
     ends = start + np.cumsum(taken + 5) - 2
-    return _Events(parts=parts, ends=ends)
+    return _Cut(parts=parts, ends=ends)
 
 
 def _is_size_of(size: bytes, length: int) -> bool:
@@ -254,7 +270,7 @@ def _is_size_of(size: bytes, length: int) -> bool:
         return False
 
 
-def _any_events(body: bytes, places: _Places) -> _Events:
+def _any_events(body: bytes, places: Places) -> _Cut:
     """Cut any body; `places` says where on the wire its pieces were."""
     if b"\r" in body:
         cuts = [match.span() for match in _EVENT_END.finditer(body)]
@@ -268,7 +284,7 @@ def _any_events(body: bytes, places: _Places) -> _Events:
     body_starts, wire_starts = (np.asarray(starts, np.int64) for starts in places)
     # The chunk that holds an event's last byte, and its place on the wire.
     piece = np.searchsorted(body_starts, ends) - 1
-    return _Events(
+    return _Cut(
         parts=parts,
         ends=wire_starts[piece] + ends - body_starts[piece],
         rest=rest,
@@ -276,29 +292,31 @@ def _any_events(body: bytes, places: _Places) -> _Events:
 
 
 def _data_of(event: bytes) -> bytes | None:
-    """The data of one server-sent event, None for comments and other fields."""
+    """The data of one server-sent event, None for comments, other fields and signs of life."""
     lines = []
-    for line in event.splitlines():
+    for line in event.removeprefix(_BYTE_ORDER_MARK).splitlines():
         name, _, value = line.partition(b":")
         if name == b"data":
             lines.append(value.removeprefix(b" "))
-        elif name not in {b"", b"event", b"id", b"retry"}:
-            raise _MalformedError(f"no server-sent event: {line[:80]!r}")
-    return b"\n".join(lines) if lines else None
+        elif name == b"event" and value.strip().lower() in _KEEP_ALIVE:
+            return None
+        elif not _FIELD.fullmatch(name):
+            raise MalformedError(f"no server-sent event: {line[:80]!r}")
+    return b"\n".join(lines).strip() if lines else None
 
 
 def _json(data: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(data)
-    except ValueError:
-        raise _MalformedError(f"no JSON: {data[:80]!r}") from None
+        message = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        raise MalformedError(f"no JSON: {data[:80]!r}") from None
     if not isinstance(message, dict):
-        raise _MalformedError(f"no JSON object: {data[:80]!r}")
+        raise MalformedError(f"no JSON object: {data[:80]!r}")
     return message
 
 
-def _read_message(message: dict[str, Any], answer: Answer) -> bool:
-    """Take counts, timings and errors from one message; say whether it carries text."""
+def _read_message(message: dict[str, Any], answer: Answer) -> None:
+    """Take counts, timings and errors from one message."""
     if message.get("error"):
         answer.failure = answer.failure or "error_event"
         answer.detail = json.dumps(message["error"])[:300]
@@ -308,72 +326,75 @@ def _read_message(message: dict[str, Any], answer: Answer) -> bool:
         answer.timings.update({name: float(value) for name, value in timings.items()})
         if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
             answer.cached_tokens = int(timings["cache_n"])
-        texts = [_text_of(choice) for choice in message.get("choices") or []]
         if message.get("text_is") == "sent_ns":
-            answer.sent_ns += [int(text) for text in texts]
-        return any(texts)
-    except (TypeError, ValueError, AttributeError):
-        raise _MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
+            answer.sent_ns += [int(choice["text"]) for choice in message["choices"]]
+        for choice in message.get("choices") or []:
+            reason = choice.get("finish_reason")
+            answer.finished |= bool(reason)
+            if reason in _CUT_OFF:
+                answer.failure = answer.failure or str(reason)
+    except (TypeError, ValueError, AttributeError, KeyError, OverflowError):
+        raise MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
+
+
+def _read_text(message: dict[str, Any], place: int, events: Events) -> bool:
+    """Note what one message brings: text, a token without text, a count; say whether text."""
+    choices = [choice for choice in message.get("choices") or [] if isinstance(choice, dict)]
+    usage = message.get("usage") or {}
+    if choices and usage.get("completion_tokens") is not None:
+        events.rising.append((place, int(usage["completion_tokens"])))
+    shown = False
+    for choice in choices:
+        text, thought = _text_of(choice)
+        if text:
+            events.show(place, json.dumps(text)[1:-1].encode(), thought=thought)
+            shown = True
+        elif choice.get("finish_reason"):
+            events.final = place
+        elif events.shown or events.blank or "role" not in (choice.get("delta") or {}):
+            events.blank.append(place)
+    return shown
 
 
 def _read_usage(usage: dict[str, Any], answer: Answer) -> None:
-    if "completion_tokens" in usage:
+    if usage.get("completion_tokens") is not None:
         answer.completion_tokens = int(usage["completion_tokens"])
-    if "prompt_tokens" in usage:
+    if usage.get("prompt_tokens") is not None:
         answer.prompt_tokens = int(usage["prompt_tokens"])
     details = usage.get("prompt_tokens_details") or {}
     if details.get("cached_tokens") is not None:
         answer.cached_tokens = int(details["cached_tokens"])
+    details = usage.get("completion_tokens_details") or {}
+    if details.get("reasoning_tokens") is not None:
+        answer.reasoning_tokens = int(details["reasoning_tokens"])
 
 
-def _text_of(choice: dict[str, Any]) -> str:
-    delta = choice.get("delta") or {}
-    return (
-        choice.get("text")
-        or delta.get("content")
-        or delta.get("reasoning_content")
-        or delta.get("reasoning")
-        or ""
+def _text_of(choice: dict[str, Any]) -> tuple[str, bool]:
+    """Text of a fragment and whether it is a thought; the same words may stand under two names."""
+    delta = choice.get("delta")
+    said = delta if isinstance(delta, dict) else {}
+    if answer := choice.get("text") or said.get("content"):
+        return _words(answer), _is_thought(answer)
+    for name in _THOUGHTS:
+        if said.get(name):
+            return _words(said[name]), True
+    rest = {name: value for name, value in said.items() if name not in _NAMES}
+    return _words(rest), False
+
+
+def _words(value: Any, depth: int = 0) -> str:
+    """All text in a fragment's value: plain, in parts, or a tool's name and arguments."""
+    if isinstance(value, str):
+        return value
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, dict):
+        value = [part for name, part in value.items() if name not in _NAMES]
+    return "".join(_words(part, depth + 1) for part in value) if isinstance(value, list) else ""
+
+
+def _is_thought(value: Any) -> bool:
+    """Whether all parts of a content in parts are thoughts."""
+    return isinstance(value, list) and all(
+        isinstance(part, dict) and part.get("type") in _THOUGHTS for part in value
     )
-
-
-def _status(head: bytes) -> int:
-    try:
-        return int(head.split(b" ", 2)[1])
-    except (IndexError, ValueError):
-        raise _MalformedError(f"no status line: {head[:80]!r}") from None
-
-
-def _headers(head: bytes) -> dict[str, str]:
-    pairs = (line.decode("latin-1").partition(":") for line in head.split(b"\r\n")[1:])
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
-# Where chunks begin: in the body, and on the wire.
-_Places = tuple["Sequence[int] | NDArray[np.int64]", "Sequence[int] | NDArray[np.int64]"]
-
-
-def _dechunk(raw: bytes, start: int) -> tuple[bytes, _Places, bool]:
-    """Body and places of any chunks, and whether the last one was among them."""
-    pieces: list[bytes] = []
-    body_starts: list[int] = []
-    wire_starts: list[int] = []
-    places = body_starts, wire_starts
-    length = 0
-    at = start
-    while (line_end := raw.find(b"\r\n", at)) >= 0:
-        try:
-            size = int(raw[at:line_end].split(b";")[0], 16)
-        except ValueError:
-            raise _MalformedError(f"no chunk size: {raw[at : at + 40]!r}") from None
-        at = line_end + 2
-        if size == 0:
-            # Trailers may stand between the last chunk and the empty line.
-            return b"".join(pieces), places, raw.find(b"\r\n", at) >= 0
-        piece = raw[at : at + size]
-        body_starts.append(length)
-        wire_starts.append(at)
-        pieces.append(piece)
-        length += len(piece)
-        at += size + 2
-    return b"".join(pieces), places, False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base import user_folders
 from suites.base.errors import UserError
+from suites.client.preflight import preflight
 from suites.client.target import Target, key_from
 from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
@@ -60,11 +62,13 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     model = str(options.get("model") or "qwen2.5-0.5b")
     weights = options.get("weights")
     if endpoint:
-        Target(url=str(endpoint), model=model)
         key_from(key_env)
     elif not weights:
         load(model)
     tokenizer = options.get("tokenizer")
+    asking = _asking(options)
+    if endpoint:
+        Target(url=str(endpoint), model=model, **asking)
     return {
         **_engine_spec(options),
         "reference": _reference_file(options),
@@ -73,11 +77,37 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "endpoint": endpoint,
         "api": api,
         "api_key_env": key_env,
+        "asking": asking,
         # The words themselves, so that the load needs no tokenizer.
         "words": from_tokenizer(Path(tokenizer)).to_json() if tokenizer else None,
         "weights": str(weights) if weights else None,
         "cache": str(options.get("cache") or user_folders.models()),
         "threads": int(options.get("threads") or default_threads()),
+    }
+
+
+def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How an endpoint wants to be asked, as fields of `Target`.
+
+    Raises:
+        UserError: the extra body is no JSON object.
+    """
+    try:
+        body = json.loads(options.get("extra_body") or "{}")
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"no JSON ({error})", where="--extra-body", expected='an object such as {"top_k": 1}'
+        ) from error
+    if not isinstance(body, dict):
+        raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
+    headers = [line.partition(":") for line in options.get("header") or ()]
+    return {
+        "headers": [[name, value.strip()] for name, _, value in headers],
+        "body": body,
+        "without": list(options.get("drop_field") or ()),
+        "max_tokens_field": str(options.get("max_tokens_field") or "max_tokens"),
+        "ca": str(options.get("ca") or ""),
+        "insecure": bool(options.get("insecure")),
     }
 
 
@@ -157,13 +187,22 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             key=key_from(spec["api_key_env"]),
             words=words,
             **_extras(spec),
+            **spec["asking"],
         )
-        described = _gated(spec, _foreign(spec, target), target)
+        target, understood = preflight(target)
+        described = _foreign(spec, target)
+        described["flags"] |= understood
+        described = _gated(spec, described, target)
         yield Subject(target=target, engine=described, check_alive=lambda: None)
         return
     with _engine(spec, slots, context) as engine:
         target = Target(
-            url=engine.url, model=spec["model"], api=spec["api"], words=words, **_extras(spec)
+            url=engine.url,
+            model=spec["model"],
+            api=spec["api"],
+            words=words,
+            **_extras(spec),
+            **spec["asking"],
         )
         described = _gated(spec, engine.describe(), target)
         yield Subject(target=target, engine=described, check_alive=engine.check_alive)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from suites.base.errors import UserError
 from suites.client.vocabulary import IDS, WORDS, Vocabulary
@@ -21,7 +23,9 @@ Api = Literal["completions", "chat"]
 
 # vLLM and SGLang read `ignore_eos` and `min_tokens`, llama.cpp `ignore_eos` and `n_predict`.
 _EXTRAS = ("min_tokens", "n_predict", "ignore_eos")
-_PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
+_PATHS = {"completions": "/completions", "chat": "/chat/completions"}
+# A path that says its version, such as /api/v3 or /v1beta/openai, is used as it is given.
+_VERSION = re.compile(r"/v\d+[a-z]*\d*(/|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +33,20 @@ class Target:
     """An OpenAI-compatible server.
 
     Attributes:
-        url: base URL without the API path; a path prefix such as ".../openai" is kept.
+        url: base URL: `http://host:8000`, or with a path as the server's makers give it,
+            `…/v1`, `…/api/v3`, `…/v1beta/openai`, or the whole of `…/chat/completions?version=x`.
         model: the name it serves.
         api: "completions" takes token ids, hence exact prompts; "chat" takes text.
         key: bearer token; never printed, logged or written to a result.
         headers: further header lines.
         words: what prompts of text are made of; without, ids or the usual words.
+        natural: answers end where the model ends them; `extras` are not sent.
+        max_tokens_field: name under which the most output tokens are asked for.
+        each_counts: ask for a count in every event, as vLLM and SGLang give it.
+        body: further fields of every request, which win over ours.
+        without: fields of ours that are left out.
+        ca: file of certificate authorities in place of the system's, "" for these.
+        insecure: take any certificate.
         extras: fields beyond OpenAI's that ask for exactly so many tokens; all known ones where
             the engine is not known, since most ignore what they do not know.
     """
@@ -46,6 +58,13 @@ class Target:
     headers: Sequence[tuple[str, str]] = ()
     words: Vocabulary | None = None
     extras: Sequence[str] = _EXTRAS
+    natural: bool = False
+    max_tokens_field: str = "max_tokens"
+    each_counts: bool = False
+    body: dict[str, Any] = field(default_factory=dict)
+    without: Sequence[str] = ()
+    ca: str = ""
+    insecure: bool = False
 
     def __post_init__(self) -> None:
         """Check the URL.
@@ -58,8 +77,15 @@ class Target:
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        usable = parts.scheme in {"http", "https"} and parts.hostname and port != 0
-        if not usable or parts.query or parts.username:
+        usable = parts.scheme in {"http", "https"} and _ascii(parts.hostname) and port != 0
+        if "@" in parts.netloc:
+            raise UserError(
+                "a name or a password in the endpoint's address",
+                where="endpoint",
+                expected="a URL such as http://host:8000",
+                remedy="give a key by --api-key-env, other credentials by --header",
+            )
+        if not usable or not self.url.isprintable() or " " in self.url:
             raise UserError(
                 f"not a usable endpoint {self.url!r}",
                 where="endpoint",
@@ -89,7 +115,26 @@ class Target:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return _ascii(urlsplit(self.url).hostname)
+
+    @property
+    def address(self) -> str:
+        """Where requests go."""
+        return f"{urlsplit(self.url).scheme}://{self._authority}{self._path}"
+
+    @property
+    def _authority(self) -> str:
+        parts = urlsplit(self.url)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{parts.port}" if parts.port else host
+
+    @property
+    def _path(self) -> str:
+        parts = urlsplit(self.url)
+        path, last = parts.path.rstrip("/"), _PATHS[self.api]
+        if not path.endswith(last):
+            path += last if _VERSION.search(path) else f"/v1{last}"
+        return f"{quote(path, safe='/%:@!$&()*+,;=~-._')}{f'?{parts.query}' * bool(parts.query)}"
 
     @property
     def port(self) -> int:
@@ -98,16 +143,18 @@ class Target:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """What secures the connection, None over plain HTTP."""
-        return ssl.create_default_context() if self.url.startswith("https:") else None
+        """What secures the connection, None over plain HTTP; one for all connections.
+
+        Raises:
+            UserError: `ca` is no file of certificates.
+        """
+        return _context(self.ca, self.insecure) if self.url.startswith("https:") else None
 
     def head(self) -> bytes:
         """Head of every request, up to the number of bytes in its body."""
-        parts = urlsplit(self.url)
-        prefix = parts.path.rstrip("/").removesuffix("/v1")
         lines = [
-            f"POST {prefix}{_PATHS[self.api]} HTTP/1.1",
-            f"Host: {parts.netloc}",
+            f"POST {self._path} HTTP/1.1",
+            f"Host: {self._authority}",
             "Content-Type: application/json",
             "Accept: text/event-stream",
             *(f"{name}: {value}" for name, value in self.headers),
@@ -121,12 +168,14 @@ class Target:
         exactly = {"min_tokens": output_tokens, "n_predict": output_tokens, "ignore_eos": True}
         body: dict[str, Any] = {
             "model": self.model,
-            "max_tokens": output_tokens,
-            **{name: exactly[name] for name in self.extras},
+            self.max_tokens_field: output_tokens,
+            **({} if self.natural else {name: exactly[name] for name in self.extras}),
             "temperature": 0,
             "stream": True,
-            "stream_options": {"include_usage": True},
+            "stream_options": {"include_usage": True}
+            | ({"continuous_usage_stats": True} if self.each_counts else {}),
         }
+        body = {name: value for name, value in body.items() if name not in self.without} | self.body
         start = json.dumps(body, separators=(",", ":")).removesuffix("}")
         if self.api == "chat":
             before, after = ',"messages":[{"role":"user","content":"', '"}]}'
@@ -144,6 +193,30 @@ class Target:
             b'"},{"role":"%b","content":"%b' % (roles[place % 2], message)
             for place, message in enumerate(messages[1:], start=1)
         )
+
+
+def _ascii(host: str | None) -> str:
+    """A host's name as resolvers and servers take it, "" where it is none."""
+    try:
+        return (host or "").encode("idna").decode() if not (host or "").isascii() else host or ""
+    except UnicodeError:
+        return ""
+
+
+@lru_cache
+def _context(ca: str, insecure: bool) -> ssl.SSLContext:
+    """Made once: reading the system's authorities takes as long as many a request."""
+    try:
+        context = ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        raise UserError(
+            f"no certificates ({error.strerror or error})",
+            where=f"--ca {ca}",
+            expected="a PEM file",
+        ) from error
+    if insecure:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def key_from(variable: str | None) -> str | None:

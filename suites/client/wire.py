@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
-from suites.client.stream import body_is_complete, framing, says_close
+from suites.client.http_body import MalformedError, body_is_complete, read_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Exchange", "Tape", "connect"]
 
-# How a chunked body ends. Content can end like this by chance, so a match is then confirmed.
-_LAST_CHUNK = b"0\r\n\r\n"
+# How a chunked body ends, with trailers or without. Content can end like this by chance, so a match
+# is then confirmed.
+_ENDS = (b"\r\n\r\n", b"\n\n")
+_SHORT = 5
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -35,6 +37,7 @@ class Exchange:
     Attributes:
         index: position in the plan.
         input_tokens, output_tokens: as asked for.
+        shared_tokens: of the prompt, those that an earlier request has as well.
         intended_ns: when it should have been sent; equal to `sent_ns` in a closed loop.
         sent_ns: when it was handed to the socket, 0 before that.
         stamps: time of each read.
@@ -42,6 +45,8 @@ class Exchange:
         sizes: length of each read, known once it is on the tape.
         tape_at: where on the tape it begins.
         ended_ns: when the response was complete or had failed, 0 before that.
+        status: of the answer, 0 where none came.
+        retry_after_s: how long a server that refused asks to be left alone.
         failure: name of what went wrong on the wire, "" if nothing did.
         measured: sent in the steady state.
     """
@@ -49,6 +54,7 @@ class Exchange:
     index: int
     input_tokens: int
     output_tokens: int
+    shared_tokens: int = 0
     intended_ns: int = 0
     sent_ns: int = 0
     stamps: list[int] | array[int] = field(default_factory=list)
@@ -56,8 +62,15 @@ class Exchange:
     sizes: array[int] | None = None
     tape_at: int = 0
     ended_ns: int = 0
+    status: int = 0
+    retry_after_s: float = 0.0
     failure: str = ""
     measured: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether it failed on the wire, or was answered with an error."""
+        return bool(self.failure) or self.status >= 400
 
 
 class Tape:
@@ -161,7 +174,7 @@ class Connection(asyncio.Protocol):
         self._stamps.append(monotonic_ns())
         self._reads.append(data)
         # A complete tail in one read, one split over tiny reads, or a body that is not chunked.
-        if data.endswith(_LAST_CHUNK) or len(data) < len(_LAST_CHUNK) or self._framing != "chunked":
+        if data.endswith(_ENDS) or len(data) < _SHORT or self._framing != "chunked":
             self._look_closer()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -178,23 +191,29 @@ class Connection(asyncio.Protocol):
             self._end("closed_early")
 
     def _look_closer(self) -> None:
-        if self._exchange is None:  # bytes nobody asked for
-            self._stamps, self._reads = [], []
-            if self.transport:
+        if self._exchange is None:  # bytes nobody asked for; empty lines do no harm
+            stray, self._stamps, self._reads = b"".join(self._reads), [], []
+            if stray.strip(b"\r\n") and self.transport:
                 self.transport.abort()
             return
         if not self._framing:
-            self._read_head()
+            self._read_head(self._exchange)
         if self._framing and body_is_complete(self._reads, self._framing):
             if self.closed and self.transport:
                 self.transport.close()
             self._end("")
 
-    def _read_head(self) -> None:
-        start = b"".join(self._reads)
-        self._framing = framing(start)
-        # The server will hang up after this answer; the next request needs a new connection.
-        self.closed = bool(self._framing) and says_close(start)
+    def _read_head(self, exchange: Exchange) -> None:
+        try:
+            head = read_head(b"".join(self._reads))
+        except MalformedError:  # nothing more to wait for; reading it will say "garbage"
+            self._framing, self.closed = "bodiless", True
+            return
+        if head:
+            self._framing = head.framing
+            # The server will hang up after this answer; the next request needs a new connection.
+            self.closed = head.closes
+            exchange.status, exchange.retry_after_s = head.status, head.retry_after_s
 
     def _end(self, failure: str) -> None:
         exchange, self._exchange = self._exchange, None

@@ -91,10 +91,16 @@ def measure(
 async def _rounds(target: Target, case: Case, seed: int) -> list[list[Request]]:
     """Requests of each round; one untimed short round warms everything first."""
     tape = Tape()
+    # Other prompts for each case: an engine with a prefix cache remembers those of the last one.
     prompts = Prompts(
-        target, input_tokens=case.input_tokens, output_tokens=case.output_tokens, seed=seed
+        target,
+        input_tokens=case.input_tokens,
+        output_tokens=case.output_tokens,
+        seed=f"{seed}/{case.name}",
     )
-    warm = Prompts(target, input_tokens=_WARM_TOKENS, output_tokens=2, seed=seed)
+    warm = Prompts(
+        target, input_tokens=_WARM_TOKENS, output_tokens=2, seed=f"{seed}/{case.name}/warm"
+    )
     await _round(target, warm, 0, case.batch, tape)
     rounds: list[list[Request]] = []
     spare, start = _SPARE_ROUNDS, 0

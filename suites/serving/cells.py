@@ -56,6 +56,8 @@ _PROFILES: dict[str, dict[str, Any]] = {
 # The self-check's rate before the endpoint's own is known: 50 tokens a second for each stream.
 _CHECK_EVENTS_PER_STREAM = 50.0
 _QUICK_OPEN_REQUESTS = 20
+# An answer that the model does not end by itself is ended here.
+_MOST_NATURAL_TOKENS = 2048
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
@@ -78,6 +80,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     if not points:
         return []
     subject = subject_spec(options)
+    subject["asking"]["natural"] = points[0].natural
     seed = int(options.get("seed") or 0)
     fleet = _fleet(options)
     sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None
@@ -132,7 +135,7 @@ def _sweep_start(point: Point) -> Point:
 def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:
     size: dict[str, Any] = {
         "input_tokens": _whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1),
-        "output_tokens": _whole(options, "osl", shape["osl"], least=2),
+        **_length(shape, options),
         "shared_prefix": _share(options, "shared_prefix"),
         "request_limit_s": _positive(options.get("request_limit", 600.0), "request_limit"),
     }
@@ -155,6 +158,12 @@ def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]
         )
         for count in streams or shape["concurrency"]
     ]
+
+
+def _length(shape: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    if options.get("osl") == "natural":
+        return {"output_tokens": _MOST_NATURAL_TOKENS, "natural": True}
+    return {"output_tokens": _whole(options, "osl", shape["osl"], least=2)}
 
 
 def _open_points(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,15 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from suites.base.child import note, progress
+from suites.base.errors import CheckError
+from suites.base.printable import printable
 from suites.base.records import CellResult, Series
 from suites.client.subject import packages, subject
-from suites.serving.instrument.validity import problems
+from suites.serving.instrument.validity import gap_problems, pace_problems, problems
 from suites.serving.load.histogram import Histogram
 from suites.serving.load.point import Point
 from suites.serving.load.samples import append
+from suites.serving.load.steadiness import drift, saturation
 from suites.serving.processes.live import live_view
 from suites.serving.sweep import Measured, Sweep, next_concurrency
 from suites.serving.workers.node_worker import generator
@@ -52,9 +56,15 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     curve: list[Measured] = []
     with ExitStack() as stack:
         load = stack.enter_context(generator(spec))
-        # Before there is an engine to take processor time from the client.
+
+        def opened() -> Subject:
+            return stack.enter_context(subject(spec["subject"], slots=slots, context=context))
+
+        # An endpoint that does not answer is said at once; an engine of ours is not started before
+        # the check, or it would take processor time from the client.
+        running = opened() if spec["subject"]["endpoint"] else None
         checks = {point.name: _first_check(load, point, spec) for point in points}
-        under_test = stack.enter_context(subject(spec["subject"], slots=slots, context=context))
+        under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
         done = 0
         while done < len(points):
@@ -62,19 +72,49 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             progress(100 * done, 100 * len(points), point.name)
             instrument = checks.get(point.name) or _first_check(load, point, spec)
             show = live_view(point, done, len(points))
-            outcome = load.run(under_test.target, point, seed=spec["seed"], show=show)
+            # A seed for each point: an engine with a prefix cache has seen the prompts before.
+            seed = f"{spec['seed']}/{done}"
+            outcome = load.run(under_test.target, point, seed=seed, show=show)
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
             series += _series(point, outcome, spec, _prompt_labels(under_test, point, outcome))
             checked = _checked_at_rate(load, point, outcome, instrument, spec)
-            facts["points"][point.name] = _facts(outcome, checked)
+            facts["points"][point.name] = _facts(point, outcome, checked)
+            _tell_failures(point, outcome)
             done += 1
             if sweep:
                 curve.append(_measured(point, outcome))
                 points += _further(sweep, curve, point, spec)
         progress(100 * done, 100 * len(points), points[-1].name)
+    if not any(item.metric == "ttft" for item in series):
+        raise _nothing_answered(spec, facts)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _tell_failures(point: Point, outcome: Outcome) -> None:
+    failures = outcome.failures
+    if not failures:
+        return
+    named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
+    detail = next((request.detail for request in outcome.measured if request.detail), "")
+    said = f"; the server said: {printable(detail, 200)}" if detail else ""
+    note(f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){said}")
+
+
+def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError:
+    """Nothing to sign: no request of any point was answered as asked."""
+    failures: Counter[str] = Counter()
+    for fact in facts["points"].values():
+        failures.update(fact["failures"])
+    details = [detail for fact in facts["points"].values() for detail in fact["failure_details"]]
+    named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
+    said = f"; the server said: {printable(details[0], 200)}" if details else ""
+    return CheckError(
+        f"no request was answered as asked ({named}){said}",
+        where=spec["subject"]["endpoint"] or spec["subject"]["model"],
+        expected="a stream of as many tokens as asked for",
+    )
 
 
 def _longest(point: Point) -> int:
@@ -84,7 +124,7 @@ def _longest(point: Point) -> int:
 
 
 def _measured(point: Point, outcome: Outcome) -> Measured:
-    paces = [request.tpot_ms for request in outcome.answered if request.output_tokens > 1]
+    paces = [request.tpot_ms for request in outcome.answered if request.has_pace]
     throughput = outcome.window().output_tokens / outcome.duration_s
     return Measured(point.concurrency, throughput, median(paces) if paces else math.inf)
 
@@ -130,6 +170,8 @@ def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[
     counted = [request.input_tokens for request in outcome.answered]
     if counted and round(fmean(counted)) != point.input_tokens:
         labels["isl_counted"] = round(fmean(counted), 1)
+    if counted and point.natural:
+        labels["osl"] = max(1, round(fmean(request.output_tokens for request in outcome.answered)))
     return labels
 
 
@@ -139,7 +181,7 @@ def _series(
     requests = outcome.answered
     window = outcome.window()
     duration_s = outcome.duration_s
-    longer = [request for request in requests if request.output_tokens > 1]
+    longer = [request for request in requests if request.has_pace]
     good = [
         request
         for request in longer
@@ -163,6 +205,7 @@ def _series(
             [(window.input_tokens + window.output_tokens) / duration_s],
         ),
         "request_throughput": ("1/s", [done / duration_s]),
+        **_after_thoughts(requests),
         **_send_delays(point, requests),
         "failed": ("count", [float(sum(outcome.failures.values()))]),
     }
@@ -186,6 +229,18 @@ def _series(
     ]
 
 
+def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
+    """Of a model that thinks: when the answer began, and what it thought before."""
+    thinking = [request for request in requests if request.thoughts or request.hidden_tokens]
+    if not thinking:
+        return {}
+    thoughts = [float(request.thoughts + request.hidden_tokens) for request in thinking]
+    return {
+        "ttfo": ("ms", [request.ttfo_ms for request in thinking if request.answer_ns]),
+        "reasoning_tokens": ("count", thoughts),
+    }
+
+
 def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
     """Open loop: how late requests went out, and what the server took from then on."""
     if point.shape == "closed":
@@ -196,13 +251,20 @@ def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, 
     }
 
 
-def _facts(outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
+def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
     """What stands beside the samples: the gaps' histogram, the instrument, what went wrong."""
     gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
+    saturated = saturation(outcome) if point.shape == "open" else ""
+    # A trace is what it is: it need not be steady.
+    drifted = drift(outcome) if point.shape != "replay" and not saturated else ""
     return {
         "itl": Histogram.of(gaps).to_json(),
         "instrument": instrument.to_json(),
-        "problems": problems(outcome),
+        "problems": [*problems(outcome), *filter(None, [drifted])],
+        "pace_problems": pace_problems(outcome),
+        "gap_problems": gap_problems(outcome),
+        "hidden": sum(request.hidden_tokens > 0 for request in outcome.answered),
+        "saturated": saturated,
         "failures": dict(outcome.failures),
         "failure_details": sorted({r.detail for r in outcome.measured if r.detail})[:5],
         "measured": len(outcome.measured),

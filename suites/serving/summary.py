@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from suites.base.records import CellResult, Label, Row, Series
-from suites.base.statistics import Interval, between_processes, percentile_interval
+from suites.base.statistics import Interval, between_processes, dependence, percentile_interval
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.histogram import Histogram
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["summarize"]
 
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9)
-_LATENCIES = ("ttft", "tpot", "e2e", "send_delay", "service_time")
+_LATENCIES = ("ttft", "ttfo", "tpot", "e2e", "send_delay", "service_time")
 # Which error of the instrument bears on which figure.
 _ERROR_OF = {"ttft": "ttft", "e2e": "ttft", "tpot": "tpot", "itl": "itl"}
 
@@ -62,20 +62,39 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         method="measured",
         labels=_labels({**first.labels, "processes": len(facts)}, shared),
     )
+    own = _own_problems(facts)
+    saturated = any(fact["saturated"] for fact in facts)
+    if saturated:
+        blank = replace(blank, labels={**blank.labels, "saturated": True})
     for metric, group in by_metric.items():
         template = replace(blank, metric=metric, unit=group[0].unit)
+        reasons = [*shared, *own.get(metric, [])]
+        if saturated and metric in _LATENCIES:
+            continue
         if metric in _LATENCIES:
-            yield from _latency_rows(template, group, checks, shared)
+            yield from _latency_rows(template, group, checks, reasons)
         elif metric == "failed":
             total = sum(sum(item.samples) for item in group)
             yield replace(template, value=total, n=sum(fact["measured"] for fact in facts))
         else:
             medians = [median(item.samples) for item in group]
+            template = replace(template, labels=_labels(template.labels, reasons))
             yield _with(template, between_processes(medians), sum(len(s.samples) for s in group))
     yield from _cache_rows(replace(blank, metric="cached_tokens", unit="count"), facts)
-    yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, shared)
+    if not saturated:
+        gap_reasons = [*shared, *own["itl"]]
+        yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, gap_reasons)
     yield from _instrument_rows(blank, checks)
     yield from _clock_rows(replace(blank, metric="clock_offset", unit="ms"), facts)
+
+
+def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What makes single metrics invalid, by metric: a pace that is none, a first token unseen."""
+    pace = sorted({problem for fact in facts for problem in fact["pace_problems"]})
+    gaps = sorted({problem for fact in facts for problem in fact["gap_problems"]})
+    hidden = sum(fact["hidden"] for fact in facts)
+    unseen = [f"{hidden} answers hide their thoughts: see TTFO"] if hidden else []
+    return {"ttft": unseen, "tpot": pace, "interactivity": pace, "itl": [*pace, *gaps]}
 
 
 def _latency_rows(
@@ -83,7 +102,8 @@ def _latency_rows(
 ) -> Iterator[Row]:
     samples = [sample for series in group for sample in series.samples]
     for percentile in _offered(len(samples)):
-        interval = percentile_interval(samples, percentile / 100)
+        weight = dependence([series.samples for series in group], percentile / 100)
+        interval = percentile_interval(samples, percentile / 100, weight=weight)
         if percentile == 50 and len(group) > 1:
             spread = between_processes([median(series.samples) for series in group])
             interval = Interval(interval.value, spread.low, spread.high, interval.n)

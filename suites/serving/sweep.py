@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Measured", "Sweep", "next_concurrency", "read_sweep"]
+__all__ = ["Measured", "Sweep", "knee_of", "next_concurrency", "read_sweep"]
 
 
 class Sweep(BaseModel):
@@ -67,7 +67,7 @@ def next_concurrency(
     if len(doubled) == len(curve) and _doubling_pays(sweep, doubled):
         return 2 * doubled[-1].concurrency
     refined = len(curve) - _length_of_doubling(sweep, curve)
-    return _middle(curve, slo_tpot_ms) if refined < sweep.refinements else None
+    return _middle(sweep, curve, slo_tpot_ms) if refined < sweep.refinements else None
 
 
 def _doubling_pays(sweep: Sweep, doubled: Sequence[Measured]) -> bool:
@@ -87,12 +87,22 @@ def _length_of_doubling(sweep: Sweep, curve: Sequence[Measured]) -> int:
     return len(powers)
 
 
-def _middle(curve: Sequence[Measured], slo_tpot_ms: float | None) -> int | None:
+def knee_of(curve: Sequence[Measured], gain: float) -> Measured:
+    """The lowest concurrency whose throughput is within `gain` of the best.
+
+    The best itself is any point of a noisy plateau.
+    """
+    best = max(point.throughput for point in curve)
+    enough = [point for point in curve if point.throughput * (1 + gain) >= best]
+    return min(enough, key=lambda point: point.concurrency)
+
+
+def _middle(sweep: Sweep, curve: Sequence[Measured], slo_tpot_ms: float | None) -> int | None:
     """Geometric middle of the widest gap beside the knee or across the limit."""
-    best = max(range(len(curve)), key=lambda place: curve[place].throughput)
+    knee = curve.index(knee_of(curve, sweep.gain))
     gaps = []
     for place, (low, high) in enumerate(pairwise(curve)):
-        at_knee = place in {best - 1, best}
+        at_knee = place in {knee - 1, knee}
         at_limit = slo_tpot_ms is not None and low.tpot_ms <= slo_tpot_ms < high.tpot_ms
         if (at_knee or at_limit) and high.concurrency - low.concurrency > 1:
             gaps.append((high.concurrency / low.concurrency, low.concurrency, high.concurrency))

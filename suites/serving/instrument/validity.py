@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from suites.serving.instrument.instrument import Error
     from suites.serving.load.outcome import Outcome
 
-__all__ = ["INSTRUMENT_LIMIT", "instrument_problem", "problems"]
+__all__ = ["INSTRUMENT_LIMIT", "gap_problems", "instrument_problem", "pace_problems", "problems"]
 
 # More failures than this and the survivors no longer stand for the load.
 FAILURE_LIMIT = 0.01
@@ -20,6 +20,11 @@ INSTRUMENT_LIMIT = 0.02
 CPU_LIMIT = 0.5
 # A timer served this late means events waited as long, in us and not in the engine.
 _LAG_LIMIT_MS = 20.0
+# A prefix cache may answer this share of the input beyond what was asked for: nothing but rounding.
+_CACHED_LIMIT = 0.02
+# Events that carry more tokens than this, or come together more often, tell no token from the next.
+_TOKENS_AN_EVENT = 1.1
+_TOGETHER = 0.5
 # Gaps this far below the mean one are events that waited somewhere and came together.
 _PILED_UP = 0.05
 
@@ -30,7 +35,9 @@ def problems(outcome: Outcome) -> list[str]:
     failures, measured = outcome.failures, len(outcome.measured)
     if sum(failures.values()) > FAILURE_LIMIT * measured:
         named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
-        found.append(f"{sum(failures.values())} of {measured} requests failed ({named})")
+        ended = ", then it was left alone" if outcome.gave_up else ""
+        found.append(f"{sum(failures.values())} of {measured} requests failed ({named}){ended}")
+    found += filter(None, [_uncounted(outcome), _cached(outcome)])
     busy = outcome.cpu_share > CPU_LIMIT
     lagging = (
         max(outcome.lag_ms, default=0.0) > _LAG_LIMIT_MS
@@ -49,6 +56,51 @@ def problems(outcome: Outcome) -> list[str]:
             f"{INSTRUMENT_LIMIT:.0%} of {outcome.duration_s:.3g} s; hold each point longer"
         )
     return found
+
+
+def pace_problems(outcome: Outcome) -> list[str]:
+    """What makes TPOT and interactivity invalid: answers whose tokens did not come in turn."""
+    answered = outcome.answered
+    whole = sum(not request.has_pace and not request.doubt for request in answered)
+    if whole <= FAILURE_LIMIT * len(answered):
+        return []
+    return [f"{whole} of {len(answered)} answers came in one piece: their tokens have no pace"]
+
+
+def gap_problems(outcome: Outcome) -> list[str]:
+    """What makes gaps between events no gaps between tokens."""
+    answered = [request for request in outcome.answered if request.has_pace]
+    events = sum(len(request.token_ns) for request in answered)
+    tokens = sum(request.output_tokens for request in answered)
+    if tokens > _TOKENS_AN_EVENT * events:
+        return [f"an event carries {tokens / events:.3g} tokens: gaps are not between tokens"]
+    gaps = [gap for request in answered for gap in request.gaps_ms]
+    together = sum(gap == 0 for gap in gaps)
+    if together > _TOGETHER * len(gaps):
+        return [f"{together} of {len(gaps)} tokens came together with another: something buffers"]
+    return []
+
+
+def _uncounted(outcome: Outcome) -> str:
+    """Answers whose tokens cannot be told from the server's count."""
+    doubts = [request.doubt for request in outcome.answered if request.doubt]
+    if len(doubts) <= FAILURE_LIMIT * len(outcome.answered):
+        return ""
+    return f"{len(doubts)} of {len(outcome.answered)} answers are not counted truly: {doubts[0]}"
+
+
+def _cached(outcome: Outcome) -> str:
+    """Prompts that a cache knew though nobody asked for it."""
+    told = [request for request in outcome.answered if request.cached_tokens is not None]
+    known = sum(request.cached_tokens or 0 for request in told)
+    asked = sum(request.shared_tokens for request in told)
+    tokens = sum(request.input_tokens for request in told)
+    if known - asked <= _CACHED_LIMIT * tokens:
+        return ""
+    return (
+        f"the server had {known} of {tokens} input tokens in its cache, {asked} were shared; "
+        "restart it or clear its cache"
+    )
 
 
 def instrument_problem(error: Error, percentile: float, value_ms: float) -> str:

@@ -16,10 +16,19 @@ __all__ = ["BURST", "due_times_s"]
 BURST = 8
 
 
-def due_times_s(arrival: Arrival, rate: float, *, seed: int | str) -> Iterator[float]:
-    """Endless due times in seconds from the start, `rate` a second on the long run."""
-    draw = random.Random(seed)
-    time_s = 0.0
+def due_times_s(
+    arrival: Arrival, rate: float, *, seed: int | str, part: tuple[int, int] = (0, 1)
+) -> Iterator[float]:
+    """Endless due times in seconds from the start, `rate` a second on the long run.
+
+    Args:
+        part: which of how many processes, each at this rate, it is for: random arrivals are drawn
+            apart, and even ones begin one after another, so that all together are even.
+    """
+    place, places = part
+    draw = random.Random(f"{seed}/{place}")
+    together = {"poisson": 0, "constant": 1, "burst": BURST}[arrival]
+    time_s = together * place / (rate * places)
     while True:
         if arrival == "poisson":
             time_s += draw.expovariate(rate)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from contextlib import suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Closed"]
 
-# After a failure a stream waits, or an endpoint that answers 429 at once would be hammered.
+# After a failure a stream waits, twice as long after each further one and no two streams the same,
+# or an endpoint that answers 429 at once would be hammered.
 _AFTER_FAILURE_S = 0.1
+_LONGEST_WAIT_S = 10.0
+_JITTER = 0.5
 
 
 class Closed(Load):
@@ -63,15 +68,21 @@ class Closed(Load):
             self._ramping -= 1
             if not self._ramping:
                 self._start_window(monotonic_ns())
-        if ended.failure:
-            self._spawn(self._later(connection))
+        if ended.refused:
+            self._spawn(self._later(connection, self._rest_s(ended)))
         else:
             self._go(connection)
 
     def _go(self, connection: Connection | None) -> None:
         self._dispatch(self._exchange(monotonic_ns()), connection)
 
-    async def _later(self, connection: Connection | None) -> None:
-        await asyncio.sleep(_AFTER_FAILURE_S)
+    def _rest_s(self, failed: Exchange) -> float:
+        doubled = _AFTER_FAILURE_S * 2.0 ** (self._failed_in_a_row - 1)
+        asked = max(failed.retry_after_s, min(doubled, _LONGEST_WAIT_S))
+        return asked * (1 + _JITTER * random.random())
+
+    async def _later(self, connection: Connection | None, rest_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._finished.wait(), rest_s)
         if not self._finished.is_set():
             self._go(connection)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _WATCH_S = 0.1
 # Connections being opened when all is over may take this long.
 _CLOSE_LIMIT_S = 2.0
+# So many failures in a row, and the endpoint is left alone.
+_MOST_IN_A_ROW = 10
+# Nor is one waited for that wants to be left alone for longer.
+_LONGEST_REST_S = 60.0
 # Connections opened at once: below the usual listen backlog of 128.
 _OPEN_TOGETHER = 64
 
@@ -54,6 +58,7 @@ class Load:
         self._sent = 0
         self._measured_sent = 0
         self._measured_open = 0
+        self._failed_in_a_row = 0
         self._cpu_start = 0.0
 
     # Connections
@@ -140,6 +145,7 @@ class Load:
             index=self._sent,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            shared_tokens=self._prompts.shared(self._sent),
             intended_ns=intended_ns,
         )
         self._sent += 1
@@ -183,12 +189,32 @@ class Load:
             asyncio.get_running_loop().call_soon(self._tape_one)
         if exchange.measured:
             self._measured_open -= 1
+        self._failed_in_a_row = self._failed_in_a_row + 1 if exchange.refused else 0
+        if self._is_hopeless(exchange) and not self._finished.is_set():
+            self._give_up()
         if recording.end_ns and not self._measured_open and not self._finished.is_set():
             recording.finish_ns = exchange.ended_ns
             recording.cpu_s = time.process_time() - self._cpu_start
             self._finished.set()
         if not self._finished.is_set():
             self._next(connection, exchange)
+
+    def _is_hopeless(self, exchange: Exchange) -> bool:
+        long = exchange.refused and exchange.retry_after_s > _LONGEST_REST_S
+        return long or self._failed_in_a_row >= _MOST_IN_A_ROW
+
+    def _give_up(self) -> None:
+        """End the load; what has failed so far counts, ramp-up or not."""
+        recording = self._recording
+        recording.gave_up = True
+        for exchange in recording.exchanges:
+            exchange.measured = True
+        if not recording.start_ns:
+            self._start_window(min(exchange.intended_ns for exchange in recording.exchanges))
+        recording.finish_ns = monotonic_ns()
+        recording.end_ns = recording.end_ns or recording.finish_ns
+        recording.cpu_s = time.process_time() - self._cpu_start
+        self._finished.set()
 
     def _tape_one(self) -> None:
         """Put one ended exchange on the tape in each round of the loop, after what came in.

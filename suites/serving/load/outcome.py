@@ -40,6 +40,7 @@ class Outcome:
         parse_s: processor time spent reading the recording afterwards.
         lag_ms: how late the loop served its own timer.
         reconnects: requests that waited for a connection.
+        gave_up: the load was ended early, since one request after another failed.
         clocks: of the hosts that made the load, where it was not this one.
     """
 
@@ -51,6 +52,7 @@ class Outcome:
     parse_s: float
     lag_ms: Sequence[float]
     reconnects: int
+    gave_up: bool = False
     clocks: Sequence[Clock] = ()
 
     @property
@@ -98,7 +100,7 @@ def run_point(
     target: Target,
     point: Point,
     *,
-    seed: int,
+    seed: int | str,
     watch: Callable[[Recording], None] | None = None,
 ) -> Outcome:
     """Put the load on the target, then read what was recorded.
@@ -110,7 +112,7 @@ def run_point(
 
 
 def _load(
-    target: Target, point: Point, seed: int, watch: Callable[[Recording], None] | None
+    target: Target, point: Point, seed: int | str, watch: Callable[[Recording], None] | None
 ) -> Closed | Open:
     stop = Stop(
         requests=point.requests,
@@ -138,8 +140,7 @@ def _load(
     )
     if point.shape == "closed":
         return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    # Every part has due times of its own.
-    due_s = due_times_s(point.arrival, point.rate, seed=f"{seed}/{point.part[0]}")
+    due_s = due_times_s(point.arrival, point.rate, seed=seed, part=point.part)
     return Open(
         target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
     )
@@ -152,7 +153,7 @@ def read_outcome(recording: Recording) -> Outcome:
         requests = read_recording(recording)
     parse_s = time.process_time() - began
     duration_s = max(1, recording.finish_ns - recording.start_ns) / 1e9
-    stamps = np.concatenate([np.asarray(request.token_ns, np.int64) for request in requests])
+    stamps = np.asarray([time for request in requests for time in request.token_ns], np.int64)
     inside = (stamps >= recording.start_ns) & (stamps <= recording.finish_ns)
     return Outcome(
         requests=requests,
@@ -163,6 +164,7 @@ def read_outcome(recording: Recording) -> Outcome:
         parse_s=parse_s,
         lag_ms=recording.lag_ms,
         reconnects=recording.reconnects,
+        gave_up=recording.gave_up,
     )
 
 
@@ -183,6 +185,7 @@ def on_our_clock(outcome: Outcome, clock: Clock) -> Outcome:
                 sent_ns=request.sent_ns - offset_ns,
                 token_ns=ours(request.token_ns),
                 ended_ns=request.ended_ns - offset_ns,
+                answer_ns=request.answer_ns and request.answer_ns - offset_ns,
                 truth_ns=ours(request.truth_ns),
             )
             for request in outcome.requests

@@ -26,6 +26,7 @@ class Point:
         rate: open: requests per second; replay: those of the busiest second.
         arrival: open: how requests are spaced; "burst" sends eight at once.
         input_tokens, output_tokens: per request; replay: the mean, rounded.
+        natural: the model ends its answers; `output_tokens` is the most.
         requests, duration_s: whichever is set ends the steady state.
         shared_prefix: share of each prompt that all have in common.
         request_limit_s: a request that takes longer has failed.
@@ -37,6 +38,7 @@ class Point:
     shape: Literal["closed", "open", "replay"]
     input_tokens: int
     output_tokens: int
+    natural: bool = False
     concurrency: int = 0
     rate: float = 0.0
     arrival: Arrival = "poisson"
@@ -58,17 +60,22 @@ class Point:
 
     @property
     def name(self) -> str:
-        size = f"isl{self.input_tokens}/osl{self.output_tokens}"
+        size = f"isl{self.input_tokens}/osl{'natural' if self.natural else self.output_tokens}"
+        if self.shared_prefix:
+            size += f"/prefix{self.shared_prefix:g}"
         if self.shape == "closed":
             return f"closed/c{self.concurrency}/{size}"
         if self.shape == "replay":
-            return f"replay/{self.trace}/x{self.trace_speed:g}"
+            prefix = f"/prefix{self.shared_prefix:g}" if self.shared_prefix else ""
+            return f"replay/{self.trace}/x{self.trace_speed:g}{prefix}"
         return f"open/{self.arrival}/r{self.rate:g}/{size}"
 
     @property
     def labels(self) -> dict[str, Label]:
         """The point's dimensions as rows carry them."""
         labels: dict[str, Label] = {"isl": self.input_tokens, "osl": self.output_tokens}
+        if self.natural:
+            labels["length"] = "natural"
         if self.shape == "closed" or self.concurrency:
             labels["concurrency"] = self.concurrency
         if self.shape == "open":

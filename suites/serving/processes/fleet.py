@@ -124,7 +124,9 @@ class FleetLoad:
         """End the actors, and with them their shards."""
         self._cluster.drop(self._hosts)
 
-    def run(self, target: Target, point: Point, *, seed: int, show: Show | None = None) -> Outcome:
+    def run(
+        self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
+    ) -> Outcome:
         """Put the load on the target; see `suites.serving.processes.shard.run_shards`.
 
         Times are on this machine's clock, as far as it is known how the others stand to it.

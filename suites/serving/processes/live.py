@@ -132,12 +132,12 @@ def live_view(point: Point, done: int, total: int) -> Show:
 
 def _glimpse(point: Point, recording: Recording, now_ns: int) -> Glimpse:
     ended = recording.exchanges
-    recent = [e for e in ended[-_RECENT:] if not e.failure and len(e.stamps) > 1]
+    recent = [e for e in ended[-_RECENT:] if not e.refused and len(e.stamps) > 1]
     ttft = [(e.stamps[0] - e.intended_ns) / 1e6 for e in recent]
     tpot = [(e.stamps[-1] - e.stamps[0]) / 1e6 / max(1, e.output_tokens - 1) for e in recent]
     return Glimpse(
         ended=len(ended),
-        failed=sum(1 for exchange in ended if exchange.failure),
+        failed=sum(1 for exchange in ended if exchange.refused),
         ttft_ms=fmean(ttft) if ttft else None,
         tpot_ms=fmean(tpot) if tpot else None,
         share=min(1.0, _share_done(point, recording, now_ns)),

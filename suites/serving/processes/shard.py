@@ -66,9 +66,11 @@ def split(point: Point, shards: int) -> list[Point]:
 def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
     """Put shards together: their steady state is the time all of them were in it.
 
-    A trace has no steady state: all of it counts, from the first shard's start (`whole`).
+    A trace has no steady state: all of it counts, from the first shard's start (`whole`). Nor has a
+    load that was given up.
     """
-    first, last = (min, max) if whole else (max, min)
+    gave_up = any(outcome.gave_up for outcome in outcomes)
+    first, last = (min, max) if whole or gave_up else (max, min)
     start_ns = first(outcome.start_ns for outcome in outcomes)
     end_ns = last(outcome.end_ns for outcome in outcomes)
     requests = [request for outcome in outcomes for request in outcome.requests]
@@ -86,6 +88,7 @@ def merge(outcomes: Sequence[Outcome], *, whole: bool = False) -> Outcome:
         parse_s=sum(outcome.parse_s for outcome in outcomes),
         lag_ms=[lag for outcome in outcomes for lag in outcome.lag_ms],
         reconnects=sum(outcome.reconnects for outcome in outcomes),
+        gave_up=gave_up,
     )
 
 
@@ -93,7 +96,7 @@ def run_shards(
     target: Target,
     point: Point,
     *,
-    seed: int,
+    seed: int | str,
     shards: int,
     show: Show | None = None,
 ) -> Outcome:
@@ -181,7 +184,7 @@ class Shard:
         return pickle.loads(self._out.read_bytes())  # noqa: S301 - ours
 
 
-def shard_spec(target: Target, point: Point, *, seed: int) -> dict[str, Any]:
+def shard_spec(target: Target, point: Point, *, seed: int | str) -> dict[str, Any]:
     """Everything a shard needs, as plain JSON; it may hold an API key."""
     return {"target": target.to_json(), "point": asdict(point), "seed": seed}
 

@@ -24,7 +24,9 @@ __all__ = ["Generator", "generator"]
 class Generator(Protocol):
     """Puts a load on a target, and says how wrong it is itself."""
 
-    def run(self, target: Target, point: Point, *, seed: int, show: Show | None = None) -> Outcome:
+    def run(
+        self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
+    ) -> Outcome:
         """Run a point; see `suites.serving.processes.shard.run_shards`."""
 
     def check(
@@ -39,7 +41,9 @@ class _Here:
 
     shards: int
 
-    def run(self, target: Target, point: Point, *, seed: int, show: Show | None = None) -> Outcome:
+    def run(
+        self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
+    ) -> Outcome:
         return run_shards(target, point, seed=seed, shards=self.shards, show=show)
 
     def check(

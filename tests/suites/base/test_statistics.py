@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from suites.base.statistics import (
     between_processes,
+    dependence,
     median_interval,
     percentile_interval,
     ratio_interval,
@@ -187,3 +189,39 @@ def test_a_quantile_outside_its_range_and_an_uneven_ratio_are_refused():
         ratio_interval([1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="positive"):
         ratio_interval([1.0], [0.0])
+
+
+def waits(rate, count, draw):
+    """Times in the system of an M/M/1 queue with a service time of 1 on average (Lindley 1952)."""
+    wait, times = draw.expovariate(1 - rate) if draw.random() < rate else 0.0, []
+    for _ in range(count):
+        served = draw.expovariate(1)
+        times.append(wait + served)
+        wait = max(0.0, wait + served - draw.expovariate(rate))
+    return times
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9])
+def test_intervals_of_requests_that_wait_for_each_other_hold_the_true_quantile(q):
+    # The time in the system is exponential with rate 1 − load.
+    draw, load = random.Random(7), 0.7
+    truth = -math.log(1 - q) / (1 - load)
+    held = narrow = 0
+    for _ in range(200):
+        times = waits(load, 600, draw)
+        held += percentile_interval(times, q, weight=dependence([times], q)).holds(truth)
+        narrow += percentile_interval(times, q).holds(truth)
+    assert narrow < 150
+    assert held >= 180
+
+
+def test_independent_samples_weigh_their_number():
+    draw = random.Random(1)
+    weights = [dependence([[draw.random() for _ in range(400)]], 0.5) for _ in range(50)]
+    assert sorted(weights)[40] == 1
+    assert dependence([[1.0, 1.0, 1.0]], 0.5) == dependence([[1.0] * 100], 0.9) == 1
+
+
+def test_a_series_that_stays_weighs_less():
+    held = [float(number // 50 % 2) for number in range(1000)]
+    assert dependence([held], 0.5) > 10

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suites.client.stream import body_is_complete, framing, read_answer, says_close
+from suites.client.http_body import body_is_complete, read_head
+from suites.client.stream import read_answer
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 PLAIN_HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
@@ -115,10 +116,10 @@ def test_an_escaped_backslash_ends_no_text_early(text):
     ],
 )
 def test_an_old_server_hangs_up_though_it_does_not_say_so(start, closes):
-    assert says_close(start) is closes
+    assert read_head(start).closes is closes
 
 
 def test_the_end_of_a_body_without_a_length_is_the_end_of_the_connection():
     start = b"HTTP/1.0 200 OK\r\n\r\n"
-    assert framing(start) == "until close"
+    assert read_head(start).framing == "until close"
     assert not body_is_complete([start, event("a"), DONE], "until close")

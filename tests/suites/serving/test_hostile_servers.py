@@ -16,6 +16,7 @@ import pytest
 from suites.base.errors import UserError
 from suites.client.target import Target
 from suites.serving import plan, run, summarize
+from suites.serving.instrument.validity import problems
 from suites.serving.load.outcome import run_point
 from suites.serving.load.point import Point
 from tests.builders import assert_signable
@@ -158,6 +159,25 @@ FAILURES = {
         "error_event",
     ),
     "never sends [DONE]": (sending(whole(*[event()] * TOKENS)), "no_done"),
+    "says there is nothing": (sending(b"HTTP/1.1 204 No Content\r\n\r\n"), "http_204"),
+    "compresses": (
+        sending(
+            HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n") + chunk(b"\x1f") + LAST
+        ),
+        "compressed",
+    ),
+    "answers in one piece of JSON": (
+        sending(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n" + b'{"choices": []}'),
+        "not_streamed",
+    ),
+    "is stopped by a filter": (
+        sending(whole(*[event()] * TOKENS, event("").replace(b"null", b'"content_filter"'), DONE)),
+        "content_filter",
+    ),
+    "counts fewer prompt tokens than sent": (
+        sending(whole(*[event()] * TOKENS, event("", usage={"prompt_tokens": 7}), DONE)),
+        "prompt_cut",
+    ),
     "sends fewer tokens than asked": (sending(whole(event(), DONE)), "short"),
     "counts fewer tokens than asked": (
         sending(whole(*[event()] * TOKENS, event("", usage={"completion_tokens": 2}), DONE)),
@@ -239,6 +259,27 @@ GOOD_WAYS = {
     ),
     "with event names and ids": sending(
         whole(*[b"event: message\nid: 7\nretry: 10\n" + event()] * TOKENS, DONE)
+    ),
+    "after an interim answer": sending(b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD),
+    "after an empty line": sending(b"\r\n" + GOOD),
+    "with trailers": sending(GOOD.removesuffix(LAST) + b"0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n"),
+    "with extensions of chunks": sending(
+        GOOD.replace(b"\r\nda", b";x=1\r\nda").replace(LAST, b"0;y\r\n\r\n")
+    ),
+    "with bare line feeds": sending(GOOD.replace(b"\r\n", b"\n")),
+    "with zeros for a last chunk": sending(GOOD.removesuffix(LAST) + b"0000\r\n\r\n"),
+    "with a byte order mark": sending(
+        whole(b"\xef\xbb\xbf" + event(), *[event()] * (TOKENS - 1), DONE)
+    ),
+    "with signs of life": sending(
+        whole(*[b"event: ping\ndata: now\n\n", b"retry-hint: 3\n" + event()] * TOKENS, DONE)
+    ),
+    "with a space behind [DONE]": sending(whole(*[event()] * TOKENS, b"data: [DONE] \n\n")),
+    "with a reason for the end and no [DONE]": sending(
+        whole(*[event()] * TOKENS, event("").replace(b"null", b'"length"'))
+    ),
+    "with nothing in its fields": sending(
+        whole(*[event(usage=None, error=None, timings=None)] * TOKENS, DONE)
     ),
     "without a space after data": sending(
         whole(*[event().replace(b"data: ", b"data:")] * TOKENS, DONE)
@@ -343,6 +384,18 @@ def test_cache_hits_are_a_row_as_the_engine_reports_them_and_none_where_it_is_si
     assert row.labels["share_of_input"] == share
 
 
+def test_answers_may_end_where_the_model_ends_them(exact_instrument):
+    answer = whole(*[event()] * 5, event("", choices=[], usage={"completion_tokens": 5}), DONE)
+    with serving(sending(answer)) as url:
+        options = {"endpoint": url, "model": "m", "isl": 16, "osl": "natural", "concurrency": [1]}
+        (cell,) = plan("quick", {**options, "requests": 2})
+        rows = summarize([run.run_cell(cell.spec)])
+    assert_signable(rows)
+    assert {row.case for row in rows} == {"closed/c1/isl16/oslnatural"}
+    (ttft,) = [row for row in rows if row.metric == "ttft"]
+    assert (ttft.labels["osl"], ttft.labels["length"]) == (5, "natural")
+
+
 def test_an_early_empty_role_chunk_is_not_the_first_token():
     def answer(peer):
         peer.sendall(HEAD + chunk(chat_event(role="assistant", content="")))
@@ -358,6 +411,26 @@ def test_thoughts_are_tokens():
     thought = chat_event(reasoning_content="hm")
     request = ask(sending(whole(*[thought] * 2, *[chat_event(content="so")] * 2, DONE)), api="chat")
     assert (request.failure, len(request.token_ns)) == ("", TOKENS)
+
+
+@pytest.mark.parametrize("shape", ["closed", "open"])
+@pytest.mark.parametrize("told", [b"", b"Retry-After: 3600\r\n"], ids=["silent", "for an hour"])
+def test_a_server_that_refuses_is_left_alone(shape, told):
+    asked = []
+
+    def refuse(peer):
+        asked.append(1)
+        peer.sendall(b"HTTP/1.1 429 No\r\n" + told + b"Content-Length: 9\r\n\r\nslow down")
+
+    load = {"concurrency": 4} if shape == "closed" else {"rate": 200.0}
+    point = Point(shape=shape, requests=500, input_tokens=8, output_tokens=TOKENS, **load)
+    with serving(refuse) as url:
+        outcome = run_point(Target(url=url, model="m"), point, seed=0)
+    assert outcome.gave_up
+    assert outcome.answered == []
+    assert 0 < outcome.failures["http_429"] <= len(asked) < 30
+    assert "left alone" in problems(outcome)[0]
+    assert outcome.measured[0].detail == "slow down"
 
 
 def test_a_server_that_closes_after_every_answer_without_saying_so_is_asked_again():

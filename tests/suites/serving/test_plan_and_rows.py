@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from suites.base.errors import UserError
+from suites.base.errors import CheckError, UserError
 from suites.base.records import CellResult
 from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -127,15 +127,13 @@ def test_throughput_is_tokens_of_the_window_over_its_length(result):
     )
 
 
-def test_failures_make_the_point_invalid_and_are_named(exact_instrument):
+def test_where_nothing_is_answered_nothing_is_signed(exact_instrument, capsys):
     with Emitter(Schedule(ttft_ms=400, itl_ms=5)) as emitter:
         options = {**EASY, "endpoint": emitter.url, "concurrency": [1], "requests": 2}
         (cell,) = plan("quick", {**options, "request_limit": 0.2})
-        rows = summarize([run_cell(cell.spec)])
-    assert not any(row.metric == "ttft" for row in rows)
-    (count,) = [row for row in rows if row.metric == "failed"]
-    assert count.value == count.n == 2
-    assert "timeout 2" in count.labels["invalid_because"]
+        with pytest.raises(CheckError, match=r"no request was answered as asked \(timeout 2\)"):
+            run_cell(cell.spec)
+    assert "2 of 2 failed (timeout 2)" in capsys.readouterr().out
 
 
 def test_an_instrument_error_above_two_percent_is_a_reason_with_advice():

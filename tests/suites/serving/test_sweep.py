@@ -11,7 +11,7 @@ from suites.base.errors import UserError
 from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.run import run_cell
-from suites.serving.sweep import Measured, Sweep, next_concurrency, read_sweep
+from suites.serving.sweep import Measured, Sweep, knee_of, next_concurrency, read_sweep
 
 
 def explore(sweep, curve, **limits):
@@ -35,6 +35,13 @@ def test_it_doubles_until_it_no_longer_pays_and_then_looks_around_the_knee():
     assert len(asked) == 7 + 4
     assert any(16 < streams < 32 for streams in asked[7:])
     assert any(32 < streams < 64 for streams in asked[7:])
+
+
+def test_the_knee_is_the_first_of_a_plateau_not_its_highest_bump():
+    rates = {1: 100.0, 2: 190.0, 4: 300.0, 8: 297.0, 16: 303.0, 32: 301.0}
+    curve = [Measured(streams, rate, 1.0) for streams, rate in rates.items()]
+    assert knee_of(curve, 0.05).concurrency == 4
+    assert 2 < next_concurrency(Sweep(most=32), curve) < 8
 
 
 def test_it_never_asks_for_more_than_allowed():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -127,6 +127,15 @@ def test_bursts_arrive_together_and_poisson_repeats_with_its_seed():
     assert again[0] == again[1] != again[2]
 
 
+@pytest.mark.parametrize("arrival", ["constant", "burst"])
+def test_even_arrivals_of_several_processes_are_even_together(arrival):
+    parts = [due_times_s(arrival, 10.0, seed=0, part=(place, 4)) for place in range(4)]
+    times = sorted({time for part in parts for time in islice(part, 32)})
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    together = BURST if arrival == "burst" else 1
+    assert gaps == pytest.approx([together / 40] * len(gaps))
+
+
 def test_shards_share_the_load_and_their_records_are_put_together(run):
     outcome = run(closed(concurrency=5, requests=11), shards=2)
     assert len(outcome.measured) == 11
@@ -164,6 +173,26 @@ def test_prompts_have_the_asked_length_and_never_repeat():
     assert len({tuple(body["prompt"]) for body in bodies}) == 64
     assert len({tuple(body["prompt"][:6]) for body in bodies}) == 1
     assert len({tuple(body["prompt"][:10]) for body in bodies}) == 64
+
+
+def test_prompts_share_next_to_no_token_in_the_same_place():
+    target = Target(url="http://h", model="m")
+    prompts = Prompts(target, input_tokens=512, output_tokens=4, seed=0)
+    bodies = [json.loads(prompts.request(i).split(b"\r\n\r\n")[1])["prompt"] for i in range(40)]
+    same = [
+        sum(a == b for a, b in zip(one, other, strict=True))
+        for one, other in combinations(bodies, 2)
+    ]
+    assert max(same) <= 4 + 3  # the number's own tokens, and chance: 512 draws of 1 in 7,999
+
+
+def test_points_of_one_run_and_runs_without_a_seed_ask_other_prompts():
+    target = Target(url="http://h", model="m")
+    first = {
+        Prompts(target, input_tokens=9, output_tokens=4, seed=seed).request(0)
+        for seed in ("5/0", "5/1", "6/0")
+    }
+    assert len(first) == 3
 
 
 def test_processes_of_one_load_share_a_prefix_and_nothing_else():

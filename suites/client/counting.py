@@ -1,0 +1,175 @@
+"""From the events of an answer to its tokens: which events brought them, and how many came first.
+
+A server's count and its text need not agree: empty events stand for special tokens or for those
+behind an end of sequence, thoughts are counted and not shown, one fragment carries several tokens,
+a gateway lets many wait and sends them together, or the count is not true. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Counted", "Events", "count"]
+
+# Fragments may be so many fewer than tokens: characters of several tokens are shown when whole.
+_SHOWN = 0.9
+# Text of fewer words and signs than this share of the counted tokens does not hold them.
+_HELD = 0.6
+# Splitting text into tokens never joins a word to the next one, so there is a token for each of
+# these at least; of Han and kana there may be two signs in one.
+_PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
+_WIDE = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
+
+
+@dataclass(slots=True, kw_only=True)
+class Events:
+    """What the events of one answer said, each by its place among them.
+
+    Attributes:
+        shown: with text.
+        blank: of a choice, without text.
+        final: blank, with the reason why the answer is finished.
+        rising: with the number of tokens so far, where the server counts in every event.
+        texts: of `shown`, as they stood in JSON.
+        thoughts: how many of `shown` are thoughts and no answer.
+        first_answer: place of the first fragment that is no thought; -1 for none.
+    """
+
+    shown: list[int] = field(default_factory=list)
+    blank: list[int] = field(default_factory=list)
+    final: int = -1
+    rising: list[tuple[int, int]] = field(default_factory=list)
+    texts: list[bytes] = field(default_factory=list)
+    thoughts: int = 0
+    first_answer: int = -1
+
+    def show(self, place: int, text: bytes, *, thought: bool) -> None:
+        """Note a fragment with text."""
+        self.shown.append(place)
+        self.texts.append(text)
+        if thought:
+            self.thoughts += 1
+        elif self.first_answer < 0:
+            self.first_answer = place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Which events brought tokens.
+
+    Attributes:
+        places: of the events that brought tokens.
+        tokens: how many came in all of them.
+        first: how many of these came with the first arrival.
+        hidden: tokens that were counted and not shown: thoughts.
+        doubt: why their pace is not known, "" where it is.
+    """
+
+    places: list[int]
+    tokens: int
+    first: float
+    hidden: int = 0
+    doubt: str = ""
+
+
+def count(
+    events: Events, stamps: Sequence[int], *, completion: int | None, reasoning: int | None
+) -> Counted:
+    """Count the tokens of an answer.
+
+    Args:
+        events: what was read.
+        stamps: arrival of every event, by place.
+        completion: output tokens as the server counts them, None if it does not.
+        reasoning: those among them that were thoughts, None if it does not say.
+    """
+    shown = events.shown
+    if completion is None or completion == len(shown):
+        return _each(shown, stamps, len(shown))
+    if _rises(events, completion):
+        return _by_rises(events, stamps, completion)
+    hidden = min(reasoning or 0, completion) if not events.thoughts else 0
+    visible = completion - hidden
+    if visible == len(shown):
+        return _each(shown, stamps, visible, hidden=hidden)
+    blank = events.blank + ([events.final] if events.final >= 0 else [])
+    if len(shown) < visible:
+        for extra in (events.blank, blank):
+            if len(shown) + len(extra) == visible:
+                return _each(sorted(shown + extra), stamps, visible, hidden=hidden)
+    return _by_text(events, stamps, visible, hidden)
+
+
+def _each(places: list[int], stamps: Sequence[int], tokens: int, hidden: int = 0) -> Counted:
+    """One token an event."""
+    first = sum(stamps[place] == stamps[places[0]] for place in places) if places else 0
+    return Counted(places=places, tokens=tokens, first=first, hidden=hidden)
+
+
+def _rises(events: Events, completion: int) -> bool:
+    """Whether the server counted as it went, and not only at the end."""
+    counts = [number for _, number in events.rising]
+    return len(set(counts)) > 1 and counts[-1] == completion and counts == sorted(counts)
+
+
+def _by_rises(events: Events, stamps: Sequence[int], completion: int) -> Counted:
+    """The events at which the server's own count rose."""
+    steps = [(-1, 0), *events.rising]
+    risen = [(place, number) for (_, before), (place, number) in pairwise(steps) if number > before]
+    places = [place for place, _ in risen]
+    first = max(number for place, number in risen if stamps[place] == stamps[places[0]])
+    return Counted(places=places, tokens=completion, first=first)
+
+
+def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -> Counted:
+    """Several tokens a fragment, in proportion to the text, if there is text for all of them."""
+    shown = events.shown
+    texts = [_plain(text) for text in events.texts]
+    doubt = ""
+    if len(shown) > visible:
+        doubt = f"{len(shown)} fragments with text for {visible} tokens counted"
+    elif max(len(shown), _least_tokens("".join(texts))) < _HELD * visible:
+        doubt = f"{visible} tokens counted, text of {len(shown)} fragments does not hold them"
+    sizes = [max(1, len(text)) for text in texts]
+    at_first = [
+        size for size, place in zip(sizes, shown, strict=True) if stamps[place] == stamps[shown[0]]
+    ]
+    first = visible * sum(at_first) / max(1, sum(sizes))
+    if len(shown) >= _SHOWN * visible and _misses_at_the_ends(shown, stamps, visible):
+        first = float(visible - len(shown) + len(at_first))
+    return Counted(places=shown, tokens=visible, first=first, hidden=hidden, doubt=doubt)
+
+
+def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: int) -> bool:
+    """Whether the few tokens without text came before the first fragment or behind the last.
+
+    Then the usual step is the span over the fragments; in between, over all tokens.
+    """
+    if len(shown) < 3:
+        return False
+    times = [stamps[place] for place in shown]
+    step, span = median(b - a for a, b in pairwise(times)), times[-1] - times[0]
+    return abs(span / (len(shown) - 1) - step) < abs(span / (visible - 1) - step)
+
+
+def _least_tokens(text: str) -> float:
+    """Tokens that a text has at least, whatever the vocabulary."""
+    wide = len(_WIDE.findall(text))
+    return len(_PIECE.findall(_WIDE.sub(" ", text))) + wide / 2
+
+
+def _plain(text: bytes) -> str:
+    """Text as it stood in JSON; lone halves of characters stay what they are."""
+    try:
+        plain: str = json.loads(b'"' + text + b'"')
+    except ValueError:
+        return text.decode(errors="replace")
+    return plain

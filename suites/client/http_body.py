@@ -1,0 +1,191 @@
+"""Where the head and the body of a recorded HTTP response are, and whether its end has come.
+
+Lenient where RFC 9112 lets a reader be: bare line feeds, empty lines before the status line, chunk
+extensions and trailers are read; interim answers (1xx) are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Head",
+    "MalformedError",
+    "Places",
+    "body_is_complete",
+    "dechunk",
+    "read_head",
+]
+
+_HTTP = b"HTTP/1."
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_LINE_END = re.compile(rb"\r?\n")
+# How a chunked body ends: the last chunk, trailers, an empty line.
+_TAIL = re.compile(rb"(?:^|\n)0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
+_TAIL_BYTES = 8192
+# Answers that never have a body (RFC 9110, sections 15.3.5 and 15.4.5).
+_BODILESS = (204, 304)
+
+# Where chunks begin: in the body, and on the wire.
+Places = tuple["Sequence[int] | NDArray[np.int64]", "Sequence[int] | NDArray[np.int64]"]
+
+
+class MalformedError(Exception):
+    """The bytes are no HTTP response with server-sent events of JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The head of the final answer.
+
+    Attributes:
+        status: its code.
+        headers: by lower-case name.
+        old: HTTP/1.0, whose server hangs up.
+        end: where on the wire the body begins.
+    """
+
+    status: int
+    headers: dict[str, str]
+    old: bool
+    end: int
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server hangs up after this answer."""
+        return self.old or self.headers.get("connection", "").lower() == "close"
+
+    @property
+    def retry_after_s(self) -> float:
+        """How long the server asks to be left alone, 0 where it does not say in seconds."""
+        said = self.headers.get("retry-after", "")
+        return float(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0.0
+
+    @property
+    def framing(self) -> str:
+        """How the end of the body is known: "chunked", "length", "bodiless" or "until close"."""
+        if self.status in _BODILESS:
+            return "bodiless"
+        if "chunked" in self.headers.get("transfer-encoding", "").lower():
+            return "chunked"
+        return "length" if "content-length" in self.headers else "until close"
+
+
+def read_head(raw: bytes) -> Head | None:
+    """Read the head of the final answer, None while it is not whole.
+
+    Raises:
+        MalformedError: this is no HTTP response.
+    """
+    at = 0
+    while True:
+        at += len(raw[at:]) - len(raw[at:].lstrip(b"\r\n"))
+        start = raw[at : at + len(_HTTP)]
+        if start != _HTTP[: len(start)]:
+            raise MalformedError(f"no HTTP response: {raw[at : at + 80]!r}")
+        end = _HEAD_END.search(raw, at)
+        if end is None:
+            return None
+        status, *lines = _LINE_END.split(raw[at : end.start()])
+        head = Head(
+            status=_status(status),
+            headers=_headers(lines),
+            old=not status.startswith(b"HTTP/1.1"),
+            end=end.end(),
+        )
+        if head.status >= 200:
+            return head
+        at = end.end()
+
+
+def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
+    """Say whether the last byte of the body has come; called on likely ends only."""
+    if how == "bodiless":
+        return True
+    if how == "until close" or (how == "chunked" and not _TAIL.search(_last(reads))):
+        return False
+    # The common end, without going through the whole stream: the terminator after [DONE].
+    if how == "chunked" and b"".join(reads[-8:]).endswith(b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"):
+        return True
+    raw = b"".join(reads)
+    try:
+        head = read_head(raw)
+        if how == "chunked":
+            return head is not None and dechunk(raw, head.end)[2]
+        return head is not None and len(raw) - head.end >= int(head.headers["content-length"])
+    except (ValueError, MalformedError):
+        return True  # what cannot be followed ends here; reading it will say "garbage"
+
+
+def _last(reads: Sequence[bytes]) -> bytes:
+    """The last few kilobytes."""
+    tail = b""
+    for read in reversed(reads):
+        tail = read + tail
+        if len(tail) >= _TAIL_BYTES:
+            break
+    return tail[-_TAIL_BYTES:]
+
+
+def dechunk(raw: bytes, start: int) -> tuple[bytes, Places, bool]:
+    """Body and places of any chunks, and whether the last one and its trailers were among them.
+
+    Raises:
+        MalformedError: a chunk without a size.
+    """
+    pieces: list[bytes] = []
+    body_starts: list[int] = []
+    wire_starts: list[int] = []
+    places = body_starts, wire_starts
+    length = 0
+    at = start
+    while line_end := _LINE_END.search(raw, at):
+        try:
+            size = int(raw[at : line_end.start()].split(b";")[0], 16)
+        except ValueError:
+            raise MalformedError(f"no chunk size: {raw[at : at + 40]!r}") from None
+        at = line_end.end()
+        if size == 0:
+            return b"".join(pieces), places, _trailers_end(raw, at)
+        piece = raw[at : at + size]
+        body_starts.append(length)
+        wire_starts.append(at)
+        pieces.append(piece)
+        length += len(piece)
+        at += size
+        if behind := _LINE_END.match(raw, at):
+            at = behind.end()
+        elif at + 1 < len(raw):
+            raise MalformedError(f"no chunk end: {raw[at : at + 40]!r}")
+        else:
+            break
+    return b"".join(pieces), places, False
+
+
+def _trailers_end(raw: bytes, at: int) -> bool:
+    """Whether the empty line behind the last chunk's trailers has come."""
+    while line_end := _LINE_END.search(raw, at):
+        if line_end.start() == at:
+            return True
+        at = line_end.end()
+    return False
+
+
+def _status(line: bytes) -> int:
+    try:
+        return int(line.split(b" ", 2)[1])
+    except (IndexError, ValueError):
+        raise MalformedError(f"no status line: {line[:80]!r}") from None
+
+
+def _headers(lines: Sequence[bytes]) -> dict[str, str]:
+    pairs = (line.decode("latin-1").partition(":") for line in lines)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}

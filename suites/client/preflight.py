@@ -1,0 +1,196 @@
+"""A first request to an endpoint, before anything is measured: does it answer, and as we read it?
+
+What it refuses is left out from then on, and said: hosted services know few of the fields that
+engines take. Every word of the server's is printed as a stranger's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any
+
+from suites.base.child import note
+from suites.base.errors import CheckError
+from suites.base.printable import printable
+from suites.client.loop import run_loop
+from suites.client.prompts import Prompts
+from suites.client.request import read_exchange
+from suites.client.stream import read_answer
+from suites.client.wire import Connection, Exchange, Tape, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from suites.client.request import Request
+    from suites.client.stream import Answer
+    from suites.client.target import Target
+
+__all__ = ["preflight"]
+
+_LIMIT_S = 300.0
+_INPUT_TOKENS, _OUTPUT_TOKENS = 32, 16
+_CACHE_TOKENS = 256
+# Answers that another form of the request may change: a field was not understood.
+_NOT_UNDERSTOOD = {"http_400", "http_422"}
+# An answer that is read, though not of the length asked for.
+_READ = {"", "short", "long", "prompt_cut"}
+# The same prompt again is answered in less than this share of the time, by a cache.
+_QUICKER = 0.6
+_LEAST_GAIN_MS = 5.0
+
+
+def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
+    """Ask once, and say what was understood.
+
+    Returns:
+        How to ask from now on, and what was understood as flags of the engine: `counts` tells
+        where it counts tokens, `length` whether it makes as many as asked, `prefix_cache` whether
+        it answers a repeated prompt from memory.
+
+    Raises:
+        CheckError: it does not answer, or not with a stream of tokens.
+    """
+    target, answer = _understood(target)
+    target, answer = _counted(target, answer)
+    as_asked = not target.natural and bool(target.extras) and answer.failure == ""
+    flags: dict[str, Any] = {
+        "counts": _counts(answer),
+        "length": "as asked" if as_asked else "as the model ends it",
+        "prefix_cache": _cache(target, answer),
+    }
+    note(
+        f"{target.address} answers: counts tokens {flags['counts']}, length {flags['length']}, "
+        f"prefix cache {flags['prefix_cache']}"
+    )
+    return target, flags
+
+
+def _understood(target: Target) -> tuple[Target, Answer]:
+    """Find the fullest form of a request that the endpoint understands."""
+    note(f"asking {target.address}")
+    first: Answer | None = None
+    for form in _forms(target):
+        answer = _ask(form)
+        if answer.failure in _READ:
+            if first is not None:
+                note(f"it refused some fields ({_said(first)}); asking without them")
+            return form, answer
+        first = first or answer
+        if answer.failure not in _NOT_UNDERSTOOD:
+            break
+    assert first is not None
+    raise CheckError(
+        f"the first request failed: {first.failure}{_said(first, ', ')}",
+        where=target.address,
+        expected="a stream of tokens",
+        remedy=_remedy(target, first),
+    )
+
+
+def _forms(target: Target) -> Iterator[Target]:
+    yield target
+    if target.extras and not target.natural:
+        yield replace(target, extras=())
+    if target.max_tokens_field == "max_tokens":
+        yield replace(target, extras=(), max_tokens_field="max_completion_tokens")
+
+
+def _remedy(target: Target, answer: Answer) -> str:
+    if answer.failure in {"http_401", "http_403"}:
+        return "give its key in a variable named by --api-key-env"
+    if answer.failure == "http_404":
+        return "look at the address and at --model; a path with a version is used as given"
+    if answer.failure in _NOT_UNDERSTOOD and target.api == "completions":
+        return "an endpoint that takes no token ids is asked with --api chat"
+    return ""
+
+
+def _said(answer: Answer, before: str = "") -> str:
+    return f"{before}{printable(answer.detail, 200)}" if answer.detail else ""
+
+
+def _counted(target: Target, answer: Answer) -> tuple[Target, Answer]:
+    """Ask for a count in every event where fragments and tokens are not the same."""
+    even = answer.tokens == len(answer.token_ns) and not answer.doubt and not answer.hidden_tokens
+    if even or answer.counts_each:
+        return target, answer
+    counting = replace(target, each_counts=True)
+    again = _ask(counting)
+    return (counting, again) if again.failure in _READ and again.counts_each else (target, answer)
+
+
+def _counts(answer: Answer) -> str:
+    if answer.counts_each:
+        return "in every event"
+    return "at the end" if answer.completion_tokens is not None else "not at all"
+
+
+def _cache(target: Target, answer: Answer) -> str:
+    """Say whether the endpoint remembers prompts: by its own word, else by two requests."""
+    if answer.cached_tokens is not None:
+        return "told"
+    seed = secrets.token_hex(8)
+    times_ms = []
+    for _ in range(2):
+        request = _request(target, input_tokens=_CACHE_TOKENS, output_tokens=2, seed=seed)[0]
+        if request.failure not in _READ:
+            return "unknown"
+        times_ms.append(request.ttft_ms)
+    fresh_ms, again_ms = times_ms
+    answers = again_ms < _QUICKER * fresh_ms and fresh_ms - again_ms > _LEAST_GAIN_MS
+    return "not told, and answers" if answers else "not told, and not seen"
+
+
+def _ask(target: Target) -> Answer:
+    return _request(
+        target,
+        input_tokens=_INPUT_TOKENS,
+        output_tokens=_OUTPUT_TOKENS,
+        seed=secrets.token_hex(8),
+    )[1]
+
+
+def _request(
+    target: Target, *, input_tokens: int, output_tokens: int, seed: str
+) -> tuple[Request, Answer]:
+    """Send one request on a connection of its own and read what comes back."""
+    prompts = Prompts(target, input_tokens=input_tokens, output_tokens=output_tokens, seed=seed)
+    exchange = Exchange(
+        index=0, input_tokens=input_tokens, output_tokens=prompts.size(0)[1], measured=True
+    )
+    run_loop(_send(target, exchange, prompts.request(0)))
+    tape = Tape()
+    tape.record(exchange)
+    request = read_exchange(tape, exchange)
+    answer = read_answer(
+        tape.raw(exchange),
+        exchange.sizes or (),
+        exchange.stamps,
+        expected_tokens=exchange.output_tokens,
+        failure=exchange.failure,
+    )
+    return request, answer
+
+
+async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:
+    over = asyncio.Event()
+    connection = Connection(lambda *_: over.set())
+    try:
+        await asyncio.wait_for(connect(target, connection), _LIMIT_S)
+    except (OSError, TimeoutError) as error:
+        raise CheckError(
+            f"cannot connect ({getattr(error, 'strerror', None) or error or 'no answer'})",
+            where=target.address,
+            expected="a running OpenAI-compatible server",
+        ) from error
+    exchange.intended_ns = monotonic_ns()
+    connection.send(exchange, payload)
+    try:
+        await asyncio.wait_for(over.wait(), _LIMIT_S)
+    except TimeoutError:
+        connection.abort("timeout")
+    finally:
+        connection.abort("cancelled")
