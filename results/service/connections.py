@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ def guarded(head_s: float, headers: Mapping[str, str]) -> type[HttpToolsProtocol
 
 
 def listen(app: ASGIApp, host: str, port: int, protocol: type[HttpToolsProtocol]) -> None:
-    """Serve until a signal; one line on stdout when it listens.
+    """Serve until SIGTERM or Ctrl-C, then finish; one line on stdout when it listens.
 
     Args:
         port: 0 takes a free one.
@@ -78,6 +79,8 @@ def listen(app: ASGIApp, host: str, port: int, protocol: type[HttpToolsProtocol]
             server_header=False,
             timeout_graceful_shutdown=_STOP_WITHIN_S,
         )
+        # Uvicorn raises again what stopped it: SIGTERM must not end us before the store is settled.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         Server(config).run(sockets=[listener])
 
 

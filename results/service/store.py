@@ -27,6 +27,7 @@ from results.proof.ledger import Ledger
 from results.proof.receipt import Receipt
 from results.proof.writer import Writer
 from results.service import engine as database
+from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
 from results.service.orm import Entry, Submission
@@ -119,6 +120,10 @@ class Store:
         """Store candidates in one transaction and one checkpoint; durable on return.
 
         Candidates known already, or twice in the batch, get the receipt of the first.
+
+        Raises:
+            OperationalError: the database is full, locked or out of reach; nothing was stored.
+            Problem: 503, everything is stored, the log could not be written yet.
         """
         with self._writing:
             with self._engine.begin() as connection:
@@ -128,9 +133,12 @@ class Store:
                 if time:
                     insert_entries(connection, [time_entry(time)])
                 places |= insert_new(connection, new)
-            if new:
-                self.recover()
             self._time = time or self._time
+            try:
+                self.recover()  # though nothing is new: an earlier batch may have no receipts yet
+            except OSError as error:
+                _LOG.error("%s", error)
+                raise receipt_pending(error) from error
             receipts = self._receipts(
                 (row.size, row.at, row.digest, row.flags) for row in places.values()
             )
@@ -222,7 +230,11 @@ class Store:
             return session.scalar(select(Submission).where(Submission.digest == digest))
 
     def receipt(self, submission: Submission) -> Receipt:
-        """Return the receipt a submission got, byte for byte as it was."""
+        """Return the receipt a submission got, byte for byte as it was.
+
+        Raises:
+            Problem: 503, the log could not be written yet.
+        """
         query = select(Entry.size).where(Entry.at == submission.at)
         with self._engine.connect() as connection:
             size = connection.execute(query).scalar_one()
@@ -258,7 +270,10 @@ class Store:
             rows: size of the checkpoint, place, digest and flags of each.
         """
         found = {}
+        written = self.ledger.unverified().size
         for size, group in groupby(sorted(rows), lambda row: row[0]):
+            if size > written:
+                raise receipt_pending()
             members = [row[1:] for row in group]
             root, proofs = self.ledger.prove_at([at for at, *_ in members], size)
             signed = Checkpoint(origin=self._origin, size=size, root=root)
