@@ -36,7 +36,8 @@ def serve(
     """Take signed results, log them, hand out receipts; one line on stdout when it listens.
 
     The log goes to stderr, a JSON line for each request and each error. SIGTERM finishes what was
-    accepted.
+    accepted, settles the log on the disk and ends with 0. It does not start where another server
+    has the folder or the database, nor where the two are of different backups.
 
     Example: fenmark serve --port 8000 --data server --runners keys/
     """
