@@ -19,7 +19,9 @@ def publish(
 ) -> None:
     """Write every accepted result, the key files and the log as files; may run beside a server.
 
-    Run twice it changes nothing. `fenmark verify` checks what it wrote.
+    Run twice it changes nothing. It extends the archive that stands there, or refuses: one that
+    is newer, of another log or of another history is never overwritten. `fenmark verify` checks
+    what it wrote.
 
     Example: fenmark publish --data server --out results/public
     """

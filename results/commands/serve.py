@@ -54,7 +54,8 @@ def serve(
     """Take signed results, log them, hand out receipts; one line on stdout when it listens.
 
     The log goes to stderr, a JSON line for each request and each error. SIGTERM finishes what was
-    accepted.
+    accepted, settles the log on the disk and ends with 0. It does not start where another server
+    has the folder or the database, nor where the two are of different backups.
 
     Who sends or reads slowly is cut off; when an address has all the connections it may, the one
     waited for longest gives way. Without --trusted-proxy no header says whose a request is.

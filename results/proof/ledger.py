@@ -6,6 +6,8 @@ beside the log, so that one can be erased without breaking the tree.
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from hashlib import sha256
@@ -56,6 +58,7 @@ class Ledger:
     held: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     _growth: tiles.Growth = field(default_factory=tiles.Growth, repr=False, compare=False)
     _unsettled: set[Path] = field(default_factory=set, repr=False, compare=False)
+    _tidied: int = field(default=0, repr=False, compare=False)  # size up to which `_tidy` went
 
     @property
     def checkpoint_file(self) -> Path:
@@ -70,13 +73,29 @@ class Ledger:
             return Checkpoint(origin="", size=0, root=merkle.root([]))
         return notes.read(_bytes(self.checkpoint_file), str(self.checkpoint_file))[0]
 
+    def promised(self) -> list[Checkpoint]:
+        """Return what this log committed to, by growing size, whoever signed it.
+
+        The checkpoint, the one known to be on the disk, the cosigned one. What a power cut tore,
+        so that it is no checkpoint, says nothing.
+
+        Raises:
+            CheckError: one cannot be read.
+        """
+        kept = []
+        for path in (self.checkpoint_file, self._settled_file, self.home / "cosigned"):
+            note = _bytes(path) if path.is_file() else b""
+            with suppress(UserError):
+                kept.append(notes.read(note, str(path))[0])
+        return sorted(kept, key=lambda one: one.size)
+
     def entries(self) -> Iterator[bytes]:
         """Read the entries the checkpoint covers, in order.
 
         Raises:
             CheckError: a bundle is missing or damaged.
         """
-        return tiles.entries(self._read, self.unverified().size)
+        return tiles.entries(self.tile, self.unverified().size)
 
     def append(self, entry: bytes, *, origin: str, signer: Signer) -> Appended:
         """Add an entry durably, or find the equal one already there; reads the whole log.
@@ -124,6 +143,7 @@ class Ledger:
         if settle:
             write_all(new)
             write_atomically(self.checkpoint_file, note)
+            self._tidy(after.size)
         else:
             place_all(new)
             place_all({self.checkpoint_file: note})
@@ -144,11 +164,24 @@ class Ledger:
         flush(folder for folder in above if folder.is_relative_to(self.home))
         write_atomically(self._settled_file, self.checkpoint_file.read_bytes())
         self._unsettled.clear()
+        self._tidy(self.unverified().size)
+
+    def _tidy(self, size: int) -> None:
+        """Remove partial tiles whose full ones are on the disk."""
+        for folder in tiles.outgrown(self._tidied, size):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.home / folder)
+        self._tidied = size
 
     def rewind(self) -> None:
-        """Go back to what the disk was known to have: power may have failed since."""
+        """Go back to what the disk was known to have: power may have failed since.
+
+        The caller has everything that the log held, see `promised`.
+        """
         if self._settled_file.is_file():
             write_atomically(self.checkpoint_file, self._settled_file.read_bytes())
+        else:
+            self.checkpoint_file.unlink(missing_ok=True)
 
     @property
     def _settled_file(self) -> Path:
@@ -157,7 +190,7 @@ class Ledger:
     def _edge(self, checkpoint: Checkpoint) -> tiles.Growth:
         """Where the log grows: kept from the last extension, or read where it is not that."""
         if (self._growth.size, self._growth.root()) != (checkpoint.size, checkpoint.root):
-            self._growth = tiles.Growth.load(self._read, checkpoint.size)
+            self._growth = tiles.Growth.load(self.tile, checkpoint.size)
             if self._growth.root() != checkpoint.root:
                 raise CheckError("tiles do not match the checkpoint", where=str(self.home))
         return self._growth
@@ -182,7 +215,7 @@ class Ledger:
             IndexError: the log had no such entry at that size.
             CheckError: a tile is missing or damaged, or no checkpoint had that size.
         """
-        hashed = cache(partial(tiles.range_hash, cache(self._read), size))
+        hashed = cache(partial(tiles.range_hash, cache(self.tile), size))
         proofs = [
             [hashed(*part) for part in merkle.inclusion_ranges(index, size)] for index in indexes
         ]
@@ -196,7 +229,7 @@ class Ledger:
             CheckError: a tile is missing or damaged, or no checkpoint had that size.
         """
         ranges = merkle.consistency_ranges(earlier, size)
-        return [tiles.range_hash(self._read, size, *part) for part in ranges]
+        return [tiles.range_hash(self.tile, size, *part) for part in ranges]
 
     def sizes_of(self, roots: Collection[str]) -> dict[str, int]:
         """Map roots in hexadecimal to the size of this log's tree with that root.
@@ -235,7 +268,7 @@ class Ledger:
         roots = {(one.size, one.root) for one in earlier}
         sizes = {one.size for one in earlier}
         growth = tiles.Growth()
-        for entry in tiles.entries(self._read, checkpoint.size):
+        for entry in tiles.entries(self.tile, checkpoint.size):
             for path, expected in growth.add(entry):
                 self._compare(path, expected)
             if growth.size in sizes and any(
@@ -263,12 +296,23 @@ class Ledger:
             )
 
     def _compare(self, path: str, expected: bytes) -> None:
-        if self._read(path) != expected:
+        if self.tile(path) != expected:
             raise CheckError("tile does not match the entries", where=str(self.home / path))
         self.held[path] = sha256(expected).hexdigest()
 
-    def _read(self, path: str) -> bytes:
-        return _bytes(self.home / path)
+    def tile(self, path: str) -> bytes:
+        """Return a tile or bundle by its path; a partial one may have to be cut from the full one.
+
+        Raises:
+            CheckError: it cannot be read.
+        """
+        try:
+            return _bytes(self.home / path)
+        except CheckError:
+            full = tiles.full_of(path)
+            if full is None or not (self.home / full[0]).is_file():
+                raise
+            return tiles.beginning(full[0], _bytes(self.home / full[0]), full[1])
 
 
 def _bytes(path: Path) -> bytes:

@@ -18,8 +18,11 @@ __all__ = [
     "MAX_ENTRY",
     "WIDTH",
     "Growth",
+    "beginning",
     "entries",
+    "full_of",
     "is_outgrown",
+    "outgrown",
     "paths",
     "range_hash",
     "tile_path",
@@ -61,6 +64,31 @@ def is_outgrown(path: str, size: int) -> bool:
     level, number, width = named[1], int(re.sub(r"\D", "", named[2])), int(named[3])
     hashes = size if level == "entries" else size >> (_HEIGHT * int(level))
     return 0 < width < WIDTH and number * WIDTH + width < hashes
+
+
+def outgrown(before: int, size: int) -> Iterator[str]:
+    """Folders of partial tiles that a tree completed when it grew to `size` entries."""
+    for level in ("entries", *range(_LEVELS)):
+        height = _HEIGHT * (1 if level == "entries" else int(level) + 1)
+        for number in range(before >> height, size >> height):
+            yield f"{tile_path(level, number, WIDTH)}.p"
+
+
+def full_of(path: str) -> tuple[str, int] | None:
+    """Path of the full tile that a partial one becomes, and the partial one's width; else None."""
+    named = _PARTIAL.fullmatch(path)
+    return (path.partition(".p/")[0], int(named[3])) if named else None
+
+
+def beginning(path: str, full: bytes, width: int) -> bytes:
+    """Return a partial tile, made from the full one at `path`.
+
+    Raises:
+        CheckError: the full one is damaged.
+    """
+    if "/entries/" in path:
+        return _bundle(_items(full, path, WIDTH)[:width])
+    return full[: width * _HASH]
 
 
 class Growth:
@@ -179,7 +207,10 @@ def _hashes(
 
 def _entries(read: Callable[[str], bytes], number: int, width: int) -> list[bytes]:
     path = tile_path("entries", number, width)
-    data = read(path)
+    return _items(read(path), path, width)
+
+
+def _items(data: bytes, path: str, width: int) -> list[bytes]:
     found, at = [], 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 2], "big")

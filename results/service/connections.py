@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -72,7 +73,7 @@ def configured(
 
 
 def listen(app: ASGIApp, host: str, port: int, limits: Limits, headers: Mapping[str, str]) -> None:
-    """Serve until a signal; one line on stdout when it listens.
+    """Serve until SIGTERM or Ctrl-C, then finish; one line on stdout when it listens.
 
     Args:
         port: 0 takes a free one.
@@ -104,6 +105,8 @@ def listen(app: ASGIApp, host: str, port: int, limits: Limits, headers: Mapping[
             log_level="error",
             timeout_graceful_shutdown=_STOP_WITHIN_S,
         )
+        # Uvicorn raises again what stopped it: SIGTERM must not end us before the store is settled.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         Server(config).run(sockets=[listener])
 
 

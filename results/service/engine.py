@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 
-from suites.base.errors import UserError
+from suites.base.errors import CheckError, UserError
+from suites.base.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-__all__ = ["connect", "migrate"]
+__all__ = ["connect", "migrate", "only_server"]
+
+_BUSY_MS = 5000  # how long a statement waits for another's lock
+_BUSY = "is open in another process"
+_STOP_IT = "a log has one writer: stop the other server first"
+_ADVISORY = text(  # of this schema; freed when the session ends, however it comes
+    "SELECT pg_try_advisory_lock(hashtext('fenmark'), hashtext(coalesce(current_schema(), '')))"
+)
 
 
 @contextmanager
@@ -34,6 +42,8 @@ def connect(home: Path, url: str | None = None) -> Iterator[Engine]:
         engine = create_engine(where, pool_pre_ping=not where.startswith("sqlite"))
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _durable)
+        elif engine.dialect.name == "postgresql":
+            event.listen(engine, "connect", _patient)
         engine.connect().close()
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OperationalError) as error:
         raise UserError(
@@ -46,6 +56,37 @@ def connect(home: Path, url: str | None = None) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def only_server(home: Path, engine: Engine) -> Iterator[None]:
+    """Hold a folder and a database for one server while the context lasts.
+
+    Raises:
+        CheckError: another process has one of them.
+    """
+    with (
+        held(home, busy=_BUSY, remedy=_STOP_IT),
+        _only_of_file(engine) if engine.dialect.name == "sqlite" else _only_of_schema(engine),
+    ):
+        yield
+
+
+@contextmanager
+def _only_of_file(engine: Engine) -> Iterator[None]:
+    path = Path(engine.url.database or "").resolve()
+    with held(path.parent, name=f".{path.name}.lock", busy=_BUSY, remedy=_STOP_IT):
+        yield
+
+
+@contextmanager
+def _only_of_schema(engine: Engine) -> Iterator[None]:
+    with engine.connect() as connection:
+        connection.detach()  # its end is the session's, and the lock's
+        if not connection.scalar(_ADVISORY):
+            raise CheckError(_BUSY, where="database", remedy=_STOP_IT)
+        connection.commit()  # no transaction stays open beside the lock
+        yield
 
 
 def migrate(engine: Engine) -> None:
@@ -65,6 +106,13 @@ def migrate(engine: Engine) -> None:
 def _durable(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
     # FULL: a commit is on the disk when it returns (sqlite.org/pragma.html#pragma_synchronous).
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    busy = f"busy_timeout={_BUSY_MS}"
+    for pragma in (busy, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _patient(connection: Any, _: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_BUSY_MS}")
+    connection.commit()  # else the setting goes with the first rollback

@@ -7,47 +7,103 @@ from typing import TYPE_CHECKING
 
 from results.archive import archive
 from results.proof import checkpoint, notice, tiles
+from results.proof.ledger import Ledger
+from results.service import engine as database
+from results.service.history import check_rows
 from results.service.store import envelopes, notices
-from suites.base.errors import UserError
+from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
+from suites.base.locks import held
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from results.proof.checkpoint import Checkpoint
+
 __all__ = ["publish"]
+
+_ELSEWHERE = "name another folder with --out"
 
 
 def publish(data: Path, out: Path, *, url: str | None = None) -> int:
     """Write submissions, key files and the log; return the number of entries.
 
     Works beside a running server: the checkpoint is read first and decides what is written, and
-    it is written last. Of unfinished tiles only those of this checkpoint are kept.
+    it is written last. Of unfinished tiles only those of this checkpoint are kept. What stands in
+    `out` is extended, and nothing is written where that cannot be.
 
     Raises:
         UserError: `data` is no store, or `out` cannot be written.
+        CheckError: the archive in `out` is newer, of another log or of another history; or the
+            store's rows and log are.
     """
-    head = data / "log" / "checkpoint"
-    if not head.is_file():
+    ledger = Ledger(data / "log")
+    if not ledger.exists():
         raise UserError(
             "holds no log", where=str(data), expected="the folder of `fenmark serve --data`"
         )
-    note = head.read_bytes()
-    size = checkpoint.read(note, str(head))[0].size
+    with held(data, name=".publish-lock"):
+        note = ledger.checkpoint_file.read_bytes()
+        head = checkpoint.read(note, str(ledger.checkpoint_file))[0]
+        with database.connect(data, url) as engine:
+            check_rows(engine, ledger)
+        _check_extends(ledger, head, Ledger(out / "log"))
+        _write_below(data, out, head.size, url)
+        _write_log(ledger, out / "log", note, head.size)
+    return head.size
+
+
+def _check_extends(ledger: Ledger, head: Checkpoint, published: Ledger) -> None:
+    """Refuse to overwrite an archive that is not the beginning of this log."""
+    where = str(published.checkpoint_file)
+    for there in (published.unverified(), *published.promised()):
+        if not there.size:
+            continue
+        if there.origin != head.origin:
+            raise CheckError(
+                f"is of {there.origin}", where=where, expected=head.origin, remedy=_ELSEWHERE
+            )
+        if there.size > head.size:
+            raise CheckError(
+                f"has {there.size} entries, the store {head.size}: it is newer",
+                where=where,
+                expected="an archive that this store's log extends",
+                remedy=f"restore the store's newest database and log, or {_ELSEWHERE}",
+            )
+        root, _ = ledger.prove_at([], there.size)
+        if root != there.root:
+            raise CheckError(
+                f"was forked: its {there.size} entries have root {there.root.hex()[:16]}…, the "
+                f"store's first {there.size} have {root.hex()[:16]}…",
+                where=where,
+                expected="an archive that this store's log extends",
+                remedy=f"keep both, they prove it; {_ELSEWHERE}",
+            )
+
+
+def _write_below(data: Path, out: Path, size: int, url: str | None) -> None:
+    """Write what the log's entries name."""
     for digest, envelope in envelopes(data, size, url):
         _write(out / "submissions" / f"{digest}{archive.SUFFIX}", envelope)
     for path in sorted((data / "runners").glob("*.toml")):
         _write(out / "runners" / path.name, path.read_bytes())
     for digest, envelope in notices(data, size, url):
         _write(notice.place(out, digest), envelope)
+
+
+def _write_log(ledger: Ledger, log: Path, note: bytes, size: int) -> None:
     wanted = tiles.paths(size)
     for name in wanted:
-        _write(out / "log" / name, (data / "log" / name).read_bytes())
-    cosigned = data / "log" / "cosigned"
-    if cosigned.is_file() and checkpoint.read(cosigned.read_bytes(), str(cosigned))[0].size <= size:
-        _write(out / "log" / "cosigned", cosigned.read_bytes())
-    _write(out / "log" / "checkpoint", note)
-    _remove_outgrown(out / "log", set(wanted))
-    return size
+        _write(log / name, ledger.tile(name))
+    cosigned = ledger.home / "cosigned"
+    if cosigned.is_file() and _size(log / "cosigned") <= _size(cosigned) <= size:
+        _write(log / "cosigned", cosigned.read_bytes())
+    _write(log / "checkpoint", note)
+    _remove_outgrown(log, set(wanted))
+
+
+def _size(path: Path) -> int:
+    return checkpoint.read(path.read_bytes(), str(path))[0].size if path.is_file() else 0
 
 
 def _write(path: Path, content: bytes) -> None:

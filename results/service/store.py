@@ -7,7 +7,6 @@ crash or a power cut left behind is made again on opening, byte for byte.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import threading
@@ -28,11 +27,12 @@ from results.proof.ledger import Ledger
 from results.proof.receipt import Receipt
 from results.proof.writer import Writer
 from results.service import engine as database
+from results.service.faults import receipt_pending
+from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
 from results.service.orm import Entry, Submission
 from results.statement import strict_json
 from suites.base import files
-from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Store:
 
         Raises:
             CheckError: the log is damaged.
+            OSError: its disk is full or broken; asked again, it goes on where it stopped.
         """
         size = self.ledger.unverified().size
         query = select(Entry.record, Entry.size).where(Entry.at >= size).order_by(Entry.at)
@@ -149,27 +150,14 @@ class Store:
             self.ledger.settle()
         return len(missing)
 
-    def check_size(self) -> None:
-        """Refuse to go on where the log has entries that the rows lack.
-
-        Raises:
-            CheckError: as after restoring an old copy of the database alone.
-        """
-        with self._engine.connect() as connection:
-            rows = next_place(connection)
-        size = self.ledger.unverified().size
-        if size > rows:
-            raise CheckError(
-                f"has {size} entries, the database {rows}",
-                where=str(self.ledger.home),
-                expected="the database and the log of the same folder",
-                remedy="restore both from one backup: a log that shrinks is a fork",
-            )
-
     def commit(self, batch: Sequence[Candidate]) -> list[Stored]:
         """Store candidates in one transaction and one checkpoint; durable on return.
 
         Candidates known already, or twice in the batch, get the receipt of the first.
+
+        Raises:
+            OperationalError: the database is full, locked or out of reach; nothing was stored.
+            Problem: 503, everything is stored, the log could not be written yet.
         """
         with self._writing:
             with self._engine.begin() as connection:
@@ -179,9 +167,12 @@ class Store:
                 if time:
                     insert_entries(connection, [time_entry(time)])
                 places |= insert_new(connection, new)
-            if new:
-                self.recover()
             self._time = time or self._time
+            try:
+                self.recover()  # though nothing is new: an earlier batch may have no receipts yet
+            except OSError as error:
+                _LOG.error("%s", error)
+                raise receipt_pending(error) from error
             receipts = self._receipts(
                 (row.size, row.at, row.digest, row.flags) for row in places.values()
             )
@@ -280,7 +271,11 @@ class Store:
             return connection.scalar(query)
 
     def receipt(self, submission: Submission) -> Receipt:
-        """Return the receipt a submission got, byte for byte as it was."""
+        """Return the receipt a submission got, byte for byte as it was.
+
+        Raises:
+            Problem: 503, the log could not be written yet.
+        """
         query = select(Entry.size).where(Entry.at == submission.at)
         with self._engine.connect() as connection:
             size = connection.execute(query).scalar_one()
@@ -322,7 +317,10 @@ class Store:
             rows: size of the checkpoint, place, digest and flags of each.
         """
         found = {}
+        written = self.ledger.unverified().size
         for size, group in groupby(sorted(rows), lambda row: row[0]):
+            if size > written:
+                raise receipt_pending()
             members = [row[1:] for row in group]
             root, proofs = self.ledger.prove_at([at for at, *_ in members], size)
             signed = Checkpoint(origin=self._origin, size=size, root=root)
@@ -357,17 +355,18 @@ def open_store(
         origin: the log's name; its last part is the id of the log's key.
 
     Raises:
-        UserError: another process has it open, or the database cannot be reached.
-        CheckError: the log is damaged.
+        UserError: the database cannot be reached.
+        CheckError: another process has the folder or the database, the log is damaged, or the
+            rows do not give what it committed to.
     """
     (home / "log").mkdir(parents=True, exist_ok=True)
-    with _only_one(home), database.connect(home, url) as engine:
+    with database.connect(home, url) as engine, database.only_server(home, engine):
         database.migrate(engine)
         name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
         store = Store(home, engine, signer, name)
+        check_rows(engine, store.ledger)
         store.ledger.rewind()
         store.recover()
-        store.check_size()
         store.ledger.settle()
         try:
             yield store
@@ -410,17 +409,3 @@ def notices(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str
 def payload_sha256(payload: bytes) -> str:
     """Return the digest that, with the signer, is a submission's identity."""
     return hashlib.sha256(payload).hexdigest()
-
-
-@contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    with (home / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                "is open in another process",
-                where=str(home),
-                remedy="a log has one writer: stop the other server first",
-            ) from error
-        yield

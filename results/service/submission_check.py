@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import OperationalError
+
 from results.checks import Context, check, outcome
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey, LibraryMissingError
@@ -66,8 +68,12 @@ class Intake:
         seen = tuple((str(path), _changed_ns(path)) for path in watched)
         with self._reading:
             if seen != self._seen:
-                self._seen = seen
-                self._read()
+                before, self._seen = self._seen, seen
+                try:
+                    self._read()
+                except (OSError, OperationalError):  # a full disk: tried again with the next one
+                    self._seen = before
+                    raise
             return self._runners
 
     def _read(self) -> None:

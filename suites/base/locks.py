@@ -16,12 +16,19 @@ __all__ = ["held"]
 
 
 @contextmanager
-def held(folder: Path, *, name: str = ".lock", busy: str = "") -> Iterator[None]:
+def held(
+    folder: Path,
+    *,
+    name: str = ".lock",
+    busy: str = "",
+    remedy: str = "wait for it, or name another folder with --out",
+) -> Iterator[None]:
     """Hold a folder's lock, the folder made where there is none.
 
     Args:
         name: of the file that is locked.
         busy: what to say when another process holds it; without, wait for it.
+        remedy: what to do then.
 
     Raises:
         UserError: the folder cannot be written.
@@ -41,7 +48,5 @@ def held(folder: Path, *, name: str = ".lock", busy: str = "") -> Iterator[None]
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:
-            raise CheckError(
-                busy, where=str(folder), remedy="wait for it, or name another folder with --out"
-            ) from error
+            raise CheckError(busy, where=str(folder), remedy=remedy) from error
         yield

@@ -71,7 +71,11 @@ def _add_proofs(app: FastAPI, ledger: Ledger) -> None:
 
     @app.get("/v1/tile/{path:path}", summary="A tile or a bundle of entries (C2SP tlog-tiles)")
     def tile(request: Request, path: str) -> Response:
-        place = ledger.home / "tile" / path
-        if not _TILE.fullmatch(path) or not place.is_file():
-            raise Problem(404, "not-found", "the log has no such tile")
-        return cached(request, place.read_bytes(), FOR_EVER, "application/octet-stream")
+        missing = Problem(404, "not-found", "the log has no such tile")
+        if not _TILE.fullmatch(path):
+            raise missing
+        try:
+            data = ledger.tile(f"tile/{path}")
+        except CheckError as error:
+            raise missing from error
+        return cached(request, data, FOR_EVER, "application/octet-stream")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from results.service.faults import database_fault, disk_fault
 from results.service.problem import Problem
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from results.service.limits import Quota
 
 __all__ = ["PROBLEM", "SAFETY", "add_handlers", "answer", "limit"]
+
+_LOG = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 # On every response, whatever its status.
@@ -31,8 +36,8 @@ SAFETY = {
 def answer(error: Problem) -> JSONResponse:
     """Return a problem as a response."""
     headers = {"Cache-Control": "no-store"}
-    if error.status == 429:
-        headers["Retry-After"] = str(int(error.errors[0]["retry_after_s"]) + 1)
+    for wait_s in (one["retry_after_s"] for one in error.errors if "retry_after_s" in one):
+        headers["Retry-After"] = str(int(wait_s) + 1)
     if error.status in {408, 413}:  # the rest of the body is not wanted
         headers["Connection"] = "close"
     return JSONResponse(
@@ -80,6 +85,19 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(ClientDisconnect)
     def gone(_: Request, _error: ClientDisconnect) -> JSONResponse:
         return answer(Problem(400, "incomplete", "the body ended early"))
+
+    @app.exception_handler(OperationalError)
+    def database(_: Request, error: OperationalError) -> JSONResponse:
+        _LOG.error("database: %s", error.orig)
+        return answer(database_fault(error))
+
+    @app.exception_handler(OSError)
+    def disk(_: Request, error: OSError) -> JSONResponse:
+        fault = disk_fault(error)
+        if fault is None:
+            raise error
+        _LOG.error("%s", error)
+        return answer(fault)
 
     @app.exception_handler(Exception)
     def bug(_: Request, _error: Exception) -> JSONResponse:

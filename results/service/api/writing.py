@@ -36,6 +36,8 @@ _REFUSALS = {
     "415": "Not JSON, or encoded",
     "422": "A check refused it",
     "429": "Too many at once",
+    "503": "The database is locked or out of reach; or it is stored, and its receipt follows",
+    "507": "The disk is full; nothing was stored",
 }
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
 _OPERATION = {

@@ -6,7 +6,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from results.archive import archive, verification
-from results.proof import envelope, merkle
+from results.proof import envelope, merkle, tiles
 from results.proof.ledger import Ledger
 from suites.base.errors import CheckError
 
@@ -59,6 +59,53 @@ def test_growth_is_proved_from_tiles_alone(long_log, earlier):
     checkpoint, proof = long_log.unverified(), long_log.prove_consistency(earlier, SIZE)
     old = merkle.root([merkle.leaf_hash(entry(index)) for index in range(earlier)])
     assert merkle.verify_consistency(earlier, old, SIZE, checkpoint.root, proof)
+
+
+def partial_folders(ledger):
+    return sorted(path.relative_to(ledger.home).as_posix() for path in ledger.home.rglob("*.p"))
+
+
+def test_partial_tiles_go_when_the_full_one_is_there(long_log):
+    kept = ["tile/0/273.p", "tile/1/001.p", "tile/2/000.p", "tile/entries/273.p"]
+    assert partial_folders(long_log) == kept
+
+
+@pytest.mark.parametrize("size", [1, 255, 300])
+def test_what_a_removed_tile_held_is_cut_from_the_full_one(long_log, size):
+    leaves = [merkle.leaf_hash(entry(index)) for index in range(size)]
+    root, [proof] = long_log.prove_at([size - 1], size)
+    assert root == merkle.root(leaves)
+    assert merkle.verify_inclusion(leaves[-1], size - 1, size, proof, root)
+    entries = tiles.entries(long_log.tile, size)
+    assert [merkle.leaf_hash(item) for item in entries] == leaves
+
+
+def test_a_damaged_full_tile_gives_no_partial_one(tmp_path, signer):
+    ledger = Ledger(tmp_path)
+    ledger.extend([entry(index) for index in range(300)], origin=ORIGIN, signer=signer)
+    for name in ("entries/000", "0/000"):
+        (tmp_path / "tile" / name).write_bytes(b"\0\1x")
+    with pytest.raises(CheckError, match="expected 256"):
+        ledger.tile("tile/entries/000.p/7")
+    with pytest.raises(CheckError, match="is 3 bytes; expected 224"):
+        ledger.prove_at([0], 7)
+
+
+def test_a_partial_tile_stays_until_the_disk_has_the_full_one(tmp_path, signer):
+    ledger = Ledger(tmp_path)
+    ledger.extend([entry(index) for index in range(250)], origin=ORIGIN, signer=signer)
+    ledger.settle()
+    more = [entry(index) for index in range(250, 300)]
+    ledger.extend(more, origin=ORIGIN, signer=signer, settle=False)
+    assert "tile/0/000.p" in partial_folders(ledger)
+    for lost in ("tile/0/000", "tile/entries/000", "tile/0/001.p/44", "tile/1/000.p/1"):
+        (tmp_path / lost).write_bytes(b"")  # the power went
+    cut = Ledger(tmp_path)
+    cut.rewind()
+    assert cut.extend(more, origin=ORIGIN, signer=signer, settle=False) == 250
+    assert cut.verify([public(signer)]).size == 300
+    cut.settle()
+    assert partial_folders(cut) == ["tile/0/001.p", "tile/1/000.p", "tile/entries/001.p"]
 
 
 @pytest.fixture

@@ -183,21 +183,6 @@ def test_a_power_cut_that_takes_what_the_disk_had_not_written_loses_no_receipt(
         assert store.ledger.verify([log_key]).size == 4
 
 
-def test_an_old_database_beside_a_newer_log_is_refused(tmp_path, log_signer, candidates):
-    home = tmp_path / "data"
-    with open_store(home, log_signer) as store:
-        store.commit(candidates[:1])
-    old = (home / "fenmark.db").read_bytes()
-    with open_store(home, log_signer) as store:
-        store.commit(candidates)
-    (home / "fenmark.db").write_bytes(old)
-    with (
-        pytest.raises(UserError, match="has 4 entries, the database 1"),
-        open_store(home, log_signer),
-    ):
-        pass
-
-
 def test_a_file_cut_short_at_any_byte_is_a_problem_and_never_a_crash(earlier, tmp_path):
     files = [path.relative_to(earlier) for path in earlier.rglob("*") if path.is_file()]
     assert len(files) >= 5

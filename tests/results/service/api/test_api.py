@@ -16,6 +16,7 @@ from sqlalchemy import create_engine
 from results.archive import verification
 from results.keys.identity import runner_id, runner_toml
 from results.proof import checkpoint, envelope, merkle
+from results.proof.ledger import Ledger
 from results.proof.receipt import Receipt
 from results.service.api import Limits
 from results.service.orm import Base
@@ -343,6 +344,24 @@ def test_tiles_never_change_and_other_files_are_not_served(client, sealed):
     assert "immutable" in tile.headers["cache-control"]
     for path in ["..%2fcheckpoint", "..%2f..%2flog.pem", "0/000", "0/000.p/0", "0/0000", "9/x/000"]:
         assert client.get(f"/v1/tile/{path}").status_code == 404
+
+
+def test_a_partial_tile_is_served_though_the_full_one_took_its_place(
+    client, sealed, tmp_path, log_signer
+):
+    post(client, sealed())
+    ledger = Ledger(tmp_path / "data/log")
+    paths = ["/v1/tile/entries/000.p/2", "/v1/tile/0/000.p/2"]
+    before = [client.get(path).content for path in paths]
+    more = [b"entry %d" % number for number in range(256)]
+    origin = ledger.unverified().origin
+    ledger.extend(more, origin=origin, signer=log_signer, settle=False)
+    partial = [tmp_path / "data/log/tile" / level / "000.p" for level in ("0", "entries")]
+    for folder in partial:  # as settling would, but the store has not heard of this growth
+        folder.rename(folder.with_suffix(".gone"))
+    assert [client.get(path).content for path in paths] == before
+    for folder in partial:
+        folder.with_suffix(".gone").rename(folder)
 
 
 def test_what_did_not_change_is_not_sent_again(client, sealed):
