@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from results.archive import archive
 from results.proof import checkpoint, notice, tiles
+from results.service.samples import kept
 from results.service.store import envelopes, notices
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
@@ -35,6 +36,8 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
     size = checkpoint.read(note, str(head))[0].size
     for digest, envelope in envelopes(data, size, url):
         _write(out / "submissions" / f"{digest}{archive.SUFFIX}", envelope)
+    for path in kept(data, size, url):
+        _write(out / "samples" / path.name, path.read_bytes())
     for path in sorted((data / "runners").glob("*.toml")):
         _write(out / "runners" / path.name, path.read_bytes())
     for digest, envelope in notices(data, size, url):

@@ -30,6 +30,7 @@ from results.proof.writer import Writer
 from results.service import engine as database
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
 from results.service.orm import Entry, Submission
+from results.service.samples import SampleFiles, named
 from results.statement import strict_json
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -95,6 +96,7 @@ class Store:
         self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
         self.ledger = Ledger(home / "log")
+        self.samples = SampleFiles(home / "samples")
 
     def recover(self) -> int:
         """Bring the log up to the rows; return how many entries it lacked.
@@ -263,6 +265,11 @@ class Store:
         with Session(self._engine) as session:
             return list(session.scalars(query.limit(limit)))
 
+    def named(self, digests: Iterable[str]) -> set[str]:
+        """Tell which of these digests of raw samples a result names."""
+        with self._engine.connect() as connection:
+            return named(connection, digests)
+
     def ready(self) -> bool:
         """Tell whether the database answers."""
         with self._engine.connect() as connection:
@@ -311,6 +318,7 @@ def open_store(
         store.recover()
         store.check_size()
         store.ledger.settle()
+        store.samples.sweep(store.named)
         try:
             yield store
         finally:
