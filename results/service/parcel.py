@@ -25,19 +25,11 @@ _LIMITS = Limits(bytes=MOST_BYTES)
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def pack(envelope: bytes, samples: bytes) -> bytes:
-    """Make one body of an envelope and its raw samples.
-
-    Raises:
-        UserError: they are more than a log takes.
-    """
+def pack(envelope: bytes, samples: bytes) -> bytes | None:
+    """Make one body of an envelope and its raw samples; None where a log takes none so large."""
     packed = base64.b64encode(gzip.compress(samples, mtime=0)).decode()
     body = json.dumps({"envelope": envelope.decode(), "samples": packed}).encode()
-    if len(body) > MOST_BYTES:
-        raise UserError(
-            f"is {len(body)} bytes with its raw samples", expected=f"at most {MOST_BYTES}"
-        )
-    return body
+    return body if len(body) <= MOST_BYTES else None
 
 
 def unpack(body: bytes) -> tuple[bytes, bytes]:

@@ -5,6 +5,9 @@ import hashlib
 import json
 from functools import cache
 
+from results.keys.identity import runner_id, runner_toml
+from results.proof import envelope
+from results.statement.statement_v2 import read_statement
 from tests.results import honest
 
 SUITES = ("kernels", "inference", "serving")
@@ -71,3 +74,28 @@ def _series(data, cells, suite):
         for series in cell["series"]
         if (series["case"], series["metric"]) == (figure["case"], figure["metric"])
     )
+
+
+def signed(data, raw, signer):
+    """Sign a statement as this runner; return the envelope and its raw samples."""
+    data["predicate"]["run"]["runner"] = runner_id(signer.public_key)
+    return envelope.sign(envelope.encode(read_statement(data)), signer), raw
+
+
+def honest_one(suite, signer, run_id="run-1"):
+    """An envelope of a suite and the raw samples that give its figures."""
+    data, cells = published(suite)
+    data["predicate"]["run"]["id"] = run_id
+    return signed(data, named(data, cells), signer)
+
+
+def laid_out(home, sealed, raw, signer):
+    """Put an envelope into a folder as an archive has it, with its key and its raw samples."""
+    key = signer.public_key
+    for folder in ("runners", "samples"):
+        (home / folder).mkdir(parents=True, exist_ok=True)
+    (home / "runners" / f"{runner_id(key)}.toml").write_text(runner_toml(key))
+    (home / "samples" / f"{hashlib.sha256(raw).hexdigest()}.json").write_bytes(raw)
+    path = home / f"{envelope.digest(sealed)}.dsse.json"
+    path.write_bytes(sealed)
+    return path
