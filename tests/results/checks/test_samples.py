@@ -8,6 +8,9 @@ import pytest
 from results import checks
 from results.checks import Context, evidence
 from results.statement.statement_v2 import read_statement
+from suites.base.records import CellResult, Series
+from suites.evidence import KeptCell, raw_samples, rows_of
+from suites.meters.windows import EnergyWindow
 from tests.builders import figure, stated
 from tests.results import honest, raw
 
@@ -243,3 +246,23 @@ def test_processes_are_counted_as_numbers():
     cells = {f"inference-p{n}": cell(series([1.0], labels={"batch": n})) for n in range(11)}
     [row] = evidence(encoded(cells), "raw").rows.values()
     assert row.labels["batch"] == 0
+
+
+def test_what_a_run_writes_is_read_back_to_the_figures_it_states():
+    measured = Series(
+        **{**series([10.0, 12.5], labels={"batch": 1}), "samples": (10.0, 12.5), "windows": ()}
+    )
+    cells = [
+        KeptCell(
+            name=f"inference-p{n}",
+            suite="inference",
+            result=CellResult(series=(measured,)),
+            energy=(EnergyWindow(**window(joules)),),
+            meters=(METER,),
+        )
+        for n, joules in enumerate((20.0, 30.0))
+    ]
+    given = evidence(raw_samples(cells), "raw")
+    assert given.metered
+    assert [*given.rows.values()] == rows_of(cells)
+    assert {row.metric for row in rows_of(cells)} == {"tpot", "energy_per_output_token"}
