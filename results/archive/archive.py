@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from results.agreement.confirmation import Entered, repetitions
+from results.archive.beside import beside
 from results.catalog import known_logs
-from results.checks import Context, Finding, check
+from results.checks import Context, Evidence, Finding, judge
 from results.keys.identity import (
     REGISTERED,
     Runner,
@@ -33,7 +34,7 @@ from results.proof.receipt import entered_flags, result_entry
 from results.proof.writer import Writer
 from results.statement import strict_json
 from suites.base.errors import CheckError, UserError
-from suites.base.files import open_plain, read_limited, write_atomically
+from suites.base.files import read_limited, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,7 +63,6 @@ __all__ = [
     "open_bytes",
     "open_each",
     "open_result",
-    "other_samples",
     "read",
     "refusals",
     "repetitions_in",
@@ -92,6 +92,8 @@ class OpenedResult:
     Attributes:
         findings: what the laws have against its figures.
         claims: what a keyless signature's certificate says of the job that signed.
+        evidence: what the raw samples beside it give.
+        unchecked: laws that could not be held, and why, one line each.
     """
 
     digest: str
@@ -99,6 +101,8 @@ class OpenedResult:
     runner: Runner
     findings: Sequence[Finding] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=lambda: Evidence(absent="nobody looked for any"))
+    unchecked: Sequence[str] = ()
 
     @property
     def keyid(self) -> str:
@@ -368,12 +372,16 @@ def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> OpenedResult
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
     _check_dates(statement.predicate.run, str(path))
     runner = next(item for item in known if item.key.keyid == verified.key.keyid)
+    given = beside(home_of(path), statement)
+    judged = judge(statement, Context(claims=verified.claims, evidence=given))
     return OpenedResult(
         digest=digest,
         statement=statement,
         runner=runner,
-        findings=check(statement, Context(claims=verified.claims)),
+        findings=judged.findings,
         claims=verified.claims,
+        evidence=given,
+        unchecked=judged.unchecked,
     )
 
 
@@ -400,23 +408,6 @@ def _check_dates(run: Run, where: str) -> None:
         raise CheckError(
             f"ended at {run.finished_at}, before it began at {run.started_at}", where=f"{where}:run"
         )
-
-
-def other_samples(path: Path, statement: Statement) -> Iterator[str]:
-    """Yield what is wrong with the raw samples that lie beside an envelope; none need to."""
-    for subject in statement.subject:
-        expected = subject.digest.sha256
-        place = home_of(path) / "samples" / f"{expected}.json"
-        try:
-            with open_plain(place) as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            yield f"{place}: cannot be read: {error.strerror}"
-            continue
-        if found != expected:
-            yield f"{place}: not the raw samples that were signed for"
 
 
 def repetitions_in(ledger: Ledger, results: Sequence[Entered]) -> list[Repetition]:

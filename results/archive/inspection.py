@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from results.archive.archive import home_of
+from results.archive.beside import beside
 from results.checks import Context, judge, judge_reported, outcome, rules
 from results.keys.identity import REGISTERED, read_folder
 from results.proof import envelope
@@ -17,11 +18,12 @@ from suites.base import files
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from results.checks import Finding, Judged
     from results.statement.reported import ReportedFile
+    from results.statement.statement import Statement
 
 __all__ = ["Inspected", "inspect"]
 
@@ -110,7 +112,7 @@ def _ours(path: Path) -> Inspected | None:
             return Inspected(
                 kind="statement",
                 signature=_UNSIGNED,
-                results=[(statement.predicate.run.id, judge(statement))],
+                results=[(statement.predicate.run.id, judge(statement, _context(path, statement)))],
             )
         case {"source": dict(), "results": list(), "refused": list()}:
             return _reported(read_file(path))
@@ -121,7 +123,7 @@ def _ours(path: Path) -> Inspected | None:
 def _signed(data: bytes, path: Path) -> Inspected:
     """The signature is told, and hides no law: whoever signed, the figures are what they are."""
     where = str(path)
-    context = Context()
+    claims: Mapping[str, str] = {}
     try:
         beside = read_folder(home_of(path) / "runners")
         runners = [*read_folder(REGISTERED, registered=True), *beside]
@@ -131,13 +133,17 @@ def _signed(data: bytes, path: Path) -> Inspected:
     else:
         runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
         payload, signature = verified.payload, f"verified: {runner.id} ({runner.tier})"
-        context = Context(claims=verified.claims)
+        claims = verified.claims
     statement = envelope.parse(payload, where)
     return Inspected(
         kind="signed result",
         signature=signature,
-        results=[(statement.predicate.run.id, judge(statement, context))],
+        results=[(statement.predicate.run.id, judge(statement, _context(path, statement, claims)))],
     )
+
+
+def _context(path: Path, statement: Statement, claims: Mapping[str, str] | None = None) -> Context:
+    return Context(claims=claims or {}, evidence=beside(home_of(path), statement))
 
 
 def _reported(imported: ReportedFile) -> Inspected:

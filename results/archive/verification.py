@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.agreement.confirmation import confirmed
 from results.archive import archive
+from results.archive.beside import other_samples
 from results.checks import Finding, copied, fingerprints, rules
 from results.proof import envelope
 from results.proof.ledger import Ledger
@@ -55,6 +56,7 @@ class Verdict:
         objections: why it does not confirm the result it says it repeats.
         claims: what a keyless signature's certificate says of the job that signed.
         prints: digests of what no two results share, by name.
+        unchecked: laws that could not be held, and why, one line each.
     """
 
     digest: str
@@ -71,6 +73,7 @@ class Verdict:
     objections: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
     prints: Mapping[str, str] = field(default_factory=dict)
+    unchecked: tuple[str, ...] = ()
 
     @property
     def flags(self) -> list[str]:
@@ -95,6 +98,7 @@ class Verdict:
             "flags": self.flags,
             "refused": self.refused,
             "findings": [finding.to_json() for finding in self.findings],
+            "unchecked": list(self.unchecked),
             "reproduces": self.reproduces,
             "confirmed_by": list(self.confirmed_by),
             "objections": list(self.objections),
@@ -188,6 +192,7 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
     findings: list[Finding] = []
     claims: Mapping[str, str] = {}
     prints: Mapping[str, str] = {}
+    unchecked: Sequence[str] = ()
     try:
         opened = around.placed(archive.open_bytes(data, path, around.runners))
         keyid, claims = opened.keyid, opened.claims
@@ -195,8 +200,8 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
         source = opened.runner.registered_by
         findings = around.findings(opened)
         problems += archive.refusals(findings, str(path))
-        prints = fingerprints(opened.statement)
-        problems += archive.other_samples(path, opened.statement)
+        prints, unchecked = fingerprints(opened.statement), opened.unchecked
+        problems += other_samples(archive.home_of(path), opened.statement)
         run = opened.predicate.run
         reproduces = run.reproduces
         problems += around.problems(digest, opened.runner, run.finished_at, str(path))
@@ -219,6 +224,7 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
         reproduces=reproduces,
         claims=claims,
         prints=prints,
+        unchecked=tuple(unchecked),
     )
 
 

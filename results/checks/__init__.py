@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from results.checks import roofline, samples
 from results.checks.claim import of_reported, of_statement
+from results.checks.evidence import Evidence, evidence
 from results.checks.finding import Context, Finding, Held, Law, Outcome
 from results.checks.laws import LAWS, SAMPLES
 from results.checks.origin import copies, fingerprints
-from results.checks.roofline import unchecked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 __all__ = [
     "LAWS",
     "Context",
+    "Evidence",
     "Finding",
     "Judged",
     "Law",
     "Outcome",
     "check",
     "copied",
+    "evidence",
     "fingerprints",
     "judge",
     "judge_reported",
@@ -101,7 +104,8 @@ def _judged(claim: Claim, context: Context) -> Judged:
             if one.reason is not None:
                 outcome = law.outcome if claim.statement else "flagged"
                 findings.append(_finding(law, one, one.reason, outcome))
-    return Judged(held=held, findings=tuple(findings), unchecked=tuple(unchecked(claim)))
+    unchecked = (*roofline.unchecked(claim), *samples.unchecked(claim, context))
+    return Judged(held=held, findings=tuple(findings), unchecked=unchecked)
 
 
 def _finding(law: Law, held: Held, reason: str, outcome: Outcome) -> Finding:

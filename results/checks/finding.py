@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from results.checks.claim import Claim
+    from results.checks.evidence import Evidence
     from results.statement.nonce import Nonce
 
 __all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Outcome", "at_most"]
@@ -32,6 +33,7 @@ class Context:
             brought them.
         choose: picks the kernel outputs to compute again; None where none shall be.
         claims: what the certificate of a keyless signature says of the job that signed.
+        evidence: what its raw samples give; None where nobody looked for them.
     """
 
     now: datetime | None = None
@@ -39,6 +41,7 @@ class Context:
     samples: Mapping[str, str] = field(default_factory=dict)
     choose: Random | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

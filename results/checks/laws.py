@@ -5,7 +5,17 @@ Methodology page, `fenmark check`, `verify`, the API and the runner all read thi
 
 from __future__ import annotations
 
-from results.checks import labels, machine, names, order, origin, power, queueing, roofline
+from results.checks import (
+    labels,
+    machine,
+    names,
+    order,
+    origin,
+    power,
+    queueing,
+    roofline,
+    samples,
+)
 from results.checks.finding import Law
 
 __all__ = ["LAWS", "SAMPLES"]
@@ -221,6 +231,15 @@ LAWS = (
         formula="one model at one precision",
         source="one result is about one engine's model",
         find=names.one_model_is_measured,
+    ),
+    Law(
+        name="samples",
+        outcome="refused",
+        formula="value, interval, n and labels of each figure = those that the raw samples give",
+        source="suites/evidence.py: the suites' own summaries, run again",
+        tolerance="1e-9; without raw samples, or for energy in those of the first versions, "
+        "not checked",
+        find=samples.samples_give_the_figures,
     ),
     SAMPLES,
     Law(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from results.archive import verification
 
 __all__ = ["verify"]
@@ -91,6 +93,18 @@ def _print_broken(broken: list[str]) -> None:
         terminal.say(f"{len(broken)} broken key file{'s' if len(broken) > 1 else ''}")
 
 
+def _notes(verdict: verification.Verdict) -> Iterator[str]:
+    """Yield what there is to say of a verdict beside its tier and flags."""
+    if verdict.tier_reason:
+        yield f"{verdict.tier}: {verdict.tier_reason}"
+    if verdict.objections:
+        yield f"repeats {(verdict.reproduces or '')[:16]}…, and does not confirm it:"
+    yield from (f"- {objection}" for objection in verdict.objections)
+    yield from verdict.problems
+    # Of other laws, what could not be held is the same for every reader: `check` says it.
+    yield from (line for line in verdict.unchecked if line.startswith("samples:"))
+
+
 def _print(verdicts: list[verification.Verdict]) -> None:
     from suites.base.terminal import Terminal, styled
 
@@ -106,15 +120,8 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         terminal.say(mark, f"  {verdict.digest[:16]}…  {how}")
-        if verdict.tier_reason:
-            terminal.say(f"{verdict.tier}: {verdict.tier_reason}", indent=4)
-        if verdict.objections:
-            of = (verdict.reproduces or "")[:16]
-            terminal.say(f"repeats {of}…, and does not confirm it:", indent=4)
-        for objection in verdict.objections:
-            terminal.say(f"- {objection}", indent=4)
-        for problem in verdict.problems:
-            terminal.say(problem, indent=4)
+        for line in _notes(verdict):
+            terminal.say(line, indent=4)
         for finding in verdict.findings:
             if finding.outcome == "flagged":
                 terminal.say(styled("flag", "yellow"), f" {finding}", indent=4)

@@ -37,6 +37,8 @@ class Candidate:
 
     Attributes:
         dated: its key is valid for a time, so that the log has to say when this was.
+        raw: the raw samples that came with it, which give its figures; None where none came.
+        unchecked: laws that could not be held, and why, one line each.
     """
 
     digest: str
@@ -48,6 +50,8 @@ class Candidate:
     statement: Statement
     envelope: bytes
     dated: bool = False
+    raw: bytes | None = None
+    unchecked: tuple[str, ...] = ()
 
     @property
     def identity(self) -> tuple[str, str]:

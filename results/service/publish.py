@@ -10,6 +10,7 @@ from results.proof import checkpoint, notice, tiles
 from results.proof.ledger import Ledger
 from results.service import engine as database
 from results.service.history import check_rows
+from results.service.samples import kept
 from results.service.store import envelopes, notices
 from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
@@ -85,6 +86,8 @@ def _write_below(data: Path, out: Path, size: int, url: str | None) -> None:
     """Write what the log's entries name."""
     for digest, envelope in envelopes(data, size, url):
         _write(out / "submissions" / f"{digest}{archive.SUFFIX}", envelope)
+    for path in kept(data, size, url):
+        _write(out / "samples" / path.name, path.read_bytes())
     for path in sorted((data / "runners").glob("*.toml")):
         _write(out / "runners" / path.name, path.read_bytes())
     for digest, envelope in notices(data, size, url):

@@ -31,6 +31,7 @@ from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
 from results.service.orm import Entry, Submission
+from results.service.samples import SampleFiles, named
 from results.statement import strict_json
 from suites.base import files
 from suites.base.files import write_atomically
@@ -129,6 +130,7 @@ class Store:
         self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
         self.ledger = Ledger(home / "log")
+        self.samples = SampleFiles(home / "samples")
 
     def recover(self) -> int:
         """Bring the log up to the rows; return how many entries it lacked.
@@ -305,6 +307,11 @@ class Store:
         with Session(self._engine) as session, session.execute(streamed) as result:
             return _first_of(result.scalars(), limit)
 
+    def named(self, digests: Iterable[str]) -> set[str]:
+        """Tell which of these digests of raw samples a result names."""
+        with self._engine.connect() as connection:
+            return named(connection, digests)
+
     def ready(self) -> bool:
         """Tell whether the database answers."""
         with self._engine.connect() as connection:
@@ -368,6 +375,7 @@ def open_store(
         store.ledger.rewind()
         store.recover()
         store.ledger.settle()
+        store.samples.sweep(store.named)
         try:
             yield store
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
-from results.checks import Context, check, outcome
+from results.checks import Context, Evidence, evidence, judge, outcome
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey, LibraryMissingError
 from results.proof import envelope
 from results.proof.keylog import KeyLog
+from results.service import parcel
 from results.service.insert import Candidate
 from results.service.problem import Problem
 from results.service.store import payload_sha256
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
     from results.proof.envelope import Verified
     from results.service.challenge import Challenges
     from results.service.store import Store
+    from results.statement.statement import Statement
 
 __all__ = ["Intake"]
 
 _LOG = logging.getLogger(__name__)
+_NOT_SENT = Evidence(absent="no raw samples were sent with it")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,8 +109,12 @@ class Intake:
             return False
         return True
 
-    def judge(self, body: bytes) -> Candidate:
+    def judge(self, body: bytes, samples: bytes | None = None) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
+
+        Args:
+            body: the envelope.
+            samples: the raw samples that came with it, compressed.
 
         Raises:
             Problem: with the status to answer.
@@ -125,13 +133,16 @@ class Intake:
                 f"the statement names runner {run.runner!r}, its signer is {runner.id!r}",
                 errors=[{"field": "predicate.run.runner", "rule": "signer"}],
             )
+        raw = None if samples is None else _raw(statement, samples)
         context = Context(
             now=now,
             nonce=self.challenges.judge(run.nonce, run.not_before, now),
             choose=self.challenges.choice(run.nonce) if run.nonce else None,
             claims=verified.claims,
+            evidence=_NOT_SENT if raw is None else evidence(raw, "samples"),
         )
-        findings = check(statement, context)
+        judged = judge(statement, context)
+        findings = judged.findings
         if outcome(findings) == "refused":
             raise refused([one for one in findings if one.outcome == "refused"])
         received_at = now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -148,10 +159,12 @@ class Intake:
             keyid=runner.key.keyid,
             runner=runner.id,
             received_at=received_at,
-            findings=tuple(findings),
+            findings=findings,
             statement=statement,
             envelope=body,
             dated=runner.bounded,
+            raw=raw,
+            unchecked=judged.unchecked,
         )
 
     def _verified(self, body: bytes) -> tuple[Runner, Verified]:
@@ -177,6 +190,27 @@ class Intake:
                 errors=[{"field": "signatures", "rule": "key-revoked"}],
             )
         return runner, verified
+
+
+def _raw(statement: Statement, packed: bytes) -> bytes:
+    """Decompress raw samples and hold them to the digest that was signed for.
+
+    Raises:
+        Problem: they are others, too large, or not compressed as asked.
+    """
+    try:
+        raw = parcel.inflate(packed)
+    except UserError as error:
+        raise _invalid(error) from error
+    digests = [one.digest.sha256 for one in statement.subject]
+    if digests != [hashlib.sha256(raw).hexdigest()]:
+        raise Problem(
+            422,
+            "other-samples",
+            "the raw samples are not those that were signed for",
+            errors=[{"field": "subject", "rule": "samples"}],
+        )
+    return raw
 
 
 def _changed_ns(path: Path) -> int:

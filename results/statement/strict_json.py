@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +19,28 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MAX_BYTES", "canonical", "loads"]
+__all__ = ["MAX_BYTES", "Limits", "canonical", "loads"]
 
 MAX_BYTES = 2**20  # 1 MiB; a quick run is about 60 kB
 _MAX_DEPTH = 32
-_MAX_NODES = 200_000
-# Beyond this JavaScript readers lose digits (ECMA-262, Number.MAX_SAFE_INTEGER).
-_MAX_INTEGER = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a document may hold.
+
+    Attributes:
+        bytes, values: size; a name counts as no value.
+        integer: the largest. Beyond 2^53 JavaScript readers lose digits (ECMA-262,
+            Number.MAX_SAFE_INTEGER).
+    """
+
+    bytes: int = MAX_BYTES
+    values: int = 200_000
+    integer: int = 2**53 - 1
+
+
+_USUAL = Limits()
 
 _SHORT = 192  # bytes; an entry of a log has fewer
 _FEW = 12  # commas and brackets of each kind; an envelope has fewer
@@ -45,7 +62,7 @@ _LARGE_EXPONENT = re.compile(rb"0e+000")
 _MOST_EXPONENTS = 100
 
 
-def loads(data: bytes, where: str) -> Any:
+def loads(data: bytes, where: str, limits: Limits = _USUAL) -> Any:
     """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
 
     Takes at most about twice the time of `json.loads`, whatever the bytes.
@@ -57,8 +74,8 @@ def loads(data: bytes, where: str) -> Any:
     Raises:
         UserError: with a message of its own for each reason.
     """
-    if len(data) > MAX_BYTES:
-        raise _refused(where, f"is {len(data)} bytes", f"at most {MAX_BYTES}")
+    if len(data) > limits.bytes:
+        raise _refused(where, f"is {len(data)} bytes", f"at most {limits.bytes}")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -66,7 +83,7 @@ def loads(data: bytes, where: str) -> Any:
     if text.startswith("\ufeff"):
         raise _refused(where, "begins with a byte order mark", "UTF-8 without one")
     try:
-        return _parse(data, text)
+        return _parse(data, text, limits)
     except _RefusedError as error:
         raise _refused(where, *error.args) from None
     except json.JSONDecodeError as error:
@@ -90,19 +107,19 @@ class _RefusedError(Exception):
 _DEEP = ("is nested too deeply", f"depth {_MAX_DEPTH} at most")
 
 
-def _parse(data: bytes, text: str) -> Any:
+def _parse(data: bytes, text: str, limits: Limits) -> Any:
     if _is_small(data):
-        value, few = _CAREFUL.decode(text), True
+        value, few = _careful(limits.integer).decode(text), True
     else:
         outside = _unquoted(data)
         shape = _shape(outside)
         opened = shape.count(b"[") + shape.count(b"{")
         nodes = shape.count(b",") + opened + 1
-        if nodes > _MAX_NODES:
-            raise _RefusedError("holds too many values", f"{_MAX_NODES} at most")
+        if nodes > limits.values:
+            raise _RefusedError("holds too many values", f"{limits.values} at most")
         if opened > _MAX_DEPTH:
             _check_depth(shape)
-        value = _parse_long(text, outside, shape)
+        value = _parse_long(text, outside, shape, limits)
         few = nodes * _LONG_STRING < len(data)
     if b"\\" in data and (few or _may_escape_odd_characters(data)):
         _check_characters(value)
@@ -124,10 +141,10 @@ def _is_small(data: bytes) -> bool:
     return True
 
 
-def _parse_long(text: str, outside: bytes, shape: bytes) -> Any:
+def _parse_long(text: str, outside: bytes, shape: bytes, limits: Limits) -> Any:
     """Parse with no more hooks than the text calls for: those for numbers cost most."""
     if _may_hold_odd_numbers(outside):
-        return _CAREFUL.decode(text)
+        return _careful(limits.integer).decode(text)
     members = shape.count(b":")
     if members == 0:
         return _PLAIN.decode(text)
@@ -255,12 +272,13 @@ def _no_constant(name: str) -> Any:
     raise _RefusedError(f"contains {name}", "finite numbers")
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str, most: int = _USUAL.integer) -> int:
     # Length first: int() refuses thousands of digits with a message of its own.
     if len(digits) < 16:
         return int(digits)
-    if len(digits) > len(str(_MAX_INTEGER)) + 1 or abs(int(digits)) > _MAX_INTEGER:
-        raise _RefusedError(f"contains the integer {digits[:20]}…", "integers below 2^53")
+    if len(digits) > len(str(most)) + 1 or abs(int(digits)) > most:
+        below = f"integers below 2^{most.bit_length()}"
+        raise _RefusedError(f"contains the integer {digits[:20]}…", below)
     return int(digits)
 
 
@@ -274,12 +292,16 @@ def _real(digits: str) -> float:
 # Made once: the log holds an entry a result, and a decoder takes longer to make than an entry.
 _PLAIN = json.JSONDecoder(parse_constant=_no_constant)
 _PAIRS = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
-_CAREFUL = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_constant=_no_constant,
-    parse_int=_integer,
-    parse_float=_real,
-)
+
+
+@lru_cache
+def _careful(most: int) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_constant=_no_constant,
+        parse_int=partial(_integer, most=most),
+        parse_float=_real,
+    )
 
 
 def _refused(where: str, what: str, expected: str) -> UserError:

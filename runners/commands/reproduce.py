@@ -46,6 +46,9 @@ def reproduce(
 ) -> None:
     """Repeat a result with its own options and seed, sign the new one, compare each figure.
 
+    The first result's figures are computed again from the raw samples beside it, where they lie
+    there: one that they do not give is refused, and nothing is run.
+
     The statement is a stranger's: an option in it that names a file, a program, an address or a
     secret is refused, and engine flags are shown and need your --allow-engine-flags.
 
@@ -64,6 +67,9 @@ def reproduce(
 
     first = archive.open_result(find(digest, [results]))
     terminal = Terminal(stderr=True)
+    for line in first.unchecked:
+        if line.startswith("samples:"):
+            terminal.say(f"of the first result: {line}", indent=2)
     challenge = None
     if to:
         with connect(to) as log:

@@ -53,7 +53,7 @@ def show(
 
 
 def _print(results: list[OpenedResult], svg: Path | None) -> None:
-    from results.checks import judge
+    from results.checks import Context, judge
     from runners.measure.report import print_findings, print_result
     from suites.base.terminal import Terminal
 
@@ -61,6 +61,6 @@ def _print(results: list[OpenedResult], svg: Path | None) -> None:
     terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
     for result in results:
         print_result(result.predicate, terminal)
-        print_findings(judge(result.statement), terminal)
+        print_findings(judge(result.statement, Context(evidence=result.evidence)), terminal)
     if svg:
         terminal.save_svg(str(svg), title="fenmark")

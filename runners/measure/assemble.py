@@ -1,4 +1,4 @@
-"""Turn finished cells into the signed result: rows, statement, raw samples, summary."""
+"""Turn finished cells and their rows into the statement that is signed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 from results.statement.statement import STATEMENT_TYPE
 from results.statement.statement_v2 import PREDICATE_TYPE, StatementV2
 from results.statement.texts import printable
-from runners.measure.energy import energy_rows
 from runners.measure.provenance import software, source
 from runners.measure.workspace import utc_now
 from runners.options.in_statement import stated_options
-from runners.options.options import suite
 from suites.engines.versions import remarks
 
 if TYPE_CHECKING:
@@ -24,24 +22,7 @@ if TYPE_CHECKING:
     from runners.measure.workspace import FinishedCell, Started
     from suites.base.records import Row
 
-__all__ = ["raw_samples", "rows_of", "statement_of"]
-
-
-def rows_of(cells: Sequence[FinishedCell]) -> list[Row]:
-    """Sum up every suite's cells, and the energy of their windows; pure."""
-    names = dict.fromkeys(cell.suite for cell in cells)
-    rows = [
-        row
-        for name in names
-        for row in suite(name).summarize([cell.result for cell in cells if cell.suite == name])
-    ]
-    return rows + energy_rows(cells)
-
-
-def raw_samples(cells: Sequence[FinishedCell]) -> bytes:
-    """Return every sample of every process as canonical JSON: the evidence, and its digest."""
-    evidence = {cell.name: asdict(cell.result) for cell in cells}
-    return json.dumps(evidence, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+__all__ = ["statement_of"]
 
 
 def statement_of(
@@ -51,14 +32,16 @@ def statement_of(
     machine: Machine,
     cells: Sequence[FinishedCell],
     rows: Sequence[Row],
+    samples: bytes,
 ) -> StatementV2:
     """State what was measured.
 
     Args:
         runner: id of the runner's key file.
+        samples: the file of raw samples, which the statement is about.
     """
     challenge = started.challenge
-    samples = hashlib.sha256(raw_samples(cells)).hexdigest()
+    digest = hashlib.sha256(samples).hexdigest()
     facts = [cell.result.facts for cell in cells]
     engines = _distinct(item for fact in facts for item in fact.get("engines", []))
     packages = {
@@ -93,7 +76,7 @@ def statement_of(
     # What drivers, engines and options say is foreign text; a line of it stays a line.
     stated = {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": f"samples/{samples}.json", "digest": {"sha256": samples}}],
+        "subject": [{"name": f"samples/{digest}.json", "digest": {"sha256": digest}}],
         "predicateType": PREDICATE_TYPE,
         "predicate": predicate,
     }

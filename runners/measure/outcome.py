@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from results.checks import Evidence
     from results.statement.statement import Statement
     from suites.base.records import Row
 
@@ -23,6 +24,7 @@ class Outcome:
         rows: what `summary.json` holds.
         key_path: the private key that signed, and whether it was made for this run.
         stage_s: seconds spent per suite.
+        evidence: what its raw samples give, read again as a log will read them.
     """
 
     digest: str
@@ -31,3 +33,4 @@ class Outcome:
     key_path: Path
     key_created: bool
     stage_s: dict[str, float]
+    evidence: Evidence

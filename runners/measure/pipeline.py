@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from results.archive import archive
+from results.checks import evidence
 from results.proof import envelope
 from results.statement.nonce import seed_of
 from runners.ci import actions
@@ -21,6 +22,7 @@ from runners.measure.workspace import Workspace
 from runners.options.options import expand
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
+from suites.evidence import raw_samples, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +83,7 @@ def measure(
         watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
         with actions.group("measuring"), RunDisplay(cells, terminal) as display:
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
-        rows = assemble.rows_of(finished)
+        rows, samples = rows_of(finished), raw_samples(finished)
         key = keys.load_or_create()
         stated = assemble.statement_of(
             started=started,
@@ -89,9 +91,10 @@ def measure(
             machine=machine.after(described),
             cells=finished,
             rows=rows,
+            samples=samples,
         )
         payload = workspace.keep_statement(envelope.encode(stated))
-        _write_evidence(out, assemble.raw_samples(finished))
+        _write_evidence(out, samples)
         receipt = archive.accept(out, payload, key.signer, key.log_signer)
         summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
         write_atomically(out / "summary.json", summary.encode())
@@ -105,6 +108,7 @@ def measure(
         rows=rows,
         key_path=key.path,
         key_created=key.created,
+        evidence=evidence(samples, "raw samples"),
         stage_s=stage_s,
     )
     job_summary.tell(outcome.statement.predicate, outcome.digest)

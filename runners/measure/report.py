@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from results.catalog import latest_prices
-from results.checks import judge
+from results.checks import Context, judge
 from results.economy.costs import cost_rows
 from results.economy.economics import Span
 from results.economy.number_format import span
@@ -76,7 +76,7 @@ def print_result(predicate: Predicate, terminal: Terminal) -> None:
 def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
     """Print a finished run, and where everything it left lies."""
     print_result(outcome.statement.predicate, terminal)
-    print_findings(judge(outcome.statement), terminal)
+    print_findings(judge(outcome.statement, Context(evidence=outcome.evidence)), terminal)
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
     made = " (made for this run: keep it)" if outcome.key_created else ""
     for line in (

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from results import catalog
-from runners.measure.workspace import EnergyWindow
 from suites import meters
 from suites.base.errors import UserError
 from suites.base.records import Window
 from suites.meters import Energy
+from suites.meters.windows import EnergyWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -17,36 +17,13 @@ from suites.base.errors import UserError
 from suites.base.files import write_atomically
 from suites.base.locks import held
 from suites.base.records import CellResult
+from suites.meters.windows import EnergyWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["EnergyWindow", "FinishedCell", "Started", "Workspace", "utc_now"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnergyWindow:
-    """Joules one meter saw in one measured window.
-
-    Attributes:
-        joules, low, high: energy in J; for a model, middle and bounds.
-        max_gap_s: longest time between two readings used, 0 for a model.
-        counter_to_integral: a counter's joules over its power sensor's, None without both.
-    """
-
-    suite: str
-    case: str
-    meter: str
-    joules: float
-    low: float
-    high: float
-    duration_s: float
-    input_tokens: int
-    output_tokens: int
-    calls: int = 0
-    max_gap_s: float = 0.0
-    counter_to_integral: float | None = None
+__all__ = ["FinishedCell", "Started", "Workspace", "utc_now"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from results.archive import archive
+from results.archive.beside import place_of, sendable
 from results.catalog import known_logs
 from results.keys.identity import read_runner
 from results.proof import checkpoint as notes
-from results.proof import merkle
+from results.proof import envelope, merkle
 from results.proof.receipt import Receipt, hashes
+from results.service import parcel
 from results.service.challenge import Challenge
 from results.statement import strict_json
 from runners.machine.keys import default_path
 from suites.base.errors import CheckError, UserError
-from suites.base.files import write_atomically
+from suites.base.files import write_all, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,17 +50,19 @@ class Accepted:
     Attributes:
         new: it was not there before.
         outcome, findings: of the log's checks.
+        unchecked: what the log could not hold, and why, one line each.
     """
 
     receipt: Receipt
     new: bool
     outcome: str
     findings: list[dict[str, str]]
+    unchecked: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The receipt with what was found."""
         found = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
-        return {**self.receipt.to_json(), **found}
+        return {**self.receipt.to_json(), **found, "unchecked": self.unchecked}
 
     def tell(self, terminal: Terminal) -> None:
         """The same for people."""
@@ -66,6 +70,9 @@ class Accepted:
         terminal.say(f"{how}  {self.receipt.digest}  entry {self.receipt.index}, {self.outcome}")
         for item in self.findings:
             terminal.say(f"{item['rule']}: {item['where']} {item['reason']}", indent=4)
+        for line in self.unchecked:
+            if line.startswith("samples:"):
+                terminal.say(line, indent=4)
 
 
 def _log_folder(url: str) -> Path:
@@ -153,33 +160,45 @@ class LogClient:
             return None
 
     def submit(self, path: Path) -> Accepted:
-        """Send an envelope file and verify the receipt.
+        """Send an envelope file with the raw samples beside it, and verify the receipt.
 
-        Sending twice is harmless: the log knows a result by its payload and signer.
+        Sending twice is harmless: the log knows a result by its payload and signer, and takes raw
+        samples that it lacks.
 
         Raises:
             UserError: the file cannot be read.
-            Unreachable: no answer; the envelope is kept in the outbox.
+            Unreachable: no answer; what was to be sent is kept in the outbox.
             CheckError: the log refused it, or its receipt or its history does not hold.
         """
         data = archive.read(path)
-        kept = self.home / "outbox" / f"{hashlib.sha256(data).hexdigest()}{archive.SUFFIX}"
+        samples = _samples_of(path, data)
+        outbox = self.home / "outbox"
+        kept = {outbox / f"{hashlib.sha256(data).hexdigest()}{archive.SUFFIX}": data}
+        if samples:
+            kept = {place_of(outbox, hashlib.sha256(samples).hexdigest()): samples} | kept
         try:
-            answer = self._ask("POST", "/v1/submissions", data)
+            answer = self._send(data, samples)
         except Unreachable:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(kept, data)
+            write_all(kept)
             raise
         found = _json(answer)
         receipt = Receipt.from_json(found, "the log's answer")
         self._hold_to(receipt, data)
-        kept.unlink(missing_ok=True)
+        for place in kept:
+            place.unlink(missing_ok=True)
         return Accepted(
             receipt=receipt,
             new=answer.status_code == 201,
             outcome=str(found.get("outcome", "")),
             findings=_findings(found.get("findings")),
+            unchecked=_lines(found.get("unchecked")),
         )
+
+    def _send(self, data: bytes, samples: bytes | None) -> httpx.Response:
+        both = parcel.pack(data, samples) if samples else None
+        if both is None:
+            return self._ask("POST", "/v1/submissions", data)
+        return self._ask("POST", "/v1/submissions", both, kind=parcel.KIND)
 
     def outbox(self) -> list[Path]:
         """List what could not be sent yet."""
@@ -241,11 +260,13 @@ class LogClient:
                 return
         write_atomically(place, note)
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json"
+    ) -> httpx.Response:
         """Ask until there is an answer that asking again would not change."""
         import httpx
 
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {"Content-Type": kind} if body is not None else {}
         said = ""
         for attempt in range(self.attempts):
             wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1)
@@ -278,6 +299,23 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CheckError("is no submission API", where=str(answer.url), expected="a JSON object")
     return found
+
+
+def _samples_of(path: Path, data: bytes) -> bytes | None:
+    """Read the raw samples that lie beside an envelope; None where a log can take none.
+
+    Raises:
+        UserError: what lies there is not what was signed for.
+    """
+    try:
+        statement = envelope.parse(envelope.payload_of(data, str(path)), str(path))
+    except UserError:  # the log will say what is wrong with it
+        return None
+    return sendable(archive.home_of(path), statement)
+
+
+def _lines(found: Any) -> list[str]:
+    return [str(line) for line in found] if isinstance(found, list) else []
 
 
 def _findings(found: Any) -> list[dict[str, str]]:

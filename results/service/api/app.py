@@ -13,6 +13,7 @@ from results.service.api.log import add_log
 from results.service.api.middleware import Frame
 from results.service.api.problems import add_handlers
 from results.service.api.reading import add_reading
+from results.service.api.samples import add_samples
 from results.service.api.service import Service
 from results.service.api.writing import add_writing
 from results.service.cosigning import Cosigning
@@ -78,6 +79,12 @@ def create_app(
         redirect_slashes=False,  # to an address that the request's own Host names
     )
     add_handlers(app)
-    for add in (add_reading, add_log, add_operation, add_writing):  # it completes the OpenAPI
+    for add in (
+        add_reading,
+        add_samples,
+        add_log,
+        add_operation,
+        add_writing,
+    ):  # it completes the OpenAPI
         add(app, service)
     return Frame(app, service, write_log)

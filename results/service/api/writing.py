@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from fastapi.responses import JSONResponse
 from starlette.routing import Route
 
+from results.service import parcel
 from results.service.api.problems import PROBLEM, limit
+from results.service.api.samples import parted
 from results.service.problem import Problem
 from results.statement import strict_json
 
@@ -18,11 +22,20 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from results.service.api.service import Service
+    from results.service.insert import Candidate
     from results.service.store import Stored
 
 __all__ = ["add_writing"]
 
-_BODY_TYPES = {"application/json", "application/vnd.dsse.envelope.v1+json", ""}
+# Media type of a body -> the most bytes of it.
+_BODY_TYPES = {
+    "application/json": strict_json.MAX_BYTES,
+    "application/vnd.dsse.envelope.v1+json": strict_json.MAX_BYTES,
+    "": strict_json.MAX_BYTES,
+    parcel.KIND: parcel.MOST_BYTES,
+}
+# Bodies with raw samples that are read at once: each may be twelve times an envelope.
+_LARGE_AT_ONCE = 16
 _ANSWERS = {
     "200": "Known already: the receipt it got",
     "201": "Stored and logged, durably: the receipt",
@@ -32,18 +45,19 @@ _REFUSALS = {
     "403": "No registered key verifies it",
     "408": "The body came too slowly",
     "409": "Its challenge was used by another result",
-    "413": "Larger than 1 MiB",
+    "413": "Larger than 1 MiB, or than 12 MiB with raw samples",
     "415": "Not JSON, or encoded",
-    "422": "A check refused it",
+    "422": "A check refused it, or its raw samples do not give its figures",
     "429": "Too many at once",
     "503": "The database is locked or out of reach; or it is stored, and its receipt follows",
     "507": "The disk is full; nothing was stored",
 }
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
+_BODIES = {**_OBJECT, parcel.KIND: {"schema": {"type": "object"}}}
 _OPERATION = {
     "summary": "Submit a signed result",
     "operationId": "submit",
-    "requestBody": {"required": True, "content": _OBJECT},
+    "requestBody": {"required": True, "content": _BODIES},
     "responses": {
         **{code: {"description": text, "content": _OBJECT} for code, text in _ANSWERS.items()},
         **{
@@ -70,18 +84,25 @@ def add_writing(app: FastAPI, service: Service) -> None:
             headers={"Cache-Control": "no-store"},
         )
 
+    large = asyncio.Semaphore(_LARGE_AT_ONCE)
+
     async def submit(request: Request) -> JSONResponse:
         request.scope["route"] = route  # for the request log, as the framework's own routes do
-        body = await _body(request, service.limits.body_s)
-        loop = asyncio.get_running_loop()
-        candidate = await loop.run_in_executor(service.judging, service.intake.judge, body)
+        kind = _kind(request)
+        async with large if kind == parcel.KIND else nullcontext():
+            body = await _body(request, service.limits.body_s, _BODY_TYPES[kind])
+            envelope, samples = parted(body, kind)
+            loop = asyncio.get_running_loop()
+            candidate = await loop.run_in_executor(
+                service.judging, service.intake.judge, envelope, samples
+            )
         request.state.about = {"digest": candidate.digest, "keyid": candidate.keyid}
         limit(service.keys, candidate.keyid)
         service.keys.bytes.charge(candidate.keyid, len(body), time.monotonic())
         # Shielded: who hangs up after the body was read still gets what was promised by asking
         # again.
-        stored = await asyncio.shield(service.committer.commit(candidate))
-        return _answer(service, stored)
+        stored = await asyncio.shield(_stored(service, candidate))
+        return _answer(service, stored, candidate)
 
     # The framework's reading of bodies and parameters has no part in this one, and would take a
     # quarter of its time: a plain route, described by hand.
@@ -90,7 +111,28 @@ def add_writing(app: FastAPI, service: Service) -> None:
     app.openapi()["paths"]["/v1/submissions"] = {"post": _OPERATION}
 
 
-def _answer(service: Service, stored: Stored) -> JSONResponse:
+async def _stored(service: Service, candidate: Candidate) -> Stored:
+    """Keep its raw samples, then the result; no samples stay of a result that does not."""
+    if candidate.raw is None:
+        return await service.committer.commit(candidate)
+    store, digest = service.store, sha256(candidate.raw).hexdigest()
+    await asyncio.to_thread(
+        store.samples.keep,
+        digest,
+        candidate.raw,
+        keyid=candidate.keyid,
+        day=candidate.received_at[:10],
+    )
+    taken = False
+    try:
+        stored = await service.committer.commit(candidate)
+        taken = stored.receipt is not None
+    finally:
+        await asyncio.to_thread(store.samples.settle, digest, store.named, taken=taken)
+    return stored
+
+
+def _answer(service: Service, stored: Stored, candidate: Candidate) -> JSONResponse:
     if stored.receipt is None:
         raise Problem(
             409,
@@ -105,6 +147,7 @@ def _answer(service: Service, stored: Stored) -> JSONResponse:
         **stored.receipt.to_json(),
         "outcome": stored.outcome,
         "findings": stored.findings,
+        "unchecked": candidate.unchecked,
     }
     return JSONResponse(
         receipt,
@@ -113,20 +156,25 @@ def _answer(service: Service, stored: Stored) -> JSONResponse:
     )
 
 
-async def _body(request: Request, within_s: float) -> bytes:
-    """Read the body raw: a framework's models accept duplicate keys and stumble over NaN."""
+def _kind(request: Request) -> str:
+    """Return the media type of the body."""
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Problem(415, "content-encoding", "send the envelope as it is, not encoded")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _BODY_TYPES:
         raise Problem(415, "content-type", f"expected {' or '.join(filter(None, _BODY_TYPES))}")
+    return kind
+
+
+async def _body(request: Request, within_s: float, most: int) -> bytes:
+    """Read the body raw: a framework's models accept duplicate keys and stumble over NaN."""
     data = bytearray()
     try:
         async with asyncio.timeout(within_s):
             async for chunk in request.stream():
                 data += chunk
-                if len(data) > strict_json.MAX_BYTES:
-                    raise Problem(413, "too-large", f"at most {strict_json.MAX_BYTES} bytes")
+                if len(data) > most:
+                    raise Problem(413, "too-large", f"at most {most} bytes")
     except TimeoutError as error:
         raise Problem(408, "too-slow", f"the body took more than {within_s:g} s") from error
     return bytes(data)

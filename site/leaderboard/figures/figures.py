@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from results.statement.statement import Engine, Measurement, Predicate
     from suites.base.records import Label
 
-__all__ = ["LEAST", "MOST", "Figure", "Point", "Result", "is_physical", "points_of"]
+__all__ = ["LEAST", "MOST", "NO_SAMPLES", "Figure", "Point", "Result", "is_physical", "points_of"]
 
 # Every metric is a positive magnitude; a joule a token, a nanosecond or an exaflop lies well
 # inside, and products of two such figures stay finite.
 LEAST, MOST = 1e-15, 1e15
+# The doubt of a result whose figures nobody could compute again.
+NO_SAMPLES = "no raw samples"
 # Labels that tell figures of one point apart rather than points.
 _WITHIN_POINT = {"percentile"}
 
@@ -41,6 +43,7 @@ class Result:
         environment: where a workflow ran that signed, "github-hosted" or "self-hosted".
         prints: digests of what no two results share.
         unchecked: laws that could not be held, and why, one line each.
+        recomputed: its raw samples lie beside it, and give its figures.
     """
 
     digest: str
@@ -55,6 +58,7 @@ class Result:
     environment: str = ""
     prints: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+    recomputed: bool = True
 
     @property
     def tier(self) -> str:
@@ -77,7 +81,8 @@ class Result:
     @property
     def doubts(self) -> str:
         """What the run as a whole does not prove; a point adds its own."""
-        return "no challenge" if self.predicate.run.nonce is None else ""
+        unasked = "no challenge" if self.predicate.run.nonce is None else ""
+        return ", ".join(filter(None, (unasked, "" if self.recomputed else NO_SAMPLES)))
 
     @property
     def date(self) -> str:

@@ -87,8 +87,9 @@ class Row:
         load: what the engine was asked to do, in the page's language.
         meter: of the energy: name, scope and method; empty without energy.
         valid: the instrument's own error was small enough.
-        doubts: what the run does not prove: that it is not older than its challenge, that the
-            instrument checked itself; it ranks below those that do.
+        doubts: what the run does not prove: that it is not older than its challenge, that its raw
+            samples give its figures, that the instrument checked itself; it ranks below those
+            that do.
         figures: by the names of `FIGURES`.
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.

@@ -79,6 +79,7 @@ def proof_words(_: Words) -> dict[str, str]:
         "verify": _("verify"),
         "flagged": _("flagged"),
         "no challenge": _("no challenge"),
+        "no raw samples": _("no raw samples"),
         "no self-check": _("no self-check"),
         **{f"tier-{tier}": _(tier) for tier in _TIERS},
     }

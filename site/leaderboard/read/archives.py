@@ -15,7 +15,7 @@ import pandas as pd
 
 from leaderboard.base.text import clean, slug
 from leaderboard.figures import plots, rows, tables
-from leaderboard.figures.figures import Result, points_of
+from leaderboard.figures.figures import NO_SAMPLES, Result, points_of
 from leaderboard.read.cache import Kept
 from leaderboard.read.foreign import listed
 from leaderboard.read.keyfiles import KeyFiles
@@ -23,6 +23,7 @@ from leaderboard.read.known import keys, known_log
 from leaderboard.words import Words
 from results.agreement.confirmation import Entered, confirmed
 from results.archive import archive
+from results.archive.beside import beside
 from results.checks import Context, copied, fingerprints, judge
 from results.keys import identity
 from results.keys.keyless import KeylessKey
@@ -180,7 +181,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
         _gather(folder, known, before, sheet, workers)
     table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
-    if len(table) != len(before) or set(table["digest"]) != set(before["digest"]):
+    if len(table) != len(before) or _state(table) != _state(before):
         workers.beside(partial(kept.store, table))
     table = table[_among(table["digest"], known.sources)]
     sources = _confirmed(table, _compared(table, known.sources), known.logs)
@@ -205,6 +206,11 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         },
         key_files=known.keys.texts,
     )
+
+
+def _state(table: pd.DataFrame) -> set[tuple[str, str]]:
+    """Results, and what they did not prove: raw samples may be there that were not."""
+    return set(zip(table["digest"].tolist(), table["doubts"].tolist(), strict=True))
 
 
 def _gather(
@@ -315,6 +321,7 @@ def _rows(
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
     old = before[_among(before["digest"], named) & before["keyid"].isin(keyids)]
+    old = old[_as_checked(old, {archive.home_of(path) for path in paths.values()})]
     new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
     found = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
@@ -322,6 +329,14 @@ def _rows(
     filled = [table for table in tables if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else old
     return table, [problem for _, problems in found for problem in problems]
+
+
+def _as_checked(kept: pd.DataFrame, homes: Iterable[Path]) -> np.ndarray:
+    """Say which rows were made with the raw samples that lie there, or without where none do."""
+    here = {path.stem for home in homes for path in (home / "samples").glob("*.json")}
+    pairs = zip(kept["prints"].tolist(), kept["doubts"].tolist(), strict=True)
+    same = ((NO_SAMPLES in doubts) == here.isdisjoint(prints.split()) for prints, doubts in pairs)
+    return np.fromiter(same, bool, len(kept))
 
 
 def _among(column: pd.Series[str], names: Container[str]) -> np.ndarray:
@@ -372,6 +387,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         flags=_lines(verified.findings),
         predicate=verified.predicate,
         prints=tuple(fingerprints(verified.statement).values()),
+        recomputed=bool(verified.evidence.rows),
     )
 
 
@@ -391,7 +407,8 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
     statement = read_statement(json.loads(payload))
     claims = _claims(data, source.runner)
-    judged = judge(statement, Context(claims=claims)) if with_flags else None
+    given = beside(archive.home_of(source.path), statement) if with_flags else None
+    judged = judge(statement, Context(claims=claims, evidence=given)) if with_flags else None
     return Result(
         digest=digest,
         keyid=source.runner.key.keyid,
@@ -403,6 +420,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         unchecked=tuple(map(clean, judged.unchecked)) if judged else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
+        recomputed=given is None or bool(given.rows),
         environment=claims["runner_environment"]
         if claims.get("runner_environment") in _ENVIRONMENTS
         else "",

@@ -1,10 +1,10 @@
 """An archive from elsewhere may hold anything: it is judged, never believed or waited for."""
 
-import hashlib
 import os
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -20,8 +20,8 @@ from results.proof.checkpoint import write as write_note
 from results.proof.receipt import result_entry
 from results.statement import strict_json
 from suites.base.errors import UserError
-from tests.results.conftest import make_statement
 
+PUBLIC = Path(__file__).parents[3] / "results" / "public"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 NAMED = "0" * 64 + archive.SUFFIX
 
@@ -152,16 +152,13 @@ def test_a_result_is_carried_with_what_it_names_and_nothing_else(
 
 
 def test_raw_samples_that_were_signed_for_are_carried(tmp_path, signer):
-    data = b'{"samples": []}'
-    made = make_statement().to_json()
-    made["subject"][0]["digest"]["sha256"] = hashlib.sha256(data).hexdigest()
-    home, out = tmp_path / "results", tmp_path / "out"
-    archive.accept(home, strict_json.canonical(made), signer)
-    (home / "samples").mkdir()
-    (home / "samples" / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
+    [path, *_] = archive.envelopes(PUBLIC)
+    out = tmp_path / "out"
     out.mkdir()
-    gather(out, [pack(path) for path in archive.envelopes(home)], signer)
-    assert [file.read_bytes() for file in (out / "samples").iterdir()] == [data]
+    gather(out, [pack(path)], signer)
+    [carried] = (out / "samples").iterdir()
+    assert carried.read_bytes() == (PUBLIC / "samples" / carried.name).read_bytes()
+    assert archive.open_result(out / path.name).evidence.rows
 
 
 @pytest.fixture

@@ -59,6 +59,9 @@ def test_a_run_leaves_a_verified_result_with_its_summary_and_samples(fenmark, tm
     [result] = json.loads(fenmark("verify", out, "--json").stdout)["results"]
     assert result["signature"]
     assert result["inclusion"]
+    # Every figure, of energy too, is what its raw samples give.
+    assert result["refused"] == []
+    assert [line for line in result["unchecked"] if line.startswith("samples")] == []
     assert (out / f"{result['digest']}.dsse.json").is_file()
     [statement] = json.loads(fenmark("show", out, "--json").stdout)
     assert statement["predicateType"] == "urn:fenmark:result:v2"

@@ -3,11 +3,11 @@
 import pytest
 
 from results.statement.statement import Chip
-from runners.measure.energy import energy_rows
 from runners.measure.run_meters import Gauge, gauge
-from runners.measure.workspace import EnergyWindow, FinishedCell
+from runners.measure.workspace import FinishedCell
 from suites import meters
 from suites.base.records import CellResult, Series, Window
+from suites.meters.windows import EnergyWindow, energy_rows
 from tests.builders import assert_signable
 
 MODEL = {"name": "nameplate model", "scope": "chip", "method": "model"}

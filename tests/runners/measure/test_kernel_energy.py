@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from results.statement.statement import Chip
-from runners.measure.energy import energy_rows
 from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
 from suites import meters
 from suites.base.records import CellResult, Series, Window
 from suites.kernels import plan
 from suites.meters import ModelledMeter, rapl
+from suites.meters.windows import energy_rows
 from tests.builders import assert_signable
 
 WATTS = 50

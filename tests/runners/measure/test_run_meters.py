@@ -5,12 +5,12 @@ import time
 import pytest
 
 from results.statement.statement import Chip, Meter
-from runners.measure.energy import energy_rows
 from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
 from suites import meters
 from suites.base.records import CellResult, Series, Window
 from suites.meters import MeterInfo, ModelledMeter, Reading
+from suites.meters.windows import energy_rows
 
 
 class Steady:

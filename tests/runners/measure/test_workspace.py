@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from runners.measure.workspace import EnergyWindow, FinishedCell, Workspace
+from runners.measure.workspace import FinishedCell, Workspace
 from runners.options.options import Options
 from suites.base.errors import CheckError, UserError
 from suites.base.records import CellResult, Series, Window
+from suites.meters.windows import EnergyWindow
 
 
 def cell(name="kernels-p0"):

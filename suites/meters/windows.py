@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from runners.measure.workspace import EnergyWindow
 from suites.base.metrics import METRICS
 from suites.base.records import Row
 from suites.base.statistics import between_processes
@@ -13,16 +13,64 @@ from suites.base.statistics import between_processes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runners.measure.workspace import FinishedCell
-    from suites.base.records import Label
+    from suites.base.records import CellResult, Label
 
-__all__ = ["energy_rows"]
+__all__ = ["ENERGY", "EnergyWindow", "MeteredCell", "energy_rows"]
+
+# What `energy_rows` makes: where no window is known, none of these can be computed.
+ENERGY = frozenset(
+    (
+        "energy_per_call",
+        "energy_per_input_token",
+        "energy_per_output_token",
+        "idle_power",
+        "power",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyWindow:
+    """Joules one meter saw in one measured window.
+
+    Attributes:
+        joules, low, high: energy in J; for a model, middle and bounds.
+        max_gap_s: longest time between two readings used, 0 for a model.
+        counter_to_integral: a counter's joules over its power sensor's, None without both.
+    """
+
+    suite: str
+    case: str
+    meter: str
+    joules: float
+    low: float
+    high: float
+    duration_s: float
+    input_tokens: int
+    output_tokens: int
+    calls: int = 0
+    max_gap_s: float = 0.0
+    counter_to_integral: float | None = None
+
+
+class MeteredCell(Protocol):
+    """A measured cell with what meters saw in its windows."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def result(self) -> CellResult: ...
+    @property
+    def energy(self) -> Sequence[EnergyWindow]: ...
+    @property
+    def meters(self) -> Sequence[dict[str, Any]]: ...
+
 
 # The cell (process) a window was measured in, and the window.
 _Seen = tuple[str, EnergyWindow]
 
 
-def energy_rows(cells: Sequence[FinishedCell]) -> list[Row]:
+def energy_rows(cells: Sequence[MeteredCell]) -> list[Row]:
     """Joules per token where a window holds one kind of token, mean power where it holds both.
 
     Joules per call where it holds a kernel's calls. A window with none of these is the rest
@@ -41,7 +89,7 @@ def energy_rows(cells: Sequence[FinishedCell]) -> list[Row]:
     return [_row(key, seen, infos[key[2]], labels.get(key[1], {})) for key, seen in found.items()]
 
 
-def _labels(cells: Sequence[FinishedCell]) -> dict[str, dict[str, Label]]:
+def _labels(cells: Sequence[MeteredCell]) -> dict[str, dict[str, Label]]:
     """Labels of each case, but those that differ from process to process."""
     found: dict[str, dict[str, Label]] = {}
     for cell in cells:

@@ -1,0 +1,98 @@
+"""The raw samples that lie beside an envelope: found by their digest, held to it, computed from."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from results.checks import Evidence, evidence
+from results.statement.raw_samples import MOST_BYTES
+from suites.base.errors import UserError
+from suites.base.files import open_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from results.statement.statement import Statement
+
+__all__ = ["beside", "other_samples", "place_of", "sendable"]
+
+
+def place_of(home: Path, digest: str) -> Path:
+    """Say where an archive keeps the raw samples of a digest."""
+    return home / "samples" / f"{digest}.json"
+
+
+def beside(home: Path, statement: Statement) -> Evidence:
+    """Return what the raw samples of a result give, or why nothing can be computed from them.
+
+    Args:
+        home: the archive the envelope lies in.
+    """
+    digests = [one.digest.sha256 for one in statement.subject]
+    if len(digests) != 1:
+        return Evidence(absent=f"it names {len(digests)} files of raw samples")
+    place = place_of(home, digests[0])
+    try:
+        found = place.stat()
+        return _given(place, digests[0], (found.st_size, found.st_mtime_ns))
+    except FileNotFoundError:
+        return Evidence(absent="no raw samples lie beside it")
+    except OSError as error:
+        return Evidence(absent=f"its raw samples cannot be read: {error.strerror}")
+
+
+def other_samples(home: Path, statement: Statement) -> Iterator[str]:
+    """Yield what is wrong with the raw samples that lie beside an envelope; none need to."""
+    for subject in statement.subject:
+        place = place_of(home, subject.digest.sha256)
+        try:
+            held = _read(place, subject.digest.sha256)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield f"{place}: cannot be read: {error.strerror}"
+            continue
+        if held is None:
+            yield f"{place}: not the raw samples that were signed for"
+
+
+def sendable(home: Path, statement: Statement) -> bytes | None:
+    """Read raw samples to send along; None where they are not here, or a log takes none so large.
+
+    Raises:
+        UserError: what lies there is not what was signed for.
+    """
+    for problem in other_samples(home, statement):
+        raise UserError(problem)
+    [digest, *more] = [one.digest.sha256 for one in statement.subject]
+    try:
+        data = None if more else _read(place_of(home, digest), digest)
+    except OSError:
+        return None
+    return data if data and len(data) <= MOST_BYTES else None
+
+
+# A result is opened more than once in one call, as where another repeats it.
+@lru_cache(maxsize=64)
+def _given(place: Path, digest: str, _stamp: tuple[int, int]) -> Evidence:
+    data = _read(place, digest)
+    if data is None:
+        return Evidence(absent="what lies beside it are not the raw samples that were signed for")
+    return evidence(data, place.name)
+
+
+def _read(place: Path, digest: str) -> bytes | None:
+    """Read a file, of a larger one its beginning; None where its digest is another.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    with open_plain(place) as file:
+        data = file.read(MOST_BYTES + 1)
+        held = hashlib.sha256(data)
+        while more := file.read(2**20):
+            held.update(more)
+    return data if held.hexdigest() == digest else None
