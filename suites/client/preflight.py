@@ -13,7 +13,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from suites.base.child import note
-from suites.base.errors import CheckError
+from suites.base.errors import CheckError, UserError
 from suites.base.printable import printable
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
@@ -51,7 +51,8 @@ def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
         it answers a repeated prompt from memory.
 
     Raises:
-        CheckError: it does not answer, or not with a stream of tokens.
+        CheckError: it does not answer with a stream of tokens.
+        UserError: nobody listens there.
     """
     target, answer = _understood(target)
     target, answer = _counted(target, answer)
@@ -181,7 +182,7 @@ async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:
     try:
         await asyncio.wait_for(connect(target, connection), _LIMIT_S)
     except (OSError, TimeoutError) as error:
-        raise CheckError(
+        raise UserError(
             f"cannot connect ({getattr(error, 'strerror', None) or error or 'no answer'})",
             where=target.address,
             expected="a running OpenAI-compatible server",

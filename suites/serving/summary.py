@@ -63,7 +63,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         labels=_labels({**first.labels, "processes": len(facts)}, shared),
     )
     own = _own_problems(facts)
-    saturated = any(fact["saturated"] for fact in facts)
+    saturated = any(fact.get("saturated") for fact in facts)
     if saturated:
         blank = replace(blank, labels={**blank.labels, "saturated": True})
     for metric, group in by_metric.items():
@@ -89,10 +89,13 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
 
 
 def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """What makes single metrics invalid, by metric: a pace that is none, a first token unseen."""
-    pace = sorted({problem for fact in facts for problem in fact["pace_problems"]})
-    gaps = sorted({problem for fact in facts for problem in fact["gap_problems"]})
-    hidden = sum(fact["hidden"] for fact in facts)
+    """What makes single metrics invalid, by metric: a pace that is none, a first token unseen.
+
+    Records of before November 2026 say nothing of it.
+    """
+    pace = sorted({problem for fact in facts for problem in fact.get("pace_problems", ())})
+    gaps = sorted({problem for fact in facts for problem in fact.get("gap_problems", ())})
+    hidden = sum(fact.get("hidden", 0) for fact in facts)
     unseen = [f"{hidden} answers hide their thoughts: see TTFO"] if hidden else []
     return {"ttft": unseen, "tpot": pace, "interactivity": pace, "itl": [*pace, *gaps]}
 

@@ -104,7 +104,7 @@ def test_a_refusal_is_said_in_the_servers_words_and_asked_no_further(service, st
 
 
 def test_an_address_where_nobody_answers_is_said():
-    with pytest.raises(CheckError, match="cannot connect"):
+    with pytest.raises(UserError, match="cannot connect"):
         preflight(Target(url="http://127.0.0.1:1", model="m"))
 
 
