@@ -258,6 +258,8 @@ def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, 
     # A trace is what it is: it need not be steady.
     drifted = drift(outcome) if point.shape != "replay" and not saturated else ""
     return {
+        # 2: says of pace and saturation; intervals count requests that wait alike as fewer.
+        "record": 2,
         "itl": Histogram.of(gaps).to_json(),
         "instrument": instrument.to_json(),
         "problems": [*problems(outcome), *filter(None, [drifted])],

@@ -63,6 +63,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         labels=_labels({**first.labels, "processes": len(facts)}, shared),
     )
     own = _own_problems(facts)
+    dependent = all(fact.get("record", 1) > 1 for fact in facts)
     saturated = any(fact.get("saturated") for fact in facts)
     if saturated:
         blank = replace(blank, labels={**blank.labels, "saturated": True})
@@ -72,7 +73,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         if saturated and metric in _LATENCIES:
             continue
         if metric in _LATENCIES:
-            yield from _latency_rows(template, group, checks, reasons)
+            yield from _latency_rows(template, group, checks, reasons, dependent=dependent)
         elif metric == "failed":
             total = sum(sum(item.samples) for item in group)
             yield replace(template, value=total, n=sum(fact["measured"] for fact in facts))
@@ -101,11 +102,23 @@ def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _latency_rows(
-    template: Row, group: list[Series], checks: list[Instrument], shared: list[str]
+    template: Row,
+    group: list[Series],
+    checks: list[Instrument],
+    shared: list[str],
+    *,
+    dependent: bool,
 ) -> Iterator[Row]:
+    """Percentiles of one latency.
+
+    Args:
+        dependent: requests that wait alike count as fewer; a record of before November 2026 was
+            summed up as if each stood for itself, and its signed intervals stay what they are.
+    """
     samples = [sample for series in group for sample in series.samples]
     for percentile in _offered(len(samples)):
-        weight = dependence([series.samples for series in group], percentile / 100)
+        alike = [series.samples for series in group]
+        weight = dependence(alike, percentile / 100) if dependent else 1.0
         interval = percentile_interval(samples, percentile / 100, weight=weight)
         if percentile == 50 and len(group) > 1:
             spread = between_processes([median(series.samples) for series in group])
