@@ -1,6 +1,15 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
-from results.catalog.chips_data import ChipEntry, Sku, chips, match
+from results.catalog.chips_data import (
+    ChipEntry,
+    Seen,
+    Sku,
+    chips,
+    identify,
+    match,
+    nearest,
+    require,
+)
 from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
     Ownership,
@@ -20,13 +29,17 @@ __all__ = [
     "PriceSheet",
     "Purchase",
     "RentalPrice",
+    "Seen",
     "Sku",
     "Tariff",
     "Version",
     "chips",
+    "identify",
     "known_logs",
     "latest_prices",
     "match",
+    "nearest",
     "price_sheets",
+    "require",
     "versions",
 ]

@@ -26,6 +26,7 @@ from suites.base.errors import UserError
         ("NVIDIA GeForce RTX 4090", "rtx-4090"),
         ("AMD EPYC 9654 96-Core Processor", "epyc-9004"),
         ("AMD EPYC 9R14", "epyc-9004"),
+        ("NVIDIA GH200 144G HBM3e", "gh200-144gb"),
         ("Some New Chip", None),
         ("", None),
     ],
@@ -34,10 +35,74 @@ def test_a_driver_s_name_finds_its_chip(name, found):
     assert catalog.match(name) == found
 
 
-def test_cpuid_finds_a_family_whose_name_the_hypervisor_hides():
-    assert catalog.match("AMD EPYC", vendor="AuthenticAMD", family=25, model=17) == "epyc-9004"
-    assert catalog.match("AMD EPYC", vendor="AuthenticAMD", family=25, model=1) is None
-    assert catalog.match("AMD EPYC", vendor="GenuineIntel", family=25, model=17) is None
+def numbers(vendor, family, model, stepping=None, *tables, name="", pci=""):
+    return catalog.Seen(
+        name=name,
+        vendor=vendor,
+        family=family,
+        model=model,
+        stepping=stepping,
+        tables=tables,
+        pci=pci,
+    )
+
+
+AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        (numbers(AMD, 25, 17, name="AMD EPYC"), "epyc-9004"),
+        (numbers(AMD, 26, 2, name="AMD EPYC"), "epyc-9005"),
+        (numbers(AMD, 25, 1, name="AMD EPYC"), "epyc-7003"),
+        (numbers(AMD, 23, 49), "epyc-7002"),
+        (numbers(INTEL, 25, 17), None),
+        (numbers(INTEL, 6, 207, 2, name="Intel(R) Xeon(R) Processor"), "xeon-5th-gen"),
+        (numbers(INTEL, 6, 85, 7), "xeon-2nd-gen"),
+        (numbers(INTEL, 6, 85, 4), None),  # Sky Lake shares the model
+        (numbers(ARM, 8, 0xD0C, 1, "c6g.large"), "graviton-2"),
+        (numbers(ARM, 8, 0xD0C, 1, "c6gn.large"), "graviton-2"),
+        (numbers(ARM, 8, 0xD0C, 1, "VirtIO"), "ampere-altra"),
+        (numbers(ARM, 8, 0xD4F, 1, "c4a-standard-8"), None),  # Google's, of the same cores
+        (numbers("0x48", 8, 0xD01), "kunpeng-920"),
+        (numbers("0x70", 8, 0x663), "phytium"),
+        (numbers("HygonGenuine", 24, 4), "hygon-c86"),
+        (numbers("", 0, 0, name="Loongson-3A6000"), "loongson-3"),
+        (numbers("", 0, 0, pci="1002:74b5"), "instinct-mi300x"),
+        (numbers("", 0, 0, None, "nvidia,p3737-0000+p3701-0000"), "jetson-agx-orin"),
+        # A name goes before numbers: the part is narrower than its family.
+        (numbers(AMD, 26, 2, name="AMD EPYC 9755 128-Core Processor"), "epyc-9755"),
+    ],
+)
+def test_a_chip_is_told_by_numbers_tables_and_the_bus_where_no_name_tells(seen, found):
+    assert catalog.identify(seen) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("NVIDIA L40", None), ("NVIDIA A100-PCIE-40GB", None), ("AMD EPYC 9654P", "epyc-9004")],
+)
+def test_a_longer_name_is_another_chip(name, found):
+    assert catalog.match(name) == found
+
+
+def test_no_two_entries_answer_to_the_same_numbers_or_the_same_bus():
+    entries = list(catalog.chips().values())
+    pci = [one for entry in entries for one in entry.pci]
+    ids = [
+        (cpu.vendor, cpu.family, model)
+        for entry in entries
+        if (cpu := entry.cpuid) and not cpu.alone
+        for model in cpu.models
+    ]
+    assert len(pci) == len(set(pci))
+    assert len(ids) == len(set(ids))
+
+
+def test_a_wrong_chip_is_told_the_nearest():
+    with pytest.raises(UserError, match="expected h100-sxm"):
+        catalog.require("h100-sxx", "here")
 
 
 def test_every_entry_has_a_source_and_every_number_is_positive():
@@ -149,7 +214,11 @@ gb300-nvl72 l4 l40s rtx-4090 rtx-5090 rtx-pro-6000-blackwell gb10 instinct-mi300
 instinct-mi355x gaudi-3 tpu-v5e tpu-v6e tpu7x-ironwood trainium2 ascend-910b ascend-910c
 cloudmatrix-384 sunrise-s1 sunrise-s2 sunrise-s3 mlu590 hygon-dcu-bw200 biren-br100 mtt-s4000
 mtt-s5000 iluvatar-bi-v150 kunlunxin-p800 enflame-l600 metax-c500 groq-lpu cerebras-wse-3
-apple-m4-max xeon-6980p epyc-9004
+apple-m4-max xeon-6980p epyc-9004 epyc-7002 epyc-7003 epyc-9005 xeon-2nd-gen xeon-3rd-gen
+xeon-4th-gen xeon-5th-gen xeon-6-granite-rapids core-12 core-13-14 core-ultra-1 core-ultra-2
+ryzen-9000 ryzen-ai-max apple-m1 apple-m5 graviton-2 graviton-5 ampere-altra kunpeng-920 phytium
+hygon-c86 loongson-3 broadcom-xpu tomahawk-6 vera-rubin instinct-mi455x arc-pro-b60 arc-pro-b70
+rtx-pro-4500-blackwell rtx-pro-5000-blackwell rtx-3090 a10 a30 l20 jetson-agx-orin
 """
 
 
