@@ -19,6 +19,7 @@ from results.catalog.prices_data import (
     Tariff,
     latest_prices,
     price_sheets,
+    prices_as_of,
 )
 from results.catalog.versions_data import Version, versions
 
@@ -40,6 +41,7 @@ __all__ = [
     "match",
     "nearest",
     "price_sheets",
+    "prices_as_of",
     "require",
     "versions",
 ]

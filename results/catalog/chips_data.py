@@ -14,7 +14,7 @@ from pydantic import Field
 from results.catalog.reading import Strict, read_toml
 from suites.base.errors import UserError
 
-__all__ = ["ChipEntry", "Seen", "Sku", "chips", "identify", "match", "nearest", "require"]
+__all__ = ["ChipEntry", "Seen", "Sku", "chips", "identify", "match", "nearest", "rented", "require"]
 
 _FOLDER = Path(__file__).parent / "chips"
 
@@ -90,6 +90,7 @@ class ChipEntry(Strict):
         match: parts of the name a driver or CPU reports.
         cpuid, tables, pci: what tells it where no name does: numbers of the processor, names of
             the device tree or SMBIOS, ids of the PCI bus.
+        rented_as: types of machine that clouds rent it in, as regular expressions: `c7a[.].*`.
         memory_gb: capacity in 10^9 bytes as stated; of the whole for a system.
         memory_bandwidth_gb_s: in 10^9 bytes per second; of the whole for a system.
         peak_tflops: dense peaks in 10^12 operations per second, by dtype; int8 in TOP/s.
@@ -113,6 +114,7 @@ class ChipEntry(Strict):
     match: tuple[_Text, ...] = ()
     cpuid: Cpuid | None = None
     tables: tuple[_Text, ...] = ()
+    rented_as: tuple[_Text, ...] = ()
     pci: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")], ...] = ()
     memory_type: _Text | None = None
     memory_gb: _Positive | None = None
@@ -201,6 +203,14 @@ def identify(seen: Seen) -> str | None:
 def match(name: str) -> str | None:
     """Find the catalogue's entry of a chip by its name alone."""
     return identify(Seen(name=name))
+
+
+@lru_cache(maxsize=4096)
+def rented(machine: str) -> str | None:
+    """Find the processor of a cloud's type of machine, such as "c7a.large"; None if not listed."""
+    entries = chips().values()
+    found = (e.id for e in entries for part in e.rented_as if re.fullmatch(part, machine))
+    return next(found, None)
 
 
 def nearest(chip: str) -> str:
