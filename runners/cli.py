@@ -42,6 +42,7 @@ _ORDER = (
     "site",
     "chips",
     "cost",
+    "prices",
     "energy",
     "import",
     "reference",

@@ -1,6 +1,16 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
-from results.catalog.chips_data import ChipEntry, Sku, all_named, chips, match
+from results.catalog.chips_data import (
+    ChipEntry,
+    Seen,
+    Sku,
+    all_named,
+    chips,
+    identify,
+    match,
+    nearest,
+    require,
+)
 from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
     Ownership,
@@ -10,6 +20,7 @@ from results.catalog.prices_data import (
     Tariff,
     latest_prices,
     price_sheets,
+    prices_as_of,
 )
 from results.catalog.versions_data import Version, versions
 
@@ -20,14 +31,19 @@ __all__ = [
     "PriceSheet",
     "Purchase",
     "RentalPrice",
+    "Seen",
     "Sku",
     "Tariff",
     "Version",
     "all_named",
     "chips",
+    "identify",
     "known_logs",
     "latest_prices",
     "match",
+    "nearest",
     "price_sheets",
+    "prices_as_of",
+    "require",
     "versions",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +15,18 @@ from results.catalog import chip_names
 from results.catalog.reading import Strict, read_toml
 from suites.base.errors import UserError
 
-__all__ = ["ChipEntry", "Sku", "all_named", "chips", "match"]
+__all__ = [
+    "ChipEntry",
+    "Seen",
+    "Sku",
+    "all_named",
+    "chips",
+    "identify",
+    "match",
+    "nearest",
+    "rented",
+    "require",
+]
 
 _FOLDER = Path(__file__).parent / "chips"
 
@@ -22,11 +36,52 @@ Dtype = Literal["f64", "f32", "tf32", "bf16", "f16", "fp8", "int8", "fp4"]
 
 
 class Cpuid(Strict):
-    """Processor family and models, which a hypervisor passes on where it rewrites the name."""
+    """What a processor says of itself, which a hypervisor passes on where it rewrites the name.
 
-    vendor: Literal["AuthenticAMD", "GenuineIntel"]
+    Attributes:
+        vendor: CPUID's vendor, or of an Arm processor its implementer as the kernel writes it,
+            such as "0x48".
+        family: CPUID's; 8 of 64-bit Arm processors.
+        models: CPUID's models, or Arm part numbers.
+        steppings: of them; empty where every stepping is this entry's.
+        alone: names that must stand in the machine's own tables too, because others build
+            processors of the same model: any of them will do.
+    """
+
+    vendor: Annotated[str, Field(pattern=r"^([A-Za-z]{12}|0x[0-9a-f]{2})$")]
     family: int
     models: list[int]
+    steppings: list[int] = Field(default_factory=list)
+    alone: tuple[_Text, ...] = ()
+
+    def is_of(self, seen: Seen) -> bool:
+        """Whether these are the numbers, and the names, that a processor shows."""
+        return (
+            (self.vendor, self.family) == (seen.vendor, seen.family)
+            and seen.model in self.models
+            and (not self.steppings or seen.stepping is None or seen.stepping in self.steppings)
+            and (not self.alone or any(_stands(part, seen.tables) for part in self.alone))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a machine shows of a chip.
+
+    Attributes:
+        name: as the driver or the processor reports it.
+        vendor, family, model, stepping: CPUID, or their like on Arm; empty for accelerators.
+        tables: names of the device tree or SMBIOS: board, product, a cloud's type of machine.
+        pci: of the accelerator, such as "10de:2330".
+    """
+
+    name: str
+    vendor: str = ""
+    family: int = 0
+    model: int = 0
+    stepping: int | None = None
+    tables: tuple[str, ...] = ()
+    pci: str = ""
 
 
 class Sku(Strict):
@@ -45,6 +100,9 @@ class ChipEntry(Strict):
         chips: chips in it: 1, or more for a system entry.
         confidence: "high" if a maker's document says it, "medium" or "low" otherwise.
         match: parts of the name a driver or CPU reports.
+        cpuid, tables, pci: what tells it where no name does: numbers of the processor, names of
+            the device tree or SMBIOS, ids of the PCI bus.
+        rented_as: types of machine that clouds rent it in, as regular expressions: `c7a[.].*`.
         memory_gb: capacity in 10^9 bytes as stated; of the whole for a system.
         memory_bandwidth_gb_s: in 10^9 bytes per second; of the whole for a system.
         peak_tflops: dense peaks in 10^12 operations per second, by dtype; int8 in TOP/s.
@@ -55,17 +113,21 @@ class ChipEntry(Strict):
         source: titles and years of the documents the values come from.
         read_again: when, which values and where they were checked against a document since the
             entry was compiled; None where that has not been done.
+        added: day the entry came, where results from before it may name its chip as unlisted.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
     name: _Text
     vendor: _Text
-    kind: Literal["gpu", "cpu", "npu", "tpu", "lpu", "wafer", "system"]
+    kind: Literal["gpu", "cpu", "npu", "tpu", "lpu", "wafer", "system", "switch"]
     chips: Annotated[int, Field(ge=1)] = 1
     launched: Annotated[int, Field(ge=1990, le=2100)] | None = None
     confidence: Literal["high", "medium", "low"]
     match: tuple[_Text, ...] = ()
     cpuid: Cpuid | None = None
+    tables: tuple[_Text, ...] = ()
+    rented_as: tuple[_Text, ...] = ()
+    pci: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")], ...] = ()
     memory_type: _Text | None = None
     memory_gb: _Positive | None = None
     memory_bandwidth_gb_s: _Positive | None = None
@@ -77,6 +139,7 @@ class ChipEntry(Strict):
     skus: tuple[Sku, ...] = ()
     source: _Text
     read_again: _Text | None = None
+    added: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
     note: _Text | None = None
 
     def compute_to_bandwidth(self) -> dict[Dtype, float]:
@@ -141,20 +204,74 @@ def all_named(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def match(name: str, *, vendor: str = "", family: int = 0, model: int = 0) -> str | None:
+def identify(seen: Seen) -> str | None:
     """Find the catalogue's entry of a chip, None when it is not listed.
 
-    The longest matching part of a name wins, so that "H200 NVL" is not taken for "H200".
-    CPUID decides only where no name does.
-
-    Args:
-        name: as the driver or the CPU reports it, or as people write it.
-        vendor, family, model: CPUID, for processors.
+    The longest matching part of a name wins, so that "H100 PCIe" is not taken for "H100". The
+    bus, the processor's numbers and the machine's tables decide, in this order, only where no
+    name does.
     """
-    if named := all_named(name):
+    if named := all_named(seen.name) or _processors(seen.name):
         return named[0]
-    for entry in chips().values():
-        cpuid = entry.cpuid
-        if cpuid and (cpuid.vendor, cpuid.family) == (vendor, family) and model in cpuid.models:
-            return entry.id
-    return None
+    entries = chips().values()
+    found = [entry for entry in entries if seen.pci in entry.pci]
+    # An entry that names the machine too is the narrower one.
+    numbered = [entry for entry in entries if entry.cpuid and entry.cpuid.is_of(seen)]
+    found += sorted(numbered, key=lambda entry: not (entry.cpuid and entry.cpuid.alone))
+    found += [
+        entry for entry in entries if any(_stands(part, seen.tables) for part in entry.tables)
+    ]
+    return found[0].id if found else None
+
+
+def match(name: str) -> str | None:
+    """Find the catalogue's entry of a chip by its name alone."""
+    return identify(Seen(name=name))
+
+
+@lru_cache(maxsize=4096)
+def rented(machine: str) -> str | None:
+    """Find the processor of a cloud's type of machine, such as "c7a.large"; None if not listed."""
+    entries = chips().values()
+    found = (e.id for e in entries for part in e.rented_as if re.fullmatch(part, machine))
+    return next(found, None)
+
+
+def nearest(chip: str) -> str:
+    """Return the id of the catalogue that a wrong one was most likely meant to be; or none."""
+    return next(iter(get_close_matches(chip.lower(), chips(), n=1, cutoff=0.5)), "")
+
+
+def require(chip: str, where: str) -> str:
+    """Return a chip's id.
+
+    Raises:
+        UserError: it is not in the catalogue; names the nearest that is.
+    """
+    if chip not in chips():
+        near = nearest(chip)
+        raise UserError(
+            f"no chip {chip!r} in the catalogue",
+            where=where,
+            expected=near,
+            remedy="see `fenmark chips`",
+        )
+    return chip
+
+
+def _processors(name: str) -> list[str]:
+    """Processors that a name begins to say, the longest first: an EPYC 9654P is a 9654."""
+    parts = [
+        (part, entry.id)
+        for entry in chips().values()
+        for part in entry.match
+        if entry.kind == "cpu"
+    ]
+    said = [(len(part), found) for part, found in parts if part.lower() in name.lower()]
+    return [found for _, found in sorted(said, reverse=True)]
+
+
+def _stands(part: str, tables: tuple[str, ...]) -> bool:
+    """Whether a table's name begins a word with this part: "c7a." is not in "abc7a.large"."""
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(part)}", re.IGNORECASE)
+    return any(pattern.search(name) for name in tables)

@@ -1,43 +1,111 @@
-"""Dated price sheets: what chips cost by the hour, what electricity costs, what a dollar is."""
+"""Dated price sheets: what chips cost by the hour, what electricity costs, what a dollar is.
+
+A reader's own sheet is the same file, and need not be whole: what it does not say is as on the
+newest sheet of the catalogue.
+"""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from results.catalog import chips_data
 from results.catalog.reading import Strict, read_toml
+from suites.base import toml_file, user_folders
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from typing import Self
 
 __all__ = [
+    "GENERIC",
+    "OWN_SHEET",
+    "PRICE_CLASSES",
+    "RENTAL_CLASSES",
     "RENTAL_KINDS",
     "Ownership",
     "PriceSheet",
     "Purchase",
     "RentalPrice",
     "Tariff",
+    "chosen_sheet",
+    "class_of",
     "latest_prices",
     "price_sheets",
+    "prices_as_of",
     "read_sheet",
+    "require_day",
 ]
 
 _FOLDER = Path(__file__).parent / "prices"
 
-# Money, rates and shares alike: beyond these a cost leaves the numbers there are.
-_Positive = Annotated[float, Field(ge=1e-12, le=1e12)]
-_Text = Annotated[str, Field(min_length=1, max_length=1000)]
-_Date = Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")]
-RentalKind = Literal[
-    "hyperscaler on demand", "neocloud on demand", "neocloud 3-year", "marketplace"
+# A class is one way to pay for a chip; prices of two are never compared or ranked together.
+PriceClass = Literal[
+    "on-demand", "spot", "marketplace", "reserved-1y", "reserved-3y", "owned", "api"
 ]
+PRICE_CLASSES: tuple[str, ...] = get_args(PriceClass)
+RENTAL_CLASSES = PRICE_CLASSES[:5]
+# What earlier sheets called them, with who rents the chip out.
+_KINDS: dict[str, str] = {
+    "hyperscaler on demand": "on-demand",
+    "neocloud on demand": "on-demand",
+    "neocloud 3-year": "reserved-3y",
+}
+RENTAL_KINDS: tuple[str, ...] = (*RENTAL_CLASSES, *_KINDS)
+# What stands for any logical core of a cloud's machine, where its chip has no price.
+GENERIC = "vcpu"
+OWN_SHEET = "prices.toml"  # in the configuration folder
+_EARLIEST, _LATEST = 2000, 2100
 
 
-RENTAL_KINDS: tuple[str, ...] = get_args(RentalKind)
+def _dated(text: str) -> str:
+    """Hold a year, a month or a day against the calendar."""
+    year, month, day_ = ([int(part) for part in text.split("-")] + [1, 1])[:3]
+    day = date(year, month, day_)
+    if not _EARLIEST <= day.year <= _LATEST:
+        raise ValueError(f"a year from {_EARLIEST} to {_LATEST} is expected")
+    return text
+
+
+def _plain(given: Any) -> Any:
+    """TOML has dates of its own."""
+    return given.isoformat() if type(given) is date else given
+
+
+def _number(least: float, most: float) -> Any:
+    """A number, and no text or truth value that reads as one, within what can be meant."""
+    return Annotated[float, Field(strict=True, ge=least, le=most)]
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=1000)]
+_Date = Annotated[
+    str,
+    BeforeValidator(_plain),
+    Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"),
+    AfterValidator(_dated),
+]
+if TYPE_CHECKING:
+    _UsdPerHour = _Usd = _Tariff = _Pue = _Rate = _Years = _Share = float
+else:
+    _UsdPerHour = _number(1e-5, 1e5)  # a core at a night's rate, a rack of the dearest
+    _Usd = _number(1, 1e9)
+    _Tariff = _number(1e-4, 10)
+    _Pue = _number(1, 10)
+    _Rate = _number(0.01, 1e5)
+    _Years = _number(0.1, 50)
+    _Share = _number(1e-3, 1)
+
+
+def class_of(kind: str) -> str:
+    """Return the class of a rental, of whatever sheet its name is from."""
+    return _KINDS.get(kind, kind)
 
 
 class RentalPrice(Strict):
@@ -46,23 +114,57 @@ class RentalPrice(Strict):
     Attributes:
         chip: catalogue id.
         per: "chip", or "core" for a CPU's logical core as clouds rent them.
-        usd_per_hour_low, usd_per_hour_high: range seen; equal where one price was.
-        kind: who rents it out, and how.
+        kind: its class, or an earlier sheet's name of it.
+        usd_per_hour: the median of the offers, or the one price; of an earlier sheet the middle.
+        usd_per_hour_low, usd_per_hour_high: range: 10% and 90% of the offers, or the range seen.
+        offers: how many there were; None where nobody counted.
     """
 
     chip: _Text
     per: Literal["chip", "core"] = "chip"
-    kind: RentalKind
-    usd_per_hour_low: _Positive
-    usd_per_hour_high: _Positive
+    kind: _Text = "on-demand"
+    usd_per_hour_low: _UsdPerHour
+    usd_per_hour_high: _UsdPerHour
+    usd_per_hour: _UsdPerHour
+    offers: Annotated[int, Field(strict=True, ge=1, le=10**9)] | None = None
     date: _Date
     source: _Text
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_price_is_a_range(cls, given: Any) -> Any:
+        """Fill the median from the range, or the range from the one price."""
+        if not isinstance(given, dict):
+            return given
+        low, high = given.get("usd_per_hour_low"), given.get("usd_per_hour_high")
+        middle = given.get("usd_per_hour")
+        if middle is None and _are_numbers(low, high):
+            middle = low / 2 + high / 2
+        filled = {
+            "usd_per_hour": middle,
+            "usd_per_hour_low": middle if low is None else low,
+            "usd_per_hour_high": middle if high is None else high,
+        }
+        return {**given, **{name: value for name, value in filled.items() if value is not None}}
+
     @model_validator(mode="after")
-    def _low_is_not_above_high(self) -> Self:
-        if self.usd_per_hour_low > self.usd_per_hour_high:
-            raise ValueError("usd_per_hour_low exceeds usd_per_hour_high")
+    def _is_a_range_of_a_class(self) -> Self:
+        if not self.usd_per_hour_low <= self.usd_per_hour <= self.usd_per_hour_high:
+            raise ValueError("usd_per_hour_low exceeds usd_per_hour_high, or not between them lies")
+        if self.kind not in RENTAL_KINDS:
+            raise ValueError(f"kind is none of {', '.join(RENTAL_KINDS)}")
         return self
+
+    @property
+    def price_class(self) -> str:
+        """The one class it may be ranked in."""
+        return class_of(self.kind)
+
+    @property
+    def label(self) -> str:
+        """Class, date and offers, as a row names them."""
+        counted = f", {self.offers} offers" if self.offers else ""
+        return f"{self.kind}, {self.date}{counted}"
 
 
 class Purchase(Strict):
@@ -76,8 +178,8 @@ class Purchase(Strict):
 
     chip: _Text
     basis: Literal["chip alone", "share of a server", "share of a rack"]
-    usd_low: _Positive
-    usd_high: _Positive
+    usd_low: _Usd
+    usd_high: _Usd
     date: _Date
     source: _Text
 
@@ -92,17 +194,40 @@ class Tariff(Strict):
     """Price of electricity for large users of a region."""
 
     region: _Text
-    usd_per_kwh: _Positive
+    usd_per_kwh: _Tariff
     date: _Date
     source: _Text
 
 
-class Dated(Strict):
+class _Dated(Strict):
     """A number with its date and source."""
 
-    value: _Positive
     date: _Date
     source: _Text
+
+
+class Pue(_Dated):
+    """Energy of the building per energy of the machines: never below 1."""
+
+    value: _Pue
+
+
+class Rate(_Dated):
+    """Yuan for a dollar."""
+
+    value: _Rate
+
+
+class Years(_Dated):
+    """A life."""
+
+    value: _Years
+
+
+class Share(_Dated):
+    """A part of the whole."""
+
+    value: _Share
 
 
 class Ownership(Strict):
@@ -113,36 +238,54 @@ class Ownership(Strict):
         utilization: share of that life in which tokens are made.
     """
 
-    life_years: Dated
-    utilization: Dated
+    life_years: Years
+    utilization: Share
 
-    @model_validator(mode="after")
-    def _utilization_is_a_share(self) -> Self:
-        if self.utilization.value > 1:
-            raise ValueError("utilization exceeds 1")
-        return self
+
+class OwnTerms(Strict):
+    """What a reader pays for the machine itself, written as on the command line.
+
+    Attributes:
+        price: by the hour, such as "0.12/h".
+        owned: to buy, such as "1500" or "9000CNY".
+        life: such as "4y".
+        tariff: such as "0.6CNY/kWh".
+    """
+
+    price: _Text | None = None
+    owned: _Text | None = None
+    life: _Text | None = None
+    tariff: _Text | None = None
 
 
 class PriceSheet(Strict):
     """Everything money is derived from; a derived figure names the sheet's id.
 
     Attributes:
-        id: stem of the file; a changed sheet is a new file.
-        pue: power usage effectiveness: energy of the building per energy of the machines.
+        id: stem of the file, for a sheet of ours its date; a changed sheet is a new file.
+        pue: power usage effectiveness.
         cny_per_usd: exchange rate.
         reference_tariff: region whose tariff all rows are compared at.
-        rentals: the first of a chip is the one used where no class is asked for.
+        rentals: the first of a chip and a class is the one used.
+        generic: price of any logical core that clouds rent, for chips without one of their own.
+        thin: markets of too few offers to state a price of: chip, class and what was seen.
         ownership: without it, no cost of owning is given.
+        own: of a reader's sheet: what they pay for the machine itself.
+        preferred: of a reader's sheet: chips whose class the reader chose by pricing them.
     """
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
-    pue: Dated
-    cny_per_usd: Dated
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    pue: Pue
+    cny_per_usd: Rate
     reference_tariff: _Text
     tariffs: Annotated[list[Tariff], Field(min_length=1)]
     rentals: list[RentalPrice]
+    generic: RentalPrice | None = None
+    thin: list[_Text] = Field(default_factory=list)
     purchases: list[Purchase] = Field(default_factory=list)
     ownership: Ownership | None = None
+    own: OwnTerms | None = None
+    preferred: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _reference_is_listed(self) -> Self:
@@ -155,10 +298,45 @@ class PriceSheet(Strict):
         """Tariff at which all rows are compared."""
         return next(t.usd_per_kwh for t in self.tariffs if t.region == self.reference_tariff)
 
+    @property
+    def default_class(self) -> str:
+        """The class that most chips have a price in; of two, the one listed first."""
+        pairs = {(price.chip, price.price_class) for price in self.rentals}
+        counts = Counter(kind for _, kind in pairs)
+        return max(RENTAL_CLASSES, key=lambda name: counts[name])
+
+    def classes(self, chip: str) -> list[str]:
+        """Classes a chip has a price in."""
+        offered = {price.price_class for price in self.rentals if price.chip == chip}
+        return [name for name in RENTAL_CLASSES if name in offered]
+
     def rental(self, chip: str, kind: str | None = None) -> RentalPrice | None:
-        """Return the first rental price of a chip, or that of a class; None where there is none."""
-        found = (price for price in self.rentals if price.chip == chip)
-        return next((price for price in found if kind in {None, price.kind}), None)
+        """Return the price of a chip in a class; None where the sheet has none.
+
+        Args:
+            chip: catalogue id.
+            kind: class, or an earlier sheet's name; without it the sheet's default class, or of a
+                chip the reader priced the reader's.
+        """
+        own = [price for price in self.rentals if price.chip == chip]
+        if kind is None and chip in self.preferred:
+            return own[0]
+        wanted = kind or self.default_class
+        return next((price for price in own if wanted in {price.kind, price.price_class}), None)
+
+    def any_rental(self, chip: str) -> RentalPrice | None:
+        """Return the price of a chip in the default class, or else in whatever class it has."""
+        others = (self.rental(chip, name) for name in RENTAL_CLASSES)
+        return self.rental(chip) or next(filter(None, others), None)
+
+    def class_median(self, chip: str, price_class: str) -> float | None:
+        """Median of a chip's prices of a class, USD per unit and hour; None without one."""
+        found = [
+            price.usd_per_hour
+            for price in self.rentals
+            if (price.chip, price.price_class) == (chip, price_class)
+        ]
+        return median(found) if found else None
 
     def purchase(self, chip: str) -> Purchase | None:
         """Return what a chip costs to buy, None where the sheet does not say."""
@@ -172,7 +350,8 @@ def price_sheets() -> dict[str, PriceSheet]:
     Raises:
         UserError: a file does not fit the schema.
     """
-    return {path.stem: read_sheet(path) for path in sorted(_FOLDER.glob("*.toml"))}
+    paths = sorted(_FOLDER.glob("*.toml"), key=lambda path: path.stem)
+    return {path.stem: _of_its_name(read_toml(path, PriceSheet), path) for path in paths}
 
 
 def latest_prices() -> PriceSheet:
@@ -180,13 +359,139 @@ def latest_prices() -> PriceSheet:
     return list(price_sheets().values())[-1]
 
 
-def read_sheet(path: Path) -> PriceSheet:
-    """Read one sheet, ours or a reader's own.
+def prices_as_of(day: str, where: str = "--as-of") -> PriceSheet:
+    """Return the sheet that was the newest on a day.
+
+    Args:
+        day: as 2026-11-28; a month or a year is its last day.
+        where: flag, for the message.
 
     Raises:
-        UserError: it does not fit the schema.
+        UserError: it is no date, or the first sheet is younger.
     """
-    sheet = read_toml(path, PriceSheet)
-    if sheet.id != path.stem:
-        raise UserError(f"holds id {sheet.id!r}", where=str(path), expected=path.stem)
+    require_day(day, where)
+    sheets = price_sheets()
+    known = [sheet for name, sheet in sheets.items() if name[: len(day)] <= day]
+    if not known:
+        raise UserError(
+            f"no price sheet is as old as {day}",
+            where=where,
+            expected=f"{next(iter(sheets))} or later",
+        )
+    return known[-1]
+
+
+def require_day(day: str, where: str) -> None:
+    """Make sure that a text is a date.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", day) or not _on_calendar(day):
+        raise UserError(f"{day!r} is no date", where=where, expected="such as 2026-11-28")
+
+
+def chosen_sheet(path: Path | None, as_of: str | None) -> PriceSheet:
+    """Return the sheet a reader asks for: a file, one of a day, their own of every day, or ours.
+
+    `prices.toml` in the configuration folder is the reader's own sheet of every day.
+
+    Raises:
+        UserError: a file does not fit, or both a file and a day are asked for.
+    """
+    if path and as_of:
+        raise UserError("chooses a sheet of ours", where="--as-of", expected="no --price-sheet")
+    if path:
+        return read_sheet(path)
+    if as_of:
+        return prices_as_of(as_of)
+    own = user_folders.home() / OWN_SHEET
+    return read_sheet(own) if own.is_file() else latest_prices()
+
+
+def read_sheet(path: Path) -> PriceSheet:
+    """Read a reader's own sheet; what it does not say is as on our newest.
+
+    Raises:
+        UserError: it does not fit the schema, or names a chip that is not in the catalogue.
+    """
+    given = toml_file.read(path, expected="a price sheet")
+    if not given:
+        raise UserError("says nothing", where=str(path), expected="a price, such as in the guide")
+    base = latest_prices()
+    merged = _completed(given, base, path)
+    sheet = toml_file.fitted(merged, PriceSheet, str(path), expected="a price sheet")
+    _of_its_name(sheet, path)
+    priced = given.get("rentals") or []
+    for place, price in enumerate(sheet.rentals[: len(priced)]):
+        entry = chips_data.chips()[chips_data.require(price.chip, f"{path}:rentals.{place}.chip")]
+        if (entry.kind == "cpu") != (price.per == "core"):
+            unit = "core" if entry.kind == "cpu" else "chip"
+            raise UserError(
+                f"is per {price.per}",
+                where=f"{path}:rentals.{place}.per",
+                expected=f'"{unit}", as clouds rent {price.chip}',
+            )
+    twice = [key for key, n in Counter((p.chip, p.kind) for p in sheet.rentals).items() if n > 1]
+    if twice:
+        raise UserError(f"prices {twice[0][0]} twice as {twice[0][1]}", where=f"{path}:rentals")
+    for place, bought in enumerate(given.get("purchases") or []):
+        chips_data.require(bought["chip"], f"{path}:purchases.{place}.chip")
+    mine = tuple(dict.fromkeys(price.chip for price in sheet.rentals[: len(priced)]))
+    return sheet.model_copy(update={"preferred": mine})
+
+
+def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str, Any]:
+    """Put what a partial sheet lacks from our newest; its own prices of a chip replace ours."""
+    ours = base.model_dump(exclude={"id", "thin", "preferred"}, exclude_none=True)
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-.") or "own"
+    merged: dict[str, Any] = {"id": stem, **ours, **given, "preferred": ()}
+    if isinstance(given.get("tariffs"), list) and "reference_tariff" not in given:
+        first = given["tariffs"][0] if given["tariffs"] else {}
+        merged["reference_tariff"] = first.get("region", "") if isinstance(first, dict) else ""
+    elif "tariffs" not in given and "reference_tariff" in given:
+        merged["tariffs"] = ours["tariffs"]
+    rate = merged["cny_per_usd"]
+    yuan = rate.get("value") if isinstance(rate, dict) else None
+    for name in ("rentals", "purchases"):
+        rows = given.get(name)
+        if not isinstance(rows, list):
+            continue
+        own = [_own_row(row, yuan) for row in rows]
+        mine = {row.get("chip") for row in own if isinstance(row, dict)}
+        merged[name] = [*own, *(row for row in ours[name] if row["chip"] not in mine)]
+    return merged
+
+
+def _own_row(row: Any, cny_per_usd: Any) -> Any:
+    """Fill in date and source, and turn yuan into dollars at the sheet's rate."""
+    if not isinstance(row, dict):
+        return row
+    today = datetime.now(UTC).date().isoformat()
+    filled = {"date": today, "source": "the reader's own", **row}
+    if chips_data.chips().get(str(row.get("chip"))) is not None and "usd_low" not in row:
+        entry = chips_data.chips()[row["chip"]]
+        filled.setdefault("per", "core" if entry.kind == "cpu" else "chip")
+    for name in [name for name in row if name.startswith("cny_per_hour")]:
+        dollars = name.replace("cny", "usd", 1)
+        if _are_numbers(row[name], cny_per_usd) and cny_per_usd and dollars not in row:
+            filled[dollars] = filled.pop(name) / cny_per_usd
+    return filled
+
+
+def _of_its_name(sheet: PriceSheet, path: Path) -> PriceSheet:
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-.")
+    if sheet.id != stem:
+        raise UserError(f"holds id {sheet.id!r}", where=str(path), expected=stem)
     return sheet
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, (int, float)) and type(value) is not bool for value in values)
+
+
+def _on_calendar(text: str) -> bool:
+    try:
+        return bool(_dated(text))
+    except ValueError:
+        return False

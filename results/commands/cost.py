@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from results.catalog import PriceSheet
     from results.economy.costs import CostRow
+    from results.economy.own_prices import Money
     from suites.base.errors import UserError
 
     # Where a row comes from, the chip's name, and what it costs.
@@ -30,8 +31,24 @@ def cost(
     currency: Annotated[Literal["USD", "CNY"], typer.Option(help="Of the table.")] = "USD",
     rental: Annotated[
         str | None,
-        typer.Option(help="Class of rental, such as marketplace; else the sheet's first."),
+        typer.Option(
+            "--rental",
+            "--class",
+            help="Class of rental: on-demand, spot, marketplace, reserved-1y, reserved-3y; "
+            "else the one most chips have.",
+        ),
     ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="At the prices known on this day: 2026-11-28.")
+    ] = None,
+    price: Annotated[
+        str | None, typer.Option(help="Your own price of each machine: 0.12/h, 2.5/chip/h.")
+    ] = None,
+    owned: Annotated[
+        str | None, typer.Option(help="What each machine cost to buy: 1500, 9000CNY.")
+    ] = None,
+    life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
+    tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
     count: Annotated[
         bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
     ] = False,
@@ -40,24 +57,26 @@ def cost(
     """Derive what a million tokens cost in signed and in reported results.
 
     Rent; capital and electricity of chips of one's own; kWh; the distance to one fen, and the
-    physical floor: the datasheet's roofline time at nameplate power. Exits 1 if a result does
-    not verify or a file is broken; the others are costed all the same.
+    physical floor: the datasheet's roofline time at nameplate power. All rows are of one class of
+    rental; a chip without a price in it says so. Exits 1 if a result does not verify or a file is
+    broken; the others are costed all the same.
 
     Example: fenmark cost --results results/public --currency CNY
     """
-    from results import catalog
     from results.archive import archive
-    from results.catalog.prices_data import RENTAL_KINDS, read_sheet
+    from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
+    from results.economy.own_prices import own_prices
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json, styled
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
-    sheet = read_sheet(price_sheet) if price_sheet else catalog.latest_prices()
+    chosen = chosen_sheet(price_sheet, as_of)
+    money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
     broken: list[UserError] = []
     rows = [
-        *_signed(results, sheet, rental, broken.append),
-        *_reported(results, sheet, rental, broken.append),
+        *_signed(results, money, rental, broken.append),
+        *_reported(results, money, rental, broken.append),
     ]
     broken += archive.broken_keys(results)
     for error in broken:
@@ -70,7 +89,7 @@ def cost(
         print_json(found, allow_nan=False)
     elif rows:
         terminal = Terminal(piped=200)
-        terminal.show(_count_table(rows) if count else _table(rows, currency, sheet))
+        terminal.show(_count_table(rows) if count else _table(rows, currency, money.sheet))
         for footnote in dict.fromkeys(_footnotes(rows)):
             terminal.say(styled(footnote, "dim"))
     if broken:
@@ -79,9 +98,13 @@ def cost(
 
 def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
     """Say what is behind the columns: repeated, for the caller to fold."""
-    for origin, _, row in rows:
+    for origin, chip, row in rows:
         if row.rental_kind:
             yield f"rental: {row.rental_kind}"
+        if row.missing:
+            yield f"rental: {row.missing}"
+        for flag in row.flags:
+            yield f"look twice: the price of {chip} is {flag}"
         if row.owned:
             yield f"owned: {row.owned.basis}, power {row.owned.power}"
         if row.floor_method:
@@ -98,21 +121,34 @@ def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
 
     factor = 1.0 if currency == "USD" else sheet.cny_per_usd.value
     columns = (
-        *("chip", "case", "tokens", f"rental, {currency}", "x one fen", f"owned, {currency}"),
-        *("kWh", f"floor, {currency}", "energy is", "rate is"),
+        *("chip", "case", "tokens", f"rental, {currency}", "price range", "x one fen"),
+        *(f"owned, {currency}", "kWh", f"floor, {currency}", "energy is", "rate is"),
     )
     table = Table(*columns, box=None, title=f"A million tokens, price sheet {sheet.id}")
     for _, chip, row in rows:
         money = (
             row.rental_usd.times(factor) if row.rental_usd else None,
+            _range(row, factor),
             row.fen,
             row.owned.usd.times(factor) if row.owned else None,
             row.energy_kwh,
             None if row.floor_usd is None else Span(row.floor_usd * factor, None, None),
         )
-        known = (*map(span, money), row.energy_method or "unknown", row.method)
+        shown = [one if isinstance(one, str) else span(one) for one in money]
+        known = (*shown, row.energy_method or "unknown", row.method)
         table.add_row(chip, row.case, row.tokens, *known)
     return table
+
+
+def _range(row: CostRow, factor: float) -> str:
+    """The rent at the ends of the price's range: named apart, for it is no interval."""
+    from results.economy.number_format import figure
+
+    price, rent = row.price, row.rental_usd
+    if not price or not rent or price.low == price.high:
+        return ""
+    scale = rent.value * factor / price.usd
+    return f"{figure(price.low * scale)} to {figure(price.high * scale)}"
 
 
 # What a row may have: its name in the counts, and how to tell.
@@ -149,7 +185,7 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
 
 
 def _signed(
-    folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path, money: Money, rental: str | None, on_broken: Callable[[UserError], None]
 ) -> Iterator[_Costed]:
     from results.archive import archive
     from results.economy.costs import cost_rows
@@ -163,15 +199,17 @@ def _signed(
             predicate.measurements,
             chip=chip.catalog_id,
             count=chip.count,
-            sheet=sheet,
+            sheet=money.sheet,
             served=served_of(predicate.engines),
             rental=rental,
+            kind=chip.kind,
+            own=money.own,
         ):
             yield origin, chip.catalog_id or chip.name, row
 
 
 def _reported(
-    folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path, money: Money, rental: str | None, on_broken: Callable[[UserError], None]
 ) -> Iterator[_Costed]:
     from results.reported import read_folder
     from results.reported.costing import reported_cost_rows
@@ -185,26 +223,51 @@ def _reported(
                 "reported_id": result.id,
                 "footnote": found.source.footnote,
             }
-            for row in reported_cost_rows(result, sheet, rental):
+            for row in reported_cost_rows(result, money.sheet, rental, money.own):
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 
 def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
-    """One JSON row; the price of the tokens the row counts, null for the other kind."""
+    """One JSON row; the price of the tokens the row counts, null for the other kind.
+
+    `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
+    the range of the price by the hour. What nothing is known of is null: the price of cached
+    tokens, a hosted API's price of the model, and the utilization at which owning breaks even.
+    """
     usd = row.rental_usd.value if row.rental_usd else None
+    output = usd if row.tokens == "output" else None
+    input_ = usd if row.tokens == "input" else None
+    price = row.price
     return {
         **origin,
         "chip": chip,
         "suite": row.suite,
         "case": row.case,
-        "usd_per_mtok_output": usd if row.tokens == "output" else None,
-        "usd_per_mtok_input": usd if row.tokens == "input" else None,
+        "usd_per_mtok_output": output,
+        "usd_per_mtok_input": input_,
         "usd_per_mtok_low": row.rental_usd.low if row.rental_usd else None,
         "usd_per_mtok_high": row.rental_usd.high if row.rental_usd else None,
         "rental": row.rental_kind,
+        "rental_missing": row.missing or None,
+        "price_class": price.price_class if price else None,
+        "price_usd_per_hour": price.usd if price else None,
+        "price_low": price.low if price else None,
+        "price_high": price.high if price else None,
+        "price_per": price.per if price else None,
+        "price_generic": price.generic if price else None,
+        "offers": price.offers if price else None,
+        "as_of": price.as_of if price else None,
+        "price_flags": list(row.flags),
+        "input_usd": input_,
+        "cached_usd": None,
+        "output_usd": output,
+        "api_usd": None,
+        "breakeven_utilization": None,
         "owned_usd_per_mtok": row.owned.usd.value if row.owned else None,
         "owned_usd_per_mtok_low": row.owned.usd.low if row.owned else None,
         "owned_usd_per_mtok_high": row.owned.usd.high if row.owned else None,
+        "owned_price_low": row.owned.usd_low if row.owned else None,
+        "owned_price_high": row.owned.usd_high if row.owned else None,
         "owned_power": row.owned.power if row.owned else None,
         "owned_basis": row.owned.basis if row.owned else None,
         "kwh_per_mtok": row.energy_kwh.value if row.energy_kwh else None,

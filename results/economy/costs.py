@@ -1,4 +1,8 @@
-"""What a million tokens cost in each case of a result: derived when shown, never signed. Pure."""
+"""What a million tokens cost in each case of a result: derived when shown, never signed. Pure.
+
+A cost's interval is the throughput's alone. The range of a price stands beside it, as a range: of
+two costs at one price it cancels.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
+from results.catalog.prices_data import GENERIC, class_of
 from results.economy.economics import (
     Span,
     fen_multiple,
@@ -14,9 +19,10 @@ from results.economy.economics import (
     rental_usd_per_mtok,
 )
 from results.economy.floor import floor
+from results.economy.own_prices import OWN_CLASS, Own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
     from results.economy.economics import Measured
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
     from results.statement.precision import Served
     from suites.base.records import Method
 
-__all__ = ["CostRow", "Owned", "cost_rows"]
+__all__ = ["CostRow", "Owned", "PriceUsed", "cost_rows"]
 
 _HOURS_PER_YEAR = 8766  # 365.25 days
 # Which tokens a rate counts, and which energy belongs to it.
@@ -36,17 +42,55 @@ _TOKENS: dict[str, Literal["input", "output"]] = {
 _ENERGY = {"input": "energy_per_input_token", "output": "energy_per_output_token"}
 
 
+# A price below this share of its class's median is looked at twice.
+_CHEAP = 0.5
+_BELOW_OWNED = "below the cost of owning"
+_BELOW_CLASS = "below half the median of its class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceUsed:
+    """The price by the hour that a cost was reckoned with.
+
+    Attributes:
+        label: as a row names it: class, date, offers; that it is generic, or the reader's own.
+        price_class: the one class it may be ranked in; "own" of a reader's price.
+        usd: the median, or the one price, per unit and hour.
+        low, high: range of the offers; equal where one price was.
+        per: "chip", "core" or "machine": the unit.
+        units: how many were paid for.
+        offers: how many there were; None where nobody counted.
+        as_of: date of the price; None of a reader's.
+        generic: whether it is of any core of a cloud, because the chip has no price.
+    """
+
+    label: str
+    price_class: str
+    usd: float
+    low: float
+    high: float
+    per: str
+    units: float
+    offers: int | None
+    as_of: str | None
+    generic: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
     """What a million tokens cost on chips of one's own.
 
     Attributes:
         usd: per million tokens: capital and electricity; building and staff are not in it.
-        power: where it came from: "measured", "reported" or "nameplate".
+        usd_low, usd_high: the same at the ends of the purchase price's range.
+        power: where it came from: "measured", "reported", "nameplate", "modelled", or "unknown",
+            where capital alone is counted.
         basis: what was bought, as the sheet says.
     """
 
     usd: Span
+    usd_low: float
+    usd_high: float
     power: str
     basis: str
 
@@ -58,8 +102,10 @@ class CostRow:
     Attributes:
         tokens: "input" or "output": the kind that is counted.
         rental_usd: USD per million tokens at the rental price; it includes electricity. None
-            where the sheet has no price for the chip.
-        rental_kind: class and date of that price.
+            where the sheet has no price of the class for the chip.
+        price: what was paid by the hour; None as `rental_usd`.
+        missing: why there is none: the classes the chip has a price in.
+        flags: what makes the price doubtful.
         owned: None where the sheet has no purchase price, or the power is not known.
         energy_kwh: kWh per million tokens at the meter, without PUE; None without energy.
         energy_usd: USD per million tokens for electricity alone, with PUE, at the reference
@@ -78,7 +124,9 @@ class CostRow:
     tokens: Literal["input", "output"]
     tokens_per_s: Span
     rental_usd: Span | None
-    rental_kind: str | None
+    price: PriceUsed | None
+    missing: str
+    flags: tuple[str, ...]
     owned: Owned | None
     energy_kwh: Span | None
     energy_usd: Span | None
@@ -94,6 +142,11 @@ class CostRow:
     def fens(self, usd: Span | None) -> Span | None:
         """Give a cost of this row as a multiple of one fen."""
         return usd.times(fen_multiple(1.0, self.cny_per_usd)) if usd else None
+
+    @property
+    def rental_kind(self) -> str | None:
+        """Class, date and offers of the price."""
+        return self.price.label if self.price else None
 
     @property
     def fen(self) -> Span | None:
@@ -120,7 +173,9 @@ class _Case:
     count: int
     served: Served | None
     sheet: PriceSheet
-    price: RentalPrice | None
+    price: PriceUsed | None
+    missing: str
+    own: Own
 
 
 def cost_rows(
@@ -131,24 +186,37 @@ def cost_rows(
     sheet: PriceSheet,
     served: Served | None = None,
     rental: str | None = None,
+    kind: str = "",
+    own: Own | None = None,
+    any_class: bool = False,
 ) -> list[CostRow]:
     """Derive a cost row from every throughput.
 
     Args:
         measurements: rows of one result.
-        chip: catalogue id, None for an unlisted chip: it has no price, and none is guessed.
+        chip: catalogue id, None for an unlisted chip.
         count: chips, or cores of a CPU, that worked.
         sheet: prices to use.
         served: the model, for the physical floor.
-        rental: class of rental; without it the sheet's first for the chip.
+        rental: class of rental; without it the sheet's default class.
+        kind: of the chip, as a result states it: a "cpu" without a price of its own has that of
+            any core that clouds rent.
+        own: the reader's own price of the machine, before any of the sheet.
+        any_class: whether a chip without a price of the class has one of another: for one result
+            alone, where nothing is ranked.
     """
+    entry = catalog.chips().get(chip or "")
+    own = own or Own()
+    price = _price(entry, count, sheet, own, rental=rental, kind=kind, any_class=any_class)
     case = _Case(
         rows=list(measurements),
-        entry=catalog.chips().get(chip or ""),
+        entry=entry,
         count=count,
         served=served,
         sheet=sheet,
-        price=sheet.rental(chip, rental) if chip else None,
+        price=price,
+        missing="" if price else _missing(entry, sheet, rental),
+        own=own,
     )
     return [
         _cost_row(row, case)
@@ -157,8 +225,73 @@ def cost_rows(
     ]
 
 
+def _price(
+    entry: ChipEntry | None,
+    count: int,
+    sheet: PriceSheet,
+    own: Own,
+    *,
+    rental: str | None,
+    kind: str,
+    any_class: bool,
+) -> PriceUsed | None:
+    """Choose the price: the reader's, the chip's, or that of any core."""
+    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
+    if own.usd_per_hour is not None:
+        unit = "core" if is_cpu else "chip"
+        whole = own.per == "machine"
+        return PriceUsed(
+            label="your own price",
+            price_class=OWN_CLASS,
+            usd=own.usd_per_hour,
+            low=own.usd_per_hour,
+            high=own.usd_per_hour,
+            per="machine" if whole else unit,
+            units=1 if whole else count,
+            offers=None,
+            as_of=None,
+        )
+    found = sheet.rental(entry.id, rental) if entry else None
+    if found is None and entry and any_class and rental is None:
+        found = sheet.any_rental(entry.id)
+    # A chip of another kind that computes as a processor is rented by the chip, not by the core.
+    if found and (found.per == "core") == is_cpu:
+        return _used(found, count, found.label)
+    generic = sheet.generic
+    if is_cpu and generic and class_of(rental or generic.kind) == generic.price_class:
+        return _used(generic, count, f"generic {GENERIC}, {generic.label}", generic=True)
+    return None
+
+
+def _used(price: RentalPrice, count: int, label: str, *, generic: bool = False) -> PriceUsed:
+    return PriceUsed(
+        label=label,
+        price_class=price.price_class,
+        usd=price.usd_per_hour,
+        low=price.usd_per_hour_low,
+        high=price.usd_per_hour_high,
+        per=price.per,
+        units=count,
+        offers=price.offers,
+        as_of=price.date,
+        generic=generic,
+    )
+
+
+def _missing(entry: ChipEntry | None, sheet: PriceSheet, rental: str | None) -> str:
+    """Say which price there is not, and which there are."""
+    wanted = rental or sheet.default_class
+    if entry is None:
+        return f"no {wanted} price of an unlisted chip"
+    others = sheet.classes(entry.id)
+    has = f"; it has {', '.join(others)}" if others else ""
+    return f"no {wanted} price of {entry.id}{has}"
+
+
 def _cost_row(rate: Measured, case: _Case) -> CostRow:
     sheet, price = case.sheet, case.price
+    rent = _rental(rate, price) if price else None
+    owned = _owned(rate, case)
     energy = _energy_of(rate, case.rows)
     kwh = energy.joules.times(kwh_per_mtok(1.0)) if energy else None
     least = _floor(rate, case)
@@ -169,9 +302,11 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         case=rate.case,
         tokens=_TOKENS[rate.metric],
         tokens_per_s=Span(rate.value, rate.low, rate.high),
-        rental_usd=_rental(rate, price, case.count) if price else None,
-        rental_kind=f"{price.kind}, {price.date}" if price else None,
-        owned=_owned(rate, case),
+        rental_usd=rent,
+        price=price,
+        missing=case.missing,
+        flags=tuple(_flags(case, rent, owned)),
+        owned=owned,
         energy_kwh=kwh,
         energy_usd=kwh.times(usd_per_kwh) if kwh else None,
         energy_method=energy.method if energy else None,
@@ -191,35 +326,51 @@ def _floor(rate: Measured, case: _Case) -> Floor | None:
     return floor(rate, case.served, case.entry, case.count)
 
 
-def _rental(rate: Measured, price: RentalPrice, count: int) -> Span:
-    """Middle of the price range at the measured rate; bounds from both ranges together."""
-    low_usd, high_usd = price.usd_per_hour_low, price.usd_per_hour_high
-    ranged = rate.low or rate.high or low_usd < high_usd
+def _rental(rate: Measured, price: PriceUsed) -> Span:
+    """Reckon the rent at the median price; its bounds are the throughput's alone, turned around."""
+
+    def usd(tokens_per_s: float) -> float:
+        return rental_usd_per_mtok(price.usd, price.units, tokens_per_s)
+
     return Span(
-        rental_usd_per_mtok((low_usd + high_usd) / 2, count, rate.value),
-        rental_usd_per_mtok(low_usd, count, rate.high or rate.value) if ranged else None,
-        rental_usd_per_mtok(high_usd, count, rate.low or rate.value) if ranged else None,
+        usd(rate.value),
+        usd(rate.high) if rate.high else None,
+        usd(rate.low) if rate.low else None,
     )
+
+
+def _flags(case: _Case, rent: Span | None, owned: Owned | None) -> Iterator[str]:
+    """Say what makes a price doubtful: cheaper than owning, or than half of its like."""
+    price = case.price
+    if rent and owned and rent.value < owned.usd.value:
+        yield _BELOW_OWNED
+    if not price or not case.entry or price.generic or price.per == "machine":
+        return
+    wanted = case.sheet.default_class if price.price_class == OWN_CLASS else price.price_class
+    usual = case.sheet.class_median(case.entry.id, wanted)
+    if usual and price.usd < _CHEAP * usual:
+        yield _BELOW_CLASS
 
 
 def _owned(rate: Measured, case: _Case) -> Owned | None:
     """Capital over the reference life, and electricity at the reference tariff.
 
     Life, utilization, tariff and PUE are the same for all results, so that those of any region
-    compare. Of a CPU, cores are counted, and how many chips they are bought as is not known.
+    compare. Of a CPU, cores are counted, and how many chips they are bought as is not known,
+    unless a reader says what the machine cost.
     """
-    terms, entry = case.sheet.ownership, case.entry
-    bought = case.sheet.purchase(entry.id) if entry and entry.kind != "cpu" else None
-    if not terms or not bought or not entry:
+    terms = case.sheet.ownership
+    bought = _bought(case)
+    if not terms or not bought:
         return None
-    found = _power_w(rate, case.rows)
-    if not found and not entry.tdp_w:
+    low_usd, high_usd, basis = bought
+    power_w, power = _power_w(rate, case)
+    if power == "unknown" and case.own.purchase_usd is None:
         return None
-    power_w, power = found or ((entry.tdp_w or 0.0) * case.count, "nameplate")
 
     def usd(capex_usd: float, tokens_per_s: float) -> float:
         return ownership_usd_per_mtok(
-            capex_usd=capex_usd * case.count,
+            capex_usd=capex_usd,
             life_h=terms.life_years.value * _HOURS_PER_YEAR,
             utilization=terms.utilization.value,
             other_opex_usd_per_h=0.0,
@@ -229,24 +380,48 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
             tokens_per_s=tokens_per_s,
         )
 
-    low_usd, high_usd = bought.usd_low, bought.usd_high
-    span = Span(
-        usd((low_usd + high_usd) / 2, rate.value),
-        usd(low_usd, rate.high or rate.value),
-        usd(high_usd, rate.low or rate.value),
+    middle = low_usd / 2 + high_usd / 2
+    return Owned(
+        usd=Span(
+            usd(middle, rate.value),
+            usd(middle, rate.high) if rate.high else None,
+            usd(middle, rate.low) if rate.low else None,
+        ),
+        usd_low=usd(low_usd, rate.value),
+        usd_high=usd(high_usd, rate.value),
+        power=power,
+        basis=basis,
     )
-    return Owned(usd=span, power=power, basis=f"{bought.basis}, {bought.date}")
 
 
-def _power_w(rate: Measured, rows: Sequence[Measured]) -> tuple[float, str] | None:
-    """Mean power of the case and who read it; the sum of its tokens' energy where there is none."""
-    power = _of_case(rate, "power", rows)
-    if power and power.method != "modelled":
-        return power.value, power.method
-    joules = _of_case(rate, _ENERGY[_TOKENS[rate.metric]], rows)
-    if joules and joules.method != "modelled":
-        return joules.value * rate.value, joules.method
-    return None
+def _bought(case: _Case) -> tuple[float, float, str] | None:
+    """Purchase of everything that worked: its range, and what was bought."""
+    own = case.own.purchase_usd
+    if own is not None:
+        return own, own, "the machine, your own price"
+    entry = case.entry
+    bought = case.sheet.purchase(entry.id) if entry and entry.kind != "cpu" else None
+    if not bought:
+        return None
+    basis = f"{bought.basis}, {bought.date}"
+    return bought.usd_low * case.count, bought.usd_high * case.count, basis
+
+
+def _power_w(rate: Measured, case: _Case) -> tuple[float, str]:
+    """Mean power of the case and where it is from: a meter, the nameplate, or a model of it."""
+    power = _of_case(rate, "power", case.rows)
+    joules = _of_case(rate, _ENERGY[_TOKENS[rate.metric]], case.rows)
+    for row, factor in ((power, 1.0), (joules, rate.value)):
+        if row and row.method != "modelled":
+            return row.value * factor, row.method
+    entry = case.entry
+    if entry and entry.tdp_w and entry.kind != "cpu":
+        return entry.tdp_w * case.count, "nameplate"
+    # Of a CPU the nameplate is the whole socket's: a model of the cores that worked is nearer.
+    for row, factor in ((power, 1.0), (joules, rate.value)):
+        if row:
+            return row.value * factor, row.method
+    return (entry.tdp_w, "nameplate") if entry and entry.tdp_w else (0.0, "unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,17 @@ from results.statement.precision import served
 if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.economy.costs import CostRow
+    from results.economy.own_prices import Own
     from results.statement.reported import ReportedResult
 
 __all__ = ["reported_cost_rows"]
 
 
 def reported_cost_rows(
-    result: ReportedResult, sheet: PriceSheet, rental: str | None = None
+    result: ReportedResult,
+    sheet: PriceSheet,
+    rental: str | None = None,
+    own: Own | None = None,
 ) -> list[CostRow]:
     """Derive a cost row from every rate a result reports.
 
@@ -30,4 +34,5 @@ def reported_cost_rows(
         sheet=sheet,
         served=served(result.model, result.precision),
         rental=rental,
+        own=own,
     )

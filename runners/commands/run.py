@@ -11,6 +11,7 @@ import typer
 from runners.options.registry import with_options
 
 if TYPE_CHECKING:
+    from results.economy.own_prices import Money
     from runners.submit.submit import LogClient
 
 __all__ = ["run"]
@@ -42,6 +43,8 @@ def run(
 
     fenmark run --suite inference,serving --engine vllm --model qwen2.5-0.5b
 
+    fenmark run --price 0.12/h --tariff 0.6CNY/kWh
+
     fenmark run --to https://log.example.org
     """
     from runners.options.from_cli import from_arguments, without_effect
@@ -49,17 +52,26 @@ def run(
     from suites.base.terminal import complain
 
     options = from_arguments(given)
+    money = _money(given)  # a slip in a price is told before the run, not after it
     for flag in without_effect(options):
         complain(f"  {flag} says nothing to {','.join(options.suites)}")
     if list_:
         _print_cases(options.suite_options, as_json=json_)
     else:
         with connect(to, attempts=3) if to else nullcontext() as log:
-            _measure(options, out, log, resume=resume, as_json=json_)
+            _measure(options, out, log, money, resume=resume, as_json=json_)
+
+
+def _money(given: dict[str, Any]) -> Money:
+    from results.catalog.prices_data import chosen_sheet
+    from results.economy.own_prices import own_prices
+
+    flags = {name: given.get(name) for name in ("price", "owned", "life", "tariff")}
+    return own_prices(chosen_sheet(None, None), **flags)
 
 
 def _measure(
-    options: Any, out: Path, log: LogClient | None, *, resume: bool, as_json: bool
+    options: Any, out: Path, log: LogClient | None, money: Money, *, resume: bool, as_json: bool
 ) -> None:
     from results.archive import archive
     from runners.measure.pipeline import measure
@@ -72,7 +84,7 @@ def _measure(
     if as_json:
         print_json([row.to_json() for row in outcome.rows])
     shown = terminal if as_json else Terminal(piped=112)
-    print_outcome(outcome, out, shown)
+    print_outcome(outcome, out, shown, money)
     if log:
         accepted = log.submit(out / f"{outcome.digest}{archive.SUFFIX}")
         accepted.tell(shown)

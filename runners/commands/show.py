@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from results.archive.archive import OpenedResult
+    from results.economy.own_prices import Money
     from suites.base.errors import UserError
 
 __all__ = ["show"]
@@ -21,6 +22,15 @@ def show(
     path: Annotated[Path, typer.Argument(help="A *.dsse.json, or an archive folder of them.")],
     svg: Annotated[Path | None, typer.Option(help="Draw the table into this file too.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="The statements, on stdout.")] = False,
+    price: Annotated[
+        str | None, typer.Option(help="Your own price of the machine: 0.12/h, 2.5/chip/h.")
+    ] = None,
+    owned: Annotated[str | None, typer.Option(help="What it cost to buy: 1500, 9000CNY.")] = None,
+    life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
+    tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="At the prices known on this day: 2026-11-28.")
+    ] = None,
 ) -> None:
     """Show verified results: speed, energy and what a million tokens cost.
 
@@ -29,9 +39,13 @@ def show(
     Example: fenmark show results/public
     """
     from results.archive import archive
+    from results.catalog.prices_data import chosen_sheet
+    from results.economy.own_prices import own_prices
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import complain, print_json
 
+    sheet = chosen_sheet(None, as_of)
+    money = own_prices(sheet, price=price, owned=owned, life=life, tariff=tariff)
     broken: list[UserError] = []
     if path.is_dir():
         files = archive.envelopes(path)
@@ -45,22 +59,25 @@ def show(
     if json_:
         print_json([item.statement.to_json() for item in opened])
     else:
-        _print(opened, svg)
+        _print(opened, svg, money)
     for error in broken:
         complain(f"fenmark: {error}")
     if broken:
         raise CheckError(f"left out broken files: {len(broken)}", where=str(path))
 
 
-def _print(results: list[OpenedResult], svg: Path | None) -> None:
+def _print(results: list[OpenedResult], svg: Path | None, money: Money) -> None:
     from results.checks import Context, judge
-    from runners.measure.report import print_findings, print_result
+    from runners.measure.report import ask_for_price, print_findings, print_result
     from suites.base.terminal import Terminal
 
     width = _TABLE_COLUMNS if svg else None
     terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
+    asked = False
     for result in results:
-        print_result(result.predicate, terminal)
+        asked |= print_result(result.predicate, terminal, money)
         print_findings(judge(result.statement, Context(evidence=result.evidence)), terminal)
+    if asked:
+        ask_for_price(terminal)
     if svg:
         terminal.save_svg(str(svg), title="fenmark")

@@ -75,12 +75,8 @@ def read(path: Path) -> list[Machines]:
     found = toml_file.read_model(path, _Inventory, expected=expected).runner
     names: set[str] = set()
     for number, one in enumerate(found):
-        if one.chip != "cpu" and one.chip not in catalog.chips():
-            raise UserError(
-                f"no chip {one.chip!r} in the catalogue",
-                where=f"{path}:runner.{number}.chip",
-                remedy="see `fenmark chips`",
-            )
+        if one.chip != "cpu":
+            catalog.require(one.chip, f"{path}:runner.{number}.chip")
         if one.name in names:
             raise UserError(
                 f"{one.name!r} stands twice",

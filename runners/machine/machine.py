@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from results import catalog
 from results.statement.statement import Chip, Machine
-from runners.machine import conditions, hardware, nvidia
+from runners.machine import conditions, hardware, identity, nvidia
 
 if TYPE_CHECKING:
     from runners.machine.conditions import Reading
@@ -24,15 +25,21 @@ __all__ = [
     "after",
     "cpu",
     "describe",
+    "listed_accelerator",
+    "listed_cpu",
     "memory_bytes",
     "settings",
     "surroundings",
+    "unnamed_accelerators",
     "usable_cores",
 ]
 
+_ROOT = Path("/")
 _SYS = Path("/sys")
 _PROC = Path("/proc")
 _ASCEND = Path("/usr/local/Ascend")
+_ARMV8 = 8
+_LONGEST = 256  # letters of a condition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +48,9 @@ class Cpu:
 
     Attributes:
         name: brand string; a hypervisor may have shortened it ("AMD EPYC").
-        vendor: "AuthenticAMD", "GenuineIntel", …
-        family, model: CPUID numbers, which survive where the brand string does not.
+        vendor: "AuthenticAMD", "GenuineIntel", …; of an Arm processor its implementer, "0x48".
+        family, model, stepping: CPUID numbers, which survive where the brand string does not; of
+            an Arm processor 8 and its part number.
         features: vector and matrix extensions that decide speed.
     """
 
@@ -50,16 +58,24 @@ class Cpu:
     vendor: str
     family: int
     model: int
+    stepping: int
     features: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accelerator:
-    """A GPU the driver reports. memory_bytes is the chip's own."""
+    """A GPU the driver or the PCI bus reports.
+
+    Attributes:
+        driver: empty where only the bus tells of it.
+        memory_bytes: the chip's own; None where nothing tells.
+        pci: its id on the bus, such as "1002:74a1".
+    """
 
     name: str
     driver: str
-    memory_bytes: int
+    memory_bytes: int | None
+    pci: str = ""
 
 
 # Extensions that change kernel speed; the other hundred flags are noise to a reader.
@@ -89,12 +105,59 @@ def cpu() -> Cpu:
     # CPUID and the kernel spell some twice (avx512_vnni, avx512vnni): keep the kernel's.
     twice = {flag.replace("_", "") for flag in flags if "_" in flag}
     features = sorted(flags - twice)
+    arm = identity.arm(_ROOT)
+    vendor, family, model = (
+        (arm[0], _ARMV8, arm[1])
+        if arm
+        else (info.get("vendor_id_raw", ""), int(info.get("family", 0)), int(info.get("model", 0)))
+    )
+    name = info.get("brand_raw") or identity.cpu_line(_ROOT, "Model Name", "Hardware", "cpu")
     return Cpu(
-        name=info.get("brand_raw") or platform.processor() or "unknown CPU",
-        vendor=info.get("vendor_id_raw", ""),
-        family=int(info.get("family", 0)),
-        model=int(info.get("model", 0)),
+        name=name or platform.processor() or "unknown CPU",
+        vendor=vendor,
+        family=family,
+        model=model,
+        stepping=int(info.get("stepping", 0)),
         features=tuple(features),
+    )
+
+
+def listed_cpu() -> str | None:
+    """Find the processor in the catalogue: by name, CPUID, or the machine's own tables."""
+    chip = cpu()
+    return catalog.identify(
+        catalog.Seen(
+            name=chip.name,
+            vendor=chip.vendor,
+            family=chip.family,
+            model=chip.model,
+            stepping=chip.stepping,
+            tables=identity.tables(_ROOT),
+        )
+    )
+
+
+def listed_accelerator(gpu: Accelerator) -> str | None:
+    """Find an accelerator in the catalogue: by its driver's name, or by its id on the bus.
+
+    A module that holds the whole machine, such as a Jetson, is told by the machine's tables.
+    """
+    seen = catalog.Seen(name=gpu.name, pci=gpu.pci, tables=identity.tables(_ROOT))
+    return catalog.identify(seen)
+
+
+def unnamed_accelerators() -> tuple[Accelerator, ...]:
+    """Accelerators of the catalogue that stand on the bus and no driver named to us."""
+    known = {pci: entry for entry in catalog.chips().values() for pci in entry.pci}
+    return tuple(
+        Accelerator(
+            name=known[pci].name,
+            driver=conditions.read(_SYS / "module/amdgpu/version"),
+            memory_bytes=None,
+            pci=pci,
+        )
+        for pci in identity.pci_accelerators(_ROOT)
+        if pci in known
     )
 
 
@@ -166,9 +229,13 @@ def virtual_machine() -> str | None:
 def settings() -> dict[str, Reading]:
     """Read what is set and stays so during a run; a reading that is not there is left out."""
     chip = cpu()
+    tables = "; ".join(identity.tables(_ROOT))[:_LONGEST]
     return {
+        "cpu_vendor": chip.vendor,
         "cpu_family": chip.family,
         "cpu_model": chip.model,
+        "cpu_stepping": chip.stepping,
+        **({"machine_tables": tables} if tables else {}),
         **conditions.cpu_settings(_SYS, _PROC),
         **conditions.cloud(_SYS),
         **nvidia.cards_settings(),

@@ -77,7 +77,8 @@ def _chip() -> Iterator[Finding]:
     yield Finding(
         subject="chip",
         status="ok" if entry else "note",
-        says=f"{cpu.name} (family {cpu.family}, model {cpu.model}), {cores} cores; {listed}",
+        says=f"{cpu.name} ({cpu.vendor}, family {cpu.family}, model {cpu.model}, stepping "
+        f"{cpu.stepping}), {cores} cores; {listed}",
         remedy="" if entry else "it is measured as unlisted; the guide says how to add a chip",
     )
     yield Finding(
@@ -89,7 +90,14 @@ def _chip() -> Iterator[Finding]:
         yield Finding(
             subject="accelerator",
             status="ok",
-            says=f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB, driver {gpu.driver}",
+            says=f"{gpu.name}, {(gpu.memory_bytes or 0) / 2**30:.0f} GiB, driver {gpu.driver}",
+        )
+    for gpu in () if machine.accelerators() else machine.unnamed_accelerators():
+        yield Finding(
+            subject="accelerator",
+            status="note",
+            says=f"{gpu.name} by its id on the bus, {gpu.pci}",
+            remedy="no driver of it answers us: name it with --chip where it serves an --endpoint",
         )
     if not machine.accelerators():
         yield Finding(

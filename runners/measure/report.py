@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from results.catalog import latest_prices
+from results.catalog.prices_data import OWN_SHEET
 from results.checks import Context, judge
 from results.economy.costs import cost_rows
 from results.economy.economics import Span
@@ -14,20 +14,23 @@ from results.economy.number_format import span
 from results.statement.precision import served_of
 from suites.base.metrics import METRICS
 from suites.base.terminal import styled
+from suites.base.user_folders import home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from results.catalog import PriceSheet
     from results.checks import Judged
-    from results.economy.costs import CostRow
+    from results.economy.costs import CostRow, PriceUsed
     from results.economy.economics import Measured as Row
+    from results.economy.own_prices import Money
     from results.statement.statement import Predicate
     from runners.measure.outcome import Outcome
     from suites.base.terminal import Terminal
 
 __all__ = [
+    "ask_for_price",
     "cost_table",
     "headlines",
     "print_findings",
@@ -47,10 +50,14 @@ _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
 _SHOWN_PERCENTILES = {50, 99}
 
 
-def print_result(predicate: Predicate, terminal: Terminal) -> None:
-    """Print what a result says: who measured what, how fast, and what a million tokens cost."""
+def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool:
+    """Print what a result says: who measured what, how fast, and what a million tokens cost.
+
+    Returns:
+        whether a cost was reckoned with a price that is not this machine's, or with none.
+    """
     machine, run = predicate.machine, predicate.run
-    sheet = latest_prices()
+    sheet = money.sheet
     rows = headlines(predicate.measurements)
     costs = cost_rows(
         rows,
@@ -58,6 +65,9 @@ def print_result(predicate: Predicate, terminal: Terminal) -> None:
         count=machine.chip.count,
         sheet=sheet,
         served=served_of(predicate.engines),
+        kind=machine.chip.kind,
+        own=money.own,
+        any_class=True,
     )
     how = f", {machine.chip.count} cores, {run.profile} profile, {run.started_at[:10]}"
     terminal.say()
@@ -66,16 +76,30 @@ def print_result(predicate: Predicate, terminal: Terminal) -> None:
     terminal.say()
     terminal.show(speed_table(rows))
     terminal.say()
-    terminal.show(cost_table(costs))
-    terminal.say(styled(_conditions(costs, sheet), "dim"))
+    if costs:
+        terminal.show(cost_table(costs))
+    said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
+    terminal.say(styled(said, "dim"))
     terminal.say()
     for warning in predicate.warnings:
         terminal.say(styled("!", "yellow"), f" {warning}")
+    return any(row.price is None or row.price.generic for row in costs)
 
 
-def print_outcome(outcome: Outcome, out: Path, terminal: Terminal) -> None:
+def ask_for_price(terminal: Terminal, where: str = "DIR") -> None:
+    """Ask for the reader's own price, once, with the option that takes it."""
+    terminal.say(
+        f"Not what you pay? fenmark show {where} --price 0.12/h (this machine's hour), "
+        f"--owned 1500 --life 4y, --tariff 0.6CNY/kWh; or keep it in {home() / OWN_SHEET}: "
+        '[own] price = "0.12/h"',
+        whole=True,
+    )
+
+
+def print_outcome(outcome: Outcome, out: Path, terminal: Terminal, money: Money) -> None:
     """Print a finished run, and where everything it left lies."""
-    print_result(outcome.statement.predicate, terminal)
+    if print_result(outcome.statement.predicate, terminal, money):
+        ask_for_price(terminal, str(out))
     print_findings(judge(outcome.statement, Context(evidence=outcome.evidence)), terminal)
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
     made = " (made for this run: keep it)" if outcome.key_created else ""
@@ -138,16 +162,38 @@ def speed_table(rows: Iterable[Row]) -> Table:
 
 
 def cost_table(rows: Iterable[CostRow]) -> Table:
-    """Show what a million tokens cost: rent and electricity, in dollars, yuan and fen."""
+    """Show what a million tokens cost: rent, owning and electricity, in dollars, yuan and fen.
+
+    A part that is not known is left out, and said below the table.
+    """
     table = _table("A million tokens cost", "case", "tokens", "part", "USD", "CNY", "x one fen")
     for row in rows:
-        table.add_row(row.case, row.tokens, "rental", *_money(row, row.rental_usd, row.fen))
-        part = f"energy, {row.energy_method or 'unknown'}"
-        table.add_row("", "", part, *_money(row, row.energy_usd, row.energy_fen))
-        if row.floor_usd is not None:
-            floor = Span(row.floor_usd, None, None)
-            table.add_row("", "", "physical floor", *_money(row, floor, row.fens(floor)))
+        heads = [row.case, row.tokens]
+        for part, usd in _parts(row):
+            table.add_row(*heads, part, *_money(row, usd))
+            heads = ["", ""]
     return table
+
+
+def _parts(row: CostRow) -> Iterator[tuple[str, Span]]:
+    if row.rental_usd and row.price:
+        yield f"rental, {_kind(row.price)}", row.rental_usd
+        if row.price.low < row.price.high:
+            scale = row.rental_usd.value / row.price.usd
+            yield (
+                "its price's range",
+                Span(row.rental_usd.value, row.price.low * scale, row.price.high * scale),
+            )
+    if row.owned:
+        yield f"owned, power {row.owned.power}", row.owned.usd
+    if row.energy_usd:
+        yield f"energy, {row.energy_method}", row.energy_usd
+    if row.floor_usd is not None:
+        yield "physical floor", Span(row.floor_usd, None, None)
+
+
+def _kind(price: PriceUsed) -> str:
+    return f"generic {price.price_class}" if price.generic else price.price_class
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -157,9 +203,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _money(row: CostRow, usd: Span | None, fen: Span | None) -> tuple[str, str, str]:
-    cny = usd.times(row.cny_per_usd) if usd else None
-    return span(usd), span(cny), span(fen)
+def _money(row: CostRow, usd: Span) -> tuple[str, str, str]:
+    return span(usd), span(usd.times(row.cny_per_usd)), span(row.fens(usd))
 
 
 def _engines(predicate: Predicate) -> str:
@@ -173,13 +218,32 @@ def _engines(predicate: Predicate) -> str:
 
 def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
     prices = sorted({row.rental_kind for row in costs if row.rental_kind})
+    missing = sorted({row.missing for row in costs if row.missing})
     rent = f"Rental: {'; '.join(prices)}, electricity included" if prices else "No rental price"
-    return (
-        f"Price sheet {sheet.id}. {rent}. Energy: electricity alone, {sheet.usd_per_kwh} USD/kWh "
-        f"({sheet.reference_tariff}), PUE {sheet.pue.value}; a modelled figure is the middle of "
-        "its bounds, not a measurement. Physical floor: the datasheet's roofline time at nameplate "
-        "power."
+    said = [f"Price sheet {sheet.id}", f"{rent}{': ' * bool(missing)}{'; '.join(missing)}"]
+    if any(row.price and row.price.generic for row in costs):
+        said.append(
+            "The generic price is that of any logical core of a cloud, for want of this chip's own"
+        )
+    bases = sorted({row.owned.basis for row in costs if row.owned})
+    if bases and sheet.ownership:
+        life, busy = sheet.ownership.life_years.value, sheet.ownership.utilization.value
+        said.append(f"Owned: {'; '.join(bases)}, {life:g} years, busy {busy:.0%} of them")
+    said += [f"A price {flag}: look at it twice" for flag in sorted(_flagged(costs))]
+    electricity = f"{sheet.usd_per_kwh:.4g} USD/kWh ({sheet.reference_tariff})"
+    said.append(
+        f"Energy: electricity alone, {electricity}, PUE {sheet.pue.value}; a modelled figure is "
+        "the middle of its bounds, not a measurement"
+        if any(row.energy_usd for row in costs)
+        else "Energy: no meter could be read and no nameplate of its cores is known: not costed"
     )
+    if any(row.floor_usd is not None for row in costs):
+        said.append("Physical floor: the datasheet's roofline time at nameplate power")
+    return ". ".join(said) + "."
+
+
+def _flagged(costs: Sequence[CostRow]) -> set[str]:
+    return {flag for row in costs for flag in row.flags}
 
 
 def _title(row: Row) -> str:

@@ -214,6 +214,8 @@ class Option:
 
 _OF_RUN: dict[str, Any] = {"suites": (), "stated": "no"}
 _LOCAL: dict[str, Any] = {"stated": "no"}
+# Money is derived when a result is shown: no plan sets it, and no result states it.
+_MONEY: dict[str, Any] = {**_OF_RUN, "planned": False}
 
 
 # One line an option, in the order of `fenmark run --help`.
@@ -530,6 +532,16 @@ OPTIONS: tuple[Option, ...] = (
         holds="file",
         **_LOCAL,
     ),
+    Option(
+        name="price",
+        help="Your own price of this machine: 0.12/h, 0.9CNY/h; of each chip or core: 2.5/chip/h.",
+        **_MONEY,
+    ),
+    Option(
+        name="owned", help="What this machine cost to buy: 1500, 9000CNY; see --life.", **_MONEY
+    ),
+    Option(name="life", help="Years it is to last: 4y.", **_MONEY),
+    Option(name="tariff", help="Your price of electricity: 0.10/kWh, 0.6CNY/kWh.", **_MONEY),
     # Found by the run itself: the model cache, the catalogue's limits of the chip, and how long
     # a meter must see a case.
     Option(name="cache", derived=True, suites=_ENGINES, holds="file", **_LOCAL),

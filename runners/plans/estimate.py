@@ -74,7 +74,7 @@ class Rent:
 
 def rent(seconds: Sequence[float], target: Target, sheet: PriceSheet) -> Rent | None:
     """Return the rent of a target for so many seconds; None where its chip has no price."""
-    price = sheet.rental(target.chip.id) if target.chip else None
+    price = sheet.any_rental(target.chip.id) if target.chip else None
     if price is None or price.per != "chip" or target.chip is None:
         return None
     units = max(target.chips // target.chip.chips, 1)

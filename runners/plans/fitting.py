@@ -101,7 +101,7 @@ class Target:
     @classmethod
     def this_machine(cls) -> Target:
         found = machine.accelerators()
-        entry = catalog.chips().get(catalog.match(found[0].name) or "") if found else None
+        entry = catalog.chips().get(machine.listed_accelerator(found[0]) or "") if found else None
         return cls(
             name=f"{len(found)} × {found[0].name}" if found else machine.cpu().name,
             chip=entry,

@@ -20,6 +20,7 @@ __all__ = ["MOST_BYTES", "fitted", "parse", "read", "read_model"]
 
 MOST_BYTES = 2**18  # tomllib reads about 1 MB in 3 s; the longest of ours has 10 kB
 _MOST_DEPTH = 32
+_MARK = b"\xef\xbb\xbf"
 # tomllib takes a step for each part of a key and each part before it: half a second.
 _MOST_STEPS = 10**7
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{1000}")
@@ -29,13 +30,14 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def read(path: Path, *, expected: str = "TOML") -> dict[str, Any]:
-    """Read a TOML file of at most 256 KiB.
+    """Read a TOML file of at most 256 KiB; the mark that some editors begin UTF-8 with is let be.
 
     Raises:
         UserError: it cannot be read or is no TOML, is nested deeper than 32, or holds a number
             beyond 64 bits.
     """
-    return parse(files.read_text(path, most=MOST_BYTES, expected=expected), str(path))
+    data = files.read(path, MOST_BYTES, expected=expected).removeprefix(_MARK)
+    return parse(files.decoded(data, str(path)), str(path))
 
 
 def read_model(path: Path, model: type[_Model], *, expected: str = "", **more: Any) -> _Model:

@@ -286,7 +286,7 @@ class Board extends HTMLElement {
   /** @param {number} row */
   rent(row) {
     const own = this.rows.span(row, "rent_cny");
-    if (!own) return [element("span", "muted", "–")];
+    if (!own) return [element("span", "muted", "–"), element("span", "ci basis", this.rows.text(row, "rent_price"))];
     const usd = this.rows.number(row, "rent_usd");
     const dollars = this.wanted("currency") === "usd";
     const scale = dollars ? usd / own.value : 1;

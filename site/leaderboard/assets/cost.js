@@ -30,8 +30,10 @@ const NUMBERS = new Set([
 export const perMillion = (usdPerHour, tokensPerSecond) =>
   (usdPerHour / (tokensPerSecond * 3600)) * 1e6;
 
-/** @typedef {{tokensPerSecond: number, chips: number, sheetUsd: number | null, joules: number[] | null,
- *   purchaseUsd: number | null}} Facts */
+/** At the sheet's tariff and PUE, `powerUsd` is metered or modelled electricity of a million tokens,
+ * `ownedUsd` that of owning, by the nameplate where there is no meter.
+ * @typedef {{tokensPerSecond: number, chips: number, sheetUsd: number | null, joules: number[] | null,
+ *   powerUsd: number[] | null, ownedUsd: number[] | null, purchaseUsd: number | null}} Facts */
 /** @typedef {{pue: number, tariff: number, life: number, busy: number}} Sheet */
 /** @typedef {Record<string, number | null>} Wishes */
 
@@ -45,18 +47,25 @@ export function costs(facts, wishes, sheet) {
         ? null
         : facts.sheetUsd / busy;
   const usdPerJoule = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / JOULES_PER_KWH;
-  const electricity = facts.joules?.map((joules) => joules * 1e6 * usdPerJoule) ?? null;
+  const dearer = (usdPerJoule * JOULES_PER_KWH) / (sheet.pue * sheet.tariff);
+  // A serving row may know its power alone: what it costs scales with tariff and PUE all the same.
+  const electricity =
+    facts.joules?.map((joules) => joules * 1e6 * usdPerJoule) ?? facts.powerUsd?.map((usd) => usd * dearer) ?? null;
   const hours =
     (wishes.life ?? sheet.life) * HOURS_PER_YEAR * (wishes.utilization === null ? sheet.busy : busy);
   const price = wishes.capex ?? facts.purchaseUsd;
   const capital = price === null ? null : perMillion((price * facts.chips) / hours, facts.tokensPerSecond);
-  const owned = capital === null || !electricity ? null : electricity.map((part) => capital + part);
+  const power = electricity ?? facts.ownedUsd?.map((usd) => usd * dearer) ?? null;
+  const owned = capital === null || !power ? null : power.map((part) => capital + part);
   return { rented: rented === null ? null : [rented], owned, electricity };
 }
 
 class Cost extends HTMLElement {
   rows = new Rows(this.dataset.base ?? "");
   /** @type {number[]} serving rows, ranked */ serving = [];
+  /** Of each chip in each class: USD per unit and hour, and the price's label.
+   * @type {Record<string, Record<string, [number, string]>>} */
+  prices = JSON.parse(this.dataset.prices ?? "{}");
 
   async connectedCallback() {
     const { opening, models } = await this.rows.index();
@@ -69,6 +78,7 @@ class Cost extends HTMLElement {
     form.addEventListener("input", () => {
       const query = new URLSearchParams();
       for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
+      if (this.chosen() !== this.dataset.class) query.set("class", this.chosen());
       history.replaceState(null, "", `?${query}`);
       this.show();
     });
@@ -86,6 +96,7 @@ class Cost extends HTMLElement {
   fill() {
     const query = new URLSearchParams(location.search);
     for (const name of FIELDS) this.field(name).value = query.get(name) ?? "";
+    this.field("class").value = query.get("class") ?? this.dataset.class ?? "";
     return this.show();
   }
 
@@ -149,7 +160,7 @@ class Cost extends HTMLElement {
           output_throughput_tokens_per_s: this.rows.number(row, "throughput"),
           ...Object.fromEntries(money),
           ...assumed,
-          rent_price: wishes.price === null ? text(row, "rent_price") : null,
+          rent_price: wishes.price === null ? this.rentNote(row) || null : null,
           owned_basis: wishes.capex === null ? text(row, "owned_basis") : null,
           electricity_method: text(row, "electricity_method"),
           floor_method: text(row, "floor_method"),
@@ -180,13 +191,51 @@ class Cost extends HTMLElement {
 
   /** @param {number} row @returns {Facts} */
   facts(row) {
+    const [tokensPerSecond, chips] = [this.rows.number(row, "throughput"), this.rows.number(row, "count")];
+    const purchaseUsd = this.known(row, "purchase_usd");
     return {
-      tokensPerSecond: this.rows.number(row, "throughput"),
-      chips: this.rows.number(row, "count"),
-      sheetUsd: this.known(row, "rent_usd"),
-      purchaseUsd: this.known(row, "purchase_usd"),
+      tokensPerSecond,
+      chips,
+      sheetUsd: this.sheetUsd(row, tokensPerSecond, chips),
+      purchaseUsd,
       joules: this.meant(row, "energy"),
+      powerUsd: this.meant(row, "electricity_usd"),
+      ownedUsd: this.ownedPower(row, tokensPerSecond, chips, purchaseUsd),
     };
+  }
+
+  /** The class of rental that all rows are costed in. */
+  chosen() {
+    return this.field("class").value || (this.dataset.class ?? "");
+  }
+
+  /** @param {number} row @returns {[number, string] | null} */
+  offer(row) {
+    return this.prices[this.rows.text(row, "chip_id")]?.[this.chosen()] ?? null;
+  }
+
+  /** Rent of a million tokens as on the sheet, in the chosen class; null where it has no such price.
+   * @param {number} row @param {number} tokensPerSecond @param {number} chips */
+  sheetUsd(row, tokensPerSecond, chips) {
+    if (this.chosen() === this.dataset.class) return this.known(row, "rent_usd");
+    const offer = this.offer(row);
+    return offer ? perMillion(offer[0] * chips, tokensPerSecond) : null;
+  }
+
+  /** Electricity within the sheet's own cost of owning: what is left of it without the capital.
+   * @param {number} row @param {number} tokensPerSecond @param {number} chips @param {number | null} purchaseUsd */
+  ownedPower(row, tokensPerSecond, chips, purchaseUsd) {
+    const owned = this.known(row, "owned_usd");
+    if (owned === null || purchaseUsd === null) return null;
+    const hours = Number(this.dataset.life) * HOURS_PER_YEAR * Number(this.dataset.busy);
+    return [Math.max(0, owned - perMillion((purchaseUsd * chips) / hours, tokensPerSecond))];
+  }
+
+  /** What stands under a rent: its price, or which there is not.
+   * @param {number} row */
+  rentNote(row) {
+    if (this.chosen() === this.dataset.class) return this.rows.text(row, "rent_price");
+    return this.offer(row)?.[1] ?? `– ${this.chosen()}`;
   }
 
   /** @param {string} key */
@@ -210,7 +259,7 @@ class Cost extends HTMLElement {
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
-      this.money(rented, "measured", asked("price") ? "" : text("rent_price")),
+      this.money(rented, "measured", asked("price") ? "" : this.rentNote(row)),
       this.money(owned, text("electricity_method"), asked("capex") ? "" : text("owned_basis")),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),

@@ -43,7 +43,7 @@ const CNY_PER_FEN = 0.01;
  * @param {number[] | null} usd one value, or two bounds @param {number} rate CNY per USD
  * @param {string} fen what a fen is called @param {string} [method] @param {string} [note] */
 export function dollars(usd, rate, fen, method = "measured", note = "") {
-  if (!usd) return [element("span", "muted", "–")];
+  if (!usd) return [element("span", "muted", "–"), ...(note ? [element("span", "ci basis", note)] : [])];
   const bounds = usd.length > 1;
   const shown = bounds ? usd.map((value) => figure(value)).join(" – ") : element("b", "num", figure(usd[0]));
   const fens = usd.map((value) => figure((value * rate) / CNY_PER_FEN)).join(" – ");

@@ -22,7 +22,7 @@ class Rent:
 
     Attributes:
         fens: multiples of CNY 0.01.
-        price: class and date of the price.
+        price: class, date and offers of the price; what makes it doubtful.
     """
 
     usd: Span
@@ -77,7 +77,8 @@ class Cost:
     """What a million output tokens cost, derived at build time and never signed.
 
     Attributes:
-        rent: None where the sheet has no price for the chip.
+        rent: None where the sheet has no price of its default class for the chip.
+        missing: which price there is not, where there is no rent.
         owned: None where the sheet has no purchase price, or the power is not known.
         electricity: None without energy.
         floor: None where model or chip is not known well enough.
@@ -85,6 +86,7 @@ class Cost:
     """
 
     rent: Rent | None
+    missing: str
     owned: Owned | None
     electricity: Electricity | None
     floor: Floor | None
@@ -100,12 +102,14 @@ def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
         count=chip.count,
         sheet=sheet,
         served=served_of(result.predicate.engines),
+        kind=chip.kind,
     )
     bought = sheet.purchase(chip.catalog_id) if chip.catalog_id else None
     purchase_usd = (bought.usd_low + bought.usd_high) / 2 if bought else 0.0
     return {
         (row.suite, row.case): Cost(
             rent=_rent(row),
+            missing=row.missing,
             owned=_owned(row, purchase_usd),
             electricity=_electricity(row),
             floor=_floor(row),
@@ -120,7 +124,8 @@ def _rent(row: CostRow) -> Rent | None:
     if not row.rental_usd or not row.fen:
         return None
     cny = row.rental_usd.times(row.cny_per_usd)
-    return Rent(usd=row.rental_usd, cny=cny, fens=row.fen, price=row.rental_kind or "")
+    price = "; ".join([row.rental_kind or "", *row.flags])
+    return Rent(usd=row.rental_usd, cny=cny, fens=row.fen, price=price)
 
 
 def _owned(row: CostRow, purchase_usd: float) -> Owned | None:

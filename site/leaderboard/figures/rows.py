@@ -93,6 +93,7 @@ class Row:
         figures: by the names of `FIGURES`.
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
+        rent_missing: which price there is not, where there is no rent.
     """
 
     digest: str
@@ -121,6 +122,7 @@ class Row:
     electricity: Electricity | None
     floor: Floor | None
     price_sheet: str
+    rent_missing: str
 
     @property
     def date(self) -> str:
@@ -201,6 +203,7 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
             for name, names in FIGURES.items()
             if not math.isnan(flat[name])
         },
+        rent_missing="" if not math.isnan(flat["rent_usd"]) else flat["rent_price"],
         rent=Rent(
             usd=Span(**_ends(flat, "rent_usd")),
             cny=Span(**_ends(flat, "rent_cny")),
@@ -294,7 +297,8 @@ def _doubts(point: Point) -> str:
 
 def _money(cost: Cost) -> dict[str, Any]:
     """Lay out what a row costs."""
-    flat: dict[str, Any] = {"price_sheet": cost.sheet}
+    # Where there is no rent, the same column says which price is missing.
+    flat: dict[str, Any] = {"price_sheet": cost.sheet, "rent_price": clean(cost.missing)}
     if cost.rent:
         flat["rent_price"] = cost.rent.price
         for part in ("cny", "usd", "fens"):

@@ -16,6 +16,7 @@ from leaderboard.output import downloads
 from leaderboard.pages import board, chips, models, overview, page_shells, sidebyside
 from leaderboard.pages.pages import Page
 from leaderboard.read import known
+from results.catalog.prices_data import RENTAL_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -199,6 +200,8 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {
             "rows": shown(first[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
+            "classes": RENTAL_CLASSES,
+            "prices": chips.rentals_by_class(content.sheet),
             "words": {"fen": _("one fen"), **board.proof_words(_)},
         },
     )

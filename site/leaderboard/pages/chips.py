@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
     from results.catalog.prices_data import Purchase
 
-__all__ = ["ChipView", "views"]
+__all__ = ["ChipView", "rentals_by_class", "views"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class ChipView:
     Attributes:
         id: safe in a path.
         entry: of the catalogue, None for a chip that is only known from a result.
-        rentals: prices per hour on the sheet, by class; costs are reckoned with the first.
+        rentals: prices per hour on the sheet, by class; ranked costs are of its default class.
         purchase: price on the sheet, None where it has none.
         results: how many signed results there are.
     """
@@ -70,6 +70,15 @@ def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
             names, key=lambda chip: (-measured.get(chip, 0), names[chip].lower(), chip)
         )
     }
+
+
+def rentals_by_class(sheet: PriceSheet | None) -> dict[str, dict[str, list[float | str]]]:
+    """Prices of the cost page, for a reader who chooses a class: chip -> class -> USD/h, label."""
+    found: dict[str, dict[str, list[float | str]]] = {}
+    for price in sheet.rentals if sheet else ():
+        own = found.setdefault(slug(price.chip), {})
+        own.setdefault(price.price_class, [price.usd_per_hour, price.label])
+    return found
 
 
 def _rentals(sheet: PriceSheet | None, entry: ChipEntry | None) -> list[RentalPrice]:

@@ -18,6 +18,16 @@ KEYS = {
     "owned_usd_per_mtok",
     "method",
     "price_sheet",
+    "price_class",
+    "offers",
+    "as_of",
+    "price_low",
+    "price_high",
+    "input_usd",
+    "cached_usd",
+    "output_usd",
+    "api_usd",
+    "breakeven_utilization",
 }
 SHEET = """
 id = "mine"
@@ -58,8 +68,8 @@ def test_a_reader_s_own_price_changes_the_cost_and_is_named(cost, tmp_path):
         cost("--results", PUBLIC, "--price-sheet", tmp_path / "mine.toml", "--json").stdout
     )
     assert {row["price_sheet"] for row in theirs} == {"mine"}
-    # 3.6 USD per core and hour against the sheet's 0.05132, at 7 yuan instead of 7.055.
-    expected = 3.6 / 0.05132 * 7.0 / 7.055
+    # 3.6 USD per core and hour against the sheet's 0.05873, at 7 yuan instead of 7.055.
+    expected = 3.6 / 0.05873 * 7.0 / 7.055
     for ours_row, theirs_row in zip(ours, theirs, strict=True):
         ratio = theirs_row["fen_multiple"] / ours_row["fen_multiple"]
         assert ratio == pytest.approx(expected)
@@ -69,7 +79,35 @@ def test_the_table_is_in_the_currency_asked_for(cost):
     shown = cost("--results", PUBLIC, "--currency", "CNY").stdout
     assert "rental, CNY" in shown
     assert "floor: datasheet bandwidth alone at nameplate power" in shown
-    assert "rental: hyperscaler on demand, 2023-08" in shown
+    assert "rental: on-demand, 2026-07-20, 8 offers" in shown
+
+
+def test_an_older_day_has_the_prices_known_then(cost):
+    day = ("--as-of", "2026-11-01", "--class", "on-demand")
+    rows = json.loads(cost("--results", PUBLIC, *day, "--json").stdout)
+    assert {(row["price_sheet"], row["as_of"]) for row in rows} == {("2026-11", "2023-08")}
+    assert {row["price_usd_per_hour"] for row in rows} == {0.05132}
+
+
+def test_a_reader_s_hour_and_purchase_and_tariff(cost):
+    told = ("--price", "0.12/h", "--owned", "1500", "--life", "4y", "--tariff", "0.6CNY/kWh")
+    rows = json.loads(cost("--results", PUBLIC, *told, "--json").stdout)
+    assert {(row["price_class"], row["price_per"]) for row in rows} == {("own", "machine")}
+    for row in rows:
+        rent = row["output_usd"] or row["input_usd"]
+        # Both are over the same tokens: the hour costs 12 cents, and owning it over 3.7.
+        hours = rent / 0.12
+        capital = 1500 / (4 * 8766 * 0.4)
+        power = row["kwh_per_mtok"] / hours
+        each = capital + power * 1.54 * 0.6 / 7.055
+        assert row["owned_usd_per_mtok"] == pytest.approx(each * hours)
+
+
+def test_another_class_is_dashes_that_say_what_there_is(cost):
+    rows = json.loads(cost("--results", PUBLIC, "--class", "spot", "--json").stdout)
+    assert {row["rental_missing"] for row in rows} == {
+        "no spot price of epyc-9004; it has on-demand"
+    }
 
 
 def test_an_empty_folder_is_one_line(cost, tmp_path):

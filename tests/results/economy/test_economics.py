@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results import catalog
-from results.catalog.prices_data import read_sheet
+from results.catalog.prices_data import RentalPrice, read_sheet
 from results.economy import costs, economics
+from results.economy.own_prices import Own
 from suites.base.records import Row
 
 positive = st.floats(1e-3, 1e6)
@@ -93,7 +94,7 @@ def test_a_cost_row_turns_the_interval_of_the_rate_around(sheet):
     [cost] = costs.cost_rows(
         [row("decode_throughput", 10.0, half=1.0)], chip="epyc-9004", count=2, sheet=sheet
     )
-    hourly = 2 * price.usd_per_hour_low / 3600 * 1e6
+    hourly = 2 * price.usd_per_hour / 3600 * 1e6
     assert cost.rental_usd.value == pytest.approx(hourly / 10)
     assert cost.rental_usd.low == pytest.approx(hourly / 11)
     assert cost.rental_usd.high == pytest.approx(hourly / 9)
@@ -123,9 +124,86 @@ def test_measured_energy_goes_before_modelled(sheet):
     assert cost.energy_method == "measured"
 
 
-def test_an_unlisted_chip_has_no_price_and_none_is_guessed(sheet):
+def test_an_unlisted_accelerator_has_no_price_and_none_is_guessed(sheet):
     [cost] = costs.cost_rows([row("decode_throughput", 1.0)], chip=None, count=1, sheet=sheet)
     assert (cost.rental_usd, cost.fen, cost.energy_kwh) == (None, None, None)
+    assert cost.missing == "no on-demand price of an unlisted chip"
+
+
+@pytest.mark.parametrize("chip", [None, "core-ultra-2", "apple-m4"])
+def test_a_processor_without_a_price_has_that_of_any_core_and_says_so(sheet, chip):
+    rates = [row("decode_throughput", 10.0)]
+    [cost] = costs.cost_rows(rates, chip=chip, count=2, sheet=sheet, kind="cpu")
+    assert cost.rental_usd.value == pytest.approx(2 * sheet.generic.usd_per_hour / 0.036)
+    assert cost.price.generic
+    assert cost.rental_kind.startswith("generic vcpu, on-demand, ")
+    # It is one class of offers, and stands for no other.
+    [cost] = costs.cost_rows(rates, chip=chip, count=2, sheet=sheet, kind="cpu", rental="spot")
+    assert cost.rental_usd is None
+
+
+def test_one_result_alone_may_be_costed_in_another_class(mine):
+    reserved = mine.rentals[0].model_copy(update={"chip": "gb200", "kind": "reserved-3y"})
+    sheet = mine.model_copy(update={"rentals": [*mine.rentals, reserved], "preferred": ()})
+    rate = [bare("decode_throughput", 1000.0)]
+    [ranked] = costs.cost_rows(rate, chip="gb200", count=1, sheet=sheet)
+    assert (ranked.rental_usd, ranked.missing) == (
+        None,
+        "no on-demand price of gb200; it has reserved-3y",
+    )
+    [alone] = costs.cost_rows(rate, chip="gb200", count=1, sheet=sheet, any_class=True)
+    assert alone.price.price_class == "reserved-3y"
+
+
+def test_a_price_below_owning_or_half_its_class_is_flagged(mine):
+    rate = bare("decode_throughput", 1000.0)
+    assert h100(mine, rate).flags == ()
+    # Owning costs $1.47 a chip and hour; the class's median is $3.
+    assert h100(mine, rate, own=Own(usd_per_hour=1.4, per="unit")).flags == (
+        "below the cost of owning",
+        "below half the median of its class",
+    )
+    assert h100(mine, rate, own=Own(usd_per_hour=1.49, per="unit")).flags == (
+        "below half the median of its class",
+    )
+
+
+def test_a_reader_s_price_of_the_machine_is_not_multiplied_by_its_cores(mine):
+    rate = bare("decode_throughput", 1000.0)
+    whole = h100(mine, rate, own=Own(usd_per_hour=3.6))
+    each = h100(mine, rate, own=Own(usd_per_hour=3.6, per="unit"))
+    assert (whole.rental_usd.value, each.rental_usd.value) == pytest.approx((1.0, 2.0))
+    assert (whole.price.price_class, whole.rental_kind) == ("own", "your own price")
+
+
+@pytest.mark.parametrize(
+    ("more", "kw", "power"),
+    [
+        ([("power", 40.0, "measured")], 0.04, "measured"),
+        ([("power", 40.0, "modelled")], 0.04, "modelled"),
+        ([("energy_per_output_token", 2.0, "modelled")], 0.02, "modelled"),
+        ([], 0.17, "nameplate"),  # Ryzen 9000: 170 W
+    ],
+)
+def test_a_desktop_of_one_s_own_costs_its_price_and_its_power(mine, more, kw, power):
+    rows = [bare("decode_throughput", 10.0)]
+    rows += [bare(metric, value, method=method) for metric, value, method in more]
+    [cost] = costs.cost_rows(
+        rows, chip="ryzen-9000", count=16, sheet=mine, kind="cpu", own=Own(purchase_usd=1500.0)
+    )
+    # $1,500 over 5 x 8766 h at half use, and electricity at PUE 1.5 and 10 cents; 0.036 Mtok/h.
+    hourly = 1500 / (5 * 8766 * 0.5) + kw * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 0.036)
+    assert cost.owned.power == power
+
+
+def test_a_machine_of_unknown_power_costs_its_capital_alone(mine):
+    rate = [bare("decode_throughput", 10.0)]
+    [cost] = costs.cost_rows(
+        rate, chip=None, count=4, sheet=mine, kind="cpu", own=Own(purchase_usd=1500.0)
+    )
+    assert cost.owned.usd.value == pytest.approx(1500 / (5 * 8766 * 0.5) / 0.036)
+    assert cost.owned.power == "unknown"
 
 
 def test_an_invalid_rate_costs_nothing_because_it_is_no_rate(sheet):
@@ -180,12 +258,27 @@ def bare(metric, value, **labels):
     return replace(row(metric, value, **labels), low=None, high=None)
 
 
-def test_a_range_of_prices_bounds_a_rate_without_an_interval(mine):
+def test_a_range_of_prices_is_no_interval_of_the_cost(mine):
     cost = h100(mine, bare("decode_throughput", 1000.0))
-    # Two chips at $2 to $4 over 3.6 Mtok an hour.
-    assert (cost.rental_usd.low, cost.rental_usd.value, cost.rental_usd.high) == pytest.approx(
-        (4 / 3.6, 6 / 3.6, 8 / 3.6)
+    # Two chips at $3, the middle of $2 to $4, over 3.6 Mtok an hour.
+    assert cost.rental_usd == economics.Span(pytest.approx(6 / 3.6), None, None)
+    assert (cost.price.low, cost.price.usd, cost.price.high) == (2.0, 3.0, 4.0)
+
+
+@given(st.floats(0.1, 10), st.floats(1, 5))
+def test_a_price_cancels_in_a_ratio_of_two_costs(usd, spread):
+    price = RentalPrice(
+        chip="h100-sxm",
+        usd_per_hour=usd,
+        usd_per_hour_low=usd / spread,
+        usd_per_hour_high=usd * spread,
+        date="2026",
+        source="s",
     )
+    sheet = catalog.latest_prices().model_copy(update={"rentals": [price]})
+    fast, slow = (h100(sheet, row("decode_throughput", rate, 0.1)) for rate in (200.0, 100.0))
+    assert slow.rental_usd.value / fast.rental_usd.value == pytest.approx(2)
+    assert slow.rental_usd.high / slow.rental_usd.value == pytest.approx(100 / 99.9)
 
 
 def test_one_price_and_a_rate_without_an_interval_have_no_bounds(mine):
@@ -197,6 +290,9 @@ def test_one_price_and_a_rate_without_an_interval_have_no_bounds(mine):
 def test_a_class_the_sheet_lacks_has_no_rent(mine):
     cost = h100(mine, bare("decode_throughput", 1000.0), rental="hyperscaler on demand")
     assert cost.rental_usd is None
+    assert (
+        cost.missing == "no hyperscaler on demand price of h100-sxm; it has on-demand, marketplace"
+    )
 
 
 def test_owned_chips_cost_capital_and_electricity_at_the_nameplate_without_a_meter(mine):
@@ -204,7 +300,8 @@ def test_owned_chips_cost_capital_and_electricity_at_the_nameplate_without_a_met
     # Two at $30,000 over 5 x 8766 h at half use, and 1.4 kW x 1.5 x $0.10.
     hourly = 60_000 / (5 * 8766 * 0.5) + 1.4 * 1.5 * 0.1
     assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
-    assert cost.owned.usd.low < cost.owned.usd.value < cost.owned.usd.high
+    assert cost.owned.usd_low < cost.owned.usd.value < cost.owned.usd_high
+    assert (cost.owned.usd.low, cost.owned.usd.high) == (None, None)
     assert (cost.owned.power, cost.owned.basis) == ("nameplate", "chip alone, 2026-01")
 
 
@@ -248,11 +345,14 @@ def test_tokens_of_a_mixed_window_bear_all_its_power(mine):
     assert cost.energy_kwh.high == pytest.approx(1.1 / 0.9)
 
 
-def test_the_bounds_of_an_owned_cost_are_the_cheap_fast_and_the_dear_slow(mine):
+def test_the_bounds_of_an_owned_cost_are_the_rate_s_and_its_range_the_price_s(mine):
     cost = h100(mine, row("decode_throughput", 1000.0, 100.0))
     life_h, power_usd = 5 * 8766 * 0.5, 1.4 * 1.5 * 0.1
-    assert cost.owned.usd.low == pytest.approx((40_000 / life_h + power_usd) / (1.1 * 3.6))
-    assert cost.owned.usd.high == pytest.approx((80_000 / life_h + power_usd) / (0.9 * 3.6))
+    middle = 60_000 / life_h + power_usd
+    assert cost.owned.usd.low == pytest.approx(middle / (1.1 * 3.6))
+    assert cost.owned.usd.high == pytest.approx(middle / (0.9 * 3.6))
+    assert cost.owned.usd_low == pytest.approx((40_000 / life_h + power_usd) / 3.6)
+    assert cost.owned.usd_high == pytest.approx((80_000 / life_h + power_usd) / 3.6)
 
 
 def test_modelled_joules_are_never_taken_for_measured_ones(mine):

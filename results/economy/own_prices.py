@@ -1,0 +1,168 @@
+"""What a reader pays themselves: an hour, a purchase, a tariff, as they write it. Pure.
+
+A machine's price is that of the whole machine, as a bill states it; "2.5/chip/h" is of each chip,
+or each core of a CPU.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from results.catalog.prices_data import Ownership, Share, Tariff, Years
+from suites.base.errors import UserError
+
+if TYPE_CHECKING:
+    from results.catalog import PriceSheet
+
+__all__ = ["OWN_CLASS", "Money", "Own", "own_prices"]
+
+# What a row calls the reader's own price by the hour: it is of no class of the sheet's.
+OWN_CLASS = "own"
+_REGION = "the reader's own"
+_CURRENCIES = {"usd": "USD", "$": "USD", "us$": "USD", "cny": "CNY", "rmb": "CNY", "¥": "CNY"}
+_AMOUNT = re.compile(
+    r"(?P<before>US\$|USD|\$|CNY|RMB|¥)?\s*(?P<number>\d[\d_]*(?:\.\d+)?|\.\d+)\s*"
+    r"(?P<after>USD|CNY|RMB|¥)?\s*(?:/\s*(?P<unit>[A-Za-z/]+))?",
+    re.IGNORECASE,
+)
+_LIFE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:y|yr|years?)?", re.IGNORECASE)
+# Beyond these somebody mistook a unit.
+_HOURLY, _BOUGHT, _TARIFF, _YEARS = (1e-5, 1e6), (1, 1e10), (1e-4, 10), (0.1, 50)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """The reader's own price of the machine.
+
+    Attributes:
+        usd_per_hour: rent of the machine, or of each unit; None where they did not say.
+        per: "machine", or "unit": a chip, or a core of a CPU.
+        purchase_usd: of the whole machine.
+    """
+
+    usd_per_hour: float | None = None
+    per: str = "machine"
+    purchase_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What costs are reckoned with: a sheet, and the reader's own price before it."""
+
+    sheet: PriceSheet
+    own: Own
+
+
+def own_prices(
+    sheet: PriceSheet,
+    *,
+    price: str | None = None,
+    owned: str | None = None,
+    life: str | None = None,
+    tariff: str | None = None,
+) -> Money:
+    """Read what a reader gives on the command line; the sheet's own terms stand where they do not.
+
+    Args:
+        price: such as "0.12/h", "0.9CNY/h" or "2.5/chip/h"; USD where no currency stands.
+        owned: such as "1500" or "9000CNY".
+        life: such as "4y".
+        tariff: such as "0.6CNY/kWh".
+
+    Returns:
+        the sheet with the reader's tariff and life, and the price of the machine.
+
+    Raises:
+        UserError: one does not read as such, or cannot be meant; names the flag.
+    """
+    held = sheet.own
+    flags = {"price": price, "owned": owned, "life": life, "tariff": tariff}
+    given = {
+        name: (value, f"--{name}")
+        if value
+        else (getattr(held, name, None), f"{sheet.id}:own.{name}")
+        for name, value in flags.items()
+    }
+    yuan = sheet.cny_per_usd.value
+    hourly, per = _hourly(*given["price"], yuan)
+    bought = _usd(*given["owned"], yuan, units=("",), bounds=_BOUGHT, example="1500 or 9000CNY")
+    terms = _with_tariff(sheet, *given["tariff"])
+    own = Own(usd_per_hour=hourly, per=per, purchase_usd=bought)
+    return Money(sheet=_with_life(terms, *given["life"]), own=own)
+
+
+def _hourly(text: str | None, where: str, cny_per_usd: float) -> tuple[float | None, str]:
+    units = {"": "machine", "h": "machine", "hr": "machine", "hour": "machine"}
+    units |= {f"{unit}/h": "unit" for unit in ("chip", "gpu", "core", "vcpu")}
+    found = _usd(
+        text,
+        where,
+        cny_per_usd,
+        units=tuple(units),
+        bounds=_HOURLY,
+        example="0.12/h, 0.9CNY/h or 2.5/chip/h",
+    )
+    match = _AMOUNT.fullmatch((text or "").strip())
+    return found, units[(match["unit"] or "").lower()] if match else "machine"
+
+
+def _usd(
+    text: str | None,
+    where: str,
+    cny_per_usd: float,
+    *,
+    units: tuple[str, ...],
+    bounds: tuple[float, float],
+    example: str,
+) -> float | None:
+    """Read an amount of money in dollars; None where none is given."""
+    if text is None:
+        return None
+    match = _AMOUNT.fullmatch(text.strip())
+    unit = (match["unit"] or "").lower() if match else ""
+    if not match or unit not in units or (match["before"] and match["after"]):
+        raise UserError(f"{text!r} is no price here", where=where, expected=f"such as {example}")
+    currency = _CURRENCIES[(match["before"] or match["after"] or "USD").lower()]
+    usd = float(match["number"]) / (cny_per_usd if currency == "CNY" else 1.0)
+    if not bounds[0] <= usd <= bounds[1]:
+        raise UserError(
+            f"{text!r} cannot be meant",
+            where=where,
+            expected=f"{bounds[0]:g} to {bounds[1]:g} USD, such as {example}",
+        )
+    return usd
+
+
+def _with_tariff(sheet: PriceSheet, text: str | None, where: str) -> PriceSheet:
+    usd = _usd(
+        text,
+        where,
+        sheet.cny_per_usd.value,
+        units=("kwh",),
+        bounds=_TARIFF,
+        example="0.10/kWh or 0.6CNY/kWh",
+    )
+    if usd is None:
+        return sheet
+    own = Tariff(region=_REGION, usd_per_kwh=usd, date=sheet.cny_per_usd.date, source=where)
+    return sheet.model_copy(update={"reference_tariff": _REGION, "tariffs": [own, *sheet.tariffs]})
+
+
+def _with_life(sheet: PriceSheet, text: str | None, where: str) -> PriceSheet:
+    if text is None:
+        return sheet
+    match = _LIFE.fullmatch(text.strip())
+    years = float(match[1]) if match else 0.0
+    if not _YEARS[0] <= years <= _YEARS[1]:
+        raise UserError(
+            f"{text!r} is no life",
+            where=where,
+            expected=f"{_YEARS[0]:g} to {_YEARS[1]:g} years, such as 4y",
+        )
+    day = sheet.cny_per_usd.date
+    used = sheet.ownership.utilization if sheet.ownership else None
+    busy = used or Share(value=1.0, date=day, source="none stated")
+    life = Years(value=years, date=day, source=where)
+    return sheet.model_copy(update={"ownership": Ownership(life_years=life, utilization=busy)})

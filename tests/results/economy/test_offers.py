@@ -1,0 +1,213 @@
+"""Offers become prices: medians and tenths by hand, thin markets refused, forms never guessed."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from results import catalog
+from results.catalog.prices_data import PriceSheet
+from results.economy import offers, price_sources
+from results.economy.offers import Offer
+from suites.base import toml_file
+from suites.base.errors import UserError
+
+HEAD = (
+    "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,Region,GpuInfo,SpotPrice\n"
+)
+
+
+def offer(usd, chip="h100-sxm", kind="on-demand", provider="a", machine=""):
+    return Offer(
+        chip=chip,
+        price_class=kind,
+        usd_per_hour=usd,
+        per="chip",
+        provider=provider,
+        machine=machine or str(usd),
+    )
+
+
+@pytest.fixture
+def vms(tmp_path):
+    def make(rows, provider="aws"):
+        path = tmp_path / provider / "vms.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(HEAD + rows)
+        return path
+
+    return make
+
+
+def test_a_market_is_its_median_and_its_tenths():
+    # Of 1, 2, 3, 4, 11: median 3; a tenth of the way through four gaps is 1.4, nine tenths 8.2.
+    [market] = offers.markets([offer(usd) for usd in (11, 2, 3, 1, 4)])
+    assert (market.usd, market.low, market.high) == (3, pytest.approx(1.4), pytest.approx(8.2))
+    assert (market.offers, market.is_thin) == (5, False)
+
+
+def test_two_offers_are_no_market_and_the_same_offer_twice_is_one():
+    [market] = offers.markets([offer(1.0), offer(1.0), offer(2.0)])
+    assert market.is_thin
+    assert market.line == "h100-sxm, on-demand: 2 of 3 offers, 1 to 2 USD/h (a)"
+
+
+def test_classes_and_chips_are_markets_of_their_own():
+    found = offers.markets([offer(1), offer(2, kind="spot"), offer(3, chip="l4")])
+    assert [(one.chip, one.price_class) for one in found] == [
+        ("h100-sxm", "on-demand"),
+        ("h100-sxm", "spot"),
+        ("l4", "on-demand"),
+    ]
+
+
+def test_skypilot_s_machines_become_offers_by_chip_core_and_class(vms):
+    path = vms(
+        "p5.48xlarge,H100,8,192,2048,55.04,us-east-1,,20.0\n"
+        "p5.48xlarge,H100,8,192,2048,55.04,us-east-1,,\n"
+        "c7a.large,,,2,4,0.10264,us-east-1,,0.04\n"
+        "c7a.large,,,2,4,nonsense,us-east-1,,\n"
+        "x9z.large,,,2,4,0.2,us-east-1,,0.2\n"
+    )
+    found = price_sources.read_offers("skypilot", [path])
+    seen = {(one.chip, one.price_class, one.per, round(one.usd_per_hour, 5)) for one in found}
+    assert seen == {
+        ("h100-sxm", "on-demand", "chip", 6.88),
+        ("h100-sxm", "spot", "chip", 2.5),
+        ("epyc-9004", "on-demand", "core", 0.05132),
+        ("epyc-9004", "spot", "core", 0.02),
+        ("vcpu", "on-demand", "core", 0.05132),
+        ("vcpu", "spot", "core", 0.02),
+        ("vcpu", "on-demand", "core", 0.1),
+    }
+
+
+def test_a_marketplace_is_a_class_of_its_own_and_a_bare_accelerator_no_offer(vms):
+    memory = "\"{'Gpus': [{'MemoryInfo': {'SizeInMiB': 163118}}]}\""
+    rows = f'2x-H100_SXM-32,H100,2,32,64,3.74,"Texas, US",{memory},0.00\n'
+    [found] = price_sources.read_offers("skypilot", [vms(rows, "vast")])
+    assert (found.chip, found.price_class, found.usd_per_hour) == ("h100-sxm", "marketplace", 1.87)
+    assert price_sources.read_offers("skypilot", [vms(",A100,1,,,2.9,us,,\n", "gcp")]) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "chip"),
+    [
+        (("H100 80GB SXM",), "h100-sxm"),
+        (("H100 80GB PCIe",), "h100-pcie"),
+        (("H100 80GB (form unstated)",), None),
+        (("H100", "Standard_NC40ads_H100_v5"), "h100-nvl"),
+        (("H200 141GB NVL",), "h200-nvl"),
+        (("GB200", "x"), "gb200"),
+        (("B200 180GB (form unstated)",), "b200-sxm"),
+        (("A100 40GB PCIe",), None),
+        (("A100", "1x-A100_PCIE-32", "81920"), "a100-80gb-pcie"),
+        (("A10G", "g5.xlarge"), None),
+        (("A10 24GB",), "a10"),
+        (("L40 48GB",), None),
+        (("L4 24GB",), "l4"),
+        (("RTX 3090 Ti 24GB",), None),
+        (("RTX PRO 6000 Blackwell 24GB Server MIG",), None),
+    ],
+)
+def test_a_form_that_nobody_states_is_no_chip(names, chip):
+    assert offers.chip_of(*names) == chip
+
+
+def test_every_name_leads_to_a_chip_of_the_catalogue():
+    assert {chip for _, chip in offers._NAMES} <= set(catalog.chips())
+
+
+FEED = (
+    '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 9.0}}}\n'
+    '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 0.49, "L40 48GB": 1},'
+    ' "vastai": {"L4 24GB": 0.32}}}\n'
+)
+
+
+def test_the_feed_s_newest_day_counts_once_for_each_provider(tmp_path):
+    path = tmp_path / "2026-10.jsonl"
+    path.write_text(FEED)
+    found = price_sources.read_offers("gpu-price-feed", [path])
+    assert [(one.provider, one.price_class, one.usd_per_hour) for one in found] == [
+        ("runpod", "on-demand", 0.49),
+        ("vastai", "marketplace", 0.32),
+    ]
+
+
+def item(**given):
+    usual = {"instance_name": "m", "location": "r", "provider": "aws", "spot": False, "cpu": 8}
+    return SimpleNamespace(
+        **{**usual, "gpu_count": 0, "gpu_name": None, "gpu_memory": None, **given}
+    )
+
+
+def test_gpuhunt_is_asked_through_its_own_door(monkeypatch):
+    items = [
+        item(instance_name="p5.48xlarge", gpu_count=8, gpu_name="H100", gpu_memory=80, price=55.04),
+        item(
+            instance_name="p5.48xlarge",
+            gpu_count=8,
+            gpu_name="H100",
+            gpu_memory=80,
+            price=16,
+            spot=True,
+        ),
+        item(instance_name="c7a.2xlarge", price=0.4),
+    ]
+    monkeypatch.setitem(sys.modules, "gpuhunt", SimpleNamespace(query=lambda: items))
+    found = price_sources.read_offers("gpuhunt", [])
+    assert [(one.chip, one.price_class, one.usd_per_hour) for one in found] == [
+        ("h100-sxm", "on-demand", pytest.approx(6.88)),
+        ("h100-sxm", "spot", 2.0),
+        ("epyc-9004", "on-demand", 0.05),
+        ("vcpu", "on-demand", 0.05),
+    ]
+
+
+def test_gpuhunt_that_is_not_there_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gpuhunt", None)
+    with pytest.raises(UserError, match="pip install gpuhunt"):
+        price_sources.read_offers("gpuhunt", [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        ("skypilot", "a,b\n1,2\n", "lacks the column InstanceType"),
+        ("gpu-price-feed", '{"cheapest": {}}\n', "schema_version 2"),
+        ("gpu-price-feed", "[]\n", "no line of gpu-price-feed"),
+        ("excel", "", "no catalogue of prices 'excel'"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_line(tmp_path, kind, text, says):
+    path = tmp_path / "f"
+    path.write_text(text)
+    with pytest.raises(UserError, match=says):
+        price_sources.read_offers(kind, [path])
+
+
+def test_a_new_sheet_replaces_whole_classes_and_keeps_the_others_dates():
+    base = catalog.price_sheets()["2026-11"]
+    made = offers.sheet_of(
+        [offer(usd) for usd in (2, 3, 4)], base, name="2027-01-02", day="2027-01-02", source="s"
+    )
+    assert [(row.chip, row.usd_per_hour) for row in made.rentals if row.kind == "on-demand"] == [
+        ("h100-sxm", 3)
+    ]
+    old = {row.date for row in made.rentals if row.price_class == "reserved-3y"}
+    assert old == {row.date for row in base.rentals if row.price_class == "reserved-3y"}
+    assert made.classes("l40s") == []
+
+
+def test_a_written_sheet_reads_as_it_was():
+    made = offers.sheet_of(
+        [offer(usd, machine='a "quoted" \\ name') for usd in (2.25, 3, 4)]
+        + [offer(1, kind="spot")],
+        catalog.latest_prices(),
+        name="2027-01-02",
+        day="2027-01-02",
+        source='s "x" é',
+    )
+    text = offers.toml_of(made)
+    assert toml_file.fitted(toml_file.parse(text, "t"), PriceSheet, "t") == made

@@ -1,0 +1,88 @@
+"""What a reader pays, as they write it: read exactly, or refused in one line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results import catalog
+from results.catalog.prices_data import OwnTerms
+from results.economy.own_prices import own_prices
+from suites.base.errors import UserError
+
+SHEET = catalog.price_sheets()["2026-11"]  # 7.055 yuan for a dollar
+
+
+@pytest.mark.parametrize(
+    ("text", "usd", "per"),
+    [
+        ("0.12/h", 0.12, "machine"),
+        ("0.12", 0.12, "machine"),
+        ("$0.12/hour", 0.12, "machine"),
+        ("0.12 USD/h", 0.12, "machine"),
+        ("0.9CNY/h", 0.9 / 7.055, "machine"),
+        ("¥0.9/h", 0.9 / 7.055, "machine"),
+        ("2.5/chip/h", 2.5, "unit"),
+        ("0.05/core/h", 0.05, "unit"),
+    ],
+)
+def test_a_price_by_the_hour(text, usd, per):
+    own = own_prices(SHEET, price=text).own
+    assert (own.usd_per_hour, own.per) == (pytest.approx(usd), per)
+
+
+@pytest.mark.parametrize("text", ["1500", "$1500", "1_500", "10582.5CNY"])
+def test_a_purchase(text):
+    assert own_prices(SHEET, owned=text).own.purchase_usd == pytest.approx(1500)
+
+
+def test_a_tariff_and_a_life_take_the_sheet_s_place():
+    sheet = own_prices(SHEET, tariff="0.6CNY/kWh", life="4y").sheet
+    assert sheet.usd_per_kwh == pytest.approx(0.6 / 7.055)
+    assert sheet.ownership.life_years.value == 4
+    assert sheet.ownership.utilization == SHEET.ownership.utilization
+    assert sheet.reference_tariff == "the reader's own"
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("price", "free"),
+        ("price", "-1/h"),
+        ("price", "0/h"),
+        ("price", "1e9/h"),
+        ("price", "$1CNY/h"),
+        ("price", "0.12/kWh"),
+        ("price", "0.12/month"),
+        ("price", "nan"),
+        ("owned", "0.5"),
+        ("owned", "1500/h"),
+        ("life", "forever"),
+        ("life", "0y"),
+        ("life", "400y"),
+        ("tariff", "0.6"),
+        ("tariff", "600/kWh"),
+        ("tariff", "0.6/h"),
+    ],
+)
+def test_what_cannot_be_meant_names_its_flag(flag, text):
+    with pytest.raises(UserError, match=f"^--{flag}: ") as caught:
+        own_prices(SHEET, **{flag: text})
+    assert "such as" in str(caught.value)
+
+
+def test_a_flag_goes_before_the_file_and_a_slip_in_the_file_names_its_field():
+    held = SHEET.model_copy(update={"own": OwnTerms(price="1/h", owned="nothing")})
+    assert own_prices(held, owned="900").own.usd_per_hour == 1.0
+    assert own_prices(held, price="2/h", owned="900").own.usd_per_hour == 2.0
+    with pytest.raises(UserError, match=r"2026-11:own\.owned"):
+        own_prices(held)
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_any_text_is_a_price_or_one_line(text):
+    try:
+        usd, complaint = own_prices(SHEET, price=text).own.usd_per_hour, ""
+    except UserError as error:
+        usd, complaint = 1.0, str(error)
+    assert usd > 0
+    assert len(complaint.splitlines()) <= 1
