@@ -70,7 +70,10 @@ def _compared(item: Measurement, row: Row) -> Held:
         if not _same(left, right):
             reason = f"{name}{_shown(left)} is stated, its raw samples give {_shown(right)}"
             return Held(where=where, reason=reason, left=left, right=_number(right))
-    texts = [("unit", item.unit, row.unit), ("method", item.method, row.method)]
+    texts: list[tuple[str, Any, Any]] = [
+        ("unit", item.unit, row.unit),
+        ("method", item.method, row.method),
+    ]
     labels = printable(row.labels)
     texts += [(name, value, labels[name]) for name, value in item.labels.items() if name in labels]
     # A summary that calls its point invalid is not to be left out.
