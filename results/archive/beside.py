@@ -75,8 +75,9 @@ def sendable(home: Path, statement: Statement) -> bytes | None:
     return data if data and len(data) <= MOST_BYTES else None
 
 
-# A result is opened more than once in one call, as where another repeats it.
-@lru_cache(maxsize=64)
+# A result is opened more than once in one call, as where another repeats it. Few are kept: the
+# figures of a stranger's samples may take 50 MB.
+@lru_cache(maxsize=8)
 def _given(place: Path, digest: str, _stamp: tuple[int, int]) -> Evidence:
     data = _read(place, digest)
     if data is None:

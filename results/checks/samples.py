@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.checks.claim import Claim
+    from results.checks.evidence import Evidence
     from results.checks.finding import Context
     from results.statement.statement import Measurement
     from suites.base.records import Row
@@ -40,6 +41,19 @@ def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[Held]:
         elif given.metered or item.metric not in ENERGY:
             reason = f"{item.value:.6g} is stated, its raw samples give no such figure"
             yield Held(where=_where(item), reason=reason, left=item.value)
+    yield from _hidden(claim, given)
+
+
+def _hidden(claim: Claim, given: Evidence) -> Iterator[Held]:
+    """Failures of a case that is stated are stated too."""
+    stated = {key_of(item) for item in claim.measurements}
+    cases = {item.case for item in claim.measurements}
+    for key, row in given.rows.items():
+        if row.metric == "failed" and row.value and row.case in cases and key not in stated:
+            reason = f"0 is stated, its raw samples give {_shown(row.value)}"
+            yield Held(
+                where=f"{row.case} failed", reason=reason, left=0.0, right=_number(row.value)
+            )
 
 
 def unchecked(claim: Claim, context: Context) -> Iterator[str]:
@@ -70,7 +84,10 @@ def _compared(item: Measurement, row: Row) -> Held:
         if not _same(left, right):
             reason = f"{name}{_shown(left)} is stated, its raw samples give {_shown(right)}"
             return Held(where=where, reason=reason, left=left, right=_number(right))
-    texts = [("unit", item.unit, row.unit), ("method", item.method, row.method)]
+    texts: list[tuple[str, Any, Any]] = [
+        ("unit", item.unit, row.unit),
+        ("method", item.method, row.method),
+    ]
     labels = printable(row.labels)
     texts += [(name, value, labels[name]) for name, value in item.labels.items() if name in labels]
     # A summary that calls its point invalid is not to be left out.

@@ -67,9 +67,6 @@ def reproduce(
 
     first = archive.open_result(find(digest, [results]))
     terminal = Terminal(stderr=True)
-    for line in first.unchecked:
-        if line.startswith("samples:"):
-            terminal.say(f"of the first result: {line}", indent=2)
     challenge = None
     if to:
         with connect(to) as log:

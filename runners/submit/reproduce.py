@@ -93,6 +93,9 @@ def reproduce(
         terminal.say(str(difference), indent=2)
     if not force:
         _refuse(first.digest, predicate, found)
+    for line in first.unchecked:
+        if line.startswith("samples:"):
+            terminal.say(f"of the first result: {line}", indent=2)
     outcome = measure(
         options,
         out,

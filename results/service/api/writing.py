@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from results.service.problem import Problem
 from results.statement import strict_json
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from fastapi import FastAPI, Request
 
     from results.service.api.service import Service
@@ -34,7 +36,8 @@ _BODY_TYPES = {
     "": strict_json.MAX_BYTES,
     parcel.KIND: parcel.MOST_BYTES,
 }
-# Bodies with raw samples that are read at once: each may be twelve times an envelope.
+# Bodies above an envelope's size that are in memory at once; most raw samples stay below it, so
+# that those who send large ones slowly keep only each other waiting.
 _LARGE_AT_ONCE = 16
 _ANSWERS = {
     "200": "Known already: the receipt it got",
@@ -89,8 +92,13 @@ def add_writing(app: FastAPI, service: Service) -> None:
     async def submit(request: Request) -> JSONResponse:
         request.scope["route"] = route  # for the request log, as the framework's own routes do
         kind = _kind(request)
-        async with large if kind == parcel.KIND else nullcontext():
-            body = await _body(request, service.limits.body_s, _BODY_TYPES[kind])
+        async with AsyncExitStack() as held:
+            body = await _body(
+                request,
+                service.limits.body_s,
+                _BODY_TYPES[kind],
+                lambda: held.enter_async_context(large),
+            )
             envelope, samples = parted(body, kind)
             loop = asyncio.get_running_loop()
             candidate = await loop.run_in_executor(
@@ -166,15 +174,26 @@ def _kind(request: Request) -> str:
     return kind
 
 
-async def _body(request: Request, within_s: float, most: int) -> bytes:
-    """Read the body raw: a framework's models accept duplicate keys and stumble over NaN."""
+async def _body(
+    request: Request, within_s: float, most: int, grow: Callable[[], Awaitable[None]]
+) -> bytes:
+    """Read the body raw: a framework's models accept duplicate keys and stumble over NaN.
+
+    Args:
+        most: bytes it may hold.
+        grow: waits until there is room for a body above an envelope's size.
+    """
     data = bytearray()
+    room = strict_json.MAX_BYTES
     try:
         async with asyncio.timeout(within_s):
             async for chunk in request.stream():
                 data += chunk
                 if len(data) > most:
                     raise Problem(413, "too-large", f"at most {most} bytes")
+                if len(data) > room:
+                    await grow()
+                    room = most
     except TimeoutError as error:
         raise Problem(408, "too-slow", f"the body took more than {within_s:g} s") from error
     return bytes(data)

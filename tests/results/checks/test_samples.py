@@ -152,6 +152,18 @@ def test_a_point_that_its_samples_call_invalid_cannot_be_stated_as_valid():
     assert any(one.reason.startswith("valid True is stated") for one in found)
 
 
+def test_failures_that_the_samples_count_cannot_be_left_out():
+    data, cells = raw.published("serving")
+    failed = [one for kept in cells.values() for one in kept["series"] if one["metric"] == "failed"]
+    failed[0]["samples"] = [3.0]
+    predicate = data["predicate"]
+    predicate["measurements"] = [
+        item for item in predicate["measurements"] if item["metric"] != "failed"
+    ]
+    [found] = refused(data, raw.named(data, cells))
+    assert (found.where, found.left, found.right) == (f"{failed[0]['case']} failed", 0.0, 3.0)
+
+
 METER = {"name": "rapl", "scope": "package", "method": "hardware counter"}
 
 

@@ -125,6 +125,19 @@ def test_odd_bodies_are_refused_by_name_and_leave_nothing(client, signer, tmp_pa
     assert client.get("/v1/results").json()["results"] == []
 
 
+def test_a_body_above_an_envelopes_size_is_taken(client, signer, tmp_path):
+    data, cells = raw.published("inference")
+    # Hex digits of a hash: gzip makes half of them, and base64 two thirds.
+    noise = "".join(
+        hashlib.sha512(bytes([n, m])).hexdigest() for n in range(99) for m in range(160)
+    )
+    next(iter(cells.values()))["warnings"] = [noise]
+    sealed, given = raw.signed(data, raw.named(data, cells), signer)
+    assert len(parcel.pack(sealed, given)) > 2**20
+    assert post(client, sealed, given).status_code == 201
+    assert files(tmp_path) == [f"{digest_of(given)}.json"]
+
+
 def test_samples_of_a_result_that_is_not_taken_do_not_stay(client, signer, tmp_path, monkeypatch):
     # Both were judged before either was stored, as where they come at once.
     monkeypatch.setattr(Challenges, "judge", lambda *_: None)
