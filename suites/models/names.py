@@ -64,7 +64,7 @@ _PUBLISHED = (
     (r"olmo-3[._]1-32b", "olmo-3.1-32b"),
     (r"phi-mini-moe", "phi-mini-moe"),
     (r"codellama-34b", "codellama-34b"),
-    (r"fenmark[ -]tiny[ -]15m", "tiny-15m"),
+    (r"fenmark-tiny-15m", "tiny-15m"),
 )
 _TABLE = tuple((re.compile(_MAKER + _OTHER + pattern), ours) for pattern, ours in _PUBLISHED)
 
@@ -74,6 +74,6 @@ def known_as(name: str) -> str | None:
     """Find the id of a geometry by our name or a publisher's; None where it is unknown."""
     if name in available():
         return name
-    lower = name.lower()[:200]
+    lower = name.lower()[:200].replace(" ", "-")
     ours = next((ours for theirs, ours in _TABLE if theirs.search(lower)), "")
     return ours if ours in available() else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from suites.models.geometry import Geometry, Layer
 
-__all__ = ["Precision", "precision_of"]
+__all__ = ["Precision", "precision_name", "precision_of"]
 
 _DTYPES = {
     "bfloat16": ("bf16", 16.0), "float16": ("f16", 16.0), "float32": ("f32", 32.0),
@@ -77,6 +77,24 @@ def precision_of(
         layers: every layer of the model, in order.
         beside: what `hf_quant_config.json` holds, where there is one.
     """
+    name, rest, scheme = _read(data, beside)
+    if scheme is None:
+        return Precision(name=name, widths=None if rest is None else Widths.uniform(rest))
+    if scheme.bits is None:
+        return Precision(name=scheme.name, widths=None)
+    return Precision(name=scheme.name, widths=_widths(scheme, geometry, layers, rest or 16.0))
+
+
+def precision_name(data: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
+    """Name the precision alone, for which no sizes are needed; arguments as `precision_of`."""
+    name, _, scheme = _read(data, beside)
+    return scheme.name if scheme else name
+
+
+def _read(
+    data: Mapping[str, Any], beside: Mapping[str, Any] | None
+) -> tuple[str, float | None, _Scheme | None]:
+    """The name and bits of what is not quantized, and how the rest is."""
     inner = data.get("text_config")
     tables = [data, inner] if isinstance(inner, dict) else [data]
     name, rest = _dtype(tables)
@@ -85,13 +103,8 @@ def precision_of(
         said.append(beside)
     quantized = next((table for table in said if isinstance(table, dict)), None)
     if quantized is None:
-        unreadable = bool(said)
-        widths = None if unreadable or rest is None else Widths.uniform(rest)
-        return Precision(name="unknown" if unreadable else name, widths=widths)
-    scheme = _scheme(quantized)
-    if scheme.bits is None:
-        return Precision(name=scheme.name, widths=None)
-    return Precision(name=scheme.name, widths=_widths(scheme, geometry, layers, rest or 16.0))
+        return ("unknown", None, None) if said else (name, rest, None)
+    return name, rest, _scheme(quantized)
 
 
 def _dtype(tables: Sequence[Mapping[str, Any]]) -> tuple[str, float | None]:

@@ -15,14 +15,14 @@ from suites.models.config.fields import Fields
 from suites.models.config.layers import grouped, layers_of
 from suites.models.config.towers import towers_of
 from suites.models.geometry import Geometry, Modules, identifier
-from suites.models.precision import Precision, precision_of
+from suites.models.precision import Precision, precision_name, precision_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from suites.models.geometry import Layer
 
-__all__ = ["Configuration", "read_config", "read_configuration"]
+__all__ = ["Configuration", "read_config", "read_configuration", "read_precision"]
 
 _MOST_BYTES = 2**22  # the longest published, with a table for each layer, has 40 kB
 _EXPECTED = "a Hugging Face config.json"
@@ -54,14 +54,36 @@ def read_config(path: Path) -> Configuration:
     Raises:
         UserError: it cannot be read, a size is missing or wrong, or it says what is not expressed.
     """
-    file = path / "config.json" if path.is_dir() else path
-    data = json_file.read(file, _MOST_BYTES, expected=_EXPECTED)
-    whole = file.name == "config.json"
-    name = file.absolute().parent.name if whole else file.stem
-    beside = None
-    if whole and (quantized := file.with_name(_QUANTIZED)).is_file():
-        beside = json_file.read(quantized, _MOST_BYTES, expected="a JSON object")
+    file = _file(path)
+    data, beside = _tables(file)
+    name = file.absolute().parent.name if file.name == "config.json" else file.stem
     return read_configuration(data, str(file), name=name or file.stem, beside=beside)
+
+
+def read_precision(path: Path) -> str:
+    """Name the precision of a folder, whether or not its architecture is expressed.
+
+    Raises:
+        UserError: it holds no configuration that can be read.
+    """
+    data, beside = _tables(_file(path))
+    return precision_name(data, beside)
+
+
+def _file(path: Path) -> Path:
+    return path / "config.json" if path.is_dir() else path
+
+
+def _tables(file: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The configuration, and what says beside it how weights are stored."""
+    data = json_file.read(file, _MOST_BYTES, expected=_EXPECTED)
+    if not isinstance(data, dict):
+        raise UserError("is no JSON object", where=str(file), expected=_EXPECTED)
+    quantized = file.with_name(_QUANTIZED)
+    if file.name != "config.json" or not quantized.is_file():
+        return data, None
+    beside = json_file.read(quantized, _MOST_BYTES, expected="a JSON object")
+    return data, beside if isinstance(beside, dict) else None
 
 
 def read_configuration(data: Any, where: str, *, name: str, beside: Any = None) -> Configuration:
