@@ -116,7 +116,7 @@ _Width = Annotated[float, Field(gt=0, le=64)]
 
 
 class Published(Frozen):
-    """Widths of the weights as their maker published them, where that is not 16 bits throughout.
+    """Widths of the weights as their maker published them.
 
     Attributes:
         precision: the maker's name for it, such as "mxfp4".
