@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from results.checks import Finding, Judged
     from results.statement.reported import ReportedFile
+    from suites.models import Geometry
 
 __all__ = ["Inspected", "inspect"]
 
@@ -75,19 +76,25 @@ class Inspected:
 
 
 def inspect(
-    path: Path, *, kind: str | None = None, chip: str | None = None, count: int | None = None
+    path: Path,
+    *,
+    kind: str | None = None,
+    chip: str | None = None,
+    count: int | None = None,
+    model: Geometry | None = None,
 ) -> Inspected:
     """Read a file, find out what it is, and hold it against every law.
 
     Args:
         kind: of others' file, where it shall not be found out.
         chip, count: catalogue id and number, where others' file says neither.
+        model: sizes, where the name it says is unknown here.
 
     Raises:
         UserError: it cannot be read, or nothing here understands it.
     """
     try:
-        found = None if kind else _ours(path)
+        found = None if kind else _ours(path, Context(model=model))
         if found:
             return found
         imported = import_file(kind or kind_of(path), path, chip=chip, count=count)
@@ -99,10 +106,10 @@ def inspect(
     if not imported.results:
         reasons = "; ".join(sorted({one.reason for one in imported.refused})[:3])
         raise UserError(f"no row can be read: {reasons}", where=str(path))
-    return _reported(imported)
+    return _reported(imported, Context(model=model))
 
 
-def _ours(path: Path) -> Inspected | None:
+def _ours(path: Path, context: Context) -> Inspected | None:
     """Read a file that Fenmark wrote; None where it did not."""
     data = b"" if path.suffix == ".parquet" else files.read_limited(path, most=MOST_BYTES)
     try:
@@ -111,24 +118,23 @@ def _ours(path: Path) -> Inspected | None:
         return None
     match value:
         case {"payload": str(), "payloadType": str()}:
-            return _signed(data, path)
+            return _signed(data, path, context)
         case {"predicateType": str()}:
             statement = envelope.parse(data, str(path))
             return Inspected(
                 kind="statement",
                 signature=_UNSIGNED,
-                results=[(statement.predicate.run.id, judge(statement))],
+                results=[(statement.predicate.run.id, judge(statement, context))],
             )
         case {"source": dict(), "results": list(), "refused": list()}:
-            return _reported(read_file(path))
+            return _reported(read_file(path), context)
         case _:
             return None
 
 
-def _signed(data: bytes, path: Path) -> Inspected:
+def _signed(data: bytes, path: Path, context: Context) -> Inspected:
     """The signature is told, and hides no law: whoever signed, the figures are what they are."""
     where = str(path)
-    context = Context()
     try:
         beside = read_folder(home_of(path) / "runners")
         runners = [*read_folder(REGISTERED, registered=True), *beside]
@@ -138,7 +144,7 @@ def _signed(data: bytes, path: Path) -> Inspected:
     else:
         runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
         payload, signature = verified.payload, f"verified: {runner.id} ({runner.tier})"
-        context = Context(claims=verified.claims)
+        context = replace(context, claims=verified.claims)
     statement = envelope.parse(payload, where)
     return Inspected(
         kind="signed result",
@@ -147,9 +153,9 @@ def _signed(data: bytes, path: Path) -> Inspected:
     )
 
 
-def _reported(imported: ReportedFile) -> Inspected:
+def _reported(imported: ReportedFile, context: Context) -> Inspected:
     return Inspected(
         kind=imported.source.kind,
         signature=None,
-        results=[(result.id, judge_reported(result)) for result in imported.results],
+        results=[(result.id, judge_reported(result, context)) for result in imported.results],
     )

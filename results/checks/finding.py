@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from results.checks.claim import Claim
     from results.statement.nonce import Nonce
+    from suites.models import Geometry
 
 __all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Outcome", "at_most"]
 
@@ -32,6 +33,7 @@ class Context:
             brought them.
         choose: picks the kernel outputs to compute again; None where none shall be.
         claims: what the certificate of a keyless signature says of the job that signed.
+        model: sizes of a model whose name is unknown here, as the reader brings them.
     """
 
     now: datetime | None = None
@@ -39,6 +41,7 @@ class Context:
     samples: Mapping[str, str] = field(default_factory=dict)
     choose: Random | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
+    model: Geometry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.economy.costs import CostRow
     from suites.base.errors import UserError
+    from suites.models import Geometry
 
     # Where a row comes from, the chip's name, and what it costs.
     _Costed = tuple[dict[str, Any], str, CostRow]
@@ -32,6 +33,10 @@ def cost(
         str | None,
         typer.Option(help="Class of rental, such as marketplace; else the sheet's first."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Id, config.json, .gguf or .toml of models whose name is unknown here."),
+    ] = None,
     count: Annotated[
         bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
     ] = False,
@@ -48,16 +53,18 @@ def cost(
     from results import catalog
     from results.archive import archive
     from results.catalog.prices_data import RENTAL_KINDS, read_sheet
+    from suites import models
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json, styled
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     sheet = read_sheet(price_sheet) if price_sheet else catalog.latest_prices()
+    own = models.load(model) if model else None
     broken: list[UserError] = []
     rows = [
-        *_signed(results, sheet, rental, broken.append),
-        *_reported(results, sheet, rental, broken.append),
+        *_signed(results, sheet, rental, own, broken.append),
+        *_reported(results, sheet, rental, own, broken.append),
     ]
     broken += archive.broken_keys(results)
     for error in broken:
@@ -149,7 +156,11 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
 
 
 def _signed(
-    folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path,
+    sheet: PriceSheet,
+    rental: str | None,
+    own: Geometry | None,
+    on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.archive import archive
     from results.economy.costs import cost_rows
@@ -164,14 +175,18 @@ def _signed(
             chip=chip.catalog_id,
             count=chip.count,
             sheet=sheet,
-            served=served_of(predicate.engines),
+            served=served_of(predicate.engines, own),
             rental=rental,
         ):
             yield origin, chip.catalog_id or chip.name, row
 
 
 def _reported(
-    folder: Path, sheet: PriceSheet, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path,
+    sheet: PriceSheet,
+    rental: str | None,
+    own: Geometry | None,
+    on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.reported import read_folder
     from results.reported.costing import reported_cost_rows
@@ -185,7 +200,7 @@ def _reported(
                 "reported_id": result.id,
                 "footnote": found.source.footnote,
             }
-            for row in reported_cost_rows(result, sheet, rental):
+            for row in reported_cost_rows(result, sheet, rental, own):
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.economy.costs import CostRow
     from results.statement.reported import ReportedResult
+    from suites.models import Geometry
 
 __all__ = ["reported_cost_rows"]
 
 
 def reported_cost_rows(
-    result: ReportedResult, sheet: PriceSheet, rental: str | None = None
+    result: ReportedResult,
+    sheet: PriceSheet,
+    rental: str | None = None,
+    own: Geometry | None = None,
 ) -> list[CostRow]:
     """Derive a cost row from every rate a result reports.
 
@@ -28,6 +32,6 @@ def reported_cost_rows(
         chip=chip.catalog_id if chip.count else None,
         count=chip.count or 1,
         sheet=sheet,
-        served=served(result.model, result.precision),
+        served=served(result.model, result.precision, own=own),
         rental=rental,
     )
