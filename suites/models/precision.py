@@ -25,7 +25,8 @@ _DTYPES = {
 _SCALE_BITS = 16.0
 # Formats whose block and scale are part of their name: bits of a value, of a scale, its block.
 _BLOCKS = {"nvfp4": (4.0, 8.0, 16), "mxfp4": (4.0, 8.0, 32), "mxfp8": (8.0, 8.0, 32)}
-_MOST_PATTERNS = 20_000
+_INTEGERS = {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}
+_MOST_PATTERNS, _MOST_WILD = 20_000, 64
 _LEADING = re.compile(r"^(?:model\.|language_model\.|text_model\.|transformer\.|backbone\.)+")
 # What of a regular expression is understood: anything else leaves the widths unknown.
 _UNESCAPED = re.compile(r"[\\\[\](){}+?|^$]")
@@ -135,22 +136,27 @@ def _scheme(table: Mapping[str, Any]) -> _Scheme:
     algorithm = str(table.get("quant_algo") or "")[:40].lower()
     if algorithm:
         name = "fp8" if algorithm.startswith("fp8") else algorithm
-        bits = _named_bits(name, table)
-        return _Scheme(name, bits, kept)
+        return _Scheme(name, _named_bits(name, table), kept)
     if method == "mxfp4":
         return _Scheme("mxfp4", _block_bits("mxfp4"), kept, only_experts=True)
+    if method in _INTEGERS:
+        return _integers(method, table, kept)
+    return _Scheme(*_plain(method, table), kept)
+
+
+def _plain(method: str, table: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Name and bits of what needs no more than its method."""
     if method in {"fp8", "fbgemm_fp8"}:
         block = table.get("weight_block_size")
         size = _product(block) if isinstance(block, list) else 0
-        return _Scheme("fp8", 8.0 + (32.0 / size if size else 0.0), kept)
-    if method in {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}:
-        return _integers(method, table, kept)
+        return "fp8", 8.0 + (32.0 / size if size else 0.0)
     if method == "bitsandbytes":
-        four = table.get("load_in_4bit") is True
+        if table.get("load_in_4bit") is not True:
+            return "int8", 8.0
         # One 32-bit scale for 64 values, or itself kept in 8 bits and 1/256 of 32.
-        scale = (8 + 32 / 256) / 64 if table.get("bnb_4bit_use_double_quant") is True else 0.5
-        return _Scheme("nf4" if four else "int8", 4.0 + scale if four else 8.0, kept)
-    return _Scheme(method or "quantized", None, kept)
+        twice = table.get("bnb_4bit_use_double_quant") is True
+        return "nf4", 4.0 + ((8 + 32 / 256) / 64 if twice else 0.5)
+    return method or "quantized", None
 
 
 def _grouped(groups: Mapping[str, Any], method: str, kept: Callable[[str], bool | None]) -> _Scheme:
@@ -237,18 +243,21 @@ def _kept(table: Mapping[str, Any], *names: str) -> Callable[[str], bool | None]
     if globs is None:
         return lambda _: None
     exact = {glob for glob in globs if "*" not in glob}
-    wild = [glob for glob in globs if "*" in glob]
+    # Most say how a name begins; the others are tried one by one, so they are few.
+    begins = {glob[:-1] for glob in globs if glob.endswith("*") and "*" not in glob[:-1]}
+    wild = sorted({glob for glob in globs if "*" in glob[:-1]})
+    if len(wild) > _MOST_WILD:
+        return lambda _: None
 
     def kept(module: str) -> bool:
         words = module.split(".")
-        runs = {
-            ".".join(words[start:end])
-            for start in range(len(words))
-            for end in range(start + 1, len(words) + 1)
-        }
-        if runs & exact:
-            return True
-        return any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+        ends = range(1, len(words) + 1)
+        runs = {".".join(words[start:end]) for end in ends for start in range(end)}
+        return (
+            bool(runs & exact)
+            or any(module[:length] in begins for length in range(len(module) + 1))
+            or any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+        )
 
     return kept
 

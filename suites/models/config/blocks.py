@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dense", "experts", "feed_forward", "has_experts", "names_experts"]
 
+_LONGEST_LIST = 10_000  # letters of indices
+
 _EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
 _CHOSEN = (
     "num_experts_per_tok", "moe_topk", "moe_k", "moe_top_k", "top_k_experts", "experts_per_token",
@@ -107,27 +109,34 @@ def experts(fields: Fields, family: Family) -> Experts:
 
 def has_experts(fields: Fields, index: int) -> bool:
     """Whether the layer at this index has experts, by whichever field says so."""
-    kinds = fields.items("mlp_layer_types")
-    if kinds:
+    listed = _listed(fields, index)
+    return _counted(fields, index) if listed is None else listed
+
+
+def _listed(fields: Fields, index: int) -> bool | None:
+    """What a list of layers says; None where there is none."""
+    if kinds := fields.items("mlp_layer_types"):
         return index < len(kinds) and kinds[index] == "sparse"
-    listed = fields.raw("moe_layers", "moe_layers_enum")
-    if isinstance(listed, str) and listed:
-        return str(index) in listed.replace(" ", "").split(",")
-    if isinstance(listed, list) and listed:
-        return index in listed
     often = fields.raw("moe_layer_freq")
     if isinstance(often, list):
         return index < len(often) and often[index] == 1
+    layers = fields.raw("moe_layers", "moe_layers_enum")
+    if isinstance(layers, str) and layers:
+        layers = layers[:_LONGEST_LIST].replace(" ", "").split(",")
+        return str(index) in layers
+    return index in layers if isinstance(layers, list) and layers else None
+
+
+def _counted(fields: Fields, index: int) -> bool:
+    """What first layers, steps and periods say."""
     step = fields.whole("moe_layer_freq", "moe_layer_interval", default=1)
     first = fields.natural("first_k_dense_replace", "num_dense_layers", "moe_layer_start_index")
     last = fields.raw("moe_layer_end_index")
-    if isinstance(last, int) and last >= 0 and index > last:
+    if index < first or (isinstance(last, int) and 0 <= last < index):
         return False
     if fields.raw("moe_layer_interval") is not None:  # ERNIE 4.5
-        return index >= first and (index + 1) % step == 0
-    if index < first or index % step:
-        return False
-    return _has_its_turn(fields, index)
+        return (index + 1) % step == 0
+    return index % step == 0 and _has_its_turn(fields, index)
 
 
 def _has_its_turn(fields: Fields, index: int) -> bool:

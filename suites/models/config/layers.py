@@ -137,31 +137,36 @@ def _mixer(fields: Fields, family: Family, kind: str, *, borrows: bool, shares: 
 
 def _kinds(fields: Fields, family: Family, depth: int) -> list[str]:
     """The mixer of each layer, by whichever field says so."""
-    named = fields.items("layer_types", "layers_block_type", "layer_block_type", least=depth)
-    if named:
-        kinds = [_kind(fields, str(name)) for name in named[:depth]]
-        return _only(fields, _as_mamba(kinds) if family.recurrent == "mamba" else kinds)
-    flags = fields.items("hybrid_layer_pattern", least=depth)
-    if flags:
-        return _only(fields, ["sliding" if flag else "full" for flag in flags[:depth]])
-    flags = fields.items("attn_type_list", least=depth)
-    if flags:
-        return _only(fields, ["full" if flag else "linear" for flag in flags[:depth]])
-    if own := fields.inner("linear_attn_config"):
-        linear = set(own.items("kda_layers") or ())  # counted from 1
-        return ["linear" if index + 1 in linear else "full" for index in range(depth)]
-    every = fields.natural("full_attention_interval")
-    if every:
+    kinds = _listed(fields, family, depth)
+    if kinds:
+        return _only(fields, kinds)
+    if every := fields.natural("full_attention_interval"):
         return ["full" if (index + 1) % every == 0 else "linear" for index in range(depth)]
     if fields.raw("attn_layer_period") is not None:
         period, offset = fields.whole("attn_layer_period"), fields.natural("attn_layer_offset")
         return ["full" if at % period == offset else "mamba" for at in range(depth)]
-    full = fields.items("attn_layer_indices", "full_attn_idxs")
-    if full is not None or family.recurrent:
-        other = family.recurrent or "mamba"
-        kinds = ["full" if index in (full or ()) else other for index in range(depth)]
-        return _only(fields, kinds)
+    if family.recurrent:
+        return _only(fields, [family.recurrent] * depth)
     return _windows(fields, family, depth)
+
+
+def _listed(fields: Fields, family: Family, depth: int) -> list[str]:
+    """What a list of layers says; empty where there is none."""
+    if named := fields.items("layer_types", "layers_block_type", "layer_block_type", least=depth):
+        kinds = [_kind(fields, str(name)) for name in named[:depth]]
+        return _as_mamba(kinds) if family.recurrent == "mamba" else kinds
+    if flags := fields.items("hybrid_layer_pattern", least=depth):
+        return ["sliding" if flag else "full" for flag in flags[:depth]]
+    if flags := fields.items("attn_type_list", least=depth):
+        return ["full" if flag else "linear" for flag in flags[:depth]]
+    if own := fields.inner("linear_attn_config"):
+        linear = own.items("kda_layers") or []  # counted from 1
+        return ["linear" if index + 1 in linear else "full" for index in range(depth)]
+    full = fields.items("attn_layer_indices", "full_attn_idxs")
+    if full is not None:
+        other = family.recurrent or "mamba"
+        return ["full" if index in full else other for index in range(depth)]
+    return []
 
 
 def _as_mamba(kinds: list[str]) -> list[str]:
@@ -191,7 +196,7 @@ def _windows(fields: Fields, family: Family, depth: int) -> list[str]:
         every = fields.whole("no_rope_layer_interval", default=family.chunked)
         return ["full" if (index + 1) % every == 0 else "chunked" for index in range(depth)]
     pattern = fields.raw("sliding_window_pattern", "_sliding_window_pattern")
-    if isinstance(pattern, str) and fields.natural("sliding_window"):  # "LLLG"
+    if isinstance(pattern, str) and pattern and fields.natural("sliding_window"):  # "LLLG"
         return ["full" if pattern[at % len(pattern)] == "G" else "sliding" for at in range(depth)]
     use = fields.flag("use_sliding_window", default=family.sliding != "switch")
     if not use or not fields.natural("sliding_window") or family.sliding == "none":
