@@ -86,7 +86,7 @@ def dense(fields: Fields, family: Family, *, index: int = 0, times: int = 1) -> 
 
 def experts(fields: Fields, family: Family) -> Experts:
     """The mixture of experts."""
-    width = fields.whole(*_WIDTH, *_DENSE)
+    width = _first(fields.raw(*_WIDTH, *_DENSE)) or fields.whole(*_WIDTH, *_DENSE)
     shared = 0 if family.dense_beside else fields.natural(*_SHARED)
     count = _first(fields.raw(*_SHARED_COUNT))
     fields.ignore(*_SHARED_COUNT)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from suites.models.config.fields import Fields
     from suites.models.part import Part
 
-__all__ = ["depth_of", "grouped", "layers_of"]
+__all__ = ["depth_of", "grouped", "layer_of_modules", "layers_of"]
 
 _DEPTH = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 # What lists of layers call a kind -> what it is.
@@ -59,6 +59,24 @@ def layers_of(fields: Fields, family: Family) -> list[Layer]:
         "longcat": _longcat,
     }
     return plan[family.plan](fields, family)
+
+
+def layer_of_modules(fields: Fields, family: Family, main: Sequence[Layer]) -> Layer | None:
+    """The layer of a module that predicts a further token: the one that would come next.
+
+    Its mixer is named where lists go on after the last layer; else it is the last attention.
+    """
+    depth = len(main)
+    named = fields.items("layer_types") or []
+    attending = [part for layer in main for part in layer.parts if part.kv_values()]
+    if len(named) > depth:
+        kind = _kind(fields, str(named[depth]))
+        mixer = _mixer(fields, family, kind, borrows=False, shares=False)
+    elif attending:
+        mixer = attending[-1]
+    else:
+        return None
+    return _layer([mixer, *blocks.feed_forward(fields, family, depth)], family)
 
 
 def grouped(layers: Sequence[Layer]) -> tuple[Layer, ...]:

@@ -12,7 +12,7 @@ from suites.base import json_file
 from suites.base.errors import UserError
 from suites.models.config.families import FAMILIES, Family
 from suites.models.config.fields import Fields
-from suites.models.config.layers import grouped, layers_of
+from suites.models.config.layers import grouped, layer_of_modules, layers_of
 from suites.models.config.towers import towers_of
 from suites.models.geometry import Geometry, Modules, identifier
 from suites.models.precision import Precision, precision_name, precision_of
@@ -184,14 +184,14 @@ def _rope_theta(fields: Fields) -> float:
 
 
 def _modules(fields: Fields, family: Family, layers: list[Layer]) -> Modules | None:
-    """Modules that predict further tokens: one layer each, like the model's last with a cache."""
+    """Modules that predict further tokens, where the configuration says what they are made of."""
     count = fields.natural("num_nextn_predict_layers", "mtp_num_hidden_layers", most=100)
-    count = count or fields.natural("num_mtp_modules", most=100)
-    fields.ignore("mtp_transformer_layers", "mtp_num_layers", "mtp_use_dedicated_embeddings")
+    fields.ignore("num_mtp_modules", "mtp_transformer_layers", "mtp_num_layers")
+    fields.ignore("mtp_use_dedicated_embeddings")
     if not count or family.plan != "plain":
         return None
-    attending = [layer for layer in layers if any(part.kv_values() for part in layer.parts)]
-    return Modules(count=count, layers=(attending[-1],)) if attending else None
+    layer = layer_of_modules(fields, family, layers)
+    return Modules(count=count, layers=(layer,)) if layer else None
 
 
 def _beside(fields: Fields, hidden: int, depth: int) -> tuple[int, int]:
