@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["model"]
 
-model = typer.Typer(help="Sizes of models: yours from its files, or one of those that ship.")
+model = typer.Typer(
+    help="Sizes of models: yours from its files, or one of those that ship.\n\n"
+    "Example: fenmark model show ./Qwen3-32B-FP8 --json"
+)
 
 
 @model.command("show")
@@ -56,12 +59,12 @@ def list_(
     from suites import models
     from suites.base.terminal import Terminal, print_json
 
-    known = [(name, models.load(name)) for name in models.available()]
+    known = {name: models.load(name) for name in models.available()}
     if json_:
-        print_json([{"id": name, "parameters": known.parameters()} for name, known in known])
+        print_json([{"id": name, "parameters": it.parameters()} for name, it in known.items()])
         return
     terminal = Terminal()
-    for name, geometry in known:
+    for name, geometry in known.items():
         active = geometry.active_parameters() / 1e9
         terminal.say(
             f"{name:<26}{geometry.parameters() / 1e9:>10,.2f} B {active:>9,.2f} B active  "

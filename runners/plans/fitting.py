@@ -188,8 +188,9 @@ def _shape(given: Mapping[str, Any]) -> Iterator[str]:
     if model is None:
         return
     sizes, ep = model.geometry, given.get("ep") or 1
-    if sizes.heads % (given.get("tp") or 1):
-        yield f"{sizes.heads} attention heads do not split over tp {given['tp']}"
+    for heads in sorted(sizes.query_heads):
+        if heads % (given.get("tp") or 1):
+            yield f"{heads} attention heads do not split over tp {given['tp']}"
     if (given.get("pp") or 1) > sizes.depth:
         yield f"{sizes.depth} layers are fewer than pp {given['pp']}"
     if ep > 1 and (sizes.moe is None or sizes.moe.experts % ep):

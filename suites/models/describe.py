@@ -59,9 +59,9 @@ class Description:
             "weight_bytes": None if self.bits is None else geometry.weight_bytes(self.bits),
             "context": context,
             "kv_bits": kv_bits,
-            "kv_bytes_per_token": geometry.kv_bytes_per_token(kv_bytes),
-            "kv_bytes": geometry.kv_bytes(context, kv_bytes),
-            "state_bytes": geometry.state_bytes(kv_bytes),
+            "kv_bytes_per_token": _plain(geometry.kv_bytes_per_token(kv_bytes)),
+            "kv_bytes": _plain(geometry.kv_bytes(context, kv_bytes)),
+            "state_bytes": _plain(geometry.state_bytes(kv_bytes)),
             "flops_per_token": geometry.decode_flops(context),
             "layers": geometry.kinds(),
             "source": geometry.source,
@@ -103,6 +103,11 @@ def describe(name: str) -> Description:
         if published
         else None,
     )
+
+
+def _plain(number: float) -> float:
+    """Whole numbers without a fraction."""
+    return int(number) if number == int(number) else number
 
 
 def _only(path: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from suites.base.errors import UserError
-from suites.models.attention import Gqa, Mla
+from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.part import Count, Frozen, Natural, Positive, Routing
 from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 __all__ = ["Geometry", "Layer", "Modules", "Tower", "Widths", "identifier"]
 
 _Part = Annotated[
-    Gqa | Mla | GatedDelta | KimiDelta | Lightning | Mamba | Mamba2 | ShortConv | Dense | Experts,
+    Gqa
+    | Mla
+    | Compressed
+    | GatedDelta
+    | KimiDelta
+    | Lightning
+    | Mamba
+    | Mamba2
+    | ShortConv
+    | Dense
+    | Experts,
     Field(discriminator="kind"),
 ]
 _Parts = Annotated[tuple[_Part, ...], Field(strict=False, max_length=8)]
@@ -201,7 +211,7 @@ class Geometry(Frozen):
 
     def kv_bytes(self, context: int, dtype_bytes: float) -> float:
         """Bytes of one sequence's cache: a layer with a sliding window keeps only its window."""
-        return self._sum(lambda part: part.kept(context) * part.kv_values()) * dtype_bytes
+        return self._sum(lambda part: part.cached(context)) * dtype_bytes
 
     def state_bytes(self, dtype_bytes: float) -> float:
         """Bytes one sequence takes in recurrent layers, however long it is."""
@@ -286,7 +296,9 @@ class Geometry(Frozen):
         ]
         if not found:
             raise UserError(
-                f"{self.name} has no attention", where="model", expected="a model with attention"
+                f"{self.name} has no attention of a kind that kernels are measured for",
+                where="model",
+                expected="a model with grouped-query or latent attention",
             )
         return max(found, key=lambda item: item[:3])[3]
 
@@ -294,6 +306,12 @@ class Geometry(Frozen):
     def mla(self) -> Mla | None:
         """The latent attention of most layers, None where they have another kind."""
         return self.attention if isinstance(self.attention, Mla) else None
+
+    @property
+    def query_heads(self) -> frozenset[int]:
+        """How many query heads its attentions have, of whatever kind."""
+        kinds = (Gqa, Mla, Compressed)
+        return frozenset(part.heads for part in self._parts() if isinstance(part, kinds))
 
     @property
     def heads(self) -> int:

@@ -23,6 +23,7 @@ _PUBLISHED = (
     (r"deepseek-r1-distill-llama-70b", "llama-3.1-70b"),
     (r"deepseek-r1-distill-llama-8b", "llama-3.1-8b"),
     (r"deepseek-r1-0528-qwen3-8b", "qwen3-8b"),
+    (r"deepseek-v4-flash", "deepseek-v4-flash"),
     (r"deepseek-v3[._]2", "deepseek-v3.2"),
     (r"(?:dsr1$|deepseek-(?:r1|v3)(?![._]2|.*(?:distill|qwen)))", "deepseek-v3"),
     (r"deepseek-v2-lite", "deepseek-v2-lite"),

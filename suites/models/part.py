@@ -57,6 +57,10 @@ class Part(Frozen):
         """Tokens of a sequence that the cache keeps."""
         return context
 
+    def cached(self, context: int) -> int:
+        """Values cached for a sequence of so many tokens."""
+        return self.kept(context) * self.kv_values()
+
     def state_values(self) -> int:
         """Values kept for one sequence, however long it is."""
         return 0

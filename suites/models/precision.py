@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from suites.models.attention import Gqa, Mla
+from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.geometry import Widths
 
@@ -26,6 +26,8 @@ _SCALE_BITS = 16.0
 # Formats whose block and scale are part of their name: bits of a value, of a scale, its block.
 _BLOCKS = {"nvfp4": (4.0, 8.0, 16), "mxfp4": (4.0, 8.0, 32), "mxfp8": (8.0, 8.0, 32)}
 _INTEGERS = {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}
+# Experts whose width is said apart: FP4 of OCP's microscaling, or blocks of 128 by 128 values.
+_EXPERTS = {"fp4": 4.25, "fp8": 8.0 + 32 / 128**2, "bf16": 16.0, "bfloat16": 16.0}
 _MOST_PATTERNS, _MOST_WILD = 20_000, 64
 _LEADING = re.compile(r"^(?:model\.|language_model\.|text_model\.|transformer\.|backbone\.)+")
 # What of a regular expression is understood: anything else leaves the widths unknown.
@@ -78,18 +80,32 @@ def precision_of(
         layers: every layer of the model, in order.
         beside: what `hf_quant_config.json` holds, where there is one.
     """
-    name, rest, scheme = _read(data, beside)
+    _, rest, scheme = _read(data, beside)
+    shown = precision_name(data, beside)
     if scheme is None:
-        return Precision(name=name, widths=None if rest is None else Widths.uniform(rest))
-    if scheme.bits is None:
-        return Precision(name=scheme.name, widths=None)
-    return Precision(name=scheme.name, widths=_widths(scheme, geometry, layers, rest or 16.0))
+        widths = None if rest is None else Widths.uniform(rest)
+    elif scheme.bits is None:
+        widths = None
+    else:
+        widths = _widths(scheme, geometry, layers, rest or 16.0)
+    own = _of_experts(data)
+    if own and widths:
+        bits = _EXPERTS.get(own)
+        widths = replace(widths, experts=bits) if bits else None
+    return Precision(name=shown, widths=widths)
 
 
 def precision_name(data: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
     """Name the precision alone, for which no sizes are needed; arguments as `precision_of`."""
     name, _, scheme = _read(data, beside)
-    return scheme.name if scheme else name
+    name, own = scheme.name if scheme else name, _of_experts(data)
+    return f"{name}-{own}" if own and own != name else name
+
+
+def _of_experts(data: Mapping[str, Any]) -> str:
+    """What DeepSeek-V4 says apart of its experts, empty elsewhere."""
+    said = data.get("expert_dtype")
+    return said[:20].lower() if isinstance(said, str) else ""
 
 
 def _read(
@@ -308,7 +324,7 @@ def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, str, 
     at = f"layers.{index}"
     for part in layer.parts:
         match part:
-            case Gqa() | Mla():
+            case Gqa() | Mla() | Compressed():
                 for name, weights in part.projections(hidden).items():
                     yield "mixers", f"{at}.self_attn.{name}", weights
             case Dense():

@@ -28,6 +28,8 @@ _KINDS = {
     "linear_attention": "linear",
     "mamba": "mamba", "mamba2": "mamba", "conv": "conv",
 }  # fmt: skip
+# Tokens to a compressed entry -> whether an indexer chooses among them.
+_RATIOS = {0: False, 4: True, 128: False}
 _LETTERS = {"M": "mamba", "*": "full", "-": "mlp", "E": "moe"}
 _SINGLE = {
     "mamba": "mamba", "linear_attention": "mamba", "attention": "full", "full_attention": "full",
@@ -57,6 +59,7 @@ def layers_of(fields: Fields, family: Family) -> list[Layer]:
         "blocks": _blocks,
         "recurrent": _recurrent,
         "longcat": _longcat,
+        "compressed": _compressed,
     }
     return plan[family.plan](fields, family)
 
@@ -296,6 +299,31 @@ def _longcat(fields: Fields, family: Family) -> list[Layer]:
     dense = Dense(intermediate=fields.whole("ffn_hidden_size"))
     layer = _layer([mla, mla, dense, dense, blocks.experts(fields, family)], family)
     return [layer.model_copy(update={"norms": 4})] * depth_of(fields)
+
+
+def _compressed(fields: Fields, family: Family) -> list[Layer]:
+    """Compressed attention and experts, between several streams of residuals (DeepSeek-V4)."""
+    depth, hidden = depth_of(fields), fields.whole(*family.hidden)
+    ratios = fields.items("compress_ratios", least=depth)
+    if not ratios:
+        rates = fields.inner("compress_rates")
+        kinds = fields.items("layer_types", least=depth) or []
+        ratios = [rates.natural(str(kind)) if rates else 0 for kind in kinds]
+    if not ratios or not all(ratio in _RATIOS for ratio in ratios[:depth]):
+        raise fields.wrong("compress_ratios", ratios, "0, 4 or 128 for each layer")
+    fields.ignore("num_hash_layers", "num_nextn_predict_layers", "layer_types", "compress_rates")
+    fields.ignore("qk_rope_head_dim", "mlp_layer_types")
+    streams = fields.whole("hc_mult")
+    mixing = (2 + streams) * streams  # into a stream, out of it, and among them
+    extra = {"mixed": 2 * mixing * streams * hidden, "others": 2 * (mixing + 3)}
+    made = {
+        ratio: mixers.compressed(fields, ratio, sparse=_RATIOS[ratio])
+        for ratio in set(ratios[:depth])
+    }
+    experts = blocks.experts(fields, family)
+    return [
+        _layer([made[ratio], experts], family).model_copy(update=extra) for ratio in ratios[:depth]
+    ]
 
 
 def _blocks(fields: Fields, family: Family) -> list[Layer]:

@@ -195,9 +195,13 @@ def _modules(fields: Fields, family: Family, layers: list[Layer]) -> Modules | N
 
 
 def _beside(fields: Fields, hidden: int, depth: int) -> tuple[int, int]:
-    """Values looked up, and matrix weights met once: what Gemma has beside its layers."""
+    """Values looked up, and matrix weights met once: what stands beside the layers."""
     width = fields.natural("hidden_size_per_layer_input") * depth
     rows = fields.natural("vocab_size_per_layer_input")
     streams = fields.natural("altup_num_inputs")
     mixed = hidden * width + 2 * max(streams - 1, 0) * hidden * hidden
-    return (rows * width + width // depth if width else 0), mixed
+    tables = rows * width + width // depth if width else 0
+    if joined := fields.natural("hc_mult"):  # DeepSeek-V4 joins its streams before the head
+        mixed += joined * joined * hidden
+        tables += joined + 1
+    return tables, mixed

@@ -75,6 +75,20 @@ def test_a_sparse_latent_cache_is_latent_rotary_key_and_index():
     assert v32.decode_flops(10_000) == matrices + 61 * (index + attention)
 
 
+def test_a_compressed_cache_is_a_window_and_entries():
+    flash = geometry("DeepSeek-V4-Flash")
+    # 43 windows; of 21 layers an entry and an index key for 4 tokens, of 20 an entry for 128.
+    values = 43 * 128 * 512 + 21 * 25_000 * (512 + 128) + 20 * 781 * 512
+    assert flash.kv_bytes(100_000, 2) == 2 * values
+    per_pair, index = 4 * 64 * 512, 2 * 64 * 128
+    seen = 43 * 128 + 21 * 512 + 20 * 781
+    rest = 2 * flash.active_parameters()
+    assert flash.decode_flops(100_000) == rest + per_pair * seen + 21 * index * 25_000
+    head = 2 * flash.vocab * flash.hidden
+    steps = sum(flash.decode_flops(seen) - head for seen in range(1, 301))
+    assert flash.prefill_flops(300) == steps + head
+
+
 def test_latent_attention_without_a_low_rank_query():
     lite = geometry("deepseek-v2-lite")
     layer = 2048 * 16 * 192 + 2048 * 576 + 512 * 16 * 256 + 16 * 128 * 2048
@@ -145,6 +159,8 @@ def test_prediction_modules_and_towers_are_counted_apart():
         ("gpt-oss-20b", "mxfp4", 13.76),
         ("Kimi-K2.5", "w4a16", 594.2),
         ("DeepSeek-V3", "fp8", 673.1),
+        # Experts of 4.25 bits, the rest of 8.
+        ("DeepSeek-V4-Flash", "fp8-fp4", 155.6),
     ],
 )
 def test_widths_are_summed_by_tensor(name, precision, gigabytes):

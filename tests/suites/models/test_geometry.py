@@ -85,7 +85,7 @@ def test_a_sliding_window_bounds_the_cache_of_its_layers():
 
 
 def test_every_shipped_geometry_names_its_source():
-    assert len(available()) == 44
+    assert len(available()) == 45
     for name in available():
         assert load(name).id == name
         source = load(name).source
