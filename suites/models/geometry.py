@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ from suites.models.part import Count, Frozen, Natural, Positive, Routing
 from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from suites.models.part import Part
 
@@ -350,6 +350,13 @@ class Geometry(Frozen):
         return block.intermediate if block else 0
 
     # Sums
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with changes; sums that are kept are made anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("_census", "_body", "_mixed", "_state"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     def _parts(self) -> Iterable[Part]:
         return (part for layer in self.layers for part in layer.parts)

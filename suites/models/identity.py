@@ -82,13 +82,14 @@ def name_of(identity: Identity, given: str | None, where: str) -> str:
     """The name to sign for these weights: our id where it is a model of ours, else their own.
 
     Args:
-        given: what the user calls it, None where they do not.
+        given: what the user calls it, None where they do not. A name that is nobody's and not like
+            the file's own is left aside.
         where: the file, for messages.
 
     Raises:
         UserError: the name given is that of another model.
     """
-    if given is None:
+    if given is None or (known_as(given) is None and not _alike(given, identity.name)):
         ours = known_as(identity.name)
         if ours and not _fits(identity, load(ours)):
             raise UserError(
@@ -98,13 +99,9 @@ def name_of(identity: Identity, given: str | None, where: str) -> str:
             )
         return ours or identity.name
     ours = known_as(given)
-    if ours is None:
-        if _alike(given, identity.name):
-            return given
+    if ours and not _fits(identity, load(ours)):
         raise _contradiction(identity, given, where)
-    if not _fits(identity, load(ours)):
-        raise _contradiction(identity, given, where)
-    return ours
+    return ours or given
 
 
 def _contradiction(identity: Identity, given: str, where: str) -> UserError:

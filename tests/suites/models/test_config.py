@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from suites.base.errors import UserError
 from suites.models import load
 from suites.models.config import read_config, read_configuration
-from suites.models.config.families import FAMILIES
+from suites.models.config_families import FAMILIES
 
 EXCERPTS = json.loads(
     (Path(__file__).parents[2] / "excerpts" / "model_configs.json").read_text("utf-8")

@@ -84,6 +84,16 @@ def test_a_sliding_window_bounds_the_cache_of_its_layers():
     assert geometry.kv_bytes(10_000, 2) == per_layer * (18 * 10_000 + 18 * 128)
 
 
+def test_a_changed_copy_is_counted_anew():
+    geometry = load("qwen2.5-0.5b")
+    assert geometry.parameters() == geometry.model_copy().parameters()
+    [layer] = geometry.layers
+    half = geometry.model_copy(update={"layers": (layer.model_copy(update={"count": 12}),)})
+    assert half.depth == 12
+    embedding = geometry.vocab * geometry.hidden + geometry.hidden
+    assert 2 * (half.parameters() - embedding) == geometry.parameters() - embedding
+
+
 def test_every_shipped_geometry_names_its_source():
     assert len(available()) == 45
     for name in available():

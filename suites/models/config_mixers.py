@@ -8,8 +8,8 @@ from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 
 if TYPE_CHECKING:
-    from suites.models.config.families import Family
-    from suites.models.config.fields import Fields
+    from suites.models.config_families import Family
+    from suites.models.config_fields import Fields
 
 __all__ = [
     "compressed",

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from suites.base import json_file
 from suites.base.errors import UserError
-from suites.models.config.families import FAMILIES, Family
-from suites.models.config.fields import Fields
-from suites.models.config.layers import grouped, layer_of_modules, layers_of
-from suites.models.config.towers import towers_of
+from suites.models.config_families import FAMILIES, Family
+from suites.models.config_fields import Fields
+from suites.models.config_layers import grouped, layer_of_modules, layers_of
+from suites.models.config_towers import towers_of
 from suites.models.geometry import Geometry, Modules, identifier
 from suites.models.precision import Precision, precision_name, precision_of
 

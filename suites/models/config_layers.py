@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from suites.models.config import blocks, mixers
-from suites.models.config.fields import MOST_LAYERS
+from suites.models import config_blocks as blocks
+from suites.models import config_mixers as mixers
+from suites.models.config_fields import MOST_LAYERS
 from suites.models.feed_forward import Dense, Experts
 from suites.models.geometry import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from suites.models.config.families import Family
-    from suites.models.config.fields import Fields
+    from suites.models.config_families import Family
+    from suites.models.config_fields import Fields
     from suites.models.part import Part
 
 __all__ = ["depth_of", "grouped", "layer_of_modules", "layers_of"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suites.models.config.fields import Fields
+from suites.models.config_fields import Fields
 from suites.models.feed_forward import Dense, Experts
 
 if TYPE_CHECKING:
-    from suites.models.config.families import Family
+    from suites.models.config_families import Family
 
 __all__ = ["dense", "experts", "feed_forward", "has_experts", "names_experts"]
 
