@@ -63,7 +63,7 @@ def feed_forward(
 
 def dense(fields: Fields, family: Family, *, index: int = 0, times: int = 1) -> Dense:
     """The dense block; in Llama 4 and others it has a width of its own beside experts."""
-    names = ("intermediate_size_mlp", "dense_intermediate_size", *_DENSE)
+    names: tuple[str, ...] = ("intermediate_size_mlp", "dense_intermediate_size", *_DENSE)
     if not names_experts(fields):
         names = _DENSE
     each = fields.raw(*names)

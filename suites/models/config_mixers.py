@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
@@ -213,14 +213,14 @@ def _output_bias(fields: Fields, family: Family, bias: bool) -> bool:
     return fields.flag("attention_out_bias", default=bias)
 
 
-def _qk_norm(fields: Fields, family: Family) -> str:
+def _qk_norm(fields: Fields, family: Family) -> Literal["", "head", "full"]:
     if fields.raw("use_qk_norm", "qk_layernorm", "use_query_key_norm") is None:
         return family.qk_norm
     said = fields.flag("use_qk_norm", "qk_layernorm", "use_query_key_norm")
     return family.qk_norm_kind if said else ""
 
 
-def _gate(fields: Fields, family: Family) -> str:
+def _gate(fields: Fields, family: Family) -> Literal["", "head", "full"]:
     if fields.flag("use_head_wise_attn_gate"):
         return "head"
     return (

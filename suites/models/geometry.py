@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -247,20 +247,18 @@ class Geometry(Frozen):
         With experts, only those touched are read: see `Experts.distinct_experts`. The default,
         "same", is a lower bound for any routing.
         """
+        touched = sum(
+            layer.count * part.touched(self.hidden, batch, routing)
+            for layer in self.layers
+            for part in layer.parts
+        )
         read = {
-            "mixers": self._mixed
-            + self._sum(lambda p: 0 if _is_mlp(p) else p.read(self.hidden, batch, routing)),
+            "experts": touched,
+            "mixers": self._census["mixers"],
+            "dense": self._census["dense"],
             "head": self._head,
             "rest": batch * self.hidden + self.mixed,
         }
-        for name in ("dense", "experts"):
-            read[name] = 0
-        for layer in self.layers:
-            for part in filter(_is_mlp, layer.parts):
-                touched = layer.count * part.read(self.hidden, batch, routing)
-                always = layer.count * (part.stored(self.hidden) - part.routed(self.hidden))
-                read["dense"] += always
-                read["experts"] += touched - always
         cache = self.kv_bytes(context, kv_dtype_bytes) + self.kv_bytes_per_token(kv_dtype_bytes)
         state = 2 * self.state_bytes(kv_dtype_bytes)
         return self._bits(read, bits_per_parameter) / 8 + batch * (cache + state)
@@ -397,9 +395,10 @@ class Geometry(Frozen):
         return self.vocab * self.hidden
 
     @staticmethod
-    def _bits(weights: dict[str, int], bits: float | Widths) -> float:
+    def _bits(weights: Mapping[str, float], bits: float | Widths) -> float:
         if isinstance(bits, Widths):
-            return sum(count * getattr(bits, name) for name, count in weights.items())
+            widths = asdict(bits)
+            return sum(count * widths[name] for name, count in weights.items())
         return sum(weights.values()) * bits
 
 

@@ -83,7 +83,7 @@ def _geometry(header: GgufHeader) -> Geometry:
         hidden=hidden,
         vocab=vocab,
         tied_embeddings="output.weight" not in beside,
-        layers=[layer.model_copy(update={"count": count}) for layer, count in counts.items()],
+        layers=tuple(layer.model_copy(update={"count": count}) for layer, count in counts.items()),
         norms=0,
         tables=_tables(header, beside),
         source=header.where,

@@ -181,7 +181,7 @@ def _grouped(groups: Mapping[str, Any], method: str, kept: Callable[[str], bool 
     for group in groups.values():
         weights = group.get("weights") if isinstance(group, dict) else None
         bits = _number(weights.get("num_bits")) if isinstance(weights, dict) else None
-        if bits is None:
+        if bits is None or not isinstance(weights, dict):
             return _Scheme(method or "quantized", None, kept)
         inputs = group.get("input_activations")
         acts = _number(inputs.get("num_bits")) if isinstance(inputs, dict) else None
@@ -249,15 +249,12 @@ def _kept(table: Mapping[str, Any], *names: str) -> Callable[[str], bool | None]
         value = table.get(name)
         if isinstance(value, list):
             patterns += [item for item in value[:_MOST_PATTERNS] if isinstance(item, str)]
-    globs: list[str] | None = []
+    globs: list[str] = []
     for pattern in patterns:
         told = _globs(pattern[:300])
         if told is None:
-            globs = None
-            break
+            return lambda _: None
         globs += told
-    if globs is None:
-        return lambda _: None
     exact = {glob for glob in globs if "*" not in glob}
     # Most say how a name begins; the others are tried one by one, so they are few.
     begins = {glob[:-1] for glob in globs if glob.endswith("*") and "*" not in glob[:-1]}
