@@ -165,10 +165,10 @@ class Geometry(Frozen):
 
     id: str
     name: str
+    layers: Annotated[_Layers, Field(min_length=1)]
     hidden: Positive
     vocab: Positive
     tied_embeddings: bool
-    layers: Annotated[_Layers, Field(min_length=1)]
     rope_theta: float = 10_000.0
     rms_eps: float = 1e-6
     norms: Natural = 1
@@ -281,10 +281,25 @@ class Geometry(Frozen):
 
     @property
     def attention(self) -> Gqa | Mla:
-        """The attention that most layers have; one that sees everything before one that does not.
+        """As `usual_attention`.
 
         Raises:
             UserError: the model has none.
+        """
+        usual = self.usual_attention
+        if usual is None:
+            raise UserError(
+                f"{self.name} has no attention of a kind that kernels are measured for",
+                where="model",
+                expected="a model with grouped-query or latent attention",
+            )
+        return usual
+
+    @property
+    def usual_attention(self) -> Gqa | Mla | None:
+        """The attention that most layers have; one that sees everything before one that does not.
+
+        None where all attention is of other kinds.
         """
         found = [
             (not (isinstance(part, Gqa) and (part.window or part.chunk)), layer.count, -place, part)
@@ -292,13 +307,7 @@ class Geometry(Frozen):
             for part in layer.parts
             if isinstance(part, Gqa | Mla)
         ]
-        if not found:
-            raise UserError(
-                f"{self.name} has no attention of a kind that kernels are measured for",
-                where="model",
-                expected="a model with grouped-query or latent attention",
-            )
-        return max(found, key=lambda item: item[:3])[3]
+        return max(found, key=lambda item: item[:3])[3] if found else None
 
     @property
     def mla(self) -> Mla | None:
@@ -398,7 +407,7 @@ class Geometry(Frozen):
     def _bits(weights: Mapping[str, float], bits: float | Widths) -> float:
         if isinstance(bits, Widths):
             widths = asdict(bits)
-            return sum(count * widths[name] for name, count in weights.items())
+            return float(sum(count * widths[name] for name, count in weights.items()))
         return sum(weights.values()) * bits
 
 
