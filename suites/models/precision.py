@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from suites.models.attention import Gqa, Mla
+from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.geometry import Widths
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from suites.models.geometry import Geometry, Layer
 
-__all__ = ["Precision", "precision_of"]
+__all__ = ["Precision", "precision_name", "precision_of"]
 
 _DTYPES = {
     "bfloat16": ("bf16", 16.0), "float16": ("f16", 16.0), "float32": ("f32", 32.0),
@@ -25,7 +25,10 @@ _DTYPES = {
 _SCALE_BITS = 16.0
 # Formats whose block and scale are part of their name: bits of a value, of a scale, its block.
 _BLOCKS = {"nvfp4": (4.0, 8.0, 16), "mxfp4": (4.0, 8.0, 32), "mxfp8": (8.0, 8.0, 32)}
-_MOST_PATTERNS = 20_000
+_INTEGERS = {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}
+# Experts whose width is said apart: FP4 of OCP's microscaling, or blocks of 128 by 128 values.
+_EXPERTS = {"fp4": 4.25, "fp8": 8.0 + 32 / 128**2, "bf16": 16.0, "bfloat16": 16.0}
+_MOST_PATTERNS, _MOST_WILD = 20_000, 64
 _LEADING = re.compile(r"^(?:model\.|language_model\.|text_model\.|transformer\.|backbone\.)+")
 # What of a regular expression is understood: anything else leaves the widths unknown.
 _UNESCAPED = re.compile(r"[\\\[\](){}+?|^$]")
@@ -77,6 +80,38 @@ def precision_of(
         layers: every layer of the model, in order.
         beside: what `hf_quant_config.json` holds, where there is one.
     """
+    _, rest, scheme = _read(data, beside)
+    shown = precision_name(data, beside)
+    if scheme is None:
+        widths = None if rest is None else Widths.uniform(rest)
+    elif scheme.bits is None:
+        widths = None
+    else:
+        widths = _widths(scheme, geometry, layers, rest or 16.0)
+    own = _of_experts(data)
+    if own and widths:
+        bits = _EXPERTS.get(own)
+        widths = replace(widths, experts=bits) if bits else None
+    return Precision(name=shown, widths=widths)
+
+
+def precision_name(data: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
+    """Name the precision alone, for which no sizes are needed; arguments as `precision_of`."""
+    name, _, scheme = _read(data, beside)
+    name, own = scheme.name if scheme else name, _of_experts(data)
+    return f"{name}-{own}" if own and own != name else name
+
+
+def _of_experts(data: Mapping[str, Any]) -> str:
+    """What DeepSeek-V4 says apart of its experts, empty elsewhere."""
+    said = data.get("expert_dtype")
+    return said[:20].lower() if isinstance(said, str) else ""
+
+
+def _read(
+    data: Mapping[str, Any], beside: Mapping[str, Any] | None
+) -> tuple[str, float | None, _Scheme | None]:
+    """The name and bits of what is not quantized, and how the rest is."""
     inner = data.get("text_config")
     tables = [data, inner] if isinstance(inner, dict) else [data]
     name, rest = _dtype(tables)
@@ -85,13 +120,8 @@ def precision_of(
         said.append(beside)
     quantized = next((table for table in said if isinstance(table, dict)), None)
     if quantized is None:
-        unreadable = bool(said)
-        widths = None if unreadable or rest is None else Widths.uniform(rest)
-        return Precision(name="unknown" if unreadable else name, widths=widths)
-    scheme = _scheme(quantized)
-    if scheme.bits is None:
-        return Precision(name=scheme.name, widths=None)
-    return Precision(name=scheme.name, widths=_widths(scheme, geometry, layers, rest or 16.0))
+        return ("unknown", None, None) if said else (name, rest, None)
+    return name, rest, _scheme(quantized)
 
 
 def _dtype(tables: Sequence[Mapping[str, Any]]) -> tuple[str, float | None]:
@@ -122,22 +152,27 @@ def _scheme(table: Mapping[str, Any]) -> _Scheme:
     algorithm = str(table.get("quant_algo") or "")[:40].lower()
     if algorithm:
         name = "fp8" if algorithm.startswith("fp8") else algorithm
-        bits = _named_bits(name, table)
-        return _Scheme(name, bits, kept)
+        return _Scheme(name, _named_bits(name, table), kept)
     if method == "mxfp4":
         return _Scheme("mxfp4", _block_bits("mxfp4"), kept, only_experts=True)
+    if method in _INTEGERS:
+        return _integers(method, table, kept)
+    return _Scheme(*_plain(method, table), kept)
+
+
+def _plain(method: str, table: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Name and bits of what needs no more than its method."""
     if method in {"fp8", "fbgemm_fp8"}:
         block = table.get("weight_block_size")
         size = _product(block) if isinstance(block, list) else 0
-        return _Scheme("fp8", 8.0 + (32.0 / size if size else 0.0), kept)
-    if method in {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}:
-        return _integers(method, table, kept)
+        return "fp8", 8.0 + (32.0 / size if size else 0.0)
     if method == "bitsandbytes":
-        four = table.get("load_in_4bit") is True
+        if table.get("load_in_4bit") is not True:
+            return "int8", 8.0
         # One 32-bit scale for 64 values, or itself kept in 8 bits and 1/256 of 32.
-        scale = (8 + 32 / 256) / 64 if table.get("bnb_4bit_use_double_quant") is True else 0.5
-        return _Scheme("nf4" if four else "int8", 4.0 + scale if four else 8.0, kept)
-    return _Scheme(method or "quantized", None, kept)
+        twice = table.get("bnb_4bit_use_double_quant") is True
+        return "nf4", 4.0 + ((8 + 32 / 256) / 64 if twice else 0.5)
+    return method or "quantized", None
 
 
 def _grouped(groups: Mapping[str, Any], method: str, kept: Callable[[str], bool | None]) -> _Scheme:
@@ -146,7 +181,7 @@ def _grouped(groups: Mapping[str, Any], method: str, kept: Callable[[str], bool 
     for group in groups.values():
         weights = group.get("weights") if isinstance(group, dict) else None
         bits = _number(weights.get("num_bits")) if isinstance(weights, dict) else None
-        if bits is None:
+        if bits is None or not isinstance(weights, dict):
             return _Scheme(method or "quantized", None, kept)
         inputs = group.get("input_activations")
         acts = _number(inputs.get("num_bits")) if isinstance(inputs, dict) else None
@@ -214,28 +249,28 @@ def _kept(table: Mapping[str, Any], *names: str) -> Callable[[str], bool | None]
         value = table.get(name)
         if isinstance(value, list):
             patterns += [item for item in value[:_MOST_PATTERNS] if isinstance(item, str)]
-    globs: list[str] | None = []
+    globs: list[str] = []
     for pattern in patterns:
         told = _globs(pattern[:300])
         if told is None:
-            globs = None
-            break
+            return lambda _: None
         globs += told
-    if globs is None:
-        return lambda _: None
     exact = {glob for glob in globs if "*" not in glob}
-    wild = [glob for glob in globs if "*" in glob]
+    # Most say how a name begins; the others are tried one by one, so they are few.
+    begins = {glob[:-1] for glob in globs if glob.endswith("*") and "*" not in glob[:-1]}
+    wild = sorted({glob for glob in globs if "*" in glob[:-1]})
+    if len(wild) > _MOST_WILD:
+        return lambda _: None
 
     def kept(module: str) -> bool:
         words = module.split(".")
-        runs = {
-            ".".join(words[start:end])
-            for start in range(len(words))
-            for end in range(start + 1, len(words) + 1)
-        }
-        if runs & exact:
-            return True
-        return any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+        ends = range(1, len(words) + 1)
+        runs = {".".join(words[start:end]) for end in ends for start in range(end)}
+        return (
+            bool(runs & exact)
+            or any(module[:length] in begins for length in range(len(module) + 1))
+            or any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+        )
 
     return kept
 
@@ -286,7 +321,7 @@ def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, str, 
     at = f"layers.{index}"
     for part in layer.parts:
         match part:
-            case Gqa() | Mla():
+            case Gqa() | Mla() | Compressed():
                 for name, weights in part.projections(hidden).items():
                     yield "mixers", f"{at}.self_attn.{name}", weights
             case Dense():

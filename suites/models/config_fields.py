@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_LAYERS", "Fields"]
 
-MOST_LAYERS = 10_000
+MOST_LAYERS = 1000  # the deepest published have some 130
 _MOST = 10**9
 # Fields that change what a layer holds. Said and not read, they are not approximated: the reader
 # stops and names them.
@@ -42,7 +42,8 @@ _HARMLESS = re.compile(
     | swa_(rope|attention_sink)\w* | linear_(attention_)?(act|rope)\w* | moe_layers?_(name|norm)\w*
     | mtp_(use|loss)\w* | sliding_window_pattern | conv_(init|use)\w* | compress_rope\w*
     | altup_(coef|correct|active|lr)\w* | linear_attn_\w+factor | recurrent_\w+scale | multiple_of
-    | \w*_multiplier\w* | intermediate_size_mlp | hc_eps | cross_attention_hidden_size
+    | \w*_multiplier\w* | intermediate_size_mlp | hc_(eps|sinkhorn_\w+)
+    | cross_attention_hidden_size
     | linear_scaling\w* | sparse_mode | mlp_layer_norm\w*
     """,
     re.VERBOSE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from suites.models.config.fields import Fields
+from suites.models.config_fields import Fields
 from suites.models.geometry import Tower
 
 if TYPE_CHECKING:
