@@ -3,8 +3,12 @@
 import pytest
 
 from results.archive import archive, verification
+from results.catalog.logs_data import KnownLog
+from results.proof import writer
 from suites.base.errors import UserError
-from tests.results.vectors import VECTORS
+from tests.results.vectors import LOG, ORIGIN, VECTORS
+
+KNOWN = {ORIGIN: KnownLog(origin=ORIGIN, public_key=LOG.public_key.keyval["public"])}
 
 
 def lay(folder, files):
@@ -21,6 +25,7 @@ def test_every_vector_gets_its_verdict(tmp_path, monkeypatch, name):
     home = lay(tmp_path / "archive", vector.files)
     catalogue = lay(tmp_path / "catalogue", vector.catalogue)
     monkeypatch.setattr(archive, "REGISTERED", catalogue / "runners")
+    monkeypatch.setattr(writer, "known_logs", lambda: KNOWN if vector.known else {})
     earlier = tmp_path / "seen"
     earlier.write_bytes(vector.seen or b"")
     try:
@@ -35,6 +40,7 @@ def test_every_vector_gets_its_verdict(tmp_path, monkeypatch, name):
         assert any(vector.says in line for line in problems), problems
     else:
         assert problems == []
+        assert verdict.tier == vector.tier
         assert rules & {"key", "runner"} == vector.flags & {"key", "runner"}
 
 

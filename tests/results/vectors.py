@@ -19,7 +19,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from results.keys.identity import runner_id, runner_toml
 from results.proof import checkpoint, cosignature, envelope, tiles
-from results.proof.keylog import key_added
+from results.proof.keylog import key_added, time_entry
 from results.proof.receipt import result_entry
 from results.statement import strict_json
 from tests.results.conftest import make_statement
@@ -47,6 +47,8 @@ class Vector:
         catalogue: key files that both readers have from elsewhere.
         seen: checkpoint of the log that both readers have from elsewhere.
         listed: key files that the page was made with, those of `files` by default.
+        known: both readers know the log, so that what it says of time counts.
+        tier: of the key where the result stands.
     """
 
     files: Mapping[str, bytes]
@@ -57,6 +59,8 @@ class Vector:
     catalogue: Mapping[str, bytes] = field(default_factory=dict)
     seen: bytes | None = None
     listed: Mapping[str, bytes] | None = None
+    known: bool = False
+    tier: str = "self-signed"
 
 
 def _ed25519(byte: bytes) -> CryptoSigner:
@@ -330,6 +334,10 @@ def envelopes() -> Iterator[tuple[str, Vector]]:
             sealed_by(WITNESS, key=LAB.public_key),
             "no signature verifies",
         ),
+        "signature by another listed key than it names": (
+            sealed_by(OTHER, key=LAB.public_key),
+            "no signature verifies",
+        ),
         "ECDSA signature with a byte too many": (
             sealed(signatures=[signature(on_curve() + b"\0", CURVE_KEY)]),
             "no signature verifies",
@@ -512,8 +520,51 @@ def key_events() -> Iterator[tuple[str, Vector]]:
     yield "key revoked in the catalogue alone", around(catalogue=revoked, flags=frozenset({"key"}))
     yield (
         "key revoked in the catalogue and the log",
-        around(home=logged(after=[event("revoked")]), catalogue=revoked),
+        around(home=logged(after=[event("revoked")]), catalogue=revoked, tier="registered"),
     )
+
+
+def times() -> Iterator[tuple[str, Vector]]:
+    """The run ended at 00:05; what counts is when the log says that it was entered."""
+    path = f"runners/{runner_id(LAB.public_key)}.toml"
+
+    def at(clock: str) -> str:
+        return f"2026-11-23T{clock}Z"
+
+    def stated(until: str, *before: str, after: Sequence[str] = (), kind: str = "time") -> Files:
+        entries = entries_of(GOOD, *([_time(time, kind) for time in ts] for ts in (before, after)))
+        return archive(GOOD, entries) | key_file(LAB.public_key, f'valid_until = "{at(until)}"')
+
+    late = ("lifetime", "it was entered at 2026-11-23T00:08:00Z, outside the validity")
+    ended = ("lifetime", "the run ended at 2026-11-23T00:05:00Z, outside the validity")
+    eight, three = at("00:08:00"), at("00:03:00")
+    yield "entered in the key's time, run after it", around(home=stated("00:04:00", three))
+    yield "entered after the key's time", around(*late, stated("00:06:00", eight))
+    yield "entered at the end of the key's time", around(home=stated("00:08:00", eight))
+    yield "time of a key event", around(*late, stated("00:06:00", eight, kind="key"))
+    yield "time of another kind of entry", around(home=stated("00:06:00", eight, kind="note"))
+    yield "time stated after the entry", around(*ended, stated("00:04:00", after=[three]))
+    yield "two times, the later counts", around(*late, stated("00:06:00", three, eight))
+    yield "time that goes back", around(*late, stated("00:06:00", eight, three))
+    for odd in ("2026-02-30T00:08:00Z", at("00:08:00.5"), "2026-11-23T00:08:00+00:00", "later"):
+        yield f"time of {odd}", around(*ended, stated("00:04:00", odd))
+    number = strict_json.canonical({"type": "time", "time": 8})
+    home = archive(GOOD, entries_of(GOOD, [number])) | {path: stated("00:04:00")[path]}
+    yield "time that is a number", around(*ended, home)
+    listed = {"catalogue": {path: stated("00:09:00")[path]}}
+    home = without(stated("00:09:00", eight), path)
+    yield (
+        "registered for a time, by the log's clock",
+        around(home=home, **listed, known=True, tier="registered"),
+    )
+    yield "registered for a time, in a log of one's own", around(home=home, **listed)
+    yield "registered for a time, never stated", around(home=HOME, **listed, known=True)
+
+
+def _time(time: str, kind: str) -> bytes:
+    if kind == "time":
+        return time_entry(time)
+    return strict_json.canonical({"type": kind, "time": time})
 
 
 def key_files() -> Iterator[tuple[str, Vector]]:
@@ -747,6 +798,7 @@ def _all() -> Iterator[tuple[str, Vector]]:
         statements,
         dates,
         key_events,
+        times,
         key_files,
         checkpoints,
         histories,

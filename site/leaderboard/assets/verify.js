@@ -6,13 +6,14 @@ import { equal, hex, sha256, text, unhex } from "./bytes.js";
 import { checkpoint } from "./checkpoint.js";
 import { opened, signer } from "./envelope.js";
 import { number, parsed } from "./json.js";
-import { distrusted, objection, validity } from "./lifetime.js";
+import { distrusted, objection, standing, timeOf, validity } from "./lifetime.js";
 import { readLog } from "./log.js";
 import { fault } from "./schema.js";
 
 /** @import { Key } from "./signature.js" */
 /** A log when the page was made: whose it is, and how long it was at least.
- * @typedef {{origin: string, key: string, size: number, root: string, cosigned: boolean}} KnownLog */
+ * @typedef {{origin: string, key: string, size: number, root: string, cosigned: boolean,
+ *   known: boolean}} KnownLog */
 /** SHA-256 of the list of keys and of the schemas by version, and the logs by their folder.
  * @typedef {{keys: string, schemas: Record<string, string>, logs: Record<string, KnownLog>}} Known */
 
@@ -68,6 +69,7 @@ class Check {
     }
     this.part(".verdict").className = "verdict";
     this.part(".verdict").textContent = "";
+    delete this.part(".verdict").dataset.tier;
     this.part(".flags").replaceChildren();
     this.part(".contents").hidden = true;
   }
@@ -79,7 +81,7 @@ class Check {
     this.mark("digest", true, digest);
 
     const { payload, key } = await this.signed(file);
-    this.mark("signature", true, `${key.id} (${key.tier})`);
+    this.mark("signature", true, key.id);
 
     const { predicateType, predicate } = await this.statement(payload);
     this.mark("statement", true, predicateType);
@@ -99,12 +101,25 @@ class Check {
     if (held !== told) throw new Error(`${held} ≠ ${told}`);
     this.mark("inclusion", true, `${index} / ${size}: ${root}`);
 
-    const spans = distrusted(key, place.folder, records, place.log.size);
-    const against = objection(key, predicate.run, index, spans);
+    const about = this.lifetime(key, predicate.run, place, index, records);
+    this.flag([...flags.map((rule) => [rule, rule]), ...about]);
+  }
+
+  /** Hold a key against what the log says of it; returns what a reader should know, by rule.
+   * @param {Key} key @param {any} run @param {{folder: string, log: KnownLog}} place
+   * @param {number} index of the entry @param {Record<string, any>[]} records */
+  lifetime(key, run, { folder, log }, index, records) {
+    const spans = distrusted(key, folder, records, log.size);
+    const time = timeOf(records, index);
+    const against = objection(key, run, index, time, spans);
     if (against) throw new Error(against);
-    this.mark("lifetime", true, validity(key));
-    const ended = spans.some(([, to]) => to === null);
-    this.flag([...flags.map((rule) => [rule, rule]), ...this.doubts(key, predicate.run, ended)]);
+    // Whoever stole a key can begin a log of their own, in which it was never revoked.
+    const unsaid = key.revoked !== null && !spans.some(([, to]) => to === null);
+    const { tier, doubt } = standing(key, folder, index, log.known ? time : null, unsaid);
+    const reason = doubt ? `: ${this.word(doubt)}` : "";
+    this.mark("lifetime", true, `${tier}${reason}; ${validity(key)}; ${time ?? run.finished_at}`);
+    this.part(".verdict").dataset.tier = tier;
+    return this.doubts(key, run, unsaid);
   }
 
   /** @param {Uint8Array} file */
@@ -180,12 +195,10 @@ class Check {
   }
 
   /** Say what a reader should know of a key whose signature holds, by rule.
-   * @param {Key} key @param {{runner: string}} run @param {boolean} ended by a log that says when
+   * @param {Key} key @param {{runner: string}} run @param {boolean} unsaid when it was revoked
    * @returns {string[][]} */
-  doubts(key, run, ended) {
+  doubts(key, run, unsaid) {
     const own = `runner-${key.keyid.slice(0, 12)}`;
-    // Whoever stole a key can begin a log of their own, in which it was never revoked.
-    const unsaid = key.revoked !== null && !ended;
     const names = unsaid ? [own] : [own, key.id];
     const revoked = `${key.id}: ${this.word("revoked")} (${key.revoked})`;
     const other = `${run.runner}: ${this.word("other")} (${own})`;

@@ -194,7 +194,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         left_out=(*known.keys.left_out, *known.left_out),
         keys=keys(
             [*known.entered, *known.keys.runners],
-            {name: log.around.keys.distrusted for name, log in known.logs.items()},
+            {name: log.around for name, log in known.logs.items()},
         ),
         logs=tuple(log.described(name) for name, log in sorted(known.logs.items())),
         known_logs={name: known_log(log.around) for name, log in known.logs.items()},

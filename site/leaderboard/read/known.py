@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
-    from results.proof.keylog import Span
 
 __all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "schemas"]
 
@@ -32,6 +31,7 @@ class KnownLog:
         key: the raw Ed25519 key that signs it, hex.
         size, root: what it must extend; root in hex.
         cosigned: whether a checkpoint with witnesses' signatures lies in it.
+        known: Fenmark ships its key: what it says of registrations and of time counts.
     """
 
     origin: str
@@ -39,6 +39,7 @@ class KnownLog:
     size: int
     root: str
     cosigned: bool
+    known: bool
 
 
 def known_log(around: ArchiveContext) -> KnownLog:
@@ -56,17 +57,24 @@ def known_log(around: ArchiveContext) -> KnownLog:
         size=head.size,
         root=head.root.hex(),
         cosigned="cosigned" in around.log_files,
+        known=writer.known,
     )
 
 
 def keys(
-    runners: Sequence[Runner], distrusted: Mapping[str, Mapping[str, Sequence[Span]]]
+    runners: Sequence[Runner], logs: Mapping[str, ArchiveContext]
 ) -> tuple[dict[str, Any], ...]:
     """Describe each key once; a registered key comes first and stays registered.
 
     Args:
-        distrusted: by log and the key's id, the entries it may not have signed.
+        logs: by their folder on the site; known ones say from which entry on a key is registered.
     """
+    distrusted = {log: around.keys.distrusted for log, around in logs.items()}
+    registered = {
+        log: around.keys.registered
+        for log, around in logs.items()
+        if around.writer and around.writer.known
+    }
     described: dict[str, dict[str, Any]] = {}
     for runner in runners:
         key, keyid = runner.key.to_dict(), runner.key.keyid
@@ -80,6 +88,9 @@ def keys(
             "valid_until": runner.valid_until,
             "revoked": runner.revoked_reason,
             "registered_by": runner.registered_by,
+            "registered": {
+                log: entered[keyid][0] for log, entered in registered.items() if keyid in entered
+            },
             "ended": {
                 log: spans[keyid][-1].start
                 for log, spans in distrusted.items()
