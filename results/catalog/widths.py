@@ -16,7 +16,7 @@ NARROWEST_BITS = 4.0
 # the weights are not counted (Q8_0 takes 8.5), and of several widths the narrowest is taken. GPTQ
 # is used at 3, 4 and 8 bits, and its "24" is a sparsity, not a width.
 _NAMES = (
-    (r"(\d+(?:\.\d+)?)\s*bpw", None),
+    (r"(\d+(?:\.\d+)?)[ \t]*bpw", None),
     (r"\bw(\d+)a\d+", None),
     (r"\b[it]?q(\d)(?:_|\b)", None),
     (r"gptq", 3.0),
@@ -25,7 +25,7 @@ _NAMES = (
     (r"e4m3|e5m2", 8.0),
     (r"e2m1", 4.0),
     (r"half", 16.0),
-    (r"(\d{1,2})[\s_-]?bit", None),
+    (r"(\d{1,2})[ \t_-]?bit", None),
 )
 # Wider in memory than in name.
 _STORED = {"tf32": 32.0}
@@ -50,7 +50,7 @@ def bits_of(precision: str | None) -> float | None:
     if name in _STORED:
         return _STORED[name]
     for pattern, width in _NAMES:
-        if found := re.findall(pattern, name):
+        if found := re.findall(pattern, name, re.ASCII):
             bits = min(map(float, found)) if width is None else width
             return bits if 1 <= bits <= _WIDEST_BITS else None
     return None

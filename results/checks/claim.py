@@ -58,10 +58,10 @@ _WORDS = {
     "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
 }
 _SHAPES = ("closed", "open", "prefill", "decode")
-_WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)")
+_WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)", re.ASCII)
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
-_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.IGNORECASE)
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)
+_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.ASCII | re.IGNORECASE)
 _NO_SPECULATION = {"", "none", "false", "off", "no", "0"}
 # An interval is believed up to this factor: a figure whose own spread is wider says too little.
 _BELIEVED = 1.4
