@@ -22,6 +22,7 @@ from results.proof import checkpoint, cosignature, envelope, tiles
 from results.proof.keylog import key_added, time_entry
 from results.proof.receipt import result_entry
 from results.statement import strict_json
+from tests.results import honest
 from tests.results.conftest import make_statement
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Vector:
         digest: name of the result's file.
         step: of the verify page that does not hold; empty where all do.
         says: part of what `fenmark verify` has against it.
-        flags: rules that the log entered with it, or of its key and signer.
+        flags: rules that its figures do not keep, that the log entered, or of its key and signer.
         catalogue: key files that both readers have from elsewhere.
         seen: checkpoint of the log that both readers have from elsewhere.
         listed: key files that the page was made with, those of `files` by default.
@@ -76,6 +77,15 @@ ORIGIN = f"fenmark.local/{runner_id(LOG.public_key)}"
 KIND = envelope.PAYLOAD_TYPE
 
 
+ENGINE = {
+    "name": "e",
+    "version": "1",
+    "model": "m",
+    "weights_sha256": None,
+    "weights": "random",
+    "precision": "q8_0",
+}
+
 # Envelopes
 
 
@@ -83,6 +93,7 @@ def stated(*path: str | int, to: Any = None, drop: bool = False) -> bytes:
     """Payload of a good statement in which one member is changed or left out."""
     whole = make_statement().to_json()
     whole["predicate"]["run"]["runner"] = runner_id(LAB.public_key)
+    whole["predicate"]["engines"] = [ENGINE]
     if path:
         inner: Any = whole
         for name in path[:-1]:
@@ -790,6 +801,41 @@ def logs() -> Iterator[tuple[str, Vector]]:
     )
 
 
+def figures() -> Iterator[tuple[str, Vector]]:
+    """Results whose signatures and log hold, and figures that the laws have something against."""
+
+    def of_lab(whole: dict[str, Any]) -> dict[str, Any]:
+        whole["predicate"]["run"]["runner"] = runner_id(LAB.public_key)
+        return whole
+
+    def entered(data: bytes, *rules: str) -> Files:
+        return archive(data, [ADDED, result_entry(envelope.digest(data), rules)])
+
+    row, honest_one = ("predicate", "measurements", 0), of_lab(honest.h100())
+    yield "honest run of an H100", of(sealed(strict_json.canonical(honest_one)))
+    for item in honest_one["predicate"]["measurements"]:
+        if item["metric"] == "output_throughput":
+            item |= {name: item[name] * 1.3 for name in ("value", "low", "high")}
+    false = sealed(strict_json.canonical(honest_one))
+    told, digest = frozenset({"queueing"}), envelope.digest(false)
+    yield "rates raised by a third", of(false, flags=told)
+    for rules in (["queueing"], ["queueing", "samples"], ["roofline"]):
+        yield (
+            f"rates raised by a third, and flagged in the log for {', '.join(rules)}",
+            Vector(files=entered(false, *rules), digest=digest, flags=told | {*rules}),
+        )
+    unread = stated("predicate", "run", "suite_version", to="9.9.9")
+    yield "measured by no released version", of(sealed(unread), flags=frozenset({"suite"}))
+    refused = {
+        "value outside its interval": (stated(*row, "value", to=99.0), "latency-order"),
+        "label of another type, in version 1": (stated(*row, "labels", to={"isl": True}), "labels"),
+        "metric that nobody knows": (stated(*row, "metric", to="toString"), "labels"),
+        "seed that is not its challenge's": (stated("predicate", "run", "nonce", to="n"), "nonce"),
+    }
+    for name, (payload, rule) in refused.items():
+        yield name, of(sealed(payload), "laws", f"refused ({rule})")
+
+
 def _all() -> Iterator[tuple[str, Vector]]:
     for group in (
         sound_envelopes,
@@ -803,6 +849,7 @@ def _all() -> Iterator[tuple[str, Vector]]:
         checkpoints,
         histories,
         logs,
+        figures,
     ):
         yield from group()
 

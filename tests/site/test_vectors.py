@@ -51,6 +51,7 @@ CHECK = """async ([root, known, statement]) => {
     step: bad?.dataset.step ?? "",
     told: bad?.querySelector(".detail").textContent ?? "",
     rules: [...page.querySelectorAll(".flags li")].map((one) => one.dataset.rule),
+    differing: [...page.querySelectorAll(".flags [data-differs]")].map((one) => one.dataset.rule),
   };
 }"""
 
@@ -100,6 +101,7 @@ def served(vector: Vector) -> dict[str, bytes]:
     places = {vector.digest: place(vector)}
     files = {
         "data/proofs/keys.json": listed(vector, vector.files),
+        "data/proofs/laws.json": known.laws(),
         f"data/proofs/{vector.digest[:2]}.json": json.dumps(places).encode(),
         **{f"schema/statement-v{version}.json": data for version, data in known.schemas()},
     }
@@ -153,7 +155,8 @@ def test_the_page_gives_every_vector_its_verdict(check):
     differing = {
         name: told
         for name, told in verdicts.items()
-        if (told["step"], set(told["rules"])) != (VECTORS[name].step, VECTORS[name].flags)
+        if told["step"] != VECTORS[name].step
+        or (told["good"] and set(told["rules"]) != VECTORS[name].flags)
         or told["good"] == bool(VECTORS[name].step)
         or (told["good"] and told["tier"] != VECTORS[name].tier)
     }
@@ -174,6 +177,19 @@ def test_a_site_that_makes_flags_up_is_refused(check):
     place = [FOLDER, 1, ["queueing"]]
     told = check(vector, **{shard: json.dumps({vector.digest: place}).encode()})
     assert (told["good"], told["step"]) == (False, "inclusion")
+
+
+@pytest.mark.parametrize(
+    ("name", "differing"),
+    [
+        ("rates raised by a third", ["queueing"]),
+        ("rates raised by a third, and flagged in the log for queueing", []),
+        ("rates raised by a third, and flagged in the log for queueing, samples", []),
+        ("rates raised by a third, and flagged in the log for roofline", ["roofline", "queueing"]),
+    ],
+)
+def test_the_page_says_where_the_log_and_the_laws_differ(check, name, differing):
+    assert check(VECTORS[name])["differing"] == differing
 
 
 READ = """async (payloads) => {

@@ -5,17 +5,23 @@
 import { equal, hex, sha256, text, unhex } from "./bytes.js";
 import { checkpoint } from "./checkpoint.js";
 import { opened, signer } from "./envelope.js";
+import { Findings } from "./findings.js";
 import { number, parsed } from "./json.js";
+import { judge } from "./laws.js";
 import { distrusted, objection, standing, timeOf, validity } from "./lifetime.js";
 import { readLog } from "./log.js";
 import { fault } from "./schema.js";
 
+/** @import { Said } from "./findings.js" */
+/** @import { Tables } from "./laws-claim.js" */
 /** @import { Key } from "./signature.js" */
 /** A log when the page was made: whose it is, and how long it was at least.
  * @typedef {{origin: string, key: string, size: number, root: string, cosigned: boolean,
  *   known: boolean}} KnownLog */
-/** SHA-256 of the list of keys and of the schemas by version, and the logs by their folder.
- * @typedef {{keys: string, schemas: Record<string, string>, logs: Record<string, KnownLog>}} Known */
+/** SHA-256 of the list of keys, of the tables of laws and of the schemas by version, and the logs by
+ * their folder.
+ * @typedef {{keys: string, laws: string, schemas: Record<string, string>,
+ *   logs: Record<string, KnownLog>}} Known */
 
 /** Steps hold or fail one by one; what fails throws, and the rest is not looked at. */
 class Check {
@@ -25,6 +31,7 @@ class Check {
     this.root = page.dataset.root ?? "";
     /** @type {Known} */
     this.known = JSON.parse(page.dataset.known ?? "");
+    this.findings = new Findings(this.part(".findings"), (key) => this.word(key));
   }
 
   /** @param {string} selector */
@@ -70,7 +77,7 @@ class Check {
     this.part(".verdict").className = "verdict";
     this.part(".verdict").textContent = "";
     delete this.part(".verdict").dataset.tier;
-    this.part(".flags").replaceChildren();
+    this.findings.clear();
     this.part(".contents").hidden = true;
   }
 
@@ -83,7 +90,8 @@ class Check {
     const { payload, key } = await this.signed(file);
     this.mark("signature", true, key.id);
 
-    const { predicateType, predicate } = await this.statement(payload);
+    const statement = await this.statement(payload);
+    const { predicateType, predicate } = statement;
     this.mark("statement", true, predicateType);
     this.show(predicate, digest);
 
@@ -102,7 +110,21 @@ class Check {
     this.mark("inclusion", true, `${index} / ${size}: ${root}`);
 
     const about = this.lifetime(key, predicate.run, place, index, records);
-    this.flag([...flags.map((rule) => [rule, rule]), ...about]);
+    await this.laws(statement, flags, about);
+  }
+
+  /** Hold the figures against the laws, and what the log entered against what they give.
+   * @param {any} statement @param {string[]} entered rules, with the result
+   * @param {Said[]} about its key and signer */
+  async laws(statement, entered, about) {
+    const data = await this.pinned("data/proofs/laws.json", this.known.laws);
+    const tables = /** @type {Tables} */ (JSON.parse(text(data)));
+    const judged = await judge(statement, tables);
+    this.findings.show(judged, tables, entered, about);
+    const refused = judged.findings.find(({ outcome }) => outcome === "refused");
+    if (refused) throw new Error(`${refused.rule}: ${refused.where} ${refused.reason}`);
+    const [held, found] = [judged.held, judged.findings.length];
+    this.mark("laws", true, `${held} ${this.word("compared")}, ${found} ${this.word("broken")}`);
   }
 
   /** Hold a key against what the log says of it; returns what a reader should know, by rule.
@@ -196,28 +218,16 @@ class Check {
 
   /** Say what a reader should know of a key whose signature holds, by rule.
    * @param {Key} key @param {{runner: string}} run @param {boolean} unsaid when it was revoked
-   * @returns {string[][]} */
+   * @returns {Said[]} */
   doubts(key, run, unsaid) {
     const own = `runner-${key.keyid.slice(0, 12)}`;
     const names = unsaid ? [own] : [own, key.id];
     const revoked = `${key.id}: ${this.word("revoked")} (${key.revoked})`;
     const other = `${run.runner}: ${this.word("other")} (${own})`;
     return [
-      ...(unsaid ? [["key", revoked]] : []),
-      ...(names.includes(run.runner) ? [] : [["runner", other]]),
+      ...(unsaid ? [{ rule: "key", told: revoked }] : []),
+      ...(names.includes(run.runner) ? [] : [{ rule: "runner", told: other }]),
     ];
-  }
-
-  /** @param {string[][]} flags rule and what is told of it */
-  flag(flags) {
-    this.part(".flags").replaceChildren(
-      ...flags.map(([rule, told]) => {
-        const item = document.createElement("li");
-        item.dataset.rule = rule;
-        item.textContent = told;
-        return item;
-      }),
-    );
   }
 
   /** @param {any} predicate @param {string} digest */

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from results.checks.tables import document
 from suites.base.errors import CheckError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
 
-__all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "schemas"]
+__all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "laws", "schemas"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,12 @@ def schemas() -> Iterator[tuple[str, bytes]]:
         yield path.name.removeprefix("statement-v").removesuffix(".json"), path.read_bytes()
 
 
+@cache
+def laws() -> bytes:
+    """Return `data/proofs/laws.json`: all that the page needs to hold figures against the laws."""
+    return document()
+
+
 def known(listed: bytes, logs: Mapping[str, KnownLog]) -> str:
     """Return as JSON what the page holds its files against.
 
@@ -127,6 +135,7 @@ def known(listed: bytes, logs: Mapping[str, KnownLog]) -> str:
     return json.dumps(
         {
             "keys": hashlib.sha256(listed).hexdigest(),
+            "laws": hashlib.sha256(laws()).hexdigest(),
             "schemas": {name: hashlib.sha256(data).hexdigest() for name, data in schemas()},
             "logs": {name: asdict(one) for name, one in sorted(logs.items())},
         },
