@@ -68,7 +68,7 @@ def _tables() -> dict[str, Any]:
             }
             for law in LAWS
         ],
-        "constants": {module.__name__.rpartition(".")[2]: _constants(module) for module in _MODULES},
+        "constants": {one.__name__.rpartition(".")[2]: _constants(one) for one in _MODULES},
         "chips": {entry.id: _chip(entry) for entry in catalog.chips().values()},
         "models": {
             name: models.load(name).model_dump(exclude={"source"}, exclude_none=True)

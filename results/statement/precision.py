@@ -73,4 +73,6 @@ def served_of(engines: Iterable[Engine]) -> Served | None:
 
 
 def _by_published_name(name: str) -> str | None:
-    return next((ours for theirs, ours in _PUBLISHED if re.search(theirs, name.lower(), re.ASCII)), None)
+    published = name.lower()
+    names = (ours for theirs, ours in _PUBLISHED if re.search(theirs, published, re.ASCII))
+    return next(names, None)

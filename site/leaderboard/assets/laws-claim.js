@@ -29,8 +29,14 @@ const plain = (value) => (value instanceof Real ? value.value : value);
 export class Figure {
   /** @param {any} item @param {number} believed */
   constructor(item, believed) {
-    /** @type {string[]} */
-    [this.suite, this.case, this.metric, this.unit] = [item.suite, item.case, item.metric, item.unit];
+    /** @type {string} */
+    this.suite = item.suite;
+    /** @type {string} */
+    this.case = item.case;
+    /** @type {string} */
+    this.metric = item.metric;
+    /** @type {string} */
+    this.unit = item.unit;
     /** @type {string} */
     this.method = item.method;
     /** @type {number} */

@@ -5,7 +5,7 @@
 import { Real } from "./json.js";
 import { atMost, general, held } from "./laws-held.js";
 
-/** @import { Claim, Figure, Point, Rank } from "./laws-claim.js" */
+/** @import { Claim, Point, Rank } from "./laws-claim.js" */
 
 /** @param {Claim} claim */
 export function* valuesLieInTheirInterval({ figures, by }) {

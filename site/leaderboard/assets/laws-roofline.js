@@ -40,8 +40,9 @@ export function* ratesStayBelowTheRoofline(claim) {
       if (!item) continue;
       const { isl, shared_prefix: shared = 0 } = point.load;
       // A shared prefix is computed once for all.
-      const fresh = isl ? { isl: Math.max(1, isl * (1 - Math.min(1, shared))) } : {};
-      const times = leastTimes(metric, { ...point.load, ...fresh }, what, chip, count, by);
+      const load = { ...point.load };
+      if (isl) load.isl = Math.max(1, isl * (1 - Math.min(1, shared)));
+      const times = leastTimes(metric, load, what, chip, count, by);
       if (metric !== "prefill_throughput" && times.bandwidth !== undefined)
         times.bandwidth /= tokensAStep(claim);
       const shortest = Math.max(0, ...Object.values(times));

@@ -18,11 +18,13 @@ import * as roofline from "./laws-roofline.js";
  * @typedef {{rule: string, outcome: string, where: string, reason: string, formula: string,
  *   left: number | null, right: number | null}} Finding */
 
+/** @typedef {(claim: Claim, seed: number | null) => Iterable<Held>} Find */
+
 /** By the name that the table gives them, in camel case.
- * @type {Record<string, (claim: Claim, seed: number | null) => Iterable<Held>>} */
+ * @type {Record<string, any>} */
 const FIND = { ...order, ...queueing, ...power, ...roofline, ...machine, ...names };
 
-/** @param {string} find such as each_figure_stands_once */
+/** @param {string} find such as each_figure_stands_once @returns {Find | undefined} */
 const named = (find) => FIND[find.replace(/_./g, (letter) => letter[1].toUpperCase())];
 
 /** Rules and formulas that are for other readers: they ask for other results, a challenge's state or a
