@@ -30,7 +30,9 @@ def test_every_vector_gets_its_verdict(tmp_path, monkeypatch, name):
     earlier.write_bytes(vector.seen or b"")
     try:
         [verdict] = verification.verify(
-            home / f"{vector.digest}.dsse.json", earlier if vector.seen else None
+            home / f"{vector.digest}.dsse.json",
+            earlier if vector.seen else None,
+            vector.policy,
         )
         problems = list(verdict.problems)
         rules = set(verdict.flags)

@@ -50,6 +50,7 @@ class Vector:
         listed: key files that the page was made with, those of `files` by default.
         known: both readers know the log, so that what it says of time counts.
         tier: of the key where the result stands.
+        policy: witnesses that both readers ask for.
     """
 
     files: Mapping[str, bytes]
@@ -62,6 +63,7 @@ class Vector:
     listed: Mapping[str, bytes] | None = None
     known: bool = False
     tier: str = "self-signed"
+    policy: cosignature.Policy | None = None
 
 
 def _ed25519(byte: bytes) -> CryptoSigner:
@@ -716,6 +718,70 @@ def histories() -> Iterator[tuple[str, Vector]]:
         yield f"cosigned checkpoint {name}", around(step, says, home | {"log/cosigned": data})
 
 
+def policy(quorum: int, **witnesses: CryptoSigner) -> cosignature.Policy:
+    listed = [
+        {"name": f"w.example/{name}", "public_key": signer.public_key.keyval["public"]}
+        for name, signer in witnesses.items()
+    ]
+    return cosignature.Policy.model_validate({"quorum": quorum, "witness": listed})
+
+
+def witnesses() -> Iterator[tuple[str, Vector]]:
+    entries = entries_of(GOOD, after=fillers(2))
+    home, now = archive(GOOD, entries), 1_800_000_000
+    own, earlier = home["log/checkpoint"], note(entries[:-1])
+    one, two = policy(1, a=WITNESS, b=OTHER), policy(2, a=WITNESS, b=OTHER)
+
+    def line(of: bytes = own, by: CryptoSigner = WITNESS, name: str = "a", at: int = now) -> bytes:
+        return cosignature.cosign(of, f"w.example/{name}", by, at)
+
+    def blob(of: bytes) -> bytes:
+        return base64.b64decode(of.split(b" ")[-1])
+
+    def written(raw: bytes, name: str = "a") -> bytes:
+        return f"— w.example/{name} {coded(raw)}\n".encode()
+
+    few = ("checkpoint", "cosigned by 0 of the policy's witnesses")
+    fewer = ("checkpoint", "cosigned by 1 of the policy's witnesses")
+    good = blob(line())
+    later = good[:4] + (now + 1).to_bytes(8, "big") + good[12:]
+    bare = checkpoint.write(
+        checkpoint.Checkpoint(origin="w.example/a", size=1, root=bytes(32)), WITNESS
+    )
+    cases: dict[str, tuple[cosignature.Policy, bytes, tuple[str, str]]] = {
+        "by its witness": (one, own + line(), ("", "")),
+        "by its witness, in the year 1970": (one, own + line(at=0), ("", "")),
+        "by both witnesses": (two, own + line() + line(by=OTHER, name="b"), ("", "")),
+        "by a stranger too": (one, own + line(by=LAB, name="c") + line(), ("", "")),
+        "when it was shorter": (one, earlier + line(earlier), ("", "")),
+        "by nobody": (one, own, few),
+        "by one witness of two": (two, own + line(), fewer),
+        "by one witness twice": (two, own + line() + line(at=now + 1), fewer),
+        "by a witness under another's name": (one, own + line(name="b"), few),
+        "by another in a witness's name": (one, own + line(by=OTHER), few),
+        "by another under a witness's key hash": (
+            one,
+            own + written(good[:4] + blob(line(by=OTHER))[4:]),
+            few,
+        ),
+        "with another time": (one, own + written(later), few),
+        "with the line of an earlier size": (one, own + line(earlier), few),
+        "with a line cut short": (one, own + written(good[:-1]), few),
+        "with a line of four bytes": (one, own + written(good[:4]), few),
+        "with a byte too many": (one, own + written(good + b"\0"), few),
+        "with a signature that is no cosignature": (
+            one,
+            own + written(good[:4] + raw_signature(own.split(b"\n\n")[0] + b"\n", WITNESS)),
+            few,
+        ),
+        "with a log's signature of the witness": (one, own + written(blob(bare)), few),
+    }
+    for name, (asked, cosigned, verdict) in cases.items():
+        files = home | {"log/cosigned": cosigned}
+        yield f"log cosigned {name}", around(*verdict, files, policy=asked)
+    yield "log without cosignatures", around("checkpoint", "cannot be read", home, policy=one)
+
+
 def bundle(*items: bytes) -> bytes:
     return b"".join(len(item).to_bytes(2, "big") + item for item in items)
 
@@ -848,6 +914,7 @@ def _all() -> Iterator[tuple[str, Vector]]:
         key_files,
         checkpoints,
         histories,
+        witnesses,
         logs,
         figures,
     ):

@@ -114,7 +114,7 @@ def served(vector: Vector) -> dict[str, bytes]:
 def knows(vector: Vector) -> str:
     """What the page of that site was made with."""
     made_with = listed(vector, vector.files if vector.listed is None else vector.listed)
-    return known.known(made_with, {FOLDER: known_log(vector)})
+    return known.known(made_with, {FOLDER: known_log(vector)}, vector.policy)
 
 
 def place(vector: Vector) -> list[Any]:

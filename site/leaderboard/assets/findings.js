@@ -24,6 +24,10 @@ export class Findings {
     this.part.hidden = true;
   }
 
+  get any() {
+    return this.part.querySelector(".flags li") !== null;
+  }
+
   /** @param {{findings: Finding[], unchecked: string[]}} judged @param {Tables} tables
    * @param {string[]} entered rules that the log's operator entered with the result
    * @param {Said[]} about its key and signer */
@@ -41,7 +45,7 @@ export class Findings {
 
   /** @param {Finding} finding @returns {Said} */
   finding({ rule, outcome, where, reason, formula, left, right }) {
-    const numbers = left === null || right === null ? "" : [left, right].map(shown).join(" ≠ ");
+    const numbers = left === null || right === null ? "" : [left, right].map(shown).join(" ↔ ");
     return { rule, told: `${this.word(`${outcome}-figure`)}, ${where} ${reason}`, formula, numbers };
   }
 

@@ -43,7 +43,8 @@ const isWithin = ({ valid_from, valid_until }, time) =>
   (valid_until === null || moment(time) <= moment(valid_until));
 
 /** @param {Key} key */
-export const validity = (key) => `${key.valid_from ?? ""} … ${key.valid_until ?? ""}`;
+export const validity = ({ valid_from, valid_until }) =>
+  valid_from || valid_until ? `${valid_from ?? ""} … ${valid_until ?? ""}` : "";
 
 /** The last time that a log's operator stated at or before an entry; null where there is none. One
  * that goes back, or is no time to the second, is passed over.

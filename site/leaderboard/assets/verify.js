@@ -3,7 +3,7 @@
 // anywhere; keys, schema and log are read from this site, and held against what the page knows.
 
 import { equal, hex, sha256, text, unhex } from "./bytes.js";
-import { checkpoint } from "./checkpoint.js";
+import { checkpoint, cosigners } from "./checkpoint.js";
 import { opened, signer } from "./envelope.js";
 import { Findings } from "./findings.js";
 import { number, parsed } from "./json.js";
@@ -18,10 +18,12 @@ import { fault } from "./schema.js";
 /** A log when the page was made: whose it is, and how long it was at least.
  * @typedef {{origin: string, key: string, size: number, root: string, cosigned: boolean,
  *   known: boolean}} KnownLog */
+/** Whose cosignatures on a checkpoint count, and how many it needs.
+ * @typedef {{quorum: number, witnesses: Record<string, string>}} Policy */
 /** SHA-256 of the list of keys, of the tables of laws and of the schemas by version, and the logs by
  * their folder.
  * @typedef {{keys: string, laws: string, schemas: Record<string, string>,
- *   logs: Record<string, KnownLog>}} Known */
+ *   logs: Record<string, KnownLog>, policy: Policy | null}} Known */
 
 /** Steps hold or fail one by one; what fails throws, and the rest is not looked at. */
 class Check {
@@ -66,7 +68,8 @@ class Check {
     }
     const verdict = this.part(".verdict");
     verdict.classList.add(good ? "good" : "bad");
-    verdict.textContent = this.word(good ? "verified" : "refused");
+    const doubted = good && this.findings.any ? this.word("doubted") : "";
+    verdict.textContent = `${this.word(good ? "verified" : "refused")} ${doubted}`.trim();
   }
 
   clear() {
@@ -98,7 +101,8 @@ class Check {
     const place = await this.place(digest);
     const heads = await this.heads(place.folder, place.log);
     const { size, root } = heads[0];
-    this.mark("checkpoint", true, `${place.log.origin}, ${size}`);
+    const witnesses = await this.witnesses(place.folder);
+    this.mark("checkpoint", true, [place.log.origin, size, ...witnesses].join(", "));
 
     const records = await this.records(place.folder, heads);
     const index = records.findIndex((one) => one.type === "result" && one.envelope === digest);
@@ -124,7 +128,7 @@ class Check {
     const refused = judged.findings.find(({ outcome }) => outcome === "refused");
     if (refused) throw new Error(`${refused.rule}: ${refused.where} ${refused.reason}`);
     const [held, found] = [judged.held, judged.findings.length];
-    this.mark("laws", true, `${held} ${this.word("compared")}, ${found} ${this.word("broken")}`);
+    this.mark("laws", true, `${held} ${this.word("compared")}, ${found} ${this.word("flagged-figure")}`);
   }
 
   /** Hold a key against what the log says of it; returns what a reader should know, by rule.
@@ -138,8 +142,9 @@ class Check {
     // Whoever stole a key can begin a log of their own, in which it was never revoked.
     const unsaid = key.revoked !== null && !spans.some(([, to]) => to === null);
     const { tier, doubt } = standing(key, folder, index, log.known ? time : null, unsaid);
-    const reason = doubt ? `: ${this.word(doubt)}` : "";
-    this.mark("lifetime", true, `${tier}${reason}; ${validity(key)}; ${time ?? run.finished_at}`);
+    const known = doubt ? `${this.word(tier)}: ${this.word(doubt)}` : this.word(tier);
+    const bounds = validity(key);
+    this.mark("lifetime", true, [known, time ?? run.finished_at, bounds].filter(Boolean).join("; "));
     this.part(".verdict").dataset.tier = tier;
     return this.doubts(key, run, unsaid);
   }
@@ -186,6 +191,17 @@ class Check {
     for (const { size } of earlier)
       if (size > own.size) throw new Error(`${own.size} < ${size}: ${this.word("shorter")}`);
     return [own, ...earlier];
+  }
+
+  /** Names of the witnesses that cosigned a log, as many as the page's policy needs.
+   * @param {string} folder */
+  async witnesses(folder) {
+    const { policy } = this.known;
+    if (!policy) return [];
+    const names = await cosigners(await this.fetched(`logs/${folder}/cosigned`), policy.witnesses);
+    if (names.length < policy.quorum)
+      throw new Error(`${names.length} < ${policy.quorum}: ${this.word("cosigned")}`);
+    return names;
   }
 
   /** Records of a whole log, once its tiles and entries give every root.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
+    from results.proof.cosignature import Policy
 
 __all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "laws", "schemas"]
 
@@ -125,12 +126,13 @@ def laws() -> bytes:
     return document()
 
 
-def known(listed: bytes, logs: Mapping[str, KnownLog]) -> str:
+def known(listed: bytes, logs: Mapping[str, KnownLog], policy: Policy | None = None) -> str:
     """Return as JSON what the page holds its files against.
 
     Args:
         listed: the list of keys, as `key_list` gives it.
         logs: by folder.
+        policy: witnesses that must have cosigned each of them.
     """
     return json.dumps(
         {
@@ -138,6 +140,7 @@ def known(listed: bytes, logs: Mapping[str, KnownLog]) -> str:
             "laws": hashlib.sha256(laws()).hexdigest(),
             "schemas": {name: hashlib.sha256(data).hexdigest() for name, data in schemas()},
             "logs": {name: asdict(one) for name, one in sorted(logs.items())},
+            "policy": policy and {"quorum": policy.quorum, "witnesses": policy.keys},
         },
         sort_keys=True,
     )
