@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
@@ -17,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from results.keys.identity import runner_id, runner_toml
-from results.proof import checkpoint, cosignature, envelope, tiles
+from results.keys.identity import read_runner, runner_id, runner_toml
+from results.proof import checkpoint, cosignature, envelope, notice, tiles
 from results.proof.keylog import key_added, time_entry
 from results.proof.receipt import result_entry
 from results.statement import strict_json
@@ -574,6 +575,24 @@ def times() -> Iterator[tuple[str, Vector]]:
     yield "registered for a time, never stated", around(home=HOME, **listed, known=True)
 
 
+def registrations() -> Iterator[tuple[str, Vector]]:
+    """The lab's key, registered by a notice that it and the log's own key signed."""
+    text = runner_toml(LAB.public_key, owner="Lab", contact="lab@example.org")
+    runner = read_runner(text, "lab")
+    when = datetime(2026, 11, 22, tzinfo=UTC)
+    asked = envelope.sign(notice.draft("registered", runner, when, key_file=text), LAB)
+    data = notice.countersign(asked, LOG, "notice")
+    entry = notice.notice_entry(envelope.digest(data))
+
+    def home(**entries: Sequence[bytes]) -> Files:
+        place = f"{notice.NOTICES}/{envelope.digest(data)}.dsse.json"
+        return archive(GOOD, entries_of(GOOD, **entries)) | {place: data}
+
+    yield "key registered before", around(home=home(before=[entry]), known=True, tier="registered")
+    yield "key registered afterwards", around(home=home(after=[entry]), known=True)
+    yield "key registered in a log of one's own", around(home=home(before=[entry]))
+
+
 def _time(time: str, kind: str) -> bytes:
     if kind == "time":
         return time_entry(time)
@@ -911,6 +930,7 @@ def _all() -> Iterator[tuple[str, Vector]]:
         dates,
         key_events,
         times,
+        registrations,
         key_files,
         checkpoints,
         histories,

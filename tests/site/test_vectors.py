@@ -14,17 +14,19 @@ import pytest
 
 from leaderboard import build
 from leaderboard.read import known
+from results.archive import archive
 from results.keys.identity import read_runner
-from results.proof import checkpoint, envelope, merkle
+from results.proof import checkpoint, envelope, merkle, writer
 from results.statement import strict_json
 from suites.base.errors import UserError
-from tests.results.test_vectors import lay
+from tests.results.test_vectors import KNOWN, lay
 from tests.results.vectors import HOME, LOG, ORIGIN, VECTORS, stated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
     from tests.results.vectors import Vector
 
@@ -75,9 +77,20 @@ def runners(files: Mapping[str, bytes], *, registered: bool = False) -> list[Run
     return read
 
 
-def listed(vector: Vector, files: Mapping[str, bytes]) -> bytes:
-    keys = known.keys([*runners(vector.catalogue, registered=True), *runners(files)], {})
-    return known.key_list(keys)
+def listed(vector: Vector, files: Mapping[str, bytes], around: ArchiveContext | None) -> bytes:
+    entered = [runner for _, runner in around.keys.registered.values()] if around else []
+    catalogue = runners(vector.catalogue, registered=True)
+    logs = {FOLDER: around} if around else {}
+    return known.key_list(known.keys([*entered, *catalogue, *runners(files)], logs))
+
+
+def surroundings(vector: Vector, home: Path) -> ArchiveContext | None:
+    """What a site's builder reads of a log that is known, whose notices count."""
+    if not vector.known:
+        return None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "known_logs", lambda: KNOWN)
+        return archive.surroundings(lay(home, vector.files))
 
 
 def known_log(vector: Vector) -> known.KnownLog:
@@ -96,11 +109,11 @@ def known_log(vector: Vector) -> known.KnownLog:
     )
 
 
-def served(vector: Vector) -> dict[str, bytes]:
+def served(vector: Vector, around: ArchiveContext | None) -> dict[str, bytes]:
     """Files of a site that holds the vector's archive, by path."""
     places = {vector.digest: place(vector)}
     files = {
-        "data/proofs/keys.json": listed(vector, vector.files),
+        "data/proofs/keys.json": listed(vector, vector.files, around),
         "data/proofs/laws.json": known.laws(),
         f"data/proofs/{vector.digest[:2]}.json": json.dumps(places).encode(),
         **{f"schema/statement-v{version}.json": data for version, data in known.schemas()},
@@ -111,9 +124,10 @@ def served(vector: Vector) -> dict[str, bytes]:
     return files
 
 
-def knows(vector: Vector) -> str:
+def knows(vector: Vector, around: ArchiveContext | None) -> str:
     """What the page of that site was made with."""
-    made_with = listed(vector, vector.files if vector.listed is None else vector.listed)
+    files = vector.files if vector.listed is None else vector.listed
+    made_with = listed(vector, files, around)
     return known.known(made_with, {FOLDER: known_log(vector)}, vector.policy)
 
 
@@ -131,7 +145,7 @@ def place(vector: Vector) -> list[Any]:
 
 
 @pytest.fixture
-def check(browser, serve, whole):
+def check(browser, serve, whole, tmp_path):
     """Judges a vector on the page; files of its site may be given in their place."""
     base = serve(whole)
     page = browser.new_page()
@@ -142,8 +156,9 @@ def check(browser, serve, whole):
 
     def judge(vector: Vector, **changed: bytes) -> dict[str, Any]:
         folder = uuid4().hex
-        lay(whole / folder, served(vector) | changed)
-        return page.evaluate(CHECK, [f"../{folder}/", knows(vector), vector.digest])
+        around = surroundings(vector, tmp_path / folder)
+        lay(whole / folder, served(vector, around) | changed)
+        return page.evaluate(CHECK, [f"../{folder}/", knows(vector, around), vector.digest])
 
     yield judge
     page.close()
