@@ -22,9 +22,8 @@ export function* requestsInFlightAreTheLoad({ points, by }) {
     }
     if (concurrency === undefined || !latency) continue;
     const requests = point.get("request_throughput");
-    const flows = [tokens && osl ? { flow: tokens, length: osl } : null, requests && { flow: requests, length: 1 }];
-    for (const one of flows)
-      if (one) yield* inFlight(point, one.flow, latency, 1 / one.length, closed, by.queueing);
+    if (tokens && osl) yield* inFlight(point, tokens, latency, 1 / osl, closed, by.queueing);
+    if (requests) yield* inFlight(point, requests, latency, 1, closed, by.queueing);
   }
 }
 

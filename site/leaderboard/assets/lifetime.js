@@ -1,6 +1,7 @@
 // @ts-check
-// A key against the log: its window counts for the time of the entry (for the run's, where the log
-// states none), a revocation or rotation from its own entry on. The same rules as results/archive/archive.py and results/proof/keylog.py.
+// A key against the log: its window counts for the time of the entry (for that of the run, where the
+// log states none), a revocation or rotation from its own entry on. The same rules as
+// results/archive/archive.py and results/proof/keylog.py.
 
 /** @import { Key } from "./signature.js" */
 
