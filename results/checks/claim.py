@@ -230,13 +230,17 @@ def place_of(item: Measurement) -> str:
 
 
 def least(item: Measurement) -> float:
-    """The lower end of a figure's interval, or the figure itself."""
-    return item.value if item.low is None else max(item.low, item.value / _BELIEVED)
+    """The lower end of a figure's interval, or the figure itself; never above it."""
+    if item.low is None:
+        return item.value
+    return max(min(item.low, item.value), item.value / _BELIEVED)
 
 
 def most(item: Measurement) -> float:
-    """The upper end of a figure's interval, or the figure itself."""
-    return item.value if item.high is None else min(item.high, item.value * _BELIEVED)
+    """The upper end of a figure's interval, or the figure itself; never below it."""
+    if item.high is None:
+        return item.value
+    return min(max(item.high, item.value), item.value * _BELIEVED)
 
 
 @lru_cache(maxsize=1024)

@@ -112,7 +112,7 @@ def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
                 break
         if item.metric == "energy_per_call" and (time := point.get("time")):
             # Gaps between the calls are in the joules and not in the time.
-            yield item, 0.0, most(item) / (least(time) / 1e3)
+            yield item, 0.0, most(item) * 1e3 / least(time)
 
 
 def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:

@@ -435,3 +435,17 @@ def test_what_nobody_can_read_is_one_line_and_2(tmp_path, content):
     done = CliRunner().invoke(app(), ["check", str(path)])
     assert done.exception.exit_code == 2
     assert "\n" not in str(done.exception)
+
+
+ENDS = {"no upper end": {"high": 0.0}, "an upper end below": {"high": -1.0}, "no value": {}}
+
+
+@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("value", [1.0, 5e-324, 1.7e308])
+def test_an_interval_without_its_value_is_told_and_breaks_nothing(name, value):
+    data = honest.h100()
+    data["predicate"]["measurements"][1]["metric"] = "energy_per_call"
+    data["predicate"]["measurements"][2]["metric"] = "time"
+    for item in data["predicate"]["measurements"]:
+        item |= {"value": value, **ENDS[name]}
+    assert "latency-order" in rules_of(data)

@@ -50,9 +50,11 @@ export class Figure {
     /** @type {Record<string, any>} */
     this.labels = item.labels ?? {};
     this.where = `${item.case} ${item.metric}`;
-    // The ends of its interval, or the figure itself.
-    this.least = this.low === null ? this.value : Math.max(this.low, this.value / believed);
-    this.most = this.high === null ? this.value : Math.min(this.high, this.value * believed);
+    // The ends of its interval, or the figure itself, which they never leave out.
+    const [low, high] = [this.low ?? this.value, this.high ?? this.value];
+    const [least, most] = [Math.min(low, this.value), Math.max(high, this.value)];
+    this.least = this.low === null ? this.value : Math.max(least, this.value / believed);
+    this.most = this.high === null ? this.value : Math.min(most, this.value * believed);
   }
 }
 

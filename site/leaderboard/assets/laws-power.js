@@ -75,7 +75,7 @@ function* watts(point, { PHASES }) {
     if (rate) yield { item, low: item.least * rate.least, high: item.most * rate.most };
     const time = item.metric === "energy_per_call" ? point.get("time") : null;
     // Gaps between the calls are in the joules and not in the time.
-    if (time) yield { item, low: 0, high: item.most / (time.least / 1e3) };
+    if (time) yield { item, low: 0, high: (item.most * 1e3) / time.least };
   }
 }
 

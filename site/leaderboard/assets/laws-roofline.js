@@ -63,7 +63,7 @@ export function* stepsReadTheirWeights(claim) {
     if (!item) continue;
     const context = Math.trunc(point.load.context ?? 1);
     const read = what.geometry.decodeMinBytes(context, 1, what.bits, what.bits / 8);
-    const rate = read / by.roofline.GIGA / (item.most / 1e3) / tokensAStep(claim);
+    const rate = ((read / by.roofline.GIGA) * 1e3) / item.most / tokensAStep(claim);
     const reason = `takes {left} GB/s, ${whose(claim)} has {right}`;
     yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
   }
@@ -81,7 +81,7 @@ export function* promptsAreComputed(claim) {
     const { isl, shared_prefix: shared = 0 } = point.load;
     if (!item || isl === undefined) continue;
     const fresh = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared))));
-    const rate = what.geometry.prefillFlops(fresh) / by.roofline.TERA / (item.most / 1e3);
+    const rate = ((what.geometry.prefillFlops(fresh) / by.roofline.TERA) * 1e3) / item.most;
     const reason = `takes {left} TFLOP/s, ${whose(claim)} has {right}`;
     yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
   }
