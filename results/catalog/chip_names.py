@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PUBLISHED", "meant", "plain"]
 
+_LONGEST = 1024
 _MARKS = re.compile(r"\((?:r|tm|c)\)|[®™]")
 _PUNCTUATION = re.compile(r"[^a-z0-9+.]+")
 _COUNT = re.compile(r"\b\d+x(?=[a-z])")
@@ -26,7 +27,7 @@ _OMITTED = {
 }  # fmt: skip
 _SIZE = re.compile(r"\b\d+ ?gi?b\b ?")
 # A slice of a chip is not the chip.
-_SLICE = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b")
+_SLICE = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b", re.ASCII)
 # What follows a chip's name where another chip is meant: an RTX 4090 D, a laptop's, a Max-Q.
 _ANOTHER = re.compile(r" (d|laptop|mobile|max q|notebook)\b")
 # Spellings of publishers that follow neither from a driver's name nor from our id. A bare "H100"
@@ -57,7 +58,7 @@ def plain(name: str) -> str:
     >>> plain("NVIDIA H100-SXM5-80GB"), plain("4xNVIDIA_L40S"), plain("Intel(R) Xeon(R) 6980P")
     ('h100 sxm 80gb', 'l40s', 'xeon 6980p')
     """
-    words = _PUNCTUATION.sub(" ", _MARKS.sub("", name[:1024].lower()))
+    words = _PUNCTUATION.sub(" ", _MARKS.sub("", name[:_LONGEST].lower()))
     words = _SXM.sub("sxm", _COUNT.sub("", words))
     kept = [word for word in words.split() if word not in _OMITTED]
     return " ".join(kept)

@@ -23,6 +23,7 @@ __all__ = [
     "chips",
     "identify",
     "match",
+    "named_parts",
     "nearest",
     "rented",
     "require",
@@ -186,8 +187,8 @@ def chips() -> dict[str, ChipEntry]:
 
 
 @cache
-def _parts() -> tuple[tuple[str, str], ...]:
-    """What names a chip: what drivers say, our own id, and how publishers spell it."""
+def named_parts() -> tuple[tuple[str, str], ...]:
+    """Name chips by plain parts of names: as drivers say them, as our ids, as publishers do."""
     own = [
         (chip_names.plain(part), entry.id)
         for entry in chips().values()
@@ -200,7 +201,7 @@ def _parts() -> tuple[tuple[str, str], ...]:
 @lru_cache(maxsize=4096)  # an archive names few chips, and asks for each result
 def all_named(name: str) -> tuple[str, ...]:
     """Return every chip of the catalogue that a name holds; mixed systems name several."""
-    return tuple(chip_names.meant(name, _parts()))
+    return tuple(chip_names.meant(name, named_parts()))
 
 
 @lru_cache(maxsize=4096)
@@ -273,5 +274,5 @@ def _processors(name: str) -> list[str]:
 
 def _stands(part: str, tables: tuple[str, ...]) -> bool:
     """Whether a table's name begins a word with this part: "c7a." is not in "abc7a.large"."""
-    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(part)}", re.IGNORECASE)
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(part)}", re.ASCII | re.IGNORECASE)
     return any(pattern.search(name) for name in tables)

@@ -52,6 +52,7 @@ _LOAD = {
     "batch": ("batch",),
     "context": ("context",),
     "shared_prefix": ("shared_prefix",),
+    "turns": ("turns",),
 }
 # A case of ours names its load: the letters before a number -> the dimension.
 _WORDS = {
@@ -59,10 +60,10 @@ _WORDS = {
     "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
 }
 _SHAPES = ("closed", "open", "prefill", "decode")
-_WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)")
+_WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)", re.ASCII)
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
-_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.IGNORECASE)
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)
+_SPECULATION = re.compile(r"specul|spec_method|draft|mtp|eagle|medusa", re.ASCII | re.IGNORECASE)
 _NO_SPECULATION = {"", "none", "false", "off", "no", "0"}
 # An interval is believed up to this factor: a figure whose own spread is wider says too little.
 _BELIEVED = 1.4
@@ -73,7 +74,8 @@ class Point:
     """The figures of one case, and the load they were taken under.
 
     Attributes:
-        load: isl, osl, concurrency, rate (1/s), batch, context, shared_prefix, where stated.
+        load: isl, osl, concurrency, rate (1/s), batch, context, shared_prefix, and of a
+            replayed trace its turns, where stated.
         exact: lengths are exact and figures are medians with intervals, as in our own results.
         valid: the run itself does not call the point invalid.
         items: all figures.
@@ -87,6 +89,11 @@ class Point:
     valid: bool
     items: Sequence[Measurement]
     figures: Mapping[tuple[str, Rank], Measurement]
+
+    @property
+    def replayed(self) -> bool:
+        """Its load is a trace: lengths are means, and rates those of no moment."""
+        return "turns" in self.load
 
     def get(self, metric: str, rank: Rank = None) -> Measurement | None:
         """Return a figure above 0, None where the point has none."""
@@ -164,10 +171,13 @@ class Claim:
             for name, names in _LOAD.items()
             if (value := _stated(stated, names)) is not None
         }
+        named = case_load(suite, case) if self.statement else {}
+        if named:
+            load.pop("turns", None)  # a case that names its load replays no trace
         return Point(
             suite=suite,
             case=case,
-            load={**case_load(suite, case), **load} if self.statement else load,
+            load={**named, **load},
             exact=self.statement is not None,
             valid=all(item.labels.get("valid") is not False for item in items),
             items=items,
@@ -233,13 +243,17 @@ def place_of(item: Measurement) -> str:
 
 
 def least(item: Measurement) -> float:
-    """The lower end of a figure's interval, or the figure itself."""
-    return item.value if item.low is None else max(item.low, item.value / _BELIEVED)
+    """The lower end of a figure's interval, or the figure itself; never above it."""
+    if item.low is None:
+        return item.value
+    return max(min(item.low, item.value), item.value / _BELIEVED)
 
 
 def most(item: Measurement) -> float:
-    """The upper end of a figure's interval, or the figure itself."""
-    return item.value if item.high is None else min(item.high, item.value * _BELIEVED)
+    """The upper end of a figure's interval, or the figure itself; never below it."""
+    if item.high is None:
+        return item.value
+    return min(max(item.high, item.value), item.value * _BELIEVED)
 
 
 @lru_cache(maxsize=1024)

@@ -30,10 +30,10 @@ __all__ = [
 _CLOCK_SKEW = timedelta(minutes=10)
 # Drivers keep some memory back, and makers count in GB and GiB.
 _MEMORY = (0.7, 1.3)
-_GPU = re.compile(r"gpu(\d{1,4})_")
+_GPU = re.compile(r"gpu(\d{1,4})_", re.ASCII)
 # Conditions are cut to this many letters.
 _LONGEST = 256
-_CPUS = re.compile(r"(\d+)(?:-(\d+))?")
+_CPUS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
 # What a runner names a chip that stands behind an endpoint: nobody saw it.
 _UNSEEN = "other"
@@ -45,11 +45,13 @@ _SECONDS = {"standard": 60.0, "full": 600.0}
 _ROUNDS = {"quick": 1, "standard": 15, "full": 40}
 _PROCESSES = {"quick": 3, "standard": 7, "full": 10}
 _CUT = 0.8
+# Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
+_QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
 _OWN_LENGTH = {"requests", "duration", "sweep", "trace", "trace_speed"}
 _WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
 # Windows lie within the run, beside engines that start and checks that run.
-_WINDOWS = 1.1
+_WINDOWS, _MORE_S = 1.1, 1.0
 
 
 def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
@@ -159,7 +161,7 @@ def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[Held]:
         return  # likewise
     timed = sum(map(_timed_s, claim.points))
     reason = "{left} s were timed in a run of {right} s"
-    yield at_most("run.finished_at", timed, took.total_seconds() * _WINDOWS + 1.0, reason)
+    yield at_most("run.finished_at", timed, took.total_seconds() * _WINDOWS + _MORE_S, reason)
 
 
 def _timed_s(point: Point) -> float:
@@ -201,8 +203,9 @@ def _served(point: Point, profile: str, *, own_length: bool) -> Iterator[Held]:
 def _quick(point: Point, latency: Measurement, processes: float) -> Iterator[Held]:
     """A quick point ends after a number of requests that its load gives."""
     streams = point.load.get("concurrency")
-    requests = 20.0 if "rate" in point.load else max(4.0, 2 * streams) if streams else None
-    if requests is None or "turns" in point.load:
+    requests = max(_QUICK_CLOSED, _QUICK_EACH * streams) if streams else None
+    requests = _QUICK_OPEN if "rate" in point.load else requests
+    if requests is None or point.replayed:
         return
     asked = requests * processes
     reason = "{left} requests, the quick profile sends {right}"

@@ -33,8 +33,8 @@ _PHASES = {
     "energy_per_output_token": ("decode_throughput", "output_throughput"),
     "energy_per_input_token": ("prefill_throughput", "input_throughput"),
 }
-_TOTAL = re.compile(r"total of (\d+)")
-_MODEL = re.compile(r"model|nameplate|not a measurement", re.IGNORECASE)
+_TOTAL = re.compile(r"total of (\d{1,6})", re.ASCII)
+_MODEL = re.compile(r"model|nameplate|not a measurement", re.ASCII | re.IGNORECASE)
 
 
 def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
@@ -112,7 +112,7 @@ def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
                 break
         if item.metric == "energy_per_call" and (time := point.get("time")):
             # Gaps between the calls are in the joules and not in the time.
-            yield item, 0.0, most(item) / (least(time) / 1e3)
+            yield item, 0.0, most(item) * 1e3 / least(time)
 
 
 def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
@@ -160,7 +160,7 @@ def _nameplate_w(claim: Claim, item: Measurement) -> tuple[float, float] | None:
     total = _TOTAL.search(str(item.labels.get("meter")))
     count = claim.count or 1
     # One card's own meter stands beside the total of all.
-    fewest = int(total[1][:6]) if total else 1 if predicate else count
+    fewest = int(total[1]) if total else 1 if predicate else count
     return entry.tdp_w * min(fewest, count), entry.tdp_w * max(fewest, count)
 
 

@@ -40,7 +40,7 @@ def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
     """
     for point in claim.points:
         streams = point.load.get("concurrency")
-        closed = "rate" not in point.load
+        closed = "rate" not in point.load and not point.replayed
         latency = point.middle("e2e") if closed else point.get("service_time", 50.0)
         if point.exact and point.suite == "serving" and point.get("output_throughput"):
             yield _latency_is_stated(point)
@@ -86,7 +86,7 @@ def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[Held]:
     """Open loop: completed ≤ offered."""
     for point in claim.points:
         offered, osl = point.load.get("rate"), point.load.get("osl")
-        if offered is None or "turns" in point.load:
+        if offered is None or point.replayed:
             continue
         for metric, per_request in (("request_throughput", 1.0), ("output_throughput", osl)):
             item = point.get(metric)

@@ -100,7 +100,7 @@ def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
         read = what.geometry.decode_min_bytes(
             context, bits_per_parameter=what.stored, kv_dtype_bytes=what.bits / 8
         )
-        rate = read / _GIGA / (most(item) / 1e3) / _tokens_a_step(claim)
+        rate = read / _GIGA * 1e3 / most(item) / _tokens_a_step(claim)
         reason = f"takes {{left}} GB/s, {_whose(claim, entry)} has {{right}}"
         yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
@@ -118,7 +118,7 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
         if item is None or isl is None:
             continue
         fresh = max(1, int(isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))))
-        rate = what.geometry.prefill_flops(fresh) / _TERA / (most(item) / 1e3)
+        rate = what.geometry.prefill_flops(fresh) / _TERA * 1e3 / most(item)
         reason = f"takes {{left}} TFLOP/s, {_whose(claim, entry)} has {{right}}"
         yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 

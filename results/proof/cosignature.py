@@ -42,6 +42,11 @@ class Policy(BaseModel):
     quorum: Annotated[int, Field(ge=1)]
     witness: Annotated[list[_Witness], Field(min_length=1)]
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """Raw Ed25519 public keys in hexadecimal, by the witness's name."""
+        return {one.name: one.public_key for one in self.witness}
+
     def check(self, note: bytes, where: str) -> set[str]:
         """Return the names of the witnesses that cosigned a note.
 
@@ -49,7 +54,7 @@ class Policy(BaseModel):
             UserError: it is no checkpoint.
             CheckError: fewer than the quorum did.
         """
-        keys = {one.name: bytes.fromhex(one.public_key) for one in self.witness}
+        keys = {name: bytes.fromhex(key) for name, key in self.keys.items()}
         found = cosigners(note, keys, where)
         if len(found) < self.quorum:
             raise CheckError(

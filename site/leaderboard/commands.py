@@ -21,6 +21,9 @@ def site(
         list[Path] | None,
         typer.Option(help="Folder that `fenmark import` wrote; may be given again."),
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file of the witnesses that must have cosigned.")
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Address the site will have, for canonical links.")
     ] = None,
@@ -38,9 +41,11 @@ def site(
     from dataclasses import asdict
 
     from leaderboard import build
+    from results.proof.cosignature import read_policy
     from suites.base.terminal import Terminal, print_json, styled
 
-    report = build(results, out, base_url, reported or ())
+    witnesses = read_policy(policy) if policy else None
+    report = build(results, out, base_url, reported or (), witnesses)
     if as_json:
         print_json(asdict(report), default=str)
     else:

@@ -25,7 +25,7 @@ _PUBLISHED = (
     (r"deepseek-r1-0528-qwen3-8b", "qwen3-8b"),
     (r"deepseek-v4-flash", "deepseek-v4-flash"),
     (r"deepseek-v3[._]2", "deepseek-v3.2"),
-    (r"(?:dsr1$|deepseek-(?:r1|v3)(?![._]2|.*(?:distill|qwen)))", "deepseek-v3"),
+    (r"(?:dsr1(?!.)|deepseek-(?:r1|v3)(?![._]2|.*(?:distill|qwen)))", "deepseek-v3"),
     (r"deepseek-v2-lite", "deepseek-v2-lite"),
     (r"(?:gptoss|gpt-oss)-?120b", "gpt-oss-120b"),
     (r"(?:gptoss|gpt-oss)-?20b", "gpt-oss-20b"),
@@ -67,7 +67,13 @@ _PUBLISHED = (
     (r"codellama-34b", "codellama-34b"),
     (r"fenmark-tiny-15m", "tiny-15m"),
 )
-_TABLE = tuple((re.compile(_MAKER + _OTHER + pattern), ours) for pattern, ours in _PUBLISHED)
+# Other languages read these too, so that nothing in them depends on what Python calls a digit or a
+# line.
+_TABLE = tuple(
+    (re.compile(_MAKER + _OTHER + pattern, re.ASCII | re.DOTALL), ours)
+    for pattern, ours in _PUBLISHED
+)
+_LONGEST = 200
 
 
 @lru_cache(maxsize=4096)
@@ -75,6 +81,6 @@ def known_as(name: str) -> str | None:
     """Find the id of a geometry by our name or a publisher's; None where it is unknown."""
     if name in available():
         return name
-    lower = name.lower()[:200].replace(" ", "-")
+    lower = name.lower()[:_LONGEST].replace(" ", "-")
     ours = next((ours for theirs, ours in _TABLE if theirs.search(lower)), "")
     return ours if ours in available() else None

@@ -12,12 +12,12 @@ NARROWEST_BITS = 4.0
 # the weights are not counted (Q8_0 takes 8.5), and of several widths the narrowest is taken. GPTQ
 # is used at 3, 4 and 8 bits, and its "24" is a sparsity, not a width: half the weights of 4 bits,
 # each with a place of 2 bits. Containers say nothing of what they hold, and are taken for the
-# narrowest in use.
+# narrowest in use. Other languages read the patterns too: all are of ASCII.
 _NAMES = (
-    (r"(\d+(?:\.\d+)?)\s*bpw", None),
+    (r"(\d+(?:\.\d+)?)[ \t]*bpw", None),
     (r"\bw(\d+)a\d+", None),
     (r"\b[it]?q(\d)(?:_|\b)", None),
-    (r"(?<![\d.])(\d{1,2})[\s_-]?bit", None),
+    (r"(?<![\d.])(\d{1,2})[ \t_-]?bit", None),
     (r"gptq", 3.0),
     (r"awq", 4.0),
     (r"(?:fp|f|float|int|uint|i|u|nf|bf)(\d{1,2})(?!\d)", None),
@@ -38,7 +38,7 @@ def bits_of(precision: str | None) -> float | None:
     if name in _STORED:
         return _STORED[name]
     for pattern, width in _NAMES:
-        if told := re.findall(pattern, name):
+        if told := re.findall(pattern, name, re.ASCII):
             bits = min(map(float, told)) if width is None else width
             return bits if 1 <= bits <= _WIDEST_BITS else None
     return None

@@ -122,6 +122,20 @@ def alone(predicate):
     predicate["measurements"] = kept
 
 
+def replayed(case, **labels):
+    """The closed point as a trace under a cap that it does not reach."""
+
+    def cheat(predicate):
+        items = picked(predicate, "", CLOSED, {})
+        for item in items:
+            trace = {"trace_sha256": "0" * 64, "trace_speed": 1.0, "turns": 500, "sessions": 80}
+            item["case"] = case
+            item["labels"] |= {"concurrency": 64} | trace | labels
+        predicate["measurements"] = items
+
+    return cheat
+
+
 def all_faster(factor, case=CLOSED):
     """Everything a serving point says, consistently."""
     slower = [scaled(metric, 1 / factor, case) for metric in ("ttft", "tpot", "e2e")]
@@ -228,6 +242,19 @@ CHEATS = {
     "no sample behind it": (updated("goodput", {"n": 0}), "labels"),
     "no engine": (at("engines", []), "software"),
 }
+
+
+@pytest.mark.parametrize("labels", [{}, {"rate": 1.0}])
+@pytest.mark.parametrize("profile", ["quick", "standard"])
+def test_a_trace_has_a_load_of_its_own_and_a_closed_loop_is_no_trace(profile, labels):
+    data = honest.h100()
+    data["predicate"]["run"]["profile"] = profile
+    replayed("replay/chat/x1", **labels)(data["predicate"])
+    assert rules_of(data) == set()
+    for item in data["predicate"]["measurements"]:
+        item["case"] = "closed/c64/isl512/osl128"
+    assert "queueing" in rules_of(data)
+    assert ("profile" in rules_of(data)) == (profile == "quick")
 
 
 @pytest.mark.parametrize("name", CHEATS)
@@ -435,3 +462,17 @@ def test_what_nobody_can_read_is_one_line_and_2(tmp_path, content):
     done = CliRunner().invoke(app(), ["check", str(path)])
     assert done.exception.exit_code == 2
     assert "\n" not in str(done.exception)
+
+
+ENDS = {"no upper end": {"high": 0.0}, "an upper end below": {"high": -1.0}, "no value": {}}
+
+
+@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("value", [1.0, 5e-324, 1.7e308])
+def test_an_interval_without_its_value_is_told_and_breaks_nothing(name, value):
+    data = honest.h100()
+    data["predicate"]["measurements"][1]["metric"] = "energy_per_call"
+    data["predicate"]["measurements"][2]["metric"] = "time"
+    for item in data["predicate"]["measurements"]:
+        item |= {"value": value, **ENDS[name]}
+    assert "latency-order" in rules_of(data)

@@ -3,8 +3,12 @@
 import pytest
 
 from results.archive import archive, verification
+from results.catalog.logs_data import KnownLog
+from results.proof import writer
 from suites.base.errors import UserError
-from tests.results.vectors import VECTORS
+from tests.results.vectors import LOG, ORIGIN, VECTORS
+
+KNOWN = {ORIGIN: KnownLog(origin=ORIGIN, public_key=LOG.public_key.keyval["public"])}
 
 
 def lay(folder, files):
@@ -21,11 +25,14 @@ def test_every_vector_gets_its_verdict(tmp_path, monkeypatch, name):
     home = lay(tmp_path / "archive", vector.files)
     catalogue = lay(tmp_path / "catalogue", vector.catalogue)
     monkeypatch.setattr(archive, "REGISTERED", catalogue / "runners")
+    monkeypatch.setattr(writer, "known_logs", lambda: KNOWN if vector.known else {})
     earlier = tmp_path / "seen"
     earlier.write_bytes(vector.seen or b"")
     try:
         [verdict] = verification.verify(
-            home / f"{vector.digest}.dsse.json", earlier if vector.seen else None
+            home / f"{vector.digest}.dsse.json",
+            earlier if vector.seen else None,
+            vector.policy,
         )
         problems = list(verdict.problems)
         rules = set(verdict.flags)
@@ -35,7 +42,8 @@ def test_every_vector_gets_its_verdict(tmp_path, monkeypatch, name):
         assert any(vector.says in line for line in problems), problems
     else:
         assert problems == []
-        assert rules & {"key", "runner"} == vector.flags & {"key", "runner"}
+        assert verdict.tier == vector.tier
+        assert rules == vector.flags
 
 
 def test_there_are_as_many_vectors_as_were_promised():
@@ -43,5 +51,5 @@ def test_there_are_as_many_vectors_as_were_promised():
     assert len(VECTORS) >= 60
     assert len(refused) >= 40
     assert {vector.step for vector in refused} == {
-        "digest", "signature", "statement", "checkpoint", "inclusion", "lifetime",
+        "digest", "signature", "statement", "checkpoint", "inclusion", "lifetime", "laws",
     }  # fmt: skip

@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives import hashes
@@ -17,11 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from results.keys.identity import runner_id, runner_toml
-from results.proof import checkpoint, cosignature, envelope, tiles
-from results.proof.keylog import key_added
+from results.keys.identity import read_runner, runner_id, runner_toml
+from results.proof import checkpoint, cosignature, envelope, notice, tiles
+from results.proof.keylog import key_added, time_entry
 from results.proof.receipt import result_entry
 from results.statement import strict_json
+from tests.results import honest
 from tests.results.conftest import make_statement
 
 if TYPE_CHECKING:
@@ -43,10 +45,13 @@ class Vector:
         digest: name of the result's file.
         step: of the verify page that does not hold; empty where all do.
         says: part of what `fenmark verify` has against it.
-        flags: rules that the log entered with it, or of its key and signer.
+        flags: rules that its figures do not keep, that the log entered, or of its key and signer.
         catalogue: key files that both readers have from elsewhere.
         seen: checkpoint of the log that both readers have from elsewhere.
         listed: key files that the page was made with, those of `files` by default.
+        known: both readers know the log, so that what it says of time counts.
+        tier: of the key where the result stands.
+        policy: witnesses that both readers ask for.
     """
 
     files: Mapping[str, bytes]
@@ -57,6 +62,9 @@ class Vector:
     catalogue: Mapping[str, bytes] = field(default_factory=dict)
     seen: bytes | None = None
     listed: Mapping[str, bytes] | None = None
+    known: bool = False
+    tier: str = "self-signed"
+    policy: cosignature.Policy | None = None
 
 
 def _ed25519(byte: bytes) -> CryptoSigner:
@@ -72,6 +80,15 @@ ORIGIN = f"fenmark.local/{runner_id(LOG.public_key)}"
 KIND = envelope.PAYLOAD_TYPE
 
 
+ENGINE = {
+    "name": "e",
+    "version": "1",
+    "model": "m",
+    "weights_sha256": None,
+    "weights": "random",
+    "precision": "q8_0",
+}
+
 # Envelopes
 
 
@@ -79,6 +96,7 @@ def stated(*path: str | int, to: Any = None, drop: bool = False) -> bytes:
     """Payload of a good statement in which one member is changed or left out."""
     whole = make_statement().to_json()
     whole["predicate"]["run"]["runner"] = runner_id(LAB.public_key)
+    whole["predicate"]["engines"] = [ENGINE]
     if path:
         inner: Any = whole
         for name in path[:-1]:
@@ -330,6 +348,10 @@ def envelopes() -> Iterator[tuple[str, Vector]]:
             sealed_by(WITNESS, key=LAB.public_key),
             "no signature verifies",
         ),
+        "signature by another listed key than it names": (
+            sealed_by(OTHER, key=LAB.public_key),
+            "no signature verifies",
+        ),
         "ECDSA signature with a byte too many": (
             sealed(signatures=[signature(on_curve() + b"\0", CURVE_KEY)]),
             "no signature verifies",
@@ -512,8 +534,69 @@ def key_events() -> Iterator[tuple[str, Vector]]:
     yield "key revoked in the catalogue alone", around(catalogue=revoked, flags=frozenset({"key"}))
     yield (
         "key revoked in the catalogue and the log",
-        around(home=logged(after=[event("revoked")]), catalogue=revoked),
+        around(home=logged(after=[event("revoked")]), catalogue=revoked, tier="registered"),
     )
+
+
+def times() -> Iterator[tuple[str, Vector]]:
+    """The run ended at 00:05; what counts is when the log says that it was entered."""
+    path = f"runners/{runner_id(LAB.public_key)}.toml"
+
+    def at(clock: str) -> str:
+        return f"2026-11-23T{clock}Z"
+
+    def stated(until: str, *before: str, after: Sequence[str] = (), kind: str = "time") -> Files:
+        entries = entries_of(GOOD, *([_time(time, kind) for time in ts] for ts in (before, after)))
+        return archive(GOOD, entries) | key_file(LAB.public_key, f'valid_until = "{at(until)}"')
+
+    late = ("lifetime", "it was entered at 2026-11-23T00:08:00Z, outside the validity")
+    ended = ("lifetime", "the run ended at 2026-11-23T00:05:00Z, outside the validity")
+    eight, three = at("00:08:00"), at("00:03:00")
+    yield "entered in the key's time, run after it", around(home=stated("00:04:00", three))
+    yield "entered after the key's time", around(*late, stated("00:06:00", eight))
+    yield "entered at the end of the key's time", around(home=stated("00:08:00", eight))
+    yield "time of a key event", around(*late, stated("00:06:00", eight, kind="key"))
+    yield "time of another kind of entry", around(home=stated("00:06:00", eight, kind="note"))
+    yield "time stated after the entry", around(*ended, stated("00:04:00", after=[three]))
+    yield "two times, the later counts", around(*late, stated("00:06:00", three, eight))
+    yield "time that goes back", around(*late, stated("00:06:00", eight, three))
+    for odd in ("2026-02-30T00:08:00Z", at("00:08:00.5"), "2026-11-23T00:08:00+00:00", "later"):
+        yield f"time of {odd}", around(*ended, stated("00:04:00", odd))
+    number = strict_json.canonical({"type": "time", "time": 8})
+    home = archive(GOOD, entries_of(GOOD, [number])) | {path: stated("00:04:00")[path]}
+    yield "time that is a number", around(*ended, home)
+    listed = {"catalogue": {path: stated("00:09:00")[path]}}
+    home = without(stated("00:09:00", eight), path)
+    yield (
+        "registered for a time, by the log's clock",
+        around(home=home, **listed, known=True, tier="registered"),
+    )
+    yield "registered for a time, in a log of one's own", around(home=home, **listed)
+    yield "registered for a time, never stated", around(home=HOME, **listed, known=True)
+
+
+def registrations() -> Iterator[tuple[str, Vector]]:
+    """The lab's key, registered by a notice that it and the log's own key signed."""
+    text = runner_toml(LAB.public_key, owner="Lab", contact="lab@example.org")
+    runner = read_runner(text, "lab")
+    when = datetime(2026, 11, 22, tzinfo=UTC)
+    asked = envelope.sign(notice.draft("registered", runner, when, key_file=text), LAB)
+    data = notice.countersign(asked, LOG, "notice")
+    entry = notice.notice_entry(envelope.digest(data))
+
+    def home(**entries: Sequence[bytes]) -> Files:
+        place = f"{notice.NOTICES}/{envelope.digest(data)}.dsse.json"
+        return archive(GOOD, entries_of(GOOD, **entries)) | {place: data}
+
+    yield "key registered before", around(home=home(before=[entry]), known=True, tier="registered")
+    yield "key registered afterwards", around(home=home(after=[entry]), known=True)
+    yield "key registered in a log of one's own", around(home=home(before=[entry]))
+
+
+def _time(time: str, kind: str) -> bytes:
+    if kind == "time":
+        return time_entry(time)
+    return strict_json.canonical({"type": kind, "time": time})
 
 
 def key_files() -> Iterator[tuple[str, Vector]]:
@@ -654,6 +737,70 @@ def histories() -> Iterator[tuple[str, Vector]]:
         yield f"cosigned checkpoint {name}", around(step, says, home | {"log/cosigned": data})
 
 
+def policy(quorum: int, **witnesses: CryptoSigner) -> cosignature.Policy:
+    listed = [
+        {"name": f"w.example/{name}", "public_key": signer.public_key.keyval["public"]}
+        for name, signer in witnesses.items()
+    ]
+    return cosignature.Policy.model_validate({"quorum": quorum, "witness": listed})
+
+
+def witnesses() -> Iterator[tuple[str, Vector]]:
+    entries = entries_of(GOOD, after=fillers(2))
+    home, now = archive(GOOD, entries), 1_800_000_000
+    own, earlier = home["log/checkpoint"], note(entries[:-1])
+    one, two = policy(1, a=WITNESS, b=OTHER), policy(2, a=WITNESS, b=OTHER)
+
+    def line(of: bytes = own, by: CryptoSigner = WITNESS, name: str = "a", at: int = now) -> bytes:
+        return cosignature.cosign(of, f"w.example/{name}", by, at)
+
+    def blob(of: bytes) -> bytes:
+        return base64.b64decode(of.split(b" ")[-1])
+
+    def written(raw: bytes, name: str = "a") -> bytes:
+        return f"— w.example/{name} {coded(raw)}\n".encode()
+
+    few = ("checkpoint", "cosigned by 0 of the policy's witnesses")
+    fewer = ("checkpoint", "cosigned by 1 of the policy's witnesses")
+    good = blob(line())
+    later = good[:4] + (now + 1).to_bytes(8, "big") + good[12:]
+    bare = checkpoint.write(
+        checkpoint.Checkpoint(origin="w.example/a", size=1, root=bytes(32)), WITNESS
+    )
+    cases: dict[str, tuple[cosignature.Policy, bytes, tuple[str, str]]] = {
+        "by its witness": (one, own + line(), ("", "")),
+        "by its witness, in the year 1970": (one, own + line(at=0), ("", "")),
+        "by both witnesses": (two, own + line() + line(by=OTHER, name="b"), ("", "")),
+        "by a stranger too": (one, own + line(by=LAB, name="c") + line(), ("", "")),
+        "when it was shorter": (one, earlier + line(earlier), ("", "")),
+        "by nobody": (one, own, few),
+        "by one witness of two": (two, own + line(), fewer),
+        "by one witness twice": (two, own + line() + line(at=now + 1), fewer),
+        "by a witness under another's name": (one, own + line(name="b"), few),
+        "by another in a witness's name": (one, own + line(by=OTHER), few),
+        "by another under a witness's key hash": (
+            one,
+            own + written(good[:4] + blob(line(by=OTHER))[4:]),
+            few,
+        ),
+        "with another time": (one, own + written(later), few),
+        "with the line of an earlier size": (one, own + line(earlier), few),
+        "with a line cut short": (one, own + written(good[:-1]), few),
+        "with a line of four bytes": (one, own + written(good[:4]), few),
+        "with a byte too many": (one, own + written(good + b"\0"), few),
+        "with a signature that is no cosignature": (
+            one,
+            own + written(good[:4] + raw_signature(own.split(b"\n\n")[0] + b"\n", WITNESS)),
+            few,
+        ),
+        "with a log's signature of the witness": (one, own + written(blob(bare)), few),
+    }
+    for name, (asked, cosigned, verdict) in cases.items():
+        files = home | {"log/cosigned": cosigned}
+        yield f"log cosigned {name}", around(*verdict, files, policy=asked)
+    yield "log without cosignatures", around("checkpoint", "cannot be read", home, policy=one)
+
+
 def bundle(*items: bytes) -> bytes:
     return b"".join(len(item).to_bytes(2, "big") + item for item in items)
 
@@ -739,6 +886,41 @@ def logs() -> Iterator[tuple[str, Vector]]:
     )
 
 
+def figures() -> Iterator[tuple[str, Vector]]:
+    """Results whose signatures and log hold, and figures that the laws have something against."""
+
+    def of_lab(whole: dict[str, Any]) -> dict[str, Any]:
+        whole["predicate"]["run"]["runner"] = runner_id(LAB.public_key)
+        return whole
+
+    def entered(data: bytes, *rules: str) -> Files:
+        return archive(data, [ADDED, result_entry(envelope.digest(data), rules)])
+
+    row, honest_one = ("predicate", "measurements", 0), of_lab(honest.h100())
+    yield "honest run of an H100", of(sealed(strict_json.canonical(honest_one)))
+    for item in honest_one["predicate"]["measurements"]:
+        if item["metric"] == "output_throughput":
+            item |= {name: item[name] * 1.3 for name in ("value", "low", "high")}
+    false = sealed(strict_json.canonical(honest_one))
+    told, digest = frozenset({"queueing"}), envelope.digest(false)
+    yield "rates raised by a third", of(false, flags=told)
+    for rules in (["queueing"], ["queueing", "samples"], ["roofline"]):
+        yield (
+            f"rates raised by a third, and flagged in the log for {', '.join(rules)}",
+            Vector(files=entered(false, *rules), digest=digest, flags=told | {*rules}),
+        )
+    unread = stated("predicate", "run", "suite_version", to="9.9.9")
+    yield "measured by no released version", of(sealed(unread), flags=frozenset({"suite"}))
+    refused = {
+        "value outside its interval": (stated(*row, "value", to=99.0), "latency-order"),
+        "label of another type, in version 1": (stated(*row, "labels", to={"isl": True}), "labels"),
+        "metric that nobody knows": (stated(*row, "metric", to="toString"), "labels"),
+        "seed that is not its challenge's": (stated("predicate", "run", "nonce", to="n"), "nonce"),
+    }
+    for name, (payload, rule) in refused.items():
+        yield name, of(sealed(payload), "laws", f"refused ({rule})")
+
+
 def _all() -> Iterator[tuple[str, Vector]]:
     for group in (
         sound_envelopes,
@@ -747,10 +929,14 @@ def _all() -> Iterator[tuple[str, Vector]]:
         statements,
         dates,
         key_events,
+        times,
+        registrations,
         key_files,
         checkpoints,
         histories,
+        witnesses,
         logs,
+        figures,
     ):
         yield from group()
 

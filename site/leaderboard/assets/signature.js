@@ -6,6 +6,7 @@ import { unbase64, unhex } from "./bytes.js";
 /** A key as data/proofs/keys.json lists it.
  * @typedef {{id: string, keyid: string, keytype: string, public: string, tier: string,
  *   valid_from: string | null, valid_until: string | null, revoked: string | null,
+ *   registered_by: string, registered?: Record<string, number>,
  *   distrusted?: Record<string, [number, number | null][]>}} Key */
 
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };

@@ -3,18 +3,27 @@
 // anywhere; keys, schema and log are read from this site, and held against what the page knows.
 
 import { equal, hex, sha256, text, unhex } from "./bytes.js";
-import { checkpoint } from "./checkpoint.js";
+import { checkpoint, cosigners } from "./checkpoint.js";
 import { opened, signer } from "./envelope.js";
+import { Findings } from "./findings.js";
 import { number, parsed } from "./json.js";
-import { distrusted, objection, validity } from "./lifetime.js";
+import { judge } from "./laws.js";
+import { distrusted, objection, standing, timeOf, validity } from "./lifetime.js";
 import { readLog } from "./log.js";
 import { fault } from "./schema.js";
 
+/** @import { Said } from "./findings.js" */
+/** @import { Tables } from "./laws-claim.js" */
 /** @import { Key } from "./signature.js" */
 /** A log when the page was made: whose it is, and how long it was at least.
- * @typedef {{origin: string, key: string, size: number, root: string, cosigned: boolean}} KnownLog */
-/** SHA-256 of the list of keys and of the schemas by version, and the logs by their folder.
- * @typedef {{keys: string, schemas: Record<string, string>, logs: Record<string, KnownLog>}} Known */
+ * @typedef {{origin: string, key: string, size: number, root: string, cosigned: boolean,
+ *   known: boolean}} KnownLog */
+/** Whose cosignatures on a checkpoint count, and how many it needs.
+ * @typedef {{quorum: number, witnesses: Record<string, string>}} Policy */
+/** SHA-256 of the list of keys, of the tables of laws and of the schemas by version, and the logs by
+ * their folder.
+ * @typedef {{keys: string, laws: string, schemas: Record<string, string>,
+ *   logs: Record<string, KnownLog>, policy: Policy | null}} Known */
 
 /** Steps hold or fail one by one; what fails throws, and the rest is not looked at. */
 class Check {
@@ -24,6 +33,7 @@ class Check {
     this.root = page.dataset.root ?? "";
     /** @type {Known} */
     this.known = JSON.parse(page.dataset.known ?? "");
+    this.findings = new Findings(this.part(".findings"), (key) => this.word(key));
   }
 
   /** @param {string} selector */
@@ -58,7 +68,8 @@ class Check {
     }
     const verdict = this.part(".verdict");
     verdict.classList.add(good ? "good" : "bad");
-    verdict.textContent = this.word(good ? "verified" : "refused");
+    const doubted = good && this.findings.any ? this.word("doubted") : "";
+    verdict.textContent = `${this.word(good ? "verified" : "refused")} ${doubted}`.trim();
   }
 
   clear() {
@@ -68,7 +79,8 @@ class Check {
     }
     this.part(".verdict").className = "verdict";
     this.part(".verdict").textContent = "";
-    this.part(".flags").replaceChildren();
+    delete this.part(".verdict").dataset.tier;
+    this.findings.clear();
     this.part(".contents").hidden = true;
   }
 
@@ -79,16 +91,18 @@ class Check {
     this.mark("digest", true, digest);
 
     const { payload, key } = await this.signed(file);
-    this.mark("signature", true, `${key.id} (${key.tier})`);
+    this.mark("signature", true, key.id);
 
-    const { predicateType, predicate } = await this.statement(payload);
+    const statement = await this.statement(payload);
+    const { predicateType, predicate } = statement;
     this.mark("statement", true, predicateType);
     this.show(predicate, digest);
 
     const place = await this.place(digest);
     const heads = await this.heads(place.folder, place.log);
     const { size, root } = heads[0];
-    this.mark("checkpoint", true, `${place.log.origin}, ${size}`);
+    const witnesses = await this.witnesses(place.folder);
+    this.mark("checkpoint", true, [place.log.origin, size, ...witnesses].join(", "));
 
     const records = await this.records(place.folder, heads);
     const index = records.findIndex((one) => one.type === "result" && one.envelope === digest);
@@ -99,12 +113,40 @@ class Check {
     if (held !== told) throw new Error(`${held} ≠ ${told}`);
     this.mark("inclusion", true, `${index} / ${size}: ${root}`);
 
-    const spans = distrusted(key, place.folder, records, place.log.size);
-    const against = objection(key, predicate.run, index, spans);
+    const about = this.lifetime(key, predicate.run, place, index, records);
+    await this.laws(statement, flags, about);
+  }
+
+  /** Hold the figures against the laws, and what the log entered against what they give.
+   * @param {any} statement @param {string[]} entered rules, with the result
+   * @param {Said[]} about its key and signer */
+  async laws(statement, entered, about) {
+    const data = await this.pinned("data/proofs/laws.json", this.known.laws);
+    const tables = /** @type {Tables} */ (JSON.parse(text(data)));
+    const judged = await judge(statement, tables);
+    this.findings.show(judged, tables, entered, about);
+    const refused = judged.findings.find(({ outcome }) => outcome === "refused");
+    if (refused) throw new Error(`${refused.rule}: ${refused.where} ${refused.reason}`);
+    const [held, found] = [judged.held, judged.findings.length];
+    this.mark("laws", true, `${held} ${this.word("compared")}, ${found} ${this.word("flagged-figure")}`);
+  }
+
+  /** Hold a key against what the log says of it; returns what a reader should know, by rule.
+   * @param {Key} key @param {any} run @param {{folder: string, log: KnownLog}} place
+   * @param {number} index of the entry @param {Record<string, any>[]} records */
+  lifetime(key, run, { folder, log }, index, records) {
+    const spans = distrusted(key, folder, records, log.size);
+    const time = timeOf(records, index);
+    const against = objection(key, run, index, time, spans);
     if (against) throw new Error(against);
-    this.mark("lifetime", true, validity(key));
-    const ended = spans.some(([, to]) => to === null);
-    this.flag([...flags.map((rule) => [rule, rule]), ...this.doubts(key, predicate.run, ended)]);
+    // Whoever stole a key can begin a log of their own, in which it was never revoked.
+    const unsaid = key.revoked !== null && !spans.some(([, to]) => to === null);
+    const { tier, doubt } = standing(key, folder, index, log.known ? time : null, unsaid);
+    const known = doubt ? `${this.word(tier)}: ${this.word(doubt)}` : this.word(tier);
+    const bounds = validity(key);
+    this.mark("lifetime", true, [known, time ?? run.finished_at, bounds].filter(Boolean).join("; "));
+    this.part(".verdict").dataset.tier = tier;
+    return this.doubts(key, run, unsaid);
   }
 
   /** @param {Uint8Array} file */
@@ -151,6 +193,17 @@ class Check {
     return [own, ...earlier];
   }
 
+  /** Names of the witnesses that cosigned a log, as many as the page's policy needs.
+   * @param {string} folder */
+  async witnesses(folder) {
+    const { policy } = this.known;
+    if (!policy) return [];
+    const names = await cosigners(await this.fetched(`logs/${folder}/cosigned`), policy.witnesses);
+    if (names.length < policy.quorum)
+      throw new Error(`${names.length} < ${policy.quorum}: ${this.word("cosigned")}`);
+    return names;
+  }
+
   /** Records of a whole log, once its tiles and entries give every root.
    * @param {string} folder @param {{size: number, root: string}[]} heads */
   async records(folder, heads) {
@@ -180,31 +233,17 @@ class Check {
   }
 
   /** Say what a reader should know of a key whose signature holds, by rule.
-   * @param {Key} key @param {{runner: string}} run @param {boolean} ended by a log that says when
-   * @returns {string[][]} */
-  doubts(key, run, ended) {
+   * @param {Key} key @param {{runner: string}} run @param {boolean} unsaid when it was revoked
+   * @returns {Said[]} */
+  doubts(key, run, unsaid) {
     const own = `runner-${key.keyid.slice(0, 12)}`;
-    // Whoever stole a key can begin a log of their own, in which it was never revoked.
-    const unsaid = key.revoked !== null && !ended;
     const names = unsaid ? [own] : [own, key.id];
     const revoked = `${key.id}: ${this.word("revoked")} (${key.revoked})`;
     const other = `${run.runner}: ${this.word("other")} (${own})`;
     return [
-      ...(unsaid ? [["key", revoked]] : []),
-      ...(names.includes(run.runner) ? [] : [["runner", other]]),
+      ...(unsaid ? [{ rule: "key", told: revoked }] : []),
+      ...(names.includes(run.runner) ? [] : [{ rule: "runner", told: other }]),
     ];
-  }
-
-  /** @param {string[][]} flags rule and what is told of it */
-  flag(flags) {
-    this.part(".flags").replaceChildren(
-      ...flags.map(([rule, told]) => {
-        const item = document.createElement("li");
-        item.dataset.rule = rule;
-        item.textContent = told;
-        return item;
-      }),
-    );
   }
 
   /** @param {any} predicate @param {string} digest */

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from leaderboard.output.page_list import Content
+    from results.proof.cosignature import Policy
 
 __all__ = ["BuildReport", "build"]
 
@@ -65,6 +66,7 @@ def build(
     out: Path,
     base_url: str | None = None,
     others: Sequence[Path] = (),
+    policy: Policy | None = None,
 ) -> BuildReport:
     """Build the site from archives into `out`, making and touching only what changes.
 
@@ -73,6 +75,7 @@ def build(
         base_url: where the site will stand, for canonical links and citations; None leaves
             them out.
         others: further folders with `*.reported.json`.
+        policy: witnesses that must have cosigned each archive's log.
 
     Raises:
         UserError: a folder is missing, or `out` holds an archive or files no build wrote.
@@ -83,7 +86,7 @@ def build(
     tree = Tree.open(out)
     sheet = catalog.latest_prices() if catalog.price_sheets() else None
     with Workers() as workers:
-        archive = archives.read(results, sheet, workers)
+        archive = archives.read(results, sheet, workers, policy)
         with _settled():
             others_results = reported.read([*results, *others], sheet)
             content = page_list.Content(archive, others_results, sheet, base_url)

@@ -85,12 +85,13 @@ def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
 
 
 def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of what the verify page looks up: keys, logs, and each result's place.
+    """Yield (name, bytes) of what the verify page looks up: keys, laws, logs, each result's place.
 
     Places are split by the first two digits of the digest, so that a new result changes one
     small file.
     """
     yield "proofs/keys.json", known.key_list(archive.keys)
+    yield "proofs/laws.json", known.laws()
     yield "proofs/logs.json", json.dumps(archive.logs, sort_keys=True).encode()
     shards: dict[str, list[str]] = {f"{n:02x}": [] for n in range(256)}
     for digest, source in archive.sources.items():

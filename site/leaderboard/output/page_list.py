@@ -100,7 +100,7 @@ class Content:
     def known(self) -> Markup:
         """What the verify page is made with, escaped."""
         listed = known.key_list(self.archive.keys)
-        return escape(known.known(listed, self.archive.known_logs))
+        return escape(known.known(listed, self.archive.known_logs, self.archive.policy))
 
     @cached_property
     def made_of_chip(self) -> Mapping[str, str]:
@@ -238,7 +238,11 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="verify",
         url="verify/",
         title="Verify a result",
-        context=lambda: {"known": content.known, "logs": content.archive.known_logs.values()},
+        context=lambda: {
+            "known": content.known,
+            "logs": content.archive.known_logs.values(),
+            "policy": content.archive.policy,
+        },
         made_of=str(content.known),
     )
     yield Page(

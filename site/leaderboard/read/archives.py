@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from results.checks import Finding
     from results.keys.identity import Runner
     from results.proof.checkpoint import Checkpoint
+    from results.proof.cosignature import Policy
 
 __all__ = ["Archive", "Source", "opened", "read"]
 
@@ -100,6 +101,7 @@ class Archive:
         keys: public keys of the runners, as the verify page reads them.
         logs: name, origin and key of each log, for people and programs.
         known_logs: what the verify page knows of the logs that hold, by their folder on the site.
+        policy: witnesses that cosigned each of them; None where nobody asked.
         log_files: (file, SHA-256) of what the verified logs consist of, by path on the site.
         key_files: text of the runners' key files, by id.
     """
@@ -111,6 +113,7 @@ class Archive:
     keys: tuple[dict[str, Any], ...]
     logs: tuple[dict[str, Any], ...]
     known_logs: Mapping[str, KnownLog]
+    policy: Policy | None
     log_files: Mapping[str, tuple[Path, str]]
     key_files: Mapping[str, str]
 
@@ -161,13 +164,19 @@ class _Gathered:
     logs: dict[str, _Log] = field(default_factory=dict)
 
 
-def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) -> Archive:
+def read(
+    folders: Sequence[Path],
+    sheet: PriceSheet | None,
+    workers: Workers,
+    policy: Policy | None = None,
+) -> Archive:
     """Verify and read every envelope of the folders, or take its rows from the last build.
 
     What is broken is named and hides nothing else.
 
     Args:
         sheet: prices the rows are reckoned with.
+        policy: witnesses that must have cosigned each log.
 
     Raises:
         UserError: a folder does not exist.
@@ -179,7 +188,7 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is no folder", where=str(folder), expected="an archive of results")
-        _gather(folder, known, before, sheet, workers)
+        _gather(folder, known, before, sheet, workers, policy=policy)
     table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
     if len(table) != len(before) or _state(table) != _state(before):
         workers.beside(partial(kept.store, table))
@@ -195,9 +204,10 @@ def read(folders: Sequence[Path], sheet: PriceSheet | None, workers: Workers) ->
         left_out=(*known.keys.left_out, *known.left_out),
         keys=keys(
             [*known.entered, *known.keys.runners],
-            {name: log.around.keys.distrusted for name, log in known.logs.items()},
+            {name: log.around for name, log in known.logs.items()},
         ),
         logs=tuple(log.described(name) for name, log in sorted(known.logs.items())),
+        policy=policy,
         known_logs={name: known_log(log.around) for name, log in known.logs.items()},
         log_files={
             f"logs/{name}/{path}": (log.folder / "log" / path, digest)
@@ -219,12 +229,15 @@ def _gather(
     before: pd.DataFrame,
     sheet: PriceSheet | None,
     workers: Workers,
+    *,
+    policy: Policy | None,
 ) -> None:
     """Read one folder; a result that an earlier folder holds is that one's."""
     paths, unread = _envelopes(folder)
     known.refused += unread
     try:
-        around = archive.surroundings(folder, own=known.keys.read(folder / "runners"))
+        own = known.keys.read(folder / "runners")
+        around = archive.surroundings(folder, policy=policy, own=own)
     except UserError as error:  # two keys made to share a name: whose results these are is open
         known.refused.append((str(folder), str(error)))
         return

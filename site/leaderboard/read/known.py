@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from results.checks.tables import document
 from suites.base.errors import CheckError
 
 if TYPE_CHECKING:
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 
     from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
-    from results.proof.keylog import Span
+    from results.proof.cosignature import Policy
 
-__all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "schemas"]
+__all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "laws", "schemas"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class KnownLog:
         key: the raw Ed25519 key that signs it, hex.
         size, root: what it must extend; root in hex.
         cosigned: whether a checkpoint with witnesses' signatures lies in it.
+        known: Fenmark ships its key: what it says of registrations and of time counts.
     """
 
     origin: str
@@ -39,6 +42,7 @@ class KnownLog:
     size: int
     root: str
     cosigned: bool
+    known: bool
 
 
 def known_log(around: ArchiveContext) -> KnownLog:
@@ -56,17 +60,24 @@ def known_log(around: ArchiveContext) -> KnownLog:
         size=head.size,
         root=head.root.hex(),
         cosigned="cosigned" in around.log_files,
+        known=writer.known,
     )
 
 
 def keys(
-    runners: Sequence[Runner], distrusted: Mapping[str, Mapping[str, Sequence[Span]]]
+    runners: Sequence[Runner], logs: Mapping[str, ArchiveContext]
 ) -> tuple[dict[str, Any], ...]:
     """Describe each key once; a registered key comes first and stays registered.
 
     Args:
-        distrusted: by log and the key's id, the entries it may not have signed.
+        logs: by their folder on the site; known ones say from which entry on a key is registered.
     """
+    distrusted = {log: around.keys.distrusted for log, around in logs.items()}
+    registered = {
+        log: around.keys.registered
+        for log, around in logs.items()
+        if around.writer and around.writer.known
+    }
     described: dict[str, dict[str, Any]] = {}
     for runner in runners:
         key, keyid = runner.key.to_dict(), runner.key.keyid
@@ -80,6 +91,9 @@ def keys(
             "valid_until": runner.valid_until,
             "revoked": runner.revoked_reason,
             "registered_by": runner.registered_by,
+            "registered": {
+                log: entered[keyid][0] for log, entered in registered.items() if keyid in entered
+            },
             "ended": {
                 log: spans[keyid][-1].start
                 for log, spans in distrusted.items()
@@ -106,18 +120,27 @@ def schemas() -> Iterator[tuple[str, bytes]]:
         yield path.name.removeprefix("statement-v").removesuffix(".json"), path.read_bytes()
 
 
-def known(listed: bytes, logs: Mapping[str, KnownLog]) -> str:
+@cache
+def laws() -> bytes:
+    """Return `data/proofs/laws.json`: all that the page needs to hold figures against the laws."""
+    return document()
+
+
+def known(listed: bytes, logs: Mapping[str, KnownLog], policy: Policy | None = None) -> str:
     """Return as JSON what the page holds its files against.
 
     Args:
         listed: the list of keys, as `key_list` gives it.
         logs: by folder.
+        policy: witnesses that must have cosigned each of them.
     """
     return json.dumps(
         {
             "keys": hashlib.sha256(listed).hexdigest(),
+            "laws": hashlib.sha256(laws()).hexdigest(),
             "schemas": {name: hashlib.sha256(data).hexdigest() for name, data in schemas()},
             "logs": {name: asdict(one) for name, one in sorted(logs.items())},
+            "policy": policy and {"quorum": policy.quorum, "witnesses": policy.keys},
         },
         sort_keys=True,
     )

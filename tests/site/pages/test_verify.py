@@ -80,6 +80,7 @@ DAMAGE = {
     "tier": lambda site, _: edit(
         site / "data" / "proofs" / "keys.json", lambda keys: [{**keys[0], "tier": "registered"}]
     ),
+    "laws": lambda site, _: edit(site / "data" / "proofs" / "laws.json", lambda _: {"laws": []}),
     "schema": lambda site, _: edit(site / "schema" / "statement-v1.json", lambda _: {}),
     "index": lambda site, digest: edit(
         site / "data" / "proofs" / f"{digest[:2]}.json",

@@ -1,0 +1,94 @@
+// @ts-check
+// Which chip of the catalogue a machine shows, by name, by the processor's numbers or by the machine's
+// tables. The same rules as results/catalog/chips_data.py and results/catalog/chip_names.py.
+
+/** @import { Tables } from "./laws-claim.js" */
+/** What a machine shows of a chip; CPUID or its like of a processor only.
+ * @typedef {{name: string, tables: string[],
+ *   cpu?: {vendor: string, family: number, model: number, stepping: number | null}}} Seen */
+
+/** The entry of a chip, null where it is not listed: by the longest part of a name; numbers and tables
+ * decide only where no name does.
+ * @param {Seen} seen @param {Tables} tables @returns {string | null} */
+export function identify(seen, { chips, chip_names, constants }) {
+  const named = meant(seen.name, chip_names, constants.chip_names) ?? processor(seen.name, chips);
+  if (named) return named;
+  const numbered = Object.entries(chips).filter(([, { cpuid }]) => cpuid && isOf(cpuid, seen));
+  // An entry that names the machine too is the narrower one.
+  const narrow = numbered.find(([, { cpuid }]) => cpuid.alone.length);
+  const tabled = Object.entries(chips).find(([, entry]) => stand(entry.tables, seen.tables));
+  return (narrow ?? numbered[0] ?? tabled)?.[0] ?? null;
+}
+
+/** @param {any} cpuid @param {Seen} seen */
+const isOf = ({ vendor, family, models, steppings, alone }, { cpu, tables }) =>
+  cpu !== undefined &&
+  cpu.vendor === vendor &&
+  cpu.family === family &&
+  models.includes(cpu.model) &&
+  (!steppings.length || cpu.stepping === null || steppings.includes(cpu.stepping)) &&
+  (!alone.length || stand(alone, tables));
+
+/** Whether a table's name begins a word with one of these parts: "c7a." is not in "abc7a.large".
+ * @param {string[]} parts @param {string[]} tables */
+const stand = (parts, tables) =>
+  parts.some((part) => {
+    const word = new RegExp(`(?<![A-Za-z0-9])${part.replace(/[^\w\s]/g, "\\$&")}`, "i");
+    return tables.some((name) => word.test(name));
+  });
+
+/** The chip with the longest part in a name; null where there is none.
+ * @param {string} name @param {[string, string][]} parts @param {Record<string, any>} by */
+function meant(name, parts, by) {
+  if (new RegExp(by.SLICE).test(name.toLowerCase())) return null;
+  const words = plain(name, by);
+  const bare = words.replace(new RegExp(by.SIZE, "g"), "").split(" ").filter(Boolean).join(" ");
+  return longest(words, parts, by.ANOTHER) ?? longest(bare, parts, by.ANOTHER);
+}
+
+/** A name in the words that tell chips apart.
+ * @param {string} name @param {Record<string, any>} by */
+function plain(name, { LONGEST, MARKS, PUNCTUATION, COUNT, SXM, OMITTED }) {
+  const cut = [...name].slice(0, LONGEST).join("").toLowerCase();
+  const words = cut
+    .replace(new RegExp(MARKS, "g"), "")
+    .replace(new RegExp(PUNCTUATION, "g"), " ")
+    .replace(new RegExp(COUNT, "g"), "")
+    .replace(new RegExp(SXM, "g"), "sxm");
+  return words.split(" ").filter((word) => word && !OMITTED.includes(word)).join(" ");
+}
+
+/** Of the parts that a name holds and no longer part of it covers, the longest, and of those the first.
+ * @param {string} words @param {[string, string][]} parts @param {string} another */
+function longest(words, parts, another) {
+  const spans = parts.flatMap(([part, entry]) => {
+    const first = part ? ` ${words} `.indexOf(` ${part} `) : -1;
+    return first < 0 ? [] : [{ first, last: first + part.length, entry }];
+  });
+  /** @param {{first: number, last: number}} span */
+  const length = ({ first, last }) => last - first;
+  const next = new RegExp(`^(?:${another})`);
+  const whole = spans.filter(
+    (span) =>
+      !next.test(words.slice(span.last)) &&
+      !spans.some(
+        (more) =>
+          more.first <= span.first && span.last <= more.last && length(more) > length(span),
+      ),
+  );
+  return whole.sort((one, other) => length(other) - length(one))[0]?.entry ?? null;
+}
+
+/** The processor that a name begins to say, the longest first: an EPYC 9654P is a 9654.
+ * @param {string} name @param {Tables["chips"]} chips @returns {string | null} */
+function processor(name, chips) {
+  const lowered = name.toLowerCase();
+  /** @type {[number, string][]} */
+  const named = Object.entries(chips).flatMap(([id, { kind, match }]) =>
+    match
+      .filter((/** @type {string} */ part) => kind === "cpu" && lowered.includes(part.toLowerCase()))
+      .map((/** @type {string} */ part) => [[...part].length, id]),
+  );
+  const last = named.sort(([n, a], [m, b]) => m - n || (a < b ? 1 : -1))[0];
+  return last ? last[1] : null;
+}

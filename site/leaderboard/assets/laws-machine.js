@@ -1,0 +1,228 @@
+// @ts-check
+// Is the chip claimed the chip seen, and was the run what its profile says, when it says? The laws
+// of results/checks/machine.py.
+
+import { Real } from "./json.js";
+import { whole } from "./laws-claim.js";
+import { atMost, held, quoted, said, start } from "./laws-held.js";
+import { identify } from "./laws-chips.js";
+import { moment } from "./lifetime.js";
+
+/** @import { Claim, Figure, Point } from "./laws-claim.js" */
+
+/** Catalogue entry, count and memory are what driver, CPUID and kernel showed.
+ * @param {Claim} claim */
+export function* chipsAreThoseSeen(claim) {
+  const { machine } = claim.predicate;
+  const { chip } = machine;
+  const { UNSEEN, MEMORY } = claim.by.machine;
+  if (chip.kind !== UNSEEN) {
+    const entry = seen(claim, machine);
+    const named = `${quoted(start(chip.name, 60))} is ${entry ?? "not listed"}`;
+    const odd = `${said(chip.catalog_id)} is claimed, ${named}`;
+    const fits = entry === chip.catalog_id || (chip.catalog_id === null && unlistedThen(claim, entry));
+    yield held("machine.chip.catalog_id", fits ? null : odd);
+  }
+  if (chip.kind === "gpu")
+    yield held("machine.driver", machine.driver === null ? "names a GPU, and no driver" : null);
+  const shown = mostChips(claim, machine);
+  const count = "machine.chip.count";
+  if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.by} shows {right}`);
+  const used = chipsUsed(claim);
+  yield atMost(count, used.chips, chip.count, `${used.by} takes {left}, {right} are claimed`);
+  if (!claim.chip?.memory_gb || !chip.memory_bytes || claim.chip.chips !== 1) return;
+  const [low, high] = MEMORY.map((/** @type {number} */ factor) => claim.chip.memory_gb * 1e9 * factor);
+  const [where, bytes] = ["machine.chip.memory_bytes", chip.memory_bytes];
+  yield atMost(where, bytes, high, "{left} bytes, the datasheet allows {right}");
+  yield atMost(where, low, bytes, "{right} bytes, the datasheet has {left}");
+}
+
+/** Each point is as long, and rests on as many samples, as the profile promises.
+ * @param {Claim} claim */
+export function* profilesKeepTheirWord(claim) {
+  const { profile, options } = claim.predicate.run;
+  const { OWN_LENGTH, PROCESSES, ROUNDS } = claim.by.machine;
+  const ownLength = Object.keys(options ?? {}).some((name) => OWN_LENGTH.includes(name));
+  for (const point of claim.points) {
+    const time = point.get("time");
+    const rounds = point.get("tpot", 50) ?? point.get("ttft", 50);
+    if (point.suite === "serving") yield* servedAsLong(claim, point, profile, ownLength);
+    if (point.suite === "inference" && rounds) {
+      const need = ROUNDS[profile] * (point.load.batch ?? 1);
+      const reason = `{right} samples, the ${profile} profile takes {left}`;
+      yield atMost(rounds.where, need, rounds.n, reason);
+    }
+    if (point.suite === "kernels" && time) {
+      const reason = `{right} processes, the ${profile} profile runs {left}`;
+      yield atMost(time.where, PROCESSES[profile], time.n, reason);
+    }
+  }
+}
+
+/** @param {Claim} claim @param {Point} point @param {string} profile @param {boolean} ownLength */
+function* servedAsLong(claim, point, profile, ownLength) {
+  const { FAILURES, SECONDS, CUT } = claim.by.machine;
+  const [latency, rate] = [point.get("e2e", 50), point.get("request_throughput")];
+  const failed = point.stated("failed");
+  if (failed && point.valid) {
+    const reason = "{left} requests failed, a valid point allows {right}";
+    yield atMost(failed.where, failed.value, failed.n * FAILURES, reason);
+  }
+  if (!latency || ownLength) return;
+  const processes = claim.number(latency.labels.processes) || 1;
+  if (profile === "quick") yield* quick(claim, point, latency, processes);
+  else if (rate && point.valid) {
+    const need = SECONDS[profile] * processes * CUT;
+    const reason = `{right} s were measured, the ${profile} profile takes {left} s`;
+    yield atMost(latency.where, need, latency.n / rate.least, reason);
+  }
+}
+
+/** A quick point ends after a number of requests that its load gives.
+ * @param {Claim} claim @param {Point} point @param {Figure} latency @param {number} processes */
+function* quick(claim, { load, valid, replayed }, latency, processes) {
+  const { QUICK_OPEN, QUICK_CLOSED, QUICK_EACH, FAILURES } = claim.by.machine;
+  const closed = load.concurrency ? Math.max(QUICK_CLOSED, QUICK_EACH * load.concurrency) : null;
+  const requests = load.rate === undefined ? closed : QUICK_OPEN;
+  if (requests === null || replayed) return;
+  const asked = requests * processes;
+  yield atMost(latency.where, latency.n, asked, "{left} requests, the quick profile sends {right}");
+  if (!valid) return;
+  const least = Math.floor(asked * (1 - FAILURES));
+  yield atMost(latency.where, least, latency.n, "{right} requests, the quick profile sends {left}");
+}
+
+/** Clocks of nanoseconds never give the same figure in several processes.
+ * @param {Claim} claim */
+export function* intervalsHaveAWidth(claim) {
+  for (const { suite, metric, method, labels, n, low, high, where } of claim.figures) {
+    if (!claim.by.machine.WINDOWED.includes(metric) || suite === "kernels") continue;
+    const several = (claim.number(labels.processes) ?? 0) > 1 && n > 1;
+    if (method !== "measured" || !several || !isMedian(labels.percentile)) continue;
+    let reason = null;
+    if (low === null && high === null)
+      reason = `has no interval, though ${n} samples lie behind it`;
+    else if (low === high) reason = `has an interval of no width, of ${n} samples`;
+    yield held(where, reason, low, high);
+  }
+}
+
+/** @param {any} percentile */
+const isMedian = (percentile = 50) =>
+  (percentile instanceof Real ? percentile.value : percentile) === 50;
+
+/** @param {Claim} claim */
+export function* runsEndAfterTheyBegin({ predicate: { run } }) {
+  const times = timesOf(run);
+  if (!times) {
+    yield held("run", `${run.started_at} or ${run.finished_at} is no date`);
+    return;
+  }
+  const { began, ended } = times;
+  if (ended >= began) return;
+  const reason = `ends at ${run.finished_at}, before it began ${run.started_at}`;
+  yield held("run.finished_at", reason, began, ended);
+}
+
+/** Everything timed, one thing after another, takes no longer than the run did.
+ * @param {Claim} claim */
+export function* windowsFitTheRun({ predicate: { run }, points, by }) {
+  const times = timesOf(run);
+  if (!times || times.ended < times.began) return; // said above
+  const { WINDOWS, MORE_S } = by.machine;
+  const timed = points.map(secondsOf).reduce((sum, one) => sum + one, 0);
+  const took = (times.ended - times.began) * WINDOWS + MORE_S;
+  yield atMost("run.finished_at", timed, took, "{left} s were timed in a run of {right} s");
+}
+
+/** Seconds behind the figures of a point, by its samples; 0 where they do not say.
+ * @param {Point} point */
+function secondsOf(point) {
+  if (point.suite === "serving") {
+    const [latency, rate] = [point.get("e2e", 50), point.get("request_throughput")];
+    return latency && rate ? latency.n / rate.value : 0;
+  }
+  const { batch = 1, osl } = point.load;
+  const [first, pace] = [point.get("ttft", 50), point.get("tpot", 50)];
+  if (first) return (first.n * first.value) / 1e3 / batch;
+  return pace && osl !== undefined ? (((pace.n * pace.value) / 1e3) * (osl - 1)) / batch : 0;
+}
+
+/** When a run began and ended, in seconds since 1970; null where it gives no dates.
+ * @param {{started_at: string, finished_at: string}} run */
+function timesOf({ started_at, finished_at }) {
+  try {
+    return { began: moment(started_at) / 1e6, ended: moment(finished_at) / 1e6 };
+  } catch {
+    return null;
+  }
+}
+
+/** Entry of the catalogue by the name a driver gives, by CPUID, or by the machine's tables.
+ * @param {Claim} claim @param {any} machine */
+function seen(claim, { chip, conditions = {} }) {
+  const { by } = claim;
+  const { cpu_vendor, machine_tables = "", ...shown } = conditions;
+  const tables = said(machine_tables).split("; ");
+  const { name } = chip;
+  if (chip.kind !== "cpu") return identify({ name, tables }, claim.tables);
+  const [family, model, stepping] = ["cpu_family", "cpu_model", "cpu_stepping"].map((label) => {
+    const number = claim.number(shown[label]);
+    return number === null ? null : Math.trunc(number);
+  });
+  for (const vendor of typeof cpu_vendor === "string" ? [cpu_vendor] : by.machine.VENDORS) {
+    const cpu = { vendor, family: family ?? 0, model: model ?? 0, stepping };
+    const entry = identify({ name, tables, cpu }, claim.tables);
+    if (entry) return entry;
+  }
+  return null;
+}
+
+/** Whether the chip seen entered the catalogue after this run: it could not be claimed.
+ * @param {Claim} claim @param {string | null} entry */
+function unlistedThen({ tables, predicate: { run } }, entry) {
+  const added = entry && tables.chips[entry].added;
+  return Boolean(added && start(run.started_at, 10) < added);
+}
+
+/** How many chips, or cores, the machine showed; null where it showed none.
+ * @param {Claim} claim @param {any} machine */
+function mostChips({ by }, { chip, cpu_cores, conditions = {} }) {
+  if (chip.kind === "cpu") {
+    const cpus = listedCpus(conditions.numa_cpus, by.machine);
+    return { most: Math.min(cpu_cores, cpus || cpu_cores), by: "the machine" };
+  }
+  const card = new RegExp(`^(?:${by.machine.GPU})`);
+  const cards = new Set(Object.keys(conditions).flatMap((name) => card.exec(name)?.[1] ?? []));
+  return cards.size ? { most: cards.size, by: "the driver" } : null;
+}
+
+/** Logical cores of a list such as "node0 0-3,8; node1 4-7".
+ * @param {any} listed @param {Record<string, any>} by */
+function listedCpus(listed, { LONGEST, CPUS }) {
+  if (typeof listed !== "string" || [...listed].length >= LONGEST) return 0; // absent, or cut short
+  const span = whole(CPUS);
+  let cpus = 0;
+  for (const node of listed.split(";"))
+    for (const part of node.trim().split(" ").slice(1).join(" ").split(",")) {
+      const [, first, last] = span.exec(part.trim()) ?? [];
+      if (first) cpus += Number(last ?? first) - Number(first) + 1;
+    }
+  return cpus;
+}
+
+/** Chips that the engine was spread over, or threads that it ran, as it was started.
+ * @param {Claim} claim */
+function chipsUsed(claim) {
+  const { machine, engines } = claim.predicate;
+  /** @param {any} engine @param {string} name */
+  const flag = ({ flags = {} }, name) => claim.number(flags[name]);
+  const isCpu = machine.chip.kind === "cpu";
+  const chips = engines.map((/** @type {any} */ engine) =>
+    isCpu
+      ? (flag(engine, "n_threads") ?? 0)
+      : ["tp", "pp", "dp"].reduce((product, axis) => product * (flag(engine, axis) || 1), 1),
+  );
+  const by = isCpu ? "the engine's threads" : "tp × pp × dp";
+  return { chips: chips.length ? Math.max(...chips) : 0, by };
+}

@@ -1,0 +1,99 @@
+// @ts-check
+// Does a result speak of what this version knows: labels, metrics, units, cases, models, its own
+// code? The laws of results/checks/labels.py and results/checks/names.py, and of a run's seed that
+// of results/checks/origin.py.
+
+import { Real } from "./json.js";
+import { member } from "./laws-claim.js";
+import { general, held, inJson, quoted, said, start } from "./laws-held.js";
+
+/** @import { Claim, Figure } from "./laws-claim.js" */
+
+/** Every label that has a type has a value of it.
+ * @param {Claim} claim */
+export function* labelsAreTyped({ figures, tables, by }) {
+  const line = new RegExp(by.texts.LINE, "u");
+  for (const [at, { labels }] of figures.entries())
+    for (const [name, told] of Object.entries(tables.labels)) {
+      if (!Object.hasOwn(labels, name) || fits(labels[name], told, line)) continue;
+      const value = start(inJson(labels[name]), by.labels.SHOWN);
+      yield held(`measurements.${at}.labels.${name}`, `is ${value}, expected ${told.expected}`);
+    }
+}
+
+/** @param {any} value @param {any} told @param {RegExp} line */
+function fits(value, { type, least, most, choices }, line) {
+  if (choices.length) return choices.includes(value);
+  if (type === "boolean") return typeof value === "boolean";
+  if (type === "text") return typeof value === "string" && [...value].length <= 256 && line.test(value);
+  const number = value instanceof Real && type === "number" ? value.value : value;
+  return typeof number === "number" && number >= least && number <= most;
+}
+
+/** @param {Claim} claim */
+export function* metricsAreKnown({ figures, tables }) {
+  for (const { metric, unit, n, where } of figures) {
+    const known = member(tables.units, metric);
+    let reason = null;
+    if (known === undefined) reason = "is no metric of this version";
+    else if (known !== unit) reason = `is in ${unit}; ${metric} is in ${known}`;
+    else if (n === 0) reason = "has no sample behind it";
+    if (reason) yield held(where, reason);
+  }
+}
+
+/** The load in a case's name is the load in its labels, and a number is one.
+ * @param {Claim} claim */
+export function* casesAreTheirLabels(claim) {
+  for (const item of claim.figures) {
+    const reason = odd(claim, item);
+    if (reason) yield held(item.where, reason);
+  }
+}
+
+/** @param {Claim} claim @param {Figure} item */
+function odd(claim, { suite, case: name, labels }) {
+  const { NUMBERS, NEAR } = claim.by.names;
+  if (!claim.predicate.run.suites.includes(suite))
+    return `is of the suite ${quoted(start(suite, 40))}, which did not run`;
+  for (const [label, value] of Object.entries(labels))
+    if (NUMBERS.includes(label) && claim.number(value) === null)
+      return `its label ${label} is ${quoted(start(said(value), 40))}, and no number`;
+  for (const [label, told] of Object.entries(claim.caseLoad(suite, name))) {
+    const stated = claim.number(labels[label]);
+    if (stated !== null && Math.abs(stated - told) > NEAR * told)
+      return `its case says ${label} ${general(told)}, its label ${general(stated)}`;
+  }
+  return null;
+}
+
+/** @param {Claim} claim */
+export function* oneModelIsMeasured({ predicate: { engines } }) {
+  const named = engines.map((/** @type {any} */ { model, precision }) => `${model} ${precision}`);
+  const several = [...new Set(named)].sort();
+  const told = start(several.join(", "), 200);
+  const reason = `${told} in one result: no figure says of which it is`;
+  yield held("engines", several.length > 1 ? reason : null);
+}
+
+/** A figure without its engine or code cannot be repeated.
+ * @param {Claim} claim */
+export function* softwareIsStated({ figures, predicate: { engines, source } }) {
+  const tokens = figures.some(({ suite }) => suite === "inference" || suite === "serving");
+  if (tokens && !engines.length)
+    yield held("engines", "tokens were measured, but no engine is named");
+  if (source.modified) yield held("source", "measured by code that differed from its commit");
+}
+
+/** @param {Claim} claim */
+export function* suiteIsKnown({ predicate: { run }, tables }) {
+  if (!tables.versions.includes(run.suite_version))
+    yield held("run.suite_version", `${run.suite_version} is no released version`);
+}
+
+/** The seed of a run with a challenge comes from it; whether it was new, the log alone could ask.
+ * @param {Claim} claim @param {number | null} seed that the run's challenge gives */
+export function* nonceIsOurs({ predicate: { run } }, seed) {
+  if (seed === null || run.seed === seed) return;
+  yield held("run.seed", `${run.seed} does not come from the challenge: inputs may be older`);
+}

@@ -1,0 +1,151 @@
+// @ts-check
+// Do the figures of one point agree with each other, by what they mean? The laws of
+// results/checks/order.py.
+
+import { Real } from "./json.js";
+import { atMost, general, held } from "./laws-held.js";
+
+/** @import { Claim, Point, Rank } from "./laws-claim.js" */
+
+/** @param {Claim} claim */
+export function* valuesLieInTheirInterval({ figures, by }) {
+  for (const { value, low, high, metric, where } of figures) {
+    const [least, most] = [low ?? value, high ?? value];
+    if (value < 0 && !by.order.SIGNED.includes(metric))
+      yield held(where, `is negative: ${general(value)}`, value, 0);
+    else if (!(least <= value && value <= most)) {
+      const interval = `[${general(least)}, ${general(most)}]`;
+      const reason = `${general(value)} lies outside its interval ${interval}`;
+      yield held(where, reason, value, value < least ? least : most);
+    }
+  }
+}
+
+/** @param {Claim} claim */
+export function* percentilesAreOrdered(claim) {
+  for (const ranked of claim.series())
+    for (let at = 1; at < ranked.length; at += 1) {
+      const [lower, upper] = [ranked[at - 1], ranked[at]];
+      if (!(lower.rank < upper.rank)) continue;
+      const [p, q] = [general(lower.rank), general(upper.rank)];
+      const reason = `p${p} is {left}, above p${q} at {right}`;
+      yield atMost(lower.item.where, lower.item.value, upper.item.value, reason);
+    }
+}
+
+/** End-to-end = TTFT + TPOT × (OSL − 1) of each request, so that quantiles dominate.
+ * @param {Claim} claim */
+export function* latenciesContainEachOther({ points, by }) {
+  const { ROUNDED } = by.order;
+  for (const point of points) {
+    for (const [rank, whole] of point.ranks("e2e")) {
+      const first = point.get("ttft", rank);
+      const reason = `p${general(rank)} of TTFT is {left} ms, of the whole request {right} ms`;
+      if (first) yield atMost(first.where, first.value, whole.value * ROUNDED, reason);
+    }
+    if (point.load.osl > 1) yield* sums(point, point.load.osl - 1, by.order);
+  }
+}
+
+/** @param {Point} point @param {number} steps @param {Record<string, any>} by */
+function* sums(point, steps, { ROUNDED, END_TO_END }) {
+  const [ranks, paces] = [point.ranks("e2e"), point.ranks("tpot")];
+  for (const [rank, whole] of ranks) {
+    const pace = paces.get(rank);
+    const told = `${general(steps)} steps at TPOT p${general(rank)} take {left} ms`;
+    const reason = `${told}, the request {right} ms`;
+    if (pace) yield atMost(pace.where, pace.value * steps, whole.value * ROUNDED, reason);
+  }
+  // Half of all end by the sum of both p90, all but a tenth by that of both p99. Medians add up to
+  // nothing certain: they are held where no p90 is given.
+  /** @type {[Rank, Rank, number][]} */
+  const pairs = [
+    [50, 90, ROUNDED],
+    [90, 99, ROUNDED],
+    ["mean", "mean", END_TO_END],
+  ];
+  if (!ranks.has(90)) pairs.push([50, 50, END_TO_END]);
+  for (const [inner, outer, tolerance] of pairs) {
+    const total = point.get("e2e", inner);
+    const [first, step] = [point.get("ttft", outer), point.get("tpot", outer)];
+    if (!total || !first || !step) continue;
+    const most = (first.value + step.value * steps) * tolerance;
+    const reason = "{left} ms, TTFT + TPOT × (OSL − 1) allows {right}";
+    yield atMost(total.where, total.least, most, reason);
+  }
+}
+
+/** The client waits no less than the engine works, and a crowd no less than one alone.
+ * @param {Claim} claim */
+export function* clocksAgree({ points, by }) {
+  const { CLOCKS, ALONE } = by.order;
+  const alone = points
+    .filter(({ suite, load }) => suite === "inference" && load.batch === 1)
+    .flatMap((point) => point.get("tpot", 50)?.least ?? []);
+  const fastest = Math.min(...alone);
+  for (const point of points) {
+    for (const latency of ["tpot", "ttft"]) {
+      const [seen, told] = [point.get(latency, 50), point.get(`engine_${latency}`)];
+      const reason = "the engine says {left} ms, its client saw {right} ms";
+      if (seen && told) yield atMost(seen.where, told.least * CLOCKS, seen.most, reason);
+    }
+    const pace = point.suite === "serving" ? point.get("tpot", 50) : null;
+    if (!pace || !alone.length) continue;
+    const quick = `${general(fastest, 4)} ms alone`;
+    const reason = `{right} ms a token under load, ${quick}: below {left} ms`;
+    yield atMost(pace.where, fastest / ALONE, pace.most, reason);
+  }
+}
+
+/** 1000 ÷ TPOT in ms, of the same statistic.
+ * @param {Claim} claim */
+export function* interactivityIsThePace({ points, by }) {
+  const { INTERACTIVITY } = by.order;
+  for (const point of points)
+    for (const rank of /** @type {Rank[]} */ ([50, "mean"])) {
+      const bare = rank === 50 ? point.get("interactivity") : null;
+      const seen = point.get("interactivity", rank) ?? bare;
+      const pace = point.get("tpot", rank);
+      if (!seen || !pace) continue;
+      const high = (1e3 / pace.least) * INTERACTIVITY;
+      const low = 1e3 / pace.most / INTERACTIVITY;
+      const [{ where }, above] = [seen, "{left} tokens/s a user, 1 ÷ TPOT is at most {right}"];
+      yield atMost(where, seen.least, high, above);
+      yield atMost(where, low, seen.most, "1 ÷ TPOT is {left} tokens/s, {right} are stated");
+    }
+}
+
+/** @param {Claim} claim */
+export function* goodRequestsAreRequests({ points, by }) {
+  for (const point of points) {
+    const [good, all] = [point.get("goodput"), point.get("request_throughput")];
+    const reason = "{left} good requests/s of {right} in all";
+    if (good && all) yield atMost(good.where, good.value, all.value * by.order.ROUNDED, reason);
+    const failed = point.stated("failed");
+    if (failed)
+      yield atMost(failed.where, failed.value, failed.n, "{left} of {right} requests failed");
+  }
+}
+
+/** @param {Claim} claim */
+export function* eachFigureStandsOnce({ figures, by }) {
+  /** @type {Map<string, number>} */
+  const seen = new Map();
+  for (const item of figures) {
+    const apart = by.order.APART.map((/** @type {string} */ name) => comparable(item.labels[name]));
+    const key = JSON.stringify([item.suite, item.case, item.metric, item.method, ...apart]);
+    const other = seen.get(key);
+    if (other !== undefined) {
+      const reason = `stands twice: ${general(other)} and ${general(item.value)}`;
+      yield held(item.where, reason, other, item.value);
+    }
+    seen.set(key, item.value);
+  }
+}
+
+/** What Python compares a label by, to which true is 1.
+ * @param {any} label */
+function comparable(label) {
+  if (label instanceof Real) return label.value;
+  return typeof label === "boolean" ? Number(label) : (label ?? null);
+}

@@ -1,0 +1,159 @@
+// @ts-check
+// Could the chips draw that, and who measured it? The laws of results/checks/power.py.
+
+import { atMost, held, quoted, said, start } from "./laws-held.js";
+
+/** @import { Claim, Figure, Point } from "./laws-claim.js" */
+
+/** Idle ≤ power ≤ nameplate × chips, of power itself and of J/token × tokens/s.
+ * @param {Claim} claim */
+export function* powerIsPossible(claim) {
+  const idle = idleOf(claim);
+  for (const point of claim.points) {
+    for (const { item, low, high } of watts(point, claim.by.power))
+      yield* bounded(claim, item, low, high, idle);
+    for (const item of point.items)
+      if (item.method === "modelled") yield* modelled(claim, point, item);
+  }
+}
+
+/** J/token = W ÷ (tokens/s), of one meter and one pool.
+ * @param {Claim} claim */
+export function* energyIsPowerOverRate({ points, by }) {
+  const { PHASES, ARITHMETIC } = by.power;
+  for (const point of points) {
+    const power = point.get("power");
+    for (const [metric, rates] of Object.entries(PHASES)) {
+      const [energy, rate] = [point.get(metric), point.get(rates.at(-1))];
+      if (!power || !energy || !rate || isPooled(energy)) continue;
+      if (said(energy.labels.meter) !== said(power.labels.meter)) continue;
+      const expected = power.value / rate.value;
+      const above = "{left} J/token, watts ÷ rate gives {right} at most";
+      yield atMost(energy.where, energy.least, expected * ARITHMETIC, above);
+      const below = "watts ÷ rate gives {left} J/token at least, {right} are stated";
+      yield atMost(energy.where, expected / ARITHMETIC, energy.most, below);
+    }
+  }
+}
+
+/** Energy is by a listed meter, of the scope and method it is listed with, and no model.
+ * @param {Claim} claim */
+export function* joulesHaveAMeter({ figures, predicate, by }) {
+  const { MODEL, SCOPES } = by.power;
+  /** @type {Map<string, any>} */
+  const listed = new Map(predicate.meters.map((/** @type {any} */ meter) => [meter.name, meter]));
+  const modelled = new RegExp(MODEL, "i");
+  for (const { name, method, note = "" } of listed.values())
+    if (method !== "model" && modelled.test(`${name} ${note}`))
+      yield held("meters", `${name} is a model by its own words, and listed as ${method}`);
+  for (const item of figures) {
+    if (!isEnergy(item.metric) || item.method === "modelled") continue;
+    const { meter, scope } = item.labels;
+    const strange = scope !== undefined && !SCOPES.includes(scope);
+    const told = `its scope ${quoted(start(said(scope), 40))} is none of ${SCOPES.join(", ")}`;
+    yield held(item.where, strange ? told : oddMeter(item, listed.get(said(meter))));
+  }
+}
+
+/** @param {Figure} item @param {any} meter of the statement */
+function oddMeter({ labels, method: called }, meter) {
+  if (!meter) return `its meter ${quoted(start(said(labels.meter), 40))} is not listed in the result`;
+  const { meter_method: method = meter.method, scope = meter.scope } = labels;
+  if (meter.method === "model" || method === "model")
+    return `is called ${called}, and its meter is a model`;
+  if (method !== meter.method) return `is by ${start(said(method), 40)}, its meter by ${meter.method}`;
+  return scope === meter.scope ? null : `covers the ${said(scope)}, its meter the ${meter.scope}`;
+}
+
+/** Figures that say a power, with its lower and upper end in W.
+ * @param {Point} point @param {Record<string, any>} by */
+function* watts(point, { PHASES }) {
+  for (const item of point.items) {
+    if (item.method === "modelled") continue;
+    if (item.metric === "power") yield { item, low: item.least, high: item.most };
+    const rate = rateOf(point, item, PHASES).find(Boolean);
+    if (rate) yield { item, low: item.least * rate.least, high: item.most * rate.most };
+    const time = item.metric === "energy_per_call" ? point.get("time") : null;
+    // Gaps between the calls are in the joules and not in the time.
+    if (time) yield { item, low: 0, high: (item.most * 1e3) / time.least };
+  }
+}
+
+/** Rates of the tokens that an energy is spread over, where the point has them.
+ * @param {Point} point @param {Figure} item @param {Record<string, string[]>} phases */
+const rateOf = (point, { metric }, phases) =>
+  (Object.hasOwn(phases, metric) ? phases[metric] : []).map((rate) => point.get(rate));
+
+/** Joules that a nameplate stands in for are its watts over the rate, and no more.
+ * @param {Claim} claim @param {Point} point @param {Figure} item */
+function* modelled(claim, point, item) {
+  const { PHASES, MODELLED } = claim.by.power;
+  const bounds = nameplate(claim, item);
+  for (const rate of rateOf(point, item, PHASES)) {
+    if (!rate || !bounds || item.high === null) continue;
+    const reason = "is modelled at {left} W by its rate, the nameplate allows {right}";
+    yield atMost(item.where, item.high * rate.least, bounds.most * MODELLED, reason);
+  }
+}
+
+/** @param {Claim} claim @param {Figure} item @param {number} low W @param {number} high W
+ * @param {number} idle W */
+function* bounded(claim, item, low, high, idle) {
+  const { TOLERANCE } = claim.by.finding;
+  const { CHIP_SCOPES, NODE_FACTOR, NODE_W, REST } = claim.by.power;
+  const ofChip = CHIP_SCOPES.includes(item.labels.scope);
+  if (idle && ofChip && !isPooled(item)) {
+    const reason = "rests at {left} W, and draws {right} W at work";
+    yield atMost(item.where, idle / TOLERANCE, high, reason);
+  }
+  const bounds = nameplate(claim, item);
+  if (!bounds) return;
+  const most = ofChip ? bounds.most : bounds.most * NODE_FACTOR + NODE_W;
+  yield atMost(item.where, low, most * TOLERANCE, "draws {left} W, the nameplate allows {right}");
+  // Memory beside the processor has no nameplate, and a pool is a part of the chips.
+  if (said(item.labels.meter).includes("dram") || isPooled(item)) return;
+  const reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work";
+  yield atMost(item.where, bounds.least * REST, high, reason);
+}
+
+/** Nameplate from below and from above, of the chips that the figure covers.
+ * @param {Claim} claim @param {Figure} item */
+function nameplate({ chip, count, predicate, by }, item) {
+  if (!chip) return null;
+  if (chip.kind === "cpu") return socketsW(chip.skus, predicate.machine.cpu_cores);
+  if (chip.tdp_w === undefined) return null;
+  // One card's own meter stands beside the total of all.
+  const total = new RegExp(by.power.TOTAL).exec(said(item.labels.meter));
+  const fewest = total ? Number(total[1]) : 1;
+  return {
+    least: chip.tdp_w * Math.min(fewest, count),
+    most: chip.tdp_w * Math.max(fewest, count),
+  };
+}
+
+/** Two logical cores each, of the part that needs least for them, and one of that which needs most.
+ * @param {{tdp_w: number, cores: number}[]} skus @param {number} cores */
+function socketsW(skus, cores) {
+  if (!skus.length) return null;
+  const each = skus.map((sku) => sku.tdp_w / sku.cores);
+  return { least: (Math.min(...each) * cores) / 2, most: cores * Math.max(...each) };
+}
+
+/** @param {Claim} claim */
+function idleOf({ figures, by }) {
+  const idle = figures.filter(
+    ({ metric, method, labels }) =>
+      metric === "idle_power" &&
+      method === "measured" &&
+      by.power.CHIP_SCOPES.includes(labels.scope) &&
+      !said(labels.meter).includes("dram"),
+  );
+  return idle.length ? Math.min(...idle.map((item) => item.least)) : 0;
+}
+
+/** @param {string} metric */
+const isEnergy = (metric) =>
+  metric.startsWith("energy_") || metric === "power" || metric === "idle_power";
+
+/** @param {Figure} item */
+const isPooled = ({ labels }) => said(labels.tokens).includes("pool");

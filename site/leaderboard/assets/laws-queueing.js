@@ -1,0 +1,123 @@
+// @ts-check
+// Do rate, latency and load fit each other? Little's law, and tokens over time: the laws of
+// results/checks/queueing.py.
+
+import { atMost, general, held } from "./laws-held.js";
+
+/** @import { Claim, Figure, Point } from "./laws-claim.js" */
+/** @typedef {Record<string, number>} Constants */
+
+/** Requests in flight = request rate × time in the system, by tokens and by requests.
+ * @param {Claim} claim */
+export function* requestsInFlightAreTheLoad({ points, by }) {
+  for (const point of points) {
+    const { concurrency, osl, rate } = point.load;
+    const closed = rate === undefined && !point.replayed;
+    const latency = closed ? point.middle("e2e") : point.get("service_time", 50);
+    const tokens = point.get("output_throughput");
+    // A rate alone could be anything.
+    if (point.suite === "serving" && tokens) {
+      const none = "stands without the end-to-end time of its requests";
+      yield held(tokens.where, point.middle("e2e") ? null : none);
+    }
+    if (concurrency === undefined || !latency) continue;
+    const requests = point.get("request_throughput");
+    if (tokens && osl) yield* inFlight(point, tokens, latency, 1 / osl, closed, by.queueing);
+    if (requests) yield* inFlight(point, requests, latency, 1, closed, by.queueing);
+  }
+}
+
+/** @param {Point} point @param {Figure} rate @param {Figure} latency @param {number} perToken
+ * @param {boolean} closed @param {Constants} by */
+function* inFlight({ load: { concurrency: streams }, valid }, rate, latency, perToken, closed, by) {
+  const share = perToken / 1e3;
+  const told = `rate × latency${perToken === 1 ? "" : " ÷ OSL"}`;
+  const low = rate.least * latency.least * share;
+  yield atMost(rate.where, low, streams * by.MOST, `${told} is {left} requests, {right} may be`);
+  // An open loop's cap need not be reached, nor what an invalid point was asked for.
+  if (!closed || !valid) return;
+  const high = rate.most * latency.most * share;
+  const reason = `${told} is {right} requests, ${general(streams)} are in flight`;
+  yield atMost(rate.where, streams * by.LEAST, high, reason);
+}
+
+/** Open loop: completed ≤ offered.
+ * @param {Claim} claim */
+export function* noMoreIsServedThanAsked({ points, by }) {
+  for (const point of points) {
+    const { rate: offered, osl } = point.load;
+    if (offered === undefined || point.replayed) continue;
+    for (const [metric, each] of /** @type {const} */ ([
+      ["request_throughput", 1],
+      ["output_throughput", osl],
+    ])) {
+      const item = point.get(metric);
+      if (!item || each === undefined) continue;
+      const bound = offered * each * strayOf(point, by.queueing) * by.queueing.MOST;
+      yield atMost(item.where, item.least, bound, "{left} done, {right} at most asked");
+    }
+  }
+}
+
+const STEPS = /** @type {const} */ ([
+  ["decode_throughput", "tpot", "batch"],
+  ["prefill_throughput", "ttft", "isl"],
+]);
+
+/** Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same case.
+ * @param {Claim} claim */
+export function* stepsGiveTheRate({ points, by }) {
+  const { ARITHMETIC } = by.queueing;
+  for (const point of points)
+    for (const [metric, latency, tokens] of STEPS) {
+      const [rate, time] = [point.get(metric), point.get(latency, 50)];
+      if (!rate) continue;
+      const each = point.load[tokens];
+      if (!time || each === undefined) {
+        yield held(rate.where, `stands without its ${latency} or ${tokens}`);
+        continue;
+      }
+      const [expected, told] = [each * 1e3, `rate × ${latency}`];
+      const [low, high] = [rate.least * time.least, rate.most * time.most];
+      const above = `${told} is {left}, ${tokens} × 1000 allows {right}`;
+      yield atMost(rate.where, low, expected * ARITHMETIC, above);
+      const below = `${told} is {right}, ${tokens} × 1000 needs {left}`;
+      yield atMost(rate.where, expected / ARITHMETIC, high, below);
+    }
+}
+
+/** Total = input + output, and tokens/s = requests/s × tokens, of one window.
+ * @param {Claim} claim */
+export function* ratesAreTokensOverTime({ points, by }) {
+  const { ARITHMETIC } = by.queueing;
+  for (const point of points) {
+    const [input, output] = [point.get("input_throughput"), point.get("output_throughput")];
+    const total = point.get("total_throughput");
+    if (input && output && total) {
+      const span = [input.least + output.least, input.most + output.most];
+      yield* isEqual(total, span, "input + output", ARITHMETIC);
+    }
+    const requests = point.get("request_throughput");
+    if (!requests) continue;
+    const stray = strayOf(point, by.queueing);
+    for (const { item, length } of [
+      { item: input, length: point.load.isl },
+      { item: output, length: point.load.osl },
+    ]) {
+      if (!item || !length) continue;
+      const span = [(requests.least * length) / stray, requests.most * length * stray];
+      yield* isEqual(item, span, "requests/s × tokens", ARITHMETIC);
+    }
+  }
+}
+
+/** @param {Figure} item @param {number[]} span @param {string} told @param {number} slack */
+function* isEqual(item, [low, high], told, slack) {
+  yield atMost(item.where, item.least, high * slack, `{left}, ${told} allows {right}`);
+  yield atMost(item.where, low / slack, item.most, `{right}, ${told} needs {left}`);
+}
+
+/** How far arrivals in a window of its requests may stray.
+ * @param {Point} point @param {Constants} by */
+const strayOf = (point, { ARRIVALS }) =>
+  1 + ARRIVALS / Math.sqrt(Math.max(1, point.get("e2e", 50)?.n ?? 1));

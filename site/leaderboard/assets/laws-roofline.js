@@ -1,0 +1,140 @@
+// @ts-check
+// Is it possible on that chip: below the roofline, and within its memory? The laws of
+// results/checks/roofline.py.
+
+import { atMost, said, start } from "./laws-held.js";
+import { highestPeak, isSaid, kernelPeak, leastTimes, sockets } from "./laws-models.js";
+
+/** @import { Claim } from "./laws-claim.js" */
+
+/** Attained rate ≤ datasheet peak of its dtype × chips; memory bandwidth likewise.
+ * @param {Claim} claim */
+export function* kernelsStayBelowTheRoofline(claim) {
+  const { chip, figures, by } = claim;
+  if (!chip) return;
+  const chips = chipsOf(claim);
+  for (const item of figures) {
+    const { family, gemm_dtype: own, dtype, cache = "cold" } = item.labels;
+    if (item.suite !== "kernels" || by.roofline.LINKS.includes(said(family))) continue;
+    let peak = null;
+    if (["compute_rate", "integer_rate"].includes(item.metric)) {
+      const named = [own, dtype].find(isSaid);
+      peak = kernelPeak(chip, named === undefined ? "" : said(named), by.peaks);
+    } else if (item.metric === "bandwidth" && cache === "cold")
+      peak = chip.memory_bandwidth_gb_s ?? null;
+    if (peak === null) continue;
+    const whose = `the datasheet of ${chips} × ${chip.name}`;
+    const reason = `{left} ${item.unit}, ${whose} allows {right}`;
+    yield atMost(item.where, item.least, peak * chips * by.finding.TOLERANCE, reason);
+  }
+}
+
+/** A token takes its roofline time at least: weights once a step, cache, and two FLOPs.
+ * @param {Claim} claim */
+export function* ratesStayBelowTheRoofline(claim) {
+  const { chip, count, what, points, by } = claim;
+  if (!what || !chip) return;
+  for (const point of points)
+    for (const metric of by.roofline.RATES) {
+      const item = point.get(metric);
+      if (!item) continue;
+      const { isl, shared_prefix: shared = 0 } = point.load;
+      // A shared prefix is computed once for all.
+      const load = { ...point.load };
+      if (isl) load.isl = Math.max(1, isl * (1 - Math.min(1, shared)));
+      const times = leastTimes(metric, load, what, chip, count, by);
+      if (metric !== "prefill_throughput" && times.bandwidth !== undefined)
+        times.bandwidth /= tokensAStep(claim);
+      const shortest = Math.max(0, ...Object.values(times));
+      if (!shortest) continue;
+      const reason = `{left} tokens/s, ${whose(claim)} can give {right}`;
+      yield atMost(item.where, item.least, by.finding.TOLERANCE / shortest, reason);
+    }
+}
+
+/** A decode step reads every touched weight once: bytes ÷ TPOT ≤ bandwidth × chips.
+ * @param {Claim} claim */
+export function* stepsReadTheirWeights(claim) {
+  const { chip, what, points, by } = claim;
+  if (!what || !chip?.memory_bandwidth_gb_s) return;
+  const limit = chip.memory_bandwidth_gb_s * chipsOf(claim);
+  for (const point of points) {
+    const item = point.middle("tpot");
+    if (!item) continue;
+    const context = Math.trunc(point.load.context ?? 1);
+    const read = what.geometry.decodeMinBytes(context, 1, what.stored, what.bits / 8);
+    const rate = ((read / by.roofline.GIGA) * 1e3) / item.most / tokensAStep(claim);
+    const reason = `takes {left} GB/s, ${whose(claim)} has {right}`;
+    yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
+  }
+}
+
+/** Reading a token costs two FLOPs a weight: FLOPs ÷ TTFT ≤ highest peak × chips.
+ * @param {Claim} claim */
+export function* promptsAreComputed(claim) {
+  const { chip, what, points, by } = claim;
+  const peak = what && chip ? highestPeak(chip, what.bits, by.peaks) : null;
+  if (!what || peak === null) return;
+  const limit = peak * chipsOf(claim);
+  for (const point of points) {
+    const item = point.middle("ttft");
+    const { isl, shared_prefix: shared = 0 } = point.load;
+    if (!item || isl === undefined) continue;
+    const fresh = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared))));
+    const rate = ((what.geometry.prefillFlops(fresh) / by.roofline.TERA) * 1e3) / item.most;
+    const reason = `takes {left} TFLOP/s, ${whose(claim)} has {right}`;
+    yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
+  }
+}
+
+/** All weights at their narrowest ≤ memory of all chips, with the host's where it holds some.
+ * @param {Claim} claim */
+export function* weightsFitTheMemory(claim) {
+  const { what, by } = claim;
+  const bytes = memoryBytes(claim);
+  if (!what || bytes === null) return;
+  const { GIGA } = by.roofline;
+  const size = what.geometry.weightBytes(what.stored) / GIGA;
+  const reason = `${what.geometry.name} takes {left} GB, the memory is {right} GB`;
+  yield atMost("engines", size, bytes / GIGA, reason);
+}
+
+/** Rules that ask for the sums of a model. */
+export const OF_MODELS = ["roofline", "memory"];
+
+/** Say which laws could not be held, and why.
+ * @param {Claim} claim */
+export function* unchecked({ figures, predicate, what, unexpressed, chip, by }) {
+  const asked = [...by.roofline.RATES, "tpot", "ttft"];
+  if (!figures.some(({ suite, metric }) => suite !== "kernels" && asked.includes(metric))) return;
+  const models = predicate.engines.map((/** @type {any} */ { model }) => model);
+  const named = start([...new Set(models)].sort().join(", "), 80);
+  if (unexpressed)
+    yield `${OF_MODELS.join(", ")}: computed by \`fenmark verify\`, no sums of ${unexpressed} are known here`;
+  else if (!what)
+    yield `roofline, memory: not checked, ${named ? `${named} is no model of ours` : "no model"}`;
+  else if (!chip) yield "roofline, memory, power: not checked, the chip is not in the catalogue";
+}
+
+/** Chips; of a CPU the most sockets that its cores can lie on.
+ * @param {Claim} claim */
+const chipsOf = ({ chip, count }) => (chip.kind === "cpu" ? sockets(chip, count) : count);
+
+/** @param {Claim} claim */
+const whose = (claim) => `${chipsOf(claim)} × ${claim.chip.name}`;
+
+/** @param {Claim} claim */
+const tokensAStep = ({ speculative, by }) => (speculative ? by.roofline.MOST_TOKENS_A_STEP : 1);
+
+/** Memory that could hold the weights, from above; null where it is not known.
+ * @param {Claim} claim @returns {number | null} */
+function memoryBytes({ chip, count, predicate, by }) {
+  const { machine, engines } = predicate;
+  if (machine.chip.kind === "cpu") return machine.memory_bytes;
+  if (chip?.memory_gb === undefined) return null;
+  const chips = chip.memory_gb * by.roofline.GIGA * count * by.finding.TOLERANCE;
+  const names = engines.flatMap((/** @type {any} */ { flags = {} }) => Object.keys(flags));
+  const flags = names.join(" ").toLowerCase();
+  const spills = by.roofline.SPILLS.some((/** @type {string} */ word) => flags.includes(word));
+  return spills ? chips + machine.memory_bytes : chips;
+}
