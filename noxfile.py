@@ -29,6 +29,7 @@ COMPARISONS = {
     "serving": "suites.serving.bench.compare",
     "api": "results.bench.api",
     "json": "results.bench.parsing",
+    "kills": "results.bench.kills",
     "site": "leaderboard.bench.compare",
     "plans": "runners.bench.plans",
 }
