@@ -10,6 +10,7 @@ import typer
 __all__ = ["witness"]
 
 _HEAD_S = 10.0  # time for a request's headers
+_ONE_MEMORY = "a witness has one memory of what it saw: stop the other first"
 
 
 def witness(
@@ -32,6 +33,7 @@ def witness(
     from results.proof import checkpoint
     from results.proof.witness import Witness, create_app
     from results.service.connections import guarded, listen
+    from suites.base.locks import held
     from suites.base.terminal import Terminal
 
     key = data / "witness.pem"
@@ -47,4 +49,5 @@ def witness(
     for line in ("[[witness]]", f'name = "{name}"', f'public_key = "{public}"'):
         terminal.say(line)
     app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
-    listen(app, host, port, guarded(_HEAD_S, {}))
+    with held(data, busy="is open in another process", remedy=_ONE_MEMORY):
+        listen(app, host, port, guarded(_HEAD_S, {}))
