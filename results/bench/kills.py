@@ -11,6 +11,7 @@ import argparse
 import itertools
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,7 @@ def main() -> None:
     options.add_argument("--kills", type=int, default=50)
     options.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     given = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was mounted is taken away
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         figures = exercise(Path(folder), given.kills, given.seed, show=True)
