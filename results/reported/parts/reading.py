@@ -25,7 +25,7 @@ _MOST_CELLS = 2**25
 _MOST_YAML = 2**22  # bytes; a report has 30 kB, and YAML is read at 2 MB a second
 _EXPECTED = "CSV, JSON, JSON Lines, YAML, Markdown, SQL or Parquet"
 _DELIMITERS = ",;\t"
-_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*")
+_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _YAML = re.compile(r"(#[^\n]*\n\s*|---\s*\n\s*)*[A-Za-z_]\w*:(\s|$)")
 # SQL, and logs: their readers take them apart.
 _NO_TABLE = ("CREATE ", "INSERT ", "=====")

@@ -26,12 +26,41 @@ from suites.base.errors import UserError
         ("NVIDIA GeForce RTX 4090", "rtx-4090"),
         ("AMD EPYC 9654 96-Core Processor", "epyc-9004"),
         ("AMD EPYC 9R14", "epyc-9004"),
+        # As published, by people.
+        ("B300", "b300-sxm"),
+        ("NVIDIA B300 SXM6", "b300-sxm"),
+        ("MI350X", "instinct-mi350x"),
+        ("AMD Instinct MI355X (288 GB)", "instinct-mi355x"),
+        ("H100 SXM5", "h100-sxm"),
+        ("h100_sxm", "h100-sxm"),
+        ("NVIDIA H100-SXM-80GB", "h100-sxm"),
+        ("NVIDIA-H100-80GB-HBM3", "h100-sxm"),
+        ("8xH100 SXM", "h100-sxm"),
+        ("H100-PCIe-80GB", "h100-pcie"),
+        ("NVIDIA H200 NVL", "h200-nvl"),
+        ("NVIDIA H200-SXM-141GB", "h200-sxm"),
+        ("A100-SXM4-80GB", "a100-80gb-sxm"),
+        ("A100_40_SXM", "a100-40gb-sxm"),
+        ("NVIDIA GH200-GraceHopper-Superchip 96GB", "gh200"),
+        ("GB200 NVL72", "gb200"),
+        # Another chip, or no whole one: a longer name, a slice, a laptop's.
+        ("H100", None),
+        ("NVIDIA L40", None),
+        ("NVIDIA H800", None),
+        ("NVIDIA GeForce RTX 4090 D", None),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", None),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
         ("Some New Chip", None),
         ("", None),
     ],
 )
 def test_a_driver_s_name_finds_its_chip(name, found):
     assert catalog.match(name) == found
+
+
+def test_a_system_of_two_chips_names_both():
+    named = catalog.all_named("AMD Instinct MI300X (x32), AMD Instinct MI325X 256GB HBM3e (x16)")
+    assert set(named) == {"instinct-mi300x", "instinct-mi325x"}
 
 
 def test_cpuid_finds_a_family_whose_name_the_hypervisor_hides():
