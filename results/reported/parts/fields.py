@@ -136,7 +136,12 @@ def measured(
             own: dict[str, Label] = {"statistic": word} if word else {}
             scale = _scale(row, name, field)
             yield figure(
-                suite, case, field.metric, value * scale, n=n if word else 1, labels=labels | own
+                suite,
+                case,
+                field.metric,
+                value * scale,
+                n=n if word else 1,
+                labels={**labels, **own},
             )
 
 

@@ -130,7 +130,7 @@ def others(row: Row, table: Iterable[Field], read: Iterable[str]) -> dict[str, L
     """
     taken = set(read)
     patterns = [field.theirs.split("{}") for field in table]
-    found = {}
+    found: dict[str, Label] = {}
     for name, value in row.items():
         if name in taken or _is_figure(name, patterns):
             continue

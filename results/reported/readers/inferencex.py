@@ -194,7 +194,9 @@ def _rates_and_energy(
 ) -> Iterator[ReportedMeasurement]:
     """Give the rates of the whole deployment; early rows have no more than their sum."""
     case = case_of("inferencex", named(row, "model", "model_id", "infmax_model_prefix"), labels)
-    load = {name: labels[name] for name in ("isl", "osl", "concurrency") if name in labels}
+    load: dict[str, Label] = {
+        name: labels[name] for name in ("isl", "osl", "concurrency") if name in labels
+    }
     for metric, column, of in (
         ("output_throughput", "output_tput_per_gpu", decode),
         ("input_throughput", "input_tput_per_gpu", prefill),
