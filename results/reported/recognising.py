@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.reading import Broken
@@ -71,8 +72,9 @@ def recognise(document: Document, where: str) -> Kind:
     Raises:
         UserError: none knows a row of it.
     """
+    first = replace(document, rows=document.rows[:_TRIED])
     known = {
-        kind.name: sum(_knows(kind, row) for row in rows_of(kind, document)[:_TRIED])
+        kind.name: sum(_knows(kind, row) for row in rows_of(kind, first)[:_TRIED])
         for kind in KINDS.values()
     }
     name = max(known, key=lambda name: known[name])
