@@ -47,8 +47,13 @@ have bear one name: see [Labels](labels.md).
 
 `--json` prints a list with one entry a file: `file`, `kind`, `rows`, `imported`, `folded`,
 `refused`, `flagged`, `reasons` (reason → rows), `refused_rows` (the first five of each reason),
-`held`, `unchecked`, `findings`, `written`. Exit 0: every file gave a result. 1: a file gave none.
-2: a file cannot be read, or is of no kind we know.
+`held`, `unchecked`, `findings` and `written`, or, of a file that cannot be read, `error`.
+
+| exit | means |
+|---|---|
+| 0 | every file gave a result |
+| 1 | a file gave none: every row was refused |
+| 2 | a file cannot be read, or is of no kind we know; the others are imported |
 """
 
 

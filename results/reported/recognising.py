@@ -18,6 +18,7 @@ from results.reported.readers import (
     inferencex,
     llama_batched_bench,
     llama_bench,
+    llm_d_prism,
     llm_inference_bench,
     llmd_report,
     llmperf,
@@ -26,6 +27,7 @@ from results.reported.readers import (
     sglang,
     trtllm_bench,
     vllm,
+    vllm_ascend,
 )
 from suites.base.errors import UserError
 
@@ -59,6 +61,8 @@ KINDS: dict[str, Kind] = {
         evalscope,
         trtllm_bench,
         aisbench,
+        llm_d_prism,
+        vllm_ascend,
         vllm,
     )
 }

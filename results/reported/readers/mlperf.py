@@ -143,7 +143,7 @@ def _lower(found: re.Match[str]) -> str:
 def _knows(row: Row) -> bool:
     return bool(row.keys() & {"log", "Performance_Units", "official_units"}) or {
         "submitter", "scenario", "chips", "metric", "value",
-    } <= row.keys()  # fmt: skip
+    } <= row.keys() or {"accelerator_model_name", "Result", "Units"} <= row.keys()  # fmt: skip
 
 
 def _read(row: Row) -> ReportedResult:
@@ -252,6 +252,23 @@ def _named_alike(row: Row) -> Row:
             "Performance_Units": row.get("metric"),
             "Notes": row.get("note"),
             "version": row.get("version"),
+        }
+    if "accelerator_model_name" in row:
+        return {
+            **row,
+            "Category": row.get("Division"),
+            "Submitter": row.get("Organization"),
+            "System": row.get("SystemName"),
+            "UsedModel": row.get("Model"),
+            "Accelerator": row.get("accelerator_model_name"),
+            "a#": row.get("accelerators_per_node"),
+            "Nodes": row.get("number_of_nodes"),
+            "Processor": row.get("host_processor_model_name"),
+            "Software": row.get("framework"),
+            "Suite": row.get("SystemType"),
+            "Performance_Result": row.get("Result"),
+            "Performance_Units": row.get("Units"),
+            "Notes": row.get("notes"),
         }
     platform = str(row.get("Location", "")).split("/")[3:4]
     return {"Platform": platform[0] if platform else "", **row}

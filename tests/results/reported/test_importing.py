@@ -335,7 +335,12 @@ def test_each_file_is_recognised_and_a_broken_one_costs_no_other(fenmark, tmp_pa
     empty.write_text("")
     done = fenmark("import", good, empty, EXCERPTS / "measured_ttft_tpot.csv", "--out", out)
     assert done.returncode == 2
+    assert "fenmark: " in done.stderr
     assert "empty.json: is empty" in done.stderr
+    done = fenmark("import", good, empty, "--out", out, "--json")
+    assert [(one["kind"], one["imported"]) for one in json.loads(done.stdout)] == [
+        ("vllm", 1), (None, 0),
+    ]  # fmt: skip
     kinds = sorted(path.name.rpartition("-")[0] for path in out.iterdir())
     assert kinds == ["aiconfigurator", "vllm"]
 

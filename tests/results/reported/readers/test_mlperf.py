@@ -41,3 +41,15 @@ def test_what_was_typed_from_a_page_is_read(tmp_path):
 def test_rates_are_of_tokens_or_none(tmp_path):
     row = {"Performance_Units": "Samples/s", "Performance_Result": 5.0, "UsedModel": "bert-99"}
     assert reasons(of_text(tmp_path, [row])) == ["no token rate: Samples/s"]
+
+
+def test_the_checker_s_own_summary_is_read(tmp_path):
+    text = (
+        "Organization,Availability,Division,SystemType,SystemName,Platform,Model,Scenario,Result,"
+        "number_of_nodes,accelerator_model_name,accelerators_per_node,framework,version,Units\n"
+        "Somebody,available,closed,datacenter,Box,box8,llama2-70b-99,Server,32027.57,2,"
+        "AMD Instinct MI325X 256GB HBM3e,8,vLLM,v5.1,Tokens/s\n"
+    )
+    (result,) = of_text(tmp_path, text, "summary.csv").results
+    assert (result.chip.catalog_id, result.chip.count) == ("instinct-mi325x", 16)
+    assert figures(result) == {"output_throughput": 32027.57}
