@@ -10,6 +10,7 @@ from results.reported.readers import (
     aiconfigurator,
     aiperf,
     aisbench,
+    club_3090,
     evalscope,
     flagperf,
     genai_perf,
@@ -24,6 +25,7 @@ from results.reported.readers import (
     llmperf,
     mlenergy,
     mlperf,
+    qwen_mtp,
     sglang,
     trtllm_bench,
     vllm,
@@ -63,6 +65,8 @@ KINDS: dict[str, Kind] = {
         aisbench,
         llm_d_prism,
         vllm_ascend,
+        club_3090,
+        qwen_mtp,
         vllm,
     )
 }

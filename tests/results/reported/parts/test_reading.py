@@ -86,6 +86,12 @@ def test_tables_of_a_text_keep_their_headings():
     assert table.cells == [["1", ""], ["2", "x"]]
 
 
+def test_a_table_right_under_another_is_one_of_its_own():
+    first, second = tables("| a |\n|---|\n| 1 |\n| b | c |\n|---|---|\n| 2 | 3 |\n")
+    assert (first.columns, first.cells) == (("a",), [["1"]])
+    assert (second.columns, second.cells) == (("b", "c"), [["2", "3"]])
+
+
 @given(st.text())
 def test_any_text_is_rows_or_an_error_of_the_user_s(tmp_path_factory, text):
     tables(text)
