@@ -27,7 +27,7 @@ def import_(
     ] = None,
     chip: Annotated[
         str | None,
-        typer.Option(help="Catalogue id of what it ran on, in place of what the file says."),
+        typer.Option(help="What it ran on, by `fenmark chips`, in place of what the file says."),
     ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="How many chips, in place of what the file says.")

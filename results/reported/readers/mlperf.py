@@ -282,6 +282,8 @@ def _chip(row: Row) -> ReportedChip:
     mixed = [int(found) for found in _MIXED.findall(name)]
     if mixed:
         return chip(name, sum(mixed))
+    if number(row, "a#") == 0:
+        return chip(name, None)  # a system of CPUs
     per_node, nodes = count(row, "a#"), count(row, "Nodes") or 1
     if per_node and per_node * nodes > _MOST_CHIPS:
         raise Refused("a# and Nodes are no number of chips")

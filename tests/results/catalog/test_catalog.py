@@ -58,6 +58,12 @@ def test_a_driver_s_name_finds_its_chip(name, found):
     assert catalog.match(name) == found
 
 
+def test_every_chip_is_found_by_its_own_id_and_name():
+    for entry in catalog.chips().values():
+        if entry.kind != "system":
+            assert {catalog.match(entry.id), catalog.match(entry.name)} == {entry.id}
+
+
 def test_a_system_of_two_chips_names_both():
     named = catalog.all_named("AMD Instinct MI300X (x32), AMD Instinct MI325X 256GB HBM3e (x16)")
     assert set(named) == {"instinct-mi300x", "instinct-mi325x"}

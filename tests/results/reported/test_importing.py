@@ -276,6 +276,8 @@ def test_what_a_file_says_of_its_chip_is_overruled_and_kept_beside(tmp_path):
     assert (result.chip.catalog_id, result.chip.count) == ("h100-sxm", 3)
     assert result.labels["chip_in_file"] == "NVIDIA H200-SXM-141GB"
     assert result.labels["count_in_file"] == 8
+    (result,) = import_file("mlperf", path, chip="MI350X").results
+    assert result.chip.catalog_id == "instinct-mi350x"
     with pytest.raises(UserError, match="no chip"):
         import_file("mlperf", path, chip="h99")
 
