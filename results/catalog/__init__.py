@@ -1,6 +1,7 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
-from results.catalog.chips_data import ChipEntry, Sku, all_named, chips, match
+from results.catalog.chip_names import all_named, match
+from results.catalog.chips_data import ChipEntry, Sku, chips
 from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
     Ownership,

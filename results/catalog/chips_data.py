@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from results.catalog import chip_names
 from results.catalog.reading import Strict, read_toml
 from suites.base.errors import UserError
 
-__all__ = ["ChipEntry", "Sku", "all_named", "chips", "match"]
+__all__ = ["ChipEntry", "Sku", "chips", "match"]
 
 _FOLDER = Path(__file__).parent / "chips"
 
@@ -122,37 +121,26 @@ def chips() -> dict[str, ChipEntry]:
     return found
 
 
-@cache
-def _parts() -> tuple[tuple[str, str], ...]:
-    """What names a chip: what drivers say, our own id, and how publishers spell it."""
-    own = [
-        (chip_names.plain(part), entry.id)
-        for entry in chips().values()
-        for part in (*entry.match, *(() if entry.kind == "system" else (entry.id, entry.name)))
-    ]
-    published = [(part, entry) for part, entry in chip_names.PUBLISHED if entry in chips()]
-    return tuple(dict.fromkeys((*own, *published)))
-
-
 @lru_cache(maxsize=4096)  # an archive names few chips, and asks for each result
-def all_named(name: str) -> tuple[str, ...]:
-    """Return every chip of the catalogue that a name holds; mixed systems name several."""
-    return tuple(chip_names.meant(name, _parts()))
-
-
-@lru_cache(maxsize=4096)
 def match(name: str, *, vendor: str = "", family: int = 0, model: int = 0) -> str | None:
     """Find the catalogue's entry of a chip, None when it is not listed.
 
-    The longest matching part of a name wins, so that "H200 NVL" is not taken for "H200".
+    The longest matching part of a name wins, so that "H100 PCIe" is not taken for "H100".
     CPUID decides only where no name does.
 
     Args:
-        name: as the driver or the CPU reports it, or as people write it.
+        name: as the driver or the CPU reports it.
         vendor, family, model: CPUID, for processors.
     """
-    if named := all_named(name):
-        return named[0]
+    lowered = name.lower()
+    named = [
+        (len(part), entry.id)
+        for entry in chips().values()
+        for part in entry.match
+        if part.lower() in lowered
+    ]
+    if named:
+        return max(named)[1]
     for entry in chips().values():
         cpuid = entry.cpuid
         if cpuid and (cpuid.vendor, cpuid.family) == (vendor, family) and model in cpuid.models:

@@ -25,6 +25,7 @@ from suites.base.errors import UserError
         ("NVIDIA L40S", "l40s"),
         ("NVIDIA GeForce RTX 4090", "rtx-4090"),
         ("AMD EPYC 9654 96-Core Processor", "epyc-9004"),
+        ("AMD EPYC 9654P 96-Core Processor", "epyc-9004"),
         ("AMD EPYC 9R14", "epyc-9004"),
         # As published, by people.
         ("B300", "b300-sxm"),
@@ -48,6 +49,7 @@ from suites.base.errors import UserError
         ("NVIDIA L40", None),
         ("NVIDIA H800", None),
         ("NVIDIA GeForce RTX 4090 D", None),
+        ("NVIDIA GeForce RTX 4090 Ti", None),
         ("NVIDIA GeForce RTX 4090 Laptop GPU", None),
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
         ("Some New Chip", None),
