@@ -1,11 +1,15 @@
 """The kind of a file is found in what it says, of every harness and publisher."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import leaderboard
+from results.checks import judge_reported
 from results.reported import KINDS, import_file
 from results.reported.page import page
 from results.reported.parts.reading import Document
@@ -59,6 +63,36 @@ def test_a_row_that_makes_no_sense_is_refused_with_a_reason(tmp_path, kind, row)
     found = import_file(kind, path)
     assert (found.rows, len(found.results), len(found.refused)) == (1, 0, 1)
     assert found.refused[0].reason
+
+
+JSON = {path.name: json.loads(path.read_text()) for path in HARNESSES.glob("*.json")}
+ODD = [None, "", 0, -1, 1e308, True, "x", "\x1b[31m", [], [1], {}, {"a": 1}, "inf", "1,5", 10**50]
+
+
+@given(st.sampled_from(sorted(JSON)), st.randoms(use_true_random=False), st.integers(1, 4))
+def test_a_file_with_anything_in_any_place_is_rows_or_an_error_of_the_user_s(
+    tmp_path_factory, name, random, changes
+):
+    value = json.loads(json.dumps(JSON[name]))
+    for _ in range(changes):
+        inside, key = value, None
+        while isinstance(inside, dict | list) and inside:
+            parent, key = inside, random.choice(list(keys(inside)))
+            inside = parent[key]
+            if random.random() < 0.3:
+                break
+        parent[key] = random.choice(ODD)
+    path = tmp_path_factory.getbasetemp() / "changed.json"
+    path.write_text(json.dumps(value))
+    with suppress(UserError):
+        file = import_file(None, path)
+        assert file.rows == len(file.results) + len(file.folded) + len(file.refused)
+        for result in file.results:
+            judge_reported(result)
+
+
+def keys(inside):
+    return inside if isinstance(inside, dict) else range(len(inside))
 
 
 def test_the_page_of_importers_is_the_codes_own():
