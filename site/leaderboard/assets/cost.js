@@ -251,7 +251,8 @@ class Cost extends HTMLElement {
    * @param {number} row */
   rentNote(row) {
     if (this.chosen() === this.dataset.class) return this.rows.text(row, "rent_price");
-    return this.offer(row)?.[1] ?? `– ${this.chosen()}`;
+    const has = Object.keys(this.prices[this.rows.text(row, "chip_id")] ?? {}).join(", ");
+    return this.offer(row)?.[1] ?? `no ${this.chosen()} price${has && `; it has ${has}`}`;
   }
 
   /** @param {string} key */
