@@ -79,11 +79,6 @@ def _plain(given: Any) -> Any:
     return given.isoformat() if type(given) is date else given
 
 
-def _number(least: float, most: float) -> Any:
-    """A number, and no text or truth value that reads as one, within what can be meant."""
-    return Annotated[float, Field(strict=True, ge=least, le=most)]
-
-
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
 _Date = Annotated[
     str,
@@ -91,16 +86,14 @@ _Date = Annotated[
     Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"),
     AfterValidator(_dated),
 ]
-if TYPE_CHECKING:
-    _UsdPerHour = _Usd = _Tariff = _Pue = _Rate = _Years = _Share = float
-else:
-    _UsdPerHour = _number(1e-5, 1e5)  # a core at a night's rate, a rack of the dearest
-    _Usd = _number(1, 1e9)
-    _Tariff = _number(1e-4, 10)
-    _Pue = _number(1, 10)
-    _Rate = _number(0.01, 1e5)
-    _Years = _number(0.1, 50)
-    _Share = _number(1e-3, 1)
+# Numbers, no text or truth value that reads as one, within what can be meant.
+_UsdPerHour = Annotated[float, Field(strict=True, ge=1e-5, le=1e5)]  # a core at night, a rack
+_Usd = Annotated[float, Field(strict=True, ge=1, le=1e9)]
+_Tariff = Annotated[float, Field(strict=True, ge=1e-4, le=10)]
+_Pue = Annotated[float, Field(strict=True, ge=1, le=10)]
+_Rate = Annotated[float, Field(strict=True, ge=0.01, le=1e5)]
+_Years = Annotated[float, Field(strict=True, ge=0.1, le=50)]
+_Share = Annotated[float, Field(strict=True, ge=1e-3, le=1)]
 
 
 def class_of(kind: str) -> str:
@@ -138,7 +131,7 @@ class RentalPrice(Strict):
             return given
         low, high = given.get("usd_per_hour_low"), given.get("usd_per_hour_high")
         middle = given.get("usd_per_hour")
-        if middle is None and _are_numbers(low, high):
+        if middle is None and low is not None and high is not None and _are_numbers(low, high):
             middle = low / 2 + high / 2
         filled = {
             "usd_per_hour": middle,

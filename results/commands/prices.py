@@ -100,7 +100,7 @@ def import_(
     if not priced:
         raise CheckError(
             f"gives no market of three offers: {len(offers)} offers read",
-            where=", ".join(map(str, files or [kind])),
+            where=", ".join(map(str, files or ())) or kind,
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, toml_of(sheet).encode())

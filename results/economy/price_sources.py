@@ -155,6 +155,7 @@ def _gpuhunt() -> Iterator[Offer]:
         price, spot = _number(item.price), bool(item.spot)
         count = int(item.gpu_count or 0)
         machine, region = str(item.instance_name), str(item.location)
+        units: float | None
         if count:
             memory = f"{int(item.gpu_memory)}g" if item.gpu_memory else ""
             chip = chip_of(f"{item.gpu_name}{memory}", machine)
