@@ -37,6 +37,7 @@ __all__ = [
     "Tariff",
     "chosen_sheet",
     "class_of",
+    "id_of",
     "latest_prices",
     "price_sheets",
     "prices_as_of",
@@ -437,8 +438,7 @@ def read_sheet(path: Path) -> PriceSheet:
 def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str, Any]:
     """Put what a partial sheet lacks from our newest; its own prices of a chip replace ours."""
     ours = base.model_dump(exclude={"id", "thin", "preferred"}, exclude_none=True)
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-.") or "own"
-    merged: dict[str, Any] = {"id": stem, **ours, **given, "preferred": ()}
+    merged: dict[str, Any] = {"id": id_of(path), **ours, **given, "preferred": ()}
     if isinstance(given.get("tariffs"), list) and "reference_tariff" not in given:
         first = given["tariffs"][0] if given["tariffs"] else {}
         merged["reference_tariff"] = first.get("region", "") if isinstance(first, dict) else ""
@@ -472,10 +472,14 @@ def _own_row(row: Any, cny_per_usd: Any) -> Any:
     return filled
 
 
+def id_of(path: Path) -> str:
+    """Return the id of a sheet in a file: its name, in letters that an id may have."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-._")[:64] or "own"
+
+
 def _of_its_name(sheet: PriceSheet, path: Path) -> PriceSheet:
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-.")
-    if sheet.id != stem:
-        raise UserError(f"holds id {sheet.id!r}", where=str(path), expected=stem)
+    if sheet.id != id_of(path):
+        raise UserError(f"holds id {sheet.id!r}", where=str(path), expected=id_of(path))
     return sheet
 
 
