@@ -23,12 +23,13 @@ STORE = ROOT / "out" / "store"
 PUBLIC = ROOT / "results" / "public"
 # Dependency groups of the developers' environment.
 DEVELOPMENT = ("tests", "types", "lint")
-# Each prints ratios against named peers of the same run.
+# Each prints ratios against named peers of the same run; `kills`, what became of every receipt.
 COMPARISONS = {
     "kernels": "suites.kernels.bench.compare",
     "serving": "suites.serving.bench.compare",
     "api": "results.bench.api",
     "json": "results.bench.parsing",
+    "kills": "results.bench.kills",
     "site": "leaderboard.bench.compare",
     "plans": "runners.bench.plans",
 }

@@ -244,8 +244,8 @@ def _with_copies(verdicts: Sequence[Verdict], places: Mapping[str, int]) -> list
     known: dict[str, str] = {}
     more: dict[str, list[Finding]] = {}
     for one in sorted(verdicts, key=lambda one: places.get(one.digest, len(places))):
-        if "samples" not in one.flags:
-            more[one.digest] = copied(one.prints, known)
+        found = copied(one.prints, known)
+        more[one.digest] = [finding for finding in found if finding.rule not in one.flags]
         for print_ in one.prints.values():
             known.setdefault(print_, one.digest)
     return [

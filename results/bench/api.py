@@ -15,32 +15,29 @@ import re
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from results.archive import archive
+from results.bench.made_up import FENMARK, statement_bytes
 from results.keys import ed25519
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.proof.ledger import Ledger
 from results.proof.receipt import result_entry
-from results.statement import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["main"]
 
-_STATEMENT_BYTES = 4096
 _CLIENTS = 64
 _LENGTH = re.compile(rb"(?i)content-length: (\d+)")
-_FENMARK = [sys.executable, "-c", "from runners.cli import main; main()"]
 
 
 def main() -> None:
@@ -59,7 +56,7 @@ def main() -> None:
 
 def _verification(signer: CryptoSigner) -> float:
     """Print rates of verification; return that of the whole, strictly parsed."""
-    payload = _payload(signer, 0)
+    payload = statement_bytes(signer, 0)
     sealed = envelope.sign(payload, signer)
     keys = [signer.public_key]
     public = bytes.fromhex(signer.public_key.to_dict()["keyval"]["public"])
@@ -100,7 +97,7 @@ def _submissions(signer: CryptoSigner, folder: Path, number: int, judged: float)
     Args:
         judged: envelopes that one core verifies and parses in a second.
     """
-    bodies = [envelope.sign(_payload(signer, at), signer) for at in range(number)]
+    bodies = [envelope.sign(statement_bytes(signer, at), signer) for at in range(number)]
     peer = _transactions(folder / "peer.db", bodies)
     print(f"SQLite alone, {_CLIENTS} rows a durable transaction: {peer:,.0f} rows/s")
     runners = folder / "runners"
@@ -108,7 +105,7 @@ def _submissions(signer: CryptoSigner, folder: Path, number: int, judged: float)
     name = runner_id(signer.public_key)
     (runners / f"{name}.toml").write_text(runner_toml(signer.public_key))
     options = ["--port", "0", "--per-minute", "0", "--runners", str(runners)]
-    command = [*_FENMARK, "serve", "--data", str(folder / "data"), *options]
+    command = [*FENMARK, "serve", "--data", str(folder / "data"), *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -172,13 +169,13 @@ def _archive(signer: CryptoSigner, home: Path, entries: int) -> None:
     (home / "runners" / f"{runner_id(key)}.toml").write_text(runner_toml(key))
     records = []
     for at in range(entries):
-        sealed = envelope.sign(_payload(signer, at), signer)
+        sealed = envelope.sign(statement_bytes(signer, at), signer)
         digest = envelope.digest(sealed)
         (home / "submissions" / f"{digest}{archive.SUFFIX}").write_bytes(sealed)
         records.append(result_entry(digest))
     Ledger(home / "log").extend(records, origin=f"fenmark.local/{runner_id(key)}", signer=signer)
     started = time.perf_counter()
-    command = [*_FENMARK, "verify", str(home)]
+    command = [*FENMARK, "verify", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         told = process.stdout.read().splitlines()
@@ -189,61 +186,6 @@ def _archive(signer: CryptoSigner, home: Path, entries: int) -> None:
         f"({taken / entries * 1e6:.0f} µs each), {used.ru_maxrss / 1024:.0f} MiB in its largest "
         f"process: {told[-1]}"
     )
-
-
-def _payload(signer: CryptoSigner, at: int) -> bytes:
-    """A small true statement, filled with a warning up to 4 KiB."""
-    stated: dict[str, Any] = {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "samples", "digest": {"sha256": f"{at:064x}"}}],
-        "predicateType": "urn:fenmark:result:v1",
-        "predicate": {
-            "schema_version": 1,
-            "run": {
-                "id": f"run-{at}",
-                "runner": runner_id(signer.public_key),
-                "suite_version": "0.1.0",
-                "suites": ["kernels"],
-                "profile": "quick",
-                "seed": at,
-                "started_at": "2026-11-23T00:00:00Z",
-                "finished_at": "2026-11-23T00:05:00Z",
-            },
-            "machine": {
-                "chip": {"catalog_id": None, "name": "CPU", "kind": "cpu", "count": 2},
-                "cpu_name": "CPU",
-                "cpu_cores": 2,
-                "memory_bytes": 2**34,
-                "os": "Linux",
-                "kernel": "6",
-                "container": None,
-                "virtual_machine": None,
-                "driver": None,
-            },
-            "software": {"python": "3", "packages": {}},
-            "source": {"commit": None, "modified": False},
-            "engines": [],
-            "meters": [],
-            "measurements": [
-                {
-                    "suite": "kernels",
-                    "case": "copy",
-                    "metric": "bandwidth",
-                    "unit": "GB/s",
-                    "value": 10.5,
-                    "low": 10.25,
-                    "high": 10.75,
-                    "n": 15,
-                    "method": "measured",
-                    "labels": {"cache": "cold"},
-                }
-            ],
-            "warnings": [],
-        },
-    }
-    room = _STATEMENT_BYTES - len(strict_json.canonical(stated)) - 2
-    stated["predicate"]["warnings"] = ["." * room]
-    return strict_json.canonical(stated)
 
 
 def _rates(calls: dict[str, Callable[[], object]]) -> dict[str, float]:

@@ -1,16 +1,8 @@
 """Chips and prices as data: every value with its unit in its name and its source beside it."""
 
-from results.catalog.chips_data import (
-    ChipEntry,
-    Seen,
-    Sku,
-    all_named,
-    chips,
-    identify,
-    match,
-    nearest,
-    require,
-)
+from results.catalog.chip_names import all_named, match
+from results.catalog.chips_data import ChipEntry, Seen, Sku, chips, nearest, require
+from results.catalog.identity import identify
 from results.catalog.logs_data import KnownLog, known_logs
 from results.catalog.prices_data import (
     Ownership,

@@ -1,4 +1,4 @@
-"""Which chip a name means: as drivers report it, as makers print it, as publishers spell it. Pure.
+"""Which chip a name means: as drivers report it, as makers print it, as publishers spell it.
 
 Names are compared without the maker's name, marks and punctuation, word by word: "NVIDIA
 H100-SXM5-80GB", "h100_sxm" and "8xH100 SXM" are one chip, "NVIDIA L40" holds no L4.
@@ -7,13 +7,15 @@ H100-SXM5-80GB", "h100_sxm" and "8xH100 SXM" are one chip, "NVIDIA L40" holds no
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
+
+from results.catalog import chips_data
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PUBLISHED", "meant", "plain"]
+__all__ = ["all_named", "match", "meant", "named_parts", "plain"]
 
 _LONGEST = 1024
 _MARKS = re.compile(r"\((?:r|tm|c)\)|[®™]")
@@ -29,10 +31,12 @@ _SIZE = re.compile(r"\b\d+ ?gi?b\b ?")
 # A slice of a chip is not the chip.
 _SLICE = re.compile(r"\bmig\b|\b\d+g\.\d+gb\b", re.ASCII)
 # What follows a chip's name where another chip is meant: an RTX 4090 D, a laptop's, a Max-Q.
-_ANOTHER = re.compile(r" (d|laptop|mobile|max q|notebook)\b")
+_ANOTHER = re.compile(r" (d|laptop|mobile|notebook|max|ti|super|pro|ultra|xt|gre)\b")
+# Ends a part that letters may follow: an EPYC 9654P is a 9654.
+_AND_LETTERS = "*"
 # Spellings of publishers that follow neither from a driver's name nor from our id. A bare "H100"
 # is not decided: it may be SXM, PCIe or NVL, and a reader says which where its publisher does.
-PUBLISHED = (
+_PUBLISHED = (
     ("h100 hbm3", "h100-sxm"),
     ("gh200 96gb", "gh200"),
     ("gh200 144gb", "gh200-144gb"),
@@ -64,6 +68,36 @@ def plain(name: str) -> str:
     return " ".join(kept)
 
 
+def match(name: str) -> str | None:
+    """Find the catalogue's entry of a chip by its name, None when it is not listed.
+
+    The longest matching part of a name wins, so that "H200 NVL" is not taken for "H200".
+
+    Args:
+        name: as the driver or the CPU reports it, or as people write it.
+    """
+    return next(iter(all_named(name)), None)
+
+
+@lru_cache(maxsize=4096)  # an archive names few chips, and asks for each result
+def all_named(name: str) -> tuple[str, ...]:
+    """Return every chip of the catalogue that a name holds; mixed systems name several."""
+    return tuple(meant(name, named_parts()))
+
+
+@cache
+def named_parts() -> tuple[tuple[str, str], ...]:
+    """Name chips by plain parts of names: as drivers say them, as our ids, as publishers do."""
+    entries = chips_data.chips()
+    own = [
+        (plain(part) + (_AND_LETTERS if entry.kind == "cpu" else ""), entry.id)
+        for entry in entries.values()
+        for part in (*entry.match, *(() if entry.kind == "system" else (entry.id, entry.name)))
+    ]
+    published = [(part, entry) for part, entry in _PUBLISHED if entry in entries]
+    return tuple(dict.fromkeys((*own, *published)))
+
+
 def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     """Return the ids of the chips that a name holds, the longest named first, each once.
 
@@ -83,9 +117,9 @@ def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
 
 def _found(said: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     spans = [
-        (start, start + len(part), entry)
+        (start, start + len(part.removesuffix(_AND_LETTERS)), entry)
         for part, entry in parts
-        if part and (start := f" {said} ".find(f" {part} ")) >= 0
+        if (start := _start(said, part)) >= 0
     ]
     whole = [
         (end - start, entry)
@@ -94,3 +128,14 @@ def _found(said: str, parts: Sequence[tuple[str, str]]) -> list[str]:
         and not _ANOTHER.match(said[end:])
     ]
     return [entry for _, entry in sorted(whole, key=lambda pair: -pair[0])]
+
+
+def _start(said: str, part: str) -> int:
+    """Return where a part stands in a name, as words of it; -1 where it does not."""
+    word = part.removesuffix(_AND_LETTERS)
+    if not word:
+        return -1
+    if word == part:
+        return f" {said} ".find(f" {word} ")
+    at = f" {said}".find(f" {word}")
+    return -1 if at < 0 or said[at + len(word) :][:1].isdigit() else at

@@ -11,23 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from results.catalog import chip_names
 from results.catalog.reading import Strict, read_toml
 from suites.base.errors import UserError
 
-__all__ = [
-    "ChipEntry",
-    "Seen",
-    "Sku",
-    "all_named",
-    "chips",
-    "identify",
-    "match",
-    "named_parts",
-    "nearest",
-    "rented",
-    "require",
-]
+__all__ = ["ChipEntry", "Seen", "Sku", "chips", "nearest", "rented", "require", "stands"]
 
 _FOLDER = Path(__file__).parent / "chips"
 
@@ -61,7 +48,7 @@ class Cpuid(Strict):
             (self.vendor, self.family) == (seen.vendor, seen.family)
             and seen.model in self.models
             and (not self.steppings or seen.stepping is None or seen.stepping in self.steppings)
-            and (not self.alone or any(_stands(part, seen.tables) for part in self.alone))
+            and (not self.alone or any(stands(part, seen.tables) for part in self.alone))
         )
 
 
@@ -186,50 +173,6 @@ def chips() -> dict[str, ChipEntry]:
     return found
 
 
-@cache
-def named_parts() -> tuple[tuple[str, str], ...]:
-    """Name chips by plain parts of names: as drivers say them, as our ids, as publishers do."""
-    own = [
-        (chip_names.plain(part), entry.id)
-        for entry in chips().values()
-        for part in (*entry.match, *(() if entry.kind == "system" else (entry.id, entry.name)))
-    ]
-    published = [(part, entry) for part, entry in chip_names.PUBLISHED if entry in chips()]
-    return tuple(dict.fromkeys((*own, *published)))
-
-
-@lru_cache(maxsize=4096)  # an archive names few chips, and asks for each result
-def all_named(name: str) -> tuple[str, ...]:
-    """Return every chip of the catalogue that a name holds; mixed systems name several."""
-    return tuple(chip_names.meant(name, named_parts()))
-
-
-@lru_cache(maxsize=4096)
-def identify(seen: Seen) -> str | None:
-    """Find the catalogue's entry of a chip, None when it is not listed.
-
-    The longest matching part of a name wins, so that "H100 PCIe" is not taken for "H100". The
-    bus, the processor's numbers and the machine's tables decide, in this order, only where no
-    name does.
-    """
-    if named := all_named(seen.name) or _processors(seen.name):
-        return named[0]
-    entries = chips().values()
-    found = [entry for entry in entries if seen.pci in entry.pci]
-    # An entry that names the machine too is the narrower one.
-    numbered = [entry for entry in entries if entry.cpuid and entry.cpuid.is_of(seen)]
-    found += sorted(numbered, key=lambda entry: not (entry.cpuid and entry.cpuid.alone))
-    found += [
-        entry for entry in entries if any(_stands(part, seen.tables) for part in entry.tables)
-    ]
-    return found[0].id if found else None
-
-
-def match(name: str) -> str | None:
-    """Find the catalogue's entry of a chip by its name alone."""
-    return identify(Seen(name=name))
-
-
 @lru_cache(maxsize=4096)
 def rented(machine: str) -> str | None:
     """Find the processor of a cloud's type of machine, such as "c7a.large"; None if not listed."""
@@ -260,19 +203,7 @@ def require(chip: str, where: str) -> str:
     return chip
 
 
-def _processors(name: str) -> list[str]:
-    """Processors that a name begins to say, the longest first: an EPYC 9654P is a 9654."""
-    parts = [
-        (part, entry.id)
-        for entry in chips().values()
-        for part in entry.match
-        if entry.kind == "cpu"
-    ]
-    said = [(len(part), found) for part, found in parts if part.lower() in name.lower()]
-    return [found for _, found in sorted(said, reverse=True)]
-
-
-def _stands(part: str, tables: tuple[str, ...]) -> bool:
+def stands(part: str, tables: tuple[str, ...]) -> bool:
     """Whether a table's name begins a word with this part: "c7a." is not in "abc7a.large"."""
     pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(part)}", re.ASCII | re.IGNORECASE)
     return any(pattern.search(name) for name in tables)

@@ -37,6 +37,7 @@ __all__ = [
     "Tariff",
     "chosen_sheet",
     "class_of",
+    "id_of",
     "latest_prices",
     "price_sheets",
     "prices_as_of",
@@ -79,11 +80,6 @@ def _plain(given: Any) -> Any:
     return given.isoformat() if type(given) is date else given
 
 
-def _number(least: float, most: float) -> Any:
-    """A number, and no text or truth value that reads as one, within what can be meant."""
-    return Annotated[float, Field(strict=True, ge=least, le=most)]
-
-
 _Text = Annotated[str, Field(min_length=1, max_length=1000)]
 _Date = Annotated[
     str,
@@ -91,16 +87,14 @@ _Date = Annotated[
     Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"),
     AfterValidator(_dated),
 ]
-if TYPE_CHECKING:
-    _UsdPerHour = _Usd = _Tariff = _Pue = _Rate = _Years = _Share = float
-else:
-    _UsdPerHour = _number(1e-5, 1e5)  # a core at a night's rate, a rack of the dearest
-    _Usd = _number(1, 1e9)
-    _Tariff = _number(1e-4, 10)
-    _Pue = _number(1, 10)
-    _Rate = _number(0.01, 1e5)
-    _Years = _number(0.1, 50)
-    _Share = _number(1e-3, 1)
+# Numbers, no text or truth value that reads as one, within what can be meant.
+_UsdPerHour = Annotated[float, Field(strict=True, ge=1e-5, le=1e5)]  # a core at night, a rack
+_Usd = Annotated[float, Field(strict=True, ge=1, le=1e9)]
+_Tariff = Annotated[float, Field(strict=True, ge=1e-4, le=10)]
+_Pue = Annotated[float, Field(strict=True, ge=1, le=10)]
+_Rate = Annotated[float, Field(strict=True, ge=0.01, le=1e5)]
+_Years = Annotated[float, Field(strict=True, ge=0.1, le=50)]
+_Share = Annotated[float, Field(strict=True, ge=1e-3, le=1)]
 
 
 def class_of(kind: str) -> str:
@@ -138,7 +132,7 @@ class RentalPrice(Strict):
             return given
         low, high = given.get("usd_per_hour_low"), given.get("usd_per_hour_high")
         middle = given.get("usd_per_hour")
-        if middle is None and _are_numbers(low, high):
+        if middle is None and low is not None and high is not None and _are_numbers(low, high):
             middle = low / 2 + high / 2
         filled = {
             "usd_per_hour": middle,
@@ -444,8 +438,7 @@ def read_sheet(path: Path) -> PriceSheet:
 def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str, Any]:
     """Put what a partial sheet lacks from our newest; its own prices of a chip replace ours."""
     ours = base.model_dump(exclude={"id", "thin", "preferred"}, exclude_none=True)
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-.") or "own"
-    merged: dict[str, Any] = {"id": stem, **ours, **given, "preferred": ()}
+    merged: dict[str, Any] = {"id": id_of(path), **ours, **given, "preferred": ()}
     if isinstance(given.get("tariffs"), list) and "reference_tariff" not in given:
         first = given["tariffs"][0] if given["tariffs"] else {}
         merged["reference_tariff"] = first.get("region", "") if isinstance(first, dict) else ""
@@ -479,10 +472,14 @@ def _own_row(row: Any, cny_per_usd: Any) -> Any:
     return filled
 
 
+def id_of(path: Path) -> str:
+    """Return the id of a sheet in a file: its name, in letters that an id may have."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-._")[:64] or "own"
+
+
 def _of_its_name(sheet: PriceSheet, path: Path) -> PriceSheet:
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).strip("-.")
-    if sheet.id != stem:
-        raise UserError(f"holds id {sheet.id!r}", where=str(path), expected=stem)
+    if sheet.id != id_of(path):
+        raise UserError(f"holds id {sheet.id!r}", where=str(path), expected=id_of(path))
     return sheet
 
 

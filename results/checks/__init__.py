@@ -15,8 +15,8 @@ from results.checks import roofline, samples
 from results.checks.claim import of_reported, of_statement
 from results.checks.evidence import Evidence, evidence
 from results.checks.finding import Context, Finding, Held, Law, Outcome
-from results.checks.laws import LAWS, SAMPLES
-from results.checks.origin import copies, fingerprints
+from results.checks.laws import LAWS, ONE_ANSWER, SAMPLES
+from results.checks.origin import NONCE, copies, fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,14 +75,14 @@ def check(statement: Statement, context: Context | None = None) -> list[Finding]
 
 
 def copied(prints: Mapping[str, str], known: Mapping[str, str]) -> list[Finding]:
-    """Apply the one law whose answer depends on what was stored a moment ago.
+    """Apply the two laws whose answer depends on what was stored a moment ago.
 
     Args:
         prints: of a signed result, see `fingerprints`.
         known: such digests, and the result that brought them.
     """
-    found = copies(prints, known)
-    return [_finding(SAMPLES, one, one.reason, SAMPLES.outcome) for one in found if one.reason]
+    found = [(ONE_ANSWER if one.where == NONCE else SAMPLES, one) for one in copies(prints, known)]
+    return [_finding(law, one, one.reason, law.outcome) for law, one in found if one.reason]
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:

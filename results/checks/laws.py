@@ -18,7 +18,7 @@ from results.checks import (
 )
 from results.checks.finding import Law
 
-__all__ = ["LAWS", "SAMPLES"]
+__all__ = ["LAWS", "ONE_ANSWER", "SAMPLES"]
 
 # A link stands alone in its cell: inside a text it would need more than its colour.
 _DATASHEET = "[Williams, Waterman and Patterson 2009](https://doi.org/10.1145/1498765.1498785)"
@@ -29,6 +29,13 @@ SAMPLES = Law(
     formula="digests of raw samples and of all figures ≠ those of another result",
     source="two runs never give the same samples",
     find=origin.samples_are_new,
+)
+
+ONE_ANSWER = Law(
+    name="duplicate",
+    formula="one result for each challenge",
+    source="a challenge seeds one run; a log takes one answer, and an archive shows it",
+    find=origin.challenge_has_one_answer,
 )
 
 LAWS = (
@@ -206,6 +213,7 @@ LAWS = (
         source="a reader cannot choose between two",
         find=order.each_figure_stands_once,
     ),
+    ONE_ANSWER,
     Law(
         name="labels",
         outcome="refused",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from results.statement.statement import Predicate, Statement
 
 __all__ = [
+    "NONCE",
+    "challenge_has_one_answer",
     "copies",
     "fingerprints",
     "job_is_the_one_certified",
@@ -30,6 +32,7 @@ __all__ = [
 # Kernel outputs computed again of one result: each costs the log up to a fifth of a second.
 _RECOMPUTED = 3
 _TELLING = 8
+NONCE = "run.nonce"  # its name among fingerprints
 
 
 def nonce_is_ours(claim: Claim, context: Context) -> Iterator[Held]:
@@ -109,6 +112,14 @@ def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[Held]:
 
 
 def samples_are_new(claim: Claim, context: Context) -> Iterator[Held]:
+    yield from (one for one in _copies(claim, context) if one.where != NONCE)
+
+
+def challenge_has_one_answer(claim: Claim, context: Context) -> Iterator[Held]:
+    yield from (one for one in _copies(claim, context) if one.where == NONCE)
+
+
+def _copies(claim: Claim, context: Context) -> Iterator[Held]:
     if claim.statement is not None and context.samples:
         yield from copies(fingerprints(claim.statement), context.samples)
 
@@ -122,11 +133,12 @@ def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Held
     """
     for name, digest in prints.items():
         if other := known.get(digest):
-            yield Held(where=name, reason=f"are those of result {other}")
+            verb = "is that" if name == NONCE else "are those"
+            yield Held(where=name, reason=f"{verb} of result {other}")
 
 
 def fingerprints(statement: Statement) -> dict[str, str]:
-    """SHA-256 of what no two runs share, by name: raw samples, and the figures themselves.
+    """SHA-256 of what no two runs share, by name: raw samples, figures, the challenge.
 
     A few figures may agree by chance; from `_TELLING` of them on they are a fingerprint.
     """
@@ -138,4 +150,6 @@ def fingerprints(statement: Statement) -> dict[str, str]:
     )
     if len(figures) >= _TELLING:
         known["figures"] = hashlib.sha256("\n".join(figures).encode()).hexdigest()
+    if nonce := statement.predicate.run.nonce:
+        known[NONCE] = hashlib.sha256(nonce.encode()).hexdigest()
     return known

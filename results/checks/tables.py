@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from results.catalog import chip_names, chips_data, peaks
+from results.catalog import chip_names, peaks
 from results.checks import (
     claim,
     finding,
@@ -52,7 +52,7 @@ _LOOKING_BACK = ("kv_values", "kept", "cached", "prefill_flops")
 _NOT_SAID = {"_NUMERIC"}  # types of Python's own
 # Of a chip, what laws read.
 _CHIP = {
-    "name", "kind", "chips", "match", "cpuid", "tables", "memory_gb", "memory_bandwidth_gb_s",
+    "name", "kind", "chips", "cpuid", "tables", "memory_gb", "memory_bandwidth_gb_s",
     "peak_tflops", "tdp_w", "skus", "added",
 }  # fmt: skip
 
@@ -77,7 +77,7 @@ def _tables() -> dict[str, Any]:
         "constants": {one.__name__.rpartition(".")[2]: _constants(one) for one in _MODULES}
         | {"model_names": _constants(model_names)},
         "chips": {entry.id: _chip(entry) for entry in catalog.chips().values()},
-        "chip_names": chips_data.named_parts(),
+        "chip_names": chip_names.named_parts(),
         "models": {name: _model(models.load(name)) for name in models.available()},
         "labels": {
             label.name: {

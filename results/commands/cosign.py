@@ -34,13 +34,16 @@ def cosign(
     if not ledger.exists():
         raise UserError("holds no log", where=str(directory), expected="an archive with log/")
 
+    cosigning = Cosigning(ledger=ledger, witnesses=witness)
+
     async def gather() -> bool:
         async with httpx.AsyncClient(timeout=10) as client:
-            return await Cosigning(ledger=ledger, witnesses=witness).gather(client)
+            return await cosigning.gather(client)
 
     if not asyncio.run(gather()):
+        faults = "; ".join(f"{url}: {fault}" for url, fault in cosigning.faults.items())
         raise CheckError(
-            "not every witness cosigned the checkpoint",
+            f"not every witness cosigned the checkpoint ({faults})",
             where=str(directory),
             expected=f"{len(witness)} cosignatures",
             remedy="a witness must know the log's key (--log-key) and have seen no other history",

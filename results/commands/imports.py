@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from results.reported import ReportedFile
+    from suites.base.errors import UserError
     from suites.base.terminal import Terminal
 
 __all__ = ["import_"]
@@ -26,7 +27,7 @@ def import_(
     ] = None,
     chip: Annotated[
         str | None,
-        typer.Option(help="Catalogue id of what it ran on, in place of what the file says."),
+        typer.Option(help="What it ran on, by `fenmark chips`, in place of what the file says."),
     ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="How many chips, in place of what the file says.")
@@ -46,14 +47,16 @@ def import_(
     from suites.base.errors import UserError
     from suites.base.terminal import Terminal, complain, print_json
 
-    told, unread = [], 0
+    told: list[dict[str, Any]] = []
+    unread = 0
     for path in files:
         try:
             imported = import_file(kind, path, chip=chip, count=count)
         except UserError as error:
             if len(files) == 1:
                 raise
-            complain(str(error))
+            complain(f"fenmark: {error}")
+            told.append(_unread(path, error))
             unread += 1
             continue
         told.append(_told(path, imported) | {"written": _write(imported, out)})
@@ -61,7 +64,8 @@ def import_(
         print_json(told)
     else:
         for one in told:
-            _print(Terminal(stderr=True), one)
+            if one["kind"]:
+                _print(Terminal(stderr=True), one)
     if unread or not all(one["imported"] for one in told):
         raise typer.Exit(2 if unread else 1)
 
@@ -77,6 +81,11 @@ def _write(imported: ReportedFile, out: Path) -> str | None:
     path = out / f"{source.kind}-{source.file_sha256[:16]}.reported.json"
     write_atomically(path, imported.model_dump_json().encode())
     return str(path)
+
+
+def _unread(path: Path, error: UserError) -> dict[str, Any]:
+    counts = dict.fromkeys(("rows", "imported", "folded", "refused", "flagged"), 0)
+    return {"file": str(path), "kind": None, **counts, "reasons": {}, "error": str(error)}
 
 
 def _told(path: Path, imported: ReportedFile) -> dict[str, Any]:

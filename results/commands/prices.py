@@ -80,7 +80,7 @@ def import_(
     Example: fenmark prices import skypilot aws/vms.csv --date 2026-11-28 --out 2026-11-28.toml
     """
     from results import catalog
-    from results.catalog.prices_data import require_day
+    from results.catalog.prices_data import id_of, require_day
     from results.economy.offers import markets, sheet_of, toml_of
     from results.economy.price_sources import read_offers
     from suites.base.errors import CheckError, UserError
@@ -94,13 +94,13 @@ def import_(
         raise UserError("is there already", where=str(out), expected="a new file: old sheets stay")
     offers = read_offers(kind, files or [])
     source = f"{kind}, read {date}"
-    sheet = sheet_of(offers, catalog.latest_prices(), name=out.stem, day=date, source=source)
+    sheet = sheet_of(offers, catalog.latest_prices(), name=id_of(out), day=date, source=source)
     found = markets(offers)
     priced = [one for one in found if not one.is_thin]
     if not priced:
         raise CheckError(
             f"gives no market of three offers: {len(offers)} offers read",
-            where=", ".join(map(str, files or [kind])),
+            where=", ".join(map(str, files or ())) or kind,
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, toml_of(sheet).encode())

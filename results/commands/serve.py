@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -111,4 +112,5 @@ def _keep_key_file(data: Path, key: Key) -> None:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")  # JSON already
+    with suppress(OSError):  # where the disk that takes stderr is full, answers go on
+        sys.stderr.write(f"{line}\n")  # JSON already

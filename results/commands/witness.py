@@ -9,6 +9,8 @@ import typer
 
 __all__ = ["witness"]
 
+_ONE_MEMORY = "a witness has one memory of what it saw: stop the other first"
+
 
 def witness(
     data: Annotated[Path, typer.Option(help="Folder of its key and of the checkpoints it saw.")],
@@ -31,6 +33,7 @@ def witness(
     from results.proof.witness import Witness, create_app
     from results.service.connections import listen
     from results.service.limits import Limits
+    from suites.base.locks import held
     from suites.base.terminal import Terminal
 
     key = data / "witness.pem"
@@ -46,4 +49,5 @@ def witness(
     for line in ("[[witness]]", f'name = "{name}"', f'public_key = "{public}"'):
         terminal.say(line)
     app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
-    listen(app, host, port, Limits(), {})
+    with held(data, busy="is open in another process", remedy=_ONE_MEMORY):
+        listen(app, host, port, Limits(), {})

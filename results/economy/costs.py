@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
     from results.economy.economics import Measured
     from results.economy.floor import Floor
+    from results.economy.own_prices import Money
     from results.statement.precision import Served
     from suites.base.records import Method
 
-__all__ = ["CostRow", "Owned", "PriceUsed", "cost_rows"]
+__all__ = ["CostRow", "Owned", "PriceUsed", "cost_rows", "price_of"]
 
 _HOURS_PER_YEAR = 8766  # 365.25 days
 # Which tokens a rate counts, and which energy belongs to it.
@@ -223,6 +224,18 @@ def cost_rows(
         for row in case.rows
         if row.metric in _TOKENS and row.value > 0 and row.labels.get("valid", True)
     ]
+
+
+def price_of(chip: str | None, kind: str, count: int, money: Money) -> PriceUsed | None:
+    """Return the price by the hour that one result of a chip alone is costed with.
+
+    Args:
+        chip: catalogue id, None for an unlisted chip.
+        kind: as a result states it.
+        count: chips, or cores of a CPU.
+    """
+    entry = catalog.chips().get(chip or "")
+    return _price(entry, count, money.sheet, money.own, rental=None, kind=kind, any_class=True)
 
 
 def _price(

@@ -78,19 +78,21 @@ def own_prices(
         UserError: one does not read as such, or cannot be meant; names the flag.
     """
     held = sheet.own
-    flags = {"price": price, "owned": owned, "life": life, "tariff": tariff}
-    given = {
-        name: (value, f"--{name}")
-        if value
-        else (getattr(held, name, None), f"{sheet.id}:own.{name}")
-        for name, value in flags.items()
-    }
+
+    def given(name: str, flag: str | None) -> tuple[str | None, str]:
+        """The text, and where it stands: the flag goes before the file."""
+        if flag:
+            return flag, f"--{name}"
+        return (getattr(held, name) if held else None), f"{sheet.id}:own.{name}"
+
     yuan = sheet.cny_per_usd.value
-    hourly, per = _hourly(*given["price"], yuan)
-    bought = _usd(*given["owned"], yuan, units=("",), bounds=_BOUGHT, example="1500 or 9000CNY")
-    terms = _with_tariff(sheet, *given["tariff"])
+    text, where = given("price", price)
+    hourly, per = _hourly(text, where, yuan)
+    text, where = given("owned", owned)
+    bought = _usd(text, where, yuan, units=("",), bounds=_BOUGHT, example="1500 or 9000CNY")
     own = Own(usd_per_hour=hourly, per=per, purchase_usd=bought)
-    return Money(sheet=_with_life(terms, *given["life"]), own=own)
+    terms = _with_life(_with_tariff(sheet, *given("tariff", tariff)), *given("life", life))
+    return Money(sheet=terms, own=own)
 
 
 def _hourly(text: str | None, where: str, cny_per_usd: float) -> tuple[float | None, str]:

@@ -28,6 +28,7 @@ _COLUMNS = ("InstanceType", "AcceleratorName", "AcceleratorCount", "vCPUs", "Pri
 _MARKETPLACES = {"vast", "vastai", "vast.ai", "tensordock"}
 _LEAST, _MOST = 1e-4, 1e4  # USD per hour and unit: beyond is another unit, or a slip
 _NOT_A_MACHINE = re.compile(r"(?i).*gpu.*|[apg]\d[a-z]*[.-].*")
+_NAME = re.compile(r"'Name':\s*'([^']{1,80})'")
 _MEMORY = re.compile(r"'SizeInMiB':\s*(\d+)")
 
 
@@ -73,10 +74,12 @@ def _of_vm(row: dict[str, Any], provider: str) -> Iterator[Offer]:
     name, count = str(row.get("AcceleratorName") or ""), _number(row.get("AcceleratorCount"))
     cores = _number(row.get("vCPUs"))
     if name:
-        memory = _MEMORY.search(str(row.get("GpuInfo") or ""))
+        info = str(row.get("GpuInfo") or "")
+        memory, form = _MEMORY.search(info), _NAME.search(info)
         per_chip = int(memory[1]) // max(1, int(count or 1)) if memory else 0
         # Without a machine it is the accelerator's price alone: the host is paid besides.
-        chip = chip_of(name, machine, str(per_chip or "")) if machine else None
+        stated = (name, machine, form[1] if form else "", str(per_chip or ""))
+        chip = chip_of(*stated) if machine else None
         units, per = count, "chip"
         known = [chip] if chip else []
     else:
@@ -155,6 +158,7 @@ def _gpuhunt() -> Iterator[Offer]:
         price, spot = _number(item.price), bool(item.spot)
         count = int(item.gpu_count or 0)
         machine, region = str(item.instance_name), str(item.location)
+        units: float | None
         if count:
             memory = f"{int(item.gpu_memory)}g" if item.gpu_memory else ""
             chip = chip_of(f"{item.gpu_name}{memory}", machine)

@@ -36,8 +36,8 @@ def import_file(
 
     Args:
         kind: name of a reader; None where the file shall say what it is.
-        chip, count: catalogue id and number, in place of what the file says; each result says
-            that its importer stated them.
+        chip, count: catalogue id or name, and number, in place of what the file says; each result
+            says that its importer stated them.
 
     Raises:
         UserError: the kind or the chip is unknown, or the file cannot be read or is in no format
@@ -46,7 +46,10 @@ def import_file(
     if kind is not None and kind not in KINDS:
         raise UserError(f"unknown kind {kind!r}", expected=", ".join(KINDS))
     if chip is not None and chip not in catalog.chips():
-        raise UserError(f"no chip {chip!r} in the catalogue", remedy="see `fenmark chips`")
+        named = catalog.match(chip)
+        if named is None:
+            raise UserError(f"no chip {chip!r} in the catalogue", remedy="see `fenmark chips`")
+        chip = named
     document = reading.read(path)
     reader = KINDS[kind] if kind else recognise(document, str(path))
     # A list, so that `id` of a row stays its own.

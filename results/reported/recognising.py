@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.reading import Broken
@@ -9,6 +10,7 @@ from results.reported.readers import (
     aiconfigurator,
     aiperf,
     aisbench,
+    club_3090,
     evalscope,
     flagperf,
     genai_perf,
@@ -17,14 +19,17 @@ from results.reported.readers import (
     inferencex,
     llama_batched_bench,
     llama_bench,
+    llm_d_prism,
     llm_inference_bench,
     llmd_report,
     llmperf,
     mlenergy,
     mlperf,
+    qwen_mtp,
     sglang,
     trtllm_bench,
     vllm,
+    vllm_ascend,
 )
 from suites.base.errors import UserError
 
@@ -58,6 +63,10 @@ KINDS: dict[str, Kind] = {
         evalscope,
         trtllm_bench,
         aisbench,
+        llm_d_prism,
+        vllm_ascend,
+        club_3090,
+        qwen_mtp,
         vllm,
     )
 }
@@ -71,8 +80,9 @@ def recognise(document: Document, where: str) -> Kind:
     Raises:
         UserError: none knows a row of it.
     """
+    first = replace(document, rows=document.rows[:_TRIED])
     known = {
-        kind.name: sum(_knows(kind, row) for row in rows_of(kind, document)[:_TRIED])
+        kind.name: sum(_knows(kind, row) for row in rows_of(kind, first)[:_TRIED])
         for kind in KINDS.values()
     }
     name = max(known, key=lambda name: known[name])

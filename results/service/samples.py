@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from results.service import engine as database
+from results.service.faults import disk_fault
 from results.service.orm import Sample
 from results.service.problem import Problem
 from suites.base.files import write_atomically
@@ -89,8 +90,7 @@ class SampleFiles:
             self.home.mkdir(exist_ok=True)
             write_atomically(self.home / f"{digest}.json", data)
         except OSError as error:
-            told = f"the raw samples cannot be kept: {error.strerror}"
-            raise Problem(507, "disk-full", told) from error
+            raise (disk_fault(error) or error) from error
         self._brought[keyid] = (day, brought)
 
     def drop(self, digests: Iterable[str], named: Callable[[Iterable[str]], set[str]]) -> None:

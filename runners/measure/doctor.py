@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from results.catalog.prices_data import OWN_SHEET, chosen_sheet
+from results.economy.costs import price_of
+from results.economy.own_prices import own_prices
 from runners.machine import machine
 from runners.machine.advice import advice
 from runners.machine.finding import Finding
 from runners.measure.subject import chip_under_test
 from runners.options.options import Options
 from suites import meters
+from suites.base.user_folders import home
 from suites.engines.template import names, template
 
 if TYPE_CHECKING:
@@ -55,6 +59,7 @@ def examine(out: Path) -> list[Finding]:
     """
     return [
         *_chip(),
+        *_price(),
         *_isolation(),
         *_room(out),
         *_engine(),
@@ -105,6 +110,21 @@ def _chip() -> Iterator[Finding]:
             status="note",
             says="no NVIDIA driver answers: the CPU is the chip under test",
         )
+
+
+def _price() -> Iterator[Finding]:
+    """Say what the end of a run will reckon with, and how to give one's own price."""
+    chip, sheet = chip_under_test(Options()), chosen_sheet(None, None)
+    price = price_of(chip.catalog_id, chip.kind, chip.count, own_prices(sheet))
+    yield Finding(
+        subject="price",
+        status="note" if price is None or price.generic else "ok",
+        says=f"{price.usd:.4g} USD an hour and {price.per}: {price.label}"
+        if price
+        else f"price sheet {sheet.id} has none of this chip",
+        remedy="your own: --price 0.12/h, --owned 1500 --life 4y, --tariff 0.6CNY/kWh; or keep it "
+        f"in {home() / OWN_SHEET}",
+    )
 
 
 def _isolation() -> Iterator[Finding]:

@@ -320,6 +320,22 @@ def test_a_cheat_on_a_published_result_is_told(name):
     assert rule in rules_of(data)
 
 
+@pytest.mark.parametrize(
+    ("day", "broken"), [("2026-11-27", set()), ("2026-11-29", {"chip"})], ids=["before", "after"]
+)
+def test_a_chip_may_be_called_unlisted_until_the_catalogue_lists_it(day, broken):
+    data = honest.published("serving", "llama.cpp")
+    machine = data["predicate"]["machine"]
+    # Numbers of Emerald Rapids, whose entry came on 28 November 2026.
+    machine["chip"] |= {"catalog_id": None, "name": "Intel(R) Xeon(R) Processor"}
+    machine["conditions"] |= {"cpu_vendor": "GenuineIntel", "cpu_family": 6, "cpu_model": 207}
+    data["predicate"]["run"] |= {
+        "started_at": f"{day}T05:00:00Z",
+        "finished_at": f"{day}T05:10:00Z",
+    }
+    assert rules_of(data) & {"chip"} == broken
+
+
 def test_a_kernel_above_the_peak_is_told():
     data = honest.published("kernels")
     assert rules_of(data) == set()

@@ -125,7 +125,7 @@ def test_reported_rows_forge_no_line(fenmark, tmp_path):
     bench = tmp_path / f"{FILE_NAME}.json"
     bench.write_text(json.dumps(rows))
     for form in ((), ("--json",)):
-        done = fenmark("import", "llama-bench", bench, "--out", tmp_path / "reported", *form)
+        done = fenmark("import", bench, "--out", tmp_path / "reported", *form)
         assert is_harmless(done.stdout + done.stderr)
         assert done.returncode == 0
     [written] = (tmp_path / "reported").iterdir()

@@ -1,8 +1,10 @@
 """A run tells its own user what a log would flag or refuse."""
 
+from results.catalog import latest_prices
 from results.checks import judge
+from results.economy.own_prices import own_prices
 from results.statement.statement import Statement
-from runners.measure.report import print_findings
+from runners.measure.report import print_findings, print_result
 from suites.base.terminal import Terminal
 from tests.results import honest
 
@@ -26,3 +28,57 @@ def test_a_run_is_told_which_figure_breaks_which_law_and_what_follows():
     assert "flagged chip: machine.chip.count 8 are claimed, the driver shows 1" in said
     assert "refused latency-order: decode/b4/ctx1024 tpot 8 lies outside" in said
     assert "does not rank" in said
+
+
+def money_of(data, **own):
+    """What the end of a run says of money, and whether it asks for the reader's own price."""
+    terminal = Terminal(width=200)
+    statement = Statement.model_validate(data)
+    with terminal.capture() as capture:
+        asks = print_result(statement.predicate, terminal, own_prices(latest_prices(), **own))
+    return capture.get(), asks
+
+
+def unlisted():
+    data = honest.published("inference", "llama.cpp")
+    data["predicate"]["machine"]["chip"] |= {"catalog_id": None, "name": "Some New CPU"}
+    data["predicate"]["measurements"] = [
+        row for row in data["predicate"]["measurements"] if row["metric"] == "decode_throughput"
+    ]
+    return data
+
+
+def test_a_run_on_any_processor_ends_in_a_price_and_no_dash():
+    said, asks = money_of(unlisted())
+    assert "rental, generic on-demand" in said
+    assert "its price's range" in said
+    assert "The generic price is that of any logical core of a cloud" in said
+    assert "Energy: no meter could be read" in said
+    assert " - " not in said
+    assert asks
+
+
+def test_a_reader_s_own_price_is_asked_for_no_more():
+    said, asks = money_of(unlisted(), price="0.12/h", owned="1500", life="4y")
+    assert "rental, own" in said
+    assert "Owned: the machine, your own price, 4 years, busy 40% of them" in said
+    assert not asks
+
+
+def test_a_listed_chip_is_rented_in_its_class_and_marked_where_owning_costs_more():
+    said, asks = money_of(honest.h100(), price="0.5/h")
+    assert "A price below the cost of owning: look at it twice" in said
+    said, asks = money_of(honest.h100())
+    assert "rental, on-demand" in said
+    assert not asks
+
+
+def test_the_reader_s_own_file_is_used_without_being_named(fenmark, monkeypatch, tmp_path):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path))
+    (tmp_path / "prices.toml").write_text('[own]\nprice = "0.12/h"\n')
+    told = fenmark("show", honest.PUBLIC)
+    assert "rental, own" in told.stdout
+    (tmp_path / "prices.toml").write_text('[own]\nprice = "cheap"\n')
+    done = fenmark("show", honest.PUBLIC)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "prices:own.price" in done.stderr

@@ -383,7 +383,7 @@ def test_a_reported_file_that_cannot_be_drawn_is_named_and_hides_no_other(
     fenmark, built, home: Path
 ):
     (home / "rows.json").write_text(json.dumps(MLPERF))
-    done = fenmark("import", "mlperf", home / "rows.json", "--out", home)
+    done = fenmark("import", home / "rows.json", "--out", home)
     assert done.returncode == 0, done.stderr
     [path] = home.glob("*.reported.json")
     whole = json.loads(path.read_text())

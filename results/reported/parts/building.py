@@ -42,6 +42,8 @@ _NOT_FINITE = {"inf", "+inf", "-inf", "infinity", "-infinity"}
 _MISSING = {"", "nan", "null", "none", "n/a", "-"}
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 _DEEPEST = 8
+# Products of two such figures stay finite; pages draw nothing beyond.
+_LEAST, _MOST = 1e-15, 1e15
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -226,7 +228,13 @@ def figure(
     n: int = 1,
     labels: Mapping[str, Label] = MappingProxyType({}),
 ) -> ReportedMeasurement:
-    """Build one reported figure in the registry's unit."""
+    """Build one reported figure in the registry's unit.
+
+    Raises:
+        Refused: nothing has this magnitude.
+    """
+    if value != 0 and not _LEAST <= value <= _MOST:
+        raise Refused(f"{metric} of {value:.3g} {METRICS[metric].unit} is of no possible magnitude")
     return ReportedMeasurement(
         suite=suite,
         case=case[:_LONGEST],

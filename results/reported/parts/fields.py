@@ -51,7 +51,9 @@ _WORDS = {
     "min": "min", "minimum": "min", "max": "max", "maximum": "max",
 }  # fmt: skip
 # "p99", "p99.9", "p99p9", "p999" and "p001" (99.9 and 0.1), "99.90 percentile".
-_PERCENTILE = re.compile(r"p?(\d{1,2})(?:[.p]?(\d{1,3}))?(?: percentile)?")
+_PERCENTILE = re.compile(
+    r"p(\d{1,2})(?:[.p](\d{1,3}))?|p(99|00)(\d{1,2})|(\d{1,2})(?:\.(\d{1,3}))? percentile"
+)
 _MAY_BE_ZERO = {"min", "std"}
 _BLOCKS = ("percentiles.", "quantiles_")
 
@@ -90,7 +92,8 @@ def statistic(spelled: str) -> str | None:
     found = _PERCENTILE.fullmatch(word)
     if not found:
         return None
-    rank = float(f"{found[1]}.{found[2] or 0}")
+    whole, part = (*filter(None, found.groups()), "0")[:2]
+    rank = float(f"{whole}.{part}")
     return f"p{rank:g}" if rank > 0 else "min"
 
 
@@ -133,7 +136,12 @@ def measured(
             own: dict[str, Label] = {"statistic": word} if word else {}
             scale = _scale(row, name, field)
             yield figure(
-                suite, case, field.metric, value * scale, n=n if word else 1, labels=labels | own
+                suite,
+                case,
+                field.metric,
+                value * scale,
+                n=n if word else 1,
+                labels={**labels, **own},
             )
 
 

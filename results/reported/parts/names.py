@@ -29,7 +29,8 @@ def chip(name: str | None, count: int | None, catalog_id: str | None = None) -> 
 
 def stated(result: ReportedResult, catalog_id: str | None, count: int | None) -> ReportedResult:
     """Fill in or overrule what a file says it ran on; the result says that its importer did."""
-    said, update, labels = result.chip, {}, dict(result.labels)
+    said, labels = result.chip, dict(result.labels)
+    update: dict[str, str | int] = {}
     if catalog_id:
         name = f"{catalog.chips()[catalog_id].name}, as its importer states"
         update |= {"name": name, "catalog_id": catalog_id}

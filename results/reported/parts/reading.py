@@ -25,7 +25,7 @@ _MOST_CELLS = 2**25
 _MOST_YAML = 2**22  # bytes; a report has 30 kB, and YAML is read at 2 MB a second
 _EXPECTED = "CSV, JSON, JSON Lines, YAML, Markdown, SQL or Parquet"
 _DELIMITERS = ",;\t"
-_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*")
+_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _YAML = re.compile(r"(#[^\n]*\n\s*|---\s*\n\s*)*[A-Za-z_]\w*:(\s|$)")
 # SQL, and logs: their readers take them apart.
 _NO_TABLE = ("CREATE ", "INSERT ", "=====")
@@ -204,22 +204,17 @@ def tables(content: str) -> list[Table]:
     """Return the tables of a Markdown text; a line of dashes stands under each one's names."""
     found: list[Table] = []
     headings: dict[int, str] = {}
-    lines = content.split("\n")
+    lines = [line.rstrip("\r") for line in content.split("\n")]
     at = 0
     while at < len(lines):
         line = lines[at]
         if line.startswith("#"):
             depth = len(line) - len(line.lstrip("#"))
             headings = {level: told for level, told in headings.items() if level < depth}
-            headings[depth] = line.strip("# \r")
-        elif (
-            "|" in line
-            and at + 1 < len(lines)
-            and "|" in lines[at + 1]
-            and _RULE.fullmatch(lines[at + 1].rstrip("\r"))
-        ):
+            headings[depth] = line.strip("# ")
+        elif _begins_table(lines, at):
             end = at + 2
-            while end < len(lines) and "|" in lines[end]:
+            while end < len(lines) and "|" in lines[end] and not _begins_table(lines, end):
                 end += 1
             cells = [_cells(row) for row in lines[at + 2 : end]]
             found.append(
@@ -229,6 +224,11 @@ def tables(content: str) -> list[Table]:
             continue
         at += 1
     return found
+
+
+def _begins_table(lines: Sequence[str], at: int) -> bool:
+    under = lines[at + 1] if at + 1 < len(lines) else ""
+    return "|" in lines[at] and "|" in under and _RULE.fullmatch(under) is not None
 
 
 def _cells(line: str) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from results.statement.reported import ReportedChip, ReportedMeasurement
     from suites.base.records import Label
 
-__all__ = ["counted", "lengths", "made", "others"]
+__all__ = ["case_of", "counted", "lengths", "made", "others"]
 
 _NOTHING: Mapping[str, Label] = MappingProxyType({})
 _MOST_OTHERS = 48
@@ -49,9 +49,7 @@ def made(
     Raises:
         Refused: it holds no figure, or one that makes no sense.
     """
-    case = f"{tool}/{model or 'unnamed'}"[:200]
-    if load := _load(labels):
-        case = f"{case}/{load}"[:256]
+    case = case_of(tool, model, labels)
     figures = [*measured(row, case, table, suite=suite, n=n), *extra]
     figures = _without_false_first_tokens(figures)
     figures = _without_second_medians(figures)
@@ -69,6 +67,13 @@ def made(
         labels=dict(labels),
         measurements=figures,
     )
+
+
+def case_of(tool: str, model: str | None, labels: Mapping[str, Label]) -> str:
+    """Name the case of all figures of a row: the tool, the model and the load."""
+    case = f"{tool}/{model or 'unnamed'}"[:200]
+    load = _load(labels)
+    return f"{case}/{load}"[:256] if load else case
 
 
 def _load(labels: Mapping[str, Label]) -> str:
@@ -121,15 +126,16 @@ def counted(name: str | None) -> tuple[str | None, int | None]:
 def others(row: Row, table: Iterable[Field], read: Iterable[str]) -> dict[str, Label]:
     """Return what else a row says, under its own names: nobody can tell what sets two apart.
 
-    Left out are figures, what was read already, and names of our own registry.
+    Left out are figures and what was read already; a name of our registry means something else.
     """
     taken = set(read)
     patterns = [field.theirs.split("{}") for field in table]
-    found = {}
+    found: dict[str, Label] = {}
     for name, value in row.items():
-        if name in taken or name in LABELS or _is_figure(name, patterns):
+        if name in taken or _is_figure(name, patterns):
             continue
-        found |= known({name: value}, name)
+        told = f"{name}_in_file" if name in LABELS else name
+        found |= known({told: value}, told)
         if len(found) >= _MOST_OTHERS:
             break
     return found

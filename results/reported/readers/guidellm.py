@@ -174,10 +174,10 @@ def _data(row: Row) -> dict[str, Label]:
 def _total_is_a_rate(figures: Mapping[str, Any], labels: Mapping[str, Label]) -> bool:
     rate = number(figures, f"requests_per_second.{_OF}.mean")
     total = number(figures, f"tokens_per_second.{_OF}.mean")
-    tokens = [labels.get(name) for name in ("isl", "osl")]
-    if not rate or not total or not all(isinstance(length, int) for length in tokens):
+    put_in, out = number(labels, "isl"), number(labels, "osl")
+    if not rate or not total or not put_in or not out:
         return True
-    return math.isclose(total, rate * sum(map(int, filter(None, tokens))), rel_tol=_NEAR)
+    return math.isclose(total, rate * (put_in + out), rel_tol=_NEAR)
 
 
 KIND = Kind(

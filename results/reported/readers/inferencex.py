@@ -24,7 +24,7 @@ from results.reported.parts.building import (
 from results.reported.parts.fields import Field
 from results.reported.parts.kind import Kind
 from results.reported.parts.names import chip
-from results.reported.parts.results import lengths, made
+from results.reported.parts.results import case_of, lengths, made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,13 +174,12 @@ def _read(row: Row) -> ReportedResult:
         | labels
     )
     family = hardware.partition("-")[0]
-    model = named(row, "infmax_model_prefix", "model", "model_id")
     return made(
         row,
         tool="inferencex",
         table=(*_WHOLE, *_TIMES) if whole else _TIMES,
         labels=labels,
-        model=named(row, "model", "model_id") or model,
+        model=named(row, "model", "model_id", "infmax_model_prefix"),
         precision=text(row, "precision"),
         engine=text(row, "framework"),
         date=text(row, "date"),
@@ -194,8 +193,10 @@ def _rates_and_energy(
     row: Row, labels: dict[str, Label], prefill: int, decode: int, chips: int
 ) -> Iterator[ReportedMeasurement]:
     """Give the rates of the whole deployment; early rows have no more than their sum."""
-    case = f"inferencex/{named(row, 'model', 'infmax_model_prefix')}/{text(row, 'precision')}"
-    load = {name: labels[name] for name in ("isl", "osl", "concurrency") if name in labels}
+    case = case_of("inferencex", named(row, "model", "model_id", "infmax_model_prefix"), labels)
+    load: dict[str, Label] = {
+        name: labels[name] for name in ("isl", "osl", "concurrency") if name in labels
+    }
     for metric, column, of in (
         ("output_throughput", "output_tput_per_gpu", decode),
         ("input_throughput", "input_tput_per_gpu", prefill),

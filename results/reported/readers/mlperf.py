@@ -143,7 +143,7 @@ def _lower(found: re.Match[str]) -> str:
 def _knows(row: Row) -> bool:
     return bool(row.keys() & {"log", "Performance_Units", "official_units"}) or {
         "submitter", "scenario", "chips", "metric", "value",
-    } <= row.keys()  # fmt: skip
+    } <= row.keys() or {"accelerator_model_name", "Result", "Units"} <= row.keys()  # fmt: skip
 
 
 def _read(row: Row) -> ReportedResult:
@@ -253,6 +253,23 @@ def _named_alike(row: Row) -> Row:
             "Notes": row.get("note"),
             "version": row.get("version"),
         }
+    if "accelerator_model_name" in row:
+        return {
+            **row,
+            "Category": row.get("Division"),
+            "Submitter": row.get("Organization"),
+            "System": row.get("SystemName"),
+            "UsedModel": row.get("Model"),
+            "Accelerator": row.get("accelerator_model_name"),
+            "a#": row.get("accelerators_per_node"),
+            "Nodes": row.get("number_of_nodes"),
+            "Processor": row.get("host_processor_model_name"),
+            "Software": row.get("framework"),
+            "Suite": row.get("SystemType"),
+            "Performance_Result": row.get("Result"),
+            "Performance_Units": row.get("Units"),
+            "Notes": row.get("notes"),
+        }
     platform = str(row.get("Location", "")).split("/")[3:4]
     return {"Platform": platform[0] if platform else "", **row}
 
@@ -265,6 +282,8 @@ def _chip(row: Row) -> ReportedChip:
     mixed = [int(found) for found in _MIXED.findall(name)]
     if mixed:
         return chip(name, sum(mixed))
+    if number(row, "a#") == 0:
+        return chip(name, None)  # a system of CPUs
     per_node, nodes = count(row, "a#"), count(row, "Nodes") or 1
     if per_node and per_node * nodes > _MOST_CHIPS:
         raise Refused("a# and Nodes are no number of chips")

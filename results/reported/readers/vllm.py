@@ -124,7 +124,7 @@ def _read(row: Row) -> ReportedResult:
     completed = number(row, "completed")
     if completed == 0:
         raise Refused("no request was answered")
-    table = _SERVE
+    table: tuple[Field, ...] = _SERVE
     row = flat(row)
     if "avg_latency" in row:
         table = _LATENCY

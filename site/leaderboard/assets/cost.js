@@ -111,7 +111,16 @@ class Cost extends HTMLElement {
     return wishes;
   }
 
-  /** Every row with its costs, cheapest first. */
+  /** What a row may be set beside: rows of one model, one load, and as well proven.
+   * @param {number} row */
+  likes(row) {
+    const text = (/** @type {string} */ name) => this.rows.text(row, name);
+    const proven = text("profile") !== "quick" && !text("doubts");
+    const ranks = !this.rows.number(row, "flags");
+    return [text("model_id"), text("load").split(" · ")[0], proven, ranks].join("|");
+  }
+
+  /** Every row with its costs, of each model and load the cheapest first. */
   reckoned() {
     const wishes = this.wishes();
     const { pue, tariff, life, busy } = this.dataset;
@@ -131,9 +140,16 @@ class Cost extends HTMLElement {
         floor: this.alone(floor === null ? null : floor * dearer),
       };
     });
-    const key = (/** @type {typeof lines[0]} */ line) => line.rented?.[0] ?? line.owned?.[0] ?? Infinity;
-    // Equal ones keep their rank: the sort is stable.
-    return lines.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
+    // Costs compare within a model and a load alone, as the board ranks them; equal ones keep their rank.
+    /** @type {Map<string, number>} */
+    const groups = new Map();
+    const placed = lines.map((line) => {
+      const like = this.likes(line.row);
+      if (!groups.has(like)) groups.set(like, groups.size);
+      return { line, group: groups.get(like) ?? 0, usd: line.rented?.[0] ?? Infinity };
+    });
+    placed.sort((a, b) => a.group - b.group || (a.usd === b.usd ? 0 : a.usd - b.usd));
+    return placed.map(({ line }) => line);
   }
 
   async show() {
@@ -235,7 +251,8 @@ class Cost extends HTMLElement {
    * @param {number} row */
   rentNote(row) {
     if (this.chosen() === this.dataset.class) return this.rows.text(row, "rent_price");
-    return this.offer(row)?.[1] ?? `– ${this.chosen()}`;
+    const has = Object.keys(this.prices[this.rows.text(row, "chip_id")] ?? {}).join(", ");
+    return this.offer(row)?.[1] ?? `no ${this.chosen()} price${has && `; it has ${has}`}`;
   }
 
   /** @param {string} key */

@@ -1,6 +1,6 @@
 // @ts-check
 // Which chip of the catalogue a machine shows, by name, by the processor's numbers or by the machine's
-// tables. The same rules as results/catalog/chips_data.py and results/catalog/chip_names.py.
+// tables. The same rules as results/catalog/identity.py and results/catalog/chip_names.py.
 
 /** @import { Tables } from "./laws-claim.js" */
 /** What a machine shows of a chip; CPUID or its like of a processor only.
@@ -11,7 +11,7 @@
  * decide only where no name does.
  * @param {Seen} seen @param {Tables} tables @returns {string | null} */
 export function identify(seen, { chips, chip_names, constants }) {
-  const named = meant(seen.name, chip_names, constants.chip_names) ?? processor(seen.name, chips);
+  const named = meant(seen.name, chip_names, constants.chip_names);
   if (named) return named;
   const numbered = Object.entries(chips).filter(([, { cpuid }]) => cpuid && isOf(cpuid, seen));
   // An entry that names the machine too is the narrower one.
@@ -43,7 +43,7 @@ function meant(name, parts, by) {
   if (new RegExp(by.SLICE).test(name.toLowerCase())) return null;
   const words = plain(name, by);
   const bare = words.replace(new RegExp(by.SIZE, "g"), "").split(" ").filter(Boolean).join(" ");
-  return longest(words, parts, by.ANOTHER) ?? longest(bare, parts, by.ANOTHER);
+  return longest(words, parts, by) ?? longest(bare, parts, by);
 }
 
 /** A name in the words that tell chips apart.
@@ -59,15 +59,17 @@ function plain(name, { LONGEST, MARKS, PUNCTUATION, COUNT, SXM, OMITTED }) {
 }
 
 /** Of the parts that a name holds and no longer part of it covers, the longest, and of those the first.
- * @param {string} words @param {[string, string][]} parts @param {string} another */
-function longest(words, parts, another) {
+ * @param {string} words @param {[string, string][]} parts @param {Record<string, any>} by */
+function longest(words, parts, { ANOTHER, AND_LETTERS }) {
   const spans = parts.flatMap(([part, entry]) => {
-    const first = part ? ` ${words} `.indexOf(` ${part} `) : -1;
-    return first < 0 ? [] : [{ first, last: first + part.length, entry }];
+    const letters = part.endsWith(AND_LETTERS);
+    const word = letters ? part.slice(0, -AND_LETTERS.length) : part;
+    const first = word ? begins(words, word, letters) : -1;
+    return first < 0 ? [] : [{ first, last: first + word.length, entry }];
   });
   /** @param {{first: number, last: number}} span */
   const length = ({ first, last }) => last - first;
-  const next = new RegExp(`^(?:${another})`);
+  const next = new RegExp(`^(?:${ANOTHER})`);
   const whole = spans.filter(
     (span) =>
       !next.test(words.slice(span.last)) &&
@@ -79,16 +81,10 @@ function longest(words, parts, another) {
   return whole.sort((one, other) => length(other) - length(one))[0]?.entry ?? null;
 }
 
-/** The processor that a name begins to say, the longest first: an EPYC 9654P is a 9654.
- * @param {string} name @param {Tables["chips"]} chips @returns {string | null} */
-function processor(name, chips) {
-  const lowered = name.toLowerCase();
-  /** @type {[number, string][]} */
-  const named = Object.entries(chips).flatMap(([id, { kind, match }]) =>
-    match
-      .filter((/** @type {string} */ part) => kind === "cpu" && lowered.includes(part.toLowerCase()))
-      .map((/** @type {string} */ part) => [[...part].length, id]),
-  );
-  const last = named.sort(([n, a], [m, b]) => m - n || (a < b ? 1 : -1))[0];
-  return last ? last[1] : null;
+/** Where a part stands in a name, as words of it; -1 where it does not.
+ * @param {string} words @param {string} word @param {boolean} letters may follow it */
+function begins(words, word, letters) {
+  if (!letters) return ` ${words} `.indexOf(` ${word} `);
+  const first = ` ${words}`.indexOf(` ${word}`);
+  return /\d/.test(words[first + word.length] ?? "") ? -1 : first;
 }

@@ -42,6 +42,8 @@ __all__ = ["Line", "Publisher", "Reported", "Section", "read"]
 
 # The most telling statistic comes first; a figure without one is a mean or a single value.
 _STATISTICS = ("median", "p50", None, "mean", "p90", "p95", "p99", "p99.9")
+# Parts a metric from what its energy covers, in the name of a column.
+_OF = " of the "
 # Metric -> the one that stands in its place where a page has both.
 _BETTER = {
     "itl": "tpot",
@@ -60,7 +62,7 @@ class Line:
     """One reported result.
 
     Attributes:
-        figures: one of each metric, at its most telling statistic.
+        figures: one of each metric, and of each scope of an energy, at its most telling statistic.
         costs: derived by Fenmark, as `fenmark cost` derives them.
     """
 
@@ -138,11 +140,13 @@ class Section:
         return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
 
     def columns(self, _: Words) -> dict[str, str]:
-        """Return the metrics a table shows, with their titles, in order.
+        """Return the columns of a table with their titles, in order.
 
-        What another column tells as well, and better, is in the downloads alone.
+        What another column tells as well, and better, is in the downloads alone. Energy of the
+        chips, of the node and at the wall are columns of their own.
         """
-        found = {metric for line in self.lines for metric in line.figures}
+        keys = {key for line in self.lines for key in line.figures}
+        found = {key.partition(_OF)[0] for key in keys}
         titles = {
             "output_throughput": _("Output tokens/s"),
             "decode_throughput": _("Output tokens/s, decode"),
@@ -163,7 +167,16 @@ class Section:
         }
         told = {metric for metric in found if _BETTER.get(metric) not in found}
         others = {metric: METRICS[metric].title for metric in sorted(told - titles.keys())}
-        return {metric: title for metric, title in {**titles, **others}.items() if metric in told}
+        shown = [
+            (metric, title) for metric, title in {**titles, **others}.items() if metric in told
+        ]
+        return {
+            key: f"{title} ({_(scope)})" if scope else title
+            for metric, title in shown
+            for key in sorted(keys)
+            for own, _mark, scope in (key.partition(_OF),)
+            if own == metric
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,10 +321,11 @@ def _chip_name(result: ReportedResult) -> str:
 
 
 def _told(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
-    """Return one figure of each metric; the downloads have every statistic."""
+    """Return one figure of each column; the downloads have every statistic."""
     best: dict[str, ReportedMeasurement] = {}
     for one in sorted(measurements, key=_telling):
-        best.setdefault(one.metric, one)
+        scope = one.labels.get("scope")
+        best.setdefault(f"{one.metric}{_OF}{scope}" if scope else one.metric, one)
     return best
 
 

@@ -9,6 +9,8 @@ from securesystemslib.signer import CryptoSigner
 
 from results.archive import archive, verification
 from results.proof import envelope
+from results.statement.nonce import seed_of
+from results.statement.statement import Statement
 from suites.base.errors import CheckError, UserError
 
 
@@ -197,3 +199,21 @@ def test_a_missing_signature_key_is_named_in_one_line(home):
     with pytest.raises(CheckError) as caught:
         archive.open_result(envelope_file(home))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_two_answers_to_one_challenge_are_told(tmp_path, statement, signer):
+    def answering(run_id, nonce):
+        data = statement(run_id).to_json()
+        run = {"nonce": nonce, "not_before": "0" * 64, "seed": seed_of(nonce)}
+        data["predicate"]["run"] |= run
+        return envelope.encode(Statement.model_validate(data))
+
+    for run_id, nonce in [("run-1", "first"), ("run-2", "second"), ("run-3", "first")]:
+        archive.accept(tmp_path, answering(run_id, nonce), signer)
+    places = archive.surroundings(tmp_path).places
+    told = sorted(verification.verify(tmp_path), key=lambda one: places[one.digest])
+    assert ["duplicate" in one.flags for one in told] == [False, False, True]
+    [finding] = [one for one in told[2].findings if one.rule == "duplicate"]
+    assert (finding.where, finding.outcome) == ("run.nonce", "flagged")
+    assert finding.reason == f"is that of result {told[0].digest}"
+    assert not any(one.problems for one in told)

@@ -87,6 +87,10 @@ def test_a_marketplace_is_a_class_of_its_own_and_a_bare_accelerator_no_offer(vms
     rows = f'2x-H100_SXM-32,H100,2,32,64,3.74,"Texas, US",{memory},0.00\n'
     [found] = price_sources.read_offers("skypilot", [vms(rows, "vast")])
     assert (found.chip, found.price_class, found.usd_per_hour) == ("h100-sxm", "marketplace", 1.87)
+    form = "\"{'Gpus': [{'Name': 'A100 PCIe', 'Count': 1}]}\""
+    rows = f"1x_A100-80GB_SECURE,A100-80GB,1,8,117,1.59,CA,{form},1.59\n"
+    [stated] = price_sources.read_offers("skypilot", [vms(rows, "runpod")])
+    assert (stated.chip, stated.price_class) == ("a100-80gb-pcie", "on-demand")
     assert price_sources.read_offers("skypilot", [vms(",A100,1,,,2.9,us,,\n", "gcp")]) == []
 
 

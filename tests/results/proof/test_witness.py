@@ -14,6 +14,7 @@ from results.proof.ledger import Ledger
 from results.service.cosigning import Cosigning
 from results.service.publish import publish
 from suites.base.errors import UserError
+from suites.base.locks import held
 
 ORIGIN = "fenmark.log/test"
 NAME = "lab.example/w1"
@@ -173,3 +174,12 @@ def test_a_cosignature_names_its_key_by_its_hash(one, grow, own):
         other[place] ^= 1
         forged = f"— {NAME} {base64.b64encode(bytes(other)).decode()}\n".encode()
         assert cosignature.cosigners(note + forged, {NAME: raw(own)}, "note") == set()
+
+
+def test_a_second_witness_with_the_same_memory_ends_with_one_line(fenmark, tmp_path, runners):
+    [key] = runners.glob("*.toml")
+    with held(tmp_path / "w"):
+        options = ("--data", tmp_path / "w", "--log-key", key, "--name", NAME, "--port", "0")
+        second = fenmark("witness", *options)
+    assert second.returncode == 1
+    assert second.stderr.splitlines()[-1].endswith("stop the other first")

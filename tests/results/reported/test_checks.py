@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from results.reported.building import figure
 
 import leaderboard
 from results.checks import judge_reported as judge
 from results.reported import import_file
+from results.reported.parts.building import figure
 from results.statement.reported import ReportedChip, ReportedResult
 
 EXCERPTS = Path(__file__).parents[2] / "excerpts"

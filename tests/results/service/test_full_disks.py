@@ -1,6 +1,7 @@
 """Full disks and held databases: an honest status, nothing lost, and sending again heals."""
 
 import errno
+import shutil
 import subprocess
 from contextlib import contextmanager
 
@@ -96,7 +97,7 @@ def test_a_key_that_comes_while_the_disk_is_full_counts_afterwards(client, seale
 def mounted(place, size):
     place.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
+    if not shutil.which("mount") or subprocess.run(command, check=False).returncode:
         pytest.skip("no file system may be mounted here")
 
 

@@ -196,7 +196,7 @@ def test_a_full_disk_is_said_and_nothing_half_written_stays(tmp_path, monkeypatc
 
     monkeypatch.setattr(samples, "write_atomically", full)
     kept = SampleFiles(tmp_path / "samples")
-    with pytest.raises(Problem, match="No space left") as refused:
+    with pytest.raises(Problem, match="the disk is full") as refused:
         kept.keep("a" * 64, b"{}", keyid="one", day="2026-11-28")
     assert refused.value.status == 507
     kept.settle("a" * 64, named_none, taken=False)

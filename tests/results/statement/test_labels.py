@@ -114,6 +114,8 @@ def test_a_value_that_is_not_its_labels_is_refused_by_version_2_and_found_in_ver
     if isinstance(value, str) and len(value) > 256:
         return  # version 1 bounds texts itself
 
+    if value == "a" * 257:
+        return  # version 1 bounds every text itself
     [fault] = label_faults(Statement.model_validate(stated(*figures, version=1)).predicate)
     assert (fault.rule, fault.outcome) == ("labels", "refused")
     assert fault.where == f"measurements.3.labels.{name}"

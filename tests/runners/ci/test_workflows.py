@@ -77,11 +77,28 @@ def test_no_checkout_leaves_its_token_behind():
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
+# It opens a pull request with one file, and runs nothing but git and gh.
+PROPOSES = ("prices.yml", "propose")
+
+
 def test_nobody_may_write_to_the_repository():
-    for file, _, job in jobs():
+    for file, name, job in jobs():
+        if (file, name) == PROPOSES:
+            continue
         for granted in (FILES[file].get("permissions", {}), job.get("permissions", {})):
             assert granted.get("contents", "none") in {"read", "none"}
             assert granted.keys() <= {"contents", "pages", "id-token"}
+
+
+def test_the_job_that_may_write_runs_no_code_of_the_repository_or_of_strangers():
+    flow = FILES[PROPOSES[0]]
+    assert flow["permissions"] == {}
+    assert flow["jobs"]["read"]["permissions"] == {"contents": "read"}
+    job = flow["jobs"][PROPOSES[1]]
+    assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
+    [script] = [step["run"] for step in job["steps"] if "run" in step]
+    programs = {line.split()[0] for line in script.replace("\\\n", "").splitlines()}
+    assert programs <= {"git", "gh", "day=$(date"}
 
 
 def test_a_workflow_grants_nothing_that_its_jobs_do_not_ask_for():

@@ -45,6 +45,9 @@ def test_the_reader_s_own_terms_are_reckoned_with(browser, serve, site):
     terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
     look(page, f"{serve(site)}cost/?{terms}")
     rows = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    look(page, f"{serve(site)}cost/?class=reserved-3y")
+    found = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    reserved = {row["case"]: row for row in found}
     page.close()
     shard = json.loads((site / "data" / "board" / "llama-3.1-8b.json").read_text())
     column, numbers = shard["strings"]["case"], shard["numbers"]
@@ -52,6 +55,7 @@ def test_the_reader_s_own_terms_are_reckoned_with(browser, serve, site):
     sheet = catalog.latest_prices()
     dearer = (0.2 * 1.2) / (sheet.usd_per_kwh * sheet.pue.value)
     assert rows
+    three_years = sheet.rental(CHIP, "reserved-3y")
     for row in rows:
         facts = {name: values[at[row["case"]]] for name, values in numbers.items()}
         mtok_hours = 1e6 / (facts["throughput"] * 3600)
@@ -65,6 +69,10 @@ def test_the_reader_s_own_terms_are_reckoned_with(browser, serve, site):
         }
         for name, usd in expected.items():
             assert row[f"{name}_usd_per_mtok"] == pytest.approx(usd, rel=1e-9), name
+        same = reserved[row["case"]]
+        usd = three_years.usd_per_hour * facts["count"] * mtok_hours
+        assert same["rented_usd_per_mtok"] == pytest.approx(usd, rel=1e-9)
+        assert same["rent_price"] == three_years.label
 
 
 @pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])

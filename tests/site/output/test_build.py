@@ -108,7 +108,7 @@ def test_a_run_of_a_plan_names_plan_and_cell_on_its_chips_page(tmp_path: Path):
     planned["predicate"]["run"]["plan"] = {"name": "<b>", "cell": "cell-1", "sha256": "ab" * 32}
     build([accept(tmp_path / "results", planned)], tmp_path / "out")
     for prefix, said in (("", "cell cell-1 of &lt;b&gt;"), ("zh/", "&lt;b&gt; 的单元 cell-1")):
-        [page] = (tmp_path / "out" / prefix / "chips").glob("*9000*/index.html")
+        [page] = (tmp_path / "out" / prefix / "chips").glob("*cpu-9000*/index.html")
         assert said in page.read_text(encoding="utf-8")
         assert "abababababababab" in page.read_text(encoding="utf-8")
 

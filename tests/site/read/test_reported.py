@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from leaderboard import build
 from leaderboard.base.text import figure
+from leaderboard.read import reported
+from leaderboard.words import Words
 from results.reported import import_file
 from runners.cli import app
 from tests.site.conftest import BASE_URL, INFERENCEX, MLPERF
@@ -164,3 +166,23 @@ def test_every_page_of_a_large_import_stays_small(tmp_path):
     )
     # A first view is to weigh at most 150 kB.
     assert max(len(gzip.compress(page.read_bytes())) for page in pages) + styles < 150_000
+
+
+def test_energy_of_the_chip_and_of_the_node_are_columns_of_their_own(tmp_path):
+    rows = [
+        {"vendor": "metax", "chip": "C550", "case": "add", "table": "t", "impl": "i",
+         "metric": column, "value": "500W", "file": "README.md"}
+        for column in ("单卡平均功耗", "系统平均功耗")
+    ]  # fmt: skip
+    path = tmp_path / "cells.json"
+    path.write_text(json.dumps(rows))
+    file = import_file(None, path)
+    (tmp_path / "x.reported.json").write_text(file.model_dump_json())
+    (section,) = reported.read([tmp_path], None).sections
+    assert section.columns(Words.load("en")) == {
+        "power of the chip": "Power (chip)",
+        "power of the node": "Power (node)",
+    }
+    assert [list(line.figures) for line in section.lines] == [
+        ["power of the chip"], ["power of the node"],
+    ]  # fmt: skip

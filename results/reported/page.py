@@ -1,0 +1,93 @@
+"""The readers as a page of the documentation: `python -m results.reported.page` prints it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from results.reported.recognising import KINDS
+from suites.base.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.reported.parts.kind import Kind
+
+__all__ = ["page"]
+
+_HEAD = """---
+title: Importers
+description: Which result files of other harnesses and publishers Fenmark reads, field by field.
+---
+
+# Importers
+
+Generated from `results/reported/readers/` by `python -m results.reported.page`; a test keeps it so.
+
+```console
+fenmark import bench.json report.yaml --out reported          # each file's kind is found out
+fenmark import bench.json --out reported --kind vllm          # or named
+fenmark import bench.json --out reported --chip h100-sxm --count 8
+fenmark import *.json --out reported --json                   # a list, one entry a file
+```
+
+One reader reads one harness or publisher; its table below is what it reads by. `{}` stands for the
+statistics a file has: mean, median, std, min, max, p and a percentile. A field that is in no table
+is a condition, which the row keeps as a label, or is left out. Conditions that several publishers
+have bear one name: see [Labels](labels.md).
+
+- A value that is no number, is infinite or negative, or in a unit we do not know costs its row, and
+  that row alone. A row of more or fewer cells than its table has names is refused: nobody can say
+  which is which. A field that stands twice is none. Zero stands for what was not measured, except
+  as the least or the spread of a distribution.
+- A time to first token that equals the whole latency is left out: nothing was streamed.
+- Chips are those that shared the work: tensor × pipeline × data parallel sizes of every pool.
+  Experts lie on the same chips. `--chip` and `--count` stand in the place of what a file says, and
+  the row says so: `chip_in_file` and `count_in_file` keep what the file said.
+- Energy keeps its scope: chip, node or wall.
+
+`--json` prints a list with one entry a file: `file`, `kind`, `rows`, `imported`, `folded`,
+`refused`, `flagged`, `reasons` (reason → rows), `refused_rows` (the first five of each reason),
+`held`, `unchecked`, `findings` and `written`, or, of a file that cannot be read, `error`.
+
+| exit | means |
+|---|---|
+| 0 | every file gave a result |
+| 1 | a file gave none: every row was refused |
+| 2 | a file cannot be read, or is of no kind we know; the others are imported |
+"""
+
+
+def page() -> str:
+    """Return the page, in Markdown."""
+    kinds = sorted(KINDS.values(), key=lambda kind: kind.name)
+    summary = ["| kind | reads |", "|---|---|"]
+    summary += [
+        f"| [`{kind.name}`](#{kind.name}) | {kind.title}: {kind.formats} |" for kind in kinds
+    ]
+    parts = ["\n".join(summary), *map(_section, kinds)]
+    return f"{_HEAD}\n" + "\n\n".join(parts) + "\n"
+
+
+def _section(kind: Kind) -> str:
+    return "\n".join(
+        (
+            f"## {kind.name}",
+            "",
+            f"{kind.title}. {kind.footnote} Licence: {kind.licence}.",
+            "",
+            "| their field | their unit | metric | our unit | definition |",
+            "|---|---|---|---|---|",
+            *_lines(kind),
+        )
+    )
+
+
+def _lines(kind: Kind) -> Iterator[str]:
+    for field in kind.fields:
+        ours = f"`{field.metric}`" if field.metric else "-"
+        unit = METRICS[field.metric].unit if field.metric else "-"
+        yield f"| `{field.theirs}` | {field.unit} | {ours} | {unit} | {field.definition} |"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,148 @@
+"""qwen38-mtp: decoding with and without multi-token prediction, card by card and cap by cap."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from results.reported.parts.building import Refused, Row, conditions, known, number, text
+from results.reported.parts.fields import Field
+from results.reported.parts.kind import Kind
+from results.reported.parts.names import chip
+from results.reported.parts.reading import Broken
+from results.reported.parts.results import made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from results.reported.parts.reading import Document, Table
+    from results.statement.reported import ReportedChip, ReportedResult
+    from suites.base.records import Label
+
+__all__ = ["KIND"]
+
+_FIELDS = (
+    Field(
+        theirs="rate",
+        metric="decode_throughput",
+        unit="tok/s",
+        definition="`Baseline`, `With flag` and `tok/s`: generated tokens ÷ time, one sequence",
+    ),
+)
+_POWERED = (
+    Field(
+        theirs="Draw",
+        metric="power",
+        unit="W",
+        definition="of the card by its driver, under the cap",
+    ),
+    Field(
+        theirs="J/token",
+        metric="energy_per_output_token",
+        unit="J/token",
+        definition="draw ÷ rate; refused where it is not that",
+    ),
+)
+_CARD = ("Card", "Baseline", "With flag", "n-max")
+_CAP = ("Cap", "Draw", "tok/s", "J/token")
+_COUNT = re.compile(r"(\d{1,2})\s*[×x]\s*")
+_WATTS = re.compile(r"(\d{2,4}) W")
+_SCOPE: dict[str, Label] = {"meter": "the card's driver", "scope": "chip"}
+_NEAR = 0.02
+
+
+def _rows(document: Document) -> Sequence[Any]:
+    found = [row for at, table in enumerate(document.tables, 1) for row in _of_table(table, at)]
+    return found or document.rows
+
+
+def _of_table(table: Table, at: int) -> Iterator[Any]:
+    names = set(table.columns)
+    if not (set(_CARD) <= names or set(_CAP) <= names):
+        return
+    for cells in table.cells:
+        if len(cells) != len(table.columns):
+            yield Broken(f"has {len(cells)} cells under {len(table.columns)} names", table.columns)
+            continue
+        row: Row = {
+            name: cell.replace("*", "").strip()
+            for name, cell in zip(table.columns, cells, strict=True)
+        }
+        # Two tables of one heading differ in what no column says.
+        row |= {"section": table.headings[-1] if table.headings else "", "table": at}
+        if "Cap" in row:
+            yield row | {"rate": row["tok/s"]}
+        else:
+            yield row | {"rate": row["Baseline"], "speculation": "none"}
+            yield row | {"rate": row["With flag"], "speculation": "mtp"}
+
+
+def _knows(row: Row) -> bool:
+    return set(_CARD) <= row.keys() or set(_CAP) <= row.keys()
+
+
+def _read(row: Row) -> ReportedResult:
+    """Make a result of one rate of a row.
+
+    Raises:
+        Refused: it is a range or words, or joules are not watts over rate.
+    """
+    labels: dict[str, Label] = {
+        **known(row, "section", "table", "Card", "Contributor"),
+        **conditions(row, {"speculation": "speculation"}),
+        "batch": 1,
+    }
+    if labels.get("speculation") == "mtp":
+        labels |= conditions(row, {"draft_tokens": "n-max"}) | known(row, "Acceptance")
+    table = _FIELDS
+    if "Cap" in row:
+        row = row | {"Draw": _watts(row, "Draw")}
+        labels["power_cap_w"] = _watts(row, "Cap")
+        rate, joules = number(row, "rate"), number(row, "J/token")
+        if not rate or not joules or not math.isclose(joules, row["Draw"] / rate, rel_tol=_NEAR):
+            raise Refused("joules per token are not watts over rate")
+    result = made(
+        row,
+        tool="qwen-mtp",
+        table=(*table, *_POWERED) if "Cap" in row else table,
+        suite="inference",
+        labels=labels,
+        model=None,
+        ran_on=_chip(text(row, "Card") or ""),
+    )
+    scoped = [
+        one if one.unit == "tokens/s" else one.model_copy(update={"labels": dict(_SCOPE)})
+        for one in result.measurements
+    ]
+    return result.model_copy(update={"measurements": scoped})
+
+
+def _watts(row: Row, name: str) -> float:
+    found = _WATTS.fullmatch(text(row, name) or "")
+    if not found:
+        raise Refused(f"{name} is not in watts")
+    return float(found[1])
+
+
+def _chip(card: str) -> ReportedChip:
+    found = _COUNT.match(card)
+    name = card[found.end() :] if found else card
+    alike = " + " not in name
+    count = int(found[1]) if found else 1
+    if not card:
+        return chip(None, None)
+    return chip(name, count) if alike else chip(card, None, "none")
+
+
+KIND = Kind(
+    name="qwen-mtp",
+    title="qwen38-mtp, people's rates with and without multi-token prediction",
+    licence="Apache-2.0",
+    footnote="One sequence at a time; each row is one person's machine, as they wrote it down.",
+    formats="Markdown tables by card (`Baseline`, `With flag`) and by power cap (`Cap`, `Draw`)",
+    fields=(*_FIELDS, *_POWERED),
+    knows=_knows,
+    read=_read,
+    rows=_rows,
+)
