@@ -88,7 +88,7 @@ def precision_of(
         widths = None
     else:
         widths = _widths(scheme, geometry, layers, rest or 16.0)
-    own = _of_experts(data)
+    own = _of_experts(data, scheme)
     if own and widths:
         bits = _EXPERTS.get(own)
         widths = replace(widths, experts=bits) if bits else None
@@ -98,14 +98,15 @@ def precision_of(
 def precision_name(data: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
     """Name the precision alone, for which no sizes are needed; arguments as `precision_of`."""
     name, _, scheme = _read(data, beside)
-    name, own = scheme.name if scheme else name, _of_experts(data)
+    name, own = scheme.name if scheme else name, _of_experts(data, scheme)
     return f"{name}-{own}" if own and own != name else name
 
 
-def _of_experts(data: Mapping[str, Any]) -> str:
-    """What DeepSeek-V4 says apart of its experts, empty elsewhere."""
+def _of_experts(data: Mapping[str, Any], scheme: _Scheme | None) -> str:
+    """What DeepSeek-V4 says apart of its experts; empty of what others made of it."""
     said = data.get("expert_dtype")
-    return said[:20].lower() if isinstance(said, str) else ""
+    by_maker = scheme is not None and scheme.name == "fp8"
+    return said[:20].lower() if isinstance(said, str) and by_maker else ""
 
 
 def _read(
@@ -329,7 +330,10 @@ def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, str, 
                 for name in ("gate_proj", "up_proj", "down_proj")[0 if part.gated else 1 :]:
                     yield "dense", f"{at}.mlp.{name}", third
             case Experts():
-                yield "experts", f"{at}.mlp.experts.0.gate_proj", part.routed(hidden)
+                # Where a dense block stands beside them, experts are no part of it.
+                beside = any(isinstance(other, Dense) for other in layer.parts)
+                block = at if beside else f"{at}.mlp"
+                yield "experts", f"{block}.experts.0.gate_proj", part.routed(hidden)
                 shared = part.stored(hidden) - part.routed(hidden)
                 router = hidden * (part.experts + part.zero_experts)
                 yield "dense", "", router
