@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_LAYERS", "Fields"]
 
-MOST_LAYERS = 1000  # the deepest published have some 130
+MOST_LAYERS = 512  # the deepest published have some 130
 _MOST = 10**9
 # Fields that change what a layer holds. Said and not read, they are not approximated: the reader
 # stops and names them.

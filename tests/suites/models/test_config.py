@@ -212,6 +212,39 @@ def test_modules_that_are_not_converted_keep_their_width():
     assert widths.dense == pytest.approx((2 * 16 + 4 * 4.5) / 6)
 
 
+def test_groups_of_modules_have_widths_of_their_own():
+    groups = {
+        "a": {
+            "weights": {"num_bits": 8, "type": "float"},
+            "targets": ["model.layers.0.mlp.up_proj"],
+        },
+        "b": {
+            "weights": {"num_bits": 4, "type": "float", "group_size": 16},
+            "targets": ["re:.*self_attn.*", "lm_head"],
+        },
+    }
+    precision = small(
+        quantization_config={"quant_method": "modelopt", "config_groups": groups},
+        torch_dtype="bfloat16",
+    ).precision
+    widths = precision.widths
+    assert precision.name == "fp8-nvfp4"
+    assert (widths.mixers, widths.head, widths.rest) == (4.5, 4.5, 16)
+    assert widths.dense == pytest.approx((8 + 5 * 16) / 6)
+
+
+def test_an_algorithm_for_each_module_is_read_beside_the_configuration():
+    layers = {
+        f"model.layers.{index}.mlp.{name}_proj": {"quant_algo": "W4A16_NVFP4", "group_size": 16}
+        for index in range(2)
+        for name in ("gate", "up", "down")
+    }
+    beside = {"quantization": {"quant_algo": "MIXED_PRECISION", "quantized_layers": layers}}
+    config = {**SMALL, "torch_dtype": "bfloat16"}
+    precision = read_configuration(config, "c.json", name="x", beside=beside).precision
+    assert (precision.widths.dense, precision.widths.mixers) == (4.5, 16)
+
+
 @pytest.mark.parametrize(
     "quantization",
     [
