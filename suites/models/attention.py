@@ -66,11 +66,12 @@ class Gqa(Part):
         queries = self.heads * self.head_dim
         gate = {"": 0, "head": self.heads, "full": self.heads * self._value}[self.gate]
         keys = 0 if self.borrows_cache else self.kv_heads * self.head_dim
+        query = (hidden + queries) * self.q_rank if self.q_rank else hidden * queries
         return {
-            "q_proj": (hidden + queries) * self.q_rank if self.q_rank else hidden * queries,
+            "q_proj": query + (hidden * gate if self.gate == "full" else 0),
             "k_proj": hidden * keys,
             "v_proj": hidden * (self._projected - keys),
-            "gate_proj": hidden * gate,
+            "g_proj": hidden * gate if self.gate == "head" else 0,
             "o_proj": hidden * self.heads * self._value,
         }
 

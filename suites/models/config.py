@@ -99,6 +99,8 @@ def read_configuration(data: Any, where: str, *, name: str, beside: Any = None) 
         raise UserError("is no JSON object", where=where, expected=_EXPECTED)
     text, place = _language_model(data, where)
     kind = str(text.get("model_type") or _WRAPPED.get(str(data.get("model_type")), ""))
+    if kind not in FAMILIES and f"{kind}_text" not in FAMILIES:
+        kind = _of_class(text) or kind
     family = _family(kind, data, place)
     fields = Fields(text, place, family.defaults)
     try:
@@ -132,6 +134,14 @@ def _language_model(data: dict[str, Any], where: str) -> tuple[dict[str, Any], s
         missing = {"vocab_size", "tie_word_embeddings"} - set(data)
         data = {**data, **{key: outer[key] for key in missing if key in outer}}
     return data, where
+
+
+def _of_class(text: dict[str, Any]) -> str:
+    """The architecture that a configuration's class names, empty where it names none of ours."""
+    named = text.get("architectures")
+    first = str(named[0])[:100] if isinstance(named, list) and named else ""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", first.removesuffix("ForCausalLM")).lower()
+    return words if words in FAMILIES else ""
 
 
 def _family(kind: str, data: dict[str, Any], where: str) -> Family:

@@ -197,6 +197,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "longcat_flash": Family(plan="longcat", mlp_bias=False, router_bias=True),
     "step3_text": Family(mlp_bias=False),
+    "step3p7": Family(qk_norm="head", gate="head", mlp_bias=False),
     "step3p5": Family(qk_norm="head", gate="head", mlp_bias=False),
     "exaone4": Family(qk_norm="head", mlp_bias=False),
     "exaone_moe": Family(qk_norm="head", mlp_bias=False, router_bias=True),

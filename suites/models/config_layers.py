@@ -25,7 +25,8 @@ _DEPTH = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 _KINDS = {
     "full_attention": "full", "attention": "full", "global": "full", "global_attention": "full",
     "nope_attention": "full", "sliding_attention": "sliding", "local_attention": "sliding",
-    "local": "sliding", "indexed_attention": "full", "chunked_attention": "chunked",
+    "local": "sliding", "chunked_attention": "chunked",
+    "indexed_attention": "full", "deepseek_sparse_attention": "full",
     "linear_attention": "linear",
     "mamba": "mamba", "mamba2": "mamba", "conv": "conv",
 }  # fmt: skip

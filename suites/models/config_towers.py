@@ -63,9 +63,8 @@ def _gemma4(fields: Fields, hidden: int) -> int:
 
 
 _COUNTS: dict[str, Callable[[Fields, int], int]] = {
-    "qwen3_vl": _qwen3,
-    "qwen3_vl_moe": _qwen3,
-    "qwen3_5": _qwen3,
-    "qwen3_5_moe": _qwen3,
+    **dict.fromkeys(("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"), _qwen3),
+    **dict.fromkeys(("qwen3_vl_vision", "qwen3_vl_moe_vision"), _qwen3),
+    **dict.fromkeys(("qwen3_5_vision", "qwen3_5_moe_vision"), _qwen3),
     "gemma4_vision": _gemma4,
 }

@@ -212,6 +212,39 @@ def test_modules_that_are_not_converted_keep_their_width():
     assert widths.dense == pytest.approx((2 * 16 + 4 * 4.5) / 6)
 
 
+def test_groups_of_modules_have_widths_of_their_own():
+    groups = {
+        "a": {
+            "weights": {"num_bits": 8, "type": "float"},
+            "targets": ["model.layers.0.mlp.up_proj"],
+        },
+        "b": {
+            "weights": {"num_bits": 4, "type": "float", "group_size": 16},
+            "targets": ["re:.*self_attn.*", "lm_head"],
+        },
+    }
+    precision = small(
+        quantization_config={"quant_method": "modelopt", "config_groups": groups},
+        torch_dtype="bfloat16",
+    ).precision
+    widths = precision.widths
+    assert precision.name == "fp8-nvfp4"
+    assert (widths.mixers, widths.head, widths.rest) == (4.5, 4.5, 16)
+    assert widths.dense == pytest.approx((8 + 5 * 16) / 6)
+
+
+def test_an_algorithm_for_each_module_is_read_beside_the_configuration():
+    layers = {
+        f"model.layers.{index}.mlp.{name}_proj": {"quant_algo": "W4A16_NVFP4", "group_size": 16}
+        for index in range(2)
+        for name in ("gate", "up", "down")
+    }
+    beside = {"quantization": {"quant_algo": "MIXED_PRECISION", "quantized_layers": layers}}
+    config = {**SMALL, "torch_dtype": "bfloat16"}
+    precision = read_configuration(config, "c.json", name="x", beside=beside).precision
+    assert (precision.widths.dense, precision.widths.mixers) == (4.5, 16)
+
+
 @pytest.mark.parametrize(
     "quantization",
     [
@@ -240,7 +273,23 @@ def test_a_file_beside_the_configuration_says_how_weights_are_stored(tmp_path):
         ({"model_type": "rwkv"}, "'rwkv', an architecture that is not expressed"),
         ({"kv_channels_list": 3, "compress_ratios": [0, 4]}, "says compress_ratios"),
         ({"mamba_n_heads": 8}, "says mamba_n_heads"),
-        ({"moe_intermediate_size": 8}, None),
+        ({"routed_expert_hidden_size": 8}, "says routed_expert_hidden_size"),
+        ({"mla_use_output_gate": True}, "says mla_use_output_gate"),
+        (
+            {
+                "model_type": "kimi_linear",
+                "kv_lora_rank": 8,
+                "v_head_dim": 8,
+                "linear_attn_config": {
+                    "kda_layers": [1],
+                    "num_heads": 4,
+                    "head_dim": 16,
+                    "short_conv_kernel_size": 4,
+                    "use_full_rank_gate": True,
+                },
+            },
+            "linear_attn_config:use_full_rank_gate: says use_full_rank_gate",
+        ),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers: is 1000000000"),
         ({"num_hidden_layers": 0}, "num_hidden_layers: is 0"),
         ({"hidden_size": -5}, "hidden_size: is -5"),
