@@ -41,6 +41,7 @@ _ORDER = (
     "verify",
     "site",
     "chips",
+    "model",
     "cost",
     "prices",
     "energy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from results.archive.archive import home_of
@@ -18,12 +18,13 @@ from suites.base import files
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from results.checks import Finding, Judged
     from results.statement.reported import ReportedFile
     from results.statement.statement import Statement
+    from suites.models import Geometry
 
 __all__ = ["Inspected", "inspect"]
 
@@ -73,19 +74,25 @@ class Inspected:
 
 
 def inspect(
-    path: Path, *, kind: str | None = None, chip: str | None = None, count: int | None = None
+    path: Path,
+    *,
+    kind: str | None = None,
+    chip: str | None = None,
+    count: int | None = None,
+    model: Geometry | None = None,
 ) -> Inspected:
     """Read a file, find out what it is, and hold it against every law.
 
     Args:
         kind: of others' file, where it shall not be found out.
         chip, count: catalogue id and number, where others' file says neither.
+        model: sizes, where the name it says is unknown here.
 
     Raises:
         UserError: it cannot be read, or nothing here understands it.
     """
     try:
-        found = None if kind else _ours(path)
+        found = None if kind else _ours(path, Context(model=model))
         if found:
             return found
         imported = import_file(kind, path, chip=chip, count=count)
@@ -94,10 +101,10 @@ def inspect(
     if not imported.results:
         reasons = "; ".join(sorted({one.reason for one in imported.refused})[:3])
         raise UserError(f"no row can be read: {reasons}", where=str(path))
-    return _reported(imported)
+    return _reported(imported, Context(model=model))
 
 
-def _ours(path: Path) -> Inspected | None:
+def _ours(path: Path, context: Context) -> Inspected | None:
     """Read a file that Fenmark wrote; None where it did not."""
     data = b"" if path.suffix == ".parquet" else files.read_limited(path, most=MOST_BYTES)
     try:
@@ -106,24 +113,28 @@ def _ours(path: Path) -> Inspected | None:
         return None
     match value:
         case {"payload": str(), "payloadType": str()}:
-            return _signed(data, path)
+            return _signed(data, path, context)
         case {"predicateType": str()}:
             statement = envelope.parse(data, str(path))
             return Inspected(
                 kind="statement",
                 signature=_UNSIGNED,
-                results=[(statement.predicate.run.id, judge(statement, _context(path, statement)))],
+                results=[
+                    (
+                        statement.predicate.run.id,
+                        judge(statement, _beside(path, statement, context)),
+                    )
+                ],
             )
         case {"source": dict(), "results": list(), "refused": list()}:
-            return _reported(read_file(path))
+            return _reported(read_file(path), context)
         case _:
             return None
 
 
-def _signed(data: bytes, path: Path) -> Inspected:
+def _signed(data: bytes, path: Path, context: Context) -> Inspected:
     """The signature is told, and hides no law: whoever signed, the figures are what they are."""
     where = str(path)
-    claims: Mapping[str, str] = {}
     try:
         beside = read_folder(home_of(path) / "runners")
         runners = [*read_folder(REGISTERED, registered=True), *beside]
@@ -133,22 +144,23 @@ def _signed(data: bytes, path: Path) -> Inspected:
     else:
         runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
         payload, signature = verified.payload, f"verified: {runner.id} ({runner.tier})"
-        claims = verified.claims
+        context = replace(context, claims=verified.claims)
     statement = envelope.parse(payload, where)
     return Inspected(
         kind="signed result",
         signature=signature,
-        results=[(statement.predicate.run.id, judge(statement, _context(path, statement, claims)))],
+        results=[(statement.predicate.run.id, judge(statement, _beside(path, statement, context)))],
     )
 
 
-def _context(path: Path, statement: Statement, claims: Mapping[str, str] | None = None) -> Context:
-    return Context(claims=claims or {}, evidence=beside(home_of(path), statement))
+def _beside(path: Path, statement: Statement, context: Context) -> Context:
+    """Add the raw samples that lie beside a result."""
+    return replace(context, evidence=beside(home_of(path), statement))
 
 
-def _reported(imported: ReportedFile) -> Inspected:
+def _reported(imported: ReportedFile, context: Context) -> Inspected:
     return Inspected(
         kind=imported.source.kind,
         signature=None,
-        results=[(result.id, judge_reported(result)) for result in imported.results],
+        results=[(result.id, judge_reported(result, context)) for result in imported.results],
     )

@@ -7,7 +7,7 @@ reported figures nothing is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -64,9 +64,9 @@ def judge(statement: Statement, context: Context | None = None) -> Judged:
     return _judged(of_statement(statement), context or Context())
 
 
-def judge_reported(result: ReportedResult) -> Judged:
+def judge_reported(result: ReportedResult, context: Context | None = None) -> Judged:
     """Hold somebody else's result against every law that what it says allows to ask."""
-    return _judged(of_reported(result), Context())
+    return _judged(of_reported(result), context or Context())
 
 
 def check(statement: Statement, context: Context | None = None) -> list[Finding]:
@@ -98,6 +98,8 @@ def rules(findings: Sequence[Finding], outcome: Outcome) -> list[str]:
 
 def _judged(claim: Claim, context: Context) -> Judged:
     held, findings = 0, []
+    if context.model:
+        claim = replace(claim, own=context.model)
     for law in LAWS:
         for one in law.find(claim, context):
             held += 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from results.statement.reported import ReportedResult
     from results.statement.statement import Measurement, Predicate, Statement
     from suites.base.records import Label
+    from suites.models import Geometry
 
 __all__ = [
     "Claim",
@@ -117,6 +118,7 @@ class Claim:
         speculative: a draft may give several tokens a step, as the result itself says.
         labels: of the whole result.
         predicate: of a signed result, None of a reported one.
+        own: the model, as the reader brings it for a name that is unknown.
     """
 
     measurements: Sequence[Measurement]
@@ -126,6 +128,7 @@ class Claim:
     speculative: bool = False
     labels: Mapping[str, Label] = field(default_factory=dict)
     statement: Statement | None = None
+    own: Geometry | None = None
 
     @property
     def predicate(self) -> Predicate | None:
@@ -137,7 +140,7 @@ class Claim:
         named = {model for model, _ in self.models}
         if len(named) != 1:
             return None
-        found = [served(*one, otherwise=NARROWEST_BITS) for one in self.models]
+        found = [served(*one, otherwise=NARROWEST_BITS, own=self.own) for one in self.models]
         return min(filter(None, found), key=lambda one: one.bits, default=None)
 
     @cached_property

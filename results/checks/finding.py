@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from results.checks.claim import Claim
     from results.checks.evidence import Evidence
     from results.statement.nonce import Nonce
+    from suites.models import Geometry
 
 __all__ = ["TOLERANCE", "Context", "Finding", "Held", "Law", "Outcome", "at_most"]
 
@@ -34,6 +35,7 @@ class Context:
         choose: picks the kernel outputs to compute again; None where none shall be.
         claims: what the certificate of a keyless signature says of the job that signed.
         evidence: what its raw samples give; None where nobody looked for them.
+        model: sizes of a model whose name is unknown here, as the reader brings them.
     """
 
     now: datetime | None = None
@@ -42,6 +44,7 @@ class Context:
     choose: Random | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
     evidence: Evidence | None = None
+    model: Geometry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

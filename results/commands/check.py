@@ -29,6 +29,10 @@ def check(
     count: Annotated[
         int | None, typer.Option(min=1, help="How many chips, where a file does not say.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Id, config.json, .gguf or .toml of a model whose name is unknown here."),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Hold figures against the laws of queues, physics and datasheets; needs no log and no key.
@@ -39,9 +43,11 @@ def check(
     Example: fenmark check result.dsse.json --json
     """
     from results.archive.inspection import inspect
+    from suites import models
     from suites.base.terminal import print_json
 
-    inspected = inspect(file, kind=kind, chip=chip, count=count)
+    own = models.load(model) if model else None
+    inspected = inspect(file, kind=kind, chip=chip, count=count, model=own)
     if json_:
         print_json({"file": str(file), **inspected.to_json()}, allow_nan=False)
     else:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from results.economy.costs import CostRow
     from results.economy.own_prices import Money
     from suites.base.errors import UserError
+    from suites.models import Geometry
 
     # Where a row comes from, the chip's name, and what it costs.
     _Costed = tuple[dict[str, Any], str, CostRow]
@@ -49,6 +50,10 @@ def cost(
     ] = None,
     life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
     tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Id, config.json, .gguf or .toml of models whose name is unknown here."),
+    ] = None,
     count: Annotated[
         bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
     ] = False,
@@ -66,6 +71,7 @@ def cost(
     from results.archive import archive
     from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
     from results.economy.own_prices import own_prices
+    from suites import models
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json, styled
 
@@ -73,10 +79,11 @@ def cost(
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     chosen = chosen_sheet(price_sheet, as_of)
     money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
+    sizes = models.load(model) if model else None
     broken: list[UserError] = []
     rows = [
-        *_signed(results, money, rental, broken.append),
-        *_reported(results, money, rental, broken.append),
+        *_signed(results, money, rental, sizes, broken.append),
+        *_reported(results, money, rental, sizes, broken.append),
     ]
     broken += archive.broken_keys(results)
     for error in broken:
@@ -185,7 +192,11 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
 
 
 def _signed(
-    folder: Path, money: Money, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path,
+    money: Money,
+    rental: str | None,
+    model: Geometry | None,
+    on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.archive import archive
     from results.economy.costs import cost_rows
@@ -200,7 +211,7 @@ def _signed(
             chip=chip.catalog_id,
             count=chip.count,
             sheet=money.sheet,
-            served=served_of(predicate.engines),
+            served=served_of(predicate.engines, model),
             rental=rental,
             kind=chip.kind,
             own=money.own,
@@ -209,7 +220,11 @@ def _signed(
 
 
 def _reported(
-    folder: Path, money: Money, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path,
+    money: Money,
+    rental: str | None,
+    model: Geometry | None,
+    on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.reported import read_folder
     from results.reported.costing import reported_cost_rows
@@ -223,7 +238,7 @@ def _reported(
                 "reported_id": result.id,
                 "footnote": found.source.footnote,
             }
-            for row in reported_cost_rows(result, money.sheet, rental, money.own):
+            for row in reported_cost_rows(result, money.sheet, rental, money.own, model):
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from results.economy.costs import CostRow
     from results.economy.own_prices import Own
     from results.statement.reported import ReportedResult
+    from suites.models import Geometry
 
 __all__ = ["reported_cost_rows"]
 
@@ -21,6 +22,7 @@ def reported_cost_rows(
     sheet: PriceSheet,
     rental: str | None = None,
     own: Own | None = None,
+    model: Geometry | None = None,
 ) -> list[CostRow]:
     """Derive a cost row from every rate a result reports.
 
@@ -32,7 +34,7 @@ def reported_cost_rows(
         chip=chip.catalog_id if chip.count else None,
         count=chip.count or 1,
         sheet=sheet,
-        served=served(result.model, result.precision),
+        served=served(result.model, result.precision, own=model),
         rental=rental,
         own=own,
     )

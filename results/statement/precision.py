@@ -35,27 +35,36 @@ class Served:
 
 @cache
 def served(
-    model: str | None, precision: str | None, *, otherwise: float | None = None
+    model: str | None,
+    precision: str | None,
+    *,
+    otherwise: float | None = None,
+    own: Geometry | None = None,
 ) -> Served | None:
     """Find the geometry of a model by our name or its publisher's; None where it is unknown.
 
     Args:
         otherwise: bits of a weight where the precision does not say; without it None is returned.
+        own: what the reader brings for a name that is unknown.
     """
     bits = bits_of(precision) or otherwise
     if not model or bits is None:
         return None
     known = known_as(model)
-    if known is None:
+    geometry = models.load(known) if known else own
+    if geometry is None:
         return None
-    geometry = models.load(known)
     published = geometry.published
     mixed = published is not None and published.precision == (precision or "").strip().lower()
     stored = published.widths() if published and mixed else bits
     return Served(geometry=geometry, bits=bits, stored=stored)
 
 
-def served_of(engines: Iterable[Engine]) -> Served | None:
-    """Find what the engines of a result served; None where they served several models."""
+def served_of(engines: Iterable[Engine], own: Geometry | None = None) -> Served | None:
+    """Find what the engines of a result served; None where they served several models.
+
+    Args:
+        own: as `served`.
+    """
     found = {(engine.model, engine.precision) for engine in engines}
-    return served(*found.pop()) if len(found) == 1 else None
+    return served(*found.pop(), own=own) if len(found) == 1 else None

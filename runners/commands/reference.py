@@ -19,7 +19,9 @@ def reference(
     ] = None,
     engine: Annotated[str | None, typer.Option(help="The engine trusted with it.")] = None,
     engine_program: Annotated[str | None, typer.Option(help="Its program.")] = None,
-    model: Annotated[str, typer.Option(help="The name it is served under.")] = "reference",
+    model: Annotated[
+        str | None, typer.Option(help="The name it is served under, if not its own.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write, instead of the place runs look in.")
     ] = None,
@@ -45,7 +47,7 @@ def reference(
     with subject(spec, slots=1, context=_CONTEXT) as trusted:
         found = record(
             trusted.target.url,
-            model=model,
+            model=spec["model"],
             weights_sha256=trusted.engine["weights_sha256"],
             engine=f"{trusted.engine['name']} {trusted.engine['version']}",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from runners.options.options import Options, suite
 from runners.options.registry import by_key
+from suites import models
 from suites.base import files, toml_file
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
@@ -43,6 +44,8 @@ def stated_options(options: Options) -> dict[str, Any]:
 def _as_stated(option: Option, value: Any) -> Any:
     if option.stated == "text":
         return files.read_text(Path(value), most=toml_file.MOST_BYTES)
+    if option.name == "model" and models.is_path(str(value)):
+        return models.load(str(value)).id  # the path is of this machine only
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -31,8 +31,8 @@ _LONGEST_LIST = 1024
 _LONGEST_TEXT = 4096
 # One printable word; a leading dash would make it a flag of the program it is given to.
 _WORD = r"[A-Za-z0-9][\w.:-]{0,127}"
-# As hubs and servers name models, owner/name:tag; what ends in .toml would be read as a file here.
-_MODEL = r"(?!.*\.toml$)[A-Za-z0-9][\w.:/@+ -]{0,255}"
+# As hubs and servers name models, owner/name:tag; what ends like this would be read as a file here.
+_MODEL = r"(?!.*\.(toml|json|gguf)$)[A-Za-z0-9][\w.:/@+ -]{0,255}"
 _POOL = r"\d{1,6}x((tp|pp|dp|ep)\d{1,6})+"
 _DAY_S = 86_400
 _ARTICLED = {
@@ -239,7 +239,12 @@ OPTIONS: tuple[Option, ...] = (
         suites=("kernels",),
         speaks=True,
     ),
-    Option(name="model", help="Model geometry, or served name.", foreign=_MODEL, speaks=True),
+    Option(
+        name="model",
+        help="Model: an id, a config.json, .gguf or .toml file, ./FOLDER, or a served name.",
+        foreign=_MODEL,
+        speaks=True,
+    ),
     Option(
         name="weights",
         help="GGUF file, or model folder, instead of random weights.",

@@ -13,8 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from results.statement.precision import served
+from results.statement.precision import Served, served
 from runners.machine import machine
+from suites import models
 from suites.base.errors import UserError
 from suites.engines import template
 
@@ -175,14 +176,21 @@ def _missing(engine: str, program: str | None) -> list[str]:
     return []
 
 
+def _served(name: str | None, dtype: str) -> Served | None:
+    """What a plan of this machine's user means: an id, a published name, or a file of theirs."""
+    own = models.load(name) if name and models.is_path(name) else None
+    return served(name, dtype, own=own)
+
+
 def _shape(given: Mapping[str, Any]) -> Iterator[str]:
     """A model splits by whole heads, layers and experts (Megatron-LM, arXiv 2104.04473)."""
-    model = served(given.get("model"), _DTYPE)
+    model = _served(given.get("model"), _DTYPE)
     if model is None:
         return
     sizes, ep = model.geometry, given.get("ep") or 1
-    if sizes.heads % (given.get("tp") or 1):
-        yield f"{sizes.heads} attention heads do not split over tp {given['tp']}"
+    for heads in sorted(sizes.query_heads):
+        if heads % (given.get("tp") or 1):
+            yield f"{heads} attention heads do not split over tp {given['tp']}"
     if (given.get("pp") or 1) > sizes.depth:
         yield f"{sizes.depth} layers are fewer than pp {given['pp']}"
     if ep > 1 and (sizes.moe is None or sizes.moe.experts % ep):
@@ -192,7 +200,7 @@ def _shape(given: Mapping[str, Any]) -> Iterator[str]:
 
 def _memory(given: Mapping[str, Any], dtype: str, memory: float, *, split: int) -> Iterator[str]:
     """Hold the weights, split as thinly as the parallelism allows, against one memory."""
-    model = served(given.get("model"), dtype)
+    model = _served(given.get("model"), dtype)
     if model is None or "weights" in given:
         return
     least = model.geometry.weight_bytes(model.bits) / split

@@ -20,7 +20,8 @@ from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_thr
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
 from suites.engines.template import BUNDLED, chosen, flag_words, image_of, template
-from suites.models import load
+from suites.models import is_path, load
+from suites.models.identity import Identity, identify, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,8 @@ __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 
 # llama.cpp with half a gigabyte of weights.
 _START_S = 3.0
+# Half a billion parameters start in seconds anywhere.
+_MODEL = "qwen2.5-0.5b"
 # Read when set and no other variable is named.
 _KEY_ENV = "FENMARK_API_KEY"
 
@@ -59,12 +62,14 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     key_env = options.get("api_key_env") or (_KEY_ENV if os.environ.get(_KEY_ENV) else None)
     if api not in {"completions", "chat"}:
         raise UserError(f"unknown API {api!r}", where="api", expected="completions or chat")
-    model = str(options.get("model") or "qwen2.5-0.5b")
-    weights = options.get("weights")
+    given, weights = options.get("model"), options.get("weights")
+    model = str(given or _MODEL)
     if endpoint:
         key_from(key_env)
-    elif not weights:
-        load(model)
+    elif weights:
+        model = _name_of_weights(Path(weights), given)
+    else:
+        model = _name_of_model(model)
     tokenizer = options.get("tokenizer")
     asking = _asking(options)
     if endpoint:
@@ -74,6 +79,8 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "reference": _reference_file(options),
         "gate": True,
         "model": model,
+        # Where the sizes are: our id, or a file of the user's, which is not stated.
+        "geometry": str(given or _MODEL),
         "endpoint": endpoint,
         "api": api,
         "api_key_env": key_env,
@@ -109,6 +116,34 @@ def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
         "ca": str(options.get("ca") or ""),
         "insecure": bool(options.get("insecure")),
     }
+
+
+def _name_of_model(given: str) -> str:
+    """The name to sign for a model given by id or file.
+
+    Raises:
+        UserError: it is unknown, or has the name of another.
+    """
+    geometry = load(given)
+    if not is_path(given):
+        return geometry.id
+    identity = Identity(
+        name=geometry.id, architecture="", parameters=geometry.parameters(), geometry=geometry
+    )
+    return name_of(identity, None, given)
+
+
+def _name_of_weights(weights: Path, given: str | None) -> str:
+    """The name the weights bear out; of a file that cannot be read, starting the engine says why.
+
+    Raises:
+        UserError: the name given is another model's.
+    """
+    try:
+        identity = identify(weights)
+    except UserError:
+        return given or weights.stem[:120] or "unknown"
+    return name_of(identity, given, str(weights))
 
 
 def _reference_file(options: Mapping[str, Any]) -> str | None:
@@ -230,7 +265,9 @@ def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | Ser
     weights = Path(spec["weights"]) if spec["weights"] else None
     if spec["engine"] == BUNDLED:
         settings = Settings(slots=slots, context=context, threads=spec["threads"])
-        return LlamaCpp.for_model(model, settings, cache=cache, weights=weights)
+        return LlamaCpp.for_model(
+            model, settings, cache=cache, weights=weights, geometry=spec["geometry"]
+        )
     choice = Choice(
         engine=spec["engine"],
         dtype=spec["dtype"],
@@ -247,6 +284,7 @@ def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | Ser
         slots=slots,
         context=context,
         threads=spec["threads"],
+        geometry=spec["geometry"],
     )
 
 

@@ -11,7 +11,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from suites.base import files, json_file
+from suites.base import files
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
 from suites.engines.cache import held
@@ -24,6 +24,8 @@ from suites.engines.weights import (
     vocabulary,
 )
 from suites.models import Experts
+from suites.models.config import read_precision
+from suites.models.identity import identify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +48,6 @@ _ARCHITECTURES = {
 }
 _END = "<|endoftext|>"  # Qwen's tokenizer class adds this one if the file has it not
 _CONTEXT_LENGTH = 131_072
-_MOST_CONFIG_BYTES = 2**24
 # 2^24 values are 32 MB: memory stays small whatever the model.
 _VALUES_AT_ONCE = 2**24
 _UNIFORM_STD = 127 / math.sqrt(3)  # of whole numbers drawn evenly from −127 … 127
@@ -92,13 +93,22 @@ def read_folder(path: Path) -> Weights:
     Raises:
         UserError: it has no config.json that can be read, or no weights.
     """
-    expected = "a folder in Hugging Face's layout"
-    config = json_file.read(path / "config.json", _MOST_CONFIG_BYTES, expected=expected)
-    if not isinstance(config, dict):
-        raise UserError("is no JSON object", where=f"{path}/config.json", expected=expected)
+    if not path.is_dir():
+        raise UserError(
+            "is no folder", where=str(path), expected="a folder in Hugging Face's layout"
+        )
+    precision = read_precision(path)
     if not any(path.glob("*.safetensors")):
         raise UserError("no *.safetensors in the folder", where=str(path))
-    return Weights(path=path, sha256=digest(path), kind="real", precision=_precision(config))
+    told = identify(path)
+    return Weights(
+        path=path,
+        sha256=digest(path),
+        kind="real",
+        precision=precision,
+        architecture=told.architecture,
+        parameters=told.parameters,
+    )
 
 
 def digest(folder: Path) -> str:
@@ -111,14 +121,6 @@ def digest(folder: Path) -> str:
         with files.open_plain(path) as file:
             lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-
-
-def _precision(config: dict[str, Any]) -> str:
-    quantized = config.get("quantization_config")
-    if isinstance(quantized, dict):
-        return str(quantized.get("quant_method", "quantized"))
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "unknown")
-    return {"bfloat16": "bf16", "float16": "f16", "float32": "f32"}.get(stored, stored)
 
 
 def _known_good(folder: Path, record: Path) -> str | None:

@@ -106,13 +106,18 @@ class LlamaCpp:
         cache: Path,
         seed: int = 0,
         weights: Path | None = None,
+        geometry: str = "",
     ) -> Self:
         """Take the user's weight file, or generate random weights of the geometry.
+
+        Args:
+            geometry: where the sizes are, if not under the model's own name.
 
         Raises:
             UserError: see `generate` and `read`.
         """
-        file = read(weights) if weights else generate(load(model), cache, seed=seed)
+        sizes = geometry or model
+        file = read(weights) if weights else generate(load(sizes), cache, seed=seed)
         return cls(file, settings, model=model)
 
     def __enter__(self) -> Self:
@@ -154,7 +159,7 @@ class LlamaCpp:
             "weights_sha256": self.weights.sha256,
             "weights": self.weights.kind,
             "precision": self.weights.precision,
-            "flags": self.settings.flags(),
+            "flags": {**self.settings.flags(), **self.weights.facts()},
         }
 
     def _check_health(self) -> None:

@@ -96,6 +96,7 @@ class ServedEngine:
         cache: Path,
         seed: int = 0,
         weights: Path | None,
+        geometry: str = "",
         **sizes: int,
     ) -> Self:
         """Take the user's model folder, or generate random weights of the geometry.
@@ -103,7 +104,8 @@ class ServedEngine:
         Raises:
             UserError: see `generate_folder` and `read_folder`.
         """
-        folder = read_folder(weights) if weights else generate_folder(load(model), cache, seed=seed)
+        named = geometry or model
+        folder = read_folder(weights) if weights else generate_folder(load(named), cache, seed=seed)
         return cls(folder, choice, model=model, **sizes)
 
     def __enter__(self) -> Self:
@@ -159,6 +161,7 @@ class ServedEngine:
                 "context": self._values["context"],
                 **{axis: size for axis, size in self.choice.parallel.items() if size > 1},
                 **self._flags(),
+                **self.weights.facts(),
             },
             **({"image": self.choice.image} if self.choice.image else {}),
         }

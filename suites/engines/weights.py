@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import os
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from suites.base.errors import UserError
 from suites.base.files import open_plain, write_atomically
 from suites.engines.cache import held
 from suites.models import Dense, Experts, Gqa
+from suites.models.gguf import read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,9 +47,6 @@ _SPECIALS = ("<unk>", "<s>", "</s>")
 _BYTE_TOKENS = 256
 # Ids from here on are whole words: safe in a prompt, and all that greedy decoding ever picks.
 FIRST_WORD_ID = len(_SPECIALS) + _BYTE_TOKENS
-# GGUF (ggml's docs/gguf.md): magic, version, number of tensors, number of keys.
-_HEAD = struct.Struct("<4sIQQ")
-_MOST_ITEMS = 2**20
 # Q8_0 of llama.cpp: 32 signed bytes share one half-precision scale (ggml-common.h, block_q8_0).
 _BLOCK = 32
 _BLOCK_BYTES = _BLOCK + 2
@@ -70,12 +67,24 @@ class Weights:
         sha256: digest of the whole file.
         kind: "random" when made here, "real" or "unknown" when the user named the file.
         precision: storage of the matrices, such as "q8_0".
+        architecture, parameters: what the user's file says it is; empty and None otherwise.
     """
 
     path: Path
     sha256: str
     kind: str
     precision: str
+    architecture: str = ""
+    parameters: int | None = None
+
+    def facts(self) -> dict[str, str | int]:
+        """What the result says of the user's file beside its digest."""
+        known: dict[str, str | int] = {}
+        if self.architecture:
+            known["architecture"] = self.architecture
+        if self.parameters:
+            known["parameters"] = self.parameters
+        return known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,22 +126,21 @@ def read(path: Path) -> Weights:
     Raises:
         UserError: the file is missing, unreadable or no GGUF.
     """
+    header = read_header(path)
     try:
         with open_plain(path) as file:
-            head = file.read(_HEAD.size)
-            if head[:4] != b"GGUF":
-                raise _no_gguf(path, "not a GGUF file")
-            if len(head) < _HEAD.size or max(_HEAD.unpack(head)[2:]) > _MOST_ITEMS:
-                raise _no_gguf(path, "its header is cut off or counts what no model has")
-            file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _no_gguf(path, f"cannot read the weights ({error.strerror})") from error
-    return Weights(path=path, sha256=digest, kind="real", precision=_file_type(path))
-
-
-def _no_gguf(path: Path, what: str) -> UserError:
-    return UserError(what, where=str(path), expected="weights in GGUF format")
+        what = f"cannot read the weights ({error.strerror})"
+        raise UserError(what, where=str(path), expected="weights in GGUF format") from error
+    return Weights(
+        path=path,
+        sha256=digest,
+        kind="real",
+        precision=header.precision,
+        architecture=header.architecture,
+        parameters=header.parameters,
+    )
 
 
 def architecture(geometry: Geometry) -> str:
@@ -356,16 +364,3 @@ def _random_blocks(bits: np.random.PCG64, count: int, scale: float) -> NDArray[A
 
 def _total_bytes(geometry: Geometry) -> int:
     return sum(tensor.nbytes for tensor in _tensors(geometry))
-
-
-def _file_type(path: Path) -> str:
-    from gguf import GGUFReader, LlamaFileType
-
-    try:
-        field = GGUFReader(path).get_field("general.file_type")
-        number = None if field is None else int(field.contents())
-    except Exception as error:  # the library raises whatever its arrays do on a broken file
-        raise _no_gguf(path, f"a broken GGUF file ({type(error).__name__})") from error
-    if number not in {kind.value for kind in LlamaFileType}:
-        return "unknown"
-    return LlamaFileType(number).name.removeprefix("MOSTLY_").lower()

@@ -83,7 +83,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     fitting = chosen
     # Only of weights we make ourselves, in our own engine, is the size known beforehand.
     if subject["engine"] == BUNDLED and not subject["endpoint"] and not subject["weights"]:
-        fitting = within_memory(chosen, subject["model"], psutil.virtual_memory().total)
+        fitting = within_memory(chosen, subject["geometry"], psutil.virtual_memory().total)
     seed = int(options.get("seed") or 0)
     return [
         Cell(

@@ -3,6 +3,17 @@
 from suites.models.attention import Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.geometry import Geometry, Layer, Widths
-from suites.models.library import available, load
+from suites.models.library import available, is_path, load
 
-__all__ = ["Dense", "Experts", "Geometry", "Gqa", "Layer", "Mla", "Widths", "available", "load"]
+__all__ = [
+    "Dense",
+    "Experts",
+    "Geometry",
+    "Gqa",
+    "Layer",
+    "Mla",
+    "Widths",
+    "available",
+    "is_path",
+    "load",
+]

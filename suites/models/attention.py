@@ -1,4 +1,4 @@
-"""Parts that look back at cached tokens: grouped-query and multi-head latent attention."""
+"""Parts that look back at cached tokens: grouped-query, latent and compressed attention."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from suites.models.part import Natural, Part, Positive, causal_pairs
 
-__all__ = ["Gqa", "Mla"]
+__all__ = ["Compressed", "Gqa", "Mla"]
 
 
 class Gqa(Part):
@@ -66,11 +66,12 @@ class Gqa(Part):
         queries = self.heads * self.head_dim
         gate = {"": 0, "head": self.heads, "full": self.heads * self._value}[self.gate]
         keys = 0 if self.borrows_cache else self.kv_heads * self.head_dim
+        query = (hidden + queries) * self.q_rank if self.q_rank else hidden * queries
         return {
-            "q_proj": (hidden + queries) * self.q_rank if self.q_rank else hidden * queries,
+            "q_proj": query + (hidden * gate if self.gate == "full" else 0),
             "k_proj": hidden * keys,
             "v_proj": hidden * (self._projected - keys),
-            "gate_proj": hidden * gate,
+            "g_proj": hidden * gate if self.gate == "head" else 0,
             "o_proj": hidden * self.heads * self._value,
         }
 
@@ -213,3 +214,107 @@ class Mla(Part):
 
     def _index_flops(self) -> int:
         return 2 * self.index_heads * self.index_dim
+
+
+class Compressed(Part):
+    """Attention over a window and over compressed entries (DeepSeek-V4 report, section 2.3).
+
+    One vector a token is key and value of all heads. Beside a window of plain ones, every `ratio`
+    tokens leave one compressed entry. With an indexer, which keeps entries of its own, a token sees
+    the `topk` entries that score best.
+
+    Attributes:
+        heads, head_dim: of queries.
+        q_rank: rank of the query's latent; out_rank, out_groups: of the output's, a group each.
+        window: tokens seen plain.
+        ratio: tokens to an entry; 0 for a window alone.
+        index_heads, index_dim, topk: of the indexer, whose layers compress two series; 0 for none.
+    """
+
+    kind: Literal["compressed"] = "compressed"
+    heads: Positive
+    head_dim: Positive
+    q_rank: Positive
+    out_rank: Positive
+    out_groups: Positive
+    window: Positive
+    ratio: Natural = 0
+    index_heads: Natural = 0
+    index_dim: Natural = 0
+    topk: Natural = 0
+
+    @property
+    def kv_heads(self) -> int:
+        """All heads share one key."""
+        return 1
+
+    @property
+    def _series(self) -> int:
+        """Series that entries are made from: two where windows overlap."""
+        return 2 if self.topk else 1
+
+    def projections(self, hidden: int) -> dict[str, int]:
+        """Weights of each projection, by the name the checkpoint gives it."""
+        queries = self.heads * self.head_dim
+        entries = 2 * hidden * self._series * self.head_dim if self.ratio else 0
+        index = 2 * hidden * self._series * self.index_dim
+        index += self.q_rank * self.index_heads * self.index_dim + hidden * self.index_heads
+        return {
+            "q_a_proj": hidden * self.q_rank,
+            "q_b_proj": self.q_rank * queries,
+            "kv_proj": hidden * self.head_dim,
+            "o_a_proj": queries * self.out_rank,
+            "o_b_proj": self.out_groups * self.out_rank * hidden,
+            "compressor": entries,
+            "indexer": index if self.topk else 0,
+        }
+
+    def matrices(self, hidden: int) -> int:
+        """All projections."""
+        return sum(self.projections(hidden).values())
+
+    def vectors(self, _hidden: int) -> int:
+        """Norms, sinks, and of each compressor a norm and positions within an entry."""
+        values = self.q_rank + self.head_dim + self.heads
+        for width in (self.head_dim, self.index_dim) if self.ratio else ():
+            values += width + self.ratio * self._series * width
+        return values
+
+    def kv_values(self) -> int:
+        """The vector of one token, and its share of an entry."""
+        entry = self.head_dim + self.index_dim
+        return self.head_dim + (entry // self.ratio if self.ratio else 0)
+
+    def cached(self, context: int) -> int:
+        """The window, and the entries with those of the indexer."""
+        entries = context // self.ratio if self.ratio else 0
+        return min(context, self.window) * self.head_dim + entries * (
+            self.head_dim + self.index_dim
+        )
+
+    def decode_flops(self, context: int) -> int:
+        """Score and weighted value of what is seen, and the indexer's score of every entry."""
+        entries = context // self.ratio if self.ratio else 0
+        seen = min(context, self.window) + min(entries, self.topk or entries)
+        index = 2 * self.index_heads * self.index_dim * entries
+        return 4 * self.heads * self.head_dim * seen + index
+
+    def prefill_flops(self, isl: int) -> int:
+        """The sum over all tokens, entry by entry."""
+        per_pair = 4 * self.heads * self.head_dim
+        flops = per_pair * causal_pairs(isl, self.window)
+        if self.ratio:
+            entries, rest = divmod(isl, self.ratio)
+            # After each entry, `ratio` tokens see it and those before; the last group may be short.
+            seen = self.ratio * causal_pairs(entries - 1, self.topk or isl) if entries else 0
+            seen += (rest + 1) * min(entries, self.topk or entries)
+            scored = self.ratio * causal_pairs(entries - 1, isl) if entries else 0
+            scored += (rest + 1) * entries
+            flops += per_pair * seen + 2 * self.index_heads * self.index_dim * scored
+        return flops
+
+    def label(self) -> str:
+        """Such as "window 128, compressed by 4, topk 512"."""
+        words = [f"window {self.window}"]
+        words += [f"compressed by {self.ratio}"] if self.ratio else []
+        return ", ".join([*words, *([f"topk {self.topk}"] if self.topk else [])])

@@ -92,10 +92,9 @@ class Experts(Part):
         """Of all experts that the router chooses among."""
         return self.experts * self._expert(hidden)
 
-    def read(self, hidden: int, tokens: int, routing: Routing) -> float:
-        """With the experts that `tokens` tokens touch."""
-        touched = self.distinct_experts(tokens, routing)
-        return self._always(hidden) + touched * self._expert(hidden)
+    def touched(self, hidden: int, tokens: int, routing: Routing) -> float:
+        """Of the experts that `tokens` tokens touch."""
+        return self.distinct_experts(tokens, routing) * self._expert(hidden)
 
     def vectors(self, hidden: int) -> int:
         """Biases and scales of the router and the experts."""

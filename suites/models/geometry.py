@@ -10,27 +10,37 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field
 
 from suites.base.errors import UserError
-from suites.models.attention import Gqa, Mla
+from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.part import Count, Frozen, Natural, Positive, Routing
 from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from suites.models.part import Part
 
 __all__ = ["Geometry", "Layer", "Modules", "Tower", "Widths", "identifier"]
 
 _Part = Annotated[
-    Gqa | Mla | GatedDelta | KimiDelta | Lightning | Mamba | Mamba2 | ShortConv | Dense | Experts,
+    Gqa
+    | Mla
+    | Compressed
+    | GatedDelta
+    | KimiDelta
+    | Lightning
+    | Mamba
+    | Mamba2
+    | ShortConv
+    | Dense
+    | Experts,
     Field(discriminator="kind"),
 ]
 _Parts = Annotated[tuple[_Part, ...], Field(strict=False, max_length=8)]
@@ -116,7 +126,7 @@ _Width = Annotated[float, Field(gt=0, le=64)]
 
 
 class Published(Frozen):
-    """Widths of the weights as their maker published them, where that is not 16 bits throughout.
+    """Widths of the weights as their maker published them.
 
     Attributes:
         precision: the maker's name for it, such as "mxfp4".
@@ -155,10 +165,10 @@ class Geometry(Frozen):
 
     id: str
     name: str
+    layers: Annotated[_Layers, Field(min_length=1)]
     hidden: Positive
     vocab: Positive
     tied_embeddings: bool
-    layers: Annotated[_Layers, Field(min_length=1)]
     rope_theta: float = 10_000.0
     rms_eps: float = 1e-6
     norms: Natural = 1
@@ -201,7 +211,7 @@ class Geometry(Frozen):
 
     def kv_bytes(self, context: int, dtype_bytes: float) -> float:
         """Bytes of one sequence's cache: a layer with a sliding window keeps only its window."""
-        return self._sum(lambda part: part.kept(context) * part.kv_values()) * dtype_bytes
+        return self._sum(lambda part: part.cached(context)) * dtype_bytes
 
     def state_bytes(self, dtype_bytes: float) -> float:
         """Bytes one sequence takes in recurrent layers, however long it is."""
@@ -237,20 +247,18 @@ class Geometry(Frozen):
         With experts, only those touched are read: see `Experts.distinct_experts`. The default,
         "same", is a lower bound for any routing.
         """
+        touched = sum(
+            layer.count * part.touched(self.hidden, batch, routing)
+            for layer in self.layers
+            for part in layer.parts
+        )
         read = {
-            "mixers": self._mixed
-            + self._sum(lambda p: 0 if _is_mlp(p) else p.read(self.hidden, batch, routing)),
+            "experts": touched,
+            "mixers": self._census["mixers"],
+            "dense": self._census["dense"],
             "head": self._head,
             "rest": batch * self.hidden + self.mixed,
         }
-        for name in ("dense", "experts"):
-            read[name] = 0
-        for layer in self.layers:
-            for part in filter(_is_mlp, layer.parts):
-                touched = layer.count * part.read(self.hidden, batch, routing)
-                always = layer.count * (part.stored(self.hidden) - part.routed(self.hidden))
-                read["dense"] += always
-                read["experts"] += touched - always
         cache = self.kv_bytes(context, kv_dtype_bytes) + self.kv_bytes_per_token(kv_dtype_bytes)
         state = 2 * self.state_bytes(kv_dtype_bytes)
         return self._bits(read, bits_per_parameter) / 8 + batch * (cache + state)
@@ -273,10 +281,25 @@ class Geometry(Frozen):
 
     @property
     def attention(self) -> Gqa | Mla:
-        """The attention that most layers have; one that sees everything before one that does not.
+        """As `usual_attention`.
 
         Raises:
             UserError: the model has none.
+        """
+        usual = self.usual_attention
+        if usual is None:
+            raise UserError(
+                f"{self.name} has no attention of a kind that kernels are measured for",
+                where="model",
+                expected="a model with grouped-query or latent attention",
+            )
+        return usual
+
+    @property
+    def usual_attention(self) -> Gqa | Mla | None:
+        """The attention that most layers have; one that sees everything before one that does not.
+
+        None where all attention is of other kinds.
         """
         found = [
             (not (isinstance(part, Gqa) and (part.window or part.chunk)), layer.count, -place, part)
@@ -284,16 +307,18 @@ class Geometry(Frozen):
             for part in layer.parts
             if isinstance(part, Gqa | Mla)
         ]
-        if not found:
-            raise UserError(
-                f"{self.name} has no attention", where="model", expected="a model with attention"
-            )
-        return max(found, key=lambda item: item[:3])[3]
+        return max(found, key=lambda item: item[:3])[3] if found else None
 
     @property
     def mla(self) -> Mla | None:
         """The latent attention of most layers, None where they have another kind."""
         return self.attention if isinstance(self.attention, Mla) else None
+
+    @property
+    def query_heads(self) -> frozenset[int]:
+        """How many query heads its attentions have, of whatever kind."""
+        kinds = (Gqa, Mla, Compressed)
+        return frozenset(part.heads for part in self._parts() if isinstance(part, kinds))
 
     @property
     def heads(self) -> int:
@@ -332,6 +357,13 @@ class Geometry(Frozen):
         return block.intermediate if block else 0
 
     # Sums
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with changes; sums that are kept are made anew."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("_census", "_body", "_mixed", "_state"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     def _parts(self) -> Iterable[Part]:
         return (part for layer in self.layers for part in layer.parts)
@@ -372,9 +404,10 @@ class Geometry(Frozen):
         return self.vocab * self.hidden
 
     @staticmethod
-    def _bits(weights: dict[str, int], bits: float | Widths) -> float:
+    def _bits(weights: Mapping[str, float], bits: float | Widths) -> float:
         if isinstance(bits, Widths):
-            return sum(count * getattr(bits, name) for name, count in weights.items())
+            widths = asdict(bits)
+            return float(sum(count * widths[name] for name, count in weights.items()))
         return sum(weights.values()) * bits
 
 

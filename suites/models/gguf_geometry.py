@@ -83,7 +83,7 @@ def _geometry(header: GgufHeader) -> Geometry:
         hidden=hidden,
         vocab=vocab,
         tied_embeddings="output.weight" not in beside,
-        layers=[layer.model_copy(update={"count": count}) for layer, count in counts.items()],
+        layers=tuple(layer.model_copy(update={"count": count}) for layer, count in counts.items()),
         norms=0,
         tables=_tables(header, beside),
         source=header.where,
@@ -210,7 +210,9 @@ class _Block:
                     self._take(name)
         if self._has("attn_gate"):
             self._take("attn_gate")
-        gated = queries == 2 * heads * width or self._has("attn_gate")
+        # Qwen3-Next and later project the gate with the query.
+        doubled = header.architecture.startswith("qwen3") and queries == 2 * heads * width
+        gated = doubled or self._has("attn_gate")
         return Gqa(
             heads=heads,
             kv_heads=kv_heads,

@@ -56,7 +56,22 @@ def read(path: Path) -> Geometry:
     Raises:
         UserError: as `load`.
     """
-    path = path.expanduser()
+    geometry = _read(path.expanduser())
+    ours = _shipped(geometry.id) if geometry.id in _known() else geometry
+    if (ours.hidden, ours.depth, ours.census()["mixers"]) != (
+        geometry.hidden,
+        geometry.depth,
+        geometry.census()["mixers"],
+    ):
+        raise UserError(
+            f"is called {geometry.id}, and has other sizes than {ours.name}",
+            where=str(path),
+            expected="a name of its own",
+        )
+    return geometry
+
+
+def _read(path: Path) -> Geometry:
     if path.suffix == ".toml":
         return _toml(path)
     if path.suffix == ".gguf":

@@ -23,6 +23,7 @@ _PUBLISHED = (
     (r"deepseek-r1-distill-llama-70b", "llama-3.1-70b"),
     (r"deepseek-r1-distill-llama-8b", "llama-3.1-8b"),
     (r"deepseek-r1-0528-qwen3-8b", "qwen3-8b"),
+    (r"deepseek-v4-flash", "deepseek-v4-flash"),
     (r"deepseek-v3[._]2", "deepseek-v3.2"),
     (r"(?:dsr1$|deepseek-(?:r1|v3)(?![._]2|.*(?:distill|qwen)))", "deepseek-v3"),
     (r"deepseek-v2-lite", "deepseek-v2-lite"),
@@ -64,7 +65,7 @@ _PUBLISHED = (
     (r"olmo-3[._]1-32b", "olmo-3.1-32b"),
     (r"phi-mini-moe", "phi-mini-moe"),
     (r"codellama-34b", "codellama-34b"),
-    (r"fenmark[ -]tiny[ -]15m", "tiny-15m"),
+    (r"fenmark-tiny-15m", "tiny-15m"),
 )
 _TABLE = tuple((re.compile(_MAKER + _OTHER + pattern), ours) for pattern, ours in _PUBLISHED)
 
@@ -74,6 +75,6 @@ def known_as(name: str) -> str | None:
     """Find the id of a geometry by our name or a publisher's; None where it is unknown."""
     if name in available():
         return name
-    lower = name.lower()[:200]
+    lower = name.lower()[:200].replace(" ", "-")
     ours = next((ours for theirs, ours in _TABLE if theirs.search(lower)), "")
     return ours if ours in available() else None

@@ -41,9 +41,9 @@ class Part(Frozen):
         """Those of `stored` that lie in experts a router chooses among."""
         return 0
 
-    def read(self, hidden: int, _tokens: int, _routing: Routing) -> float:
-        """Matrix weights that a step of so many tokens must read."""
-        return float(self.matrices(hidden))
+    def touched(self, _hidden: int, _tokens: int, _routing: Routing) -> float:
+        """Those of `routed` that a step of so many tokens must read."""
+        return 0.0
 
     def vectors(self, _hidden: int) -> int:
         """Learned values outside matrices: biases, norms, decays."""
@@ -56,6 +56,10 @@ class Part(Frozen):
     def kept(self, context: int) -> int:
         """Tokens of a sequence that the cache keeps."""
         return context
+
+    def cached(self, context: int) -> int:
+        """Values cached for a sequence of so many tokens."""
+        return self.kept(context) * self.kv_values()
 
     def state_values(self) -> int:
         """Values kept for one sequence, however long it is."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from suites.models.attention import Gqa, Mla
+from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.geometry import Widths
+from suites.models.recurrent import GatedDelta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from suites.models.geometry import Geometry, Layer
 
-__all__ = ["Precision", "precision_of"]
+__all__ = ["Precision", "precision_name", "precision_of"]
 
 _DTYPES = {
     "bfloat16": ("bf16", 16.0), "float16": ("f16", 16.0), "float32": ("f32", 32.0),
@@ -25,7 +27,11 @@ _DTYPES = {
 _SCALE_BITS = 16.0
 # Formats whose block and scale are part of their name: bits of a value, of a scale, its block.
 _BLOCKS = {"nvfp4": (4.0, 8.0, 16), "mxfp4": (4.0, 8.0, 32), "mxfp8": (8.0, 8.0, 32)}
-_MOST_PATTERNS = 20_000
+_INTEGERS = {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}
+# Experts whose width is said apart: FP4 of OCP's microscaling, or blocks of 128 by 128 values.
+_EXPERTS = {"fp4": 4.25, "fp8": 8.0 + 32 / 128**2, "bf16": 16.0, "bfloat16": 16.0}
+_KEPT = ("modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules", "exclude")
+_MOST_PATTERNS, _MOST_WILD, _MOST_GROUPS = 100_000, 16, 8
 _LEADING = re.compile(r"^(?:model\.|language_model\.|text_model\.|transformer\.|backbone\.)+")
 # What of a regular expression is understood: anything else leaves the widths unknown.
 _UNESCAPED = re.compile(r"[\\\[\](){}+?|^$]")
@@ -51,17 +57,42 @@ class Precision:
         return geometry.weight_bytes(self.widths) * 8 / geometry.parameters()
 
 
+# Whether a module is meant; None where the patterns are not understood.
+_Matcher = Callable[[str], bool | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """One way weights are stored, and which modules are not.
+    """How weights are stored, and which modules are not.
 
-    `bits` is None where nobody says; `kept` tells whether a module stays as it was.
+    Attributes:
+        bits: of what is converted; None where nobody says.
+        kept: whether a module stays as it was.
+        only_experts: nothing else is converted.
+        groups: modules with a width of their own; what none of them names stays as it was.
     """
 
     name: str
     bits: float | None
-    kept: Callable[[str], bool | None]
+    kept: _Matcher
     only_experts: bool = False
+    groups: tuple[tuple[_Matcher, float], ...] = ()
+
+    def width(self, names: Sequence[str], rest: float) -> float | None:
+        """Bits of a module by any of the names it may have; None where nobody can tell."""
+        kept = _any(self.kept, names)
+        if kept is None or kept:
+            return None if kept is None else rest
+        for matches, bits in self.groups:
+            meant = _any(matches, names)
+            if meant is None or meant:
+                return None if meant is None else bits
+        return rest if self.groups else self.bits
+
+
+def _any(matches: _Matcher, names: Sequence[str]) -> bool | None:
+    told = [matches(name) for name in names]
+    return None if None in told else any(told)
 
 
 def precision_of(
@@ -77,6 +108,39 @@ def precision_of(
         layers: every layer of the model, in order.
         beside: what `hf_quant_config.json` holds, where there is one.
     """
+    _, rest, scheme = _read(data, beside)
+    shown = precision_name(data, beside)
+    if scheme is None:
+        widths = None if rest is None else Widths.uniform(rest)
+    elif scheme.bits is None:
+        widths = None
+    else:
+        widths = _widths(scheme, geometry, layers, rest or 16.0)
+    own = _of_experts(data, scheme)
+    if own and widths:
+        bits = _EXPERTS.get(own)
+        widths = replace(widths, experts=bits) if bits else None
+    return Precision(name=shown, widths=widths)
+
+
+def precision_name(data: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> str:
+    """Name the precision alone, for which no sizes are needed; arguments as `precision_of`."""
+    name, _, scheme = _read(data, beside)
+    name, own = scheme.name if scheme else name, _of_experts(data, scheme)
+    return f"{name}-{own}" if own and own != name else name
+
+
+def _of_experts(data: Mapping[str, Any], scheme: _Scheme | None) -> str:
+    """What DeepSeek-V4 says apart of its experts; empty of what others made of it."""
+    said = data.get("expert_dtype")
+    by_maker = scheme is not None and scheme.name == "fp8"
+    return said[:20].lower() if isinstance(said, str) and by_maker else ""
+
+
+def _read(
+    data: Mapping[str, Any], beside: Mapping[str, Any] | None
+) -> tuple[str, float | None, _Scheme | None]:
+    """The name and bits of what is not quantized, and how the rest is."""
     inner = data.get("text_config")
     tables = [data, inner] if isinstance(inner, dict) else [data]
     name, rest = _dtype(tables)
@@ -85,13 +149,8 @@ def precision_of(
         said.append(beside)
     quantized = next((table for table in said if isinstance(table, dict)), None)
     if quantized is None:
-        unreadable = bool(said)
-        widths = None if unreadable or rest is None else Widths.uniform(rest)
-        return Precision(name="unknown" if unreadable else name, widths=widths)
-    scheme = _scheme(quantized)
-    if scheme.bits is None:
-        return Precision(name=scheme.name, widths=None)
-    return Precision(name=scheme.name, widths=_widths(scheme, geometry, layers, rest or 16.0))
+        return ("unknown", None, None) if said else (name, rest, None)
+    return name, rest, _scheme(quantized)
 
 
 def _dtype(tables: Sequence[Mapping[str, Any]]) -> tuple[str, float | None]:
@@ -113,47 +172,75 @@ def _scheme(table: Mapping[str, Any]) -> _Scheme:
     if isinstance(inner, dict):  # hf_quant_config.json
         table = {"quant_method": "modelopt", **inner}
     method = str(table.get("quant_method") or "")[:40].lower()
-    kept = _kept(
-        table, "modules_to_not_convert", "ignore", "ignored_layers", "exclude_modules", "exclude"
-    )
-    groups = table.get("config_groups")
+    kept = _matcher([item for name in _KEPT for item in _texts(table.get(name))])
+    groups, layers = table.get("config_groups"), table.get("quantized_layers")
     if isinstance(groups, dict) and groups:
         return _grouped(groups, method, kept)
+    if isinstance(layers, dict) and layers:
+        return _by_layer(layers, kept)
     algorithm = str(table.get("quant_algo") or "")[:40].lower()
     if algorithm:
         name = "fp8" if algorithm.startswith("fp8") else algorithm
-        bits = _named_bits(name, table)
-        return _Scheme(name, bits, kept)
+        return _Scheme(name, _named_bits(name, table), kept)
     if method == "mxfp4":
         return _Scheme("mxfp4", _block_bits("mxfp4"), kept, only_experts=True)
+    if method in _INTEGERS:
+        return _integers(method, table, kept)
+    return _Scheme(*_plain(method, table), kept)
+
+
+def _plain(method: str, table: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Name and bits of what needs no more than its method."""
     if method in {"fp8", "fbgemm_fp8"}:
         block = table.get("weight_block_size")
         size = _product(block) if isinstance(block, list) else 0
-        return _Scheme("fp8", 8.0 + (32.0 / size if size else 0.0), kept)
-    if method in {"awq", "gptq", "auto-round", "autoround", "auto_round", "hqq", "exl2", "exl3"}:
-        return _integers(method, table, kept)
+        return "fp8", 8.0 + (32.0 / size if size else 0.0)
     if method == "bitsandbytes":
-        four = table.get("load_in_4bit") is True
+        if table.get("load_in_4bit") is not True:
+            return "int8", 8.0
         # One 32-bit scale for 64 values, or itself kept in 8 bits and 1/256 of 32.
-        scale = (8 + 32 / 256) / 64 if table.get("bnb_4bit_use_double_quant") is True else 0.5
-        return _Scheme("nf4" if four else "int8", 4.0 + scale if four else 8.0, kept)
-    return _Scheme(method or "quantized", None, kept)
+        twice = table.get("bnb_4bit_use_double_quant") is True
+        return "nf4", 4.0 + ((8 + 32 / 256) / 64 if twice else 0.5)
+    return method or "quantized", None
 
 
-def _grouped(groups: Mapping[str, Any], method: str, kept: Callable[[str], bool | None]) -> _Scheme:
+def _grouped(groups: Mapping[str, Any], method: str, kept: _Matcher) -> _Scheme:
     """compressed-tensors, and ModelOpt in its form: groups of like weights."""
-    found = []
-    for group in groups.values():
+    found: list[tuple[str, float, _Matcher]] = []
+    for group in list(groups.values())[:_MOST_GROUPS]:
         weights = group.get("weights") if isinstance(group, dict) else None
         bits = _number(weights.get("num_bits")) if isinstance(weights, dict) else None
-        if bits is None:
+        if bits is None or not isinstance(weights, dict):
             return _Scheme(method or "quantized", None, kept)
         inputs = group.get("input_activations")
         acts = _number(inputs.get("num_bits")) if isinstance(inputs, dict) else None
-        found.append(_group(bits, acts, weights))
-    if len({name for name, _ in found}) > 1:
-        return _Scheme("mixed", None, kept)
-    return _Scheme(*found[0], kept)
+        targets = _texts(group.get("targets"))
+        everything = not targets or "Linear" in targets
+        matches: _Matcher = _everything if everything else _matcher(targets)
+        found.append((*_group(bits, acts, weights), matches))
+    return _mixed(found, kept)
+
+
+def _by_layer(layers: Mapping[str, Any], kept: _Matcher) -> _Scheme:
+    """ModelOpt's mixed precision: an algorithm for each module."""
+    modules: dict[tuple[str, float], list[str]] = {}
+    for module, own in layers.items():
+        algorithm = str(own.get("quant_algo") or "")[:40].lower() if isinstance(own, dict) else ""
+        name = "nvfp4" if "nvfp4" in algorithm else algorithm
+        bits = _named_bits(name, own) if name else None
+        if bits is None:
+            return _Scheme("mixed", None, kept)
+        modules.setdefault((name, bits), []).append(module)
+    found = [(name, bits, _matcher(own)) for (name, bits), own in modules.items()]
+    return _mixed(found, kept)
+
+
+def _mixed(found: Sequence[tuple[str, float, _Matcher]], kept: _Matcher) -> _Scheme:
+    names = dict.fromkeys(name for name, _, _ in found)
+    if len(names) == 1 and found[0][2] is _everything:
+        return _Scheme(found[0][0], found[0][1], kept)
+    groups = tuple((matches, bits) for _, bits, matches in found)
+    return _Scheme("-".join(names), min(bits for _, bits, _ in found), kept, groups=groups)
 
 
 def _group(bits: float, acts: float | None, weights: Mapping[str, Any]) -> tuple[str, float]:
@@ -167,7 +254,7 @@ def _group(bits: float, acts: float | None, weights: Mapping[str, Any]) -> tuple
     return name, bits + (_SCALE_BITS / size if size else 0.0)
 
 
-def _integers(method: str, table: Mapping[str, Any], kept: Callable[[str], bool | None]) -> _Scheme:
+def _integers(method: str, table: Mapping[str, Any], kept: _Matcher) -> _Scheme:
     """Integers with a 16-bit scale a group, and a zero of their own width where they have one."""
     bits = _number(table.get("bits") or table.get("w_bit") or table.get("nbits"))
     if bits is None:
@@ -207,37 +294,43 @@ def _product(sizes: Sequence[Any]) -> int:
     return product
 
 
-def _kept(table: Mapping[str, Any], *names: str) -> Callable[[str], bool | None]:
-    """Whether a module is listed as not converted; None where a pattern is not understood."""
-    patterns: list[str] = []
-    for name in names:
-        value = table.get(name)
-        if isinstance(value, list):
-            patterns += [item for item in value[:_MOST_PATTERNS] if isinstance(item, str)]
-    globs: list[str] | None = []
-    for pattern in patterns:
+def _texts(value: Any) -> list[str]:
+    """The texts of a list; none of anything else."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value[:_MOST_PATTERNS] if isinstance(item, str)]
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
+def _matcher(patterns: Sequence[str]) -> _Matcher:
+    """Whether a module is named by one of these."""
+    globs: list[str] = []
+    for pattern in patterns[:_MOST_PATTERNS]:
         told = _globs(pattern[:300])
         if told is None:
-            globs = None
-            break
+            return lambda _: None
         globs += told
-    if globs is None:
-        return lambda _: None
     exact = {glob for glob in globs if "*" not in glob}
-    wild = [glob for glob in globs if "*" in glob]
+    # Most say how a name begins; the others are tried one by one, so they are few.
+    begins = {glob[:-1] for glob in globs if glob.endswith("*") and "*" not in glob[:-1]}
+    wild = sorted({glob for glob in globs if "*" in glob[:-1]})
+    if len(wild) > _MOST_WILD:
+        return lambda _: None
 
-    def kept(module: str) -> bool:
+    def matches(module: str) -> bool:
         words = module.split(".")
-        runs = {
-            ".".join(words[start:end])
-            for start in range(len(words))
-            for end in range(start + 1, len(words) + 1)
-        }
-        if runs & exact:
-            return True
-        return any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+        ends = range(1, len(words) + 1)
+        runs = {".".join(words[start:end]) for end in ends for start in range(end)}
+        return (
+            bool(runs & exact)
+            or any(module[:length] in begins for length in range(len(module) + 1))
+            or any(fnmatchcase(module, glob) or fnmatchcase(module, f"{glob}.*") for glob in wild)
+        )
 
-    return kept
+    return matches
 
 
 def _globs(pattern: str) -> list[str] | None:
@@ -265,41 +358,62 @@ def _widths(
     """Mean width of each kind of weight; routers, head and embedding are not converted."""
     bits: dict[str, float] = {"experts": 0.0, "mixers": 0.0, "dense": 0.0}
     counts: dict[str, int] = dict.fromkeys(bits, 0)
-    seen: dict[str, bool | None] = {}
     index = 0
     for layer in layers:
         for _ in range(layer.count):
-            for place, name, weights in _modules(layer, index, geometry.hidden):
-                kept = seen.setdefault(name, scheme.kept(name)) if name else True
-                if kept is None:
+            for place, names, weights in _modules(layer, index, geometry.hidden):
+                as_was = not names or (scheme.only_experts and place != "experts")
+                width = rest if as_was else scheme.width(names, rest)
+                if width is None:
                     return None
-                as_was = kept or (scheme.only_experts and place != "experts")
-                bits[place] += weights * (rest if as_was else scheme.bits or rest)
+                bits[place] += weights * width
                 counts[place] += weights
             index += 1
     mean = {place: bits[place] / counts[place] if counts[place] else rest for place in bits}
-    return Widths(**mean, head=rest, rest=rest)
+    own = [width for matches, width in scheme.groups if matches is not _everything]
+    named = [width for matches, width in scheme.groups if matches("lm_head") and width in own]
+    head = named[0] if named and not any(m is _everything for m, _ in scheme.groups) else rest
+    return Widths(**mean, head=head, rest=rest)
 
 
-def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, str, int]]:
-    """Where a matrix is counted, its module's name and its weights; no name for a router."""
+def _modules(layer: Layer, index: int, hidden: int) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Where a matrix is counted, the names its module may have, and its weights.
+
+    No name for what is never converted: routers and convolutions.
+    """
     at = f"layers.{index}"
     for part in layer.parts:
         match part:
-            case Gqa() | Mla():
+            case Gqa() | Mla() | Compressed():
                 for name, weights in part.projections(hidden).items():
-                    yield "mixers", f"{at}.self_attn.{name}", weights
+                    yield "mixers", (f"{at}.self_attn.{name}", f"{at}.mixer.{name}"), weights
+            case GatedDelta():
+                for name, weights in part.projections(hidden).items():
+                    names = name.split("|") if name else []
+                    yield "mixers", tuple(f"{at}.linear_attn.{own}" for own in names), weights
             case Dense():
                 third = part.matrices(hidden) // (3 if part.gated else 2)
                 for name in ("gate_proj", "up_proj", "down_proj")[0 if part.gated else 1 :]:
-                    yield "dense", f"{at}.mlp.{name}", third
+                    yield "dense", (f"{at}.mlp.{name}", f"{at}.mixer.{name}"), third
             case Experts():
-                yield "experts", f"{at}.mlp.experts.0.gate_proj", part.routed(hidden)
-                shared = part.stored(hidden) - part.routed(hidden)
-                router = hidden * (part.experts + part.zero_experts)
-                yield "dense", "", router
-                yield "dense", f"{at}.mlp.shared_experts.gate_proj", shared - router
+                yield from _of_mixture(part, layer, at, hidden)
             case _:
-                yield "mixers", f"{at}.linear_attn.in_proj", part.matrices(hidden)
+                names = [f"{at}.{word}.in_proj" for word in ("linear_attn", "mixer", "mamba")]
+                yield "mixers", tuple(names), part.matrices(hidden)
     if layer.mixed:
-        yield "mixers", "", layer.mixed
+        yield "mixers", (), layer.mixed
+
+
+def _of_mixture(
+    part: Experts, layer: Layer, at: str, hidden: int
+) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    # Where a dense block stands beside them, experts are no part of it.
+    beside = any(isinstance(other, Dense) for other in layer.parts)
+    block = at if beside else f"{at}.mlp"
+    routed = (f"{block}.experts.0.up_proj", f"{at}.mixer.experts.0.up_proj")
+    yield "experts", routed, part.routed(hidden)
+    shared = part.stored(hidden) - part.routed(hidden)
+    router = hidden * (part.experts + part.zero_experts)
+    yield "dense", (), router
+    names = [f"{at}.mlp.shared_expert{end}.up_proj" for end in ("", "s")]
+    yield "dense", (*names, f"{at}.mixer.shared_experts.up_proj"), shared - router

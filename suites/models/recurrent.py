@@ -32,11 +32,20 @@ class GatedDelta(Part):
     def _channels(self) -> int:
         return 2 * self.key_heads * self.key_dim + self.value_heads * self.value_dim
 
-    def matrices(self, hidden: int) -> int:
-        """Queries, keys, values, gate, two scalars a head; convolution; output."""
+    def projections(self, hidden: int) -> dict[str, int]:
+        """Weights of each projection by the names checkpoints give it; none for the convolution."""
         values = self.value_heads * self.value_dim
-        inward = hidden * (self._channels + values + 2 * self.value_heads)
-        return inward + self._channels * self.conv + values * hidden
+        return {
+            "in_proj_qkv|in_proj_qkvz": hidden * self._channels,
+            "in_proj_z|in_proj_qkvz": hidden * values,
+            "in_proj_a|in_proj_b|in_proj_ba": hidden * 2 * self.value_heads,
+            "": self._channels * self.conv,
+            "out_proj": values * hidden,
+        }
+
+    def matrices(self, hidden: int) -> int:
+        """All of them."""
+        return sum(self.projections(hidden).values())
 
     def vectors(self, _hidden: int) -> int:
         """Decay and time bias a head, one norm."""

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 
 import leaderboard
+from results.checks import Context
 from results.checks import judge_reported as judge
 from results.reported import import_file
 from results.reported.parts.building import figure
+from results.statement.precision import served
 from results.statement.reported import ReportedChip, ReportedResult
+from suites.models import load
 
 EXCERPTS = Path(__file__).parents[2] / "excerpts"
 # The whole files, where somebody keeps them beside the checkout: what the documents count.
@@ -88,6 +91,21 @@ def test_a_figure_that_cannot_be_is_flagged_and_one_that_can_is_not(good, bad, r
     assert fine.findings == ()
     [finding] = judge(reported(*bad, gemm_dtype=labels)).findings
     assert (finding.rule, finding.outcome) == (rule, "flagged")
+
+
+def test_the_reader_may_bring_a_model_whose_name_is_unknown():
+    said = reported(serving("tpot", 1.0), model="nobody/s")
+    assert judge(said).findings == ()
+    [finding] = judge(said, Context(model=load("llama-3.1-8b"))).findings
+    assert finding.rule == "roofline"
+
+
+def test_weights_of_mixed_widths_are_summed_by_tensor():
+    # 65.2 GB as published: 80 GB hold it, and at 4 bits it would be 58.4.
+    model = served("openai/gpt-oss-120b", "mxfp4")
+    assert model.geometry.weight_bytes(model.stored) == pytest.approx(65.25e9, rel=0.001)
+    narrow = served("openai/gpt-oss-120b", "fp4")
+    assert narrow.geometry.weight_bytes(narrow.stored) == pytest.approx(58.41e9, rel=0.001)
 
 
 def test_more_chips_can_give_more():

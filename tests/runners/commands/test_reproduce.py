@@ -137,6 +137,8 @@ def test_a_statement_tells_nothing_about_the_machine_of_its_runner(tmp_path):
         ("__class__", 1, "does not know"),
         ("model", "/etc/x.toml", "will not do"),
         ("model", "../x.toml", "will not do"),
+        ("model", "config.json", "will not do"),
+        ("model", "x.gguf", "will not do"),
         ("model", "--help", "will not do"),
         ("dtype", "--load-format=x", "will not do"),
         ("threads", 10**9, "will not do"),

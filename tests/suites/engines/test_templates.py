@@ -17,7 +17,7 @@ from suites.base.errors import CheckError, UserError
 from suites.engines import Choice, ServedEngine, generate_folder, read_folder
 from suites.engines.template import chosen, command, device_here, image_of, names, template
 from suites.engines.versions import remarks
-from suites.models import load
+from suites.models import Layer, load
 
 TINY = load("tiny-15m")
 VALUES = {
@@ -274,8 +274,10 @@ def experts():
     """Qwen3-30B-A3B's architecture in a size that is written in a moment."""
     large = load("qwen3-30b-a3b")
     few = large.moe.model_copy(update={"experts": 8, "experts_per_token": 2, "intermediate": 64})
-    small = {"layers": 2, "hidden": 128, "heads": 4, "kv_heads": 2, "head_dim": 32, "vocab": 2000}
-    return large.model_copy(update={"id": "experts", "moe": few, **small})
+    heads = large.attention.model_copy(update={"heads": 4, "kv_heads": 2, "head_dim": 32})
+    layers = (Layer(count=2, parts=(heads, few)),)
+    small = {"id": "experts", "layers": layers, "hidden": 128, "vocab": 2000}
+    return large.model_copy(update=small)
 
 
 @pytest.mark.parametrize("geometry", [TINY, experts()], ids=["dense", "experts"])

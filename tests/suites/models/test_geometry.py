@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suites.base.errors import UserError
@@ -84,8 +84,18 @@ def test_a_sliding_window_bounds_the_cache_of_its_layers():
     assert geometry.kv_bytes(10_000, 2) == per_layer * (18 * 10_000 + 18 * 128)
 
 
+def test_a_changed_copy_is_counted_anew():
+    geometry = load("qwen2.5-0.5b")
+    assert geometry.parameters() == geometry.model_copy().parameters()
+    [layer] = geometry.layers
+    half = geometry.model_copy(update={"layers": (layer.model_copy(update={"count": 12}),)})
+    assert half.depth == 12
+    embedding = geometry.vocab * geometry.hidden + geometry.hidden
+    assert 2 * (half.parameters() - embedding) == geometry.parameters() - embedding
+
+
 def test_every_shipped_geometry_names_its_source():
-    assert len(available()) == 8
+    assert len(available()) == 45
     for name in available():
         assert load(name).id == name
         source = load(name).source
@@ -123,6 +133,7 @@ def test_a_missing_file_is_one_line():
 
 
 small = st.integers(1, 8)
+few = settings(max_examples=25)  # drawing a whole model takes milliseconds
 
 
 @st.composite
@@ -177,12 +188,14 @@ def geometries(draw: st.DrawFn) -> Geometry:
     )
 
 
+@few
 @given(geometries(), st.integers(1, 300), st.integers(1, 9))
 def test_work_is_linear_in_batch(geometry, tokens, batch):
     assert geometry.prefill_flops(tokens, batch) == batch * geometry.prefill_flops(tokens)
     assert geometry.decode_flops(tokens, batch) == batch * geometry.decode_flops(tokens)
 
 
+@few
 @given(geometries(), st.integers(1, 300), st.integers(1, 100))
 def test_longer_contexts_never_cost_less(geometry, tokens, more):
     assert geometry.decode_flops(tokens + more) >= geometry.decode_flops(tokens)
@@ -190,6 +203,7 @@ def test_longer_contexts_never_cost_less(geometry, tokens, more):
     assert geometry.prefill_flops(tokens + more) > geometry.prefill_flops(tokens)
 
 
+@few
 @given(geometries(), st.integers(1, 60))
 def test_without_absorption_prefill_is_the_sum_of_its_steps(geometry, isl):
     """Reading a prompt token by token costs the same, but for the head at every step."""
@@ -200,6 +214,7 @@ def test_without_absorption_prefill_is_the_sum_of_its_steps(geometry, isl):
     assert geometry.prefill_flops(isl) == steps + head
 
 
+@few
 @given(geometries(), st.integers(1, 300), st.integers(1, 64))
 def test_same_routing_is_the_least_traffic_and_sharing_weights_saves(geometry, context, batch):
     least = geometry.decode_min_bytes(context, batch)

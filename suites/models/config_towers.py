@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from suites.models.config.fields import Fields
+from suites.models.config_fields import Fields
 from suites.models.geometry import Tower
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ def _gemma4(fields: Fields, hidden: int) -> int:
 
 
 _COUNTS: dict[str, Callable[[Fields, int], int]] = {
-    "qwen3_vl": _qwen3,
-    "qwen3_vl_moe": _qwen3,
-    "qwen3_5": _qwen3,
-    "qwen3_5_moe": _qwen3,
+    **dict.fromkeys(("qwen3_vl", "qwen3_vl_moe", "qwen3_5", "qwen3_5_moe"), _qwen3),
+    **dict.fromkeys(("qwen3_vl_vision", "qwen3_vl_moe_vision"), _qwen3),
+    **dict.fromkeys(("qwen3_5_vision", "qwen3_5_moe_vision"), _qwen3),
     "gemma4_vision": _gemma4,
 }

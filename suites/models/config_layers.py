@@ -5,29 +5,33 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from suites.models.config import blocks, mixers
-from suites.models.config.fields import MOST_LAYERS
+from suites.models import config_blocks as blocks
+from suites.models import config_mixers as mixers
+from suites.models.config_fields import MOST_LAYERS
 from suites.models.feed_forward import Dense, Experts
 from suites.models.geometry import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from suites.models.config.families import Family
-    from suites.models.config.fields import Fields
+    from suites.models.config_families import Family
+    from suites.models.config_fields import Fields
     from suites.models.part import Part
 
-__all__ = ["depth_of", "grouped", "layers_of"]
+__all__ = ["depth_of", "grouped", "layer_of_modules", "layers_of"]
 
 _DEPTH = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 # What lists of layers call a kind -> what it is.
 _KINDS = {
     "full_attention": "full", "attention": "full", "global": "full", "global_attention": "full",
     "nope_attention": "full", "sliding_attention": "sliding", "local_attention": "sliding",
-    "local": "sliding", "indexed_attention": "full", "chunked_attention": "chunked",
+    "local": "sliding", "chunked_attention": "chunked",
+    "indexed_attention": "full", "deepseek_sparse_attention": "full",
     "linear_attention": "linear",
     "mamba": "mamba", "mamba2": "mamba", "conv": "conv",
 }  # fmt: skip
+# Tokens to a compressed entry -> whether an indexer chooses among them.
+_RATIOS = {0: False, 4: True, 128: False}
 _LETTERS = {"M": "mamba", "*": "full", "-": "mlp", "E": "moe"}
 _SINGLE = {
     "mamba": "mamba", "linear_attention": "mamba", "attention": "full", "full_attention": "full",
@@ -57,8 +61,27 @@ def layers_of(fields: Fields, family: Family) -> list[Layer]:
         "blocks": _blocks,
         "recurrent": _recurrent,
         "longcat": _longcat,
+        "compressed": _compressed,
     }
     return plan[family.plan](fields, family)
+
+
+def layer_of_modules(fields: Fields, family: Family, main: Sequence[Layer]) -> Layer | None:
+    """The layer of a module that predicts a further token: the one that would come next.
+
+    Its mixer is named where lists go on after the last layer; else it is the last attention.
+    """
+    depth = len(main)
+    named = fields.items("layer_types") or []
+    attending = [part for layer in main for part in layer.parts if part.kv_values()]
+    if len(named) > depth:
+        kind = _kind(fields, str(named[depth]))
+        mixer = _mixer(fields, family, kind, borrows=False, shares=False)
+    elif attending:
+        mixer = attending[-1]
+    else:
+        return None
+    return _layer([mixer, *blocks.feed_forward(fields, family, depth)], family)
 
 
 def grouped(layers: Sequence[Layer]) -> tuple[Layer, ...]:
@@ -137,31 +160,36 @@ def _mixer(fields: Fields, family: Family, kind: str, *, borrows: bool, shares: 
 
 def _kinds(fields: Fields, family: Family, depth: int) -> list[str]:
     """The mixer of each layer, by whichever field says so."""
-    named = fields.items("layer_types", "layers_block_type", "layer_block_type", least=depth)
-    if named:
-        kinds = [_kind(fields, str(name)) for name in named[:depth]]
-        return _only(fields, _as_mamba(kinds) if family.recurrent == "mamba" else kinds)
-    flags = fields.items("hybrid_layer_pattern", least=depth)
-    if flags:
-        return _only(fields, ["sliding" if flag else "full" for flag in flags[:depth]])
-    flags = fields.items("attn_type_list", least=depth)
-    if flags:
-        return _only(fields, ["full" if flag else "linear" for flag in flags[:depth]])
-    if own := fields.inner("linear_attn_config"):
-        linear = set(own.items("kda_layers") or ())  # counted from 1
-        return ["linear" if index + 1 in linear else "full" for index in range(depth)]
-    every = fields.natural("full_attention_interval")
-    if every:
+    kinds = _listed(fields, family, depth)
+    if kinds:
+        return _only(fields, kinds)
+    if every := fields.natural("full_attention_interval"):
         return ["full" if (index + 1) % every == 0 else "linear" for index in range(depth)]
     if fields.raw("attn_layer_period") is not None:
         period, offset = fields.whole("attn_layer_period"), fields.natural("attn_layer_offset")
         return ["full" if at % period == offset else "mamba" for at in range(depth)]
-    full = fields.items("attn_layer_indices", "full_attn_idxs")
-    if full is not None or family.recurrent:
-        other = family.recurrent or "mamba"
-        kinds = ["full" if index in (full or ()) else other for index in range(depth)]
-        return _only(fields, kinds)
+    if family.recurrent:
+        return _only(fields, [family.recurrent] * depth)
     return _windows(fields, family, depth)
+
+
+def _listed(fields: Fields, family: Family, depth: int) -> list[str]:
+    """What a list of layers says; empty where there is none."""
+    if named := fields.items("layer_types", "layers_block_type", "layer_block_type", least=depth):
+        kinds = [_kind(fields, str(name)) for name in named[:depth]]
+        return _as_mamba(kinds) if family.recurrent == "mamba" else kinds
+    if flags := fields.items("hybrid_layer_pattern", least=depth):
+        return ["sliding" if flag else "full" for flag in flags[:depth]]
+    if flags := fields.items("attn_type_list", least=depth):
+        return ["full" if flag else "linear" for flag in flags[:depth]]
+    if own := fields.inner("linear_attn_config"):
+        linear = own.items("kda_layers") or []  # counted from 1
+        return ["linear" if index + 1 in linear else "full" for index in range(depth)]
+    full = fields.items("attn_layer_indices", "full_attn_idxs")
+    if full is not None:
+        other = family.recurrent or "mamba"
+        return ["full" if index in full else other for index in range(depth)]
+    return []
 
 
 def _as_mamba(kinds: list[str]) -> list[str]:
@@ -191,7 +219,7 @@ def _windows(fields: Fields, family: Family, depth: int) -> list[str]:
         every = fields.whole("no_rope_layer_interval", default=family.chunked)
         return ["full" if (index + 1) % every == 0 else "chunked" for index in range(depth)]
     pattern = fields.raw("sliding_window_pattern", "_sliding_window_pattern")
-    if isinstance(pattern, str) and fields.natural("sliding_window"):  # "LLLG"
+    if isinstance(pattern, str) and pattern and fields.natural("sliding_window"):  # "LLLG"
         return ["full" if pattern[at % len(pattern)] == "G" else "sliding" for at in range(depth)]
     use = fields.flag("use_sliding_window", default=family.sliding != "switch")
     if not use or not fields.natural("sliding_window") or family.sliding == "none":
@@ -273,6 +301,31 @@ def _longcat(fields: Fields, family: Family) -> list[Layer]:
     dense = Dense(intermediate=fields.whole("ffn_hidden_size"))
     layer = _layer([mla, mla, dense, dense, blocks.experts(fields, family)], family)
     return [layer.model_copy(update={"norms": 4})] * depth_of(fields)
+
+
+def _compressed(fields: Fields, family: Family) -> list[Layer]:
+    """Compressed attention and experts, between several streams of residuals (DeepSeek-V4)."""
+    depth, hidden = depth_of(fields), fields.whole(*family.hidden)
+    ratios = fields.items("compress_ratios", least=depth)
+    if not ratios:
+        rates = fields.inner("compress_rates")
+        kinds = fields.items("layer_types", least=depth) or []
+        ratios = [rates.natural(str(kind)) if rates else 0 for kind in kinds]
+    if not ratios or not all(ratio in _RATIOS for ratio in ratios[:depth]):
+        raise fields.wrong("compress_ratios", ratios, "0, 4 or 128 for each layer")
+    fields.ignore("num_hash_layers", "num_nextn_predict_layers", "layer_types", "compress_rates")
+    fields.ignore("qk_rope_head_dim", "mlp_layer_types")
+    streams = fields.whole("hc_mult")
+    mixing = (2 + streams) * streams  # into a stream, out of it, and among them
+    extra = {"mixed": 2 * mixing * streams * hidden, "others": 2 * (mixing + 3)}
+    made = {
+        ratio: mixers.compressed(fields, ratio, sparse=_RATIOS[ratio])
+        for ratio in set(ratios[:depth])
+    }
+    experts = blocks.experts(fields, family)
+    return [
+        _layer([made[ratio], experts], family).model_copy(update=extra) for ratio in ratios[:depth]
+    ]
 
 
 def _blocks(fields: Fields, family: Family) -> list[Layer]:

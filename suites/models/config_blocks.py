@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suites.models.config.fields import Fields
+from suites.models.config_fields import Fields
 from suites.models.feed_forward import Dense, Experts
 
 if TYPE_CHECKING:
-    from suites.models.config.families import Family
+    from suites.models.config_families import Family
 
 __all__ = ["dense", "experts", "feed_forward", "has_experts", "names_experts"]
+
+_LONGEST_LIST = 10_000  # letters of indices
 
 _EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
 _CHOSEN = (
@@ -61,7 +63,7 @@ def feed_forward(
 
 def dense(fields: Fields, family: Family, *, index: int = 0, times: int = 1) -> Dense:
     """The dense block; in Llama 4 and others it has a width of its own beside experts."""
-    names = ("intermediate_size_mlp", "dense_intermediate_size", *_DENSE)
+    names: tuple[str, ...] = ("intermediate_size_mlp", "dense_intermediate_size", *_DENSE)
     if not names_experts(fields):
         names = _DENSE
     each = fields.raw(*names)
@@ -84,7 +86,7 @@ def dense(fields: Fields, family: Family, *, index: int = 0, times: int = 1) -> 
 
 def experts(fields: Fields, family: Family) -> Experts:
     """The mixture of experts."""
-    width = fields.whole(*_WIDTH, *_DENSE)
+    width = _first(fields.raw(*_WIDTH, *_DENSE)) or fields.whole(*_WIDTH, *_DENSE)
     shared = 0 if family.dense_beside else fields.natural(*_SHARED)
     count = _first(fields.raw(*_SHARED_COUNT))
     fields.ignore(*_SHARED_COUNT)
@@ -107,27 +109,34 @@ def experts(fields: Fields, family: Family) -> Experts:
 
 def has_experts(fields: Fields, index: int) -> bool:
     """Whether the layer at this index has experts, by whichever field says so."""
-    kinds = fields.items("mlp_layer_types")
-    if kinds:
+    listed = _listed(fields, index)
+    return _counted(fields, index) if listed is None else listed
+
+
+def _listed(fields: Fields, index: int) -> bool | None:
+    """What a list of layers says; None where there is none."""
+    if kinds := fields.items("mlp_layer_types"):
         return index < len(kinds) and kinds[index] == "sparse"
-    listed = fields.raw("moe_layers", "moe_layers_enum")
-    if isinstance(listed, str) and listed:
-        return str(index) in listed.replace(" ", "").split(",")
-    if isinstance(listed, list) and listed:
-        return index in listed
     often = fields.raw("moe_layer_freq")
     if isinstance(often, list):
         return index < len(often) and often[index] == 1
+    layers = fields.raw("moe_layers", "moe_layers_enum")
+    if isinstance(layers, str) and layers:
+        layers = layers[:_LONGEST_LIST].replace(" ", "").split(",")
+        return str(index) in layers
+    return index in layers if isinstance(layers, list) and layers else None
+
+
+def _counted(fields: Fields, index: int) -> bool:
+    """What first layers, steps and periods say."""
     step = fields.whole("moe_layer_freq", "moe_layer_interval", default=1)
     first = fields.natural("first_k_dense_replace", "num_dense_layers", "moe_layer_start_index")
     last = fields.raw("moe_layer_end_index")
-    if isinstance(last, int) and last >= 0 and index > last:
+    if index < first or (isinstance(last, int) and 0 <= last < index):
         return False
     if fields.raw("moe_layer_interval") is not None:  # ERNIE 4.5
-        return index >= first and (index + 1) % step == 0
-    if index < first or index % step:
-        return False
-    return _has_its_turn(fields, index)
+        return (index + 1) % step == 0
+    return index % step == 0 and _has_its_turn(fields, index)
 
 
 def _has_its_turn(fields: Fields, index: int) -> bool:

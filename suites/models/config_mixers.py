@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from suites.models.attention import Gqa, Mla
+from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
 
 if TYPE_CHECKING:
-    from suites.models.config.families import Family
-    from suites.models.config.fields import Fields
+    from suites.models.config_families import Family
+    from suites.models.config_fields import Fields
 
-__all__ = ["conv", "delta", "gqa", "kimi_delta", "lightning", "mamba", "mamba2", "mla"]
+__all__ = [
+    "compressed",
+    "conv",
+    "delta",
+    "gqa",
+    "kimi_delta",
+    "lightning",
+    "mamba",
+    "mamba2",
+    "mla",
+]
 
 _HEADS = ("num_attention_heads", "n_heads", "n_head", "num_heads")
 _KV_HEADS = ("num_key_value_heads", "num_attention_groups", "num_kv_heads")
@@ -83,6 +93,25 @@ def mla(fields: Fields, *, borrows_index: bool = False) -> Mla:
         index_heads=0 if borrows_index else index[0],
         index_dim=0 if borrows_index else index[1],
         topk=fields.natural("index_topk"),
+    )
+
+
+def compressed(fields: Fields, ratio: int, *, sparse: bool) -> Compressed:
+    """Window and compressed entries of DeepSeek-V4; only sparse layers have an indexer."""
+    index = [fields.natural(name) for name in ("index_n_heads", "index_head_dim", "index_topk")]
+    heads, width, topk = index if sparse else (0, 0, 0)
+    fields.ignore("num_key_value_heads")
+    return Compressed(
+        heads=fields.whole(*_HEADS),
+        head_dim=fields.whole("head_dim"),
+        q_rank=fields.whole("q_lora_rank"),
+        out_rank=fields.whole("o_lora_rank"),
+        out_groups=fields.whole("o_groups"),
+        window=window(fields),
+        ratio=ratio,
+        index_heads=heads,
+        index_dim=width,
+        topk=topk,
     )
 
 
@@ -184,14 +213,14 @@ def _output_bias(fields: Fields, family: Family, bias: bool) -> bool:
     return fields.flag("attention_out_bias", default=bias)
 
 
-def _qk_norm(fields: Fields, family: Family) -> str:
+def _qk_norm(fields: Fields, family: Family) -> Literal["", "head", "full"]:
     if fields.raw("use_qk_norm", "qk_layernorm", "use_query_key_norm") is None:
         return family.qk_norm
     said = fields.flag("use_qk_norm", "qk_layernorm", "use_query_key_norm")
     return family.qk_norm_kind if said else ""
 
 
-def _gate(fields: Fields, family: Family) -> str:
+def _gate(fields: Fields, family: Family) -> Literal["", "head", "full"]:
     if fields.flag("use_head_wise_attn_gate"):
         return "head"
     return (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_LAYERS", "Fields"]
 
-MOST_LAYERS = 10_000
+MOST_LAYERS = 512  # the deepest published have some 130
 _MOST = 10**9
 # Fields that change what a layer holds. Said and not read, they are not approximated: the reader
 # stops and names them.
@@ -30,6 +30,8 @@ _STRUCTURAL = re.compile(
     | sliding_window\w* | first_k_dense_replace | num_dense_layers | decoder_sparse_step
     | interleave_moe_layer_step | moe_layer\w* | num_hash_layers | attn_output_gate
     | linear_attn_config | attention_other_setting | share_q_dim | \w*latent\w*size
+    | \w*latent\w* | \w+_hidden_size | \w*attn_res\w* | \w*res_block\w* | \w*full_rank\w* | gating
+    | (\w+_)?use_\w*gate\w* | \w*output_gate | \w*_gate_(rank|dim)
     | num_nextn_predict_layers | num_memory\w* | num_mem_blocks | adapter_rank
     """,
     re.VERBOSE,
@@ -38,11 +40,12 @@ _STRUCTURAL = re.compile(
 _HARMLESS = re.compile(
     r"""
     mamba_(ssm_dtype|hidden_act|chunk_size|ssm_cache_dtype|use_mlp|norm_before_gate|dt_\w+)
-    | index\w*(rope|nope|scale|norm|topk_freq|skip_topk_offset)\w* | (q|k|qk)_head_dim
+    | index\w*(rope|nope|scale|norm|topk_freq|skip_topk_offset|share_for_mtp)\w* | (q|k|qk)_head_dim
     | swa_(rope|attention_sink)\w* | linear_(attention_)?(act|rope)\w* | moe_layers?_(name|norm)\w*
     | mtp_(use|loss)\w* | sliding_window_pattern | conv_(init|use)\w* | compress_rope\w*
     | altup_(coef|correct|active|lr)\w* | linear_attn_\w+factor | recurrent_\w+scale | multiple_of
-    | \w*_multiplier\w* | intermediate_size_mlp | hc_eps | cross_attention_hidden_size
+    | \w*_multiplier\w* | intermediate_size_mlp | hc_(eps|sinkhorn_\w+)
+    | cross_attention_hidden_size
     | linear_scaling\w* | sparse_mode | mlp_layer_norm\w*
     """,
     re.VERBOSE,
@@ -63,6 +66,7 @@ class Fields:
         """Take a table; what it leaves out or says null to is as `defaults` says."""
         self._table, self.where, self._defaults = table, where, defaults or {}
         self._read: set[str] = set()
+        self._inner: dict[str, Fields] = {}
 
     def raw(self, *names: str) -> Any:
         """The first of these fields that says something, None where none does."""
@@ -162,12 +166,12 @@ class Fields:
             return None
         if not isinstance(value, dict):
             raise self.wrong(names[0], value, "a table")
-        return Fields(value, f"{self.where}:{names[0]}")
+        return self._inner.setdefault(names[0], Fields(value, f"{self.where}:{names[0]}"))
 
     def overlaid(self, table: Mapping[str, Any]) -> Fields:
         """These fields with some that say otherwise; what is read of them counts here too."""
         other = Fields({**self._table, **table}, self.where, self._defaults)
-        other._read = self._read
+        other._read, other._inner = self._read, self._inner
         return other
 
     def ignore(self, *names: str) -> None:
@@ -184,6 +188,8 @@ class Fields:
         Raises:
             UserError: there is one; names it.
         """
+        for inner in self._inner.values():
+            inner.check_all_understood()
         for name, value in self._table.items():
             if name in self._read or not value or not _STRUCTURAL.fullmatch(name):
                 continue

@@ -10,19 +10,19 @@ from pydantic import ValidationError
 
 from suites.base import json_file
 from suites.base.errors import UserError
-from suites.models.config.families import FAMILIES, Family
-from suites.models.config.fields import Fields
-from suites.models.config.layers import grouped, layers_of
-from suites.models.config.towers import towers_of
+from suites.models.config_families import FAMILIES, Family
+from suites.models.config_fields import Fields
+from suites.models.config_layers import grouped, layer_of_modules, layers_of
+from suites.models.config_towers import towers_of
 from suites.models.geometry import Geometry, Modules, identifier
-from suites.models.precision import Precision, precision_of
+from suites.models.precision import Precision, precision_name, precision_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from suites.models.geometry import Layer
 
-__all__ = ["Configuration", "read_config", "read_configuration"]
+__all__ = ["Configuration", "read_config", "read_configuration", "read_precision"]
 
 _MOST_BYTES = 2**22  # the longest published, with a table for each layer, has 40 kB
 _EXPECTED = "a Hugging Face config.json"
@@ -54,14 +54,36 @@ def read_config(path: Path) -> Configuration:
     Raises:
         UserError: it cannot be read, a size is missing or wrong, or it says what is not expressed.
     """
-    file = path / "config.json" if path.is_dir() else path
-    data = json_file.read(file, _MOST_BYTES, expected=_EXPECTED)
-    whole = file.name == "config.json"
-    name = file.absolute().parent.name if whole else file.stem
-    beside = None
-    if whole and (quantized := file.with_name(_QUANTIZED)).is_file():
-        beside = json_file.read(quantized, _MOST_BYTES, expected="a JSON object")
+    file = _file(path)
+    data, beside = _tables(file)
+    name = file.absolute().parent.name if file.name == "config.json" else file.stem
     return read_configuration(data, str(file), name=name or file.stem, beside=beside)
+
+
+def read_precision(path: Path) -> str:
+    """Name the precision of a folder, whether or not its architecture is expressed.
+
+    Raises:
+        UserError: it holds no configuration that can be read.
+    """
+    data, beside = _tables(_file(path))
+    return precision_name(data, beside)
+
+
+def _file(path: Path) -> Path:
+    return path / "config.json" if path.is_dir() else path
+
+
+def _tables(file: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The configuration, and what says beside it how weights are stored."""
+    data = json_file.read(file, _MOST_BYTES, expected=_EXPECTED)
+    if not isinstance(data, dict):
+        raise UserError("is no JSON object", where=str(file), expected=_EXPECTED)
+    quantized = file.with_name(_QUANTIZED)
+    if file.name != "config.json" or not quantized.is_file():
+        return data, None
+    beside = json_file.read(quantized, _MOST_BYTES, expected="a JSON object")
+    return data, beside if isinstance(beside, dict) else None
 
 
 def read_configuration(data: Any, where: str, *, name: str, beside: Any = None) -> Configuration:
@@ -77,6 +99,8 @@ def read_configuration(data: Any, where: str, *, name: str, beside: Any = None) 
         raise UserError("is no JSON object", where=where, expected=_EXPECTED)
     text, place = _language_model(data, where)
     kind = str(text.get("model_type") or _WRAPPED.get(str(data.get("model_type")), ""))
+    if kind not in FAMILIES and f"{kind}_text" not in FAMILIES:
+        kind = _of_class(text) or kind
     family = _family(kind, data, place)
     fields = Fields(text, place, family.defaults)
     try:
@@ -110,6 +134,14 @@ def _language_model(data: dict[str, Any], where: str) -> tuple[dict[str, Any], s
         missing = {"vocab_size", "tie_word_embeddings"} - set(data)
         data = {**data, **{key: outer[key] for key in missing if key in outer}}
     return data, where
+
+
+def _of_class(text: dict[str, Any]) -> str:
+    """The architecture that a configuration's class names, empty where it names none of ours."""
+    named = text.get("architectures")
+    first = str(named[0])[:100] if isinstance(named, list) and named else ""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", first.removesuffix("ForCausalLM")).lower()
+    return words if words in FAMILIES else ""
 
 
 def _family(kind: str, data: dict[str, Any], where: str) -> Family:
@@ -162,20 +194,24 @@ def _rope_theta(fields: Fields) -> float:
 
 
 def _modules(fields: Fields, family: Family, layers: list[Layer]) -> Modules | None:
-    """Modules that predict further tokens: one layer each, like the model's last with a cache."""
+    """Modules that predict further tokens, where the configuration says what they are made of."""
     count = fields.natural("num_nextn_predict_layers", "mtp_num_hidden_layers", most=100)
-    count = count or fields.natural("num_mtp_modules", most=100)
-    fields.ignore("mtp_transformer_layers", "mtp_num_layers", "mtp_use_dedicated_embeddings")
+    fields.ignore("num_mtp_modules", "mtp_transformer_layers", "mtp_num_layers")
+    fields.ignore("mtp_use_dedicated_embeddings")
     if not count or family.plan != "plain":
         return None
-    attending = [layer for layer in layers if any(part.kv_values() for part in layer.parts)]
-    return Modules(count=count, layers=(attending[-1],)) if attending else None
+    layer = layer_of_modules(fields, family, layers)
+    return Modules(count=count, layers=(layer,)) if layer else None
 
 
 def _beside(fields: Fields, hidden: int, depth: int) -> tuple[int, int]:
-    """Values looked up, and matrix weights met once: what Gemma has beside its layers."""
+    """Values looked up, and matrix weights met once: what stands beside the layers."""
     width = fields.natural("hidden_size_per_layer_input") * depth
     rows = fields.natural("vocab_size_per_layer_input")
     streams = fields.natural("altup_num_inputs")
     mixed = hidden * width + 2 * max(streams - 1, 0) * hidden * hidden
-    return (rows * width + width // depth if width else 0), mixed
+    tables = rows * width + width // depth if width else 0
+    if joined := fields.natural("hc_mult"):  # DeepSeek-V4 joins its streams before the head
+        mixed += joined * joined * hidden
+        tables += joined + 1
+    return tables, mixed

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Family"]
 
-_Plan = Literal["plain", "single", "both", "blocks", "recurrent", "longcat"]
+_Plan = Literal["plain", "single", "both", "blocks", "recurrent", "longcat", "compressed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,8 @@ class Family:
     Attributes:
         plan: how layers are laid out: "plain", a mixer and a feed-forward block; "single", one part
             a layer by a pattern (Nemotron-H); "both", attention beside Mamba (Falcon-H1); "blocks",
-            a table for each layer (Nemotron NAS); "recurrent", Mamba alone; "longcat", two of each.
+            a table for each layer (Nemotron NAS); "recurrent", Mamba alone; "longcat", two of each;
+            "compressed", windows and compressed entries (DeepSeek-V4).
         hidden: names of the width.
         qkv_bias, output_bias, mlp_bias: None where the configuration says.
         qk_norm, qk_norm_kind: norm of queries and keys unless the configuration speaks, and what
@@ -149,6 +150,7 @@ FAMILIES: Mapping[str, Family] = {
     "deepseek_v2": _DEEPSEEK,
     "deepseek_v3": _DEEPSEEK,
     "deepseek_v32": _DEEPSEEK,
+    "deepseek_v4": Family(plan="compressed", mlp_bias=False, router_bias=True),
     "kimi_k2": _DEEPSEEK,
     "kimi_linear": Family(mlp_bias=False, router_bias=True),
     "glm_moe_dsa": _DEEPSEEK,
@@ -195,6 +197,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "longcat_flash": Family(plan="longcat", mlp_bias=False, router_bias=True),
     "step3_text": Family(mlp_bias=False),
+    "step3p7": Family(qk_norm="head", gate="head", mlp_bias=False),
     "step3p5": Family(qk_norm="head", gate="head", mlp_bias=False),
     "exaone4": Family(qk_norm="head", mlp_bias=False),
     "exaone_moe": Family(qk_norm="head", mlp_bias=False, router_bias=True),

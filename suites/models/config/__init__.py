@@ -1,5 +1,0 @@
-"""Read a Hugging Face configuration into a geometry: what decides are its fields."""
-
-from suites.models.config.reader import Configuration, read_config, read_configuration
-
-__all__ = ["Configuration", "read_config", "read_configuration"]
