@@ -38,6 +38,7 @@ ELSEWHERE = {
     "samples_give_the_figures",
     "outputs_come_from_the_seed",
     "job_is_the_one_certified",
+    "challenge_has_one_answer",
 }
 # Taken from the environment, to be run once at length.
 EXAMPLES = int(os.environ.get("FENMARK_EXAMPLES", "100"))
