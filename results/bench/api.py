@@ -15,7 +15,6 @@ import re
 import sqlite3
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from results.archive import archive
+from results.bench.serving_process import FENMARK, served
 from results.keys import ed25519
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
@@ -35,12 +35,11 @@ from results.statement import strict_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["main"]
+__all__ = ["main", "statement_bytes"]
 
 _STATEMENT_BYTES = 4096
 _CLIENTS = 64
 _LENGTH = re.compile(rb"(?i)content-length: (\d+)")
-_FENMARK = [sys.executable, "-c", "from runners.cli import main; main()"]
 
 
 def main() -> None:
@@ -59,7 +58,7 @@ def main() -> None:
 
 def _verification(signer: CryptoSigner) -> float:
     """Print rates of verification; return that of the whole, strictly parsed."""
-    payload = _payload(signer, 0)
+    payload = statement_bytes(signer, 0)
     sealed = envelope.sign(payload, signer)
     keys = [signer.public_key]
     public = bytes.fromhex(signer.public_key.to_dict()["keyval"]["public"])
@@ -100,24 +99,13 @@ def _submissions(signer: CryptoSigner, folder: Path, number: int, judged: float)
     Args:
         judged: envelopes that one core verifies and parses in a second.
     """
-    bodies = [envelope.sign(_payload(signer, at), signer) for at in range(number)]
+    bodies = [envelope.sign(statement_bytes(signer, at), signer) for at in range(number)]
     peer = _transactions(folder / "peer.db", bodies)
     print(f"SQLite alone, {_CLIENTS} rows a durable transaction: {peer:,.0f} rows/s")
-    runners = folder / "runners"
-    runners.mkdir()
-    name = runner_id(signer.public_key)
-    (runners / f"{name}.toml").write_text(runner_toml(signer.public_key))
-    options = ["--port", "0", "--per-minute", "0", "--runners", str(runners)]
-    command = [*_FENMARK, "serve", "--data", str(folder / "data"), *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        assert server.stdout
-        url = server.stdout.readline().split()[-1]
+    with served(folder, signer, "--per-minute", "0", "--mib-per-minute", "0") as address:
         started = time.perf_counter()
-        waits_s = sorted(asyncio.run(_flood(url, bodies)))
+        waits_s = sorted(asyncio.run(_flood(address, bodies)))
         rate = len(bodies) / (time.perf_counter() - started)
-        server.terminate()
     p99_s = waits_s[int(len(waits_s) * 0.99)]
     print(
         f"submissions at {_CLIENTS} clients: {rate:,.0f}/s, {rate / peer:.1%} of SQLite alone, "
@@ -143,15 +131,14 @@ def _transactions(path: Path, bodies: list[bytes]) -> float:
     return len(bodies) / taken
 
 
-async def _flood(url: str, bodies: list[bytes]) -> list[float]:
+async def _flood(address: tuple[str, int], bodies: list[bytes]) -> list[float]:
     """Send over connections kept open, written beforehand: the client must cost next to nothing."""
-    host, _, port = url.removeprefix("http://").partition(":")
     head = "POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
     left = iter([head.format(len(body)).encode() + body for body in bodies])
     waits_s: list[float] = []
 
     async def client() -> None:
-        reader, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(*address)
         for request in left:
             started = time.perf_counter()
             writer.write(request)
@@ -172,13 +159,13 @@ def _archive(signer: CryptoSigner, home: Path, entries: int) -> None:
     (home / "runners" / f"{runner_id(key)}.toml").write_text(runner_toml(key))
     records = []
     for at in range(entries):
-        sealed = envelope.sign(_payload(signer, at), signer)
+        sealed = envelope.sign(statement_bytes(signer, at), signer)
         digest = envelope.digest(sealed)
         (home / "submissions" / f"{digest}{archive.SUFFIX}").write_bytes(sealed)
         records.append(result_entry(digest))
     Ledger(home / "log").extend(records, origin=f"fenmark.local/{runner_id(key)}", signer=signer)
     started = time.perf_counter()
-    command = [*_FENMARK, "verify", str(home)]
+    command = [*FENMARK, "verify", str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         told = process.stdout.read().splitlines()
@@ -191,7 +178,7 @@ def _archive(signer: CryptoSigner, home: Path, entries: int) -> None:
     )
 
 
-def _payload(signer: CryptoSigner, at: int) -> bytes:
+def statement_bytes(signer: CryptoSigner, at: int) -> bytes:
     """A small true statement, filled with a warning up to 4 KiB."""
     stated: dict[str, Any] = {
         "_type": "https://in-toto.io/Statement/v1",
