@@ -9,8 +9,6 @@ import typer
 
 __all__ = ["witness"]
 
-_HEAD_S = 10.0  # time for a request's headers
-
 
 def witness(
     data: Annotated[Path, typer.Option(help="Folder of its key and of the checkpoints it saw.")],
@@ -31,7 +29,8 @@ def witness(
     from results.keys.identity import read_key_file, read_runner
     from results.proof import checkpoint
     from results.proof.witness import Witness, create_app
-    from results.service.connections import guarded, listen
+    from results.service.connections import listen
+    from results.service.limits import Limits
     from suites.base.terminal import Terminal
 
     key = data / "witness.pem"
@@ -47,4 +46,4 @@ def witness(
     for line in ("[[witness]]", f'name = "{name}"', f'public_key = "{public}"'):
         terminal.say(line)
     app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
-    listen(app, host, port, guarded(_HEAD_S, {}))
+    listen(app, host, port, Limits(), {})
