@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from securesystemslib.signer import CryptoSigner
 
-from results.bench.api import statement_bytes
+from results.bench.made_up import statement_bytes
 from results.bench.serving_process import served
 from results.proof import envelope
 

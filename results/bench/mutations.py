@@ -18,7 +18,7 @@ from typing import Any
 
 from securesystemslib.signer import CryptoSigner
 
-from results.bench.api import statement_bytes
+from results.bench.made_up import statement_bytes
 from results.bench.serving_process import served
 from results.proof import envelope
 
