@@ -28,6 +28,8 @@ COMPARISONS = {
     "kernels": "suites.kernels.bench.compare",
     "serving": "suites.serving.bench.compare",
     "api": "results.bench.api",
+    "load": "results.bench.load",
+    "mutations": "results.bench.mutations",
     "json": "results.bench.parsing",
     "kills": "results.bench.kills",
     "site": "leaderboard.bench.compare",

@@ -25,6 +25,7 @@ from securesystemslib.signer import CryptoSigner
 
 from results.archive import archive
 from results.bench.made_up import FENMARK, statement_bytes
+from results.bench.serving_process import served
 from results.keys import ed25519
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
@@ -100,21 +101,10 @@ def _submissions(signer: CryptoSigner, folder: Path, number: int, judged: float)
     bodies = [envelope.sign(statement_bytes(signer, at), signer) for at in range(number)]
     peer = _transactions(folder / "peer.db", bodies)
     print(f"SQLite alone, {_CLIENTS} rows a durable transaction: {peer:,.0f} rows/s")
-    runners = folder / "runners"
-    runners.mkdir()
-    name = runner_id(signer.public_key)
-    (runners / f"{name}.toml").write_text(runner_toml(signer.public_key))
-    options = ["--port", "0", "--per-minute", "0", "--runners", str(runners)]
-    command = [*FENMARK, "serve", "--data", str(folder / "data"), *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        assert server.stdout
-        url = server.stdout.readline().split()[-1]
+    with served(folder, signer, "--per-minute", "0", "--mib-per-minute", "0") as address:
         started = time.perf_counter()
-        waits_s = sorted(asyncio.run(_flood(url, bodies)))
+        waits_s = sorted(asyncio.run(_flood(address, bodies)))
         rate = len(bodies) / (time.perf_counter() - started)
-        server.terminate()
     p99_s = waits_s[int(len(waits_s) * 0.99)]
     print(
         f"submissions at {_CLIENTS} clients: {rate:,.0f}/s, {rate / peer:.1%} of SQLite alone, "
@@ -140,15 +130,14 @@ def _transactions(path: Path, bodies: list[bytes]) -> float:
     return len(bodies) / taken
 
 
-async def _flood(url: str, bodies: list[bytes]) -> list[float]:
+async def _flood(address: tuple[str, int], bodies: list[bytes]) -> list[float]:
     """Send over connections kept open, written beforehand: the client must cost next to nothing."""
-    host, _, port = url.removeprefix("http://").partition(":")
     head = "POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
     left = iter([head.format(len(body)).encode() + body for body in bodies])
     waits_s: list[float] = []
 
     async def client() -> None:
-        reader, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(*address)
         for request in left:
             started = time.perf_counter()
             writer.write(request)

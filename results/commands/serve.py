@@ -40,10 +40,10 @@ def serve(
             help="MiB to and from an address, of submissions of a key; 0: no limit.", min=0
         ),
     ] = 256,
-    connections: Annotated[int, typer.Option(help="Open at once, of all.", min=1)] = 4096,
+    connections: Annotated[int, typer.Option(help="Open at once, of all.", min=1)] = 8192,
     connections_of_address: Annotated[
         int, typer.Option(help="Open at once, of one address or IPv6 /64.", min=1)
-    ] = 256,
+    ] = 2048,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(

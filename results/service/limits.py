@@ -33,8 +33,8 @@ class Limits:
     body_s: float = 30.0
     idle_s: int = 5
     answer_s: float = 30.0
-    connections: int = 4096
-    connections_of_address: int = 256
+    connections: int = 8192
+    connections_of_address: int = 2048
     per_minute: float = 6000.0
     bytes_per_minute: float = 256.0 * 2**20
     trusted: tuple[Network, ...] = ()

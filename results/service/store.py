@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, select
@@ -38,7 +39,6 @@ from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from securesystemslib.signer import Signer
 
@@ -312,10 +312,15 @@ class Store:
         with self._engine.connect() as connection:
             return named(connection, digests)
 
-    def ready(self) -> bool:
-        """Tell whether the database answers."""
+    def size(self) -> int:
+        """Count the entries that the rows hold."""
         with self._engine.connect() as connection:
-            return connection.scalar(select(1)) == 1
+            return next_place(connection)
+
+    def folders(self) -> list[Path]:
+        """List the folders that need room: the log's, and the database's where it is a file."""
+        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        return [self.ledger.home, *([Path(file).parent] if file else [])]
 
     def _receipts(self, rows: Iterable[tuple[int, int, str, Sequence[str]]]) -> dict[int, Receipt]:
         """Make receipts anew; Ed25519 is deterministic, so each is the one given first.

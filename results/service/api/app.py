@@ -18,6 +18,7 @@ from results.service.api.service import Service
 from results.service.api.writing import add_writing
 from results.service.cosigning import Cosigning
 from results.service.group_commit import Committer
+from results.service.health import Health
 from results.service.limits import Limits, Quota
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def create_app(
         committer=Committer(intake.store),
         addresses=Quota.of(given),
         keys=Quota.of(given),
+        health=Health(intake.store),
     )
 
     @asynccontextmanager

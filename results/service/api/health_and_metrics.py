@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
+from results.service.health import OK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,10 +20,19 @@ __all__ = ["add_operation"]
 def add_operation(app: FastAPI, service: Service) -> None:
     """Add the endpoints."""
 
-    @app.get("/healthz", summary="Whether the database answers")
-    def healthz() -> JSONResponse:
-        service.store.ready()
-        return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})
+    @app.get(
+        "/healthz",
+        summary="Whether disk, log and database do their work",
+        responses={503: {"description": "One of them does not; `checks` names it"}},
+    )
+    async def healthz() -> JSONResponse:
+        checks = await service.health.checks()
+        well = all(seen == OK for seen in checks.values())
+        return JSONResponse(
+            {"status": OK if well else "failing", "checks": checks},
+            status_code=200 if well else 503,
+            headers={"Cache-Control": "no-store"},
+        )
 
     @app.get("/metrics", summary="Counters for Prometheus")
     def metrics() -> Response:

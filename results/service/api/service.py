@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from results.proof.ledger import Ledger
     from results.service.group_commit import Committer
+    from results.service.health import Health
     from results.service.limits import Limits, Quota
     from results.service.store import Store
     from results.service.submission_check import Intake
@@ -27,6 +28,7 @@ class Service:
         intake: judges what comes in; its store takes what passes.
         log_key: public key of the log.
         addresses, keys: what each may still ask and send.
+        health: whether disk, log and database do their work.
         judging: one thread: it holds the interpreter, so that more would only take turns, and a
             kernel computed again must not hold up the event loop.
         answered: responses by method, route and status.
@@ -39,6 +41,7 @@ class Service:
     committer: Committer
     addresses: Quota
     keys: Quota
+    health: Health
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)

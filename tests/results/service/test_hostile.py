@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 from contextlib import suppress
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
+from results.bench.mutations import spoiled
 from results.proof import envelope
 from results.service.problem import Problem
 from results.service.store import payload_sha256
@@ -173,6 +175,14 @@ def test_a_registered_signer_can_break_nothing_with_any_value_anywhere(
     body = envelope.sign(json.dumps(statement).encode(), signer)
     with suppress(Problem):  # the one way to say no; any other exception is a bug
         intake.judge(body)
+
+
+def test_no_spoiled_envelope_is_the_servers_failure(client, signer):
+    chance = random.Random(1)
+    answers = [
+        client.post("/v1/submissions", content=spoiled(signer, at, chance)) for at in range(90)
+    ]
+    assert {answer.status_code for answer in answers} <= {200, 201, 400, 403, 422}
 
 
 def test_every_documented_operation_answers_as_documented(client):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from results.statement import strict_json
 from suites.base.errors import UserError
 
-# Documents of 192 bytes and many values are judged on their text, others by hooks. With short
-# strings they are looked at as a whole, with long ones those are cut out first.
+# Documents without colons, deep brackets and what looks like odd numbers are judged on their bytes,
+# others by what they say.
 WORDS = ",".join(['"a\\"[b"'] * 40)
 TEXT = f'{"0," * 40}"{"." * 4000}"'
 
@@ -27,6 +27,7 @@ TEXT = f'{"0," * 40}"{"." * 4000}"'
         (b"[9007199254740993]", "integers below 2"),
         (b"[" + b"9" * 5000 + b"]", "integers below 2"),
         (b"[" * 40 + b"]" * 40, "nested too deeply"),
+        (b"[" * 32 + b"{}" + b"]" * 32, "nested too deeply"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deeply"),
         (b"[" * 100_000, "nested too deeply"),
         (b'["\\ud800"]', "half a character"),
@@ -51,6 +52,9 @@ def test_ambiguous_json_is_refused_with_its_reason(data, says):
     [
         ('{"a": 1, "b": [{"a": 1, "a": 2}]}', "'a' twice"),
         (r'{"a:": 1, "\"\\": 1, "a\u003a": 2}', "'a:' twice"),
+        (r'{"a": 1, "b": "\u003a", "a": 2}', "'a' twice"),
+        (r'{"a": 1, "b": "\\u003a\u003A", "a": ":::"}', "'a' twice"),
+        ('{"a": {"b": ":", "c": 1}, "a": 2}', "'a' twice"),
         ("[NaN]", "contains NaN"),
         ("9007199254740992", "integers below 2"),
         (r'["\"", 12345678901234567, "\""]', "integers below 2"),

@@ -392,6 +392,7 @@ def test_prometheus_can_count(client, sealed):
     text = client.get("/metrics").text
     assert 'fenmark_submissions_total{outcome="accepted"} 1' in text
     assert "fenmark_log_entries 2" in text
+    assert client.get("/healthz").json()["status"] == "ok"
 
 
 def test_a_second_server_on_the_same_folder_is_refused(client, tmp_path):
