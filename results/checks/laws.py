@@ -72,7 +72,7 @@ LAWS = (
     Law(
         name="queueing",
         formula="rate × end-to-end ÷ OSL = concurrency, and request rate × end-to-end likewise; "
-        "in an open loop ≤ the cap",
+        "in an open loop or a replayed trace ≤ the cap",
         source=_LITTLE,
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",
@@ -82,7 +82,8 @@ LAWS = (
         name="queueing",
         formula="completed rate ≤ offered rate",
         source="an open loop serves what is sent",
-        tolerance="10%, and three times 1/√n for the arrivals of n requests",
+        tolerance="10%, and three times 1/√n for the arrivals of n requests; "
+        "not of a replayed trace",
         find=queueing.no_more_is_served_than_asked,
     ),
     Law(
