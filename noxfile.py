@@ -148,7 +148,9 @@ def tests(session: nox.Session) -> None:
     """Run the whole test suite; what CI runs (-- -k NAME)."""
     chromium(session)
     scripts = environment(session, "dev", *DEVELOPMENT)
-    session.run(str(scripts / "python"), "-m", "pytest", *session.posargs, external=True)
+    # A process for each core; four at most, as each starts a browser and a database of its own.
+    shared = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+    session.run(str(scripts / "python"), "-m", "pytest", *shared, *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -172,7 +172,7 @@ class Log(BaseHTTPRequestHandler):
 def log(published):
     with ThreadingHTTPServer(("127.0.0.1", 0), Log) as server:
         server.body = published[2].read_bytes()
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/v1/submissions"
         server.shutdown()
 
