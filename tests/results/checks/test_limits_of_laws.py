@@ -147,3 +147,13 @@ def test_a_value_outside_its_interval_is_told_with_the_end_it_passes(value, boun
 def test_an_offset_of_clocks_has_a_sign(found):  # noqa: F811
     offset = row("clock_offset", "ms", -2.0, suite="serving", labels={"host": 0})
     assert found(offset) == set()
+
+
+@pytest.mark.parametrize("statistic", [{"statistic": "mean"}, {"percentile": 50.0}])
+@pytest.mark.parametrize(("whole", "rules"), [(290.0, set()), (310.0, {"latency-order"})])
+def test_a_request_takes_half_more_than_its_parts_at_most(found, statistic, whole, rules):  # noqa: F811
+    # 100 ms and ten steps of 10 ms; medians of skewed parts do not add up, but nearly.
+    parts = [("ttft", 100.0), ("tpot", 10.0), ("e2e", whole)]
+    labels = {"osl": 11, **statistic}
+    rows = [row(metric, "ms", value, suite="serving", labels=labels) for metric, value in parts]
+    assert {rule for rule, _ in found(*rows)} == rules
