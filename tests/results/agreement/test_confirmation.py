@@ -369,3 +369,24 @@ def test_an_interval_from_half_to_double_tells_nothing():
     [blunt] = agreed(statement(10.0, half=0.5), statement(10.0, half=0.5)).figures
     assert (sharp.verdict, blunt.verdict) == ("agrees", "undecided")
     assert sharp.change.high < 2 < blunt.change.high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.5, 2.0, "agrees"),  # half and double themselves are still told apart
+        (0.49, 2.05, "undecided"),
+        (0.45, 1.9, "agrees"),  # more than double would be seen
+        (0.55, 2.2, "agrees"),  # less than half would
+    ],
+)
+def test_an_interval_is_blunt_that_holds_both_half_and_double(low, high, verdict):
+    first, second = statement(10.0, half=0.0), statement(10.0 * (low * high) ** 0.5, half=0.0)
+    [item] = second.predicate.measurements
+    wide = item.model_copy(update={"low": 10.0 * low, "high": 10.0 * high})
+    second = second.model_copy(
+        update={"predicate": second.predicate.model_copy(update={"measurements": [wide]})}
+    )
+    [figure] = agreed(first, second).figures
+    assert figure.verdict == verdict
+    assert (figure.change.low, figure.change.high) == pytest.approx((low, high))

@@ -106,9 +106,9 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
         wait_for(lambda: len(set(children_of(process)) - set(first)) > 1)
         family = children_of(process)
         process.send_signal(blow)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert b"Traceback" not in errors
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert alive == []
     assert not list(out.glob("*.dsse.json"))
     assert not list(out.rglob("*.partial"))

@@ -51,7 +51,7 @@ def kill_at_random(command, environment, draw):
             if draw.random() < 0.5:
                 time.sleep(draw.uniform(0, 1))
                 process.kill()
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=240)
     assert b"Traceback" not in errors, errors.decode()
     return process.returncode
 
