@@ -179,6 +179,16 @@ def vllm(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def mutate(session: nox.Session) -> None:
+    """Change the code in one place at a time; the tests must notice (-- results/economy)."""
+    scripts = environment(session, "mutate", *DEVELOPMENT, "mutate")
+    folders = (path.removesuffix(".py").strip("/") for path in session.posargs)
+    names = (f"{path.replace('/', '.')}.*" for path in folders)
+    session.run(str(scripts / "mutmut"), "run", *names, external=True)
+    session.run(str(scripts / "mutmut"), "results", external=True)
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff."""
     ruff = str(environment(session, "dev", *DEVELOPMENT) / "ruff")
