@@ -11,7 +11,14 @@ from securesystemslib.signer import CryptoSigner
 
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
-from results.agreement.confirmation import Entered, agreement, confirmed, differences, repetitions
+from results.agreement.confirmation import (
+    Entered,
+    agreement,
+    confirmed,
+    differences,
+    repetitions,
+    shortcomings,
+)
 from results.archive import archive, verification
 from results.keys import identity
 from results.keys.identity import runner_id, runner_toml
@@ -390,3 +397,17 @@ def test_an_interval_is_blunt_that_holds_both_half_and_double(low, high, verdict
     [figure] = agreed(first, second).figures
     assert figure.verdict == verdict
     assert (figure.change.low, figure.change.high) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "why"),
+    [
+        (None, "two", "the first result does not say which machine it was measured on"),
+        ("one", None, "it does not say which machine it was measured on"),
+        ("one,two", "two,three", "both were measured on the same hardware"),
+    ],
+)
+def test_whose_hardware_is_not_said_or_shared_is_named(there, here, why):
+    first, second = statement(10.0, hardware=there), statement(10.0, hardware=here)
+    told = list(shortcomings(first.predicate, second.predicate))
+    assert told[:2] == ["it was measured without a challenge of the log", why]
