@@ -10,6 +10,7 @@ from results import catalog
 from results.catalog.prices_data import RentalPrice, read_sheet
 from results.economy import costs, economics
 from results.economy.own_prices import Own
+from results.statement.precision import served
 from suites.base.records import Row
 
 positive = st.floats(1e-3, 1e6)
@@ -364,3 +365,171 @@ def test_modelled_joules_are_never_taken_for_measured_ones(mine):
         cost = h100(mine, bare("decode_throughput", 1000.0), *order)
         assert (cost.owned.power, cost.energy_method) == ("measured", "measured")
         assert cost.energy_kwh.value == pytest.approx(2 / 3.6)
+
+
+def test_a_cost_row_says_what_it_is_of_and_where_it_comes_from(mine):
+    rate = row("decode_throughput", 1000.0, 100.0)
+    joules = row("energy_per_output_token", 3.6, 0.36)
+    [cost] = costs.cost_rows(
+        [rate, joules],
+        chip="h100-sxm",
+        count=2,
+        sheet=mine,
+        served=served("llama-3.1-8b", "bf16"),
+    )
+    assert (cost.suite, cost.case, cost.tokens) == ("inference", "decode/b1/ctx64", "output")
+    assert cost.tokens_per_s == economics.Span(1000.0, 900.0, 1100.0)
+    assert (cost.method, cost.energy_method, cost.energy_meter) == ("measured", "measured", "")
+    # 3.6 J a token are a kWh per million; 1.5 x $0.10 each.
+    kwh, usd = cost.energy_kwh, cost.energy_usd
+    assert (kwh.low, kwh.value, kwh.high) == pytest.approx((0.9, 1.0, 1.1))
+    assert (usd.low, usd.value, usd.high) == pytest.approx((0.135, 0.15, 0.165))
+    assert cost.floor_method == "datasheet roofline at nameplate power"
+
+
+def test_a_rate_of_nothing_costs_nothing(mine):
+    rates = [bare("decode_throughput", 0.0)]
+    assert costs.cost_rows(rates, chip="h100-sxm", count=1, sheet=mine) == []
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_a_rate_with_one_bound_alone_bounds_its_rent_on_the_other_side(mine, end):
+    rate = replace(row("decode_throughput", 1000.0, 100.0), **{end: None})
+    rent = h100(mine, rate, rental="marketplace").rental_usd
+    known = rate.high or rate.low
+    bound, missing = (rent.low, rent.high) if rate.high else (rent.high, rent.low)
+    assert (bound, missing) == (pytest.approx(2 / 3.6 * 1e3 / known), None)
+
+
+def test_one_price_and_a_rate_without_an_interval_have_no_bounds(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="marketplace")
+    assert (cost.rental_usd.value, cost.rental_usd.low) == (pytest.approx(2 / 3.6), None)
+    assert cost.rental_kind == "marketplace, 2026-01"
+
+
+def test_a_class_the_sheet_lacks_has_no_rent(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="hyperscaler on demand")
+    assert cost.rental_usd is None
+    assert (
+        cost.missing == "no hyperscaler on demand price of h100-sxm; it has on-demand, marketplace"
+    )
+
+
+def test_owned_chips_cost_capital_and_electricity_at_the_nameplate_without_a_meter(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0))
+    # Two at $30,000 over 5 x 8766 h at half use, and 1.4 kW x 1.5 x $0.10.
+    hourly = 60_000 / (5 * 8766 * 0.5) + 1.4 * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
+    assert cost.owned.usd_low < cost.owned.usd.value < cost.owned.usd_high
+    assert (cost.owned.usd.low, cost.owned.usd.high) == (None, None)
+    assert (cost.owned.power, cost.owned.basis) == ("nameplate", "chip alone, 2026-01")
+
+
+@pytest.mark.parametrize(
+    "energy", [("power", 1000.0), ("energy_per_output_token", 1.0)], ids=["power", "joules"]
+)
+def test_owned_chips_draw_what_a_meter_read(mine, energy):
+    cost = h100(mine, bare("decode_throughput", 1000.0), bare(*energy))
+    hourly = 60_000 / (5 * 8766 * 0.5) + 1.0 * 1.5 * 0.1
+    assert cost.owned.usd.value == pytest.approx(hourly / 3.6)
+    assert cost.owned.power == "measured"
+
+
+def test_a_modelled_power_is_no_meter_for_owned_chips(mine):
+    modelled = bare("power", 1000.0, method="modelled")
+    assert h100(mine, bare("decode_throughput", 1.0), modelled).owned.power == "nameplate"
+
+
+def test_cores_of_a_cpu_are_not_taken_for_chips_that_were_bought(mine):
+    bought = mine.purchases[0].model_copy(update={"chip": "epyc-9004"})
+    sheet = mine.model_copy(update={"purchases": [bought]})
+    [cost] = costs.cost_rows(
+        [bare("decode_throughput", 1.0), bare("power", 40.0)],
+        chip="epyc-9004",
+        count=2,
+        sheet=sheet,
+    )
+    assert cost.owned is None
+
+
+def test_a_sheet_without_terms_or_price_has_no_owned_cost(mine):
+    rate = bare("decode_throughput", 1.0)
+    assert h100(mine.model_copy(update={"ownership": None}), rate).owned is None
+    assert h100(mine.model_copy(update={"purchases": []}), rate).owned is None
+
+
+def test_tokens_of_a_mixed_window_bear_all_its_power(mine):
+    cost = h100(mine, row("output_throughput", 100.0, 10.0), row("power", 360.0, 36.0))
+    assert cost.energy_kwh.value == pytest.approx(1.0)
+    assert cost.energy_kwh.low == pytest.approx(0.9 / 1.1)
+    assert cost.energy_kwh.high == pytest.approx(1.1 / 0.9)
+
+
+def test_the_bounds_of_an_owned_cost_are_the_rate_s_and_its_range_the_price_s(mine):
+    cost = h100(mine, row("decode_throughput", 1000.0, 100.0))
+    life_h, power_usd = 5 * 8766 * 0.5, 1.4 * 1.5 * 0.1
+    middle = 60_000 / life_h + power_usd
+    assert cost.owned.usd.low == pytest.approx(middle / (1.1 * 3.6))
+    assert cost.owned.usd.high == pytest.approx(middle / (0.9 * 3.6))
+    assert cost.owned.usd_low == pytest.approx((40_000 / life_h + power_usd) / 3.6)
+    assert cost.owned.usd_high == pytest.approx((80_000 / life_h + power_usd) / 3.6)
+
+
+def test_modelled_joules_are_never_taken_for_measured_ones(mine):
+    modelled = bare("energy_per_output_token", 1.0, method="modelled")
+    cost = h100(mine, bare("decode_throughput", 1000.0), modelled)
+    assert (cost.owned.power, cost.energy_method) == ("nameplate", "modelled")
+    metered = bare("energy_per_output_token", 2.0)
+    for order in ([modelled, metered], [metered, modelled]):
+        cost = h100(mine, bare("decode_throughput", 1000.0), *order)
+        assert (cost.owned.power, cost.energy_method) == ("measured", "measured")
+        assert cost.energy_kwh.value == pytest.approx(2 / 3.6)
+
+
+def test_a_cost_row_says_what_it_is_of_and_where_it_comes_from(mine):
+    rate = row("decode_throughput", 1000.0, 100.0)
+    joules = row("energy_per_output_token", 3.6, 0.36)
+    [cost] = costs.cost_rows(
+        [rate, joules],
+        chip="h100-sxm",
+        count=2,
+        sheet=mine,
+        served=served("llama-3.1-8b", "bf16"),
+    )
+    assert (cost.suite, cost.case, cost.tokens) == ("inference", "decode/b1/ctx64", "output")
+    assert cost.tokens_per_s == economics.Span(1000.0, 900.0, 1100.0)
+    assert (cost.method, cost.energy_method, cost.energy_meter) == ("measured", "measured", "")
+    # 3.6 J a token are a kWh per million; 1.5 x $0.10 each.
+    kwh, usd = cost.energy_kwh, cost.energy_usd
+    assert (kwh.low, kwh.value, kwh.high) == pytest.approx((0.9, 1.0, 1.1))
+    assert (usd.low, usd.value, usd.high) == pytest.approx((0.135, 0.15, 0.165))
+    assert cost.floor_method == "datasheet roofline at nameplate power"
+
+
+def test_a_rate_of_nothing_costs_nothing(mine):
+    rates = [bare("decode_throughput", 0.0)]
+    assert costs.cost_rows(rates, chip="h100-sxm", count=1, sheet=mine) == []
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_a_rate_with_one_bound_alone_has_bounds_of_its_rent(mine, end):
+    rate = replace(row("decode_throughput", 1000.0, 100.0), **{end: None})
+    rent = h100(mine, rate, rental="marketplace").rental_usd
+    fast, slow = rate.high or 1000.0, rate.low or 1000.0
+    assert (rent.low, rent.high) == pytest.approx((2 / 3.6 * 1e3 / fast, 2 / 3.6 * 1e3 / slow))
+
+
+def test_one_price_and_a_rate_without_an_interval_have_no_upper_bound_either(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="marketplace")
+    assert cost.rental_usd.high is None
+
+
+def test_a_chip_without_a_nameplate_is_owned_where_a_meter_read_it(mine):
+    chip = "sunrise-s3"
+    assert catalog.chips()[chip].tdp_w is None
+    bought = mine.purchases[0].model_copy(update={"chip": chip})
+    sheet = mine.model_copy(update={"purchases": [bought]})
+    rate, power = bare("decode_throughput", 1.0), bare("power", 40.0)
+    [unknown] = costs.cost_rows([rate], chip=chip, count=1, sheet=sheet)
+    [metered] = costs.cost_rows([rate, power], chip=chip, count=1, sheet=sheet)
+    assert (unknown.owned, metered.owned.power) == (None, "measured")
