@@ -151,7 +151,9 @@ def tests(session: nox.Session) -> None:
     """Run the whole test suite; what CI runs (-- -k NAME)."""
     chromium(session)
     scripts = environment(session, "dev", *DEVELOPMENT)
-    session.run(str(scripts / "python"), "-m", "pytest", *session.posargs, external=True)
+    # A process for each core; four at most, as each starts a browser and a database of its own.
+    shared = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+    session.run(str(scripts / "python"), "-m", "pytest", *shared, *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -177,6 +179,16 @@ def vllm(session: nox.Session) -> None:
         env={"FENMARK_VLLM": str(python)},
         external=True,
     )
+
+
+@nox.session(venv_backend="none")
+def mutate(session: nox.Session) -> None:
+    """Change the code in one place at a time; the tests must notice (-- results/economy)."""
+    scripts = environment(session, "mutate", *DEVELOPMENT, "mutate")
+    folders = (path.removesuffix(".py").strip("/") for path in session.posargs)
+    names = (f"{path.replace('/', '.')}.*" for path in folders)
+    session.run(str(scripts / "mutmut"), "run", *names, external=True)
+    session.run(str(scripts / "mutmut"), "results", external=True)
 
 
 @nox.session(venv_backend="none")

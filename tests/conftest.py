@@ -24,11 +24,6 @@ settings.load_profile("fenmark")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what needs a browser last: it keeps a loop running, beside which no other can start."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-
-
 def pytest_terminal_summary(terminalreporter) -> None:
     """Say in one closing line what was skipped, and why."""
     reasons = Counter(

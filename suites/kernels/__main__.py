@@ -23,6 +23,11 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         UserError: the spec selects nothing this machine can run, or every output was wrong.
     """
     _hold_threads(spec.get("threads"))
+    # What other plugins are installed is none of a measurement's business, and some take seconds.
+    os.environ |= {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": "pytest_benchmark.plugin",
+    }
     import pytest
 
     from suites.kernels.session import Session

@@ -83,7 +83,7 @@ def do(page, clone, environment):
             check=False,
             cwd=clone,
             env=environment,
-            timeout=300,
+            timeout=900,
         )
         said.seek(0)
         text = said.read()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+from asyncio import events
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +18,16 @@ from securesystemslib.signer import CryptoSigner
 from leaderboard import build
 from leaderboard.output.preview import server
 from results.archive import archive
+from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
+from results.proof.ledger import Ledger
+from results.proof.receipt import result_entry
 from results.reported import import_file
+from results.statement import strict_json
 from results.statement.statement_v2 import read_statement
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
@@ -206,6 +215,20 @@ def accept(folder: Path, *statements: dict[str, Any]) -> Path:
     return folder
 
 
+def unchecked(folder: Path, *statements: dict[str, Any], signer: CryptoSigner = SIGNER) -> Path:
+    """Sign and log statements whatever they say, as a stranger's own program can."""
+    (folder / "log").mkdir(parents=True, exist_ok=True)
+    (folder / "runners").mkdir(exist_ok=True)
+    key = signer.public_key
+    (folder / "runners" / f"{runner_id(key)}.toml").write_text(runner_toml(key))
+    sealed = [envelope.sign(strict_json.canonical(one), signer) for one in statements]
+    for data in sealed:
+        (folder / f"{envelope.digest(data)}{archive.SUFFIX}").write_bytes(data)
+    entries = [result_entry(envelope.digest(data)) for data in sealed]
+    Ledger(folder / "log").extend(entries, origin=archive.log_origin(signer), signer=signer)
+    return folder
+
+
 def look(page: Page, address: str) -> None:
     """Open a page and wait until its live parts are alive."""
     page.goto(address)
@@ -221,8 +244,8 @@ def saved(page: Page, kind: str) -> bytes:
     return Path(waiting.value.path()).read_bytes()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="session", autouse=True, name="cache")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Render the shells once for all tests, and leave the user's cache alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
@@ -273,6 +296,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
     """Return a function that serves a folder and gives its address."""
     running = []
 
+    @cache
     def start(folder: Path) -> str:
         listening = server(folder, 0)
         running.append(listening)
@@ -280,18 +304,33 @@ def serve() -> Iterator[Callable[[Path], str]]:
         return f"http://127.0.0.1:{listening.server_port}/"
 
     yield start
+    with ThreadPoolExecutor(max(1, len(running))) as pool:  # each may take half a second to see it
+        for listening in running:
+            pool.submit(listening.shutdown)
     for listening in running:
-        listening.shutdown()
         listening.server_close()
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[tuple[Browser, AbstractEventLoop]]:
+    """Start one browser for all tests, and the loop that drives it, which rests meanwhile."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}; on Debian: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
+        loop = asyncio.get_running_loop()
+        events._set_running_loop(None)
+        yield launched, loop
+        events._set_running_loop(loop)
         launched.close()
+
+
+@pytest.fixture
+def browser(chromium: tuple[Browser, AbstractEventLoop]) -> Iterator[Browser]:
+    """Give the browser; beside its loop no other can start, so it runs in tests that have it."""
+    launched, loop = chromium
+    events._set_running_loop(loop)
+    yield launched
+    events._set_running_loop(None)

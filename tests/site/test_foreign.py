@@ -15,10 +15,8 @@ from leaderboard.read import archives
 from results.archive import archive
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
-from results.proof.ledger import Ledger
-from results.proof.receipt import result_entry
 from results.statement import strict_json
-from tests.site.conftest import MLPERF, SIGNER, accept, statement
+from tests.site.conftest import MLPERF, SIGNER, accept, statement, unchecked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,20 +61,6 @@ def built(fenmark, tmp_path):
         return done.returncode, json.loads(done.stdout), files
 
     return run
-
-
-def unchecked(folder: Path, *statements: dict[str, Any], signer: CryptoSigner = SIGNER) -> Path:
-    """Sign and log statements whatever they say, as a stranger's own program can."""
-    (folder / "log").mkdir(parents=True, exist_ok=True)
-    (folder / "runners").mkdir(exist_ok=True)
-    key = signer.public_key
-    (folder / "runners" / f"{runner_id(key)}.toml").write_text(runner_toml(key))
-    sealed = [envelope.sign(strict_json.canonical(one), signer) for one in statements]
-    for data in sealed:
-        (folder / f"{envelope.digest(data)}{archive.SUFFIX}").write_bytes(data)
-    entries = [result_entry(envelope.digest(data)) for data in sealed]
-    Ledger(folder / "log").extend(entries, origin=archive.log_origin(signer), signer=signer)
-    return folder
 
 
 def told(lines: list[list[str]]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from importlib.resources import files
-from itertools import product
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -42,7 +41,8 @@ def base(site, serve):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("lang", "theme"), [*product(("", "zh/"), ("light", "dark"))])
+# Words differ by language and colours by theme; neither by both.
+@pytest.mark.parametrize(("lang", "theme"), [("", "light"), ("zh/", "dark")])
 def test_axe_finds_nothing_on_any_page_kind(browser, base, lang, theme):
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
     context = browser.new_context(color_scheme=theme, viewport={"width": 1000, "height": 800})

@@ -11,7 +11,14 @@ from securesystemslib.signer import CryptoSigner
 
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
-from results.agreement.confirmation import Entered, agreement, confirmed, differences, repetitions
+from results.agreement.confirmation import (
+    Entered,
+    agreement,
+    confirmed,
+    differences,
+    repetitions,
+    shortcomings,
+)
 from results.archive import archive, verification
 from results.keys import identity
 from results.keys.identity import runner_id, runner_toml
@@ -369,3 +376,38 @@ def test_an_interval_from_half_to_double_tells_nothing():
     [blunt] = agreed(statement(10.0, half=0.5), statement(10.0, half=0.5)).figures
     assert (sharp.verdict, blunt.verdict) == ("agrees", "undecided")
     assert sharp.change.high < 2 < blunt.change.high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.5, 2.0, "agrees"),  # half and double themselves are still told apart
+        (0.49, 2.05, "undecided"),
+        (0.45, 1.9, "agrees"),  # more than double would be seen
+        (0.55, 2.2, "agrees"),  # less than half would
+    ],
+)
+def test_an_interval_is_blunt_that_holds_both_half_and_double(low, high, verdict):
+    first, second = statement(10.0, half=0.0), statement(10.0 * (low * high) ** 0.5, half=0.0)
+    [item] = second.predicate.measurements
+    wide = item.model_copy(update={"low": 10.0 * low, "high": 10.0 * high})
+    second = second.model_copy(
+        update={"predicate": second.predicate.model_copy(update={"measurements": [wide]})}
+    )
+    [figure] = agreed(first, second).figures
+    assert figure.verdict == verdict
+    assert (figure.change.low, figure.change.high) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "why"),
+    [
+        (None, "two", "the first result does not say which machine it was measured on"),
+        ("one", None, "it does not say which machine it was measured on"),
+        ("one,two", "two,three", "both were measured on the same hardware"),
+    ],
+)
+def test_whose_hardware_is_not_said_or_shared_is_named(there, here, why):
+    first, second = statement(10.0, hardware=there), statement(10.0, hardware=here)
+    told = list(shortcomings(first.predicate, second.predicate))
+    assert told[:2] == ["it was measured without a challenge of the log", why]

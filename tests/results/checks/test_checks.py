@@ -37,7 +37,9 @@ ENGINE = {
 def found(statement):
     """Names of the rules that speak against these rows on an H100 SXM, with the outcome."""
 
-    def judge(*rows, context=None, run=None, engines=(ENGINE,), modified=False, meters=()):
+    def judge(
+        *rows, context=None, run=None, engines=(ENGINE,), modified=False, meters=(), machine=None
+    ):
         data = statement().to_json()
         predicate = data["predicate"]
         predicate["machine"]["chip"] = {
@@ -47,6 +49,7 @@ def found(statement):
             "count": 1,
         }
         predicate["machine"]["driver"] = "580.95"
+        predicate["machine"].update(machine or {})
         predicate["measurements"] = list(rows) or [row("tpot", "ms", 20.0)]
         predicate["engines"] = list(engines)
         predicate["meters"] = list(meters)

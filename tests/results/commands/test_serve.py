@@ -29,7 +29,7 @@ def start(tmp_path, runners):
             try:
                 line = server.stdout.readline()
                 assert line.startswith("listening on http://127.0.0.1:")
-                with httpx.Client(base_url=line.split()[-1], timeout=10) as client:
+                with httpx.Client(base_url=line.split()[-1], timeout=120) as client:
                     yield server, client
             finally:
                 server.kill()
@@ -56,7 +56,7 @@ def test_kills_a_full_disk_and_restores_lose_no_receipt_and_fork_nothing(tmp_pat
 
 def takes_connections(address):
     try:
-        socket.create_connection(address, timeout=20).close()
+        socket.create_connection(address, timeout=120).close()
     except OSError:
         return False
     return True
@@ -74,7 +74,7 @@ def test_sigterm_finishes_what_was_accepted_settles_and_ends_with_0(start, seale
         while len(receipts) < 10:
             assert server.poll() is None
         address = (client.base_url.host, client.base_url.port)
-        with socket.create_connection(address, timeout=20) as connection:
+        with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(head.encode() + slow[:100])
             while client.get("/healthz").status_code != 200:  # one loop: the head was read before
                 pass
@@ -85,7 +85,7 @@ def test_sigterm_finishes_what_was_accepted_settles_and_ends_with_0(start, seale
             assert connection.recv(65536).startswith(b"HTTP/1.1 201")
         for thread in threads:
             thread.join()
-        assert server.wait(timeout=20) == 0
+        assert server.wait(timeout=120) == 0
     log = tmp_path / "data/log"
     assert (log / ".settled").read_bytes() == (log / "checkpoint").read_bytes()
     with start() as (_, client):

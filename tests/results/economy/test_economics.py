@@ -10,6 +10,7 @@ from results import catalog
 from results.catalog.prices_data import RentalPrice, read_sheet
 from results.economy import costs, economics
 from results.economy.own_prices import Own
+from results.statement.precision import served
 from suites.base.records import Row
 
 positive = st.floats(1e-3, 1e6)
@@ -364,3 +365,53 @@ def test_modelled_joules_are_never_taken_for_measured_ones(mine):
         cost = h100(mine, bare("decode_throughput", 1000.0), *order)
         assert (cost.owned.power, cost.energy_method) == ("measured", "measured")
         assert cost.energy_kwh.value == pytest.approx(2 / 3.6)
+
+
+def test_a_cost_row_says_what_it_is_of_and_where_it_comes_from(mine):
+    rate = row("decode_throughput", 1000.0, 100.0)
+    joules = row("energy_per_output_token", 3.6, 0.36)
+    [cost] = costs.cost_rows(
+        [rate, joules],
+        chip="h100-sxm",
+        count=2,
+        sheet=mine,
+        served=served("llama-3.1-8b", "bf16"),
+    )
+    assert (cost.suite, cost.case, cost.tokens) == ("inference", "decode/b1/ctx64", "output")
+    assert cost.tokens_per_s == economics.Span(1000.0, 900.0, 1100.0)
+    assert (cost.method, cost.energy_method, cost.energy_meter) == ("measured", "measured", "")
+    # 3.6 J a token are a kWh per million; 1.5 x $0.10 each.
+    kwh, usd = cost.energy_kwh, cost.energy_usd
+    assert (kwh.low, kwh.value, kwh.high) == pytest.approx((0.9, 1.0, 1.1))
+    assert (usd.low, usd.value, usd.high) == pytest.approx((0.135, 0.15, 0.165))
+    assert cost.floor_method == "datasheet roofline at nameplate power"
+
+
+def test_a_rate_of_nothing_costs_nothing(mine):
+    rates = [bare("decode_throughput", 0.0)]
+    assert costs.cost_rows(rates, chip="h100-sxm", count=1, sheet=mine) == []
+
+
+@pytest.mark.parametrize("end", ["low", "high"])
+def test_a_rate_with_one_bound_alone_bounds_its_rent_on_the_other_side(mine, end):
+    rate = replace(row("decode_throughput", 1000.0, 100.0), **{end: None})
+    rent = h100(mine, rate, rental="marketplace").rental_usd
+    known = rate.high or rate.low
+    bound, missing = (rent.low, rent.high) if rate.high else (rent.high, rent.low)
+    assert (bound, missing) == (pytest.approx(2 / 3.6 * 1e3 / known), None)
+
+
+def test_one_price_and_a_rate_without_an_interval_have_no_upper_bound_either(mine):
+    cost = h100(mine, bare("decode_throughput", 1000.0), rental="marketplace")
+    assert cost.rental_usd.high is None
+
+
+def test_a_chip_without_a_nameplate_is_owned_where_a_meter_read_it(mine):
+    chip = "sunrise-s3"
+    assert catalog.chips()[chip].tdp_w is None
+    bought = mine.purchases[0].model_copy(update={"chip": chip})
+    sheet = mine.model_copy(update={"purchases": [bought]})
+    rate, power = bare("decode_throughput", 1.0), bare("power", 40.0)
+    [unknown] = costs.cost_rows([rate], chip=chip, count=1, sheet=sheet)
+    [metered] = costs.cost_rows([rate, power], chip=chip, count=1, sheet=sheet)
+    assert (unknown.owned, metered.owned.power) == (None, "measured")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from results import catalog
 from results.economy import costs, economics
-from results.economy.floor import floor, work_per_token
+from results.economy.floor import floor, sockets, work_per_token
 from results.statement.precision import served
 from suites import models
 from suites.base.records import Row
@@ -80,6 +80,7 @@ def test_narrow_weights_may_be_computed_in_wider_types_but_never_the_reverse():
     [
         ("h100-sxm", "datasheet roofline at nameplate power"),
         ("epyc-9004", "datasheet bandwidth alone at nameplate power"),
+        ("ascend-910b", "datasheet peak alone at nameplate power"),
     ],
 )
 def test_the_method_says_which_side_of_the_roofline_is_known(chip, method):
@@ -142,3 +143,57 @@ def test_a_published_name_finds_its_geometry(name, precision, geometry, bits):
 )
 def test_an_unknown_model_or_precision_is_not_guessed(name, precision):
     assert served(name, precision) is None
+
+
+FP8 = served("llama-3.1-8b", "fp8")
+# 32 layers of 218.1 M weights and a head of 525 M; a token's cache is 32 x 2 x 8 x 128 values.
+WEIGHTS, CACHE = 32 * 218_103_808 + 525_336_576, 32 * 2 * 8 * 128
+
+
+@pytest.mark.parametrize(("what", "width"), [(BF16, 2), (FP8, 1)])
+def test_a_step_reads_the_weights_for_its_batch_and_each_sequence_its_cache(what, width):
+    work = work_per_token(row("decode_throughput", batch=4, context=1000), what)
+    assert work.read_bytes == pytest.approx((WEIGHTS / 4 + 1000 * CACHE) * width, rel=1e-4)
+    assert work.flops == GEOMETRY.decode_flops(1000)
+    # Of an unknown batch, the cache alone; of an unknown context, one token of it.
+    alone = work_per_token(row("decode_throughput"), what)
+    assert alone.read_bytes == CACHE * width
+
+
+@pytest.mark.parametrize(("isl", "tokens"), [(512, 512), (None, 1)])
+def test_a_prompt_reads_the_weights_once(isl, tokens):
+    work = work_per_token(row("prefill_throughput", isl=isl), FP8)
+    once = GEOMETRY.decode_min_bytes(1, 1, bits_per_parameter=8, kv_dtype_bytes=1)
+    assert work.read_bytes == once / tokens
+    assert work.flops == GEOMETRY.prefill_flops(tokens) / tokens
+
+
+def test_an_answer_reads_what_its_steps_read():
+    work = work_per_token(row("output_throughput", isl=100, osl=11, concurrency=4), BF16)
+    assert work.read_bytes == pytest.approx((WEIGHTS / 4 + 105 * CACHE) * 2 * 10 / 11, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("labels", "flops"),
+    [
+        ({}, GEOMETRY.decode_flops(1)),
+        ({"isl": 100}, GEOMETRY.decode_flops(100)),
+        ({"osl": 11}, GEOMETRY.decode_flops(6) * 10 / 11),
+    ],
+)
+def test_a_prompt_or_an_answer_of_unknown_length_costs_nothing(labels, flops):
+    assert work_per_token(row("output_throughput", **labels), BF16).flops == pytest.approx(flops)
+
+
+def test_cores_compute_as_whole_sockets_and_draw_as_themselves():
+    # 17 cores lie on two sockets of 460.8 GB/s, and draw 320 W ÷ 16 each at most.
+    genoa = catalog.chips()["epyc-9004"]
+    work = work_per_token(row("decode_throughput", batch=1), BF16)
+    found = floor(row("decode_throughput", batch=1), BF16, genoa, 17)
+    assert found.joules_per_token == pytest.approx(work.read_bytes / (2 * 460.8e9) * 17 * 20)
+
+
+def test_cores_of_a_part_of_known_size_lie_on_as_few_sockets_as_it_says():
+    genoa = catalog.chips()["epyc-9004"]
+    assert [sockets(genoa, cores) for cores in (1, 16, 17, 32, 33)] == [1, 1, 2, 2, 3]
+    assert sockets(catalog.chips()["epyc-9755"], 256) == 1

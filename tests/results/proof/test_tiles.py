@@ -38,3 +38,22 @@ def test_a_bundle_with_an_entry_more_or_less_is_refused():
     for spoiled in (files[path][:-2], files[path] + b"\0\1x", files[path] + b"\0"):
         with pytest.raises(CheckError, match="expected 5"):
             list(tiles.entries({path: spoiled}.__getitem__, 5))
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "outgrown"),
+    [
+        ("tile/0/000.p/255", 256, True),
+        ("tile/0/000.p/256", 300, False),  # a full tile has no such name
+        ("tile/0/000.p/0", 300, False),
+        ("tile/0/001.p/43", 300, True),
+        ("tile/0/001.p/44", 300, False),  # the tree's own
+        ("tile/entries/001.p/43", 300, True),
+        ("tile/1/000.p/1", 300, False),
+        ("tile/1/000.p/1", 512, True),
+        ("tile/0/x001/000.p/1", 256_002, True),
+        ("tile/0/000", 300, False),
+    ],
+)
+def test_a_partial_tile_is_outgrown_once_its_tree_has_more(path, size, outgrown):
+    assert tiles.is_outgrown(path, size) is outgrown

@@ -14,11 +14,6 @@ from results.proof import envelope
 FENMARK = [sys.executable, "-c", "from runners.cli import main; main()"]
 
 
-def fenmark(*arguments):
-    command = [*FENMARK, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 @contextmanager
 def witness(home, name, key):
     """Starts a witness; gives its URL and its lines for a policy file."""
@@ -47,7 +42,9 @@ def two(tmp_path, home):
         yield [url for url, _ in found], policy
 
 
-def test_two_witnesses_cosign_one_history_and_no_other(tmp_path, home, two, statement, signer):
+def test_two_witnesses_cosign_one_history_and_no_other(
+    fenmark, tmp_path, home, two, statement, signer
+):
     urls, policy = two
     asked = [part for url in urls for part in ("--witness", url)]
     assert fenmark("verify", home, "--policy", policy).returncode == 1

@@ -168,7 +168,7 @@ class Tokens(BaseHTTPRequestHandler):
 def tokens(runner, monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), Tokens) as server:
         server.asked, server.token = [], ""
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer-of-the-job")

@@ -49,6 +49,12 @@ def test_direction_follows_the_metric():
     assert verdicts([base], [head]) == ["improvement"]
 
 
+def test_a_change_of_exactly_the_threshold_counts():
+    base, head = row(100.0, half=1e-4), row(150.0, half=1e-4)
+    assert verdicts([base], [head], min_change=0.5) == ["regression"]
+    assert verdicts([base], [head], min_change=0.51) == ["no difference shown"]
+
+
 def test_a_change_inside_the_noise_is_no_difference():
     assert verdicts([row(100.0, half=0.1)], [row(110.0, half=0.1)]) == ["no difference shown"]
 
@@ -172,7 +178,7 @@ class Log(BaseHTTPRequestHandler):
 def log(published):
     with ThreadingHTTPServer(("127.0.0.1", 0), Log) as server:
         server.body = published[2].read_bytes()
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/v1/submissions"
         server.shutdown()
 

@@ -109,9 +109,9 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
         wait_for(lambda: len(set(children_of(process)) - set(first)) > 1)
         family = children_of(process)
         process.send_signal(blow)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert b"Traceback" not in errors
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=120)
     assert alive == []
     assert not list(out.glob("*.dsse.json"))
     assert not list(out.rglob("*.partial"))
@@ -146,7 +146,8 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_pat
     out = tmp_path / "results"
     done = subprocess.run(
         command(
-            "run", "--suite", "kernels", "--backend", "numpy", "--case", "rmsnorm*", "--out", out
+            *("run", "--suite", "kernels", "--backend", "numpy", "--model", "tiny-15m"),
+            *("--case", "rmsnorm/f32/*/hot", "--out", out),
         ),
         capture_output=True,
         text=True,

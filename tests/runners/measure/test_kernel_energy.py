@@ -96,8 +96,10 @@ def test_a_kernel_is_repeated_for_ten_cadences_and_its_joules_shared_by_its_call
     assert row.labels["meter"] == "rapl package-0"
     assert row.labels["family"] == "rmsnorm"
     assert_signable([row])
-    # A busy machine may hold up the thread that moves the counter.
-    assert row.value * window.calls / seconds == pytest.approx(WATTS, rel=0.25)
+    # What the counter says of the window, and no clock of ours: a busy machine may hold it up.
+    [energy] = [energy for energy in cell.energy if energy.calls]
+    assert energy.joules > 0
+    assert row.value * window.calls == pytest.approx(energy.joules)
 
 
 def test_without_a_meter_the_bounds_of_a_call_are_modelled_from_its_timed_blocks(kernels):

@@ -60,13 +60,13 @@ def test_a_plan_survives_the_loss_of_a_host_and_every_host_signs_with_its_own_ke
         text=True,
     ) as process:
         at_work = tmp_path / "second" / "fleet"
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240  # on a busy machine
         while not list(at_work.glob("*/*/archive/.work/run.json")):
             assert time.monotonic() < deadline
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         made.remove_node(second, allow_graceful=False)
-        said, errors = process.communicate(timeout=180)
+        said, errors = process.communicate(timeout=480)
     assert process.returncode == 0, errors
     cells = json.loads(said)["cells"]
     assert [cell["state"] for cell in cells] == ["finished"] * 3

@@ -42,7 +42,7 @@ def kill_at_random(command, environment, draw):
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         try:
-            process.wait(draw.uniform(0.5, 12))
+            process.wait(draw.uniform(0.5, 6))
         except subprocess.TimeoutExpired:
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(True)]
             victim = draw.choice(family)
@@ -51,7 +51,7 @@ def kill_at_random(command, environment, draw):
             if draw.random() < 0.5:
                 time.sleep(draw.uniform(0, 1))
                 process.kill()
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=240)
     assert b"Traceback" not in errors, errors.decode()
     return process.returncode
 

@@ -123,3 +123,9 @@ def test_the_end_of_a_body_without_a_length_is_the_end_of_the_connection():
     start = b"HTTP/1.0 200 OK\r\n\r\n"
     assert read_head(start).framing == "until close"
     assert not body_is_complete([start, event("a"), DONE], "until close")
+
+
+def test_a_text_that_escapes_its_own_end_is_no_text():
+    broken = event("plain").replace(b"plain", b"a\\")
+    answer = read(HEAD, *map(chunk, [event("plain"), broken]), chunk(DONE), b"0\r\n\r\n")
+    assert answer.failure == "garbage"

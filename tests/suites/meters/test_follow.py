@@ -73,12 +73,13 @@ def test_a_step_of_power_lies_where_our_clock_saw_it(tmp_path):
     with Logger(tmp_path / "wall.csv", watts=100.0, behind_s=EIGHT_HOURS_S) as logger:
         with Recorder([TraceMeter(tmp_path / "wall.csv")]) as recorder:
             time.sleep(0.2)
-            logger.watts, stepped_ns = 300.0, time.monotonic_ns()
+            logger.watts = 300.0
+            logger.write()
+            stepped_ns = time.monotonic_ns()
             time.sleep(0.4)
-            # From well after the step: a sample is 20 ms, a busy machine's delay more.
-            (energy,) = recorder.energy(stepped_ns + 200_000_000, time.monotonic_ns())
-            seconds = energy.joules / 300
-        assert seconds == pytest.approx(0.2, abs=0.15)
+            start_ns, end_ns = stepped_ns + 200_000_000, time.monotonic_ns()
+            (energy,) = recorder.energy(start_ns, end_ns)
+        assert energy.joules == pytest.approx(300 * (end_ns - start_ns) / 1e9, rel=0.05)
 
 
 def test_a_log_that_no_longer_grows_is_refused_before_anything_is_measured(tmp_path, monkeypatch):
@@ -93,7 +94,6 @@ def test_a_log_that_no_longer_grows_is_refused_before_anything_is_measured(tmp_p
 
 @pytest.mark.parametrize("fate", ["stops", "is removed", "breaks"])
 def test_a_log_that_ends_in_a_run_keeps_what_it_told_and_is_named(tmp_path, monkeypatch, fate):
-    monkeypatch.setattr(follow, "_PATIENCE_S", 0.2)
     path = tmp_path / "wall.csv"
     with Logger(path), Recorder([TraceMeter(path)]) as recorder:
         start_ns = time.monotonic_ns()
@@ -101,6 +101,7 @@ def test_a_log_that_ends_in_a_run_keeps_what_it_told_and_is_named(tmp_path, monk
         end_ns = time.monotonic_ns()
         assert recorder.energy(start_ns, end_ns)
         told = path.read_text()
+    monkeypatch.setattr(follow, "_PATIENCE_S", 0.2)
     if fate == "is removed":
         path.unlink()
     elif fate == "breaks":

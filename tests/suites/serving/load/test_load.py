@@ -60,15 +60,16 @@ def test_tpot_leaves_the_first_token_out(run):
     assert request.tpot_ms == pytest.approx(
         (request.e2e_ms - request.ttft_ms) / (request.output_tokens - 1)
     )
-    assert request.tpot_ms < 100
 
 
 def test_gap_percentiles_are_of_gaps_so_a_stall_every_fourth_event_is_seen(run):
     schedule = Schedule(ttft_ms=5, itl_ms=2, stall_every=4, stall_ms=300)
     outcome = run(closed(concurrency=2, requests=4, output_tokens=16), schedule)
     for request in outcome.answered:
-        truth = [(b - a) / 1e6 for a, b in pairwise(request.truth_ns)]
-        assert sum(gap > 150 for gap in request.gaps_ms) == sum(gap > 150 for gap in truth) == 3
+        assert request.gaps_ms == [(b - a) / 1e6 for a, b in pairwise(request.token_ns)]
+        assert len(request.gaps_ms) == 15
+        # A mean over the whole answer would show none; a busy machine only adds to them.
+        assert max(request.gaps_ms) > 100
 
 
 def test_ramp_up_and_filler_requests_are_not_measured(run):
@@ -98,7 +99,7 @@ def test_an_open_loop_charges_a_stall_to_every_request_it_kept_waiting(cap):
     assert (e2e > 200).sum() >= 25
     assert e2e.max() > 900
     delays = np.array([request.send_delay_ms for request in outcome.answered])
-    assert (delays.max() > 500) == bool(cap)
+    assert not cap or delays.max() > 500
 
 
 def test_an_open_loop_sends_at_its_own_rate_whatever_comes_back(run):
@@ -158,11 +159,10 @@ def test_the_instrument_reports_its_own_error():
 
 def test_the_instrument_counts_events_it_served_late(run):
     outcome = run(closed(concurrency=1, requests=2))
-    late = run(closed(concurrency=1, requests=2))
-    for request in late.requests:
-        request.truth_ns[:] = [sent - 60_000_000 for sent in request.truth_ns]
-    assert read_instrument(outcome).stalls == 0
-    assert read_instrument(late).stalls == sum(len(r.token_ns) for r in late.requests)
+    for late_ns, stalls in ((0, 0), (60_000_000, 8 * len(outcome.requests))):
+        for request in outcome.requests:
+            request.truth_ns[:] = [seen - late_ns for seen in request.token_ns]
+        assert read_instrument(outcome).stalls == stalls
 
 
 def test_prompts_have_the_asked_length_and_never_repeat():

@@ -1,0 +1,159 @@
+"""Where each law begins to speak, from both sides: numbers just inside it and just outside."""
+
+from __future__ import annotations
+
+import pytest
+from results.reported.building import figure
+
+from results.checks import Context, check, judge_reported
+from results.statement.reported import ReportedChip, ReportedResult
+from results.statement.statement import Statement
+from tests.builders import figure as measured
+from tests.builders import stated
+from tests.results.checks.test_checks import BY_NVML, COLD, NOW, NVML, found, row  # noqa: F401
+
+RAPL = {"name": "rapl package-0", "scope": "package", "method": "hardware counter"}
+DRAM = {"name": "rapl dram", "scope": "package", "method": "hardware counter"}
+NODE = {"name": "ipmi", "scope": "node", "method": "sampled power"}
+
+
+def by(meter):
+    return {"meter": meter["name"], "scope": meter["scope"], "meter_method": meter["method"]}
+
+
+def rank(metric, unit, value, percentile, **labels):
+    return row(metric, unit, value, labels={"percentile": percentile, **labels})
+
+
+FALLING = [rank("itl", "ms", 9.0, 50), rank("itl", "ms", 8.0, 99.0)]
+
+
+@pytest.mark.parametrize("rows", [FALLING, FALLING[::-1]])
+def test_percentiles_are_ordered_however_they_are_listed(found, rows):  # noqa: F811
+    assert found(*rows) == {("latency-order", "refused")}
+
+
+def test_rising_percentiles_may_be_listed_in_any_order(found):  # noqa: F811
+    assert found(rank("itl", "ms", 9.0, 99.0), rank("itl", "ms", 8.0, 50)) == set()
+
+
+def test_two_figures_of_one_percentile_are_a_duplicate_and_in_no_order(found):  # noqa: F811
+    assert found(row("itl", "ms", 21.0), row("itl", "ms", 20.0)) == {("duplicate", "flagged")}
+
+
+def test_percentiles_of_two_meters_are_two_series(found):  # noqa: F811
+    other = {**NVML, "name": "nvml 1"}
+    rows = [rank("power", "W", 300.0, 50, **by(NVML)), rank("power", "W", 290.0, 99.0, **by(other))]
+    assert found(*rows, meters=[NVML, other]) == set()
+
+
+IDLE = [
+    # What rests, in W by which meter; what the chip draws at work; whether that can be.
+    ("a chip may draw a tenth less than at rest, as meters err", [(100.0, NVML)], 92.0, True),
+    ("no more than a tenth", [(100.0, NVML)], 90.0, False),
+    ("a whole node rests above one chip", [(400.0, NODE)], 300.0, True),
+    ("memory is no part of the chip", [(200.0, DRAM)], 150.0, True),
+    (
+        "the least of several rests",
+        [(200.0, {**NVML, "name": "nvml 1"}), (90.0, NVML)],
+        120.0,
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("idle", "at_work", "fits"), [case[1:] for case in IDLE], ids=[c[0] for c in IDLE]
+)
+def test_work_takes_no_less_than_rest(found, idle, at_work, fits):  # noqa: F811
+    rests = [row("idle_power", "W", watts, case="idle", labels=by(meter)) for watts, meter in idle]
+    meters = {meter["name"]: meter for meter in (NVML, *(meter for _, meter in idle))}
+    rules = found(row("power", "W", at_work, labels=BY_NVML), *rests, meters=meters.values())
+    assert rules == (set() if fits else {("power", "flagged")})
+
+
+def test_a_modelled_rest_bounds_nothing(found):  # noqa: F811
+    rest = row("idle_power", "W", 400.0, case="idle", method="modelled", labels={"scope": "chip"})
+    assert found(row("power", "W", 150.0, labels=BY_NVML), rest, meters=[NVML]) == set()
+
+
+def test_the_rest_of_a_chip_does_not_bound_a_node(found):  # noqa: F811
+    rest = row("idle_power", "W", 120.0, case="idle", labels=BY_NVML)
+    node = row("power", "W", 90.0, labels=by(NODE))
+    assert found(node, rest, meters=[NVML, NODE]) == set()
+
+
+def test_a_scope_that_nobody_knows_is_flagged_in_what_others_publish_too():
+    power = figure("serving", "case", "power", 500, labels={"scope": "city"})
+    result = ReportedResult(
+        id="one",
+        chip=ReportedChip(name="H100", catalog_id="h100-sxm", count=1),
+        model=None,
+        precision=None,
+        labels={},
+        measurements=[power],
+    )
+    [finding] = judge_reported(result).findings
+    assert finding.rule == "meter"
+    assert "'city'" in finding.reason
+
+
+def genoa(cores):
+    """Cores of a rented AMD EPYC 9004, whose smallest part has 16: 460.8 GB/s a socket."""
+    chip = {"catalog_id": "epyc-9004", "name": "AMD EPYC 9R14", "kind": "cpu", "count": cores}
+    return {"chip": chip, "cpu_cores": cores, "driver": None}
+
+
+@pytest.mark.parametrize(
+    ("cores", "gb_s", "fits"),
+    [
+        (16, 500.0, True),
+        (16, 515.0, False),
+        (17, 1000.0, True),
+        (32, 1000.0, True),
+        (33, 1500.0, True),
+    ],
+)
+def test_cores_lie_on_as_many_sockets_as_the_smallest_part_takes(found, cores, gb_s, fits):  # noqa: F811
+    rules = found(
+        row("bandwidth", "GB/s", gb_s, suite="kernels", labels=COLD), machine=genoa(cores)
+    )
+    assert rules == (set() if fits else {("roofline", "flagged")})
+
+
+# 96 logical cores are 48 of the thriftiest part, 290 W ÷ 84 each: a twentieth is 8.3 W.
+@pytest.mark.parametrize(("watts", "fits"), [(9.0, True), (7.5, False)])
+def test_sockets_draw_a_twentieth_of_their_thriftiest_nameplate_at_least(found, watts, fits):  # noqa: F811
+    rules = found(row("power", "W", watts, labels=by(RAPL)), meters=[RAPL], machine=genoa(96))
+    assert rules == (set() if fits else {("power", "flagged")})
+
+
+@pytest.mark.parametrize(
+    ("finished", "rules"),
+    [("12:10:00", set()), ("12:10:01", {("time", "refused")})],
+)
+def test_a_clock_may_be_ten_minutes_ahead_and_no_more(found, finished, rules):  # noqa: F811
+    run = {"started_at": "2026-11-23T11:00:00Z", "finished_at": f"2026-11-23T{finished}Z"}
+    assert found(run=run, context=Context(now=NOW)) == rules
+
+
+@pytest.mark.parametrize(("value", "bound"), [(40.0, 41.0), (44.0, 43.0)])
+def test_a_value_outside_its_interval_is_told_with_the_end_it_passes(value, bound):
+    statement = Statement.model_validate(stated(measured(value=value), version=1))
+    [finding] = [one for one in check(statement) if one.rule == "latency-order"]
+    assert (finding.left, finding.right) == (value, bound)
+
+
+def test_an_offset_of_clocks_has_a_sign(found):  # noqa: F811
+    offset = row("clock_offset", "ms", -2.0, suite="serving", labels={"host": 0})
+    assert found(offset) == set()
+
+
+@pytest.mark.parametrize("statistic", [{"statistic": "mean"}, {"percentile": 50.0}])
+@pytest.mark.parametrize(("whole", "rules"), [(290.0, set()), (310.0, {"latency-order"})])
+def test_a_request_takes_half_more_than_its_parts_at_most(found, statistic, whole, rules):  # noqa: F811
+    # 100 ms and ten steps of 10 ms; medians of skewed parts do not add up, but nearly.
+    parts = [("ttft", 100.0), ("tpot", 10.0), ("e2e", whole)]
+    labels = {"osl": 11, **statistic}
+    rows = [row(metric, "ms", value, suite="serving", labels=labels) for metric, value in parts]
+    assert {rule for rule, _ in found(*rows)} == rules
