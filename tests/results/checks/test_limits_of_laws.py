@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from results.reported.building import figure
 
 from results.checks import Context, check, judge_reported
+from results.reported.parts.building import figure
 from results.statement.reported import ReportedChip, ReportedResult
 from results.statement.statement import Statement
 from tests.builders import figure as measured
