@@ -20,6 +20,9 @@ settings.register_profile(
 )
 settings.load_profile("fenmark")
 
+# A pytest that a test starts is no worker of ours, whatever process of the suite the test runs in.
+os.environ.pop("PYTEST_XDIST_WORKER", None)
+
 # A shell that starts us in the background has SIGINT ignored, and what we start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
