@@ -46,7 +46,7 @@ _ROUNDS = {"quick": 1, "standard": 15, "full": 40}
 _PROCESSES = {"quick": 3, "standard": 7, "full": 10}
 _CUT = 0.8
 # Options by which a user makes a point of another length than its profile's.
-_OWN_LENGTH = {"requests", "duration", "sweep", "trace", "trace_speed"}
+_OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
 _WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
 # Windows lie within the run, beside engines that start and checks that run.
 _WINDOWS = 1.1

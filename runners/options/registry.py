@@ -406,6 +406,20 @@ OPTIONS: tuple[Option, ...] = (
         suites=_LOAD,
     ),
     Option(
+        name="search",
+        help="Serving: rate or concurrency; finds the highest that meets the limits.",
+        pattern="rate|concurrency",
+        suites=_LOAD,
+    ),
+    Option(
+        name="goodput_share",
+        help="Search: share of the requests that has to meet them, 0.9 by default.",
+        kind=float,
+        least=0.5,
+        most=0.999,
+        suites=_LOAD,
+    ),
+    Option(
         name="processes",
         help="Processes of the load generator.",
         kind=int,

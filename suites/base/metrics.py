@@ -52,6 +52,14 @@ _ALL = (
     ),
     Metric(name="request_throughput", unit="1/s", better="higher", title="Requests"),
     Metric(name="goodput", unit="1/s", better="higher", title="Goodput"),
+    # The highest load at which a stated share of the requests meets stated limits.
+    Metric(name="searched_rate", unit="1/s", better="higher", title="Highest rate within limits"),
+    Metric(
+        name="searched_concurrency",
+        unit="count",
+        better="higher",
+        title="Highest concurrency within limits",
+    ),
     Metric(
         name="interactivity", unit="tokens/s/user", better="higher", title="Interactivity, output"
     ),

@@ -12,6 +12,7 @@ from suites.base.statistics import Interval, between_processes, dependence, perc
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.histogram import Histogram
+from suites.serving.search import Search, Tried, bracket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +41,31 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
             result.facts["points"][case] for result in results if case in result.facts["points"]
         ]
         rows += _case_rows(list(group), facts)
-    return rows
+    searches = [result.facts["search"] for result in results if "search" in result.facts]
+    return [*rows, *filter(None, map(_searched, searches))]
+
+
+def _searched(search: dict[str, Any]) -> Row | None:
+    """What a search found: the highest load seen to meet the limits, up to the next tried.
+
+    None where it found none.
+    """
+    plan = Search(**search["plan"])
+    ends = bracket(plan, [Tried(**tried) for tried in search["tried"]])
+    if ends.low is None:
+        return None
+    return Row(
+        suite="serving",
+        case=search["case"],
+        metric=f"searched_{plan.by}",
+        unit="1/s" if plan.by == "rate" else "count",
+        value=ends.low.load,
+        low=ends.low.load,
+        high=ends.high.load if ends.high else None,
+        n=ends.low.n,
+        method="measured",
+        labels=_labels(search["labels"], []),
+    )
 
 
 def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Row]:

@@ -60,15 +60,22 @@ class Point:
 
     @property
     def name(self) -> str:
-        size = f"isl{self.input_tokens}/osl{'natural' if self.natural else self.output_tokens}"
-        if self.shared_prefix:
-            size += f"/prefix{self.shared_prefix:g}"
         if self.shape == "closed":
-            return f"closed/c{self.concurrency}/{size}"
+            return f"closed/c{self.concurrency}/{self._size}"
         if self.shape == "replay":
             prefix = f"/prefix{self.shared_prefix:g}" if self.shared_prefix else ""
             return f"replay/{self.trace}/x{self.trace_speed:g}{prefix}"
-        return f"open/{self.arrival}/r{self.rate:g}/{size}"
+        return f"open/{self.arrival}/r{self.rate:g}/{self._size}"
+
+    def condition(self, searched: str) -> str:
+        """What a search for the highest rate or concurrency holds fixed."""
+        spaced = f"/{self.arrival}" if self.shape == "open" else ""
+        return f"{searched}{spaced}/{self._size}"
+
+    @property
+    def _size(self) -> str:
+        size = f"isl{self.input_tokens}/osl{'natural' if self.natural else self.output_tokens}"
+        return size + (f"/prefix{self.shared_prefix:g}" if self.shared_prefix else "")
 
     @property
     def labels(self) -> dict[str, Label]:
