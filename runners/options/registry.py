@@ -348,7 +348,15 @@ OPTIONS: tuple[Option, ...] = (
         unit="requests/s",
         suites=_LOAD,
     ),
-    Option(name="arrival", help="poisson, constant or burst.", pattern=_WORD, suites=_LOAD),
+    Option(name="arrival", help="poisson, constant, burst or gamma.", pattern=_WORD, suites=_LOAD),
+    Option(
+        name="burstiness",
+        help="Gamma arrivals: 1 is Poisson, below is burstier.",
+        kind=float,
+        least=0.01,
+        most=1e6,
+        suites=_LOAD,
+    ),
     Option(
         name="isl",
         help="Input tokens per request.",

@@ -7,7 +7,7 @@ Options of `plan`:
     api_key_env: str: name of the variable that holds the API key; FENMARK_API_KEY when set.
     concurrency: list[int]: closed loop, one point each; with `rate` one value, the cap.
     rate: list[float]: open loop, requests per second, one point each.
-    arrival: str: "poisson" (default), "constant" or "burst".
+    arrival: str: "poisson" (default), "constant", "burst" or "gamma"; burstiness: float, of gamma.
     isl, osl: int: tokens in and out per request.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
     trace: str: JSONL file of requests to replay (arrival, isl, osl, session); trace_speed: float.

@@ -207,8 +207,9 @@ def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]
         rates = rates or [1.0]
     if rates:
         return _open_points(shape, options, size, rates, streams)
-    if options.get("arrival"):
-        raise UserError("arrival without rate", where="arrival", expected="--rate beside it")
+    for name in ("arrival", "burstiness"):
+        if options.get(name):
+            raise UserError(f"{name} without rate", where=name, expected="--rate beside it")
     return [
         Point(
             shape="closed",
@@ -233,16 +234,12 @@ def _open_points(
     rates: Sequence[float],
     cap: Sequence[int],
 ) -> list[Point]:
-    arrival: Any = options.get("arrival") or "poisson"
-    if arrival not in get_args(Arrival):
-        raise UserError(
-            f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
-        )
+    spacing = _spacing(options)
     return [
         Point(
             shape="open",
             rate=rate,
-            arrival=arrival,
+            **spacing,
             concurrency=_cap(cap),
             **size,
             **_ending(shape, options, _QUICK_OPEN_REQUESTS if shape["requests"] else None),
@@ -251,8 +248,27 @@ def _open_points(
     ]
 
 
+def _spacing(options: Mapping[str, Any]) -> dict[str, Any]:
+    burstiness = options.get("burstiness")
+    arrival = options.get("arrival") or ("gamma" if burstiness else "poisson")
+    if arrival not in get_args(Arrival):
+        raise UserError(
+            f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
+        )
+    if (arrival == "gamma") != bool(burstiness):
+        raise UserError(
+            f"{arrival} arrivals with{'' if burstiness else 'out'} a burstiness",
+            where="burstiness",
+            expected="--burstiness K beside --arrival gamma, or by itself",
+        )
+    return {
+        "arrival": arrival,
+        **({"burstiness": positive(burstiness, "burstiness")} if burstiness else {}),
+    }
+
+
 # A trace says these itself.
-_SAID_BY_TRACE = ("isl", "osl", "rate", "arrival", "requests", "duration", "sweep")
+_SAID_BY_TRACE = ("isl", "osl", "rate", "arrival", "burstiness", "requests", "duration", "sweep")
 
 
 def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[int]) -> Point:

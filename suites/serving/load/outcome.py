@@ -140,7 +140,9 @@ def _load(
     )
     if point.shape == "closed":
         return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    due_s = due_times_s(point.arrival, point.rate, seed=seed, part=point.part)
+    due_s = due_times_s(
+        point.arrival, point.rate, seed=seed, burstiness=point.burstiness, part=point.part
+    )
     return Open(
         target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arrival", "Point"]
 
-Arrival = Literal["poisson", "constant", "burst"]
+Arrival = Literal["poisson", "constant", "burst", "gamma"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Point:
         concurrency: closed: streams; open: cap on requests in flight, 0 for none.
         rate: open: requests per second; replay: those of the busiest second.
         arrival: open: how requests are spaced; "burst" sends eight at once.
+        burstiness: "gamma": shape of the gaps' distribution; 1 is Poisson, below is burstier.
         input_tokens, output_tokens: per request; replay: the mean, rounded.
         natural: the model ends its answers; `output_tokens` is the most.
         requests, duration_s: whichever is set ends the steady state.
@@ -42,6 +43,7 @@ class Point:
     concurrency: int = 0
     rate: float = 0.0
     arrival: Arrival = "poisson"
+    burstiness: float = 1.0
     requests: int = 0
     duration_s: float = 0.0
     shared_prefix: float = 0.0
@@ -65,12 +67,16 @@ class Point:
         if self.shape == "replay":
             prefix = f"/prefix{self.shared_prefix:g}" if self.shared_prefix else ""
             return f"replay/{self.trace}/x{self.trace_speed:g}{prefix}"
-        return f"open/{self.arrival}/r{self.rate:g}/{self._size}"
+        return f"open/{self._spacing}/r{self.rate:g}/{self._size}"
 
     def condition(self, searched: str) -> str:
         """What a search for the highest rate or concurrency holds fixed."""
-        spaced = f"/{self.arrival}" if self.shape == "open" else ""
+        spaced = f"/{self._spacing}" if self.shape == "open" else ""
         return f"{searched}{spaced}/{self._size}"
+
+    @property
+    def _spacing(self) -> str:
+        return self.arrival + (f"{self.burstiness:g}" if self.arrival == "gamma" else "")
 
     @property
     def _size(self) -> str:
@@ -87,6 +93,8 @@ class Point:
             labels["concurrency"] = self.concurrency
         if self.shape == "open":
             labels |= {"rate": self.rate, "arrival": self.arrival}
+        if self.arrival == "gamma":
+            labels["burstiness"] = self.burstiness
         if self.shape == "replay":
             labels |= {
                 "trace_sha256": self.trace_sha256,
