@@ -82,8 +82,11 @@ def _text(name: str, meaning: str, *choices: str) -> LabelType:
 
 _ALL = (
     # The load.
-    _tokens("isl", "input tokens of a request; of a replayed trace, their mean"),
-    _tokens("osl", "output tokens of a request; of a replayed trace, their mean"),
+    _tokens("isl", "input tokens of a request; of several lengths, their mean"),
+    _tokens("osl", "output tokens of a request; of several lengths, their mean"),
+    _number("isl_spread", "isl is uniform within this share of its mean to both sides", most=1),
+    _number("osl_spread", "osl is uniform within this share of its mean to both sides", most=1),
+    _text("lengths_sha256", "digest of the file of lengths"),
     _text("length", "who ends an answer: the load after so many tokens, or the model", "natural"),
     _tokens("context", "tokens in the cache at the first decode step"),
     _whole("batch", "requests decoded together", most=_MOST_AT_ONCE),

@@ -70,7 +70,7 @@ class _Writer:
 
 
 class Prompts:
-    """The requests of one run, all of one size."""
+    """The requests of one run: of one size, or of sizes that come round."""
 
     def __init__(
         self,
@@ -80,35 +80,47 @@ class Prompts:
         output_tokens: int,
         seed: int | str,
         shared: float = 0.0,
+        lengths: Sequence[tuple[int, int]] = (),
         part: tuple[int, int] = (0, 1),
     ) -> None:
         """Prepare them.
 
         Args:
+            lengths: input and output tokens of one request after another, over and over; without,
+                all are of one size.
             output_tokens: of each answer; the most, where the target ends answers naturally.
             shared: share of every prompt that all have in common.
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
-        self._most = output_tokens
-        self._size = input_tokens, 0 if target.natural else output_tokens
-        self._common = _common(shared, input_tokens)
-        self._writer = _Writer(target, longest=input_tokens, seed=seed)
+        self._natural = target.natural
+        self._lengths = lengths or ((input_tokens, output_tokens),)
+        self._share = shared
+        longest = max(tokens for tokens, _ in self._lengths)
+        self._writer = _Writer(target, longest=longest, seed=seed)
 
-    def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002 - conversations look at it
+    def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of request `index`; no output where its length is open."""
-        return self._size
+        input_tokens, most = self._lengths[self._number(index) % len(self._lengths)]
+        return input_tokens, 0 if self._natural else most
 
-    def shared(self, index: int) -> int:  # noqa: ARG002 - conversations look at it
+    def shared(self, index: int) -> int:
         """Tokens that request `index` has in common with earlier ones."""
-        return max(0, self._common)
+        return max(0, _common(self._share, self.size(index)[0]))
 
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
-        number = index * self._places + self._place
+        number = self._number(index)
+        input_tokens, most = self._lengths[number % len(self._lengths)]
         return self._writer.request(
-            number, messages=self._size[:1], common=self._common, output_tokens=self._most
+            number,
+            messages=(input_tokens,),
+            common=_common(self._share, input_tokens),
+            output_tokens=most,
         )
+
+    def _number(self, index: int) -> int:
+        return index * self._places + self._place
 
 
 class Conversations:

@@ -9,6 +9,8 @@ Options of `plan`:
     rate: list[float]: open loop, requests per second, one point each.
     arrival: str: "poisson" (default), "constant", "burst" or "gamma"; burstiness: float, of gamma.
     isl, osl: int: tokens in and out per request.
+    isl_spread, osl_spread: float: lengths uniform within this share of their mean to both sides.
+    lengths: str: JSONL file of lengths (isl, osl), taken in turn, in place of `isl` and `osl`.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
     trace: str: JSONL file of requests to replay (arrival, isl, osl, session); trace_speed: float.
     tokenizer: str: tokenizer.json; prompts are text of exact length, for an engine without ids.

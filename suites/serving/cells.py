@@ -14,6 +14,7 @@ from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
 from suites.client.vocabulary import UNIQUE_TOKENS
 from suites.serving.given import at_least_one, limit, listed, positive, share, whole
+from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
 from suites.serving.load.point import Arrival, Point
 from suites.serving.load.trace import busiest_rate, read_trace
 from suites.serving.search import Search, least_requests
@@ -192,8 +193,7 @@ def _search_start(point: Point, search: Search, options: Mapping[str, Any]) -> P
 
 def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:
     size: dict[str, Any] = {
-        "input_tokens": whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1),
-        **_length(shape, options),
+        **_lengths(shape, options),
         "shared_prefix": share(options, "shared_prefix"),
         "request_limit_s": positive(options.get("request_limit", 600.0), "request_limit"),
     }
@@ -221,10 +221,25 @@ def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]
     ]
 
 
-def _length(shape: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    if options.get("osl") == "natural":
-        return {"output_tokens": _MOST_NATURAL_TOKENS, "natural": True}
-    return {"output_tokens": whole(options, "osl", shape["osl"], least=2)}
+def _lengths(shape: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    natural = {"natural": True} if options.get("osl") == "natural" else {}
+    spreads = {name: share(options, name) for name in ("isl_spread", "osl_spread")}
+    if options.get("lengths"):
+        for name in ("isl", "osl", "trace", *spreads):
+            if options.get(name):
+                raise UserError(f"{name} with lengths", where=name, expected="the file to say it")
+        lengths, digest = read_lengths(Path(options["lengths"]))
+        isl, osl = mean_of(lengths)
+        sizes = {"lengths": lengths, "lengths_sha256": digest}
+        return {"input_tokens": isl, "output_tokens": osl, **sizes}
+    isl = whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1)
+    osl = _MOST_NATURAL_TOKENS if natural else whole(options, "osl", shape["osl"], least=2)
+    mean = {"input_tokens": isl, "output_tokens": osl}
+    if not any(spreads.values()):
+        return {**mean, **natural}
+    if natural and spreads["osl_spread"]:
+        raise UserError("osl_spread of natural answers", where="osl_spread", expected="--osl N")
+    return {**mean, **natural, **spreads, "lengths": spread_lengths(isl, osl, **spreads)}
 
 
 def _open_points(
@@ -268,7 +283,18 @@ def _spacing(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # A trace says these itself.
-_SAID_BY_TRACE = ("isl", "osl", "rate", "arrival", "burstiness", "requests", "duration", "sweep")
+_SAID_BY_TRACE = (
+    "isl",
+    "osl",
+    "isl_spread",
+    "osl_spread",
+    "rate",
+    "arrival",
+    "burstiness",
+    "requests",
+    "duration",
+    "sweep",
+)
 
 
 def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[int]) -> Point:

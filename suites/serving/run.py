@@ -115,7 +115,7 @@ def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError
 
 def _longest(point: Point) -> int:
     """Tokens of the point's longest request."""
-    sizes = [(turn.input_tokens, turn.output_tokens) for turn in point.turns]
+    sizes = [(turn.input_tokens, turn.output_tokens) for turn in point.turns] or point.lengths
     return max(map(sum, sizes), default=point.input_tokens + point.output_tokens)
 
 

@@ -136,6 +136,7 @@ def _load(
         output_tokens=point.output_tokens,
         seed=seed,
         shared=point.shared_prefix,
+        lengths=point.lengths,
         part=point.part,
     )
     if point.shape == "closed":

@@ -26,7 +26,10 @@ class Point:
         rate: open: requests per second; replay: those of the busiest second.
         arrival: open: how requests are spaced; "burst" sends eight at once.
         burstiness: "gamma": shape of the gaps' distribution; 1 is Poisson, below is burstier.
-        input_tokens, output_tokens: per request; replay: the mean, rounded.
+        input_tokens, output_tokens: per request; of several lengths the mean, rounded.
+        lengths: input and output tokens of each request in turn, over and over; empty: all alike.
+        isl_spread, osl_spread: what the lengths were spread by, as shares of the means.
+        lengths_sha256: the file they are from.
         natural: the model ends its answers; `output_tokens` is the most.
         requests, duration_s: whichever is set ends the steady state.
         shared_prefix: share of each prompt that all have in common.
@@ -39,6 +42,10 @@ class Point:
     shape: Literal["closed", "open", "replay"]
     input_tokens: int
     output_tokens: int
+    lengths: tuple[tuple[int, int], ...] = ()
+    isl_spread: float = 0.0
+    osl_spread: float = 0.0
+    lengths_sha256: str = ""
     natural: bool = False
     concurrency: int = 0
     rate: float = 0.0
@@ -58,7 +65,8 @@ class Point:
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read back what `dataclasses.asdict` and JSON made of a point."""
         turns = tuple(Turn(*turn) for turn in data["turns"])
-        return cls(**{**data, "turns": turns, "part": tuple(data["part"])})
+        lengths = tuple((isl, osl) for isl, osl in data["lengths"])
+        return cls(**{**data, "turns": turns, "lengths": lengths, "part": tuple(data["part"])})
 
     @property
     def name(self) -> str:
@@ -81,6 +89,10 @@ class Point:
     @property
     def _size(self) -> str:
         size = f"isl{self.input_tokens}/osl{'natural' if self.natural else self.output_tokens}"
+        if self.isl_spread or self.osl_spread:
+            size += f"/spread{self.isl_spread:g}-{self.osl_spread:g}"
+        if self.lengths_sha256:
+            size += f"/lengths-{self.lengths_sha256[:12]}"
         return size + (f"/prefix{self.shared_prefix:g}" if self.shared_prefix else "")
 
     @property
@@ -102,6 +114,10 @@ class Point:
                 "turns": len(self.turns),
                 "sessions": len({turn.session for turn in self.turns}),
             }
+        if self.isl_spread or self.osl_spread:
+            labels |= {"isl_spread": self.isl_spread, "osl_spread": self.osl_spread}
+        if self.lengths_sha256:
+            labels["lengths_sha256"] = self.lengths_sha256
         if self.shared_prefix:
             labels["shared_prefix"] = self.shared_prefix
         return labels
