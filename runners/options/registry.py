@@ -474,7 +474,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="trace",
-        help="Serving: JSONL of requests to replay (arrival, isl, osl, session).",
+        help="Serving: requests to replay: JSONL, or a trace of Mooncake, Azure or BurstGPT.",
         suites=_LOAD,
         holds="file",
         **_LOCAL,

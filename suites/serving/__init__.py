@@ -12,7 +12,8 @@ Options of `plan`:
     isl_spread, osl_spread: float: lengths uniform within this share of their mean to both sides.
     lengths: str: JSONL file of lengths (isl, osl), taken in turn, in place of `isl` and `osl`.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
-    trace: str: JSONL file of requests to replay (arrival, isl, osl, session); trace_speed: float.
+    trace: str: JSONL file of requests to replay (arrival, isl, osl, session), or a trace of
+        Mooncake, Azure or BurstGPT; trace_speed: float.
     tokenizer: str: tokenizer.json; prompts are text of exact length, for an engine without ids.
     shared_prefix: float: share of every prompt that all have in common, 0 by default.
     request_limit: float: seconds after which a request has failed, 600 by default.

@@ -302,6 +302,12 @@ def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[i
         if options.get(name):
             raise UserError(f"{name} with a trace", where=name, expected="the trace to say it")
     trace = read_trace(Path(options["trace"]))
+    if options.get("shared_prefix") and any(turn.blocks for turn in trace.turns):
+        raise UserError(
+            "shared_prefix with a trace that says what prompts share",
+            where="shared_prefix",
+            expected="the trace to say it",
+        )
     speed = positive(options.get("trace_speed") or 1.0, "trace_speed")
     turns = tuple(turn._replace(arrival_s=turn.arrival_s / speed) for turn in trace.turns)
     lengths = {
