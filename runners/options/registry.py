@@ -459,6 +459,13 @@ OPTIONS: tuple[Option, ...] = (
         suites=_LOAD,
     ),
     Option(
+        name="metrics",
+        help="Serving: the endpoint's Prometheus metrics, read beside the load: URL.",
+        suites=_LOAD,
+        holds="address",
+        **_LOCAL,
+    ),
+    Option(
         name="fleet",
         help="Serving: nodes of a Ray cluster make the load: ray://HOST:PORT.",
         suites=_LOAD,

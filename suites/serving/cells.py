@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
 from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
@@ -116,6 +117,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 # 0: one, or one on every node of the fleet.
                 "shards": whole(options, "processes", 0, least=1),
                 "fleet": fleet,
+                "metrics": _metrics(options),
                 "samples": str(options["samples"]) if options.get("samples") else None,
             },
             estimated_s=start_s(subject)
@@ -123,6 +125,28 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         )
         for number in range(cells)
     ]
+
+
+def _metrics(options: Mapping[str, Any]) -> str | None:
+    given = options.get("metrics")
+    if not given:
+        return None
+    if not options.get("endpoint"):
+        raise UserError(
+            "the engine started here has none", where="metrics", expected="--endpoint beside it"
+        )
+    try:
+        parts = urlsplit(str(given))
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or not str(given).isprintable():
+        raise UserError(
+            "no usable address",
+            where="metrics",
+            expected="a URL such as http://host:8000/metrics, without a password",
+        )
+    return str(given)
 
 
 def _fleet(options: Mapping[str, Any]) -> str | None:

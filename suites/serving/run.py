@@ -20,6 +20,7 @@ from suites.serving.load.point import Point
 from suites.serving.load.samples import append
 from suites.serving.load.steadiness import drift, saturation
 from suites.serving.processes.live import live_view
+from suites.serving.processes.metrics_watch import MetricsWatch
 from suites.serving.series import series_of
 from suites.serving.workers.node_worker import generator
 
@@ -63,6 +64,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         checks = {point.name: _first_check(load, point, spec) for point in points}
         under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
+        beside = stack.enter_context(MetricsWatch(spec["metrics"])) if spec["metrics"] else None
         done = 0
         while done < len(points):
             point = points[done]
@@ -78,6 +80,8 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             series += series_of(point, outcome, spec, _prompt_labels(under_test, point, outcome))
             checked = _checked_at_rate(load, point, outcome, instrument, spec)
             facts["points"][point.name] = _facts(point, outcome, checked)
+            if beside:
+                facts["points"][point.name]["server"] = beside.facts(outcome)
             _tell_failures(point, outcome)
             done += 1
             points += course.further(point, outcome, facts["points"][point.name])

@@ -12,6 +12,7 @@ from suites.base.statistics import Interval, between_processes, dependence, perc
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.histogram import Histogram
+from suites.serving.processes.server_metrics import UNITS
 from suites.serving.search import Search, Tried, bracket
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
             template = replace(template, labels=_labels(template.labels, reasons))
             yield _with(template, between_processes(medians), sum(len(s.samples) for s in group))
     yield from _cache_rows(replace(blank, metric="cached_tokens", unit="count"), facts)
+    yield from _server_rows(blank, facts)
     if not saturated:
         gap_reasons = [*shared, *own["itl"]]
         yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, gap_reasons)
@@ -179,6 +181,24 @@ def _cache_rows(template: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
     if requests:
         labels = {**template.labels, "share_of_input": round(cached / max(1, tokens), 4)}
         yield replace(template, value=cached, n=requests, method="reported", labels=labels)
+
+
+def _server_rows(blank: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
+    """What the server said of itself beside the load; only an endpoint's is read, in one process."""
+    for fact in facts[:1]:
+        server = fact.get("server", {"figures": {}})
+        for metric, statistics in server["figures"].items():
+            for statistic, value in statistics.items():
+                labels = {"statistic": statistic} if statistic else {}
+                yield replace(
+                    blank,
+                    metric=metric,
+                    unit=UNITS[metric],
+                    value=value,
+                    n=server["samples"],
+                    method="reported",
+                    labels={**blank.labels, **labels},
+                )
 
 
 def _instrument_rows(blank: Row, checks: list[Instrument]) -> Iterator[Row]:

@@ -119,6 +119,28 @@ def test_rows_carry_the_contracts_metrics_units_and_labels(result):
     assert all(row.low is None or row.low <= row.value for row in rows)
 
 
+def test_what_the_server_says_of_itself_is_reported(result):
+    (case, fact) = next(iter(result.facts["points"].items()))
+    server = {
+        "samples": 9,
+        "figures": {
+            "server_kv_use": {"min": 0.1, "mean": 0.2, "max": 0.4},
+            "server_preemptions": {"": 3.0},
+        },
+    }
+    facts = {**result.facts, "points": {case: {**fact, "server": server}}}
+    rows = summarize([replace(result, facts=facts)])
+    assert_signable(rows)
+    said = [row for row in rows if row.metric.startswith("server_")]
+    assert {row.method for row in said} == {"reported"}
+    assert [(row.labels.get("statistic"), row.value, row.unit, row.n) for row in said] == [
+        ("min", 0.1, "share", 9),
+        ("mean", 0.2, "share", 9),
+        ("max", 0.4, "share", 9),
+        (None, 3.0, "count", 9),
+    ]
+
+
 def test_goodput_counts_requests_that_meet_both_limits(result):
     rows = {row.metric: row for row in summarize([result])}
     assert rows["goodput"].value == 0
