@@ -184,7 +184,7 @@ def _cache_rows(template: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
 
 
 def _server_rows(blank: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
-    """What the server said of itself beside the load; only an endpoint's is read, in one process."""
+    """What the server said of itself beside the load: an endpoint's, which one process measures."""
     for fact in facts[:1]:
         server = fact.get("server", {"figures": {}})
         for metric, statistics in server["figures"].items():

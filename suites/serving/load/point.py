@@ -64,7 +64,10 @@ class Point:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read back what `dataclasses.asdict` and JSON made of a point."""
-        turns = tuple(Turn(*turn[:4], tuple(turn[4]), turn[5]) for turn in data["turns"])
+        turns = tuple(
+            Turn(arrival_s, isl, osl, session, tuple(blocks), known)
+            for arrival_s, isl, osl, session, blocks, known in data["turns"]
+        )
         lengths = tuple((isl, osl) for isl, osl in data["lengths"])
         return cls(**{**data, "turns": turns, "lengths": lengths, "part": tuple(data["part"])})
 

@@ -78,7 +78,7 @@ LLAMACPP = "llamacpp:requests_processing 4\nllamacpp:requests_deferred 46\n"
         (TRTLLM, {"running": 2, "queue": 0, "kv_use": 0.62, "prefix_hit_share": 0.5}),
         (LLAMACPP, {"running": 4, "queue": 46}),
         ("sglang:token_usage NaN\nsglang:num_queue_reqs -1\nsglang:num_running_reqs +Inf\n", {}),
-        ("sglang:token_usage 1.5\nsglang:num_queue_reqs{a=\"} 1\nsglang:num_queue_reqs x\n", {}),
+        ('sglang:token_usage 1.5\nsglang:num_queue_reqs{a="} 1\nsglang:num_queue_reqs x\n', {}),
         ("sglang:num_queue_reqs{" + 'a="b",' * 2000 + "} 1\n<html>", {}),
     ],
 )  # fmt: skip
