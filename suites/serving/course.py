@@ -67,7 +67,8 @@ class _Searching(Course):
         in_order = sorted(outcome.measured, key=lambda request: request.intended_ns)
         good = [is_good(request, self._spec) for request in in_order]
         problem = self._problem(fact, len(good))
-        tried = Tried(load, sum(good), len(good), weight_of([good]), problem)
+        weight, saturated = weight_of([good]), bool(fact["saturated"])
+        tried = Tried(load, sum(good), len(good), weight, problem, saturated)
         self._tried.append(tried)
         note(
             f"{self._search.by} {load:g}: {tried.good} of {tried.n} meet the limits, "

@@ -56,6 +56,7 @@ class Tried:
         good, n: requests that met the limits, of all that were measured.
         weight: requests that weigh as one independent one; see `statistics.weight_of`.
         problem: why it says nothing: saturated, or not valid; "" where it is in order.
+        saturated: more was sent than done, so a lower load may be another matter.
     """
 
     load: float
@@ -63,6 +64,7 @@ class Tried:
     n: int
     weight: float = 1.0
     problem: str = ""
+    saturated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,24 @@ def next_load(search: Search, seen: Sequence[Tried]) -> float | None:
         return search.start
     now = bracket(search, seen)
     if now.low is None:
+        if search.by == "rate" and _no_better(seen):
+            return None
         halved = _rounded(search, min(tried.load for tried in seen) / 2)
         return halved if halved and len(seen) <= _MOST_HALVINGS else None
     if now.high is None:
         doubled = min(2 * now.low.load, search.most)
         return doubled if doubled > now.low.load else None
     return _middle(search, now.low.load, now.high.load)
+
+
+def _no_better(seen: Sequence[Tried]) -> bool:
+    """Whether half the rate changed nothing: then the limits are not missed for the load's sake.
+
+    Lower rates take ever longer to show the same.
+    """
+    if len(seen) < 2 or seen[-1].saturated:
+        return False
+    return sure_share(seen[-1]) <= sure_share(seen[-2])
 
 
 def _middle(search: Search, low: float, high: float) -> float | None:

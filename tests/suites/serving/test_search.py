@@ -50,7 +50,8 @@ def queue(rate, *, requests, draw):
     walk = np.concatenate(([0.0], np.cumsum(work[:-1] - gaps[1:])))
     times = walk - np.minimum.accumulate(walk) + work
     good = times[requests // 10 :] <= LIMIT_S
-    return Tried(rate, int(good.sum()), len(good), weight_of([good]))
+    weight, saturated = weight_of([good]), rate >= CAPACITY
+    return Tried(rate, int(good.sum()), len(good), weight, "saturated" * saturated, saturated)
 
 
 @pytest.mark.parametrize(("start", "seed"), [(0.3, 0), (60.0, 1)])
@@ -98,7 +99,15 @@ def test_what_every_load_meets_has_no_upper_end_and_what_none_meets_no_lower():
     ends, asked = explore(search.model_copy(update={"start": 4}), lambda c: Tried(c, 0, 100))
     assert asked == [4, 2, 1]
     assert ends.low is None
-    _, asked = explore(Search(by="rate", start=1, most=9), lambda r: Tried(r, 0, 100))
+
+
+def test_a_rate_is_halved_while_that_may_help_and_no_longer():
+    search = Search(by="rate", start=1, most=9)
+    _, asked = explore(search, lambda r: Tried(r, 50, 100))
+    assert asked == [1, 0.5]
+    _, asked = explore(search, lambda r: Tried(r, min(200, round(40 / r)), 200))
+    assert asked[:4] == [1, 0.5, 0.25, 0.125]
+    _, asked = explore(search, lambda r: Tried(r, 0, 100, 1.0, "saturated", saturated=True))
     assert len(asked) == 13
 
 
