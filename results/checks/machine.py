@@ -48,7 +48,7 @@ _CUT = 0.8
 # Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
-_OWN_LENGTH = {"requests", "duration", "sweep", "trace", "trace_speed"}
+_OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
 _WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
 # Windows lie within the run, beside engines that start and checks that run.
 _WINDOWS, _MORE_S = 1.1, 1.0

@@ -68,12 +68,13 @@ def from_statement(
             endpoint or a weight file, or the wrong one is given.
     """
     run = predicate.run
-    if any("trace_sha256" in item.labels for item in predicate.measurements):
-        raise UserError(
-            "replayed a trace, which a result names by its digest only",
-            where=run.id,
-            remedy="give the same file to `fenmark run --trace`",
-        )
+    for name in ("trace", "lengths"):
+        if any(f"{name}_sha256" in item.labels for item in predicate.measurements):
+            raise UserError(
+                f"was measured with a file (--{name}), which a result names by its digest only",
+                where=run.id,
+                remedy=f"give the same file to `fenmark run --{name}`",
+            )
     stated = {
         name: _from_stranger(name, value, flags_allowed=flags_allowed)
         for name, value in (run.options or {}).items()

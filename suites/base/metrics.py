@@ -52,6 +52,14 @@ _ALL = (
     ),
     Metric(name="request_throughput", unit="1/s", better="higher", title="Requests"),
     Metric(name="goodput", unit="1/s", better="higher", title="Goodput"),
+    # The highest load at which a stated share of the requests meets stated limits.
+    Metric(name="searched_rate", unit="1/s", better="higher", title="Highest rate within limits"),
+    Metric(
+        name="searched_concurrency",
+        unit="count",
+        better="higher",
+        title="Highest concurrency within limits",
+    ),
     Metric(
         name="interactivity", unit="tokens/s/user", better="higher", title="Interactivity, output"
     ),
@@ -72,6 +80,23 @@ _ALL = (
         name="engine_ttft", unit="ms", better="lower", title="Prefill time by the engine's clock"
     ),
     Metric(name="engine_tpot", unit="ms", better="lower", title="TPOT by the engine's clock"),
+    # What a server says of itself in its /metrics while a load runs.
+    Metric(name="server_running", unit="count", better="neither", title="Requests running"),
+    Metric(name="server_queue", unit="count", better="lower", title="Requests waiting"),
+    Metric(name="server_kv_use", unit="share", better="neither", title="KV cache in use"),
+    Metric(name="server_preemptions", unit="count", better="lower", title="Preemptions"),
+    Metric(
+        name="server_prefix_hit_share",
+        unit="share",
+        better="neither",
+        title="Prefix cache hits, input tokens",
+    ),
+    Metric(
+        name="server_draft_acceptance",
+        unit="share",
+        better="higher",
+        title="Accepted draft tokens",
+    ),
     # Kernels.
     Metric(name="time", unit="ms", better="lower", title="Kernel time"),
     Metric(name="compute_rate", unit="TFLOP/s", better="higher", title="Attained compute"),

@@ -25,6 +25,7 @@ __all__ = [
     "percentile_interval",
     "ratio_interval",
     "student_t",
+    "weight_of",
 ]
 
 CONFIDENCE = 0.95
@@ -111,35 +112,46 @@ def dependence(series: Sequence[Sequence[float]], q: float) -> float:
     """How many samples in time order weigh as much as one independent of all others, at least 1.
 
     Requests that queue behind each other wait alike. The q-quantile depends on whether each sample
-    lies above it, so it is the autocorrelation of that which counts: 1 + 2 Σ r over the lags until
-    a pair of neighbours adds nothing (Geyer 1992, "Practical Markov chain Monte Carlo", section
-    3.3). Without a correlation at lag 1 beyond chance (2/√n) it is 1.
+    lies above it, so it is the autocorrelation of that which counts.
 
     Args:
         series: samples of each process, in order of time; the quantile is that of all together.
     """
     quantile = percentile_interval([x for part in series for x in part], q).value
-    above = [np.asarray(part, float) > quantile for part in series if len(part) > 1]
+    return weight_of([(np.asarray(part, float) > quantile).tolist() for part in series])
+
+
+def weight_of(series: Sequence[Sequence[bool]]) -> float:
+    """How many yes-or-no samples in time order weigh as much as one independent of the others.
+
+    At least 1: 1 + 2 Σ r, the autocorrelations over the lags until a pair of neighbours adds
+    nothing (Geyer 1992, "Practical Markov chain Monte Carlo", section 3.3). Without a correlation
+    at lag 1 beyond chance (2/√n) it is 1.
+    """
+    above = [np.asarray(part, bool) for part in series if len(part) > 1]
     n = sum(len(part) for part in above)
     share = sum(int(part.sum()) for part in above) / max(1, n)
-    centred = [part - share for part in above]
-    variance = sum(float(part @ part) for part in centred)
-    if n < 8 or variance == 0:
+    correlation = _autocorrelation([part - share for part in above])
+    if n < 8 or len(correlation) < 2 or correlation[1] <= 2 / math.sqrt(n):
         return 1.0
-
-    def correlation(lag: int) -> float:
-        return (
-            sum(float(part[lag:] @ part[:-lag]) for part in centred if len(part) > lag) / variance
-        )
-
-    first = correlation(1)
-    if first <= 2 / math.sqrt(n):
-        return 1.0
-    total, lag = first, 2
-    while lag + 1 < n // 2 and (pair := correlation(lag) + correlation(lag + 1)) > 0:
+    total, lag = float(correlation[1]), 2
+    most = min(len(correlation) - 1, n // 2)
+    while lag + 1 < most and (pair := float(correlation[lag] + correlation[lag + 1])) > 0:
         total += pair
         lag += 2
     return 1 + 2 * total
+
+
+def _autocorrelation(centred: Sequence[np.ndarray]) -> np.ndarray:
+    """Autocorrelation by lag, of all parts together; empty where nothing varies.
+
+    By the Fourier transform of each part with as many zeros (Wiener and Khinchin).
+    """
+    sums = np.zeros(max(map(len, centred), default=0))
+    for part in centred:
+        power = np.abs(np.fft.rfft(part, 2 * len(part))) ** 2
+        sums[: len(part)] += np.fft.irfft(power, 2 * len(part))[: len(part)]
+    return sums / sums[0] if len(sums) and sums[0] > 1e-9 else sums[:0]
 
 
 def percentile_interval(samples: Sequence[float], q: float, *, weight: float = 1.0) -> Interval:

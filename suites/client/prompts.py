@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from suites.client.target import Target
 
-__all__ = ["Conversations", "Prompts", "Turn"]
+__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Turn"]
+
+# Tokens that one id of a trace stands for, as Mooncake's trace has it.
+BLOCK_TOKENS = 512
 
 # Where a prompt may begin in the stream, and from one to the next: coprime, so all are taken.
 _PLACES = 65_536
@@ -42,11 +45,25 @@ class _Writer:
         return "".join(piece + self._vocabulary.separator for piece in pieces).encode()
 
     def request(
-        self, number: int, *, messages: Sequence[int], common: int, output_tokens: int
+        self,
+        number: int,
+        *,
+        messages: Sequence[int],
+        common: int,
+        output_tokens: int,
+        blocks: Sequence[int] = (),
     ) -> bytes:
-        """Bytes of a request whose messages end after so many tokens; the last is its length."""
+        """Bytes of a request whose messages end after so many tokens; the last is its length.
+
+        Args:
+            blocks: an id for each 512 tokens of the prompt; the same id gives the same tokens.
+        """
         ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
-        text = self._text(number, common, ends[-1] - 1)
+        if blocks:
+            block = PIECE_BYTES * BLOCK_TOKENS
+            text = b"".join(self._text(id_, 0, block) for id_ in blocks)[: ends[-1] - 1]
+        else:
+            text = self._text(number, common, ends[-1] - 1)
         if self._target.api == "chat" and len(ends) > 1:
             starts = [0, *ends]
             text = self._target.joined(
@@ -70,7 +87,7 @@ class _Writer:
 
 
 class Prompts:
-    """The requests of one run, all of one size."""
+    """The requests of one run: of one size, or of sizes that come round."""
 
     def __init__(
         self,
@@ -80,35 +97,47 @@ class Prompts:
         output_tokens: int,
         seed: int | str,
         shared: float = 0.0,
+        lengths: Sequence[tuple[int, int]] = (),
         part: tuple[int, int] = (0, 1),
     ) -> None:
         """Prepare them.
 
         Args:
+            lengths: input and output tokens of one request after another, over and over; without,
+                all are of one size.
             output_tokens: of each answer; the most, where the target ends answers naturally.
             shared: share of every prompt that all have in common.
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
-        self._most = output_tokens
-        self._size = input_tokens, 0 if target.natural else output_tokens
-        self._common = _common(shared, input_tokens)
-        self._writer = _Writer(target, longest=input_tokens, seed=seed)
+        self._natural = target.natural
+        self._lengths = lengths or ((input_tokens, output_tokens),)
+        self._share = shared
+        longest = max(tokens for tokens, _ in self._lengths)
+        self._writer = _Writer(target, longest=longest, seed=seed)
 
-    def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002 - conversations look at it
+    def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of request `index`; no output where its length is open."""
-        return self._size
+        input_tokens, most = self._lengths[self._number(index) % len(self._lengths)]
+        return input_tokens, 0 if self._natural else most
 
-    def shared(self, index: int) -> int:  # noqa: ARG002 - conversations look at it
+    def shared(self, index: int) -> int:
         """Tokens that request `index` has in common with earlier ones."""
-        return max(0, self._common)
+        return max(0, _common(self._share, self.size(index)[0]))
 
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
-        number = index * self._places + self._place
+        number = self._number(index)
+        input_tokens, most = self._lengths[number % len(self._lengths)]
         return self._writer.request(
-            number, messages=self._size[:1], common=self._common, output_tokens=self._most
+            number,
+            messages=(input_tokens,),
+            common=_common(self._share, input_tokens),
+            output_tokens=most,
         )
+
+    def _number(self, index: int) -> int:
+        return index * self._places + self._place
 
 
 class Conversations:
@@ -131,7 +160,7 @@ class Conversations:
             messages = (*last.get(turn.session, ()), turn.input_tokens)
             self._messages.append(messages)
             last[turn.session] = (*messages, turn.input_tokens + turn.output_tokens)
-        longest = max(turn.input_tokens for turn in turns)
+        longest = max(max(turn.input_tokens, BLOCK_TOKENS * bool(turn.blocks)) for turn in turns)
         self._writer = _Writer(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
@@ -140,6 +169,8 @@ class Conversations:
 
     def shared(self, index: int) -> int:
         """Tokens that turn `index` has in common with earlier ones."""
+        if self._turns[index].blocks:
+            return self._turns[index].known_tokens
         earlier = self._messages[index][:-1]
         return earlier[-1] if earlier else max(0, self._common[self._turns[index].session])
 
@@ -151,6 +182,7 @@ class Conversations:
             messages=self._messages[index],
             common=self._common[turn.session],
             output_tokens=turn.output_tokens,
+            blocks=turn.blocks,
         )
 
 
@@ -167,9 +199,13 @@ class Turn(NamedTuple):
         input_tokens: of the whole prompt, which holds the session's earlier turns.
         output_tokens: of the answer.
         session: turns with the same number follow one another.
+        blocks: ids of the prompt's blocks of 512 tokens, where the trace says which are the same.
+        known_tokens: of these, tokens at its start that earlier prompts of the trace had.
     """
 
     arrival_s: float
     input_tokens: int
     output_tokens: int
     session: int
+    blocks: tuple[int, ...] = ()
+    known_tokens: int = 0

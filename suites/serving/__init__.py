@@ -7,15 +7,21 @@ Options of `plan`:
     api_key_env: str: name of the variable that holds the API key; FENMARK_API_KEY when set.
     concurrency: list[int]: closed loop, one point each; with `rate` one value, the cap.
     rate: list[float]: open loop, requests per second, one point each.
-    arrival: str: "poisson" (default), "constant" or "burst".
+    arrival: str: "poisson" (default), "constant", "burst" or "gamma"; burstiness: float, of gamma.
     isl, osl: int: tokens in and out per request.
+    isl_spread, osl_spread: float: lengths uniform within this share of their mean to both sides.
+    lengths: str: JSONL file of lengths (isl, osl), taken in turn, in place of `isl` and `osl`.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
-    trace: str: JSONL file of requests to replay (arrival, isl, osl, session); trace_speed: float.
+    trace: str: JSONL file of requests to replay (arrival, isl, osl, session), or a trace of
+        Mooncake, Azure or BurstGPT; trace_speed: float.
     tokenizer: str: tokenizer.json; prompts are text of exact length, for an engine without ids.
     shared_prefix: float: share of every prompt that all have in common, 0 by default.
     request_limit: float: seconds after which a request has failed, 600 by default.
     slo_ttft, slo_tpot: float: limits in ms for goodput.
     sweep: str: TOML file (`most`, `gain`, `refinements`); finds the concurrencies by itself.
+    search: str: "rate" or "concurrency": finds the highest at which `goodput_share` (0.9) of the
+        requests meet the limits with 95% confidence; `rate` or `concurrency` says where it starts.
+    metrics: str: URL of the endpoint's Prometheus metrics, read once a second beside the load.
     processes: int: processes the load is spread over; 1 by default, 1 a node with a fleet.
     fleet: str: address of a Ray cluster whose nodes make the load (extra `fleet`).
     samples: str: Parquet file that gets a row per request.

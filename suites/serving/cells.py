@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
 from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
 from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.serving.given import at_least_one, limit, listed, positive, share, whole
+from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
 from suites.serving.load.point import Arrival, Point
 from suites.serving.load.trace import busiest_rate, read_trace
+from suites.serving.search import Search, least_requests
 from suites.serving.sweep import read_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["plan"]
 
@@ -58,6 +61,10 @@ _CHECK_EVENTS_PER_STREAM = 50.0
 _QUICK_OPEN_REQUESTS = 20
 # An answer that the model does not end by itself is ended here.
 _MOST_NATURAL_TOKENS = 2048
+# The highest loads a search tries; our own engine decodes few requests together.
+_MOST_RATE, _MOST_STREAMS, _OUR_STREAMS = 1e6, 65_536, 64
+# Loads a search takes, about.
+_SEARCHED = 12
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
@@ -74,6 +81,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
             f"unknown profile {profile!r}", where="profile", expected=", ".join(_PROFILES)
         )
     shape = _PROFILES[profile]
+    search = _search(options)
     points = _points(shape, options)
     pattern = options.get("case")
     points = [point for point in points if not pattern or fnmatch(point.name, pattern)]
@@ -86,8 +94,11 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None
     if sweep:
         points = [replace(_sweep_start(points[0]), concurrency=1)]
-    # What a sweep asks next depends on what it saw: engines would not agree on the points.
-    cells = 1 if subject["endpoint"] or sweep else shape["cells"]
+    if search:
+        points = [_search_start(points[0], search, options)]
+    # What they ask next depends on what they saw: engines would not agree on the points.
+    cells = 1 if subject["endpoint"] or sweep or search else shape["cells"]
+    loads = _SEARCHED if search else 1
     return [
         Cell(
             suite="serving",
@@ -98,19 +109,44 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "points": [asdict(point) for point in points],
                 "check_s": shape["check_s"],
                 "check_events_per_stream": _CHECK_EVENTS_PER_STREAM,
-                "slo_ttft_ms": _limit(options, "slo_ttft"),
-                "slo_tpot_ms": _limit(options, "slo_tpot"),
+                "slo_ttft_ms": limit(options, "slo_ttft"),
+                "slo_tpot_ms": limit(options, "slo_tpot"),
                 "sweep": sweep and sweep.model_dump(),
+                "search": search and search.model_dump(),
                 "process": number,
                 # 0: one, or one on every node of the fleet.
-                "shards": _whole(options, "processes", 0, least=1),
+                "shards": whole(options, "processes", 0, least=1),
                 "fleet": fleet,
+                "metrics": _metrics(options),
                 "samples": str(options["samples"]) if options.get("samples") else None,
             },
-            estimated_s=start_s(subject) + sum(_estimate_s(point, shape) for point in points),
+            estimated_s=start_s(subject)
+            + loads * sum(_estimate_s(point, shape) for point in points),
         )
         for number in range(cells)
     ]
+
+
+def _metrics(options: Mapping[str, Any]) -> str | None:
+    given = options.get("metrics")
+    if not given:
+        return None
+    if not options.get("endpoint"):
+        raise UserError(
+            "the engine started here has none", where="metrics", expected="--endpoint beside it"
+        )
+    try:
+        parts = urlsplit(str(given))
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or not str(given).isprintable():
+        raise UserError(
+            "no usable address",
+            where="metrics",
+            expected="a URL such as http://host:8000/metrics, without a password",
+        )
+    return str(given)
 
 
 def _fleet(options: Mapping[str, Any]) -> str | None:
@@ -132,23 +168,72 @@ def _sweep_start(point: Point) -> Point:
     return point
 
 
+def _search(options: Mapping[str, Any]) -> Search | None:
+    by = options.get("search")
+    if not by:
+        if options.get("goodput_share"):
+            raise UserError(
+                "goodput_share without search", where="goodput_share", expected="--search beside it"
+            )
+        return None
+    if by not in get_args(Search.model_fields["by"].annotation):
+        raise UserError(f"unknown search {by!r}", where="search", expected="rate or concurrency")
+    if not options.get("slo_ttft") and not options.get("slo_tpot"):
+        raise UserError(
+            "a search without limits", where="search", expected="--slo-ttft, --slo-tpot or both"
+        )
+    for other in ("sweep", "trace"):
+        if options.get(other):
+            raise UserError(f"a search with a {other}", where="search", expected="one of the two")
+    for name in ("rate", "concurrency"):
+        if len(listed(options, name)) > 1 or (name == "rate" != by and options.get(name)):
+            raise UserError(
+                f"{name} in a search", where=name, expected="where it starts, if it is it"
+            )
+    start = next(iter(listed(options, by)), 1)
+    most = (
+        _MOST_RATE if by == "rate" else _MOST_STREAMS if options.get("endpoint") else _OUR_STREAMS
+    )
+    return Search(
+        by=by, share=options.get("goodput_share") or 0.9, start=min(start, most), most=most
+    )
+
+
+def _search_start(point: Point, search: Search, options: Mapping[str, Any]) -> Point:
+    least = least_requests(search.share)
+    if point.requests and point.requests < least and options.get("requests"):
+        raise UserError(
+            f"{point.requests} requests cannot show {search.share:.4g} with 95% confidence",
+            where="requests",
+            expected=f"at least {least}; more find more",
+        )
+    own = options.get("requests") or options.get("duration")
+    requests = point.requests if own or not point.requests else max(point.requests, 2 * least)
+    point = replace(point, requests=requests)
+    if search.by == "rate":
+        return replace(point, rate=search.start)
+    return replace(point, concurrency=round(search.start))
+
+
 def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:
     size: dict[str, Any] = {
-        "input_tokens": _whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1),
-        **_length(shape, options),
-        "shared_prefix": _share(options, "shared_prefix"),
-        "request_limit_s": _positive(options.get("request_limit", 600.0), "request_limit"),
+        **_lengths(shape, options),
+        "shared_prefix": share(options, "shared_prefix"),
+        "request_limit_s": positive(options.get("request_limit", 600.0), "request_limit"),
     }
-    streams = [_at_least_one(value, "concurrency") for value in _listed(options, "concurrency")]
-    rates = [_positive(value, "rate") for value in _listed(options, "rate")]
+    streams = [at_least_one(value, "concurrency") for value in listed(options, "concurrency")]
+    rates = [positive(value, "rate") for value in listed(options, "rate")]
     if options.get("trace"):
         return [_replay(options, size, streams)]
     if options.get("trace_speed"):
         raise UserError("trace_speed without trace", where="trace_speed", expected="--trace FILE")
+    if options.get("search") == "rate":
+        rates = rates or [1.0]
     if rates:
         return _open_points(shape, options, size, rates, streams)
-    if options.get("arrival"):
-        raise UserError("arrival without rate", where="arrival", expected="--rate beside it")
+    for name in ("arrival", "burstiness"):
+        if options.get(name):
+            raise UserError(f"{name} without rate", where=name, expected="--rate beside it")
     return [
         Point(
             shape="closed",
@@ -160,10 +245,25 @@ def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]
     ]
 
 
-def _length(shape: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    if options.get("osl") == "natural":
-        return {"output_tokens": _MOST_NATURAL_TOKENS, "natural": True}
-    return {"output_tokens": _whole(options, "osl", shape["osl"], least=2)}
+def _lengths(shape: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    natural = {"natural": True} if options.get("osl") == "natural" else {}
+    spreads = {name: share(options, name) for name in ("isl_spread", "osl_spread")}
+    if options.get("lengths"):
+        for name in ("isl", "osl", "trace", *spreads):
+            if options.get(name):
+                raise UserError(f"{name} with lengths", where=name, expected="the file to say it")
+        lengths, digest = read_lengths(Path(options["lengths"]))
+        isl, osl = mean_of(lengths)
+        sizes = {"lengths": lengths, "lengths_sha256": digest}
+        return {"input_tokens": isl, "output_tokens": osl, **sizes}
+    isl = whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1)
+    osl = _MOST_NATURAL_TOKENS if natural else whole(options, "osl", shape["osl"], least=2)
+    mean = {"input_tokens": isl, "output_tokens": osl}
+    if not any(spreads.values()):
+        return {**mean, **natural}
+    if natural and spreads["osl_spread"]:
+        raise UserError("osl_spread of natural answers", where="osl_spread", expected="--osl N")
+    return {**mean, **natural, **spreads, "lengths": spread_lengths(isl, osl, **spreads)}
 
 
 def _open_points(
@@ -173,16 +273,12 @@ def _open_points(
     rates: Sequence[float],
     cap: Sequence[int],
 ) -> list[Point]:
-    arrival: Any = options.get("arrival") or "poisson"
-    if arrival not in get_args(Arrival):
-        raise UserError(
-            f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
-        )
+    spacing = _spacing(options)
     return [
         Point(
             shape="open",
             rate=rate,
-            arrival=arrival,
+            **spacing,
             concurrency=_cap(cap),
             **size,
             **_ending(shape, options, _QUICK_OPEN_REQUESTS if shape["requests"] else None),
@@ -191,8 +287,38 @@ def _open_points(
     ]
 
 
+def _spacing(options: Mapping[str, Any]) -> dict[str, Any]:
+    burstiness = options.get("burstiness")
+    arrival = options.get("arrival") or ("gamma" if burstiness else "poisson")
+    if arrival not in get_args(Arrival):
+        raise UserError(
+            f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
+        )
+    if (arrival == "gamma") != bool(burstiness):
+        raise UserError(
+            f"{arrival} arrivals with{'' if burstiness else 'out'} a burstiness",
+            where="burstiness",
+            expected="--burstiness K beside --arrival gamma, or by itself",
+        )
+    return {
+        "arrival": arrival,
+        **({"burstiness": positive(burstiness, "burstiness")} if burstiness else {}),
+    }
+
+
 # A trace says these itself.
-_SAID_BY_TRACE = ("isl", "osl", "rate", "arrival", "requests", "duration", "sweep")
+_SAID_BY_TRACE = (
+    "isl",
+    "osl",
+    "isl_spread",
+    "osl_spread",
+    "rate",
+    "arrival",
+    "burstiness",
+    "requests",
+    "duration",
+    "sweep",
+)
 
 
 def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[int]) -> Point:
@@ -200,7 +326,13 @@ def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[i
         if options.get(name):
             raise UserError(f"{name} with a trace", where=name, expected="the trace to say it")
     trace = read_trace(Path(options["trace"]))
-    speed = _positive(options.get("trace_speed") or 1.0, "trace_speed")
+    if options.get("shared_prefix") and any(turn.blocks for turn in trace.turns):
+        raise UserError(
+            "shared_prefix with a trace that says what prompts share",
+            where="shared_prefix",
+            expected="the trace to say it",
+        )
+    speed = positive(options.get("trace_speed") or 1.0, "trace_speed")
     turns = tuple(turn._replace(arrival_s=turn.arrival_s / speed) for turn in trace.turns)
     lengths = {
         "input_tokens": round(fmean(turn.input_tokens for turn in turns)),
@@ -237,52 +369,12 @@ def _ending(
     if requests and duration_s:
         raise UserError("both given", where="requests, duration", expected="one of the two")
     if requests:
-        return {"requests": _at_least_one(requests, "requests")}
+        return {"requests": at_least_one(requests, "requests")}
     if duration_s:
-        return {"duration_s": _positive(duration_s, "duration")}
+        return {"duration_s": positive(duration_s, "duration")}
     return (
         {"requests": default_requests} if default_requests else {"duration_s": shape["duration_s"]}
     )
-
-
-def _listed(options: Mapping[str, Any], name: str) -> Iterable[Any]:
-    value = options.get(name)
-    if value is None:
-        return ()
-    return value if isinstance(value, (list, tuple)) else (value,)
-
-
-def _whole(options: Mapping[str, Any], name: str, default: int, *, least: int) -> int:
-    value = options.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, int) or value < least:
-        raise UserError(f"{value!r} is too small", where=name, expected=f"at least {least}")
-    return value
-
-
-def _at_least_one(value: Any, name: str) -> int:
-    if not isinstance(value, int) or value < 1:
-        raise UserError(f"{value!r} is no count", where=name, expected="a whole number from 1")
-    return value
-
-
-def _positive(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise UserError(f"{value!r} will not do", where=name, expected="a number above 0")
-    return float(value)
-
-
-def _limit(options: Mapping[str, Any], name: str) -> float | None:
-    value = options.get(name)
-    return None if value is None else _positive(value, name)
-
-
-def _share(options: Mapping[str, Any], name: str) -> float:
-    value = options.get(name) or 0.0
-    if not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise UserError(f"{value!r} is no share", where=name, expected="from 0 to below 1")
-    return float(value)
 
 
 def _estimate_s(point: Point, shape: Mapping[str, Any]) -> float:

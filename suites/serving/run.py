@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from suites.base.child import note, progress
 from suites.base.errors import CheckError
 from suites.base.printable import printable
-from suites.base.records import CellResult, Series
+from suites.base.records import CellResult
 from suites.client.subject import packages, subject
+from suites.serving.course import course_of
 from suites.serving.instrument.validity import gap_problems, pace_problems, problems
 from suites.serving.load.histogram import Histogram
 from suites.serving.load.point import Point
 from suites.serving.load.samples import append
 from suites.serving.load.steadiness import drift, saturation
 from suites.serving.processes.live import live_view
-from suites.serving.sweep import Measured, Sweep, next_concurrency
+from suites.serving.processes.metrics_watch import MetricsWatch
+from suites.serving.series import series_of
 from suites.serving.workers.node_worker import generator
 
 if TYPE_CHECKING:
-    from suites.base.records import Label
-    from suites.client.request import Request
+    from suites.base.records import Label, Series
     from suites.client.subject import Subject
     from suites.serving.instrument.instrument import Instrument
     from suites.serving.load.outcome import Outcome
@@ -48,12 +47,11 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         UserError: the model or the endpoint cannot be used.
     """
     points = [Point.from_json(fields) for fields in spec["points"]]
-    sweep = Sweep(**spec["sweep"]) if spec["sweep"] else None
-    slots = sweep.most if sweep else max(point.concurrency or _OPEN_SLOTS for point in points)
+    course = course_of(spec)
+    slots = course.most_streams or max(point.concurrency or _OPEN_SLOTS for point in points)
     context = max(map(_longest, points)) + 64
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}}
-    curve: list[Measured] = []
     with ExitStack() as stack:
         load = stack.enter_context(generator(spec))
 
@@ -66,6 +64,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         checks = {point.name: _first_check(load, point, spec) for point in points}
         under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
+        beside = stack.enter_context(MetricsWatch(spec["metrics"])) if spec["metrics"] else None
         done = 0
         while done < len(points):
             point = points[done]
@@ -78,15 +77,16 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
-            series += _series(point, outcome, spec, _prompt_labels(under_test, point, outcome))
+            series += series_of(point, outcome, spec, _prompt_labels(under_test, point, outcome))
             checked = _checked_at_rate(load, point, outcome, instrument, spec)
             facts["points"][point.name] = _facts(point, outcome, checked)
+            if beside:
+                facts["points"][point.name]["server"] = beside.facts(outcome)
             _tell_failures(point, outcome)
             done += 1
-            if sweep:
-                curve.append(_measured(point, outcome))
-                points += _further(sweep, curve, point, spec)
+            points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
+        facts |= course.facts(points[0])
     if not any(item.metric == "ttft" for item in series):
         raise _nothing_answered(spec, facts)
     return CellResult(series=tuple(series), facts=facts)
@@ -119,24 +119,8 @@ def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError
 
 def _longest(point: Point) -> int:
     """Tokens of the point's longest request."""
-    sizes = [(turn.input_tokens, turn.output_tokens) for turn in point.turns]
+    sizes = [(turn.input_tokens, turn.output_tokens) for turn in point.turns] or point.lengths
     return max(map(sum, sizes), default=point.input_tokens + point.output_tokens)
-
-
-def _measured(point: Point, outcome: Outcome) -> Measured:
-    paces = [request.tpot_ms for request in outcome.answered if request.has_pace]
-    throughput = outcome.window().output_tokens / outcome.duration_s
-    return Measured(point.concurrency, throughput, median(paces) if paces else math.inf)
-
-
-def _further(sweep: Sweep, curve: list[Measured], last: Point, spec: dict[str, Any]) -> list[Point]:
-    """The sweep's next point, if there is one."""
-    streams = next_concurrency(sweep, curve, slo_tpot_ms=spec["slo_tpot_ms"])
-    if streams is None:
-        return []
-    # Two waves of requests at least, or the steady state would be one request long.
-    requests = max(last.requests, 2 * streams) if last.requests else 0
-    return [replace(last, concurrency=streams, requests=requests)]
 
 
 def _first_check(load: Generator, point: Point, spec: dict[str, Any]) -> Instrument:
@@ -173,82 +157,6 @@ def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[
     if counted and point.natural:
         labels["osl"] = max(1, round(fmean(request.output_tokens for request in outcome.answered)))
     return labels
-
-
-def _series(
-    point: Point, outcome: Outcome, spec: dict[str, Any], labels: dict[str, Label]
-) -> list[Series]:
-    requests = outcome.answered
-    window = outcome.window()
-    duration_s = outcome.duration_s
-    longer = [request for request in requests if request.has_pace]
-    good = [
-        request
-        for request in longer
-        if request.ttft_ms <= (spec["slo_ttft_ms"] or float("inf"))
-        and request.tpot_ms <= (spec["slo_tpot_ms"] or float("inf"))
-    ]
-    done = sum(
-        outcome.start_ns <= request.ended_ns <= outcome.end_ns
-        for request in outcome.requests
-        if not request.failure
-    )
-    samples: dict[str, tuple[str, list[float]]] = {
-        "ttft": ("ms", [request.ttft_ms for request in requests]),
-        "tpot": ("ms", [request.tpot_ms for request in longer]),
-        "e2e": ("ms", [request.e2e_ms for request in requests]),
-        "interactivity": ("tokens/s/user", [1e3 / r.tpot_ms for r in longer if r.tpot_ms > 0]),
-        "input_throughput": ("tokens/s", [window.input_tokens / duration_s]),
-        "output_throughput": ("tokens/s", [window.output_tokens / duration_s]),
-        "total_throughput": (
-            "tokens/s",
-            [(window.input_tokens + window.output_tokens) / duration_s],
-        ),
-        "request_throughput": ("1/s", [done / duration_s]),
-        **_after_thoughts(requests),
-        **_send_delays(point, requests),
-        "failed": ("count", [float(sum(outcome.failures.values()))]),
-    }
-    if spec["slo_ttft_ms"] or spec["slo_tpot_ms"]:
-        # Good requests are a share of the measured ones; the rate is that share of all done.
-        share = len(good) / max(1, len(outcome.measured))
-        samples["goodput"] = ("1/s", [share * done / duration_s])
-    windowed = {"output_throughput", "total_throughput"}
-    return [
-        Series(
-            suite="serving",
-            case=point.name,
-            metric=metric,
-            unit=unit,
-            samples=tuple(values),
-            labels={**point.labels, **labels},
-            windows=(window,) if metric in windowed else (),
-        )
-        for metric, (unit, values) in samples.items()
-        if values
-    ]
-
-
-def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
-    """Of a model that thinks: when the answer began, and what it thought before."""
-    thinking = [request for request in requests if request.thoughts or request.hidden_tokens]
-    if not thinking:
-        return {}
-    thoughts = [float(request.thoughts + request.hidden_tokens) for request in thinking]
-    return {
-        "ttfo": ("ms", [request.ttfo_ms for request in thinking if request.answer_ns]),
-        "reasoning_tokens": ("count", thoughts),
-    }
-
-
-def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
-    """Open loop: how late requests went out, and what the server took from then on."""
-    if point.shape == "closed":
-        return {}
-    return {
-        "send_delay": ("ms", [request.send_delay_ms for request in requests]),
-        "service_time": ("ms", [request.e2e_ms - request.send_delay_ms for request in requests]),
-    }
 
 
 def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:

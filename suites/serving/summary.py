@@ -12,6 +12,8 @@ from suites.base.statistics import Interval, between_processes, dependence, perc
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.histogram import Histogram
+from suites.serving.processes.server_metrics import UNITS
+from suites.serving.search import Search, Tried, bracket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +42,31 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
             result.facts["points"][case] for result in results if case in result.facts["points"]
         ]
         rows += _case_rows(list(group), facts)
-    return rows
+    searches = [result.facts["search"] for result in results if "search" in result.facts]
+    return [*rows, *filter(None, map(_searched, searches))]
+
+
+def _searched(search: dict[str, Any]) -> Row | None:
+    """What a search found: the highest load seen to meet the limits, up to the next tried.
+
+    None where it found none.
+    """
+    plan = Search(**search["plan"])
+    ends = bracket(plan, [Tried(**tried) for tried in search["tried"]])
+    if ends.low is None:
+        return None
+    return Row(
+        suite="serving",
+        case=search["case"],
+        metric=f"searched_{plan.by}",
+        unit="1/s" if plan.by == "rate" else "count",
+        value=ends.low.load,
+        low=ends.low.load,
+        high=ends.high.load if ends.high else None,
+        n=ends.low.n,
+        method="measured",
+        labels=_labels(search["labels"], []),
+    )
 
 
 def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Row]:
@@ -82,6 +108,7 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
             template = replace(template, labels=_labels(template.labels, reasons))
             yield _with(template, between_processes(medians), sum(len(s.samples) for s in group))
     yield from _cache_rows(replace(blank, metric="cached_tokens", unit="count"), facts)
+    yield from _server_rows(blank, facts)
     if not saturated:
         gap_reasons = [*shared, *own["itl"]]
         yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, gap_reasons)
@@ -154,6 +181,24 @@ def _cache_rows(template: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
     if requests:
         labels = {**template.labels, "share_of_input": round(cached / max(1, tokens), 4)}
         yield replace(template, value=cached, n=requests, method="reported", labels=labels)
+
+
+def _server_rows(blank: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
+    """What the server said of itself beside the load: an endpoint's, which one process measures."""
+    for fact in facts[:1]:
+        server = fact.get("server", {"figures": {}})
+        for metric, statistics in server["figures"].items():
+            for statistic, value in statistics.items():
+                labels = {"statistic": statistic} if statistic else {}
+                yield replace(
+                    blank,
+                    metric=metric,
+                    unit=UNITS[metric],
+                    value=value,
+                    n=server["samples"],
+                    method="reported",
+                    labels={**blank.labels, **labels},
+                )
 
 
 def _instrument_rows(blank: Row, checks: list[Instrument]) -> Iterator[Row]:

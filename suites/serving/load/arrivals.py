@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,15 +18,25 @@ BURST = 8
 
 
 def due_times_s(
-    arrival: Arrival, rate: float, *, seed: int | str, part: tuple[int, int] = (0, 1)
+    arrival: Arrival,
+    rate: float,
+    *,
+    seed: int | str,
+    burstiness: float = 1.0,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[float]:
     """Endless due times in seconds from the start, `rate` a second on the long run.
 
     Args:
+        burstiness: of "gamma", the shape of the gaps' distribution, as in vLLM's benchmark: 1 is
+            Poisson, below is burstier (the gaps' deviation is 1 ÷ √burstiness of their mean).
         part: which of how many processes, each at this rate, it is for: random arrivals are drawn
             apart, and even ones begin one after another, so that all together are even.
     """
     place, places = part
+    if arrival == "gamma":
+        yield from islice(_gamma(rate * places, burstiness, seed), place, None, places)
+        return
     draw = random.Random(f"{seed}/{place}")
     together = {"poisson": 0, "constant": 1, "burst": BURST}[arrival]
     time_s = together * place / (rate * places)
@@ -40,3 +51,15 @@ def due_times_s(
             for _ in range(BURST):
                 yield time_s
             time_s += BURST / rate
+
+
+def _gamma(rate: float, burstiness: float, seed: int | str) -> Iterator[float]:
+    """Due times of all processes, each of which draws them all and takes its turns.
+
+    Sequences of their own would be less bursty together than what was asked for.
+    """
+    draw = random.Random(seed)
+    time_s = 0.0
+    while True:
+        time_s += draw.gammavariate(burstiness, 1 / (rate * burstiness))
+        yield time_s

@@ -136,11 +136,14 @@ def _load(
         output_tokens=point.output_tokens,
         seed=seed,
         shared=point.shared_prefix,
+        lengths=point.lengths,
         part=point.part,
     )
     if point.shape == "closed":
         return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    due_s = due_times_s(point.arrival, point.rate, seed=seed, part=point.part)
+    due_s = due_times_s(
+        point.arrival, point.rate, seed=seed, burstiness=point.burstiness, part=point.part
+    )
     return Open(
         target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
     )

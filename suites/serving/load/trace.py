@@ -2,23 +2,24 @@
 
 One JSON object a line: `{"arrival": 0.5, "isl": 120, "osl": 40, "session": "a"}`. `arrival` is in
 seconds, `isl` counts the whole prompt, earlier turns and their answers included. Without `session`
-a request stands alone.
+a request stands alone. Public traces of other forms are read too; see `public_traces`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 from suites.base import files, json_file
 from suites.base.errors import UserError
-from suites.client.prompts import Turn
+from suites.client.prompts import BLOCK_TOKENS, Turn
 from suites.client.vocabulary import UNIQUE_TOKENS
+from suites.serving.load.public_traces import public_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Trace", "busiest_rate", "read_trace"]
@@ -51,19 +52,31 @@ def read_trace(path: Path) -> Trace:
         UserError: the file is missing or empty, or a line is wrong; it names file and line.
     """
     raw = files.read(path, _MOST_BYTES, expected=f"lines such as {_EXAMPLE}")
-    sessions: dict[str, int] = {}
-    numbered = [
-        (_turn(line, f"{path}:{number}", sessions), number)
-        for number, line in enumerate(raw.splitlines(), start=1)
-        if line.strip()
-    ]
+    numbered = public_turns(raw, str(path))
+    if numbered is None:
+        sessions: dict[str, int] = {}
+        numbered = [
+            (_turn(line, f"{path}:{number}", sessions), number)
+            for number, line in enumerate(raw.splitlines(), start=1)
+            if line.strip()
+        ]
     if not numbered:
         raise UserError("holds no request", where=str(path), expected=f"lines such as {_EXAMPLE}")
     numbered.sort(key=lambda pair: pair[0].arrival_s)
     _check_sessions(numbered, path)
     start_s = numbered[0][0].arrival_s
     turns = tuple(turn._replace(arrival_s=turn.arrival_s - start_s) for turn, _ in numbered)
+    turns = tuple(_with_known(turns))
     return Trace(name=path.stem, sha256=sha256(raw).hexdigest(), turns=turns)
+
+
+def _with_known(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """Say of each turn how many tokens earlier prompts began with: its leading known blocks."""
+    seen: set[int] = set()
+    for turn in turns:
+        known = sum(1 for _ in takewhile(seen.__contains__, turn.blocks))
+        seen.update(turn.blocks)
+        yield turn._replace(known_tokens=min(known * BLOCK_TOKENS, turn.input_tokens))
 
 
 def busiest_rate(turns: Sequence[Turn]) -> float:

@@ -36,7 +36,7 @@ def check(
         CheckError: the emitter did not start.
     """
     itl_ms = _OPEN_ITL_MS
-    short = replace(point, requests=0, duration_s=duration_s, turns=())
+    short = replace(point, requests=0, duration_s=duration_s, turns=(), lengths=())
     if point.shape == "replay":  # as busy all the time as the trace in its busiest second
         short = replace(short, shape="open")
     if point.shape == "closed":

@@ -13,6 +13,7 @@ from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.instrument.instrument import Error
 from suites.serving.instrument.validity import instrument_problem
+from suites.serving.load.point import Point
 from suites.serving.run import run_cell
 from tests.builders import assert_signable
 
@@ -33,6 +34,9 @@ def points(**options):
         ({"rate": [1.0], "concurrency": [1, 2]}, "concurrency"),
         ({"arrival": "poisson"}, "arrival"),
         ({"rate": [1.0], "arrival": "weekly"}, "arrival"),
+        ({"burstiness": 0.5}, "burstiness"),
+        ({"rate": [1.0], "arrival": "gamma"}, "burstiness"),
+        ({"rate": [1.0], "arrival": "constant", "burstiness": 0.5}, "burstiness"),
         ({"isl": 2}, "isl"),
         ({"osl": 1}, "osl"),
         ({"requests": 4, "duration": 3.0}, "requests, duration"),
@@ -58,6 +62,15 @@ def test_points_are_named_by_what_they_are():
     assert cell.spec["points"][0]["concurrency"] == 9
     assert plan("quick", {**EASY, "case": "closed/c4/*"})[0].spec["points"][0]["concurrency"] == 4
     assert plan("quick", {**EASY, "case": "gemm*"}) == []
+
+
+def test_points_of_other_burstiness_never_have_one_name():
+    def named(**options):
+        return Point.from_json(points(rate=[2.0], **options)[0]).name
+
+    assert named(burstiness=0.5) == "open/gamma0.5/r2/isl16/osl8"
+    assert named(burstiness=2) == "open/gamma2/r2/isl16/osl8"
+    assert named() == "open/poisson/r2/isl16/osl8"
 
 
 def test_a_key_is_named_in_the_spec_and_never_written_there(monkeypatch):
@@ -104,6 +117,28 @@ def test_rows_carry_the_contracts_metrics_units_and_labels(result):
     assert all(isinstance(row.labels["valid"], bool) for row in rows)
     assert all(("invalid_because" in row.labels) != row.labels["valid"] for row in rows)
     assert all(row.low is None or row.low <= row.value for row in rows)
+
+
+def test_what_the_server_says_of_itself_is_reported(result):
+    (case, fact) = next(iter(result.facts["points"].items()))
+    server = {
+        "samples": 9,
+        "figures": {
+            "server_kv_use": {"min": 0.1, "mean": 0.2, "max": 0.4},
+            "server_preemptions": {"": 3.0},
+        },
+    }
+    facts = {**result.facts, "points": {case: {**fact, "server": server}}}
+    rows = summarize([replace(result, facts=facts)])
+    assert_signable(rows)
+    said = [row for row in rows if row.metric.startswith("server_")]
+    assert {row.method for row in said} == {"reported"}
+    assert [(row.labels.get("statistic"), row.value, row.unit, row.n) for row in said] == [
+        ("min", 0.1, "share", 9),
+        ("mean", 0.2, "share", 9),
+        ("max", 0.4, "share", 9),
+        (None, 3.0, "count", 9),
+    ]
 
 
 def test_goodput_counts_requests_that_meet_both_limits(result):

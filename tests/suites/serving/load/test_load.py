@@ -137,6 +137,18 @@ def test_even_arrivals_of_several_processes_are_even_together(arrival):
     assert gaps == pytest.approx([together / 40] * len(gaps))
 
 
+@pytest.mark.parametrize("burstiness", [0.25, 1.0, 4.0])
+def test_gamma_arrivals_are_as_bursty_as_asked_over_all_processes(burstiness):
+    common = {"seed": 0, "burstiness": burstiness}
+    parts = [due_times_s("gamma", 10.0, part=(place, 4), **common) for place in range(4)]
+    times = sorted(time for part in parts for time in islice(part, 5_000))
+    assert times == list(islice(due_times_s("gamma", 40.0, **common), 20_000))
+    gaps = np.diff(times)
+    assert np.mean(gaps) == pytest.approx(1 / 40, rel=0.04)
+    # The deviation of a gamma distribution over its mean is 1 ÷ √shape.
+    assert np.std(gaps) / np.mean(gaps) == pytest.approx(burstiness**-0.5, rel=0.05)
+
+
 def test_shards_share_the_load_and_their_records_are_put_together(run):
     outcome = run(closed(concurrency=5, requests=11), shards=2)
     assert len(outcome.measured) == 11

@@ -1,0 +1,97 @@
+"""The samples of one point: latencies of its requests, rates of its steady state."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from suites.base.records import Series
+
+if TYPE_CHECKING:
+    from suites.base.records import Label
+    from suites.client.request import Request
+    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.point import Point
+
+__all__ = ["is_good", "series_of"]
+
+
+def series_of(
+    point: Point, outcome: Outcome, spec: dict[str, Any], labels: dict[str, Label]
+) -> list[Series]:
+    requests = outcome.answered
+    window = outcome.window()
+    duration_s = outcome.duration_s
+    longer = [request for request in requests if request.has_pace]
+    good = [request for request in requests if is_good(request, spec)]
+    done = sum(
+        outcome.start_ns <= request.ended_ns <= outcome.end_ns
+        for request in outcome.requests
+        if not request.failure
+    )
+    samples: dict[str, tuple[str, list[float]]] = {
+        "ttft": ("ms", [request.ttft_ms for request in requests]),
+        "tpot": ("ms", [request.tpot_ms for request in longer]),
+        "e2e": ("ms", [request.e2e_ms for request in requests]),
+        "interactivity": ("tokens/s/user", [1e3 / r.tpot_ms for r in longer if r.tpot_ms > 0]),
+        "input_throughput": ("tokens/s", [window.input_tokens / duration_s]),
+        "output_throughput": ("tokens/s", [window.output_tokens / duration_s]),
+        "total_throughput": (
+            "tokens/s",
+            [(window.input_tokens + window.output_tokens) / duration_s],
+        ),
+        "request_throughput": ("1/s", [done / duration_s]),
+        **_after_thoughts(requests),
+        **_send_delays(point, requests),
+        "failed": ("count", [float(sum(outcome.failures.values()))]),
+    }
+    if spec["slo_ttft_ms"] or spec["slo_tpot_ms"]:
+        # Good requests are a share of the measured ones; the rate is that share of all done.
+        share = len(good) / max(1, len(outcome.measured))
+        samples["goodput"] = ("1/s", [share * done / duration_s])
+    windowed = {"output_throughput", "total_throughput"}
+    return [
+        Series(
+            suite="serving",
+            case=point.name,
+            metric=metric,
+            unit=unit,
+            samples=tuple(values),
+            labels={**point.labels, **labels},
+            windows=(window,) if metric in windowed else (),
+        )
+        for metric, (unit, values) in samples.items()
+        if values
+    ]
+
+
+def is_good(request: Request, spec: dict[str, Any]) -> bool:
+    """Whether a request was answered within both limits."""
+    return (
+        not request.failure
+        and request.has_pace
+        and request.ttft_ms <= (spec["slo_ttft_ms"] or math.inf)
+        and request.tpot_ms <= (spec["slo_tpot_ms"] or math.inf)
+    )
+
+
+def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
+    """Of a model that thinks: when the answer began, and what it thought before."""
+    thinking = [request for request in requests if request.thoughts or request.hidden_tokens]
+    if not thinking:
+        return {}
+    thoughts = [float(request.thoughts + request.hidden_tokens) for request in thinking]
+    return {
+        "ttfo": ("ms", [request.ttfo_ms for request in thinking if request.answer_ns]),
+        "reasoning_tokens": ("count", thoughts),
+    }
+
+
+def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
+    """Open loop: how late requests went out, and what the server took from then on."""
+    if point.shape == "closed":
+        return {}
+    return {
+        "send_delay": ("ms", [request.send_delay_ms for request in requests]),
+        "service_time": ("ms", [request.e2e_ms - request.send_delay_ms for request in requests]),
+    }
