@@ -21,6 +21,14 @@ def site(
         list[Path] | None,
         typer.Option(help="Folder that `fenmark import` wrote; may be given again."),
     ] = None,
+    no_reported: Annotated[
+        bool,
+        typer.Option(
+            "--no-reported",
+            envvar="FENMARK_NO_REPORTED",
+            help="Leave out others' results that ship with Fenmark.",
+        ),
+    ] = False,
     base_url: Annotated[
         str | None, typer.Option(help="Address the site will have, for canonical links.")
     ] = None,
@@ -31,16 +39,19 @@ def site(
     """Build the static leaderboard from archives of signed results.
 
     What is broken (an envelope, a key file, a log) is named and not shown; the rest is built, and
-    the exit is 1. Files that are no part of an archive are named and left out.
+    the exit is 1. Files that are no part of an archive are named and left out. Others' results
+    that ship with Fenmark stand in pages of their own.
 
     Example: fenmark site --results out/results --out out/site --serve
     """
     from dataclasses import asdict
 
     from leaderboard import build
+    from results.reported.shipping import DATA
     from suites.base.terminal import Terminal, print_json, styled
 
-    report = build(results, out, base_url, reported or ())
+    others = [*(() if no_reported else (DATA,)), *(reported or ())]
+    report = build(results, out, base_url, others)
     if as_json:
         print_json(asdict(report), default=str)
     else:

@@ -53,6 +53,12 @@ _BETTER = {
     "request_throughput": "output_throughput",
     "power": "energy_per_output_token",
 }
+# On this site "measured" alone means by Fenmark's own instruments.
+_EVIDENCE = {
+    "measured": "measured by its publisher",
+    "vendor-claimed": "claimed by its vendor",
+    "simulated": "simulated by its publisher",
+}
 # Labels that say what was asked of the machine, in the order a reader wants them.
 _ASKED = ("Category", "Scenario", "Submitter", "mode", "task", "column")
 
@@ -186,6 +192,7 @@ class Publisher:
     Attributes:
         kind: of the importer, such as "mlperf"; names the files.
         view: "mlperf" stands apart.
+        evidence, cite: how they came by the figures and how to cite them; empty where nobody says.
         refused, folded: rows of the files that are no result of their own.
     """
 
@@ -193,6 +200,8 @@ class Publisher:
     view: str
     title: str
     licence: str
+    evidence: str
+    cite: str
     footnote: str
     files: Sequence[ReportedSource]
     refused: int
@@ -288,7 +297,9 @@ def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | Non
         kind=kind,
         view=source.view,
         title=clean(source.title),
-        licence=clean(source.licence),
+        licence=clean("; ".join(dict.fromkeys(found.source.licence for found in files))),
+        evidence=_EVIDENCE.get(source.evidence or "", ""),
+        cite=clean(source.cite or ""),
         footnote=source.footnote,
         files=[found.source for found in files],
         refused=sum(len(found.refused) for found in files),
