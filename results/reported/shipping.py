@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from results.checks import judge_reported
 from results.reported.importing import import_file
 from results.statement.reported import Evidence, read_folder
-from results.statement.statement import Name, Text
+from results.statement.statement import Name, Text  # noqa: TC001 (pydantic reads them)
 from suites.base import files, toml_file
 from suites.base.errors import CheckError, UserError
 
