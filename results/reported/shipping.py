@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from results.checks import judge_reported
 from results.reported.importing import import_file
+from results.reported.per_chip import per_chip
 from results.statement.reported import Evidence, read_folder
 from results.statement.statement import Name, Text  # noqa: TC001 (pydantic reads them)
 from suites.base import files, toml_file
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 
     from results.statement.reported import ReportedFile
 
-__all__ = ["DATA", "Publisher", "Shipped", "build", "publishers", "shipped_files"]
+__all__ = ["DATA", "PER_CHIP", "Publisher", "Shipped", "build", "publishers", "shipped_files"]
 
 _HOME = Path(__file__).parent
 DATA = _HOME / "data"
+PER_CHIP = "per_chip.json"
 _MOST_BYTES = 20_000_000  # of everything that ships
 _SUFFIX = ".reported.json.gz"
 _NOTICE_HEAD = """Results published by others, as Fenmark ships them
@@ -142,12 +144,13 @@ def build(source: Path, out: Path) -> list[Shipped]:
     """
     made = [_imported(source, publisher, file) for publisher, file in _on_record()]
     packed = {_name(imported): _pack(imported) for _, imported in made}
+    rates = per_chip(imported for _, imported in made)
     size = sum(map(len, packed.values()))
     if size > _MOST_BYTES:
         raise CheckError(
             f"has {size:,} bytes", where=str(out), expected=f"at most {_MOST_BYTES:,} to ship"
         )
-    _write(out / "data", {**packed, "NOTICE": _notice(made).encode()})
+    _write(out / "data", {**packed, PER_CHIP: rates, "NOTICE": _notice(made).encode()})
     return [_told(publisher, file, packed[_name(file)]) for publisher, file in made]
 
 
