@@ -26,7 +26,7 @@ _SCHEMA = pa.schema(
         **dict.fromkeys(
             (
                 *("publisher", "view", "licence", "file", "file_sha256", "importer_version"),
-                *("evidence", "origin", "cite", "id", "url", "date"),
+                *("evidence", "origin", "cite", "id", "flags", "url", "date"),
             ),
             _TEXT,
         ),
@@ -67,6 +67,7 @@ def _rows(line: Line) -> Iterator[tuple[Any, ...]]:
         *map(clean, (*origin, source.importer_version or "")),
         *(clean(text or "") for text in (source.evidence, source.origin, source.cite)),
         clean(result.id),
+        "; ".join(line.flags),
         line.link,
         clean(result.date or source.date or ""),
         result.chip.catalog_id or "",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from leaderboard.base.text import clean, prose, slug
 from leaderboard.figures.figures import is_physical
 from results import catalog
+from results.checks import judge_reported
 from results.reported import KINDS
 from results.reported.costing import reported_cost_rows
 from results.statement.reported import files as reported_files
@@ -70,12 +71,14 @@ class Line:
     Attributes:
         figures: one of each metric, and of each scope of an energy, at its most telling statistic.
         costs: derived by Fenmark, as `fenmark cost` derives them.
+        flags: what the laws have against it, one sentence each.
     """
 
     source: ReportedSource
     result: ReportedResult
     figures: Mapping[str, ReportedMeasurement]
     costs: Sequence[CostRow]
+    flags: Sequence[str] = ()
 
     def load(self, _: Words) -> str:
         """Say what was asked of the machine, such as "1024→1024 tokens · concurrency 64"."""
@@ -133,6 +136,7 @@ class Section:
                 result=result,
                 figures=_told(result.measurements),
                 costs=reported_cost_rows(result, sheet) if sheet else (),
+                flags=_flags(result),
             )
             for source, result in self.results
         ]
@@ -324,6 +328,11 @@ def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | Non
             )
         )
     return publisher
+
+
+def _flags(result: ReportedResult) -> list[str]:
+    findings = judge_reported(result).findings
+    return list(dict.fromkeys(clean(f"{one.rule}: {one.reason}") for one in findings))
 
 
 def _chip_name(result: ReportedResult) -> str:

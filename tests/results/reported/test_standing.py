@@ -10,8 +10,8 @@ from results.reported.standing import Standing
 
 POINT = {
     "gpu_model": "H100", "model_id": "some/model", "task": "chat", "num_gpus": 2,
-    "output_throughput_tokens_per_sec": 200.0, "avg_power_watts": 900.0, "energy_per_token_joules": 4.5,
-    "median_itl_ms": 20.0,
+    "output_throughput_tokens_per_sec": 200.0, "avg_power_watts": 900.0,
+    "energy_per_token_joules": 4.5, "median_itl_ms": 20.0,
     "total_params_billions": 10, "activated_params_billions": 4, "max_num_seqs": 8,
 }  # fmt: skip
 
