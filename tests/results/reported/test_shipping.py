@@ -173,3 +173,10 @@ def test_a_site_shows_what_ships_unless_told_not_to(tmp_path, monkeypatch, fenma
     monkeypatch.setattr(leaderboard, "build", build)
     fenmark("site", "--results", tmp_path, "--out", tmp_path / "out", *flags)
     assert asked == [shipping.DATA] * given
+
+
+def test_what_ships_is_checked_and_costed_as_it_is(source, tmp_path, fenmark):
+    shipping.build(source, tmp_path)
+    [path] = (tmp_path / "data").glob("*.gz")
+    assert '"queueing"' in fenmark("check", path, "--json").stdout
+    assert json.loads(fenmark("cost", "--results", path.parent, "--json").stdout)
