@@ -46,6 +46,7 @@ _ORDER = (
     "prices",
     "energy",
     "import",
+    "reported",
     "reference",
 )
 # What a shell reports for a program ended by Ctrl-C.

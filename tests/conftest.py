@@ -22,6 +22,8 @@ settings.load_profile("fenmark")
 
 # A pytest that a test starts is no worker of ours, whatever process of the suite the test runs in.
 os.environ.pop("PYTEST_XDIST_WORKER", None)
+# Sites of tests hold what the tests put in: thousands of shipped rows take seconds to draw.
+os.environ["FENMARK_NO_REPORTED"] = "1"
 
 # A shell that starts us in the background has SIGINT ignored, and what we start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Evidence",
     "Folded",
     "Refusal",
     "ReportedChip",
@@ -27,8 +29,12 @@ __all__ = [
     "read_folder",
 ]
 
-_GLOB = "*.reported.json"
+_PLAIN, _PACKED = "*.reported.json", "*.reported.json.gz"
 _MOST = 2**28  # bytes; the largest of what is published today makes 2 MB
+
+
+# How a publisher came by a figure. A simulated one is never imported as if it were measured.
+Evidence = Literal["measured", "vendor-claimed", "simulated"]
 
 
 class _Strict(BaseModel):
@@ -45,6 +51,9 @@ class ReportedSource(_Strict):
         footnote: what must be shown beside every figure.
         file, file_sha256: what was read.
         importer_version: of the Fenmark that read it; None in files from before it was said.
+        publisher, evidence, origin, date, cite: of files that ship with Fenmark: who published,
+            how they came by the figures, the repository, path and commit, when it was published
+            or read, and how to cite it. None where whoever imported a file did not say.
     """
 
     kind: Name
@@ -55,6 +64,11 @@ class ReportedSource(_Strict):
     file: Name
     file_sha256: Sha256
     importer_version: Name | None = None
+    publisher: Name | None = None
+    evidence: Evidence | None = None
+    origin: Text | None = None
+    date: Name | None = None
+    cite: Text | None = None
 
 
 class ReportedChip(_Strict):
@@ -133,8 +147,8 @@ def read_folder(folder: Path, on_broken: Callable[[UserError], None]) -> Iterato
 
 
 def files(folder: Path) -> list[Path]:
-    """List the reported files of a folder, by name."""
-    return sorted(folder.glob(_GLOB))
+    """List the reported files of a folder, packed ones too, by name."""
+    return sorted((*folder.glob(_PLAIN), *folder.glob(_PACKED)))
 
 
 def read_file(path: Path) -> ReportedFile:
@@ -144,6 +158,8 @@ def read_file(path: Path) -> ReportedFile:
         UserError: it cannot be read, is too large or none of ours.
     """
     data = plain_files.read(path, _MOST, expected="a file written by `fenmark import`")
+    if path.suffix == ".gz":
+        data = _unpacked(data, path)
     try:
         return ReportedFile.model_validate_json(data)
     except ValidationError as error:
@@ -155,3 +171,20 @@ def read_file(path: Path) -> ReportedFile:
             expected="a file written by `fenmark import`",
             remedy="import it again",
         ) from error
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Unpack a file of gzip, and no more of it than a reported file may have.
+
+    Raises:
+        UserError: it is none, ends early or holds too much.
+    """
+    packed = zlib.decompressobj(wbits=31)
+    try:
+        plain = packed.decompress(data, _MOST)
+    except zlib.error as error:
+        raise UserError("is no gzip", where=str(path), remedy="import it again") from error
+    if not packed.eof:
+        what = f"holds more than {_MOST:,} bytes" if packed.unconsumed_tail else "ends early"
+        raise UserError(what, where=str(path), remedy="import it again")
+    return plain

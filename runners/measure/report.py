@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from suites.base.terminal import Terminal
 
 __all__ = [
+    "among_reported",
     "ask_for_price",
     "cost_table",
     "headlines",
@@ -101,6 +102,8 @@ def print_outcome(outcome: Outcome, out: Path, terminal: Terminal, money: Money)
     if print_result(outcome.statement.predicate, terminal, money):
         ask_for_price(terminal, str(out))
     print_findings(judge(outcome.statement, Context(evidence=outcome.evidence)), terminal)
+    if line := among_reported(outcome.statement.predicate):
+        terminal.say(line)
     stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in outcome.stage_s.items())
     made = " (made for this run: keep it)" if outcome.key_created else ""
     for line in (
@@ -112,6 +115,44 @@ def print_outcome(outcome: Outcome, out: Path, terminal: Terminal, money: Money)
         f"check    fenmark verify {out}",
     ):
         terminal.say(line, whole=True)
+
+
+def among_reported(predicate: Predicate) -> str | None:
+    """Say where this machine stands among reported chips; None where nothing compares.
+
+    A CPU stands as a whole, everything else by the chip. Lengths and precisions may differ.
+    """
+    served, chip = served_of(predicate.engines), predicate.machine.chip
+    rates = [
+        row
+        for row in predicate.measurements
+        if row.metric == "output_throughput" and row.case.startswith("closed/") and _valid(row)
+    ]
+    if served is None or not rates:
+        return None
+    from results.reported.standing import standing  # reads the readers too: a quarter of a second
+
+    for row in sorted(rates, key=lambda row: -row.value):
+        streams = row.labels.get("concurrency")
+        if not isinstance(streams, int):
+            continue
+        each = row.value / (1 if chip.kind == "cpu" else chip.count)
+        geometry = served.geometry
+        place = standing(
+            each,
+            parameters=geometry.parameters(),
+            active_parameters=geometry.active_parameters(),
+            concurrency=streams,
+        )
+        if place:
+            ends = dict.fromkeys((place.fastest, place.slowest))
+            told = " to ".join(f"{rate:,.0f} ({name})" for name, rate in ends)
+            return (
+                f"Of models this large at concurrency {streams}, others report {told} output "
+                f"tokens/s a chip, of {place.chips} chips; here {each:,.4g}, "
+                f"place {place.place} of {place.chips + 1}. Lengths and precisions differ."
+            )
+    return None
 
 
 def print_findings(judged: Judged, terminal: Terminal) -> None:

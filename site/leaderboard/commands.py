@@ -24,6 +24,14 @@ def site(
     policy: Annotated[
         Path | None, typer.Option(help="TOML file of the witnesses that must have cosigned.")
     ] = None,
+    no_reported: Annotated[
+        bool,
+        typer.Option(
+            "--no-reported",
+            envvar="FENMARK_NO_REPORTED",
+            help="Leave out others' results that ship with Fenmark.",
+        ),
+    ] = False,
     base_url: Annotated[
         str | None, typer.Option(help="Address the site will have, for canonical links.")
     ] = None,
@@ -34,7 +42,8 @@ def site(
     """Build the static leaderboard from archives of signed results.
 
     What is broken (an envelope, a key file, a log) is named and not shown; the rest is built, and
-    the exit is 1. Files that are no part of an archive are named and left out.
+    the exit is 1. Files that are no part of an archive are named and left out. Others' results
+    that ship with Fenmark stand in pages of their own.
 
     Example: fenmark site --results out/results --out out/site --serve
     """
@@ -42,10 +51,12 @@ def site(
 
     from leaderboard import build
     from results.proof.cosignature import read_policy
+    from results.reported.shipping import DATA
     from suites.base.terminal import Terminal, print_json, styled
 
+    others = [*(() if no_reported else (DATA,)), *(reported or ())]
     witnesses = read_policy(policy) if policy else None
-    report = build(results, out, base_url, reported or (), witnesses)
+    report = build(results, out, base_url, others, witnesses)
     if as_json:
         print_json(asdict(report), default=str)
     else:

@@ -165,6 +165,9 @@ def _read(row: Row) -> ReportedResult:
         labels |= {"prefill_pool": _made_of(row, "prefill"), "decode_pool": _made_of(row, "decode")}
     if not whole:
         labels |= {"prefill_chips": prefill, "decode_chips": decode}
+        stated = number(row, "num_decode_gpu") or number(row, "num_gpus")
+        if not labels.get("disaggregated") and stated not in {None, chips}:
+            labels["count_in_file"] = round(stated or 0)
     labels = (
         lengths(
             number(row, "total_input_tokens"),

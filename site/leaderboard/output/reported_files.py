@@ -26,7 +26,7 @@ _SCHEMA = pa.schema(
         **dict.fromkeys(
             (
                 *("publisher", "view", "licence", "file", "file_sha256", "importer_version"),
-                *("id", "url", "date"),
+                *("evidence", "origin", "cite", "id", "flags", "url", "date"),
             ),
             _TEXT,
         ),
@@ -64,9 +64,12 @@ def _rows(line: Line) -> Iterator[tuple[Any, ...]]:
     source, result = line.source, line.result
     origin = (source.title, source.view, source.licence, source.file, source.file_sha256)
     about = (
-        *map(clean, (*origin, source.importer_version or "", result.id)),
+        *map(clean, (*origin, source.importer_version or "")),
+        *(clean(text or "") for text in (source.evidence, source.origin, source.cite)),
+        clean(result.id),
+        "; ".join(line.flags),
         line.link,
-        clean(result.date or ""),
+        clean(result.date or source.date or ""),
         result.chip.catalog_id or "",
         clean(result.chip.name),
         result.chip.count,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from leaderboard.base.text import clean, prose, slug
 from leaderboard.figures.figures import is_physical
 from results import catalog
+from results.checks import judge_reported
 from results.reported import KINDS
 from results.reported.costing import reported_cost_rows
 from results.statement.reported import files as reported_files
@@ -53,6 +54,12 @@ _BETTER = {
     "request_throughput": "output_throughput",
     "power": "energy_per_output_token",
 }
+# On this site "measured" alone means by Fenmark's own instruments.
+_EVIDENCE = {
+    "measured": "measured by its publisher",
+    "vendor-claimed": "claimed by its vendor",
+    "simulated": "simulated by its publisher",
+}
 # Labels that say what was asked of the machine, in the order a reader wants them.
 _ASKED = ("Category", "Scenario", "Submitter", "mode", "task", "column")
 
@@ -64,12 +71,14 @@ class Line:
     Attributes:
         figures: one of each metric, and of each scope of an energy, at its most telling statistic.
         costs: derived by Fenmark, as `fenmark cost` derives them.
+        flags: what the laws have against it, one sentence each.
     """
 
     source: ReportedSource
     result: ReportedResult
     figures: Mapping[str, ReportedMeasurement]
     costs: Sequence[CostRow]
+    flags: Sequence[str] = ()
 
     def load(self, _: Words) -> str:
         """Say what was asked of the machine, such as "1024→1024 tokens · concurrency 64"."""
@@ -127,6 +136,7 @@ class Section:
                 result=result,
                 figures=_told(result.measurements),
                 costs=reported_cost_rows(result, sheet) if sheet else (),
+                flags=_flags(result),
             )
             for source, result in self.results
         ]
@@ -186,6 +196,7 @@ class Publisher:
     Attributes:
         kind: of the importer, such as "mlperf"; names the files.
         view: "mlperf" stands apart.
+        evidence, cite: how they came by the figures and how to cite them; empty where nobody says.
         refused, folded: rows of the files that are no result of their own.
     """
 
@@ -193,6 +204,8 @@ class Publisher:
     view: str
     title: str
     licence: str
+    evidence: str
+    cite: str
     footnote: str
     files: Sequence[ReportedSource]
     refused: int
@@ -288,7 +301,9 @@ def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | Non
         kind=kind,
         view=source.view,
         title=clean(source.title),
-        licence=clean(source.licence),
+        licence=clean("; ".join(dict.fromkeys(found.source.licence for found in files))),
+        evidence=_EVIDENCE.get(source.evidence or "", ""),
+        cite=clean(source.cite or ""),
         footnote=source.footnote,
         files=[found.source for found in files],
         refused=sum(len(found.refused) for found in files),
@@ -313,6 +328,11 @@ def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | Non
             )
         )
     return publisher
+
+
+def _flags(result: ReportedResult) -> list[str]:
+    findings = judge_reported(result).findings
+    return list(dict.fromkeys(clean(f"{one.rule}: {one.reason}") for one in findings))
 
 
 def _chip_name(result: ReportedResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from leaderboard import build
 from leaderboard.base.text import figure
+from leaderboard.output.reported_files import files
 from leaderboard.read import reported
 from leaderboard.words import Words
 from results.reported import import_file
@@ -186,3 +188,22 @@ def test_energy_of_the_chip_and_of_the_node_are_columns_of_their_own(tmp_path):
     assert [list(line.figures) for line in section.lines] == [
         ["power of the chip"], ["power of the node"],
     ]  # fmt: skip
+
+
+def test_a_flagged_row_is_shown_with_its_flag_here_and_in_the_files(tmp_path):
+    row = {
+        "hardware": "b200", "framework": "trt", "model": "dsr1", "precision": "fp4",
+        "disagg": "False", "num_decode_gpu": 4, "decode_tp": 4, "isl": 1024, "osl": 1000,
+        "output_tput_per_gpu": 100.0, "input_tput_per_gpu": 100.0, "tput_per_gpu": 200.0,
+        "median_e2el": 10.0, "median_ttft": 0.5,
+    }  # fmt: skip
+    # 400 tokens/s × 10 s ÷ 1000 tokens are 4 requests in flight.
+    path = tmp_path / "points.json"
+    path.write_text(json.dumps([row | {"conc": 4}, row | {"conc": 64}]))
+    (tmp_path / "x.reported.json").write_text(import_file(None, path).model_dump_json())
+    (section,) = reported.read([tmp_path], None).sections
+    right, wrong = section.lines
+    assert right.flags == []
+    assert [flag.partition(":")[0] for flag in wrong.flags] == ["queueing"]
+    table = pd.read_parquet(BytesIO(files(section.lines)[-1]))
+    assert set(table["flags"]) == {"", *wrong.flags}

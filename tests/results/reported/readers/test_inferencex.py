@@ -41,3 +41,4 @@ def test_experts_are_not_multiplied_into_the_chips(tmp_path, stated, count):
     row = AGGREGATED | {"pp": 1, "num_decode_gpu": stated, "decode_tp": 8, "decode_ep": 8}
     (result,) = of_text(tmp_path, [row]).results
     assert result.chip.count == count
+    assert result.labels.get("count_in_file", count) == stated
