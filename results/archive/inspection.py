@@ -107,7 +107,7 @@ def inspect(
 def _ours(path: Path, context: Context) -> Inspected | None:
     """Read a file that Fenmark wrote; None where it did not."""
     if path.name.endswith(".reported.json.gz"):
-        return _reported(read_file(path))
+        return _reported(read_file(path), context)
     data = b"" if path.suffix == ".parquet" else files.read_limited(path, most=MOST_BYTES)
     try:
         value = json.loads(data)

@@ -34,7 +34,6 @@ __all__ = [
     "Caller",
     "KeylessKey",
     "KeylessSigner",
-    "LibraryMissingError",
 ]
 
 KEYTYPE, SCHEME = SigstoreKey.DEFAULT_KEY_TYPE, SigstoreKey.DEFAULT_SCHEME
@@ -55,10 +54,6 @@ _WORKFLOW = re.compile(
 )
 # Roots of trust kept ready: an archive may bring any number of key files.
 _ROOTS = 16
-
-
-class LibraryMissingError(UserError):
-    """Nothing keyless can be verified by this installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +237,7 @@ def _verifier(trusted_root: str) -> Verifier:
         from sigstore.models import TrustedRoot
         from sigstore.verify import Verifier
     except ImportError as error:
-        raise LibraryMissingError(
+        raise UserError(
             "a keyless signature needs Sigstore's library",
             where="fenmark[sigstore]",
             remedy="pip install 'fenmark[sigstore]'",

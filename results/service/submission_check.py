@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from results.checks import Context, Evidence, evidence, judge, outcome
 from results.keys.identity import one_key_a_name, read_folder, runner_id
-from results.keys.keyless import KeylessKey, LibraryMissingError
+from results.keys.keyless import KeylessKey
 from results.proof import envelope
 from results.proof.keylog import KeyLog
 from results.service import parcel
@@ -63,9 +63,6 @@ class Intake:
 
         A file that is no key file, or of a key that cannot be verified here, turns away nobody
         but its own runner, and is named in the log.
-
-        Raises:
-            UserError: at the start: a workflow may submit, and Sigstore's library is not installed.
         """
         files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
         watched = [*files, *self.store.notice_files()]
@@ -87,7 +84,7 @@ class Intake:
             found = read_folder(folder, registered=True)
             for error in found.broken:
                 _LOG.warning("%s", error)
-            usable = [runner for runner in found if self._usable(runner, folder)]
+            usable = [runner for runner in found if _usable(runner, folder)]
             runners += usable
             files += [folder / f"{runner.id}.toml" for runner in usable]
         one_key_a_name(runners)
@@ -96,18 +93,6 @@ class Intake:
         listed = {runner.key.keyid for runner in runners}
         entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
         self._runners, self.keys = [*runners, *entered], keys
-
-    def _usable(self, runner: Runner, folder: Path) -> bool:
-        if not isinstance(runner.key, KeylessKey):
-            return True
-        try:
-            runner.key.require()
-        except UserError as error:
-            if isinstance(error, LibraryMissingError) and not self._runners:
-                raise
-            _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
-            return False
-        return True
 
     def judge(self, body: bytes, samples: bytes | None = None) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
@@ -234,3 +219,15 @@ def refused(findings: Sequence[Finding]) -> Problem:
 def _invalid(error: UserError) -> Problem:
     name = error.where.partition(":")[2] or error.where
     return Problem(400, "invalid", str(error), errors=[{"field": name, "rule": error.what}])
+
+
+def _usable(runner: Runner, folder: Path) -> bool:
+    """Whether signatures of this runner can be verified here."""
+    if not isinstance(runner.key, KeylessKey):
+        return True
+    try:
+        runner.key.require()
+    except UserError as error:
+        _LOG.warning("%s", f"{folder / runner.id}.toml: {error}")
+        return False
+    return True
