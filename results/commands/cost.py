@@ -49,6 +49,10 @@ def cost(
     ] = None,
     life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
     tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
+    volume: Annotated[
+        str | None,
+        typer.Option(help="Tokens a month, for machines against an API: 2e9, 500M."),
+    ] = None,
     count: Annotated[
         bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
     ] = False,
@@ -65,12 +69,14 @@ def cost(
     """
     from results.archive import archive
     from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
+    from results.commands.api_lines import api_lines, tokens_of
     from results.economy.own_prices import own_prices
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json, styled
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
+    monthly = tokens_of(volume)
     chosen = chosen_sheet(price_sheet, as_of)
     money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
     broken: list[UserError] = []
@@ -92,6 +98,8 @@ def cost(
         terminal.show(_count_table(rows) if count else _table(rows, currency, money.sheet))
         for footnote in dict.fromkeys(_footnotes(rows)):
             terminal.say(styled(footnote, "dim"))
+        for line in api_lines(rows, monthly):
+            terminal.say(line)
     if broken:
         raise CheckError(f"left out broken files: {len(broken)}", where=str(results))
 
@@ -231,8 +239,8 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
     """One JSON row; the price of the tokens the row counts, null for the other kind.
 
     `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
-    the range of the price by the hour. What nothing is known of is null: the price of cached
-    tokens, a hosted API's price of the model, and the utilization at which owning breaks even.
+    the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
+    nothing is known of is null.
     """
     usd = row.rental_usd.value if row.rental_usd else None
     output = usd if row.tokens == "output" else None
@@ -261,8 +269,12 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
         "input_usd": input_,
         "cached_usd": None,
         "output_usd": output,
-        "api_usd": None,
-        "breakeven_utilization": None,
+        "api_usd": row.api.usd if row.api else None,
+        "api_low": row.api.low if row.api else None,
+        "api_high": row.api.high if row.api else None,
+        "api_price_of": row.api.label if row.api else None,
+        "breakeven_utilization": row.breakeven_utilization,
+        "owned_breakeven_utilization": row.owned_breakeven_utilization,
         "owned_usd_per_mtok": row.owned.usd.value if row.owned else None,
         "owned_usd_per_mtok_low": row.owned.usd.low if row.owned else None,
         "owned_usd_per_mtok_high": row.owned.usd.high if row.owned else None,

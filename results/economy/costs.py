@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
+from results.catalog.api_data import api_price, api_sheet
 from results.catalog.prices_data import GENERIC, class_of
+from results.economy.breakeven import breakeven_utilization
 from results.economy.economics import (
     Span,
     fen_multiple,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
+    from results.catalog.api_data import ApiPrice
     from results.economy.economics import Measured
     from results.economy.floor import Floor
     from results.economy.own_prices import Money
@@ -84,6 +87,7 @@ class Owned:
     Attributes:
         usd: per million tokens: capital and electricity; building and staff are not in it.
         usd_low, usd_high: the same at the ends of the purchase price's range.
+        full_usd: the same, were the chips never idle.
         power: where it came from: "measured", "reported", "nameplate", "modelled", or "unknown",
             where capital alone is counted.
         basis: what was bought, as the sheet says.
@@ -92,6 +96,7 @@ class Owned:
     usd: Span
     usd_low: float
     usd_high: float
+    full_usd: float
     power: str
     basis: str
 
@@ -115,6 +120,8 @@ class CostRow:
         floor_kwh, floor_usd: the physical floor in the same terms; None where model or chip is
             not known well enough.
         floor_method: what the floor was computed from.
+        api: what hosts ask for this kind of token of the model: a price, no cost; None where the
+            model is not known or too few sell it.
         cny_per_usd: rate of the sheet.
         price_sheet: id of the sheet.
         method: of the throughput.
@@ -136,6 +143,7 @@ class CostRow:
     floor_kwh: float | None
     floor_usd: float | None
     floor_method: str | None
+    api: ApiPrice | None
     cny_per_usd: float
     price_sheet: str
     method: Method
@@ -158,6 +166,20 @@ class CostRow:
     def energy_fen(self) -> Span | None:
         """Electricity alone as a multiple of one fen."""
         return self.fens(self.energy_usd)
+
+    @property
+    def breakeven_utilization(self) -> float | None:
+        """Share of the time at which renting costs what the API asks; above 1 it never does."""
+        if not self.api or not self.rental_usd:
+            return None
+        return breakeven_utilization(self.rental_usd.value, self.api.usd)
+
+    @property
+    def owned_breakeven_utilization(self) -> float | None:
+        """The same of owning; the chips are taken to draw their power when idle, too."""
+        if not self.api or not self.owned:
+            return None
+        return breakeven_utilization(self.owned.full_usd, self.api.usd)
 
     @property
     def floor_fen(self) -> float | None:
@@ -327,6 +349,7 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         floor_kwh=floor_kwh,
         floor_usd=None if floor_kwh is None else floor_kwh * usd_per_kwh,
         floor_method=least.method if least else None,
+        api=_api(rate, case),
         cny_per_usd=sheet.cny_per_usd.value,
         price_sheet=sheet.id,
         method=rate.method,
@@ -337,6 +360,12 @@ def _floor(rate: Measured, case: _Case) -> Floor | None:
     if not case.served or not case.entry:
         return None
     return floor(rate, case.served, case.entry, case.count)
+
+
+def _api(rate: Measured, case: _Case) -> ApiPrice | None:
+    """What the tokens that a rate counts are sold for, at the newest prices of the sheet's day."""
+    model = case.served.id if case.served else ""
+    return api_price(api_sheet(case.sheet.id), model, _TOKENS[rate.metric])
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
@@ -381,11 +410,11 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
     if power == "unknown" and case.own.purchase_usd is None:
         return None
 
-    def usd(capex_usd: float, tokens_per_s: float) -> float:
+    def usd(capex_usd: float, tokens_per_s: float, busy: float | None = None) -> float:
         return ownership_usd_per_mtok(
             capex_usd=capex_usd,
             life_h=terms.life_years.value * _HOURS_PER_YEAR,
-            utilization=terms.utilization.value,
+            utilization=busy or terms.utilization.value,
             other_opex_usd_per_h=0.0,
             power_kw=power_w / 1e3,
             pue=case.sheet.pue.value,
@@ -402,6 +431,7 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         ),
         usd_low=usd(low_usd, rate.value),
         usd_high=usd(high_usd, rate.value),
+        full_usd=usd(middle, rate.value, busy=1.0),
         power=power,
         basis=basis,
     )
