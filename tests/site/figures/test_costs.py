@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -90,3 +91,18 @@ def test_a_floor_is_below_everything_a_chip_was_measured_to_cost(told):
     for row in told:
         bound = min(row["usd_per_mtok_output"], row["owned_usd_per_mtok"])
         assert 0 < row["floor_usd_per_mtok"] < bound
+
+
+@pytest.mark.parametrize("page", ["cost/", "zh/cost/"])
+def test_the_break_even_is_drawn_where_hosts_sell_the_model(site, told, page):
+    drawn = (site / page / "index.html").read_text()
+    assert drawn.count('id="break-even"') == 1
+    assert f"{figure(told[0]['api_usd'])} USD/Mtok" in drawn
+    # The curve ends, always busy, at the cheapest row's cost, and has a mark where both meet.
+    least = min(row["usd_per_mtok_output"] for row in told)
+    best = next(row for row in told if row["usd_per_mtok_output"] == least)
+    busy = re.findall(r"<title>[^<]*?([\d.]+)%[^<]*?([\d.,]+) USD/Mtok</title>", drawn)
+    assert ("100", figure(least)) in busy
+    even = best["breakeven_utilization"]
+    assert ((figure(100 * even), figure(best["api_usd"])) in busy) == (0.1 <= even <= 1)
+    assert "style=" not in drawn.split('id="break-even"')[1].split("</svg>")[0]
