@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from results.catalog import PriceSheet
+    from results.economy.apart import Kinds
     from results.economy.costs import CostRow
     from results.economy.own_prices import Money
     from suites.base.errors import UserError
@@ -49,6 +50,17 @@ def cost(
     ] = None,
     life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
     tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
+    mix: Annotated[
+        str | None,
+        typer.Option(help="Blend a price of input:output tokens, 3:1, or input:cached:output."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="What input:cached:output tokens cost beside each other where no prefill and "
+            "decode were measured; else 1:0.1:4."
+        ),
+    ] = None,
     volume: Annotated[
         str | None,
         typer.Option(help="Tokens a month, for machines against an API: 2e9, 500M."),
@@ -70,6 +82,7 @@ def cost(
     from results.archive import archive
     from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
     from results.commands.api_lines import api_lines, tokens_of
+    from results.economy.apart import STATED, read_kinds
     from results.economy.own_prices import own_prices
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json, styled
@@ -77,12 +90,14 @@ def cost(
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     monthly = tokens_of(volume)
+    mixed = read_kinds(mix, "--mix") if mix else None
+    shared = read_kinds(split, "--split") if split else STATED
     chosen = chosen_sheet(price_sheet, as_of)
     money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
     broken: list[UserError] = []
     rows = [
-        *_signed(results, money, rental, broken.append),
-        *_reported(results, money, rental, broken.append),
+        *_signed(results, money, rental, shared, broken.append),
+        *_reported(results, money, rental, shared, broken.append),
     ]
     broken += archive.broken_keys(results)
     for error in broken:
@@ -91,12 +106,12 @@ def cost(
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
-        found = _counts(rows) if count else [_flat(*item) for item in rows]
+        found = _counts(rows) if count else [_flat(*item, mixed) for item in rows]
         print_json(found, allow_nan=False)
     elif rows:
         terminal = Terminal(piped=200)
-        terminal.show(_count_table(rows) if count else _table(rows, currency, money.sheet))
-        for footnote in dict.fromkeys(_footnotes(rows)):
+        terminal.show(_count_table(rows) if count else _table(rows, currency, money.sheet, mixed))
+        for footnote in dict.fromkeys(_footnotes(rows, mixed)):
             terminal.say(styled(footnote, "dim"))
         for line in api_lines(rows, monthly):
             terminal.say(line)
@@ -104,13 +119,15 @@ def cost(
         raise CheckError(f"left out broken files: {len(broken)}", where=str(results))
 
 
-def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
+def _footnotes(rows: Sequence[_Costed], mix: Kinds | None) -> Iterator[str]:
     """Say what is behind the columns: repeated, for the caller to fold."""
     for origin, chip, row in rows:
         if row.rental_kind:
             yield f"rental: {row.rental_kind}"
         if row.missing:
             yield f"rental: {row.missing}"
+        if mix and row.apart:
+            yield f"blended: rent of input:cached:output {mix.label}, by {row.apart.by}"
         for flag in row.flags:
             yield f"look twice: the price of {chip} is {flag}"
         if row.owned:
@@ -121,23 +138,27 @@ def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
             yield f"reported: {origin['footnote']}"
 
 
-def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
+def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet, mix: Kinds | None) -> Table:
     from rich.table import Table
 
+    from results.economy.apart import blended
     from results.economy.economics import Span
-    from results.economy.number_format import span
+    from results.economy.number_format import figure, span
 
     factor = 1.0 if currency == "USD" else sheet.cny_per_usd.value
     columns = (
         *("chip", "case", "tokens", f"rental, {currency}", "price range", "x one fen"),
+        *([f"blended {mix.label}, {currency}"] if mix else []),
         *(f"owned, {currency}", "kWh", f"floor, {currency}", "energy is", "rate is"),
     )
     table = Table(*columns, box=None, title=f"A million tokens, price sheet {sheet.id}")
     for _, chip, row in rows:
+        mixed = blended(row.apart, mix) if mix and row.apart else None
         money = (
             row.rental_usd.times(factor) if row.rental_usd else None,
             _range(row, factor),
             row.fen,
+            *(["-" if mixed is None else figure(mixed * factor)] if mix else []),
             row.owned.usd.times(factor) if row.owned else None,
             row.energy_kwh,
             None if row.floor_usd is None else Span(row.floor_usd * factor, None, None),
@@ -193,7 +214,11 @@ def _count_table(rows: Sequence[_Costed]) -> Table:
 
 
 def _signed(
-    folder: Path, money: Money, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path,
+    money: Money,
+    rental: str | None,
+    split: Kinds,
+    on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.archive import archive
     from results.economy.costs import cost_rows
@@ -212,12 +237,17 @@ def _signed(
             rental=rental,
             kind=chip.kind,
             own=money.own,
+            split=split,
         ):
             yield origin, chip.catalog_id or chip.name, row
 
 
 def _reported(
-    folder: Path, money: Money, rental: str | None, on_broken: Callable[[UserError], None]
+    folder: Path,
+    money: Money,
+    rental: str | None,
+    split: Kinds,
+    on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.reported import read_folder
     from results.reported.costing import reported_cost_rows
@@ -231,21 +261,24 @@ def _reported(
                 "reported_id": result.id,
                 "footnote": found.source.footnote,
             }
-            for row in reported_cost_rows(result, money.sheet, rental, money.own):
+            for row in reported_cost_rows(result, money.sheet, rental, money.own, split):
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 
-def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
-    """One JSON row; the price of the tokens the row counts, null for the other kind.
+def _flat(origin: dict[str, Any], chip: str, row: CostRow, mix: Kinds | None) -> dict[str, Any]:
+    """One JSON row; `usd_per_mtok_*` is of the tokens the row counts, null for the other kind.
 
+    `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how.
     `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
     the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
     nothing is known of is null.
     """
+    from results.economy.apart import blended
+
     usd = row.rental_usd.value if row.rental_usd else None
     output = usd if row.tokens == "output" else None
     input_ = usd if row.tokens == "input" else None
-    price = row.price
+    price, apart, api = row.price, row.apart, row.api_apart
     return {
         **origin,
         "chip": chip,
@@ -266,9 +299,13 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
         "offers": price.offers if price else None,
         "as_of": price.as_of if price else None,
         "price_flags": list(row.flags),
-        "input_usd": input_,
-        "cached_usd": None,
-        "output_usd": output,
+        "input_usd": apart.input_usd if apart else None,
+        "cached_usd": apart.cached_usd if apart else None,
+        "output_usd": apart.output_usd if apart else None,
+        "apart_by": apart.by if apart else None,
+        "mix": mix.label if mix else None,
+        "blended_usd": blended(apart, mix) if mix and apart else None,
+        "api_blended_usd": blended(api, mix) if mix and api else None,
         "api_usd": row.api.usd if row.api else None,
         "api_low": row.api.low if row.api else None,
         "api_high": row.api.high if row.api else None,

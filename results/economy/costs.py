@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from results import catalog
 from results.catalog.api_data import api_price, api_sheet
 from results.catalog.prices_data import GENERIC, class_of
+from results.economy.apart import STATED, Apart, apart
 from results.economy.breakeven import breakeven_utilization
 from results.economy.economics import (
     Span,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
     from results.catalog.api_data import ApiPrice
+    from results.economy.apart import Kinds
     from results.economy.economics import Measured
     from results.economy.floor import Floor
     from results.economy.own_prices import Money
@@ -109,6 +111,7 @@ class CostRow:
         tokens: "input" or "output": the kind that is counted.
         rental_usd: USD per million tokens at the rental price; it includes electricity. None
             where the sheet has no price of the class for the chip.
+        apart: the rent shared among input, cached and output tokens; None as `rental_usd`.
         price: what was paid by the hour; None as `rental_usd`.
         missing: why there is none: the classes the chip has a price in.
         flags: what makes the price doubtful.
@@ -122,6 +125,7 @@ class CostRow:
         floor_method: what the floor was computed from.
         api: what hosts ask for this kind of token of the model: a price, no cost; None where the
             model is not known or too few sell it.
+        api_apart: the same of every kind of token.
         cny_per_usd: rate of the sheet.
         price_sheet: id of the sheet.
         method: of the throughput.
@@ -132,6 +136,7 @@ class CostRow:
     tokens: Literal["input", "output"]
     tokens_per_s: Span
     rental_usd: Span | None
+    apart: Apart | None
     price: PriceUsed | None
     missing: str
     flags: tuple[str, ...]
@@ -144,6 +149,7 @@ class CostRow:
     floor_usd: float | None
     floor_method: str | None
     api: ApiPrice | None
+    api_apart: Apart | None
     cny_per_usd: float
     price_sheet: str
     method: Method
@@ -199,6 +205,7 @@ class _Case:
     price: PriceUsed | None
     missing: str
     own: Own
+    split: Kinds
 
 
 def cost_rows(
@@ -212,6 +219,7 @@ def cost_rows(
     kind: str = "",
     own: Own | None = None,
     any_class: bool = False,
+    split: Kinds = STATED,
 ) -> list[CostRow]:
     """Derive a cost row from every throughput.
 
@@ -227,6 +235,7 @@ def cost_rows(
         own: the reader's own price of the machine, before any of the sheet.
         any_class: whether a chip without a price of the class has one of another: for one result
             alone, where nothing is ranked.
+        split: what input, cached and output tokens cost beside each other, where no window says.
     """
     entry = catalog.chips().get(chip or "")
     own = own or Own()
@@ -240,6 +249,7 @@ def cost_rows(
         price=price,
         missing="" if price else _missing(entry, sheet, rental),
         own=own,
+        split=split,
     )
     return [
         _cost_row(row, case)
@@ -338,6 +348,7 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         tokens=_TOKENS[rate.metric],
         tokens_per_s=Span(rate.value, rate.low, rate.high),
         rental_usd=rent,
+        apart=apart(rate, rent.value, case.rows, case.split) if rent else None,
         price=price,
         missing=case.missing,
         flags=tuple(_flags(case, rent, owned)),
@@ -349,7 +360,8 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         floor_kwh=floor_kwh,
         floor_usd=None if floor_kwh is None else floor_kwh * usd_per_kwh,
         floor_method=least.method if least else None,
-        api=_api(rate, case),
+        api=_api(_TOKENS[rate.metric], case),
+        api_apart=_api_apart(case),
         cny_per_usd=sheet.cny_per_usd.value,
         price_sheet=sheet.id,
         method=rate.method,
@@ -362,10 +374,20 @@ def _floor(rate: Measured, case: _Case) -> Floor | None:
     return floor(rate, case.served, case.entry, case.count)
 
 
-def _api(rate: Measured, case: _Case) -> ApiPrice | None:
-    """What the tokens that a rate counts are sold for, at the newest prices of the sheet's day."""
+def _api(kind: Literal["input", "cached", "output"], case: _Case) -> ApiPrice | None:
+    """What a kind of token is sold for, at the newest prices of the sheet's day."""
     model = case.served.id if case.served else ""
-    return api_price(api_sheet(case.sheet.id), model, _TOKENS[rate.metric])
+    return api_price(api_sheet(case.sheet.id), model, kind)
+
+
+def _api_apart(case: _Case) -> Apart | None:
+    """The API's prices; cached input without a price of its own is sold as input."""
+    fresh, cached, output = (_api(kind, case) for kind in ("input", "cached", "output"))
+    if not fresh or not output:
+        return None
+    return Apart(
+        input_usd=fresh.usd, cached_usd=(cached or fresh).usd, output_usd=output.usd, by="API"
+    )
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
