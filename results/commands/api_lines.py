@@ -10,7 +10,7 @@ from results.economy.number_format import figure
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from results.catalog.api_data import ApiPrice
@@ -43,14 +43,22 @@ def tokens_of(text: str | None) -> float | None:
 
 
 def api_lines(
-    rows: Iterable[tuple[dict[str, Any], str, CostRow]], volume: float | None
+    rows: Iterable[tuple[dict[str, Any], str, CostRow]],
+    volume: float | None,
+    currency: str = "USD",
+    per_usd: float = 1.0,
 ) -> Iterator[str]:
     """Say of each chip, model and kind of token how its cheapest row stands to the API's price.
 
     Args:
         rows: where a row is from, its chip, and its costs.
         volume: tokens a month, or None.
+        per_usd: units of the currency for a dollar.
     """
+
+    def money(usd: float) -> str:
+        return f"{figure(usd * per_usd)} {currency}"
+
     best: dict[ApiPrice, dict[str, CostRow]] = {}
     for _, chip, row in rows:
         if not row.api or not _full(row):
@@ -59,13 +67,13 @@ def api_lines(
         if chip not in chips or min(_full(row).values()) < min(_full(chips[chip]).values()):
             chips[chip] = row
     for api, chips in best.items():
-        span = f"{figure(api.low)} to {figure(api.high)}"
-        yield f"API price: {figure(api.usd)} USD/Mtok ({span}), {api.label}"
+        span = f"{figure(api.low * per_usd)} to {figure(api.high * per_usd)}"
+        yield f"API price: {money(api.usd)}/Mtok ({span}), {api.label}"
         for chip, row in chips.items():
             for way, full_usd in _full(row).items():
-                yield f"  {chip}, {row.case}, {way}: {_stands(row, full_usd, api.usd)}"
+                yield f"  {chip}, {row.case}, {way}: {_stands(row, full_usd, api.usd, money)}"
                 if volume:
-                    yield f"    {_at(row, full_usd, api.usd, volume)}"
+                    yield f"    {_at(row, full_usd, api.usd, volume, money)}"
 
 
 def _full(row: CostRow) -> dict[str, float]:
@@ -74,20 +82,22 @@ def _full(row: CostRow) -> dict[str, float]:
     return rented | ({"owned": row.owned.full_usd} if row.owned else {})
 
 
-def _stands(row: CostRow, full_usd: float, api_usd: float) -> str:
+def _stands(row: CostRow, full_usd: float, api_usd: float, money: Callable[[float], str]) -> str:
     busy = breakeven_utilization(full_usd, api_usd)
     if busy > 1:
-        return f"never below the API: {figure(full_usd)} USD/Mtok when always busy"
+        return f"never below the API: {money(full_usd)}/Mtok when always busy"
     tokens = tokens_a_month(row.tokens_per_s.value, busy)
     return f"below the API from {busy:.0%} busy on, {tokens:.3g} {row.tokens} tokens a month"
 
 
-def _at(row: CostRow, full_usd: float, api_usd: float, tokens: float) -> str:
+def _at(
+    row: CostRow, full_usd: float, api_usd: float, tokens: float, money: Callable[[float], str]
+) -> str:
     month = at_volume(
         tokens, tokens_per_s=row.tokens_per_s.value, full_usd=full_usd, api_usd=api_usd
     )
     machines = f"{month.machines} such machine{'s' if month.machines > 1 else ''}"
     return (
         f"at {tokens:.3g} a month: {machines}, {month.utilization:.0%} busy, "
-        f"{figure(month.own_usd)} USD; the API {figure(month.api_usd)} USD"
+        f"{money(month.own_usd)}; the API {money(month.api_usd)}"
     )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from results.catalog import PriceSheet
+    from results.commands.cost_table import View
     from results.economy.apart import Kinds
     from results.economy.costs import CostRow
     from results.economy.own_prices import Money
@@ -29,7 +29,7 @@ def cost(
     price_sheet: Annotated[
         Path | None, typer.Option(help="Your own sheet instead of the newest of the catalogue.")
     ] = None,
-    currency: Annotated[Literal["USD", "CNY"], typer.Option(help="Of the table.")] = "USD",
+    currency: Annotated[Literal["USD", "CNY", "EUR"], typer.Option(help="Of the table.")] = "USD",
     rental: Annotated[
         str | None,
         typer.Option(
@@ -61,6 +61,10 @@ def cost(
             "decode were measured; else 1:0.1:4."
         ),
     ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(help="Count the CO2e of this grid: USA, CHN, DEU, ... (JSON: else USA)."),
+    ] = None,
     volume: Annotated[
         str | None,
         typer.Option(help="Tokens a month, for machines against an API: 2e9, 500M."),
@@ -80,8 +84,10 @@ def cost(
     Example: fenmark cost --results results/public --currency CNY
     """
     from results.archive import archive
+    from results.catalog.carbon_data import grid as grid_of
     from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
     from results.commands.api_lines import api_lines, tokens_of
+    from results.commands.cost_table import View, cost_table
     from results.economy.apart import STATED, read_kinds
     from results.economy.own_prices import own_prices
     from suites.base.errors import CheckError, UserError
@@ -90,10 +96,16 @@ def cost(
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     monthly = tokens_of(volume)
-    mixed = read_kinds(mix, "--mix") if mix else None
     shared = read_kinds(split, "--split") if split else STATED
     chosen = chosen_sheet(price_sheet, as_of)
     money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
+    view = View(
+        currency=currency,
+        per_usd=money.sheet.per_usd(currency),
+        mix=read_kinds(mix, "--mix") if mix else None,
+        grid=grid_of(grid or "USA"),
+        shows_grid=grid is not None,
+    )
     broken: list[UserError] = []
     rows = [
         *_signed(results, money, rental, shared, broken.append),
@@ -106,28 +118,28 @@ def cost(
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
-        found = _counts(rows) if count else [_flat(*item, mixed) for item in rows]
+        found = _counts(rows) if count else [_flat(*item, view) for item in rows]
         print_json(found, allow_nan=False)
     elif rows:
         terminal = Terminal(piped=200)
-        terminal.show(_count_table(rows) if count else _table(rows, currency, money.sheet, mixed))
-        for footnote in dict.fromkeys(_footnotes(rows, mixed)):
+        terminal.show(_count_table(rows) if count else cost_table(rows, view, money.sheet.id))
+        for footnote in dict.fromkeys(_footnotes(rows, view)):
             terminal.say(styled(footnote, "dim"))
-        for line in api_lines(rows, monthly):
+        for line in api_lines(rows, monthly, currency, view.per_usd):
             terminal.say(line)
     if broken:
         raise CheckError(f"left out broken files: {len(broken)}", where=str(results))
 
 
-def _footnotes(rows: Sequence[_Costed], mix: Kinds | None) -> Iterator[str]:
+def _footnotes(rows: Sequence[_Costed], view: View) -> Iterator[str]:
     """Say what is behind the columns: repeated, for the caller to fold."""
     for origin, chip, row in rows:
         if row.rental_kind:
             yield f"rental: {row.rental_kind}"
         if row.missing:
             yield f"rental: {row.missing}"
-        if mix and row.apart:
-            yield f"blended: rent of input:cached:output {mix.label}, by {row.apart.by}"
+        if view.mix and row.apart:
+            yield f"blended: rent of input:cached:output {view.mix.label}, by {row.apart.by}"
         for flag in row.flags:
             yield f"look twice: the price of {chip} is {flag}"
         if row.owned:
@@ -136,48 +148,6 @@ def _footnotes(rows: Sequence[_Costed], mix: Kinds | None) -> Iterator[str]:
             yield f"floor: {row.floor_method}"
         if "footnote" in origin:
             yield f"reported: {origin['footnote']}"
-
-
-def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet, mix: Kinds | None) -> Table:
-    from rich.table import Table
-
-    from results.economy.apart import blended
-    from results.economy.economics import Span
-    from results.economy.number_format import figure, span
-
-    factor = 1.0 if currency == "USD" else sheet.cny_per_usd.value
-    columns = (
-        *("chip", "case", "tokens", f"rental, {currency}", "price range", "x one fen"),
-        *([f"blended {mix.label}, {currency}"] if mix else []),
-        *(f"owned, {currency}", "kWh", f"floor, {currency}", "energy is", "rate is"),
-    )
-    table = Table(*columns, box=None, title=f"A million tokens, price sheet {sheet.id}")
-    for _, chip, row in rows:
-        mixed = blended(row.apart, mix) if mix and row.apart else None
-        money = (
-            row.rental_usd.times(factor) if row.rental_usd else None,
-            _range(row, factor),
-            row.fen,
-            *(["-" if mixed is None else figure(mixed * factor)] if mix else []),
-            row.owned.usd.times(factor) if row.owned else None,
-            row.energy_kwh,
-            None if row.floor_usd is None else Span(row.floor_usd * factor, None, None),
-        )
-        shown = [one if isinstance(one, str) else span(one) for one in money]
-        known = (*shown, row.energy_method or "unknown", row.method)
-        table.add_row(chip, row.case, row.tokens, *known)
-    return table
-
-
-def _range(row: CostRow, factor: float) -> str:
-    """The rent at the ends of the price's range: named apart, for it is no interval."""
-    from results.economy.number_format import figure
-
-    price, rent = row.price, row.rental_usd
-    if not price or not rent or price.low == price.high:
-        return ""
-    scale = rent.value * factor / price.usd
-    return f"{figure(price.low * scale)} to {figure(price.high * scale)}"
 
 
 # What a row may have: its name in the counts, and how to tell.
@@ -265,7 +235,7 @@ def _reported(
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 
-def _flat(origin: dict[str, Any], chip: str, row: CostRow, mix: Kinds | None) -> dict[str, Any]:
+def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[str, Any]:
     """One JSON row; `usd_per_mtok_*` is of the tokens the row counts, null for the other kind.
 
     `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how.
@@ -273,8 +243,11 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, mix: Kinds | None) ->
     the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
     nothing is known of is null.
     """
+    from results.commands.cost_table import carbon
     from results.economy.apart import blended
 
+    gas = carbon(row, view.grid)
+    mix, grid = view.mix, view.grid
     usd = row.rental_usd.value if row.rental_usd else None
     output = usd if row.tokens == "output" else None
     input_ = usd if row.tokens == "input" else None
@@ -317,11 +290,16 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, mix: Kinds | None) ->
         "owned_usd_per_mtok_high": row.owned.usd.high if row.owned else None,
         "owned_price_low": row.owned.usd_low if row.owned else None,
         "owned_price_high": row.owned.usd_high if row.owned else None,
+        "owned_all_in_usd_per_mtok": row.owned.all_in_usd if row.owned else None,
         "owned_power": row.owned.power if row.owned else None,
         "owned_basis": row.owned.basis if row.owned else None,
         "kwh_per_mtok": row.energy_kwh.value if row.energy_kwh else None,
         "kwh_per_mtok_low": row.energy_kwh.low if row.energy_kwh else None,
         "kwh_per_mtok_high": row.energy_kwh.high if row.energy_kwh else None,
+        "kgco2e_per_mtok": gas.value if gas else None,
+        "kgco2e_per_mtok_low": gas.low if gas else None,
+        "kgco2e_per_mtok_high": gas.high if gas else None,
+        "grid": f"{grid.region}, {grid.year}: {grid.g_per_kwh:g} gCO2e/kWh",
         "energy_method": row.energy_method,
         "energy_meter": row.energy_meter,
         "fen_multiple": row.fen.value if row.fen else None,

@@ -179,8 +179,9 @@ def _nearest(rows: Sequence[Measured], metric: str, label: str, wanted: float) -
 def _label(row: Measured, name: str) -> float:
     """A positive number of a label; 0 where there is none."""
     value = row.labels.get(name)
-    is_number = isinstance(value, (int, float)) and type(value) is not bool
-    return float(value) if is_number and 0 < float(value) < math.inf else 0.0
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return 0.0
+    return float(value) if 0 < value < math.inf else 0.0
 
 
 def _share_cached(rate: Measured, rows: Sequence[Measured]) -> float:

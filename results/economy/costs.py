@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from results import catalog
 from results.catalog.api_data import api_price, api_sheet
+from results.catalog.power_data import all_in
 from results.catalog.prices_data import GENERIC, class_of
 from results.economy.apart import STATED, Apart, apart
 from results.economy.breakeven import breakeven_utilization
@@ -27,7 +28,7 @@ from results.economy.own_prices import OWN_CLASS, Own
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from results.catalog import ChipEntry, PriceSheet, RentalPrice
+    from results.catalog import ChipEntry, Ownership, PriceSheet, RentalPrice
     from results.catalog.api_data import ApiPrice
     from results.economy.apart import Kinds
     from results.economy.economics import Measured
@@ -87,9 +88,11 @@ class Owned:
     """What a million tokens cost on chips of one's own.
 
     Attributes:
-        usd: per million tokens: capital and electricity; building and staff are not in it.
+        usd: per million tokens: capital and electricity; staff and space where the sheet has them.
         usd_low, usd_high: the same at the ends of the purchase price's range.
         full_usd: the same, were the chips never idle.
+        all_in_usd: the same at what the chips draw all in, which no PUE comes on top of; None
+            where no source says.
         power: where it came from: "measured", "reported", "nameplate", "modelled", or "unknown",
             where capital alone is counted.
         basis: what was bought, as the sheet says.
@@ -99,6 +102,7 @@ class Owned:
     usd_low: float
     usd_high: float
     full_usd: float
+    all_in_usd: float | None
     power: str
     basis: str
 
@@ -127,6 +131,7 @@ class CostRow:
             model is not known or too few sell it.
         api_apart: the same of every kind of token.
         cny_per_usd: rate of the sheet.
+        pue: of the sheet.
         price_sheet: id of the sheet.
         method: of the throughput.
     """
@@ -151,6 +156,7 @@ class CostRow:
     api: ApiPrice | None
     api_apart: Apart | None
     cny_per_usd: float
+    pue: float
     price_sheet: str
     method: Method
 
@@ -363,6 +369,7 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         api=_api(_TOKENS[rate.metric], case),
         api_apart=_api_apart(case),
         cny_per_usd=sheet.cny_per_usd.value,
+        pue=sheet.pue.value,
         price_sheet=sheet.id,
         method=rate.method,
     )
@@ -431,15 +438,19 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
     power_w, power = _power_w(rate, case)
     if power == "unknown" and case.own.purchase_usd is None:
         return None
+    share = terms.utilization.value
+    whole_kw = _all_in_kw(case)
 
-    def usd(capex_usd: float, tokens_per_s: float, busy: float | None = None) -> float:
+    def usd(
+        capex_usd: float, tokens_per_s: float, *, busy: float = share, whole: bool = False
+    ) -> float:
         return ownership_usd_per_mtok(
             capex_usd=capex_usd,
             life_h=terms.life_years.value * _HOURS_PER_YEAR,
-            utilization=busy or terms.utilization.value,
-            other_opex_usd_per_h=0.0,
-            power_kw=power_w / 1e3,
-            pue=case.sheet.pue.value,
+            utilization=busy,
+            other_opex_usd_per_h=_other_usd_per_h(terms, case, whole_kw or power_w / 1e3) / busy,
+            power_kw=whole_kw if whole else power_w / 1e3,
+            pue=1.0 if whole else case.sheet.pue.value,
             usd_per_kwh=case.sheet.usd_per_kwh,
             tokens_per_s=tokens_per_s,
         )
@@ -454,9 +465,22 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         usd_low=usd(low_usd, rate.value),
         usd_high=usd(high_usd, rate.value),
         full_usd=usd(middle, rate.value, busy=1.0),
+        all_in_usd=usd(middle, rate.value, whole=True) if whole_kw else None,
         power=power,
         basis=basis,
     )
+
+
+def _all_in_kw(case: _Case) -> float:
+    """What all chips draw with their share of host, network and cooling; 0 where nobody says."""
+    return all_in().kw.get(case.entry.id, 0.0) * case.count if case.entry else 0.0
+
+
+def _other_usd_per_h(terms: Ownership, case: _Case, kw: float) -> float:
+    """Staff and space, spent in every hour, busy or not."""
+    staff, space = terms.staff_usd_per_chip_year, terms.space_usd_per_kw_year
+    yearly = (staff.value * case.count if staff else 0.0) + (space.value * kw if space else 0.0)
+    return yearly / _HOURS_PER_YEAR
 
 
 def _bought(case: _Case) -> tuple[float, float, str] | None:

@@ -154,3 +154,12 @@ def test_what_no_flag_means_is_one_line(cost, flag):
     done = cost("--results", PUBLIC, flag, "cheap")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert flag in done.stderr
+
+
+def test_the_table_counts_carbon_and_takes_euros(cost):
+    shown = cost("--results", PUBLIC, "--currency", "EUR", "--grid", "CHN").stdout
+    assert "rental, EUR" in shown
+    assert "kg CO2e, CHN" in shown
+    for row in json.loads(cost("--results", PUBLIC, "--grid", "CHN", "--json").stdout):
+        assert row["grid"] == "China, 2023: 582.317 gCO2e/kWh"
+        assert row["kgco2e_per_mtok"] == pytest.approx(row["kwh_per_mtok"] * 1.54 * 0.582317)

@@ -106,3 +106,11 @@ def test_the_break_even_is_drawn_where_hosts_sell_the_model(site, told, page):
     even = best["breakeven_utilization"]
     assert ((figure(100 * even), figure(best["api_usd"])) in busy) == (0.1 <= even <= 1)
     assert "style=" not in drawn.split('id="break-even"')[1].split("</svg>")[0]
+
+
+@pytest.mark.parametrize("page", [f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
+def test_a_chip_s_page_has_its_power_all_in_beside_the_nameplate(site, page):
+    said = text(site / page / "index.html")
+    assert "700 W" in said
+    assert "1,370 W" in said
+    assert "2026-07-14: InferenceX" in said
