@@ -21,8 +21,11 @@ __all__ = ["OWN_CLASS", "Money", "Own", "own_prices"]
 # What a row calls the reader's own price by the hour: it is of no class of the sheet's.
 OWN_CLASS = "own"
 _REGION = "the reader's own"
-_CURRENCIES = {"usd": "USD", "$": "USD", "us$": "USD", "cny": "CNY", "rmb": "CNY", "¥": "CNY"}
-_CURRENCIES |= {"eur": "EUR", "€": "EUR"}
+_CURRENCIES = {
+    **dict.fromkeys(("usd", "$", "us$"), "USD"),
+    **dict.fromkeys(("cny", "rmb", "¥"), "CNY"),
+    **dict.fromkeys(("eur", "€"), "EUR"),
+}
 _AMOUNT = re.compile(
     r"(?P<before>US\$|USD|\$|CNY|RMB|¥|EUR|€)?\s*(?P<number>\d[\d_]*(?:\.\d+)?|\.\d+)\s*"
     r"(?P<after>USD|CNY|RMB|¥|EUR|€)?\s*(?:/\s*(?P<unit>[A-Za-z/]+))?",
@@ -50,10 +53,15 @@ class Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What costs are reckoned with: a sheet, and the reader's own price before it."""
+    """What costs are reckoned with: a sheet, and the reader's own price before it.
+
+    Attributes:
+        currency: what a table of one result is in; without it, dollars and yuan.
+    """
 
     sheet: PriceSheet
     own: Own
+    currency: str | None = None
 
 
 def own_prices(
@@ -63,6 +71,7 @@ def own_prices(
     owned: str | None = None,
     life: str | None = None,
     tariff: str | None = None,
+    currency: str | None = None,
 ) -> Money:
     """Read what a reader gives on the command line; the sheet's own terms stand where they do not.
 
@@ -71,6 +80,7 @@ def own_prices(
         owned: such as "1500" or "9000CNY".
         life: such as "4y".
         tariff: such as "0.6CNY/kWh".
+        currency: "USD", "CNY" or "EUR" of what is shown.
 
     Returns:
         the sheet with the reader's tariff and life, and the price of the machine.
@@ -92,7 +102,10 @@ def own_prices(
     bought = _usd(text, where, sheet, units=("",), bounds=_BOUGHT, example="1500 or 9000CNY")
     own = Own(usd_per_hour=hourly, per=per, purchase_usd=bought)
     terms = _with_life(_with_tariff(sheet, *given("tariff", tariff)), *given("life", life))
-    return Money(sheet=terms, own=own)
+    if currency:
+        currency = currency.upper()
+        terms.per_usd(currency)
+    return Money(sheet=terms, own=own, currency=currency)
 
 
 def _hourly(text: str | None, where: str, sheet: PriceSheet) -> tuple[float | None, str]:
