@@ -336,10 +336,11 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model that hosts sell: where a chip of one's own beats the API."""
     none = content.rows[:0]
+    rate = content.sheet.cny_per_usd.value if content.sheet else 1.0
     return [
         {"model": model, "chart": found[0], "price": found[1]}
         for model in content.models.values()
-        if (found := breakeven(_, content.of_model.get(model.id, none)))
+        if (found := breakeven(_, content.of_model.get(model.id, none), rate))
     ]
 
 
