@@ -79,7 +79,7 @@ def api_lines(
 def _full(row: CostRow) -> dict[str, float]:
     """USD per million tokens of a machine that never rests, by how it is paid for."""
     rented = {"rented": row.rental_usd.value} if row.rental_usd else {}
-    return rented | ({"owned": row.owned.full_usd} if row.owned else {})
+    return rented | ({f"owned ({row.owned.basis})": row.owned.full_usd} if row.owned else {})
 
 
 def _stands(row: CostRow, full_usd: float, api_usd: float, money: Callable[[float], str]) -> str:

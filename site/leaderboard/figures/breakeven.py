@@ -9,7 +9,7 @@ from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
 from results.economy.breakeven import breakeven_utilization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
     from typing import Any
 
     import pandas as pd
@@ -59,7 +59,7 @@ def breakeven(_: Words, rows: pd.DataFrame, cny_per_usd: float) -> tuple[Markup,
     return draw(chart), str(best[0]["api_price"])
 
 
-def _ways(_: Words, row: Mapping[str, Any], unit: str) -> Iterator[Series]:
+def _ways(_: Words, row: Mapping[Hashable, Any], unit: str) -> Iterator[Series]:
     for way, full in ((_("rented"), row["rent_usd"]), (_("owned"), row["full_usd"])):
         if full > 0:  # NaN where there is no such price
             name = f"{row['chip']}, {way}"

@@ -77,7 +77,10 @@ def test_the_lines_say_price_break_even_and_the_month(cost):
     assert lines[1] == (
         "    at 2e+09 a month: 1 such machine, 30% busy, 2,915 USD; the API 440 USD"
     )
-    assert "owned: below the API from 39% busy on, 2.58e+09 output tokens a month" in lines[2]
+    assert (
+        "owned (chip alone, 2026-06): below the API from 39% busy on, 2.58e+09 output tokens a month"
+        in lines[2]
+    )
 
 
 def test_a_model_that_nobody_sells_has_no_line():
