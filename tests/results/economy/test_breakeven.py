@@ -78,7 +78,7 @@ def test_the_lines_say_price_break_even_and_the_month(cost):
         "    at 2e+09 a month: 1 such machine, 30% busy, 2,915 USD; the API 440 USD"
     )
     assert (
-        "owned (chip alone, 2026-06): below the API from 39% busy on, 2.58e+09 output tokens a month"
+        "owned (chip alone, 2026-06): below the API from 39% busy on, 2.58e+09 output tokens"
         in lines[2]
     )
 
