@@ -94,6 +94,7 @@ _Tariff = Annotated[float, Field(strict=True, ge=1e-4, le=10)]
 _Pue = Annotated[float, Field(strict=True, ge=1, le=10)]
 _Rate = Annotated[float, Field(strict=True, ge=0.01, le=1e5)]
 _Years = Annotated[float, Field(strict=True, ge=0.1, le=50)]
+_Spent = Annotated[float, Field(strict=True, ge=0, le=1e7)]
 _Share = Annotated[float, Field(strict=True, ge=1e-3, le=1)]
 
 
@@ -224,16 +225,26 @@ class Share(_Dated):
     value: _Share
 
 
+class Yearly(_Dated):
+    """Money a year."""
+
+    value: _Spent
+
+
 class Ownership(Strict):
     """One amortization for all chips, so that their costs compare.
 
     Attributes:
         life_years: straight-line, nothing left at the end.
         utilization: share of that life in which tokens are made.
+        staff_usd_per_chip_year: people who run the machines; nothing where it is not said.
+        space_usd_per_kw_year: the building, by what the machines draw; nothing likewise.
     """
 
     life_years: Years
     utilization: Share
+    staff_usd_per_chip_year: Yearly | None = None
+    space_usd_per_kw_year: Yearly | None = None
 
 
 class OwnTerms(Strict):
@@ -259,6 +270,7 @@ class PriceSheet(Strict):
         id: stem of the file, for a sheet of ours its date; a changed sheet is a new file.
         pue: power usage effectiveness.
         cny_per_usd: exchange rate.
+        eur_per_usd: likewise; without it nothing is shown in euro.
         reference_tariff: region whose tariff all rows are compared at.
         rentals: the first of a chip and a class is the one used.
         generic: price of any logical core that clouds rent, for chips without one of their own.
@@ -271,6 +283,7 @@ class PriceSheet(Strict):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     pue: Pue
     cny_per_usd: Rate
+    eur_per_usd: Rate | None = None
     reference_tariff: _Text
     tariffs: Annotated[list[Tariff], Field(min_length=1)]
     rentals: list[RentalPrice]
@@ -291,6 +304,24 @@ class PriceSheet(Strict):
     def usd_per_kwh(self) -> float:
         """Tariff at which all rows are compared."""
         return next(t.usd_per_kwh for t in self.tariffs if t.region == self.reference_tariff)
+
+    def per_usd(self, currency: str, where: str = "--currency") -> float:
+        """Units of a currency for a dollar, at the sheet's dated rate.
+
+        Raises:
+            UserError: the sheet has no rate of it.
+        """
+        rates = {"CNY": self.cny_per_usd, "EUR": self.eur_per_usd}
+        rate = rates.get(currency)
+        if currency == "USD":
+            return 1.0
+        if rate is None:
+            raise UserError(
+                f"price sheet {self.id} has no rate of {currency}",
+                where=where,
+                expected="USD, CNY, or EUR where a sheet has eur_per_usd",
+            )
+        return rate.value
 
     @property
     def default_class(self) -> str:

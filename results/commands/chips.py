@@ -28,25 +28,40 @@ def chips(
     if json_:
         print_json([_flat(entry) for entry in entries])
         return
-    table = Table("id", "name", "memory GB", "GB/s", "FLOP/byte", "TDP W", "source", box=None)
+    table = Table(
+        "id", "name", "memory GB", "GB/s", "FLOP/byte", "TDP W", "all-in W", "source", box=None
+    )
     for entry in entries:
         ratios = ", ".join(f"{k} {v:.0f}" for k, v in entry.compute_to_bandwidth().items())
         figures = (_known(entry.memory_gb), _known(entry.memory_bandwidth_gb_s), ratios or "-")
-        table.add_row(entry.id, entry.name, *figures, _known(entry.tdp_w), entry.source)
+        table.add_row(
+            entry.id, entry.name, *figures, _known(entry.tdp_w), _whole(entry), entry.source
+        )
     terminal = Terminal()
     terminal.show(table)
     note = (
         "Dense peaks and nameplate values as stated by the sources; none is a measurement, "
-        "a dash is unknown."
+        "a dash is unknown. All in is with the chip's share of host, network and cooling."
     )
     terminal.say(styled(note, "dim"))
 
 
 def _flat(entry: ChipEntry) -> dict[str, Any]:
+    from results.catalog.power_data import all_in
+
     return {
         **entry.model_dump(mode="json", exclude_none=True),
         "compute_to_bandwidth": entry.compute_to_bandwidth(),
+        "all_in_kw": all_in().kw.get(entry.id),
     }
+
+
+def _whole(entry: ChipEntry) -> str:
+    """Watts with the chip's share of host, network and cooling."""
+    from results.catalog.power_data import all_in
+
+    kw = all_in().kw.get(entry.id)
+    return _known(kw and kw * 1e3)
 
 
 def _known(value: float | None) -> str:

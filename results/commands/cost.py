@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from results.catalog import PriceSheet
+    from results.commands.cost_table import View
+    from results.economy.apart import Kinds
     from results.economy.costs import CostRow
     from results.economy.own_prices import Money
     from suites.base.errors import UserError
@@ -29,7 +30,7 @@ def cost(
     price_sheet: Annotated[
         Path | None, typer.Option(help="Your own sheet instead of the newest of the catalogue.")
     ] = None,
-    currency: Annotated[Literal["USD", "CNY"], typer.Option(help="Of the table.")] = "USD",
+    currency: Annotated[Literal["USD", "CNY", "EUR"], typer.Option(help="Of the table.")] = "USD",
     rental: Annotated[
         str | None,
         typer.Option(
@@ -54,6 +55,25 @@ def cost(
         str | None,
         typer.Option(help="Id, config.json, .gguf or .toml of models whose name is unknown here."),
     ] = None,
+    mix: Annotated[
+        str | None,
+        typer.Option(help="Blend a price of input:output tokens, 3:1, or input:cached:output."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="What input:cached:output tokens cost beside each other where no prefill and "
+            "decode were measured; else 1:0.1:4."
+        ),
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(help="Count the CO2e of this grid: USA, CHN, DEU, ... (JSON: else USA)."),
+    ] = None,
+    volume: Annotated[
+        str | None,
+        typer.Option(help="Tokens a month, for machines against an API: 2e9, 500M."),
+    ] = None,
     count: Annotated[
         bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
     ] = False,
@@ -69,7 +89,11 @@ def cost(
     Example: fenmark cost --results results/public --currency CNY
     """
     from results.archive import archive
+    from results.catalog.carbon_data import grid as grid_of
     from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
+    from results.commands.api_lines import api_lines, tokens_of
+    from results.commands.cost_table import View, cost_table
+    from results.economy.apart import STATED, read_kinds
     from results.economy.own_prices import own_prices
     from suites import models
     from suites.base.errors import CheckError, UserError
@@ -77,13 +101,22 @@ def cost(
 
     if rental not in {None, *RENTAL_KINDS}:
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
+    monthly = tokens_of(volume)
+    shared = read_kinds(split, "--split") if split else STATED
     chosen = chosen_sheet(price_sheet, as_of)
     money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
     sizes = models.load(model) if model else None
+    view = View(
+        currency=currency,
+        per_usd=money.sheet.per_usd(currency),
+        mix=read_kinds(mix, "--mix") if mix else None,
+        grid=grid_of(grid or "USA"),
+        shows_grid=grid is not None,
+    )
     broken: list[UserError] = []
     rows = [
-        *_signed(results, money, rental, sizes, broken.append),
-        *_reported(results, money, rental, sizes, broken.append),
+        *_signed(results, money, rental, sizes, shared, broken.append),
+        *_reported(results, money, rental, sizes, shared, broken.append),
     ]
     broken += archive.broken_keys(results)
     for error in broken:
@@ -92,24 +125,28 @@ def cost(
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
-        found = _counts(rows) if count else [_flat(*item) for item in rows]
+        found = _counts(rows) if count else [_flat(*item, view) for item in rows]
         print_json(found, allow_nan=False)
     elif rows:
         terminal = Terminal(piped=200)
-        terminal.show(_count_table(rows) if count else _table(rows, currency, money.sheet))
-        for footnote in dict.fromkeys(_footnotes(rows)):
+        terminal.show(_count_table(rows) if count else cost_table(rows, view, money.sheet.id))
+        for footnote in dict.fromkeys(_footnotes(rows, view)):
             terminal.say(styled(footnote, "dim"))
+        for line in api_lines(rows, monthly, currency, view.per_usd):
+            terminal.say(line)
     if broken:
         raise CheckError(f"left out broken files: {len(broken)}", where=str(results))
 
 
-def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
+def _footnotes(rows: Sequence[_Costed], view: View) -> Iterator[str]:
     """Say what is behind the columns: repeated, for the caller to fold."""
     for origin, chip, row in rows:
         if row.rental_kind:
             yield f"rental: {row.rental_kind}"
         if row.missing:
             yield f"rental: {row.missing}"
+        if view.mix and row.apart:
+            yield f"blended: rent of input:cached:output {view.mix.label}, by {row.apart.by}"
         for flag in row.flags:
             yield f"look twice: the price of {chip} is {flag}"
         if row.owned:
@@ -118,44 +155,6 @@ def _footnotes(rows: Sequence[_Costed]) -> Iterator[str]:
             yield f"floor: {row.floor_method}"
         if "footnote" in origin:
             yield f"reported: {origin['footnote']}"
-
-
-def _table(rows: Sequence[_Costed], currency: str, sheet: PriceSheet) -> Table:
-    from rich.table import Table
-
-    from results.economy.economics import Span
-    from results.economy.number_format import span
-
-    factor = 1.0 if currency == "USD" else sheet.cny_per_usd.value
-    columns = (
-        *("chip", "case", "tokens", f"rental, {currency}", "price range", "x one fen"),
-        *(f"owned, {currency}", "kWh", f"floor, {currency}", "energy is", "rate is"),
-    )
-    table = Table(*columns, box=None, title=f"A million tokens, price sheet {sheet.id}")
-    for _, chip, row in rows:
-        money = (
-            row.rental_usd.times(factor) if row.rental_usd else None,
-            _range(row, factor),
-            row.fen,
-            row.owned.usd.times(factor) if row.owned else None,
-            row.energy_kwh,
-            None if row.floor_usd is None else Span(row.floor_usd * factor, None, None),
-        )
-        shown = [one if isinstance(one, str) else span(one) for one in money]
-        known = (*shown, row.energy_method or "unknown", row.method)
-        table.add_row(chip, row.case, row.tokens, *known)
-    return table
-
-
-def _range(row: CostRow, factor: float) -> str:
-    """The rent at the ends of the price's range: named apart, for it is no interval."""
-    from results.economy.number_format import figure
-
-    price, rent = row.price, row.rental_usd
-    if not price or not rent or price.low == price.high:
-        return ""
-    scale = rent.value * factor / price.usd
-    return f"{figure(price.low * scale)} to {figure(price.high * scale)}"
 
 
 # What a row may have: its name in the counts, and how to tell.
@@ -196,6 +195,7 @@ def _signed(
     money: Money,
     rental: str | None,
     model: Geometry | None,
+    split: Kinds,
     on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.archive import archive
@@ -215,6 +215,7 @@ def _signed(
             rental=rental,
             kind=chip.kind,
             own=money.own,
+            split=split,
         ):
             yield origin, chip.catalog_id or chip.name, row
 
@@ -224,6 +225,7 @@ def _reported(
     money: Money,
     rental: str | None,
     model: Geometry | None,
+    split: Kinds,
     on_broken: Callable[[UserError], None],
 ) -> Iterator[_Costed]:
     from results.reported import read_folder
@@ -238,21 +240,29 @@ def _reported(
                 "reported_id": result.id,
                 "footnote": found.source.footnote,
             }
-            for row in reported_cost_rows(result, money.sheet, rental, money.own, model):
+            for row in reported_cost_rows(
+                result, money.sheet, rental, money.own, model=model, split=split
+            ):
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 
-def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
-    """One JSON row; the price of the tokens the row counts, null for the other kind.
+def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[str, Any]:
+    """One JSON row; `usd_per_mtok_*` is of the tokens the row counts, null for the other kind.
 
+    `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how.
     `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
-    the range of the price by the hour. What nothing is known of is null: the price of cached
-    tokens, a hosted API's price of the model, and the utilization at which owning breaks even.
+    the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
+    nothing is known of is null.
     """
+    from results.commands.cost_table import carbon
+    from results.economy.apart import blended
+
+    gas = carbon(row, view.grid)
+    mix, grid = view.mix, view.grid
     usd = row.rental_usd.value if row.rental_usd else None
     output = usd if row.tokens == "output" else None
     input_ = usd if row.tokens == "input" else None
-    price = row.price
+    price, apart, api = row.price, row.apart, row.api_apart
     return {
         **origin,
         "chip": chip,
@@ -273,21 +283,34 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow) -> dict[str, Any]:
         "offers": price.offers if price else None,
         "as_of": price.as_of if price else None,
         "price_flags": list(row.flags),
-        "input_usd": input_,
-        "cached_usd": None,
-        "output_usd": output,
-        "api_usd": None,
-        "breakeven_utilization": None,
+        "input_usd": apart.input_usd if apart else None,
+        "cached_usd": apart.cached_usd if apart else None,
+        "output_usd": apart.output_usd if apart else None,
+        "apart_by": apart.by if apart else None,
+        "mix": mix.label if mix else None,
+        "blended_usd": blended(apart, mix) if mix and apart else None,
+        "api_blended_usd": blended(api, mix) if mix and api else None,
+        "api_usd": row.api.usd if row.api else None,
+        "api_low": row.api.low if row.api else None,
+        "api_high": row.api.high if row.api else None,
+        "api_price_of": row.api.label if row.api else None,
+        "breakeven_utilization": row.breakeven_utilization,
+        "owned_breakeven_utilization": row.owned_breakeven_utilization,
         "owned_usd_per_mtok": row.owned.usd.value if row.owned else None,
         "owned_usd_per_mtok_low": row.owned.usd.low if row.owned else None,
         "owned_usd_per_mtok_high": row.owned.usd.high if row.owned else None,
         "owned_price_low": row.owned.usd_low if row.owned else None,
         "owned_price_high": row.owned.usd_high if row.owned else None,
+        "owned_all_in_usd_per_mtok": row.owned.all_in_usd if row.owned else None,
         "owned_power": row.owned.power if row.owned else None,
         "owned_basis": row.owned.basis if row.owned else None,
         "kwh_per_mtok": row.energy_kwh.value if row.energy_kwh else None,
         "kwh_per_mtok_low": row.energy_kwh.low if row.energy_kwh else None,
         "kwh_per_mtok_high": row.energy_kwh.high if row.energy_kwh else None,
+        "kgco2e_per_mtok": gas.value if gas else None,
+        "kgco2e_per_mtok_low": gas.low if gas else None,
+        "kgco2e_per_mtok_high": gas.high if gas else None,
+        "grid": f"{grid.region}, {grid.year}: {grid.g_per_kwh:g} gCO2e/kWh",
         "energy_method": row.energy_method,
         "energy_meter": row.energy_meter,
         "fen_multiple": row.fen.value if row.fen else None,

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
+from results.catalog.api_data import api_price, api_sheet
+from results.catalog.power_data import all_in
 from results.catalog.prices_data import GENERIC, class_of
+from results.economy.apart import STATED, Apart, apart
+from results.economy.breakeven import breakeven_utilization
 from results.economy.economics import (
     Span,
     fen_multiple,
@@ -24,7 +28,9 @@ from results.economy.own_prices import OWN_CLASS, Own
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from results.catalog import ChipEntry, PriceSheet, RentalPrice
+    from results.catalog import ChipEntry, Ownership, PriceSheet, RentalPrice
+    from results.catalog.api_data import ApiPrice
+    from results.economy.apart import Kinds
     from results.economy.economics import Measured
     from results.economy.floor import Floor
     from results.economy.own_prices import Money
@@ -82,8 +88,11 @@ class Owned:
     """What a million tokens cost on chips of one's own.
 
     Attributes:
-        usd: per million tokens: capital and electricity; building and staff are not in it.
+        usd: per million tokens: capital and electricity; staff and space where the sheet has them.
         usd_low, usd_high: the same at the ends of the purchase price's range.
+        full_usd: the same, were the chips never idle.
+        all_in_usd: the same at what the chips draw all in, which no PUE comes on top of; None
+            where no source says.
         power: where it came from: "measured", "reported", "nameplate", "modelled", or "unknown",
             where capital alone is counted.
         basis: what was bought, as the sheet says.
@@ -92,6 +101,8 @@ class Owned:
     usd: Span
     usd_low: float
     usd_high: float
+    full_usd: float
+    all_in_usd: float | None
     power: str
     basis: str
 
@@ -104,6 +115,7 @@ class CostRow:
         tokens: "input" or "output": the kind that is counted.
         rental_usd: USD per million tokens at the rental price; it includes electricity. None
             where the sheet has no price of the class for the chip.
+        apart: the rent shared among input, cached and output tokens; None as `rental_usd`.
         price: what was paid by the hour; None as `rental_usd`.
         missing: why there is none: the classes the chip has a price in.
         flags: what makes the price doubtful.
@@ -115,7 +127,11 @@ class CostRow:
         floor_kwh, floor_usd: the physical floor in the same terms; None where model or chip is
             not known well enough.
         floor_method: what the floor was computed from.
+        api: what hosts ask for this kind of token of the model: a price, no cost; None where the
+            model is not known or too few sell it.
+        api_apart: the same of every kind of token.
         cny_per_usd: rate of the sheet.
+        pue: of the sheet.
         price_sheet: id of the sheet.
         method: of the throughput.
     """
@@ -125,6 +141,7 @@ class CostRow:
     tokens: Literal["input", "output"]
     tokens_per_s: Span
     rental_usd: Span | None
+    apart: Apart | None
     price: PriceUsed | None
     missing: str
     flags: tuple[str, ...]
@@ -136,7 +153,10 @@ class CostRow:
     floor_kwh: float | None
     floor_usd: float | None
     floor_method: str | None
+    api: ApiPrice | None
+    api_apart: Apart | None
     cny_per_usd: float
+    pue: float
     price_sheet: str
     method: Method
 
@@ -160,6 +180,20 @@ class CostRow:
         return self.fens(self.energy_usd)
 
     @property
+    def breakeven_utilization(self) -> float | None:
+        """Share of the time at which renting costs what the API asks; above 1 it never does."""
+        if not self.api or not self.rental_usd:
+            return None
+        return breakeven_utilization(self.rental_usd.value, self.api.usd)
+
+    @property
+    def owned_breakeven_utilization(self) -> float | None:
+        """The same of owning; the chips are taken to draw their power when idle, too."""
+        if not self.api or not self.owned:
+            return None
+        return breakeven_utilization(self.owned.full_usd, self.api.usd)
+
+    @property
     def floor_fen(self) -> float | None:
         """The physical floor as a multiple of one fen."""
         return None if self.floor_usd is None else fen_multiple(self.floor_usd, self.cny_per_usd)
@@ -177,6 +211,7 @@ class _Case:
     price: PriceUsed | None
     missing: str
     own: Own
+    split: Kinds
 
 
 def cost_rows(
@@ -190,6 +225,7 @@ def cost_rows(
     kind: str = "",
     own: Own | None = None,
     any_class: bool = False,
+    split: Kinds = STATED,
 ) -> list[CostRow]:
     """Derive a cost row from every throughput.
 
@@ -205,6 +241,7 @@ def cost_rows(
         own: the reader's own price of the machine, before any of the sheet.
         any_class: whether a chip without a price of the class has one of another: for one result
             alone, where nothing is ranked.
+        split: what input, cached and output tokens cost beside each other, where no window says.
     """
     entry = catalog.chips().get(chip or "")
     own = own or Own()
@@ -218,6 +255,7 @@ def cost_rows(
         price=price,
         missing="" if price else _missing(entry, sheet, rental),
         own=own,
+        split=split,
     )
     return [
         _cost_row(row, case)
@@ -316,6 +354,7 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         tokens=_TOKENS[rate.metric],
         tokens_per_s=Span(rate.value, rate.low, rate.high),
         rental_usd=rent,
+        apart=apart(rate, rent.value, case.rows, case.split) if rent else None,
         price=price,
         missing=case.missing,
         flags=tuple(_flags(case, rent, owned)),
@@ -327,7 +366,10 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         floor_kwh=floor_kwh,
         floor_usd=None if floor_kwh is None else floor_kwh * usd_per_kwh,
         floor_method=least.method if least else None,
+        api=_api(_TOKENS[rate.metric], case),
+        api_apart=_api_apart(case),
         cny_per_usd=sheet.cny_per_usd.value,
+        pue=sheet.pue.value,
         price_sheet=sheet.id,
         method=rate.method,
     )
@@ -337,6 +379,22 @@ def _floor(rate: Measured, case: _Case) -> Floor | None:
     if not case.served or not case.entry:
         return None
     return floor(rate, case.served, case.entry, case.count)
+
+
+def _api(kind: Literal["input", "cached", "output"], case: _Case) -> ApiPrice | None:
+    """What a kind of token is sold for, at the newest prices of the sheet's day."""
+    model = case.served.id if case.served else ""
+    return api_price(api_sheet(case.sheet.id), model, kind)
+
+
+def _api_apart(case: _Case) -> Apart | None:
+    """The API's prices; cached input without a price of its own is sold as input."""
+    fresh, cached, output = (_api(kind, case) for kind in ("input", "cached", "output"))
+    if not fresh or not output:
+        return None
+    return Apart(
+        input_usd=fresh.usd, cached_usd=(cached or fresh).usd, output_usd=output.usd, by="API"
+    )
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
@@ -380,15 +438,19 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
     power_w, power = _power_w(rate, case)
     if power == "unknown" and case.own.purchase_usd is None:
         return None
+    share = terms.utilization.value
+    whole_kw = _all_in_kw(case)
 
-    def usd(capex_usd: float, tokens_per_s: float) -> float:
+    def usd(
+        capex_usd: float, tokens_per_s: float, *, busy: float = share, whole: bool = False
+    ) -> float:
         return ownership_usd_per_mtok(
             capex_usd=capex_usd,
             life_h=terms.life_years.value * _HOURS_PER_YEAR,
-            utilization=terms.utilization.value,
-            other_opex_usd_per_h=0.0,
-            power_kw=power_w / 1e3,
-            pue=case.sheet.pue.value,
+            utilization=busy,
+            other_opex_usd_per_h=_other_usd_per_h(terms, case, whole_kw or power_w / 1e3) / busy,
+            power_kw=whole_kw if whole else power_w / 1e3,
+            pue=1.0 if whole else case.sheet.pue.value,
             usd_per_kwh=case.sheet.usd_per_kwh,
             tokens_per_s=tokens_per_s,
         )
@@ -402,9 +464,23 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         ),
         usd_low=usd(low_usd, rate.value),
         usd_high=usd(high_usd, rate.value),
+        full_usd=usd(middle, rate.value, busy=1.0),
+        all_in_usd=usd(middle, rate.value, whole=True) if whole_kw else None,
         power=power,
         basis=basis,
     )
+
+
+def _all_in_kw(case: _Case) -> float:
+    """What all chips draw with their share of host, network and cooling; 0 where nobody says."""
+    return all_in().kw.get(case.entry.id, 0.0) * case.count if case.entry else 0.0
+
+
+def _other_usd_per_h(terms: Ownership, case: _Case, kw: float) -> float:
+    """Staff and space, spent in every hour, busy or not."""
+    staff, space = terms.staff_usd_per_chip_year, terms.space_usd_per_kw_year
+    yearly = (staff.value * case.count if staff else 0.0) + (space.value * kw if space else 0.0)
+    return yearly / _HOURS_PER_YEAR
 
 
 def _bought(case: _Case) -> tuple[float, float, str] | None:

@@ -178,7 +178,7 @@ def toml_of(sheet: PriceSheet) -> str:
     lines = [f"{name} = {_value(value)}" for name, value in plain.items()]
     if data["thin"]:
         lines += ["thin = [", *(f"  {_value(one)}," for one in data["thin"]), "]"]
-    for name in ("pue", "cny_per_usd"):
+    for name in ("pue", "cny_per_usd", *(["eur_per_usd"] if "eur_per_usd" in data else [])):
         lines += ["", f"[{name}]", *_fields(data[name])]
     for name, value in data.get("ownership", {}).items():
         lines += ["", f"[ownership.{name}]", *_fields(value)]

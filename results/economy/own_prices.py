@@ -21,10 +21,14 @@ __all__ = ["OWN_CLASS", "Money", "Own", "own_prices"]
 # What a row calls the reader's own price by the hour: it is of no class of the sheet's.
 OWN_CLASS = "own"
 _REGION = "the reader's own"
-_CURRENCIES = {"usd": "USD", "$": "USD", "us$": "USD", "cny": "CNY", "rmb": "CNY", "¥": "CNY"}
+_CURRENCIES = {
+    **dict.fromkeys(("usd", "$", "us$"), "USD"),
+    **dict.fromkeys(("cny", "rmb", "¥"), "CNY"),
+    **dict.fromkeys(("eur", "€"), "EUR"),
+}
 _AMOUNT = re.compile(
-    r"(?P<before>US\$|USD|\$|CNY|RMB|¥)?\s*(?P<number>\d[\d_]*(?:\.\d+)?|\.\d+)\s*"
-    r"(?P<after>USD|CNY|RMB|¥)?\s*(?:/\s*(?P<unit>[A-Za-z/]+))?",
+    r"(?P<before>US\$|USD|\$|CNY|RMB|¥|EUR|€)?\s*(?P<number>\d[\d_]*(?:\.\d+)?|\.\d+)\s*"
+    r"(?P<after>USD|CNY|RMB|¥|EUR|€)?\s*(?:/\s*(?P<unit>[A-Za-z/]+))?",
     re.IGNORECASE,
 )
 _LIFE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:y|yr|years?)?", re.IGNORECASE)
@@ -49,10 +53,15 @@ class Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What costs are reckoned with: a sheet, and the reader's own price before it."""
+    """What costs are reckoned with: a sheet, and the reader's own price before it.
+
+    Attributes:
+        currency: what a table of one result is in; without it, dollars and yuan.
+    """
 
     sheet: PriceSheet
     own: Own
+    currency: str | None = None
 
 
 def own_prices(
@@ -62,6 +71,7 @@ def own_prices(
     owned: str | None = None,
     life: str | None = None,
     tariff: str | None = None,
+    currency: str | None = None,
 ) -> Money:
     """Read what a reader gives on the command line; the sheet's own terms stand where they do not.
 
@@ -70,6 +80,7 @@ def own_prices(
         owned: such as "1500" or "9000CNY".
         life: such as "4y".
         tariff: such as "0.6CNY/kWh".
+        currency: "USD", "CNY" or "EUR" of what is shown.
 
     Returns:
         the sheet with the reader's tariff and life, and the price of the machine.
@@ -85,23 +96,25 @@ def own_prices(
             return flag, f"--{name}"
         return (getattr(held, name) if held else None), f"{sheet.id}:own.{name}"
 
-    yuan = sheet.cny_per_usd.value
     text, where = given("price", price)
-    hourly, per = _hourly(text, where, yuan)
+    hourly, per = _hourly(text, where, sheet)
     text, where = given("owned", owned)
-    bought = _usd(text, where, yuan, units=("",), bounds=_BOUGHT, example="1500 or 9000CNY")
+    bought = _usd(text, where, sheet, units=("",), bounds=_BOUGHT, example="1500 or 9000CNY")
     own = Own(usd_per_hour=hourly, per=per, purchase_usd=bought)
     terms = _with_life(_with_tariff(sheet, *given("tariff", tariff)), *given("life", life))
-    return Money(sheet=terms, own=own)
+    if currency:
+        currency = currency.upper()
+        terms.per_usd(currency)
+    return Money(sheet=terms, own=own, currency=currency)
 
 
-def _hourly(text: str | None, where: str, cny_per_usd: float) -> tuple[float | None, str]:
+def _hourly(text: str | None, where: str, sheet: PriceSheet) -> tuple[float | None, str]:
     units = {"": "machine", "h": "machine", "hr": "machine", "hour": "machine"}
     units |= {f"{unit}/h": "unit" for unit in ("chip", "gpu", "core", "vcpu")}
     found = _usd(
         text,
         where,
-        cny_per_usd,
+        sheet,
         units=tuple(units),
         bounds=_HOURLY,
         example="0.12/h, 0.9CNY/h or 2.5/chip/h",
@@ -113,7 +126,7 @@ def _hourly(text: str | None, where: str, cny_per_usd: float) -> tuple[float | N
 def _usd(
     text: str | None,
     where: str,
-    cny_per_usd: float,
+    sheet: PriceSheet,
     *,
     units: tuple[str, ...],
     bounds: tuple[float, float],
@@ -127,7 +140,7 @@ def _usd(
     if not match or unit not in units or (match["before"] and match["after"]):
         raise UserError(f"{text!r} is no price here", where=where, expected=f"such as {example}")
     currency = _CURRENCIES[(match["before"] or match["after"] or "USD").lower()]
-    usd = float(match["number"]) / (cny_per_usd if currency == "CNY" else 1.0)
+    usd = float(match["number"]) / sheet.per_usd(currency, where)
     if not bounds[0] <= usd <= bounds[1]:
         raise UserError(
             f"{text!r} cannot be meant",
@@ -141,7 +154,7 @@ def _with_tariff(sheet: PriceSheet, text: str | None, where: str) -> PriceSheet:
     usd = _usd(
         text,
         where,
-        sheet.cny_per_usd.value,
+        sheet,
         units=("kwh",),
         bounds=_TARIFF,
         example="0.10/kWh or 0.6CNY/kWh",
@@ -164,7 +177,10 @@ def _with_life(sheet: PriceSheet, text: str | None, where: str) -> PriceSheet:
             expected=f"{_YEARS[0]:g} to {_YEARS[1]:g} years, such as 4y",
         )
     day = sheet.cny_per_usd.date
-    used = sheet.ownership.utilization if sheet.ownership else None
-    busy = used or Share(value=1.0, date=day, source="none stated")
     life = Years(value=years, date=day, source=where)
-    return sheet.model_copy(update={"ownership": Ownership(life_years=life, utilization=busy)})
+    if sheet.ownership:
+        terms = sheet.ownership.model_copy(update={"life_years": life})
+    else:
+        busy = Share(value=1.0, date=day, source="none stated")
+        terms = Ownership(life_years=life, utilization=busy)
+    return sheet.model_copy(update={"ownership": terms})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from results.economy.apart import STATED
 from results.economy.costs import cost_rows
 from results.statement.precision import served
 
 if TYPE_CHECKING:
     from results.catalog import PriceSheet
+    from results.economy.apart import Kinds
     from results.economy.costs import CostRow
     from results.economy.own_prices import Own
     from results.statement.reported import ReportedResult
@@ -22,7 +24,9 @@ def reported_cost_rows(
     sheet: PriceSheet,
     rental: str | None = None,
     own: Own | None = None,
+    *,
     model: Geometry | None = None,
+    split: Kinds = STATED,
 ) -> list[CostRow]:
     """Derive a cost row from every rate a result reports.
 
@@ -37,4 +41,5 @@ def reported_cost_rows(
         served=served(result.model, result.precision, own=model),
         rental=rental,
         own=own,
+        split=split,
     )

@@ -24,10 +24,12 @@ class Served:
     """A model at a precision.
 
     Attributes:
+        id: of the geometry, such as "llama-3.1-8b".
         bits: of one weight, from below (`suites.models.widths`).
         stored: the same, or the widths by tensor where this is the precision its maker published.
     """
 
+    id: str
     geometry: Geometry
     bits: float
     stored: float | Widths
@@ -57,7 +59,7 @@ def served(
     published = geometry.published
     mixed = published is not None and published.precision == (precision or "").strip().lower()
     stored = published.widths() if published and mixed else bits
-    return Served(geometry=geometry, bits=bits, stored=stored)
+    return Served(id=known, geometry=geometry, bits=bits, stored=stored)
 
 
 def served_of(engines: Iterable[Engine], own: Geometry | None = None) -> Served | None:

@@ -66,7 +66,7 @@ def _money(given: dict[str, Any]) -> Money:
     from results.catalog.prices_data import chosen_sheet
     from results.economy.own_prices import own_prices
 
-    flags = {name: given.get(name) for name in ("price", "owned", "life", "tariff")}
+    flags = {name: given.get(name) for name in ("price", "owned", "life", "tariff", "currency")}
     return own_prices(chosen_sheet(None, None), **flags)
 
 

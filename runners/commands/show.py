@@ -28,6 +28,9 @@ def show(
     owned: Annotated[str | None, typer.Option(help="What it cost to buy: 1500, 9000CNY.")] = None,
     life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
     tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Show costs in USD, CNY or EUR; else in dollars and yuan.")
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option(help="At the prices known on this day: 2026-11-28.")
     ] = None,
@@ -45,7 +48,7 @@ def show(
     from suites.base.terminal import complain, print_json
 
     sheet = chosen_sheet(None, as_of)
-    money = own_prices(sheet, price=price, owned=owned, life=life, tariff=tariff)
+    money = own_prices(sheet, price=price, owned=owned, life=life, tariff=tariff, currency=currency)
     broken: list[UserError] = []
     if path.is_dir():
         files = archive.envelopes(path)

@@ -78,7 +78,7 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     terminal.show(speed_table(rows))
     terminal.say()
     if costs:
-        terminal.show(cost_table(costs))
+        terminal.show(cost_table(costs, money))
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
     terminal.say(styled(said, "dim"))
     terminal.say()
@@ -202,16 +202,19 @@ def speed_table(rows: Iterable[Row]) -> Table:
     return table
 
 
-def cost_table(rows: Iterable[CostRow]) -> Table:
-    """Show what a million tokens cost: rent, owning and electricity, in dollars, yuan and fen.
+def cost_table(rows: Iterable[CostRow], money: Money) -> Table:
+    """Show what a million tokens cost: rent, owning and electricity, by currency and in fen.
 
     A part that is not known is left out, and said below the table.
     """
-    table = _table("A million tokens cost", "case", "tokens", "part", "USD", "CNY", "x one fen")
+    shown = [money.currency] if money.currency else ["USD", "CNY"]
+    rates = [money.sheet.per_usd(name) for name in shown]
+    table = _table("A million tokens cost", "case", "tokens", "part", *shown, "x one fen")
     for row in rows:
         heads = [row.case, row.tokens]
         for part, usd in _parts(row):
-            table.add_row(*heads, part, *_money(row, usd))
+            amounts = [span(usd.times(rate)) for rate in rates]
+            table.add_row(*heads, part, *amounts, span(row.fens(usd)))
             heads = ["", ""]
     return table
 
@@ -242,10 +245,6 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _money(row: CostRow, usd: Span) -> tuple[str, str, str]:
-    return span(usd), span(usd.times(row.cny_per_usd)), span(row.fens(usd))
 
 
 def _engines(predicate: Predicate) -> str:

@@ -599,6 +599,12 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(name="life", help="Years it is to last: 4y.", **_MONEY),
     Option(name="tariff", help="Your price of electricity: 0.10/kWh, 0.6CNY/kWh.", **_MONEY),
+    Option(
+        name="currency",
+        help="Show costs in USD, CNY or EUR; else in dollars and yuan.",
+        pattern=r"(?i)usd|cny|eur",
+        **_MONEY,
+    ),
     # Found by the run itself: the model cache, the catalogue's limits of the chip, and how long
     # a meter must see a case.
     Option(name="cache", derived=True, suites=_ENGINES, holds="file", **_LOCAL),

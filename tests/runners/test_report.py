@@ -1,10 +1,13 @@
 """A run tells its own user what a log would flag or refuse."""
 
+import pytest
+
 from results.catalog import latest_prices
 from results.checks import judge
 from results.economy.own_prices import own_prices
 from results.statement.statement import Statement
 from runners.measure.report import print_findings, print_result
+from suites.base.errors import UserError
 from suites.base.terminal import Terminal
 from tests.results import honest
 
@@ -37,6 +40,18 @@ def money_of(data, **own):
     with terminal.capture() as capture:
         asks = print_result(statement.predicate, terminal, own_prices(latest_prices(), **own))
     return capture.get(), asks
+
+
+@pytest.mark.parametrize("currency", ["USD", "CNY", "EUR"])
+def test_costs_are_shown_in_the_currency_asked_for_alone(currency):
+    said, _ = money_of(unlisted(), currency=currency.lower())
+    head = next(line for line in said.splitlines() if "x one fen" in line)
+    assert [name for name in ("USD", "CNY", "EUR") if name in head.split()] == [currency]
+
+
+def test_a_currency_without_a_rate_is_refused():
+    with pytest.raises(UserError, match=r"--currency: .* no rate of GBP"):
+        money_of(unlisted(), currency="gbp")
 
 
 def unlisted():

@@ -11,6 +11,7 @@ from results.statement.precision import served_of
 if TYPE_CHECKING:
     from leaderboard.figures.figures import Result
     from results.catalog import PriceSheet
+    from results.catalog.api_data import ApiPrice
     from results.economy.economics import Span
 
 __all__ = ["Cost", "Electricity", "Floor", "Owned", "Rent", "costs_of"]
@@ -51,12 +52,14 @@ class Owned:
     Attributes:
         basis: what was bought and when, and where the power came from.
         purchase_usd: a chip's price, the middle of the sheet's range.
+        full_usd: the same as `usd`, were the chips never idle.
     """
 
     usd: Span
     fens: Span
     basis: str
     purchase_usd: float
+    full_usd: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class Cost:
         owned: None where the sheet has no purchase price, or the power is not known.
         electricity: None without energy.
         floor: None where model or chip is not known well enough.
+        api: what hosts ask for output tokens of the model, a price; None where too few sell it.
         sheet: id of the price sheet.
     """
 
@@ -90,6 +94,7 @@ class Cost:
     owned: Owned | None
     electricity: Electricity | None
     floor: Floor | None
+    api: ApiPrice | None
     sheet: str
 
 
@@ -113,6 +118,7 @@ def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
             owned=_owned(row, purchase_usd),
             electricity=_electricity(row),
             floor=_floor(row),
+            api=row.api,
             sheet=row.price_sheet,
         )
         for row in rows
@@ -133,7 +139,13 @@ def _owned(row: CostRow, purchase_usd: float) -> Owned | None:
     if not row.owned or not fens:
         return None
     basis = f"{row.owned.basis}, {row.owned.power} power"
-    return Owned(usd=row.owned.usd, fens=fens, basis=basis, purchase_usd=purchase_usd)
+    return Owned(
+        usd=row.owned.usd,
+        fens=fens,
+        basis=basis,
+        purchase_usd=purchase_usd,
+        full_usd=row.owned.full_usd,
+    )
 
 
 def _electricity(row: CostRow) -> Electricity | None:

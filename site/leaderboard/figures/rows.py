@@ -51,13 +51,13 @@ _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
     "load", "load_zh", "doubts", "prints", "meter", "rent_price", "price_sheet",
-    "electricity_method", "owned_basis", "floor_method",
+    "electricity_method", "owned_basis", "floor_method", "api_price",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
 _NUMBERS = (
     *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_n")),
     *(f"{name}{part}" for name in _MONEY for part in ("", "_low", "_high")),
-    *("purchase_usd", "floor_usd", "floor_fens"),
+    *("purchase_usd", "full_usd", "floor_usd", "floor_fens", "api_usd"),
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
@@ -217,6 +217,7 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
             fens=Span(**_ends(flat, "owned_fens")),
             basis=flat["owned_basis"],
             purchase_usd=flat["purchase_usd"],
+            full_usd=flat["full_usd"],
         )
         if flat["owned_basis"]
         else None,
@@ -306,8 +307,11 @@ def _money(cost: Cost) -> dict[str, Any]:
     if cost.owned:
         flat["owned_basis"] = clean(cost.owned.basis)
         flat["purchase_usd"] = cost.owned.purchase_usd
+        flat["full_usd"] = cost.owned.full_usd
         for part in ("usd", "fens"):
             flat |= _spread(f"owned_{part}", getattr(cost.owned, part))
+    if cost.api:
+        flat["api_usd"], flat["api_price"] = cost.api.usd, cost.api.label
     if cost.electricity:
         flat["electricity_method"] = cost.electricity.method
         for part in ("usd", "fens"):

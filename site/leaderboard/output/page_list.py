@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import escape
 
 from leaderboard.figures import history, plots, ranking
+from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.rows import Row, shown
@@ -202,6 +203,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "sheet": content.sheet,
             "classes": RENTAL_CLASSES,
             "prices": chips.rentals_by_class(content.sheet),
+            "evens": _evens(_, content),
             "words": {"fen": _("one fen"), **board.proof_words(_)},
         },
     )
@@ -333,6 +335,17 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
         if (found := plots.curve(_, content.of_model.get(model.id, none), "../"))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
+
+
+def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
+    """One chart per model that hosts sell: where a chip of one's own beats the API."""
+    none = content.rows[:0]
+    rate = content.sheet.cny_per_usd.value if content.sheet else 1.0
+    return [
+        {"model": model, "chart": found[0], "price": found[1]}
+        for model in content.models.values()
+        if (found := breakeven(_, content.of_model.get(model.id, none), rate))
+    ]
 
 
 def _verdicts(_: Words) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
+from results.catalog.power_data import all_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,17 @@ class ChipView:
     rentals: Sequence[RentalPrice]
     purchase: Purchase | None
     results: int
+
+    @property
+    def all_in_w(self) -> float | None:
+        """Watts with the chip's share of host, network and cooling; None where nobody says."""
+        kw = all_in().kw.get(self.entry.id) if self.entry else None
+        return None if kw is None else kw * 1e3
+
+    @property
+    def all_in_source(self) -> str:
+        """Day and source of `all_in_w`."""
+        return f"{all_in().date}: {all_in().source}"
 
     @property
     def peak(self) -> tuple[str, float] | None:

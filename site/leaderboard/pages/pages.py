@@ -46,6 +46,7 @@ class Pages:
             .render(
                 _=partial(_said, self.words),
                 engines=partial(_engines, self.words),
+                yuan=self.words.lang == "zh",
                 root=root,
                 base=root if self.words.lang == "en" else f"../{root}",
                 url=page.url,

@@ -94,7 +94,7 @@ def test_a_reader_s_hour_and_purchase_and_tariff(cost):
     rows = json.loads(cost("--results", PUBLIC, *told, "--json").stdout)
     assert {(row["price_class"], row["price_per"]) for row in rows} == {("own", "machine")}
     for row in rows:
-        rent = row["output_usd"] or row["input_usd"]
+        rent = row["usd_per_mtok_output"] or row["usd_per_mtok_input"]
         # Both are over the same tokens: the hour costs 12 cents, and owning it over 3.7.
         hours = rent / 0.12
         capital = 1500 / (4 * 8766 * 0.4)
@@ -133,3 +133,33 @@ def test_a_class_of_rental_that_is_none_is_one_line(cost):
     done = cost("--results", PUBLIC, "--rental", "free")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "marketplace" in done.stderr
+
+
+def test_a_mix_is_blended_and_named(cost):
+    rows = json.loads(cost("--results", PUBLIC, "--mix", "3:1", "--json").stdout)
+    assert {row["mix"] for row in rows} == {"3:0:1"}
+    for row in rows:
+        assert row["blended_usd"] == pytest.approx((3 * row["input_usd"] + row["output_usd"]) / 4)
+        assert {part.partition("/")[0] for part in row["apart_by"][8:].split(" and ")} == {
+            "prefill",
+            "decode",
+        }
+    shown = cost("--results", PUBLIC, "--mix", "3:1").stdout
+    assert "blended 3:0:1, USD" in shown
+    assert "blended: rent of input:cached:output 3:0:1, by time of " in shown
+
+
+@pytest.mark.parametrize("flag", ["--mix", "--split", "--volume"])
+def test_what_no_flag_means_is_one_line(cost, flag):
+    done = cost("--results", PUBLIC, flag, "cheap")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert flag in done.stderr
+
+
+def test_the_table_counts_carbon_and_takes_euros(cost):
+    shown = cost("--results", PUBLIC, "--currency", "EUR", "--grid", "CHN").stdout
+    assert "rental, EUR" in shown
+    assert "kg CO2e, CHN" in shown
+    for row in json.loads(cost("--results", PUBLIC, "--grid", "CHN", "--json").stdout):
+        assert row["grid"] == "China, 2023: 582.317 gCO2e/kWh"
+        assert row["kgco2e_per_mtok"] == pytest.approx(row["kwh_per_mtok"] * 1.54 * 0.582317)

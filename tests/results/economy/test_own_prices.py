@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results import catalog
-from results.catalog.prices_data import OwnTerms
+from results.catalog.prices_data import OwnTerms, Yearly
 from results.economy.own_prices import own_prices
 from suites.base.errors import UserError
 
@@ -86,3 +86,19 @@ def test_any_text_is_a_price_or_one_line(text):
         usd, complaint = 1.0, str(error)
     assert usd > 0
     assert len(complaint.splitlines()) <= 1
+
+
+def test_euros_are_taken_at_the_sheet_s_rate_and_refused_without_one():
+    found = own_prices(catalog.latest_prices(), price="€1/h", owned="1000 EUR")
+    assert found.own.usd_per_hour == pytest.approx(1.1761, rel=1e-4)
+    assert found.own.purchase_usd == pytest.approx(1176.1, rel=1e-4)
+    with pytest.raises(UserError, match=r"^--price: .* no rate of EUR"):
+        own_prices(SHEET, price="1EUR/h")
+
+
+def test_a_life_of_one_s_own_leaves_the_other_terms_of_owning():
+    staff = Yearly(value=900.0, date="2026-01", source="our payroll")
+    terms = SHEET.ownership.model_copy(update={"staff_usd_per_chip_year": staff})
+    held = own_prices(SHEET.model_copy(update={"ownership": terms}), life="3y").sheet.ownership
+    assert (held.life_years.value, held.staff_usd_per_chip_year) == (3.0, staff)
+    assert held.utilization == terms.utilization

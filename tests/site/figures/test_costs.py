@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from tests.site.conftest import look, saved
 from tests.site.read.test_reported import text
 
 CHIP = "h100-sxm"
+YUAN = catalog.latest_prices().cny_per_usd.value
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,9 @@ def test_a_page_shows_rent_owned_cost_and_floor_as_the_command_does(site, told, 
     said = text(site / page / "index.html")
     for row in told:
         for name in ("usd_per_mtok_output", "owned_usd_per_mtok", "floor_usd_per_mtok"):
-            assert f"{figure(row[name])} USD/Mtok" in said, name
+            zh = page.startswith("zh")
+            rate, unit = (YUAN, "CNY") if zh else (1, "USD")
+            assert f"{figure(row[name] * rate)} {unit}/Mtok" in said, name
         assert f"{figure(row['floor_fen_multiple'])}×" in said
         assert row["floor_method"] in said
         assert row["rental"] in said
@@ -90,3 +94,27 @@ def test_a_floor_is_below_everything_a_chip_was_measured_to_cost(told):
     for row in told:
         bound = min(row["usd_per_mtok_output"], row["owned_usd_per_mtok"])
         assert 0 < row["floor_usd_per_mtok"] < bound
+
+
+@pytest.mark.parametrize("page", ["cost/", "zh/cost/"])
+def test_the_break_even_is_drawn_where_hosts_sell_the_model(site, told, page):
+    drawn = (site / page / "index.html").read_text()
+    assert drawn.count('id="break-even"') == 1
+    rate, unit = (YUAN, "CNY") if page.startswith("zh") else (1, "USD")
+    assert f"{figure(told[0]['api_usd'] * rate)} {unit}/Mtok" in drawn
+    # The curve ends, always busy, at the cheapest row's cost, and has a mark where both meet.
+    least = min(row["usd_per_mtok_output"] for row in told)
+    best = next(row for row in told if row["usd_per_mtok_output"] == least)
+    busy = re.findall(r"<title>[^<]*?([\d.]+)%[^<]*?([\d.,]+) (?:USD|CNY)/Mtok</title>", drawn)
+    assert ("100", figure(least * rate)) in busy
+    even = best["breakeven_utilization"]
+    assert ((figure(100 * even), figure(best["api_usd"] * rate)) in busy) == (0.1 <= even <= 1)
+    assert "style=" not in drawn.split('id="break-even"')[1].split("</svg>")[0]
+
+
+@pytest.mark.parametrize("page", [f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
+def test_a_chip_s_page_has_its_power_all_in_beside_the_nameplate(site, page):
+    said = text(site / page / "index.html")
+    assert "700 W" in said
+    assert "1,370 W" in said
+    assert "2026-07-14: InferenceX" in said

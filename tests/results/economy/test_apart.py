@@ -1,0 +1,107 @@
+"""Input, cached and output tokens apart: a request costs what it did, and each kind is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.economy.apart import STATED, Kinds, apart, blended, read_kinds
+from suites.base.errors import UserError
+from tests.results.economy.test_economics import row
+
+rates = st.floats(1e-2, 1e5)
+
+
+def served(isl=300, osl=100, **labels):
+    given_ = {"isl": isl, "osl": osl, "concurrency": 8, **labels}
+    return replace(row("output_throughput", 50.0, case="closed/c8", **given_), suite="serving")
+
+
+def windows(prefill, decode):
+    return [
+        row("prefill_throughput", prefill, case="prefill/isl256", isl=256, batch=1),
+        row("decode_throughput", decode, case="decode/b8/ctx256", batch=8),
+    ]
+
+
+def test_windows_of_one_result_share_the_rent_by_the_time_of_a_token():
+    # 300 tokens at 3000/s are 0.1 s, 100 at 200/s 0.5 s: a sixth and five sixths of 6 USD x 100.
+    found = apart(served(), 6.0, windows(3000.0, 200.0))
+    assert found.input_usd == pytest.approx(600 / 6 / 300)
+    assert found.output_usd == pytest.approx(600 * 5 / 6 / 100)
+    assert found.cached_usd == pytest.approx(found.input_usd / 10)
+    assert found.by == "time of prefill/isl256 and decode/b8/ctx256"
+
+
+def test_the_nearest_prompt_and_batch_are_taken():
+    others = [
+        row("prefill_throughput", 9000.0, case="prefill/isl8192", isl=8192),
+        row("decode_throughput", 900.0, case="decode/b64/ctx256", batch=64),
+        row("decode_throughput", 9.0, case="decode/b8/bad", batch=8, valid=False),
+        row("decode_throughput", 9.0, case="decode/b8/said", batch=8, method="reported"),
+    ]
+    found = apart(served(), 6.0, [*others, *windows(3000.0, 200.0)])
+    assert found.by == "time of prefill/isl256 and decode/b8/ctx256"
+
+
+def test_without_windows_a_stated_split_shares_and_is_named():
+    found = apart(served(), 7.0, [])
+    # 300 x 1 + 100 x 4 = 700 parts of 700 USD.
+    assert (found.input_usd, found.cached_usd, found.output_usd) == pytest.approx((1, 0.1, 4))
+    assert found.by == "stated split 1:0.1:4"
+    own = apart(served(), 8.0, [], Kinds(input=1, cached=0.5, output=5))
+    assert (own.input_usd, own.cached_usd, own.output_usd) == pytest.approx((1, 0.5, 5))
+
+
+def test_what_the_engine_had_read_before_is_no_fresh_input():
+    rate = served()
+    said = replace(
+        rate, metric="cached_tokens", labels={**rate.labels, "share_of_input": 0.5}, value=9.0
+    )
+    # 150 x 1 + 150 x 0.1 + 100 x 4 = 565 parts.
+    found = apart(rate, 5.65, [said])
+    assert (found.input_usd, found.cached_usd, found.output_usd) == pytest.approx((1, 0.1, 4))
+
+
+@given(rates, rates, st.floats(1e-3, 1e3), st.integers(1, 10**5), st.integers(1, 10**5))
+def test_a_request_costs_what_it_did(prefill, decode, usd, isl, osl):
+    for rows in ([], windows(prefill, decode)):
+        found = apart(served(isl, osl), usd, rows)
+        assert found.input_usd * isl + found.output_usd * osl == pytest.approx(usd * osl)
+
+
+def test_a_phase_alone_is_priced_by_its_own_window_and_the_other_by_its():
+    prefill, decode = windows(3000.0, 200.0)
+    found = apart(decode, 15.0, [prefill, decode])
+    assert (found.output_usd, found.input_usd) == pytest.approx((15.0, 1.0))
+    assert apart(prefill, 1.0, [prefill, decode]).output_usd == pytest.approx(15.0)
+    alone = apart(decode, 15.0, [decode])
+    assert (alone.input_usd, alone.cached_usd, alone.output_usd) == (None, None, 15.0)
+
+
+def test_a_load_that_is_not_known_shares_nothing():
+    found = apart(served(isl=None), 6.0, windows(3000.0, 200.0))
+    assert (found.input_usd, found.output_usd) == (None, 6.0)
+    assert found.by == "output tokens bear all"
+
+
+def test_a_mix_is_the_mean_of_its_tokens():
+    prices = apart(served(), 7.0, [])
+    assert blended(prices, read_kinds("3:1", "--mix")) == pytest.approx(7 / 4)
+    assert blended(prices, read_kinds("3:6:1", "--mix")) == pytest.approx(7.6 / 10)
+    without = apart(served(isl=None), 6.0, [])
+    assert blended(without, read_kinds("3:1", "--mix")) is None
+    assert blended(without, read_kinds("0:1", "--mix")) == 6.0
+
+
+def test_the_stated_split_reads_as_it_is_written():
+    assert read_kinds(STATED.label, "--split") == STATED
+
+
+@pytest.mark.parametrize("text", ["3", "3:1:1:1", "a:b", "0:0", "-1:2", "", "1e3:1", ":"])
+def test_what_is_no_mix_is_refused(text):
+    with pytest.raises(UserError, match="--mix"):
+        read_kinds(text, "--mix")

@@ -1,0 +1,90 @@
+"""What owning takes besides the chip: power all in, staff, space; and what it emits."""
+
+from __future__ import annotations
+
+import pytest
+
+from results import catalog
+from results.catalog.carbon_data import grid, grids
+from results.catalog.power_data import all_in
+from results.catalog.prices_data import Yearly
+from results.commands.cost_table import carbon
+from results.economy import costs
+from suites.base.errors import UserError
+from tests.results.economy.test_economics import row
+
+HOURS = 8766
+PER_HOUR = 1e6 / (1000 * 3600)  # hours that a million tokens take at 1000 tokens/s
+
+
+@pytest.fixture
+def sheet():
+    return catalog.price_sheets()["2026-11-28"]
+
+
+def h100(sheet, *rows):
+    rate = row("decode_throughput", 1000.0)
+    [cost] = costs.cost_rows([rate, *rows], chip="h100-sxm", count=2, sheet=sheet)
+    return cost
+
+
+def capital(sheet):
+    bought = sheet.purchase("h100-sxm")
+    return (bought.usd_low + bought.usd_high) / (5 * HOURS * 0.4)  # two chips, the middle
+
+
+def test_every_all_in_figure_is_of_a_listed_chip_and_above_its_nameplate():
+    table = all_in()
+    assert (table.date, len(table.kw)) == ("2026-07-14", 10)
+    assert table.kw["instinct-mi355x"] == 2.09
+    for chip, kw in table.kw.items():
+        assert kw * 1e3 > catalog.chips()[chip].tdp_w
+
+
+def test_owning_all_in_has_no_pue_on_top(sheet):
+    owned = h100(sheet).owned
+    assert owned.usd.value == pytest.approx((capital(sheet) + 1.4 * 1.54 * 0.0872) * PER_HOUR)
+    assert owned.all_in_usd == pytest.approx((capital(sheet) + 2 * 1.37 * 0.0872) * PER_HOUR)
+
+
+def test_staff_and_space_are_spent_in_idle_hours_too(sheet):
+    def yearly(usd):
+        return Yearly(value=usd, date="2026-01", source="our books")
+
+    terms = sheet.ownership.model_copy(
+        update={
+            "staff_usd_per_chip_year": yearly(876.6),
+            "space_usd_per_kw_year": yearly(1500.0),
+        }
+    )
+    bare = h100(sheet).owned
+    full = h100(sheet.model_copy(update={"ownership": terms})).owned
+    hourly = (2 * 876.6 + 2.74 * 1500) / HOURS
+    assert full.usd.value - bare.usd.value == pytest.approx(hourly / 0.4 * PER_HOUR)
+    assert full.full_usd - bare.full_usd == pytest.approx(hourly * PER_HOUR)
+
+
+def test_a_chip_that_no_source_measured_all_in_has_no_such_cost(sheet):
+    [cost] = costs.cost_rows([row("decode_throughput", 9.0)], chip="l4", count=1, sheet=sheet)
+    assert (cost.owned is None) or (cost.owned.all_in_usd is None)
+
+
+def test_carbon_is_energy_at_the_socket_times_the_grid(sheet):
+    cost = h100(sheet, row("energy_per_output_token", 3.6))
+    # 3.6 J/token is 1 kWh per million; x 1.54 x 582.317 g.
+    assert carbon(cost, grid("CHN")).value == pytest.approx(1.54 * 0.582317)
+    assert carbon(h100(sheet), grid("CHN")) is None
+
+
+def test_a_grid_is_found_by_code_or_name_and_an_unknown_one_is_refused():
+    assert grid("chn") is grid("China")
+    assert all(held.year >= 2022 for held in grids().grids)
+    with pytest.raises(UserError, match=r"--grid.*did you mean 'GERMANY'"):
+        grid("Germny")
+
+
+def test_an_older_sheet_has_no_euro(sheet):
+    assert sheet.per_usd("EUR") == pytest.approx(1 / 1.1761, rel=1e-4)
+    assert (sheet.per_usd("USD"), sheet.per_usd("CNY")) == (1.0, 7.055)
+    with pytest.raises(UserError, match="no rate of EUR"):
+        catalog.price_sheets()["2026-11"].per_usd("EUR")
