@@ -18,6 +18,7 @@ from suites.engines import Choice, ServedEngine, generate_folder, read_folder
 from suites.engines.template import chosen, command, device_here, image_of, names, template
 from suites.engines.versions import remarks
 from suites.models import Layer, load
+from suites.serving.instrument.emitter import Emitter, Schedule
 
 TINY = load("tiny-15m")
 VALUES = {
@@ -147,11 +148,12 @@ def test_an_engine_that_loads_for_minutes_is_given_them():
 def test_an_endpoint_is_sent_only_fields_its_engine_knows(named, fields):
     from suites.client.subject import subject, subject_spec
 
-    # Nobody listens there: its version stays unknown, and the request is built all the same.
-    spec = subject_spec({"endpoint": "http://127.0.0.1:9", "model": "m", **named})
-    with subject(spec, slots=1, context=64) as under_test:
-        head, tail = under_test.target.frame(7)
-        assert under_test.engine["version"] == "unknown"
+    # It does not tell its version: that stays unknown, and the request is built all the same.
+    with Emitter(Schedule(ttft_ms=1, itl_ms=1)) as emitter:
+        spec = subject_spec({"endpoint": emitter.url, "model": "m", **named})
+        with subject(spec, slots=1, context=64) as under_test:
+            head, tail = under_test.target.frame(7)
+            assert under_test.engine["version"] == "unknown"
     body = json.loads(head + tail)
     assert fields == {"min_tokens", "ignore_eos", "n_predict"} & body.keys()
     assert body["max_tokens"] == 7

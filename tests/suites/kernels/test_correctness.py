@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import suites.kernels
 import suites.models
-from suites.base.errors import CheckError
+from suites.base.errors import CheckError, UserError
 from suites.kernels.backends import load_backend
 from suites.kernels.backends.work import ITEM_BITS
 from suites.kernels.case import Case
@@ -42,7 +43,10 @@ def tiny_moe(tmp_path_factory):
     """A mixture of experts small enough to multiply in a test."""
     text = (Path(suites.models.__file__).parent / "data" / "tiny-15m.toml").read_text()
     path = tmp_path_factory.mktemp("models") / "tiny-moe.toml"
-    path.write_text(text + "[moe]\nexperts = 6\nexperts_per_token = 2\nintermediate = 64\n")
+    experts = '{ kind = "experts", experts = 6, experts_per_token = 2, intermediate = 64 }'
+    mixed, changed = re.subn(r'\{ kind = "dense"[^}]*\}', experts, text)
+    assert changed == 1
+    path.write_text(mixed)
     return str(path)
 
 
@@ -234,7 +238,23 @@ def test_processes_draw_different_inputs_and_a_seed_draws_them_again(make_case):
     assert not np.array_equal(first, draw(case, generator(case, 2, 0))["a"])
 
 
-@pytest.mark.parametrize("model", available())
+# Of which no kernel is measured yet.
+_UNMEASURED = {"deepseek-v4-flash"}
+
+
+def test_a_model_whose_attention_is_not_measured_is_refused_by_name():
+    for model in _UNMEASURED:
+        with pytest.raises(UserError, match="has no attention of a kind that kernels"):
+            works(
+                "attention_decode",
+                load(model),
+                Sizes(prefill=8, decode=(1,), batch=1, context=8, peak=8),
+                "bf16",
+                64,
+            )
+
+
+@pytest.mark.parametrize("model", sorted({*available()} - _UNMEASURED))
 def test_every_problem_of_every_model_states_its_work(model):
     sizes = Sizes(prefill=512, decode=(1,), batch=4, context=2048, peak=512)
     for family in FAMILIES:
