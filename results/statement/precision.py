@@ -59,7 +59,7 @@ def served(
     published = geometry.published
     mixed = published is not None and published.precision == (precision or "").strip().lower()
     stored = published.widths() if published and mixed else bits
-    return Served(id=known, geometry=geometry, bits=bits, stored=stored)
+    return Served(id=geometry.id, geometry=geometry, bits=bits, stored=stored)
 
 
 def served_of(engines: Iterable[Engine], own: Geometry | None = None) -> Served | None:
