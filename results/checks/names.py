@@ -24,7 +24,7 @@ __all__ = [
     "suite_is_known",
 ]
 
-# Labels that laws and pages reckon with.
+# Labels that laws and pages read.
 _NUMBERS = {"isl", "osl", "concurrency", "rate", "batch", "context", "percentile", "processes"}
 _NEAR = 1e-5  # a rate stands in the path with six digits
 

@@ -1,4 +1,4 @@
-"""All that the laws reckon with, as one document: a reader in another language takes it from here.
+"""All that the laws compute with, as one document: a reader in another language takes it from here.
 
 Laws with their formulas and tolerances, the constants of the modules that hold them, datasheets,
 geometries, labels, metrics and versions. What it holds of a constant is read from the module that

@@ -127,7 +127,7 @@ def _print(terminal: Terminal, told: dict[str, Any]) -> None:
         more = ", …" if rows > _ROWS else ""
         terminal.say(f"{rows} refused: {reason} (row {first}{more})", indent=2)
     terminal.say(
-        f"{told['held']} held against a datasheet or their own figures, {told['flagged']} flagged",
+        f"{told['held']} checked by a datasheet or their own figures, {told['flagged']} flagged",
         indent=2,
     )
     for line, results in told["unchecked"].items():

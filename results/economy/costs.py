@@ -57,7 +57,7 @@ _BELOW_CLASS = "below half the median of its class"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceUsed:
-    """The price by the hour that a cost was reckoned with.
+    """The price by the hour that a cost was computed with.
 
     Attributes:
         label: as a row names it: class, date, offers; that it is generic, or the reader's own.
@@ -398,7 +398,7 @@ def _api_apart(case: _Case) -> Apart | None:
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
-    """Reckon the rent at the median price; its bounds are the throughput's alone, turned around."""
+    """Compute the rent at the median price; its bounds are the throughput's alone, turned around."""
 
     def usd(tokens_per_s: float) -> float:
         return rental_usd_per_mtok(price.usd, price.units, tokens_per_s)

@@ -53,7 +53,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What costs are reckoned with: a sheet, and the reader's own price before it.
+    """What costs are computed with: a sheet, and the reader's own price before it.
 
     Attributes:
         currency: what a table of one result is in; without it, dollars and yuan.

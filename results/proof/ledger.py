@@ -68,13 +68,13 @@ class Ledger:
         return self.checkpoint_file.is_file()
 
     def unverified(self) -> Checkpoint:
-        """Return the checkpoint, whoever signed it; the empty log's where there is none."""
+        """Return the checkpoint, no matter who signed it; the empty log's where there is none."""
         if not self.exists():
             return Checkpoint(origin="", size=0, root=merkle.root([]))
         return notes.read(_bytes(self.checkpoint_file), str(self.checkpoint_file))[0]
 
     def promised(self) -> list[Checkpoint]:
-        """Return what this log committed to, by growing size, whoever signed it.
+        """Return what this log committed to, by growing size, no matter who signed it.
 
         The checkpoint, the one known to be on the disk, the cosigned one. What a power cut tore,
         so that it is no checkpoint, says nothing.

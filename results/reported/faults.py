@@ -26,7 +26,7 @@ description: Rows of published files that contradict arithmetic, physics or thei
 Generated from the results that ship with Fenmark by `python -m results.reported.faults`; a test
 keeps it so.
 
-Every figure that ships was held against the [laws](proof.md) that signed results are held against.
+Every figure that ships was checked by the [laws](proof.md) that check signed results.
 The publishers below share their data with everyone, and that is why anybody can check it at all. A
 row stands here for one of two reasons: a law speaks against a figure, which is shown all the same
 with its flag, or the file's own columns contradict each other and the reader takes the one that
@@ -49,7 +49,7 @@ def page(files: Iterable[ReportedFile] | None = None) -> str:
         for file in (shipped_files() if files is None else files)
     ]
     table = [
-        "| publisher | file | results | held against a law | flagged | corrected |",
+        "| publisher | file | results | checked by a law | flagged | corrected |",
         "|---|---|---|---|---|---|",
     ]
     sections = []

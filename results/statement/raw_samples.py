@@ -1,4 +1,4 @@
-"""Read a file of raw samples, whoever wrote it: bounded, strict, typed."""
+"""Read a file of raw samples, no matter who wrote it: bounded, strict, typed."""
 
 from __future__ import annotations
 

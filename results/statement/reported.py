@@ -53,7 +53,7 @@ class ReportedSource(_Strict):
         importer_version: of the Fenmark that read it; None in files from before it was said.
         publisher, evidence, origin, date, cite: of files that ship with Fenmark: who published,
             how they came by the figures, the repository, path and commit, when it was published
-            or read, and how to cite it. None where whoever imported a file did not say.
+            or read, and how to cite it. None where the import did not say.
     """
 
     kind: Name

@@ -113,7 +113,7 @@ def _chip() -> Iterator[Finding]:
 
 
 def _price() -> Iterator[Finding]:
-    """Say what the end of a run will reckon with, and how to give one's own price."""
+    """Say what the end of a run will compute with, and how to give one's own price."""
     chip, sheet = chip_under_test(Options()), chosen_sheet(None, None)
     price = price_of(chip.catalog_id, chip.kind, chip.count, own_prices(sheet))
     yield Finding(

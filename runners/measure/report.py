@@ -55,7 +55,7 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     """Print what a result says: who measured what, how fast, and what a million tokens cost.
 
     Returns:
-        whether a cost was reckoned with a price that is not this machine's, or with none.
+        whether a cost was computed with a price that is not this machine's, or with none.
     """
     machine, run = predicate.machine, predicate.run
     sheet = money.sheet

@@ -338,7 +338,7 @@ def test_a_chip_is_known_by_the_same_signs_in_python_and_in_the_browser(ask):
     assert len({*own}) > len(catalog.chips()) * 0.9
 
 
-def test_a_model_that_the_page_cannot_reckon_with_is_left_to_the_verb(ask):
+def test_a_model_that_the_page_cannot_compute_with_is_left_to_the_verb(ask):
     data = honest.h100()
     name = data["predicate"]["engines"][0]["model"]
     tables = json.loads(known.laws())

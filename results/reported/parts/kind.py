@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["TOOL", "Kind", "objects"]
 
 # The licence of what anybody measured with a tool.
-TOOL = "not stated: results of the named tool, licensed as whoever ran it says"
+TOOL = "not stated: results of the named tool, licensed as those who ran it say"
 
 
 def objects(document: Document) -> Sequence[Any]:

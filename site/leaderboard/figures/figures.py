@@ -75,7 +75,7 @@ class Result:
 
     @property
     def measurements(self) -> list[Measurement]:
-        """Return the figures that can be shown and reckoned with; the statement has all."""
+        """Return the figures that can be shown and costed; the statement has all."""
         return [row for row in self.predicate.measurements if is_physical(row)]
 
     @property

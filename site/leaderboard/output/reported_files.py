@@ -99,7 +99,7 @@ def _figure(one: ReportedMeasurement) -> tuple[Any, ...]:
 
 
 def _derived(cost: CostRow) -> Iterator[tuple[Any, ...]]:
-    """What Fenmark reckons from the figures: no publisher has said it."""
+    """What Fenmark derives from the figures: no publisher has said it."""
     floor = None if cost.floor_usd is None else Span(cost.floor_usd, None, None)
     found = (
         ("rental", "USD/Mtok", cost.rental_usd, cost.rental_kind),

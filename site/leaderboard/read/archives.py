@@ -175,7 +175,7 @@ def read(
     What is broken is named and hides nothing else.
 
     Args:
-        sheet: prices the rows are reckoned with.
+        sheet: prices the rows are costed with.
         policy: witnesses that must have cosigned each log.
 
     Raises:

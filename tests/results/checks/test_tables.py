@@ -1,4 +1,4 @@
-"""The tables that a browser reckons with are those that Python does."""
+"""The tables that a browser computes with are those that Python does."""
 
 import json
 

@@ -42,7 +42,7 @@ def test_the_board_s_data_holds_the_command_s_figures(site, told):
 
 
 @pytest.mark.browser
-def test_the_reader_s_own_terms_are_reckoned_with(browser, serve, site):
+def test_the_reader_s_own_terms_are_computed_with(browser, serve, site):
     page = browser.new_page()
     terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
     look(page, f"{serve(site)}cost/?{terms}")
