@@ -398,7 +398,7 @@ def _api_apart(case: _Case) -> Apart | None:
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
-    """Compute the rent at the median price; its bounds are the throughput's alone, turned around."""
+    """Compute the rent at the median price; its bounds are the rate's alone, turned around."""
 
     def usd(tokens_per_s: float) -> float:
         return rental_usd_per_mtok(price.usd, price.units, tokens_per_s)
