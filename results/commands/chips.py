@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["chips"]
 
+# Where no terminal sets the width: a name stands in one line, for `grep`.
+_PIPED_COLUMNS = 200
+
 
 def chips(
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
@@ -37,7 +40,7 @@ def chips(
         table.add_row(
             entry.id, entry.name, *figures, _known(entry.tdp_w), _whole(entry), entry.source
         )
-    terminal = Terminal()
+    terminal = Terminal(piped=_PIPED_COLUMNS)
     terminal.show(table)
     note = (
         "Dense peaks and nameplate values as stated by the sources; none is a measurement, "
