@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.economy.costs import CostRow, PriceUsed
     from results.economy.economics import Measured as Row
     from results.economy.own_prices import Money
-    from results.statement.statement import Predicate
+    from results.statement.statement import Measurement, Predicate
     from runners.measure.outcome import Outcome
     from suites.base.terminal import Terminal
 
@@ -34,6 +34,7 @@ __all__ = [
     "ask_for_price",
     "cost_table",
     "headlines",
+    "not_valid",
     "print_findings",
     "print_outcome",
     "print_result",
@@ -82,9 +83,32 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
     terminal.say(styled(said, "dim"))
     terminal.say()
-    for warning in predicate.warnings:
+    for warning in [*predicate.warnings, *not_valid(predicate.measurements)]:
         terminal.say(styled("!", "yellow"), f" {warning}")
     return any(row.price is None or row.price.generic for row in costs)
+
+
+def not_valid(measurements: Sequence[Measurement]) -> list[str]:
+    """Say of each case whose figures are not valid why, and of a saturated one that it is.
+
+    A reason that most figures share is said once; any other with the figures that have it.
+    """
+    lines = []
+    for case in dict.fromkeys(item.case for item in measurements):
+        figures = [item for item in measurements if item.case == case]
+        named: dict[str, list[str]] = {}
+        for item in figures:
+            if reason := item.labels.get("invalid_because"):
+                named.setdefault(str(reason), []).append(item.metric)
+        shared = max(named, key=lambda reason: len(named[reason]), default="")
+        if 2 * len(named.get(shared, ())) > len(figures):
+            lines.append(f"{case}: not valid: {shared}")
+            named = {why: whose for why, whose in named.items() if not why.startswith(shared)}
+        for reason, metrics in named.items():
+            lines.append(f"{case}: {', '.join(dict.fromkeys(metrics))} not valid: {reason}")
+        if any(item.labels.get("saturated") for item in figures):
+            lines.append(f"{case}: saturated: its rate is the server's most, no latency is given")
+    return lines
 
 
 def ask_for_price(terminal: Terminal, where: str = "DIR") -> None:

@@ -5,10 +5,13 @@ import pytest
 from results.catalog import latest_prices
 from results.checks import judge
 from results.economy.own_prices import own_prices
+from results.proof import envelope
+from results.statement import strict_json
 from results.statement.statement import Statement
-from runners.measure.report import print_findings, print_result
+from runners.measure.report import not_valid, print_findings, print_result
 from suites.base.errors import UserError
 from suites.base.terminal import Terminal
+from tests.builders import figure, stated
 from tests.results import honest
 
 
@@ -97,3 +100,24 @@ def test_the_reader_s_own_file_is_used_without_being_named(fenmark, monkeypatch,
     done = fenmark("show", honest.PUBLIC)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "prices:own.price" in done.stderr
+
+
+def test_a_case_that_is_not_valid_says_why_once():
+    because = {"valid": False, "invalid_because": "12 of 12 answers are not counted truly"}
+    figures = [
+        figure(suite="serving", case="closed/c2", metric=name, labels=because)
+        for name in ("ttft", "tpot")
+    ]
+    own = figure(suite="serving", case="closed/c4", metric="itl", labels={**because, "batch": 1})
+    sound = figure(suite="serving", case="closed/c4", metric="tpot")
+    parsed = envelope.parse(strict_json.canonical(stated(*figures, own, sound)), "x").predicate
+    assert not_valid(parsed.measurements) == [
+        "closed/c2: not valid: 12 of 12 answers are not counted truly",
+        "closed/c4: itl not valid: 12 of 12 answers are not counted truly",
+    ]
+
+
+def test_a_saturated_case_says_so():
+    most = figure(suite="serving", case="open/r9", labels={"saturated": True})
+    parsed = envelope.parse(strict_json.canonical(stated(most)), "x").predicate
+    assert [line.split(":")[1] for line in not_valid(parsed.measurements)] == [" saturated"]
