@@ -17,14 +17,12 @@ from suites.base.errors import CheckError, UserError
 from suites.base.printable import printable
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
-from suites.client.request import read_exchange
-from suites.client.stream import read_answer
+from suites.client.request import answer_of, read_exchange
 from suites.client.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from suites.client.request import Request
     from suites.client.stream import Answer
     from suites.client.target import Target
 
@@ -136,7 +134,7 @@ def _cache(target: Target, answer: Answer) -> str:
     seed = secrets.token_hex(8)
     times_ms = []
     for _ in range(2):
-        request = _request(target, input_tokens=_CACHE_TOKENS, output_tokens=2, seed=seed)[0]
+        request = read_exchange(*_asked(target, _CACHE_TOKENS, 2, seed))
         if request.failure not in _READ:
             return "unknown"
         times_ms.append(request.ttft_ms)
@@ -146,18 +144,13 @@ def _cache(target: Target, answer: Answer) -> str:
 
 
 def _ask(target: Target) -> Answer:
-    return _request(
-        target,
-        input_tokens=_INPUT_TOKENS,
-        output_tokens=_OUTPUT_TOKENS,
-        seed=secrets.token_hex(8),
-    )[1]
+    return answer_of(*_asked(target, _INPUT_TOKENS, _OUTPUT_TOKENS, secrets.token_hex(8)))
 
 
-def _request(
-    target: Target, *, input_tokens: int, output_tokens: int, seed: str
-) -> tuple[Request, Answer]:
-    """Send one request on a connection of its own and read what comes back."""
+def _asked(
+    target: Target, input_tokens: int, output_tokens: int, seed: str
+) -> tuple[Tape, Exchange]:
+    """Send one request on a connection of its own and record what comes back."""
     prompts = Prompts(target, input_tokens=input_tokens, output_tokens=output_tokens, seed=seed)
     exchange = Exchange(
         index=0, input_tokens=input_tokens, output_tokens=prompts.size(0)[1], measured=True
@@ -165,15 +158,7 @@ def _request(
     run_loop(_send(target, exchange, prompts.request(0)))
     tape = Tape()
     tape.record(exchange)
-    request = read_exchange(tape, exchange)
-    answer = read_answer(
-        tape.raw(exchange),
-        exchange.sizes or (),
-        exchange.stamps,
-        expected_tokens=exchange.output_tokens,
-        failure=exchange.failure,
-    )
-    return request, answer
+    return tape, exchange
 
 
 async def _send(target: Target, exchange: Exchange, payload: bytes) -> None:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from suites.client.recording import Recording
+    from suites.client.stream import Answer
     from suites.client.wire import Exchange, Tape
 
-__all__ = ["Request", "read_exchange", "read_recording"]
+__all__ = ["Request", "answer_of", "read_exchange", "read_recording"]
 
 # A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
 _UNCUT = 0.98
@@ -98,15 +99,20 @@ class Request:
         return [(later - earlier) / 1e6 for earlier, later in pairwise(self.token_ns)]
 
 
-def read_exchange(tape: Tape, exchange: Exchange) -> Request:
-    """Parse one recorded exchange."""
-    answer = read_answer(
+def answer_of(tape: Tape, exchange: Exchange) -> Answer:
+    """Read what one recorded exchange was answered."""
+    return read_answer(
         tape.raw(exchange),
         exchange.sizes or (),
         exchange.stamps,
         expected_tokens=exchange.output_tokens,
         failure=exchange.failure,
     )
+
+
+def read_exchange(tape: Tape, exchange: Exchange) -> Request:
+    """Parse one recorded exchange."""
+    answer = answer_of(tape, exchange)
     asked = exchange.input_tokens
     prompt = asked if answer.prompt_tokens is None else answer.prompt_tokens
     cut = prompt < _UNCUT * asked

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import Row, block, conditions, flat, named, number, text
@@ -186,15 +187,7 @@ KIND = Kind(
     licence=TOOL,
     footnote="Successful requests only. The file does not say what it ran on.",
     formats="report in JSON or YAML, 0.2 to 0.8; each benchmark is a row",
-    fields=tuple(
-        Field(
-            theirs=f"metrics.{field.theirs}",
-            metric=field.metric,
-            unit=field.unit,
-            definition=field.definition,
-        )
-        for field in _FIELDS
-    ),
+    fields=tuple(replace(field, theirs=f"metrics.{field.theirs}") for field in _FIELDS),
     knows=_knows,
     read=_read,
     rows=_rows,

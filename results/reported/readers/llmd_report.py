@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
@@ -189,12 +190,7 @@ KIND = Kind(
     footnote="Chips are those of all engines of the stack, replicas included.",
     formats="benchmark report v0.2 (YAML or JSON)",
     fields=tuple(
-        Field(
-            theirs=f"results.request_performance.aggregate.{field.theirs}",
-            metric=field.metric,
-            unit=field.unit,
-            definition=field.definition,
-        )
+        replace(field, theirs=f"results.request_performance.aggregate.{field.theirs}")
         for field in _FIELDS
     ),
     knows=_knows,
