@@ -49,6 +49,7 @@ _SECONDS_PER_HOUR = 3600.0
 _HOURS_PER_YEAR = 8766
 # The narrowest weights that a peak of the catalogue is for.
 _NARROWEST_BITS = 4.0
+_KINDS = ("prefill_throughput", "decode_throughput")
 # A prompt whose tokens are cheapest, about: the output head is shared, attention has no weight yet.
 UNKNOWN_ISL = 128
 
@@ -58,7 +59,8 @@ class Evidence:
     """What one measured or reported row shows, per chip.
 
     Attributes:
-        chip, model: ids of catalogue and geometry.
+        chip, chip_name, model: ids of catalogue and geometry, and what the chip is called; one that
+            is not listed has an id of the site's own.
         tokens: which tokens are counted; "total" is input and output of the same row.
         joules_per_token: at the chip; None where no such meter was read.
         tokens_per_s_per_user: None where the row does not say.
@@ -70,6 +72,7 @@ class Evidence:
     """
 
     chip: str
+    chip_name: str
     model: str
     tokens: Literal["input", "output", "total"]
     tokens_per_s_per_chip: float
@@ -267,9 +270,7 @@ def _least_time_s(claim: Claim, entry: ChipEntry) -> float | None:
     model = served(claim.model, claim.precision, otherwise=_NARROWEST_BITS)
     if model is None:
         return None
-    kinds = ("prefill_throughput",) if claim.tokens == "input" else ("decode_throughput",)
-    if claim.tokens in {"total", "unstated"}:
-        kinds = ("prefill_throughput", "decode_throughput")
+    kinds = {"input": _KINDS[:1], "output": _KINDS[1:]}.get(claim.tokens, _KINDS)
     times = [least_time_s(_row(claim, kind), model, entry, 1).get("peak") for kind in kinds]
     return min((time for time in times if time), default=None)
 

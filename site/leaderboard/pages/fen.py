@@ -140,7 +140,7 @@ def _line(row: Evidence, sheet: PriceSheet) -> fen_axis.Line:
     }
     rate = sheet.cny_per_usd.value
     return fen_axis.Line(
-        chip=catalog.chips()[row.chip].name,
+        chip=row.chip_name,
         fens={name: fen_multiple(value, rate) for name, value in usd.items() if value},
         words=row.words,
         where=f"../{row.where}",

@@ -77,6 +77,7 @@ def _signed(row: Row, model: str) -> Evidence:
     per_user = row.figures.get("interactivity")
     return Evidence(
         chip=row.chip_id,
+        chip_name=row.chip,
         model=model,
         tokens="output",
         tokens_per_s_per_chip=row.figures["throughput"].value / row.chips,
@@ -124,6 +125,7 @@ def _costed(section: Section, line: Line, cost: CostRow, model: str, count: int)
     )  # fmt: skip
     return Evidence(
         chip=section.chip_id,
+        chip_name=section.chip,
         model=model,
         tokens=cost.tokens,
         tokens_per_s_per_chip=cost.tokens_per_s.value / count,

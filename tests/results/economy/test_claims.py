@@ -18,6 +18,7 @@ SHEET = catalog.price_sheets()["2026-11-28"]
 H100 = catalog.chips()["h100-sxm"]
 ROW = Evidence(
     chip="h100-sxm",
+    chip_name="NVIDIA H100",
     model="llama-3.1-8b",
     tokens="output",
     tokens_per_s_per_chip=9000.0,

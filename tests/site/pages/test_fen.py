@@ -114,11 +114,11 @@ def test_the_checker_judges_as_python_does(page: Page, served: str):
 def test_a_reader_checks_a_claim_and_can_pass_it_on(page: Page, served: str):
     page.goto(f"{served}fen/")
     page.locator("fenmark-claim[ready]").wait_for()
-    page.locator("fenmark-claim [name=value]").fill("1")
+    page.locator("fenmark-claim [name=value]").fill("0.1")
     page.locator("fenmark-claim [name=model]").select_option("llama-3.1-70b")
     answer = page.locator("fenmark-claim .answer")
     assert "below the physical floor" in answer.inner_text()
-    assert "0.0380 J" in answer.inner_text()
+    assert "0.00380 J" in answer.inner_text()
     page.goto(page.url)
     page.locator("fenmark-claim[ready]").wait_for()
     assert "below the physical floor" in answer.inner_text()
