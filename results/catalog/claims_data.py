@@ -64,7 +64,7 @@ class Claim(Strict):
     said: _Text
     said_zh: _Text
     date: _Day
-    source: Annotated[str, Field(pattern=r"^https://[^\s\"<>]{4,300}$")]
+    source: Annotated[str, Field(pattern=r"^https?://[^\s\"<>]{4,300}$")]
     firsthand: bool
     read: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
     asked: bool = False
