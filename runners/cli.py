@@ -38,6 +38,8 @@ _ORDER = (
     "witness",
     "cosign",
     "publish",
+    "backup",
+    "restore",
     "verify",
     "site",
     "chips",
