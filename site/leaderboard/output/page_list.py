@@ -45,6 +45,11 @@ _LATEST = 8
 _RUNS = 10
 _LINES = 30
 _LINES_OF_CHIP = 8
+_FORMATS = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
 # What lists of results need of each.
 _HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
 
@@ -271,9 +276,33 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="data",
         url="data/",
         title="Data",
-        context=lambda: {"files": downloads.LISTING},
+        context=lambda: {"files": downloads.LISTING, "dataset": _dataset(_, content)},
         made_of="",
     )
+
+
+def _dataset(_: Words, content: Content) -> dict[str, Any]:
+    """Describe the data as schema.org has it, for search engines."""
+    site = content.site_url
+    return {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "name": "Fenmark",
+        "description": _("What a million LLM tokens really cost, chip by chip, and the proof."),
+        "isAccessibleForFree": True,
+        "inLanguage": _.lang,
+        **({"url": f"{site}data/"} if site else {}),
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": name,
+                "description": _(about),
+                "encodingFormat": _FORMATS[name.rpartition(".")[2]],
+                "contentUrl": f"{site}data/{name}" if site else name,
+            }
+            for name, about in downloads.LISTING
+        ],
+    }
 
 
 def _fen(_: Words, content: Content) -> Iterator[Page]:
