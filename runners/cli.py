@@ -27,6 +27,7 @@ _ORDER = (
     "doctor",
     "run",
     "plan",
+    "quality",
     "show",
     "compare-runs",
     "compare-configs",
