@@ -96,6 +96,8 @@ AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
         (numbers("HygonGenuine", 24, 4), "hygon-c86"),
         (numbers("", 0, 0, name="Loongson-3A6000"), "loongson-3"),
         (numbers("", 0, 0, pci="1002:74b5"), "instinct-mi300x"),
+        (numbers("", 0, 0, pci="10de:2335"), "h200-sxm"),
+        (numbers("", 0, 0, pci="10de:2bb3"), None),  # an RTX PRO 5000 of 48 GB, or of 72
         (numbers("", 0, 0, None, "nvidia,p3737-0000+p3701-0000"), "jetson-agx-orin"),
         # A name goes before numbers: the part is narrower than its family.
         (numbers(AMD, 26, 2, name="AMD EPYC 9755 128-Core Processor"), "epyc-9755"),
