@@ -16,7 +16,7 @@ from leaderboard.figures.rows import Row, shown
 from leaderboard.output import downloads
 from leaderboard.pages import board, chips, models, overview, page_shells, sidebyside
 from leaderboard.pages.pages import Page
-from leaderboard.read import known
+from leaderboard.read import cache, known
 from results.catalog.prices_data import RENTAL_CLASSES
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Content:
         rows: of all results, ranked.
         rated: those with a throughput of output tokens: the rows of the board.
         site_url: with a slash at the end, empty when it is not known.
+        stamp: identifies the code, the data and the prices that pages are made with.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Content:
         self.archive = archive
         self.reported = reported
         self.sheet = sheet
+        self.stamp = cache.stamp(sheet)
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
         self.rows = ranking.ranked(archive.rows)
         self.rated = self.rows[self.rows["throughput"].notna()]
