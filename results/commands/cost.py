@@ -146,6 +146,7 @@ def _footnotes(rows: Sequence[_Costed], view: View) -> Iterator[str]:
             yield f"reported: {origin['footnote']}"
 
 
+_KINDS = ("input", "cached", "output")  # of tokens, as `apart` shares among them
 # What a row may have: its name in the counts, and how to tell.
 _FIGURES: dict[str, Callable[[CostRow], object]] = {
     "rental": lambda row: row.rental_usd,
@@ -238,7 +239,8 @@ def _reported(
 def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[str, Any]:
     """One JSON row; `usd_per_mtok_*` is of the tokens the row counts, null for the other kind.
 
-    `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how.
+    `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how;
+    `owned_…` share what owning costs, `…_kwh` a metered energy.
     `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
     the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
     nothing is known of is null.
@@ -252,6 +254,7 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[s
     output = usd if row.tokens == "output" else None
     input_ = usd if row.tokens == "input" else None
     price, apart, api = row.price, row.apart, row.api_apart
+    owned, energy = row.owned.apart if row.owned else None, row.energy_apart
     return {
         **origin,
         "chip": chip,
@@ -272,10 +275,14 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[s
         "offers": price.offers if price else None,
         "as_of": price.as_of if price else None,
         "price_flags": list(row.flags),
-        "input_usd": apart.input_usd if apart else None,
-        "cached_usd": apart.cached_usd if apart else None,
-        "output_usd": apart.output_usd if apart else None,
+        "input_usd": apart.input if apart else None,
+        "cached_usd": apart.cached if apart else None,
+        "output_usd": apart.output if apart else None,
         "apart_by": apart.by if apart else None,
+        **{f"owned_{name}_usd": getattr(owned, name, None) for name in _KINDS},
+        "owned_apart_by": owned.by if owned else None,
+        **{f"{name}_kwh": getattr(energy, name, None) for name in _KINDS},
+        "energy_apart_by": energy.by if energy else None,
         "mix": mix.label if mix else None,
         "blended_usd": blended(apart, mix) if mix and apart else None,
         "api_blended_usd": blended(api, mix) if mix and api else None,

@@ -13,10 +13,11 @@ from results import catalog
 from results.catalog.api_data import api_price, api_sheet
 from results.catalog.power_data import all_in
 from results.catalog.prices_data import GENERIC, class_of
-from results.economy.apart import STATED, Apart, apart
+from results.economy.apart import STATED, Apart, apart, energy_apart
 from results.economy.breakeven import breakeven_utilization
 from results.economy.economics import (
     Span,
+    energy_usd_per_mtok,
     fen_multiple,
     kwh_per_mtok,
     ownership_usd_per_mtok,
@@ -93,6 +94,7 @@ class Owned:
         full_usd: the same, were the chips never idle.
         all_in_usd: the same at what the chips draw all in, which no PUE comes on top of; None
             where no source says.
+        apart: capital shared among input, cached and output tokens by time, electricity by energy.
         power: where it came from: "measured", "reported", "nameplate", "modelled", or "unknown",
             where capital alone is counted.
         basis: what was bought, as the sheet says.
@@ -103,6 +105,7 @@ class Owned:
     usd_high: float
     full_usd: float
     all_in_usd: float | None
+    apart: Apart
     power: str
     basis: str
 
@@ -116,6 +119,7 @@ class CostRow:
         rental_usd: USD per million tokens at the rental price; it includes electricity. None
             where the sheet has no price of the class for the chip.
         apart: the rent shared among input, cached and output tokens; None as `rental_usd`.
+        energy_apart: kWh of a metered row, shared likewise.
         price: what was paid by the hour; None as `rental_usd`.
         missing: why there is none: the classes the chip has a price in.
         flags: what makes the price doubtful.
@@ -148,6 +152,7 @@ class CostRow:
     owned: Owned | None
     energy_kwh: Span | None
     energy_usd: Span | None
+    energy_apart: Apart | None
     energy_method: Method | None
     energy_meter: str | None
     floor_kwh: float | None
@@ -361,6 +366,9 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         owned=owned,
         energy_kwh=kwh,
         energy_usd=kwh.times(usd_per_kwh) if kwh else None,
+        energy_apart=energy_apart(rate, kwh.value, case.rows, case.split)
+        if kwh and energy and energy.method != "modelled"
+        else None,
         energy_method=energy.method if energy else None,
         energy_meter=energy.meter if energy else None,
         floor_kwh=floor_kwh,
@@ -392,9 +400,7 @@ def _api_apart(case: _Case) -> Apart | None:
     fresh, cached, output = (_api(kind, case) for kind in ("input", "cached", "output"))
     if not fresh or not output:
         return None
-    return Apart(
-        input_usd=fresh.usd, cached_usd=(cached or fresh).usd, output_usd=output.usd, by="API"
-    )
+    return Apart(input=fresh.usd, cached=(cached or fresh).usd, output=output.usd, by="API")
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
@@ -456,9 +462,14 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         )
 
     middle = low_usd / 2 + high_usd / 2
+    whole_usd = usd(middle, rate.value)
+    power_usd = energy_usd_per_mtok(
+        power_w / rate.value, case.sheet.pue.value, case.sheet.usd_per_kwh
+    )
+    capital = apart(rate, whole_usd - power_usd, case.rows, case.split)
     return Owned(
         usd=Span(
-            usd(middle, rate.value),
+            whole_usd,
             usd(middle, rate.high) if rate.high else None,
             usd(middle, rate.low) if rate.low else None,
         ),
@@ -466,6 +477,7 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         usd_high=usd(high_usd, rate.value),
         full_usd=usd(middle, rate.value, busy=1.0),
         all_in_usd=usd(middle, rate.value, whole=True) if whole_kw else None,
+        apart=capital.plus(energy_apart(rate, power_usd, case.rows, case.split)),
         power=power,
         basis=basis,
     )

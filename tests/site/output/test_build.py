@@ -138,7 +138,7 @@ def test_a_price_sheet_of_one_s_own_recosts_every_row(results: Path, tmp_path: P
 
 def test_a_machine_s_own_price_is_no_price_of_a_site(results: Path, tmp_path: Path):
     (tmp_path / "mine.toml").write_text('[own]\nprice = "1/h"\n')
-    with pytest.raises(UserError, match=r"mine.toml:own is of one machine"):
+    with pytest.raises(UserError, match=r"mine.toml:own: is of one machine"):
         build([results], tmp_path / "out", price_sheet=tmp_path / "mine.toml")
 
 
