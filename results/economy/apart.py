@@ -181,7 +181,7 @@ def _of_phase(rate: Measured, whole: float, each: _Windows, cached: float) -> Ap
 
 
 def _windows(rate: Measured, rows: Sequence[Measured]) -> tuple[Measured | None, Measured | None]:
-    """Find the prefill of the nearest prompt and the decode of the nearest batch; a rate is its own.
+    """Find the prefill of the nearest prompt and the decode of the nearest batch; a phase its own.
 
     Both are got as the rate was: measured figures are shared by measured ones.
     """
