@@ -1,7 +1,8 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economy/economics.py.
 import { Rows } from "./data.js";
-import { dollars, element, figure, link, proof } from "./format.js";
+import { AMOUNTS, kept, perMtok, rate } from "./currency.js";
+import { element, figure, link, proof } from "./format.js";
 import { line, offer } from "./save.js";
 
 const FIELDS = ["price", "utilization", "capex", "life", "tariff", "pue"];
@@ -76,16 +77,30 @@ class Cost extends HTMLElement {
     form.hidden = false;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => {
-      const query = new URLSearchParams();
-      for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
-      if (this.chosen() !== this.dataset.class) query.set("class", this.chosen());
-      history.replaceState(null, "", `?${query}`);
+      this.write();
       this.show();
+    });
+    // What is written in one currency stays the same money in another.
+    addEventListener("fenmark-currency", (event) => {
+      const factor = /** @type {CustomEvent<number>} */ (event).detail;
+      for (const name of AMOUNTS) {
+        const { valueAsNumber } = this.field(name);
+        if (Number.isFinite(valueAsNumber)) this.field(name).value = String(Number((valueAsNumber * factor).toPrecision(6)));
+      }
+      this.write();
     });
     offer(this, "cost", NUMBERS, () => this.saved());
     addEventListener("popstate", () => this.fill());
     await this.fill();
     this.setAttribute("ready", "");
+  }
+
+  /** Put what the form says into the address. */
+  write() {
+    const query = new URLSearchParams();
+    for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
+    if (this.chosen() !== this.dataset.class) query.set("class", this.chosen());
+    history.replaceState(null, "", kept(query).size ? `?${query}` : location.pathname);
   }
 
   /** @param {string} name */
@@ -100,12 +115,12 @@ class Cost extends HTMLElement {
     return this.show();
   }
 
-  /** What the reader set; null is as on the sheet. */
+  /** What the reader set, in dollars; null is as on the sheet. */
   wishes() {
     /** @type {Wishes} */
     const wishes = {};
     for (const name of FIELDS) {
-      const value = this.field(name).valueAsNumber;
+      const value = this.field(name).valueAsNumber / (AMOUNTS.includes(name) ? rate() : 1);
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
     return wishes;
@@ -289,7 +304,7 @@ class Cost extends HTMLElement {
 
   /** @param {number[] | null} usd one value, or two bounds @param {string} method @param {string} [note] */
   money(usd, method, note = "") {
-    return element("td", "n", ...dollars(usd, Number(this.dataset.rate), this.word("fen"), method, note));
+    return element("td", "n", ...perMtok(usd, this.word("fen"), method, note));
   }
 }
 

@@ -177,7 +177,7 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     words = Words.load(lang)
     rendered = page_shells.render(lang, base_url, user_folders.cache())
     _put_documents(tree, rendered, prefix)
-    pages = Pages(words, rendered)
+    pages = Pages(words, rendered, content.rates)
     # The shells' folder is named by what they are made of.
     surroundings = f"{content.stamp} {rendered.root.name} {content.site_url}"
     count = 0

@@ -38,10 +38,9 @@ _NUMBERS = (
     ),
     *(
         f"{name}{end}"
-        for name in ("rent_cny", "owned_usd", "electricity_usd", "electricity_fens")
+        for name in ("rent_usd", "owned_usd", "electricity_usd", "electricity_fens")
         for end in ("", "_low", "_high")
     ),
-    "rent_usd",
     "rent_fens",
     "purchase_usd",
     "floor_usd",
@@ -57,7 +56,6 @@ def words(_: Words) -> dict[str, str]:
         "precision": _("Precision"),
         "tier": _("Trust"),
         "search": _("Search"),
-        "currency": _("Currency"),
         "columns": _("Columns"),
         "all": _("all"),
         "unit": _("Energy in"),
