@@ -124,6 +124,8 @@ class CostRow:
         missing: why there is none: the classes the chip has a price in.
         flags: what makes the price doubtful.
         owned: None where the sheet has no purchase price, or the power is not known.
+        draw_usd: electricity of a million tokens at the power that owning is computed with, the
+            meter's or the nameplate's; None of a CPU, whose cores are no whole chip.
         energy_kwh: kWh per million tokens at the meter, without PUE; None without energy.
         energy_usd: USD per million tokens for electricity alone, with PUE, at the reference
             tariff.
@@ -150,6 +152,7 @@ class CostRow:
     missing: str
     flags: tuple[str, ...]
     owned: Owned | None
+    draw_usd: float | None
     energy_kwh: Span | None
     energy_usd: Span | None
     energy_apart: Apart | None
@@ -217,6 +220,7 @@ class _Case:
     missing: str
     own: Own
     split: Kinds
+    is_cpu: bool
 
 
 def cost_rows(
@@ -250,7 +254,8 @@ def cost_rows(
     """
     entry = catalog.chips().get(chip or "")
     own = own or Own()
-    price = _price(entry, count, sheet, own, rental=rental, kind=kind, any_class=any_class)
+    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
+    price = _price(entry, count, sheet, own, rental=rental, is_cpu=is_cpu, any_class=any_class)
     case = _Case(
         rows=list(measurements),
         entry=entry,
@@ -261,6 +266,7 @@ def cost_rows(
         missing="" if price else _missing(entry, sheet, rental),
         own=own,
         split=split,
+        is_cpu=is_cpu,
     )
     return [
         _cost_row(row, case)
@@ -278,7 +284,9 @@ def price_of(chip: str | None, kind: str, count: int, money: Money) -> PriceUsed
         count: chips, or cores of a CPU.
     """
     entry = catalog.chips().get(chip or "")
-    return _price(entry, count, money.sheet, money.own, rental=None, kind=kind, any_class=True)
+    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
+    own = money.own
+    return _price(entry, count, money.sheet, own, rental=None, is_cpu=is_cpu, any_class=True)
 
 
 def _price(
@@ -288,11 +296,10 @@ def _price(
     own: Own,
     *,
     rental: str | None,
-    kind: str,
+    is_cpu: bool,
     any_class: bool,
 ) -> PriceUsed | None:
     """Choose the price: the reader's, the chip's, or that of any core."""
-    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
     if own.usd_per_hour is not None:
         unit = "core" if is_cpu else "chip"
         whole = own.per == "machine"
@@ -364,6 +371,7 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         missing=case.missing,
         flags=tuple(_flags(case, rent, owned)),
         owned=owned,
+        draw_usd=_draw_usd(rate, case),
         energy_kwh=kwh,
         energy_usd=kwh.times(usd_per_kwh) if kwh else None,
         energy_apart=energy_apart(rate, kwh.value, case.rows, case.split)
@@ -523,6 +531,14 @@ def _power_w(rate: Measured, case: _Case) -> tuple[float, str]:
         if row:
             return row.value * factor, row.method
     return (entry.tdp_w, "nameplate") if entry and entry.tdp_w else (0.0, "unknown")
+
+
+def _draw_usd(rate: Measured, case: _Case) -> float | None:
+    power_w, power = _power_w(rate, case)
+    if power == "unknown" or case.is_cpu:
+        return None
+    sheet = case.sheet
+    return energy_usd_per_mtok(power_w / rate.value, sheet.pue.value, sheet.usd_per_kwh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,9 +32,11 @@ export const perMillion = (usdPerHour, tokensPerSecond) =>
   (usdPerHour / (tokensPerSecond * 3600)) * 1e6;
 
 /** At the sheet's tariff and PUE, `powerUsd` is metered or modelled electricity of a million tokens,
- * `ownedUsd` that of owning, by the nameplate where there is no meter.
- * @typedef {{tokensPerSecond: number, chips: number, sheetUsd: number | null, joules: number[] | null,
- *   powerUsd: number[] | null, ownedUsd: number[] | null, purchaseUsd: number | null}} Facts */
+ * `drawUsd` that of owning, by the nameplate where there is no meter; `otherUsd` is staff and space at
+ * full use. `rented` counts chips, or cores of a CPU, and `bought` chips, or a CPU's machine.
+ * @typedef {{tokensPerSecond: number, rented: number, bought: number, sheetUsd: number | null,
+ *   joules: number[] | null, powerUsd: number[] | null, drawUsd: number | null, otherUsd: number,
+ *   purchaseUsd: number | null}} Facts */
 /** @typedef {{pue: number, tariff: number, life: number, busy: number}} Sheet */
 /** @typedef {Record<string, number | null>} Wishes */
 
@@ -43,7 +45,7 @@ export function costs(facts, wishes, sheet) {
   const busy = (wishes.utilization ?? 100) / 100;
   const rented =
     wishes.price !== null
-      ? perMillion(wishes.price * facts.chips, facts.tokensPerSecond) / busy
+      ? perMillion(wishes.price * facts.rented, facts.tokensPerSecond) / busy
       : facts.sheetUsd === null
         ? null
         : facts.sheetUsd / busy;
@@ -52,12 +54,15 @@ export function costs(facts, wishes, sheet) {
   // A serving row may know its power alone: what it costs scales with tariff and PUE all the same.
   const electricity =
     facts.joules?.map((joules) => joules * 1e6 * usdPerJoule) ?? facts.powerUsd?.map((usd) => usd * dearer) ?? null;
-  const hours =
-    (wishes.life ?? sheet.life) * HOURS_PER_YEAR * (wishes.utilization === null ? sheet.busy : busy);
+  const share = wishes.utilization === null ? sheet.busy : busy;
+  const hours = (wishes.life ?? sheet.life) * HOURS_PER_YEAR * share;
   const price = wishes.capex ?? facts.purchaseUsd;
-  const capital = price === null ? null : perMillion((price * facts.chips) / hours, facts.tokensPerSecond);
-  const power = electricity ?? facts.ownedUsd?.map((usd) => usd * dearer) ?? null;
-  const owned = capital === null || !power ? null : power.map((part) => capital + part);
+  const capital = price === null ? null : perMillion((price * facts.bought) / hours, facts.tokensPerSecond);
+  const metered = electricity?.length === 1 ? electricity : null;
+  const nameplate = facts.drawUsd === null ? null : [facts.drawUsd * dearer];
+  // Of a power that nobody knows, capital alone is counted.
+  const power = metered ?? nameplate ?? electricity ?? [0];
+  const owned = capital === null ? null : power.map((part) => capital + facts.otherUsd / share + part);
   return { rented: rented === null ? null : [rented], owned, electricity };
 }
 
@@ -222,16 +227,17 @@ class Cost extends HTMLElement {
 
   /** @param {number} row @returns {Facts} */
   facts(row) {
-    const [tokensPerSecond, chips] = [this.rows.number(row, "throughput"), this.rows.number(row, "count")];
-    const purchaseUsd = this.known(row, "purchase_usd");
+    const [tokensPerSecond, rented] = [this.rows.number(row, "throughput"), this.rows.number(row, "count")];
     return {
       tokensPerSecond,
-      chips,
-      sheetUsd: this.sheetUsd(row, tokensPerSecond, chips),
-      purchaseUsd,
+      rented,
+      bought: this.rows.text(row, "per") === "core" ? 1 : rented,
+      sheetUsd: this.sheetUsd(row, tokensPerSecond, rented),
+      purchaseUsd: this.known(row, "purchase_usd"),
       joules: this.meant(row, "energy"),
       powerUsd: this.meant(row, "electricity_usd"),
-      ownedUsd: this.ownedPower(row, tokensPerSecond, chips, purchaseUsd),
+      drawUsd: this.known(row, "draw_usd"),
+      otherUsd: this.otherUsd(row, tokensPerSecond, rented),
     };
   }
 
@@ -253,13 +259,16 @@ class Cost extends HTMLElement {
     return offer ? perMillion(offer[0] * chips, tokensPerSecond) : null;
   }
 
-  /** Electricity within the sheet's own cost of owning: what is left of it without the capital.
-   * @param {number} row @param {number} tokensPerSecond @param {number} chips @param {number | null} purchaseUsd */
-  ownedPower(row, tokensPerSecond, chips, purchaseUsd) {
-    const owned = this.known(row, "owned_usd");
-    if (owned === null || purchaseUsd === null) return null;
-    const hours = Number(this.dataset.life) * HOURS_PER_YEAR * Number(this.dataset.busy);
-    return [Math.max(0, owned - perMillion((purchaseUsd * chips) / hours, tokensPerSecond))];
+  /** Staff and space within the sheet's own cost of owning, at full use: what is left of it without
+   * capital and electricity. Figures have five digits: less than that is nothing.
+   * @param {number} row @param {number} tokensPerSecond @param {number} chips */
+  otherUsd(row, tokensPerSecond, chips) {
+    const [owned, bought, draw] = ["owned_usd", "purchase_usd", "draw_usd"].map((name) => this.known(row, name));
+    if (owned === null || bought === null || draw === null) return 0;
+    const busy = Number(this.dataset.busy);
+    const hours = Number(this.dataset.life) * HOURS_PER_YEAR * busy;
+    const left = owned - draw - perMillion((bought * chips) / hours, tokensPerSecond);
+    return left > owned * 1e-4 ? left * busy : 0;
   }
 
   /** What stands under a rent: its price, or which there is not.
@@ -270,6 +279,12 @@ class Cost extends HTMLElement {
     return this.offer(row)?.[1] ?? `no ${this.chosen()} price${has && `; it has ${has}`}`;
   }
 
+  /** What stands under a cost of owning at the reader's own purchase price. @param {number} row */
+  ownedNote(row) {
+    const known = this.rows.span(row, "electricity_usd") || this.known(row, "draw_usd") !== null;
+    return known ? "" : this.word("power unknown");
+  }
+
   /** @param {string} key */
   word(key) {
     return this.querySelector(`[data-word="${key}"]`)?.textContent ?? key;
@@ -278,7 +293,7 @@ class Cost extends HTMLElement {
   /** @param {{row: number, floor: number[] | null} & ReturnType<typeof costs>} found @param {string} digest */
   line({ row, rented, owned, electricity, floor }, digest) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
-    const asked = (/** @type {string} */ name) => this.field(name).value !== "";
+    const wishes = this.wishes();
     const made = document.createElement("tr");
     const chip = link(`${this.dataset.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
@@ -288,11 +303,12 @@ class Cost extends HTMLElement {
     const rate = /** @type {import("./ratio.js").Span} */ (this.rows.span(row, "throughput"));
     const interval =
       rate.low === null ? `n = ${this.rows.number(row, "throughput_n")}` : `${figure(rate.low)} – ${figure(rate.high)}`;
+    const cheap = rented !== null && owned !== null && rented[0] < owned[0];
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
-      this.money(rented, "measured", asked("price") ? "" : this.rentNote(row)),
-      this.money(owned, text("electricity_method"), asked("capex") ? "" : text("owned_basis")),
+      this.money(rented, "measured", wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
+      this.money(owned, text("electricity_method"), wishes.capex === null ? text("owned_basis") : this.ownedNote(row)),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),
       element("td", "", ...proof(this.rows, row, digest, this.dataset.root ?? "", (key) => this.word(key))),

@@ -222,7 +222,12 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "classes": RENTAL_CLASSES,
             "prices": chips.rentals_by_class(content.sheet),
             "evens": _evens(_, content),
-            "words": {"fen": _("one fen"), **board.proof_words(_)},
+            "words": {
+                "fen": _("one fen"),
+                "below owned": _("below the cost of owning"),
+                "power unknown": _("its power is not known: capital alone"),
+                **board.proof_words(_),
+            },
         },
     )
     yield Page(

@@ -25,7 +25,7 @@ _MANY = 2000
 _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
     "profile", "tier", "date", "doubts", "meter", "throughput_method", "energy_method",
-    "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method",
+    "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method", "per",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
@@ -43,6 +43,7 @@ _NUMBERS = (
     ),
     "rent_fens",
     "purchase_usd",
+    "draw_usd",
     "floor_usd",
 )
 

@@ -46,7 +46,8 @@ def test_the_reader_s_own_terms_are_computed_with(browser, serve, site):
     page = browser.new_page()
     terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
     look(page, f"{serve(site)}cost/?{terms}")
-    rows = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    every = json.loads(saved(page, "json"))["rows"]
+    rows = [row for row in every if row["chip_id"] == CHIP]
     look(page, f"{serve(site)}cost/?class=reserved-3y")
     found = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
     reserved = {row["case"]: row for row in found}
@@ -75,6 +76,16 @@ def test_the_reader_s_own_terms_are_computed_with(browser, serve, site):
         usd = three_years.usd_per_hour * facts["count"] * mtok_hours
         assert same["rented_usd_per_mtok"] == pytest.approx(usd, rel=1e-9)
         assert same["rent_price"] == three_years.label
+
+    # A CPU's cores are rented each; what is bought is the machine, however many of them worked.
+    cores = [row for row in every if row["chip"] == "Test CPU 9000"]
+    assert cores
+    for row in cores:
+        mtok_hours = 1e6 / (row["output_throughput_tokens_per_s"] * 3600)
+        capital = 20000 / (3 * 365.25 * 24 * 0.5) * mtok_hours
+        for end in ("low", "high"):
+            owned = capital + row[f"electricity_usd_per_mtok_{end}"]
+            assert row[f"owned_usd_per_mtok_{end}"] == pytest.approx(owned, rel=1e-9)
 
 
 @pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])
