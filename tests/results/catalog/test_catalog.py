@@ -151,9 +151,19 @@ def test_compute_to_bandwidth_of_an_a100():
     )
 
 
-def test_a_family_s_power_is_bounded_by_its_hungriest_core():
-    # EPYC 9184X: 320 W over 16 cores.
-    assert catalog.chips()["epyc-9004"].power_bounds_w(4) == (0.0, pytest.approx(80.0))
+@pytest.mark.parametrize(
+    ("family", "each"),
+    [
+        ("epyc-9004", 320 / 16),  # EPYC 9184X
+        ("epyc-9005", 320 / 16),  # EPYC 9175F
+        ("epyc-7002", 280 / 12),  # Threadripper PRO 3945WX, of the same model number
+        ("ryzen-9000", 120 / 8),  # Ryzen 7 9800X3D
+        ("xeon-4th-gen", 324 / 12),  # Xeon w5-3425
+        ("core-13-14", 89 / 4),  # Core i3-13100
+    ],
+)
+def test_a_family_s_power_is_bounded_by_its_hungriest_core(family, each):
+    assert catalog.chips()[family].power_bounds_w(4) == (0.0, pytest.approx(4 * each))
 
 
 def test_a_chip_without_a_nameplate_has_no_power_bounds():
