@@ -272,8 +272,15 @@ def test_yuan_are_dollars_at_the_sheet_s_rate(tmp_path):
     assert (price.usd_per_hour_low, price.usd_per_hour, price.usd_per_hour_high) == (1, 2, 3)
 
 
+def test_the_price_of_any_core_is_enough_of_a_sheet(tmp_path):
+    sheet = own(tmp_path, "[generic]\ncny_per_hour = 0.14\n")
+    yuan = catalog.latest_prices().cny_per_usd.value
+    assert sheet.generic.usd_per_hour == pytest.approx(0.14 / yuan)
+    assert (sheet.generic.chip, sheet.generic.per) == ("vcpu", "core")
+
+
 def test_a_mark_at_the_beginning_and_a_date_of_toml_s_own_are_read(tmp_path):
-    text = ONE + "usd_per_hour = 2\ndate = 2026-01-31\n"
+    text = ONE.replace("\n", "\r\n") + "usd_per_hour = 2\r\ndate = 2026-01-31\r\n"
     assert own(tmp_path, b"\xef\xbb\xbf" + text.encode()).rental("h100-sxm").date == "2026-01-31"
 
 
@@ -285,11 +292,32 @@ def test_a_mark_at_the_beginning_and_a_date_of_toml_s_own_are_read(tmp_path):
             '[[purchases]]\nchip = "h100"\nbasis = "chip alone"\nusd_low = 9\nusd_high = 9\n',
             "no chip",
         ),
-        (ONE + "usd_per_hour = true\n", "usd_per_hour"),
-        (ONE + 'usd_per_hour = "2"\n', "usd_per_hour"),
+        (ONE + "usd_per_hour = true\n", r"rentals\.0\.usd_per_hour: is no number"),
+        (ONE + 'usd_per_hour = "2"\n', r"rentals\.0\.usd_per_hour: is no number"),
+        (ONE + 'usd_per_hour = "2.5/h"\n', r"rentals\.0\.usd_per_hour: is no number"),
+        (ONE + "cny_per_hour = true\n", r"rentals\.0\.cny_per_hour: is no number"),
+        (ONE + "cny_per_hours = 14\n", r"rentals\.0: has no price"),
+        (ONE + "usd_per_hour = nan\n", "is nan"),
+        (ONE + "cny_per_hour = inf\n", "is inf"),
+        (ONE + "usd_per_hour = 0\n", "usd_per_hour"),
+        (ONE + f"usd_per_hour = {'9' * 400}\n", "beyond 64 bits"),
+        (ONE + "usd_per_hour = 1\nusd_per_hour = 2\n", "is not TOML"),
+        (ONE + "usd_per_hour = 2\ndate = 2026-11-01T10:00:00Z\n", "date"),
+        (ONE + 'usd_per_hour = 2\ndate = "yesterday"\n', "date"),
+        (ONE + 'usd_per_hour = 2\nper = "core"\n', 'expected "chip"'),
+        ("[rentals]\n", "list"),
+        ("rentals = [[1]]\n", "rentals.0"),
+        ('pue = {value = 0.9, date = "2026", source = "x"}\n', "pue.value"),
+        ('pue = {value = true, date = "2026", source = "x"}\n', "pue.value"),
+        ('cny_per_usd = {value = 0, date = "2026", source = "x"}\n', "cny_per_usd.value"),
+        ('[[tariffs]]\nregion = "x"\nusd_per_kwh = -1\n', "usd_per_kwh"),
+        ('reference_tariff = "Mars"\n', "names no region"),
+        ('[generic]\nchip = "h100-sxm"\nusd_per_hour = 1\n', "of any logical core"),
+        ("prices = 5\n", "prices"),
+        ((ONE + "usd_per_hour = 2").encode("utf-16"), "byte order mark"),
         (ONE + "usd_per_hour = 2e9\n", "usd_per_hour"),
         (ONE + "usd_per_hour = -2\n", "usd_per_hour"),
-        (ONE + "cny_per_hour = 14\nusd_per_hour = 2\n", "cny_per_hour"),
+        (ONE + "cny_per_hour = 14\nusd_per_hour = 2\n", "cny_per_hour: is given in dollars, too"),
         (ONE + "usd_per_hour_low = 3\nusd_per_hour_high = 2\n", "exceeds"),
         (ONE + 'kind = "free"\nusd_per_hour = 2\n', "kind is none of on-demand"),
         (ONE + 'usd_per_hour = 2\ndate = "2026-02-30"\n', "date"),
