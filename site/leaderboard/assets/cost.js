@@ -37,11 +37,13 @@ export const perMillion = (usdPerHour, tokensPerSecond) =>
  * @typedef {{tokensPerSecond: number, rented: number, bought: number, sheetUsd: number | null,
  *   joules: number[] | null, powerUsd: number[] | null, drawUsd: number | null, otherUsd: number,
  *   purchaseUsd: number | null}} Facts */
-/** @typedef {{pue: number, tariff: number, life: number, busy: number}} Sheet */
+/** `prices` of each chip in each class: USD per unit and hour, and the price's label; `purchases`
+ * likewise. @typedef {{pue: number, tariff: number, life: number, busy: number,
+ *   prices: Record<string, Record<string, [number, string]>>, purchases: Record<string, [number, string]>}} Sheet */
 /** @typedef {Record<string, number | null>} Wishes */
 
-/** @param {Facts} facts @param {Wishes} wishes @param {Sheet} sheet */
-export function costs(facts, wishes, sheet) {
+/** @param {Facts} facts @param {Wishes} wishes @param {Sheet} sheet @param {number} dearer electricity against the facts' */
+export function costs(facts, wishes, sheet, dearer) {
   const busy = (wishes.utilization ?? 100) / 100;
   const rented =
     wishes.price !== null
@@ -50,7 +52,6 @@ export function costs(facts, wishes, sheet) {
         ? null
         : facts.sheetUsd / busy;
   const usdPerJoule = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / JOULES_PER_KWH;
-  const dearer = (usdPerJoule * JOULES_PER_KWH) / (sheet.pue * sheet.tariff);
   // A serving row may know its power alone: what it costs scales with tariff and PUE all the same.
   const electricity =
     facts.joules?.map((joules) => joules * 1e6 * usdPerJoule) ?? facts.powerUsd?.map((usd) => usd * dearer) ?? null;
@@ -69,9 +70,8 @@ export function costs(facts, wishes, sheet) {
 class Cost extends HTMLElement {
   rows = new Rows(this.dataset.base ?? "");
   /** @type {number[]} serving rows, ranked */ serving = [];
-  /** Of each chip in each class: USD per unit and hour, and the price's label.
-   * @type {Record<string, Record<string, [number, string]>>} */
-  prices = JSON.parse(this.dataset.prices ?? "{}");
+  /** Every dated sheet, oldest first. @type {Map<string, Sheet>} */
+  sheets = new Map(Object.entries(JSON.parse(this.dataset.sheets ?? "{}")));
 
   async connectedCallback() {
     const { opening, models } = await this.rows.index();
@@ -105,6 +105,7 @@ class Cost extends HTMLElement {
     const query = new URLSearchParams();
     for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
     if (this.chosen() !== this.dataset.class) query.set("class", this.chosen());
+    if (this.field("as_of").value !== this.dataset.sheet) query.set("as_of", this.field("as_of").value);
     history.replaceState(null, "", kept(query).size ? `?${query}` : location.pathname);
   }
 
@@ -117,6 +118,9 @@ class Cost extends HTMLElement {
     const query = new URLSearchParams(location.search);
     for (const name of FIELDS) this.field(name).value = query.get(name) ?? "";
     this.field("class").value = query.get("class") ?? this.dataset.class ?? "";
+    const day = query.get("as_of");
+    const known = [...this.sheets.keys()].filter((id) => day !== null && id.slice(0, day.length) <= day);
+    this.field("as_of").value = known.at(-1) ?? this.dataset.sheet ?? "";
     return this.show();
   }
 
@@ -143,13 +147,12 @@ class Cost extends HTMLElement {
   /** Every row with its costs, of each model and load the cheapest first. */
   reckoned() {
     const wishes = this.wishes();
-    const { pue, tariff, life, busy } = this.dataset;
-    const sheet = { pue: Number(pue), tariff: Number(tariff), life: Number(life), busy: Number(busy) };
-    const sameTariff = wishes.pue === null && wishes.tariff === null;
+    const [sheet, built] = [this.sheet(), this.built()];
+    const sameTariff = sheet === built && wishes.pue === null && wishes.tariff === null;
     const sameTerms = sameTariff && [wishes.capex, wishes.life, wishes.utilization].every((one) => one === null);
-    const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (sheet.pue * sheet.tariff);
+    const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (built.pue * built.tariff);
     const lines = this.serving.map((row) => {
-      const found = costs(this.facts(row), wishes, sheet);
+      const found = costs(this.facts(row), wishes, sheet, dearer);
       const floor = this.known(row, "floor_usd");
       return {
         row,
@@ -196,8 +199,9 @@ class Cost extends HTMLElement {
           output_throughput_tokens_per_s: this.rows.number(row, "throughput"),
           ...Object.fromEntries(money),
           ...assumed,
+          prices_as_of: this.field("as_of").value,
           rent_price: wishes.price === null ? this.rentNote(row) || null : null,
-          owned_basis: wishes.capex === null ? text(row, "owned_basis") : null,
+          owned_basis: wishes.capex === null ? this.basis(row) : null,
           electricity_method: text(row, "electricity_method"),
           floor_method: text(row, "floor_method"),
         });
@@ -233,7 +237,7 @@ class Cost extends HTMLElement {
       rented,
       bought: this.rows.text(row, "per") === "core" ? 1 : rented,
       sheetUsd: this.sheetUsd(row, tokensPerSecond, rented),
-      purchaseUsd: this.known(row, "purchase_usd"),
+      purchaseUsd: this.sheet() === this.built() ? this.known(row, "purchase_usd") : (this.bought(row)?.[0] ?? null),
       joules: this.meant(row, "energy"),
       powerUsd: this.meant(row, "electricity_usd"),
       drawUsd: this.known(row, "draw_usd"),
@@ -246,15 +250,46 @@ class Cost extends HTMLElement {
     return this.field("class").value || (this.dataset.class ?? "");
   }
 
+  /** The sheet that the figures of the rows are from. */
+  built() {
+    return /** @type {Sheet} */ (this.sheets.get(this.dataset.sheet ?? ""));
+  }
+
+  /** The sheet that the reader computes with. */
+  sheet() {
+    return this.sheets.get(this.field("as_of").value) ?? this.built();
+  }
+
+  /** Prices of a row's chip, or else of any core. @param {number} row @returns {Record<string, [number, string]>} */
+  offers(row) {
+    const { prices } = this.sheet();
+    return prices[this.rows.text(row, "chip_id")] ?? (this.rows.text(row, "per") === "core" ? prices.vcpu : null) ?? {};
+  }
+
   /** @param {number} row @returns {[number, string] | null} */
   offer(row) {
-    return this.prices[this.rows.text(row, "chip_id")]?.[this.chosen()] ?? null;
+    return this.offers(row)[this.chosen()] ?? null;
+  }
+
+  /** A CPU's cores are no whole chip: its purchase is the reader's own. @param {number} row */
+  bought(row) {
+    return this.rows.text(row, "per") === "core" ? null : (this.sheet().purchases[this.rows.text(row, "chip_id")] ?? null);
+  }
+
+  /** What was bought. @param {number} row */
+  basis(row) {
+    return this.sheet() === this.built() ? this.rows.text(row, "owned_basis") : (this.bought(row)?.[1] ?? "");
+  }
+
+  /** Whether a rent is the row's own, as the site was built. */
+  asBuilt() {
+    return this.sheet() === this.built() && this.chosen() === this.dataset.class;
   }
 
   /** Rent of a million tokens as on the sheet, in the chosen class; null where it has no such price.
    * @param {number} row @param {number} tokensPerSecond @param {number} chips */
   sheetUsd(row, tokensPerSecond, chips) {
-    if (this.chosen() === this.dataset.class) return this.known(row, "rent_usd");
+    if (this.asBuilt()) return this.known(row, "rent_usd");
     const offer = this.offer(row);
     return offer ? perMillion(offer[0] * chips, tokensPerSecond) : null;
   }
@@ -265,8 +300,8 @@ class Cost extends HTMLElement {
   otherUsd(row, tokensPerSecond, chips) {
     const [owned, bought, draw] = ["owned_usd", "purchase_usd", "draw_usd"].map((name) => this.known(row, name));
     if (owned === null || bought === null || draw === null) return 0;
-    const busy = Number(this.dataset.busy);
-    const hours = Number(this.dataset.life) * HOURS_PER_YEAR * busy;
+    const { busy, life } = this.built();
+    const hours = life * HOURS_PER_YEAR * busy;
     const left = owned - draw - perMillion((bought * chips) / hours, tokensPerSecond);
     return left > owned * 1e-4 ? left * busy : 0;
   }
@@ -274,8 +309,8 @@ class Cost extends HTMLElement {
   /** What stands under a rent: its price, or which there is not.
    * @param {number} row */
   rentNote(row) {
-    if (this.chosen() === this.dataset.class) return this.rows.text(row, "rent_price");
-    const has = Object.keys(this.prices[this.rows.text(row, "chip_id")] ?? {}).join(", ");
+    if (this.asBuilt()) return this.rows.text(row, "rent_price");
+    const has = Object.keys(this.offers(row)).join(", ");
     return this.offer(row)?.[1] ?? `no ${this.chosen()} price${has && `; it has ${has}`}`;
   }
 
@@ -308,7 +343,7 @@ class Cost extends HTMLElement {
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
       this.money(rented, "measured", wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
-      this.money(owned, text("electricity_method"), wishes.capex === null ? text("owned_basis") : this.ownedNote(row)),
+      this.money(owned, text("electricity_method"), wishes.capex === null ? this.basis(row) : this.ownedNote(row)),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),
       element("td", "", ...proof(this.rows, row, digest, this.dataset.root ?? "", (key) => this.word(key))),

@@ -220,7 +220,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "rows": shown(first[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
             "classes": RENTAL_CLASSES,
-            "prices": chips.rentals_by_class(content.sheet),
+            "sheets": {sheet.id: chips.terms(sheet) for sheet in content.sheets},
             "evens": _evens(_, content),
             "words": {
                 "fen": _("one fen"),
