@@ -254,7 +254,7 @@ def cost_rows(
     """
     entry = catalog.chips().get(chip or "")
     own = own or Own()
-    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
+    is_cpu = _is_cpu(entry, kind)
     price = _price(entry, count, sheet, own, rental=rental, is_cpu=is_cpu, any_class=any_class)
     case = _Case(
         rows=list(measurements),
@@ -284,9 +284,13 @@ def price_of(chip: str | None, kind: str, count: int, money: Money) -> PriceUsed
         count: chips, or cores of a CPU.
     """
     entry = catalog.chips().get(chip or "")
-    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
-    own = money.own
+    is_cpu, own = _is_cpu(entry, kind), money.own
     return _price(entry, count, money.sheet, own, rental=None, is_cpu=is_cpu, any_class=True)
+
+
+def _is_cpu(entry: ChipEntry | None, kind: str) -> bool:
+    """Whether cores are rented: by the result's word, or by the catalogue's."""
+    return kind == "cpu" or (entry is not None and entry.kind == "cpu")
 
 
 def _price(

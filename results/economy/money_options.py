@@ -24,13 +24,11 @@ class MoneyOption:
     Attributes:
         name: parameter of the command; of `own_prices` where it is no choice of a sheet.
         is_file: whether it names a file.
-        pattern: what it must match whole, letter case apart; anything where it is empty.
     """
 
     name: str
     help: str
     is_file: bool = False
-    pattern: str = ""
 
 
 MONEY_OPTIONS = (
@@ -44,7 +42,6 @@ MONEY_OPTIONS = (
     MoneyOption(
         name="currency",
         help="Show costs in USD, CNY or EUR; of one result, else in dollars and yuan.",
-        pattern="USD|CNY|EUR",
     ),
     MoneyOption(
         name="price_sheet",

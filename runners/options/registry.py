@@ -595,7 +595,6 @@ OPTIONS: tuple[Option, ...] = (
         Option(
             name=option.name,
             help=option.help,
-            pattern=f"(?i){option.pattern}" if option.pattern else "",
             holds="file" if option.is_file else "value",
             **_MONEY,
         )
