@@ -60,6 +60,8 @@ _KINDS: dict[str, str] = {
     "neocloud 3-year": "reserved-3y",
 }
 RENTAL_KINDS: tuple[str, ...] = (*RENTAL_CLASSES, *_KINDS)
+# What a reader's sheet may write an hour's price as.
+_PRICES = {f"{money}_per_hour{end}" for money in ("usd", "cny") for end in ("", "_low", "_high")}
 # What stands for any logical core of a cloud's machine, where its chip has no price.
 GENERIC = "vcpu"
 OWN_SHEET = "prices.toml"  # in the configuration folder
@@ -481,9 +483,20 @@ def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str,
         rows = given.get(name)
         if not isinstance(rows, list):
             continue
+        if name == "rentals":
+            for at, row in enumerate(rows):
+                _require_prices(row, f"{path}:rentals.{at}")
         own = [_own_row(row, yuan) for row in rows]
         mine = {row.get("chip") for row in own if isinstance(row, dict)}
         merged[name] = [*own, *(row for row in ours[name] if row["chip"] not in mine)]
+    if isinstance(given.get("generic"), dict):
+        any_core = {"chip": GENERIC, "per": "core", **given["generic"]}
+        _require_prices(any_core, f"{path}:generic")
+        merged["generic"] = _own_row(any_core, yuan)
+        if (any_core["chip"], any_core["per"]) != (GENERIC, "core"):
+            raise UserError(
+                "is of any logical core", where=f"{path}:generic", expected="no chip and no per"
+            )
     return merged
 
 
@@ -497,10 +510,29 @@ def _own_row(row: Any, cny_per_usd: Any) -> Any:
         entry = chips_data.chips()[row["chip"]]
         filled.setdefault("per", "core" if entry.kind == "cpu" else "chip")
     for name in [name for name in row if name.startswith("cny_per_hour")]:
-        dollars = name.replace("cny", "usd", 1)
-        if _are_numbers(row[name], cny_per_usd) and cny_per_usd and dollars not in row:
-            filled[dollars] = filled.pop(name) / cny_per_usd
+        if _are_numbers(cny_per_usd) and cny_per_usd:
+            filled[name.replace("cny", "usd", 1)] = filled.pop(name) / cny_per_usd
     return filled
+
+
+def _require_prices(row: Any, where: str) -> None:
+    """Make sure that an hour has a price as its reader wrote it, in one currency.
+
+    Raises:
+        UserError: there is none, it is no number, or it is in two currencies.
+    """
+    if not isinstance(row, dict):
+        return
+    prices = {name: value for name, value in row.items() if name in _PRICES}
+    for name, value in prices.items():
+        if not _are_numbers(value):
+            raise UserError("is no number", where=f"{where}.{name}", expected="such as 2.5")
+        if name.replace("cny", "usd", 1) in prices and name.startswith("cny"):
+            raise UserError(
+                "is given in dollars, too", where=f"{where}.{name}", expected="one currency"
+            )
+    if not prices:
+        raise UserError("has no price", where=where, expected="usd_per_hour or cny_per_hour")
 
 
 def id_of(path: Path) -> str:

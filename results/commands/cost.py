@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from results.economy.money_options import with_money
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["cost"]
 
 
+@with_money
 def cost(
     results: Annotated[Path, typer.Option(help="Archive folder.")],
-    price_sheet: Annotated[
-        Path | None, typer.Option(help="Your own sheet instead of the newest of the catalogue.")
-    ] = None,
-    currency: Annotated[Literal["USD", "CNY", "EUR"], typer.Option(help="Of the table.")] = "USD",
     rental: Annotated[
         str | None,
         typer.Option(
@@ -40,17 +39,6 @@ def cost(
             "else the one most chips have.",
         ),
     ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="At the prices known on this day: 2026-11-28.")
-    ] = None,
-    price: Annotated[
-        str | None, typer.Option(help="Your own price of each machine: 0.12/h, 2.5/chip/h.")
-    ] = None,
-    owned: Annotated[
-        str | None, typer.Option(help="What each machine cost to buy: 1500, 9000CNY.")
-    ] = None,
-    life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
-    tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
     model: Annotated[
         str | None,
         typer.Option(help="Id, config.json, .gguf or .toml of models whose name is unknown here."),
@@ -78,6 +66,7 @@ def cost(
         bool, typer.Option("--count", help="Only count, by source, the rows with each figure.")
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+    **given: Any,
 ) -> None:
     """Derive what a million tokens cost in signed and in reported results.
 
@@ -90,11 +79,11 @@ def cost(
     """
     from results.archive import archive
     from results.catalog.carbon_data import grid as grid_of
-    from results.catalog.prices_data import RENTAL_KINDS, chosen_sheet
+    from results.catalog.prices_data import RENTAL_KINDS
     from results.commands.api_lines import api_lines, tokens_of
     from results.commands.cost_table import View, cost_table
     from results.economy.apart import STATED, read_kinds
-    from results.economy.own_prices import own_prices
+    from results.economy.money_options import money_of
     from suites import models
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json, styled
@@ -103,8 +92,8 @@ def cost(
         raise UserError(f"no class {rental!r}", where="--rental", expected=", ".join(RENTAL_KINDS))
     monthly = tokens_of(volume)
     shared = read_kinds(split, "--split") if split else STATED
-    chosen = chosen_sheet(price_sheet, as_of)
-    money = own_prices(chosen, price=price, owned=owned, life=life, tariff=tariff)
+    money = money_of(given)
+    currency = money.currency or "USD"
     sizes = models.load(model) if model else None
     view = View(
         currency=currency,
@@ -157,6 +146,7 @@ def _footnotes(rows: Sequence[_Costed], view: View) -> Iterator[str]:
             yield f"reported: {origin['footnote']}"
 
 
+_KINDS = ("input", "cached", "output")  # of tokens, as `apart` shares among them
 # What a row may have: its name in the counts, and how to tell.
 _FIGURES: dict[str, Callable[[CostRow], object]] = {
     "rental": lambda row: row.rental_usd,
@@ -249,7 +239,8 @@ def _reported(
 def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[str, Any]:
     """One JSON row; `usd_per_mtok_*` is of the tokens the row counts, null for the other kind.
 
-    `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how.
+    `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how;
+    `owned_…` share what owning costs, `…_kwh` a metered energy.
     `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
     the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
     nothing is known of is null.
@@ -263,6 +254,7 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[s
     output = usd if row.tokens == "output" else None
     input_ = usd if row.tokens == "input" else None
     price, apart, api = row.price, row.apart, row.api_apart
+    owned, energy = row.owned.apart if row.owned else None, row.energy_apart
     return {
         **origin,
         "chip": chip,
@@ -283,10 +275,14 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[s
         "offers": price.offers if price else None,
         "as_of": price.as_of if price else None,
         "price_flags": list(row.flags),
-        "input_usd": apart.input_usd if apart else None,
-        "cached_usd": apart.cached_usd if apart else None,
-        "output_usd": apart.output_usd if apart else None,
+        "input_usd": apart.input if apart else None,
+        "cached_usd": apart.cached if apart else None,
+        "output_usd": apart.output if apart else None,
         "apart_by": apart.by if apart else None,
+        **{f"owned_{name}_usd": getattr(owned, name, None) for name in _KINDS},
+        "owned_apart_by": owned.by if owned else None,
+        **{f"{name}_kwh": getattr(energy, name, None) for name in _KINDS},
+        "energy_apart_by": energy.by if energy else None,
         "mix": mix.label if mix else None,
         "blended_usd": blended(apart, mix) if mix and apart else None,
         "api_blended_usd": blended(api, mix) if mix and api else None,

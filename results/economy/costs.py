@@ -13,10 +13,11 @@ from results import catalog
 from results.catalog.api_data import api_price, api_sheet
 from results.catalog.power_data import all_in
 from results.catalog.prices_data import GENERIC, class_of
-from results.economy.apart import STATED, Apart, apart
+from results.economy.apart import STATED, Apart, apart, energy_apart
 from results.economy.breakeven import breakeven_utilization
 from results.economy.economics import (
     Span,
+    energy_usd_per_mtok,
     fen_multiple,
     kwh_per_mtok,
     ownership_usd_per_mtok,
@@ -93,6 +94,7 @@ class Owned:
         full_usd: the same, were the chips never idle.
         all_in_usd: the same at what the chips draw all in, which no PUE comes on top of; None
             where no source says.
+        apart: capital shared among input, cached and output tokens by time, electricity by energy.
         power: where it came from: "measured", "reported", "nameplate", "modelled", or "unknown",
             where capital alone is counted.
         basis: what was bought, as the sheet says.
@@ -103,6 +105,7 @@ class Owned:
     usd_high: float
     full_usd: float
     all_in_usd: float | None
+    apart: Apart
     power: str
     basis: str
 
@@ -116,10 +119,13 @@ class CostRow:
         rental_usd: USD per million tokens at the rental price; it includes electricity. None
             where the sheet has no price of the class for the chip.
         apart: the rent shared among input, cached and output tokens; None as `rental_usd`.
+        energy_apart: kWh of a metered row, shared likewise.
         price: what was paid by the hour; None as `rental_usd`.
         missing: why there is none: the classes the chip has a price in.
         flags: what makes the price doubtful.
         owned: None where the sheet has no purchase price, or the power is not known.
+        draw_usd: electricity of a million tokens at the power that owning is computed with, the
+            meter's or the nameplate's; None of a CPU, whose cores are no whole chip.
         energy_kwh: kWh per million tokens at the meter, without PUE; None without energy.
         energy_usd: USD per million tokens for electricity alone, with PUE, at the reference
             tariff.
@@ -146,8 +152,10 @@ class CostRow:
     missing: str
     flags: tuple[str, ...]
     owned: Owned | None
+    draw_usd: float | None
     energy_kwh: Span | None
     energy_usd: Span | None
+    energy_apart: Apart | None
     energy_method: Method | None
     energy_meter: str | None
     floor_kwh: float | None
@@ -212,6 +220,7 @@ class _Case:
     missing: str
     own: Own
     split: Kinds
+    is_cpu: bool
 
 
 def cost_rows(
@@ -245,7 +254,8 @@ def cost_rows(
     """
     entry = catalog.chips().get(chip or "")
     own = own or Own()
-    price = _price(entry, count, sheet, own, rental=rental, kind=kind, any_class=any_class)
+    is_cpu = _is_cpu(entry, kind)
+    price = _price(entry, count, sheet, own, rental=rental, is_cpu=is_cpu, any_class=any_class)
     case = _Case(
         rows=list(measurements),
         entry=entry,
@@ -256,6 +266,7 @@ def cost_rows(
         missing="" if price else _missing(entry, sheet, rental),
         own=own,
         split=split,
+        is_cpu=is_cpu,
     )
     return [
         _cost_row(row, case)
@@ -273,7 +284,13 @@ def price_of(chip: str | None, kind: str, count: int, money: Money) -> PriceUsed
         count: chips, or cores of a CPU.
     """
     entry = catalog.chips().get(chip or "")
-    return _price(entry, count, money.sheet, money.own, rental=None, kind=kind, any_class=True)
+    is_cpu, own = _is_cpu(entry, kind), money.own
+    return _price(entry, count, money.sheet, own, rental=None, is_cpu=is_cpu, any_class=True)
+
+
+def _is_cpu(entry: ChipEntry | None, kind: str) -> bool:
+    """Whether cores are rented: by the result's word, or by the catalogue's."""
+    return kind == "cpu" or (entry is not None and entry.kind == "cpu")
 
 
 def _price(
@@ -283,11 +300,10 @@ def _price(
     own: Own,
     *,
     rental: str | None,
-    kind: str,
+    is_cpu: bool,
     any_class: bool,
 ) -> PriceUsed | None:
     """Choose the price: the reader's, the chip's, or that of any core."""
-    is_cpu = kind == "cpu" or (entry is not None and entry.kind == "cpu")
     if own.usd_per_hour is not None:
         unit = "core" if is_cpu else "chip"
         whole = own.per == "machine"
@@ -359,8 +375,12 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         missing=case.missing,
         flags=tuple(_flags(case, rent, owned)),
         owned=owned,
+        draw_usd=_draw_usd(rate, case),
         energy_kwh=kwh,
         energy_usd=kwh.times(usd_per_kwh) if kwh else None,
+        energy_apart=energy_apart(rate, kwh.value, case.rows, case.split)
+        if kwh and energy and energy.method != "modelled"
+        else None,
         energy_method=energy.method if energy else None,
         energy_meter=energy.meter if energy else None,
         floor_kwh=floor_kwh,
@@ -392,9 +412,7 @@ def _api_apart(case: _Case) -> Apart | None:
     fresh, cached, output = (_api(kind, case) for kind in ("input", "cached", "output"))
     if not fresh or not output:
         return None
-    return Apart(
-        input_usd=fresh.usd, cached_usd=(cached or fresh).usd, output_usd=output.usd, by="API"
-    )
+    return Apart(input=fresh.usd, cached=(cached or fresh).usd, output=output.usd, by="API")
 
 
 def _rental(rate: Measured, price: PriceUsed) -> Span:
@@ -456,9 +474,14 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         )
 
     middle = low_usd / 2 + high_usd / 2
+    whole_usd = usd(middle, rate.value)
+    power_usd = energy_usd_per_mtok(
+        power_w / rate.value, case.sheet.pue.value, case.sheet.usd_per_kwh
+    )
+    capital = apart(rate, whole_usd - power_usd, case.rows, case.split)
     return Owned(
         usd=Span(
-            usd(middle, rate.value),
+            whole_usd,
             usd(middle, rate.high) if rate.high else None,
             usd(middle, rate.low) if rate.low else None,
         ),
@@ -466,6 +489,7 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         usd_high=usd(high_usd, rate.value),
         full_usd=usd(middle, rate.value, busy=1.0),
         all_in_usd=usd(middle, rate.value, whole=True) if whole_kw else None,
+        apart=capital.plus(energy_apart(rate, power_usd, case.rows, case.split)),
         power=power,
         basis=basis,
     )
@@ -511,6 +535,14 @@ def _power_w(rate: Measured, case: _Case) -> tuple[float, str]:
         if row:
             return row.value * factor, row.method
     return (entry.tdp_w, "nameplate") if entry and entry.tdp_w else (0.0, "unknown")
+
+
+def _draw_usd(rate: Measured, case: _Case) -> float | None:
+    power_w, power = _power_w(rate, case)
+    if power == "unknown" or case.is_cpu:
+        return None
+    sheet = case.sheet
+    return energy_usd_per_mtok(power_w / rate.value, sheet.pue.value, sheet.usd_per_kwh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,11 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"gh200.*144g", "gh200-144gb"),
     (r"gh200", "gh200"),
     (r"h100.*pcie|pcie.*h100", "h100-pcie"),
-    (r"h100.*sxm|sxm.*h100|h100mega|nd\d+isr?f?\w*h100|\|p548|\|p54x|\|a3", "h100-sxm"),
+    (
+        # Their drivers name an H100 SXM by its memory; Google's a3-ultragpu has H200.
+        r"h100.*sxm|sxm.*h100|h10080gbhbm3|h100mega|nd\d+isr?f?\w*h100|\|p548|\|p54x|\|a3(?!ultra)",
+        "h100-sxm",
+    ),
     (r"h200.*nvl|nvl.*h200", "h200-nvl"),
     (r"(?<!g)h200", "h200-sxm"),
     (r"gb200", "gb200"),
@@ -42,7 +46,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
         "a100-80gb-sxm",
     ),
     (
-        r"a10040g.*sxm|a100.*sxm.*(40g|\|40960)|a100\|p4d24|a100\|a2high|nd\d+as\w*a100",
+        r"a10040g.*sxm|a100.*sxm.*(40g|\|40960)|a100(40g)?\|(p4d24|a2high)|nd\d+as\w*a100",
         "a100-40gb-sxm",
     ),
     (r"l40s", "l40s"),

@@ -25,7 +25,10 @@ __all__ = ["KINDS", "read_offers"]
 _MOST_BYTES = 2**26  # SkyPilot's largest has 3 MB
 _COLUMNS = ("InstanceType", "AcceleratorName", "AcceleratorCount", "vCPUs", "Price", "Region")
 # Those that let others' machines, each at its owner's price.
-_MARKETPLACES = {"vast", "vastai", "vast.ai", "tensordock"}
+_MARKETPLACES = {
+    *("vast", "vastai", "vast.ai", "tensordock", "lium"),
+    *("shadeform", "primeintellect", "spheron"),  # and those that broker them
+}
 _LEAST, _MOST = 1e-4, 1e4  # USD per hour and unit: beyond is another unit, or a slip
 _NOT_A_MACHINE = re.compile(r"(?i).*gpu.*|[apg]\d[a-z]*[.-].*")
 _NAME = re.compile(r"'Name':\s*'([^']{1,80})'")

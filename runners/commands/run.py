@@ -47,12 +47,13 @@ def run(
 
     fenmark run --to https://log.example.org
     """
+    from results.economy.money_options import money_of
     from runners.options.from_cli import from_arguments, without_effect
     from runners.submit.submit import connect
     from suites.base.terminal import complain
 
     options = from_arguments(given)
-    money = _money(given)  # a slip in a price is told before the run, not after it
+    money = money_of(given)  # a slip in a price is told before the run, not after it
     for flag in without_effect(options):
         complain(f"  {flag} says nothing to {','.join(options.suites)}")
     if list_:
@@ -60,14 +61,6 @@ def run(
     else:
         with connect(to, attempts=3) if to else nullcontext() as log:
             _measure(options, out, log, money, resume=resume, as_json=json_)
-
-
-def _money(given: dict[str, Any]) -> Money:
-    from results.catalog.prices_data import chosen_sheet
-    from results.economy.own_prices import own_prices
-
-    flags = {name: given.get(name) for name in ("price", "owned", "life", "tariff", "currency")}
-    return own_prices(chosen_sheet(None, None), **flags)
 
 
 def _measure(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from results.economy.money_options import with_money
 
 if TYPE_CHECKING:
     from results.archive.archive import OpenedResult
@@ -18,22 +20,12 @@ __all__ = ["show"]
 _TABLE_COLUMNS = 112
 
 
+@with_money
 def show(
     path: Annotated[Path, typer.Argument(help="A *.dsse.json, or an archive folder of them.")],
     svg: Annotated[Path | None, typer.Option(help="Draw the table into this file too.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="The statements, on stdout.")] = False,
-    price: Annotated[
-        str | None, typer.Option(help="Your own price of the machine: 0.12/h, 2.5/chip/h.")
-    ] = None,
-    owned: Annotated[str | None, typer.Option(help="What it cost to buy: 1500, 9000CNY.")] = None,
-    life: Annotated[str | None, typer.Option(help="Years it is to last: 4y.")] = None,
-    tariff: Annotated[str | None, typer.Option(help="Of electricity: 0.6CNY/kWh.")] = None,
-    currency: Annotated[
-        str | None, typer.Option(help="Show costs in USD, CNY or EUR; else in dollars and yuan.")
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="At the prices known on this day: 2026-11-28.")
-    ] = None,
+    **given: Any,
 ) -> None:
     """Show verified results: speed, energy and what a million tokens cost.
 
@@ -42,13 +34,11 @@ def show(
     Example: fenmark show results/public
     """
     from results.archive import archive
-    from results.catalog.prices_data import chosen_sheet
-    from results.economy.own_prices import own_prices
+    from results.economy.money_options import money_of
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import complain, print_json
 
-    sheet = chosen_sheet(None, as_of)
-    money = own_prices(sheet, price=price, owned=owned, life=life, tariff=tariff, currency=currency)
+    money = money_of(given)
     broken: list[UserError] = []
     if path.is_dir():
         files = archive.envelopes(path)

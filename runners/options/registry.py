@@ -12,9 +12,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from results.economy.money_options import MONEY_OPTIONS
 from suites.base.errors import UserError
+from suites.base.parameters import with_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -589,21 +591,14 @@ OPTIONS: tuple[Option, ...] = (
         holds="file",
         **_LOCAL,
     ),
-    Option(
-        name="price",
-        help="Your own price of this machine: 0.12/h, 0.9CNY/h; of each chip or core: 2.5/chip/h.",
-        **_MONEY,
-    ),
-    Option(
-        name="owned", help="What this machine cost to buy: 1500, 9000CNY; see --life.", **_MONEY
-    ),
-    Option(name="life", help="Years it is to last: 4y.", **_MONEY),
-    Option(name="tariff", help="Your price of electricity: 0.10/kWh, 0.6CNY/kWh.", **_MONEY),
-    Option(
-        name="currency",
-        help="Show costs in USD, CNY or EUR; else in dollars and yuan.",
-        pattern=r"(?i)usd|cny|eur",
-        **_MONEY,
+    *(
+        Option(
+            name=option.name,
+            help=option.help,
+            holds="file" if option.is_file else "value",
+            **_MONEY,
+        )
+        for option in MONEY_OPTIONS
     ),
     # Found by the run itself: the model cache, the catalogue's limits of the chip, and how long
     # a meter must see a case.
@@ -639,28 +634,21 @@ def of_suite(suite: str) -> list[Option]:
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command every option of the table; it takes them as keyword arguments.
-
-    Typer reads a command's parameters from its signature: this writes it.
-    """
+    """Give a command every option of the table; it takes them as keyword arguments."""
     import typer
 
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    named = [parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD]
-    given = [
-        inspect.Parameter(
-            option.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=option.default,
-            annotation=Annotated[_on_command_line(option), _typer_option(typer, option)],
-        )
-        for option in by_name().values()
-    ]
-    parameters = [*given, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in named)]
-    described = cast("Any", command)
-    described.__signature__ = inspect.Signature(parameters)
-    described.__annotations__ = {p.name: p.annotation for p in parameters}
-    return command
+    return with_parameters(
+        command,
+        before=[
+            inspect.Parameter(
+                option.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=Annotated[_on_command_line(option), _typer_option(typer, option)],
+            )
+            for option in by_name().values()
+        ],
+    )
 
 
 def _on_command_line(option: Option) -> Any:

@@ -32,6 +32,10 @@ def site(
             help="Leave out others' results that ship with Fenmark.",
         ),
     ] = False,
+    price_sheet: Annotated[
+        Path | None,
+        typer.Option(help="Your own price sheet instead of the newest of the catalogue."),
+    ] = None,
     base_url: Annotated[
         str | None, typer.Option(help="Address the site will have, for canonical links.")
     ] = None,
@@ -56,7 +60,7 @@ def site(
 
     others = [*(() if no_reported else (DATA,)), *(reported or ())]
     witnesses = read_policy(policy) if policy else None
-    report = build(results, out, base_url, others, witnesses)
+    report = build(results, out, base_url, others, witnesses, price_sheet=price_sheet)
     if as_json:
         print_json(asdict(report), default=str)
     else:

@@ -7,7 +7,9 @@ from importlib import metadata
 from importlib.metadata import EntryPoint
 
 import pytest
+from typer.main import get_command
 
+from results.economy.money_options import MONEY_OPTIONS
 from runners import cli
 
 
@@ -110,3 +112,17 @@ def test_the_shell_completes_verbs_and_their_options():
 def test_the_version_is_that_of_the_package(fenmark):
     done = fenmark("--version")
     assert (done.returncode, done.stdout) == (0, f"fenmark {metadata.version('fenmark')}\n")
+
+
+def test_run_show_and_cost_take_the_same_options_of_money():
+    commands = get_command(cli.app()).commands
+    told = [
+        {
+            option.name: (option.opts, option.help)
+            for option in commands[name].params
+            if option.name in {one.name for one in MONEY_OPTIONS}
+        }
+        for name in ("run", "show", "cost")
+    ]
+    assert told[0] == told[1] == told[2]
+    assert told[0].keys() == {one.name for one in MONEY_OPTIONS}

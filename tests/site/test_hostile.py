@@ -143,6 +143,8 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             "verdicts": {},
             "reported": [],
             "priced": [],
+            "past": {},
+            "past_drawn": {},
             "curved": True,
         }
         page = Page(template="chip", url="chips/", title=text, context=lambda: context)

@@ -2,7 +2,8 @@
 // The leaderboard, alive: filter, search, sort, choose columns and units; every view is a link.
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
-import { dollars, element, figure, link, proof } from "./format.js";
+import { kept, money, perMtok, range, unit } from "./currency.js";
+import { element, figure, link, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 
 const FILTERS = ["model", "chip", "suite", "precision", "tier"];
@@ -14,7 +15,7 @@ const SORTS = {
   ttft: ["ttft", 1],
   tpot: ["tpot", 1],
   energy: ["energy", 1],
-  cost: ["rent_cny", 1],
+  cost: ["rent_usd", 1],
   owned: ["owned_usd", 1],
   floor: ["floor_usd", 1],
 };
@@ -116,6 +117,7 @@ class Board extends HTMLElement {
   set(name, value, quietly = false) {
     if (value || name === "model" || name === "suite") this.state.set(name, value);
     else this.state.delete(name);
+    kept(this.state);
     const address = this.state.size ? `?${this.state}` : location.pathname;
     if (quietly) history.replaceState(null, "", address);
     else history.pushState(null, "", address);
@@ -279,28 +281,17 @@ class Board extends HTMLElement {
   /** @param {number} row @param {string} name @param {string} note what it rests on */
   usd(row, name, note) {
     const own = this.rows.number(row, name);
-    const [rate, fen] = [Number(this.dataset.rate), this.word("fen")];
-    return dollars(Number.isNaN(own) ? null : [own], rate, fen, "measured", this.rows.text(row, note));
+    return perMtok(Number.isNaN(own) ? null : [own], this.word("fen"), "measured", this.rows.text(row, note));
   }
 
   /** @param {number} row */
   rent(row) {
-    const own = this.rows.span(row, "rent_cny");
+    const own = this.rows.span(row, "rent_usd");
     if (!own) return [element("span", "muted", "–"), element("span", "ci basis", this.rows.text(row, "rent_price"))];
-    const usd = this.rows.number(row, "rent_usd");
-    const dollars = this.wanted("currency") === "usd";
-    const scale = dollars ? usd / own.value : 1;
-    const other = dollars ? `¥${figure(own.value)}` : `$${figure(usd)}`;
-    const ends = [own.low, own.high].map((end) => figure(end === null ? null : end * scale));
+    const ends = own.low === null || own.high === null ? ["–"] : range([own.low, own.high]);
     return [
-      element(
-        "span",
-        "nowrap",
-        element("b", "num", figure(own.value * scale)),
-        " ",
-        element("span", "unit", dollars ? "USD/Mtok" : "CNY/Mtok"),
-      ),
-      element("span", "ci", `${ends.join(" – ")} · ${other}`),
+      element("span", "nowrap", element("b", "num", money(own.value)), " ", unit("Mtok")),
+      element("span", "ci", ...ends),
       element(
         "span",
         "ci",

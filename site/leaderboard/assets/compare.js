@@ -1,6 +1,7 @@
 // @ts-check
 // Two to four configurations side by side: figures, ratios to the first, and an honest verdict.
 import { NOTHING, Rows } from "./data.js";
+import { kept, range, unit as moneyUnit } from "./currency.js";
 import { element, figure, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 import { ratio, verdict } from "./ratio.js";
@@ -13,7 +14,7 @@ const METRICS = [
   ["ttft", "ms", "lower"],
   ["tpot", "ms", "lower"],
   ["energy", "J/token", "lower"],
-  ["rent_cny", "CNY/Mtok", "lower"],
+  ["rent_usd", "", "lower"], // its unit is the reader's choice,
 ];
 /** Columns of a file: the ratio to the first configuration, with its interval. */
 const RATIOS = new Map(
@@ -71,7 +72,7 @@ class Compare extends HTMLElement {
 
   /** @param {URLSearchParams} query */
   go(query) {
-    history.pushState(null, "", `?${query}`);
+    history.pushState(null, "", `?${kept(query)}`);
     this.show();
   }
 
@@ -167,20 +168,22 @@ class Compare extends HTMLElement {
     }
     const modelled = (/** @type {number} */ one) =>
       name === "energy" && this.rows.text(one, "energy_method") !== "measured";
+    const said = (/** @type {number[]} */ ...values) => (unit ? [values.map((one) => figure(one)).join(" – ")] : range(values));
+    const interval = own.low === null || own.high === null ? [this.count(row, name)] : said(own.low, own.high);
     cell.append(
-      element("b", modelled(row) ? "num method modelled" : "num", figure(own.value)),
+      element("b", modelled(row) ? "num method modelled" : "num", ...said(own.value)),
       " ",
-      element("span", "unit", unit),
-      element("span", "ci", own.low === null ? this.count(row, name) : `${figure(own.low)} – ${figure(own.high)}`),
+      unit ? element("span", "unit", unit) : moneyUnit("Mtok"),
+      element("span", "ci", ...interval),
     );
     const found = this.against(first, row, name);
     if (!found) return cell;
     // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
-    const said = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
-    const interval = found.low === null ? "" : ` (${figure(found.low)} – ${figure(found.high)})`;
+    const judged = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
+    const bounds = found.low === null ? "" : ` (${figure(found.low)} – ${figure(found.high)})`;
     cell.append(
-      element("span", "ci", `×${figure(found.value)}${interval}`),
-      element("span", `ci verdict-${said}`, this.word(`verdict-${said}`)),
+      element("span", "ci", `×${figure(found.value)}${bounds}`),
+      element("span", `ci verdict-${judged}`, this.word(`verdict-${judged}`)),
     );
     return cell;
   }

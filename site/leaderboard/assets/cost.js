@@ -1,7 +1,8 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economy/economics.py.
 import { Rows } from "./data.js";
-import { dollars, element, figure, link, proof } from "./format.js";
+import { AMOUNTS, kept, perMtok, rate } from "./currency.js";
+import { element, figure, link, proof } from "./format.js";
 import { line, offer } from "./save.js";
 
 const FIELDS = ["price", "utilization", "capex", "life", "tariff", "pue"];
@@ -31,41 +32,46 @@ export const perMillion = (usdPerHour, tokensPerSecond) =>
   (usdPerHour / (tokensPerSecond * 3600)) * 1e6;
 
 /** At the sheet's tariff and PUE, `powerUsd` is metered or modelled electricity of a million tokens,
- * `ownedUsd` that of owning, by the nameplate where there is no meter.
- * @typedef {{tokensPerSecond: number, chips: number, sheetUsd: number | null, joules: number[] | null,
- *   powerUsd: number[] | null, ownedUsd: number[] | null, purchaseUsd: number | null}} Facts */
-/** @typedef {{pue: number, tariff: number, life: number, busy: number}} Sheet */
+ * `drawUsd` that of owning, by the nameplate where there is no meter; `otherUsd` is staff and space at
+ * full use. `rented` counts chips, or cores of a CPU, and `bought` chips, or a CPU's machine.
+ * @typedef {{tokensPerSecond: number, rented: number, bought: number, sheetUsd: number | null,
+ *   joules: number[] | null, powerUsd: number[] | null, drawUsd: number | null, otherUsd: number,
+ *   purchaseUsd: number | null}} Facts */
+/** `prices` of each chip in each class: USD per unit and hour, and the price's label; `purchases`
+ * likewise. @typedef {{pue: number, tariff: number, life: number, busy: number,
+ *   prices: Record<string, Record<string, [number, string]>>, purchases: Record<string, [number, string]>}} Sheet */
 /** @typedef {Record<string, number | null>} Wishes */
 
-/** @param {Facts} facts @param {Wishes} wishes @param {Sheet} sheet */
-export function costs(facts, wishes, sheet) {
+/** @param {Facts} facts @param {Wishes} wishes @param {Sheet} sheet @param {number} dearer electricity against the facts' */
+export function costs(facts, wishes, sheet, dearer) {
   const busy = (wishes.utilization ?? 100) / 100;
   const rented =
     wishes.price !== null
-      ? perMillion(wishes.price * facts.chips, facts.tokensPerSecond) / busy
+      ? perMillion(wishes.price * facts.rented, facts.tokensPerSecond) / busy
       : facts.sheetUsd === null
         ? null
         : facts.sheetUsd / busy;
   const usdPerJoule = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / JOULES_PER_KWH;
-  const dearer = (usdPerJoule * JOULES_PER_KWH) / (sheet.pue * sheet.tariff);
   // A serving row may know its power alone: what it costs scales with tariff and PUE all the same.
   const electricity =
     facts.joules?.map((joules) => joules * 1e6 * usdPerJoule) ?? facts.powerUsd?.map((usd) => usd * dearer) ?? null;
-  const hours =
-    (wishes.life ?? sheet.life) * HOURS_PER_YEAR * (wishes.utilization === null ? sheet.busy : busy);
+  const share = wishes.utilization === null ? sheet.busy : busy;
+  const hours = (wishes.life ?? sheet.life) * HOURS_PER_YEAR * share;
   const price = wishes.capex ?? facts.purchaseUsd;
-  const capital = price === null ? null : perMillion((price * facts.chips) / hours, facts.tokensPerSecond);
-  const power = electricity ?? facts.ownedUsd?.map((usd) => usd * dearer) ?? null;
-  const owned = capital === null || !power ? null : power.map((part) => capital + part);
+  const capital = price === null ? null : perMillion((price * facts.bought) / hours, facts.tokensPerSecond);
+  const metered = electricity?.length === 1 ? electricity : null;
+  const nameplate = facts.drawUsd === null ? null : [facts.drawUsd * dearer];
+  // Of a power that nobody knows, capital alone is counted.
+  const power = metered ?? nameplate ?? electricity ?? [0];
+  const owned = capital === null ? null : power.map((part) => capital + facts.otherUsd / share + part);
   return { rented: rented === null ? null : [rented], owned, electricity };
 }
 
 class Cost extends HTMLElement {
   rows = new Rows(this.dataset.base ?? "");
   /** @type {number[]} serving rows, ranked */ serving = [];
-  /** Of each chip in each class: USD per unit and hour, and the price's label.
-   * @type {Record<string, Record<string, [number, string]>>} */
-  prices = JSON.parse(this.dataset.prices ?? "{}");
+  /** Every dated sheet, oldest first. @type {Map<string, Sheet>} */
+  sheets = new Map(Object.entries(JSON.parse(this.dataset.sheets ?? "{}")));
 
   async connectedCallback() {
     const { opening, models } = await this.rows.index();
@@ -76,16 +82,31 @@ class Cost extends HTMLElement {
     form.hidden = false;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => {
-      const query = new URLSearchParams();
-      for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
-      if (this.chosen() !== this.dataset.class) query.set("class", this.chosen());
-      history.replaceState(null, "", `?${query}`);
+      this.write();
       this.show();
+    });
+    // What is written in one currency stays the same money in another.
+    addEventListener("fenmark-currency", (event) => {
+      const factor = /** @type {CustomEvent<number>} */ (event).detail;
+      for (const name of AMOUNTS) {
+        const { valueAsNumber } = this.field(name);
+        if (Number.isFinite(valueAsNumber)) this.field(name).value = String(Number((valueAsNumber * factor).toPrecision(6)));
+      }
+      this.write();
     });
     offer(this, "cost", NUMBERS, () => this.saved());
     addEventListener("popstate", () => this.fill());
     await this.fill();
     this.setAttribute("ready", "");
+  }
+
+  /** Put what the form says into the address. */
+  write() {
+    const query = new URLSearchParams();
+    for (const name of FIELDS) if (this.field(name).value) query.set(name, this.field(name).value);
+    if (this.chosen() !== this.dataset.class) query.set("class", this.chosen());
+    if (this.field("as_of").value !== this.dataset.sheet) query.set("as_of", this.field("as_of").value);
+    history.replaceState(null, "", kept(query).size ? `?${query}` : location.pathname);
   }
 
   /** @param {string} name */
@@ -97,15 +118,18 @@ class Cost extends HTMLElement {
     const query = new URLSearchParams(location.search);
     for (const name of FIELDS) this.field(name).value = query.get(name) ?? "";
     this.field("class").value = query.get("class") ?? this.dataset.class ?? "";
+    const day = query.get("as_of");
+    const known = [...this.sheets.keys()].filter((id) => day !== null && id.slice(0, day.length) <= day);
+    this.field("as_of").value = known.at(-1) ?? this.dataset.sheet ?? "";
     return this.show();
   }
 
-  /** What the reader set; null is as on the sheet. */
+  /** What the reader set, in dollars; null is as on the sheet. */
   wishes() {
     /** @type {Wishes} */
     const wishes = {};
     for (const name of FIELDS) {
-      const value = this.field(name).valueAsNumber;
+      const value = this.field(name).valueAsNumber / (AMOUNTS.includes(name) ? rate() : 1);
       wishes[name] = Number.isFinite(value) && this.field(name).checkValidity() ? value : null;
     }
     return wishes;
@@ -123,13 +147,12 @@ class Cost extends HTMLElement {
   /** Every row with its costs, of each model and load the cheapest first. */
   reckoned() {
     const wishes = this.wishes();
-    const { pue, tariff, life, busy } = this.dataset;
-    const sheet = { pue: Number(pue), tariff: Number(tariff), life: Number(life), busy: Number(busy) };
-    const sameTariff = wishes.pue === null && wishes.tariff === null;
+    const [sheet, built] = [this.sheet(), this.built()];
+    const sameTariff = sheet === built && wishes.pue === null && wishes.tariff === null;
     const sameTerms = sameTariff && [wishes.capex, wishes.life, wishes.utilization].every((one) => one === null);
-    const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (sheet.pue * sheet.tariff);
+    const dearer = ((wishes.pue ?? sheet.pue) * (wishes.tariff ?? sheet.tariff)) / (built.pue * built.tariff);
     const lines = this.serving.map((row) => {
-      const found = costs(this.facts(row), wishes, sheet);
+      const found = costs(this.facts(row), wishes, sheet, dearer);
       const floor = this.known(row, "floor_usd");
       return {
         row,
@@ -176,8 +199,9 @@ class Cost extends HTMLElement {
           output_throughput_tokens_per_s: this.rows.number(row, "throughput"),
           ...Object.fromEntries(money),
           ...assumed,
+          prices_as_of: this.field("as_of").value,
           rent_price: wishes.price === null ? this.rentNote(row) || null : null,
-          owned_basis: wishes.capex === null ? text(row, "owned_basis") : null,
+          owned_basis: wishes.capex === null ? this.basis(row) : null,
           electricity_method: text(row, "electricity_method"),
           floor_method: text(row, "floor_method"),
         });
@@ -207,16 +231,17 @@ class Cost extends HTMLElement {
 
   /** @param {number} row @returns {Facts} */
   facts(row) {
-    const [tokensPerSecond, chips] = [this.rows.number(row, "throughput"), this.rows.number(row, "count")];
-    const purchaseUsd = this.known(row, "purchase_usd");
+    const [tokensPerSecond, rented] = [this.rows.number(row, "throughput"), this.rows.number(row, "count")];
     return {
       tokensPerSecond,
-      chips,
-      sheetUsd: this.sheetUsd(row, tokensPerSecond, chips),
-      purchaseUsd,
+      rented,
+      bought: this.rows.text(row, "per") === "core" ? 1 : rented,
+      sheetUsd: this.sheetUsd(row, tokensPerSecond, rented),
+      purchaseUsd: this.sheet() === this.built() ? this.known(row, "purchase_usd") : (this.bought(row)?.[0] ?? null),
       joules: this.meant(row, "energy"),
       powerUsd: this.meant(row, "electricity_usd"),
-      ownedUsd: this.ownedPower(row, tokensPerSecond, chips, purchaseUsd),
+      drawUsd: this.known(row, "draw_usd"),
+      otherUsd: this.otherUsd(row, tokensPerSecond, rented),
     };
   }
 
@@ -225,34 +250,74 @@ class Cost extends HTMLElement {
     return this.field("class").value || (this.dataset.class ?? "");
   }
 
+  /** The sheet that the figures of the rows are from. */
+  built() {
+    return /** @type {Sheet} */ (this.sheets.get(this.dataset.sheet ?? ""));
+  }
+
+  /** The sheet that the reader computes with. */
+  sheet() {
+    return this.sheets.get(this.field("as_of").value) ?? this.built();
+  }
+
+  /** Prices of a row's chip, or else of any core. @param {number} row @returns {Record<string, [number, string]>} */
+  offers(row) {
+    const { prices } = this.sheet();
+    return prices[this.rows.text(row, "chip_id")] ?? (this.rows.text(row, "per") === "core" ? prices.vcpu : null) ?? {};
+  }
+
   /** @param {number} row @returns {[number, string] | null} */
   offer(row) {
-    return this.prices[this.rows.text(row, "chip_id")]?.[this.chosen()] ?? null;
+    return this.offers(row)[this.chosen()] ?? null;
+  }
+
+  /** A CPU's cores are no whole chip: its purchase is the reader's own. @param {number} row */
+  bought(row) {
+    return this.rows.text(row, "per") === "core" ? null : (this.sheet().purchases[this.rows.text(row, "chip_id")] ?? null);
+  }
+
+  /** What was bought. @param {number} row */
+  basis(row) {
+    return this.sheet() === this.built() ? this.rows.text(row, "owned_basis") : (this.bought(row)?.[1] ?? "");
+  }
+
+  /** Whether a rent is the row's own, as the site was built. */
+  asBuilt() {
+    return this.sheet() === this.built() && this.chosen() === this.dataset.class;
   }
 
   /** Rent of a million tokens as on the sheet, in the chosen class; null where it has no such price.
    * @param {number} row @param {number} tokensPerSecond @param {number} chips */
   sheetUsd(row, tokensPerSecond, chips) {
-    if (this.chosen() === this.dataset.class) return this.known(row, "rent_usd");
+    if (this.asBuilt()) return this.known(row, "rent_usd");
     const offer = this.offer(row);
     return offer ? perMillion(offer[0] * chips, tokensPerSecond) : null;
   }
 
-  /** Electricity within the sheet's own cost of owning: what is left of it without the capital.
-   * @param {number} row @param {number} tokensPerSecond @param {number} chips @param {number | null} purchaseUsd */
-  ownedPower(row, tokensPerSecond, chips, purchaseUsd) {
-    const owned = this.known(row, "owned_usd");
-    if (owned === null || purchaseUsd === null) return null;
-    const hours = Number(this.dataset.life) * HOURS_PER_YEAR * Number(this.dataset.busy);
-    return [Math.max(0, owned - perMillion((purchaseUsd * chips) / hours, tokensPerSecond))];
+  /** Staff and space within the sheet's own cost of owning, at full use: what is left of it without
+   * capital and electricity. Figures have five digits: less than that is nothing.
+   * @param {number} row @param {number} tokensPerSecond @param {number} chips */
+  otherUsd(row, tokensPerSecond, chips) {
+    const [owned, bought, draw] = ["owned_usd", "purchase_usd", "draw_usd"].map((name) => this.known(row, name));
+    if (owned === null || bought === null || draw === null) return 0;
+    const { busy, life } = this.built();
+    const hours = life * HOURS_PER_YEAR * busy;
+    const left = owned - draw - perMillion((bought * chips) / hours, tokensPerSecond);
+    return left > owned * 1e-4 ? left * busy : 0;
   }
 
   /** What stands under a rent: its price, or which there is not.
    * @param {number} row */
   rentNote(row) {
-    if (this.chosen() === this.dataset.class) return this.rows.text(row, "rent_price");
-    const has = Object.keys(this.prices[this.rows.text(row, "chip_id")] ?? {}).join(", ");
+    if (this.asBuilt()) return this.rows.text(row, "rent_price");
+    const has = Object.keys(this.offers(row)).join(", ");
     return this.offer(row)?.[1] ?? `no ${this.chosen()} price${has && `; it has ${has}`}`;
+  }
+
+  /** What stands under a cost of owning at the reader's own purchase price. @param {number} row */
+  ownedNote(row) {
+    const known = this.rows.span(row, "electricity_usd") || this.known(row, "draw_usd") !== null;
+    return known ? "" : this.word("power unknown");
   }
 
   /** @param {string} key */
@@ -263,7 +328,7 @@ class Cost extends HTMLElement {
   /** @param {{row: number, floor: number[] | null} & ReturnType<typeof costs>} found @param {string} digest */
   line({ row, rented, owned, electricity, floor }, digest) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
-    const asked = (/** @type {string} */ name) => this.field(name).value !== "";
+    const wishes = this.wishes();
     const made = document.createElement("tr");
     const chip = link(`${this.dataset.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
@@ -273,11 +338,12 @@ class Cost extends HTMLElement {
     const rate = /** @type {import("./ratio.js").Span} */ (this.rows.span(row, "throughput"));
     const interval =
       rate.low === null ? `n = ${this.rows.number(row, "throughput_n")}` : `${figure(rate.low)} – ${figure(rate.high)}`;
+    const cheap = rented !== null && owned !== null && rented[0] < owned[0];
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
-      this.money(rented, "measured", asked("price") ? "" : this.rentNote(row)),
-      this.money(owned, text("electricity_method"), asked("capex") ? "" : text("owned_basis")),
+      this.money(rented, "measured", wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
+      this.money(owned, text("electricity_method"), wishes.capex === null ? this.basis(row) : this.ownedNote(row)),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),
       element("td", "", ...proof(this.rows, row, digest, this.dataset.root ?? "", (key) => this.word(key))),
@@ -289,7 +355,7 @@ class Cost extends HTMLElement {
 
   /** @param {number[] | null} usd one value, or two bounds @param {string} method @param {string} [note] */
   money(usd, method, note = "") {
-    return element("td", "n", ...dollars(usd, Number(this.dataset.rate), this.word("fen"), method, note));
+    return element("td", "n", ...perMtok(usd, this.word("fen"), method, note));
   }
 }
 

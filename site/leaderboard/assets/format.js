@@ -37,25 +37,6 @@ export function link(href, text, name = "") {
   return made;
 }
 
-const CNY_PER_FEN = 0.01;
-
-/** Dollars per million tokens, on Chinese pages yuan, and how many fens they are: `usd` in parts.html, alive.
- * @param {number[] | null} usd one value, or two bounds @param {number} rate CNY per USD
- * @param {string} fen what a fen is called @param {string} [method] @param {string} [note] */
-export function dollars(usd, rate, fen, method = "measured", note = "") {
-  if (!usd) return [element("span", "muted", "–"), ...(note ? [element("span", "ci basis", note)] : [])];
-  const bounds = usd.length > 1;
-  const zh = document.documentElement.lang.startsWith("zh");
-  const said = usd.map((value) => figure(zh ? value * rate : value)).join(" – ");
-  const shown = bounds ? said : element("b", "num", said);
-  const fens = usd.map((value) => figure((value * rate) / CNY_PER_FEN)).join(" – ");
-  return [
-    element("span", bounds ? `nowrap method ${method}` : "nowrap", shown, " ", element("span", "unit", zh ? "CNY/Mtok" : "USD/Mtok")),
-    element("span", "ci", element("span", "fen", `${fens}×`), ` ${fen}`),
-    ...(note ? [element("span", "ci basis", note)] : []),
-  ];
-}
-
 /** Trust tier, date and the ways to the signed statement: `source` in parts.html, alive.
  * @param {import("./data.js").Rows} rows @param {number} row @param {string} digest
  * @param {string} root @param {(key: string) => string} word */

@@ -11,7 +11,7 @@ const FIGURES = [
   ["ttft", "ttft_ms", ""],
   ["tpot", "tpot_ms", ""],
   ["energy", "energy_j_per_output_token", "energy_method"],
-  ["rent_cny", "rent_cny_per_mtok", ""],
+  ["rent_usd", "rent_usd_per_mtok", ""],
   ["owned_usd", "owned_usd_per_mtok", "electricity_method"],
   ["electricity_fens", "electricity_fen_per_mtok", "electricity_method"],
   ["floor_usd", "floor_usd_per_mtok", "floor_method"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from functools import lru_cache
+from decimal import ROUND_HALF_UP, Context
+from functools import cache, lru_cache
 
 from markupsafe import Markup, escape
 
@@ -49,6 +50,12 @@ def slug(text: str) -> str:
     return f"{plain}-{mark}" if plain else mark
 
 
+@cache
+def _rounding(digits: int) -> Context:
+    """Round an exact half away from zero, as a browser does."""
+    return Context(prec=digits, rounding=ROUND_HALF_UP)
+
+
 def figure(value: float | None, digits: int = 3) -> str:
     """Return a number with `digits` significant digits, such as 12,300 or 0.00789.
 
@@ -58,7 +65,8 @@ def figure(value: float | None, digits: int = 3) -> str:
         return "–"
     if value == 0:
         return "0"
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    rounded = _rounding(digits).create_decimal_from_float(value)
+    mantissa, exponent = f"{rounded:.{digits - 1}e}".split("e")
     power = int(exponent)
     if power < -4 or power >= 9:
         return f"{mantissa}e{power}"

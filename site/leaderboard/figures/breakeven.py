@@ -24,15 +24,18 @@ _CHIPS = 3
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
-def breakeven(_: Words, rows: pd.DataFrame, cny_per_usd: float) -> tuple[Markup, str] | None:
+def breakeven(
+    _: Words, rows: pd.DataFrame, rates: Mapping[str, float]
+) -> tuple[dict[str, Markup], str] | None:
     """Draw the cheapest serving row of each chip, rented and owned, at every share of busy time.
 
     Args:
         rows: of one model.
-        cny_per_usd: the Chinese pages are in yuan.
+        rates: units of each currency for a dollar.
 
     Returns:
-        The chart, and what the API's price is of; None where no host's price is known.
+        The chart in each currency, and what the API's price is of; None where no host's price is
+        known.
     """
     sold = rows[rows["ranks"] & (rows["suite"] == "serving") & rows["api_usd"].notna()]
     sold = sold.assign(least=sold[["rent_usd", "full_usd"]].min(axis=1))
@@ -40,12 +43,16 @@ def breakeven(_: Words, rows: pd.DataFrame, cny_per_usd: float) -> tuple[Markup,
     best = sold.drop_duplicates("chip_id")[:_CHIPS].to_dict("records")
     if not best:
         return None
-    rate, unit = (cny_per_usd, "CNY") if _.lang == "zh" else (1.0, "USD")
+    charts = {unit: draw(_chart(_, best, unit, rate)) for unit, rate in rates.items()}
+    return charts, str(best[0]["api_price"])
+
+
+def _chart(_: Words, best: list[dict[Hashable, Any]], unit: str, rate: float) -> Chart:
     names = ("rent_usd", "full_usd", "api_usd")
     best = [{**row, **{name: row[name] * rate for name in names}} for row in best]
     api = float(best[0]["api_usd"])
     level = [Mark(x=100 * share, y=api, words=_price(_, api, unit)) for share in _SHARES]
-    chart = Chart(
+    return Chart(
         title=_(
             "Cost of a million output tokens against how busy the chip is, and the API's price"
         ),
@@ -56,7 +63,6 @@ def breakeven(_: Words, rows: pd.DataFrame, cny_per_usd: float) -> tuple[Markup,
             Series(name=_("API price"), marks=level, joined=True),
         ],
     )
-    return draw(chart), str(best[0]["api_price"])
 
 
 def _ways(_: Words, row: Mapping[Hashable, Any], unit: str) -> Iterator[Series]:

@@ -84,6 +84,8 @@ class Cost:
         missing: which price there is not, where there is no rent.
         owned: None where the sheet has no purchase price, or the power is not known.
         electricity: None without energy.
+        draw_usd: electricity at the power that owning is computed with; None where it is unknown.
+        per: "chip", or "core" of a CPU: what is rented.
         floor: None where model or chip is not known well enough.
         api: what hosts ask for output tokens of the model, a price; None where too few sell it.
         sheet: id of the price sheet.
@@ -93,19 +95,26 @@ class Cost:
     missing: str
     owned: Owned | None
     electricity: Electricity | None
+    draw_usd: float | None
+    per: str
     floor: Floor | None
     api: ApiPrice | None
     sheet: str
 
 
 def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
-    """Derive the cost of output tokens of every case, by suite and case."""
+    """Derive the cost of output tokens of every case, by suite and case.
+
+    All are of the sheet's default class, also where its reader priced a chip in another: what is
+    ranked together is of one class.
+    """
     chip = result.predicate.machine.chip
     rows = cost_rows(
         result.measurements,
         chip=chip.catalog_id,
         count=chip.count,
         sheet=sheet,
+        rental=sheet.default_class,
         served=served_of(result.predicate.engines),
         kind=chip.kind,
     )
@@ -117,6 +126,8 @@ def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
             missing=row.missing,
             owned=_owned(row, purchase_usd),
             electricity=_electricity(row),
+            draw_usd=row.draw_usd,
+            per="core" if chip.kind == "cpu" else "chip",
             floor=_floor(row),
             api=row.api,
             sheet=row.price_sheet,

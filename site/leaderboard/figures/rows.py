@@ -51,13 +51,13 @@ _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
     "load", "load_zh", "doubts", "prints", "meter", "rent_price", "price_sheet",
-    "electricity_method", "owned_basis", "floor_method", "api_price",
+    "electricity_method", "owned_basis", "floor_method", "api_price", "per",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
 _NUMBERS = (
     *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_n")),
     *(f"{name}{part}" for name in _MONEY for part in ("", "_low", "_high")),
-    *("purchase_usd", "full_usd", "floor_usd", "floor_fens", "api_usd"),
+    *("purchase_usd", "full_usd", "draw_usd", "floor_usd", "floor_fens", "api_usd"),
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
@@ -300,6 +300,8 @@ def _money(cost: Cost) -> dict[str, Any]:
     """Lay out what a row costs."""
     # Where there is no rent, the same column says which price is missing.
     flat: dict[str, Any] = {"price_sheet": cost.sheet, "rent_price": clean(cost.missing)}
+    flat["per"] = cost.per
+    flat |= _spread("draw_usd", Span(cost.draw_usd or math.nan, None, None))
     if cost.rent:
         flat["rent_price"] = cost.rent.price
         for part in ("cny", "usd", "fens"):

@@ -17,9 +17,11 @@ from leaderboard.output import downloads, feeds, page_list, reported_files
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, board, embeds, page_shells
 from leaderboard.pages.pages import Pages
-from leaderboard.read import archives, cache, known, reported
+from leaderboard.read import archives, known, reported
 from leaderboard.words import LANGUAGES, Words
 from results import catalog
+from results.catalog.prices_data import read_sheet
+from results.economy.own_prices import Own, own_prices
 from suites.base import user_folders
 from suites.base.errors import UserError
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from leaderboard.output.page_list import Content
+    from results.catalog import PriceSheet
     from results.proof.cosignature import Policy
 
 __all__ = ["BuildReport", "build"]
@@ -67,6 +70,8 @@ def build(
     base_url: str | None = None,
     others: Sequence[Path] = (),
     policy: Policy | None = None,
+    *,
+    price_sheet: Path | None = None,
 ) -> BuildReport:
     """Build the site from archives into `out`, making and touching only what changes.
 
@@ -76,15 +81,17 @@ def build(
             them out.
         others: further folders with `*.reported.json`.
         policy: witnesses that must have cosigned each archive's log.
+        price_sheet: what every cost is computed with; without it our newest.
 
     Raises:
-        UserError: a folder is missing, or `out` holds an archive or files no build wrote.
+        UserError: a folder is missing, the price sheet does not fit, or `out` holds an archive or
+            files no build wrote.
         CheckError: the documents cannot be rendered.
     """
     for folder in (*results, *others):
         _apart(out.resolve(), folder.resolve())
     tree = Tree.open(out)
-    sheet = catalog.latest_prices() if catalog.price_sheets() else None
+    sheet = _sheet(price_sheet)
     with Workers() as workers:
         archive = archives.read(results, sheet, workers, policy)
         with _settled():
@@ -102,6 +109,20 @@ def build(
         refused=(*archive.refused, *others_results.refused),
         left_out=archive.left_out,
     )
+
+
+def _sheet(path: Path | None) -> PriceSheet | None:
+    """Read the prices of a site. No one machine's own price is among them: it shows many."""
+    if path is None:
+        return catalog.latest_prices() if catalog.price_sheets() else None
+    money = own_prices(read_sheet(path))
+    if money.own != Own():
+        raise UserError(
+            "is of one machine, and a site shows many",
+            where=f"{path}:own",
+            expected="[[rentals]] and [[purchases]] of chips",
+        )
+    return money.sheet
 
 
 def _apart(out: Path, archive: Path) -> None:
@@ -173,9 +194,9 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     words = Words.load(lang)
     rendered = page_shells.render(lang, base_url, user_folders.cache())
     _put_documents(tree, rendered, prefix)
-    pages = Pages(words, rendered)
+    pages = Pages(words, rendered, content.rates)
     # The shells' folder is named by what they are made of.
-    surroundings = f"{cache.stamp()} {rendered.root.name} {content.site_url}"
+    surroundings = f"{content.stamp} {rendered.root.name} {content.site_url}"
     urls = []
     for page in page_list.pages(words, content):
         path = f"{prefix}{page.url}index.html"
@@ -205,7 +226,7 @@ def _put_board(tree: Tree, content: Content) -> None:
     # Only the rows of a model that changed are taken out.
     for model, places in content.rated.groupby("model_id").indices.items():
         columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"
-        made_of = f"{cache.stamp()} {content.made_of_model[str(model)]}"
+        made_of = f"{content.stamp} {content.made_of_model[str(model)]}"
         if not tree.keep(made_of, columns, digests):
             made = board.shard(content.rated.iloc[places])
             for path, data in zip((columns, digests), made, strict=True):
@@ -213,7 +234,7 @@ def _put_board(tree: Tree, content: Content) -> None:
     for row in shown(ranking.leading(content.rated)):
         tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
     for chip in content.curved:
-        made_of = f"{cache.stamp()} {content.made_of_chip[chip]}"
+        made_of = f"{content.stamp} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
 
 
@@ -223,7 +244,7 @@ def _chart(content: Content, chip: str) -> str:
 
 def _put_reported(tree: Tree, content: Content) -> None:
     """Make the files of every page of others' results, and of each publisher as a whole."""
-    made_of = f"{cache.stamp()} {content.reported.made_of}"
+    made_of = f"{content.stamp} {content.reported.made_of}"
     for publisher in content.reported.publishers:
         tables = {section.id: [section] for section in publisher.sections}
         for name, sections in {**tables, publisher.kind: publisher.sections}.items():
@@ -238,7 +259,7 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
     """Make the files of the chips whose results changed, and the whole from all of them."""
     sources = content.archive.sources
     made_of = {
-        chip: f"{cache.stamp()} {known}" for chip, known in sorted(content.made_of_chip.items())
+        chip: f"{content.stamp} {known}" for chip, known in sorted(content.made_of_chip.items())
     }
     stale = [
         chip
@@ -256,7 +277,7 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
         parts = [_part(chip, kind) for chip in made_of]
         of_all = hashlib.sha256("".join(map(tree.digest, parts)).encode()).hexdigest()
         content_of = partial(downloads.whole, kind, [tree.place(part) for part in parts])
-        path, known = f"data/points.{kind}", f"{cache.stamp()} {of_all}"
+        path, known = f"data/points.{kind}", f"{content.stamp} {of_all}"
         workers.beside(partial(tree.make, path, known, content_of))
 
 

@@ -12,12 +12,14 @@ from leaderboard.figures import history, plots, ranking
 from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import points_of
 from leaderboard.figures.groups import Groups
+from leaderboard.figures.price_history import drawn, past_prices
 from leaderboard.figures.rows import Row, shown
 from leaderboard.output import downloads
 from leaderboard.pages import board, chips, fen, models, overview, page_shells, sidebyside
 from leaderboard.pages.pages import Page
-from leaderboard.read import known
+from leaderboard.read import cache, known
 from leaderboard.read.evidence import evidence
+from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Content:
         rows: of all results, ranked.
         rated: those with a throughput of output tokens: the rows of the board.
         site_url: with a slash at the end, empty when it is not known.
+        stamp: identifies the code, the data and the prices that pages are made with.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Content:
         self.archive = archive
         self.reported = reported
         self.sheet = sheet
+        self.stamp = cache.stamp(sheet)
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
         self.rows = ranking.ranked(archive.rows)
         self.rated = self.rows[self.rows["throughput"].notna()]
@@ -80,6 +84,20 @@ class Content:
         self.models: Mapping[str, ModelView] = models.views(self.rows)
         self.of_chip = Groups(self.rows, "chip_id")
         self.of_model = Groups(self.rows, "model_id")
+
+    @cached_property
+    def sheets(self) -> list[PriceSheet]:
+        """Every dated sheet, oldest first, and last the one that costs are computed with."""
+        held = [sheet for sheet in catalog.price_sheets().values() if sheet != self.sheet]
+        return [*held, *([self.sheet] if self.sheet else [])]
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Units of each currency for a dollar, as far as the sheet has a rate."""
+        sheet = self.sheet
+        yuan = {"CNY": sheet.cny_per_usd.value} if sheet else {}
+        euro = {"EUR": sheet.eur_per_usd.value} if sheet and sheet.eur_per_usd else {}
+        return {"USD": 1.0, **yuan, **euro}
 
     @cached_property
     def opening(self) -> pd.DataFrame:
@@ -108,7 +126,7 @@ class Content:
     @cached_property
     def evidence(self) -> Sequence[Evidence]:
         """What a claim is set beside."""
-        return evidence(self.rows, self.reported)
+        return evidence(self.rows, self.reported, self.stamp)
 
     @cached_property
     def claims(self) -> Sequence[ClaimView]:
@@ -226,9 +244,14 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "rows": shown(first[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
             "classes": RENTAL_CLASSES,
-            "prices": chips.rentals_by_class(content.sheet),
+            "sheets": {sheet.id: chips.terms(sheet) for sheet in content.sheets},
             "evens": _evens(_, content),
-            "words": {"fen": _("one fen"), **board.proof_words(_)},
+            "words": {
+                "fen": _("one fen"),
+                "below owned": _("below the cost of owning"),
+                "power unknown": _("its power is not known: capital alone"),
+                **board.proof_words(_),
+            },
         },
     )
     yield from _fen(_, content)
@@ -371,8 +394,11 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         points = points_of(content.archive.open(digest))
         kernels = [point for point in points if point.suite == "kernels"]
     tables = _tables(_, rows)
+    past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
     return {
         "chip": chip,
+        "past": past,
+        "past_drawn": drawn(_, chip.name, past, content.rates),
         **tables,
         "priced": [row for row in tables["rows"] if row.rent or row.owned or row.floor],
         "site_url": content.site_url,
@@ -417,11 +443,10 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model that hosts sell: where a chip of one's own beats the API."""
     none = content.rows[:0]
-    rate = content.sheet.cny_per_usd.value if content.sheet else 1.0
     return [
-        {"model": model, "chart": found[0], "price": found[1]}
+        {"model": model, "charts": found[0], "price": found[1]}
         for model in content.models.values()
-        if (found := breakeven(_, content.of_model.get(model.id, none), rate))
+        if (found := breakeven(_, content.of_model.get(model.id, none), content.rates))
     ]
 
 

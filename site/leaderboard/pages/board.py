@@ -25,7 +25,7 @@ _MANY = 2000
 _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
     "profile", "tier", "date", "doubts", "meter", "throughput_method", "energy_method",
-    "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method",
+    "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method", "per",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
@@ -38,12 +38,12 @@ _NUMBERS = (
     ),
     *(
         f"{name}{end}"
-        for name in ("rent_cny", "owned_usd", "electricity_usd", "electricity_fens")
+        for name in ("rent_usd", "owned_usd", "electricity_usd", "electricity_fens")
         for end in ("", "_low", "_high")
     ),
-    "rent_usd",
     "rent_fens",
     "purchase_usd",
+    "draw_usd",
     "floor_usd",
 )
 
@@ -57,7 +57,6 @@ def words(_: Words) -> dict[str, str]:
         "precision": _("Precision"),
         "tier": _("Trust"),
         "search": _("Search"),
-        "currency": _("Currency"),
         "columns": _("Columns"),
         "all": _("all"),
         "unit": _("Energy in"),

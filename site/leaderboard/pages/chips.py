@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import slug
 from results import catalog
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
     from results.catalog.prices_data import Purchase
 
-__all__ = ["ChipView", "rentals_by_class", "views"]
+__all__ = ["ChipView", "terms", "views"]
+
+_LIFE = 4.0  # years, of a sheet that states none: for a reader who types a purchase price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +86,30 @@ def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
     }
 
 
-def rentals_by_class(sheet: PriceSheet | None) -> dict[str, dict[str, list[float | str]]]:
-    """Prices of the cost page, for a reader who chooses a class: chip -> class -> USD/h, label."""
-    found: dict[str, dict[str, list[float | str]]] = {}
-    for price in sheet.rentals if sheet else ():
-        own = found.setdefault(slug(price.chip), {})
+def terms(sheet: PriceSheet) -> dict[str, Any]:
+    """What the cost page computes with, for a reader who chooses a class or an older sheet.
+
+    Returns:
+        `prices`, chip -> class -> [USD per unit and hour, label], any logical core's under its own
+        name; `purchases`, chip -> [USD, what was bought and when]; tariff, PUE, life and
+        utilization.
+    """
+    prices: dict[str, dict[str, list[float | str]]] = {}
+    for price in (*sheet.rentals, *([sheet.generic] if sheet.generic else ())):
+        own = prices.setdefault(slug(price.chip), {})
         own.setdefault(price.price_class, [price.usd_per_hour, price.label])
-    return found
+    owning = sheet.ownership
+    return {
+        "prices": prices,
+        "purchases": {
+            slug(one.chip): [(one.usd_low + one.usd_high) / 2, f"{one.basis}, {one.date}"]
+            for one in sheet.purchases
+        },
+        "pue": sheet.pue.value,
+        "tariff": sheet.usd_per_kwh,
+        "life": owning.life_years.value if owning else _LIFE,
+        "busy": owning.utilization.value if owning else 1.0,
+    }
 
 
 def _rentals(sheet: PriceSheet | None, entry: ChipEntry | None) -> list[RentalPrice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from leaderboard.base import text
 from leaderboard.read import cache as kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from leaderboard.figures.figures import Result
     from leaderboard.pages.page_shells import Shells
@@ -32,10 +32,12 @@ class Pages:
     Attributes:
         words: translates what the templates say.
         shells: what stands around every page.
+        rates: units of each currency for a dollar, by the price sheet; dollars first.
     """
 
     words: Words
     shells: Shells
+    rates: Mapping[str, float] = field(default_factory=lambda: {"USD": 1.0})
 
     def make(self, page: Page) -> str:
         """Return the finished page."""
@@ -46,7 +48,9 @@ class Pages:
             .render(
                 _=partial(_said, self.words),
                 engines=partial(_engines, self.words),
-                yuan=self.words.lang == "zh",
+                lang=self.words.lang,
+                rates=dict(self.rates),
+                currency="CNY" if self.words.lang == "zh" and "CNY" in self.rates else "USD",
                 root=root,
                 base=root if self.words.lang == "en" else f"../{root}",
                 url=page.url,

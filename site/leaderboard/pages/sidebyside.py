@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["context"]
 
-# Column of the board's data, title, unit, which way is better: as METRICS in compare.js.
+# Column of the board's data, title, unit or nothing of money, which way is better: as METRICS in
+# compare.js.
 _METRICS = (
     ("throughput", "Output tokens/s", "tokens/s", "higher"),
     ("ttft", "TTFT", "ms", "lower"),
     ("tpot", "TPOT", "ms", "lower"),
     ("energy", "Energy, output tokens", "J/token", "lower"),
-    ("rent_cny", "Cost, output tokens", "CNY/Mtok", "lower"),
+    ("rent_usd", "Cost, output tokens", "", "lower"),
 )
 
 
@@ -82,6 +83,6 @@ def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> d
 
 
 def _figure(row: Row, name: str) -> Figure | Span | None:
-    if name == "rent_cny":
-        return row.rent.cny if row.rent else None
+    if name == "rent_usd":
+        return row.rent.usd if row.rent else None
     return row.figures.get(name)

@@ -181,7 +181,7 @@ def read(
     Raises:
         UserError: a folder does not exist.
     """
-    kept = Kept(folders)
+    kept = Kept(folders, sheet)
     before = kept.load()
     known = _Gathered()
     known.keys.read(identity.REGISTERED, registered=True)

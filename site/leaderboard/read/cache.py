@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from jinja2.bccache import Bucket
 
+    from results.catalog import PriceSheet
+
 __all__ = ["Kept", "Templates", "kept", "stamp"]
 
 _DIGEST_BYTES = 32  # SHA-256, before the data
@@ -38,9 +40,10 @@ _UNRELATED = {"public", "docs", "docs_zh", "theme", "assets"}
 
 
 class Kept:
-    """The rows of one set of archives, in a file."""
+    """The rows of one set of archives at one price sheet, in a file."""
 
-    def __init__(self, archives: Sequence[Path]) -> None:
+    def __init__(self, archives: Sequence[Path], sheet: PriceSheet | None = None) -> None:
+        self._stamp = stamp(sheet).encode()
         named = "\0".join(str(path.resolve()) for path in archives)
         self._path = (
             user_folders.cache() / f"rows-{hashlib.sha256(named.encode()).hexdigest()[:16]}.parquet"
@@ -52,7 +55,7 @@ class Kept:
             table = pq.read_table(pa.BufferReader(_load(self._path)))
         except pa.ArrowException:
             return rows.frame([])
-        if (table.schema.metadata or {}).get(b"fenmark") != stamp().encode():
+        if (table.schema.metadata or {}).get(b"fenmark") != self._stamp:
             return rows.frame([])
         found: pd.DataFrame = table.to_pandas()
         return found
@@ -61,7 +64,7 @@ class Kept:
         """Keep rows for the next build; where that cannot be, the next build takes longer."""
         columns = pa.Table.from_pandas(table, preserve_index=False)
         marked = columns.replace_schema_metadata(
-            {**(columns.schema.metadata or {}), b"fenmark": stamp().encode()}
+            {**(columns.schema.metadata or {}), b"fenmark": self._stamp}
         )
         written = io.BytesIO()
         pq.write_table(marked, written, compression="lz4")
@@ -88,7 +91,7 @@ class Templates(BytecodeCache):
 def kept(name: str, made_of: str, make: Callable[[], bytes]) -> bytes:
     """Return what was made of the same before, by the same code; else make and keep it."""
     known = hashlib.sha256(f"{stamp()} {made_of}".encode()).digest()
-    path = user_folders.cache() / f"{name}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+    path = user_folders.cache() / f"{name}.kept"
     stored = _load(path)
     if stored.startswith(known):
         return stored[len(known) :]
@@ -118,9 +121,14 @@ def _store(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def stamp(sheet: PriceSheet | None = None) -> str:
+    """Identify the code and the data that make rows and pages, and the prices they are at."""
+    prices = sheet.model_dump_json() if sheet else ""
+    return hashlib.sha256(f"{_made_by()} {prices}".encode()).hexdigest()[:32]
+
+
 @cache
-def stamp() -> str:
-    """Identify the code and the data that make rows and pages."""
+def _made_by() -> str:
     made_of = hashlib.sha256()
     for package in ("suites", "results", "leaderboard"):
         root = Path(str(files(package)))

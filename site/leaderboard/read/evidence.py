@@ -47,9 +47,14 @@ _ENERGY = {
 }
 
 
-def evidence(rows: pd.DataFrame, reported: Reported) -> list[Evidence]:
-    """Gather what may be set beside a claim: no flagged row, none of MLPerf, nothing simulated."""
-    made = cache.kept("evidence", reported.made_of, partial(_packed, reported))
+def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[Evidence]:
+    """Gather what may be set beside a claim: no flagged row, none of MLPerf, nothing simulated.
+
+    Args:
+        stamp: identifies the code and the prices that costs are computed with.
+    """
+    made_of = f"{stamp} {reported.made_of}"
+    made = cache.kept("evidence", made_of, partial(_packed, reported))
     published = (Evidence(**fields) for fields in json.loads(made))
     return list(chain(_measured(rows), published))
 

@@ -96,6 +96,8 @@ AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
         (numbers("HygonGenuine", 24, 4), "hygon-c86"),
         (numbers("", 0, 0, name="Loongson-3A6000"), "loongson-3"),
         (numbers("", 0, 0, pci="1002:74b5"), "instinct-mi300x"),
+        (numbers("", 0, 0, pci="10de:2335"), "h200-sxm"),
+        (numbers("", 0, 0, pci="10de:2bb3"), None),  # an RTX PRO 5000 of 48 GB, or of 72
         (numbers("", 0, 0, None, "nvidia,p3737-0000+p3701-0000"), "jetson-agx-orin"),
         # A name goes before numbers: the part is narrower than its family.
         (numbers(AMD, 26, 2, name="AMD EPYC 9755 128-Core Processor"), "epyc-9755"),
@@ -149,9 +151,19 @@ def test_compute_to_bandwidth_of_an_a100():
     )
 
 
-def test_a_family_s_power_is_bounded_by_its_hungriest_core():
-    # EPYC 9184X: 320 W over 16 cores.
-    assert catalog.chips()["epyc-9004"].power_bounds_w(4) == (0.0, pytest.approx(80.0))
+@pytest.mark.parametrize(
+    ("family", "each"),
+    [
+        ("epyc-9004", 320 / 16),  # EPYC 9184X
+        ("epyc-9005", 320 / 16),  # EPYC 9175F
+        ("epyc-7002", 280 / 12),  # Threadripper PRO 3945WX, of the same model number
+        ("ryzen-9000", 120 / 8),  # Ryzen 7 9800X3D
+        ("xeon-4th-gen", 324 / 12),  # Xeon w5-3425
+        ("core-13-14", 89 / 4),  # Core i3-13100
+    ],
+)
+def test_a_family_s_power_is_bounded_by_its_hungriest_core(family, each):
+    assert catalog.chips()[family].power_bounds_w(4) == (0.0, pytest.approx(4 * each))
 
 
 def test_a_chip_without_a_nameplate_has_no_power_bounds():
@@ -260,8 +272,15 @@ def test_yuan_are_dollars_at_the_sheet_s_rate(tmp_path):
     assert (price.usd_per_hour_low, price.usd_per_hour, price.usd_per_hour_high) == (1, 2, 3)
 
 
+def test_the_price_of_any_core_is_enough_of_a_sheet(tmp_path):
+    sheet = own(tmp_path, "[generic]\ncny_per_hour = 0.14\n")
+    yuan = catalog.latest_prices().cny_per_usd.value
+    assert sheet.generic.usd_per_hour == pytest.approx(0.14 / yuan)
+    assert (sheet.generic.chip, sheet.generic.per) == ("vcpu", "core")
+
+
 def test_a_mark_at_the_beginning_and_a_date_of_toml_s_own_are_read(tmp_path):
-    text = ONE + "usd_per_hour = 2\ndate = 2026-01-31\n"
+    text = ONE.replace("\n", "\r\n") + "usd_per_hour = 2\r\ndate = 2026-01-31\r\n"
     assert own(tmp_path, b"\xef\xbb\xbf" + text.encode()).rental("h100-sxm").date == "2026-01-31"
 
 
@@ -273,11 +292,32 @@ def test_a_mark_at_the_beginning_and_a_date_of_toml_s_own_are_read(tmp_path):
             '[[purchases]]\nchip = "h100"\nbasis = "chip alone"\nusd_low = 9\nusd_high = 9\n',
             "no chip",
         ),
-        (ONE + "usd_per_hour = true\n", "usd_per_hour"),
-        (ONE + 'usd_per_hour = "2"\n', "usd_per_hour"),
+        (ONE + "usd_per_hour = true\n", r"rentals\.0\.usd_per_hour: is no number"),
+        (ONE + 'usd_per_hour = "2"\n', r"rentals\.0\.usd_per_hour: is no number"),
+        (ONE + 'usd_per_hour = "2.5/h"\n', r"rentals\.0\.usd_per_hour: is no number"),
+        (ONE + "cny_per_hour = true\n", r"rentals\.0\.cny_per_hour: is no number"),
+        (ONE + "cny_per_hours = 14\n", r"rentals\.0: has no price"),
+        (ONE + "usd_per_hour = nan\n", "is nan"),
+        (ONE + "cny_per_hour = inf\n", "is inf"),
+        (ONE + "usd_per_hour = 0\n", "usd_per_hour"),
+        (ONE + f"usd_per_hour = {'9' * 400}\n", "beyond 64 bits"),
+        (ONE + "usd_per_hour = 1\nusd_per_hour = 2\n", "is not TOML"),
+        (ONE + "usd_per_hour = 2\ndate = 2026-11-01T10:00:00Z\n", "date"),
+        (ONE + 'usd_per_hour = 2\ndate = "yesterday"\n', "date"),
+        (ONE + 'usd_per_hour = 2\nper = "core"\n', 'expected "chip"'),
+        ("[rentals]\n", "list"),
+        ("rentals = [[1]]\n", "rentals.0"),
+        ('pue = {value = 0.9, date = "2026", source = "x"}\n', "pue.value"),
+        ('pue = {value = true, date = "2026", source = "x"}\n', "pue.value"),
+        ('cny_per_usd = {value = 0, date = "2026", source = "x"}\n', "cny_per_usd.value"),
+        ('[[tariffs]]\nregion = "x"\nusd_per_kwh = -1\n', "usd_per_kwh"),
+        ('reference_tariff = "Mars"\n', "names no region"),
+        ('[generic]\nchip = "h100-sxm"\nusd_per_hour = 1\n', "of any logical core"),
+        ("prices = 5\n", "prices"),
+        ((ONE + "usd_per_hour = 2").encode("utf-16"), "byte order mark"),
         (ONE + "usd_per_hour = 2e9\n", "usd_per_hour"),
         (ONE + "usd_per_hour = -2\n", "usd_per_hour"),
-        (ONE + "cny_per_hour = 14\nusd_per_hour = 2\n", "cny_per_hour"),
+        (ONE + "cny_per_hour = 14\nusd_per_hour = 2\n", "cny_per_hour: is given in dollars, too"),
         (ONE + "usd_per_hour_low = 3\nusd_per_hour_high = 2\n", "exceeds"),
         (ONE + 'kind = "free"\nusd_per_hour = 2\n', "kind is none of on-demand"),
         (ONE + 'usd_per_hour = 2\ndate = "2026-02-30"\n', "date"),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from results.catalog import latest_prices
+
 # Wide enough that no column title is broken.
 PUBLIC = Path(__file__).parents[3] / "results" / "public"
 KEYS = {
@@ -68,8 +70,8 @@ def test_a_reader_s_own_price_changes_the_cost_and_is_named(cost, tmp_path):
         cost("--results", PUBLIC, "--price-sheet", tmp_path / "mine.toml", "--json").stdout
     )
     assert {row["price_sheet"] for row in theirs} == {"mine"}
-    # 3.6 USD per core and hour against the sheet's 0.05873, at 7 yuan instead of 7.055.
-    expected = 3.6 / 0.05873 * 7.0 / 7.055
+    # 3.6 USD per core and hour against the sheet's 0.05873, at 7 yuan instead of the sheet's.
+    expected = 3.6 / 0.05873 * 7.0 / latest_prices().cny_per_usd.value
     for ours_row, theirs_row in zip(ours, theirs, strict=True):
         ratio = theirs_row["fen_multiple"] / ours_row["fen_multiple"]
         assert ratio == pytest.approx(expected)
@@ -99,7 +101,7 @@ def test_a_reader_s_hour_and_purchase_and_tariff(cost):
         hours = rent / 0.12
         capital = 1500 / (4 * 8766 * 0.4)
         power = row["kwh_per_mtok"] / hours
-        each = capital + power * 1.54 * 0.6 / 7.055
+        each = capital + power * 1.54 * 0.6 / latest_prices().cny_per_usd.value
         assert row["owned_usd_per_mtok"] == pytest.approx(each * hours)
 
 

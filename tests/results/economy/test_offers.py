@@ -1,6 +1,8 @@
 """Offers become prices: medians and tenths by hand, thin markets refused, forms never guessed."""
 
 import sys
+from dataclasses import make_dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -139,34 +141,80 @@ def test_the_feed_s_newest_day_counts_once_for_each_provider(tmp_path):
     ]
 
 
-def item(**given):
-    usual = {"instance_name": "m", "location": "r", "provider": "aws", "spot": False, "cpu": 8}
-    return SimpleNamespace(
-        **{**usual, "gpu_count": 0, "gpu_name": None, "gpu_memory": None, **given}
-    )
+# gpuhunt's `CatalogItem` as of version 0.1.34, which a test beside holds against the package.
+Item = make_dataclass(
+    "Item",
+    (
+        *("provider", "instance_name", "location", "price", "cpu", "memory"),
+        *("gpu_count", "gpu_name", "gpu_memory", "spot", "disk_size"),
+    ),
+)
 
 
-def test_gpuhunt_is_asked_through_its_own_door(monkeypatch):
+def item(kind=Item, **given):
+    usual = {"provider": "aws", "instance_name": "m", "location": "r", "cpu": 8, "memory": 64.0}
+    none = {"gpu_count": 0, "gpu_name": None, "gpu_memory": None, "disk_size": None}
+    return kind(**{**usual, **none, "spot": False, **given})
+
+
+def gpu(name, memory, count, **given):
+    return item(gpu_name=name, gpu_memory=memory, gpu_count=count, **given)
+
+
+H100, H200, A100, SLICE = ("H100", 80.0), ("H200", 141.0), ("A100", 40.0), ("A10", 8.0)
+
+
+@pytest.mark.parametrize(
+    ("machine", "count", "has", "chip"),
+    [
+        ("p5.48xlarge", 8, H100, "h100-sxm"),
+        ("a3-highgpu-8g", 8, H100, "h100-sxm"),
+        ("a3-ultragpu-8g", 8, H200, "h200-sxm"),
+        ("p4d.24xlarge", 8, A100, "a100-40gb-sxm"),
+        ("NVIDIA H100 80GB HBM3", 1, H100, "h100-sxm"),
+        ("8H100.80S.176V", 8, H100, None),
+        ("Standard_NV12ads_A10_v5", 1, SLICE, None),
+    ],
+)
+def test_gpuhunt_s_items_are_offers_where_the_chip_is_told(monkeypatch, machine, count, has, chip):
+    items = [gpu(*has, count, instance_name=machine, price=3.0 * count)]
+    monkeypatch.setitem(sys.modules, "gpuhunt", SimpleNamespace(query=lambda: items))
+    found = [(one.chip, one.usd_per_hour) for one in price_sources.read_offers("gpuhunt", [])]
+    assert found == ([(chip, 3.0)] if chip else [])
+
+
+def test_gpuhunt_s_spot_price_is_a_class_and_a_machine_without_gpus_is_rented_by_the_core(
+    monkeypatch,
+):
     items = [
-        item(instance_name="p5.48xlarge", gpu_count=8, gpu_name="H100", gpu_memory=80, price=55.04),
-        item(
-            instance_name="p5.48xlarge",
-            gpu_count=8,
-            gpu_name="H100",
-            gpu_memory=80,
-            price=16,
-            spot=True,
-        ),
+        gpu("H100", 80.0, 8, instance_name="p5.48xlarge", price=16, spot=True),
+        gpu("RTX4090", 24.0, 2, instance_name="123", price=0.8, provider="vastai"),
         item(instance_name="c7a.2xlarge", price=0.4),
     ]
     monkeypatch.setitem(sys.modules, "gpuhunt", SimpleNamespace(query=lambda: items))
     found = price_sources.read_offers("gpuhunt", [])
     assert [(one.chip, one.price_class, one.usd_per_hour) for one in found] == [
-        ("h100-sxm", "on-demand", pytest.approx(6.88)),
         ("h100-sxm", "spot", 2.0),
+        ("rtx-4090", "marketplace", 0.4),
         ("epyc-9004", "on-demand", 0.05),
         ("vcpu", "on-demand", 0.05),
     ]
+
+
+def test_gpuhunt_s_own_items_are_those_that_are_read(monkeypatch):
+    gpuhunt = pytest.importorskip("gpuhunt")
+    vendor = gpuhunt.AcceleratorVendor.NVIDIA
+    real = item(
+        partial(gpuhunt.CatalogItem, gpu_vendor=vendor),
+        instance_name="p5.48xlarge",
+        price=55.04,
+        gpu_name="H100",
+        gpu_memory=80.0,
+        gpu_count=8,
+    )
+    monkeypatch.setattr(gpuhunt, "query", lambda: [real])
+    [offer_] = price_sources.read_offers("gpuhunt", [])
+    assert (offer_.chip, offer_.provider, offer_.region) == ("h100-sxm", "aws", "r")
 
 
 def test_gpuhunt_that_is_not_there_says_how_to_get_it(monkeypatch):

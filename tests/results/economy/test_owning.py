@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from results import catalog
@@ -76,6 +78,26 @@ def test_carbon_is_energy_at_the_socket_times_the_grid(sheet):
     assert carbon(h100(sheet), grid("CHN")) is None
 
 
+def test_owning_is_shared_among_kinds_capital_by_time_and_electricity_by_energy(sheet):
+    load = {"isl": 300, "osl": 100, "concurrency": 8}
+    served = replace(row("output_throughput", 50.0, case="closed/c8", **load), suite="serving")
+    metered = replace(row("power", 700.0, case="closed/c8"), suite="serving")
+    windows = [
+        row("prefill_throughput", 3000.0, case="prefill/isl256", isl=256),
+        row("decode_throughput", 200.0, case="decode/b8", batch=8),
+        row("energy_per_input_token", 0.2, case="prefill/isl256"),
+        row("energy_per_output_token", 0.9, case="decode/b8"),
+    ]
+    rows = [served, metered, *windows]
+    found = costs.cost_rows(rows, chip="h100-sxm", count=1, sheet=sheet)
+    owned = next(cost.owned for cost in found if cost.suite == "serving")
+    power = 700 / 50 / 3.6 * 1.54 * sheet.usd_per_kwh
+    capital = owned.usd.value - power
+    # Of a request's seconds 5 of 6 are answer, of its joules 3 of 5.
+    assert owned.apart.output == pytest.approx(capital * 5 / 6 + power * 3 / 5)
+    assert owned.apart.input * 3 == pytest.approx(capital / 6 + power * 2 / 5)
+
+
 def test_a_grid_is_found_by_code_or_name_and_an_unknown_one_is_refused():
     assert grid("chn") is grid("China")
     assert all(held.year >= 2022 for held in grids().grids)
@@ -84,7 +106,7 @@ def test_a_grid_is_found_by_code_or_name_and_an_unknown_one_is_refused():
 
 
 def test_an_older_sheet_has_no_euro(sheet):
-    assert sheet.per_usd("EUR") == pytest.approx(1 / 1.1761, rel=1e-4)
-    assert (sheet.per_usd("USD"), sheet.per_usd("CNY")) == (1.0, 7.055)
+    rates = {"EUR": sheet.eur_per_usd.value, "CNY": sheet.cny_per_usd.value, "USD": 1.0}
+    assert {name: sheet.per_usd(name) for name in rates} == rates
     with pytest.raises(UserError, match="no rate of EUR"):
         catalog.price_sheets()["2026-11"].per_usd("EUR")

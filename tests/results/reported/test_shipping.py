@@ -166,7 +166,7 @@ def test_a_site_shows_what_ships_unless_told_not_to(tmp_path, monkeypatch, fenma
     monkeypatch.delenv("FENMARK_NO_REPORTED")
     asked = []
 
-    def build(results, out, base_url, others, *_):
+    def build(results, out, base_url, others, *_, **__):
         asked.extend(others)
         raise UserError("enough")
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from results.archive import archive
+from results.catalog.prices_data import read_sheet
 
 ROOT = Path(__file__).parents[3]
 HOME = ROOT / ".github" / "workflows"
@@ -343,3 +345,55 @@ def test_the_steps_of_a_measuring_job_leave_a_signed_result(job, plan):
     assert (job.place / "temp" / "fenmark" / "key.pem").is_file()
     assert job.run(step_of("measure.yml", "measure", "Forget the key")).returncode == 0
     assert not (job.place / "temp" / "fenmark").exists()
+
+
+VMS = (
+    "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,Price,Region,GpuInfo,SpotPrice\n"
+    + "".join(f"m{place},H100-SXM,1,8,64,{usd},r{place},,\n" for place, usd in enumerate((2, 3, 4)))
+)
+
+
+def test_the_monthly_sheet_is_made_of_what_changed_in_a_month(tmp_path):
+    """The step's own commands, at a catalogue of ours: an old form of it is left alone."""
+    [script] = [
+        step["run"]
+        for step in FILES["prices.yml"]["jobs"]["read"]["steps"]
+        if step.get("name") == "Make the sheet"
+    ]
+    catalog = tmp_path / "theirs"
+    now = int(time.time())
+    git = ["git", "-C", str(catalog), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run(["git", "init", "--quiet", str(catalog)], check=True)
+    subprocess.run([*git, "config", "uploadpack.allowFilter", "true"], check=True)
+    for days, file, text in (
+        (200, "v9/vast/vms.csv", VMS.replace(",2,r0", ",99,r0")),
+        (60, "v6/aws/vms.csv", "kept by nobody\n"),
+        (3, "v7/aws/vms.csv", "an older form\n"),
+        (2, "v8/aws/vms.csv", VMS),
+        (1, "v8/kubernetes/images.csv", "no prices\n"),
+    ):
+        path = catalog / "catalogs" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        dated = dict.fromkeys(("AUTHOR", "COMMITTER"), f"{now - days * 86400} +0000")
+        env = os.environ | {f"GIT_{name}_DATE": when for name, when in dated.items()}
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "--quiet", "-m", file], check=True, env=env)
+    redirected = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{catalog.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/skypilot-org/skypilot-catalog",
+    }
+    folder = tmp_path / "runner"
+    folder.mkdir()
+    where = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | redirected | {"RUNNER_TEMP": str(folder), "PATH": where}
+    shell = ["bash", "-e", "-o", "pipefail", "-c", script]
+    done = subprocess.run(shell, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [sheet] = (folder / "sheet").glob("*.toml")
+    source = f"skypilot, read {sheet.stem}: aws"
+    priced = [row for row in read_sheet(sheet).rentals if row.source.startswith("skypilot")]
+    assert [(row.chip, row.usd_per_hour, row.offers, row.source) for row in priced] == [
+        ("h100-sxm", 3, 3, source)
+    ]

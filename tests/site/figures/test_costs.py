@@ -46,10 +46,18 @@ def test_the_reader_s_own_terms_are_computed_with(browser, serve, site):
     page = browser.new_page()
     terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
     look(page, f"{serve(site)}cost/?{terms}")
-    rows = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    every = json.loads(saved(page, "json"))["rows"]
+    rows = [row for row in every if row["chip_id"] == CHIP]
     look(page, f"{serve(site)}cost/?class=reserved-3y")
     found = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
     reserved = {row["case"]: row for row in found}
+    look(page, f"{serve(site)}cost/?as_of=2026-11-10&tariff=0.2")
+    assert page.locator("[name=as_of]").input_value() == "2026-11"
+    earlier = {
+        row["case"]: row
+        for row in json.loads(saved(page, "json"))["rows"]
+        if row["chip_id"] == CHIP
+    }
     page.close()
     shard = json.loads((site / "data" / "board" / "llama-3.1-8b.json").read_text())
     column, numbers = shard["strings"]["case"], shard["numbers"]
@@ -71,10 +79,33 @@ def test_the_reader_s_own_terms_are_computed_with(browser, serve, site):
         }
         for name, usd in expected.items():
             assert row[f"{name}_usd_per_mtok"] == pytest.approx(usd, rel=1e-9), name
+        old, then = earlier[row["case"]], catalog.price_sheets()["2026-11"]
+        bought, busy = then.purchase(CHIP), then.ownership.utilization.value
+        usd = then.rental(CHIP, "on-demand").usd_per_hour * facts["count"] * mtok_hours
+        assert old["rented_usd_per_mtok"] == pytest.approx(usd, rel=1e-9)
+        assert (old["prices_as_of"], old["rent_price"]) == (
+            then.id,
+            then.rental(CHIP, "on-demand").label,
+        )
+        power = facts["energy"] * 1e6 / 3.6e6 * 0.2 * then.pue.value
+        middle = (bought.usd_low + bought.usd_high) / 2 * facts["count"]
+        life = then.ownership.life_years.value * 365.25 * 24
+        owned = middle / (life * busy) * mtok_hours + power
+        assert old["owned_usd_per_mtok"] == pytest.approx(owned, rel=1e-9)
         same = reserved[row["case"]]
         usd = three_years.usd_per_hour * facts["count"] * mtok_hours
         assert same["rented_usd_per_mtok"] == pytest.approx(usd, rel=1e-9)
         assert same["rent_price"] == three_years.label
+
+    # A CPU's cores are rented each; what is bought is the machine, however many of them worked.
+    cores = [row for row in every if row["chip"] == "Test CPU 9000"]
+    assert cores
+    for row in cores:
+        mtok_hours = 1e6 / (row["output_throughput_tokens_per_s"] * 3600)
+        capital = 20000 / (3 * 365.25 * 24 * 0.5) * mtok_hours
+        for end in ("low", "high"):
+            owned = capital + row[f"electricity_usd_per_mtok_{end}"]
+            assert row[f"owned_usd_per_mtok_{end}"] == pytest.approx(owned, rel=1e-9)
 
 
 @pytest.mark.parametrize("page", ["cost/", f"chips/{CHIP}/", f"zh/chips/{CHIP}/"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from leaderboard import build
+from results.catalog import latest_prices
 from suites.base.errors import UserError
 from tests.site.conftest import accept, statement
 
@@ -116,3 +118,32 @@ def test_a_run_of_a_plan_names_plan_and_cell_on_its_chips_page(tmp_path: Path):
 def test_every_published_envelope_is_the_signed_one(site: Path, results: Path):
     for envelope in results.glob("*.dsse.json"):
         assert (site / "statements" / envelope.name).read_bytes() == envelope.read_bytes()
+
+
+def test_a_price_sheet_of_one_s_own_recosts_every_row(results: Path, tmp_path: Path):
+    sheet = tmp_path / "mine.toml"
+    sheet.write_text('[[rentals]]\nchip = "h100-sxm"\nusd_per_hour = 7\n')
+    accept(
+        tmp_path / "gpus",
+        statement(chip="NVIDIA H100 80GB HBM3", catalog_id="h100-sxm", kind="gpu"),
+    )
+    site = build([tmp_path / "gpus"], tmp_path / "out").out
+    ours = _rent(site)
+    build([tmp_path / "gpus"], site, price_sheet=sheet)
+    usual = latest_prices().rental("h100-sxm").usd_per_hour
+    assert _rent(site) == pytest.approx(ours * 7 / usual, rel=1e-4)
+    page = (site / "chips" / "h100-sxm" / "index.html").read_text()
+    assert "the reader&#39;s own" in page
+
+
+def test_a_machine_s_own_price_is_no_price_of_a_site(results: Path, tmp_path: Path):
+    (tmp_path / "mine.toml").write_text('[own]\nprice = "1/h"\n')
+    with pytest.raises(UserError, match=r"mine.toml:own: is of one machine"):
+        build([results], tmp_path / "out", price_sheet=tmp_path / "mine.toml")
+
+
+def _rent(site: Path) -> float:
+    """What a million output tokens cost in the first row of the board's one model."""
+    others = {"index.json", *(path.name for path in site.glob("data/board/*.digests.json"))}
+    [shard] = [path for path in site.glob("data/board/*.json") if path.name not in others]
+    return next(filter(None, json.loads(shard.read_text())["numbers"]["rent_usd"]))

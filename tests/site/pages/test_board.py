@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import expect
 
+from results.catalog import latest_prices
 from tests.site.conftest import look, saved
 
 pytestmark = pytest.mark.browser
@@ -91,11 +92,26 @@ def test_sorting_turns_round_and_rows_without_a_figure_stay_last(browser, base):
     page.close()
 
 
-def test_search_narrows_and_dollars_replace_yuan(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?q=h100&currency=usd")
+def test_search_narrows_and_another_currency_is_one_choice_away(browser, base):
+    page = open_board(browser, f"{base}leaderboard/?q=h100&currency=cny")
     rows = cells(page)
     assert len(rows) == 3
-    assert all("USD/Mtok" in row[7] for row in rows)
+    assert all("CNY/Mtok" in row[7] for row in rows)
+    yuan = [float(row[7].split()[0]) for row in rows]
+    page.locator("select[data-rates]").select_option("EUR")
+    assert "currency=EUR" in page.url
+    sheet = latest_prices()
+    rate = sheet.eur_per_usd.value / sheet.cny_per_usd.value
+    euro = [float(row[7].split()[0]) for row in cells(page)]
+    assert euro == pytest.approx([value * rate for value in yuan], rel=5e-3)
+    # The choice holds on every page, without being in its address; Chinese pages open in yuan.
+    look(page, f"{base}compare/")
+    assert "EUR/Mtok" in page.locator("table").inner_text()
+    page.goto(f"{base}chips/h100-sxm/")
+    expect(page.locator("#prices ~ .scroll [data-per]").first).to_have_text("EUR/h")
+    page.evaluate("localStorage.clear()")
+    look(page, f"{base}zh/cost/")
+    assert "CNY/Mtok" in page.locator("tbody tr").first.inner_text()
     page.close()
 
 
@@ -130,13 +146,13 @@ def test_numbers_read_the_same_in_both_languages_of_the_code(browser, base):
     page = browser.new_page()
     page.goto(base)
     values = [0, 12345.6, 999.6, 61.44, 0.05, 0.0000123, 2.5e12, -4, 0.00995, 1e9, 99.95, 1.005]
+    values += [614.5, 12345.5, -0.125, 0.0625, 1.7976931348623157e308]  # exact halves, and the most
     shown = page.evaluate(
         "async values => {"
         " const {figure} = await import('/assets/fenmark/format.js');"
         " return values.map(v => figure(v))}",
         values,
     )
-    # A tie (12345.5) may round either way in either language; no value here is one.
     assert shown == [figure(value) for value in values]
     page.close()
 

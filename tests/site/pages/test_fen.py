@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from leaderboard.base.text import figure
 from leaderboard.figures.fen_axis import LAYERS, Line, picture
 from leaderboard.pages.fen import known
 from results import catalog
@@ -118,7 +119,8 @@ def test_a_reader_checks_a_claim_and_can_pass_it_on(page: Page, served: str):
     page.locator("fenmark-claim [name=model]").select_option("llama-3.1-70b")
     answer = page.locator("fenmark-claim .answer")
     assert "below the physical floor" in answer.inner_text()
-    assert "0.00380 J" in answer.inner_text()
+    joules = 0.001 / SHEET.cny_per_usd.value / (SHEET.usd_per_kwh * SHEET.pue.value) * 3.6
+    assert f"{figure(joules)} J" in answer.inner_text()
     page.goto(page.url)
     page.locator("fenmark-claim[ready]").wait_for()
     assert "below the physical floor" in answer.inner_text()
