@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from results.reported.parts.reading import Document
 
-__all__ = ["KINDS", "Kind", "import_file"]
+__all__ = ["KINDS", "Kind", "import_document", "import_file"]
 
 _LONGEST_REASON = 256
 
@@ -50,14 +50,30 @@ def import_file(
         if named is None:
             raise UserError(f"no chip {chip!r} in the catalogue", remedy="see `fenmark chips`")
         chip = named
-    document = reading.read(path)
-    reader = KINDS[kind] if kind else recognise(document, str(path))
+    imported = import_document(kind, reading.read(path), str(path))
+    if chip is None and count is None:
+        return imported
+    results = [stated(result, chip, count) for result in imported.results]
+    return imported.model_copy(update={"results": results})
+
+
+def import_document(kind: str | None, document: Document, where: str) -> ReportedFile:
+    """Read a published file that is taken apart already; what it says is left as it is.
+
+    Args:
+        kind: as for `import_file`, and one there is.
+        where: for the message.
+
+    Raises:
+        UserError: it is in no format of the kind.
+    """
+    reader = KINDS[kind] if kind else recognise(document, where)
     # A list, so that `id` of a row stays its own.
     found = list(rows_of(reader, document))
     if not found:
         raise UserError(
             "holds no row of this kind",
-            where=str(path),
+            where=where,
             expected=f"{reader.name}: {reader.formats}",
         )
     results, folded, refused = _sorted(reader, found)
@@ -65,7 +81,7 @@ def import_file(
         schema_version=1,
         source=_source(reader, document),
         rows=len(found),
-        results=[stated(result, chip, count) for result in results],
+        results=results,
         folded=folded,
         refused=refused,
     )

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from suites.base.labels import LabelType
 
 __all__ = [
+    "ATTESTED",
     "KNOWN_LABELS",
     "PREDICATE_TYPE",
     "StatementV2",
@@ -53,6 +54,8 @@ __all__ = [
 
 # A predicate whose meaning changes takes a type of its own (in-toto, "Predicate type").
 PREDICATE_TYPE = "urn:fenmark:result:v2"
+# The suite of figures that another harness measured: its file is what the result is about.
+ATTESTED = "attested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ for _metric in METRICS.values():
 class MeasurementV2(Measurement):
     """One figure: a metric of the registry in its unit, with labels of the registry."""
 
-    suite: Literal["kernels", "inference", "serving"]
+    suite: Literal["kernels", "inference", "serving", "attested"]
     metric: Annotated[Name, _OneOf(tuple(METRICS))]
     labels: Annotated[dict[Name, Label], _Labels(), Field(default_factory=dict)]
 
@@ -145,6 +148,12 @@ class MeasurementV2(Measurement):
                     "then": {"properties": {"unit": {"const": unit}}},
                 }
                 for unit, names in _METRICS_IN.items()
+            ]
+            + [
+                {
+                    "if": {"properties": {"suite": {"const": ATTESTED}}},
+                    "then": {"properties": {"method": {"const": "reported"}}},
+                }
             ]
         }
     )
@@ -159,6 +168,13 @@ class MeasurementV2(Measurement):
             )
         return unit
 
+    @field_validator("method")
+    @classmethod
+    def _is_the_harness(cls, method: str, info: ValidationInfo) -> str:
+        if info.data.get("suite") == ATTESTED and method != "reported":
+            raise PydanticCustomError("method", "what another harness measured is reported")
+        return method
+
 
 class RunV2(Run):
     """Which run this is; its id is a UUID, in lower case, and an option may have several lines."""
@@ -166,10 +182,14 @@ class RunV2(Run):
     id: Annotated[
         str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
     ]
-    suites: Annotated[
-        list[Annotated[Name, _OneOf(("kernels", "inference", "serving"))]],
-        Field(min_length=1, max_length=3),
-    ]
+    # What Fenmark measured and what another harness did are never one result.
+    suites: (
+        Annotated[
+            list[Annotated[Name, _OneOf(("kernels", "inference", "serving"))]],
+            Field(min_length=1, max_length=3),
+        ]
+        | Annotated[list[Literal["attested"]], Field(min_length=1, max_length=1)]
+    )
     options: dict[Name, Annotated[Text, Field(pattern=FILE)] | Option] | None = None
 
 
