@@ -13,7 +13,7 @@ from results.checks import Evidence, evidence
 from results.checks.evidence import harness_of
 from results.statement.raw_samples import MOST_BYTES
 from suites.base.errors import UserError
-from suites.base.files import open_plain
+from suites.base.files import open_plain, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +22,21 @@ if TYPE_CHECKING:
     from results.checks.evidence import Harness
     from results.statement.statement import Statement
 
-__all__ = ["beside", "evidence_of", "other_samples", "place_of", "sendable"]
+__all__ = ["beside", "evidence_of", "keep", "other_samples", "place_of", "sendable"]
 
 
 def place_of(home: Path, digest: str) -> Path:
     """Say where an archive keeps the raw samples of a digest."""
     return home / "samples" / f"{digest}.json"
+
+
+def keep(home: Path, data: bytes) -> str:
+    """Write raw samples where their digest says, and return it."""
+    digest = hashlib.sha256(data).hexdigest()
+    place = place_of(home, digest)
+    place.parent.mkdir(exist_ok=True)
+    write_atomically(place, data)
+    return digest
 
 
 def beside(home: Path, statement: Statement) -> Evidence:
