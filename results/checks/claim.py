@@ -245,9 +245,13 @@ def place_of(item: Measurement) -> str:
 
 
 def said_by_file(claim: Claim, name: str) -> list[Label]:
-    """Return what a harness' file says of its own subject, each answer once."""
-    stated = (item.labels.get(f"{name}_in_file") for item in claim.measurements)
-    return list(dict.fromkeys(value for value in stated if value is not None))
+    """Return what the file of an attested result says of its own subject, each answer once."""
+    stated = (
+        item.labels.get(f"{name}_in_file")
+        for item in claim.measurements
+        if item.suite == ATTESTED
+    )
+    return list(dict.fromkeys(value for value in stated if type(value) in {str, int}))
 
 
 def least(item: Measurement) -> float:
