@@ -107,12 +107,12 @@ def engine_of(text: str | None) -> tuple[str, str]:
     """Part an engine's name from its version, as in "llama.cpp 8c05923 3984".
 
     >>> engine_of("vllm 0.10.1"), engine_of("TGI"), engine_of(None)
-    (('vllm', '0.10.1'), ('TGI', 'not stated'), ('not stated', 'not stated'))
+    (('vllm', '0.10.1'), ('TGI', 'unknown'), ('unknown', 'unknown'))
     """
-    words = (text or "not stated").split()
+    words = (text or "unknown").split()
     at = next((n for n, word in enumerate(words) if n and any(map(str.isdigit, word))), 0)
     if not at:
-        return " ".join(words), "not stated"
+        return " ".join(words), "unknown"
     return " ".join(words[:at]), " ".join(words[at:])
 
 

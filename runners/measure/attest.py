@@ -171,7 +171,7 @@ def _engine(result: ReportedResult, model: str | None, precision: str | None) ->
     return {
         "name": name[:_LONGEST],
         "version": version[:_LONGEST],
-        "model": model or result.model or "not stated",
+        "model": model or result.model or "unknown",
         "weights_sha256": None,
         "weights": "unknown",
         "precision": precision or result.precision or "unknown",

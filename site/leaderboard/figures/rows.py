@@ -50,7 +50,7 @@ _MONEY = (
 _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "load", "load_zh", "doubts", "prints", "meter", "rent_price", "price_sheet",
+    "load", "load_zh", "doubts", "prints", "samples", "meter", "rent_price", "price_sheet",
     "electricity_method", "owned_basis", "floor_method", "api_price",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
@@ -256,6 +256,7 @@ def _about(result: Result) -> dict[str, Any]:
         "suite_version": clean(run.suite_version),
         "reproduces": run.reproduces or "",
         "prints": " ".join(result.prints),
+        "samples": " ".join(result.samples),
         "chip_id": result.chip_id,
         "chip": entry.name if entry else clean(chip.name),
         # A CPU's count is its cores, and it is one chip.
@@ -272,7 +273,7 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
         "model": clean(point.model),
         "model_id": slug(point.model) if point.model else "",
         "precision": clean(point.precision),
-        "engine": clean(f"{engine.name} {engine.version}") if engine else "",
+        "engine": clean(_engine(point)),
         "engine_name": clean(engine.name) if engine else "",
         "suite": clean(point.suite),
         "case": clean(point.case),
@@ -289,6 +290,17 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
             flat[f"{name}_n"] = found.n
             flat[f"{name}_method"] = found.method
     return flat | _money(cost) if cost else flat
+
+
+def _engine(point: Point) -> str:
+    """Name the engine; where another harness measured it, that too."""
+    engine, labels = point.engine, point.labels
+    named = f"{engine.name} {engine.version}" if engine else ""
+    if "harness" not in labels:
+        return named
+    known = named.removesuffix(" unknown").removeprefix("unknown")
+    by = f"{labels['harness']} {labels.get('harness_version', '')}".strip()
+    return " · ".join(filter(None, (known, by)))
 
 
 def _doubts(point: Point) -> str:

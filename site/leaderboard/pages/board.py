@@ -69,6 +69,7 @@ def words(_: Words) -> dict[str, str]:
         "electricity": _("electricity"),
         "modelled": _("modelled"),
         "reported": _("reported"),
+        "attested": _("attested"),
         **proof_words(_),
     }
 
