@@ -56,6 +56,7 @@ __all__ = [
 PREDICATE_TYPE = "urn:fenmark:result:v2"
 # The suite of figures that another harness measured: its file is what the result is about.
 ATTESTED = "attested"
+_SUITES = ("kernels", "inference", "serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ for _metric in METRICS.values():
 class MeasurementV2(Measurement):
     """One figure: a metric of the registry in its unit, with labels of the registry."""
 
-    suite: Literal["kernels", "inference", "serving", "attested"]
+    suite: Annotated[Name, _OneOf((*_SUITES, ATTESTED))]
     metric: Annotated[Name, _OneOf(tuple(METRICS))]
     labels: Annotated[dict[Name, Label], _Labels(), Field(default_factory=dict)]
 
@@ -183,14 +184,26 @@ class RunV2(Run):
         str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
     ]
     # What Fenmark measured and what another harness did are never one result.
-    suites: (
-        Annotated[
-            list[Annotated[Name, _OneOf(("kernels", "inference", "serving"))]],
-            Field(min_length=1, max_length=3),
-        ]
-        | Annotated[list[Literal["attested"]], Field(min_length=1, max_length=1)]
-    )
+    suites: Annotated[
+        list[Annotated[Name, _OneOf((*_SUITES, ATTESTED))]],
+        Field(
+            min_length=1,
+            max_length=3,
+            json_schema_extra={
+                "if": {"minItems": 2},
+                "then": {"items": {"enum": [*_SUITES]}},
+            },
+        ),
+    ]
     options: dict[Name, Annotated[Text, Field(pattern=FILE)] | Option] | None = None
+
+
+    @field_validator("suites")
+    @classmethod
+    def _are_of_one_kind(cls, suites: list[str]) -> list[str]:
+        if len(suites) > 1 and ATTESTED in suites:
+            raise PydanticCustomError("suites", "an attested result has no other suite")
+        return suites
 
 
 class PredicateV2(Predicate):
