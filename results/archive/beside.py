@@ -106,9 +106,7 @@ def sendable(home: Path, statement: Statement) -> bytes | None:
 # A result is opened more than once in one call, as where another repeats it. Few are kept: the
 # figures of a stranger's samples may take 50 MB.
 @lru_cache(maxsize=8)
-def _given(
-    place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None
-) -> Evidence:
+def _given(place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None) -> Evidence:
     data = _read(place, digest)
     if data is None:
         return Evidence(absent="what lies beside it are not the raw samples that were signed for")

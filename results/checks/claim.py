@@ -247,11 +247,10 @@ def place_of(item: Measurement) -> str:
 def said_by_file(claim: Claim, name: str) -> list[Label]:
     """Return what the file of an attested result says of its own subject, each answer once."""
     stated = (
-        item.labels.get(f"{name}_in_file")
-        for item in claim.measurements
-        if item.suite == ATTESTED
+        item.labels.get(f"{name}_in_file") for item in claim.measurements if item.suite == ATTESTED
     )
-    return list(dict.fromkeys(value for value in stated if type(value) in {str, int}))
+    named = (value for value in stated if isinstance(value, str | int))
+    return list(dict.fromkeys(value for value in named if not isinstance(value, bool)))
 
 
 def least(item: Measurement) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import (
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     ValidationError,
     field_validator,
@@ -134,6 +135,20 @@ for _metric in METRICS.values():
     _METRICS_IN.setdefault(_metric.unit, []).append(_metric.name)
 
 
+# What JSON Schema says of two fields at once: a metric's unit, and whose an attested figure is.
+_UNITS: list[JsonValue] = [
+    {
+        "if": {"properties": {"metric": {"enum": [*names]}}},
+        "then": {"properties": {"unit": {"const": unit}}},
+    }
+    for unit, names in _METRICS_IN.items()
+]
+_OF_ANOTHER: JsonValue = {
+    "if": {"properties": {"suite": {"const": ATTESTED}}},
+    "then": {"properties": {"method": {"const": "reported"}}},
+}
+
+
 class MeasurementV2(Measurement):
     """One figure: a metric of the registry in its unit, with labels of the registry."""
 
@@ -141,23 +156,7 @@ class MeasurementV2(Measurement):
     metric: Annotated[Name, _OneOf(tuple(METRICS))]
     labels: Annotated[dict[Name, Label], _Labels(), Field(default_factory=dict)]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "allOf": [
-                {
-                    "if": {"properties": {"metric": {"enum": [*names]}}},
-                    "then": {"properties": {"unit": {"const": unit}}},
-                }
-                for unit, names in _METRICS_IN.items()
-            ]
-            + [
-                {
-                    "if": {"properties": {"suite": {"const": ATTESTED}}},
-                    "then": {"properties": {"method": {"const": "reported"}}},
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"allOf": [*_UNITS, _OF_ANOTHER]})
 
     @field_validator("unit")
     @classmethod
@@ -196,7 +195,6 @@ class RunV2(Run):
         ),
     ]
     options: dict[Name, Annotated[Text, Field(pattern=FILE)] | Option] | None = None
-
 
     @field_validator("suites")
     @classmethod

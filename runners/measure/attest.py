@@ -140,8 +140,7 @@ def _parts(imported: ReportedFile, stated: Stated) -> Iterator[_Part]:
         if about not in found:
             found[about] = _Part(engine, machine.describe(chip), {})
         found[about].cases[result.id] = [
-            _by_signer(row, stated.harness_version)
-            for row in rows_of(result, imported.source.kind)
+            _by_signer(row, stated.harness_version) for row in rows_of(result, imported.source.kind)
         ]
     for part in found.values():
         yield from _sized(part)
@@ -209,7 +208,7 @@ def _lawful(
 def _statement(part: _Part, about: dict[str, str]) -> StatementV2:
     rows = [row for rows in part.cases.values() for row in rows]
     harness = str(rows[0].labels["harness"])
-    version = rows[0].labels.get("harness_version")
+    version = str(rows[0].labels.get("harness_version", ""))
     meters = [one for one in gauge(part.machine.chip).meters() if one["method"] != "model"]
     predicate = {
         "schema_version": 2,

@@ -92,7 +92,9 @@ def parse(path: PurePath, data: bytes, *, most_cells: int = _MOST_CELLS) -> Docu
         UserError: it is of no format we know.
     """
     if data[:4] == b"PAR1":
-        return Document(name=path.name, data=data, text="", rows=list(_parquet(path, data, most_cells)))
+        return Document(
+            name=path.name, data=data, text="", rows=list(_parquet(path, data, most_cells))
+        )
     if data[:2] == b"\x1f\x8b":
         raise _unreadable(path, "is compressed: unpack it first")
     try:

@@ -1,4 +1,4 @@
-"""What another harness measured, signed here: its figures are those its file gives, and no others."""
+"""What another harness measured, signed here: the figures are those that its file gives."""
 
 import hashlib
 import json
@@ -208,7 +208,9 @@ def test_a_row_that_a_law_refuses_costs_no_other(told, bench, out):
     [one], code = told(bench("b.jsonl", lines))
     assert (code, one["imported"], one["refused"]) == (0, 1, 1)
     assert [reason for reason in one["reasons"] if reason.startswith("latency-order: p50 is 70")]
-    assert {item.labels["concurrency"] for item in predicate(out, one["digest"]).measurements} == {2}
+    assert {item.labels["concurrency"] for item in predicate(out, one["digest"]).measurements} == {
+        2
+    }
 
 
 def test_bad_files_are_a_line_each_and_hide_no_other(fenmark, bench, out):
