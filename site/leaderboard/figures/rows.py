@@ -19,6 +19,7 @@ from leaderboard.figures.figures import Figure, points_of
 from leaderboard.words import Words
 from results import catalog
 from results.economy.economics import Span
+from results.statement.statement_v2 import ATTESTED
 from suites.base.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -275,7 +276,7 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
         "precision": clean(point.precision),
         "engine": clean(_engine(point)),
         "engine_name": clean(engine.name) if engine else "",
-        "suite": clean(point.suite),
+        "suite": clean(_suite(point)),
         "case": clean(point.case),
         "load": clean(_load(_WORDS["en"], point)),
         "load_zh": clean(_load(_WORDS["zh"], point)),
@@ -290,6 +291,12 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
             flat[f"{name}_n"] = found.n
             flat[f"{name}_method"] = found.method
     return flat | _money(cost) if cost else flat
+
+
+def _suite(point: Point) -> str:
+    """Name the suite; a harness may have measured a serving load, or one phase alone."""
+    phase = point.suite == ATTESTED and "output_throughput" not in point.figures
+    return f"{ATTESTED}-inference" if phase else point.suite
 
 
 def _engine(point: Point) -> str:

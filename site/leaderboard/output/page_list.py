@@ -18,6 +18,7 @@ from leaderboard.pages import board, chips, models, overview, page_shells, sideb
 from leaderboard.pages.pages import Page
 from leaderboard.read import known
 from results.catalog.prices_data import RENTAL_CLASSES
+from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +76,7 @@ class Content:
 
     @cached_property
     def opening(self) -> pd.DataFrame:
-        """The serving rows the board opens with."""
+        """The rows the board opens with."""
         serving = ranking.serving(self.rows)
         model = board.opening(self.rated)
         return serving[serving["model_id"] == model] if model else serving
@@ -139,6 +140,7 @@ class Content:
 def pages(_: Words, content: Content) -> Iterator[Page]:
     """Yield every generated page of a language."""
     first = content.opening
+    measured = first[first["suite"] != ATTESTED]
     yield Page(
         template="overview",
         url="",
@@ -199,7 +201,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         url="cost/",
         title="Cost",
         context=lambda: {
-            "rows": shown(first[:_STATIC_ROWS], _.lang),
+            "rows": shown(measured[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
             "classes": RENTAL_CLASSES,
             "prices": chips.rentals_by_class(content.sheet),
@@ -228,7 +230,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="compare",
         url="compare/",
         title="Compare",
-        context=lambda: sidebyside.context(_, first),
+        context=lambda: sidebyside.context(_, measured),
     )
     yield Page(
         template="runners",
