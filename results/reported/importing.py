@@ -14,6 +14,7 @@ from results.reported.parts.building import Refused
 from results.reported.parts.kind import Kind
 from results.reported.parts.names import stated
 from results.reported.parts.reading import Broken
+from results.reported.parts.simulated import file_says, row_says
 from results.reported.recognising import KINDS, recognise, rows_of
 from results.statement.reported import Folded, Refusal, ReportedFile, ReportedResult, ReportedSource
 from suites.base.errors import UserError
@@ -67,7 +68,11 @@ def import_document(kind: str | None, document: Document, where: str) -> Reporte
     Raises:
         UserError: it is in no format of the kind.
     """
-    reader = KINDS[kind] if kind else recognise(document, where)
+    told = file_says(document)
+    try:
+        reader = KINDS[kind] if kind else recognise(document, where)
+    except UserError as error:
+        raise _simulated(told, where) if told else error from error
     # A list, so that `id` of a row stays its own.
     found = list(rows_of(reader, document))
     if not found:
@@ -76,7 +81,7 @@ def import_document(kind: str | None, document: Document, where: str) -> Reporte
             where=where,
             expected=f"{reader.name}: {reader.formats}",
         )
-    results, folded, refused = _sorted(reader, found)
+    results, folded, refused = _sorted(reader, found, told)
     return ReportedFile(
         schema_version=1,
         source=_source(reader, document),
@@ -88,7 +93,7 @@ def import_document(kind: str | None, document: Document, where: str) -> Reporte
 
 
 def _sorted(
-    reader: Kind, found: list[Any]
+    reader: Kind, found: list[Any], told: str | None
 ) -> tuple[list[ReportedResult], list[Folded], list[Refusal]]:
     results: list[ReportedResult] = []
     folded: list[Folded] = []
@@ -96,7 +101,7 @@ def _sorted(
     first: dict[object, str] = {}
     for index, row in enumerate(found, 1):
         try:
-            result = reader.read(_with_fields(row))
+            result = reader.read(_measured(_with_fields(row), told))
         except (Refused, ValidationError) as error:
             refused.append(Refusal(row=index, reason=_reason(error)))
             continue
@@ -108,6 +113,25 @@ def _sorted(
         results.append(result.model_copy(update={"id": f"{result.id[:200]}#{index}"}))
         first[run] = results[-1].id
     return results, folded, refused
+
+
+def _measured(row: dict[str, Any], told: str | None) -> dict[str, Any]:
+    """Return a row that somebody measured.
+
+    Args:
+        told: what its file says of all of them.
+
+    Raises:
+        Refused: it calls itself simulated or estimated, or its file does.
+    """
+    if said := told or row_says(row):
+        raise Refused(f"simulated or estimated, as it says itself: {said}")
+    return row
+
+
+def _simulated(told: str, where: str) -> UserError:
+    what = f"holds what was simulated or estimated, as it says itself: {told}"
+    return UserError(what, where=where, expected="figures that were measured")
 
 
 def _source(reader: Kind, document: Document) -> ReportedSource:

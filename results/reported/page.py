@@ -39,6 +39,7 @@ have bear one name: see [Labels](labels.md).
   that row alone. A row of more or fewer cells than its table has names is refused: nobody can say
   which is which. A field that stands twice is none. Zero stands for what was not measured, except
   as the least or the spread of a distribution.
+- What a file or a row calls simulated, estimated or predicted itself is refused: nobody measured it.
 - A time to first token that equals the whole latency is left out: nothing was streamed.
 - Chips are those that shared the work: tensor × pipeline × data parallel sizes of every pool.
   Experts lie on the same chips. `--chip` and `--count` stand in the place of what a file says, and
