@@ -39,12 +39,16 @@ have bear one name: see [Labels](labels.md).
   that row alone. A row of more or fewer cells than its table has names is refused: nobody can say
   which is which. A field that stands twice is none. Zero stands for what was not measured, except
   as the least or the spread of a distribution.
-- What a file or a row calls simulated, estimated or predicted itself is refused: nobody measured it.
+- What calls itself simulated, estimated or predicted, file or row, is refused: nobody measured it.
 - A time to first token that equals the whole latency is left out: nothing was streamed.
 - Chips are those that shared the work: tensor × pipeline × data parallel sizes of every pool.
   Experts lie on the same chips. `--chip` and `--count` stand in the place of what a file says, and
   the row says so: `chip_in_file` and `count_in_file` keep what the file said.
 - Energy keeps its scope: chip, node or wall.
+
+Tables of a million rows, such as AIConfigurator's of kernels, do not ship:
+`fenmark reported fetch ./tables https://host/gemm_perf.parquet --out kernels` brings and imports
+every table of a folder, and what lies behind an address, file by file.
 
 `--json` prints a list with one entry a file: `file`, `kind`, `rows`, `imported`, `folded`,
 `refused`, `flagged`, `reasons` (reason → rows), `refused_rows` (the first five of each reason),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["file_says", "row_says"]
 
-# Where publishers say how they came by figures; what prompts or data were made up is said elsewhere.
+# Where publishers say how they came by figures; that prompts were made up is said elsewhere.
 _WHERE = {
     "description", "disclaimer", "note", "notes", "source", "data_source", "provenance", "evidence",
     "generation_method", "estimation_method", "generated_by", "confidence_level", "simulator",

@@ -1,4 +1,4 @@
-"""What nobody measured is imported as nobody's result: simulated, estimated and predicted tables."""
+"""What nobody measured is nobody's result: simulated, estimated and predicted tables."""
 
 import json
 
