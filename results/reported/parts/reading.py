@@ -28,7 +28,7 @@ _DELIMITERS = ",;\t"
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _YAML = re.compile(r"(#[^\n]*\n\s*|---\s*\n\s*)*[A-Za-z_]\w*:(\s|$)")
 # SQL, and logs: their readers take them apart.
-_NO_TABLE = ("CREATE ", "INSERT ", "=====")
+_NO_TABLE = ("CREATE ", "INSERT ", "=====", ":::MLLOG")
 # A cell of a line's own: the reader's limit is 131,072 characters.
 csv.field_size_limit(MOST_BYTES)
 
