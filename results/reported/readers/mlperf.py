@@ -107,7 +107,8 @@ _LOG = (
 _PARAMETERS = (
     "target_qps", "samples_per_query", "min_duration (ms)", "min_query_count", "ttft_latency (ns)",
     "tpot_latency (ns)", "SUT name", "Scenario", "Mode", "Result is", "max_async_queries",
-    "qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed", "target_latency (ns)", "loadgen_version",
+    "qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed", "target_latency (ns)",
+    "loadgen_version",
 )  # fmt: skip
 # The last part of "llama2-70b-99.9" is the accuracy target; both targets often share one run.
 _TARGET = re.compile(r"-99(\.9)?$")

@@ -123,7 +123,7 @@ def test_a_csv_of_three_heads_is_read_as_its_report_is(tmp_path):
 def test_a_csv_of_one_head_is_read_alike(tmp_path):
     ranks = "[min, 0.1, 1, 5, 10, 25, 75, 90, 95, 99, max]"
     cells = {
-        **{name: "x" for name in ("Type", "Run Id", "Id", "Name")},
+        **dict.fromkeys(("Type", "Run Id", "Id", "Name"), "x"),
         "Start Time": "2026-01-01 10:00:00",
         "Successful Requests": 46,
         "Successful Time to first token ms mean": 60.0,
