@@ -69,16 +69,15 @@ def read_attested(data: bytes, name: str, kind: str | None = None) -> ReportedFi
     Raises:
         UserError: it is too large, or of no format of the kind.
     """
-    small = "the summary, without every request: a log takes no more"
     if len(data) > MOST_BYTES:
         raise UserError(
-            f"has {len(data):,} bytes", where=name, expected=f"{MOST_BYTES:,} at most", remedy=small
+            f"has {len(data):,} bytes",
+            where=name,
+            expected=f"{MOST_BYTES:,} at most",
+            remedy="attest the summary, without every request: a log takes no more",
         )
     document = reading.parse(PurePath(name), data, most_cells=MOST_BYTES // 16)
-    if len(document.rows) > _MOST_ROWS:
-        told = f"holds {len(document.rows):,} rows"
-        raise UserError(told, where=name, expected=f"{_MOST_ROWS:,} at most", remedy=small)
-    return import_document(kind, document, name)
+    return import_document(kind, document, name, most_rows=_MOST_ROWS)
 
 
 def rows_of(result: ReportedResult, kind: str) -> Iterator[Row]:

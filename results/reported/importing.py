@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "Kind", "import_document", "import_file"]
 
 _LONGEST_REASON = 256
+_MOST_ROWS = 10_000_000
 
 
 def import_file(
@@ -58,15 +59,18 @@ def import_file(
     return imported.model_copy(update={"results": results})
 
 
-def import_document(kind: str | None, document: Document, where: str) -> ReportedFile:
+def import_document(
+    kind: str | None, document: Document, where: str, *, most_rows: int = _MOST_ROWS
+) -> ReportedFile:
     """Read a published file that is taken apart already; what it says is left as it is.
 
     Args:
         kind: as for `import_file`, and one there is.
         where: for the message.
+        most_rows: that are read.
 
     Raises:
-        UserError: it is in no format of the kind.
+        UserError: it is in no format of the kind, or has more rows.
     """
     told = file_says(document)
     try:
@@ -80,6 +84,10 @@ def import_document(kind: str | None, document: Document, where: str) -> Reporte
             "holds no row of this kind",
             where=where,
             expected=f"{reader.name}: {reader.formats}",
+        )
+    if len(found) > most_rows:
+        raise UserError(
+            f"holds {len(found):,} rows", where=where, expected=f"{most_rows:,} at most"
         )
     results, folded, refused = _sorted(reader, found, told)
     return ReportedFile(

@@ -168,7 +168,8 @@ def _yaml(path: PurePath, content: str) -> list[Any]:
         found = list(yaml.load_all(content, loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"is no YAML: {' '.join(str(error).split())[:100]}") from error
-    return [_plain(row) for row in found if row is not None]
+    rows = [row for one in found for row in (one if isinstance(one, list) else [one])]
+    return [_plain(row) for row in rows if row is not None]
 
 
 def _plain(value: Any) -> Any:
