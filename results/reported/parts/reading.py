@@ -27,6 +27,8 @@ _EXPECTED = "CSV, JSON, JSON Lines, YAML, Markdown, SQL or Parquet"
 _DELIMITERS = ",;\t"
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _YAML = re.compile(r"(#[^\n]*\n\s*|---\s*\n\s*)*[A-Za-z_]\w*:(\s|$)")
+# What scripts write above a table.
+_COMMENTS = re.compile(r"\A(?:\s*#[^\n]*\n)+")
 # SQL, and logs: their readers take them apart.
 _NO_TABLE = ("CREATE ", "INSERT ", "=====", ":::MLLOG")
 # A cell of a line's own: the reader's limit is 131,072 characters.
@@ -189,6 +191,7 @@ def table_rows(path: PurePath, content: str) -> Iterator[Any]:
     Raises:
         UserError: it has no header.
     """
+    content = _COMMENTS.sub("", content)
     first = content.lstrip("\r\n").partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
