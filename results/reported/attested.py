@@ -53,7 +53,14 @@ def attested_evidence(data: bytes, where: str, harness: Harness) -> Evidence:
     except UserError as error:
         return Evidence(fault=str(error))
     # A reader that stumbles over a stranger's file says no more than that it gives no figures.
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         return Evidence(fault=f"{where}: cannot be read: {type(error).__name__}")
     rows = (row for result in imported.results for row in rows_of(result, harness.kind))
     return Evidence(rows={key_of(row): row for row in rows})

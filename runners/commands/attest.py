@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from runners.measure.attest import Attested
+    from suites.base.terminal import Terminal
 
 __all__ = ["attest"]
 
@@ -110,7 +111,7 @@ def _told(path: Path, attested: Attested) -> dict[str, Any]:
     }
 
 
-def _print(terminal: Any, told: dict[str, Any], attested: Attested, out: Path) -> None:
+def _print(terminal: Terminal, told: dict[str, Any], attested: Attested, out: Path) -> None:
     from results.archive import archive
     from results.commands.imports import say_counts
     from runners.measure.report import print_findings

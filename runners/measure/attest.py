@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Attested", "Stated", "attest"]
 
 _MOST_READ = 2**27  # bytes; what is longer than a log takes is said to be so
-# Of figures in one statement: with its signature in base64, an API takes a mebibyte.
-_MOST_FIGURES = 600_000
+_LARGEST_PART = 600_000  # bytes of figures: in base64, of which an API takes a mebibyte
 # Conditions that are of the engine: a result is about one of them.
 _FLAGS = {
     "tp": "tensor_parallel",
@@ -63,6 +62,8 @@ class Stated:
         chip: catalogue id: this machine's, or of what stands behind an endpoint.
         count: how many of them worked.
         model: id, or path of a file with the sizes.
+        precision: of the weights.
+        harness_version: of the harness.
     """
 
     kind: str | None = None
@@ -115,17 +116,18 @@ def attest(path: Path, out: Path, stated: Stated) -> Attested:
     imported = read_attested(data, name, stated.kind)
     digest = hashlib.sha256(data).hexdigest()
     refused: Counter[str] = Counter()
-    signed = []
     key = keys.load_or_create()
+    about = {"began": began, "runner": key.runner, "name": name, "digest": digest}
+    # All are made before the first is signed: one that cannot be made leaves no others behind.
+    lawful = [_lawful(part, about, data, refused) for part in _parts(imported, stated)]
+    signed = []
     with held(out):
-        for part in _parts(imported, stated):
-            about = {"began": began, "runner": key.runner, "name": name, "digest": digest}
-            statement, judged = _lawful(part, about, data, refused)
-            if statement is None:
-                continue
-            keep(out, data)
-            receipt = archive.accept(out, envelope.encode(statement), key.signer, key.log_signer)
-            signed.append((receipt.digest, judged))
+        for statement, judged in lawful:
+            if statement:
+                keep(out, data)
+                payload = envelope.encode(statement)
+                receipt = archive.accept(out, payload, key.signer, key.log_signer)
+                signed.append((receipt.digest, judged))
     return Attested(sha256=digest, read=imported, signed=signed, refused=refused)
 
 
@@ -157,7 +159,7 @@ def _sized(part: _Part) -> Iterator[_Part]:
     size = 0
     for case, rows in part.cases.items():
         own = len(json.dumps([row.to_json() for row in rows]))
-        if cases and size + own > _MOST_FIGURES:
+        if cases and size + own > _LARGEST_PART:
             yield _Part(part.engine, part.machine, cases)
             cases, size = {}, 0
         cases[case], size = rows, size + own
