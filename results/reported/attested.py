@@ -6,6 +6,7 @@ not give.
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ __all__ = ["attested_evidence", "engine_of", "read_attested", "rows_of"]
 _MOST_ROWS = 2_000
 # Harnesses that are built with their engine: its version is theirs.
 _OF_ENGINE = {"llama-bench", "llama-batched-bench", "trtllm-bench"}
-_MEDIAN = {"median": 50.0, "p50": 50.0}
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)
 
 
 def attested_evidence(data: bytes, where: str, harness: Harness) -> Evidence:
@@ -145,12 +146,10 @@ def _ranked(figure: ReportedMeasurement) -> dict[str, Label]:
     """Name a percentile by its rank, as our own figures do."""
     labels = dict(figure.labels)
     statistic = str(labels.get("statistic", ""))
-    rank = _MEDIAN.get(statistic)
-    if rank is None and statistic[:1] == "p":
-        rank = float(statistic[1:])
-    if rank is not None:
+    percentile = _PERCENTILE.fullmatch("p50" if statistic == "median" else statistic)
+    if percentile:
         del labels["statistic"]
-        labels["percentile"] = rank
+        labels["percentile"] = float(percentile[1])
     return labels
 
 

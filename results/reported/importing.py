@@ -76,7 +76,9 @@ def import_document(
     try:
         reader = KINDS[kind] if kind else recognise(document, where)
     except UserError as error:
-        raise _simulated(told, where) if told else error from error
+        if told:
+            raise _simulated(told, where) from error
+        raise
     # A list, so that `id` of a row stays its own.
     found = list(rows_of(reader, document))
     if not found:

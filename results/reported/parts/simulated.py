@@ -32,13 +32,12 @@ _MOST_LINES = 32
 
 def file_says(document: Document) -> str | None:
     """Return the words by which a file calls its figures simulated or estimated; None without."""
-    for whole in document.rows[:2]:
-        if isinstance(whole, dict):
-            blocks = [whole, *(whole.get(name) for name in _ABOUT)]
-            for block in blocks:
-                if isinstance(block, dict) and (told := row_says(block)):
-                    return told
-    return None
+    whole = document.rows[0] if len(document.rows) == 1 else None
+    if not isinstance(whole, dict):
+        return None  # of several objects each speaks for itself
+    blocks = [whole, *(whole.get(name) for name in _ABOUT)]
+    told = (row_says(block) for block in blocks if isinstance(block, dict))
+    return next(filter(None, told), None)
 
 
 def row_says(row: Mapping[str, Any]) -> str | None:

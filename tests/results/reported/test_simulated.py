@@ -76,8 +76,9 @@ def test_what_calls_itself_simulated_gives_no_result(imported, value):
     assert all("simulated or estimated, as it says itself" in one.reason for one in file.refused)
 
 
-def test_one_simulated_row_costs_no_measured_one(imported):
-    file = imported({"benchmarks": [ROW, ROW | {"estimated": True, "ttft_mean": 20.0}]})
+@pytest.mark.parametrize("wrap", [list, lambda rows: {"benchmarks": rows}])
+def test_one_simulated_row_costs_no_measured_one(imported, wrap):
+    file = imported(wrap([ROW | {"estimated": True, "ttft_mean": 20.0}, ROW]))
     assert (len(file.results), len(file.refused)) == (1, 1)
 
 
