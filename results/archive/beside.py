@@ -1,4 +1,7 @@
-"""The raw samples that lie beside an envelope: found by their digest, held to it, computed from."""
+"""The raw samples that lie beside an envelope: found by their digest, held to it, computed from.
+
+Of an attested result they are the file of its harness, byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,33 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from results.checks import Evidence, evidence
+from results.checks.evidence import harness_of
 from results.statement.raw_samples import MOST_BYTES
 from suites.base.errors import UserError
-from suites.base.files import open_plain
+from suites.base.files import open_plain, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from results.checks.evidence import Harness
     from results.statement.statement import Statement
 
-__all__ = ["beside", "other_samples", "place_of", "sendable"]
+__all__ = ["beside", "evidence_of", "keep", "other_samples", "place_of", "sendable"]
 
 
 def place_of(home: Path, digest: str) -> Path:
     """Say where an archive keeps the raw samples of a digest."""
     return home / "samples" / f"{digest}.json"
+
+
+def keep(home: Path, data: bytes) -> str:
+    """Write raw samples where their digest says, and return it."""
+    digest = hashlib.sha256(data).hexdigest()
+    place = place_of(home, digest)
+    place.parent.mkdir(exist_ok=True)
+    write_atomically(place, data)
+    return digest
 
 
 def beside(home: Path, statement: Statement) -> Evidence:
@@ -37,11 +51,25 @@ def beside(home: Path, statement: Statement) -> Evidence:
     place = place_of(home, digests[0])
     try:
         found = place.stat()
-        return _given(place, digests[0], (found.st_size, found.st_mtime_ns))
+        stamp = (found.st_size, found.st_mtime_ns)
+        return _given(place, digests[0], stamp, harness_of(statement))
     except FileNotFoundError:
         return Evidence(absent="no raw samples lie beside it")
     except OSError as error:
         return Evidence(absent=f"its raw samples cannot be read: {error.strerror}")
+
+
+def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:
+    """Compute every figure that raw samples give: Fenmark's own, or those of a harness' file.
+
+    Args:
+        data: whose digest the statement names: who checked that is the caller.
+    """
+    if harness is None:
+        return evidence(data, where)
+    from results.reported.attested import attested_evidence  # reads the readers too
+
+    return attested_evidence(data, where, harness)
 
 
 def other_samples(home: Path, statement: Statement) -> Iterator[str]:
@@ -78,11 +106,11 @@ def sendable(home: Path, statement: Statement) -> bytes | None:
 # A result is opened more than once in one call, as where another repeats it. Few are kept: the
 # figures of a stranger's samples may take 50 MB.
 @lru_cache(maxsize=8)
-def _given(place: Path, digest: str, _stamp: tuple[int, int]) -> Evidence:
+def _given(place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None) -> Evidence:
     data = _read(place, digest)
     if data is None:
         return Evidence(absent="what lies beside it are not the raw samples that were signed for")
-    return evidence(data, place.name)
+    return evidence_of(data, place.name, harness)
 
 
 def _read(place: Path, digest: str) -> bytes | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from results import catalog
 from results.statement.precision import served
+from results.statement.statement_v2 import ATTESTED
 from suites.models.widths import NARROWEST_BITS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "of_statement",
     "place_of",
     "rank_of",
+    "said_by_file",
     "series",
 ]
 
@@ -76,7 +78,7 @@ class Point:
     Attributes:
         load: isl, osl, concurrency, rate (1/s), batch, context, shared_prefix, and of a
             replayed trace its turns, where stated.
-        exact: lengths are exact and figures are medians with intervals, as in our own results.
+        exact: lengths are exact and figures are medians with intervals, as our own suites give.
         valid: the run itself does not call the point invalid.
         items: all figures.
         figures: by metric and rank: a percentile, "mean", or None for what is no latency.
@@ -178,7 +180,7 @@ class Claim:
             suite=suite,
             case=case,
             load={**named, **load},
-            exact=self.statement is not None,
+            exact=self.statement is not None and suite != ATTESTED,
             valid=all(item.labels.get("valid") is not False for item in items),
             items=items,
             figures=figures,
@@ -240,6 +242,15 @@ def number(label: Label | None) -> float | None:
 
 def place_of(item: Measurement) -> str:
     return f"{item.case} {item.metric}"
+
+
+def said_by_file(claim: Claim, name: str) -> list[Label]:
+    """Return what the file of an attested result says of its own subject, each answer once."""
+    stated = (
+        item.labels.get(f"{name}_in_file") for item in claim.measurements if item.suite == ATTESTED
+    )
+    named = (value for value in stated if isinstance(value, str | int))
+    return list(dict.fromkeys(value for value in named if not isinstance(value, bool)))
 
 
 def least(item: Measurement) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from results.statement import raw_samples
+from results.statement.statement_v2 import ATTESTED
 from results.statement.texts import printable
 from suites.base.errors import UserError
 from suites.evidence import rows_of
@@ -13,13 +14,15 @@ from suites.evidence import rows_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from results.statement.statement import Measurement
+    from results.statement.statement import Measurement, Statement
     from suites.base.records import Row
 
-__all__ = ["Evidence", "Key", "evidence", "key_of"]
+__all__ = ["Evidence", "Harness", "Key", "evidence", "harness_of", "key_of"]
 
 # Labels that tell two figures of one case and metric apart.
 _TELLING = ("percentile", "statistic", "meter", "host", "process")
+# And two of one row of a harness' file.
+_OF_FILE = ("scope", "tokens")
 
 Key = tuple[Any, ...]
 
@@ -39,6 +42,27 @@ class Evidence:
     metered: bool = True
     absent: str = ""
     fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """Who wrote the file of an attested result.
+
+    Attributes:
+        kind: name of its reader; empty where the figures name none, or several.
+        file: what the file was called.
+    """
+
+    kind: str
+    file: str
+
+
+def harness_of(statement: Statement) -> Harness | None:
+    """Tell which harness measured; None where Fenmark did."""
+    if statement.predicate.run.suites != [ATTESTED]:
+        return None
+    named = {str(item.labels.get("harness", "")) for item in statement.predicate.measurements}
+    return Harness(named.pop() if len(named) == 1 else "", statement.subject[0].name)
 
 
 def evidence(data: bytes, where: str) -> Evidence:
@@ -64,4 +88,5 @@ def evidence(data: bytes, where: str) -> Evidence:
 
 def key_of(item: Measurement | Row) -> Key:
     """Return what tells a figure from all others of its result."""
-    return (item.suite, item.case, item.metric, *(item.labels.get(name) for name in _TELLING))
+    names = (*_TELLING, *_OF_FILE) if item.suite == ATTESTED else _TELLING
+    return (item.suite, item.case, item.metric, *(item.labels.get(name) for name in names))

@@ -175,7 +175,7 @@ LAWS = (
     Law(
         name="chip",
         formula="entry, count and memory claimed = those of driver, CPUID and kernel; "
-        "tp × pp × dp and threads ≤ count",
+        "tp × pp × dp and threads ≤ count; chip and count in a harness' file = those claimed",
         source="what the machine said of itself, and `match` and `cpuid` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
         find=machine.chips_are_those_seen,
@@ -237,7 +237,7 @@ LAWS = (
     ),
     Law(
         name="labels",
-        formula="one model at one precision",
+        formula="one model at one precision; those in a harness' file = those stated",
         source="one result is about one engine's model",
         find=names.one_model_is_measured,
     ),
@@ -245,7 +245,8 @@ LAWS = (
         name="samples",
         outcome="refused",
         formula="value, interval, n and labels of each figure = those that the raw samples give",
-        source="suites/evidence.py: the suites' own summaries, run again",
+        source="suites/evidence.py: the suites' own summaries, run again; of an attested result "
+        "its harness' file, read again by results/reported/attested.py",
         tolerance="1e-9; without raw samples, or for energy in those of the first versions, "
         "not checked",
         find=samples.samples_give_the_figures,

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import least, number, place_of
+from results.checks.claim import least, number, place_of, said_by_file
 from results.checks.finding import Held, at_most
+from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
-    from results.statement.statement import Machine, Measurement, Predicate, Run
+    from results.statement.statement import Chip, Machine, Measurement, Predicate, Run
     from suites.base.records import Label
 
 __all__ = [
@@ -78,11 +79,24 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     used, told = _used(predicate)
     reason = f"{told} takes {{left}}, {{right}} are claimed"
     yield at_most("machine.chip.count", used, chip.count, reason)
+    yield from _said_by_file(claim, chip)
     if claim.chip and claim.chip.memory_gb and chip.memory_bytes and claim.chip.chips == 1:
         low, high = (claim.chip.memory_gb * 1e9 * factor for factor in _MEMORY)
         where = "machine.chip.memory_bytes"
         yield at_most(where, chip.memory_bytes, high, "{left} bytes, the datasheet allows {right}")
         yield at_most(where, low, chip.memory_bytes, "{right} bytes, the datasheet has {left}")
+
+
+def _said_by_file(claim: Claim, chip: Chip) -> Iterator[Held]:
+    """A harness' file may say itself what it ran on: by name, and how many of them."""
+    for name in map(str, said_by_file(claim, "chip")):
+        meant = catalog.match(name)
+        same = meant == chip.catalog_id if meant else name == chip.name
+        reason = f"the file names {name[:60]!r}, the result {(chip.catalog_id or chip.name)[:60]!r}"
+        yield Held(where="machine.chip", reason=None if same else reason)
+    for count in said_by_file(claim, "count") if chip.kind != "cpu" else ():
+        reason = f"the file says {count} chips, the result {chip.count}"
+        yield Held(where="machine.chip.count", reason=None if count == chip.count else reason)
 
 
 def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[Held]:
@@ -168,6 +182,8 @@ def _timed_s(point: Point) -> float:
     """Seconds behind the figures of a point, by its samples; 0 where they do not say."""
     if point.suite == "serving":
         return _measured_s(point) or 0.0
+    if point.suite == ATTESTED:
+        return 0.0  # measured before
     together = point.load.get("batch", 1.0)
     if first := point.get("ttft", 50.0):
         return first.n * first.value / 1e3 / together

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import case_load, number, place_of
+from results.checks.claim import case_load, number, place_of, said_by_file
 from results.checks.finding import Held
 from suites.base.metrics import METRICS
+from suites.models.names import known_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +60,21 @@ def one_model_is_measured(claim: Claim, _: Context) -> Iterator[Held]:
     named = sorted({f"{engine.model} {engine.precision}" for engine in claim.predicate.engines})
     reason = f"{', '.join(named)[:200]} in one result: no figure says of which it is"
     yield Held(where="engines", reason=reason if len(named) > 1 else None)
+    yield from _said_by_file(claim)
+
+
+def _said_by_file(claim: Claim) -> Iterator[Held]:
+    """A harness' file may name the model and precision itself; a path says neither."""
+    engines = claim.predicate.engines if claim.predicate else ()
+    for engine in engines:
+        for name in map(str, said_by_file(claim, "model")):
+            differs = known_as(name) not in {None, known_as(engine.model)}
+            reason = f"the file says {name[:60]!r}, the result {engine.model[:60]!r}"
+            yield Held(where="engines.model", reason=reason if differs else None)
+        for width in map(str, said_by_file(claim, "precision")):
+            differs = width.lower() != engine.precision.lower()
+            reason = f"the file says {width[:60]!r}, the result {engine.precision[:60]!r}"
+            yield Held(where="engines.precision", reason=reason if differs else None)
 
 
 def software_is_stated(claim: Claim, _: Context) -> Iterator[Held]:

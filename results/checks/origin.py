@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from results.checks.finding import Held
 from results.statement.nonce import seed_of
+from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import UserError
 from suites.kernels.spotcheck import recompute
 
@@ -140,13 +141,21 @@ def copies(prints: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Held
 def fingerprints(statement: Statement) -> dict[str, str]:
     """SHA-256 of what no two runs share, by name: raw samples, figures, the challenge.
 
-    A few figures may agree by chance; from `_TELLING` of them on they are a fingerprint.
+    A few figures may agree by chance; from `_TELLING` of them on they are a fingerprint. One file
+    of a harness may be behind several results, each of rows of its own.
     """
+    measurements = statement.predicate.measurements
     known = {f"raw samples {one.name}": one.digest.sha256 for one in statement.subject}
+    if attested := statement.predicate.run.suites == [ATTESTED]:
+        cases = repr(sorted({item.case for item in measurements}))
+        known = {
+            name: hashlib.sha256(f"{digest} {cases}".encode()).hexdigest()
+            for name, digest in known.items()
+        }
     figures = sorted(
         repr((item.metric, item.value))
-        for item in statement.predicate.measurements
-        if item.method == "measured" and item.low is not None
+        for item in measurements
+        if attested or (item.method == "measured" and item.low is not None)
     )
     if len(figures) >= _TELLING:
         known["figures"] = hashlib.sha256("\n".join(figures).encode()).hexdigest()

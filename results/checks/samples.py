@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from results.checks.claim import place_of
 from results.checks.evidence import key_of
 from results.checks.finding import Held
+from results.statement.statement_v2 import ATTESTED
 from results.statement.texts import printable
 from suites.meters.windows import ENERGY
 
@@ -89,13 +90,17 @@ def _compared(item: Measurement, row: Row) -> Held:
         ("method", item.method, row.method),
     ]
     labels = printable(row.labels)
-    texts += [(name, value, labels[name]) for name, value in item.labels.items() if name in labels]
+    if item.suite == ATTESTED:  # what the file says of its subject is not to be left out
+        texts += [(name, item.labels.get(name), value) for name, value in labels.items()]
+    else:
+        stated = item.labels.items()
+        texts += [(name, value, labels[name]) for name, value in stated if name in labels]
     # A summary that calls its point invalid is not to be left out.
     texts += [("valid", item.labels.get("valid", True), labels.get("valid", True))]
-    for name, stated, computed in texts:
-        if not _same(stated, computed):
-            reason = f"{name} {_shown(stated)} is stated, its raw samples give {_shown(computed)}"
-            return Held(where=where, reason=reason, left=_number(stated), right=_number(computed))
+    for name, told, computed in texts:
+        if not _same(told, computed):
+            reason = f"{name} {_shown(told)} is stated, its raw samples give {_shown(computed)}"
+            return Held(where=where, reason=reason, left=_number(told), right=_number(computed))
     return Held(where=where, left=item.value, right=row.value)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from suites.base.errors import UserError
     from suites.base.terminal import Terminal
 
-__all__ = ["import_"]
+__all__ = ["counts", "import_", "say_counts", "unread"]
 
 _LISTED = 20  # models we do not know, most results first
 _ROWS = 5  # numbers of refused rows that stand beside a reason
@@ -48,7 +48,7 @@ def import_(
     from suites.base.terminal import Terminal, complain, print_json
 
     told: list[dict[str, Any]] = []
-    unread = 0
+    broken = 0
     for path in files:
         try:
             imported = import_file(kind, path, chip=chip, count=count)
@@ -56,8 +56,8 @@ def import_(
             if len(files) == 1:
                 raise
             complain(f"fenmark: {error}")
-            told.append(_unread(path, error))
-            unread += 1
+            told.append(unread(path, error))
+            broken += 1
             continue
         told.append(_told(path, imported) | {"written": _write(imported, out)})
     if json_:
@@ -66,8 +66,46 @@ def import_(
         for one in told:
             if one["kind"]:
                 _print(Terminal(stderr=True), one)
-    if unread or not all(one["imported"] for one in told):
-        raise typer.Exit(2 if unread else 1)
+    if broken or not all(one["imported"] for one in told):
+        raise typer.Exit(2 if broken else 1)
+
+
+def unread(path: Path, error: UserError) -> dict[str, Any]:
+    """Say of a file that cannot be read what is said of the others, and why."""
+    numbers = dict.fromkeys(("rows", "imported", "folded", "refused", "flagged"), 0)
+    return {"file": str(path), "kind": None, **numbers, "reasons": {}, "error": str(error)}
+
+
+def counts(path: Path, imported: ReportedFile) -> dict[str, Any]:
+    """Say what became of the rows of a file."""
+    from collections import defaultdict
+
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for refusal in imported.refused:
+        rows[refusal.reason].append(refusal.row)
+    by_number = sorted(rows, key=lambda reason: -len(rows[reason]))
+    return {
+        "file": str(path),
+        "kind": imported.source.kind,
+        "rows": imported.rows,
+        "imported": len(imported.results),
+        "folded": len(imported.folded),
+        "refused": len(imported.refused),
+        "reasons": {reason: len(rows[reason]) for reason in by_number},
+        "refused_rows": {reason: rows[reason][:_ROWS] for reason in by_number},
+    }
+
+
+def say_counts(terminal: Terminal, told: dict[str, Any], what: str) -> None:
+    """Print what became of the rows of a file, and what they are now."""
+    terminal.say(
+        f"{told['file']}: {told['kind']}, {told['rows']} rows: {told['imported']} imported, "
+        f"{told['folded']} folded, {told['refused']} refused; {what}"
+    )
+    for reason, rows in told["reasons"].items():
+        first = ", ".join(map(str, told["refused_rows"].get(reason, ())))
+        more = ", …" if rows > _ROWS else ""
+        terminal.say(f"{rows} refused: {reason}{first and f' (row {first}{more})'}", indent=2)
 
 
 def _write(imported: ReportedFile, out: Path) -> str | None:
@@ -83,31 +121,15 @@ def _write(imported: ReportedFile, out: Path) -> str | None:
     return str(path)
 
 
-def _unread(path: Path, error: UserError) -> dict[str, Any]:
-    counts = dict.fromkeys(("rows", "imported", "folded", "refused", "flagged"), 0)
-    return {"file": str(path), "kind": None, **counts, "reasons": {}, "error": str(error)}
-
-
 def _told(path: Path, imported: ReportedFile) -> dict[str, Any]:
-    from collections import Counter, defaultdict
+    from collections import Counter
 
     from results.checks import judge_reported
 
     judged = [judge_reported(result) for result in imported.results]
-    rows: defaultdict[str, list[int]] = defaultdict(list)
-    for refusal in imported.refused:
-        rows[refusal.reason].append(refusal.row)
-    by_number = sorted(rows, key=lambda reason: -len(rows[reason]))
     return {
-        "file": str(path),
-        "kind": imported.source.kind,
-        "rows": imported.rows,
-        "imported": len(imported.results),
-        "folded": len(imported.folded),
-        "refused": len(imported.refused),
+        **counts(path, imported),
         "flagged": sum(bool(one.findings) for one in judged),
-        "reasons": {reason: len(rows[reason]) for reason in by_number},
-        "refused_rows": {reason: rows[reason][:_ROWS] for reason in by_number},
         "held": sum(one.held > 0 for one in judged),
         "unchecked": dict(
             Counter(line for one in judged for line in one.unchecked).most_common(_LISTED)
@@ -117,15 +139,7 @@ def _told(path: Path, imported: ReportedFile) -> dict[str, Any]:
 
 
 def _print(terminal: Terminal, told: dict[str, Any]) -> None:
-    terminal.say(
-        f"{told['file']}: {told['kind']}, {told['rows']} rows: {told['imported']} imported, "
-        f"{told['folded']} folded, {told['refused']} refused; "
-        "all are reported, none is measured by Fenmark"
-    )
-    for reason, rows in told["reasons"].items():
-        first = ", ".join(map(str, told["refused_rows"][reason]))
-        more = ", …" if rows > _ROWS else ""
-        terminal.say(f"{rows} refused: {reason} (row {first}{more})", indent=2)
+    say_counts(terminal, told, "all are reported, none is measured by Fenmark")
     terminal.say(
         f"{told['held']} checked by a datasheet or their own figures, {told['flagged']} flagged",
         indent=2,

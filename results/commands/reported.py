@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,3 +68,66 @@ def build(
             terminal.say(f"{results} flagged: {rule}", indent=2)
     size = sum(file.packed_bytes for file in built)
     terminal.say(f"{sum(file.imported for file in built):,} results, {size:,} bytes: {out}/data")
+
+
+@reported.command()
+def fetch(
+    sources: Annotated[
+        list[str], typer.Argument(help="Folders, files, or http(s) addresses of files.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the reported results.")],
+    kind: Annotated[
+        str | None, typer.Option(help="Reader, such as aiconfigurator; else each is recognised.")
+    ] = None,
+    json_: _JSON = False,
+) -> None:
+    """Fetch and import tables that are too large to ship, such as AIConfigurator's kernel tables.
+
+    A million rows pass file by file; each becomes one packed file of results, which `check`, `cost`
+    and `site --reported` read. Exits 1 if a file gives no result, 2 if one cannot be had or read.
+
+    Example: fenmark reported fetch ./aiconfigurator/systems --out kernels --kind aiconfigurator
+    """
+    from results.commands.imports import say_counts, unread
+    from results.reported.fetching import tables
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal, complain, print_json
+
+    told: list[dict[str, Any]] = []
+    out.mkdir(parents=True, exist_ok=True)
+    found: list[tuple[Path, str]] = []
+    for source in sources:
+        try:
+            found += tables(source, out / "files")
+        except UserError as error:
+            complain(f"fenmark: {error}")
+            told.append(unread(Path(source), error))
+    for path, origin in found:
+        try:
+            told.append(_imported(path, origin, kind, out))
+        except UserError as error:
+            complain(f"fenmark: {error}")
+            told.append(unread(path, error))
+    if json_:
+        print_json(told)
+    else:
+        for one in told:
+            if one["kind"]:
+                say_counts(Terminal(), one, f"in {one['written'] or 'no file'}")
+    if not all(one["imported"] for one in told):
+        raise typer.Exit(2 if any("error" in one for one in told) else 1)
+
+
+def _imported(path: Path, origin: str, kind: str | None, out: Path) -> dict[str, Any]:
+    from results.commands.imports import counts
+    from results.reported import import_file
+    from results.reported.shipping import pack, packed_name
+    from suites.base.files import write_atomically
+
+    imported = import_file(kind, path)
+    about = imported.source.model_copy(update={"origin": origin})
+    imported = imported.model_copy(update={"source": about})
+    written = out / packed_name(imported) if imported.results else None
+    if written:
+        write_atomically(written, pack(imported))
+    return {**counts(path, imported), "written": written and str(written)}

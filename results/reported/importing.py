@@ -14,6 +14,7 @@ from results.reported.parts.building import Refused
 from results.reported.parts.kind import Kind
 from results.reported.parts.names import stated
 from results.reported.parts.reading import Broken
+from results.reported.parts.simulated import file_says, row_says
 from results.reported.recognising import KINDS, recognise, rows_of
 from results.statement.reported import Folded, Refusal, ReportedFile, ReportedResult, ReportedSource
 from suites.base.errors import UserError
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from results.reported.parts.reading import Document
 
-__all__ = ["KINDS", "Kind", "import_file"]
+__all__ = ["KINDS", "Kind", "import_document", "import_file"]
 
 _LONGEST_REASON = 256
+_MOST_ROWS = 10_000_000
 
 
 def import_file(
@@ -50,29 +52,58 @@ def import_file(
         if named is None:
             raise UserError(f"no chip {chip!r} in the catalogue", remedy="see `fenmark chips`")
         chip = named
-    document = reading.read(path)
-    reader = KINDS[kind] if kind else recognise(document, str(path))
+    imported = import_document(kind, reading.read(path), str(path))
+    if chip is None and count is None:
+        return imported
+    results = [stated(result, chip, count) for result in imported.results]
+    return imported.model_copy(update={"results": results})
+
+
+def import_document(
+    kind: str | None, document: Document, where: str, *, most_rows: int = _MOST_ROWS
+) -> ReportedFile:
+    """Read a published file that is taken apart already; what it says is left as it is.
+
+    Args:
+        kind: as for `import_file`, and one there is.
+        where: for the message.
+        most_rows: that are read.
+
+    Raises:
+        UserError: it is in no format of the kind, or has more rows.
+    """
+    told = file_says(document)
+    try:
+        reader = KINDS[kind] if kind else recognise(document, where)
+    except UserError as error:
+        if told:
+            raise _simulated(told, where) from error
+        raise
     # A list, so that `id` of a row stays its own.
     found = list(rows_of(reader, document))
     if not found:
         raise UserError(
             "holds no row of this kind",
-            where=str(path),
+            where=where,
             expected=f"{reader.name}: {reader.formats}",
         )
-    results, folded, refused = _sorted(reader, found)
+    if len(found) > most_rows:
+        raise UserError(
+            f"holds {len(found):,} rows", where=where, expected=f"{most_rows:,} at most"
+        )
+    results, folded, refused = _sorted(reader, found, told)
     return ReportedFile(
         schema_version=1,
         source=_source(reader, document),
         rows=len(found),
-        results=[stated(result, chip, count) for result in results],
+        results=results,
         folded=folded,
         refused=refused,
     )
 
 
 def _sorted(
-    reader: Kind, found: list[Any]
+    reader: Kind, found: list[Any], told: str | None
 ) -> tuple[list[ReportedResult], list[Folded], list[Refusal]]:
     results: list[ReportedResult] = []
     folded: list[Folded] = []
@@ -80,7 +111,7 @@ def _sorted(
     first: dict[object, str] = {}
     for index, row in enumerate(found, 1):
         try:
-            result = reader.read(_with_fields(row))
+            result = reader.read(_measured(_with_fields(row), told))
         except (Refused, ValidationError) as error:
             refused.append(Refusal(row=index, reason=_reason(error)))
             continue
@@ -92,6 +123,25 @@ def _sorted(
         results.append(result.model_copy(update={"id": f"{result.id[:200]}#{index}"}))
         first[run] = results[-1].id
     return results, folded, refused
+
+
+def _measured(row: dict[str, Any], told: str | None) -> dict[str, Any]:
+    """Return a row that somebody measured.
+
+    Args:
+        told: what its file says of all of them.
+
+    Raises:
+        Refused: it calls itself simulated or estimated, or its file does.
+    """
+    if said := told or row_says(row):
+        raise Refused(f"simulated or estimated, as it says itself: {said}")
+    return row
+
+
+def _simulated(told: str, where: str) -> UserError:
+    what = f"holds what was simulated or estimated, as it says itself: {told}"
+    return UserError(what, where=where, expected="figures that were measured")
 
 
 def _source(reader: Kind, document: Document) -> ReportedSource:

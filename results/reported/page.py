@@ -39,15 +39,51 @@ have bear one name: see [Labels](labels.md).
   that row alone. A row of more or fewer cells than its table has names is refused: nobody can say
   which is which. A field that stands twice is none. Zero stands for what was not measured, except
   as the least or the spread of a distribution.
+- What calls itself simulated, estimated or predicted, file or row, is refused: nobody measured it.
 - A time to first token that equals the whole latency is left out: nothing was streamed.
 - Chips are those that shared the work: tensor × pipeline × data parallel sizes of every pool.
   Experts lie on the same chips. `--chip` and `--count` stand in the place of what a file says, and
   the row says so: `chip_in_file` and `count_in_file` keep what the file said.
 - Energy keeps its scope: chip, node or wall.
 
+Tables of a million rows, such as AIConfigurator's of kernels, do not ship:
+`fenmark reported fetch ./tables https://host/gemm_perf.parquet --out kernels` brings and imports
+every table of a folder, and what lies behind an address, file by file.
+
 `--json` prints a list with one entry a file: `file`, `kind`, `rows`, `imported`, `folded`,
 `refused`, `flagged`, `reasons` (reason → rows), `refused_rows` (the first five of each reason),
 `held`, `unchecked`, `findings` and `written`, or, of a file that cannot be read, `error`.
+
+## A receipt for your own file
+
+```console
+fenmark attest bench.json                                  # what this machine ran
+fenmark attest bench.json --chip h100-sxm --count 8        # what stands behind an endpoint
+fenmark attest bench.jsonl --model llama-3.1-70b --precision fp8 --json
+fenmark submit out/results --to https://log.example.org
+```
+
+`fenmark attest` takes every file that these readers read and makes of it what `fenmark run` makes
+of a measurement: a result that is signed, logged and verified like any other, in the suite
+`attested`. The harness and its version stand beside every figure, this machine and its meters
+beside the result, and the file itself lies in `samples/` under its SHA-256, byte for byte.
+
+- Whoever verifies reads the file again, with the same reader: `verify`, the API and the site
+  refuse a figure that the file does not give. Which version of Fenmark read it first is stated.
+- What the file says of its subject stays on the row (`chip_in_file`, `count_in_file`,
+  `model_in_file`, `precision_in_file`, `engine_in_file`), and where the signer says otherwise, the
+  laws *chip* and *labels* flag it.
+- A row that a law refuses is left out, and said; what a law flags is signed and shown with it.
+- Rows of several engines, models, precisions or numbers of chips become a result each.
+- At most 16 MiB and 2,000 rows: the summary, without every request.
+
+An attested figure says who vouches for it, and no more: how the harness measured is the harness'
+own matter. It has the mark ◐, below what Fenmark measured and above what others report.
+
+`--json` prints a list with one entry a file: as above, and `digest` of its first result, `digests`
+of all, `file_sha256`.
+
+## How an import ends
 
 | exit | means |
 |---|---|

@@ -19,6 +19,7 @@ from results.reported.readers import (
     inferencex,
     llama_batched_bench,
     llama_bench,
+    llm_d_planner,
     llm_d_prism,
     llm_inference_bench,
     llmd_report,
@@ -34,7 +35,7 @@ from results.reported.readers import (
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from results.reported.parts.kind import Kind
     from results.reported.parts.reading import Document
@@ -64,6 +65,7 @@ KINDS: dict[str, Kind] = {
         trtllm_bench,
         aisbench,
         llm_d_prism,
+        llm_d_planner,
         vllm_ascend,
         club_3090,
         qwen_mtp,
@@ -74,38 +76,64 @@ KINDS: dict[str, Kind] = {
 _TRIED = 50
 
 
+# Scripts wrap what a harness wrote: so deep, and so many places are looked at.
+_DEEPEST, _MOST_PLACES = 3, 24
+
+
 def recognise(document: Document, where: str) -> Kind:
     """Return the reader of a published file.
 
     Raises:
         UserError: none knows a row of it.
     """
-    first = replace(document, rows=document.rows[:_TRIED])
-    known = {
-        kind.name: sum(_knows(kind, row) for row in rows_of(kind, first)[:_TRIED])
-        for kind in KINDS.values()
-    }
-    name = max(known, key=lambda name: known[name])
-    if not known[name]:
-        raise UserError(
-            "is no signed result, no statement and no file of a harness or publisher we read",
-            where=where,
-            expected=", ".join(KINDS),
-            remedy="name its kind with --kind",
-        )
-    return KINDS[name]
+    for places in _places(document):
+        known = {kind.name: max(_known(kind, place) for place in places) for kind in KINDS.values()}
+        name = max(known, key=lambda name: known[name])
+        if known[name]:
+            return KINDS[name]
+    raise UserError(
+        "is no signed result, no statement and no file of a harness or publisher we read",
+        where=where,
+        expected=", ".join(KINDS),
+        remedy="name its kind with --kind",
+    )
 
 
 def rows_of(kind: Kind, document: Document) -> Sequence[Any]:
-    """Return the rows of a kind in a file; those of an object that wraps them in one list."""
-    found = kind.rows(document)
-    if any(_knows(kind, row) for row in found[:_TRIED]) or len(found) != 1:
-        return found
-    wrapper = found[0]
-    for value in wrapper.values() if isinstance(wrapper, dict) else ():
-        if isinstance(value, list) and any(_knows(kind, row) for row in value[:_TRIED]):
-            return value
-    return found
+    """Return the rows of a kind in a file, or in what a wrapper of its rows holds."""
+    for places in _places(document):
+        for place in places:
+            if _known(kind, place):
+                return kind.rows(place)
+    return kind.rows(document)
+
+
+def _known(kind: Kind, document: Document) -> int:
+    """Count the first rows of a document that are of a kind."""
+    first = replace(document, rows=document.rows[:_TRIED])
+    return sum(_knows(kind, row) for row in kind.rows(first)[:_TRIED])
+
+
+def _places(document: Document) -> Iterator[list[Document]]:
+    """Yield the document itself, then what its wrappers hold, the outermost first."""
+    places = [document]
+    for _ in range(_DEEPEST + 1):
+        yield places
+        # What its text says was found above, if anything.
+        inside = [rows for place in places for rows in _inside(place.rows)][:_MOST_PLACES]
+        places = [replace(document, text="", tables=(), rows=rows) for rows in inside]
+        if not places:
+            return
+
+
+def _inside(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield what one wrapper holds: lists and objects; or what each of several has by one name."""
+    first = rows[0] if rows else None
+    for name, value in first.items() if isinstance(first, dict) else ():
+        if len(rows) == 1 and isinstance(value, list) and any(isinstance(v, dict) for v in value):
+            yield value
+        elif isinstance(value, dict):
+            yield [row.get(name) if isinstance(row, dict) else row for row in rows]
 
 
 def _knows(kind: Kind, row: Any) -> bool:

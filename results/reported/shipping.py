@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 
     from results.statement.reported import ReportedFile
 
-__all__ = ["DATA", "PER_CHIP", "Publisher", "Shipped", "build", "publishers", "shipped_files"]
+__all__ = [
+    "DATA",
+    "PER_CHIP",
+    "Publisher",
+    "Shipped",
+    "build",
+    "pack",
+    "packed_name",
+    "publishers",
+    "shipped_files",
+]
 
 _HOME = Path(__file__).parent
 DATA = _HOME / "data"
@@ -143,7 +153,7 @@ def build(source: Path, out: Path) -> list[Shipped]:
         CheckError: it gives no result, or everything together is too large to ship.
     """
     made = [_imported(source, publisher, file) for publisher, file in _on_record()]
-    packed = {_name(imported): _pack(imported) for _, imported in made}
+    packed = {packed_name(imported): pack(imported) for _, imported in made}
     rates = per_chip(imported for _, imported in made)
     size = sum(map(len, packed.values()))
     if size > _MOST_BYTES:
@@ -151,7 +161,7 @@ def build(source: Path, out: Path) -> list[Shipped]:
             f"has {size:,} bytes", where=str(out), expected=f"at most {_MOST_BYTES:,} to ship"
         )
     _write(out / "data", {**packed, PER_CHIP: rates, "NOTICE": _notice(made).encode()})
-    return [_told(publisher, file, packed[_name(file)]) for publisher, file in made]
+    return [_told(publisher, file, packed[packed_name(file)]) for publisher, file in made]
 
 
 def _on_record() -> Iterator[tuple[Publisher, PublishedFile]]:
@@ -180,12 +190,13 @@ def _imported(
     return publisher, imported.model_copy(update={"source": stated})
 
 
-def _name(imported: ReportedFile) -> str:
+def packed_name(imported: ReportedFile) -> str:
+    """Name the file of an import, as long as what it was read from stays the same."""
     source = imported.source
     return f"{source.kind}-{source.file_sha256[:16]}{_SUFFIX}"
 
 
-def _pack(imported: ReportedFile) -> bytes:
+def pack(imported: ReportedFile) -> bytes:
     """Compress a file; no name and no time of day go into its head."""
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
-from results.checks import Context, Evidence, evidence, judge, outcome
+from results.archive.beside import evidence_of
+from results.checks import Context, Evidence, judge, outcome
+from results.checks.evidence import harness_of
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey
 from results.proof import envelope
@@ -124,7 +126,9 @@ class Intake:
             nonce=self.challenges.judge(run.nonce, run.not_before, now),
             choose=self.challenges.choice(run.nonce) if run.nonce else None,
             claims=verified.claims,
-            evidence=_NOT_SENT if raw is None else evidence(raw, "samples"),
+            evidence=_NOT_SENT
+            if raw is None
+            else evidence_of(raw, "samples", harness_of(statement)),
         )
         judged = judge(statement, context)
         findings = judged.findings

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import (
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     ValidationError,
     field_validator,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from suites.base.labels import LabelType
 
 __all__ = [
+    "ATTESTED",
     "KNOWN_LABELS",
     "PREDICATE_TYPE",
     "StatementV2",
@@ -53,6 +55,9 @@ __all__ = [
 
 # A predicate whose meaning changes takes a type of its own (in-toto, "Predicate type").
 PREDICATE_TYPE = "urn:fenmark:result:v2"
+# The suite of figures that another harness measured: its file is what the result is about.
+ATTESTED = "attested"
+_SUITES = ("kernels", "inference", "serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +135,28 @@ for _metric in METRICS.values():
     _METRICS_IN.setdefault(_metric.unit, []).append(_metric.name)
 
 
+# What JSON Schema says of two fields at once: a metric's unit, and whose an attested figure is.
+_UNITS: list[JsonValue] = [
+    {
+        "if": {"properties": {"metric": {"enum": [*names]}}},
+        "then": {"properties": {"unit": {"const": unit}}},
+    }
+    for unit, names in _METRICS_IN.items()
+]
+_OF_ANOTHER: JsonValue = {
+    "if": {"properties": {"suite": {"const": ATTESTED}}},
+    "then": {"properties": {"method": {"const": "reported"}}},
+}
+
+
 class MeasurementV2(Measurement):
     """One figure: a metric of the registry in its unit, with labels of the registry."""
 
-    suite: Literal["kernels", "inference", "serving"]
+    suite: Annotated[Name, _OneOf((*_SUITES, ATTESTED))]
     metric: Annotated[Name, _OneOf(tuple(METRICS))]
     labels: Annotated[dict[Name, Label], _Labels(), Field(default_factory=dict)]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "allOf": [
-                {
-                    "if": {"properties": {"metric": {"enum": [*names]}}},
-                    "then": {"properties": {"unit": {"const": unit}}},
-                }
-                for unit, names in _METRICS_IN.items()
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"allOf": [*_UNITS, _OF_ANOTHER]})
 
     @field_validator("unit")
     @classmethod
@@ -159,6 +168,13 @@ class MeasurementV2(Measurement):
             )
         return unit
 
+    @field_validator("method")
+    @classmethod
+    def _is_the_harness(cls, method: str, info: ValidationInfo) -> str:
+        if info.data.get("suite") == ATTESTED and method != "reported":
+            raise PydanticCustomError("method", "what another harness measured is reported")
+        return method
+
 
 class RunV2(Run):
     """Which run this is; its id is a UUID, in lower case, and an option may have several lines."""
@@ -166,11 +182,26 @@ class RunV2(Run):
     id: Annotated[
         str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
     ]
+    # What Fenmark measured and what another harness did are never one result.
     suites: Annotated[
-        list[Annotated[Name, _OneOf(("kernels", "inference", "serving"))]],
-        Field(min_length=1, max_length=3),
+        list[Annotated[Name, _OneOf((*_SUITES, ATTESTED))]],
+        Field(
+            min_length=1,
+            max_length=3,
+            json_schema_extra={
+                "if": {"minItems": 2},
+                "then": {"items": {"enum": [*_SUITES]}},
+            },
+        ),
     ]
     options: dict[Name, Annotated[Text, Field(pattern=FILE)] | Option] | None = None
+
+    @field_validator("suites")
+    @classmethod
+    def _are_of_one_kind(cls, suites: list[str]) -> list[str]:
+        if len(suites) > 1 and ATTESTED in suites:
+            raise PydanticCustomError("suites", "an attested result has no other suite")
+        return suites
 
 
 class PredicateV2(Predicate):

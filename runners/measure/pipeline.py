@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from results.archive import archive
+from results.archive.beside import keep
 from results.checks import evidence
 from results.proof import envelope
 from results.statement.nonce import seed_of
@@ -94,7 +95,7 @@ def measure(
             samples=samples,
         )
         payload = workspace.keep_statement(envelope.encode(stated))
-        _write_evidence(out, samples)
+        keep(out, samples)
         receipt = archive.accept(out, payload, key.signer, key.log_signer)
         summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
         write_atomically(out / "summary.json", summary.encode())
@@ -147,11 +148,3 @@ def _say_what_is_lost(earlier: Started | None, *, resume: bool, terminal: Termin
         terminal.say(f"  discarding the run interrupted on {at} (--resume keeps it)")
     elif resume:
         terminal.say("  no interrupted run lies here: beginning a new one")
-
-
-def _write_evidence(out: Path, samples: bytes) -> None:
-    from hashlib import sha256
-
-    folder = out / "samples"
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{sha256(samples).hexdigest()}.json", samples)

@@ -17,7 +17,7 @@ from suites.engines import template
 if TYPE_CHECKING:
     from runners.options.options import Options
 
-__all__ = ["chip_under_test", "with_subject"]
+__all__ = ["chip_of_another", "chip_under_test", "with_subject"]
 
 _CPU = "cpu"
 
@@ -50,6 +50,33 @@ def chip_under_test(options: Options) -> Chip:
             remedy="run `--suite kernels` once for each device, and the engine by itself",
         )
     return _cpu() if devices == {_CPU} else _accelerator(devices.pop(), _chips(chosen))
+
+
+def chip_of_another(stated: str | None, count: int | None, named: str) -> Chip:
+    """Name the chip that another harness measured: this machine's, or one behind an endpoint.
+
+    Args:
+        stated: catalogue id; None for this machine's accelerator, or its CPU where it has none or
+            the file names it.
+        count: how many worked, None where nobody says.
+        named: what the file says it ran on.
+
+    Raises:
+        UserError: this machine has several, and nobody says how many worked.
+    """
+    here = machine.accelerators() or machine.unnamed_accelerators()
+    on_cpu = named == machine.cpu().name or (catalog.match(named) or "") == machine.listed_cpu()
+    if stated == machine.listed_cpu() if stated else on_cpu or not here:
+        return _cpu()
+    if stated and not (here and stated == machine.listed_accelerator(here[0])):
+        return _unseen(stated, count or 1)
+    if count is None and len(here) > 1:
+        raise UserError(
+            f"nobody says how many of the {len(here)} accelerators worked",
+            where="--count",
+            remedy="give it",
+        )
+    return _accelerator(here[0].name, count or 1)
 
 
 def with_subject(options: Options) -> Options:
@@ -120,11 +147,15 @@ def _behind_endpoint(options: Options) -> Chip:
     stated = chosen.get("chip")
     if stated is not None:
         catalog.require(stated, "--chip")
+    return _unseen(stated, _chips_behind(chosen))
+
+
+def _unseen(stated: str | None, count: int) -> Chip:
     return Chip(
         catalog_id=stated,
         name=f"{stated or 'unknown chip'} behind an endpoint, as the runner states it",
         kind="other",
-        count=_chips_behind(chosen),
+        count=count,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from results.statement.statement_v2 import ATTESTED
 from runners.options.options import Options, suite
 from runners.options.registry import by_key
 from suites import models
@@ -68,6 +69,12 @@ def from_statement(
             endpoint or a weight file, or the wrong one is given.
     """
     run = predicate.run
+    if run.suites == [ATTESTED]:
+        raise UserError(
+            "was measured by another harness",
+            where=run.id,
+            remedy="run that harness again, and `fenmark attest` its file",
+        )
     for name in ("trace", "lengths"):
         if any(f"{name}_sha256" in item.labels for item in predicate.measurements):
             raise UserError(

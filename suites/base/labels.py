@@ -167,6 +167,14 @@ _ALL = (
         "of the publisher's distribution: mean, median, std, min, max, or p and the percentile",
     ),
     _text("tokens", "which energy is divided by which tokens"),
+    # Figures of an attested result: whose they are, and what their file says.
+    _text("harness", "reader of the harness that measured, such as guidellm"),
+    _text("harness_version", "of that harness, as its file or the signer says"),
+    _text("chip_in_file", "what the harness' file says it ran on"),
+    _whole("count_in_file", "chips that it says shared the work", most=_MOST_AT_ONCE),
+    _text("model_in_file", "model that it names"),
+    _text("precision_in_file", "precision that it names"),
+    _text("engine_in_file", "engine that it names"),
     # The conditions of others' figures, as importers write them.
     _whole("chips", "chips that share the work", most=_MOST_AT_ONCE),
     _whole("tensor_parallel", "chips that share each layer", most=_MOST_AT_ONCE),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Family"]
 
-_Plan = Literal["plain", "single", "both", "blocks", "recurrent", "longcat", "compressed"]
+_Plan = Literal["plain", "single", "both", "blocks", "recurrent", "rwkv7", "longcat", "compressed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +20,8 @@ class Family:
     Attributes:
         plan: how layers are laid out: "plain", a mixer and a feed-forward block; "single", one part
             a layer by a pattern (Nemotron-H); "both", attention beside Mamba (Falcon-H1); "blocks",
-            a table for each layer (Nemotron NAS); "recurrent", Mamba alone; "longcat", two of each;
-            "compressed", windows and compressed entries (DeepSeek-V4).
+            a table for each layer (Nemotron NAS); "recurrent", Mamba alone; "rwkv7", RWKV-7;
+            "longcat", two of each; "compressed", windows and compressed entries (DeepSeek-V4).
         hidden: names of the width.
         qkv_bias, output_bias, mlp_bias: None where the configuration says.
         qk_norm, qk_norm_kind: norm of queries and keys unless the configuration speaks, and what
@@ -218,4 +218,5 @@ FAMILIES: Mapping[str, Family] = {
         plan="recurrent", mamba=1, mamba_norms=False, pure=True, norms=1, tied=True
     ),
     "mamba2": Family(plan="recurrent", pure=True, norms=1),
+    "rwkv7": Family(plan="rwkv7", norm_bias=True, final_norms=2),
 }

@@ -60,6 +60,7 @@ def layers_of(fields: Fields, family: Family) -> list[Layer]:
         "both": _both,
         "blocks": _blocks,
         "recurrent": _recurrent,
+        "rwkv7": _rwkv7,
         "longcat": _longcat,
         "compressed": _compressed,
     }
@@ -293,6 +294,19 @@ def _recurrent(fields: Fields, family: Family) -> list[Layer]:
         mixers.mamba(fields, family) if family.mamba == 1 else mixers.mamba2(fields, family)
     )
     return [_layer([mixer], family)] * depth_of(fields)
+
+
+def _rwkv7(fields: Fields, family: Family) -> list[Layer]:
+    """Time and channel mixing; the first layer has a norm before it, and values of its own."""
+    if not fields.flag("norm_bias", default=True):
+        raise fields.wrong("norm_bias", "no bias", "norms with a bias")
+    mixer = mixers.rwkv7(fields)
+    width = Dense(intermediate=fields.whole("intermediate_size"), gated=False)
+    later = _layer([mixer, width], family)
+    first = _layer([mixer.model_copy(update={"value_rank": 0}), width], family)
+    if fields.flag("norm_first", default=True):
+        first = first.model_copy(update={"norms": first.norms + 2})
+    return [first] + [later] * (depth_of(fields) - 1)
 
 
 def _longcat(fields: Fields, family: Family) -> list[Layer]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from suites.models.attention import Compressed, Gqa, Mla
-from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
+from suites.models.recurrent import (
+    GatedDelta,
+    KimiDelta,
+    Lightning,
+    Mamba,
+    Mamba2,
+    Rwkv7,
+    ShortConv,
+)
 
 if TYPE_CHECKING:
     from suites.models.config_families import Family
@@ -21,6 +29,7 @@ __all__ = [
     "mamba",
     "mamba2",
     "mla",
+    "rwkv7",
 ]
 
 _HEADS = ("num_attention_heads", "n_heads", "n_head", "num_heads")
@@ -188,6 +197,31 @@ def mamba2(fields: Fields, family: Family) -> Mamba2:
         conv_bias=fields.flag("mamba_conv_bias", "use_conv_bias", default=True),
         bias=fields.flag("mamba_proj_bias", "use_bias"),
         norm=fields.flag("mamba_rms_norm", default=family.mamba_norms),
+    )
+
+
+def rwkv7(fields: Fields) -> Rwkv7:
+    """Time mixing of RWKV-7, of any layer but the first; ranks that are not said are not guessed.
+
+    Raises:
+        UserError: attention stands in some layers, or values are as wide as only some say.
+    """
+    hidden, head_dim = fields.whole("hidden_size"), fields.whole("head_dim", "head_size")
+    fields.ignore("num_heads", "num_attention_heads")
+    if fields.raw("attn") is not None:
+        raise fields.wrong("attn", fields.raw("attn"), "no attention beside")
+    values = fields.raw("value_dim")
+    widths = set(values) if isinstance(values, list) else {values}
+    if not widths <= {None, hidden}:
+        raise fields.wrong("value_dim", values, f"{hidden} in every layer")
+    return Rwkv7(
+        heads=hidden // head_dim or 1,
+        head_dim=head_dim,
+        values=hidden,
+        decay_rank=fields.whole("decay_low_rank_dim"),
+        rate_rank=fields.whole("a_low_rank_dim"),
+        gate_rank=fields.whole("gate_low_rank_dim"),
+        value_rank=fields.whole("v_low_rank_dim", "value_low_rank_dim"),
     )
 
 

@@ -20,7 +20,15 @@ from suites.base.errors import UserError
 from suites.models.attention import Compressed, Gqa, Mla
 from suites.models.feed_forward import Dense, Experts
 from suites.models.part import Count, Frozen, Natural, Positive, Routing
-from suites.models.recurrent import GatedDelta, KimiDelta, Lightning, Mamba, Mamba2, ShortConv
+from suites.models.recurrent import (
+    GatedDelta,
+    KimiDelta,
+    Lightning,
+    Mamba,
+    Mamba2,
+    Rwkv7,
+    ShortConv,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +46,7 @@ _Part = Annotated[
     | Lightning
     | Mamba
     | Mamba2
+    | Rwkv7
     | ShortConv
     | Dense
     | Experts,

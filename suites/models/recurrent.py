@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from suites.models.part import Part, Positive
+from suites.models.part import Natural, Part, Positive
 
-__all__ = ["GatedDelta", "KimiDelta", "Lightning", "Mamba", "Mamba2", "ShortConv"]
+__all__ = ["GatedDelta", "KimiDelta", "Lightning", "Mamba", "Mamba2", "Rwkv7", "ShortConv"]
 
 
 class GatedDelta(Part):
@@ -227,6 +227,54 @@ class Mamba2(Part):
     def label(self) -> str:
         """The kind alone."""
         return "mamba2"
+
+
+class Rwkv7(Part):
+    """Time mixing of RWKV-7 (Peng et al. 2025, arXiv 2503.14456), as FLA's checkpoints have it.
+
+    Attributes:
+        heads, head_dim: of receptance and keys; their product is the model's width.
+        values: width of all values together.
+        decay_rank, rate_rank, gate_rank: of the low-rank products that give decay, learning rate
+            and gate.
+        value_rank: of the one that mixes in the first layer's values; 0 in that layer itself.
+    """
+
+    kind: Literal["rwkv7"] = "rwkv7"
+    heads: Positive
+    head_dim: Positive
+    values: Positive
+    decay_rank: Positive
+    rate_rank: Positive
+    gate_rank: Positive
+    value_rank: Natural = 0
+
+    @property
+    def _keys(self) -> int:
+        return self.heads * self.head_dim
+
+    def matrices(self, hidden: int) -> int:
+        """Receptance, keys, values and output; what is of low rank goes in and out."""
+        wide = 2 * hidden * (self._keys + self.values)
+        of_keys = (hidden + self._keys) * (self.decay_rank + self.rate_rank)
+        return wide + of_keys + (hidden + self.values) * (self.gate_rank + self.value_rank)
+
+    def vectors(self, hidden: int) -> int:
+        """Seven mixes with the token before, five vectors of keys, a norm with its bias."""
+        mixed_in = self.values if self.value_rank else 0
+        return 7 * hidden + 5 * self._keys + 2 * self.values + mixed_in
+
+    def state_values(self) -> int:
+        """A matrix a head, and the last inputs of this block and of the next."""
+        return self.head_dim * self.values + 2 * self._keys
+
+    def decode_flops(self, _context: int) -> int:
+        """What the state holds of the key, its removal, the new value, the answer."""
+        return 8 * self.head_dim * self.values
+
+    def label(self) -> str:
+        """The kind alone."""
+        return "rwkv-7"
 
 
 class ShortConv(Part):

@@ -106,6 +106,15 @@ def statements() -> dict[str, Json]:
         "code of one's own": h100(at("source.modified", True)),
         "a replayed trace": h100(replayed("replay/chat/x1")),
         "a closed loop that says it replays": h100(replayed("closed/c8/isl512/osl128")),
+        "attested": honest.attested(),
+        "attested, of lengths only asked for": honest.attested(osl=150),
+        "attested, of another chip": honest.attested(
+            chip_in_file="NVIDIA A100-SXM4-80GB", count_in_file=8
+        ),
+        "attested, of a chip nobody knows": honest.attested(chip_in_file="it's"),
+        "attested, of another model": honest.attested(
+            model_in_file="Qwen/Qwen3-8B", precision_in_file="q4_0"
+        ),
         "an unknown model": h100(at("engines.0.model", "nobody/unheard-of-3B")),
         "an unknown chip": h100(
             together(at("machine.chip.catalog_id", None), at("machine.chip.kind", "other"))

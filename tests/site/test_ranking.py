@@ -1,14 +1,18 @@
 """What may stand where: no flagged row, no figure of another model or load beside one."""
 
+import json
+
 import pytest
 
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
-from leaderboard.figures.figures import Result
+from leaderboard.figures.figures import NO_SAMPLES, Result
 from leaderboard.figures.rows import frame, rows_of
 from leaderboard.read import archives
 from results import catalog
 from results.statement.statement import Statement
+from runners.measure import provenance
+from runners.measure.attest import Stated, attest
 from tests.site.conftest import accept, statement
 
 
@@ -143,3 +147,41 @@ def test_a_row_without_a_99th_percentile_is_judged_by_its_median():
         item for item in one["predicate"]["measurements"] if item["labels"].get("percentile") != 99
     ]
     assert cheapest(one) == ("closed/c4", "closed/c4")
+
+
+@pytest.fixture
+def attested(tmp_path, monkeypatch):
+    """An archive with a result of vLLM's bench, faster than anything measured here."""
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(provenance, "_git", lambda *_: "")
+    file = tmp_path / "bench.json"
+    asked = {"model_id": "llama-3.1-8b", "max_concurrency": 4, "completed": 8}
+    tokens = {"total_input_tokens": 4096, "total_output_tokens": 1024}
+    file.write_text(json.dumps({**asked, **tokens, "output_throughput": 1e3, "median_ttft_ms": 90}))
+    attest(file, tmp_path / "attested", Stated(chip="h100-sxm", count=1, precision="fp8"))
+    return tmp_path / "attested"
+
+
+def test_what_another_harness_measured_follows_all_that_was_measured_here(attested, tmp_path):
+    flagged = gpu(number=2, speed=9e5)
+    measured = accept(tmp_path / "measured", gpu(number=1), flagged)
+    with Workers() as workers:
+        archive = archives.read([measured, attested], None, workers)
+    assert archive.refused == ()
+    table = ranking.ranked(archive.rows)
+    [row] = table[table["suite"] == "attested"].to_dict("records")
+    assert (row["ranks"], row["flags"], row["throughput_method"]) == (False, 0, "attested")
+    assert (row["throughput"], row["ttft"]) == (1e3, 90.0)
+    assert (row["engine"], row["model"]) == ("vllm", "llama-3.1-8b")
+    assert NO_SAMPLES not in row["doubts"]
+    assert table[table["ranks"]]["place"].max() < row["place"]
+    assert row["place"] < table[table["flags"] > 0]["place"].min()
+    assert "attested" not in set(ranking.leading(table)["suite"])
+
+
+def test_an_attested_row_whose_file_is_gone_says_that_nobody_read_it_again(attested):
+    [file] = (attested / "samples").iterdir()
+    file.unlink()
+    with Workers() as workers:
+        table = archives.read([attested], None, workers).rows
+    assert NO_SAMPLES in table["doubts"][0]

@@ -16,9 +16,9 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from pathlib import Path, PurePath
 
-__all__ = ["MOST_BYTES", "Broken", "Document", "Table", "read", "table_rows", "tables"]
+__all__ = ["MOST_BYTES", "Broken", "Document", "Table", "parse", "read", "table_rows", "tables"]
 
 MOST_BYTES = 2**27
 _MOST_CELLS = 2**25
@@ -27,8 +27,10 @@ _EXPECTED = "CSV, JSON, JSON Lines, YAML, Markdown, SQL or Parquet"
 _DELIMITERS = ",;\t"
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 _YAML = re.compile(r"(#[^\n]*\n\s*|---\s*\n\s*)*[A-Za-z_]\w*:(\s|$)")
+# What scripts write above a table.
+_COMMENTS = re.compile(r"\A(?:\s*#[^\n]*\n)+")
 # SQL, and logs: their readers take them apart.
-_NO_TABLE = ("CREATE ", "INSERT ", "=====")
+_NO_TABLE = ("CREATE ", "INSERT ", "=====", ":::MLLOG")
 # A cell of a line's own: the reader's limit is 131,072 characters.
 csv.field_size_limit(MOST_BYTES)
 
@@ -78,9 +80,23 @@ def read(path: Path) -> Document:
     Raises:
         UserError: it cannot be read, is too large, or of no format we know.
     """
-    data = files.read(path, MOST_BYTES, expected=_EXPECTED)
+    return parse(path, files.read(path, MOST_BYTES, expected=_EXPECTED))
+
+
+def parse(path: PurePath, data: bytes, *, most_cells: int = _MOST_CELLS) -> Document:
+    """Take apart what was read.
+
+    Args:
+        path: whose ending tells YAML, SQL and text from tables; nothing is opened.
+        most_cells: of a table that is packed, of which a few bytes may stand for a billion rows.
+
+    Raises:
+        UserError: it is of no format we know.
+    """
     if data[:4] == b"PAR1":
-        return Document(name=path.name, data=data, text="", rows=list(_parquet(path, data)))
+        return Document(
+            name=path.name, data=data, text="", rows=list(_parquet(path, data, most_cells))
+        )
     if data[:2] == b"\x1f\x8b":
         raise _unreadable(path, "is compressed: unpack it first")
     try:
@@ -94,7 +110,7 @@ def read(path: Path) -> Document:
     return Document(name=path.name, data=data, text=text, rows=rows, tables=found)
 
 
-def _rows(path: Path, text: str) -> Iterator[Any]:
+def _rows(path: PurePath, text: str) -> Iterator[Any]:
     start, suffix = text.lstrip(), path.suffix.lower()
     if start[:1] in {"{", "["}:
         return iter(_json(path, text))
@@ -105,7 +121,7 @@ def _rows(path: Path, text: str) -> Iterator[Any]:
     return table_rows(path, text)
 
 
-def _json(path: Path, content: str) -> list[Any]:
+def _json(path: PurePath, content: str) -> list[Any]:
     try:
         value = _loads(content)
     except RecursionError as error:
@@ -141,7 +157,7 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) < 40 else float(digits)
 
 
-def _yaml(path: Path, content: str) -> list[Any]:
+def _yaml(path: PurePath, content: str) -> list[Any]:
     import yaml
 
     if len(content) > _MOST_YAML:
@@ -154,7 +170,8 @@ def _yaml(path: Path, content: str) -> list[Any]:
         found = list(yaml.load_all(content, loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"is no YAML: {' '.join(str(error).split())[:100]}") from error
-    return [_plain(row) for row in found if row is not None]
+    rows = [row for one in found for row in (one if isinstance(one, list) else [one])]
+    return [_plain(row) for row in rows if row is not None]
 
 
 def _plain(value: Any) -> Any:
@@ -166,7 +183,7 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def table_rows(path: Path, content: str) -> Iterator[Any]:
+def table_rows(path: PurePath, content: str) -> Iterator[Any]:
     """Yield the rows of a table whose first line names the columns.
 
     A row of more or fewer cells than there are names is `Broken`: nobody can say which is which.
@@ -174,6 +191,7 @@ def table_rows(path: Path, content: str) -> Iterator[Any]:
     Raises:
         UserError: it has no header.
     """
+    content = _COMMENTS.sub("", content)
     first = content.lstrip("\r\n").partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
@@ -236,14 +254,13 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in inside.split("|")]
 
 
-def _parquet(path: Path, data: bytes) -> Iterator[Any]:
+def _parquet(path: PurePath, data: bytes, most_cells: int) -> Iterator[Any]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(pa.BufferReader(data)) as file:
-            # A few bytes may stand for a billion equal rows.
-            if file.metadata.num_rows * file.metadata.num_columns > _MOST_CELLS:
+            if file.metadata.num_rows * file.metadata.num_columns > most_cells:
                 raise _unreadable(path, f"holds {file.metadata.num_rows:,} rows")
             table = file.read()
     except (pa.ArrowException, OSError) as error:
@@ -251,5 +268,5 @@ def _parquet(path: Path, data: bytes) -> Iterator[Any]:
     return (row for batch in table.to_batches(max_chunksize=10_000) for row in batch.to_pylist())
 
 
-def _unreadable(path: Path, what: str) -> UserError:
+def _unreadable(path: PurePath, what: str) -> UserError:
     return UserError(what, where=str(path), expected=_EXPECTED)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import Row, block, conditions, flat, named, number, text
 from results.reported.parts.fields import Field
+from results.reported.parts.guidellm_csv import benchmarks
 from results.reported.parts.kind import TOOL, Kind
 from results.reported.parts.results import made
 
@@ -93,6 +94,9 @@ _NEAR = 0.1
 
 
 def _rows(document: Document) -> Sequence[Any]:
+    of_csv = benchmarks(document.text)
+    if of_csv is not None:
+        return of_csv
     found: list[Any] = []
     for report in document.rows:
         inside = report.get("benchmarks") if isinstance(report, dict) else None
@@ -186,7 +190,7 @@ KIND = Kind(
     title="GuideLLM",
     licence=TOOL,
     footnote="Successful requests only. The file does not say what it ran on.",
-    formats="report in JSON or YAML, 0.2 to 0.8; each benchmark is a row",
+    formats="report in JSON or YAML, or its CSV, 0.2 to 0.8; each benchmark is a row",
     fields=tuple(replace(field, theirs=f"metrics.{field.theirs}") for field in _FIELDS),
     knows=_knows,
     read=_read,

@@ -20,6 +20,7 @@ from results.reported.parts.fields import Field
 from results.reported.parts.kind import TOOL, Kind
 from results.reported.parts.names import chip
 from results.reported.parts.reading import Broken
+from results.reported.parts.results import others
 from results.statement.reported import ReportedResult
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ _KEPT = (
     "toolbox", "series", "stddev_ts", "mul_mat_q", "f16_kv", "build", "fa", "hipblaslt", "b",
     "test_time", "defrag_thold",
 )  # fmt: skip
+# What a newer version writes besides is a condition too, but for these.
+_NO_CONDITIONS = {
+    *_KEPT, "type_k", "type_v", "cpu_info", "gpu_info", "model_type", "model_size",
+    "model_n_params", "model", "test", "avg_ns", "stddev_ns", "avg_ts", "samples_ns", "samples_ts",
+    "build_commit", "build_number", "n_depth", "starting_depth", "cuda", "vulkan", "metal", "sycl",
+    "gpu_blas", "blas",
+}  # fmt: skip
 _QUANTIZATION = re.compile(r"\b((?:I?Q|TQ)\d\w*|MXFP4\w*|NVFP4\w*|BF16|F16|F32)\b", re.IGNORECASE)
 # A program lists each of its GPUs; a machine has no more.
 _MOST_GPUS = 1024
@@ -171,7 +179,8 @@ def _read(row: Row) -> ReportedResult:
 
 
 def _labels(row: Row) -> dict[str, Label]:
-    labels = known(row, *_KEPT) | conditions(row, _CONDITIONS) | {"batch": 1}
+    labels = others(row, (), _NO_CONDITIONS) | known(row, *_KEPT) | conditions(row, _CONDITIONS)
+    labels["batch"] = 1
     types = [text(row, name) for name in ("type_k", "type_v")]
     if types[0]:
         labels["kv_cache"] = types[0] if types[0] == types[1] else f"{types[0]} / {types[1]}"

@@ -1,8 +1,9 @@
-"""llm-d's benchmark report v0.2: one run of any harness with the stack that it ran on."""
+"""llm-d's benchmark report, v0.1 and v0.2: one run of any harness with the stack it ran on."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from results.reported.parts.building import (
@@ -101,8 +102,61 @@ _PARALLEL = {
 }
 
 
+# Rates of v0.1, which have their unit in their name -> those of v0.2.
+_RATES = {
+    "output_tokens_per_sec": ("output_token_rate", "tokens/s"),
+    "input_tokens_per_sec": ("input_token_rate", "tokens/s"),
+    "total_tokens_per_sec": ("total_token_rate", "tokens/s"),
+    "requests_per_sec": ("request_rate", "1/s"),
+}
+
+
 def _knows(row: Row) -> bool:
-    return bool(block(row, "results", "request_performance")) and "scenario" in row
+    return "scenario" in row and bool(
+        block(row, "results", "request_performance") or block(row, "metrics", "latency")
+    )
+
+
+def _of_v0_2(row: Row) -> Row:
+    """Lay a report of v0.1 out as one of v0.2."""
+    metrics, scenario = block(row, "metrics"), block(row, "scenario")
+    rates = block(metrics, "throughput")
+    aggregate = {
+        "requests": metrics.get("requests"),
+        "latency": metrics.get("latency"),
+        "throughput": {
+            ours: {"mean": rates[theirs], "units": unit}
+            for theirs, (ours, unit) in _RATES.items()
+            if theirs in rates
+        },
+    }
+    hosts, roles, engines = (
+        value if isinstance(value, list) else [value] if value else []
+        for value in (
+            block(scenario, "host").get("accelerator"),
+            block(scenario, "host").get("type"),
+            block(scenario, "platform").get("engine"),
+        )
+    )
+    stack = [
+        {
+            "standardized": {
+                "kind": "inference_engine",
+                "tool": block({"of": engine}, "of").get("name"),
+                "tool_version": block({"of": engine}, "of").get("version"),
+                "role": role,
+                "accelerator": host,
+                "model": scenario.get("model"),
+            }
+        }
+        for host, role, engine in zip_longest(hosts, roles, engines)
+    ]
+    load = {"tool": block(scenario, "load").get("name")}
+    return {
+        "run": {"time": metrics.get("time")},
+        "scenario": {"stack": stack, "load": {"standardized": load}},
+        "results": {"request_performance": {"aggregate": aggregate}},
+    }
 
 
 def _read(row: Row) -> ReportedResult:
@@ -111,6 +165,7 @@ def _read(row: Row) -> ReportedResult:
     Raises:
         Refused: it has no aggregate, or a count that is none.
     """
+    row = _of_v0_2(row) if "metrics" in row else row
     values = flat(block(row, "results", "request_performance", "aggregate"))
     if not values:
         raise Refused("no aggregate of requests")
@@ -171,15 +226,19 @@ def _chip(engines: list[Row]) -> ReportedChip:
 
 
 def _stack(engines: list[Row]) -> dict[str, Label]:
-    roles = {text(engine, "role") or "": engine for engine in engines}
-    if not {"prefill", "decode"} <= roles.keys():
+    pools = {
+        role: [engine for engine in engines if text(engine, "role") == role]
+        for role in ("prefill", "decode")
+    }
+    if not all(pools.values()):
         return conditions(engines[0], _PARALLEL) if len(engines) == 1 else {}
     labels: dict[str, Label] = {"disaggregated": True}
-    for role in ("prefill", "decode"):
-        sizes = conditions(roles[role], _PARALLEL)
+    for role, pool in pools.items():
+        sizes = conditions(pool[0], _PARALLEL)
         labels[f"{role}_pool"] = ", ".join(f"{name} {size}" for name, size in sizes.items())
-        if (own := _chips(roles[role])) is not None:
-            labels[f"{role}_chips"] = own
+        counts = [count for engine in pool if (count := _chips(engine)) is not None]
+        if len(counts) == len(pool):
+            labels[f"{role}_chips"] = sum(counts)
     return labels
 
 
@@ -188,7 +247,7 @@ KIND = Kind(
     title="llm-d benchmark report",
     licence=TOOL,
     footnote="Chips are those of all engines of the stack, replicas included.",
-    formats="benchmark report v0.2 (YAML or JSON)",
+    formats="benchmark report v0.1 and v0.2 (YAML or JSON)",
     fields=tuple(
         replace(field, theirs=f"results.request_performance.aggregate.{field.theirs}")
         for field in _FIELDS

@@ -6,6 +6,7 @@ rules), so that J/token = W ÷ (tokens/s).
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,7 @@ _PARAMETERS = (
     "target_qps", "samples_per_query", "min_duration (ms)", "min_query_count", "ttft_latency (ns)",
     "tpot_latency (ns)", "SUT name", "Scenario", "Mode", "Result is", "max_async_queries",
     "qsl_rng_seed", "sample_index_rng_seed", "schedule_rng_seed", "target_latency (ns)",
+    "loadgen_version",
 )  # fmt: skip
 # The last part of "llama2-70b-99.9" is the accuracy target; both targets often share one run.
 _TARGET = re.compile(r"-99(\.9)?$")
@@ -120,8 +122,47 @@ _KEPT = (
 )  # fmt: skip
 
 
+# Lines of the detailed log -> those of its summary, by which one table reads both. LoadGen's
+# `result_token_throughput` divides by nanoseconds, and is left out.
+_DETAIL = {
+    "result_validity": "Result is",
+    "result_completed_tokens_per_second": "Completed tokens per second",
+    "result_tokens_per_second": "Tokens per second",
+    "result_completed_samples_per_sec": "Completed samples per second",
+    "result_samples_per_second": "Samples per second",
+    "effective_scenario": "Scenario",
+    "effective_test_mode": "Mode",
+    "effective_target_qps": "target_qps",
+    "effective_samples_per_query": "samples_per_query",
+    "effective_min_duration_ms": "min_duration (ms)",
+    "effective_min_query_count": "min_query_count",
+    "effective_max_async_queries": "max_async_queries",
+    "effective_target_latency_ns": "target_latency (ns)",
+    "effective_qsl_rng_seed": "qsl_rng_seed",
+    "effective_sample_index_rng_seed": "sample_index_rng_seed",
+    "effective_schedule_rng_seed": "schedule_rng_seed",
+    "requested_server_ttft_latency": "ttft_latency (ns)",
+    "requested_server_tpot_latency": "tpot_latency (ns)",
+    "sut_name": "SUT name",
+    "loadgen_version": "loadgen_version",
+}
+_LATENCY_OF = re.compile(
+    r"result_(?P<of>first_token_|time_per_output_token_|time_to_output_token_)?"
+    r"(?P<word>min|max|mean|\d\d\.\d\d_percentile)(?:_latency)?(?:_ns)?"
+)
+_OF = {
+    None: "latency (ns)",
+    "first_token_": "first token latency (ns)",
+    "time_per_output_token_": "time to output token (ns)",
+    "time_to_output_token_": "time to output token (ns)",
+}
+_MLLOG = ":::MLLOG "
+
+
 def _rows(document: Document) -> Sequence[Any]:
-    """Read a log summary as one row of its lines; other files have rows of their own."""
+    """Read a log as one row of its lines; other files have rows of their own."""
+    if document.text[:4096].lstrip().startswith(_MLLOG):
+        return [_detail(document.text)]
     if "MLPerf Results Summary" not in document.text[:4096]:
         return document.rows
     found: Row = {"log": True}
@@ -134,6 +175,24 @@ def _rows(document: Document) -> Sequence[Any]:
             )
             found.setdefault(name, value.strip())
     return [found]
+
+
+def _detail(content: str) -> Row:
+    """Read a detailed log under the names of its summary."""
+    found: Row = {"log": True}
+    for line in content.split("\n"):
+        try:
+            said = json.loads(line.removeprefix(_MLLOG)) if line.startswith(_MLLOG) else {}
+        except (ValueError, RecursionError):
+            continue  # cut short
+        key, value = (said.get("key"), said.get("value")) if isinstance(said, dict) else ("", "")
+        latency = _LATENCY_OF.fullmatch(key) if isinstance(key, str) else None
+        if latency:
+            word = latency["word"].replace("_", " ").capitalize()
+            found.setdefault(f"{word} {_OF[latency['of']]}", value)
+        elif isinstance(key, str) and key in _DETAIL:
+            found.setdefault(_DETAIL[key], value)
+    return found
 
 
 def _lower(found: re.Match[str]) -> str:
@@ -311,7 +370,7 @@ KIND = Kind(
     "official MLPerf results and not verified by MLCommons. The MLPerf name and logo are "
     "trademarks of the MLCommons Association in the United States and other countries.",
     formats="summary of results (JSON or CSV), latencies of the runs (CSV), "
-    "`mlperf_log_summary.txt`",
+    "`mlperf_log_summary.txt`, `mlperf_log_detail.txt`",
     fields=(*_SUMMARY, *_LATENCIES, *_LOG),
     knows=_knows,
     read=_read,

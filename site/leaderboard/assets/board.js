@@ -156,7 +156,9 @@ class Board extends HTMLElement {
       if (!this.wanted(name)) continue;
       const column = texts[name === "model" ? "model_id" : name];
       const [codes, code] = [column.codes, column.code(this.wanted(name))];
-      chosen = chosen.filter((row) => codes[row] === code);
+      // What another harness measured under a serving load stands with what was measured here.
+      const also = name === "suite" && this.wanted(name) === "serving" ? column.code("attested") : code;
+      chosen = chosen.filter((row) => codes[row] === code || codes[row] === also);
     }
     for (const word of this.wanted("q").toLowerCase().split(/\s+/).filter(Boolean)) {
       const columns = SEARCHED.map((name) => texts[name].search(word, this.rows.zh)).filter(
@@ -232,9 +234,10 @@ class Board extends HTMLElement {
       : text("model");
     cell("model", "", model, element("span", "ci", `${text("precision")} · ${text("engine")}`));
     cell("load", "", text("load"));
-    cell("throughput", "n", ...this.figure(row, "throughput", "", text("throughput_method")));
-    cell("ttft", "n", ...this.figure(row, "ttft", "ms"));
-    cell("tpot", "n", ...this.figure(row, "tpot", "ms"));
+    const method = text("throughput_method") || undefined;
+    cell("throughput", "n", ...this.figure(row, "throughput", "", method));
+    cell("ttft", "n", ...this.figure(row, "ttft", "ms", method));
+    cell("tpot", "n", ...this.figure(row, "tpot", "ms", method));
     cell("energy", "n", ...this.energy(row));
     cell("cost", "n", ...this.rent(row), ...this.electricity(row));
     cell("owned", "n", ...this.usd(row, "owned_usd", "owned_basis"));

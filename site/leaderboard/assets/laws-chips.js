@@ -11,14 +11,19 @@
  * decide only where no name does.
  * @param {Seen} seen @param {Tables} tables @returns {string | null} */
 export function identify(seen, { chips, chip_names, constants }) {
-  const named = meant(seen.name, chip_names, constants.chip_names);
-  if (named) return named;
+  const entry = meant(seen.name, chip_names, constants.chip_names);
+  if (entry) return entry;
   const numbered = Object.entries(chips).filter(([, { cpuid }]) => cpuid && isOf(cpuid, seen));
   // An entry that names the machine too is the narrower one.
   const narrow = numbered.find(([, { cpuid }]) => cpuid.alone.length);
   const tabled = Object.entries(chips).find(([, entry]) => stand(entry.tables, seen.tables));
   return (narrow ?? numbered[0] ?? tabled)?.[0] ?? null;
 }
+
+/** The entry that a name means; null where it means none.
+ * @param {string} name @param {Tables} tables */
+export const named = (name, { chip_names, constants }) =>
+  meant(name, chip_names, constants.chip_names);
 
 /** @param {any} cpuid @param {Seen} seen */
 const isOf = ({ vendor, family, models, steppings, alone }, { cpu, tables }) =>

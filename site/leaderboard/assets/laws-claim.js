@@ -65,6 +65,8 @@ export class Point {
   constructor(claim, items) {
     this.suite = items[0].suite;
     this.items = items;
+    // Lengths are exact and figures are medians with intervals, as our own suites give.
+    this.exact = this.suite !== "attested";
     this.valid = items.every((item) => item.labels.valid !== false);
     /** @type {Map<string, Figure>} */
     this.figures = new Map();
@@ -185,6 +187,16 @@ export class Claim {
       if (letters && Object.hasOwn(words, letters)) load[words[letters]] = Number(digits);
     }
     return Object.fromEntries(Object.entries(load).filter(([, value]) => value > 0));
+  }
+
+  /** What the file of an attested result says of its own subject, each answer once.
+   * @param {string} name @returns {string[]} */
+  saidByFile(name) {
+    const own = this.figures.filter(({ suite }) => suite === "attested");
+    const stated = own.map(({ labels }) => labels[`${name}_in_file`]);
+    return [...new Set(stated.filter((value) => ["string", "number"].includes(typeof value)))].map(
+      String,
+    );
   }
 
   /** The percentiles of each distribution, in ascending order of rank. */

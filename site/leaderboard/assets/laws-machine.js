@@ -5,7 +5,7 @@
 import { Real } from "./json.js";
 import { whole } from "./laws-claim.js";
 import { atMost, held, quoted, said, start } from "./laws-held.js";
-import { identify } from "./laws-chips.js";
+import { identify, named } from "./laws-chips.js";
 import { moment } from "./lifetime.js";
 
 /** @import { Claim, Figure, Point } from "./laws-claim.js" */
@@ -30,11 +30,29 @@ export function* chipsAreThoseSeen(claim) {
   if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.by} shows {right}`);
   const used = chipsUsed(claim);
   yield atMost(count, used.chips, chip.count, `${used.by} takes {left}, {right} are claimed`);
+  yield* saidByFile(claim, chip);
   if (!claim.chip?.memory_gb || !chip.memory_bytes || claim.chip.chips !== 1) return;
   const [low, high] = MEMORY.map((/** @type {number} */ factor) => claim.chip.memory_gb * 1e9 * factor);
   const [where, bytes] = ["machine.chip.memory_bytes", chip.memory_bytes];
   yield atMost(where, bytes, high, "{left} bytes, the datasheet allows {right}");
   yield atMost(where, low, bytes, "{right} bytes, the datasheet has {left}");
+}
+
+/** A harness' file may say itself what it ran on: by name, and how many of them.
+ * @param {Claim} claim @param {any} chip */
+function* saidByFile(claim, chip) {
+  const claimed = quoted(start(chip.catalog_id ?? chip.name, 60));
+  for (const name of claim.saidByFile("chip")) {
+    const entry = named(name, claim.tables);
+    const same = entry ? entry === chip.catalog_id : name === chip.name;
+    const reason = `the file names ${quoted(start(name, 60))}, the result ${claimed}`;
+    yield held("machine.chip", same ? null : reason);
+  }
+  if (chip.kind === "cpu") return;
+  for (const count of claim.saidByFile("count")) {
+    const reason = `the file says ${count} chips, the result ${chip.count}`;
+    yield held("machine.chip.count", count === String(chip.count) ? null : reason);
+  }
 }
 
 /** Each point is as long, and rests on as many samples, as the profile promises.
@@ -142,6 +160,7 @@ function secondsOf(point) {
     const [latency, rate] = [point.get("e2e", 50), point.get("request_throughput")];
     return latency && rate ? latency.n / rate.value : 0;
   }
+  if (point.suite === "attested") return 0; // measured before
   const { batch = 1, osl } = point.load;
   const [first, pace] = [point.get("ttft", 50), point.get("tpot", 50)];
   if (first) return (first.n * first.value) / 1e3 / batch;

@@ -36,7 +36,7 @@ export function servedAt(model, engines, { widths }) {
 
 /** Our name of a model, by itself or by its publisher's.
  * @param {string} model @param {Tables} tables @returns {string | undefined} */
-function knownAs(model, { models, constants }) {
+export function knownAs(model, { models, constants }) {
   if (Object.hasOwn(models, model)) return model;
   const { TABLE, LONGEST } = constants.model_names;
   const lowered = start(model.toLowerCase(), LONGEST).replaceAll(" ", "-");

@@ -5,6 +5,7 @@
 
 import { Real } from "./json.js";
 import { member } from "./laws-claim.js";
+import { knownAs } from "./laws-models.js";
 import { general, held, inJson, quoted, said, start } from "./laws-held.js";
 
 /** @import { Claim, Figure } from "./laws-claim.js" */
@@ -68,12 +69,33 @@ function odd(claim, { suite, case: name, labels }) {
 }
 
 /** @param {Claim} claim */
-export function* oneModelIsMeasured({ predicate: { engines } }) {
+export function* oneModelIsMeasured(claim) {
+  const { engines } = claim.predicate;
   const named = engines.map((/** @type {any} */ { model, precision }) => `${model} ${precision}`);
   const several = [...new Set(named)].sort();
   const told = start(several.join(", "), 200);
   const reason = `${told} in one result: no figure says of which it is`;
   yield held("engines", several.length > 1 ? reason : null);
+  yield* saidByFile(claim);
+}
+
+/** A harness' file may name the model and precision itself; a path says neither.
+ * @param {Claim} claim */
+function* saidByFile(claim) {
+  for (const { model, precision } of claim.predicate.engines) {
+    for (const name of claim.saidByFile("model")) {
+      const meant = knownAs(name, claim.tables);
+      const differs = meant !== undefined && meant !== knownAs(model, claim.tables);
+      const reason = `the file says ${quoted(start(name, 60))}, the result ${quoted(start(model, 60))}`;
+      yield held("engines.model", differs ? reason : null);
+    }
+    for (const width of claim.saidByFile("precision")) {
+      const differs = width.toLowerCase() !== precision.toLowerCase();
+      const told = `the file says ${quoted(start(width, 60))}`;
+      const reason = `${told}, the result ${quoted(start(precision, 60))}`;
+      yield held("engines.precision", differs ? reason : null);
+    }
+  }
 }
 
 /** A figure without its engine or code cannot be repeated.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
+from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import CheckError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ LEAST, MOST = 1e-15, 1e15
 # The doubt of a result whose figures nobody could compute again.
 NO_SAMPLES = "no raw samples"
 # Labels that tell figures of one point apart rather than points.
-_WITHIN_POINT = {"percentile"}
+_WITHIN_POINT = {"percentile", "statistic"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Result:
         confirmed_by: digests of the results that reproduce it, signed by others.
         environment: where a workflow ran that signed, "github-hosted" or "self-hosted".
         prints: digests of what no two results share.
+        samples: digests of its raw samples.
         unchecked: laws that could not be held, and why, one line each.
         recomputed: its raw samples lie beside it, and give its figures.
     """
@@ -57,6 +59,7 @@ class Result:
     confirmed_by: tuple[str, ...] = ()
     environment: str = ""
     prints: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     recomputed: bool = True
 
@@ -194,6 +197,8 @@ def _common(rows: Iterable[Measurement]) -> dict[str, Label]:
 
 
 def _name(row: Measurement) -> str:
+    if statistic := row.labels.get("statistic"):  # of a harness' file: mean, min, …
+        return f"{row.metric}_{statistic}"
     percentile = row.labels.get("percentile")
     # Of 50 and 50.0 alike the median needs no suffix.
     quantile = str(percentile).removesuffix(".0")
@@ -208,6 +213,7 @@ def _figure(row: Measurement) -> Figure:
         low=row.low,
         high=row.high,
         n=row.n,
-        method=row.method,
+        # Signed by its runner, and measured by another instrument.
+        method=ATTESTED if row.suite == ATTESTED else row.method,
         labels=row.labels,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leaderboard.figures.rows import shown
+from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,14 +46,15 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     Figures rank within a model and a load only: rows of one stand together, cheapest first.
     Without a price by throughput; ties by digest and case, so that two builds agree. A row that
     a law flags never ranks; a quick profile, or a run without challenge, raw samples or
-    self-check, ranks below. Adds `ranks`, `proven`, `shape` (what was asked of the engine,
-    without how many at once) and `place`: 0 for proven serving rows to 5 for isolated phases
-    that do not rank.
+    self-check, ranks below. What another harness measured, and its runner attests, follows all
+    that was measured here. Adds `ranks`, `proven`, `shape` (what was asked of the engine, without
+    how many at once) and `place`: 0 for proven serving rows to 7 for isolated phases that do not
+    rank.
     """
-    measured = rows["throughput_method"] == "measured"
-    ranks = rows["valid"] & measured & (rows["flags"] == 0)
+    method, sound = rows["throughput_method"], rows["valid"] & (rows["flags"] == 0)
+    ranks = sound & (method == "measured")
     proven = (rows["profile"] != "quick") & (rows["doubts"] == "")
-    below = (~proven).astype(int).where(ranks, 2)
+    below = (~proven).astype(int).where(ranks, 3).mask(sound & (method == ATTESTED), 2)
     return rows.assign(
         ranks=ranks,
         proven=proven,
@@ -67,8 +69,11 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def serving(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep the serving rows that have a throughput: what the board opens with."""
-    return rows[(rows["suite"] == "serving") & rows["throughput"].notna()]
+    """Keep what the board opens with: rows under a serving load that have a throughput.
+
+    What another harness measured under one stands there too.
+    """
+    return rows[rows["suite"].isin(["serving", ATTESTED]) & rows["throughput"].notna()]
 
 
 def answers(rows: pd.DataFrame, lang: str) -> Answers:

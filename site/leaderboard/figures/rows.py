@@ -19,6 +19,7 @@ from leaderboard.figures.figures import Figure, points_of
 from leaderboard.words import Words
 from results import catalog
 from results.economy.economics import Span
+from results.statement.statement_v2 import ATTESTED
 from suites.base.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _MONEY = (
 _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "load", "load_zh", "doubts", "prints", "meter", "rent_price", "price_sheet",
+    "load", "load_zh", "doubts", "prints", "samples", "meter", "rent_price", "price_sheet",
     "electricity_method", "owned_basis", "floor_method", "api_price", "per",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
@@ -256,6 +257,7 @@ def _about(result: Result) -> dict[str, Any]:
         "suite_version": clean(run.suite_version),
         "reproduces": run.reproduces or "",
         "prints": " ".join(result.prints),
+        "samples": " ".join(result.samples),
         "chip_id": result.chip_id,
         "chip": entry.name if entry else clean(chip.name),
         # A CPU's count is its cores, and it is one chip.
@@ -272,9 +274,9 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
         "model": clean(point.model),
         "model_id": slug(point.model) if point.model else "",
         "precision": clean(point.precision),
-        "engine": clean(f"{engine.name} {engine.version}") if engine else "",
+        "engine": clean(_engine(point)),
         "engine_name": clean(engine.name) if engine else "",
-        "suite": clean(point.suite),
+        "suite": clean(_suite(point)),
         "case": clean(point.case),
         "load": clean(_load(_WORDS["en"], point)),
         "load_zh": clean(_load(_WORDS["zh"], point)),
@@ -289,6 +291,23 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
             flat[f"{name}_n"] = found.n
             flat[f"{name}_method"] = found.method
     return flat | _money(cost) if cost else flat
+
+
+def _suite(point: Point) -> str:
+    """Name the suite; a harness may have measured a serving load, or one phase alone."""
+    phase = point.suite == ATTESTED and "output_throughput" not in point.figures
+    return f"{ATTESTED}-inference" if phase else point.suite
+
+
+def _engine(point: Point) -> str:
+    """Name the engine; where another harness measured it, that too."""
+    engine, labels = point.engine, point.labels
+    named = f"{engine.name} {engine.version}" if engine else ""
+    if "harness" not in labels:
+        return named
+    known = named.removesuffix(" unknown").removeprefix("unknown")
+    by = f"{labels['harness']} {labels.get('harness_version', '')}".strip()
+    return " · ".join(filter(None, (known, by)))
 
 
 def _doubts(point: Point) -> str:

@@ -248,7 +248,7 @@ def _put_reported(tree: Tree, content: Content) -> None:
     for publisher in content.reported.publishers:
         tables = {section.id: [section] for section in publisher.sections}
         for name, sections in {**tables, publisher.kind: publisher.sections}.items():
-            paths = [f"data/reported/{name}.{kind}" for kind in downloads.KINDS]
+            paths = [f"data/reported/{name}.{kind}" for kind in reported_files.KINDS]
             if not tree.keep(made_of, *paths):
                 lines = [line for section in sections for line in section.lines]
                 for path, data in zip(paths, reported_files.files(lines), strict=True):

@@ -7,6 +7,7 @@ those files as they stand.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from leaderboard.read import known
 from leaderboard.read.archives import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from leaderboard.read.archives import Archive, Source
@@ -52,13 +53,19 @@ def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
     return encoded(SCHEMA, rows)
 
 
-def encoded(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> tuple[bytes, ...]:
-    """Return rows in the three kinds."""
+def encoded(
+    schema: pa.Schema, rows: Sequence[tuple[Any, ...]], kinds: Sequence[str] = KINDS
+) -> tuple[bytes, ...]:
+    """Return rows in some kinds: csv, csv.gz, json, parquet."""
+    return tuple(_ENCODERS[kind](schema, rows) for kind in kinds)
+
+
+def _parquet(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:
     values = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
     columns = [pa.array(own, kind) for own, kind in zip(values, schema.types, strict=True)]
     parquet = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(columns, schema=schema), parquet, compression="zstd")
-    return _csv(schema.names, rows), _json(schema.names, rows), parquet.getvalue()
+    return parquet.getvalue()
 
 
 def whole(kind: str, parts: Sequence[Path]) -> Iterator[bytes]:
@@ -108,10 +115,10 @@ def _place(source: Source) -> list[Any]:
     return [source.log, source.index, *([list(source.entered)] if source.entered else [])]
 
 
-def _csv(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
+def _csv(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(schema.names)
     writer.writerows([_inert(value) for value in row] for row in rows)
     return text.getvalue().encode()
 
@@ -120,10 +127,22 @@ def _inert(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _json(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
+def _packed_csv(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:
+    return gzip.compress(_csv(schema, rows), mtime=0)
+
+
+def _json(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:
     lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    return _json_head(names) + ",\n".join(lines).encode() + _JSON_TAIL
+    return _json_head(schema.names) + ",\n".join(lines).encode() + _JSON_TAIL
 
 
 def _json_head(names: Sequence[str]) -> bytes:
     return b'{"columns":' + json.dumps(names, separators=(",", ":")).encode() + b',"data":[\n'
+
+
+_ENCODERS: Mapping[str, Callable[[pa.Schema, Sequence[tuple[Any, ...]]], bytes]] = {
+    "csv": _csv,
+    "csv.gz": _packed_csv,
+    "json": _json,
+    "parquet": _parquet,
+}

@@ -21,6 +21,7 @@ from leaderboard.read import cache, known
 from leaderboard.read.evidence import evidence
 from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
+from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -101,7 +102,7 @@ class Content:
 
     @cached_property
     def opening(self) -> pd.DataFrame:
-        """The serving rows the board opens with."""
+        """The rows the board opens with."""
         serving = ranking.serving(self.rows)
         model = board.opening(self.rated)
         return serving[serving["model_id"] == model] if model else serving
@@ -181,6 +182,7 @@ class Content:
 def pages(_: Words, content: Content) -> Iterator[Page]:
     """Yield every generated page of a language."""
     first = content.opening
+    measured = first[first["suite"] != ATTESTED]
     yield Page(
         template="overview",
         url="",
@@ -241,7 +243,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         url="cost/",
         title="Cost",
         context=lambda: {
-            "rows": shown(first[:_STATIC_ROWS], _.lang),
+            "rows": shown(measured[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
             "classes": RENTAL_CLASSES,
             "sheets": {sheet.id: chips.terms(sheet) for sheet in content.sheets},
@@ -276,7 +278,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="compare",
         url="compare/",
         title="Compare",
-        context=lambda: sidebyside.context(_, first),
+        context=lambda: sidebyside.context(_, measured),
     )
     yield Page(
         template="runners",

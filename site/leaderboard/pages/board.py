@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from leaderboard.figures import ranking
 from leaderboard.figures.rows import translated
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def words(_: Words) -> dict[str, str]:
         "electricity": _("electricity"),
         "modelled": _("modelled"),
         "reported": _("reported"),
+        "attested": _("attested"),
         **proof_words(_),
     }
 
@@ -115,7 +117,7 @@ def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
         rows: those with a throughput.
     """
     counts = [(str(model), int(count)) for model, count in rows["model_id"].value_counts().items()]
-    serving = rows[rows["suite"] == "serving"]["model_id"].value_counts()
+    serving = ranking.serving(rows)["model_id"].value_counts()
     return _encode(
         {
             "opening": opening(rows),
@@ -128,7 +130,9 @@ def index(rows: pd.DataFrame, models: Mapping[str, ModelView]) -> bytes:
                 }
                 for model, count in sorted(counts, key=lambda one: (-one[1], one[0]))
             ],
-            "choices": {name: sorted(rows[name].unique()) for name in _CHOICES},
+            # What the board opens with may be chosen again, whether there is any or not.
+            "choices": {name: sorted(rows[name].unique()) for name in _CHOICES}
+            | {"suite": sorted({"serving", *rows["suite"]})},
         }
     )
 

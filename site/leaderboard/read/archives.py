@@ -347,8 +347,8 @@ def _rows(
 def _as_checked(kept: pd.DataFrame, homes: Iterable[Path]) -> np.ndarray:
     """Say which rows were made with the raw samples that lie there, or without where none do."""
     here = {path.stem for home in homes for path in (home / "samples").glob("*.json")}
-    pairs = zip(kept["prints"].tolist(), kept["doubts"].tolist(), strict=True)
-    same = ((NO_SAMPLES in doubts) == here.isdisjoint(prints.split()) for prints, doubts in pairs)
+    pairs = zip(kept["samples"].tolist(), kept["doubts"].tolist(), strict=True)
+    same = ((NO_SAMPLES in doubts) == here.isdisjoint(named.split()) for named, doubts in pairs)
     return np.fromiter(same, bool, len(kept))
 
 
@@ -400,6 +400,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         flags=_lines(verified.findings),
         predicate=verified.predicate,
         prints=tuple(fingerprints(verified.statement).values()),
+        samples=tuple(one.digest.sha256 for one in verified.statement.subject),
         recomputed=bool(verified.evidence.rows),
     )
 

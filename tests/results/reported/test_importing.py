@@ -417,3 +417,10 @@ if WHOLE.exists():
                 result.model_dump_json(exclude={"id", "measurements"}) for result in read.results
             )
             assert max(told.values()) == 1, name
+
+
+def test_lines_of_comment_above_a_table_are_no_header(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("# made by a script\n# on a Monday\nn_prompt,n_gen,avg_ts\n0,128,20.5\n")
+    [result] = import_file(None, path).results
+    assert result.measurements[0].value == 20.5

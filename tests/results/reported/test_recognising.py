@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,3 +99,35 @@ def keys(inside):
 def test_the_page_of_importers_is_the_codes_own():
     written = Path(leaderboard.__file__).parent / "docs" / "importers.md"
     assert written.read_text() == page(), "run `python -m results.reported.page` into the page"
+
+
+WRAPPERS = {
+    "a list": lambda rows: rows,
+    "results of a script": lambda rows: {"meta": {"by": "x"}, "results": rows},
+    "two deep": lambda rows: {"run": {"results": rows}},
+    "each in one of its own": lambda rows: [{"id": at, "out": row} for at, row in enumerate(rows)],
+}
+
+
+@pytest.mark.parametrize("name", sorted(JSON))
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_what_a_script_wraps_is_known_as_it_is_bare(tmp_path, name, wrapper):
+    value, bare = JSON[name], import_file(None, HARNESSES / name)
+    rows = value if isinstance(value, list) else [value]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(WRAPPERS[wrapper](rows)))
+    found = import_file(None, path)
+    assert found.source.kind == bare.source.kind
+    assert [one.measurements for one in found.results] == [one.measurements for one in bare.results]
+
+
+def test_a_list_in_yaml_is_rows_as_one_in_json_is(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(yaml.safe_dump([JSON["vllm_serve.json"], {"output_throughput": 5.0}]))
+    assert (import_file(None, path).rows, import_file(None, path).source.kind) == (2, "vllm")
+
+
+def test_a_harness_own_file_is_not_taken_for_what_it_holds(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(JSON["vllm_serve.json"] | {"native": JSON["guidellm_0.5.json"]}))
+    assert import_file(None, path).source.kind == "vllm"

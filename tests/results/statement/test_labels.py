@@ -212,12 +212,23 @@ def test_each_metric_is_read_in_its_own_unit_and_in_no_other():
         ({"id": "../" + RUN_ID}, "id"),
         ({"suites": ["mine"]}, "suites.0"),
         ({"suites": []}, "suites"),
+        ({"suites": ["attested", "serving"]}, "suites"),
+        ({"suites": ["attested", "attested"]}, "suites"),
     ],
 )
 def test_a_run_has_a_uuid_and_suites_that_there_are(run, where):
     assert field_of(stated(**run)) == f"predicate.run.{where}"
     assert not SCHEMA.is_valid(stated(**run))
-    assert field_of(stated(version=1, **run)) is None or where == "suites"
+    assert field_of(stated(version=1, **run)) is None or run == {"suites": []}
+
+
+@pytest.mark.parametrize("method", ["measured", "modelled", "reported"])
+def test_what_another_harness_measured_is_reported_and_nothing_else(method):
+    item = figure(suite="attested", method=method)
+    value = stated(item, suites=["attested"])
+    where = None if method == "reported" else "predicate.measurements.0.method"
+    assert field_of(value) == where
+    assert SCHEMA.is_valid(value) == (where is None)
 
 
 @pytest.mark.parametrize(("kind", "number"), [(1, 2), (2, 1)])

@@ -365,3 +365,47 @@ def test_a_file_that_takes_the_name_of_a_model_of_ours_must_have_its_sizes(tmp_p
     path.write_text(json.dumps(SMALL))
     with pytest.raises(UserError, match=r"is called llama-3\.1-8b, and has other sizes"):
         load(str(path))
+
+
+RWKV7 = {
+    "model_type": "rwkv7", "hidden_size": 8, "head_dim": 4, "num_hidden_layers": 3,
+    "intermediate_size": 32, "vocab_size": 10, "decay_low_rank_dim": 2, "a_low_rank_dim": 3,
+    "gate_low_rank_dim": 5, "v_low_rank_dim": 1, "attn": None, "value_dim": [8, 8, 8],
+}  # fmt: skip
+
+
+def rwkv7(**changes):
+    return read_configuration({**RWKV7, **changes}, "c.json", name="small").geometry
+
+
+def test_rwkv_keeps_a_state_and_no_cache():
+    # Of a layer: four squares of 8; low ranks 2, 3, 5 and 1 in and out; 8 by 32 twice; seven mixes,
+    # k_k, k_a, r_k, the biases of decay, rate and value, the norm over heads, two norms.
+    layer = 4 * 64 + (2 + 3 + 5 + 1) * 16 + 2 * 256 + (7 + 3 + 3 + 2 + 4) * 8
+    # The first has no values to mix in (1 × 16 weights and 8 biases), and one norm more.
+    first = layer - 16 - 8 + 16
+    assert rwkv7().parameters() == 2 * 10 * 8 + first + 2 * layer + 2 * 8
+    assert rwkv7().kv_bytes_per_token(16) == 0
+    # Two heads of 4 × 4, and the last inputs of both blocks.
+    assert rwkv7().state_bytes(1) == 3 * (2 * 16 + 2 * 8)
+
+
+def test_rwkv_7_world_of_1_5b_has_its_1_53_billion_parameters():
+    sizes = {"hidden_size": 2048, "head_dim": 64, "num_hidden_layers": 24, "vocab_size": 65536}
+    ranks = {"decay_low_rank_dim": 96, "a_low_rank_dim": 96, "gate_low_rank_dim": 256}
+    more = {"v_low_rank_dim": 64, "intermediate_size": 8192, "value_dim": None}
+    assert rwkv7(**sizes, **ranks, **more).parameters() == pytest.approx(1.53e9, rel=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"decay_low_rank_dim": None}, "decay_low_rank_dim: is missing"),
+        ({"attn": {"layers": [1]}}, "expected no attention beside"),
+        ({"value_dim": [8, 16, 8]}, "expected 8 in every layer"),
+        ({"norm_bias": False}, "norms with a bias"),
+    ],
+)
+def test_rwkv_of_other_layers_is_refused_by_name(changes, complaint):
+    with pytest.raises(UserError, match=complaint):
+        rwkv7(**changes)

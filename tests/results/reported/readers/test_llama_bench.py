@@ -98,3 +98,11 @@ def test_llama_cpp_s_own_sample_has_a_value_too_many_and_is_not_guessed(name):
 def test_ten_thousand_gpus_are_none(tmp_path):
     row = ROW | {"gpu_info": ", ".join(["NVIDIA L4"] * 10_000)}
     assert reasons(of_text(tmp_path, [row])) == ["gpu_info lists 10,000 GPUs"]
+
+
+def test_what_a_newer_version_says_sets_two_rows_apart(tmp_path):
+    rows = [ROW | {"moe_cache": mode, "n_gen_warmup": 64} for mode in ("off", "4096")]
+    first, second = of_text(tmp_path, rows).results
+    assert (first.labels["moe_cache"], second.labels["moe_cache"]) == ("off", "4096")
+    assert first.labels["n_gen_warmup"] == 64
+    assert "gpu_info" not in first.labels

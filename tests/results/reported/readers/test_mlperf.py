@@ -1,5 +1,7 @@
 """MLPerf: a run's own summary of its log."""
 
+import json
+
 import pytest
 
 from tests.results.reported.told import HARNESSES, figures, of_excerpt, of_text, reasons
@@ -53,3 +55,47 @@ def test_the_checker_s_own_summary_is_read(tmp_path):
     (result,) = of_text(tmp_path, text, "summary.csv").results
     assert (result.chip.catalog_id, result.chip.count) == ("instinct-mi325x", 16)
     assert figures(result) == {"output_throughput": 32027.57}
+
+
+def detail(**changes):
+    """A detailed log of LoadGen, one record a line."""
+    said = {
+        "sut_name": "PySUT",
+        "effective_scenario": "Server",
+        "effective_target_qps": 83.5,
+        "result_validity": "VALID",
+        "result_completed_samples_per_sec": 81.6768,
+        "result_mean_latency_ns": 43579602295,
+        "result_99.90_percentile_latency_ns": 159705402675,
+        "result_first_token_50.00_percentile_latency_ns": 875073063,
+        "result_first_token_min_latency_ns": 37578735,
+        "result_token_throughput": 6.90935e-09,
+        "result_time_per_output_token_99.00_percentile_ns": 193380124,
+        "result_time_to_output_token_mean": 144594078,
+        "result_completed_tokens_per_second": 24593.8,
+        **changes,
+    }
+    lines = [json.dumps({"key": key, "value": value}) for key, value in said.items()]
+    return "".join(f":::MLLOG {line}\n" for line in [*lines, '{"key": "cut'])
+
+
+def test_a_detailed_log_is_read_as_its_summary_is(tmp_path):
+    file = of_text(tmp_path, detail(), name="mlperf_log_detail.txt")
+    (result,) = file.results
+    told = figures(result)
+    assert file.source.kind == "mlperf"
+    # LoadGen's own token throughput, of 7e-9, is divided by nanoseconds.
+    assert told["output_throughput"] == 24593.8
+    assert told["request_throughput"] == 81.6768
+    assert told["e2e/mean"] == 43579.602295
+    assert told["e2e/p99.9"] == pytest.approx(159705.402675)
+    assert told["ttft/p50"] == pytest.approx(875.073063)
+    assert told["ttft/min"] == pytest.approx(37.578735)
+    assert told["tpot/p99"] == pytest.approx(193.380124)
+    assert told["tpot/mean"] == pytest.approx(144.594078)
+    assert (result.labels["rate"], result.labels["arrival"]) == (83.5, "poisson")
+
+
+def test_a_detailed_log_of_a_run_that_is_not_valid_is_refused(tmp_path):
+    file = of_text(tmp_path, detail(result_validity="INVALID"), name="mlperf_log_detail.txt")
+    assert reasons(file) == ["the run is INVALID"]
