@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from results.checks.claim import place_of
 from results.checks.evidence import key_of
 from results.checks.finding import Held
-from results.statement.texts import printable
+from results.statement.texts import is_printable, printable
 from suites.meters.windows import ENERGY
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _compared(item: Measurement, row: Row) -> Held:
         ("unit", item.unit, row.unit),
         ("method", item.method, row.method),
     ]
-    labels = printable(row.labels)
+    labels = row.labels if is_printable(row.labels) else printable(row.labels)
     texts += [(name, value, labels[name]) for name, value in item.labels.items() if name in labels]
     # A summary that calls its point invalid is not to be left out.
     texts += [("valid", item.labels.get("valid", True), labels.get("valid", True))]
@@ -105,6 +105,8 @@ def _where(item: Measurement) -> str:
 
 
 def _same(left: Any, right: Any) -> bool:
+    if type(left) is type(right) and left == right:
+        return True
     one, other = _number(left), _number(right)
     if one is None or other is None:
         return type(left) is type(right) and bool(left == right)
