@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from results import catalog
 from results.checks.claim import least, number, place_of
 from results.checks.finding import Held, at_most
+from results.statement.statement_v2 import ChipV2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
@@ -68,6 +70,7 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
         if chip.catalog_id is None and _unlisted_then(seen, predicate.run):
             differs = False
         yield Held(where=where, reason=reason if differs else None)
+    yield from _on_the_bus(claim, machine)
     if chip.kind == "gpu":
         missing = "names a GPU, and no driver" if machine.driver is None else None
         yield Held(where="machine.driver", reason=missing)
@@ -230,7 +233,8 @@ def _seen(machine: Machine) -> str | None:
     shown, chip = machine.conditions, machine.chip
     tables = tuple(str(shown.get("machine_tables", "")).split("; "))
     if chip.kind != "cpu":
-        return catalog.identify(catalog.Seen(name=chip.name, tables=tables))
+        [pci, *_] = _bus_ids(machine) or [""]
+        return catalog.identify(catalog.Seen(name=chip.name, tables=tables, pci=pci))
     family, model = number(shown.get("cpu_family")), number(shown.get("cpu_model"))
     stepping = number(shown.get("cpu_stepping"))
     vendor = shown.get("cpu_vendor")
@@ -248,6 +252,38 @@ def _seen(machine: Machine) -> str | None:
         for maker in ([vendor] if isinstance(vendor, str) else _VENDORS)
     )
     return next(filter(None, by_id), None)
+
+
+def _bus_ids(machine: Machine) -> Sequence[str]:
+    return machine.chip.pci if isinstance(machine.chip, ChipV2) else ()
+
+
+def _on_the_bus(claim: Claim, machine: Machine) -> Iterator[Held]:
+    """A device of the bus that is known is the chip claimed; one that is not has its maker."""
+    if claim.chip is None or not claim.chip.pci:
+        return
+    owners, makers = _bus()
+    where = "machine.chip.pci"
+    for pci in _bus_ids(machine):
+        reason = None
+        if claim.chip.id not in owners.get(pci, [claim.chip.id]):
+            reason = f"{claim.chip.id} is claimed, {pci} is {owners[pci][0]}"
+        elif makers.get(pci[:4]) != claim.chip.vendor:
+            maker = makers.get(pci[:4], "another maker")
+            reason = f"{claim.chip.id} is by {claim.chip.vendor}, {pci} by {maker}"
+        yield Held(where=where, reason=reason)
+
+
+@cache
+def _bus() -> tuple[Mapping[str, Sequence[str]], Mapping[str, str]]:
+    """Entries of the catalogue by what stands on the bus, and makers by its first four digits."""
+    owners: dict[str, list[str]] = {}
+    makers: dict[str, str] = {}
+    for entry in catalog.chips().values():
+        for pci in entry.pci:
+            owners.setdefault(pci, []).append(entry.id)
+            makers.setdefault(pci[:4], entry.vendor)
+    return owners, makers
 
 
 def _unlisted_then(seen: str | None, run: Run) -> bool:

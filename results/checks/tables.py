@@ -52,8 +52,8 @@ _LOOKING_BACK = ("kv_values", "kept", "cached", "prefill_flops")
 _NOT_SAID = {"_NUMERIC"}  # types of Python's own
 # Of a chip, what laws read.
 _CHIP = {
-    "name", "kind", "chips", "cpuid", "tables", "memory_gb", "memory_bandwidth_gb_s",
-    "peak_tflops", "tdp_w", "skus", "added",
+    "id", "name", "vendor", "kind", "chips", "cpuid", "tables", "pci", "memory_gb",
+    "memory_bandwidth_gb_s", "peak_tflops", "tdp_w", "skus", "added",
 }  # fmt: skip
 
 

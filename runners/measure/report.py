@@ -12,6 +12,7 @@ from results.economy.costs import cost_rows
 from results.economy.economics import Span
 from results.economy.number_format import span
 from results.statement.precision import served_of
+from results.statement.statement_v2 import ChipV2
 from suites.base.metrics import METRICS
 from suites.base.terminal import styled
 from suites.base.user_folders import home
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from results.economy.costs import CostRow, PriceUsed
     from results.economy.economics import Measured as Row
     from results.economy.own_prices import Money
-    from results.statement.statement import Measurement, Predicate
+    from results.statement.statement import Machine, Measurement, Predicate
     from runners.measure.outcome import Outcome
     from suites.base.terminal import Terminal
 
@@ -71,7 +72,7 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
         own=money.own,
         any_class=True,
     )
-    how = f", {machine.chip.count} cores, {run.profile} profile, {run.started_at[:10]}"
+    how = f", {_counted(machine)}, {run.profile} profile, {run.started_at[:10]}"
     terminal.say()
     terminal.say(styled(machine.chip.name, "bold"), how)
     terminal.say(_engines(predicate))
@@ -86,6 +87,12 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     for warning in [*predicate.warnings, *not_valid(predicate.measurements)]:
         terminal.say(styled("!", "yellow"), f" {warning}")
     return any(row.price is None or row.price.generic for row in costs)
+
+
+def _counted(machine: Machine) -> str:
+    chip = machine.chip
+    bus = ", ".join(chip.pci) if isinstance(chip, ChipV2) else ""
+    return f"{chip.count} {'cores' if chip.kind == 'cpu' else 'chips'}{bus and f' (PCI {bus})'}"
 
 
 def not_valid(measurements: Sequence[Measurement]) -> list[str]:

@@ -23,6 +23,7 @@ export function* chipsAreThoseSeen(claim) {
     const fits = entry === chip.catalog_id || (chip.catalog_id === null && unlistedThen(claim, entry));
     yield held("machine.chip.catalog_id", fits ? null : odd);
   }
+  yield* onTheBus(claim);
   if (chip.kind === "gpu")
     yield held("machine.driver", machine.driver === null ? "names a GPU, and no driver" : null);
   const shown = mostChips(claim, machine);
@@ -35,6 +36,25 @@ export function* chipsAreThoseSeen(claim) {
   const [where, bytes] = ["machine.chip.memory_bytes", chip.memory_bytes];
   yield atMost(where, bytes, high, "{left} bytes, the datasheet allows {right}");
   yield atMost(where, low, bytes, "{right} bytes, the datasheet has {left}");
+}
+
+/** A device of the bus that is known is the chip claimed; one that is not has its maker.
+ * @param {Claim} claim */
+function* onTheBus({ chip, tables, predicate: { machine } }) {
+  if (!chip?.pci.length) return;
+  const entries = Object.values(tables.chips);
+  for (const pci of machine.chip.pci ?? []) {
+    const owners = entries.filter((entry) => entry.pci.includes(pci)).map(({ id }) => id);
+    const maker = entries.find((entry) =>
+      entry.pci.some((/** @type {string} */ other) => start(other, 4) === start(pci, 4)),
+    )?.vendor;
+    let reason = null;
+    if (owners.length && !owners.includes(chip.id))
+      reason = `${chip.id} is claimed, ${pci} is ${owners[0]}`;
+    else if (maker !== chip.vendor)
+      reason = `${chip.id} is by ${chip.vendor}, ${pci} by ${maker ?? "another maker"}`;
+    yield held("machine.chip.pci", reason);
+  }
 }
 
 /** Each point is as long, and rests on as many samples, as the profile promises.
@@ -165,7 +185,7 @@ function seen(claim, { chip, conditions = {} }) {
   const { cpu_vendor, machine_tables = "", ...shown } = conditions;
   const tables = said(machine_tables).split("; ");
   const { name } = chip;
-  if (chip.kind !== "cpu") return identify({ name, tables }, claim.tables);
+  if (chip.kind !== "cpu") return identify({ name, tables, pci: chip.pci?.[0] }, claim.tables);
   const [family, model, stepping] = ["cpu_family", "cpu_model", "cpu_stepping"].map((label) => {
     const number = claim.number(shown[label]);
     return number === null ? null : Math.trunc(number);
