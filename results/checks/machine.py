@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import least, number, place_of
+from results.checks.claim import least, most, number, place_of
 from results.checks.finding import Held, at_most
 from results.statement.statement_v2 import ChipV2
 
@@ -36,6 +36,13 @@ _GPU = re.compile(r"gpu(\d{1,4})_", re.ASCII)
 # Conditions are cut to this many letters.
 _LONGEST = 256
 _CPUS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+# How engines call the axes they spread a model over.
+_AXES = {
+    "tp": ("tp", "tensor-parallel-size", "tp-size", "tensor-parallel"),
+    "pp": ("pp", "pipeline-parallel-size", "pp-size", "pipeline-parallel"),
+    "dp": ("dp", "data-parallel-size", "dp-size", "data-parallel"),
+}
+_TOTAL = re.compile(r"total of (\d{1,6})", re.ASCII)
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
 # What a runner names a chip that stands behind an endpoint: nobody saw it.
 _UNSEEN = "other"
@@ -46,7 +53,7 @@ _FAILURES = 0.01
 _SECONDS = {"standard": 60.0, "full": 600.0}
 _ROUNDS = {"quick": 1, "standard": 15, "full": 40}
 _PROCESSES = {"quick": 3, "standard": 7, "full": 10}
-_CUT = 0.8
+_CUT, _LONGER = 0.8, 1.25
 # Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
@@ -81,6 +88,7 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     used, told = _used(predicate)
     reason = f"{told} takes {{left}}, {{right}} are claimed"
     yield at_most("machine.chip.count", used, chip.count, reason)
+    yield from _metered(claim, chip.count)
     if claim.chip and claim.chip.memory_gb and chip.memory_bytes and claim.chip.chips == 1:
         low, high = (claim.chip.memory_gb * 1e9 * factor for factor in _MEMORY)
         where = "machine.chip.memory_bytes"
@@ -198,9 +206,13 @@ def _served(point: Point, profile: str, *, own_length: bool) -> Iterator[Held]:
     if profile == "quick":
         yield from _quick(point, latency, processes)
     elif rate and point.valid:
-        need = _SECONDS[profile] * processes * _CUT
+        whole = _SECONDS[profile] * processes
+        need = whole * _CUT
         reason = f"{{right}} s were measured, the {profile} profile takes {{left}} s"
         yield at_most(where, need, latency.n / least(rate), reason)
+        longest = whole * _LONGER + 2 * processes * most(latency) / 1e3
+        reason = f"{{left}} s were measured, the {profile} profile takes {{right}} s"
+        yield at_most(where, latency.n / most(rate), longest, reason)
 
 
 def _quick(point: Point, latency: Measurement, processes: float) -> Iterator[Held]:
@@ -318,14 +330,27 @@ def _used(predicate: Predicate) -> tuple[float, str]:
         threads = (number(engine.flags.get("n_threads")) or 0 for engine in predicate.engines)
         return max(threads, default=0), "the engine's threads"
     flags: list[Mapping[str, object]] = [engine.flags for engine in predicate.engines]
-    spread = (math.prod(_axis(flag, axis) for axis in ("tp", "pp", "dp")) for flag in flags)
+    spread = (math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags)
     return max(spread, default=0), "tp × pp × dp"
 
 
-def _axis(flags: Mapping[str, object], axis: str) -> float:
-    value = flags.get(axis)
-    found = number(value) if isinstance(value, int | float) else None
-    return found or 1.0
+def _axis(flags: Mapping[str, object], names: Sequence[str]) -> float:
+    """Chips along an axis; engines take numbers as texts too."""
+    for flag, value in flags.items():
+        if flag.lstrip("-").replace("_", "-").lower() in names:
+            if isinstance(value, int | float):
+                return number(value) or 1.0
+            if isinstance(value, str) and value.isascii() and value.isdecimal():
+                return float(value[:6]) or 1.0
+    return 1.0
+
+
+def _metered(claim: Claim, count: int) -> Iterator[Held]:
+    """A total of several chips' meters is of no more chips than are claimed."""
+    for meter in claim.predicate.meters if claim.predicate else ():
+        if (total := _TOTAL.search(meter.name)) and claim.chip and claim.chip.kind != "cpu":
+            reason = f"{meter.name[:40]!r} is of {{left}} chips, {{right}} are claimed"
+            yield at_most("meters", float(total[1]), count, reason)
 
 
 def _time(text: str) -> datetime:

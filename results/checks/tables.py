@@ -21,6 +21,7 @@ from results.checks import (
     machine,
     names,
     order,
+    points,
     power,
     queueing,
     roofline,
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["document"]
 
 _MODULES = (
-    chip_names, claim, finding, floor, labels, machine, names, order, peaks, power, queueing,
-    roofline, texts, widths,
+    chip_names, claim, finding, floor, labels, machine, names, order, peaks, points, power,
+    queueing, roofline, texts, widths,
 )  # fmt: skip
 # What a part says otherwise than all others do if it looks back at earlier tokens.
 _LOOKING_BACK = ("kv_values", "kept", "cached", "prefill_flops")
@@ -90,7 +91,7 @@ def _tables() -> dict[str, Any]:
             for label in LABELS.values()
         },
         "units": {metric.name: metric.unit for metric in METRICS.values()},
-        "versions": list(catalog.versions()),
+        "versions": {one.id: one.date.isoformat() for one in catalog.versions().values()},
     }
 
 

@@ -31,6 +31,7 @@ export function* chipsAreThoseSeen(claim) {
   if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.by} shows {right}`);
   const used = chipsUsed(claim);
   yield atMost(count, used.chips, chip.count, `${used.by} takes {left}, {right} are claimed`);
+  yield* metered(claim);
   if (!claim.chip?.memory_gb || !chip.memory_bytes || claim.chip.chips !== 1) return;
   const [low, high] = MEMORY.map((/** @type {number} */ factor) => claim.chip.memory_gb * 1e9 * factor);
   const [where, bytes] = ["machine.chip.memory_bytes", chip.memory_bytes];
@@ -81,7 +82,7 @@ export function* profilesKeepTheirWord(claim) {
 
 /** @param {Claim} claim @param {Point} point @param {string} profile @param {boolean} ownLength */
 function* servedAsLong(claim, point, profile, ownLength) {
-  const { FAILURES, SECONDS, CUT } = claim.by.machine;
+  const { FAILURES, SECONDS, CUT, LONGER } = claim.by.machine;
   const [latency, rate] = [point.get("e2e", 50), point.get("request_throughput")];
   const failed = point.stated("failed");
   if (failed && point.valid) {
@@ -92,9 +93,13 @@ function* servedAsLong(claim, point, profile, ownLength) {
   const processes = claim.number(latency.labels.processes) || 1;
   if (profile === "quick") yield* quick(claim, point, latency, processes);
   else if (rate && point.valid) {
-    const need = SECONDS[profile] * processes * CUT;
+    const whole = SECONDS[profile] * processes;
+    const need = whole * CUT;
     const reason = `{right} s were measured, the ${profile} profile takes {left} s`;
     yield atMost(latency.where, need, latency.n / rate.least, reason);
+    const longest = whole * LONGER + (2 * processes * latency.most) / 1e3;
+    const more = `{left} s were measured, the ${profile} profile takes {right} s`;
+    yield atMost(latency.where, latency.n / rate.most, longest, more);
   }
 }
 
@@ -237,12 +242,37 @@ function chipsUsed(claim) {
   const { machine, engines } = claim.predicate;
   /** @param {any} engine @param {string} name */
   const flag = ({ flags = {} }, name) => claim.number(flags[name]);
+  /** @type {string[][]} */
+  const axes = Object.values(claim.by.machine.AXES);
   const isCpu = machine.chip.kind === "cpu";
   const chips = engines.map((/** @type {any} */ engine) =>
     isCpu
       ? (flag(engine, "n_threads") ?? 0)
-      : ["tp", "pp", "dp"].reduce((product, axis) => product * (flag(engine, axis) || 1), 1),
+      : axes.reduce((product, names) => product * alongAxis(claim, engine.flags, names), 1),
   );
   const by = isCpu ? "the engine's threads" : "tp × pp × dp";
   return { chips: chips.length ? Math.max(...chips) : 0, by };
+}
+
+/** Chips along an axis; engines take numbers as texts too.
+ * @param {Claim} claim @param {Record<string, any>} flags @param {string[]} names */
+function alongAxis(claim, flags = {}, names) {
+  for (const [flag, value] of Object.entries(flags)) {
+    if (!names.includes(flag.replace(/^-+/, "").replaceAll("_", "-").toLowerCase())) continue;
+    if (typeof value === "string" && /^[0-9]+$/.test(value)) return Number(value.slice(0, 6)) || 1;
+    if (typeof value === "number" || value instanceof Real) return claim.number(value) || 1;
+  }
+  return 1;
+}
+
+/** A total of several chips' meters is of no more chips than are claimed.
+ * @param {Claim} claim */
+function* metered({ chip, count, predicate: { meters }, by }) {
+  const sum = new RegExp(by.machine.TOTAL);
+  for (const { name } of meters) {
+    const total = sum.exec(name);
+    if (!total || !chip || chip.kind === "cpu") continue;
+    const reason = `${quoted(start(name, 40))} is of {left} chips, {right} are claimed`;
+    yield atMost("meters", Number(total[1]), count, reason);
+  }
 }
