@@ -91,7 +91,10 @@ def _tables() -> dict[str, Any]:
             for label in LABELS.values()
         },
         "units": {metric.name: metric.unit for metric in METRICS.values()},
-        "versions": {one.id: one.date.isoformat() for one in catalog.versions().values()},
+        "versions": {
+            one.id: {"released": one.date.isoformat(), "first_day": names.first_day(one)}
+            for one in catalog.versions().values()
+        },
     }
 
 

@@ -125,12 +125,12 @@ export function* softwareIsStated({ figures, predicate: { engines, source } }) {
 /** @param {Claim} claim */
 export function* suiteIsKnown({ predicate: { run }, tables }) {
   const { suite_version: version, finished_at } = run;
-  const released = member(tables.versions, version);
-  if (released === undefined) yield held("run.suite_version", `${version} is no released version`);
-  else if (start(finished_at, 10) < released)
+  const known = member(tables.versions, version);
+  if (known === undefined) yield held("run.suite_version", `${version} is no released version`);
+  else if (start(finished_at, 10) < known.first_day)
     yield held(
       "run.finished_at",
-      `ended on ${start(finished_at, 10)}, ${version} was released on ${released}`,
+      `ended on ${start(finished_at, 10)}, ${version} was released on ${known.released}`,
     );
 }
 
