@@ -125,7 +125,9 @@ def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
     bounds, where = _nameplate_w(claim, item), place_of(item)
     if item.high is None:
         return
-    for low_w, high_w in _modelled_w(point, item, item.high) if bounds else ():
+    for low_w, high_w in _modelled_w(point, item, item.high):
+        if bounds is None:
+            break
         reason = "is modelled at {left} W by its rate, the nameplate allows {right}"
         yield at_most(where, low_w, bounds[1] * _MODELLED, reason)
         reason = "is modelled at {right} W by its rate, the nameplate needs {left}"

@@ -130,11 +130,11 @@ def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[Held]:
     for point in claim.points:
         rate, time = point.get("bandwidth"), point.get("time")
         family, *parts = point.case.split("/")
-        named = [size for part in parts if (size := _SIZE.fullmatch(part))]
+        named = [float(found[1]) for part in parts if (found := _SIZE.fullmatch(part))]
         if not (point.exact and point.suite == "kernels" and family in _MOVERS):
             continue
         if rate and time and named:
-            size = float(named[0][1])
+            size = named[0]
             moved = (least(rate) * least(time) / _MIB, most(rate) * most(time) / _MIB)
             where = place_of(rate)
             reason = "rate × time is {left} MiB, the case allows {right}"

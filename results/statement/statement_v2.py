@@ -187,8 +187,8 @@ class ChipV2(Chip):
 
     pci: Annotated[
         list[Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]],
-        Field(max_length=64, default_factory=list),
-    ]
+        Field(max_length=64),
+    ] = Field(default_factory=list)
 
 
 class MachineV2(Machine):
