@@ -183,7 +183,7 @@ LAWS = (
     Law(
         name="chip",
         formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel; "
-        "tp × pp × dp, threads and chips of a meter ≤ count",
+        "tp × pp × dp and threads ≤ count",
         source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
         find=machine.chips_are_those_seen,

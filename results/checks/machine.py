@@ -42,7 +42,6 @@ _AXES = {
     "pp": ("pp", "pipeline-parallel-size", "pp-size", "pipeline-parallel"),
     "dp": ("dp", "data-parallel-size", "dp-size", "data-parallel"),
 }
-_TOTAL = re.compile(r"total of (\d{1,6})", re.ASCII)
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
 # What a runner names a chip that stands behind an endpoint: nobody saw it.
 _UNSEEN = "other"
@@ -88,7 +87,6 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     used, told = _used(predicate)
     reason = f"{told} takes {{left}}, {{right}} are claimed"
     yield at_most("machine.chip.count", used, chip.count, reason)
-    yield from _metered(claim, chip.count)
     if claim.chip and claim.chip.memory_gb and chip.memory_bytes and claim.chip.chips == 1:
         low, high = (claim.chip.memory_gb * 1e9 * factor for factor in _MEMORY)
         where = "machine.chip.memory_bytes"
@@ -343,14 +341,6 @@ def _axis(flags: Mapping[str, object], names: Sequence[str]) -> float:
             if isinstance(value, str) and value.isascii() and value.isdecimal():
                 return float(value[:6]) or 1.0
     return 1.0
-
-
-def _metered(claim: Claim, count: int) -> Iterator[Held]:
-    """A total of several chips' meters is of no more chips than are claimed."""
-    for meter in claim.predicate.meters if claim.predicate else ():
-        if (total := _TOTAL.search(meter.name)) and claim.chip and claim.chip.kind != "cpu":
-            reason = f"{meter.name[:40]!r} is of {{left}} chips, {{right}} are claimed"
-            yield at_most("meters", float(total[1]), count, reason)
 
 
 def _time(text: str) -> datetime:

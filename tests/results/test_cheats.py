@@ -314,10 +314,6 @@ CHEATS = {
         "chip",
     ),
     "pipelines in other words": (at("engines.0.flags", {"pipeline_parallel_size": 2}), "chip"),
-    "one chip beside a meter of four": (
-        metered({"name": "nvml total of 4"}, meter="nvml total of 4"),
-        "chip",
-    ),
     "a chip's meter said to be the wall's": (metered({"scope": "wall"}, scope="wall"), "meter"),
     "samples four times, intervals a quarter": (narrowed, "profile"),
     "prompts that a cache knew": (

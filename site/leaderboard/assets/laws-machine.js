@@ -31,7 +31,6 @@ export function* chipsAreThoseSeen(claim) {
   if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.by} shows {right}`);
   const used = chipsUsed(claim);
   yield atMost(count, used.chips, chip.count, `${used.by} takes {left}, {right} are claimed`);
-  yield* metered(claim);
   if (!claim.chip?.memory_gb || !chip.memory_bytes || claim.chip.chips !== 1) return;
   const [low, high] = MEMORY.map((/** @type {number} */ factor) => claim.chip.memory_gb * 1e9 * factor);
   const [where, bytes] = ["machine.chip.memory_bytes", chip.memory_bytes];
@@ -263,16 +262,4 @@ function alongAxis(claim, flags = {}, names) {
     if (typeof value === "number" || value instanceof Real) return claim.number(value) || 1;
   }
   return 1;
-}
-
-/** A total of several chips' meters is of no more chips than are claimed.
- * @param {Claim} claim */
-function* metered({ chip, count, predicate: { meters }, by }) {
-  const sum = new RegExp(by.machine.TOTAL);
-  for (const { name } of meters) {
-    const total = sum.exec(name);
-    if (!total || !chip || chip.kind === "cpu") continue;
-    const reason = `${quoted(start(name, 40))} is of {left} chips, {right} are claimed`;
-    yield atMost("meters", Number(total[1]), count, reason);
-  }
 }
