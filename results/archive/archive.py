@@ -359,15 +359,20 @@ def open_each(
             on_broken(error)
 
 
-def open_bytes(data: bytes, path: Path, known: Sequence[Runner]) -> OpenedResult:
+def open_bytes(
+    data: bytes, path: Path, known: Sequence[Runner], *, digest: str | None = None
+) -> OpenedResult:
     """Verify and parse the bytes read from an envelope file; what the laws say is in it.
+
+    Args:
+        digest: of the bytes, where somebody has computed it.
 
     Raises:
         UserError, CheckError: as `open_result`, but for figures.
     """
     verified = envelope.verify(data, [runner.key for runner in known], str(path))
     statement = envelope.parse(verified.payload, str(path))
-    digest = envelope.digest(data)
+    digest = digest or envelope.digest(data)
     if path.name != f"{digest}{SUFFIX}":
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
     _check_dates(statement.predicate.run, str(path))

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["beside", "evidence_of", "keep", "other_samples", "place_of", "sendable"]
 
 
+_NONE = "no raw samples lie beside it"
+
+
 def place_of(home: Path, digest: str) -> Path:
     """Say where an archive keeps the raw samples of a digest."""
-    return home / "samples" / f"{digest}.json"
+    return home.joinpath("samples", f"{digest}.json")
 
 
 def keep(home: Path, data: bytes) -> str:
@@ -54,7 +57,7 @@ def beside(home: Path, statement: Statement) -> Evidence:
         stamp = (found.st_size, found.st_mtime_ns)
         return _given(place, digests[0], stamp, harness_of(statement))
     except FileNotFoundError:
-        return Evidence(absent="no raw samples lie beside it")
+        return Evidence(absent=_NONE)
     except OSError as error:
         return Evidence(absent=f"its raw samples cannot be read: {error.strerror}")
 
@@ -72,8 +75,14 @@ def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:
     return attested_evidence(data, where, harness)
 
 
-def other_samples(home: Path, statement: Statement) -> Iterator[str]:
-    """Yield what is wrong with the raw samples that lie beside an envelope; none need to."""
+def other_samples(home: Path, statement: Statement, given: Evidence | None = None) -> Iterator[str]:
+    """Yield what is wrong with the raw samples that lie beside an envelope; none need to.
+
+    Args:
+        given: what `beside` returned for them, where it was asked.
+    """
+    if given and given.absent == _NONE:
+        return
     for subject in statement.subject:
         place = place_of(home, subject.digest.sha256)
         try:

@@ -23,7 +23,7 @@ from results.proof.ledger import Ledger
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from results.archive.archive import ArchiveContext
@@ -106,7 +106,13 @@ class Verdict:
         }
 
 
-def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None) -> list[Verdict]:
+def verify(
+    path: Path,
+    earlier: Path | None = None,
+    policy: Policy | None = None,
+    *,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+) -> list[Verdict]:
     """Check an archive folder, or one envelope against the log beside it.
 
     Every signature, every entry and tile of the log, the checkpoint's signature, and that each
@@ -115,6 +121,7 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
     Args:
         earlier: file of a checkpoint of the same log seen before: the log must extend it.
         policy: witnesses that must have cosigned the log's `cosigned` checkpoint.
+        tell: called with the number of envelopes judged so far, and of all.
 
     Raises:
         UserError: nothing to verify is there.
@@ -126,7 +133,11 @@ def verify(path: Path, earlier: Path | None = None, policy: Policy | None = None
     if not files and not Ledger(home / "log").exists():
         raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
     around = archive.surroundings(home, earlier, policy)
-    verdicts = list(_judge_all(files, around))
+    verdicts: list[Verdict] = []
+    for verdict in _judge_all(files, around):
+        if len(verdicts) % _CHUNK == 0:
+            tell(len(verdicts), len(files))
+        verdicts.append(verdict)
     verdicts = _with_copies(verdicts, around.places or {})
     verdicts = _with_confirmations(verdicts, files, around, Ledger(home / "log"))
     if around.problem and not verdicts:
@@ -194,14 +205,14 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
     prints: Mapping[str, str] = {}
     unchecked: Sequence[str] = ()
     try:
-        opened = around.placed(archive.open_bytes(data, path, around.runners))
+        opened = around.placed(archive.open_bytes(data, path, around.runners, digest=digest))
         keyid, claims = opened.keyid, opened.claims
         tier, reason = opened.standing.tier, opened.standing.reason
         source = opened.runner.registered_by
         findings = around.findings(opened)
         problems += archive.refusals(findings, str(path))
         prints, unchecked = fingerprints(opened.statement), opened.unchecked
-        problems += other_samples(archive.home_of(path), opened.statement)
+        problems += other_samples(archive.home_of(path), opened.statement, opened.evidence)
         run = opened.predicate.run
         reproduces = run.reproduces
         problems += around.problems(digest, opened.runner, run.finished_at, str(path))
@@ -273,12 +284,15 @@ def _with_confirmations(
     strays = {one.digest: (_STRAY,) for one in verdicts if one.reproduces}
     objections = strays | {one.second: one.objections for one in judged}
     found = confirmed(judged)
+    told = found.keys() | objections.keys()
     return [
         replace(
             one,
             confirmed_by=found.get(one.digest, ()),
             objections=objections.get(one.digest, ()),
         )
+        if one.digest in told
+        else one
         for one in verdicts
     ]
 

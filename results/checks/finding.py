@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -77,9 +77,8 @@ class Finding:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One figure that was held against a law.
+class Held(NamedTuple):
+    """One figure that was held against a law; a result has hundreds, and tuples are made fast.
 
     Attributes:
         where: case and metric of the figure, or a field of the predicate.

@@ -11,6 +11,7 @@ from results.checks import (
     names,
     order,
     origin,
+    points,
     power,
     queueing,
     roofline,
@@ -101,6 +102,13 @@ LAWS = (
         find=queueing.rates_are_tokens_over_time,
     ),
     Law(
+        name="queueing",
+        formula="bandwidth × time = bytes in the case's name",
+        source="suites/kernels: copy, triad and read are named after what they move",
+        tolerance="25%, beyond both intervals",
+        find=queueing.kernels_move_their_bytes,
+    ),
+    Law(
         name="interactivity",
         formula="interactivity = 1 ÷ TPOT",
         source="definition of interactivity",
@@ -153,7 +161,7 @@ LAWS = (
     Law(
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
-        "≥ 5% of the nameplate; modelled joules × rate ≤ nameplate",
+        "≥ 5% of the nameplate; modelled joules × rate = nameplate, their value its middle",
         source="nameplates in results/catalog/chips",
         tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
         find=power.power_is_possible,
@@ -174,9 +182,9 @@ LAWS = (
     ),
     Law(
         name="chip",
-        formula="entry, count and memory claimed = those of driver, CPUID and kernel; "
+        formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel; "
         "tp × pp × dp and threads ≤ count; chip and count in a harness' file = those claimed",
-        source="what the machine said of itself, and `match` and `cpuid` of the catalogue",
+        source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
         find=machine.chips_are_those_seen,
     ),
@@ -186,6 +194,14 @@ LAWS = (
         source="suites: standard holds a serving point 60 s, full 600 s",
         tolerance="20%; points that the user's options make longer or shorter are theirs",
         find=machine.profiles_keep_their_word,
+    ),
+    Law(
+        name="profile",
+        formula="failures, p90 and p99 are stated; of a valid point ≤ 2% of the input was cached "
+        "beyond what is shared, and the instrument's error is ≤ 2% of TTFT",
+        source="suites/serving: what a point that leaves nothing out says",
+        tolerance="1%; a percentile from the first request beyond it",
+        find=points.points_say_all_that_was_seen,
     ),
     Law(
         name="profile",
@@ -231,7 +247,8 @@ LAWS = (
     ),
     Law(
         name="labels",
-        formula="the load in a case's name = the load in its labels; numbers are numbers",
+        formula="the load, or a kernel's family, dtype and cache, in a case's name = those in its "
+        "labels; numbers are numbers",
         source="suites: a case is named after its load",
         find=names.cases_are_their_labels,
     ),
@@ -240,6 +257,12 @@ LAWS = (
         formula="one model at one precision; those in a harness' file = those stated",
         source="one result is about one engine's model",
         find=names.one_model_is_measured,
+    ),
+    Law(
+        name="labels",
+        formula="weights are no narrower by model's name and engine's flags than is stated",
+        source="suites/models/widths.py: one name, one width",
+        find=names.precision_is_that_of_its_names,
     ),
     Law(
         name="samples",
@@ -276,8 +299,9 @@ LAWS = (
     ),
     Law(
         name="suite",
-        formula="measured by a released version",
+        formula="measured by a released version, and not before its release",
         source="results/catalog/versions.toml",
+        tolerance="a week before the release",
         find=names.suite_is_known,
     ),
     Law(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import least, number, place_of, said_by_file
+from results.checks.claim import least, most, number, place_of, said_by_file
 from results.checks.finding import Held, at_most
-from results.statement.statement_v2 import ATTESTED
+from results.statement.statement_v2 import ATTESTED, ChipV2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from results.checks.claim import Claim, Point
     from results.checks.finding import Context
@@ -35,6 +36,12 @@ _GPU = re.compile(r"gpu(\d{1,4})_", re.ASCII)
 # Conditions are cut to this many letters.
 _LONGEST = 256
 _CPUS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
+# How engines call the axes they spread a model over.
+_AXES = {
+    "tp": ("tp", "tensor-parallel-size", "tp-size", "tensor-parallel"),
+    "pp": ("pp", "pipeline-parallel-size", "pp-size", "pipeline-parallel"),
+    "dp": ("dp", "data-parallel-size", "dp-size", "data-parallel"),
+}
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
 # What a runner names a chip that stands behind an endpoint: nobody saw it.
 _UNSEEN = "other"
@@ -45,7 +52,7 @@ _FAILURES = 0.01
 _SECONDS = {"standard": 60.0, "full": 600.0}
 _ROUNDS = {"quick": 1, "standard": 15, "full": 40}
 _PROCESSES = {"quick": 3, "standard": 7, "full": 10}
-_CUT = 0.8
+_CUT, _LONGER = 0.8, 1.25
 # Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
@@ -69,6 +76,7 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
         if chip.catalog_id is None and _unlisted_then(seen, predicate.run):
             differs = False
         yield Held(where=where, reason=reason if differs else None)
+    yield from _on_the_bus(claim, machine)
     if chip.kind == "gpu":
         missing = "names a GPU, and no driver" if machine.driver is None else None
         yield Held(where="machine.driver", reason=missing)
@@ -211,9 +219,13 @@ def _served(point: Point, profile: str, *, own_length: bool) -> Iterator[Held]:
     if profile == "quick":
         yield from _quick(point, latency, processes)
     elif rate and point.valid:
-        need = _SECONDS[profile] * processes * _CUT
+        whole = _SECONDS[profile] * processes
+        need = whole * _CUT
         reason = f"{{right}} s were measured, the {profile} profile takes {{left}} s"
         yield at_most(where, need, latency.n / least(rate), reason)
+        longest = whole * _LONGER + 2 * processes * most(latency) / 1e3
+        reason = f"{{left}} s were measured, the {profile} profile takes {{right}} s"
+        yield at_most(where, latency.n / most(rate), longest, reason)
 
 
 def _quick(point: Point, latency: Measurement, processes: float) -> Iterator[Held]:
@@ -246,7 +258,8 @@ def _seen(machine: Machine) -> str | None:
     shown, chip = machine.conditions, machine.chip
     tables = tuple(str(shown.get("machine_tables", "")).split("; "))
     if chip.kind != "cpu":
-        return catalog.identify(catalog.Seen(name=chip.name, tables=tables))
+        [pci, *_] = _bus_ids(machine) or [""]
+        return catalog.identify(catalog.Seen(name=chip.name, tables=tables, pci=pci))
     family, model = number(shown.get("cpu_family")), number(shown.get("cpu_model"))
     stepping = number(shown.get("cpu_stepping"))
     vendor = shown.get("cpu_vendor")
@@ -264,6 +277,38 @@ def _seen(machine: Machine) -> str | None:
         for maker in ([vendor] if isinstance(vendor, str) else _VENDORS)
     )
     return next(filter(None, by_id), None)
+
+
+def _bus_ids(machine: Machine) -> Sequence[str]:
+    return machine.chip.pci if isinstance(machine.chip, ChipV2) else ()
+
+
+def _on_the_bus(claim: Claim, machine: Machine) -> Iterator[Held]:
+    """A device of the bus that is known is the chip claimed; one that is not has its maker."""
+    if claim.chip is None or not claim.chip.pci:
+        return
+    owners, makers = _bus()
+    where = "machine.chip.pci"
+    for pci in _bus_ids(machine):
+        reason = None
+        if claim.chip.id not in owners.get(pci, [claim.chip.id]):
+            reason = f"{claim.chip.id} is claimed, {pci} is {owners[pci][0]}"
+        elif makers.get(pci[:4]) != claim.chip.vendor:
+            maker = makers.get(pci[:4], "another maker")
+            reason = f"{claim.chip.id} is by {claim.chip.vendor}, {pci} by {maker}"
+        yield Held(where=where, reason=reason)
+
+
+@cache
+def _bus() -> tuple[Mapping[str, Sequence[str]], Mapping[str, str]]:
+    """Entries of the catalogue by what stands on the bus, and makers by its first four digits."""
+    owners: dict[str, list[str]] = {}
+    makers: dict[str, str] = {}
+    for entry in catalog.chips().values():
+        for pci in entry.pci:
+            owners.setdefault(pci, []).append(entry.id)
+            makers.setdefault(pci[:4], entry.vendor)
+    return owners, makers
 
 
 def _unlisted_then(seen: str | None, run: Run) -> bool:
@@ -298,14 +343,19 @@ def _used(predicate: Predicate) -> tuple[float, str]:
         threads = (number(engine.flags.get("n_threads")) or 0 for engine in predicate.engines)
         return max(threads, default=0), "the engine's threads"
     flags: list[Mapping[str, object]] = [engine.flags for engine in predicate.engines]
-    spread = (math.prod(_axis(flag, axis) for axis in ("tp", "pp", "dp")) for flag in flags)
+    spread = (math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags)
     return max(spread, default=0), "tp × pp × dp"
 
 
-def _axis(flags: Mapping[str, object], axis: str) -> float:
-    value = flags.get(axis)
-    found = number(value) if isinstance(value, int | float) else None
-    return found or 1.0
+def _axis(flags: Mapping[str, object], names: Sequence[str]) -> float:
+    """Chips along an axis; engines take numbers as texts too."""
+    for flag, value in flags.items():
+        if flag.lstrip("-").replace("_", "-").lower() in names:
+            if isinstance(value, int | float):
+                return number(value) or 1.0
+            if isinstance(value, str) and value.isascii() and value.isdecimal():
+                return float(value[:6]) or 1.0
+    return 1.0
 
 
 def _time(text: str) -> datetime:

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from results import catalog
 from results.checks.claim import case_load, number, place_of, said_by_file
-from results.checks.finding import Held
+from results.checks.finding import Held, at_most
 from suites.base.metrics import METRICS
 from suites.models.names import known_as
+from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from results.catalog.versions_data import Version
     from results.checks.claim import Claim
     from results.checks.finding import Context
     from results.statement.statement import Measurement
 
 __all__ = [
     "cases_are_their_labels",
+    "first_day",
     "metrics_are_known",
     "one_model_is_measured",
+    "precision_is_that_of_its_names",
     "software_is_stated",
     "suite_is_known",
 ]
 
 # Labels that laws and pages read.
 _NUMBERS = {"isl", "osl", "concurrency", "rate", "batch", "context", "percentile", "processes"}
+_KERNEL_PARTS = 3
+# A version is in use before it is tagged.
+_BEFORE_RELEASE = timedelta(days=7)
+# Flags of an engine that say how wide its weights are, and words that say it in them and in names
+# of models. Methods without a number are used at several widths, all of them narrow.
+_WEIGHTS = ("quantization", "quant", "dtype", "weight-dtype", "weights-dtype")
+_WIDTH = re.compile(
+    r"(?:^|[-_./ ])((?:nv|mx)?fp[48]|int[48]|w[0-9]+a[0-9]+|awq|gptq|[0-9]-?bit|i?q[0-9]_[0-9a-z_]+"
+    r"|half|b?float16|bf16|fp16)(?:$|[-_./ ])"
+)
+_QUANTIZED = 8.0
 _NEAR = 1e-5  # a rate stands in the path with six digits
 
 
@@ -77,6 +94,29 @@ def _said_by_file(claim: Claim) -> Iterator[Held]:
             yield Held(where="engines.precision", reason=reason if differs else None)
 
 
+def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[Held]:
+    """Weights are no narrower by the model's name or the engine's flags than is stated."""
+    for engine in claim.predicate.engines if claim.predicate else ():
+        stated = bits_of(engine.precision)
+        for where, text in (("model", engine.model), *engine.flags.items()):
+            if where != "model" and where.lstrip("-").replace("_", "-").lower() not in _WEIGHTS:
+                continue
+            word = _WIDTH.search(str(text).lower())
+            bits = bits_of(word[1]) if word else None
+            if word is None or stated is None or bits is None:
+                continue
+            if stated <= _QUANTIZED and not re.search("[0-9]", word[1]):
+                continue  # methods of several widths
+            shown = f"{where[:40]} says {word[1]}"
+            reason = f"{engine.precision[:40]} has {{left}} bits, {shown}: {{right}}"
+            yield at_most("engines", stated, bits, reason)
+
+
+def first_day(version: Version) -> str:
+    """Return the day from which on runs of a version may be, such as 2026-11-16."""
+    return (version.date - _BEFORE_RELEASE).isoformat()
+
+
 def software_is_stated(claim: Claim, _: Context) -> Iterator[Held]:
     """A figure without its engine or code cannot be repeated."""
     predicate = claim.predicate
@@ -93,8 +133,27 @@ def suite_is_known(claim: Claim, _: Context) -> Iterator[Held]:
     if claim.predicate is None:
         return
     version = claim.predicate.run.suite_version
-    if version not in catalog.versions():
+    known = catalog.versions().get(version)
+    if known is None:
         yield Held(where="run.suite_version", reason=f"{version} is no released version")
+    elif claim.predicate.run.finished_at[:10] < first_day(known):
+        ended = claim.predicate.run.finished_at[:10]
+        reason = f"ended on {ended}, {version} was released on {known.date}"
+        yield Held(where="run.finished_at", reason=reason)
+
+
+def _odd_kernel(item: Measurement) -> str | None:
+    """A kernel's case is named family/dtype/backend/…, and ends in hot where its cache is."""
+    family, dtype, cache = map(item.labels.get, ("family", "dtype", "cache"))
+    parts = item.case.split("/")
+    if family is None or len(parts) < _KERNEL_PARTS:
+        return None
+    told = (parts[0], parts[1], "hot" if parts[-1] == "hot" else "cold")
+    stated = (family, dtype, "cold" if cache is None else cache)
+    for name, ours, theirs in zip(("family", "dtype", "cache"), told, stated, strict=True):
+        if ours != theirs:
+            return f"its case says {name} {ours[:40]}, its label {str(theirs)[:40]}"
+    return None
 
 
 def _odd(item: Measurement, suites: set[str]) -> str | None:
@@ -103,6 +162,8 @@ def _odd(item: Measurement, suites: set[str]) -> str | None:
     for name in item.labels:
         if name in _NUMBERS and number(item.labels[name]) is None:
             return f"its label {name} is {str(item.labels[name])[:40]!r}, and no number"
+    if item.suite == "kernels" and (odd := _odd_kernel(item)):
+        return odd
     for label, told in case_load(item.suite, item.case).items():
         stated = number(item.labels.get(label))
         if stated is not None and abs(stated - told) > _NEAR * told:

@@ -28,6 +28,8 @@ _REST = 0.05
 _NODE_FACTOR, _NODE_W = 4.0, 2000.0
 # A model's joules and the rate beside them are medians of the same windows.
 _MODELLED = 1.4
+# Meters that are of chips, by the names the suites give them.
+_OF_CHIPS = re.compile(r"(?:nvml|dcgm|amdsmi|npu-smi|rapl|powermetrics|nameplate)\b", re.ASCII)
 _CHIP_SCOPES = {"chip", "package"}
 _SCOPES = frozenset(get_args(Meter.model_fields["scope"].annotation))
 _PHASES = {
@@ -75,6 +77,9 @@ def joules_have_a_meter(claim: Claim, _: Context) -> Iterator[Held]:
         if meter.method != "model" and _MODEL.search(f"{meter.name} {meter.note}"):
             told = f"{meter.name} is a model by its own words, and listed as {meter.method}"
             yield Held(where="meters", reason=told)
+        if _OF_CHIPS.match(meter.name) and meter.scope not in _CHIP_SCOPES:
+            told = f"{meter.name[:40]} is a meter of chips, and listed as of the {meter.scope}"
+            yield Held(where="meters", reason=told)
     for item in claim.measurements:
         if not _is_energy(item.metric) or item.method == "modelled":
             continue
@@ -117,14 +122,32 @@ def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
 
 
 def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
-    """Joules that a nameplate stands in for are its watts over the rate, and no more."""
-    bounds = _nameplate_w(claim, item)
+    """Joules that a nameplate stands in for are its watts over the rate, neither more nor less."""
+    bounds, where = _nameplate_w(claim, item), place_of(item)
+    if item.high is None:
+        return
+    for low_w, high_w in _modelled_w(point, item, item.high):
+        if bounds is None:
+            break
+        reason = "is modelled at {left} W by its rate, the nameplate allows {right}"
+        yield at_most(where, low_w, bounds[1] * _MODELLED, reason)
+        reason = "is modelled at {right} W by its rate, the nameplate needs {left}"
+        yield at_most(where, bounds[1] / _MODELLED, high_w, reason)
+    if item.low is not None and _is_energy(item.metric):
+        middle = (item.low + item.high) / 2
+        reason = "is modelled at {right}, the middle of its bounds is {left}"
+        yield at_most(where, middle / _MODELLED, item.value, reason)
+
+
+def _modelled_w(point: Point, item: Measurement, joules: float) -> Iterator[tuple[float, float]]:
+    """Watts that a model's upper end says, from below and from above."""
+    if item.metric == "power":
+        yield joules, joules
     for rate_of in _PHASES.get(item.metric, ()):
-        rate = point.get(rate_of)
-        if rate and bounds and item.high is not None:
-            watts = item.high * least(rate)
-            reason = "is modelled at {left} W by its rate, the nameplate allows {right}"
-            yield at_most(place_of(item), watts, bounds[1] * _MODELLED, reason)
+        if rate := point.get(rate_of):
+            yield joules * least(rate), joules * most(rate)
+    if item.metric == "energy_per_call" and (time := point.get("time")):
+        yield 0.0, joules * 1e3 / least(time)  # gaps between the calls are in the joules
 
 
 def _bounded(

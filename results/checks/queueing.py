@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from results.checks.claim import least, most, place_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST",
     "MOST",
+    "kernels_move_their_bytes",
     "no_more_is_served_than_asked",
     "rates_are_tokens_over_time",
     "requests_in_flight_are_the_load",
@@ -31,6 +33,10 @@ LEAST, MOST = 0.5, 1.1
 _ARITHMETIC = 1.25
 # Arrivals of a Poisson process in a window of n stray by 1/√n; three of them are seldom passed.
 _ARRIVALS = 3.0
+# Kernels whose case names all the bytes they move.
+_MOVERS = ("copy", "triad", "read")
+_MIB = 2**20 / 1e6  # of a rate in GB/s times ms
+_SIZE = re.compile(r"(\d{1,9})MiB", re.ASCII)
 
 
 def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
@@ -117,6 +123,24 @@ def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(where, low, expected * _ARITHMETIC, reason)
             reason = f"{told} is {{right}}, {tokens} × 1000 needs {{left}}"
             yield at_most(where, expected / _ARITHMETIC, high, reason)
+
+
+def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[Held]:
+    """Bandwidth × time = the bytes that the case is named after."""
+    for point in claim.points:
+        rate, time = point.get("bandwidth"), point.get("time")
+        family, *parts = point.case.split("/")
+        named = [float(found[1]) for part in parts if (found := _SIZE.fullmatch(part))]
+        if not (point.exact and point.suite == "kernels" and family in _MOVERS):
+            continue
+        if rate and time and named:
+            size = named[0]
+            moved = (least(rate) * least(time) / _MIB, most(rate) * most(time) / _MIB)
+            where = place_of(rate)
+            reason = "rate × time is {left} MiB, the case allows {right}"
+            yield at_most(where, moved[0], size * _ARITHMETIC, reason)
+            reason = "rate × time is {right} MiB, the case needs {left}"
+            yield at_most(where, size / _ARITHMETIC, moved[1], reason)
 
 
 def rates_are_tokens_over_time(claim: Claim, _: Context) -> Iterator[Held]:

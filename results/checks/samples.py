@@ -9,7 +9,7 @@ from results.checks.claim import place_of
 from results.checks.evidence import key_of
 from results.checks.finding import Held
 from results.statement.statement_v2 import ATTESTED
-from results.statement.texts import printable
+from results.statement.texts import is_printable, printable
 from suites.meters.windows import ENERGY
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _compared(item: Measurement, row: Row) -> Held:
         ("unit", item.unit, row.unit),
         ("method", item.method, row.method),
     ]
-    labels = printable(row.labels)
+    labels = row.labels if is_printable(row.labels) else printable(row.labels)
     if item.suite == ATTESTED:  # what the file says of its subject is not to be left out
         texts += [(name, item.labels.get(name), value) for name, value in labels.items()]
     else:
@@ -110,6 +110,8 @@ def _where(item: Measurement) -> str:
 
 
 def _same(left: Any, right: Any) -> bool:
+    if type(left) is type(right) and left == right:
+        return True
     one, other = _number(left), _number(right)
     if one is None or other is None:
         return type(left) is type(right) and bool(left == right)

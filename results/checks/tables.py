@@ -21,6 +21,7 @@ from results.checks import (
     machine,
     names,
     order,
+    points,
     power,
     queueing,
     roofline,
@@ -44,16 +45,16 @@ if TYPE_CHECKING:
 __all__ = ["document"]
 
 _MODULES = (
-    chip_names, claim, finding, floor, labels, machine, names, order, peaks, power, queueing,
-    roofline, texts, widths,
+    chip_names, claim, finding, floor, labels, machine, names, order, peaks, points, power,
+    queueing, roofline, texts, widths,
 )  # fmt: skip
 # What a part says otherwise than all others do if it looks back at earlier tokens.
 _LOOKING_BACK = ("kv_values", "kept", "cached", "prefill_flops")
 _NOT_SAID = {"_NUMERIC"}  # types of Python's own
 # Of a chip, what laws read.
 _CHIP = {
-    "name", "kind", "chips", "cpuid", "tables", "memory_gb", "memory_bandwidth_gb_s",
-    "peak_tflops", "tdp_w", "skus", "added",
+    "id", "name", "vendor", "kind", "chips", "cpuid", "tables", "pci", "memory_gb",
+    "memory_bandwidth_gb_s", "peak_tflops", "tdp_w", "skus", "added",
 }  # fmt: skip
 
 
@@ -90,7 +91,10 @@ def _tables() -> dict[str, Any]:
             for label in LABELS.values()
         },
         "units": {metric.name: metric.unit for metric in METRICS.values()},
-        "versions": list(catalog.versions()),
+        "versions": {
+            one.id: {"released": one.date.isoformat(), "first_day": names.first_day(one)}
+            for one in catalog.versions().values()
+        },
     }
 
 

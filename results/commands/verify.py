@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress, TaskID
 
     from results.archive import verification
 
@@ -42,9 +46,10 @@ def verify(
     from suites.base.terminal import complain
 
     witnesses = read_policy(policy) if policy else None
-    verdicts = [
-        verdict for path in paths for verdict in verification.verify(path, checkpoint, witnesses)
-    ]
+    verdicts: list[verification.Verdict] = []
+    for path in paths:
+        with _bar(shown=not json_) as tell:
+            verdicts += verification.verify(path, checkpoint, witnesses, tell=tell)
     homes = [path if path.is_dir() else archive.home_of(path) for path in paths]
     errors = (error for home in homes for error in archive.broken_keys(home))
     broken = list(dict.fromkeys(map(str, errors)))
@@ -58,6 +63,31 @@ def verify(
     for fork in forks:
         complain(f"fenmark: {fork}")
     raise typer.Exit(0 if ok else 1)
+
+
+@contextmanager
+def _bar(*, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far it is, and nothing in a pipe."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from suites.base.terminal import Terminal
+
+    terminal = Terminal()
+    with Progress(
+        "{task.description}",
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=terminal,
+        transient=True,
+        disable=not (shown and terminal.is_terminal),
+    ) as progress:
+        task = progress.add_task("reading the log", total=None)
+        yield partial(_advance, progress, task)
+
+
+def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    progress.update(task, description="verifying", completed=done, total=total)
 
 
 def _print_json(verdicts: list[verification.Verdict], broken: list[str], *, ok: bool) -> None:

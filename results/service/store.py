@@ -241,6 +241,30 @@ class Store:
         """List the files of notices, entered or waiting to be."""
         return notice.paths(self._home)
 
+    def notices(self, first: int, most: int) -> Iterator[tuple[int, bytes]]:
+        """Yield index and envelope of notices the log holds, from an index on, in order."""
+        entries = {
+            notice.notice_entry(digest): path for digest, path in self._notice_places().items()
+        }
+        query = select(Entry.at, Entry.record).where(
+            Entry.at >= first, Entry.record.in_(entries.keys())
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(Entry.at).limit(most)).all()
+        for row in rows:
+            yield row.at, files.read_limited(entries[row.record])
+
+    def notice(self, digest: str) -> bytes | None:
+        """Return the envelope of a notice that the log holds, byte for byte."""
+        path = self._notice_places().get(digest)
+        query = select(Entry.at).where(Entry.record == notice.notice_entry(digest))
+        with self._engine.connect() as connection:
+            entered = path and connection.scalar(query) is not None
+        return files.read_limited(path) if path and entered else None
+
+    def _notice_places(self) -> dict[str, Path]:
+        return {path.name.partition(".")[0]: path for path in self.notice_files()}
+
     def keep_key_files(self, paths: Sequence[Path]) -> None:
         """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
         self._key_files.mkdir(exist_ok=True)

@@ -23,7 +23,9 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from results.statement.statement import (
+    Chip,
     Label,
+    Machine,
     Measurement,
     Name,
     Option,
@@ -48,6 +50,8 @@ __all__ = [
     "ATTESTED",
     "KNOWN_LABELS",
     "PREDICATE_TYPE",
+    "ChipV2",
+    "MachineV2",
     "StatementV2",
     "json_schema",
     "read_statement",
@@ -204,9 +208,28 @@ class RunV2(Run):
         return suites
 
 
+class ChipV2(Chip):
+    """What was measured, and how it stands on the bus.
+
+    Attributes:
+        pci: vendor and device of the accelerators, such as "10de:2330", each once; empty for a CPU
+            and in results older than this field.
+    """
+
+    pci: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]],
+        Field(max_length=64),
+    ] = Field(default_factory=list)
+
+
+class MachineV2(Machine):
+    chip: ChipV2
+
+
 class PredicateV2(Predicate):
     schema_version: Literal[2]  # type: ignore[assignment]  # no version is another
     run: RunV2
+    machine: MachineV2
     measurements: Annotated[list[MeasurementV2], Field(min_length=1, max_length=10_000)]  # type: ignore[assignment]  # no list is changed
 
 

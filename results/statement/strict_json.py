@@ -1,26 +1,28 @@
 """Read JSON from strangers: refuse what two readers could understand differently.
 
-A hook for every object and number takes several times as long as the parser itself, and pays only
-where there are few. Else it parses without, and looks at what came out level by level, in passes
-that C makes. A key named twice is gone by then, but not its colon: there is one for each member,
-besides those within texts.
+`jiter` parses, and refuses keys named twice and half characters. What it lets pass is looked for
+in passes that C makes: in the bytes, where there are many values, else in the values.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
+import jiter
+
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    _Level = dict[type, list[Any]]
+    _Levels = list[list[Any]]
 
 __all__ = ["MAX_BYTES", "Limits", "canonical", "loads"]
 
@@ -44,23 +46,26 @@ class Limits:
 
 
 _USUAL = Limits()
-
-
 _CONTAINERS = {dict, list}
-_SHORT = 192  # bytes; an entry of a log has fewer
-_FEW = 12  # commas or objects; an envelope has fewer
-_ROOMY = 64  # bytes of a value, with its comma, from which on hooks cost less than the rest
-_LONG_VALUE = 16  # bytes of a value, with its comma, from which on it takes longer to parse
+_SPARSE = 32  # bytes of a value from which on to look at values takes less than to look at bytes
+_SHORT = 256  # bytes; an entry of a log has fewer
+_ESCAPE = 16  # bytes from one backslash to the next up to which a text is of escapes
+_ROOMY = 512  # bytes of an object from which on a hook for each costs next to nothing
+_LONGEST_NAME = 80  # characters of a key that a message repeats
 _EACH_DIGIT = [b"%d" % digit for digit in range(10)]
 # Every digit becomes a zero, and what may stand before an exponent's digits an e.
 _AS_ZEROS = bytes.maketrans(b"123456789E+", b"000000000ee")
+# What `jiter` says of a text, and where.
+_TOO_DEEP = "recursion limit exceeded"
+_TOLD = re.compile(r"(.*) at line (\d+) column (\d+)", re.DOTALL)
+_REPEATED = re.compile(r'Detected duplicate key "(.*)"', re.DOTALL)
+_NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 
 
 def loads(data: bytes, where: str, limits: Limits = _USUAL) -> Any:
     """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
 
-    Takes about twice the time of `json.loads` at most, 2.6 times for short texts full of colons
-    or long digits; where a key is named twice it reads again to say which.
+    Takes up to twice the time of `json.loads`, and less for documents of numbers or long texts.
 
     Args:
         data: the bytes as received.
@@ -73,22 +78,11 @@ def loads(data: bytes, where: str, limits: Limits = _USUAL) -> Any:
     if len(data) > limits.bytes:
         raise _refused(where, f"is {len(data)} bytes", f"at most {limits.bytes}")
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _refused(where, f"is not UTF-8 at byte {error.start}", "UTF-8") from error
-    if text.startswith("\ufeff"):
-        raise _refused(where, "begins with a byte order mark", "UTF-8 without one")
-    try:
-        return _parse(data, text, limits)
+        value, halves = _parsed(data)
+        _check(value, data, limits, halves=halves)
     except _RefusedError as error:
         raise _refused(where, *error.args) from None
-    except json.JSONDecodeError as error:
-        at = f"line {error.lineno} column {error.colno}"
-        raise _refused(where, f"is not JSON: {error.msg} at {at}", "valid JSON") from error
-    except RecursionError as error:
-        raise _refused(where, *_DEEP) from error
-    except ValueError as error:  # Python's own limit of digits
-        raise _refused(where, "contains an integer of thousands of digits", _SAFE) from error
+    return value
 
 
 def canonical(value: Any) -> bytes:
@@ -103,130 +97,148 @@ _SAFE = "integers below 2^53"
 _ODD_CHARACTERS = ("contains NUL or half a character", "Unicode text")
 
 
-def _parse(data: bytes, text: str, limits: Limits) -> Any:
-    if _is_small(data):
-        value = _careful(limits.integer).decode(text)
-        if b"\\" in data:
-            _check_characters(_levels(value, limits)[0])
-        return value
-    few_objects = _at_most(_FEW, b"{", data)
-    value = (_PAIRS if few_objects else _PLAIN).decode(text)
-    colons = data.count(b":") if b":" in data else 0
-    odd_escapes = _may_escape_odd_characters(data)
-    if not colons and not odd_escapes and _is_long_list(value, data) and _is_plain(data, limits):
-        return value
-    levels, members = _levels(value, limits)
-    if odd_escapes:
-        _check_characters(levels)
-    _check_numbers(levels, limits.integer)
-    if not few_objects and members not in {0, colons}:
-        colons += _escaped_colons(data)
-        if colons != members + sum(text.count(":") for text in _texts(levels)):
-            _PAIRS.decode(text)  # says which
-    return value
+def _parsed(data: bytes) -> tuple[Any, bool]:
+    """Parse, and say whether half characters may be among the texts.
 
-
-def _is_small(data: bytes) -> bool:
-    """Whether it holds so little beside long strings that hooks cost next to nothing."""
-    if len(data) <= _SHORT:
-        return data.count(b"[") + data.count(b"{") <= _MAX_DEPTH
-    if not all(_at_most(_MAX_DEPTH // 2, mark, data) for mark in (b"{", b"[")):
-        return False
-    return _at_most(_FEW, b",", data) or data.count(b",") * _ROOMY <= len(data)
-
-
-def _at_most(most: int, mark: bytes, data: bytes) -> bool:
-    at = -1
-    for _ in range(most + 1):
-        at = data.find(mark, at + 1)  # `memchr`: to count takes ten times as long
-        if at < 0:
-            return True
-    return False
-
-
-def _by_kind(values: list[Any]) -> dict[type, list[Any]]:
-    kinds = set(map(type, values))
-    if len(kinds) == 1:
-        return {kinds.pop(): values}
-    parts: dict[type, list[Any]] = {kind: [] for kind in kinds}
-    append = {kind: part.append for kind, part in parts.items()}
-    for value in values:
-        append[type(value)](value)
-    return parts
-
-
-def _levels(value: Any, limits: Limits) -> tuple[list[_Level], int]:
-    """Take a document apart; check its depth and how many values there are.
-
-    Returns:
-        What lies equally deep, by type, and the number of members of all objects.
+    What holds little but long texts of escapes or accents, `json` reads in half the time.
     """
-    levels: list[_Level] = []
-    values, nodes, members = [value], 0, 0
-    while values:
-        level = _by_kind(values)
-        nodes += len(values)
-        if nodes > limits.values:
-            raise _RefusedError("holds too many values", f"{limits.values} at most")
-        if len(levels) == _MAX_DEPTH and not _CONTAINERS.isdisjoint(level):
-            raise _RefusedError(*_DEEP)
-        levels.append(level)
-        values = [*chain.from_iterable(filter(None, level.get(list, ())))]
-        items = len(values)
-        values.extend(chain.from_iterable(map(dict.values, filter(None, level.get(dict, ())))))
-        members += len(values) - items
-    return levels, members
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise _RefusedError("begins with a byte order mark", "UTF-8 without one")
+    text = None if data.isascii() else _decoded(data)
+    escapes = text is None and data.count(b"\\") * _ESCAPE >= len(data)
+    try:
+        if (text or escapes) and data.count(b"{") * _ROOMY < len(data):
+            return _by_json(text or data.decode()), True
+        return _by_jiter(data), False
+    except ValueError as error:
+        raise _RefusedError(*_fault(data, str(error))) from None
 
 
-def _is_long_list(value: Any, data: bytes) -> bool:
-    """Whether there are so many values that it pays to look at the bytes before."""
-    return type(value) is list and len(value) * _LONG_VALUE > len(data)
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _RefusedError(f"is not UTF-8 at byte {error.start}", "UTF-8") from error
 
 
-def _is_plain(data: bytes, limits: Limits) -> bool:
-    """Whether the bytes alone say that no depth, number or number of values can be wrong."""
-    if not all(_at_most(_MAX_DEPTH // 2, mark, data) for mark in (b"[", b"{")):
-        return False
-    if data.count(b",") >= limits.values - _MAX_DEPTH:
-        return False
-    if not any(digit in data for digit in _EACH_DIGIT):
+def _by_jiter(data: bytes) -> Any:
+    return jiter.from_json(data, allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=True)
+
+
+def _by_json(text: str) -> Any:
+    """Parse with `json`, which takes half characters; it says what is wrong as `jiter` does."""
+    try:
+        return _JSON.decode(text)
+    except json.JSONDecodeError as error:
+        told = f"{error.msg} at line {error.lineno} column {error.colno}"
+        raise ValueError(told) from error
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        counted = Counter(name for name, _ in pairs)
+        [(twice, _)] = counted.most_common(1)
+        raise _RefusedError(f"names {twice[:_LONGEST_NAME]!r} twice in one object", "each key once")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise _RefusedError(f"contains {name}", "finite numbers")
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+
+
+def _fault(data: bytes, told: str) -> tuple[str, str]:
+    """Say what is wrong with a text that does not parse, and what was expected."""
+    said = _TOLD.fullmatch(told)
+    what = said[1] if said else told
+    if repeated := _REPEATED.fullmatch(what):
+        return f"names '{repeated[1][:_LONGEST_NAME]}' twice in one object", "each key once"
+    if what == _TOO_DEEP:
+        return _DEEP
+    if what == "number out of range":
+        return "contains an integer of thousands of digits", _SAFE
+    if "hex escape" in what:
+        return _ODD_CHARACTERS
+    if said and (constant := _constant_at(data, int(said[2]), int(said[3]))):
+        return f"contains {constant}", "finite numbers"
+    return f"is not JSON: {told}", "valid JSON"
+
+
+def _constant_at(data: bytes, line: int, column: int) -> str:
+    """Return NaN or an infinity that stands in a text, by a sign before it or not."""
+    start = 0
+    for _ in range(line - 1):
+        start = data.index(b"\n", start) + 1
+    at = start + column - 1
+    named = _NO_NUMBER.search(data, max(0, at - 1), at + len("Infinity"))
+    return named[0].decode() if named else ""
+
+
+def _check(value: Any, data: bytes, limits: Limits, *, halves: bool) -> None:
+    """Refuse what parses, and two readers could understand differently.
+
+    Args:
+        halves: whether half characters may be among it.
+    """
+    levels = _levels(value, limits)
+    sparse = len(data) < _SHORT or sum(map(len, levels)) * _SPARSE < len(data)
+    if sparse or _may_hold_odd_numbers(data, limits):
+        _check_numbers(levels, limits.integer)
+    if b"\\" in data and (sparse or _may_hold_odd_characters(data, halves=halves)):
+        _check_characters(levels)
+
+
+def _may_hold_odd_characters(data: bytes, *, halves: bool) -> bool:
+    if halves and (b"\\ud" in data or b"\\uD" in data):
         return True
+    return b"\\u0000" in data and b"\\u0000" in data.replace(b"\\\\", b"")
+
+
+def _levels(value: Any, limits: Limits) -> _Levels:
+    """Take a document apart into what lies equally deep; check depth and number of values."""
+    levels, count = [[value]], 1
+    # Of lists, and of dicts whose keys are texts, the collector sees the values.
+    while values := gc.get_referents(*levels[-1]):
+        count += len(values)
+        if count > limits.values:
+            raise _RefusedError("holds too many values", f"{limits.values} at most")
+        if len(levels) == _MAX_DEPTH and not _CONTAINERS.isdisjoint(map(type, values)):
+            raise _RefusedError(*_DEEP)
+        levels.append(values)
+    return levels
+
+
+def _may_hold_odd_numbers(data: bytes, limits: Limits) -> bool:
+    """Whether the bytes leave it open that a number is too large."""
+    if not any(digit in data for digit in _EACH_DIGIT):
+        return False
     digits = data.translate(_AS_ZEROS)
     large = b"0" * len(str(limits.integer)) in digits
-    return not large and not (b"e" in digits and b"e000" in digits)
+    return large or (b"e" in digits and b"e000" in digits)
 
 
-def _check_numbers(levels: list[_Level], most: int) -> None:
+def _check_numbers(levels: _Levels, most: int) -> None:
     for level in levels:
-        integers, reals = level.get(int, ()), level.get(float, ())
-        _check_integer(min(integers, default=0), most)
-        _check_integer(max(integers, default=0), most)
-        _check_real(min(reals, default=0.0))
-        _check_real(max(reals, default=0.0))
+        kinds = set(map(type, level))
+        if int in kinds:
+            _check_integers([number for number in level if type(number) is int], most)
+        if float in kinds and any(isinf(number) for number in level if type(number) is float):
+            raise _RefusedError("contains a number too large for a double", "finite numbers")
 
 
-def _check_integer(number: int, most: int) -> int:
-    if abs(number) > most:
-        below = f"integers below 2^{most.bit_length()}"
-        raise _RefusedError(f"contains the integer {str(number)[:20]}…", below)
-    return number
+def _check_integers(numbers: list[int], most: int) -> None:
+    for number in (min(numbers), max(numbers)):
+        if abs(number) > most:
+            below = f"integers below 2^{most.bit_length()}"
+            raise _RefusedError(f"contains the integer {str(number)[:20]}…", below)
 
 
-def _check_real(number: float) -> float:
-    if isinf(number):
-        raise _RefusedError("contains a number too large for a double", "finite numbers")
-    return number
-
-
-def _may_escape_odd_characters(data: bytes) -> bool:
-    if b"\\" not in data:
-        return False
-    if b"0000" in data and b"\\u0000" in data:
-        return True
-    return b"\\ud" in data or b"\\uD" in data
-
-
-def _check_characters(levels: list[_Level]) -> None:
+def _check_characters(levels: _Levels) -> None:
     """Refuse half characters, which no UTF-8 can hold, and NUL, where C readers stop."""
     for text in _texts(levels):
         try:
@@ -237,58 +249,18 @@ def _check_characters(levels: list[_Level]) -> None:
             raise _RefusedError(*_ODD_CHARACTERS)
 
 
-def _escaped_colons(data: bytes) -> int:
-    if b"\\u003" not in data:
-        return 0
-    whole = data.replace(b"\\\\", b"__")
-    return whole.count(b"\\u003a") + whole.count(b"\\u003A")
-
-
-def _texts(levels: list[_Level]) -> Iterator[str]:
+def _texts(levels: _Levels) -> Iterator[str]:
     """Join what each level says, keys and all."""
     for level in levels:
-        yield "".join(level.get(str, ()))
-        yield "".join(chain.from_iterable(filter(None, level.get(dict, ()))))
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        twice = _first_repeated(name for name, _ in pairs)
-        raise _RefusedError(f"names {twice!r} twice in one object", "each key once")
-    return members
-
-
-def _first_repeated(names: Iterable[str]) -> str:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    raise AssertionError("called for names that repeat")
+        kinds = set(map(type, level))
+        texts = level if kinds == {str} else [value for value in level if type(value) is str]
+        yield "".join(texts)
+        if dict in kinds:
+            yield "".join(chain.from_iterable(value for value in level if type(value) is dict))
 
 
 class _RefusedError(Exception):
     """What is wrong with a value, and what was expected; where it lies the caller knows."""
-
-
-def _no_constant(name: str) -> Any:
-    raise _RefusedError(f"contains {name}", "finite numbers")
-
-
-# Made once: the log holds an entry a result, and a decoder takes longer to make than an entry.
-_PLAIN = json.JSONDecoder(parse_constant=_no_constant)
-_PAIRS = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
-
-
-@lru_cache
-def _careful(most: int) -> json.JSONDecoder:
-    return json.JSONDecoder(
-        object_pairs_hook=_object,
-        parse_constant=_no_constant,
-        parse_int=lambda digits: _check_integer(int(digits), most),
-        parse_float=lambda digits: _check_real(float(digits)),
-    )
 
 
 def _refused(where: str, what: str, expected: str) -> UserError:

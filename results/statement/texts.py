@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FILE", "LINE", "Place", "is_line", "printable", "unprintable"]
+__all__ = ["FILE", "LINE", "Place", "is_line", "is_printable", "printable", "unprintable"]
 
 # Control characters (C0, DEL, C1), line and paragraph separators, and what turns the direction of
 # writing (Unicode Standard Annex 9). Spelled so that Python, Rust and ECMAScript read them.
@@ -38,10 +38,15 @@ def unprintable(statement: Any) -> Place | None:
     Args:
         statement: as JSON.
     """
-    if "\\" not in repr(statement):  # which escapes all that is not printable, and a backslash
+    if is_printable(statement):
         return None
     places = (place for place, text in _texts(statement, ()) if _forbidden(place).search(text))
     return next(places, None)
+
+
+def is_printable(value: Any) -> bool:
+    """Tell quickly whether all texts of a value are printable; False may be wrong."""
+    return "\\" not in repr(value)  # which escapes all that is not, and a backslash
 
 
 def printable(value: Any, place: Place = ()) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from results import catalog
-from results.statement.statement import Chip, Machine
+from results.statement.statement_v2 import ChipV2, MachineV2
 from runners.machine import conditions, hardware, identity, nvidia
 
 if TYPE_CHECKING:
@@ -178,11 +178,23 @@ def accelerators() -> tuple[Accelerator, ...]:
                 name=pynvml.nvmlDeviceGetName(handle),
                 driver=driver,
                 memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                pci=_pci_of(handle),
             )
             for handle in handles
         )
     finally:
         pynvml.nvmlShutdown()
+
+
+def _pci_of(handle: Any) -> str:
+    """Vendor and device of a card; empty where the driver does not tell, as of a part of one."""
+    import pynvml
+
+    try:
+        number = int(pynvml.nvmlDeviceGetPciInfo(handle).pciDeviceId)
+    except pynvml.NVMLError:
+        return ""
+    return f"{number & 0xFFFF:04x}:{number >> 16:04x}"
 
 
 def usable_cores() -> int:
@@ -252,9 +264,9 @@ def surroundings() -> dict[str, Reading]:
     }
 
 
-def describe(chip: Chip) -> Machine:
+def describe(chip: ChipV2) -> MachineV2:
     """Describe this machine with `chip` as the chip under test."""
-    return Machine(
+    return MachineV2(
         chip=chip,
         cpu_name=cpu().name,
         cpu_cores=usable_cores(),
@@ -271,7 +283,7 @@ def describe(chip: Chip) -> Machine:
     )
 
 
-def after(machine: Machine) -> Machine:
+def after(machine: MachineV2) -> MachineV2:
     """Add what has moved since: the same readings again, their names ending in "_after"."""
     again = {f"{name}_after": value for name, value in surroundings().items()}
     return machine.model_copy(update={"conditions": {**machine.conditions, **again}})

@@ -12,7 +12,7 @@ from results.economy.costs import cost_rows
 from results.economy.economics import Span
 from results.economy.number_format import span
 from results.statement.precision import served_of
-from results.statement.statement_v2 import ATTESTED
+from results.statement.statement_v2 import ATTESTED, ChipV2
 from suites.base.metrics import METRICS
 from suites.base.terminal import styled
 from suites.base.user_folders import home
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from results.economy.costs import CostRow, PriceUsed
     from results.economy.economics import Measured as Row
     from results.economy.own_prices import Money
-    from results.statement.statement import Measurement, Predicate
+    from results.statement.statement import Machine, Measurement, Predicate
     from runners.measure.outcome import Outcome
     from suites.base.terminal import Terminal
 
@@ -79,8 +79,7 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     what = f"{run.profile} profile"
     if run.suites == [ATTESTED]:
         what = f"attested: measured by {_harness(predicate.measurements[0])}"
-    unit = "cores" if machine.chip.kind == "cpu" else "chips"
-    how = f", {machine.chip.count} {unit}, {what}, {run.started_at[:10]}"
+    how = f", {_counted(machine)}, {what}, {run.started_at[:10]}"
     terminal.say()
     terminal.say(styled(machine.chip.name, "bold"), how)
     terminal.say(_engines(predicate))
@@ -100,6 +99,12 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
 def _harness(item: Measurement) -> str:
     version = item.labels.get("harness_version", "of unknown version")
     return f"{item.labels.get('harness', 'a harness it does not name')} {version}"
+
+
+def _counted(machine: Machine) -> str:
+    chip = machine.chip
+    bus = ", ".join(chip.pci) if isinstance(chip, ChipV2) else ""
+    return f"{chip.count} {'cores' if chip.kind == 'cpu' else 'chips'}{bus and f' (PCI {bus})'}"
 
 
 def not_valid(measurements: Sequence[Measurement]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from results import catalog
-from results.statement.statement import Chip
+from results.statement.statement_v2 import ChipV2
 from runners.machine import machine
 from runners.measure.run_meters import gauge
 from runners.options.pools import chips_of
@@ -22,7 +22,7 @@ __all__ = ["chip_of_another", "chip_under_test", "with_subject"]
 _CPU = "cpu"
 
 
-def chip_under_test(options: Options) -> Chip:
+def chip_under_test(options: Options) -> ChipV2:
     """Name the chip: this machine's CPU, its accelerator, or what stands behind an endpoint.
 
     Raises:
@@ -52,7 +52,7 @@ def chip_under_test(options: Options) -> Chip:
     return _cpu() if devices == {_CPU} else _accelerator(devices.pop(), _chips(chosen))
 
 
-def chip_of_another(stated: str | None, count: int | None, named: str) -> Chip:
+def chip_of_another(stated: str | None, count: int | None, named: str) -> ChipV2:
     """Name the chip that another harness measured: this machine's, or one behind an endpoint.
 
     Args:
@@ -102,9 +102,9 @@ def with_subject(options: Options) -> Options:
     return replace(options, suite_options=chosen)
 
 
-def _cpu() -> Chip:
+def _cpu() -> ChipV2:
     cpu = machine.cpu()
-    return Chip(
+    return ChipV2(
         catalog_id=machine.listed_cpu(),
         name=cpu.name,
         kind="cpu",
@@ -124,21 +124,22 @@ def _chips(chosen: dict[str, Any]) -> int:
     return math.prod(chosen.get(axis) or 1 for axis in ("tp", "pp", "dp"))
 
 
-def _accelerator(device: str, count: int) -> Chip:
+def _accelerator(device: str, count: int) -> ChipV2:
     """Name the first accelerator, and how many of them the run uses."""
     found = machine.accelerators() or machine.unnamed_accelerators()
     if not found:
-        return Chip(catalog_id=None, name=f"unnamed {device} device", kind="other", count=count)
-    return Chip(
+        return ChipV2(catalog_id=None, name=f"unnamed {device} device", kind="other", count=count)
+    return ChipV2(
         catalog_id=machine.listed_accelerator(found[0]),
         name=found[0].name,
         kind="gpu",
         count=count,
         memory_bytes=found[0].memory_bytes,
+        pci=sorted({one.pci for one in found if one.pci and one.name == found[0].name}),
     )
 
 
-def _behind_endpoint(options: Options) -> Chip:
+def _behind_endpoint(options: Options) -> ChipV2:
     chosen = options.suite_options
     if "kernels" in options.suites:
         raise UserError(
@@ -150,8 +151,8 @@ def _behind_endpoint(options: Options) -> Chip:
     return _unseen(stated, _chips_behind(chosen))
 
 
-def _unseen(stated: str | None, count: int) -> Chip:
-    return Chip(
+def _unseen(stated: str | None, count: int) -> ChipV2:
+    return ChipV2(
         catalog_id=stated,
         name=f"{stated or 'unknown chip'} behind an endpoint, as the runner states it",
         kind="other",

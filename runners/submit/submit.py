@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ __all__ = ["Accepted", "LogClient", "Unreachable", "connect", "envelopes_of"]
 # Waits of 0.5, 1, 2, 4 … seconds, less a random part so that a fleet does not come back at once.
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
+_UNSUPPORTED_KIND = 415
 
 
 class Unreachable(CheckError):  # noqa: N818 - what it is, not that it is an error
@@ -117,6 +118,10 @@ def envelopes_of(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+class _OtherKindError(CheckError):
+    """The log takes no body of this media type."""
+
+
 @dataclass(slots=True, kw_only=True)
 class LogClient:
     """A log elsewhere, as this machine knows it.
@@ -163,7 +168,8 @@ class LogClient:
         """Send an envelope file with the raw samples beside it, and verify the receipt.
 
         Sending twice is harmless: the log knows a result by its payload and signer, and takes raw
-        samples that it lacks.
+        samples that it lacks. One of a version that takes none gets the envelope alone, which is
+        said, and the samples stay where they are.
 
         Raises:
             UserError: the file cannot be read.
@@ -177,28 +183,31 @@ class LogClient:
         if samples:
             kept = {place_of(outbox, hashlib.sha256(samples).hexdigest()): samples} | kept
         try:
-            answer = self._send(data, samples)
+            answer, alone = self._send(data, samples)
         except Unreachable:
             write_all(kept)
             raise
         found = _json(answer)
         receipt = Receipt.from_json(found, "the log's answer")
         self._hold_to(receipt, data)
-        for place in kept:
+        for place in (place for place, held in kept.items() if not (alone and held is samples)):
             place.unlink(missing_ok=True)
+        told = [f"samples: kept here, {self.url} is of a version that takes none"] if alone else []
         return Accepted(
             receipt=receipt,
             new=answer.status_code == 201,
             outcome=str(found.get("outcome", "")),
             findings=_findings(found.get("findings")),
-            unchecked=_lines(found.get("unchecked")),
+            unchecked=[*told, *_lines(found.get("unchecked"))],
         )
 
-    def _send(self, data: bytes, samples: bytes | None) -> httpx.Response:
+    def _send(self, data: bytes, samples: bytes | None) -> tuple[httpx.Response, bool]:
+        """Send both, or the envelope alone; say whether the log takes no samples."""
         both = parcel.pack(data, samples) if samples else None
-        if both is None:
-            return self._ask("POST", "/v1/submissions", data)
-        return self._ask("POST", "/v1/submissions", both, kind=parcel.KIND)
+        if both is not None:
+            with suppress(_OtherKindError):
+                return self._ask("POST", "/v1/submissions", both, kind=parcel.KIND), False
+        return self._ask("POST", "/v1/submissions", data), both is not None
 
     def outbox(self) -> list[Path]:
         """List what could not be sent yet."""
@@ -278,6 +287,8 @@ class LogClient:
                 if answer.is_success:
                     return answer
                 said = _detail(answer)
+                if answer.status_code == _UNSUPPORTED_KIND:
+                    raise _OtherKindError(said, where=str(self.client.base_url))
                 if answer.status_code not in {408, 429} and answer.status_code < 500:
                     raise CheckError(said, where=f"{self.client.base_url}", remedy=_remedy(answer))
                 asked = answer.headers.get("retry-after", "")

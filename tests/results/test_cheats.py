@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from results import checks
 from results.checks import Context
 from results.statement.statement import Statement
+from results.statement.statement_v2 import read_statement
 from runners.cli import app
 from tests.results import honest
 
@@ -144,6 +145,61 @@ def all_faster(factor, case=CLOSED):
     return together(*slower, *faster, scaled("interactivity", factor, case))
 
 
+def without(case, metric="", **labels):
+    """Leaves figures out."""
+
+    def cheat(predicate):
+        gone = [id(item) for item in picked(predicate, metric, case, labels)]
+        kept = [item for item in predicate["measurements"] if id(item) not in gone]
+        predicate["measurements"] = kept
+
+    return cheat
+
+
+def beside(metric, unit, value, n, **labels):
+    """States one more figure at each closed point."""
+
+    def cheat(predicate):
+        for rate in picked(predicate, "request_throughput", CLOSED, {}):
+            more = honest.figure(metric, unit, value, n, spread=0.0)
+            more |= {"low": None, "high": None, "labels": {**rate["labels"], **labels}}
+            names = {name: rate[name] for name in ("suite", "case")}
+            predicate["measurements"].append(more | names)
+
+    return cheat
+
+
+def metered(listed, **labels):
+    """Says another thing of the meter, in its list and at its figures."""
+
+    def cheat(predicate):
+        predicate["meters"][0] |= listed
+        updated("energy_per_output_token", {"labels": labels})(predicate)
+        updated("idle_power", {"labels": labels})(predicate)
+
+    return cheat
+
+
+def narrowed(predicate):
+    """Each sample four times: half the interval's width, and more."""
+    for item in picked(predicate, "", CLOSED, {}):
+        item["n"] *= 4
+        if item["low"] is not None:
+            width = (item["high"] - item["low"]) / 8
+            item |= {"low": item["value"] - width, "high": item["value"] + width}
+
+
+def counted_twice(predicate):
+    """Two tokens for each: half the pace, twice the rate, in answers of twice the length."""
+    case_renamed("osl128", "osl256", osl=256)(predicate)
+    scaled("tpot", 0.5, CLOSED)(predicate)
+    for metric in ("output_throughput", "interactivity"):
+        scaled(metric, 2, CLOSED)(predicate)
+    scaled("total_throughput", (ISL + 2 * OSL) / (ISL + OSL), CLOSED)(predicate)
+
+
+ISL, OSL = honest.ISL, honest.OSL
+
 # What the runner changed -> the law that tells. On the H100 of `honest`.
 CHEATS = {
     "throughput × 10, closed": (scaled("output_throughput", 10, CLOSED), "queueing"),
@@ -241,6 +297,46 @@ CHEATS = {
     "figures of a suite that did not run": (at("run.suites", ["inference"]), "labels"),
     "no sample behind it": (updated("goodput", {"n": 0}), "labels"),
     "no engine": (at("engines", []), "software"),
+    "narrower weights in the engine's flags": (
+        at("engines.0.flags", {"--quantization": "fp8"}),
+        "labels",
+    ),
+    "narrower weights in the model's name": (
+        at("engines.0.model", "RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16"),
+        "labels",
+    ),
+    "each token counted twice": (counted_twice, "roofline"),
+    "the tail left out": (without(CLOSED, percentile=99.0), "profile"),
+    "failures left out": (without(CLOSED, metric="failed"), "profile"),
+    "tensor parallel as a text": (at("engines.0.flags", {"tp": "8"}), "chip"),
+    "tensor parallel in the engine's words": (
+        at("engines.0.flags", {"--tensor-parallel-size": "8"}),
+        "chip",
+    ),
+    "pipelines in other words": (at("engines.0.flags", {"pipeline_parallel_size": 2}), "chip"),
+    "a chip's meter said to be the wall's": (metered({"scope": "wall"}, scope="wall"), "meter"),
+    "samples four times, intervals a quarter": (narrowed, "profile"),
+    "prompts that a cache knew": (
+        beside("cached_tokens", "count", 512 * 600, 1000),
+        "profile",
+    ),
+    "an instrument slower than what it times": (
+        beside("instrument_ttft_error", "ms", 30.0, 1000, percentile=50.0),
+        "profile",
+    ),
+    "requests of a minute called those of a second": (
+        scaled("request_throughput", 60, CLOSED),
+        "queueing",
+    ),
+    "one latency in seconds": (scaled("ttft", 1e-3, CLOSED, percentile=50.0), "roofline"),
+    "joules of a thousand tokens": (scaled("energy_per_output_token", 1e3), "power"),
+    "a clock of two years ago": (
+        together(
+            at("run.started_at", "2024-11-24T05:00:00Z"),
+            at("run.finished_at", "2024-11-24T05:40:00Z"),
+        ),
+        "suite",
+    ),
 }
 
 
@@ -320,6 +416,124 @@ def test_a_cheat_on_a_published_result_is_told(name):
     assert rule in rules_of(data)
 
 
+# Of the published kernels, whose cases say what they move and how.
+KERNEL_CHEATS = {
+    "a call of a nanosecond": (scaled("time", 1e-6, "copy"), "queueing"),
+    "a third of the time, at the same rate": (scaled("time", 1 / 3, "triad"), "queueing"),
+    "twice the bandwidth, in the same time": (scaled("bandwidth", 2, "read"), "queueing"),
+    "a cold cache called hot": (
+        updated("", {"labels": {"cache": "hot"}}, "copy/f32/numpy/64MiB"),
+        "labels",
+    ),
+    "a hot cache called cold": (
+        updated("", {"labels": {"cache": "cold"}}, "copy/f32/numpy/8MiB"),
+        "labels",
+    ),
+    "a dtype of a higher peak": (updated("", {"labels": {"dtype": "bf16"}}, "gemm"), "labels"),
+    "a memory's copy called a link's": (
+        updated("", {"labels": {"family": "all_reduce"}}, "copy"),
+        "labels",
+    ),
+    "modelled joules of a call ÷ 10": (scaled("energy_per_call", 0.1), "power"),
+}
+MODELLED_CHEATS = {
+    "modelled joules ÷ 3": (scaled("energy_per_output_token", 1 / 3), "power"),
+    "a fifth of the middle of a model's bounds": (
+        scaled("energy_per_output_token", 0.2, ends=False),
+        "power",
+    ),
+    "modelled watts ÷ 3": (scaled("power", 1 / 3), "power"),
+}
+
+
+@pytest.mark.parametrize("name", KERNEL_CHEATS)
+def test_a_cheat_on_published_kernels_is_told(name):
+    cheat, rule = KERNEL_CHEATS[name]
+    data = honest.published("kernels")
+    cheat(data["predicate"])
+    assert rule in rules_of(data)
+
+
+@pytest.mark.parametrize("name", MODELLED_CHEATS)
+def test_a_cheat_on_a_model_of_energy_is_told(name):
+    cheat, rule = MODELLED_CHEATS[name]
+    data = honest.published("serving", "llama.cpp")
+    cheat(data["predicate"])
+    assert rule in rules_of(data)
+
+
+def on_the_bus(*ids):
+    """The honest result in version 2, which states ids of the PCI bus."""
+    data = honest.h100()
+    data["predicateType"] = "urn:fenmark:result:v2"
+    data["predicate"]["schema_version"] = 2
+    data["predicate"]["machine"]["chip"]["pci"] = list(ids)
+    return data
+
+
+BUSES = {
+    "as claimed": (["10de:2330"], set()),
+    "one that the catalogue does not know": (["10de:ffff"], set()),
+    "another chip": (["10de:2204"], {"chip"}),
+    "another chip beside it": (["10de:2330", "10de:2204"], {"chip"}),
+    "another maker's chip": (["1002:74a1"], {"chip"}),
+    "something of another maker": (["1002:ffff"], {"chip"}),
+    "something of nobody known": (["abcd:0001"], {"chip"}),
+}
+
+
+@pytest.mark.parametrize("name", BUSES)
+def test_a_chip_is_the_one_on_the_bus(name):
+    ids, broken = BUSES[name]
+    found = checks.check(read_statement(on_the_bus(*ids)))
+    assert {one.rule for one in found} == broken
+
+
+def test_a_chip_of_no_name_is_known_by_its_bus():
+    data = on_the_bus("10de:2330")
+    data["predicate"]["machine"]["chip"] |= {"name": "Graphics Device", "catalog_id": "b200-sxm"}
+    assert "h100-sxm" in str(checks.check(read_statement(data))[0])
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"flags": {"--kv-cache-dtype": "fp8"}},
+        {"flags": {"--dtype": "auto", "quantization": "none"}},
+        {"precision": "int8", "flags": {"quantization": "gptq"}},
+        {"precision": "fp8", "flags": {"--quantization": "fp8", "--dtype": "bfloat16"}},
+        {"precision": "w8a8", "flags": {"--quantization": "compressed-tensors"}},
+        {"model": "microsoft/phi4"},
+        {"model": "Qwen/Qwen3-235B-A22B-Instruct-2507"},
+        {"model": "openai/gpt-oss-120b", "precision": "mxfp4"},
+        {"model": "llama-3.1-8b-Q4_K_M", "precision": "q4_k_m"},
+        {"model": "some-awq-model", "precision": "int4"},
+    ],
+)
+def test_flags_and_names_that_say_the_same_or_nothing_of_the_weights_are_no_cheat(engine):
+    data = honest.h100()
+    data["predicate"]["engines"][0] |= {"flags": {}} | engine
+    assert "labels" not in rules_of(data)
+
+
+@pytest.mark.parametrize(
+    ("point", "broken"),
+    [
+        ({"cached": 512 * 10}, set()),
+        ({"cached": 512 * 500, "shared_prefix": 0.5}, set()),
+        ({"cached": 512 * 500, "valid": False}, set()),
+        ({"cached": 512 * 500}, {"profile"}),
+    ],
+)
+def test_prompts_that_are_shared_or_of_no_valid_point_may_be_cached(point, broken):
+    data = honest.h100()
+    cached = point.pop("cached")
+    together(
+        beside("cached_tokens", "count", cached, 1000), updated("", {"labels": point}, CLOSED)
+    )(data["predicate"])
+    assert rules_of(data) == broken
+
+
 @pytest.mark.parametrize(
     ("day", "broken"), [("2026-11-27", set()), ("2026-11-29", {"chip"})], ids=["before", "after"]
 )
@@ -341,7 +555,7 @@ def test_a_kernel_above_the_peak_is_told():
     assert rules_of(data) == set()
     # Twelve channels of DDR5-4800 give a socket 460.8 GB/s.
     scaled("bandwidth", 1000, cache="cold")(data["predicate"])
-    assert rules_of(data) == {"roofline"}
+    assert rules_of(data) == {"roofline", "queueing"}
 
 
 def test_samples_and_figures_of_another_result_are_told():

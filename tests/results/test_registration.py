@@ -15,6 +15,7 @@ from results.catalog import logs_data
 from results.keys import keyfile
 from results.keys.identity import read_runner, runner_id, runner_toml
 from results.proof import envelope, notice
+from results.service.api import notices
 from results.service.publish import publish
 from runners.machine import keys
 from suites.base.errors import CheckError, UserError
@@ -381,3 +382,72 @@ def test_an_archive_of_ones_own_enters_a_notice_with_its_next_result(
     place.with_name(f"{envelope.digest(unsound)}.dsse.json").write_bytes(unsound)
     with pytest.raises(CheckError, match="is not signed by the key it registers"):
         archive.accept(home, envelope.encode(statement("run-3")), signer)
+
+
+def test_the_api_lists_the_notices_of_the_log_a_page_at_a_time(
+    known, client, lay, sent, lab, admin
+):
+    other = CryptoSigner.generate_ed25519()
+    first, second = (said("registered", one, one, admin, owner="O") for one in (lab, other))
+    for data in (first, second):
+        lay(data)
+        sent(f"run-{envelope.digest(data)}", lab)
+    revoked = said("revoked", lab, admin, since=2)
+    lay(revoked)
+    lay(said("revoked", other, lab))  # counts for nothing, and stays out
+    sent("run-3", other)
+    pages, cursor = [], "0"
+    while cursor:
+        page = client.get("/v1/notices", params={"limit": 2, "cursor": cursor}).json()
+        pages.append(page["notices"])
+        cursor = page["next"]
+    told = [one for page in pages for one in page]
+    assert [len(page) for page in pages] == [2, 1]
+    assert [one["digest"] for one in told] == [*map(envelope.digest, (first, second, revoked))]
+    assert told[0]["index"] < told[1]["index"] < told[2]["index"]
+    assert told[0]["registered"]["id"] == runner_id(lab.public_key)
+    assert (told[2]["action"], told[2]["since"], told[2]["reason"]) == ("revoked", 2, "stolen")
+    keyid = other.public_key.keyid
+    for filters, wanted in (
+        ({"action": "revoked"}, [revoked]),
+        ({"keyid": keyid}, [second]),
+        ({"action": "revoked", "keyid": keyid}, []),
+        ({"cursor": told[1]["index"] + 1}, [revoked]),
+    ):
+        answer = client.get("/v1/notices", params=filters).json()
+        assert [one["digest"] for one in answer["notices"]] == [*map(envelope.digest, wanted)]
+    again = client.get(f"/v1/notices/{envelope.digest(first)}/envelope")
+    assert again.content == first
+    assert "immutable" in again.headers["cache-control"]
+
+
+def test_a_notice_that_counts_for_nothing_is_not_in_the_list(known, client, lay, sent, lab):
+    forged = said("registered", lab, lab)
+    lay(forged)
+    sent("run-1", lab)
+    assert client.get("/v1/notices").json() == {"notices": [], "next": None}
+    for digest in (envelope.digest(forged), "0" * 64, "..", "x"):
+        assert client.get(f"/v1/notices/{digest}/envelope").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["action=bought", "keyid=x", "cursor=-1", "cursor=1e3", "limit=501", "limit=0"]
+)
+def test_a_filter_of_notices_that_is_none_is_a_problem(client, query):
+    answer = client.get(f"/v1/notices?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:fenmark:problem:invalid"
+
+
+def test_a_page_of_notices_ends_early_where_none_fits(
+    known, client, lay, sent, lab, admin, monkeypatch
+):
+    monkeypatch.setattr(notices, "_LOOKED_AT", 1)
+    first, second = said("registered", lab, lab, admin), said("revoked", lab, admin)
+    for data in (first, second):
+        lay(data)
+        sent(f"run-{envelope.digest(data)}", lab)
+    page = client.get("/v1/notices", params={"action": "revoked"}).json()
+    assert (page["notices"], bool(page["next"])) == ([], True)
+    page = client.get("/v1/notices", params={"action": "revoked", "cursor": page["next"]}).json()
+    assert [one["digest"] for one in page["notices"]] == [envelope.digest(second)]

@@ -135,6 +135,7 @@ def statement(
         row("serving", case, "output_throughput", "tokens/s", rate, **load)
         row("serving", case, "interactivity", "tokens/s/user", rate / users, **load)
         row("serving", case, "request_throughput", "1/s", rate / 64, **load)
+        row("serving", case, "failed", "count", 0.0, **load)
         row("serving", case, "energy_per_output_token", "J/token", 60 / rate, **load, **energy)
         for percentile, factor in ((50, 1.0), (99, 1.5)):
             labels = {**load, "percentile": percentile, "n": max(4, 2 * users)}

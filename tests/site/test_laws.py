@@ -24,7 +24,18 @@ from suites.base.errors import UserError
 from suites.base.labels import LABELS
 from suites.base.metrics import METRICS
 from tests.results import honest
-from tests.results.test_cheats import CHEATS, CPU_CHEATS, at, replayed, scaled, together
+from tests.results.test_cheats import (
+    BUSES,
+    CHEATS,
+    CPU_CHEATS,
+    KERNEL_CHEATS,
+    MODELLED_CHEATS,
+    at,
+    on_the_bus,
+    replayed,
+    scaled,
+    together,
+)
 
 if TYPE_CHECKING:
     from results.checks import Judged
@@ -97,6 +108,15 @@ def statements() -> dict[str, Json]:
             f"{name}, on a processor": published("serving", cheat, "llama.cpp")
             for name, (cheat, _) in CPU_CHEATS.items()
         },
+        **{
+            f"{name}, of kernels": published("kernels", cheat)
+            for name, (cheat, _) in KERNEL_CHEATS.items()
+        },
+        **{
+            f"{name}, modelled": published("serving", cheat, "llama.cpp")
+            for name, (cheat, _) in MODELLED_CHEATS.items()
+        },
+        **{f"on the bus: {name}": on_the_bus(*ids) for name, (ids, _) in BUSES.items()},
         "a kernel above the peak": published("kernels", scaled("bandwidth", 1e3, cache="cold")),
         "joules that are not watts over rate": h100(
             lambda predicate: predicate["measurements"].extend([power, rate])
@@ -326,10 +346,12 @@ def shown() -> list[Json]:
     ]
     alone = [word for chip in chips if chip.cpuid for word in chip.cpuid.alone]
     words = [*alone, *(word for chip in chips for word in chip.tables)]
+    buses = [*(pci for chip in chips for pci in chip.pci), "abcd:0001"]
     tables = [[], *([f"{word}.large", "x"] for word in words), [f"ab{words[0]}"]]
     return [
         *({"name": name, "tables": []} for name in [*names, *dressed, *NAMES]),
         *({"name": "cpu", "tables": one} for one in tables),
+        *({"name": "x", "tables": [], "pci": pci} for pci in buses),
         *({"name": "cpu", "tables": one, "cpu": cpu} for cpu in numbered for one in tables[:9]),
     ]
 
@@ -338,7 +360,12 @@ def test_a_chip_is_known_by_the_same_signs_in_python_and_in_the_browser(ask):
     seen = shown()
     own = [
         catalog.identify(
-            catalog.Seen(name=one["name"], tables=tuple(one["tables"]), **one.get("cpu", {}))
+            catalog.Seen(
+                name=one["name"],
+                tables=tuple(one["tables"]),
+                pci=one.get("pci", ""),
+                **one.get("cpu", {}),
+            )
         )
         for one in seen
     ]

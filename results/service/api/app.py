@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from results.service.api.health_and_metrics import add_operation
 from results.service.api.log import add_log
 from results.service.api.middleware import Frame
+from results.service.api.notices import add_notices
 from results.service.api.problems import add_handlers
 from results.service.api.reading import add_reading
 from results.service.api.samples import add_samples
@@ -85,6 +86,7 @@ def create_app(
         add_reading,
         add_samples,
         add_log,
+        add_notices,
         add_operation,
         add_writing,
     ):  # it completes the OpenAPI

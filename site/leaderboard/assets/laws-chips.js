@@ -1,23 +1,24 @@
 // @ts-check
-// Which chip of the catalogue a machine shows, by name, by the processor's numbers or by the machine's
-// tables. The same rules as results/catalog/identity.py and results/catalog/chip_names.py.
+// Which chip of the catalogue a machine shows, by name, on the bus, by the processor's numbers or by the
+// machine's tables. The same rules as results/catalog/identity.py and results/catalog/chip_names.py.
 
 /** @import { Tables } from "./laws-claim.js" */
-/** What a machine shows of a chip; CPUID or its like of a processor only.
- * @typedef {{name: string, tables: string[],
+/** What a machine shows of a chip; CPUID or its like of a processor only, an id on the bus of others.
+ * @typedef {{name: string, tables: string[], pci?: string,
  *   cpu?: {vendor: string, family: number, model: number, stepping: number | null}}} Seen */
 
-/** The entry of a chip, null where it is not listed: by the longest part of a name; numbers and tables
- * decide only where no name does.
+/** The entry of a chip, null where it is not listed: by the longest part of a name; bus, numbers and
+ * tables decide only where no name does.
  * @param {Seen} seen @param {Tables} tables @returns {string | null} */
 export function identify(seen, { chips, chip_names, constants }) {
   const entry = meant(seen.name, chip_names, constants.chip_names);
   if (entry) return entry;
+  const onTheBus = Object.entries(chips).find(([, { pci }]) => pci.includes(seen.pci));
   const numbered = Object.entries(chips).filter(([, { cpuid }]) => cpuid && isOf(cpuid, seen));
   // An entry that names the machine too is the narrower one.
   const narrow = numbered.find(([, { cpuid }]) => cpuid.alone.length);
   const tabled = Object.entries(chips).find(([, entry]) => stand(entry.tables, seen.tables));
-  return (narrow ?? numbered[0] ?? tabled)?.[0] ?? null;
+  return (onTheBus ?? narrow ?? numbered[0] ?? tabled)?.[0] ?? null;
 }
 
 /** The entry that a name means; null where it means none.

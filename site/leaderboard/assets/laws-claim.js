@@ -11,7 +11,7 @@ import { modelOf, servedAt } from "./laws-models.js";
  *   constants: Record<string, Record<string, any>>, chips: Record<string, any>,
  *   chip_names: [string, string][],
  *   models: Record<string, any>, labels: Record<string, any>, units: Record<string, string>,
- *   versions: string[]}} Tables */
+ *   versions: Record<string, {released: string, first_day: string}>}} Tables */
 /** A percentile of a latency, "mean", or null for what is none.
  * @typedef {number | "mean" | null} Rank */
 

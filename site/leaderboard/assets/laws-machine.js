@@ -23,6 +23,7 @@ export function* chipsAreThoseSeen(claim) {
     const fits = entry === chip.catalog_id || (chip.catalog_id === null && unlistedThen(claim, entry));
     yield held("machine.chip.catalog_id", fits ? null : odd);
   }
+  yield* onTheBus(claim);
   if (chip.kind === "gpu")
     yield held("machine.driver", machine.driver === null ? "names a GPU, and no driver" : null);
   const shown = mostChips(claim, machine);
@@ -55,6 +56,25 @@ function* saidByFile(claim, chip) {
   }
 }
 
+/** A device of the bus that is known is the chip claimed; one that is not has its maker.
+ * @param {Claim} claim */
+function* onTheBus({ chip, tables, predicate: { machine } }) {
+  if (!chip?.pci.length) return;
+  const entries = Object.values(tables.chips);
+  for (const pci of machine.chip.pci ?? []) {
+    const owners = entries.filter((entry) => entry.pci.includes(pci)).map(({ id }) => id);
+    const maker = entries.find((entry) =>
+      entry.pci.some((/** @type {string} */ other) => start(other, 4) === start(pci, 4)),
+    )?.vendor;
+    let reason = null;
+    if (owners.length && !owners.includes(chip.id))
+      reason = `${chip.id} is claimed, ${pci} is ${owners[0]}`;
+    else if (maker !== chip.vendor)
+      reason = `${chip.id} is by ${chip.vendor}, ${pci} by ${maker ?? "another maker"}`;
+    yield held("machine.chip.pci", reason);
+  }
+}
+
 /** Each point is as long, and rests on as many samples, as the profile promises.
  * @param {Claim} claim */
 export function* profilesKeepTheirWord(claim) {
@@ -79,7 +99,7 @@ export function* profilesKeepTheirWord(claim) {
 
 /** @param {Claim} claim @param {Point} point @param {string} profile @param {boolean} ownLength */
 function* servedAsLong(claim, point, profile, ownLength) {
-  const { FAILURES, SECONDS, CUT } = claim.by.machine;
+  const { FAILURES, SECONDS, CUT, LONGER } = claim.by.machine;
   const [latency, rate] = [point.get("e2e", 50), point.get("request_throughput")];
   const failed = point.stated("failed");
   if (failed && point.valid) {
@@ -90,9 +110,13 @@ function* servedAsLong(claim, point, profile, ownLength) {
   const processes = claim.number(latency.labels.processes) || 1;
   if (profile === "quick") yield* quick(claim, point, latency, processes);
   else if (rate && point.valid) {
-    const need = SECONDS[profile] * processes * CUT;
+    const whole = SECONDS[profile] * processes;
+    const need = whole * CUT;
     const reason = `{right} s were measured, the ${profile} profile takes {left} s`;
     yield atMost(latency.where, need, latency.n / rate.least, reason);
+    const longest = whole * LONGER + (2 * processes * latency.most) / 1e3;
+    const more = `{left} s were measured, the ${profile} profile takes {right} s`;
+    yield atMost(latency.where, latency.n / rate.most, longest, more);
   }
 }
 
@@ -184,7 +208,7 @@ function seen(claim, { chip, conditions = {} }) {
   const { cpu_vendor, machine_tables = "", ...shown } = conditions;
   const tables = said(machine_tables).split("; ");
   const { name } = chip;
-  if (chip.kind !== "cpu") return identify({ name, tables }, claim.tables);
+  if (chip.kind !== "cpu") return identify({ name, tables, pci: chip.pci?.[0] }, claim.tables);
   const [family, model, stepping] = ["cpu_family", "cpu_model", "cpu_stepping"].map((label) => {
     const number = claim.number(shown[label]);
     return number === null ? null : Math.trunc(number);
@@ -236,12 +260,25 @@ function chipsUsed(claim) {
   const { machine, engines } = claim.predicate;
   /** @param {any} engine @param {string} name */
   const flag = ({ flags = {} }, name) => claim.number(flags[name]);
+  /** @type {string[][]} */
+  const axes = Object.values(claim.by.machine.AXES);
   const isCpu = machine.chip.kind === "cpu";
   const chips = engines.map((/** @type {any} */ engine) =>
     isCpu
       ? (flag(engine, "n_threads") ?? 0)
-      : ["tp", "pp", "dp"].reduce((product, axis) => product * (flag(engine, axis) || 1), 1),
+      : axes.reduce((product, names) => product * alongAxis(claim, engine.flags, names), 1),
   );
   const by = isCpu ? "the engine's threads" : "tp × pp × dp";
   return { chips: chips.length ? Math.max(...chips) : 0, by };
+}
+
+/** Chips along an axis; engines take numbers as texts too.
+ * @param {Claim} claim @param {Record<string, any>} flags @param {string[]} names */
+function alongAxis(claim, flags = {}, names) {
+  for (const [flag, value] of Object.entries(flags)) {
+    if (!names.includes(flag.replace(/^-+/, "").replaceAll("_", "-").toLowerCase())) continue;
+    if (typeof value === "string" && /^[0-9]+$/.test(value)) return Number(value.slice(0, 6)) || 1;
+    if (typeof value === "number" || value instanceof Real) return claim.number(value) || 1;
+  }
+  return 1;
 }

@@ -45,17 +45,20 @@ export function knownAs(model, { models, constants }) {
 }
 
 /** Bits of one weight, from below.
- * @param {string} precision @param {Record<string, any>} widths */
-function bitsOf(precision, { STORED, NAMES, WIDEST_BITS, NARROWEST_BITS }) {
+ * @param {string} precision @param {Record<string, any>} widths @param {any} [otherwise] where it does
+ * not say: the narrowest
+ * @returns {any} */
+export function bitsOf(precision, widths, otherwise = widths.NARROWEST_BITS) {
+  const { STORED, NAMES, WIDEST_BITS } = widths;
   const name = precision.trim().toLowerCase();
   if (Object.hasOwn(STORED, name)) return STORED[name];
   for (const [pattern, width] of NAMES) {
     const named = [...name.matchAll(new RegExp(pattern, "g"))];
     if (!named.length) continue;
     const bits = width ?? Math.min(...named.map((match) => Number(match[1])));
-    return bits >= 1 && bits <= WIDEST_BITS ? bits : NARROWEST_BITS;
+    return bits >= 1 && bits <= WIDEST_BITS ? bits : otherwise;
   }
-  return NARROWEST_BITS;
+  return otherwise;
 }
 
 /** The highest peak in TFLOP/s that numbers of these bits could run at; null where none is known.

@@ -5,8 +5,8 @@
 
 import { Real } from "./json.js";
 import { member } from "./laws-claim.js";
-import { knownAs } from "./laws-models.js";
-import { general, held, inJson, quoted, said, start } from "./laws-held.js";
+import { bitsOf, knownAs } from "./laws-models.js";
+import { atMost, general, held, inJson, quoted, said, start } from "./laws-held.js";
 
 /** @import { Claim, Figure } from "./laws-claim.js" */
 
@@ -60,12 +60,48 @@ function odd(claim, { suite, case: name, labels }) {
   for (const [label, value] of Object.entries(labels))
     if (NUMBERS.includes(label) && claim.number(value) === null)
       return `its label ${label} is ${quoted(start(said(value), 40))}, and no number`;
+  const kernel = suite === "kernels" ? oddKernel(claim, name, labels) : null;
+  if (kernel) return kernel;
   for (const [label, told] of Object.entries(claim.caseLoad(suite, name))) {
     const stated = claim.number(labels[label]);
     if (stated !== null && Math.abs(stated - told) > NEAR * told)
       return `its case says ${label} ${general(told)}, its label ${general(stated)}`;
   }
   return null;
+}
+
+/** A kernel's case is named family/dtype/backend/…, and ends in hot where its cache is.
+ * @param {Claim} claim @param {string} name @param {Record<string, any>} labels */
+function oddKernel({ by }, name, { family, dtype, cache = "cold" }) {
+  const parts = name.split("/");
+  if (family === undefined || parts.length < by.names.KERNEL_PARTS) return null;
+  const told = { family: parts[0], dtype: parts[1], cache: parts.at(-1) === "hot" ? "hot" : "cold" };
+  for (const [label, theirs] of Object.entries({ family, dtype, cache })) {
+    const ours = told[/** @type {keyof typeof told} */ (label)];
+    if (ours !== theirs)
+      return `its case says ${label} ${start(ours, 40)}, its label ${start(said(theirs), 40)}`;
+  }
+  return null;
+}
+
+/** Weights are no narrower by the model's name or the engine's flags than is stated.
+ * @param {Claim} claim */
+export function* precisionIsThatOfItsNames({ predicate: { engines }, by }) {
+  const { WEIGHTS, WIDTH, QUANTIZED } = by.names;
+  const width = new RegExp(WIDTH);
+  for (const { model, precision, flags = {} } of engines) {
+    const stated = bitsOf(precision, by.widths, null);
+    for (const [where, text] of [["model", model], ...Object.entries(flags)]) {
+      const flag = where.replace(/^-+/, "").replaceAll("_", "-").toLowerCase();
+      if (where !== "model" && !WEIGHTS.includes(flag)) continue;
+      const word = width.exec(said(text).toLowerCase())?.[1];
+      const bits = word === undefined ? null : bitsOf(word, by.widths, null);
+      if (word === undefined || stated === null || bits === null) continue;
+      if (stated <= QUANTIZED && !/[0-9]/.test(word)) continue; // methods of several widths
+      const shown = `${start(where, 40)} says ${word}`;
+      yield atMost("engines", stated, bits, `${start(precision, 40)} has {left} bits, ${shown}: {right}`);
+    }
+  }
 }
 
 /** @param {Claim} claim */
@@ -109,8 +145,14 @@ export function* softwareIsStated({ figures, predicate: { engines, source } }) {
 
 /** @param {Claim} claim */
 export function* suiteIsKnown({ predicate: { run }, tables }) {
-  if (!tables.versions.includes(run.suite_version))
-    yield held("run.suite_version", `${run.suite_version} is no released version`);
+  const { suite_version: version, finished_at } = run;
+  const known = member(tables.versions, version);
+  if (known === undefined) yield held("run.suite_version", `${version} is no released version`);
+  else if (start(finished_at, 10) < known.first_day)
+    yield held(
+      "run.finished_at",
+      `ended on ${start(finished_at, 10)}, ${version} was released on ${known.released}`,
+    );
 }
 
 /** The seed of a run with a challenge comes from it; whether it was new, the log alone could ask.

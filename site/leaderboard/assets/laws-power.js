@@ -39,13 +39,17 @@ export function* energyIsPowerOverRate({ points, by }) {
 /** Energy is by a listed meter, of the scope and method it is listed with, and no model.
  * @param {Claim} claim */
 export function* joulesHaveAMeter({ figures, predicate, by }) {
-  const { MODEL, SCOPES } = by.power;
+  const { MODEL, SCOPES, OF_CHIPS, CHIP_SCOPES } = by.power;
+  const ofChips = new RegExp(`^(?:${OF_CHIPS})`);
   /** @type {Map<string, any>} */
   const listed = new Map(predicate.meters.map((/** @type {any} */ meter) => [meter.name, meter]));
   const modelled = new RegExp(MODEL, "i");
-  for (const { name, method, note = "" } of listed.values())
+  for (const { name, method, scope, note = "" } of listed.values()) {
     if (method !== "model" && modelled.test(`${name} ${note}`))
       yield held("meters", `${name} is a model by its own words, and listed as ${method}`);
+    if (ofChips.test(name) && !CHIP_SCOPES.includes(scope))
+      yield held("meters", `${start(name, 40)} is a meter of chips, and listed as of the ${scope}`);
+  }
   for (const item of figures) {
     if (!isEnergy(item.metric) || item.method === "modelled") continue;
     const { meter, scope } = item.labels;
@@ -86,16 +90,32 @@ function* watts(point, { PHASES }) {
 const rateOf = (point, { metric }, phases) =>
   (Object.hasOwn(phases, metric) ? phases[metric] : []).map((rate) => point.get(rate));
 
-/** Joules that a nameplate stands in for are its watts over the rate, and no more.
+/** Joules that a nameplate stands in for are its watts over the rate, neither more nor less.
  * @param {Claim} claim @param {Point} point @param {Figure} item */
 function* modelled(claim, point, item) {
-  const { PHASES, MODELLED } = claim.by.power;
+  const { MODELLED } = claim.by.power;
   const bounds = nameplate(claim, item);
-  for (const rate of rateOf(point, item, PHASES)) {
-    if (!rate || !bounds || item.high === null) continue;
-    const reason = "is modelled at {left} W by its rate, the nameplate allows {right}";
-    yield atMost(item.where, item.high * rate.least, bounds.most * MODELLED, reason);
+  const { where, low: lower, high: upper } = item;
+  if (upper === null) return;
+  for (const { low, high } of bounds ? modelledW(claim, point, item, upper) : []) {
+    const above = "is modelled at {left} W by its rate, the nameplate allows {right}";
+    yield atMost(where, low, bounds.most * MODELLED, above);
+    const below = "is modelled at {right} W by its rate, the nameplate needs {left}";
+    yield atMost(where, bounds.most / MODELLED, high, below);
   }
+  if (lower === null || !isEnergy(item.metric)) return;
+  const reason = "is modelled at {right}, the middle of its bounds is {left}";
+  yield atMost(where, (lower + upper) / 2 / MODELLED, item.value, reason);
+}
+
+/** Watts that a model's upper end says, from below and from above.
+ * @param {Claim} claim @param {Point} point @param {Figure} item @param {number} joules */
+function* modelledW({ by }, point, item, joules) {
+  if (item.metric === "power") yield { low: joules, high: joules };
+  for (const rate of rateOf(point, item, by.power.PHASES))
+    if (rate) yield { low: joules * rate.least, high: joules * rate.most };
+  const time = item.metric === "energy_per_call" ? point.get("time") : null;
+  if (time) yield { low: 0, high: (joules * 1e3) / time.least }; // gaps are in the joules
 }
 
 /** @param {Claim} claim @param {Figure} item @param {number} low W @param {number} high W

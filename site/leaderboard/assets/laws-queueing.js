@@ -86,6 +86,26 @@ export function* stepsGiveTheRate({ points, by }) {
     }
 }
 
+/** Bandwidth × time = the bytes that the case is named after.
+ * @param {Claim} claim */
+export function* kernelsMoveTheirBytes({ points, by }) {
+  const { ARITHMETIC, MOVERS, SIZE, MIB } = by.queueing;
+  const sized = new RegExp(`^(?:${SIZE})$`);
+  for (const point of points) {
+    const [family, ...parts] = point.items[0].case.split("/");
+    if (point.suite !== "kernels" || !MOVERS.includes(family)) continue;
+    const [rate, time] = [point.get("bandwidth"), point.get("time")];
+    const named = parts.flatMap((part) => sized.exec(part)?.[1] ?? [])[0];
+    if (!rate || !time || named === undefined) continue;
+    const size = Number(named);
+    const moved = [(rate.least * time.least) / MIB, (rate.most * time.most) / MIB];
+    const above = "rate × time is {left} MiB, the case allows {right}";
+    yield atMost(rate.where, moved[0], size * ARITHMETIC, above);
+    const below = "rate × time is {right} MiB, the case needs {left}";
+    yield atMost(rate.where, size / ARITHMETIC, moved[1], below);
+  }
+}
+
 /** Total = input + output, and tokens/s = requests/s × tokens, of one window.
  * @param {Claim} claim */
 export function* ratesAreTokensOverTime({ points, by }) {

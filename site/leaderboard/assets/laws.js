@@ -8,6 +8,7 @@ import { Claim } from "./laws-claim.js";
 import * as machine from "./laws-machine.js";
 import * as names from "./laws-names.js";
 import * as order from "./laws-order.js";
+import * as points from "./laws-points.js";
 import * as power from "./laws-power.js";
 import * as queueing from "./laws-queueing.js";
 import * as roofline from "./laws-roofline.js";
@@ -22,7 +23,7 @@ import * as roofline from "./laws-roofline.js";
 
 /** By the name that the table gives them, in camel case.
  * @type {Record<string, any>} */
-const FIND = { ...order, ...queueing, ...power, ...roofline, ...machine, ...names };
+const FIND = { ...order, ...queueing, ...power, ...roofline, ...machine, ...names, ...points };
 
 /** @param {string} find such as each_figure_stands_once @returns {Find | undefined} */
 const named = (find) => FIND[find.replace(/_./g, (letter) => letter[1].toUpperCase())];

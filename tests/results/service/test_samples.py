@@ -6,10 +6,12 @@ import hashlib
 import json
 import threading
 
+import httpx
 import pytest
 
 from results.archive import archive, verification
 from results.service import parcel, samples
+from results.service.api import writing
 from results.service.challenge import Challenges
 from results.service.problem import Problem
 from results.service.publish import publish
@@ -49,6 +51,40 @@ def test_samples_come_with_a_result_and_are_served_and_published(client, signer,
     assert (tmp_path / "out" / "samples" / f"{digest_of(given)}.json").read_bytes() == given
     [verdict] = verification.verify(tmp_path / "out")
     assert (verdict.problems, verdict.flags) == ((), [])
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_server_that_takes_no_samples_gets_the_envelope_alone_and_it_is_said(
+    client, signer, tmp_path, monkeypatch, lost
+):
+    """As servers from before samples travelled: they answer 415 to the body with both."""
+    taken = {kind: most for kind, most in writing._BODY_TYPES.items() if kind != parcel.KIND}
+    monkeypatch.setattr(writing, "_BODY_TYPES", taken)
+    sealed, given = raw.honest_one("inference", signer)
+    path = tmp_path / "mine" / f"{digest_of(sealed)}.dsse.json"
+    beside = path.parent / "samples" / f"{digest_of(given)}.json"
+    beside.parent.mkdir(parents=True)
+    path.write_bytes(sealed)
+    beside.write_bytes(given)
+    known = LogClient(client=client, home=tmp_path / "known", pause=lambda _: None, attempts=1)
+    if lost:
+        real = client.request
+        monkeypatch.setattr(client, "request", refused)
+        with pytest.raises(Unreachable):
+            known.submit(path)
+        monkeypatch.setattr(client, "request", real)
+        [path] = known.outbox()
+    accepted = known.submit(path)
+    assert accepted.new
+    [told] = [line for line in accepted.unchecked if "kept here" in line]
+    assert told.startswith("samples: kept here, http")
+    assert known.outbox() == []
+    assert (path.parent / "samples" / beside.name).read_bytes() == given
+    assert files(tmp_path) == []
+
+
+def refused(*_, **__):
+    raise httpx.ConnectError("refused")
 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "..%2Fkeys", "x"])

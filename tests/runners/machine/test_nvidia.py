@@ -18,8 +18,9 @@ from runners.machine import machine, nvidia
 from runners.machine.advice import advice
 settings, now = nvidia.cards_settings(), nvidia.cards_now()
 findings = [[item.subject, item.says, item.remedy] for item in advice(settings, now, {}, 8)]
-names = [gpu.name for gpu in machine.accelerators()]
-print(json.dumps({"settings": settings, "now": now, "findings": findings, "names": names}))
+gpus = machine.accelerators()
+named = {"names": [gpu.name for gpu in gpus], "pci": [gpu.pci for gpu in gpus]}
+print(json.dumps({"settings": settings, "now": now, "findings": findings, **named}))
 """
 
 
@@ -52,6 +53,7 @@ def asked(library):
 def test_a_card_tells_its_limits_clocks_ecc_mig_and_link(asked):
     said = asked(COUNT_0=1, LIMIT_MW_0=350000, MIG_0=1, WIDTH_0=8)
     assert said["names"] == ["Stub X1"]
+    assert said["pci"] == ["10de:2330"]
     settings = said["settings"]
     assert settings["gpu0_power_limit_w"] == 350
     assert settings["gpu0_sm_mhz_max"] == 1980

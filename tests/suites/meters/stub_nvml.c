@@ -51,6 +51,7 @@ typedef struct { unsigned long long total, free, used; } memory;
 int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "580.1"); return 0; }
 int nvmlDeviceGetName(card *c, char *text, unsigned size) { (void)c; snprintf(text, size, "Stub X1"); return 0; }
 int nvmlDeviceGetMemoryInfo(card *c, memory *m) { (void)c; m->total = 1ull << 34; m->free = m->total; m->used = 0; return 0; }
+int nvmlDeviceGetPciInfo_v3(card *c, struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } *info) { return ANSWER(c, &info->id, "PCI", 0x233010de); }
 int nvmlDeviceGetPowerManagementLimit(card *c, unsigned *mw) { return ANSWER(c, mw, "LIMIT_MW", 300000); }
 int nvmlDeviceGetPowerManagementDefaultLimit(card *c, unsigned *mw) { return ANSWER(c, mw, "USUAL_MW", 400000); }
 int nvmlDeviceGetMaxClockInfo(card *c, int type, unsigned *mhz) { (void)type; return ANSWER(c, mhz, "MHZ_MAX", 1980); }

@@ -1,0 +1,72 @@
+"""Does a serving point say all that was seen: failures, tails, cached prompts, its instrument?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from results.checks.claim import number, place_of
+from results.checks.finding import Held, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results.checks.claim import Claim, Point
+    from results.checks.finding import Context
+
+__all__ = ["points_say_all_that_was_seen"]
+
+_TIMES = ("ttft", "tpot", "e2e")
+# Percentiles that the suite gives as soon as one request lies beyond them.
+_TAILS = (90.0, 99.0)
+# What a valid point may have of either (`suites.serving.instrument.validity`), and rounding.
+_CACHED, _INSTRUMENT, _ROUNDED = 0.02, 0.02, 1.01
+_JUDGED = (50.0, 99.0)
+
+
+def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[Held]:
+    """What a point leaves out may be what speaks against it."""
+    for point in claim.points:
+        if point.suite != "serving" or not point.exact:
+            continue
+        yield from _failures(point)
+        yield from _tails(point)
+        if point.valid and not point.replayed:
+            yield from _cached(point)
+        yield from _instrument(point)
+
+
+def _failures(point: Point) -> Iterator[Held]:
+    rate = point.get("request_throughput")
+    if rate:
+        missing = None if ("failed", None) in point.figures else "stands without its failures"
+        yield Held(where=place_of(rate), reason=missing)
+
+
+def _tails(point: Point) -> Iterator[Held]:
+    for metric in _TIMES:
+        middle = point.get(metric, 50.0)
+        for rank in _TAILS if middle else ():
+            if middle and middle.n * (100 - rank) >= 100 and (metric, rank) not in point.figures:
+                reason = f"has no p{rank:g}, though {middle.n} requests lie behind it"
+                yield Held(where=place_of(middle), reason=reason)
+
+
+def _cached(point: Point) -> Iterator[Held]:
+    """Prompts that a cache knew were not read: no more of them than were said to be shared."""
+    item, isl = point.get("cached_tokens"), point.load.get("isl")
+    if item is None or not item.n:
+        return
+    told = number(item.labels.get("share_of_input")) or 0.0
+    share = max(told, item.value / item.n / isl) if isl else told
+    most = point.load.get("shared_prefix", 0.0) + _CACHED * _ROUNDED
+    reason = "{left} of the input was cached, of a valid point {right} may be"
+    yield at_most(place_of(item), share, most, reason)
+
+
+def _instrument(point: Point) -> Iterator[Held]:
+    for rank in _JUDGED:
+        error, item = point.get("instrument_ttft_error", rank), point.get("ttft", rank)
+        if error and item and item.labels.get("valid") is not False:
+            most = item.value * _INSTRUMENT * _ROUNDED
+            reason = f"p{rank:g} is {{left}} ms, of a valid TTFT {{right}} ms may be"
+            yield at_most(place_of(error), error.value, most, reason)
