@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
@@ -23,8 +23,11 @@ __all__ = ["Counted", "Events", "count"]
 _SHOWN = 0.9
 # Text of fewer words and signs than this share of the counted tokens does not hold them.
 _HELD = 0.6
+# So many more words than fragments, and a fragment holds several tokens.
+_MORE_WORDS = 1.2
 # Splitting text into tokens never joins a word to the next one, so there is a token for each of
 # these at least; of Han and kana there may be two signs in one.
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
 _WIDE = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
 
@@ -92,7 +95,9 @@ def count(
         reasoning: those among them that were thoughts, None if it does not say.
     """
     shown = events.shown
-    if completion is None or completion == len(shown):
+    if completion is None:
+        return replace(_each(shown, stamps, len(shown)), doubt=_untold(events))
+    if completion == len(shown):
         return _each(shown, stamps, len(shown))
     if _rises(events, completion):
         return _by_rises(events, stamps, completion)
@@ -126,18 +131,33 @@ def _by_rises(events: Events, stamps: Sequence[int], completion: int) -> Counted
     risen = [(place, number) for (_, before), (place, number) in pairwise(steps) if number > before]
     places = [place for place, _ in risen]
     first = max(number for place, number in risen if stamps[place] == stamps[places[0]])
-    return Counted(places=places, tokens=completion, first=first)
+    # An event without text may be a special token, and not more than one.
+    doubt = _unheld(events, completion - len(events.blank))
+    return Counted(places=places, tokens=completion, first=first, doubt=doubt)
+
+
+def _untold(events: Events) -> str:
+    """Why fragments are no tokens where the server never counts: their text has more words."""
+    words = _words_of(_text_of(events))
+    if words <= _MORE_WORDS * len(events.shown):
+        return ""
+    return f"the server never counts, and {len(events.shown)} fragments hold {words:.0f} words"
+
+
+def _unheld(events: Events, tokens: int) -> str:
+    """Why so many tokens are not believed, "" where there is text for them."""
+    if max(len(events.shown), _least_tokens(_text_of(events))) >= _HELD * tokens:
+        return ""
+    return f"{tokens} tokens counted, text of {len(events.shown)} fragments does not hold them"
 
 
 def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -> Counted:
     """Several tokens a fragment, in proportion to the text, if there is text for all of them."""
     shown = events.shown
     texts = [_plain(text) for text in events.texts]
-    doubt = ""
+    doubt = _unheld(events, visible)
     if len(shown) > visible:
         doubt = f"{len(shown)} fragments with text for {visible} tokens counted"
-    elif max(len(shown), _least_tokens("".join(texts))) < _HELD * visible:
-        doubt = f"{visible} tokens counted, text of {len(shown)} fragments does not hold them"
     sizes = [max(1, len(text)) for text in texts]
     at_first = [
         size for size, place in zip(sizes, shown, strict=True) if stamps[place] == stamps[shown[0]]
@@ -153,7 +173,7 @@ def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: in
 
     Then the usual step is the span over the fragments; in between, over all tokens.
     """
-    if len(shown) < 3:
+    if len(shown) < 3 or visible < 2:
         return False
     times = [stamps[place] for place in shown]
     step, span = median(b - a for a, b in pairwise(times)), times[-1] - times[0]
@@ -164,6 +184,15 @@ def _least_tokens(text: str) -> float:
     """Tokens that a text has at least, whatever the vocabulary."""
     wide = len(_WIDE.findall(text))
     return len(_PIECE.findall(_WIDE.sub(" ", text))) + wide / 2
+
+
+def _words_of(text: str) -> float:
+    """Words and numbers of a text; two signs of Han or kana count as one."""
+    return len(_WORD.findall(_WIDE.sub(" ", text))) + len(_WIDE.findall(text)) / 2
+
+
+def _text_of(events: Events) -> str:
+    return "".join(map(_plain, events.texts))
 
 
 def _plain(text: bytes) -> str:

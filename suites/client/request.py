@@ -19,6 +19,8 @@ __all__ = ["Request", "answer_of", "read_exchange", "read_recording"]
 
 # A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
 _UNCUT = 0.98
+# Nor does a template, or a vocabulary of short tokens, make so many more of them.
+_MOST_ADDED, _MOST_TIMES = 2048, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,8 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
     asked = exchange.input_tokens
     prompt = asked if answer.prompt_tokens is None else answer.prompt_tokens
     cut = prompt < _UNCUT * asked
+    beyond = prompt > _MOST_TIMES * asked + _MOST_ADDED
+    claimed = f"{prompt} prompt tokens counted of {asked} sent" * beyond
     return Request(
         index=exchange.index,
         intended_ns=exchange.intended_ns,
@@ -134,7 +138,7 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         hidden_tokens=answer.hidden_tokens,
         thoughts=answer.thoughts,
         answer_ns=answer.answer_ns,
-        doubt=answer.doubt,
+        doubt=answer.doubt or claimed,
         # What the server adds to every prompt, a chat's template, is common to all.
         shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
     )

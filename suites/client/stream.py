@@ -35,6 +35,7 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "th
 _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _FIELD = re.compile(rb"[\w.-]*")
+_ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
 # Events that only keep the connection alive.
 _KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 # Texts of a fragment that are names, and no tokens.
@@ -170,7 +171,10 @@ def _no_stream(head: Head, body: bytes) -> str:
         return f"http_{head.status}"
     if head.headers.get("content-encoding", "identity").lower() != "identity":
         return "compressed"
-    return "not_streamed" if body.lstrip()[:1] in {b"{", b"["} else ""
+    begins = body.lstrip()[:1]
+    if begins == b"<":  # a page for people
+        return "garbage"
+    return "not_streamed" if begins in {b"{", b"["} else ""
 
 
 def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
@@ -215,7 +219,7 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
         if data == _DONE:
             done = True
         elif data is not None:
-            message = _json(data)
+            message = _message(part, data)
             _read_message(message, answer)
             if _read_text(message, place, events):
                 before, behind, thought = _around_text(part, message)
@@ -305,6 +309,11 @@ def _data_of(event: bytes) -> bytes | None:
     return b"\n".join(lines).strip() if lines else None
 
 
+def _message(event: bytes, data: bytes) -> dict[str, Any]:
+    message = _json(data)
+    return {"error": message} if _ERROR.search(event) else message
+
+
 def _json(data: bytes) -> dict[str, Any]:
     try:
         message = json.loads(data or b"{}")
@@ -317,9 +326,10 @@ def _json(data: bytes) -> dict[str, Any]:
 
 def _read_message(message: dict[str, Any], answer: Answer) -> None:
     """Take counts, timings and errors from one message."""
-    if message.get("error"):
+    error = message if message.get("object") == "error" else message.get("error")
+    if error:
         answer.failure = answer.failure or "error_event"
-        answer.detail = json.dumps(message["error"])[:300]
+        answer.detail = json.dumps(error)[:300]
     try:
         _read_usage(message.get("usage") or {}, answer)
         timings = message.get("timings") or {}

@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
     """One keep-alive connection carrying one exchange at a time."""
 
     __slots__ = (
+        "_clock",
         "_done",
         "_exchange",
         "_fd",
@@ -119,9 +120,11 @@ class Connection(asyncio.Protocol):
         self,
         done: Callable[[Connection, Exchange], None],
         hung_up: Callable[[], None] = lambda: None,
+        *,
+        clock: Callable[[], int] = monotonic_ns,
     ) -> None:
         """Remember whom to tell: of an ended exchange, of a server that left between two."""
-        self._done, self._hung_up = done, hung_up
+        self._done, self._hung_up, self._clock = done, hung_up, clock
         self._exchange: Exchange | None = None
         self._fd = -1
         self._framing = ""
@@ -136,7 +139,7 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         self._stamps, self._reads = exchange.stamps, exchange.reads
         self._framing = ""
-        exchange.sent_ns = monotonic_ns()
+        exchange.sent_ns = self._clock()
         if self.transport:
             self._write(self.transport, payload)
 
@@ -171,10 +174,11 @@ class Connection(asyncio.Protocol):
             self._fd = transport.get_extra_info("socket").fileno()
 
     def data_received(self, data: bytes) -> None:
-        self._stamps.append(monotonic_ns())
+        self._stamps.append(self._clock())
         self._reads.append(data)
         # A complete tail in one read, one split over tiny reads, or a body that is not chunked.
-        if data.endswith(_ENDS) or len(data) < _SHORT or self._framing != "chunked":
+        tail = data.endswith(_ENDS) or (len(data) < _SHORT and data.endswith(b"\n"))
+        if tail or self._framing != "chunked":
             self._look_closer()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -219,7 +223,7 @@ class Connection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
-        exchange.ended_ns = monotonic_ns()
+        exchange.ended_ns = self._clock()
         exchange.failure = failure
         self._reads, self._stamps, self._framing = [], [], ""
         self.served += 1
