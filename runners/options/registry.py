@@ -510,7 +510,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="tokenizer",
-        help="tokenizer.json: exact prompts where an engine takes no token ids.",
+        help="tokenizer.json: prompts of exact length as text, and answers counted by it.",
         suites=_ENGINES,
         holds="file",
         **_LOCAL,

@@ -99,6 +99,12 @@ _ALL = (
     _number("goodput_share", "share of the requests that had to meet the limits", most=1),
     _number("shared_prefix", "share of a prompt that all prompts have in common", most=1),
     _text("isl_by", "how the length of a prompt is known"),
+    _text(
+        "osl_by",
+        "who counted the output: the server (its text may not belie it), a tokenizer's file, the "
+        "engine's own vocabulary (at least), or nobody, and each fragment is a token",
+        *("server", "tokenizer", "vocabulary", "fragments"),
+    ),
     _number("isl_counted", "mean input tokens the server counted, if others", unit="tokens"),
     _text("trace_sha256", "digest of the replayed trace"),
     _number("trace_speed", "speed of the replay over that of the trace"),

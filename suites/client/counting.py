@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Counted", "Events", "count"]
+__all__ = ["Counted", "Events", "count", "plain"]
 
 # Fragments may be so many fewer than tokens: characters of several tokens are shown when whole.
 _SHOWN = 0.9
@@ -72,6 +72,9 @@ class Counted:
         places: of the events that brought tokens.
         tokens: how many came in all of them.
         first: how many of these came with the first arrival.
+        by: "events" where each brought one, "server" where it counted as it went, "text" where
+            tokens are spread over the text.
+        silent: tokens among them that events without text stand for.
         hidden: tokens that were counted and not shown: thoughts.
         doubt: why their pace is not known, "" where it is.
     """
@@ -79,6 +82,8 @@ class Counted:
     places: list[int]
     tokens: int
     first: float
+    by: Literal["events", "server", "text"] = "events"
+    silent: int = 0
     hidden: int = 0
     doubt: str = ""
 
@@ -109,7 +114,8 @@ def count(
     if len(shown) < visible:
         for extra in (events.blank, blank):
             if len(shown) + len(extra) == visible:
-                return _each(sorted(shown + extra), stamps, visible, hidden=hidden)
+                counted = _each(sorted(shown + extra), stamps, visible, hidden=hidden)
+                return replace(counted, silent=len(extra))
     return _by_text(events, stamps, visible, hidden)
 
 
@@ -132,8 +138,15 @@ def _by_rises(events: Events, stamps: Sequence[int], completion: int) -> Counted
     places = [place for place, _ in risen]
     first = max(number for place, number in risen if stamps[place] == stamps[places[0]])
     # An event without text may be a special token, and not more than one.
-    doubt = _unheld(events, completion - len(events.blank))
-    return Counted(places=places, tokens=completion, first=first, doubt=doubt)
+    silent = min(completion, len(events.blank))
+    return Counted(
+        places=places,
+        tokens=completion,
+        first=first,
+        by="server",
+        silent=silent,
+        doubt=_unheld(events, completion - silent),
+    )
 
 
 def _untold(events: Events) -> str:
@@ -154,7 +167,7 @@ def _unheld(events: Events, tokens: int) -> str:
 def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -> Counted:
     """Several tokens a fragment, in proportion to the text, if there is text for all of them."""
     shown = events.shown
-    texts = [_plain(text) for text in events.texts]
+    texts = [plain(text) for text in events.texts]
     doubt = _unheld(events, visible)
     if len(shown) > visible:
         doubt = f"{len(shown)} fragments with text for {visible} tokens counted"
@@ -165,7 +178,7 @@ def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -
     first = visible * sum(at_first) / max(1, sum(sizes))
     if len(shown) >= _SHOWN * visible and _misses_at_the_ends(shown, stamps, visible):
         first = float(visible - len(shown) + len(at_first))
-    return Counted(places=shown, tokens=visible, first=first, hidden=hidden, doubt=doubt)
+    return Counted(places=shown, tokens=visible, first=first, by="text", hidden=hidden, doubt=doubt)
 
 
 def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: int) -> bool:
@@ -192,13 +205,13 @@ def _words_of(text: str) -> float:
 
 
 def _text_of(events: Events) -> str:
-    return "".join(map(_plain, events.texts))
+    return "".join(map(plain, events.texts))
 
 
-def _plain(text: bytes) -> str:
+def plain(text: bytes) -> str:
     """Text as it stood in JSON; lone halves of characters stay what they are."""
     try:
-        plain: str = json.loads(b'"' + text + b'"')
+        read: str = json.loads(b'"' + text + b'"')
     except ValueError:
         return text.decode(errors="replace")
-    return plain
+    return read

@@ -39,6 +39,15 @@ class Request:
         cached_tokens: prompt tokens the engine says it had in a cache, None if it says nothing.
         timings: the engine's own figures.
         truth_ns: when the built-in emitter sent each fragment.
+        first_tokens: how many came with the first arrival.
+        hidden_tokens: counted by the engine and not shown; no output.
+        thoughts: events that brought thoughts for the reader to see.
+        answer_ns: arrival of the first fragment that is no thought; 0 where none came.
+        doubt: why the count of the tokens is not known, "" where it is.
+        shared_tokens: of the prompt, those that an earlier request has as well.
+        asked_tokens: output asked for, 0 for as many as the model gives.
+        told: whether the engine counted its output.
+        counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
     """
 
     index: int
@@ -60,6 +69,12 @@ class Request:
     answer_ns: int = 0
     doubt: str = ""
     shared_tokens: int = 0
+    asked_tokens: int = 0
+    told: bool = False
+    counted_by: str = "events"
+    silent_tokens: int = 0
+    text: bytes = b""
+    first_text: int = 0
 
     @property
     def ttft_ms(self) -> float:
@@ -141,6 +156,12 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         doubt=answer.doubt or claimed,
         # What the server adds to every prompt, a chat's template, is common to all.
         shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
+        asked_tokens=exchange.output_tokens,
+        told=answer.completion_tokens is not None,
+        counted_by=answer.counted_by,
+        silent_tokens=answer.silent_tokens,
+        text=answer.text,
+        first_text=answer.first_text,
     )
 
 

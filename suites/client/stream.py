@@ -54,6 +54,9 @@ class Answer:
         token_ns: arrival of each event that brought tokens; two in one read share a time.
         tokens: how many these were; thoughts that were not shown are not among them.
         first_tokens: how many of them came with the first arrival.
+        counted_by: see `suites.client.counting.Counted.by`.
+        silent_tokens: those that events without text stand for.
+        text: all fragments, as they stood in JSON; `first_text` bytes of it came first.
         hidden_tokens: counted by the server and not shown.
         thoughts: events that brought thoughts for the reader to see.
         answer_ns: arrival of the first fragment that is no thought; 0 where none came.
@@ -71,6 +74,10 @@ class Answer:
     token_ns: list[int] = field(default_factory=list)
     tokens: int = 0
     first_tokens: float = 0.0
+    counted_by: str = "events"
+    silent_tokens: int = 0
+    text: bytes = b""
+    first_text: int = 0
     hidden_tokens: int = 0
     thoughts: int = 0
     answer_ns: int = 0
@@ -153,7 +160,12 @@ def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
     )
     answer.token_ns = [arrivals[place] for place in counted.places]
     answer.tokens, answer.first_tokens = counted.tokens, counted.first
+    answer.counted_by, answer.silent_tokens = counted.by, counted.silent
     answer.hidden_tokens, answer.doubt = counted.hidden, counted.doubt
+    first_ns = answer.token_ns[0] if answer.token_ns else 0
+    together = sum(1 for place in events.shown if arrivals[place] <= first_ns)
+    answer.text = b"".join(events.texts)
+    answer.first_text = sum(map(len, events.texts[:together]))
     answer.thoughts, answer.counts_each = events.thoughts, len(events.rising) > 1
     answer.answer_ns = arrivals[events.first_answer] if events.first_answer >= 0 else 0
 

@@ -15,6 +15,7 @@ from suites.base import user_folders
 from suites.base.errors import UserError
 from suites.client.preflight import preflight
 from suites.client.target import Target, key_from
+from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
@@ -25,6 +26,8 @@ from suites.models.identity import Identity, identify, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from suites.client.tokenizing import Tokens
 
 __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 
@@ -45,11 +48,13 @@ class Subject:
         target: where to send.
         engine: fields of `results.statement.statement.Engine`.
         check_alive: raises when an engine of ours has ended.
+        tokens: what counts the tokens of an answer's text, None where nothing does.
     """
 
     target: Target
     engine: dict[str, Any]
     check_alive: Callable[[], None]
+    tokens: Tokens | None = None
 
 
 def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +92,7 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "asking": asking,
         # The words themselves, so that the load needs no tokenizer.
         "words": from_tokenizer(Path(tokenizer)).to_json() if tokenizer else None,
+        "tokenizer": str(tokenizer) if tokenizer else None,
         "weights": str(weights) if weights else None,
         "cache": str(options.get("cache") or user_folders.models()),
         "threads": int(options.get("threads") or default_threads()),
@@ -214,6 +220,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         UserError: see `subject_spec` and `suites.engines.generate`.
     """
     words = Vocabulary.from_json(spec["words"]) if spec["words"] else None
+    tokens = by_tokenizer(Path(spec["tokenizer"])) if spec["tokenizer"] else None
     if spec["endpoint"]:
         target = Target(
             url=spec["endpoint"],
@@ -228,7 +235,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         described = _foreign(spec, target)
         described["flags"] |= understood
         described = _gated(spec, described, target)
-        yield Subject(target=target, engine=described, check_alive=lambda: None)
+        yield Subject(target=target, engine=described, check_alive=lambda: None, tokens=tokens)
         return
     with _engine(spec, slots, context) as engine:
         target = Target(
@@ -239,8 +246,14 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             **_extras(spec),
             **spec["asking"],
         )
-        described = _gated(spec, engine.describe(), target)
-        yield Subject(target=target, engine=described, check_alive=engine.check_alive)
+        described = engine.describe()
+        described["flags"] |= _tokenizer(spec)
+        described = _gated(spec, described, target)
+        if tokens is None and isinstance(engine, LlamaCpp):
+            tokens = by_gguf(engine.weights.path)
+        yield Subject(
+            target=target, engine=described, check_alive=engine.check_alive, tokens=tokens
+        )
 
 
 def _gated(spec: Mapping[str, Any], engine: dict[str, Any], target: Target) -> dict[str, Any]:

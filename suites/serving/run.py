@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from suites.base.child import note, progress
 from suites.base.errors import CheckError
 from suites.base.printable import printable
 from suites.base.records import CellResult
+from suites.client.recount import counted_how, recounted
 from suites.client.subject import packages, subject
 from suites.serving.course import course_of
 from suites.serving.instrument.validity import gap_problems, pace_problems, problems
@@ -74,6 +76,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             # A seed for each point: an engine with a prefix cache has seen the prompts before.
             seed = f"{spec['seed']}/{done}"
             outcome = load.run(under_test.target, point, seed=seed, show=show)
+            outcome = _recounted(outcome, under_test)
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
@@ -90,6 +93,13 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     if not any(item.metric == "ttft" for item in series):
         raise _nothing_answered(spec, facts)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _recounted(outcome: Outcome, under_test: Subject) -> Outcome:
+    """The outcome with its answers counted by a tokenizer, where there is one."""
+    if (tokens := under_test.tokens) is None:
+        return outcome
+    return replace(outcome, requests=[recounted(r, tokens) for r in outcome.requests])
 
 
 def _tell_failures(point: Point, outcome: Outcome) -> None:
@@ -149,8 +159,11 @@ def _checked_at_rate(
 
 
 def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[str, Label]:
-    """How the prompts' length is known, and the mean the server counted if it is another."""
-    labels: dict[str, Label] = {"isl_by": under_test.target.isl_by}
+    """How lengths are known, and the mean of the prompts' that the server counted if another."""
+    labels: dict[str, Label] = {
+        "isl_by": under_test.target.isl_by,
+        "osl_by": counted_how(outcome.answered, under_test.tokens),
+    }
     counted = [request.input_tokens for request in outcome.answered]
     if counted and round(fmean(counted)) != point.input_tokens:
         labels["isl_counted"] = round(fmean(counted), 1)
