@@ -47,6 +47,8 @@ _ASKED = {
     "decode": ("decode_throughput", "tpot", "energy_per_output_token"),
     "closed": ("output_throughput", "ttft", "tpot", "e2e", "power"),
     "open": ("output_throughput", "ttft", "tpot", "e2e", "power"),
+    "embeddings": ("prefill_throughput", "e2e", "energy_per_input_token"),
+    "rerank": ("prefill_throughput", "e2e", "energy_per_input_token"),
 }
 _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
 _SHOWN_PERCENTILES = {50, 99}

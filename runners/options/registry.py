@@ -332,7 +332,21 @@ OPTIONS: tuple[Option, ...] = (
         pattern=_POOL,
         suites=_ENGINES,
     ),
-    Option(name="api", help="completions or chat.", pattern=_WORD, suites=_ENGINES),
+    Option(
+        name="api",
+        help="completions (default), chat, responses, embeddings or rerank.",
+        pattern=_WORD,
+        suites=_ENGINES,
+        speaks=True,
+    ),
+    Option(
+        name="documents",
+        help="Rerank: documents a question, 8 by default.",
+        kind=int,
+        least=1,
+        most=10_000,
+        suites=_LOAD,
+    ),
     Option(
         name="concurrency",
         help="Closed loop, comma-separated: 1,64,512.",

@@ -97,6 +97,12 @@ _ALL = (
     _number("slo_ttft", "limit of TTFT that requests had to meet", unit="ms"),
     _number("slo_tpot", "limit of TPOT that requests had to meet", unit="ms"),
     _number("goodput_share", "share of the requests that had to meet the limits", most=1),
+    _text(
+        "api",
+        "endpoint that was asked, where it is not that of completions",
+        *("chat", "responses", "embeddings", "rerank"),
+    ),
+    _whole("documents", "ranked against one question in a request", most=_MOST_AT_ONCE),
     _number("shared_prefix", "share of a prompt that all prompts have in common", most=1),
     _text("isl_by", "how the length of a prompt is known"),
     _text(

@@ -18,6 +18,7 @@ from suites.base.printable import printable
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
 from suites.client.request import answer_of, read_exchange
+from suites.client.vocabulary import WORDS
 from suites.client.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ _INPUT_TOKENS, _OUTPUT_TOKENS = 32, 16
 _CACHE_TOKENS = 256
 # Answers that another form of the request may change: a field was not understood.
 _NOT_UNDERSTOOD = {"http_400", "http_422"}
+_EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
 _READ = {"", "short", "long", "prompt_cut"}
+# Fewer vectors or scores than inputs are no answer.
+_READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.
 _QUICKER = 0.6
 _LEAST_GAIN_MS = 5.0
@@ -53,6 +57,10 @@ def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
         UserError: nobody listens there.
     """
     target, answer = _understood(target)
+    if target.pooled:
+        counted = "at the end" if answer.prompt_tokens is not None else "not at all"
+        note(f"{target.address} answers: counts tokens {counted}")
+        return target, {"counts": counted}
     target, answer = _counted(target, answer)
     as_asked = not target.natural and bool(target.extras) and answer.failure == ""
     flags: dict[str, Any] = {
@@ -73,9 +81,10 @@ def _understood(target: Target) -> tuple[Target, Answer]:
     first: Answer | None = None
     for form in _forms(target):
         answer = _ask(form)
-        if answer.failure in _READ:
+        if answer.failure in (_READ_POOLED if target.pooled else _READ):
             if first is not None:
-                note(f"it refused some fields ({_said(first)}); asking without them")
+                refused = "token ids" if form.words is WORDS else "some fields"
+                note(f"it refused {refused} ({_said(first)}); asking without them")
             return form, answer
         first = first or answer
         if answer.failure not in _NOT_UNDERSTOOD:
@@ -84,16 +93,20 @@ def _understood(target: Target) -> tuple[Target, Answer]:
     raise CheckError(
         f"the first request failed: {first.failure}{_said(first, ', ')}",
         where=target.address,
-        expected="a stream of tokens",
+        expected=_EXPECTED.get(target.api, "a stream of tokens"),
         remedy=_remedy(target, first),
     )
 
 
 def _forms(target: Target) -> Iterator[Target]:
     yield target
+    if target.pooled:
+        if not target.vocabulary.is_text:
+            yield replace(target, words=WORDS)
+        return
     if target.extras and not target.natural:
         yield replace(target, extras=())
-    if target.max_tokens_field == "max_tokens":
+    if target.api != "responses" and target.max_tokens_field in {"", "max_tokens"}:
         yield replace(target, extras=(), max_tokens_field="max_completion_tokens")
 
 

@@ -31,7 +31,7 @@ def recounted(request: Request, tokens: Tokens) -> Request:
     An engine's count that the text does not bear out is doubted; where an engine never counts,
     the tokenizer does.
     """
-    if request.failure not in {"", "short", "long"}:
+    if request.pooled or request.failure not in {"", "short", "long"}:
         return request
     counted = tokens.count(plain(request.text))
     exact = tokens.by == "tokenizer"

@@ -32,7 +32,8 @@ class Request:
         intended_ns, sent_ns: latency counts from the first; their difference is send delay.
         token_ns: arrival of each event that brought tokens.
         ended_ns: end of the response.
-        input_tokens, output_tokens: as counted by the engine, else as asked for and received.
+        input_tokens, output_tokens: as counted by the engine, else as asked for and received;
+            where nothing is generated, as asked for at most.
         failure: "" or the name of what went wrong; a failed request has no latency.
         detail: the server's words.
         measured: sent in steady state.
@@ -46,6 +47,7 @@ class Request:
         doubt: why the count of the tokens is not known, "" where it is.
         shared_tokens: of the prompt, those that an earlier request has as well.
         asked_tokens: output asked for, 0 for as many as the model gives.
+        pooled: vectors or scores of the answer, where it is these.
         told: whether the engine counted its output.
         counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
     """
@@ -71,6 +73,7 @@ class Request:
     shared_tokens: int = 0
     asked_tokens: int = 0
     told: bool = False
+    pooled: int = 0
     counted_by: str = "events"
     silent_tokens: int = 0
     text: bytes = b""
@@ -133,6 +136,8 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
     asked = exchange.input_tokens
     prompt = asked if answer.prompt_tokens is None else answer.prompt_tokens
     cut = prompt < _UNCUT * asked
+    if answer.pooled:  # a server counts a question once for each document, or what it likes
+        prompt = min(prompt, asked)
     beyond = prompt > _MOST_TIMES * asked + _MOST_ADDED
     claimed = f"{prompt} prompt tokens counted of {asked} sent" * beyond
     return Request(
@@ -158,6 +163,7 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
         asked_tokens=exchange.output_tokens,
         told=answer.completion_tokens is not None,
+        pooled=answer.pooled,
         counted_by=answer.counted_by,
         silent_tokens=answer.silent_tokens,
         text=answer.text,

@@ -16,6 +16,8 @@ import numpy as np
 from suites.base.printable import printable
 from suites.client.counting import Events, count
 from suites.client.http_body import MalformedError, Places, dechunk, read_head
+from suites.client.pooled import read_pooled
+from suites.client.responses import as_chat, is_of_responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +71,7 @@ class Answer:
         finished: it gave a reason for the end.
         timings: the engine's own figures, as llama.cpp gives them.
         sent_ns: when the built-in emitter sent each fragment; empty for other servers.
+        pooled: vectors or scores, where the answer is no stream of tokens but these.
     """
 
     token_ns: list[int] = field(default_factory=list)
@@ -92,6 +95,7 @@ class Answer:
     finished: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     sent_ns: list[int] = field(default_factory=list)
+    pooled: int = 0
 
 
 def read_answer(
@@ -104,8 +108,9 @@ def read_answer(
 ) -> Answer:
     """Turn a response, read in pieces of `sizes` at `stamps`, into token times and a verdict.
 
-    `expected_tokens` is 0 where any number will do. `failure` is what the wire already knows; a
-    more telling name found in the bytes wins over none, never over one.
+    `expected_tokens` is 0 where any number will do, and that of vectors or scores where nothing is
+    generated. `failure` is what the wire already knows; a more telling name found in the bytes wins
+    over none, never over one.
     """
     answer = Answer(failure=failure)
     try:
@@ -121,7 +126,9 @@ def read_answer(
 def _count_failure(answer: Answer, expected_tokens: int) -> str:
     if not answer.token_ns:
         return "empty"
-    counted = answer.completion_tokens
+    if answer.pooled and not expected_tokens:
+        return "not_streamed"
+    counted = answer.pooled or answer.completion_tokens
     if counted is None:
         counted = len(answer.token_ns)
     if counted < expected_tokens:
@@ -139,6 +146,10 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
     cut = _even_events(raw, head.end) if head.status == 200 else None
     if cut is None:
         body, places, ended = _body(raw, head)
+        if pooled := read_pooled(body) if _is_plain_json(head, body) else None:
+            answer.pooled, answer.prompt_tokens = pooled
+            answer.token_ns = [stamps[-1]]
+            return
         if name := _no_stream(head, body):
             answer.failure = name
             answer.detail = printable(body[:300].decode(errors="replace").strip(), 300)
@@ -175,6 +186,11 @@ def _body(raw: bytes, head: Head) -> tuple[bytes, Places, bool]:
     if head.framing == "chunked":
         return dechunk(raw, head.end)
     return raw[head.end :], ([0], [head.end]), True
+
+
+def _is_plain_json(head: Head, body: bytes) -> bool:
+    encoded = head.headers.get("content-encoding", "identity").lower() != "identity"
+    return head.status == 200 and not encoded and body.lstrip()[:1] == b"{"
 
 
 def _no_stream(head: Head, body: bytes) -> str:
@@ -323,7 +339,9 @@ def _data_of(event: bytes) -> bytes | None:
 
 def _message(event: bytes, data: bytes) -> dict[str, Any]:
     message = _json(data)
-    return {"error": message} if _ERROR.search(event) else message
+    if _ERROR.search(event):
+        return {"error": message}
+    return as_chat(message) if is_of_responses(message) else message
 
 
 def _json(data: bytes) -> dict[str, Any]:

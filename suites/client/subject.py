@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from suites.base import user_folders
 from suites.base.errors import UserError
 from suites.client.preflight import preflight
-from suites.client.target import Target, key_from
+from suites.client.target import POOLED, Api, Target, key_from
 from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
@@ -36,6 +36,8 @@ __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 _START_S = 3.0
 # Half a billion parameters start in seconds anywhere.
 _MODEL = "qwen2.5-0.5b"
+# Documents of a request to rank, unless said.
+_DOCUMENTS = 8
 # Read when set and no other variable is named.
 _KEY_ENV = "FENMARK_API_KEY"
 
@@ -65,8 +67,10 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     endpoint, api = options.get("endpoint"), options.get("api") or "completions"
     key_env = options.get("api_key_env") or (_KEY_ENV if os.environ.get(_KEY_ENV) else None)
-    if api not in {"completions", "chat"}:
-        raise UserError(f"unknown API {api!r}", where="api", expected="completions or chat")
+    if api not in get_args(Api):
+        raise UserError(f"unknown API {api!r}", where="api", expected=" or ".join(get_args(Api)))
+    if api in POOLED:
+        _check_pooled(options, api)
     given, weights = options.get("model"), options.get("weights")
     model = str(given or _MODEL)
     if endpoint:
@@ -118,10 +122,38 @@ def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
         "headers": [[name, value.strip()] for name, _, value in headers],
         "body": body,
         "without": list(options.get("drop_field") or ()),
-        "max_tokens_field": str(options.get("max_tokens_field") or "max_tokens"),
+        "max_tokens_field": str(options.get("max_tokens_field") or ""),
+        "documents": int(options.get("documents") or _DOCUMENTS),
         "ca": str(options.get("ca") or ""),
         "insecure": bool(options.get("insecure")),
     }
+
+
+def _check_pooled(options: Mapping[str, Any], api: str) -> None:
+    """Refuse what an API that generates nothing does not have.
+
+    Raises:
+        UserError: there is something of it.
+    """
+    if not options.get("endpoint"):
+        raise UserError(
+            f"the engine started here answers no {api}", where="--api", remedy="give --endpoint"
+        )
+    for name in (
+        "osl",
+        "osl_spread",
+        "slo_tpot",
+        "max_tokens_field",
+        "reference",
+        "trace",
+        "sweep",
+    ):
+        if options.get(name):
+            raise UserError(
+                f"{api} generates nothing",
+                where=f"--{name.replace('_', '-')}",
+                remedy="leave it out",
+            )
 
 
 def _name_of_model(given: str) -> str:

@@ -13,6 +13,7 @@ from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
+from suites.client.target import POOLED
 from suites.client.vocabulary import UNIQUE_TOKENS
 from suites.serving.given import at_least_one, limit, listed, positive, share, whole
 from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
@@ -89,6 +90,8 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         return []
     subject = subject_spec(options)
     subject["asking"]["natural"] = points[0].natural
+    if subject["api"] in POOLED:
+        points = [replace(point, pooled=subject["api"]) for point in points]
     seed = int(options.get("seed") or 0)
     fleet = _fleet(options)
     sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None

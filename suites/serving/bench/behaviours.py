@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from suites.client.target import Api
-
 __all__ = ["BEHAVIOURS", "INPUT_TOKENS", "STEP_MS", "TOKENS", "Behaviour"]
 
 INPUT_TOKENS = 64
@@ -45,7 +43,6 @@ class Behaviour:
             "refused": the request has failed, under the name `because`.
         because: part of the reason.
         then: what the server does when all is sent: keeps the connection, closes or resets it.
-        api: which endpoint was asked.
         asked: output tokens asked for, 0 for as many as the model gives.
         tokens: how many were sent as answer or shown thoughts.
         ttft_ms: when the first token was sent.
@@ -58,7 +55,6 @@ class Behaviour:
     verdict: Literal["right", "void", "refused"] = "right"
     because: str = ""
     then: Literal["keep", "close", "reset"] = "keep"
-    api: Api = "chat"
     asked: int = TOKENS
     tokens: int = TOKENS
     ttft_ms: float = _FIRST_MS
@@ -728,4 +724,89 @@ _REFUSALS = (
     _refused("resets midway", _until(600.0), "reset", then="reset"),
 )
 
-BEHAVIOURS: tuple[Behaviour, ...] = (*_COUNTS, *_TEXTS, *_PACE, *_FRAMES, *_REFUSALS)
+
+def _typed(kind: str, **more: Any) -> bytes:
+    """An event of the Responses API."""
+    return f"event: {kind}\n".encode() + _event({"type": kind, "sequence_number": 1, **more})
+
+
+def _deltas(kind: str, tokens: Iterable[int] = range(TOKENS)) -> Timeline:
+    return [(_at(n), [_typed(f"response.{kind}.delta", delta=_word(n))]) for n in tokens]
+
+
+def _responded(timeline: Timeline, kind: str = "response.completed", **response: Any) -> Timeline:
+    """As the Responses API begins and ends; it has no [DONE]."""
+    begun = [_typed("response.created", response={}), _typed("response.in_progress", response={})]
+    counted = {"input_tokens": INPUT_TOKENS, "output_tokens": TOKENS}
+    last = _typed(kind, response={"usage": counted, **response})
+    whole = "".join(map(_word, range(TOKENS)))
+    done = _typed("response.output_text.done", text=whole)
+    return [(10.0, begun), *timeline, (timeline[-1][0], [done, last])]
+
+
+_OUT_OF_TOKENS = {"incomplete_details": {"reason": "max_output_tokens"}}
+_FILTERED = {"incomplete_details": {"reason": "content_filter"}}
+_THOUGHT_OVER = {
+    "usage": {
+        "input_tokens": INPUT_TOKENS,
+        "output_tokens": TOKENS,
+        "output_tokens_details": {"reasoning_tokens": 100},
+    }
+}
+_RESPONSES = (
+    _right("answers by events of the Responses API", _responded(_deltas("output_text"))),
+    _right(
+        "says there that its answer is incomplete for its length",
+        _responded(_deltas("output_text"), "response.incomplete", **_OUT_OF_TOKENS),
+    ),
+    _right(
+        "thinks aloud there",
+        _responded(
+            [*_deltas("reasoning_text", range(100)), *_deltas("output_text", _FINAL_STRETCH)]
+        ),
+        ttfo_ms=_at(100),
+    ),
+    _void(
+        "shows there a summary of its thoughts, written by another model",
+        _responded(
+            [
+                *_deltas("reasoning_summary_text", range(0, 100, 20)),
+                *_deltas("output_text", _FINAL_STRETCH),
+            ],
+            **_THOUGHT_OVER,
+        ),
+        "hide their thoughts",
+        tokens=28,
+        ttfo_ms=_at(100),
+    ),
+    _right("calls a tool there", _responded(_deltas("function_call_arguments"))),
+    _refused(
+        "is stopped there by a filter",
+        _chunks(_responded(_deltas("output_text"), "response.incomplete", **_FILTERED)),
+        "content_filter",
+    ),
+    _refused(
+        "fails there",
+        _chunks(
+            _responded(
+                _deltas("output_text", range(60)), "response.failed", error={"message": "no"}
+            )
+        ),
+        "error_event",
+    ),
+    _refused(
+        "sends an error there",
+        _chunks([*_deltas("output_text", range(60)), (_at(60), [_typed("error", message="no")])]),
+        "error_event",
+    ),
+    _refused("stops there without an end", _chunks(_deltas("output_text")), "no_done"),
+)
+
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    *_COUNTS,
+    *_TEXTS,
+    *_PACE,
+    *_FRAMES,
+    *_REFUSALS,
+    *_RESPONSES,
+)
