@@ -312,6 +312,13 @@ OPTIONS: tuple[Option, ...] = (
         **_LOCAL,
     ),
     Option(
+        name="preset",
+        help="How a known service or server is asked; `fenmark run --presets` lists them.",
+        pattern=_WORD,
+        suites=_ENGINES,
+        speaks=True,
+    ),
+    Option(
         name="chip",
         help="Catalogue id of the chip behind --endpoint.",
         pattern=_WORD,

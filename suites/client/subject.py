@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from suites.base import user_folders
 from suites.base.errors import UserError
 from suites.client.preflight import preflight
+from suites.client.preset import preset, with_preset
 from suites.client.target import POOLED, Api, Target, key_from
 from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
@@ -65,8 +66,9 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: unknown model, unusable endpoint, an API that does not exist.
     """
+    options = with_preset(options)
     endpoint, api = options.get("endpoint"), options.get("api") or "completions"
-    key_env = options.get("api_key_env") or (_KEY_ENV if os.environ.get(_KEY_ENV) else None)
+    key_env = _key_env(options)
     if api not in get_args(Api):
         raise UserError(f"unknown API {api!r}", where="api", expected=" or ".join(get_args(Api)))
     if api in POOLED:
@@ -103,8 +105,18 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _key_env(options: Mapping[str, Any]) -> str | None:
+    """The variable that holds the key: the one named, or else the first that is set."""
+    if named := options.get("api_key_env"):
+        return str(named)
+    usual = [_KEY_ENV]
+    if name := options.get("preset"):
+        usual.append(preset(name).key_env)
+    return next((variable for variable in usual if os.environ.get(variable)), None)
+
+
 def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
-    """How an endpoint wants to be asked, as fields of `Target`.
+    """How an endpoint wants to be asked, as fields of `Target`; what is given wins over a preset.
 
     Raises:
         UserError: the extra body is no JSON object.
@@ -118,11 +130,14 @@ def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
     headers = [line.partition(":") for line in options.get("header") or ()]
+    known = preset(options["preset"]) if options.get("preset") else None
+    usual = known.max_tokens_field if known and options.get("api") != "responses" else ""
     return {
         "headers": [[name, value.strip()] for name, _, value in headers],
         "body": body,
-        "without": list(options.get("drop_field") or ()),
-        "max_tokens_field": str(options.get("max_tokens_field") or ""),
+        "without": [*(known.drop if known else ()), *(options.get("drop_field") or ())],
+        "max_tokens_field": str(options.get("max_tokens_field") or usual),
+        **({"extras": list(known.exactly), "key_header": known.key_header} if known else {}),
         "documents": int(options.get("documents") or _DOCUMENTS),
         "ca": str(options.get("ca") or ""),
         "insecure": bool(options.get("insecure")),
@@ -260,8 +275,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             api=spec["api"],
             key=key_from(spec["api_key_env"]),
             words=words,
-            **_extras(spec),
-            **spec["asking"],
+            **_extras(spec) | spec["asking"],
         )
         target, understood = preflight(target)
         described = _foreign(spec, target)
@@ -275,8 +289,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             model=spec["model"],
             api=spec["api"],
             words=words,
-            **_extras(spec),
-            **spec["asking"],
+            **_extras(spec) | spec["asking"],
         )
         described = engine.describe()
         described["flags"] |= _tokenizer(spec)

@@ -56,7 +56,8 @@ class Target:
             `…/v1`, `…/api/v3`, `…/v1beta/openai`, or the whole of `…/chat/completions?version=x`.
         model: the name it serves.
         api: "completions" and "embeddings" take token ids, hence exact prompts; the others text.
-        key: bearer token; never printed, logged or written to a result.
+        key: never printed, logged or written to a result.
+        key_header: that brings it; "" for a bearer token in the usual one.
         headers: further header lines.
         words: what prompts of text are made of; without, ids or the usual words.
         natural: answers end where the model ends them; `extras` are not sent.
@@ -75,6 +76,7 @@ class Target:
     model: str
     api: Api = "completions"
     key: str | None = field(default=None, repr=False)
+    key_header: str = ""
     headers: Sequence[tuple[str, str]] = ()
     words: Vocabulary | None = None
     extras: Sequence[str] = _EXTRAS
@@ -191,10 +193,16 @@ class Target:
             "Content-Type: application/json",
             f"Accept: {'application/json' if self.pooled else 'text/event-stream'}",
             *(f"{name}: {value}" for name, value in self.headers),
-            *([f"Authorization: Bearer {self.key}"] if self.key else []),
+            *([self._key_line] if self.key else []),
             "Content-Length: ",
         ]
         return "\r\n".join(lines).encode("latin-1")
+
+    @property
+    def _key_line(self) -> str:
+        if self.key_header:
+            return f"{self.key_header}: {self.key}"
+        return f"Authorization: Bearer {self.key}"
 
     def frame(self, output_tokens: int) -> tuple[bytes, bytes]:
         """What stands before and after the prompt in a body asking for exactly these tokens."""
