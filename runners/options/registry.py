@@ -306,7 +306,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="endpoint",
-        help="A running OpenAI-compatible server to measure.",
+        help="A running OpenAI-compatible server to measure; several with commas between.",
         suites=_ENGINES,
         holds="address",
         **_LOCAL,

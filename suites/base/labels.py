@@ -102,6 +102,7 @@ _ALL = (
         "endpoint that was asked, where it is not that of completions",
         *("chat", "responses", "embeddings", "rerank"),
     ),
+    _whole("addresses", "of one service, over which the load was spread", most=_MOST_AT_ONCE),
     _whole("documents", "ranked against one question in a request", most=_MOST_AT_ONCE),
     _number("shared_prefix", "share of a prompt that all prompts have in common", most=1),
     _text("isl_by", "how the length of a prompt is known"),

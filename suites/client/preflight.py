@@ -45,7 +45,7 @@ _LEAST_GAIN_MS = 5.0
 
 
 def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
-    """Ask once, and say what was understood.
+    """Ask once at every address, and say what was understood.
 
     Returns:
         How to ask from now on, and what was understood as flags of the engine: `counts` tells
@@ -56,6 +56,23 @@ def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
         CheckError: it does not answer with a stream of tokens.
         UserError: nobody listens there.
     """
+    everywhere, target = target.more, target.alone(0)
+    target, flags = _one(target)
+    target = replace(target, more=everywhere)
+    for place in range(1, len(target.urls)):
+        _check_alike(target.alone(place))
+    return target, flags | ({"addresses": len(target.urls)} if everywhere else {})
+
+
+def _check_alike(target: Target) -> None:
+    """Let a further address answer as the first one does."""
+    note(f"asking {target.address}")
+    answer = _ask(target)
+    if answer.failure not in (_READ_POOLED if target.pooled else _READ):
+        raise _refusal(target, answer)
+
+
+def _one(target: Target) -> tuple[Target, dict[str, Any]]:
     target, answer = _understood(target)
     if target.pooled:
         counted = "at the end" if answer.prompt_tokens is not None else "not at all"
@@ -90,7 +107,11 @@ def _understood(target: Target) -> tuple[Target, Answer]:
         if answer.failure not in _NOT_UNDERSTOOD:
             break
     assert first is not None
-    raise CheckError(
+    raise _refusal(target, first)
+
+
+def _refusal(target: Target, first: Answer) -> CheckError:
+    return CheckError(
         f"the first request failed: {first.failure}{_said(first, ', ')}",
         where=target.address,
         expected=_EXPECTED.get(target.api, "a stream of tokens"),

@@ -48,6 +48,7 @@ class Request:
         shared_tokens: of the prompt, those that an earlier request has as well.
         asked_tokens: output asked for, 0 for as many as the model gives.
         pooled: vectors or scores of the answer, where it is these.
+        place: at which of the target's addresses, -1 where it was sent nowhere.
         told: whether the engine counted its output.
         counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
     """
@@ -73,6 +74,7 @@ class Request:
     shared_tokens: int = 0
     asked_tokens: int = 0
     told: bool = False
+    place: int = 0
     pooled: int = 0
     counted_by: str = "events"
     silent_tokens: int = 0
@@ -162,6 +164,7 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         # What the server adds to every prompt, a chat's template, is common to all.
         shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
         asked_tokens=exchange.output_tokens,
+        place=exchange.place,
         told=answer.completion_tokens is not None,
         pooled=answer.pooled,
         counted_by=answer.counted_by,

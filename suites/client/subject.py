@@ -15,7 +15,7 @@ from suites.base import user_folders
 from suites.base.errors import UserError
 from suites.client.preflight import preflight
 from suites.client.preset import preset, with_preset
-from suites.client.target import POOLED, Api, Target, key_from
+from suites.client.target import POOLED, Api, Target, addresses, key_from
 from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
@@ -84,7 +84,8 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     tokenizer = options.get("tokenizer")
     asking = _asking(options)
     if endpoint:
-        Target(url=str(endpoint), model=model, **asking)
+        url, *more = addresses(str(endpoint))
+        Target(url=url, more=more, model=model, **asking)
     return {
         **_engine_spec(options),
         "reference": _reference_file(options),
@@ -269,8 +270,10 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
     words = Vocabulary.from_json(spec["words"]) if spec["words"] else None
     tokens = by_tokenizer(Path(spec["tokenizer"])) if spec["tokenizer"] else None
     if spec["endpoint"]:
+        url, *more = addresses(spec["endpoint"])
         target = Target(
-            url=spec["endpoint"],
+            url=url,
+            more=more,
             model=spec["model"],
             api=spec["api"],
             key=key_from(spec["api_key_env"]),

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import ssl
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -18,7 +18,7 @@ from suites.client.vocabulary import IDS, PIECE_BYTES, WORDS, Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["POOLED", "Api", "Target", "key_from"]
+__all__ = ["POOLED", "Api", "Target", "addresses", "key_from"]
 
 Api = Literal["completions", "chat", "responses", "embeddings", "rerank"]
 # Each puts a prompt in and takes vectors or scores out, whole: nothing is generated.
@@ -43,6 +43,8 @@ _AROUND: dict[Api, tuple[str, str]] = {
 }
 # Questions are short, whatever the documents are.
 _MOST_OF_QUERY = 32
+# An address may hold a comma; two of them have it between them.
+_BETWEEN = re.compile(r", *(?=https?://)")
 # A path that says its version, such as /api/v3 or /v1beta/openai, is used as it is given.
 _VERSION = re.compile(r"/v\d+[a-z]*\d*(/|$)")
 
@@ -54,6 +56,7 @@ class Target:
     Attributes:
         url: base URL: `http://host:8000`, or with a path as the server's makers give it,
             `…/v1`, `…/api/v3`, `…/v1beta/openai`, or the whole of `…/chat/completions?version=x`.
+        more: further addresses of the same service; requests are spread over all.
         model: the name it serves.
         api: "completions" and "embeddings" take token ids, hence exact prompts; the others text.
         key: never printed, logged or written to a result.
@@ -74,6 +77,7 @@ class Target:
 
     url: str
     model: str
+    more: Sequence[str] = ()
     api: Api = "completions"
     key: str | None = field(default=None, repr=False)
     key_header: str = ""
@@ -93,27 +97,26 @@ class Target:
         """Check the URL.
 
         Raises:
-            UserError: it is no http or https URL with a host.
+            UserError: it is no http or https URL with a host, or another differs in its path.
         """
-        try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        usable = parts.scheme in {"http", "https"} and _ascii(parts.hostname) and port != 0
-        if "@" in parts.netloc:
+        for url in self.urls:
+            _check_url(url)
+        paths = {(urlsplit(url).path.rstrip("/"), urlsplit(url).query) for url in self.urls}
+        if len(paths) > 1 or len(set(self.urls)) < len(self.urls):
             raise UserError(
-                "a name or a password in the endpoint's address",
+                "addresses of one service with other paths, or one of them twice",
                 where="endpoint",
-                expected="a URL such as http://host:8000",
-                remedy="give a key by --api-key-env, other credentials by --header",
+                expected="addresses that differ in host or port alone",
             )
-        if not usable or not self.url.isprintable() or " " in self.url:
-            raise UserError(
-                f"not a usable endpoint {self.url!r}",
-                where="endpoint",
-                expected="a URL such as http://host:8000",
-            )
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses."""
+        return (self.url, *self.more)
+
+    def alone(self, place: int) -> Target:
+        """The same at one of the addresses."""
+        return replace(self, url=self.urls[place], more=())
 
     def to_json(self) -> dict[str, Any]:
         """For another process; it may hold the key."""
@@ -155,10 +158,11 @@ class Target:
     @property
     def address(self) -> str:
         """Where requests go."""
-        return f"{urlsplit(self.url).scheme}://{self._authority}{self._path}"
+        return f"{urlsplit(self.url).scheme}://{self.authority}{self._path}"
 
     @property
-    def _authority(self) -> str:
+    def authority(self) -> str:
+        """Host and port, as a request names them."""
         parts = urlsplit(self.url)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{parts.port}" if parts.port else host
@@ -189,7 +193,7 @@ class Target:
         """Head of every request, up to the number of bytes in its body."""
         lines = [
             f"POST {self._path} HTTP/1.1",
-            f"Host: {self._authority}",
+            f"Host: {self.authority}",
             "Content-Type: application/json",
             f"Accept: {'application/json' if self.pooled else 'text/event-stream'}",
             *(f"{name}: {value}" for name, value in self.headers),
@@ -245,6 +249,33 @@ class Target:
         return messages[0] + b"".join(
             b'"},{"role":"%b","content":"%b' % (roles[place % 2], message)
             for place, message in enumerate(messages[1:], start=1)
+        )
+
+
+def addresses(text: str) -> list[str]:
+    """Split what `--endpoint` gives: one address, or several with commas between."""
+    return _BETWEEN.split(text)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    usable = parts.scheme in {"http", "https"} and _ascii(parts.hostname) and port != 0
+    if "@" in parts.netloc:
+        raise UserError(
+            "a name or a password in the endpoint's address",
+            where="endpoint",
+            expected="a URL such as http://host:8000",
+            remedy="give a key by --api-key-env, other credentials by --header",
+        )
+    if not usable or not url.isprintable() or " " in url:
+        raise UserError(
+            f"not a usable endpoint {url!r}",
+            where="endpoint",
+            expected="a URL such as http://host:8000",
         )
 
 

@@ -86,7 +86,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             facts["points"][point.name] = _facts(point, outcome, checked)
             if beside:
                 facts["points"][point.name]["server"] = beside.facts(outcome)
-            _tell_failures(point, outcome)
+            _tell_failures(point, outcome, under_test.target)
             done += 1
             points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
@@ -103,7 +103,7 @@ def _recounted(outcome: Outcome, under_test: Subject) -> Outcome:
     return replace(outcome, requests=[recounted(r, tokens) for r in outcome.requests])
 
 
-def _tell_failures(point: Point, outcome: Outcome) -> None:
+def _tell_failures(point: Point, outcome: Outcome, target: Target) -> None:
     failures = outcome.failures
     if not failures:
         return
@@ -111,6 +111,15 @@ def _tell_failures(point: Point, outcome: Outcome) -> None:
     detail = next((request.detail for request in outcome.measured if request.detail), "")
     said = f"; the server said: {printable(detail, 200)}" if detail else ""
     note(f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){said}")
+    if target.more:
+        note(f"{point.name}: failed at {_by_address(target, outcome)}")
+
+
+def _by_address(target: Target, outcome: Outcome) -> str:
+    """Failures by the address that was asked; on the terminal alone."""
+    failed = Counter(request.place for request in outcome.measured if request.failure)
+    named = dict(enumerate(target.urls)) | {-1: "an address that let nobody in"}
+    return ", ".join(f"{named[place]} {count}" for place, count in failed.most_common())
 
 
 def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError:
@@ -178,8 +187,10 @@ def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[
 
 
 def _api_labels(target: Target) -> dict[str, Label]:
-    """Which endpoint was asked, where it is not the usual one."""
+    """Which endpoint was asked and at how many addresses, where not the usual one at one."""
     labels: dict[str, Label] = {} if target.api == "completions" else {"api": target.api}
+    if target.more:
+        labels["addresses"] = len(target.urls)
     return labels | ({"documents": target.documents} if target.api == "rerank" else {})
 
 

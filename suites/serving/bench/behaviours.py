@@ -734,7 +734,9 @@ def _deltas(kind: str, tokens: Iterable[int] = range(TOKENS)) -> Timeline:
     return [(_at(n), [_typed(f"response.{kind}.delta", delta=_word(n))]) for n in tokens]
 
 
-def _responded(timeline: Timeline, kind: str = "response.completed", **response: Any) -> Timeline:
+def _responded(
+    timeline: Timeline, kind: str = "response.completed", **response: dict[str, Any]
+) -> Timeline:
     """As the Responses API begins and ends; it has no [DONE]."""
     begun = [_typed("response.created", response={}), _typed("response.in_progress", response={})]
     counted = {"input_tokens": INPUT_TOKENS, "output_tokens": TOKENS}
@@ -746,7 +748,7 @@ def _responded(timeline: Timeline, kind: str = "response.completed", **response:
 
 _OUT_OF_TOKENS = {"incomplete_details": {"reason": "max_output_tokens"}}
 _FILTERED = {"incomplete_details": {"reason": "content_filter"}}
-_THOUGHT_OVER = {
+_THOUGHT_OVER: dict[str, Any] = {
     "usage": {
         "input_tokens": INPUT_TOKENS,
         "output_tokens": TOKENS,
