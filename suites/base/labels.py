@@ -196,6 +196,11 @@ _ALL = (
     _text("decode_pool", "how the decode pool is made up"),
     _text("speculation", "method of drafting several tokens a step; none where there is none"),
     _whole("draft_tokens", "tokens drafted a step", least=0, most=_MOST_AT_ONCE),
+    _text(
+        "acceptance",
+        "whether that length was made so by the engine, whatever was drafted, or is as stated",
+        *("pinned", "stated"),
+    ),
     _number("acceptance_length", "mean tokens of a step of a speculating engine", unit="tokens"),
     _text("image", "container the engine ran in"),
     _whole(

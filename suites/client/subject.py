@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,13 +21,21 @@ from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
-from suites.engines.template import BUNDLED, chosen, flag_words, image_of, template
+from suites.engines.template import (
+    BUNDLED,
+    chosen,
+    flag_words,
+    image_of,
+    speculating,
+    template,
+)
 from suites.models import is_path, load
 from suites.models.identity import Identity, identify, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from suites.base.records import Label
     from suites.client.tokenizing import Tokens
 
 __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
@@ -51,6 +59,7 @@ class Subject:
         target: where to send.
         engine: fields of `results.statement.statement.Engine`.
         check_alive: raises when an engine of ours has ended.
+        labels: conditions that every figure states.
         tokens: what counts the tokens of an answer's text, None where nothing does.
     """
 
@@ -58,6 +67,7 @@ class Subject:
     engine: dict[str, Any]
     check_alive: Callable[[], None]
     tokens: Tokens | None = None
+    labels: dict[str, Label] = field(default_factory=dict)
 
 
 def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -236,10 +246,64 @@ def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "engine": engine,
         "dtype": str(given["dtype"] or "auto"),
         "parallel": {axis: int(given[axis] or 1) for axis in ("tp", "pp", "dp", "ep")},
+        "speculation": _speculation(options),
         "engine_program": given["engine_program"],
         "engine_flags": flags,
         "engine_image": image_of(options.get("engine_image"), given["engine_program"]),
     }
+
+
+def _speculation(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Method, drafts and acceptance of a speculating engine, as a template names them.
+
+    Raises:
+        UserError: they do not go together, or the engine started here drafts nothing.
+    """
+    method, drafts = options.get("speculation"), options.get("draft_tokens")
+    acceptance = options.get("acceptance_length")
+    if not method:
+        for name in ("draft_tokens", "acceptance_length"):
+            if options.get(name):
+                raise UserError(
+                    "of no speculation", where=_flag(name), expected="--speculation METHOD too"
+                )
+        return {}
+    if not drafts:
+        raise UserError("drafts how many tokens?", where="--speculation", expected="--draft-tokens")
+    if acceptance is not None and not 1 <= acceptance <= drafts + 1:
+        raise UserError(
+            f"{acceptance:g} tokens a step of {drafts} drafts",
+            where="--acceptance-length",
+            expected=f"from 1 to {drafts + 1}: those accepted, and the engine's own",
+        )
+    said = {"method": method, "drafts": drafts}
+    said |= {} if acceptance is None else {"acceptance": acceptance}
+    if not options.get("endpoint"):
+        engine = str(options.get("engine") or BUNDLED)
+        if engine == BUNDLED:
+            raise UserError(
+                "the engine started here drafts nothing",
+                where="--speculation",
+                remedy="name another with --engine, or give --endpoint",
+            )
+        speculating(chosen(engine)[0], said)
+    return said
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _conditions(spec: Mapping[str, Any]) -> dict[str, Label]:
+    """Labels of all figures: how the engine speculates, and whether we made it so."""
+    said = spec["speculation"]
+    if not said:
+        return {}
+    labels: dict[str, Label] = {"speculation": said["method"], "draft_tokens": said["drafts"]}
+    if "acceptance" in said:
+        labels["acceptance_length"] = said["acceptance"]
+        labels["acceptance"] = "stated" if spec["endpoint"] else "pinned"
+    return labels
 
 
 def start_s(spec: Mapping[str, Any]) -> float:
@@ -284,7 +348,13 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         described = _foreign(spec, target)
         described["flags"] |= understood
         described = _gated(spec, described, target)
-        yield Subject(target=target, engine=described, check_alive=lambda: None, tokens=tokens)
+        yield Subject(
+            target=target,
+            engine=described,
+            check_alive=lambda: None,
+            tokens=tokens,
+            labels=_conditions(spec),
+        )
         return
     with _engine(spec, slots, context) as engine:
         target = Target(
@@ -300,7 +370,11 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         if tokens is None and isinstance(engine, LlamaCpp):
             tokens = by_gguf(engine.weights.path)
         yield Subject(
-            target=target, engine=described, check_alive=engine.check_alive, tokens=tokens
+            target=target,
+            engine=described,
+            check_alive=engine.check_alive,
+            tokens=tokens,
+            labels=_conditions(spec),
         )
 
 
@@ -335,6 +409,7 @@ def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | Ser
         parallel=spec["parallel"],
         program=spec["engine_program"],
         flags=tuple(spec["engine_flags"]),
+        speculation=spec["speculation"],
         image=spec["engine_image"],
     )
     return ServedEngine.for_model(
@@ -369,7 +444,7 @@ def _foreign(spec: Mapping[str, Any], target: Target) -> dict[str, Any]:
         "weights_sha256": None,
         "weights": "unknown",
         "precision": "unknown",
-        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec)},
+        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec), **_conditions(spec)},
         **({"image": spec["engine_image"]} if spec["engine_image"] else {}),
     }
 

@@ -175,6 +175,7 @@ def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[
     labels: dict[str, Label] = {
         "isl_by": under_test.target.isl_by,
         **_api_labels(under_test.target),
+        **under_test.labels,
     }
     if not point.pooled:
         labels["osl_by"] = counted_how(outcome.answered, under_test.tokens)
