@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 import leaderboard
-from suites.serving.bench.behaviours import BEHAVIOURS
+from suites.client.target import Target
+from suites.serving.bench.behaviours import BEHAVIOURS, INPUT_TOKENS, TOKENS
+from suites.serving.bench.misbehaving import misbehaving
 from suites.serving.bench.verdicts import judged, page, played
+from suites.serving.load.outcome import run_point
+from suites.serving.load.point import Point
 
 NAMED = {behaviour.name: behaviour for behaviour in BEHAVIOURS}
 
@@ -34,6 +38,36 @@ def test_a_figure_that_is_not_the_truth_is_called_wrong(lie):
     behaviour = replace(BEHAVIOURS[0], **lie)
     verdict = judged(behaviour, played(behaviour))
     assert (verdict.kind, verdict.because.split()[0]) == ("wrong", next(iter(lie)).split("_")[0])
+
+
+# Every twelfth, which takes in all kinds; their times are not waited for.
+OVER_A_SOCKET = [behaviour.name for behaviour in BEHAVIOURS[3::12]]
+
+
+@pytest.mark.parametrize("name", OVER_A_SOCKET)
+def test_a_socket_gives_the_client_what_the_table_says(name):
+    behaviour = NAMED[name]
+    point = Point(
+        shape="closed",
+        concurrency=1,
+        requests=1,
+        input_tokens=INPUT_TOKENS,
+        output_tokens=TOKENS,
+        natural=not behaviour.asked,
+        request_limit_s=0.5,
+    )
+    with misbehaving(behaviour, pace=0.0) as server:
+        outcome = run_point(Target(url=server.url, model="m", natural=point.natural), point, seed=0)
+        (request,) = outcome.measured
+        assert len(server.log[-1].sent_ns) <= len(behaviour.sent)
+        assert server.log[-1].arrived_ns <= request.ended_ns
+    if behaviour.verdict == "refused":
+        assert request.failure == behaviour.because
+        return
+    assert request.failure == ""
+    assert request.output_tokens == behaviour.tokens
+    assert bool(request.doubt) == (behaviour.verdict == "void")
+    assert behaviour.because in request.doubt
 
 
 def test_the_page_is_what_the_table_says():
