@@ -19,8 +19,8 @@ __all__ = ["Request", "answer_of", "read_exchange", "read_recording"]
 
 # A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
 _UNCUT = 0.98
-# Nor does a template, or a vocabulary of short tokens, make so many more of them.
-_MOST_ADDED, _MOST_TIMES = 2048, 4
+# No tokenizer makes more tokens than there are bytes; a template adds its own.
+_MOST_ADDED = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
     cut = prompt < _UNCUT * asked
     if answer.pooled:  # a server counts a question once for each document, or what it likes
         prompt = min(prompt, asked)
-    beyond = prompt > _MOST_TIMES * asked + _MOST_ADDED
+    beyond = prompt > exchange.sent_bytes + _MOST_ADDED
     claimed = f"{prompt} prompt tokens counted of {asked} sent" * beyond
     return Request(
         index=exchange.index,

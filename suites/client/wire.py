@@ -52,6 +52,7 @@ class Exchange:
         failure: name of what went wrong on the wire, "" if nothing did.
         measured: sent in the steady state.
         place: at which of the target's addresses, -1 where it was sent nowhere.
+        sent_bytes: of the request.
     """
 
     index: int
@@ -70,6 +71,7 @@ class Exchange:
     failure: str = ""
     measured: bool = False
     place: int = -1
+    sent_bytes: int = 0
 
     @property
     def refused(self) -> bool:
@@ -168,7 +170,7 @@ class Connection(asyncio.Protocol):
         """Start an exchange on an idle, open connection."""
         if self._rename:
             payload = payload.replace(*self._rename, 1)
-        exchange.place = self.place
+        exchange.place, exchange.sent_bytes = self.place, len(payload)
         self.balance.sent[self.place] += 1
         self._exchange = exchange
         self._stamps, self._reads = exchange.stamps, exchange.reads
