@@ -178,7 +178,8 @@ def _cache(target: Target, answer: Answer) -> str:
 
 
 def _ask(target: Target) -> Answer:
-    return answer_of(*_asked(target, _INPUT_TOKENS, _OUTPUT_TOKENS, secrets.token_hex(8)))
+    input_tokens = max(_INPUT_TOKENS, target.least_tokens)
+    return answer_of(*_asked(target, input_tokens, _OUTPUT_TOKENS, secrets.token_hex(8)))
 
 
 def _asked(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,9 +174,9 @@ def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
     answer.counted_by, answer.silent_tokens = counted.by, counted.silent
     answer.hidden_tokens, answer.doubt = counted.hidden, counted.doubt
     first_ns = answer.token_ns[0] if answer.token_ns else 0
-    together = sum(1 for place in events.shown if arrivals[place] <= first_ns)
+    together = takewhile(lambda place: arrivals[place] <= first_ns, events.shown)
     answer.text = b"".join(events.texts)
-    answer.first_text = sum(map(len, events.texts[:together]))
+    answer.first_text = sum(len(text) for _, text in zip(together, events.texts, strict=False))
     answer.thoughts, answer.counts_each = events.thoughts, len(events.rising) > 1
     answer.answer_ns = arrivals[events.first_answer] if events.first_answer >= 0 else 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -13,9 +11,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from suites.base import user_folders
 from suites.base.errors import UserError
+from suites.client.asking import asking_of, key_variable
 from suites.client.preflight import preflight
-from suites.client.preset import preset, with_preset
-from suites.client.target import POOLED, Api, Target, addresses, key_from
+from suites.client.preset import with_preset
+from suites.client.speculation import conditions, speculation_of
+from suites.client.target import Api, Target, addresses, key_from
 from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
@@ -26,7 +26,6 @@ from suites.engines.template import (
     chosen,
     flag_words,
     image_of,
-    speculating,
     template,
 )
 from suites.models import is_path, load
@@ -45,10 +44,6 @@ __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 _START_S = 3.0
 # Half a billion parameters start in seconds anywhere.
 _MODEL = "qwen2.5-0.5b"
-# Documents of a request to rank, unless said.
-_DOCUMENTS = 8
-# Read when set and no other variable is named.
-_KEY_ENV = "FENMARK_API_KEY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +73,9 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     options = with_preset(options)
     endpoint, api = options.get("endpoint"), options.get("api") or "completions"
-    key_env = _key_env(options)
+    key_env = key_variable(options)
     if api not in get_args(Api):
         raise UserError(f"unknown API {api!r}", where="api", expected=" or ".join(get_args(Api)))
-    if api in POOLED:
-        _check_pooled(options, api)
     given, weights = options.get("model"), options.get("weights")
     model = str(given or _MODEL)
     if endpoint:
@@ -92,7 +85,7 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     else:
         model = _name_of_model(model)
     tokenizer = options.get("tokenizer")
-    asking = _asking(options)
+    asking = asking_of(options)
     if endpoint:
         url, *more = addresses(str(endpoint))
         Target(url=url, more=more, model=model, **asking)
@@ -114,72 +107,6 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "cache": str(options.get("cache") or user_folders.models()),
         "threads": int(options.get("threads") or default_threads()),
     }
-
-
-def _key_env(options: Mapping[str, Any]) -> str | None:
-    """The variable that holds the key: the one named, or else the first that is set."""
-    if named := options.get("api_key_env"):
-        return str(named)
-    usual = [_KEY_ENV]
-    if name := options.get("preset"):
-        usual.append(preset(name).key_env)
-    return next((variable for variable in usual if os.environ.get(variable)), None)
-
-
-def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
-    """How an endpoint wants to be asked, as fields of `Target`; what is given wins over a preset.
-
-    Raises:
-        UserError: the extra body is no JSON object.
-    """
-    try:
-        body = json.loads(options.get("extra_body") or "{}")
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"no JSON ({error})", where="--extra-body", expected='an object such as {"top_k": 1}'
-        ) from error
-    if not isinstance(body, dict):
-        raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
-    headers = [line.partition(":") for line in options.get("header") or ()]
-    known = preset(options["preset"]) if options.get("preset") else None
-    usual = known.max_tokens_field if known and options.get("api") != "responses" else ""
-    return {
-        "headers": [[name, value.strip()] for name, _, value in headers],
-        "body": body,
-        "without": [*(known.drop if known else ()), *(options.get("drop_field") or ())],
-        "max_tokens_field": str(options.get("max_tokens_field") or usual),
-        **({"extras": list(known.exactly), "key_header": known.key_header} if known else {}),
-        "documents": int(options.get("documents") or _DOCUMENTS),
-        "ca": str(options.get("ca") or ""),
-        "insecure": bool(options.get("insecure")),
-    }
-
-
-def _check_pooled(options: Mapping[str, Any], api: str) -> None:
-    """Refuse what an API that generates nothing does not have.
-
-    Raises:
-        UserError: there is something of it.
-    """
-    if not options.get("endpoint"):
-        raise UserError(
-            f"the engine started here answers no {api}", where="--api", remedy="give --endpoint"
-        )
-    for name in (
-        "osl",
-        "osl_spread",
-        "slo_tpot",
-        "max_tokens_field",
-        "reference",
-        "trace",
-        "sweep",
-    ):
-        if options.get(name):
-            raise UserError(
-                f"{api} generates nothing",
-                where=f"--{name.replace('_', '-')}",
-                remedy="leave it out",
-            )
 
 
 def _name_of_model(given: str) -> str:
@@ -246,64 +173,11 @@ def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "engine": engine,
         "dtype": str(given["dtype"] or "auto"),
         "parallel": {axis: int(given[axis] or 1) for axis in ("tp", "pp", "dp", "ep")},
-        "speculation": _speculation(options),
+        "speculation": speculation_of(options),
         "engine_program": given["engine_program"],
         "engine_flags": flags,
         "engine_image": image_of(options.get("engine_image"), given["engine_program"]),
     }
-
-
-def _speculation(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Method, drafts and acceptance of a speculating engine, as a template names them.
-
-    Raises:
-        UserError: they do not go together, or the engine started here drafts nothing.
-    """
-    method, drafts = options.get("speculation"), options.get("draft_tokens")
-    acceptance = options.get("acceptance_length")
-    if not method:
-        for name in ("draft_tokens", "acceptance_length"):
-            if options.get(name):
-                raise UserError(
-                    "of no speculation", where=_flag(name), expected="--speculation METHOD too"
-                )
-        return {}
-    if not drafts:
-        raise UserError("drafts how many tokens?", where="--speculation", expected="--draft-tokens")
-    if acceptance is not None and not 1 <= acceptance <= drafts + 1:
-        raise UserError(
-            f"{acceptance:g} tokens a step of {drafts} drafts",
-            where="--acceptance-length",
-            expected=f"from 1 to {drafts + 1}: those accepted, and the engine's own",
-        )
-    said = {"method": method, "drafts": drafts}
-    said |= {} if acceptance is None else {"acceptance": acceptance}
-    if not options.get("endpoint"):
-        engine = str(options.get("engine") or BUNDLED)
-        if engine == BUNDLED:
-            raise UserError(
-                "the engine started here drafts nothing",
-                where="--speculation",
-                remedy="name another with --engine, or give --endpoint",
-            )
-        speculating(chosen(engine)[0], said)
-    return said
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _conditions(spec: Mapping[str, Any]) -> dict[str, Label]:
-    """Labels of all figures: how the engine speculates, and whether we made it so."""
-    said = spec["speculation"]
-    if not said:
-        return {}
-    labels: dict[str, Label] = {"speculation": said["method"], "draft_tokens": said["drafts"]}
-    if "acceptance" in said:
-        labels["acceptance_length"] = said["acceptance"]
-        labels["acceptance"] = "stated" if spec["endpoint"] else "pinned"
-    return labels
 
 
 def start_s(spec: Mapping[str, Any]) -> float:
@@ -353,7 +227,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             engine=described,
             check_alive=lambda: None,
             tokens=tokens,
-            labels=_conditions(spec),
+            labels=conditions(spec),
         )
         return
     with _engine(spec, slots, context) as engine:
@@ -374,7 +248,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             engine=described,
             check_alive=engine.check_alive,
             tokens=tokens,
-            labels=_conditions(spec),
+            labels=conditions(spec),
         )
 
 
@@ -444,7 +318,7 @@ def _foreign(spec: Mapping[str, Any], target: Target) -> dict[str, Any]:
         "weights_sha256": None,
         "weights": "unknown",
         "precision": "unknown",
-        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec), **_conditions(spec)},
+        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec), **conditions(spec)},
         **({"image": spec["engine_image"]} if spec["engine_image"] else {}),
     }
 

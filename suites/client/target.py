@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from suites.base.errors import UserError
-from suites.client.vocabulary import IDS, PIECE_BYTES, WORDS, Vocabulary
+from suites.client.vocabulary import IDS, PIECE_BYTES, UNIQUE_TOKENS, WORDS, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +137,12 @@ class Target:
     def pooled(self) -> int:
         """Vectors or scores that a request is answered with; 0 where tokens are generated."""
         return {"embeddings": 1, "rerank": self.documents}.get(self.api, 0)
+
+    @property
+    def least_tokens(self) -> int:
+        """Input tokens that a request has at least: so many number each of its parts."""
+        parts = self.documents + 1 if self.api == "rerank" else 1
+        return UNIQUE_TOKENS * parts + 1
 
     @property
     def chats(self) -> bool:

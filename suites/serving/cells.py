@@ -91,7 +91,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     subject = subject_spec(options)
     subject["asking"]["natural"] = points[0].natural
     if subject["api"] in POOLED:
-        points = [replace(point, pooled=subject["api"]) for point in points]
+        points = [_without_output(point, subject) for point in points]
     seed = int(options.get("seed") or 0)
     fleet = _fleet(options)
     sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None
@@ -128,6 +128,24 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         )
         for number in range(cells)
     ]
+
+
+def _without_output(point: Point, subject: Mapping[str, Any]) -> Point:
+    """A load that generates nothing; what is ranked has to be told apart.
+
+    Raises:
+        UserError: there are more documents than tokens for them.
+    """
+    parts = subject["asking"]["documents"] + 1 if subject["api"] == "rerank" else 1
+    least = UNIQUE_TOKENS * parts + 1
+    shortest = min((tokens for tokens, _ in point.lengths), default=point.input_tokens)
+    if shortest < least:
+        raise UserError(
+            f"{shortest} tokens for {parts - 1} documents and a question",
+            where="--isl",
+            expected=f"at least {least}",
+        )
+    return replace(point, pooled=subject["api"])
 
 
 def _metrics(options: Mapping[str, Any]) -> str | None:

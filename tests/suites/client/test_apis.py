@@ -210,6 +210,8 @@ def test_a_vector_is_no_answer_to_who_asked_for_tokens(asked, failure):
         ({"osl": 8}, "--osl"),
         ({"slo_tpot": 9.0}, "--slo-tpot"),
         ({"endpoint": None}, "--api"),
+        ({"documents": 4}, "--documents"),
+        ({"api": "rerank", "isl": 36}, "--isl"),
         ({"reference": "x"}, "--reference"),
     ],
 )

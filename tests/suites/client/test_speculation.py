@@ -9,7 +9,8 @@ import pytest
 from results.agreement.comparison import compare
 from suites.base.errors import UserError
 from suites.base.labels import LABELS
-from suites.client.subject import _conditions, subject_spec
+from suites.client.speculation import conditions
+from suites.client.subject import subject_spec
 from suites.engines.template import command, template
 
 VALUES = dict.fromkeys(("weights", "model", "dtype", "context", "slots", "host", "port"), "x")
@@ -68,13 +69,13 @@ def test_nothing_is_drafted_unasked(tmp_path):
 )
 def test_every_figure_says_how_an_endpoint_speculates(options, labels):
     spec = subject_spec({"endpoint": "http://h", "model": "m", **options})
-    assert _conditions(spec) == labels
+    assert conditions(spec) == labels
     assert set(labels) <= set(LABELS)
 
 
 def test_an_engine_started_here_is_pinned():
     spec = subject_spec({"engine": "vllm", "acceptance_length": 2.5, **ASKED})
-    assert _conditions(spec)["acceptance"] == "pinned"
+    assert conditions(spec)["acceptance"] == "pinned"
 
 
 @pytest.mark.parametrize(
