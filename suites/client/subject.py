@@ -76,6 +76,7 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     key_env = key_variable(options)
     if api not in get_args(Api):
         raise UserError(f"unknown API {api!r}", where="api", expected=" or ".join(get_args(Api)))
+    asking = asking_of(options)
     given, weights = options.get("model"), options.get("weights")
     model = str(given or _MODEL)
     if endpoint:
@@ -85,7 +86,6 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     else:
         model = _name_of_model(model)
     tokenizer = options.get("tokenizer")
-    asking = asking_of(options)
     if endpoint:
         url, *more = addresses(str(endpoint))
         Target(url=url, more=more, model=model, **asking)

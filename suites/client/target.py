@@ -18,7 +18,7 @@ from suites.client.vocabulary import IDS, PIECE_BYTES, UNIQUE_TOKENS, WORDS, Voc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["POOLED", "Api", "Target", "addresses", "key_from"]
+__all__ = ["POOLED", "Api", "Target", "addresses", "key_from", "least_tokens"]
 
 Api = Literal["completions", "chat", "responses", "embeddings", "rerank"]
 # Each puts a prompt in and takes vectors or scores out, whole: nothing is generated.
@@ -140,9 +140,8 @@ class Target:
 
     @property
     def least_tokens(self) -> int:
-        """Input tokens that a request has at least: so many number each of its parts."""
-        parts = self.documents + 1 if self.api == "rerank" else 1
-        return UNIQUE_TOKENS * parts + 1
+        """Input tokens that a request has at least."""
+        return least_tokens(self.api, self.documents)
 
     @property
     def chats(self) -> bool:
@@ -256,6 +255,11 @@ class Target:
             b'"},{"role":"%b","content":"%b' % (roles[place % 2], message)
             for place, message in enumerate(messages[1:], start=1)
         )
+
+
+def least_tokens(api: Api, documents: int) -> int:
+    """Input tokens of a request at least: so many number each of its parts, and one more."""
+    return UNIQUE_TOKENS * (documents + 1 if api == "rerank" else 1) + 1
 
 
 def addresses(text: str) -> list[str]:

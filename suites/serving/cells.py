@@ -13,7 +13,7 @@ from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
-from suites.client.target import POOLED
+from suites.client.target import POOLED, least_tokens
 from suites.client.vocabulary import UNIQUE_TOKENS
 from suites.serving.given import at_least_one, limit, listed, positive, share, whole
 from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
@@ -136,12 +136,12 @@ def _without_output(point: Point, subject: Mapping[str, Any]) -> Point:
     Raises:
         UserError: there are more documents than tokens for them.
     """
-    parts = subject["asking"]["documents"] + 1 if subject["api"] == "rerank" else 1
-    least = UNIQUE_TOKENS * parts + 1
+    documents = subject["asking"]["documents"]
+    least = least_tokens(subject["api"], documents)
     shortest = min((tokens for tokens, _ in point.lengths), default=point.input_tokens)
     if shortest < least:
         raise UserError(
-            f"{shortest} tokens for {parts - 1} documents and a question",
+            f"{shortest} tokens for a question and {documents} documents",
             where="--isl",
             expected=f"at least {least}",
         )
