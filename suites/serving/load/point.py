@@ -107,13 +107,17 @@ class Point:
         return size + (f"/prefix{self.shared_prefix:g}" if self.shared_prefix else "")
 
     @property
+    def _tokens(self) -> dict[str, Label]:
+        """How long requests and answers are."""
+        if self.pooled:
+            return {"isl": self.input_tokens}
+        ended: dict[str, Label] = {"length": "natural"} if self.natural else {}
+        return {"isl": self.input_tokens, "osl": self.output_tokens, **ended}
+
+    @property
     def labels(self) -> dict[str, Label]:
         """The point's dimensions as rows carry them."""
-        labels: dict[str, Label] = {"isl": self.input_tokens, "osl": self.output_tokens}
-        if self.pooled:
-            del labels["osl"]
-        if self.natural:
-            labels["length"] = "natural"
+        labels = self._tokens
         if self.shape == "closed" or self.concurrency:
             labels["concurrency"] = self.concurrency
         if self.shape == "open":
