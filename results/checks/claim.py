@@ -61,7 +61,7 @@ _WORDS = {
     "serving": {"c": "concurrency", "r": "rate", "isl": "isl", "osl": "osl"},
     "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
 }
-_SHAPES = ("closed", "open", "prefill", "decode")
+_SHAPES = ("closed", "open", "prefill", "decode", "embeddings", "rerank")
 _WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)", re.ASCII)
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)", re.ASCII)

@@ -72,8 +72,8 @@ LAWS = (
     ),
     Law(
         name="queueing",
-        formula="rate × end-to-end ÷ OSL = concurrency, and request rate × end-to-end likewise; "
-        "in an open loop or a replayed trace ≤ the cap",
+        formula="rate × end-to-end ÷ OSL (ISL where nothing is generated) = concurrency, and "
+        "request rate × end-to-end likewise; in an open loop or a replayed trace ≤ the cap",
         source=_LITTLE,
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",
@@ -89,7 +89,7 @@ LAWS = (
     ),
     Law(
         name="queueing",
-        formula="decode rate × TPOT = batch; prefill rate × TTFT = ISL",
+        formula="alone: decode rate × TPOT = batch; prefill rate × TTFT = ISL",
         source=_LITTLE,
         tolerance="25%, beyond both intervals",
         find=queueing.steps_give_the_rate,

@@ -29,6 +29,9 @@ __all__ = [
 # Honest closed loops lie between 0.79 and 1.02 of their concurrency by the mean, medians of a
 # few requests on a busy machine a little beyond.
 LEAST, MOST = 0.5, 1.1
+# Rates of tokens that are served, by what of a request they count: where nothing is generated it is
+# the input.
+_SERVED = {"output_throughput": "osl", "prefill_throughput": "isl"}
 # Client and engine round; a rate is a median of its own, not the quotient of two medians.
 _ARITHMETIC = 1.25
 # Arrivals of a Poisson process in a window of n stray by 1/√n; three of them are seldom passed.
@@ -48,23 +51,35 @@ def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
         streams = point.load.get("concurrency")
         closed = "rate" not in point.load and not point.replayed
         latency = point.middle("e2e") if closed else point.get("service_time", 50.0)
-        if point.exact and point.suite == "serving" and point.get("output_throughput"):
-            yield _latency_is_stated(point)
+        if point.exact and point.suite == "serving":
+            yield from _latencies_are_stated(point)
         if streams is None or latency is None:
             continue
-        osl = point.load.get("osl")
-        tokens, requests = point.get("output_throughput"), point.get("request_throughput")
-        if tokens and osl:
-            yield from _in_flight(point, tokens, latency, 1 / osl, streams, closed=closed)
+        requests = point.get("request_throughput")
+        for rate, length in _rates_and_lengths(point):
+            yield from _in_flight(point, rate, latency, 1 / length, streams, closed=closed)
         if requests:
             yield from _in_flight(point, requests, latency, 1.0, streams, closed=closed)
 
 
-def _latency_is_stated(point: Point) -> Held:
-    """A rate alone could be anything."""
-    rate = point.figures["output_throughput", None]
-    reason = None if point.middle("e2e") else "stands without the end-to-end time of its requests"
-    return Held(where=place_of(rate), reason=reason)
+def _rates_and_lengths(point: Point) -> Iterator[tuple[Measurement, float]]:
+    """Rates of tokens, and how many of them a request has."""
+    for metric, length in _SERVED.items():
+        rate, tokens = point.get(metric), point.load.get(length)
+        if rate and tokens:
+            yield rate, tokens
+
+
+def _latencies_are_stated(point: Point) -> Iterator[Held]:
+    """A rate alone could be anything; one of a saturated load is bounded by what was offered."""
+    for metric in _SERVED:
+        if (rate := point.get(metric)) is None:
+            continue
+        told = point.middle("e2e") or (
+            "rate" in point.load and rate.labels.get("saturated") is True
+        )
+        reason = None if told else "stands without the end-to-end time of its requests"
+        yield Held(where=place_of(rate), reason=reason)
 
 
 def _in_flight(
@@ -104,9 +119,11 @@ def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[Held]:
 
 
 def steps_give_the_rate(claim: Claim, _: Context) -> Iterator[Held]:
-    """Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same case."""
+    """Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same isolated case."""
     pairs = {"decode_throughput": ("tpot", "batch"), "prefill_throughput": ("ttft", "isl")}
     for point in claim.points:
+        if point.suite == "serving":  # what is served together is for `requests_in_flight`
+            continue
         for metric, (latency, tokens) in pairs.items():
             rate, time = point.get(metric), point.get(latency, 50.0)
             if rate is None:

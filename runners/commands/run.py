@@ -25,6 +25,9 @@ def run(
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Summary rows on stdout.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the kernel cases, run none.")] = False,
+    presets: Annotated[
+        bool, typer.Option("--presets", help="List what --preset knows, run none.")
+    ] = False,
     to: Annotated[
         str | None,
         typer.Option(help="Submission API: its challenge seeds the run, and it gets the result."),
@@ -41,6 +44,8 @@ def run(
 
     fenmark run --suite serving --endpoint http://host:8000 --model NAME --isl 512 --osl 128
 
+    fenmark run --suite serving --preset deepseek --model deepseek-chat --osl natural
+
     fenmark run --suite inference,serving --engine vllm --model qwen2.5-0.5b
 
     fenmark run --price 0.12/h --tariff 0.6CNY/kWh
@@ -56,7 +61,9 @@ def run(
     money = money_of(given)  # a slip in a price is told before the run, not after it
     for flag in without_effect(options):
         complain(f"  {flag} says nothing to {','.join(options.suites)}")
-    if list_:
+    if presets:
+        _print_presets(as_json=json_)
+    elif list_:
         _print_cases(options.suite_options, as_json=json_)
     else:
         with connect(to, attempts=3) if to else nullcontext() as log:
@@ -81,6 +88,22 @@ def _measure(
     if log:
         accepted = log.submit(out / f"{outcome.digest}{archive.SUFFIX}")
         accepted.tell(shown)
+
+
+def _print_presets(*, as_json: bool) -> None:
+    from rich.table import Table
+
+    from suites.base.terminal import Terminal, print_json
+    from suites.client.preset import names, preset
+
+    known = {name: preset(name) for name in names()}
+    if as_json:
+        print_json({name: item.model_dump(mode="json") for name, item in known.items()})
+        return
+    table = Table("preset", "is", "asks", "address", "notes", box=None)
+    for name, item in known.items():
+        table.add_row(name, item.title, ", ".join(item.apis), item.url or "--endpoint", item.notes)
+    Terminal(piped=220).show(table)
 
 
 def _print_cases(options: dict[str, Any], *, as_json: bool) -> None:

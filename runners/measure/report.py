@@ -52,6 +52,8 @@ _ASKED = {
         *("output_throughput", "decode_throughput", "prefill_throughput", "total_throughput"),
         *("ttft", "tpot", "e2e", "power"),
     ),
+    "embeddings": ("prefill_throughput", "e2e", "energy_per_input_token"),
+    "rerank": ("prefill_throughput", "e2e", "energy_per_input_token"),
 }
 _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
 _SHOWN_PERCENTILES = {50, 99}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from runners.options.options import PROFILES, Options, suite
 from runners.options.registry import SUITES, by_name
 from suites.base.errors import UserError
+from suites.client.preset import with_preset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +41,14 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
         suites=tuple(name for name in SUITES if name in suites),
         profile=cast("Profile", profile),
         seed=given.get("seed"),
-        suite_options={
-            option.in_statement: option.from_text(value)
-            for option, value in asked.items()
-            if option.suites
-        },
+        # Whoever asks for a preset wants its address; one that a statement names gets none.
+        suite_options=with_preset(
+            {
+                option.in_statement: option.from_text(value)
+                for option, value in asked.items()
+                if option.suites
+            }
+        ),
     )
 
 

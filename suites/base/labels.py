@@ -97,8 +97,21 @@ _ALL = (
     _number("slo_ttft", "limit of TTFT that requests had to meet", unit="ms"),
     _number("slo_tpot", "limit of TPOT that requests had to meet", unit="ms"),
     _number("goodput_share", "share of the requests that had to meet the limits", most=1),
+    _text(
+        "api",
+        "endpoint that was asked, where it is not that of completions",
+        *("chat", "responses", "embeddings", "rerank"),
+    ),
+    _whole("addresses", "of one service, over which the load was spread", most=_MOST_AT_ONCE),
+    _whole("documents", "ranked against one question in a request", most=_MOST_AT_ONCE),
     _number("shared_prefix", "share of a prompt that all prompts have in common", most=1),
     _text("isl_by", "how the length of a prompt is known"),
+    _text(
+        "osl_by",
+        "who counted the output: the server (its text may not belie it), a tokenizer's file, the "
+        "engine's own vocabulary (at least), or nobody, and each fragment is a token",
+        *("server", "tokenizer", "vocabulary", "fragments"),
+    ),
     _number("isl_counted", "mean input tokens the server counted, if others", unit="tokens"),
     _text("trace_sha256", "digest of the replayed trace"),
     _number("trace_speed", "speed of the replay over that of the trace"),
@@ -191,6 +204,11 @@ _ALL = (
     _text("decode_pool", "how the decode pool is made up"),
     _text("speculation", "method of drafting several tokens a step; none where there is none"),
     _whole("draft_tokens", "tokens drafted a step", least=0, most=_MOST_AT_ONCE),
+    _text(
+        "acceptance",
+        "whether that length was made so by the engine, whatever was drafted, or is as stated",
+        *("pinned", "stated"),
+    ),
     _number("acceptance_length", "mean tokens of a step of a speculating engine", unit="tokens"),
     _text("image", "container the engine ran in"),
     _whole(

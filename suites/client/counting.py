@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Counted", "Events", "count"]
+__all__ = ["Counted", "Events", "count", "plain"]
 
 # Fragments may be so many fewer than tokens: characters of several tokens are shown when whole.
 _SHOWN = 0.9
 # Text of fewer words and signs than this share of the counted tokens does not hold them.
 _HELD = 0.6
+# So many more words than fragments, and a fragment holds several tokens.
+_MORE_WORDS = 1.2
 # Splitting text into tokens never joins a word to the next one, so there is a token for each of
 # these at least; of Han and kana there may be two signs in one.
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
 _WIDE = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
 
@@ -69,6 +72,9 @@ class Counted:
         places: of the events that brought tokens.
         tokens: how many came in all of them.
         first: how many of these came with the first arrival.
+        by: "events" where each brought one, "server" where it counted as it went, "text" where
+            tokens are spread over the text.
+        silent: tokens among them that events without text stand for.
         hidden: tokens that were counted and not shown: thoughts.
         doubt: why their pace is not known, "" where it is.
     """
@@ -76,6 +82,8 @@ class Counted:
     places: list[int]
     tokens: int
     first: float
+    by: Literal["events", "server", "text"] = "events"
+    silent: int = 0
     hidden: int = 0
     doubt: str = ""
 
@@ -92,7 +100,9 @@ def count(
         reasoning: those among them that were thoughts, None if it does not say.
     """
     shown = events.shown
-    if completion is None or completion == len(shown):
+    if completion is None:
+        return replace(_each(shown, stamps, len(shown)), doubt=_untold(events))
+    if completion == len(shown):
         return _each(shown, stamps, len(shown))
     if _rises(events, completion):
         return _by_rises(events, stamps, completion)
@@ -104,7 +114,8 @@ def count(
     if len(shown) < visible:
         for extra in (events.blank, blank):
             if len(shown) + len(extra) == visible:
-                return _each(sorted(shown + extra), stamps, visible, hidden=hidden)
+                counted = _each(sorted(shown + extra), stamps, visible, hidden=hidden)
+                return replace(counted, silent=len(extra))
     return _by_text(events, stamps, visible, hidden)
 
 
@@ -126,18 +137,40 @@ def _by_rises(events: Events, stamps: Sequence[int], completion: int) -> Counted
     risen = [(place, number) for (_, before), (place, number) in pairwise(steps) if number > before]
     places = [place for place, _ in risen]
     first = max(number for place, number in risen if stamps[place] == stamps[places[0]])
-    return Counted(places=places, tokens=completion, first=first)
+    # An event without text may be a special token, and not more than one.
+    silent = min(completion, len(events.blank))
+    return Counted(
+        places=places,
+        tokens=completion,
+        first=first,
+        by="server",
+        silent=silent,
+        doubt=_unheld(events, completion - silent),
+    )
+
+
+def _untold(events: Events) -> str:
+    """Why fragments are no tokens where the server never counts: their text has more words."""
+    words = _words_of(_text_of(events))
+    if words <= _MORE_WORDS * len(events.shown):
+        return ""
+    return f"the server never counts, and {len(events.shown)} fragments hold {words:.0f} words"
+
+
+def _unheld(events: Events, tokens: int) -> str:
+    """Why so many tokens are not believed, "" where there is text for them."""
+    if max(len(events.shown), _least_tokens(_text_of(events))) >= _HELD * tokens:
+        return ""
+    return f"{tokens} tokens counted, text of {len(events.shown)} fragments does not hold them"
 
 
 def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -> Counted:
     """Several tokens a fragment, in proportion to the text, if there is text for all of them."""
     shown = events.shown
-    texts = [_plain(text) for text in events.texts]
-    doubt = ""
+    texts = [plain(text) for text in events.texts]
+    doubt = _unheld(events, visible)
     if len(shown) > visible:
         doubt = f"{len(shown)} fragments with text for {visible} tokens counted"
-    elif max(len(shown), _least_tokens("".join(texts))) < _HELD * visible:
-        doubt = f"{visible} tokens counted, text of {len(shown)} fragments does not hold them"
     sizes = [max(1, len(text)) for text in texts]
     at_first = [
         size for size, place in zip(sizes, shown, strict=True) if stamps[place] == stamps[shown[0]]
@@ -145,7 +178,7 @@ def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -
     first = visible * sum(at_first) / max(1, sum(sizes))
     if len(shown) >= _SHOWN * visible and _misses_at_the_ends(shown, stamps, visible):
         first = float(visible - len(shown) + len(at_first))
-    return Counted(places=shown, tokens=visible, first=first, hidden=hidden, doubt=doubt)
+    return Counted(places=shown, tokens=visible, first=first, by="text", hidden=hidden, doubt=doubt)
 
 
 def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: int) -> bool:
@@ -153,7 +186,7 @@ def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: in
 
     Then the usual step is the span over the fragments; in between, over all tokens.
     """
-    if len(shown) < 3:
+    if len(shown) < 3 or visible < 2:
         return False
     times = [stamps[place] for place in shown]
     step, span = median(b - a for a, b in pairwise(times)), times[-1] - times[0]
@@ -166,10 +199,19 @@ def _least_tokens(text: str) -> float:
     return len(_PIECE.findall(_WIDE.sub(" ", text))) + wide / 2
 
 
-def _plain(text: bytes) -> str:
+def _words_of(text: str) -> float:
+    """Words and numbers of a text; two signs of Han or kana count as one."""
+    return len(_WORD.findall(_WIDE.sub(" ", text))) + len(_WIDE.findall(text)) / 2
+
+
+def _text_of(events: Events) -> str:
+    return "".join(map(plain, events.texts))
+
+
+def plain(text: bytes) -> str:
     """Text as it stood in JSON; lone halves of characters stay what they are."""
     try:
-        plain: str = json.loads(b'"' + text + b'"')
+        read: str = json.loads(b'"' + text + b'"')
     except ValueError:
         return text.decode(errors="replace")
-    return plain
+    return read

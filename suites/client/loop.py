@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ __all__ = ["no_collection", "run_loop"]
 T = TypeVar("T")
 # What a runner sends to a cell it no longer wants.
 _STOP = signal.SIGTERM
+# More connections than one process can serve.
+_MOST_FILES = 2**17
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -31,8 +33,22 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
         factory = None
     else:
         factory = uvloop.new_event_loop
+    _take_all_files()
     with no_collection(), asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(_stoppable(main))
+
+
+def _take_all_files() -> None:
+    """Raise the limit on open files, a connection being one, as far as this process may."""
+    try:
+        import resource
+    except ImportError:  # no limit to raise here
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _stoppable(main: Coroutine[Any, Any, T]) -> T:

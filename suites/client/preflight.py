@@ -18,6 +18,7 @@ from suites.base.printable import printable
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
 from suites.client.request import answer_of, read_exchange
+from suites.client.vocabulary import WORDS
 from suites.client.wire import Connection, Exchange, Tape, connect
 
 if TYPE_CHECKING:
@@ -33,15 +34,18 @@ _INPUT_TOKENS, _OUTPUT_TOKENS = 32, 16
 _CACHE_TOKENS = 256
 # Answers that another form of the request may change: a field was not understood.
 _NOT_UNDERSTOOD = {"http_400", "http_422"}
+_EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
 _READ = {"", "short", "long", "prompt_cut"}
+# Fewer vectors or scores than inputs are no answer.
+_READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.
 _QUICKER = 0.6
 _LEAST_GAIN_MS = 5.0
 
 
 def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
-    """Ask once, and say what was understood.
+    """Ask once at every address, and say what was understood.
 
     Returns:
         How to ask from now on, and what was understood as flags of the engine: `counts` tells
@@ -52,7 +56,28 @@ def preflight(target: Target) -> tuple[Target, dict[str, Any]]:
         CheckError: it does not answer with a stream of tokens.
         UserError: nobody listens there.
     """
+    everywhere, target = target.more, target.alone(0)
+    target, flags = _one(target)
+    target = replace(target, more=everywhere)
+    for place in range(1, len(target.urls)):
+        _check_alike(target.alone(place))
+    return target, flags | ({"addresses": len(target.urls)} if everywhere else {})
+
+
+def _check_alike(target: Target) -> None:
+    """Let a further address answer as the first one does."""
+    note(f"asking {target.address}")
+    answer = _ask(target)
+    if answer.failure not in (_READ_POOLED if target.pooled else _READ):
+        raise _refusal(target, answer)
+
+
+def _one(target: Target) -> tuple[Target, dict[str, Any]]:
     target, answer = _understood(target)
+    if target.pooled:
+        counted = "at the end" if answer.prompt_tokens is not None else "not at all"
+        note(f"{target.address} answers: counts tokens {counted}")
+        return target, {"counts": counted}
     target, answer = _counted(target, answer)
     as_asked = not target.natural and bool(target.extras) and answer.failure == ""
     flags: dict[str, Any] = {
@@ -73,27 +98,36 @@ def _understood(target: Target) -> tuple[Target, Answer]:
     first: Answer | None = None
     for form in _forms(target):
         answer = _ask(form)
-        if answer.failure in _READ:
+        if answer.failure in (_READ_POOLED if target.pooled else _READ):
             if first is not None:
-                note(f"it refused some fields ({_said(first)}); asking without them")
+                refused = "token ids" if form.words is WORDS else "some fields"
+                note(f"it refused {refused} ({_said(first)}); asking without them")
             return form, answer
         first = first or answer
         if answer.failure not in _NOT_UNDERSTOOD:
             break
     assert first is not None
-    raise CheckError(
+    raise _refusal(target, first)
+
+
+def _refusal(target: Target, first: Answer) -> CheckError:
+    return CheckError(
         f"the first request failed: {first.failure}{_said(first, ', ')}",
         where=target.address,
-        expected="a stream of tokens",
+        expected=_EXPECTED.get(target.api, "a stream of tokens"),
         remedy=_remedy(target, first),
     )
 
 
 def _forms(target: Target) -> Iterator[Target]:
     yield target
+    if target.pooled:
+        if not target.vocabulary.is_text:
+            yield replace(target, words=WORDS)
+        return
     if target.extras and not target.natural:
         yield replace(target, extras=())
-    if target.max_tokens_field == "max_tokens":
+    if target.api != "responses" and target.max_tokens_field in {"", "max_tokens"}:
         yield replace(target, extras=(), max_tokens_field="max_completion_tokens")
 
 
@@ -144,7 +178,8 @@ def _cache(target: Target, answer: Answer) -> str:
 
 
 def _ask(target: Target) -> Answer:
-    return answer_of(*_asked(target, _INPUT_TOKENS, _OUTPUT_TOKENS, secrets.token_hex(8)))
+    input_tokens = max(_INPUT_TOKENS, target.least_tokens)
+    return answer_of(*_asked(target, input_tokens, _OUTPUT_TOKENS, secrets.token_hex(8)))
 
 
 def _asked(

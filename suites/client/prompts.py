@@ -64,7 +64,9 @@ class _Writer:
             text = b"".join(self._text(id_, 0, block) for id_ in blocks)[: ends[-1] - 1]
         else:
             text = self._text(number, common, ends[-1] - 1)
-        if self._target.api == "chat" and len(ends) > 1:
+        if self._target.api == "rerank":
+            text = self._target.ranked(text)
+        if self._target.chats and len(ends) > 1:
             starts = [0, *ends]
             text = self._target.joined(
                 [text[a : b - 1] for a, b in zip(starts, ends, strict=False)]
@@ -110,16 +112,19 @@ class Prompts:
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
-        self._natural = target.natural
+        self._natural, self._pooled = target.natural, target.pooled
         self._lengths = lengths or ((input_tokens, output_tokens),)
         self._share = shared
         longest = max(tokens for tokens, _ in self._lengths)
         self._writer = _Writer(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
-        """Input and output tokens of request `index`; no output where its length is open."""
+        """Input and output tokens of request `index`; no output where its length is open.
+
+        Where nothing is generated, vectors or scores in place of output tokens.
+        """
         input_tokens, most = self._lengths[self._number(index) % len(self._lengths)]
-        return input_tokens, 0 if self._natural else most
+        return input_tokens, self._pooled or (0 if self._natural else most)
 
     def shared(self, index: int) -> int:
         """Tokens that request `index` has in common with earlier ones."""

@@ -19,6 +19,8 @@ __all__ = ["Request", "answer_of", "read_exchange", "read_recording"]
 
 # A server that counts fewer prompt tokens than this share of those sent has cut the prompt.
 _UNCUT = 0.98
+# No tokenizer makes more tokens than there are bytes; a template adds its own.
+_MOST_ADDED = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +32,25 @@ class Request:
         intended_ns, sent_ns: latency counts from the first; their difference is send delay.
         token_ns: arrival of each event that brought tokens.
         ended_ns: end of the response.
-        input_tokens, output_tokens: as counted by the engine, else as asked for and received.
+        input_tokens, output_tokens: as counted by the engine, else as asked for and received;
+            where nothing is generated, as asked for at most.
         failure: "" or the name of what went wrong; a failed request has no latency.
         detail: the server's words.
         measured: sent in steady state.
         cached_tokens: prompt tokens the engine says it had in a cache, None if it says nothing.
         timings: the engine's own figures.
         truth_ns: when the built-in emitter sent each fragment.
+        first_tokens: how many came with the first arrival.
+        hidden_tokens: counted by the engine and not shown; no output.
+        thoughts: events that brought thoughts for the reader to see.
+        answer_ns: arrival of the first fragment that is no thought; 0 where none came.
+        doubt: why the count of the tokens is not known, "" where it is.
+        shared_tokens: of the prompt, those that an earlier request has as well.
+        asked_tokens: output asked for, 0 for as many as the model gives.
+        pooled: vectors or scores of the answer, where it is these.
+        place: at which of the target's addresses, -1 where it was sent nowhere.
+        told: whether the engine counted its output.
+        counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
     """
 
     index: int
@@ -58,6 +72,14 @@ class Request:
     answer_ns: int = 0
     doubt: str = ""
     shared_tokens: int = 0
+    asked_tokens: int = 0
+    told: bool = False
+    place: int = 0
+    pooled: int = 0
+    counted_by: str = "events"
+    silent_tokens: int = 0
+    text: bytes = b""
+    first_text: int = 0
 
     @property
     def ttft_ms(self) -> float:
@@ -116,6 +138,10 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
     asked = exchange.input_tokens
     prompt = asked if answer.prompt_tokens is None else answer.prompt_tokens
     cut = prompt < _UNCUT * asked
+    if answer.pooled:  # a server counts a question once for each document, or what it likes
+        prompt = min(prompt, asked)
+    beyond = prompt > exchange.sent_bytes + _MOST_ADDED
+    claimed = f"{prompt} prompt tokens counted of {asked} sent" * beyond
     return Request(
         index=exchange.index,
         intended_ns=exchange.intended_ns,
@@ -134,9 +160,17 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         hidden_tokens=answer.hidden_tokens,
         thoughts=answer.thoughts,
         answer_ns=answer.answer_ns,
-        doubt=answer.doubt,
+        doubt=answer.doubt or claimed,
         # What the server adds to every prompt, a chat's template, is common to all.
         shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
+        asked_tokens=exchange.output_tokens,
+        place=exchange.place,
+        told=answer.completion_tokens is not None,
+        pooled=answer.pooled,
+        counted_by=answer.counted_by,
+        silent_tokens=answer.silent_tokens,
+        text=answer.text,
+        first_text=answer.first_text,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,8 @@ import numpy as np
 from suites.base.printable import printable
 from suites.client.counting import Events, count
 from suites.client.http_body import MalformedError, Places, dechunk, read_head
+from suites.client.pooled import read_pooled
+from suites.client.responses import as_chat, is_of_responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,7 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "th
 _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _FIELD = re.compile(rb"[\w.-]*")
+_ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
 # Events that only keep the connection alive.
 _KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 # Texts of a fragment that are names, and no tokens.
@@ -53,6 +56,9 @@ class Answer:
         token_ns: arrival of each event that brought tokens; two in one read share a time.
         tokens: how many these were; thoughts that were not shown are not among them.
         first_tokens: how many of them came with the first arrival.
+        counted_by: see `suites.client.counting.Counted.by`.
+        silent_tokens: those that events without text stand for.
+        text: all fragments, as they stood in JSON; `first_text` bytes of it came first.
         hidden_tokens: counted by the server and not shown.
         thoughts: events that brought thoughts for the reader to see.
         answer_ns: arrival of the first fragment that is no thought; 0 where none came.
@@ -65,11 +71,16 @@ class Answer:
         finished: it gave a reason for the end.
         timings: the engine's own figures, as llama.cpp gives them.
         sent_ns: when the built-in emitter sent each fragment; empty for other servers.
+        pooled: vectors or scores, where the answer is no stream of tokens but these.
     """
 
     token_ns: list[int] = field(default_factory=list)
     tokens: int = 0
     first_tokens: float = 0.0
+    counted_by: str = "events"
+    silent_tokens: int = 0
+    text: bytes = b""
+    first_text: int = 0
     hidden_tokens: int = 0
     thoughts: int = 0
     answer_ns: int = 0
@@ -84,6 +95,7 @@ class Answer:
     finished: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     sent_ns: list[int] = field(default_factory=list)
+    pooled: int = 0
 
 
 def read_answer(
@@ -96,8 +108,9 @@ def read_answer(
 ) -> Answer:
     """Turn a response, read in pieces of `sizes` at `stamps`, into token times and a verdict.
 
-    `expected_tokens` is 0 where any number will do. `failure` is what the wire already knows; a
-    more telling name found in the bytes wins over none, never over one.
+    `expected_tokens` is 0 where any number will do, and that of vectors or scores where nothing is
+    generated. `failure` is what the wire already knows; a more telling name found in the bytes wins
+    over none, never over one.
     """
     answer = Answer(failure=failure)
     try:
@@ -113,7 +126,9 @@ def read_answer(
 def _count_failure(answer: Answer, expected_tokens: int) -> str:
     if not answer.token_ns:
         return "empty"
-    counted = answer.completion_tokens
+    if answer.pooled and not expected_tokens:
+        return "not_streamed"
+    counted = answer.pooled or answer.completion_tokens
     if counted is None:
         counted = len(answer.token_ns)
     if counted < expected_tokens:
@@ -131,6 +146,10 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
     cut = _even_events(raw, head.end) if head.status == 200 else None
     if cut is None:
         body, places, ended = _body(raw, head)
+        if pooled := read_pooled(body) if _is_plain_json(head, body) else None:
+            answer.pooled, answer.prompt_tokens = pooled
+            answer.token_ns = [stamps[-1]]
+            return
         if name := _no_stream(head, body):
             answer.failure = name
             answer.detail = printable(body[:300].decode(errors="replace").strip(), 300)
@@ -152,7 +171,12 @@ def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
     )
     answer.token_ns = [arrivals[place] for place in counted.places]
     answer.tokens, answer.first_tokens = counted.tokens, counted.first
+    answer.counted_by, answer.silent_tokens = counted.by, counted.silent
     answer.hidden_tokens, answer.doubt = counted.hidden, counted.doubt
+    first_ns = answer.token_ns[0] if answer.token_ns else 0
+    together = takewhile(lambda place: arrivals[place] <= first_ns, events.shown)
+    answer.text = b"".join(events.texts)
+    answer.first_text = sum(len(text) for _, text in zip(together, events.texts, strict=False))
     answer.thoughts, answer.counts_each = events.thoughts, len(events.rising) > 1
     answer.answer_ns = arrivals[events.first_answer] if events.first_answer >= 0 else 0
 
@@ -164,13 +188,21 @@ def _body(raw: bytes, head: Head) -> tuple[bytes, Places, bool]:
     return raw[head.end :], ([0], [head.end]), True
 
 
+def _is_plain_json(head: Head, body: bytes) -> bool:
+    encoded = head.headers.get("content-encoding", "identity").lower() != "identity"
+    return head.status == 200 and not encoded and body.lstrip()[:1] == b"{"
+
+
 def _no_stream(head: Head, body: bytes) -> str:
     """Name an answer that is no stream of events, "" for one that may be."""
     if head.status != 200:
         return f"http_{head.status}"
     if head.headers.get("content-encoding", "identity").lower() != "identity":
         return "compressed"
-    return "not_streamed" if body.lstrip()[:1] in {b"{", b"["} else ""
+    begins = body.lstrip()[:1]
+    if begins == b"<":  # a page for people
+        return "garbage"
+    return "not_streamed" if begins in {b"{", b"["} else ""
 
 
 def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
@@ -215,7 +247,7 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
         if data == _DONE:
             done = True
         elif data is not None:
-            message = _json(data)
+            message = _message(part, data)
             _read_message(message, answer)
             if _read_text(message, place, events):
                 before, behind, thought = _around_text(part, message)
@@ -305,6 +337,13 @@ def _data_of(event: bytes) -> bytes | None:
     return b"\n".join(lines).strip() if lines else None
 
 
+def _message(event: bytes, data: bytes) -> dict[str, Any]:
+    message = _json(data)
+    if _ERROR.search(event):
+        return {"error": message}
+    return as_chat(message) if is_of_responses(message) else message
+
+
 def _json(data: bytes) -> dict[str, Any]:
     try:
         message = json.loads(data or b"{}")
@@ -317,9 +356,10 @@ def _json(data: bytes) -> dict[str, Any]:
 
 def _read_message(message: dict[str, Any], answer: Answer) -> None:
     """Take counts, timings and errors from one message."""
-    if message.get("error"):
+    error = message if message.get("object") == "error" else message.get("error")
+    if error:
         answer.failure = answer.failure or "error_event"
-        answer.detail = json.dumps(message["error"])[:300]
+        answer.detail = json.dumps(error)[:300]
     try:
         _read_usage(message.get("usage") or {}, answer)
         timings = message.get("timings") or {}

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from suites.base import user_folders
 from suites.base.errors import UserError
+from suites.client.asking import asking_of, key_variable
 from suites.client.preflight import preflight
-from suites.client.target import Target, key_from
+from suites.client.preset import with_preset
+from suites.client.speculation import conditions, speculation_of
+from suites.client.target import Api, Target, addresses, key_from
+from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
-from suites.engines.template import BUNDLED, chosen, flag_words, image_of, template
+from suites.engines.template import (
+    BUNDLED,
+    chosen,
+    flag_words,
+    image_of,
+    template,
+)
 from suites.models import is_path, load
 from suites.models.identity import Identity, identify, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from suites.base.records import Label
+    from suites.client.tokenizing import Tokens
 
 __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 
@@ -33,8 +44,6 @@ __all__ = ["Subject", "packages", "start_s", "subject", "subject_spec"]
 _START_S = 3.0
 # Half a billion parameters start in seconds anywhere.
 _MODEL = "qwen2.5-0.5b"
-# Read when set and no other variable is named.
-_KEY_ENV = "FENMARK_API_KEY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +54,15 @@ class Subject:
         target: where to send.
         engine: fields of `results.statement.statement.Engine`.
         check_alive: raises when an engine of ours has ended.
+        labels: conditions that every figure states.
+        tokens: what counts the tokens of an answer's text, None where nothing does.
     """
 
     target: Target
     engine: dict[str, Any]
     check_alive: Callable[[], None]
+    tokens: Tokens | None = None
+    labels: dict[str, Label] = field(default_factory=dict)
 
 
 def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,10 +71,12 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: unknown model, unusable endpoint, an API that does not exist.
     """
+    options = with_preset(options)
     endpoint, api = options.get("endpoint"), options.get("api") or "completions"
-    key_env = options.get("api_key_env") or (_KEY_ENV if os.environ.get(_KEY_ENV) else None)
-    if api not in {"completions", "chat"}:
-        raise UserError(f"unknown API {api!r}", where="api", expected="completions or chat")
+    key_env = key_variable(options)
+    if api not in get_args(Api):
+        raise UserError(f"unknown API {api!r}", where="api", expected=" or ".join(get_args(Api)))
+    asking = asking_of(options)
     given, weights = options.get("model"), options.get("weights")
     model = str(given or _MODEL)
     if endpoint:
@@ -71,9 +86,9 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
     else:
         model = _name_of_model(model)
     tokenizer = options.get("tokenizer")
-    asking = _asking(options)
     if endpoint:
-        Target(url=str(endpoint), model=model, **asking)
+        url, *more = addresses(str(endpoint))
+        Target(url=url, more=more, model=model, **asking)
     return {
         **_engine_spec(options),
         "reference": _reference_file(options),
@@ -87,34 +102,10 @@ def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "asking": asking,
         # The words themselves, so that the load needs no tokenizer.
         "words": from_tokenizer(Path(tokenizer)).to_json() if tokenizer else None,
+        "tokenizer": str(tokenizer) if tokenizer else None,
         "weights": str(weights) if weights else None,
         "cache": str(options.get("cache") or user_folders.models()),
         "threads": int(options.get("threads") or default_threads()),
-    }
-
-
-def _asking(options: Mapping[str, Any]) -> dict[str, Any]:
-    """How an endpoint wants to be asked, as fields of `Target`.
-
-    Raises:
-        UserError: the extra body is no JSON object.
-    """
-    try:
-        body = json.loads(options.get("extra_body") or "{}")
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"no JSON ({error})", where="--extra-body", expected='an object such as {"top_k": 1}'
-        ) from error
-    if not isinstance(body, dict):
-        raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
-    headers = [line.partition(":") for line in options.get("header") or ()]
-    return {
-        "headers": [[name, value.strip()] for name, _, value in headers],
-        "body": body,
-        "without": list(options.get("drop_field") or ()),
-        "max_tokens_field": str(options.get("max_tokens_field") or "max_tokens"),
-        "ca": str(options.get("ca") or ""),
-        "insecure": bool(options.get("insecure")),
     }
 
 
@@ -182,6 +173,7 @@ def _engine_spec(options: Mapping[str, Any]) -> dict[str, Any]:
         "engine": engine,
         "dtype": str(given["dtype"] or "auto"),
         "parallel": {axis: int(given[axis] or 1) for axis in ("tp", "pp", "dp", "ep")},
+        "speculation": speculation_of(options),
         "engine_program": given["engine_program"],
         "engine_flags": flags,
         "engine_image": image_of(options.get("engine_image"), given["engine_program"]),
@@ -214,21 +206,29 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
         UserError: see `subject_spec` and `suites.engines.generate`.
     """
     words = Vocabulary.from_json(spec["words"]) if spec["words"] else None
+    tokens = by_tokenizer(Path(spec["tokenizer"])) if spec["tokenizer"] else None
     if spec["endpoint"]:
+        url, *more = addresses(spec["endpoint"])
         target = Target(
-            url=spec["endpoint"],
+            url=url,
+            more=more,
             model=spec["model"],
             api=spec["api"],
             key=key_from(spec["api_key_env"]),
             words=words,
-            **_extras(spec),
-            **spec["asking"],
+            **_extras(spec) | spec["asking"],
         )
         target, understood = preflight(target)
         described = _foreign(spec, target)
         described["flags"] |= understood
         described = _gated(spec, described, target)
-        yield Subject(target=target, engine=described, check_alive=lambda: None)
+        yield Subject(
+            target=target,
+            engine=described,
+            check_alive=lambda: None,
+            tokens=tokens,
+            labels=conditions(spec),
+        )
         return
     with _engine(spec, slots, context) as engine:
         target = Target(
@@ -236,11 +236,20 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             model=spec["model"],
             api=spec["api"],
             words=words,
-            **_extras(spec),
-            **spec["asking"],
+            **_extras(spec) | spec["asking"],
         )
-        described = _gated(spec, engine.describe(), target)
-        yield Subject(target=target, engine=described, check_alive=engine.check_alive)
+        described = engine.describe()
+        described["flags"] |= _tokenizer(spec)
+        described = _gated(spec, described, target)
+        if tokens is None and isinstance(engine, LlamaCpp):
+            tokens = by_gguf(engine.weights.path)
+        yield Subject(
+            target=target,
+            engine=described,
+            check_alive=engine.check_alive,
+            tokens=tokens,
+            labels=conditions(spec),
+        )
 
 
 def _gated(spec: Mapping[str, Any], engine: dict[str, Any], target: Target) -> dict[str, Any]:
@@ -274,6 +283,7 @@ def _engine(spec: Mapping[str, Any], slots: int, context: int) -> LlamaCpp | Ser
         parallel=spec["parallel"],
         program=spec["engine_program"],
         flags=tuple(spec["engine_flags"]),
+        speculation=spec["speculation"],
         image=spec["engine_image"],
     )
     return ServedEngine.for_model(
@@ -308,7 +318,7 @@ def _foreign(spec: Mapping[str, Any], target: Target) -> dict[str, Any]:
         "weights_sha256": None,
         "weights": "unknown",
         "precision": "unknown",
-        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec)},
+        "flags": {"api": spec["api"], "endpoint": True, **_tokenizer(spec), **conditions(spec)},
         **({"image": spec["engine_image"]} if spec["engine_image"] else {}),
     }
 

@@ -6,24 +6,45 @@ import json
 import os
 import re
 import ssl
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from suites.base.errors import UserError
-from suites.client.vocabulary import IDS, WORDS, Vocabulary
+from suites.client.vocabulary import IDS, PIECE_BYTES, UNIQUE_TOKENS, WORDS, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Api", "Target", "key_from"]
+__all__ = ["POOLED", "Api", "Target", "addresses", "key_from", "least_tokens"]
 
-Api = Literal["completions", "chat"]
+Api = Literal["completions", "chat", "responses", "embeddings", "rerank"]
+# Each puts a prompt in and takes vectors or scores out, whole: nothing is generated.
+POOLED = frozenset({"embeddings", "rerank"})
 
 # vLLM and SGLang read `ignore_eos` and `min_tokens`, llama.cpp `ignore_eos` and `n_predict`.
 _EXTRAS = ("min_tokens", "n_predict", "ignore_eos")
-_PATHS = {"completions": "/completions", "chat": "/chat/completions"}
+_PATHS: dict[Api, str] = {
+    "completions": "/completions",
+    "chat": "/chat/completions",
+    "responses": "/responses",
+    "embeddings": "/embeddings",
+    "rerank": "/rerank",
+}
+# What comes before a prompt in a body, and behind it.
+_AROUND: dict[Api, tuple[str, str]] = {
+    "completions": (',"prompt":', "}"),
+    "chat": (',"messages":[{"role":"user","content":', "}]}"),
+    "responses": (',"input":[{"role":"user","content":', "}]}"),
+    "embeddings": (',"input":', "}"),
+    "rerank": (',"query":', "]}"),
+}
+# Questions are short, whatever the documents are.
+_MOST_OF_QUERY = 32
+# An address may hold a comma; two of them have it between them.
+_BETWEEN = re.compile(r", *(?=https?://)")
 # A path that says its version, such as /api/v3 or /v1beta/openai, is used as it is given.
 _VERSION = re.compile(r"/v\d+[a-z]*\d*(/|$)")
 
@@ -35,13 +56,16 @@ class Target:
     Attributes:
         url: base URL: `http://host:8000`, or with a path as the server's makers give it,
             `…/v1`, `…/api/v3`, `…/v1beta/openai`, or the whole of `…/chat/completions?version=x`.
+        more: further addresses of the same service; requests are spread over all.
         model: the name it serves.
-        api: "completions" takes token ids, hence exact prompts; "chat" takes text.
-        key: bearer token; never printed, logged or written to a result.
+        api: "completions" and "embeddings" take token ids, hence exact prompts; the others text.
+        key: never printed, logged or written to a result.
+        key_header: that brings it; "" for a bearer token in the usual one.
         headers: further header lines.
         words: what prompts of text are made of; without, ids or the usual words.
         natural: answers end where the model ends them; `extras` are not sent.
-        max_tokens_field: name under which the most output tokens are asked for.
+        documents: that a question is ranked against in one request of "rerank".
+        max_tokens_field: name under which the most output tokens are asked for, "" for the usual.
         each_counts: ask for a count in every event, as vLLM and SGLang give it.
         body: further fields of every request, which win over ours.
         without: fields of ours that are left out.
@@ -53,13 +77,16 @@ class Target:
 
     url: str
     model: str
+    more: Sequence[str] = ()
     api: Api = "completions"
     key: str | None = field(default=None, repr=False)
+    key_header: str = ""
     headers: Sequence[tuple[str, str]] = ()
     words: Vocabulary | None = None
     extras: Sequence[str] = _EXTRAS
     natural: bool = False
-    max_tokens_field: str = "max_tokens"
+    documents: int = 8
+    max_tokens_field: str = ""
     each_counts: bool = False
     body: dict[str, Any] = field(default_factory=dict)
     without: Sequence[str] = ()
@@ -70,27 +97,26 @@ class Target:
         """Check the URL.
 
         Raises:
-            UserError: it is no http or https URL with a host.
+            UserError: it is no http or https URL with a host, or another differs in its path.
         """
-        try:
-            parts = urlsplit(self.url)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        usable = parts.scheme in {"http", "https"} and _ascii(parts.hostname) and port != 0
-        if "@" in parts.netloc:
+        for url in self.urls:
+            _check_url(url)
+        paths = {(urlsplit(url).path.rstrip("/"), urlsplit(url).query) for url in self.urls}
+        if len(paths) > 1 or len(set(self.urls)) < len(self.urls):
             raise UserError(
-                "a name or a password in the endpoint's address",
+                "addresses of one service with other paths, or one of them twice",
                 where="endpoint",
-                expected="a URL such as http://host:8000",
-                remedy="give a key by --api-key-env, other credentials by --header",
+                expected="addresses that differ in host or port alone",
             )
-        if not usable or not self.url.isprintable() or " " in self.url:
-            raise UserError(
-                f"not a usable endpoint {self.url!r}",
-                where="endpoint",
-                expected="a URL such as http://host:8000",
-            )
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses."""
+        return (self.url, *self.more)
+
+    def alone(self, place: int) -> Target:
+        """The same at one of the addresses."""
+        return replace(self, url=self.urls[place], more=())
 
     def to_json(self) -> dict[str, Any]:
         """For another process; it may hold the key."""
@@ -105,13 +131,30 @@ class Target:
     @property
     def vocabulary(self) -> Vocabulary:
         """What prompts are made of."""
-        return self.words or (WORDS if self.api == "chat" else IDS)
+        return self.words or (IDS if self.api in {"completions", "embeddings"} else WORDS)
+
+    @property
+    def pooled(self) -> int:
+        """Vectors or scores that a request is answered with; 0 where tokens are generated."""
+        return {"embeddings": 1, "rerank": self.documents}.get(self.api, 0)
+
+    @property
+    def least_tokens(self) -> int:
+        """Input tokens that a request has at least."""
+        return least_tokens(self.api, self.documents)
+
+    @property
+    def chats(self) -> bool:
+        """Whether a prompt is a list of messages."""
+        return self.api in {"chat", "responses"}
 
     @property
     def isl_by(self) -> str:
         """How the length of a prompt is known, as rows say it."""
         kind = self.vocabulary.kind
-        return f"{kind}; chat template not counted" if self.api == "chat" else kind
+        if self.api == "rerank":
+            return f"{kind}; question counted once"
+        return f"{kind}; chat template not counted" if self.chats else kind
 
     @property
     def host(self) -> str:
@@ -120,10 +163,11 @@ class Target:
     @property
     def address(self) -> str:
         """Where requests go."""
-        return f"{urlsplit(self.url).scheme}://{self._authority}{self._path}"
+        return f"{urlsplit(self.url).scheme}://{self.authority}{self._path}"
 
     @property
-    def _authority(self) -> str:
+    def authority(self) -> str:
+        """Host and port, as a request names them."""
         parts = urlsplit(self.url)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{parts.port}" if parts.port else host
@@ -154,36 +198,54 @@ class Target:
         """Head of every request, up to the number of bytes in its body."""
         lines = [
             f"POST {self._path} HTTP/1.1",
-            f"Host: {self._authority}",
+            f"Host: {self.authority}",
             "Content-Type: application/json",
-            "Accept: text/event-stream",
+            f"Accept: {'application/json' if self.pooled else 'text/event-stream'}",
             *(f"{name}: {value}" for name, value in self.headers),
-            *([f"Authorization: Bearer {self.key}"] if self.key else []),
+            *([self._key_line] if self.key else []),
             "Content-Length: ",
         ]
         return "\r\n".join(lines).encode("latin-1")
 
+    @property
+    def _key_line(self) -> str:
+        if self.key_header:
+            return f"{self.key_header}: {self.key}"
+        return f"Authorization: Bearer {self.key}"
+
     def frame(self, output_tokens: int) -> tuple[bytes, bytes]:
         """What stands before and after the prompt in a body asking for exactly these tokens."""
+        body = {"model": self.model} | ({} if self.pooled else self._generating(output_tokens))
+        body = {name: value for name, value in body.items() if name not in self.without} | self.body
+        start = json.dumps(body, separators=(",", ":")).removesuffix("}")
+        before, after = _AROUND[self.api]
+        opening, closing = '""' if self.vocabulary.is_text else "[]"
+        return f"{start}{before}{opening}".encode(), f"{closing}{after}".encode()
+
+    def _generating(self, output_tokens: int) -> dict[str, Any]:
         exactly = {"min_tokens": output_tokens, "n_predict": output_tokens, "ignore_eos": True}
-        body: dict[str, Any] = {
-            "model": self.model,
-            self.max_tokens_field: output_tokens,
+        options = {"include_usage": True} | (
+            {"continuous_usage_stats": True} if self.each_counts else {}
+        )
+        usual = "max_output_tokens" if self.api == "responses" else "max_tokens"
+        return {
+            self.max_tokens_field or usual: output_tokens,
             **({} if self.natural else {name: exactly[name] for name in self.extras}),
             "temperature": 0,
             "stream": True,
-            "stream_options": {"include_usage": True}
-            | ({"continuous_usage_stats": True} if self.each_counts else {}),
+            # The Responses API counts by itself and knows no such option.
+            **({} if self.api == "responses" else {"stream_options": options}),
         }
-        body = {name: value for name, value in body.items() if name not in self.without} | self.body
-        start = json.dumps(body, separators=(",", ":")).removesuffix("}")
-        if self.api == "chat":
-            before, after = ',"messages":[{"role":"user","content":"', '"}]}'
-        elif self.vocabulary.is_text:
-            before, after = ',"prompt":"', '"}'
-        else:
-            before, after = ',"prompt":[', "]}"
-        return (start + before).encode(), after.encode()
+
+    def ranked(self, text: bytes) -> bytes:
+        """A prompt as a question and the documents it is ranked against."""
+        pieces = (len(text) + 1) // PIECE_BYTES
+        asked = min(_MOST_OF_QUERY, pieces // (self.documents + 1))
+        each = (pieces - asked) / self.documents
+        ends = [asked + round(each * number) for number in range(self.documents + 1)]
+        parts = [text[PIECE_BYTES * a : PIECE_BYTES * b - 1] for a, b in pairwise(ends)]
+        documents = b'","'.join(parts)
+        return text[: PIECE_BYTES * asked - 1] + b'","documents":["' + documents
 
     @staticmethod
     def joined(messages: Sequence[bytes]) -> bytes:
@@ -192,6 +254,38 @@ class Target:
         return messages[0] + b"".join(
             b'"},{"role":"%b","content":"%b' % (roles[place % 2], message)
             for place, message in enumerate(messages[1:], start=1)
+        )
+
+
+def least_tokens(api: Api, documents: int) -> int:
+    """Input tokens of a request at least: so many number each of its parts, and one more."""
+    return UNIQUE_TOKENS * (documents + 1 if api == "rerank" else 1) + 1
+
+
+def addresses(text: str) -> list[str]:
+    """Split what `--endpoint` gives: one address, or several with commas between."""
+    return _BETWEEN.split(text)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    usable = parts.scheme in {"http", "https"} and _ascii(parts.hostname) and port != 0
+    if "@" in parts.netloc:
+        raise UserError(
+            "a name or a password in the endpoint's address",
+            where="endpoint",
+            expected="a URL such as http://host:8000",
+            remedy="give a key by --api-key-env, other credentials by --header",
+        )
+    if not usable or not url.isprintable() or " " in url:
+        raise UserError(
+            f"not a usable endpoint {url!r}",
+            where="endpoint",
+            expected="a URL such as http://host:8000",
         )
 
 

@@ -13,7 +13,17 @@ from suites.base.extras import install
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["IDS", "PIECE_BYTES", "UNIQUE_TOKENS", "WORDS", "Vocabulary", "from_tokenizer"]
+    from tokenizers import Tokenizer
+
+__all__ = [
+    "IDS",
+    "PIECE_BYTES",
+    "UNIQUE_TOKENS",
+    "WORDS",
+    "Vocabulary",
+    "from_tokenizer",
+    "read_tokenizer",
+]
 
 # Every piece has four characters and one separator, so that a prompt of n tokens is a slice.
 _WIDTH = 4
@@ -71,12 +81,11 @@ _MOST_BYTES = 2**27  # that of a vocabulary of 262,144 tokens has 33 MB
 _LEAST_WORDS = 64
 
 
-def from_tokenizer(path: Path) -> Vocabulary:
-    """Find words of four letters that are one token each by this `tokenizer.json`.
+def read_tokenizer(path: Path) -> tuple[Tokenizer, str]:
+    """Read a `tokenizer.json`, which neither cuts nor fills; its digest beside it.
 
     Raises:
-        UserError: the extra `tokenizer` is not installed, the file cannot be read, or too few
-            words keep their length beside each other.
+        UserError: the extra `tokenizer` is not installed, or the file cannot be read.
     """
     try:
         from tokenizers import Tokenizer
@@ -97,6 +106,16 @@ def from_tokenizer(path: Path) -> Vocabulary:
         ) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    return tokenizer, sha256(raw).hexdigest()
+
+
+def from_tokenizer(path: Path) -> Vocabulary:
+    """Find words of four letters that are one token each by this `tokenizer.json`.
+
+    Raises:
+        UserError: see `read_tokenizer`; too few words keep their length beside each other.
+    """
+    tokenizer, digest = read_tokenizer(path)
 
     def count(text: str) -> int:
         return len(tokenizer.encode(text).ids)
@@ -125,5 +144,5 @@ def from_tokenizer(path: Path) -> Vocabulary:
         pieces=words,
         separator=" ",
         special=special,
-        tokenizer_sha256=sha256(raw).hexdigest(),
+        tokenizer_sha256=digest,
     )

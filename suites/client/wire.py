@@ -12,17 +12,19 @@ import tempfile
 from array import array
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import cycle
 from time import monotonic_ns
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, SupportsIndex, cast
 
 from suites.client.http_body import MalformedError, body_is_complete, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from suites.client.target import Target
 
-__all__ = ["Connection", "Exchange", "Tape", "connect"]
+__all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
 
 # How a chunked body ends, with trailers or without. Content can end like this by chance, so a match
 # is then confirmed.
@@ -49,6 +51,8 @@ class Exchange:
         retry_after_s: how long a server that refused asks to be left alone.
         failure: name of what went wrong on the wire, "" if nothing did.
         measured: sent in the steady state.
+        place: at which of the target's addresses, -1 where it was sent nowhere.
+        sent_bytes: of the request.
     """
 
     index: int
@@ -66,6 +70,8 @@ class Exchange:
     retry_after_s: float = 0.0
     failure: str = ""
     measured: bool = False
+    place: int = -1
+    sent_bytes: int = 0
 
     @property
     def refused(self) -> bool:
@@ -99,18 +105,39 @@ class Tape:
         return os.pread(self._file.fileno(), sum(exchange.sizes or ()), exchange.tape_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Exchanges that were sent to each of a target's addresses, and those that have ended."""
+
+    sent: list[int]
+    ended: list[int]
+
+    @classmethod
+    def of(cls, addresses: int) -> Self:
+        """Nothing was sent yet."""
+        return cls([0] * addresses, [0] * addresses)
+
+    def of_place(self, place: int) -> tuple[int, int]:
+        """On their way to an address, and sent there in all."""
+        return self.sent[place] - self.ended[place], self.sent[place]
+
+
 class Connection(asyncio.Protocol):
     """One keep-alive connection carrying one exchange at a time."""
 
     __slots__ = (
+        "_clock",
         "_done",
         "_exchange",
         "_fd",
         "_framing",
         "_hung_up",
         "_reads",
+        "_rename",
         "_stamps",
+        "balance",
         "closed",
+        "place",
         "served",
         "transport",
     )
@@ -119,24 +146,36 @@ class Connection(asyncio.Protocol):
         self,
         done: Callable[[Connection, Exchange], None],
         hung_up: Callable[[], None] = lambda: None,
+        *,
+        clock: Callable[[], int] = monotonic_ns,
     ) -> None:
         """Remember whom to tell: of an ended exchange, of a server that left between two."""
-        self._done, self._hung_up = done, hung_up
+        self._done, self._hung_up, self._clock = done, hung_up, clock
         self._exchange: Exchange | None = None
         self._fd = -1
         self._framing = ""
         self._reads: list[bytes] = []
         self._stamps: list[int] | array[int] = []
+        self._rename: tuple[bytes, bytes] | None = None
         self.closed = True
         self.served = 0
+        self.place, self.balance = 0, Balance.of(1)
         self.transport: asyncio.Transport | None = None
+
+    def goes_to(self, place: int, balance: Balance, rename: tuple[bytes, bytes]) -> None:
+        """Say to which of several addresses it leads, by what name, and who keeps count."""
+        self.place, self.balance, self._rename = place, balance, rename
 
     def send(self, exchange: Exchange, payload: bytes) -> None:
         """Start an exchange on an idle, open connection."""
+        if self._rename:
+            payload = payload.replace(*self._rename, 1)
+        exchange.place, exchange.sent_bytes = self.place, len(payload)
+        self.balance.sent[self.place] += 1
         self._exchange = exchange
         self._stamps, self._reads = exchange.stamps, exchange.reads
         self._framing = ""
-        exchange.sent_ns = monotonic_ns()
+        exchange.sent_ns = self._clock()
         if self.transport:
             self._write(self.transport, payload)
 
@@ -171,10 +210,11 @@ class Connection(asyncio.Protocol):
             self._fd = transport.get_extra_info("socket").fileno()
 
     def data_received(self, data: bytes) -> None:
-        self._stamps.append(monotonic_ns())
+        self._stamps.append(self._clock())
         self._reads.append(data)
         # A complete tail in one read, one split over tiny reads, or a body that is not chunked.
-        if data.endswith(_ENDS) or len(data) < _SHORT or self._framing != "chunked":
+        tail = data.endswith(_ENDS) or (len(data) < _SHORT and data.endswith(b"\n"))
+        if tail or self._framing != "chunked":
             self._look_closer()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -219,7 +259,8 @@ class Connection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
-        exchange.ended_ns = monotonic_ns()
+        self.balance.ended[self.place] += 1
+        exchange.ended_ns = self._clock()
         exchange.failure = failure
         self._reads, self._stamps, self._framing = [], [], ""
         self.served += 1
@@ -232,7 +273,37 @@ async def connect(target: Target, connection: Connection) -> Connection:
     Raises:
         OSError: refused, unreachable or not resolvable.
     """
+    if target.more:
+        target = _next_address(target, connection)
     await asyncio.get_running_loop().create_connection(
         lambda: connection, target.host, target.port, ssl=target.tls
     )
     return connection
+
+
+@lru_cache
+def _balance(urls: tuple[str, ...]) -> tuple[Balance, Iterator[int]]:
+    """What this process sent to each address, and whose turn it is to be connected to."""
+    return Balance.of(len(urls)), cycle(range(len(urls)))
+
+
+def _next_address(target: Target, connection: Connection) -> Target:
+    """Lead a connection to the address whose turn it is."""
+    balance, turns = _balance(target.urls)
+    at = target.alone(place := next(turns))
+    first, own = (f"\r\nHost: {one.authority}\r\n".encode() for one in (target, at))
+    connection.goes_to(place, balance, (first, own))
+    return at
+
+
+class Spares(list[Connection]):
+    """Idle connections; `pop` takes one to the address with the fewest exchanges on their way."""
+
+    def pop(self, index: SupportsIndex = -1) -> Connection:
+        """Take one; without an index to the address that has least to do, of equals had least."""
+        if index == -1 and self and len(self[-1].balance.sent) > 1:
+            # The last of those left, used last, is least likely to have been closed meanwhile.
+            index = min(
+                range(len(self)), key=lambda at: (*self[at].balance.of_place(self[at].place), -at)
+            )
+        return super().pop(index)

@@ -77,6 +77,7 @@ def _run(spec: dict[str, Any]) -> None:
             spec["device"],
             {**spec["values"], "host": _HOST, "port": port},
             parallel=spec["parallel"],
+            speculation=spec["speculation"],
             program=spec["program"],
             flags=spec["flags"],
             folder=Path(folder),

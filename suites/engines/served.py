@@ -44,6 +44,7 @@ class Choice:
     parallel: Mapping[str, int] = field(default_factory=dict)
     program: str | None = None
     flags: tuple[str, ...] = ()
+    speculation: Mapping[str, object] = field(default_factory=dict)
     image: str | None = None
 
 
@@ -116,6 +117,7 @@ class ServedEngine:
             "parallel": dict(self.choice.parallel),
             "program": self.choice.program,
             "flags": list(self.choice.flags),
+            "speculation": dict(self.choice.speculation),
         }
         self._process = EngineProcess(
             [sys.executable, "-m", "suites.engines.launch", "--spec", json.dumps(spec)],

@@ -35,6 +35,7 @@ __all__ = [
     "flag_words",
     "image_of",
     "names",
+    "speculating",
     "template",
 ]
 
@@ -93,6 +94,23 @@ class Device(_Frozen):
     ran: str = ""
 
 
+class Speculation(_Frozen):
+    """How an engine is told to draft tokens, and to accept as many as it is told.
+
+    Attributes:
+        arguments: to draft by `{method}`, `{drafts}` tokens a step.
+        pinned: in their place, to accept `{acceptance}` tokens a step whatever was drafted.
+        environment: set beside `pinned`.
+        source, read_on: where this was read, and when.
+    """
+
+    arguments: tuple[str, ...]
+    pinned: tuple[str, ...]
+    environment: dict[str, str] = {}
+    source: str
+    read_on: date
+
+
 class Template(_Frozen):
     """An engine's command line.
 
@@ -109,6 +127,7 @@ class Template(_Frozen):
         isl, osl: how an exact number of input and output tokens is asked for, in words.
         parallel: arguments for tp, pp, dp and ep, added where more than one is asked for.
         environment: as a device's, for every device.
+        speculation: how it drafts tokens; None where we do not know.
         files: written beside the run; `{file:NAME}` is the path of one.
         devices: by "cuda", "rocm", "ascend", "cpu"; the first is the usual one.
     """
@@ -129,6 +148,7 @@ class Template(_Frozen):
     parallel: dict[Axis, tuple[str, ...]]
     environment: dict[str, str] = {}
     version: Version
+    speculation: Speculation | None = None
     files: dict[str, str] = {}
     devices: Annotated[dict[str, Device], Field(min_length=1)]
 
@@ -208,6 +228,7 @@ def command(
     values: Mapping[str, object],
     *,
     parallel: Mapping[str, int],
+    speculation: Mapping[str, object] | None = None,
     program: str | None = None,
     flags: Sequence[str] = (),
     folder: Path,
@@ -217,20 +238,29 @@ def command(
     Args:
         values: weights, model, host, port, dtype, context, slots, cpus, chips.
         parallel: tp, pp, dp, ep; one is no parallelism and adds nothing.
+        speculation: method and drafts, and acceptance where it is pinned; nothing is drafted
+            without.
         program: replaces the template's, words split as a shell would: another path, or
             `docker run … IMAGE vllm`.
         flags: the user's own, added last so that they win; each may hold several words.
         folder: where `files` will lie.
 
     Raises:
-        UserError: the engine has no such parallelism, or a flag is no shell words.
+        UserError: the engine has no such parallelism, no speculation that we know, or a flag is
+            no shell words.
     """
     here = engine.devices[device]
     arguments = [*(here.launch or engine.launch), *engine.arguments, *here.arguments]
     for axis, size in parallel.items():
         if size > 1:
             arguments += _axis(engine, axis)
-    known = {**values, **{axis: parallel.get(axis, 1) for axis in ("tp", "pp", "dp", "ep")}}
+    drafting, pinned = speculating(engine, speculation or {})
+    arguments += drafting
+    known = {
+        **values,
+        **(speculation or {}),
+        **{axis: parallel.get(axis, 1) for axis in ("tp", "pp", "dp", "ep")},
+    }
 
     def fill(text: str) -> str:
         return _FIELD.sub(lambda found: _value(found[1], known, folder), text)
@@ -239,10 +269,32 @@ def command(
         program=_words(program or here.program or engine.program, "--engine-program"),
         arguments=(*map(fill, arguments), *(word for flag in flags for word in flag_words(flag))),
         environment={
-            key: fill(value) for key, value in {**engine.environment, **here.environment}.items()
+            key: fill(value)
+            for key, value in {**engine.environment, **here.environment, **pinned}.items()
         },
         files={name: fill(text) for name, text in engine.files.items()},
     )
+
+
+def speculating(
+    engine: Template, speculation: Mapping[str, object]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Arguments and environment of a speculation, empty where there is none.
+
+    Raises:
+        UserError: we know of none of this engine.
+    """
+    if not speculation:
+        return (), {}
+    if engine.speculation is None:
+        raise UserError(
+            f"{engine.name}'s command line has none that we know",
+            where="--speculation",
+            remedy="give the engine's own options with --engine-flag",
+        )
+    if "acceptance" in speculation:
+        return engine.speculation.pinned, engine.speculation.environment
+    return engine.speculation.arguments, {}
 
 
 def _axis(engine: Template, axis: str) -> tuple[str, ...]:

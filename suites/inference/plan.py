@@ -11,6 +11,7 @@ import psutil
 from suites.base.errors import UserError
 from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
+from suites.client.target import POOLED
 from suites.engines.template import BUNDLED
 from suites.inference.measure import Case
 from suites.models import load
@@ -80,6 +81,8 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     if not chosen:
         return []
     subject = subject_spec(options)
+    if subject["api"] in POOLED:
+        raise UserError("nothing is decoded", where="--api", remedy="--suite serving measures it")
     fitting = chosen
     # Only of weights we make ourselves, in our own engine, is the size known beforehand.
     if subject["engine"] == BUNDLED and not subject["endpoint"] and not subject["weights"]:

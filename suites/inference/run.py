@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from suites.base.child import note, progress
@@ -28,9 +29,10 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         note(f"{under_test.engine['name']} is up")
         for done, case in enumerate(cases):
             progress(done, len(cases), case.name)
-            series += measure(
+            measured = measure(
                 under_test.target, case, seed=spec["seed"], check_alive=under_test.check_alive
             )
+            series += [replace(s, labels={**s.labels, **under_test.labels}) for s in measured]
         progress(len(cases), len(cases), cases[-1].name)
     return CellResult(
         series=tuple(series),

@@ -146,8 +146,10 @@ class GgufHeader:
         return UserError(what, where=f"{self.where}:{key}", expected=expected)
 
 
-def read_header(path: Path) -> GgufHeader:
+def read_header(path: Path, *, texts: str = "") -> GgufHeader:
     """Read the header of a GGUF file.
+
+    Lists of texts are passed by, but for the one named `texts`.
 
     Raises:
         UserError: the file is missing, unreadable or no GGUF, or its header is cut off or counts
@@ -155,7 +157,7 @@ def read_header(path: Path) -> GgufHeader:
     """
     try:
         with open_plain(path) as file:
-            return _Reader(file, str(path)).header()
+            return _Reader(file, str(path), texts).header()
     except OSError as error:
         what = f"cannot read the weights ({error.strerror})"
         raise UserError(what, where=str(path), expected=_EXPECTED) from error
@@ -164,8 +166,9 @@ def read_header(path: Path) -> GgufHeader:
 class _Reader:
     """Takes a header apart, and stops where it asks for more than any has."""
 
-    def __init__(self, file: BufferedIOBase, where: str) -> None:
+    def __init__(self, file: BufferedIOBase, where: str, texts: str) -> None:
         self._file, self._where, self._left = file, where, _MOST_BYTES
+        self._texts = texts
 
     def header(self) -> GgufHeader:
         magic = self._file.read(4)
@@ -179,7 +182,7 @@ class _Reader:
         said: dict[str, Any] = {}
         for _ in range(keys):
             name = self._text()
-            value = self._value(self._whole("<I"))
+            value = self._value(self._whole("<I"), texts=name == self._texts)
             if value is not None:
                 said[name] = value
         held = dict(self._tensor() for _ in range(tensors))
@@ -198,7 +201,7 @@ class _Reader:
         kind, _offset = struct.unpack("<IQ", self._take(12))
         return name, Tensor(shape=shape, type=kind)
 
-    def _value(self, kind: int) -> Any:
+    def _value(self, kind: int, *, texts: bool) -> Any:
         """A value; None of a list that is passed by."""
         if kind in _SCALARS:
             return self._whole(_SCALARS[kind])
@@ -209,6 +212,8 @@ class _Reader:
         inner, count = struct.unpack("<IQ", self._take(12))
         if count > _MOST_ITEMS or inner == _ARRAY:
             raise self._broken("a list no model has")
+        if inner == _TEXT and texts:
+            return [self._text() for _ in range(count)]
         if inner == _TEXT:
             for _ in range(count):
                 self._skip(self._whole("<Q"))

@@ -3,7 +3,8 @@
 Options of `plan`:
     endpoint: str: URL of a running OpenAI-compatible server; without it llama.cpp is started.
     model: str: geometry id, or the name served at the endpoint.
-    api: str: "completions" (default; token ids, exact) or "chat" (words).
+    api: str: "completions" (default; token ids, exact), "chat" or "responses" (words); "embeddings"
+        (token ids) or "rerank" (words; `documents` a question), which generate nothing.
     api_key_env: str: name of the variable that holds the API key; FENMARK_API_KEY when set.
     concurrency: list[int]: closed loop, one point each; with `rate` one value, the cap.
     rate: list[float]: open loop, requests per second, one point each.

@@ -13,6 +13,7 @@ from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
+from suites.client.target import POOLED, least_tokens
 from suites.client.vocabulary import UNIQUE_TOKENS
 from suites.serving.given import at_least_one, limit, listed, positive, share, whole
 from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
@@ -89,6 +90,8 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         return []
     subject = subject_spec(options)
     subject["asking"]["natural"] = points[0].natural
+    if subject["api"] in POOLED:
+        points = [_without_output(point, subject) for point in points]
     seed = int(options.get("seed") or 0)
     fleet = _fleet(options)
     sweep = read_sweep(Path(options["sweep"])) if options.get("sweep") else None
@@ -125,6 +128,24 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         )
         for number in range(cells)
     ]
+
+
+def _without_output(point: Point, subject: Mapping[str, Any]) -> Point:
+    """A load that generates nothing; what is ranked has to be told apart.
+
+    Raises:
+        UserError: there are more documents than tokens for them.
+    """
+    documents = subject["asking"]["documents"]
+    least = least_tokens(subject["api"], documents)
+    shortest = min((tokens for tokens, _ in point.lengths), default=point.input_tokens)
+    if shortest < least:
+        raise UserError(
+            f"{shortest} tokens for a question and {documents} documents",
+            where="--isl",
+            expected=f"at least {least}",
+        )
+    return replace(point, pooled=subject["api"])
 
 
 def _metrics(options: Mapping[str, Any]) -> str | None:

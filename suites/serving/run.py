@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from suites.base.child import note, progress
 from suites.base.errors import CheckError
 from suites.base.printable import printable
 from suites.base.records import CellResult
+from suites.client.recount import counted_how, recounted
 from suites.client.subject import packages, subject
 from suites.serving.course import course_of
 from suites.serving.instrument.validity import gap_problems, pace_problems, problems
@@ -27,6 +29,7 @@ from suites.serving.workers.node_worker import generator
 if TYPE_CHECKING:
     from suites.base.records import Label, Series
     from suites.client.subject import Subject
+    from suites.client.target import Target
     from suites.serving.instrument.instrument import Instrument
     from suites.serving.load.outcome import Outcome
     from suites.serving.workers.node_worker import Generator
@@ -74,6 +77,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             # A seed for each point: an engine with a prefix cache has seen the prompts before.
             seed = f"{spec['seed']}/{done}"
             outcome = load.run(under_test.target, point, seed=seed, show=show)
+            outcome = _recounted(outcome, under_test)
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
@@ -82,17 +86,24 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             facts["points"][point.name] = _facts(point, outcome, checked)
             if beside:
                 facts["points"][point.name]["server"] = beside.facts(outcome)
-            _tell_failures(point, outcome)
+            _tell_failures(point, outcome, under_test.target)
             done += 1
             points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
         facts |= course.facts(points[0])
-    if not any(item.metric == "ttft" for item in series):
+    if not any(item.metric == "e2e" for item in series):
         raise _nothing_answered(spec, facts)
     return CellResult(series=tuple(series), facts=facts)
 
 
-def _tell_failures(point: Point, outcome: Outcome) -> None:
+def _recounted(outcome: Outcome, under_test: Subject) -> Outcome:
+    """The outcome with its answers counted by a tokenizer, where there is one."""
+    if (tokens := under_test.tokens) is None:
+        return outcome
+    return replace(outcome, requests=[recounted(r, tokens) for r in outcome.requests])
+
+
+def _tell_failures(point: Point, outcome: Outcome, target: Target) -> None:
     failures = outcome.failures
     if not failures:
         return
@@ -100,6 +111,15 @@ def _tell_failures(point: Point, outcome: Outcome) -> None:
     detail = next((request.detail for request in outcome.measured if request.detail), "")
     said = f"; the server said: {printable(detail, 200)}" if detail else ""
     note(f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){said}")
+    if target.more:
+        note(f"{point.name}: failed at {_by_address(target, outcome)}")
+
+
+def _by_address(target: Target, outcome: Outcome) -> str:
+    """Failures by the address that was asked; on the terminal alone."""
+    failed = Counter(request.place for request in outcome.measured if request.failure)
+    named = dict(enumerate(target.urls)) | {-1: "an address that let nobody in"}
+    return ", ".join(f"{named[place]} {count}" for place, count in failed.most_common())
 
 
 def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError:
@@ -113,7 +133,7 @@ def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError
     return CheckError(
         f"no request was answered as asked ({named}){said}",
         where=spec["subject"]["endpoint"] or spec["subject"]["model"],
-        expected="a stream of as many tokens as asked for",
+        expected="answers as asked for",
     )
 
 
@@ -125,6 +145,8 @@ def _longest(point: Point) -> int:
 
 def _first_check(load: Generator, point: Point, spec: dict[str, Any]) -> Instrument:
     note(f"checking the instrument at {point.name}")
+    if point.pooled:  # the emitter sends tokens: two of them
+        point = replace(point, pooled="", output_tokens=2)
     rate = spec["check_events_per_stream"] * point.concurrency
     if point.shape != "closed":
         rate = point.rate * point.output_tokens
@@ -149,14 +171,28 @@ def _checked_at_rate(
 
 
 def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[str, Label]:
-    """How the prompts' length is known, and the mean the server counted if it is another."""
-    labels: dict[str, Label] = {"isl_by": under_test.target.isl_by}
+    """How lengths are known, and the mean of the prompts' that the server counted if another."""
+    labels: dict[str, Label] = {
+        "isl_by": under_test.target.isl_by,
+        **_api_labels(under_test.target),
+        **under_test.labels,
+    }
+    if not point.pooled:
+        labels["osl_by"] = counted_how(outcome.answered, under_test.tokens)
     counted = [request.input_tokens for request in outcome.answered]
     if counted and round(fmean(counted)) != point.input_tokens:
         labels["isl_counted"] = round(fmean(counted), 1)
     if counted and point.natural:
         labels["osl"] = max(1, round(fmean(request.output_tokens for request in outcome.answered)))
     return labels
+
+
+def _api_labels(target: Target) -> dict[str, Label]:
+    """Which endpoint was asked and at how many addresses, where not the usual one at one."""
+    labels: dict[str, Label] = {} if target.api == "completions" else {"api": target.api}
+    if target.more:
+        labels["addresses"] = len(target.urls)
+    return labels | ({"documents": target.documents} if target.api == "rerank" else {})
 
 
 def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:

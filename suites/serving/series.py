@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.records import Series
 
 if TYPE_CHECKING:
-    from suites.base.records import Label
+    from suites.base.records import Label, Window
     from suites.client.request import Request
     from suites.serving.load.outcome import Outcome
     from suites.serving.load.point import Point
@@ -22,7 +22,6 @@ def series_of(
     requests = outcome.answered
     window = outcome.window()
     duration_s = outcome.duration_s
-    longer = [request for request in requests if request.has_pace]
     good = [request for request in requests if is_good(request, spec)]
     done = sum(
         outcome.start_ns <= request.ended_ns <= outcome.end_ns
@@ -30,18 +29,9 @@ def series_of(
         if not request.failure
     )
     samples: dict[str, tuple[str, list[float]]] = {
-        "ttft": ("ms", [request.ttft_ms for request in requests]),
-        "tpot": ("ms", [request.tpot_ms for request in longer]),
         "e2e": ("ms", [request.e2e_ms for request in requests]),
-        "interactivity": ("tokens/s/user", [1e3 / r.tpot_ms for r in longer if r.tpot_ms > 0]),
-        "input_throughput": ("tokens/s", [window.input_tokens / duration_s]),
-        "output_throughput": ("tokens/s", [window.output_tokens / duration_s]),
-        "total_throughput": (
-            "tokens/s",
-            [(window.input_tokens + window.output_tokens) / duration_s],
-        ),
+        **(_pooled(window, duration_s) if point.pooled else _generated(outcome)),
         "request_throughput": ("1/s", [done / duration_s]),
-        **_after_thoughts(requests),
         **_send_delays(point, requests),
         "failed": ("count", [float(sum(outcome.failures.values()))]),
     }
@@ -49,7 +39,7 @@ def series_of(
         # Good requests are a share of the measured ones; the rate is that share of all done.
         share = len(good) / max(1, len(outcome.measured))
         samples["goodput"] = ("1/s", [share * done / duration_s])
-    windowed = {"output_throughput", "total_throughput"}
+    windowed = {"output_throughput", "total_throughput", "prefill_throughput"}
     return [
         Series(
             suite="serving",
@@ -65,14 +55,40 @@ def series_of(
     ]
 
 
+def _generated(outcome: Outcome) -> dict[str, tuple[str, list[float]]]:
+    """What users of a stream of tokens see, and how many tokens went through."""
+    requests, window, duration_s = outcome.answered, outcome.window(), outcome.duration_s
+    longer = [request for request in requests if request.has_pace]
+    return {
+        "ttft": ("ms", [request.ttft_ms for request in requests]),
+        "tpot": ("ms", [request.tpot_ms for request in longer]),
+        "interactivity": ("tokens/s/user", [1e3 / r.tpot_ms for r in longer if r.tpot_ms > 0]),
+        "input_throughput": ("tokens/s", [window.input_tokens / duration_s]),
+        "output_throughput": ("tokens/s", [window.output_tokens / duration_s]),
+        "total_throughput": (
+            "tokens/s",
+            [(window.input_tokens + window.output_tokens) / duration_s],
+        ),
+        **_after_thoughts(requests),
+    }
+
+
+def _pooled(window: Window, duration_s: float) -> dict[str, tuple[str, list[float]]]:
+    """Of vectors and scores there is no first one: all of the work is taking the input in."""
+    return {"prefill_throughput": ("tokens/s", [window.input_tokens / duration_s])}
+
+
 def is_good(request: Request, spec: dict[str, Any]) -> bool:
     """Whether a request was answered within both limits."""
     return (
         not request.failure
-        and request.has_pace
         and request.ttft_ms <= (spec["slo_ttft_ms"] or math.inf)
-        and request.tpot_ms <= (spec["slo_tpot_ms"] or math.inf)
+        and (bool(request.pooled) or _keeps_pace(request, spec["slo_tpot_ms"] or math.inf))
     )
+
+
+def _keeps_pace(request: Request, limit_ms: float) -> bool:
+    return request.has_pace and request.tpot_ms <= limit_ms
 
 
 def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]]]:

@@ -123,6 +123,42 @@ def alone(predicate):
     predicate["measurements"] = kept
 
 
+def saturated(case):
+    """A load that outran its server: it says so, and gives no latency."""
+
+    def cheat(predicate):
+        kept = []
+        for item in predicate["measurements"]:
+            if item["case"].startswith(case):
+                item["labels"]["saturated"] = True
+                if "percentile" in item["labels"] or item["metric"] == "interactivity":
+                    continue
+            kept.append(item)
+        predicate["measurements"] = kept
+
+    return cheat
+
+
+def embedding(*, faster=1, told=True):
+    """Adds a load of vectors, 160 ms each, eight at a time."""
+
+    def cheat(predicate):
+        labels = {"concurrency": 8, "isl": 512, "api": "embeddings", "processes": 3, "valid": True}
+        items = [
+            honest.figure("prefill_throughput", "tokens/s", 25_600.0 * faster, 3),
+            honest.figure("request_throughput", "1/s", 50.0, 3),
+        ]
+        if told:
+            items.append(honest.figure("e2e", "ms", 160.0, 9_000, percentile=50.0))
+        predicate["measurements"] += [
+            {**item, "suite": "serving", "case": "embeddings/closed/c8/isl512"}
+            | {"labels": {**labels, **item["labels"]}}
+            for item in items
+        ]
+
+    return cheat
+
+
 def replayed(case, **labels):
     """The closed point as a trace under a cap that it does not reach."""
 
@@ -209,6 +245,9 @@ CHEATS = {
     "requests × 4, open": (scaled("request_throughput", 4, OPEN), "queueing"),
     "throughput ÷ 10": (scaled("output_throughput", 0.1, CLOSED), "queueing"),
     "a rate without its latencies": (alone, "queueing"),
+    "saturated, closed": (saturated(CLOSED), "queueing"),
+    "a rate of vectors without their latency": (embedding(told=False), "queueing"),
+    "a rate of vectors × 3": (embedding(faster=3), "queueing"),
     "concurrency in labels and case ÷ 4": (
         case_renamed("closed/c8", "closed/c2", concurrency=2),
         "queueing",
@@ -351,6 +390,13 @@ def test_a_trace_has_a_load_of_its_own_and_a_closed_loop_is_no_trace(profile, la
         item["case"] = "closed/c64/isl512/osl128"
     assert "queueing" in rules_of(data)
     assert ("profile" in rules_of(data)) == (profile == "quick")
+
+
+@pytest.mark.parametrize("load", [saturated(OPEN), embedding()], ids=["saturated", "embedding"])
+def test_a_load_without_a_first_token_is_held_against_what_it_has(load):
+    data = honest.h100()
+    load(data["predicate"])
+    assert rules_of(data) == set()
 
 
 @pytest.mark.parametrize("name", CHEATS)

@@ -7,23 +7,41 @@ import { atMost, general, held } from "./laws-held.js";
 /** @import { Claim, Figure, Point } from "./laws-claim.js" */
 /** @typedef {Record<string, number>} Constants */
 
+// Rates of tokens that are served, by what of a request they count: where nothing is generated it is
+// the input.
+const SERVED = /** @type {const} */ ([
+  ["output_throughput", "osl"],
+  ["prefill_throughput", "isl"],
+]);
+
 /** Requests in flight = request rate × time in the system, by tokens and by requests.
  * @param {Claim} claim */
 export function* requestsInFlightAreTheLoad({ points, by }) {
   for (const point of points) {
-    const { concurrency, osl, rate } = point.load;
+    const { concurrency, rate } = point.load;
     const closed = rate === undefined && !point.replayed;
     const latency = closed ? point.middle("e2e") : point.get("service_time", 50);
-    const tokens = point.get("output_throughput");
-    // A rate alone could be anything.
-    if (point.suite === "serving" && tokens) {
-      const none = "stands without the end-to-end time of its requests";
-      yield held(tokens.where, point.middle("e2e") ? null : none);
-    }
+    if (point.suite === "serving") yield* latenciesAreStated(point);
     if (concurrency === undefined || !latency) continue;
     const requests = point.get("request_throughput");
-    if (tokens && osl) yield* inFlight(point, tokens, latency, 1 / osl, closed, by.queueing);
+    for (const [metric, length] of SERVED) {
+      const [tokens, each] = [point.get(metric), point.load[length]];
+      if (tokens && each) yield* inFlight(point, tokens, latency, 1 / each, closed, by.queueing);
+    }
     if (requests) yield* inFlight(point, requests, latency, 1, closed, by.queueing);
+  }
+}
+
+/** A rate alone could be anything; one of a saturated load is bounded by what was offered.
+ * @param {Point} point */
+function* latenciesAreStated(point) {
+  const none = "stands without the end-to-end time of its requests";
+  for (const [metric] of SERVED) {
+    const tokens = point.get(metric);
+    if (!tokens) continue;
+    const saturated = point.load.rate !== undefined && tokens.labels.saturated === true;
+    const told = saturated || point.middle("e2e");
+    yield held(tokens.where, told ? null : none);
   }
 }
 
@@ -64,11 +82,12 @@ const STEPS = /** @type {const} */ ([
   ["prefill_throughput", "ttft", "isl"],
 ]);
 
-/** Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same case.
+/** Decode rate × TPOT = batch, prefill rate × TTFT = ISL, of the same isolated case.
  * @param {Claim} claim */
 export function* stepsGiveTheRate({ points, by }) {
   const { ARITHMETIC } = by.queueing;
-  for (const point of points)
+  // What is served together is for `requestsInFlightAreTheLoad`.
+  for (const point of points.filter(({ suite }) => suite !== "serving"))
     for (const [metric, latency, tokens] of STEPS) {
       const [rate, time] = [point.get(metric), point.get(latency, 50)];
       if (!rate) continue;

@@ -67,11 +67,13 @@ _PLAIN = (
     "doubts", "price_sheet",
 )  # fmt: skip
 _LOADS = {
+    "api": "endpoint {n}",
     "isl": "{n} input tokens",
     "context": "context {n}",
     "batch": "batch {n}",
     "concurrency": "concurrency {n}",
     "rate": "{n} requests/s",
+    "documents": "{n} documents",
 }
 _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
 

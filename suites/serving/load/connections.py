@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import UserError
 from suites.client.recording import Recording
-from suites.client.wire import Connection, Exchange, connect
+from suites.client.wire import Connection, Exchange, Spares, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -49,7 +49,7 @@ class Load:
         self._recording = Recording()
         self._running: dict[Connection, Exchange] = {}
         self._open: set[Connection] = set()
-        self._spare: list[Connection] = []
+        self._spare = Spares()
         self._spares_coming = 0
         self._one_shot = False
         self._tasks: set[asyncio.Task[None]] = set()

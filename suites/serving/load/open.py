@@ -68,7 +68,7 @@ class Open(Load):
         Raises:
             UserError: the endpoint cannot be reached at all.
         """
-        self._spare = await self._open_first(self._spares_wanted())
+        self._spare += await self._open_first(self._spares_wanted())
         self._began_ns = monotonic_ns() + _HEAD_START_NS
         self._next_due_ns = self._due()
         self._alarm = Alarm(self._send_due)

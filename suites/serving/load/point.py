@@ -30,6 +30,7 @@ class Point:
         lengths: input and output tokens of each request in turn, over and over; empty: all alike.
         isl_spread, osl_spread: what the lengths were spread by, as shares of the means.
         lengths_sha256: the file they are from.
+        pooled: "embeddings" or "rerank" where nothing is generated, and no output counted.
         natural: the model ends its answers; `output_tokens` is the most.
         requests, duration_s: whichever is set ends the steady state.
         shared_prefix: share of each prompt that all have in common.
@@ -46,6 +47,7 @@ class Point:
     isl_spread: float = 0.0
     osl_spread: float = 0.0
     lengths_sha256: str = ""
+    pooled: str = ""
     natural: bool = False
     concurrency: int = 0
     rate: float = 0.0
@@ -73,6 +75,10 @@ class Point:
 
     @property
     def name(self) -> str:
+        return f"{self.pooled}/{self._load}" if self.pooled else self._load
+
+    @property
+    def _load(self) -> str:
         if self.shape == "closed":
             return f"closed/c{self.concurrency}/{self._size}"
         if self.shape == "replay":
@@ -91,7 +97,9 @@ class Point:
 
     @property
     def _size(self) -> str:
-        size = f"isl{self.input_tokens}/osl{'natural' if self.natural else self.output_tokens}"
+        size = f"isl{self.input_tokens}"
+        if not self.pooled:
+            size += f"/osl{'natural' if self.natural else self.output_tokens}"
         if self.isl_spread or self.osl_spread:
             size += f"/spread{self.isl_spread:g}-{self.osl_spread:g}"
         if self.lengths_sha256:
@@ -99,11 +107,17 @@ class Point:
         return size + (f"/prefix{self.shared_prefix:g}" if self.shared_prefix else "")
 
     @property
+    def _tokens(self) -> dict[str, Label]:
+        """How long requests and answers are."""
+        if self.pooled:
+            return {"isl": self.input_tokens}
+        ended: dict[str, Label] = {"length": "natural"} if self.natural else {}
+        return {"isl": self.input_tokens, "osl": self.output_tokens, **ended}
+
+    @property
     def labels(self) -> dict[str, Label]:
         """The point's dimensions as rows carry them."""
-        labels: dict[str, Label] = {"isl": self.input_tokens, "osl": self.output_tokens}
-        if self.natural:
-            labels["length"] = "natural"
+        labels = self._tokens
         if self.shape == "closed" or self.concurrency:
             labels["concurrency"] = self.concurrency
         if self.shape == "open":

@@ -1,7 +1,6 @@
-"""Servers whose text and count disagree: each token takes 10 ms, and that is what must be read.
+"""Tokens counted from any fragments, thoughts and prompts: each token takes 10 ms, as it is read.
 
-Each behaviour is a list of (ms, events that arrive then); the reader gives the right pace, or a
-reason why there is none.
+What servers are known to do is in `suites.serving.bench.behaviours`; here is what varies.
 """
 
 from __future__ import annotations
@@ -55,25 +54,14 @@ def merged(*sizes):
 
 
 def counting(*sizes):
-    """As `merged`, but of letters no reader can count, with the count so far in each event."""
+    """As `merged`, with the count so far in each event."""
     made, timeline = 0, []
     for size in sizes:
+        text = "".join(word(n) for n in range(made, made + size))
         made += size
         said = {"completion_tokens": made}
-        timeline.append((at(made - 1), [event({"content": "x"}, usage=said)]))
+        timeline.append((at(made - 1), [event({"content": text}, usage=said)]))
     return timeline
-
-
-def waiting(size):
-    """A gateway that keeps so many events back."""
-    events = each()
-    return [
-        (
-            events[min(start + size, TOKENS) - 1][0],
-            [e for _, es in events[start : start + size] for e in es],
-        )
-        for start in range(0, TOKENS, size)
-    ]
 
 
 def ended(timeline, *behind):
@@ -96,67 +84,6 @@ def asked(timeline):
 
 
 ROLE = (40, [event({"role": "assistant", "content": ""})])
-THOUGHT = {"type": "thinking", "thinking": "hm"}
-TOOL = {"tool_calls": [{"index": 0, "id": "call_1", "function": {"arguments": '{"a'}}]}
-PACED = {
-    "one token a fragment": ended([ROLE, *each()], usage()),
-    "no count": ended(each()),
-    "empty events behind the end of the sequence": ended(
-        [*each(tokens=range(30)), *[(at(n), [event({"content": ""})]) for n in range(30, TOKENS)]],
-        usage(),
-    ),
-    "empty events for special tokens first": ended(
-        [ROLE, *[(at(n), [event({})]) for n in range(3)], *each(tokens=range(3, TOKENS))], usage()
-    ),
-    "special tokens first, without events": ended(each(tokens=range(3, TOKENS)), usage()),
-    "an end of the sequence with its reason": ended(
-        [*each(tokens=range(TOKENS - 1)), (at(TOKENS - 1), [event({}, finish="stop")])], usage()
-    ),
-    "deltas of a tool's arguments": ended([(at(n), [event(TOOL)]) for n in range(TOKENS)], usage()),
-    "thoughts as `thinking`": ended(each("thinking"), usage()),
-    "thoughts as parts": ended(
-        [(at(n), [event({"content": [THOUGHT]})]) for n in range(TOKENS)], usage()
-    ),
-    "thoughts counted and not shown": ended(
-        each(tokens=range(100, TOKENS)),
-        usage(completion_tokens_details={"reasoning_tokens": 100}),
-    ),
-    "four tokens a fragment": ended(merged(*[4] * 32), usage()),
-    "half of all tokens in the first fragment": ended(merged(64, *[1] * 64), usage()),
-    "fragments of any size, counted as they go": ended(counting(7, 1, 30, 2, 60, 28), usage()),
-    "a gateway that lets 32 wait": ended(waiting(32), usage()),
-    "null fields and unknown ones": ended(
-        [(ms, [e.replace(b'{"choices"', b'{"error": null, "x": {}, "usage": null, "choices"')
-               for e in es]) for ms, es in each()],
-        usage(),
-    ),
-}  # fmt: skip
-DOUBTED = {
-    "thoughts neither shown nor told": ended(each(tokens=range(100, TOKENS)), usage()),
-    "half of the tokens shown": ended(each(tokens=range(64, TOKENS)), usage()),
-    "two tokens made and 128 claimed": ended(each(tokens=range(2)), usage()),
-    "more fragments than tokens": ended(
-        [(at(n // 2), [event({"content": "w"})]) for n in range(2 * TOKENS)], usage()
-    ),
-}
-
-
-@pytest.mark.parametrize("behaviour", PACED)
-def test_the_pace_is_right_whatever_text_and_count_look_like(behaviour):
-    request = asked(PACED[behaviour])
-    assert (request.failure, request.doubt) == ("", "")
-    # Words of several lengths: a share of the text is nearly that of the tokens.
-    assert request.tpot_ms == pytest.approx(10, rel=0.03)
-
-
-@pytest.mark.parametrize("behaviour", DOUBTED)
-def test_a_count_that_the_text_does_not_hold_is_doubted(behaviour):
-    assert str(TOKENS) in asked(DOUBTED[behaviour]).doubt
-
-
-def test_an_answer_in_one_piece_has_no_pace():
-    request = asked(ended(waiting(TOKENS), usage()))
-    assert (request.failure, request.doubt, request.has_pace) == ("", "", False)
 
 
 def test_a_count_at_the_end_alone_is_no_count_as_it_goes():
@@ -169,12 +96,6 @@ def test_the_answer_begins_behind_the_thoughts():
     request = asked(ended([ROLE, *timeline], usage()))
     assert (request.ttft_ms, request.ttfo_ms) == (at(0), at(100))
     assert (request.thoughts, request.hidden_tokens, request.output_tokens) == (100, 0, TOKENS)
-
-
-def test_hidden_thoughts_are_no_output():
-    request = asked(PACED["thoughts counted and not shown"])
-    assert (request.hidden_tokens, request.output_tokens) == (100, 28)
-    assert request.ttfo_ms == at(100)
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=60))

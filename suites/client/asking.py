@@ -1,0 +1,88 @@
+"""How an endpoint wants to be asked: from options and its preset to the fields of a `Target`."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from suites.base.errors import UserError
+from suites.client.preset import preset
+from suites.client.target import POOLED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["asking_of", "key_variable"]
+
+# Read when set and no other variable is named.
+_KEY_ENV = "FENMARK_API_KEY"
+# Documents of a request to rank, unless said.
+_DOCUMENTS = 8
+# Options of what is generated.
+_GENERATING = (
+    "osl", "osl_spread", "slo_tpot", "max_tokens_field", "reference", "trace", "sweep",
+)  # fmt: skip
+
+
+def key_variable(options: Mapping[str, Any]) -> str | None:
+    """The variable that holds the key: the one named, or else the first that is set."""
+    if named := options.get("api_key_env"):
+        return str(named)
+    usual = [_KEY_ENV]
+    if name := options.get("preset"):
+        usual.append(preset(name).key_env)
+    return next((variable for variable in usual if os.environ.get(variable)), None)
+
+
+def asking_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How an endpoint wants to be asked, as fields of `Target`; what is given wins over a preset.
+
+    Raises:
+        UserError: the extra body is no JSON object, or the API has nothing of what is asked.
+    """
+    api = options.get("api")
+    if api in POOLED:
+        _check_pooled(options, api)
+    if options.get("documents") and api != "rerank":
+        raise UserError("ranked by no question", where="--documents", expected="--api rerank")
+    try:
+        body = json.loads(options.get("extra_body") or "{}")
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"no JSON ({error})", where="--extra-body", expected='an object such as {"top_k": 1}'
+        ) from error
+    if not isinstance(body, dict):
+        raise UserError("no object", where="--extra-body", expected='such as {"top_k": 1}')
+    headers = [line.partition(":") for line in options.get("header") or ()]
+    known = preset(options["preset"]) if options.get("preset") else None
+    usual = known.max_tokens_field if known and options.get("api") != "responses" else ""
+    return {
+        "headers": [[name, value.strip()] for name, _, value in headers],
+        "body": body,
+        "without": [*(known.drop if known else ()), *(options.get("drop_field") or ())],
+        "max_tokens_field": str(options.get("max_tokens_field") or usual),
+        **({"extras": list(known.exactly), "key_header": known.key_header} if known else {}),
+        "documents": int(options.get("documents") or _DOCUMENTS),
+        "ca": str(options.get("ca") or ""),
+        "insecure": bool(options.get("insecure")),
+    }
+
+
+def _check_pooled(options: Mapping[str, Any], api: str) -> None:
+    """Refuse what an API that generates nothing does not have.
+
+    Raises:
+        UserError: there is something of it.
+    """
+    if not options.get("endpoint"):
+        raise UserError(
+            f"the engine started here answers no {api}", where="--api", remedy="give --endpoint"
+        )
+    for name in _GENERATING:
+        if options.get(name):
+            raise UserError(
+                f"{api} generates nothing",
+                where=f"--{name.replace('_', '-')}",
+                remedy="leave it out",
+            )

@@ -1,0 +1,72 @@
+"""Hold an engine's own count of its output against the text it sent, token by token.
+
+A count is a claim: 2 tokens made and 128 claimed look like a fast engine. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from suites.client.counting import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from suites.client.request import Request
+    from suites.client.tokenizing import Tokens
+
+__all__ = ["counted_how", "recounted"]
+
+# Text made of n tokens is split again into about as many: tags of thoughts and tools are not shown,
+# and a tokenizer joins what a model wrote in pieces.
+_NEARLY, _TAGS = 0.1, 8
+# The fewest pieces of a vocabulary are fewer than any tokenizer takes.
+_NEARLY_LEAST = 0.25
+
+
+def recounted(request: Request, tokens: Tokens) -> Request:
+    """Return the request with its output counted by its text.
+
+    An engine's count that the text does not bear out is doubted; where an engine never counts,
+    the tokenizer does.
+    """
+    if request.pooled or request.failure not in {"", "short", "long"}:
+        return request
+    counted = tokens.count(plain(request.text))
+    exact = tokens.by == "tokenizer"
+    if not request.told:
+        return _counted(request, tokens, counted) if exact else request
+    claimed = request.output_tokens
+    spoken = claimed - request.silent_tokens
+    few = counted < (1 - (_NEARLY if exact else _NEARLY_LEAST)) * spoken - _TAGS
+    many = exact and counted > (1 + _NEARLY) * claimed + _TAGS
+    if few or many:
+        doubt = f"{claimed} tokens counted, and {counted} in their text by the {tokens.by}"
+        return replace(request, doubt=doubt)
+    if not exact or request.counted_by != "text" or not counted:
+        return request
+    # The count is borne out, so what made it doubtful was its text's look.
+    first = claimed * _first(request, tokens) / counted
+    return replace(request, first_tokens=min(first, float(claimed)), doubt="")
+
+
+def _counted(request: Request, tokens: Tokens, counted: int) -> Request:
+    """A request that nobody counted but we."""
+    failure = ""
+    if asked := request.asked_tokens:
+        slack = max(1, _NEARLY * asked)
+        failure = "short" if counted < asked - slack else "long" if counted > asked + slack else ""
+    first = float(min(_first(request, tokens), counted))
+    return replace(request, output_tokens=counted, first_tokens=first, failure=failure, doubt="")
+
+
+def _first(request: Request, tokens: Tokens) -> int:
+    return tokens.count(plain(request.text[: request.first_text]))
+
+
+def counted_how(requests: Sequence[Request], tokens: Tokens | None) -> str:
+    """How output tokens are known, as rows say it."""
+    if tokens is not None and (tokens.by == "tokenizer" or all(r.told for r in requests)):
+        return tokens.by
+    return "server" if requests and all(request.told for request in requests) else "fragments"
