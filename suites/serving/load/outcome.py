@@ -16,13 +16,16 @@ from suites.client.recording import Recording, Stop
 from suites.client.request import Request, read_recording
 from suites.serving.load.arrivals import due_times_s
 from suites.serving.load.closed import Closed
-from suites.serving.load.open import Open, Replay
+from suites.serving.load.drive import Drive
+from suites.serving.load.open import Open, ramp_of
+from suites.serving.load.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from suites.client.target import Target
     from suites.serving.load.clock import Clock
+    from suites.serving.load.drive import Pace, Requests
     from suites.serving.load.point import Point
 
 __all__ = ["Outcome", "on_our_clock", "run_point"]
@@ -108,29 +111,20 @@ def run_point(
     Raises:
         UserError: the endpoint cannot be reached.
     """
-    return read_outcome(run_loop(_load(target, point, seed, watch).run()))
-
-
-def _load(
-    target: Target, point: Point, seed: int | str, watch: Callable[[Recording], None] | None
-) -> Closed | Open:
     stop = Stop(
         requests=point.requests,
         duration_s=point.duration_s,
         request_limit_s=point.request_limit_s,
     )
+    requests = _requests(target, point, seed)
+    drive = Drive(target, requests, stop, _pace(point, stop, seed), watch=watch)
+    return read_outcome(run_loop(drive.run()))
+
+
+def _requests(target: Target, point: Point, seed: int | str) -> Requests:
     if point.shape == "replay":
-        turns = Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
-        return Replay(
-            target,
-            turns,
-            stop,
-            turns=point.turns,
-            rate=point.rate,
-            cap=point.concurrency,
-            watch=watch,
-        )
-    prompts = Prompts(
+        return Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
+    return Prompts(
         target,
         input_tokens=point.input_tokens,
         output_tokens=point.output_tokens,
@@ -139,14 +133,17 @@ def _load(
         lengths=point.lengths,
         part=point.part,
     )
+
+
+def _pace(point: Point, stop: Stop, seed: int | str) -> Pace:
     if point.shape == "closed":
-        return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
+        return Closed(point.concurrency)
+    if point.shape == "replay":
+        return replay(point.turns, rate=point.rate, cap=point.concurrency)
     due_s = due_times_s(
         point.arrival, point.rate, seed=seed, burstiness=point.burstiness, part=point.part
     )
-    return Open(
-        target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
-    )
+    return Open(due_s, rate=point.rate, cap=point.concurrency, ramp=ramp_of(stop))
 
 
 def read_outcome(recording: Recording) -> Outcome:
