@@ -60,6 +60,13 @@ _ALL = (
         better="higher",
         title="Highest concurrency within limits",
     ),
+    # Conversations: whole ones, and single turns of them.
+    Metric(name="session_time", unit="s", better="lower", title="Time of a session"),
+    Metric(name="turn_ttft", unit="ms", better="lower", title="TTFT of one turn"),
+    Metric(name="turn_tpot", unit="ms", better="lower", title="TPOT of one turn"),
+    Metric(
+        name="requests_in_flight", unit="count", better="neither", title="Requests in flight, mean"
+    ),
     Metric(
         name="interactivity", unit="tokens/s/user", better="higher", title="Interactivity, output"
     ),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from suites.client.target import Target
 
-__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Turn"]
+__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Turn", "Writer"]
 
 # Tokens that one id of a trace stands for, as Mooncake's trace has it.
 BLOCK_TOKENS = 512
@@ -22,7 +22,7 @@ _PLACES = 65_536
 _STRIDE = 40_503
 
 
-class _Writer:
+class Writer:
     """Writes requests of any length from one stream of tokens: same seed, same bytes.
 
     A prompt is a part all have in common, unique tokens that number it so that no cached prefix
@@ -31,6 +31,7 @@ class _Writer:
     """
 
     def __init__(self, target: Target, *, longest: int, seed: int | str) -> None:
+        """Draw the stream, for prompts of at most so many tokens."""
         self._target, self._vocabulary = target, target.vocabulary
         self._head = target.head()
         self._separator = self._vocabulary.separator.encode()
@@ -52,16 +53,24 @@ class _Writer:
         common: int,
         output_tokens: int,
         blocks: Sequence[int] = (),
+        fresh: tuple[int, int] | None = None,
     ) -> bytes:
         """Bytes of a request whose messages end after so many tokens; the last is its length.
 
         Args:
             blocks: an id for each 512 tokens of the prompt; the same id gives the same tokens.
+            fresh: from which token on, and by which number, the prompt is new: what stands there
+                no other prompt has.
         """
         ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
         if blocks:
             block = PIECE_BYTES * BLOCK_TOKENS
             text = b"".join(self._text(id_, 0, block) for id_ in blocks)[: ends[-1] - 1]
+        elif fresh and fresh[0] < messages[-1]:
+            kept = PIECE_BYTES * (fresh[0] - self._vocabulary.special)
+            # Numbers of its own, from the other half of all there are.
+            other = len(self._vocabulary.pieces) ** UNIQUE_TOKENS // 2 + fresh[1]
+            text = self._text(number, common, kept) + self._text(other, 0, ends[-1] - 1 - kept)
         else:
             text = self._text(number, common, ends[-1] - 1)
         if self._target.api == "chat" and len(ends) > 1:
@@ -114,7 +123,7 @@ class Prompts:
         self._lengths = lengths or ((input_tokens, output_tokens),)
         self._share = shared
         longest = max(tokens for tokens, _ in self._lengths)
-        self._writer = _Writer(target, longest=longest, seed=seed)
+        self._writer = Writer(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of request `index`; no output where its length is open."""
@@ -161,7 +170,7 @@ class Conversations:
             self._messages.append(messages)
             last[turn.session] = (*messages, turn.input_tokens + turn.output_tokens)
         longest = max(max(turn.input_tokens, BLOCK_TOKENS * bool(turn.blocks)) for turn in turns)
-        self._writer = _Writer(target, longest=longest, seed=seed)
+        self._writer = Writer(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of turn `index`."""

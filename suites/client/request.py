@@ -37,6 +37,7 @@ class Request:
         cached_tokens: prompt tokens the engine says it had in a cache, None if it says nothing.
         timings: the engine's own figures.
         truth_ns: when the built-in emitter sent each fragment.
+        session, turn: which conversation of the load, and its turn; see `Exchange`.
     """
 
     index: int
@@ -58,6 +59,8 @@ class Request:
     answer_ns: int = 0
     doubt: str = ""
     shared_tokens: int = 0
+    session: int = -1
+    turn: int = 0
 
     @property
     def ttft_ms(self) -> float:
@@ -137,6 +140,8 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         doubt=answer.doubt,
         # What the server adds to every prompt, a chat's template, is common to all.
         shared_tokens=exchange.shared_tokens + max(0, prompt - asked),
+        session=exchange.session,
+        turn=exchange.turn,
     )
 
 

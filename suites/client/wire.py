@@ -49,6 +49,8 @@ class Exchange:
         retry_after_s: how long a server that refused asks to be left alone.
         failure: name of what went wrong on the wire, "" if nothing did.
         measured: sent in the steady state.
+        session, turn: which conversation of the load, -1 for none, and its turn from 1; 0 for one
+            of a sub-agent's.
     """
 
     index: int
@@ -66,6 +68,8 @@ class Exchange:
     retry_after_s: float = 0.0
     failure: str = ""
     measured: bool = False
+    session: int = -1
+    turn: int = 0
 
     @property
     def refused(self) -> bool:

@@ -12,6 +12,10 @@ Options of `plan`:
     isl_spread, osl_spread: float: lengths uniform within this share of their mean to both sides.
     lengths: str: JSONL file of lengths (isl, osl), taken in turn, in place of `isl` and `osl`.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
+    users or agents: list[int]: so many conversations at a time, one point each; turns: int,
+        turn_isl: int (new input tokens of a turn), think_time: str, sub_agents: int and
+        cache_target: float say what each is like.
+    ramp: int: steps from the first to the last of two rates or concurrencies, in one window.
     trace: str: JSONL file of requests to replay (arrival, isl, osl, session), or a trace of
         Mooncake, Azure or BurstGPT; trace_speed: float.
     tokenizer: str: tokenizer.json; prompts are text of exact length, for an engine without ids.

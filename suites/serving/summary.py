@@ -21,9 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["summarize"]
 
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9)
-_LATENCIES = ("ttft", "ttfo", "tpot", "e2e", "send_delay", "service_time")
+_BY_TURN = ("turn_ttft", "turn_tpot")
+_LATENCIES = (
+    *("ttft", "ttfo", "tpot", "e2e", "send_delay", "service_time", "session_time"),
+    *_BY_TURN,
+)
 # Which error of the instrument bears on which figure.
-_ERROR_OF = {"ttft": "ttft", "e2e": "ttft", "tpot": "tpot", "itl": "itl"}
+_ERROR_OF = {
+    "ttft": "ttft",
+    "e2e": "ttft",
+    "tpot": "tpot",
+    "itl": "itl",
+    "turn_ttft": "ttft",
+    "turn_tpot": "tpot",
+}
+# What the reasons of a metric make invalid besides it.
+_OWN = {"turn_ttft": "ttft", "turn_tpot": "tpot"}
 
 
 def summarize(results: Sequence[CellResult]) -> list[Row]:
@@ -70,9 +83,9 @@ def _searched(search: dict[str, Any]) -> Row | None:
 
 
 def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Row]:
-    by_metric: dict[str, list[Series]] = {}
+    by_metric: dict[tuple[str, Label], list[Series]] = {}
     for item in series:
-        by_metric.setdefault(item.metric, []).append(item)
+        by_metric.setdefault((item.metric, item.labels.get("turn", 0)), []).append(item)
     checks = [Instrument.from_json(fact["instrument"]) for fact in facts]
     shared = sorted({problem for fact in facts for problem in fact["problems"]})
     first = series[0]
@@ -86,16 +99,18 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         high=None,
         n=0,
         method="measured",
-        labels=_labels({**first.labels, "processes": len(facts)}, shared),
+        labels=_labels({**_without_turn(first.labels), "processes": len(facts)}, shared),
     )
     own = _own_problems(facts)
     dependent = all(fact.get("record", 1) > 1 for fact in facts)
     saturated = any(fact.get("saturated") for fact in facts)
     if saturated:
         blank = replace(blank, labels={**blank.labels, "saturated": True})
-    for metric, group in by_metric.items():
+    for (metric, turn), group in by_metric.items():
         template = replace(blank, metric=metric, unit=group[0].unit)
-        reasons = [*shared, *own.get(metric, [])]
+        if turn:
+            template = replace(template, labels={**template.labels, "turn": turn})
+        reasons = [*shared, *own.get(_OWN.get(metric, metric), [])]
         if saturated and metric in _LATENCIES:
             continue
         if metric in _LATENCIES:
@@ -114,6 +129,10 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         yield from _gap_rows(replace(blank, metric="itl", unit="ms"), facts, checks, gap_reasons)
     yield from _instrument_rows(blank, checks)
     yield from _clock_rows(replace(blank, metric="clock_offset", unit="ms"), facts)
+
+
+def _without_turn(labels: dict[str, Label]) -> dict[str, Label]:
+    return {name: value for name, value in labels.items() if name != "turn"}
 
 
 def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -143,7 +162,8 @@ def _latency_rows(
             summed up as if each stood for itself, and its signed intervals stay what they are.
     """
     samples = [sample for series in group for sample in series.samples]
-    for percentile in _offered(len(samples)):
+    offered = _offered(len(samples))
+    for percentile in offered[:1] if template.metric in _BY_TURN else offered:
         alike = [series.samples for series in group]
         weight = dependence(alike, percentile / 100) if dependent else 1.0
         interval = percentile_interval(samples, percentile / 100, weight=weight)

@@ -257,6 +257,18 @@ def test_a_trace_has_a_load_of_its_own_and_a_closed_loop_is_no_trace(profile, la
     assert ("profile" in rules_of(data)) == (profile == "quick")
 
 
+def test_conversations_read_prompts_that_a_cache_knew():
+    data = honest.h100()
+    scaled("output_throughput", 20, CLOSED)(data["predicate"])
+    assert "roofline" in rules_of(data)
+    talk = {"agents": 64, "turns": 20, "known_share": 0.98}
+    for item in picked(data["predicate"], "", CLOSED, {}):
+        item["case"] = "agents/n64/turns20/isl512+64/osl128"
+        item["labels"].pop("concurrency")
+        item["labels"] |= talk
+    assert "roofline" not in rules_of(data)
+
+
 @pytest.mark.parametrize("name", CHEATS)
 def test_a_cheat_is_told_by_the_law_it_breaks(name):
     cheat, rule = CHEATS[name]

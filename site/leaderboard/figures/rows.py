@@ -70,6 +70,8 @@ _LOADS = {
     "context": "context {n}",
     "batch": "batch {n}",
     "concurrency": "concurrency {n}",
+    "users": "{n} users",
+    "agents": "{n} agents",
     "rate": "{n} requests/s",
 }
 _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from functools import partial
+from itertools import pairwise
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from suites.client.wire import Connection, Exchange
     from suites.serving.load.drive import Drive
 
@@ -23,14 +27,16 @@ class Closed:
     """Fixed concurrency: each stream sends its next request when its last one has ended.
 
     Ramp-up is the first request of every stream. The steady state begins when all of them have
-    ended; while its last requests finish, further ones keep the load up, uncounted.
+    ended; while its last requests finish, further ones keep the load up, uncounted. Of a ramp,
+    streams are added as one step of the steady state follows another.
     """
 
     spares = 0
 
-    def __init__(self, concurrency: int) -> None:
-        """Describe it."""
+    def __init__(self, concurrency: int, *, later: Sequence[int] = (), step_s: float = 0.0) -> None:
+        """Describe it: streams at first, and those of each later step of so many seconds."""
         self.connections = self._streams = self._ramping = concurrency
+        self._later, self._step_s = later, step_s
 
     def begin(self, drive: Drive) -> None:
         self._drive = drive
@@ -42,6 +48,7 @@ class Closed:
             self._ramping -= 1
             if not self._ramping:
                 self._drive.begin_steady_state(monotonic_ns())
+                self._plan_steps()
         if exchange.refused:
             self._drive.after(
                 rest_s(exchange, self._drive.failed_in_a_row), lambda: self._go(connection)
@@ -51,6 +58,14 @@ class Closed:
 
     def stop(self) -> None:
         pass
+
+    def _plan_steps(self) -> None:
+        for place, (before, now) in enumerate(pairwise([self._streams, *self._later]), start=1):
+            self._drive.after(place * self._step_s, partial(self._add, now - before))
+
+    def _add(self, streams: int) -> None:
+        for _ in range(streams):
+            self._go(None)
 
     def _go(self, connection: Connection | None) -> None:
         self._drive.send(self._drive.exchange(monotonic_ns()), connection)

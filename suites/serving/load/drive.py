@@ -125,8 +125,13 @@ class Drive:
     def is_over(self) -> bool:
         return self._over.is_set()
 
-    def exchange(self, intended_ns: int) -> Exchange:
-        """Make the next request; it is measured if the steady state has begun and not ended."""
+    @property
+    def is_steady(self) -> bool:
+        """Whether what is sent now is measured."""
+        return bool(self.recording.start_ns and not self.recording.end_ns)
+
+    def exchange(self, intended_ns: int, *, measured: bool | None = None) -> Exchange:
+        """Make the next request; it is measured if it falls into the steady state, or as said."""
         input_tokens, output_tokens = self._requests.size(self.sent)
         exchange = Exchange(
             index=self.sent,
@@ -136,14 +141,23 @@ class Drive:
             intended_ns=intended_ns,
         )
         self.sent += 1
-        recording = self.recording
-        if recording.start_ns and not recording.end_ns:
+        if self.is_steady if measured is None else measured:
             self._measured_sent += 1
             self._measured_open += 1
             exchange.measured = True
-            if self._measured_sent == self.stop.requests:
-                recording.end_ns = intended_ns + 1
+            if self._measured_sent >= self.stop.requests > 0 and self.is_steady:
+                self.recording.end_ns = intended_ns + 1
         return exchange
+
+    def hold(self) -> None:
+        """Something measured goes on, besides requests: the load is not over before `release`."""
+        self._measured_open += 1
+
+    def release(self) -> None:
+        """What was held has ended."""
+        self._measured_open -= 1
+        if self.recording.end_ns and not self._measured_open and not self.is_over:
+            self._finish(monotonic_ns())
 
     def send(self, exchange: Exchange, last: Connection | None = None) -> None:
         """Send it, on the connection just used if there is one."""
@@ -246,9 +260,9 @@ class Drive:
                 self._watch(recording)
 
     def _look_at_the_clock(self, now_ns: int) -> None:
-        """End the steady state when its time is over."""
+        """End the steady state when its time is over and anything was measured."""
         recording = self.recording
-        if not recording.start_ns or recording.end_ns or not self.stop.duration_s:
+        if not self.is_steady or not self.stop.duration_s or not self._measured_sent:
             return
         if now_ns >= recording.start_ns + self.stop.duration_s * 1e9:
             recording.end_ns = now_ns

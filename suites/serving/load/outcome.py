@@ -14,11 +14,13 @@ from suites.client.loop import no_collection, run_loop
 from suites.client.prompts import Conversations, Prompts
 from suites.client.recording import Recording, Stop
 from suites.client.request import Request, read_recording
-from suites.serving.load.arrivals import due_times_s
+from suites.serving.load.agents import Agents
+from suites.serving.load.arrivals import due_times_s, rising_times_s
 from suites.serving.load.closed import Closed
 from suites.serving.load.drive import Drive
 from suites.serving.load.open import Open, ramp_of
 from suites.serving.load.replay import replay
+from suites.serving.load.sessions import SessionRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,14 +118,23 @@ def run_point(
         duration_s=point.duration_s,
         request_limit_s=point.request_limit_s,
     )
-    requests = _requests(target, point, seed)
-    drive = Drive(target, requests, stop, _pace(point, stop, seed), watch=watch)
-    return read_outcome(run_loop(drive.run()))
+    requests, pace = _load(target, point, stop, seed)
+    return read_outcome(run_loop(Drive(target, requests, stop, pace, watch=watch).run()))
 
 
-def _requests(target: Target, point: Point, seed: int | str) -> Requests:
+def _load(target: Target, point: Point, stop: Stop, seed: int | str) -> tuple[Requests, Pace]:
+    """What a point sends, and when."""
     if point.shape == "replay":
-        return Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
+        turns = Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
+        return turns, replay(point.turns, rate=point.rate, cap=point.concurrency)
+    if point.sessions:
+        planned = SessionRequests(target, point.sessions, seed=seed, part=point.part)
+        agents = Agents(point.sessions, planned, point.concurrency, seed=seed, part=point.part)
+        return planned, agents
+    return _prompts(target, point, seed), _pace(point, stop, seed)
+
+
+def _prompts(target: Target, point: Point, seed: int | str) -> Prompts:
     return Prompts(
         target,
         input_tokens=point.input_tokens,
@@ -137,13 +148,16 @@ def _requests(target: Target, point: Point, seed: int | str) -> Requests:
 
 def _pace(point: Point, stop: Stop, seed: int | str) -> Pace:
     if point.shape == "closed":
-        return Closed(point.concurrency)
-    if point.shape == "replay":
-        return replay(point.turns, rate=point.rate, cap=point.concurrency)
-    due_s = due_times_s(
-        point.arrival, point.rate, seed=seed, burstiness=point.burstiness, part=point.part
-    )
-    return Open(due_s, rate=point.rate, cap=point.concurrency, ramp=ramp_of(stop))
+        first, *later = [round(streams) for streams in point.ramp] or [point.concurrency]
+        return Closed(first, later=later, step_s=point.step_s)
+    spaced: Any = {"seed": seed, "burstiness": point.burstiness, "part": point.part}
+    ramp = ramp_of(stop)
+    if point.ramp:
+        times: Any = {"lead_s": ramp[1], "step_s": point.step_s}
+        due_s = rising_times_s(point.arrival, point.ramp, **times, **spaced)
+    else:
+        due_s = due_times_s(point.arrival, point.rate, **spaced)
+    return Open(due_s, rate=point.rate, cap=point.concurrency, ramp=ramp)
 
 
 def read_outcome(recording: Recording) -> Outcome:

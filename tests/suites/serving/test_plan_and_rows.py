@@ -177,3 +177,86 @@ def test_an_instrument_error_above_two_percent_is_a_reason_with_advice():
     assert "processes" in instrument_problem(error, 99, 20.0)
     assert instrument_problem(error, 99, 150.0) == ""
     assert instrument_problem(replace(error, n=0), 50, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"turns": 3}, "turns"),
+        ({"cache_target": 0.5}, "cache_target"),
+        ({"users": [2], "agents": [2]}, "agents"),
+        ({"users": [2], "rate": [1.0]}, "rate"),
+        ({"users": [2], "sub_agents": 1}, "sub_agents"),
+        ({"users": [0]}, "users"),
+        ({"users": [1], "osl": "natural"}, "osl"),
+        ({"agents": [1], "sub_agents": 1, "turns": 1}, "turns"),
+        ({"agents": [1], "turn_isl": 2}, "turn_isl"),
+        ({"agents": [1], "think_time": "weekly:5"}, "think_time"),
+        ({"agents": [1], "cache_target": 0.99}, "cache_target"),
+        ({"ramp": 4}, "ramp"),
+        ({"ramp": 4, "rate": [4.0, 1.0]}, "ramp"),
+        ({"ramp": 4, "rate": [1.0, 2.0, 3.0]}, "ramp"),
+        ({"ramp": 4, "concurrency": [1, 3]}, "ramp"),
+        ({"ramp": 4, "rate": [1.0, 4.0], "requests": 9}, "requests"),
+    ],
+)
+def test_conversations_and_ramps_that_cannot_be_are_refused_by_name(wrong, where):
+    with pytest.raises(UserError) as caught:
+        plan("quick", {**EASY, **wrong})
+    assert caught.value.where == where
+
+
+def test_a_ramp_rises_in_even_steps_to_its_last_load():
+    (point,) = points(ramp=4, rate=[1.0, 10.0], duration=20.0)
+    assert (point["ramp"], point["rate"], point["duration_s"]) == ((1.0, 4.0, 7.0, 10.0), 10.0, 20)
+    (point,) = points(ramp=3, concurrency=[2, 8])
+    assert (point["ramp"], point["concurrency"]) == ((2.0, 5.0, 8.0), 8)
+
+
+@pytest.fixture(scope="module")
+def talked(emitter_at):
+    options = {
+        **EASY,
+        "endpoint": emitter_at(Schedule(ttft_ms=5, itl_ms=2)),
+        "agents": [2],
+        "turns": 3,
+        "turn_isl": 8,
+        "sub_agents": 2,
+        "think_time": "0.01",
+        "slo_tpot": 1000.0,
+    }
+    (cell,) = plan("quick", options)
+    return run_cell({**cell.spec, "check_s": 0.2})
+
+
+def test_sessions_have_rows_of_whole_ones_and_of_turns(talked):
+    rows = summarize([talked])
+    assert_signable(rows)
+    (case,) = {row.case for row in rows}
+    assert case == "agents/n2/turns3/isl16+8/osl8/think-fixed:0.01/sub2"
+    assert all((r.labels["agents"], r.labels["sub_agents"]) == (2, 2) for r in rows)
+    assert all(row.labels["think_time"] == "fixed:0.01" for row in rows)
+    assert not any("concurrency" in row.labels for row in rows)
+    (time,) = [r for r in rows if r.metric == "session_time" and r.labels["percentile"] == 50]
+    assert time.unit == "s"
+    (held,) = [r for r in rows if r.metric == "requests_in_flight"]
+    assert 0 < held.value <= 4
+    for metric in ("turn_ttft", "turn_tpot"):
+        turns = [row.labels["turn"] for row in rows if row.metric == metric]
+        assert turns == [1, 2, 3]
+    assert not any("turn" in row.labels for row in rows if not row.metric.startswith("turn_"))
+
+
+def test_steps_of_a_ramp_are_cases_of_their_own(emitter_at, exact_instrument):
+    options = {"endpoint": emitter_at(Schedule(ttft_ms=5, itl_ms=1)), "rate": [20.0, 60.0]}
+    (cell,) = plan("quick", {**EASY, **options, "ramp": 2, "duration": 1.0})
+    rows = summarize([run_cell(cell.spec)])
+    assert_signable(rows)
+    assert {row.case for row in rows} == {
+        "ramp/20-60/step1of2/open/poisson/r20/isl16/osl8",
+        "ramp/20-60/step2of2/open/poisson/r60/isl16/osl8",
+    }
+    assert {(row.labels["ramp"], row.labels["step"], row.labels["steps"]) for row in rows} == {
+        ("20-60", 1, 2),
+        ("20-60", 2, 2),
+    }
