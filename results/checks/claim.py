@@ -285,8 +285,8 @@ def series(claim: Claim) -> Iterator[list[tuple[float, Measurement]]]:
         rank = rank_of(item)
         if isinstance(rank, float):
             meter = str(item.labels.get("meter", ""))
-            turn = str(item.labels.get("turn", ""))
-            key = (item.suite, item.case, item.metric, item.method, meter, turn)
+            part = str(item.labels.get("turn", item.labels.get("adapter", "")))
+            key = (item.suite, item.case, item.metric, item.method, meter, part)
             found.setdefault(key, []).append((rank, item))
     for ranked in found.values():
         yield sorted(ranked, key=lambda pair: pair[0])

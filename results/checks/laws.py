@@ -210,7 +210,7 @@ LAWS = (
     ),
     Law(
         name="duplicate",
-        formula="one figure for each case, metric, percentile, turn and meter",
+        formula="one figure for each case, metric, percentile, turn, adapter and meter",
         source="a reader cannot choose between two",
         find=order.each_figure_stands_once,
     ),

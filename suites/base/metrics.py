@@ -64,6 +64,7 @@ _ALL = (
     Metric(name="session_time", unit="s", better="lower", title="Time of a session"),
     Metric(name="turn_ttft", unit="ms", better="lower", title="TTFT of one turn"),
     Metric(name="turn_tpot", unit="ms", better="lower", title="TPOT of one turn"),
+    Metric(name="adapter_ttft", unit="ms", better="lower", title="TTFT of one adapter"),
     Metric(
         name="requests_in_flight", unit="count", better="neither", title="Requests in flight, mean"
     ),

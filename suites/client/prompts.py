@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from suites.client.vocabulary import PIECE_BYTES, UNIQUE_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from suites.client.target import Target
 
@@ -39,7 +40,7 @@ class Writer:
         self._first = draw.randrange(len(self._vocabulary.pieces) ** UNIQUE_TOKENS)
         self._common = self._draw(draw, longest)
         self._stream = self._draw(draw, longest + _PLACES)
-        self._frames: dict[int, tuple[bytes, bytes]] = {}
+        self._frames: dict[tuple[int, str], tuple[bytes, bytes]] = {}
 
     def _draw(self, draw: random.Random, count: int) -> bytes:
         pieces = draw.choices(self._vocabulary.pieces, k=count)
@@ -54,6 +55,8 @@ class Writer:
         output_tokens: int,
         blocks: Sequence[int] = (),
         fresh: tuple[int, int] | None = None,
+        model: str = "",
+        parts: bytes = b"",
     ) -> bytes:
         """Bytes of a request whose messages end after so many tokens; the last is its length.
 
@@ -61,6 +64,8 @@ class Writer:
             blocks: an id for each 512 tokens of the prompt; the same id gives the same tokens.
             fresh: from which token on, and by which number, the prompt is new: what stands there
                 no other prompt has.
+            model: asked for in place of the target's.
+            parts: of a chat's message, before its text: images or sounds, as JSON.
         """
         ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
         if blocks:
@@ -78,11 +83,19 @@ class Writer:
             text = self._target.joined(
                 [text[a : b - 1] for a, b in zip(starts, ends, strict=False)]
             )
-        if output_tokens not in self._frames:
-            self._frames[output_tokens] = self._target.frame(output_tokens)
-        before, after = self._frames[output_tokens]
+        before, after = self._frame(output_tokens, model)
+        if parts:
+            before = b'%b[%b,{"type":"text","text":"' % (before[:-1], parts)
+            after = b'"}]' + after[1:]
         length = len(before) + len(text) + len(after)
         return b"%b%d\r\n\r\n%b%b%b" % (self._head, length, before, text, after)
+
+    def _frame(self, output_tokens: int, model: str) -> tuple[bytes, bytes]:
+        key = output_tokens, model
+        if key not in self._frames:
+            target = replace(self._target, model=model) if model else self._target
+            self._frames[key] = target.frame(output_tokens)
+        return self._frames[key]
 
     def _text(self, number: int, common: int, length: int) -> bytes:
         place = PIECE_BYTES * (number * _STRIDE % _PLACES)
@@ -107,6 +120,8 @@ class Prompts:
         seed: int | str,
         shared: float = 0.0,
         lengths: Sequence[tuple[int, int]] = (),
+        models: Sequence[str] = (),
+        parts: Callable[[int], bytes] = lambda _: b"",
         part: tuple[int, int] = (0, 1),
     ) -> None:
         """Prepare them.
@@ -116,12 +131,14 @@ class Prompts:
                 all are of one size.
             output_tokens: of each answer; the most, where the target ends answers naturally.
             shared: share of every prompt that all have in common.
+            models: asked for in turn, over and over; without, the target's.
+            parts: images or sounds of a request, by its number.
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
         self._natural = target.natural
         self._lengths = lengths or ((input_tokens, output_tokens),)
-        self._share = shared
+        self._share, self._models, self._parts = shared, models or ("",), parts
         longest = max(tokens for tokens, _ in self._lengths)
         self._writer = Writer(target, longest=longest, seed=seed)
 
@@ -134,6 +151,10 @@ class Prompts:
         """Tokens that request `index` has in common with earlier ones."""
         return max(0, _common(self._share, self.size(index)[0]))
 
+    def model(self, index: int) -> str:
+        """The model that request `index` asks for, "" for the target's."""
+        return self._models[self._number(index) % len(self._models)]
+
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
         number = self._number(index)
@@ -143,6 +164,8 @@ class Prompts:
             messages=(input_tokens,),
             common=_common(self._share, input_tokens),
             output_tokens=most,
+            model=self.model(index),
+            parts=self._parts(number),
         )
 
     def _number(self, index: int) -> int:

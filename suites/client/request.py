@@ -38,6 +38,7 @@ class Request:
         timings: the engine's own figures.
         truth_ns: when the built-in emitter sent each fragment.
         session, turn: which conversation of the load, and its turn; see `Exchange`.
+        adapter: the model it asked for, where a load asks for several.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Request:
     shared_tokens: int = 0
     session: int = -1
     turn: int = 0
+    adapter: str = ""
 
     @property
     def ttft_ms(self) -> float:

@@ -15,6 +15,8 @@ Options of `plan`:
     users or agents: list[int]: so many conversations at a time, one point each; turns: int,
         turn_isl: int (new input tokens of a turn), think_time: str, sub_agents: int and
         cache_target: float say what each is like.
+    images: int, image_size: str, audio: float (seconds): noise in every prompt of a chat.
+    lora_mix: list[str]: names with weights, "sql:3"; each request names one of them.
     ramp: int: steps from the first to the last of two rates or concurrencies, in one window.
     trace: str: JSONL file of requests to replay (arrival, isl, osl, session), or a trace of
         Mooncake, Azure or BurstGPT; trace_speed: float.

@@ -11,7 +11,9 @@ import numpy as np
 from suites.base.errors import UserError
 from suites.client.vocabulary import UNIQUE_TOKENS
 from suites.serving.given import at_least_one, listed, positive, share, whole
+from suites.serving.load.adapters import read_mix
 from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
+from suites.serving.load.media import Media
 from suites.serving.load.point import Arrival, Point
 from suites.serving.load.sessions import Sessions
 from suites.serving.load.think import read_think
@@ -24,6 +26,8 @@ __all__ = ["points_of"]
 
 _QUICK_OPEN_REQUESTS = 20
 _QUICK_RAMP_S = 20.0
+_IMAGE_SIZE = "512x512"
+_PIXELS = 8, 8192
 # An answer that the model does not end by itself is ended here.
 _MOST_NATURAL_TOKENS = 2048
 
@@ -37,6 +41,7 @@ def points_of(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Poin
     size: dict[str, Any] = {
         **_lengths(shape, options),
         "shared_prefix": share(options, "shared_prefix"),
+        **_of_requests(options),
         "request_limit_s": positive(options.get("request_limit", 600.0), "request_limit"),
     }
     streams = [at_least_one(value, "concurrency") for value in listed(options, "concurrency")]
@@ -63,6 +68,57 @@ def points_of(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Poin
         )
         for count in streams or shape["concurrency"]
     ]
+
+
+def _of_requests(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What requests hold besides their text, and whom they ask."""
+    asked: dict[str, Any] = {}
+    if media := _media(options):
+        asked["media"] = media
+    if options.get("lora_mix"):
+        asked["lora_mix"] = read_mix(listed(options, "lora_mix"))
+    for name in ("users", "agents", "trace"):
+        if asked and options.get(name):
+            raise UserError(
+                f"{' and '.join(asked)} with {name}", where=name, expected="single requests"
+            )
+    return asked
+
+
+def _media(options: Mapping[str, Any]) -> Media | None:
+    images, audio_s = whole(options, "images", 0, least=0), options.get("audio")
+    _without(options, ("image_size",) if not images else (), "images", "--images beside it")
+    if not images and not audio_s:
+        return None
+    if options.get("api") != "chat":
+        raise UserError(
+            "images or sounds in a prompt of ids",
+            where="images" if images else "audio",
+            expected="--api chat",
+        )
+    width, height = _size_of(str(options.get("image_size") or _IMAGE_SIZE)) if images else (0, 0)
+    return Media(
+        images=images,
+        width=width,
+        height=height,
+        audio_s=positive(audio_s, "audio") if audio_s else 0.0,
+    )
+
+
+def _size_of(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    least, most = _PIXELS
+    try:
+        sides = int(width), int(height)
+    except ValueError:
+        sides = 0, 0
+    if not all(least <= side <= most for side in sides):
+        raise UserError(
+            f"{text[:40]!r} is no size",
+            where="image_size",
+            expected=f"WIDTHxHEIGHT such as 1024x768, each from {least} to {most}",
+        )
+    return sides
 
 
 def _without(options: Mapping[str, Any], names: Sequence[str], what: str, expected: str) -> None:

@@ -14,7 +14,12 @@ from suites.base.printable import printable
 from suites.base.records import CellResult
 from suites.client.subject import packages, subject
 from suites.serving.course import course_of
-from suites.serving.instrument.validity import gap_problems, pace_problems, problems
+from suites.serving.instrument.validity import (
+    gap_problems,
+    media_problems,
+    pace_problems,
+    problems,
+)
 from suites.serving.load.histogram import Histogram
 from suites.serving.load.point import Point
 from suites.serving.load.ramp import steps_of
@@ -185,6 +190,7 @@ def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, 
         "problems": [*problems(outcome), *filter(None, [drifted])],
         "pace_problems": pace_problems(outcome),
         "gap_problems": gap_problems(outcome),
+        "media_problems": media_problems(outcome, point.input_tokens) if point.media else [],
         "hidden": sum(request.hidden_tokens > 0 for request in outcome.answered),
         "saturated": saturated,
         "failures": dict(outcome.failures),

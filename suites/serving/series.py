@@ -50,7 +50,7 @@ def series_of(
         # Good requests are a share of the measured ones; the rate is that share of all done.
         share = len(good) / max(1, len(outcome.measured))
         samples["goodput"] = ("1/s", [share * done / duration_s])
-    turns = _by_turn(requests) if point.sessions else []
+    apart = [*_by_turn(requests), *_by_adapter(requests)]
     windowed = {"output_throughput", "total_throughput"}
     return [
         Series(
@@ -71,9 +71,9 @@ def series_of(
             metric=metric,
             unit="ms",
             samples=tuple(values),
-            labels={**point.labels, **labels, "turn": turn},
+            labels={**point.labels, **labels, **of},
         )
-        for turn, metric, values in turns
+        for of, metric, values in apart
     ]
 
 
@@ -119,19 +119,31 @@ def _of_sessions(point: Point, outcome: Outcome) -> dict[str, tuple[str, list[fl
     return {"session_time": ("s", times_s), "requests_in_flight": ("count", [in_flight])}
 
 
-def _by_turn(requests: list[Request]) -> list[tuple[int, str, list[float]]]:
+_Apart = list[tuple[dict[str, "Label"], str, list[float]]]
+
+
+def _by_turn(requests: list[Request]) -> _Apart:
     """TTFT and TPOT by turn, of the first one and each twice as far on, and of the last."""
     last = max((request.turn for request in requests), default=0)
     turns = sorted({*(2**power for power in range(last.bit_length())), last} - {0})
     by_turn = {turn: [r for r in requests if r.turn == turn] for turn in turns}
     return [
-        (turn, metric, values)
+        ({"turn": turn}, metric, values)
         for turn, of_turn in by_turn.items()
         for metric, values in (
             ("turn_ttft", [request.ttft_ms for request in of_turn]),
             ("turn_tpot", [request.tpot_ms for request in of_turn if request.has_pace]),
         )
         if values
+    ]
+
+
+def _by_adapter(requests: list[Request]) -> _Apart:
+    """TTFT by adapter, of those that requests asked for by name."""
+    names = sorted({request.adapter for request in requests} - {""})
+    return [
+        ({"adapter": name}, "adapter_ttft", [r.ttft_ms for r in requests if r.adapter == name])
+        for name in names
     ]
 
 

@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from suites.serving.instrument.instrument import Error
     from suites.serving.load.outcome import Outcome
 
-__all__ = ["INSTRUMENT_LIMIT", "gap_problems", "instrument_problem", "pace_problems", "problems"]
+__all__ = [
+    "INSTRUMENT_LIMIT",
+    "gap_problems",
+    "instrument_problem",
+    "media_problems",
+    "pace_problems",
+    "problems",
+]
 
 # More failures than this and the survivors no longer stand for the load.
 FAILURE_LIMIT = 0.01
@@ -79,6 +86,17 @@ def gap_problems(outcome: Outcome) -> list[str]:
     if together > _TOGETHER * len(gaps):
         return [f"{together} of {len(gaps)} tokens came together with another: something buffers"]
     return []
+
+
+def media_problems(outcome: Outcome, text_tokens: int) -> list[str]:
+    """What makes input rates of prompts with images or sounds no rates: only a server counts them.
+
+    One that counts no more than the text has left them out, or counts nothing.
+    """
+    counted = [request.input_tokens for request in outcome.answered]
+    if not counted or np.mean(counted) > text_tokens:
+        return []
+    return [f"the server counts {np.mean(counted):.4g} input tokens, no more than the text has"]
 
 
 def _uncounted(outcome: Outcome) -> str:

@@ -14,10 +14,12 @@ from suites.client.loop import no_collection, run_loop
 from suites.client.prompts import Conversations, Prompts
 from suites.client.recording import Recording, Stop
 from suites.client.request import Request, read_recording
+from suites.serving.load.adapters import cycle_of
 from suites.serving.load.agents import Agents
 from suites.serving.load.arrivals import due_times_s, rising_times_s
 from suites.serving.load.closed import Closed
 from suites.serving.load.drive import Drive
+from suites.serving.load.media import MediaParts
 from suites.serving.load.open import Open, ramp_of
 from suites.serving.load.replay import replay
 from suites.serving.load.sessions import SessionRequests
@@ -119,7 +121,11 @@ def run_point(
         request_limit_s=point.request_limit_s,
     )
     requests, pace = _load(target, point, stop, seed)
-    return read_outcome(run_loop(Drive(target, requests, stop, pace, watch=watch).run()))
+    outcome = read_outcome(run_loop(Drive(target, requests, stop, pace, watch=watch).run()))
+    if point.lora_mix and isinstance(requests, Prompts):
+        asked = [replace(r, adapter=requests.model(r.index)) for r in outcome.requests]
+        outcome = replace(outcome, requests=asked)
+    return outcome
 
 
 def _load(target: Target, point: Point, stop: Stop, seed: int | str) -> tuple[Requests, Pace]:
@@ -142,6 +148,8 @@ def _prompts(target: Target, point: Point, seed: int | str) -> Prompts:
         seed=seed,
         shared=point.shared_prefix,
         lengths=point.lengths,
+        models=cycle_of(point.lora_mix) if point.lora_mix else (),
+        **({"parts": MediaParts(point.media, seed)} if point.media else {}),
         part=point.part,
     )
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from suites.client.prompts import Turn
+from suites.serving.load.adapters import Mix, mix_text
+from suites.serving.load.media import Media
 from suites.serving.load.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ class Point:
         ramp: the rates, or streams, of one step after another, the last of which is also `rate`
             or `concurrency`; `duration_s` is that of all.
         step: which of them this is, from 1; 0 for all of the ramp.
+        media: images or sounds beside each prompt's text.
+        lora_mix: names of adapters with their shares.
         part: which of how many processes this part of the load is for.
     """
 
@@ -69,6 +74,8 @@ class Point:
     sessions: Sessions | None = None
     ramp: tuple[float, ...] = ()
     step: int = 0
+    media: Media | None = None
+    lora_mix: Mix = ()
     part: tuple[int, int] = (0, 1)
 
     @classmethod
@@ -87,6 +94,8 @@ class Point:
                 "lengths": lengths,
                 "sessions": Sessions.from_json(sessions) if sessions else None,
                 "ramp": tuple(data["ramp"]),
+                "media": Media(**data["media"]) if data["media"] else None,
+                "lora_mix": tuple((name, share) for name, share in data["lora_mix"]),
                 "part": tuple(data["part"]),
             }
         )
@@ -153,6 +162,10 @@ class Point:
             size += f"/spread{self.isl_spread:g}-{self.osl_spread:g}"
         if self.lengths_sha256:
             size += f"/lengths-{self.lengths_sha256[:12]}"
+        if self.media:
+            size += f"/{self.media.name}"
+        if self.lora_mix:
+            size += f"/lora{len(self.lora_mix)}-{_digest(self.lora_mix)}"
         return size + (f"/prefix{self.shared_prefix:g}" if self.shared_prefix else "")
 
     @property
@@ -193,7 +206,20 @@ class Point:
             labels["lengths_sha256"] = self.lengths_sha256
         if self.shared_prefix:
             labels["shared_prefix"] = self.shared_prefix
+        return labels | self._of_requests
+
+    @property
+    def _of_requests(self) -> dict[str, Label]:
+        """What requests hold besides their text, and whom they ask."""
+        labels = self.media.labels if self.media else {}
+        if self.lora_mix:
+            labels |= {"lora_mix": mix_text(self.lora_mix), "adapters": len(self.lora_mix)}
         return labels
+
+
+def _digest(mix: Mix) -> str:
+    """Tells one mix from another in a case's name."""
+    return sha256(repr([(name, f"{share:.6g}") for name, share in mix]).encode()).hexdigest()[:8]
 
 
 def _of_sessions(sessions: Sessions, count: int) -> dict[str, Label]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suites.client.target import Target
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -36,7 +36,8 @@ def check(
         CheckError: the emitter did not start.
     """
     itl_ms = _OPEN_ITL_MS
-    short = replace(point, requests=0, duration_s=duration_s, turns=(), lengths=(), ramp=())
+    plain: dict[str, Any] = {"turns": (), "lengths": (), "ramp": (), "lora_mix": (), "media": None}
+    short = replace(point, requests=0, duration_s=duration_s, **plain)
     if point.sessions:  # with all that can be in flight, and no pauses
         streams = point.concurrency * point.sessions.in_flight
         short = replace(short, shape="closed", concurrency=streams, sessions=None)

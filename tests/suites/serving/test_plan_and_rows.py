@@ -12,10 +12,11 @@ from suites.base.records import CellResult
 from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.instrument.instrument import Error
-from suites.serving.instrument.validity import instrument_problem
+from suites.serving.instrument.validity import instrument_problem, media_problems
+from suites.serving.load.outcome import Outcome
 from suites.serving.load.point import Point
 from suites.serving.run import run_cell
-from tests.builders import assert_signable
+from tests.builders import answered, assert_signable
 
 URL = "http://127.0.0.1:9"
 EASY = {"endpoint": URL, "model": "m", "isl": 16, "osl": 8}
@@ -260,3 +261,80 @@ def test_steps_of_a_ramp_are_cases_of_their_own(emitter_at, exact_instrument):
         ("20-60", 1, 2),
         ("20-60", 2, 2),
     }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"images": 1}, "images"),
+        ({"audio": 2.0}, "audio"),
+        ({"api": "chat", "image_size": "64x64"}, "image_size"),
+        ({"api": "chat", "images": 1, "image_size": "4x64"}, "image_size"),
+        ({"api": "chat", "images": 1, "image_size": "64"}, "image_size"),
+        ({"api": "chat", "images": 1, "users": [1]}, "users"),
+        ({"lora_mix": ["a:-1"]}, "lora_mix"),
+        ({"lora_mix": ["a"], "agents": [1]}, "agents"),
+    ],
+)
+def test_media_and_adapters_that_cannot_be_are_refused_by_name(wrong, where):
+    with pytest.raises(UserError) as caught:
+        plan("quick", {**EASY, **wrong})
+    assert caught.value.where == where
+
+
+def test_what_prompts_hold_is_in_the_case_and_its_labels():
+    (fields,) = points(api="chat", images=2, image_size="64x32", audio=1.5, concurrency=[1])
+    point = Point.from_json(json.loads(json.dumps(fields)))
+    assert point.name == "closed/c1/isl16/osl8/img2x64x32/audio1.5s"
+    assert point.labels.items() >= {"images": 2, "image_size": "64x32", "audio_s": 1.5}.items()
+    names = {
+        Point.from_json(points(concurrency=[1], lora_mix=mix)[0]).name
+        for mix in (["a:1", "b:1"], ["a:1", "b:2"], ["a:1", "c:1"], ["b:3", "a:3"])
+    }
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize(("counted", "fits"), [(16, False), (15, False), (80, True)])
+def test_images_that_a_server_does_not_count_leave_no_input_rate(counted, fits):
+    request = replace(answered([1, 2, 3]), input_tokens=counted)
+    outcome = Outcome(
+        requests=[request],
+        start_ns=0,
+        end_ns=9,
+        cpu_share=0.0,
+        events=3,
+        parse_s=0.0,
+        lag_ms=(),
+        reconnects=0,
+    )
+    assert (media_problems(outcome, 16) == []) == fits
+
+
+def test_adapters_have_rows_of_their_own(emitter_at, exact_instrument):
+    options = {
+        **EASY,
+        "endpoint": emitter_at(Schedule(ttft_ms=5, itl_ms=2)),
+        "concurrency": [2],
+        "requests": 40,
+        "lora_mix": ["sql:3", "chat:1"],
+    }
+    (cell,) = plan("quick", options)
+    result = run_cell(cell.spec)
+    rows = summarize([result])
+    assert_signable(rows)
+    of = {row.labels["adapter"]: row for row in rows if row.metric == "adapter_ttft"}
+    assert list(of) == ["chat", "sql"]
+    assert of["chat"].n + of["sql"].n == 40
+    assert of["sql"].n > of["chat"].n
+    assert {row.labels["lora_mix"] for row in rows} == {"sql:0.75, chat:0.25"}
+    (fact,) = result.facts["points"].values()
+    uncounted = replace_fact(result, media_problems=["the server counts 16"])
+    invalid = {row.metric for row in summarize([uncounted]) if not row.labels["valid"]}
+    assert fact["media_problems"] == []
+    assert invalid >= {"input_throughput", "total_throughput"}
+    assert "ttft" not in invalid
+
+
+def replace_fact(result, **changes):
+    ((case, fact),) = result.facts["points"].items()
+    return replace(result, facts={**result.facts, "points": {case: {**fact, **changes}}})
