@@ -20,8 +20,9 @@ Verdict = Literal["regression", "improvement", "no difference shown"]
 Row = dict[str, Any]
 
 _CONFIDENCE = 0.95
-# Together they name a figure: one case has a row for each metric, percentile and meter.
-_IDENTITY = ("suite", "case", "metric", "percentile", "meter")
+# Together they name a figure: one case has a row for each metric, percentile, meter, turn
+# and adapter.
+_IDENTITY = ("suite", "case", "metric", "percentile", "meter", "turn", "adapter")
 _BOUNDS = ("value", "low", "high")
 # Magnitudes that something here could have; ratios of others overflow.
 _LEAST, _MOST = 1e-15, 1e15

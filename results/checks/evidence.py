@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "Key", "evidence", "key_of"]
 
 # Labels that tell two figures of one case and metric apart.
-_TELLING = ("percentile", "statistic", "meter", "host", "process")
+_TELLING = ("percentile", "statistic", "meter", "host", "process", "turn", "adapter")
 
 Key = tuple[Any, ...]
 

@@ -47,6 +47,10 @@ _ASKED = {
     "decode": ("decode_throughput", "tpot", "energy_per_output_token"),
     "closed": ("output_throughput", "ttft", "tpot", "e2e", "power"),
     "open": ("output_throughput", "ttft", "tpot", "e2e", "power"),
+    "replay": ("output_throughput", "ttft", "tpot", "e2e", "power"),
+    "ramp": ("output_throughput", "ttft", "tpot", "e2e", "power"),
+    "users": ("output_throughput", "ttft", "tpot", "session_time", "power"),
+    "agents": ("output_throughput", "ttft", "tpot", "session_time", "power"),
 }
 _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
 _SHOWN_PERCENTILES = {50, 99}

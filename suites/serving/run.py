@@ -25,6 +25,7 @@ from suites.serving.load.point import Point
 from suites.serving.load.ramp import steps_of
 from suites.serving.load.samples import append
 from suites.serving.load.steadiness import drift, saturation
+from suites.serving.load.timeline import timeline
 from suites.serving.processes.live import live_view
 from suites.serving.processes.metrics_watch import MetricsWatch
 from suites.serving.series import series_of
@@ -57,7 +58,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     slots = course.most_streams or max(map(_slots, points))
     context = max(map(_longest, points)) + 64
     series: list[Series] = []
-    facts: dict[str, Any] = {"points": {}}
+    facts: dict[str, Any] = {"points": {}, "timelines": {}}
     with ExitStack() as stack:
         load = stack.enter_context(generator(spec))
 
@@ -84,6 +85,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
             checked = _checked_at_rate(load, point, outcome, instrument, spec)
+            facts["timelines"][point.name] = timeline(outcome)
             for step, part in steps_of(point, outcome):
                 labels = _prompt_labels(under_test, step, part)
                 series += series_of(step, part, spec, labels)

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from results.agreement.comparison import compare
+from results.checks.evidence import key_of
 from suites.base.errors import CheckError, UserError
 from suites.base.records import CellResult
 from suites.serving import plan, summarize
@@ -246,6 +248,12 @@ def test_sessions_have_rows_of_whole_ones_and_of_turns(talked):
         turns = [row.labels["turn"] for row in rows if row.metric == metric]
         assert turns == [1, 2, 3]
     assert not any("turn" in row.labels for row in rows if not row.metric.startswith("turn_"))
+    # No two figures of a result are one to those who look them up, or compare two results.
+    assert len({key_of(row) for row in rows}) == len(rows)
+    flat = [row.to_json() for row in rows]
+    changes, lacking = compare(flat, flat)
+    assert not lacking
+    assert sum(change.metric == "turn_ttft" for change in changes) in {0, 3}
 
 
 def test_steps_of_a_ramp_are_cases_of_their_own(emitter_at, exact_instrument):
