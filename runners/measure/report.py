@@ -11,6 +11,7 @@ from results.checks import Context, judge
 from results.economy.costs import cost_rows
 from results.economy.economics import Span
 from results.economy.number_format import span
+from results.economy.within_limits import within_limits
 from results.statement.precision import served_of
 from suites.base.metrics import METRICS
 from suites.base.terminal import styled
@@ -82,6 +83,7 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     terminal.say()
     terminal.show(speed_table(rows))
     terminal.say()
+    _print_searches(predicate, terminal)
     if costs:
         terminal.show(cost_table(costs, money))
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
@@ -90,6 +92,21 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     for warning in [*predicate.warnings, *not_valid(predicate.measurements)]:
         terminal.say(styled("!", "yellow"), f" {warning}")
     return any(row.price is None or row.price.generic for row in costs)
+
+
+def _print_searches(predicate: Predicate, terminal: Terminal) -> None:
+    """Show what searches found, for each chip and megawatt too, and how that was derived."""
+    searches = within_limits(predicate)
+    if not searches:
+        return
+    table = _table("Within limits", "case", "most [next tried]", "", "a chip", "a megawatt")
+    for one in searches:
+        ends = (span(one.load), one.name, span(one.per_chip), span(one.per_megawatt))
+        table.add_row(one.case, *ends)
+    terminal.show(table)
+    for one in searches:
+        terminal.say(styled(f"Derived: {one.how}.", "dim"))
+    terminal.say()
 
 
 def not_valid(measurements: Sequence[Measurement]) -> list[str]:

@@ -539,8 +539,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="search",
-        help="Serving: rate or concurrency; finds the highest that meets the limits.",
-        pattern="rate|concurrency",
+        help="Serving: rate, concurrency, users or agents; finds the most that meet the limits.",
+        pattern="rate|concurrency|users|agents",
         suites=_LOAD,
     ),
     Option(

@@ -54,6 +54,10 @@ _ALL = (
     Metric(name="goodput", unit="1/s", better="higher", title="Goodput"),
     # The highest load at which a stated share of the requests meets stated limits.
     Metric(name="searched_rate", unit="1/s", better="higher", title="Highest rate within limits"),
+    Metric(name="searched_users", unit="count", better="higher", title="Most users within limits"),
+    Metric(
+        name="searched_agents", unit="count", better="higher", title="Most agents within limits"
+    ),
     Metric(
         name="searched_concurrency",
         unit="count",

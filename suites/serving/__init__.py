@@ -25,8 +25,9 @@ Options of `plan`:
     request_limit: float: seconds after which a request has failed, 600 by default.
     slo_ttft, slo_tpot: float: limits in ms for goodput.
     sweep: str: TOML file (`most`, `gain`, `refinements`); finds the concurrencies by itself.
-    search: str: "rate" or "concurrency": finds the highest at which `goodput_share` (0.9) of the
-        requests meet the limits with 95% confidence; `rate` or `concurrency` says where it starts.
+    search: str: "rate", "concurrency", "users" or "agents": finds the highest at which
+        `goodput_share` (0.9) of the requests meet the limits with 95% confidence; the option of
+        that name says where it starts.
     metrics: str: URL of the endpoint's Prometheus metrics, read once a second beside the load.
     processes: int: processes the load is spread over; 1 by default, 1 a node with a fleet.
     fleet: str: address of a Ray cluster whose nodes make the load (extra `fleet`).

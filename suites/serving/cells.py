@@ -172,7 +172,9 @@ def _search(options: Mapping[str, Any]) -> Search | None:
             )
         return None
     if by not in get_args(Search.model_fields["by"].annotation):
-        raise UserError(f"unknown search {by!r}", where="search", expected="rate or concurrency")
+        raise UserError(
+            f"unknown search {by!r}", where="search", expected="rate, concurrency, users or agents"
+        )
     if not options.get("slo_ttft") and not options.get("slo_tpot"):
         raise UserError(
             "a search without limits", where="search", expected="--slo-ttft, --slo-tpot or both"
@@ -180,8 +182,10 @@ def _search(options: Mapping[str, Any]) -> Search | None:
     for other in ("sweep", "trace"):
         if options.get(other):
             raise UserError(f"a search with a {other}", where="search", expected="one of the two")
-    for name in ("rate", "concurrency"):
-        if len(listed(options, name)) > 1 or (name == "rate" != by and options.get(name)):
+    for name in get_args(Search.model_fields["by"].annotation):
+        # With a rate, a concurrency caps the requests in flight.
+        beside = name == "concurrency" and by == "rate"
+        if len(listed(options, name)) > 1 or (name != by and not beside and options.get(name)):
             raise UserError(
                 f"{name} in a search", where=name, expected="where it starts, if it is it"
             )

@@ -46,7 +46,7 @@ def points_of(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Poin
     }
     streams = [at_least_one(value, "concurrency") for value in listed(options, "concurrency")]
     rates = [positive(value, "rate") for value in listed(options, "rate")]
-    if kinds := [kind for kind in ("users", "agents") if options.get(kind)]:
+    if kinds := [kind for kind in _KINDS if options.get(kind) or options.get("search") == kind]:
         return _sessions(shape, options, size, kinds)
     _without(options, _OF_SESSIONS, "users or agents", "--users or --agents beside it")
     if options.get("ramp"):
@@ -77,7 +77,7 @@ def _of_requests(options: Mapping[str, Any]) -> dict[str, Any]:
         asked["media"] = media
     if options.get("lora_mix"):
         asked["lora_mix"] = read_mix(listed(options, "lora_mix"))
-    for name in ("users", "agents", "trace"):
+    for name in (*_KINDS, "trace"):
         if asked and options.get(name):
             raise UserError(
                 f"{' and '.join(asked)} with {name}", where=name, expected="single requests"
@@ -170,6 +170,8 @@ def _open_points(
     ]
 
 
+# Whose conversations there are.
+_KINDS = ("users", "agents")
 # What only conversations have.
 _OF_SESSIONS = ("turns", "turn_isl", "think_time", "sub_agents", "cache_target")
 # What they do not have.
@@ -213,7 +215,7 @@ def _sessions(
             **size,
             **_ending(shape, options, shape["requests"] and count * sessions.requests),
         )
-        for count in listed(options, kind)
+        for count in listed(options, kind) or (1,)
     ]
 
 
