@@ -74,7 +74,7 @@ def _derived(predicate: Predicate, item: Measurement) -> WithinLimits:
     how, per_chip, per_megawatt = [], None, None
     if chip.kind != "cpu":
         per_chip = load.times(1 / chip.count)
-        how.append(f"{item.value:g} {name} ÷ {chip.count} chips")
+        how.append(f"{item.value:g} {name} ÷ {chip.count} chip{'s' * (chip.count > 1)}")
     power = _power_at(predicate, by, item)
     if power:
         per_megawatt = _over(load, Span(power.value, power.low, power.high)).times(_MEGAWATT)

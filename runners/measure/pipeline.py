@@ -82,7 +82,8 @@ def measure(
         terminal.say(f"  {len(cells)} cells, about {minutes:.0f} minutes")
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
-        watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
+        asked = started.options.suite_options
+        watched = gauge(chip, asked.get("meter_trace", ()), asked.get("telemetry", ()))
         with actions.group("measuring"), RunDisplay(cells, terminal) as display:
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows, samples = rows_of(finished), raw_samples(finished)

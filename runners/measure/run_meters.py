@@ -139,16 +139,17 @@ class Gauge:
         return [*(total for total in totals if total.meter.name in whole), *found]
 
 
-def gauge(chip: Chip, traces: Sequence[str] = ()) -> Gauge:
+def gauge(chip: Chip, traces: Sequence[str] = (), telemetry: Sequence[str] = ()) -> Gauge:
     """Watch what this machine has; else model what the catalogue knows of its chip.
 
-    A chip behind an endpoint has no meter here: without a trace, its energy is unknown.
+    A chip behind an endpoint has no meter here: without a trace or telemetry its energy is unknown.
 
     Args:
         traces: files that wall meters write while the run goes on.
+        telemetry: addresses of the exporters of an endpoint's hosts.
 
     Raises:
-        UserError: a trace is none, or two have one name.
+        UserError: a trace is none, or two have one name; an exporter does not answer.
     """
     walls = [meters.TraceMeter(Path(trace)) for trace in traces]
     names = [wall.info.name for wall in walls]
@@ -159,7 +160,7 @@ def gauge(chip: Chip, traces: Sequence[str] = ()) -> Gauge:
             remedy="give each meter's log a name of its own: its rows bear it",
         )
     if chip.kind == "other":
-        return Gauge(walls)
+        return Gauge([*meters.telemetry(telemetry), *walls])
     # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.
     not_it = "chip" if chip.kind == "cpu" else "package"
     real = [meter for meter in meters.available() if meter.info.scope != not_it]

@@ -567,6 +567,14 @@ OPTIONS: tuple[Option, ...] = (
         **_LOCAL,
     ),
     Option(
+        name="telemetry",
+        help="DCGM, node or IPMI exporter of a host behind --endpoint: URL, or URL#0,1; repeat it.",
+        many="again",
+        suites=_ENGINES,
+        holds="address",
+        **_LOCAL,
+    ),
+    Option(
         name="fleet",
         help="Serving: nodes of a Ray cluster make the load: ray://HOST:PORT.",
         suites=_LOAD,

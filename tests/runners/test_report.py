@@ -140,5 +140,5 @@ def test_what_a_search_found_is_shown_for_each_chip_and_how_that_was_derived():
     said, _ = money_of(data)
     (row,) = [line for line in said.splitlines() if line.startswith("search/agents/")]
     assert row.split()[1:] == ["24", "[24,", "25]", "agents", "24", "[24,", "25]", "-"]
-    assert "Derived: 24 agents ÷ 1 chips; no meter saw the load found." in said
+    assert "Derived: 24 agents ÷ 1 chip; no meter saw the load found." in said
     assert "Within limits" not in money_of(honest.h100())[0]

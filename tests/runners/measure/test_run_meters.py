@@ -11,6 +11,7 @@ from suites import meters
 from suites.base.records import CellResult, Series, Window
 from suites.meters import MeterInfo, ModelledMeter, Reading
 from suites.meters.windows import energy_rows
+from tests.suites.meters.test_vendors import exported, server  # noqa: F401 - a fixture
 
 
 class Steady:
@@ -134,3 +135,16 @@ def test_a_modelled_power_is_not_drawn():
         result = beside.beside(CellResult(series=(), facts={"timelines": {"c": line}}))
     assert result.facts["timelines"]["c"]["power"] == []
     assert beside.beside(CellResult(series=())).facts == {}
+
+
+def test_an_endpoints_energy_is_metered_by_its_hosts_exporter(server):  # noqa: F811
+    url = f"{server({'/metrics': exported()})}/metrics"
+    behind = Chip(catalog_id=None, name="x behind an endpoint", kind="other", count=2)
+    watched = gauge(behind, telemetry=[url])
+    assert [(info["name"], info["scope"]) for info in watched.meters()] == [
+        ("dcgm total of 2", "chip"),
+        ("dcgm 0", "chip"),
+        ("dcgm 1", "chip"),
+    ]
+    assert all(url not in str(info) for info in watched.meters())
+    assert gauge(behind).meters() == ()
