@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from suites.serving.load.outcome import Outcome
     from suites.serving.workers.node_worker import Generator
 
-__all__ = ["run_cell"]
+__all__ = ["facts_of", "run_cell"]
 
 # The check must have run at least nine tenths as fast as the endpoint did.
 _RATE_SLACK = 0.9
@@ -89,7 +89,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             for step, part in steps_of(point, outcome):
                 labels = _prompt_labels(under_test, step, part)
                 series += series_of(step, part, spec, labels)
-                facts["points"][step.name] = _facts(step, part, checked)
+                facts["points"][step.name] = facts_of(step, part, checked)
                 if beside:
                     facts["points"][step.name]["server"] = beside.facts(part)
             _tell_failures(point, outcome)
@@ -177,7 +177,7 @@ def _prompt_labels(under_test: Subject, point: Point, outcome: Outcome) -> dict[
     return labels
 
 
-def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
+def facts_of(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
     """What stands beside the samples: the gaps' histogram, the instrument, what went wrong."""
     gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
     saturated = saturation(outcome) if point.shape == "open" else ""
