@@ -116,7 +116,7 @@ def misled(home: Path, clients: Sequence[Reporter]) -> list[Misled]:
 
 def _measure(client: Reporter, python: str, of: Behaviour) -> Misled:
     blank = Misled(client=client.name, behaviour=of.name)
-    ask = Ask(rate=of.rate, requests=_OPEN_REQUESTS) if of.rate else Ask()
+    ask = Ask(rate=of.rate, requests=_OPEN_REQUESTS if of.rate else _REQUESTS)
     with tempfile.TemporaryDirectory(prefix="fenmark-misled-") as name:
         folder, log = Path(name), Path(name, "log")
         command = [sys.executable, "-m", "suites.serving.bench.odd_server"]
