@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from results.archive.beside import sendable
+from results.statement import raw_samples
+from suites.base.errors import UserError
 from suites.base.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["Picture", "pictures"]
+    from results.statement.statement import Statement
+
+__all__ = ["Picture", "pictures", "pictures_beside"]
 
 _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 88, 26, 64, 14, 30, 34
 _MOST_STEPS = 100_000
@@ -73,11 +79,15 @@ class Picture:
     Attributes:
         cell: the process that measured it.
         case: of the serving suite; of a ramp, all of it.
+        words: what the picture shows, for those who do not see it.
+        height: of the picture, for a width of 720.
         svg: the file.
     """
 
     cell: str
     case: str
+    words: str
+    height: int
     svg: str
 
 
@@ -101,23 +111,35 @@ def pictures(evidence: Mapping[str, Any]) -> Iterator[Picture]:
             except ValidationError:
                 continue
             if read.sent:
-                yield Picture(cell=cell, case=case, svg=_draw(case, read))
+                yield _draw(cell, case, read)
 
 
-def _draw(case: str, line: _Timeline) -> str:
+def pictures_beside(home: Path, statement: Statement) -> list[Picture]:
+    """Draw from the raw samples that lie beside a result; none where they are not its own."""
+    try:
+        data = sendable(home, statement)
+        evidence = raw_samples.as_json(data, "raw samples") if data else {}
+    except UserError:
+        return []
+    return list(pictures(evidence)) if isinstance(evidence, dict) else []
+
+
+def _draw(cell: str, case: str, line: _Timeline) -> Picture:
     panels = list(_panels(line))
     height = _TOP + len(panels) * (_PANEL + _GAP) + _BOTTOM
+    words = _words(line, panels)
     title = escape(f"Timeline of {printable(case, 200)}")
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-labelledby="title desc"><title id="title">{title}</title>'
-        f'<desc id="desc">{escape(_words(line, panels))}</desc><style>{_STYLE}</style>'
+        f'<desc id="desc">{escape(words)}</desc><style>{_STYLE}</style>'
     )
     parts = [head, f'<text x="{_LEFT}" y="18" font-weight="600">{title}</text>']
     for place, (name, lines) in enumerate(panels):
         parts += _panel(line, name, lines, _TOP + place * (_PANEL + _GAP) + 14)
     parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{height - 8}" text-anchor="end">seconds</text>')
-    return "".join([*parts, "</svg>\n"])
+    svg = "".join([*parts, "</svg>\n"])
+    return Picture(cell=cell, case=case, words=words, height=height, svg=svg)
 
 
 def _panels(line: _Timeline) -> Iterator[tuple[str, list[_Line]]]:

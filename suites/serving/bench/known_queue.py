@@ -27,6 +27,7 @@ from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.load.arrivals import due_times_s
 from suites.serving.load.outcome import Outcome
 from suites.serving.load.point import Point
+from suites.serving.load.timeline import timeline
 from suites.serving.run import facts_of
 from suites.serving.search import Search, Tried, bracket, next_load
 from suites.serving.series import series_of
@@ -39,7 +40,16 @@ if TYPE_CHECKING:
 
     from suites.base.records import Row
 
-__all__ = ["Coverage", "KnownQueue", "Searched", "coverage", "print_table", "search", "steps"]
+__all__ = [
+    "Coverage",
+    "KnownQueue",
+    "Searched",
+    "coverage",
+    "measured",
+    "print_table",
+    "search",
+    "steps",
+]
 
 _TOKENS, _STEP_NS = 4, 10_000_000
 _RAMP_SHARE = 0.1
@@ -85,7 +95,12 @@ def arrivals_s(rate: float, requests: int, seed: int) -> NDArray[np.float64]:
 
 
 def run(queue: KnownQueue, rate: float, requests: int, seed: int) -> list[Row]:
-    """Rows of one run of our client on the queue, its first tenth being ramp-up."""
+    """Rows of one run of our client on the queue."""
+    return summarize([measured(queue, rate, requests, seed)])
+
+
+def measured(queue: KnownQueue, rate: float, requests: int, seed: int) -> CellResult:
+    """What one run of our client on the queue would have recorded; a tenth is ramp-up."""
     began_s = arrivals_s(rate, requests, seed)
     first_s = began_s + queue.ttft_s(began_s, seed)
     ramp = math.ceil(_RAMP_SHARE * requests)
@@ -106,9 +121,11 @@ def run(queue: KnownQueue, rate: float, requests: int, seed: int) -> list[Row]:
     point = Point(
         shape="open", rate=rate, input_tokens=8, output_tokens=_TOKENS, requests=requests - ramp
     )
-    facts = {"points": {point.name: facts_of(point, outcome, _INSTRUMENT)}}
-    series = tuple(series_of(point, outcome, _NO_LIMITS, {}))
-    return summarize([CellResult(series=series, facts=facts)])
+    facts = {
+        "points": {point.name: facts_of(point, outcome, _INSTRUMENT)},
+        "timelines": {point.name: timeline(outcome)},
+    }
+    return CellResult(series=tuple(series_of(point, outcome, _NO_LIMITS, {})), facts=facts)
 
 
 def _request(index: int, sent_ns: int, first_ns: int, *, measured: bool) -> Request:
