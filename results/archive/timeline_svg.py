@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "pictures", "pictures_beside"]
 
-_WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 88, 26, 64, 14, 30, 34
+_WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 88, 36, 64, 14, 30, 28
 _MOST_STEPS = 100_000
 _MOST_CASES = 1_000
 _TICKS = 6

@@ -78,7 +78,7 @@ def _of_requests(options: Mapping[str, Any]) -> dict[str, Any]:
     if options.get("lora_mix"):
         asked["lora_mix"] = read_mix(listed(options, "lora_mix"))
     for name in (*_KINDS, "trace"):
-        if asked and options.get(name):
+        if asked and (options.get(name) or options.get("search") == name):
             raise UserError(
                 f"{' and '.join(asked)} with {name}", where=name, expected="single requests"
             )

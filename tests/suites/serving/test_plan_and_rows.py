@@ -282,6 +282,7 @@ def test_steps_of_a_ramp_are_cases_of_their_own(emitter_at, exact_instrument):
         ({"api": "chat", "images": 1, "users": [1]}, "users"),
         ({"lora_mix": ["a:-1"]}, "lora_mix"),
         ({"lora_mix": ["a"], "agents": [1]}, "agents"),
+        ({"lora_mix": ["a"], "search": "users", "slo_ttft": 1.0}, "users"),
     ],
 )
 def test_media_and_adapters_that_cannot_be_are_refused_by_name(wrong, where):
