@@ -79,6 +79,7 @@ class Misled:
     Attributes:
         ttft_error, tpot_error: of its medians, relative to what the server did; None for none.
         void: why the client gave no number.
+        no_pace: why it gave no TPOT.
         problem: why it did not run.
     """
 
@@ -87,6 +88,7 @@ class Misled:
     ttft_error: float | None = None
     tpot_error: float | None = None
     void: str = ""
+    no_pace: str = ""
     problem: str = ""
 
     @property
@@ -98,7 +100,8 @@ class Misled:
             return f"void: {self.void}"
         errors = [("TTFT", self.ttft_error), ("TPOT", self.tpot_error)]
         wrong = [f"{name} {error:+.0%}" for name, error in errors if error and abs(error) > _RIGHT]
-        return ", ".join(wrong) or "right"
+        told = ", ".join(wrong) or "right"
+        return f"{told}; TPOT void: {self.no_pace}" if self.no_pace else told
 
 
 def misled(home: Path, clients: Sequence[Reporter]) -> list[Misled]:
@@ -158,6 +161,7 @@ def judge(
         blank,
         ttft_error=reported["ttft_ms"] / arrives_ms - 1,
         tpot_error=reported["tpot_ms"] / tpot_ms - 1 if reported["tpot_ms"] else None,
+        no_pace=str(reported.get("no_pace", ""))[:120],
     )
 
 
@@ -220,11 +224,13 @@ def _ours(url: str, ask: Ask) -> dict[str, Any]:
         *filter(None, [saturation(outcome) if ask.rate else "", drift(outcome)]),
         *([] if outcome.answered else ["nothing was answered as asked"]),
     ]
-    paced = [r for r in outcome.answered if r.has_pace and not pace_problems(outcome)]
+    unpaced = pace_problems(outcome)
+    paced = [r for r in outcome.answered if r.has_pace and not unpaced]
     return {
         "ttft_ms": median(r.ttft_ms for r in outcome.answered) if outcome.answered else 0.0,
         "tpot_ms": median(r.tpot_ms for r in paced) if paced else 0.0,
         "void": "; ".join(reasons),
+        "no_pace": "; ".join(unpaced),
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from suites.client.request import Request
     from suites.serving.instrument.instrument import Error
     from suites.serving.load.outcome import Outcome
 
@@ -32,6 +35,10 @@ _CACHED_LIMIT = 0.02
 # Events that carry more tokens than this, or come together more often, tell no token from the next.
 _TOKENS_AN_EVENT = 1.1
 _TOGETHER = 0.5
+# An answer's end is a heap from so many tokens and this share of them on; a client that was kept
+# from its core makes a few.
+_LEAST_HEAP, _HEAP_SHARE = 8, 0.25
+_MOST_HEAPED = 0.5
 # Gaps this far below the mean one are events that waited somewhere and came together.
 _PILED_UP = 0.05
 
@@ -68,10 +75,31 @@ def problems(outcome: Outcome) -> list[str]:
 def pace_problems(outcome: Outcome) -> list[str]:
     """What makes TPOT and interactivity invalid: answers whose tokens did not come in turn."""
     answered = outcome.answered
+    found = []
     whole = sum(not request.has_pace and not request.doubt for request in answered)
-    if whole <= FAILURE_LIMIT * len(answered):
-        return []
-    return [f"{whole} of {len(answered)} answers came in one piece: their tokens have no pace"]
+    if whole > FAILURE_LIMIT * len(answered):
+        found.append(
+            f"{whole} of {len(answered)} answers came in one piece: their tokens have no pace"
+        )
+    heaped = sum(_ends_in_a_heap(request) for request in answered)
+    if heaped > _MOST_HEAPED * len(answered):
+        found.append(
+            f"{heaped} of {len(answered)} answers end in many tokens at once, unlike the rest: "
+            "they were not made in turn"
+        )
+    return found
+
+
+def _ends_in_a_heap(request: Request) -> bool:
+    """Whether the last arrival alone brought far more tokens than the others did.
+
+    As of a server that counts empty events behind the end of the sequence.
+    """
+    arrivals = [len(list(same)) for _, same in groupby(request.token_ns)]
+    if len(arrivals) < 2:
+        return False
+    least = max(_LEAST_HEAP, _HEAP_SHARE * len(request.token_ns))
+    return arrivals[-1] >= least and arrivals[-1] > 2 * median_low(arrivals)
 
 
 def gap_problems(outcome: Outcome) -> list[str]:

@@ -53,6 +53,12 @@ def test_what_is_held_back_arrives_with_the_last_of_it():
     assert judge(BLANK, joint, says(210.0, 10.0), LOG).verdict == "right"
 
 
+def test_a_client_that_gives_no_pace_is_not_wrong_about_it():
+    said = {**says(200.0, 0.0), "no_pace": "3 of 3 answers end in many tokens"}
+    judged = judge(BLANK, TAIL, said, LOG)
+    assert judged.verdict == "right; TPOT void: 3 of 3 answers end in many tokens"
+
+
 def test_of_an_overloaded_server_only_no_number_is_right():
     flooded = Behaviour(name="flooded", ttft_ms=100.0, rate=9.0)
     assert judge(BLANK, flooded, says(2100.0, 1.0), LOG).verdict == "TTFT +2000%"
