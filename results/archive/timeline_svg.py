@@ -31,6 +31,7 @@ _WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 88, 36, 64, 14, 30, 28
 _MOST_STEPS = 100_000
 _MOST_CASES = 1_000
 _TICKS = 6
+_SCOPES = {"wall": 0, "node": 1, "chip": 2, "package": 3}
 _STYLE = (
     "svg{font:12px system-ui,sans-serif;background:#fff;color:#1b1f24}"
     "text{fill:currentColor}.axis{stroke:#6e7781;fill:none}.steady{fill:#0969da;opacity:.09}"
@@ -150,8 +151,8 @@ def _panels(line: _Timeline) -> Iterator[tuple[str, list[_Line]]]:
     yield "requests in flight", [of("in flight", line.in_flight)]
     yield "TTFT, ms, median", [of("TTFT", line.ttft_ms)]
     if line.power:
-        # Totals come first; one meter stands for the rest.
-        first = line.power[0]
+        # One meter stands for the rest: the widest, and of one scope the first, which is a total.
+        first = min(line.power, key=lambda power: _SCOPES.get(power.scope, len(_SCOPES)))
         name = f"power, W, {printable(first.scope, 40)}, by {printable(first.meter, 60)}"
         yield name, [_Line(name="power", step_s=first.step_s, values=first.w)]
 
@@ -161,10 +162,10 @@ def _words(line: _Timeline, panels: Sequence[tuple[str, list[_Line]]]) -> str:
     low, high = line.steady_s
     told = [f"{line.span_s:.3g} seconds, the steady state from {low:.3g} to {high:.3g}."]
     for name, lines in panels:
-        for one in lines:
-            known = [value for value in one.values if value is not None]
+        for series in lines:
+            known = [value for value in series.values if value is not None]
             if known:
-                of = f" {one.name}" if len(lines) > 1 else ""
+                of = f" {series.name}" if len(lines) > 1 else ""
                 mean = sum(known) / len(known)
                 told.append(
                     f"{name}{of}: {min(known):.3g} to {max(known):.3g}, in the mean {mean:.3g}."
@@ -175,7 +176,7 @@ def _words(line: _Timeline, panels: Sequence[tuple[str, list[_Line]]]) -> str:
 def _panel(line: _Timeline, name: str, lines: Sequence[_Line], top: float) -> Iterator[str]:
     bottom, width = top + _PANEL, _WIDTH - _LEFT - _RIGHT
     span_s = line.span_s
-    most = max((v for one in lines for v in one.values if v is not None), default=0.0) or 1.0
+    most = max((v for series in lines for v in series.values if v is not None), default=0.0) or 1.0
 
     def across(seconds: float) -> float:
         return round(_LEFT + width * min(max(seconds, 0.0), span_s) / span_s, 1)
@@ -189,10 +190,10 @@ def _panel(line: _Timeline, name: str, lines: Sequence[_Line], top: float) -> It
     for seconds in _ticks(span_s):
         at = f'x="{across(seconds)}" y="{bottom + 14}"'
         yield f'<text {at} text-anchor="middle">{seconds:g}</text>'
-    for one, css in zip(lines, "ab", strict=False):
+    for series, css in zip(lines, "ab", strict=False):
         points = (
-            None if v is None else (across((place + 0.5) * one.step_s), v)
-            for place, v in enumerate(one.values)
+            None if v is None else (across((place + 0.5) * series.step_s), v)
+            for place, v in enumerate(series.values)
         )
         path = _path(points, lambda value: round(bottom - _PANEL * value / most, 1))
         yield f'<path class="{css}" d="{path}"/>' if path else ""

@@ -93,18 +93,18 @@ class Gauge:
         slowest_s = max((meter.period_s for meter in self._watched), default=0.0)
         step_s = max(line["step_s"], _READINGS_A_STEP * slowest_s)
         steps = int(len(line["sent"]) * line["step_s"] / step_s)
-        found: dict[str, list[float | None]] = {}
+        watts: dict[str, list[float | None]] = {}
         for step in range(steps):
             start_ns = line["start_ns"] + int(step * step_s * _NS)
             window = Window(start_ns=start_ns, end_ns=start_ns + int(step_s * _NS))
             for energy in self._energies(window):
                 if energy.meter.method != "model":
-                    found.setdefault(energy.meter.name, [None] * steps)
-                    found[energy.meter.name][step] = round(energy.joules / step_s, 3)
+                    watts.setdefault(energy.meter.name, [None] * steps)
+                    watts[energy.meter.name][step] = round(energy.joules / step_s, 3)
         scopes = {info["name"]: info["scope"] for info in self.meters()}
         return [
             {"meter": name, "scope": scopes[name], "step_s": step_s, "w": values}
-            for name, values in found.items()
+            for name, values in watts.items()
         ]
 
     def meters(self) -> tuple[dict[str, Any], ...]:

@@ -86,10 +86,10 @@ def telemetry(addresses: Sequence[str]) -> list[HttpMeter]:
     Raises:
         UserError: an address is none, does not answer, or says nothing of power; names it.
     """
-    found: list[HttpMeter] = []
+    meters: list[HttpMeter] = []
     for place, address in enumerate(addresses):
-        found += _meters(address, f"{place}." if len(addresses) > 1 else "")
-    return found[:_MOST_METERS]
+        meters += _meters(address, f"{place}." if len(addresses) > 1 else "")
+    return meters[:_MOST_METERS]
 
 
 def _meters(address: str, prefix: str) -> Iterator[HttpMeter]:
@@ -159,7 +159,7 @@ def _readings(page: str) -> _Readings:
 
     Of two series for one device and quantity the first counts.
     """
-    found: _Readings = {}
+    readings: _Readings = {}
     for line in page.splitlines():
         if len(line) > _LONGEST_LINE or not (match := _SAMPLE.fullmatch(line)):
             continue
@@ -170,13 +170,13 @@ def _readings(page: str) -> _Readings:
         if series.only and series.only not in labels.get("chip", "").lower():
             continue
         key = series.kind, labels.get(series.label, "") if series.label else ""
-        joules, watts = found.get(key, (None, None))
+        joules, watts = readings.get(key, (None, None))
         if series.joules:
             joules = value * series.factor if joules is None else joules
         else:
             watts = value * series.factor if watts is None else watts
-        found[key] = joules, watts
-    return found
+        readings[key] = joules, watts
+    return readings
 
 
 def _number(word: str) -> float | None:

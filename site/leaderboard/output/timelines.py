@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import clean
@@ -40,8 +40,8 @@ def put(tree: Tree, read: Archive, digests: Iterable[str]) -> dict[str, Sequence
     Returns:
         By digest, those of results that have any.
     """
-    found = {digest: _of_result(tree, digest, read.sources[digest]) for digest in digests}
-    return {digest: timelines for digest, timelines in found.items() if timelines}
+    drawn = {digest: _of_result(tree, digest, read.sources[digest]) for digest in digests}
+    return {digest: timelines for digest, timelines in drawn.items() if timelines}
 
 
 def _of_result(tree: Tree, digest: str, source: Source) -> list[Timeline]:
@@ -49,7 +49,7 @@ def _of_result(tree: Tree, digest: str, source: Source) -> list[Timeline]:
     listing, made_of = f"timelines/{digest}.json", f"{cache.stamp()} {digest}"
     if tree.keep(made_of, listing):
         listed = [Timeline(*line) for line in json.loads(tree.place(listing).read_bytes())]
-        if tree.keep(made_of, *(one.path for one in listed)):
+        if tree.keep(made_of, *(timeline.path for timeline in listed)):
             return listed
     if not (home / "samples").is_dir():
         return []
@@ -61,6 +61,6 @@ def _of_result(tree: Tree, digest: str, source: Source) -> list[Timeline]:
         drawn.append(Timeline(path, clean(picture.case), clean(picture.words), picture.height))
     if not drawn:
         return []
-    lines = [[one.path, one.case, one.words, one.height] for one in drawn]
+    lines = [list(astuple(timeline)) for timeline in drawn]
     tree.put(listing, json.dumps(lines, ensure_ascii=False), made_of)
     return drawn

@@ -75,19 +75,19 @@ def problems(outcome: Outcome) -> list[str]:
 def pace_problems(outcome: Outcome) -> list[str]:
     """What makes TPOT and interactivity invalid: answers whose tokens did not come in turn."""
     answered = outcome.answered
-    found = []
+    reasons = []
     whole = sum(not request.has_pace and not request.doubt for request in answered)
     if whole > FAILURE_LIMIT * len(answered):
-        found.append(
+        reasons.append(
             f"{whole} of {len(answered)} answers came in one piece: their tokens have no pace"
         )
     heaped = sum(_ends_in_a_heap(request) for request in answered)
     if heaped > _MOST_HEAPED * len(answered):
-        found.append(
+        reasons.append(
             f"{heaped} of {len(answered)} answers end in many tokens at once, unlike the rest: "
             "they were not made in turn"
         )
-    return found
+    return reasons
 
 
 def _ends_in_a_heap(request: Request) -> bool:

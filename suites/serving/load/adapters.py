@@ -67,10 +67,10 @@ def cycle_of(mix: Mix) -> tuple[str, ...]:
 
 def mix_text(mix: Mix) -> str:
     """Say the shares in one line; a long one ends with how many more there are."""
-    said = [f"{name}:{share:.4g}" for name, share in mix]
-    for kept in range(len(said), 0, -1):
-        more = f", and {len(said) - kept} more" if kept < len(said) else ""
-        text = ", ".join(said[:kept]) + more
+    shares = [f"{name}:{share:.4g}" for name, share in mix]
+    for kept in range(len(shares), 0, -1):
+        more = f", and {len(shares) - kept} more" if kept < len(shares) else ""
+        text = ", ".join(shares[:kept]) + more
         if len(text) <= 240:
             return text
-    return f"{len(said)} adapters"
+    return f"{len(shares)} adapters"

@@ -43,6 +43,12 @@ def test_a_picture_tells_in_words_what_it_shows():
     assert "prefers-color-scheme:dark" in root.find(f"{SVG}style").text
 
 
+def test_the_widest_meter_is_the_one_that_is_drawn():
+    node = {"meter": "ipmi", "scope": "node", "step_s": 1.0, "w": [900.0, 1100.0]}
+    (picture,) = drawn({**LINE, "power": [*LINE["power"], node]})
+    assert "power, W, node, by ipmi: 900 to 1.1e+03" in picture.words
+
+
 def test_lines_lie_where_their_values_are_and_a_step_without_one_is_a_gap():
     (picture,) = drawn()
     root = ET.fromstring(picture.svg)
