@@ -20,11 +20,11 @@ Verdict = Literal["regression", "improvement", "no difference shown"]
 Row = dict[str, Any]
 
 _CONFIDENCE = 0.95
-# Together they name a figure: one case has a row for each metric, percentile and meter; what made
-# it cheaper compares with nothing else.
+# Together they name a figure: one case has a row for each metric, percentile, meter, turn and
+# adapter; what made it cheaper compares with nothing else.
 _IDENTITY = (
-    "suite", "case", "metric", "percentile", "meter", "api", "addresses", "documents",
-    "speculation", "draft_tokens", "acceptance_length", "acceptance",
+    "suite", "case", "metric", "percentile", "meter", "turn", "adapter", "api", "addresses",
+    "documents", "speculation", "draft_tokens", "acceptance_length", "acceptance",
 )  # fmt: skip
 _BOUNDS = ("value", "low", "high")
 # Magnitudes that something here could have; ratios of others overflow.

@@ -53,7 +53,8 @@ _LOAD = {
     "rate": ("rate", "request_rate"),
     "batch": ("batch",),
     "context": ("context",),
-    "shared_prefix": ("shared_prefix",),
+    # Of conversations it is all that earlier requests began with.
+    "shared_prefix": ("known_share", "shared_prefix"),
     "turns": ("turns",),
 }
 # A case of ours names its load: the letters before a number -> the dimension.
@@ -77,7 +78,7 @@ class Point:
 
     Attributes:
         load: isl, osl, concurrency, rate (1/s), batch, context, shared_prefix, and of a
-            replayed trace its turns, where stated.
+            replayed trace or a conversation its turns, where stated.
         exact: lengths are exact and figures are medians with intervals, as our own suites give.
         valid: the run itself does not call the point invalid.
         items: all figures.
@@ -94,7 +95,7 @@ class Point:
 
     @property
     def replayed(self) -> bool:
-        """Its load is a trace: lengths are means, and rates those of no moment."""
+        """Its load is a trace, or conversations: lengths are means, and rates of no moment."""
         return "turns" in self.load
 
     def get(self, metric: str, rank: Rank = None) -> Measurement | None:
@@ -295,7 +296,8 @@ def series(claim: Claim) -> Iterator[list[tuple[float, Measurement]]]:
         rank = rank_of(item)
         if isinstance(rank, float):
             meter = str(item.labels.get("meter", ""))
-            key = (item.suite, item.case, item.metric, item.method, meter)
+            part = str(item.labels.get("turn", item.labels.get("adapter", "")))
+            key = (item.suite, item.case, item.metric, item.method, meter, part)
             found.setdefault(key, []).append((rank, item))
     for ranked in found.values():
         yield sorted(ranked, key=lambda pair: pair[0])

@@ -148,7 +148,7 @@ LAWS = (
         name="roofline",
         formula="FLOPs of the prompt ÷ TTFT ≤ highest peak × chips",
         source=_DATASHEET,
-        tolerance="10%; a shared prefix counts as computed before",
+        tolerance="10%; a shared prefix counts as computed before; not of a trace or conversations",
         find=roofline.prompts_are_computed,
     ),
     Law(
@@ -226,7 +226,7 @@ LAWS = (
     ),
     Law(
         name="duplicate",
-        formula="one figure for each case, metric, percentile and meter",
+        formula="one figure for each case, metric, percentile, turn, adapter and meter",
         source="a reader cannot choose between two",
         find=order.each_figure_stands_once,
     ),

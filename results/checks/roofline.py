@@ -115,7 +115,8 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
     limit = peak * _chips(claim, entry)
     for point in claim.points:
         item, isl = point.middle("ttft"), point.load.get("isl")
-        if item is None or isl is None:
+        # The middle one of a trace is no request of mean length.
+        if item is None or isl is None or point.replayed:
             continue
         fresh = max(1, int(isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))))
         rate = what.geometry.prefill_flops(fresh) / _TERA * 1e3 / most(item)

@@ -13,7 +13,7 @@ from suites.base.records import Series  # noqa: TC001 - pydantic reads the types
 from suites.evidence import KeptCell
 from suites.meters.windows import EnergyWindow  # noqa: TC001
 
-__all__ = ["MOST_BYTES", "read"]
+__all__ = ["MOST_BYTES", "as_json", "read"]
 
 MOST_BYTES = 2**24  # 16 MiB; a quick run of all suites is half a megabyte
 # A monotonic clock counts nanoseconds since the machine was started: 2^53 are 104 days.
@@ -37,13 +37,22 @@ class _Cell(BaseModel):
 _CELLS = TypeAdapter(dict[str, _Cell])
 
 
+def as_json(data: bytes, where: str) -> Any:
+    """Read raw samples as they stand.
+
+    Raises:
+        UserError: they are ambiguous, too deep, too many or not finite.
+    """
+    return strict_json.loads(data, where, _LIMITS)
+
+
 def read(data: bytes, where: str) -> list[KeptCell]:
     """Read the cells of a run, processes in the order of their numbers.
 
     Raises:
         UserError: they are too many, are not finite, or no samples; one line.
     """
-    strict_json.loads(data, where, _LIMITS)  # what is ambiguous, too deep or not finite
+    as_json(data, where)  # what is ambiguous, too deep or not finite
     try:
         cells = _CELLS.validate_json(data)
     except ValidationError as error:

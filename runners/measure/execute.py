@@ -88,6 +88,7 @@ def _run_cell(
         _run_child(cell, spec, out, workspace.home / f"{cell.name}.log", on_event)
         result = CellResult.from_json(json.loads(out.read_bytes()))
         energy = gauge.windows(result)
+        result = gauge.beside(result)
     after = _Surroundings.now()
     finished = FinishedCell(
         name=cell.name,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from results.archive import archive
 from results.archive.beside import keep
+from results.archive.timeline_svg import pictures
 from results.checks import evidence
 from results.proof import envelope
 from results.statement.nonce import seed_of
@@ -81,7 +83,8 @@ def measure(
         terminal.say(f"  {len(cells)} cells, about {minutes:.0f} minutes")
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
-        watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
+        asked = started.options.suite_options
+        watched = gauge(chip, asked.get("meter_trace", ()), asked.get("telemetry", ()))
         with actions.group("measuring"), RunDisplay(cells, terminal) as display:
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows, samples = rows_of(finished), raw_samples(finished)
@@ -97,6 +100,7 @@ def measure(
         payload = workspace.keep_statement(envelope.encode(stated))
         keep(out, samples)
         receipt = archive.accept(out, payload, key.signer, key.log_signer)
+        _draw_timelines(out, receipt.digest, samples)
         summary = json.dumps([row.to_json() for row in rows], allow_nan=False, indent=1)
         write_atomically(out / "summary.json", summary.encode())
         workspace.clear()
@@ -148,3 +152,15 @@ def _say_what_is_lost(earlier: Started | None, *, resume: bool, terminal: Termin
         terminal.say(f"  discarding the run interrupted on {at} (--resume keeps it)")
     elif resume:
         terminal.say("  no interrupted run lies here: beginning a new one")
+
+
+def _draw_timelines(out: Path, digest: str, samples: bytes) -> None:
+    """Write a picture of every serving point into `timelines/DIGEST`."""
+    drawn = list(pictures(json.loads(samples)))
+    if not drawn:
+        return
+    folder = out / "timelines" / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    for place, picture in enumerate(drawn):
+        name = re.sub(r"[^A-Za-z0-9.+-]", "_", f"{place:03}-{picture.cell}-{picture.case}")
+        write_atomically(folder / f"{name[:200]}.svg", picture.svg.encode())

@@ -11,6 +11,7 @@ from results.checks import Context, judge
 from results.economy.costs import cost_rows
 from results.economy.economics import Span
 from results.economy.number_format import span
+from results.economy.within_limits import within_limits
 from results.statement.precision import served_of
 from results.statement.statement_v2 import ATTESTED, ChipV2
 from suites.base.metrics import METRICS
@@ -54,6 +55,10 @@ _ASKED = {
     ),
     "embeddings": ("prefill_throughput", "e2e", "energy_per_input_token"),
     "rerank": ("prefill_throughput", "e2e", "energy_per_input_token"),
+    "replay": ("output_throughput", "ttft", "tpot", "e2e", "power"),
+    "ramp": ("output_throughput", "ttft", "tpot", "e2e", "power"),
+    "users": ("output_throughput", "ttft", "tpot", "session_time", "power"),
+    "agents": ("output_throughput", "ttft", "tpot", "session_time", "power"),
 }
 _RATES = ("prefill_throughput", "decode_throughput", "output_throughput")
 _SHOWN_PERCENTILES = {50, 99}
@@ -88,6 +93,7 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     terminal.say()
     terminal.show(speed_table(rows))
     terminal.say()
+    _print_searches(predicate, terminal)
     if costs:
         terminal.show(cost_table(costs, money))
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
@@ -107,6 +113,21 @@ def _counted(machine: Machine) -> str:
     chip = machine.chip
     bus = ", ".join(chip.pci) if isinstance(chip, ChipV2) else ""
     return f"{chip.count} {'cores' if chip.kind == 'cpu' else 'chips'}{bus and f' (PCI {bus})'}"
+
+
+def _print_searches(predicate: Predicate, terminal: Terminal) -> None:
+    """Show what searches found, for each chip and megawatt too, and how that was derived."""
+    searches = within_limits(predicate)
+    if not searches:
+        return
+    table = _table("Within limits", "case", "most [next tried]", "", "a chip", "a megawatt")
+    for one in searches:
+        ends = (span(one.load), one.name, span(one.per_chip), span(one.per_megawatt))
+        table.add_row(one.case, *ends)
+    terminal.show(table)
+    for one in searches:
+        terminal.say(styled(f"Derived: {one.how}.", "dim"))
+    terminal.say()
 
 
 def not_valid(measurements: Sequence[Measurement]) -> list[str]:

@@ -30,6 +30,8 @@ _IDLE_S = 3.0
 # Cadences a kernel is repeated for: its energy is then off by a tenth at most, were power to
 # double within a cadence of an edge.
 _HOLD_PERIODS = 10
+# Readings of the slowest meter in each step of a timeline.
+_READINGS_A_STEP = 4
 _T = TypeVar("_T")
 
 
@@ -73,6 +75,38 @@ class Gauge:
             for energy in self._energies(window)
         )
 
+    def beside(self, result: CellResult) -> CellResult:
+        """Put what real meters saw, step by step, into the timelines of a cell's loads."""
+        timelines = {
+            case: line | {"power": self._power(line)} if line else line
+            for case, line in result.facts.get("timelines", {}).items()
+        }
+        return (
+            replace(result, facts={**result.facts, "timelines": timelines}) if timelines else result
+        )
+
+    def _power(self, line: dict[str, Any]) -> list[dict[str, Any]]:
+        """Mean power in W in each step of a load, by meter; None where a meter cannot say.
+
+        Steps are as long as a meter needs to be read four times in each.
+        """
+        slowest_s = max((meter.period_s for meter in self._watched), default=0.0)
+        step_s = max(line["step_s"], _READINGS_A_STEP * slowest_s)
+        steps = int(len(line["sent"]) * line["step_s"] / step_s)
+        watts: dict[str, list[float | None]] = {}
+        for step in range(steps):
+            start_ns = line["start_ns"] + int(step * step_s * _NS)
+            window = Window(start_ns=start_ns, end_ns=start_ns + int(step_s * _NS))
+            for energy in self._energies(window):
+                if energy.meter.method != "model":
+                    watts.setdefault(energy.meter.name, [None] * steps)
+                    watts[energy.meter.name][step] = round(energy.joules / step_s, 3)
+        scopes = {info["name"]: info["scope"] for info in self.meters()}
+        return [
+            {"meter": name, "scope": scopes[name], "step_s": step_s, "w": values}
+            for name, values in watts.items()
+        ]
+
     def meters(self) -> tuple[dict[str, Any], ...]:
         """Describe the meters as `results.statement.statement.Meter` has them."""
         infos = [meter.info for meter in self._watched]
@@ -105,16 +139,17 @@ class Gauge:
         return [*(total for total in totals if total.meter.name in whole), *found]
 
 
-def gauge(chip: Chip, traces: Sequence[str] = ()) -> Gauge:
+def gauge(chip: Chip, traces: Sequence[str] = (), telemetry: Sequence[str] = ()) -> Gauge:
     """Watch what this machine has; else model what the catalogue knows of its chip.
 
-    A chip behind an endpoint has no meter here: without a trace, its energy is unknown.
+    A chip behind an endpoint has no meter here: without a trace or telemetry its energy is unknown.
 
     Args:
         traces: files that wall meters write while the run goes on.
+        telemetry: addresses of the exporters of an endpoint's hosts.
 
     Raises:
-        UserError: a trace is none, or two have one name.
+        UserError: a trace is none, or two have one name; an exporter does not answer.
     """
     walls = [meters.TraceMeter(Path(trace)) for trace in traces]
     names = [wall.info.name for wall in walls]
@@ -125,7 +160,7 @@ def gauge(chip: Chip, traces: Sequence[str] = ()) -> Gauge:
             remedy="give each meter's log a name of its own: its rows bear it",
         )
     if chip.kind == "other":
-        return Gauge(walls)
+        return Gauge([*meters.telemetry(telemetry), *walls])
     # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.
     not_it = "chip" if chip.kind == "cpu" else "package"
     real = [meter for meter in meters.available() if meter.info.scope != not_it]

@@ -31,7 +31,7 @@ def chip_under_test(options: Options) -> ChipV2:
     chosen = options.suite_options
     if "endpoint" in chosen:
         return _behind_endpoint(options)
-    for name in ("chip", "chips", "prefill_pool", "decode_pool"):
+    for name in ("chip", "chips", "prefill_pool", "decode_pool", "telemetry"):
         if name in chosen:
             raise UserError(
                 "says what stands behind an endpoint",

@@ -54,11 +54,23 @@ _ALL = (
     Metric(name="goodput", unit="1/s", better="higher", title="Goodput"),
     # The highest load at which a stated share of the requests meets stated limits.
     Metric(name="searched_rate", unit="1/s", better="higher", title="Highest rate within limits"),
+    Metric(name="searched_users", unit="count", better="higher", title="Most users within limits"),
+    Metric(
+        name="searched_agents", unit="count", better="higher", title="Most agents within limits"
+    ),
     Metric(
         name="searched_concurrency",
         unit="count",
         better="higher",
         title="Highest concurrency within limits",
+    ),
+    # Conversations: whole ones, and single turns of them.
+    Metric(name="session_time", unit="s", better="lower", title="Time of a session"),
+    Metric(name="turn_ttft", unit="ms", better="lower", title="TTFT of one turn"),
+    Metric(name="turn_tpot", unit="ms", better="lower", title="TPOT of one turn"),
+    Metric(name="adapter_ttft", unit="ms", better="lower", title="TTFT of one adapter"),
+    Metric(
+        name="requests_in_flight", unit="count", better="neither", title="Requests in flight, mean"
     ),
     Metric(
         name="interactivity", unit="tokens/s/user", better="higher", title="Interactivity, output"

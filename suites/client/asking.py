@@ -21,7 +21,8 @@ _KEY_ENV = "FENMARK_API_KEY"
 _DOCUMENTS = 8
 # Options of what is generated.
 _GENERATING = (
-    "osl", "osl_spread", "slo_tpot", "max_tokens_field", "reference", "trace", "sweep",
+    "osl", "osl_spread", "slo_tpot", "max_tokens_field", "reference", "trace", "sweep", "users",
+    "agents",
 )  # fmt: skip
 
 

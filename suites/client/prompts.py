@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from suites.client.vocabulary import PIECE_BYTES, UNIQUE_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from suites.client.target import Target
 
-__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Turn"]
+__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Turn", "Writer"]
 
 # Tokens that one id of a trace stands for, as Mooncake's trace has it.
 BLOCK_TOKENS = 512
@@ -22,7 +23,7 @@ _PLACES = 65_536
 _STRIDE = 40_503
 
 
-class _Writer:
+class Writer:
     """Writes requests of any length from one stream of tokens: same seed, same bytes.
 
     A prompt is a part all have in common, unique tokens that number it so that no cached prefix
@@ -31,6 +32,7 @@ class _Writer:
     """
 
     def __init__(self, target: Target, *, longest: int, seed: int | str) -> None:
+        """Draw the stream, for prompts of at most so many tokens."""
         self._target, self._vocabulary = target, target.vocabulary
         self._head = target.head()
         self._separator = self._vocabulary.separator.encode()
@@ -38,7 +40,7 @@ class _Writer:
         self._first = draw.randrange(len(self._vocabulary.pieces) ** UNIQUE_TOKENS)
         self._common = self._draw(draw, longest)
         self._stream = self._draw(draw, longest + _PLACES)
-        self._frames: dict[int, tuple[bytes, bytes]] = {}
+        self._frames: dict[tuple[int, str], tuple[bytes, bytes]] = {}
 
     def _draw(self, draw: random.Random, count: int) -> bytes:
         pieces = draw.choices(self._vocabulary.pieces, k=count)
@@ -52,16 +54,28 @@ class _Writer:
         common: int,
         output_tokens: int,
         blocks: Sequence[int] = (),
+        fresh: tuple[int, int] | None = None,
+        model: str = "",
+        parts: bytes = b"",
     ) -> bytes:
         """Bytes of a request whose messages end after so many tokens; the last is its length.
 
         Args:
             blocks: an id for each 512 tokens of the prompt; the same id gives the same tokens.
+            fresh: from which token on, and by which number, the prompt is new: what stands there
+                no other prompt has.
+            model: asked for in place of the target's.
+            parts: of a chat's message, before its text: images or sounds, as JSON.
         """
         ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
         if blocks:
             block = PIECE_BYTES * BLOCK_TOKENS
             text = b"".join(self._text(id_, 0, block) for id_ in blocks)[: ends[-1] - 1]
+        elif fresh and fresh[0] < messages[-1]:
+            kept = PIECE_BYTES * (fresh[0] - self._vocabulary.special)
+            # Numbers of its own, from the other half of all there are.
+            other = len(self._vocabulary.pieces) ** UNIQUE_TOKENS // 2 + fresh[1]
+            text = self._text(number, common, kept) + self._text(other, 0, ends[-1] - 1 - kept)
         else:
             text = self._text(number, common, ends[-1] - 1)
         if self._target.api == "rerank":
@@ -71,11 +85,19 @@ class _Writer:
             text = self._target.joined(
                 [text[a : b - 1] for a, b in zip(starts, ends, strict=False)]
             )
-        if output_tokens not in self._frames:
-            self._frames[output_tokens] = self._target.frame(output_tokens)
-        before, after = self._frames[output_tokens]
+        before, after = self._frame(output_tokens, model)
+        if parts:
+            before = b'%b[%b,{"type":"text","text":"' % (before[:-1], parts)
+            after = b'"}]' + after[1:]
         length = len(before) + len(text) + len(after)
         return b"%b%d\r\n\r\n%b%b%b" % (self._head, length, before, text, after)
+
+    def _frame(self, output_tokens: int, model: str) -> tuple[bytes, bytes]:
+        key = output_tokens, model
+        if key not in self._frames:
+            target = replace(self._target, model=model) if model else self._target
+            self._frames[key] = target.frame(output_tokens)
+        return self._frames[key]
 
     def _text(self, number: int, common: int, length: int) -> bytes:
         place = PIECE_BYTES * (number * _STRIDE % _PLACES)
@@ -100,6 +122,8 @@ class Prompts:
         seed: int | str,
         shared: float = 0.0,
         lengths: Sequence[tuple[int, int]] = (),
+        models: Sequence[str] = (),
+        parts: Callable[[int], bytes] = lambda _: b"",
         part: tuple[int, int] = (0, 1),
     ) -> None:
         """Prepare them.
@@ -109,14 +133,16 @@ class Prompts:
                 all are of one size.
             output_tokens: of each answer; the most, where the target ends answers naturally.
             shared: share of every prompt that all have in common.
+            models: asked for in turn, over and over; without, the target's.
+            parts: images or sounds of a request, by its number.
             part: which of how many processes this is; all draw from one seed.
         """
         self._place, self._places = part
         self._natural, self._pooled = target.natural, target.pooled
         self._lengths = lengths or ((input_tokens, output_tokens),)
-        self._share = shared
+        self._share, self._models, self._parts = shared, models or ("",), parts
         longest = max(tokens for tokens, _ in self._lengths)
-        self._writer = _Writer(target, longest=longest, seed=seed)
+        self._writer = Writer(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of request `index`; no output where its length is open.
@@ -130,6 +156,10 @@ class Prompts:
         """Tokens that request `index` has in common with earlier ones."""
         return max(0, _common(self._share, self.size(index)[0]))
 
+    def model(self, index: int) -> str:
+        """The model that request `index` asks for, "" for the target's."""
+        return self._models[self._number(index) % len(self._models)]
+
     def request(self, index: int) -> bytes:
         """Bytes of request `index`."""
         number = self._number(index)
@@ -139,6 +169,8 @@ class Prompts:
             messages=(input_tokens,),
             common=_common(self._share, input_tokens),
             output_tokens=most,
+            model=self.model(index),
+            parts=self._parts(number),
         )
 
     def _number(self, index: int) -> int:
@@ -166,7 +198,7 @@ class Conversations:
             self._messages.append(messages)
             last[turn.session] = (*messages, turn.input_tokens + turn.output_tokens)
         longest = max(max(turn.input_tokens, BLOCK_TOKENS * bool(turn.blocks)) for turn in turns)
-        self._writer = _Writer(target, longest=longest, seed=seed)
+        self._writer = Writer(target, longest=longest, seed=seed)
 
     def size(self, index: int) -> tuple[int, int]:
         """Input and output tokens of turn `index`."""

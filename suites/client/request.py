@@ -51,6 +51,8 @@ class Request:
         place: at which of the target's addresses, -1 where it was sent nowhere.
         told: whether the engine counted its output.
         counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
+        session, turn: which conversation of the load, and its turn; see `Exchange`.
+        adapter: the model it asked for, where a load asks for several.
     """
 
     index: int
@@ -80,6 +82,9 @@ class Request:
     silent_tokens: int = 0
     text: bytes = b""
     first_text: int = 0
+    session: int = -1
+    turn: int = 0
+    adapter: str = ""
 
     @property
     def ttft_ms(self) -> float:
@@ -171,6 +176,8 @@ def read_exchange(tape: Tape, exchange: Exchange) -> Request:
         silent_tokens=answer.silent_tokens,
         text=answer.text,
         first_text=answer.first_text,
+        session=exchange.session,
+        turn=exchange.turn,
     )
 
 

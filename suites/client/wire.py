@@ -53,6 +53,8 @@ class Exchange:
         measured: sent in the steady state.
         place: at which of the target's addresses, -1 where it was sent nowhere.
         sent_bytes: of the request.
+        session, turn: which conversation of the load, -1 for none, and its turn from 1; 0 for one
+            of a sub-agent's.
     """
 
     index: int
@@ -72,6 +74,8 @@ class Exchange:
     measured: bool = False
     place: int = -1
     sent_bytes: int = 0
+    session: int = -1
+    turn: int = 0
 
     @property
     def refused(self) -> bool:

@@ -5,6 +5,7 @@ from suites.meters.discovery import available, describe
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
 from suites.meters.recorder import Recorder
+from suites.meters.telemetry import telemetry
 
 __all__ = [
     "Energy",
@@ -16,4 +17,5 @@ __all__ = [
     "TraceMeter",
     "available",
     "describe",
+    "telemetry",
 ]

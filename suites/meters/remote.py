@@ -22,7 +22,15 @@ from suites.meters.base import MeterInfo, Reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["HttpMeter", "dcgm", "reason_no_dcgm", "reason_no_redfish", "redfish"]
+__all__ = [
+    "HttpMeter",
+    "client",
+    "dcgm",
+    "page_of",
+    "reason_no_dcgm",
+    "reason_no_redfish",
+    "redfish",
+]
 
 _TIMEOUT_S = 5.0
 # Management controllers refresh once a second or slower, and answer in tens of milliseconds.
@@ -60,7 +68,7 @@ class HttpMeter:
             ValueError: the page holds no reading.
         """
         start_ns = time.monotonic_ns()
-        page = _get(self.client, self.url)
+        page = page_of(self.client, self.url)
         middle_ns = (start_ns + time.monotonic_ns()) // 2
         joules, power_w = self.take(page)
         if joules is None and power_w is None:
@@ -75,9 +83,9 @@ def redfish() -> list[HttpMeter]:
         return []
     user = os.environ.get("FENMARK_REDFISH_USER")
     password = os.environ.get("FENMARK_REDFISH_PASSWORD", "")
-    client = _client((user, password) if user else None)
+    asking = client((user, password) if user else None)
     try:
-        return list(_chassis(client, base))
+        return list(_chassis(asking, base))
     except (OSError, ValueError):
         return []
 
@@ -87,13 +95,13 @@ def dcgm() -> list[HttpMeter]:
     url = os.environ.get("FENMARK_DCGM_URL", "")
     if not url:
         return []
-    client = _client()
+    asking = client()
     try:
-        page = _get(client, url)
+        page = page_of(asking, url)
     except OSError:
         return []
     gpus = dict.fromkeys(gpu for gpu, _, _ in _samples(page))
-    return [_gpu_meter(client, url, gpu, page) for gpu in gpus]
+    return [_gpu_meter(asking, url, gpu, page) for gpu in gpus]
 
 
 def reason_no_redfish() -> str:
@@ -109,12 +117,12 @@ def reason_no_dcgm() -> str:
 
 
 def _chassis(client: httpx.Client, base: str) -> Iterator[HttpMeter]:
-    for member in _json(_get(client, f"{base}/redfish/v1/Chassis")).get("Members", []):
-        chassis = _json(_get(client, base + member["@odata.id"]))
+    for member in _json(page_of(client, f"{base}/redfish/v1/Chassis")).get("Members", []):
+        chassis = _json(page_of(client, base + member["@odata.id"]))
         # EnvironmentMetrics replaces the deprecated Power resource.
         for link in ("EnvironmentMetrics", "Power"):
             path = chassis.get(link, {}).get("@odata.id")
-            if path and any(_redfish_power(_get(client, base + path))):
+            if path and any(_redfish_power(page_of(client, base + path))):
                 info = MeterInfo(
                     name=f"redfish {chassis.get('Id', member['@odata.id'])}",
                     scope="node",
@@ -164,13 +172,18 @@ def _samples(page: str) -> Iterator[tuple[str, str, float]]:
             yield gpu[1], sample["name"], float(sample["value"])
 
 
-def _client(auth: tuple[str, str] | None = None) -> httpx.Client:
+def client(auth: tuple[str, str] | None = None) -> httpx.Client:
     """Keep certificates loaded, but no connection open between two readings."""
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.Client(timeout=_TIMEOUT_S, auth=auth, limits=limits)
 
 
-def _get(client: httpx.Client, url: str) -> str:
+def page_of(client: httpx.Client, url: str) -> str:
+    """Fetch a page.
+
+    Raises:
+        OSError: no answer, or an answer that is an error.
+    """
     try:
         return client.get(url).raise_for_status().text
     except (httpx.HTTPError, httpx.InvalidURL) as error:

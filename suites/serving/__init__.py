@@ -13,6 +13,12 @@ Options of `plan`:
     isl_spread, osl_spread: float: lengths uniform within this share of their mean to both sides.
     lengths: str: JSONL file of lengths (isl, osl), taken in turn, in place of `isl` and `osl`.
     requests: int or duration: float (seconds): how long each point's steady state lasts.
+    users or agents: list[int]: so many conversations at a time, one point each; turns: int,
+        turn_isl: int (new input tokens of a turn), think_time: str, sub_agents: int and
+        cache_target: float say what each is like.
+    images: int, image_size: str, audio: float (seconds): noise in every prompt of a chat.
+    lora_mix: list[str]: names with weights, "sql:3"; each request names one of them.
+    ramp: int: steps from the first to the last of two rates or concurrencies, in one window.
     trace: str: JSONL file of requests to replay (arrival, isl, osl, session), or a trace of
         Mooncake, Azure or BurstGPT; trace_speed: float.
     tokenizer: str: tokenizer.json; prompts are text of exact length, for an engine without ids.
@@ -20,8 +26,9 @@ Options of `plan`:
     request_limit: float: seconds after which a request has failed, 600 by default.
     slo_ttft, slo_tpot: float: limits in ms for goodput.
     sweep: str: TOML file (`most`, `gain`, `refinements`); finds the concurrencies by itself.
-    search: str: "rate" or "concurrency": finds the highest at which `goodput_share` (0.9) of the
-        requests meet the limits with 95% confidence; `rate` or `concurrency` says where it starts.
+    search: str: "rate", "concurrency", "users" or "agents": finds the highest at which
+        `goodput_share` (0.9) of the requests meet the limits with 95% confidence; the option of
+        that name says where it starts.
     metrics: str: URL of the endpoint's Prometheus metrics, read once a second beside the load.
     processes: int: processes the load is spread over; 1 by default, 1 a node with a fleet.
     fleet: str: address of a Ray cluster whose nodes make the load (extra `fleet`).

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
@@ -14,16 +13,15 @@ from suites.base.ray_nodes import check_address
 from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED, least_tokens
-from suites.client.vocabulary import UNIQUE_TOKENS
-from suites.serving.given import at_least_one, limit, listed, positive, share, whole
-from suites.serving.load.lengths import mean_of, read_lengths, spread_lengths
-from suites.serving.load.point import Arrival, Point
-from suites.serving.load.trace import busiest_rate, read_trace
+from suites.serving.given import limit, listed, whole
+from suites.serving.points import points_of
 from suites.serving.search import Search, least_requests
 from suites.serving.sweep import read_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from suites.serving.load.point import Point
 
 __all__ = ["plan"]
 
@@ -59,9 +57,6 @@ _PROFILES: dict[str, dict[str, Any]] = {
 }
 # The self-check's rate before the endpoint's own is known: 50 tokens a second for each stream.
 _CHECK_EVENTS_PER_STREAM = 50.0
-_QUICK_OPEN_REQUESTS = 20
-# An answer that the model does not end by itself is ended here.
-_MOST_NATURAL_TOKENS = 2048
 # The highest loads a search tries; our own engine decodes few requests together.
 _MOST_RATE, _MOST_STREAMS, _OUR_STREAMS = 1e6, 65_536, 64
 # Loads a search takes, about.
@@ -83,7 +78,7 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         )
     shape = _PROFILES[profile]
     search = _search(options)
-    points = _points(shape, options)
+    points = points_of(shape, options)
     pattern = options.get("case")
     points = [point for point in points if not pattern or fnmatch(point.name, pattern)]
     if not points:
@@ -198,7 +193,9 @@ def _search(options: Mapping[str, Any]) -> Search | None:
             )
         return None
     if by not in get_args(Search.model_fields["by"].annotation):
-        raise UserError(f"unknown search {by!r}", where="search", expected="rate or concurrency")
+        raise UserError(
+            f"unknown search {by!r}", where="search", expected="rate, concurrency, users or agents"
+        )
     if not options.get("slo_ttft") and not options.get("slo_tpot"):
         raise UserError(
             "a search without limits", where="search", expected="--slo-ttft, --slo-tpot or both"
@@ -206,8 +203,10 @@ def _search(options: Mapping[str, Any]) -> Search | None:
     for other in ("sweep", "trace"):
         if options.get(other):
             raise UserError(f"a search with a {other}", where="search", expected="one of the two")
-    for name in ("rate", "concurrency"):
-        if len(listed(options, name)) > 1 or (name == "rate" != by and options.get(name)):
+    for name in get_args(Search.model_fields["by"].annotation):
+        # With a rate, a concurrency caps the requests in flight.
+        beside = name == "concurrency" and by == "rate"
+        if len(listed(options, name)) > 1 or (name != by and not beside and options.get(name)):
             raise UserError(
                 f"{name} in a search", where=name, expected="where it starts, if it is it"
             )
@@ -236,168 +235,6 @@ def _search_start(point: Point, search: Search, options: Mapping[str, Any]) -> P
     return replace(point, concurrency=round(search.start))
 
 
-def _points(shape: Mapping[str, Any], options: Mapping[str, Any]) -> list[Point]:
-    size: dict[str, Any] = {
-        **_lengths(shape, options),
-        "shared_prefix": share(options, "shared_prefix"),
-        "request_limit_s": positive(options.get("request_limit", 600.0), "request_limit"),
-    }
-    streams = [at_least_one(value, "concurrency") for value in listed(options, "concurrency")]
-    rates = [positive(value, "rate") for value in listed(options, "rate")]
-    if options.get("trace"):
-        return [_replay(options, size, streams)]
-    if options.get("trace_speed"):
-        raise UserError("trace_speed without trace", where="trace_speed", expected="--trace FILE")
-    if options.get("search") == "rate":
-        rates = rates or [1.0]
-    if rates:
-        return _open_points(shape, options, size, rates, streams)
-    for name in ("arrival", "burstiness"):
-        if options.get(name):
-            raise UserError(f"{name} without rate", where=name, expected="--rate beside it")
-    return [
-        Point(
-            shape="closed",
-            concurrency=count,
-            **size,
-            **_ending(shape, options, shape["requests"] and shape["requests"](count)),
-        )
-        for count in streams or shape["concurrency"]
-    ]
-
-
-def _lengths(shape: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    natural = {"natural": True} if options.get("osl") == "natural" else {}
-    spreads = {name: share(options, name) for name in ("isl_spread", "osl_spread")}
-    if options.get("lengths"):
-        for name in ("isl", "osl", "trace", *spreads):
-            if options.get(name):
-                raise UserError(f"{name} with lengths", where=name, expected="the file to say it")
-        lengths, digest = read_lengths(Path(options["lengths"]))
-        isl, osl = mean_of(lengths)
-        sizes = {"lengths": lengths, "lengths_sha256": digest}
-        return {"input_tokens": isl, "output_tokens": osl, **sizes}
-    isl = whole(options, "isl", shape["isl"], least=UNIQUE_TOKENS + 1)
-    osl = _MOST_NATURAL_TOKENS if natural else whole(options, "osl", shape["osl"], least=2)
-    mean = {"input_tokens": isl, "output_tokens": osl}
-    if not any(spreads.values()):
-        return {**mean, **natural}
-    if natural and spreads["osl_spread"]:
-        raise UserError("osl_spread of natural answers", where="osl_spread", expected="--osl N")
-    return {**mean, **natural, **spreads, "lengths": spread_lengths(isl, osl, **spreads)}
-
-
-def _open_points(
-    shape: Mapping[str, Any],
-    options: Mapping[str, Any],
-    size: Mapping[str, Any],
-    rates: Sequence[float],
-    cap: Sequence[int],
-) -> list[Point]:
-    spacing = _spacing(options)
-    return [
-        Point(
-            shape="open",
-            rate=rate,
-            **spacing,
-            concurrency=_cap(cap),
-            **size,
-            **_ending(shape, options, _QUICK_OPEN_REQUESTS if shape["requests"] else None),
-        )
-        for rate in rates
-    ]
-
-
-def _spacing(options: Mapping[str, Any]) -> dict[str, Any]:
-    burstiness = options.get("burstiness")
-    arrival = options.get("arrival") or ("gamma" if burstiness else "poisson")
-    if arrival not in get_args(Arrival):
-        raise UserError(
-            f"unknown arrival {arrival!r}", where="arrival", expected=", ".join(get_args(Arrival))
-        )
-    if (arrival == "gamma") != bool(burstiness):
-        raise UserError(
-            f"{arrival} arrivals with{'' if burstiness else 'out'} a burstiness",
-            where="burstiness",
-            expected="--burstiness K beside --arrival gamma, or by itself",
-        )
-    return {
-        "arrival": arrival,
-        **({"burstiness": positive(burstiness, "burstiness")} if burstiness else {}),
-    }
-
-
-# A trace says these itself.
-_SAID_BY_TRACE = (
-    "isl",
-    "osl",
-    "isl_spread",
-    "osl_spread",
-    "rate",
-    "arrival",
-    "burstiness",
-    "requests",
-    "duration",
-    "sweep",
-)
-
-
-def _replay(options: Mapping[str, Any], size: Mapping[str, Any], cap: Sequence[int]) -> Point:
-    for name in _SAID_BY_TRACE:
-        if options.get(name):
-            raise UserError(f"{name} with a trace", where=name, expected="the trace to say it")
-    trace = read_trace(Path(options["trace"]))
-    if options.get("shared_prefix") and any(turn.blocks for turn in trace.turns):
-        raise UserError(
-            "shared_prefix with a trace that says what prompts share",
-            where="shared_prefix",
-            expected="the trace to say it",
-        )
-    speed = positive(options.get("trace_speed") or 1.0, "trace_speed")
-    turns = tuple(turn._replace(arrival_s=turn.arrival_s / speed) for turn in trace.turns)
-    lengths = {
-        "input_tokens": round(fmean(turn.input_tokens for turn in turns)),
-        "output_tokens": round(fmean(turn.output_tokens for turn in turns)),
-    }
-    return Point(
-        shape="replay",
-        **{**size, **lengths},
-        concurrency=_cap(cap),
-        rate=busiest_rate(turns),
-        requests=len(turns),
-        turns=turns,
-        trace=trace.name,
-        trace_sha256=trace.sha256,
-        trace_speed=speed,
-    )
-
-
-def _cap(streams: Sequence[int]) -> int:
-    """In an open loop one concurrency may be given: the most requests in flight."""
-    if len(streams) > 1:
-        raise UserError(
-            "several concurrencies with a rate or a trace",
-            where="concurrency",
-            expected="one value: the cap on requests in flight",
-        )
-    return streams[0] if streams else 0
-
-
-def _ending(
-    shape: Mapping[str, Any], options: Mapping[str, Any], default_requests: int | None
-) -> dict[str, Any]:
-    requests, duration_s = options.get("requests"), options.get("duration")
-    if requests and duration_s:
-        raise UserError("both given", where="requests, duration", expected="one of the two")
-    if requests:
-        return {"requests": at_least_one(requests, "requests")}
-    if duration_s:
-        return {"duration_s": positive(duration_s, "duration")}
-    return (
-        {"requests": default_requests} if default_requests else {"duration_s": shape["duration_s"]}
-    )
-
-
 def _estimate_s(point: Point, shape: Mapping[str, Any]) -> float:
     request_s = point.input_tokens / _PREFILL_TOKENS_S + point.output_tokens * _STEP_S / max(
         1, point.concurrency
@@ -406,5 +243,11 @@ def _estimate_s(point: Point, shape: Mapping[str, Any]) -> float:
     requests = point.requests + 2 * point.concurrency
     if point.turns:
         return float(shape["check_s"]) + 1 + point.turns[-1].arrival_s + request_s
+    if point.sessions:
+        # Sessions that begin in the steady state are measured to their end.
+        of = point.sessions
+        session_s = of.turns * (request_s + (of.think.mean_s if of.think else 0.0))
+        rounds = point.requests / (of.requests * point.concurrency)
+        return float(shape["check_s"]) + 1 + session_s * (1 + rounds) + point.duration_s
     load_s = point.duration_s or max(request_s, point.rate and 1 / point.rate) * requests
     return float(shape["check_s"]) + 1 + load_s

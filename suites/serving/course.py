@@ -11,13 +11,13 @@ from suites.base.child import note
 from suites.base.statistics import weight_of
 from suites.serving.instrument.instrument import Instrument
 from suites.serving.instrument.validity import instrument_problem
+from suites.serving.load.point import Point
 from suites.serving.search import Search, Tried, bracket, least_requests, next_load, sure_share
 from suites.serving.series import is_good
 from suites.serving.sweep import Measured, Sweep, next_concurrency
 
 if TYPE_CHECKING:
     from suites.serving.load.outcome import Outcome
-    from suites.serving.load.point import Point
 
 __all__ = ["Course", "course_of"]
 
@@ -60,7 +60,7 @@ class _Searching(Course):
     def __init__(self, search: Search, spec: dict[str, Any]) -> None:
         self._search, self._spec = search, spec
         self._tried: list[Tried] = []
-        self.most_streams = round(search.most) if search.by == "concurrency" else 0
+        self.most_streams = 0 if search.by == "rate" else round(search.most) * _together(spec)
 
     def further(self, point: Point, outcome: Outcome, fact: dict[str, Any]) -> list[Point]:
         load = point.rate if self._search.by == "rate" else point.concurrency
@@ -81,7 +81,7 @@ class _Searching(Course):
         return [self._point(point, following)]
 
     def _point(self, last: Point, load: float) -> Point:
-        if self._search.by == "concurrency":
+        if self._search.by != "rate":
             return _with_streams(last, round(load))
         # A low rate sends too few in the time of a high one to show anything.
         enough = _ENOUGH * least_requests(self._search.share)
@@ -141,7 +141,14 @@ def course_of(spec: dict[str, Any]) -> Course:
     return Course()
 
 
+def _together(spec: dict[str, Any]) -> int:
+    """Requests in flight of one stream or session, at most."""
+    sessions = Point.from_json(spec["points"][0]).sessions
+    return sessions.in_flight if sessions else 1
+
+
 def _with_streams(point: Point, streams: int) -> Point:
-    # Two waves of requests at least, or the steady state would be one request long.
-    requests = max(point.requests, 2 * streams) if point.requests else 0
+    # Two waves at least, or the steady state would be one request, or one session, long.
+    each = point.sessions.requests if point.sessions else 1
+    requests = max(point.requests, 2 * streams * each) if point.requests else 0
     return replace(point, concurrency=streams, requests=requests)

@@ -16,11 +16,18 @@ from suites.base.records import CellResult
 from suites.client.recount import counted_how, recounted
 from suites.client.subject import packages, subject
 from suites.serving.course import course_of
-from suites.serving.instrument.validity import gap_problems, pace_problems, problems
+from suites.serving.instrument.validity import (
+    gap_problems,
+    media_problems,
+    pace_problems,
+    problems,
+)
 from suites.serving.load.histogram import Histogram
 from suites.serving.load.point import Point
+from suites.serving.load.ramp import steps_of
 from suites.serving.load.samples import append
 from suites.serving.load.steadiness import drift, saturation
+from suites.serving.load.timeline import timeline
 from suites.serving.processes.live import live_view
 from suites.serving.processes.metrics_watch import MetricsWatch
 from suites.serving.series import series_of
@@ -34,7 +41,7 @@ if TYPE_CHECKING:
     from suites.serving.load.outcome import Outcome
     from suites.serving.workers.node_worker import Generator
 
-__all__ = ["run_cell"]
+__all__ = ["facts_of", "run_cell"]
 
 # The check must have run at least nine tenths as fast as the endpoint did.
 _RATE_SLACK = 0.9
@@ -51,10 +58,10 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     """
     points = [Point.from_json(fields) for fields in spec["points"]]
     course = course_of(spec)
-    slots = course.most_streams or max(point.concurrency or _OPEN_SLOTS for point in points)
+    slots = course.most_streams or max(map(_slots, points))
     context = max(map(_longest, points)) + 64
     series: list[Series] = []
-    facts: dict[str, Any] = {"points": {}}
+    facts: dict[str, Any] = {"points": {}, "timelines": {}}
     with ExitStack() as stack:
         load = stack.enter_context(generator(spec))
 
@@ -81,14 +88,18 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
-            series += series_of(point, outcome, spec, _prompt_labels(under_test, point, outcome))
             checked = _checked_at_rate(load, point, outcome, instrument, spec)
-            facts["points"][point.name] = _facts(point, outcome, checked)
-            if beside:
-                facts["points"][point.name]["server"] = beside.facts(outcome)
+            facts["timelines"][point.name] = timeline(outcome)
+            for step, part in steps_of(point, outcome):
+                labels = _prompt_labels(under_test, step, part)
+                series += series_of(step, part, spec, labels)
+                facts["points"][step.name] = facts_of(step, part, checked)
+                if beside:
+                    facts["points"][step.name]["server"] = beside.facts(part)
             _tell_failures(point, outcome, under_test.target)
             done += 1
-            points += course.further(point, outcome, facts["points"][point.name])
+            if not point.ramp:
+                points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
         facts |= course.facts(points[0])
     if not any(item.metric == "e2e" for item in series):
@@ -137,8 +148,15 @@ def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError
     )
 
 
+def _slots(point: Point) -> int:
+    """Requests that an engine of ours must be ready to decode together."""
+    return (point.concurrency or _OPEN_SLOTS) * (point.sessions.in_flight if point.sessions else 1)
+
+
 def _longest(point: Point) -> int:
     """Tokens of the point's longest request."""
+    if point.sessions:
+        return point.sessions.longest + point.output_tokens
     sizes = [(turn.input_tokens, turn.output_tokens) for turn in point.turns] or point.lengths
     return max(map(sum, sizes), default=point.input_tokens + point.output_tokens)
 
@@ -147,8 +165,8 @@ def _first_check(load: Generator, point: Point, spec: dict[str, Any]) -> Instrum
     note(f"checking the instrument at {point.name}")
     if point.pooled:  # the emitter sends tokens: two of them
         point = replace(point, pooled="", output_tokens=2)
-    rate = spec["check_events_per_stream"] * point.concurrency
-    if point.shape != "closed":
+    rate = spec["check_events_per_stream"] * _slots(point)
+    if point.shape in {"open", "replay"}:
         rate = point.rate * point.output_tokens
     return _check(load, point, rate, spec)
 
@@ -195,12 +213,13 @@ def _api_labels(target: Target) -> dict[str, Label]:
     return labels | ({"documents": target.documents} if target.api == "rerank" else {})
 
 
-def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
+def facts_of(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, Any]:
     """What stands beside the samples: the gaps' histogram, the instrument, what went wrong."""
     gaps = [gap for request in outcome.answered for gap in request.gaps_ms]
     saturated = saturation(outcome) if point.shape == "open" else ""
-    # A trace is what it is: it need not be steady.
-    drifted = drift(outcome) if point.shape != "replay" and not saturated else ""
+    # A trace is what it is, and later turns are longer: these need not be steady.
+    steady = point.shape in {"open", "closed"} and not saturated
+    drifted = drift(outcome) if steady else ""
     return {
         # 2: says of pace and saturation; intervals count requests that wait alike as fewer.
         "record": 2,
@@ -209,6 +228,7 @@ def _facts(point: Point, outcome: Outcome, instrument: Instrument) -> dict[str, 
         "problems": [*problems(outcome), *filter(None, [drifted])],
         "pace_problems": pace_problems(outcome),
         "gap_problems": gap_problems(outcome),
+        "media_problems": media_problems(outcome, point.input_tokens) if point.media else [],
         "hidden": sum(request.hidden_tokens > 0 for request in outcome.answered),
         "saturated": saturated,
         "failures": dict(outcome.failures),

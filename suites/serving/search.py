@@ -1,9 +1,9 @@
-"""Find the highest rate, or concurrency, that meets the limits: which load to measure next.
+"""Find the highest rate, or number of streams, users or agents, that meets the limits.
 
-The load doubles (or halves) until one meets the limits and one does not, then the ratio between
-the two is halved until it is narrow. A load meets them if, with 99% confidence, at least the stated
-share of its requests does, which gives 95% to the whole search; a saturated or invalid one never
-does. Pure: the caller measures.
+It says which load to measure next: the load doubles (or halves) until one meets the limits and one
+does not, then the ratio between the two is halved until it is narrow. A load meets them if, with
+99% confidence, at least the stated share of its requests does, which gives 95% to the whole search;
+a saturated or invalid one never does. Pure: the caller measures.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Search(BaseModel):
     """What is searched.
 
     Attributes:
-        by: what varies: requests per second, or requests in flight.
+        by: what varies: requests per second, requests in flight, or conversations at a time.
         share: of the requests, which has to meet the limits.
         start, most: load tried first, and the highest to try.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: Literal["rate", "concurrency"]
+    by: Literal["rate", "concurrency", "users", "agents"]
     share: float = Field(default=0.9, ge=0.5, le=0.999)
     start: float = Field(gt=0, le=1e7)
     most: float = Field(gt=0, le=1e7)
@@ -137,7 +137,7 @@ def _middle(search: Search, low: float, high: float) -> float | None:
 
 
 def _rounded(search: Search, load: float) -> float:
-    return float(math.floor(load) if search.by == "concurrency" else f"{load:.{_DIGITS}g}")
+    return float(f"{load:.{_DIGITS}g}" if search.by == "rate" else math.floor(load))
 
 
 def _meets(search: Search, tried: Tried) -> bool:

@@ -33,12 +33,14 @@ def series_of(
         **(_pooled(window, duration_s) if point.pooled else _generated(outcome)),
         "request_throughput": ("1/s", [done / duration_s]),
         **_send_delays(point, requests),
+        **_of_sessions(point, outcome),
         "failed": ("count", [float(sum(outcome.failures.values()))]),
     }
     if spec["slo_ttft_ms"] or spec["slo_tpot_ms"]:
         # Good requests are a share of the measured ones; the rate is that share of all done.
         share = len(good) / max(1, len(outcome.measured))
         samples["goodput"] = ("1/s", [share * done / duration_s])
+    apart = [*_by_turn(requests), *_by_adapter(requests)]
     windowed = {"output_throughput", "total_throughput", "prefill_throughput"}
     return [
         Series(
@@ -52,6 +54,16 @@ def series_of(
         )
         for metric, (unit, values) in samples.items()
         if values
+    ] + [
+        Series(
+            suite="serving",
+            case=point.name,
+            metric=metric,
+            unit="ms",
+            samples=tuple(values),
+            labels={**point.labels, **labels, **of},
+        )
+        for of, metric, values in apart
     ]
 
 
@@ -103,9 +115,57 @@ def _after_thoughts(requests: list[Request]) -> dict[str, tuple[str, list[float]
     }
 
 
+def _of_sessions(point: Point, outcome: Outcome) -> dict[str, tuple[str, list[float]]]:
+    """Of conversations: how long whole ones took, and how many requests were in flight."""
+    if not point.sessions:
+        return {}
+    sessions: dict[int, list[Request]] = {}
+    for request in outcome.answered:
+        sessions.setdefault(request.session, []).append(request)
+    times_s = [
+        (max(r.token_ns[-1] for r in whole) - min(r.intended_ns for r in whole)) / 1e9
+        for whole in sessions.values()
+        if len(whole) == point.sessions.requests
+    ]
+    busy_ns = sum(
+        max(0, min(r.ended_ns, outcome.end_ns) - max(r.sent_ns, outcome.start_ns))
+        for r in outcome.requests
+    )
+    in_flight = busy_ns / 1e9 / outcome.duration_s
+    return {"session_time": ("s", times_s), "requests_in_flight": ("count", [in_flight])}
+
+
+_Apart = list[tuple[dict[str, "Label"], str, list[float]]]
+
+
+def _by_turn(requests: list[Request]) -> _Apart:
+    """TTFT and TPOT by turn, of the first one and each twice as far on, and of the last."""
+    last = max((request.turn for request in requests), default=0)
+    turns = sorted({*(2**power for power in range(last.bit_length())), last} - {0})
+    by_turn = {turn: [r for r in requests if r.turn == turn] for turn in turns}
+    return [
+        ({"turn": turn}, metric, values)
+        for turn, of_turn in by_turn.items()
+        for metric, values in (
+            ("turn_ttft", [request.ttft_ms for request in of_turn]),
+            ("turn_tpot", [request.tpot_ms for request in of_turn if request.has_pace]),
+        )
+        if values
+    ]
+
+
+def _by_adapter(requests: list[Request]) -> _Apart:
+    """TTFT by adapter, of those that requests asked for by name."""
+    names = sorted({request.adapter for request in requests} - {""})
+    return [
+        ({"adapter": name}, "adapter_ttft", [r.ttft_ms for r in requests if r.adapter == name])
+        for name in names
+    ]
+
+
 def _send_delays(point: Point, requests: list[Request]) -> dict[str, tuple[str, list[float]]]:
     """Open loop: how late requests went out, and what the server took from then on."""
-    if point.shape == "closed":
+    if point.shape in {"closed", "sessions"}:
         return {}
     return {
         "send_delay": ("ms", [request.send_delay_ms for request in requests]),

@@ -21,9 +21,24 @@ if TYPE_CHECKING:
 __all__ = ["summarize"]
 
 _PERCENTILES = (50.0, 90.0, 99.0, 99.9)
-_LATENCIES = ("ttft", "ttfo", "tpot", "e2e", "send_delay", "service_time")
+# Figures of a part of the requests, by the label that says which part: medians only.
+_PART_OF = {"turn_ttft": "turn", "turn_tpot": "turn", "adapter_ttft": "adapter"}
+_LATENCIES = (
+    *("ttft", "ttfo", "tpot", "e2e", "send_delay", "service_time", "session_time"),
+    *_PART_OF,
+)
 # Which error of the instrument bears on which figure.
-_ERROR_OF = {"ttft": "ttft", "e2e": "ttft", "tpot": "tpot", "itl": "itl"}
+_ERROR_OF = {
+    "ttft": "ttft",
+    "e2e": "ttft",
+    "tpot": "tpot",
+    "itl": "itl",
+    "turn_ttft": "ttft",
+    "turn_tpot": "tpot",
+    "adapter_ttft": "ttft",
+}
+# What the reasons of a metric make invalid besides it.
+_OWN = {"turn_ttft": "ttft", "turn_tpot": "tpot", "adapter_ttft": "ttft"}
 
 
 def summarize(results: Sequence[CellResult]) -> list[Row]:
@@ -70,9 +85,10 @@ def _searched(search: dict[str, Any]) -> Row | None:
 
 
 def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Row]:
-    by_metric: dict[str, list[Series]] = {}
+    by_metric: dict[tuple[str, Label], list[Series]] = {}
     for item in series:
-        by_metric.setdefault(item.metric, []).append(item)
+        part = item.labels.get(_PART_OF.get(item.metric, ""), "")
+        by_metric.setdefault((item.metric, part), []).append(item)
     checks = [Instrument.from_json(fact["instrument"]) for fact in facts]
     shared = sorted({problem for fact in facts for problem in fact["problems"]})
     first = series[0]
@@ -86,16 +102,18 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
         high=None,
         n=0,
         method="measured",
-        labels=_labels({**first.labels, "processes": len(facts)}, shared),
+        labels=_labels({**_of_all(first.labels), "processes": len(facts)}, shared),
     )
     own = _own_problems(facts)
     dependent = all(fact.get("record", 1) > 1 for fact in facts)
     saturated = any(fact.get("saturated") for fact in facts)
     if saturated:
         blank = replace(blank, labels={**blank.labels, "saturated": True})
-    for metric, group in by_metric.items():
+    for (metric, part), group in by_metric.items():
         template = replace(blank, metric=metric, unit=group[0].unit)
-        reasons = [*shared, *own.get(metric, [])]
+        if metric in _PART_OF:
+            template = replace(template, labels={**template.labels, _PART_OF[metric]: part})
+        reasons = [*shared, *own.get(_OWN.get(metric, metric), [])]
         if saturated and metric in _LATENCIES:
             continue
         if metric in _LATENCIES:
@@ -116,6 +134,11 @@ def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Ro
     yield from _clock_rows(replace(blank, metric="clock_offset", unit="ms"), facts)
 
 
+def _of_all(labels: dict[str, Label]) -> dict[str, Label]:
+    """Labels that all figures of a case carry."""
+    return {name: value for name, value in labels.items() if name not in _PART_OF.values()}
+
+
 def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
     """What makes single metrics invalid, by metric: a pace that is none, a first token unseen.
 
@@ -125,7 +148,15 @@ def _own_problems(facts: list[dict[str, Any]]) -> dict[str, list[str]]:
     gaps = sorted({problem for fact in facts for problem in fact.get("gap_problems", ())})
     hidden = sum(fact.get("hidden", 0) for fact in facts)
     unseen = [f"{hidden} answers hide their thoughts: see TTFO"] if hidden else []
-    return {"ttft": unseen, "tpot": pace, "interactivity": pace, "itl": [*pace, *gaps]}
+    media = sorted({problem for fact in facts for problem in fact.get("media_problems", ())})
+    return {
+        "ttft": unseen,
+        "tpot": pace,
+        "interactivity": pace,
+        "itl": [*pace, *gaps],
+        "input_throughput": media,
+        "total_throughput": media,
+    }
 
 
 def _latency_rows(
@@ -143,7 +174,8 @@ def _latency_rows(
             summed up as if each stood for itself, and its signed intervals stay what they are.
     """
     samples = [sample for series in group for sample in series.samples]
-    for percentile in _offered(len(samples)):
+    offered = _offered(len(samples))
+    for percentile in offered[:1] if template.metric in _PART_OF else offered:
         alike = [series.samples for series in group]
         weight = dependence(alike, percentile / 100) if dependent else 1.0
         interval = percentile_interval(samples, percentile / 100, weight=weight)

@@ -397,6 +397,16 @@ def test_a_load_without_a_first_token_is_held_against_what_it_has(load):
     data = honest.h100()
     load(data["predicate"])
     assert rules_of(data) == set()
+def test_conversations_read_prompts_that_a_cache_knew():
+    data = honest.h100()
+    scaled("output_throughput", 20, CLOSED)(data["predicate"])
+    assert "roofline" in rules_of(data)
+    talk = {"agents": 64, "turns": 20, "known_share": 0.98}
+    for item in picked(data["predicate"], "", CLOSED, {}):
+        item["case"] = "agents/n64/turns20/isl512+64/osl128"
+        item["labels"].pop("concurrency")
+        item["labels"] |= talk
+    assert "roofline" not in rules_of(data)
 
 
 @pytest.mark.parametrize("name", CHEATS)

@@ -121,3 +121,24 @@ def test_a_saturated_case_says_so():
     most = figure(suite="serving", case="open/r9", labels={"saturated": True})
     parsed = envelope.parse(strict_json.canonical(stated(most)), "x").predicate
     assert [line.split(":")[1] for line in not_valid(parsed.measurements)] == [" saturated"]
+
+
+def test_what_a_search_found_is_shown_for_each_chip_and_how_that_was_derived():
+    data = honest.h100()
+    data["predicate"]["measurements"].append(
+        figure(
+            suite="serving",
+            case="search/agents/turns4/isl100+30/osl20/ttft500/share0.9",
+            metric="searched_agents",
+            unit="count",
+            value=24.0,
+            low=24.0,
+            high=25.0,
+            labels={"turns": 4, "slo_ttft": 500.0, "goodput_share": 0.9, "valid": True},
+        )
+    )
+    said, _ = money_of(data)
+    (row,) = [line for line in said.splitlines() if line.startswith("search/agents/")]
+    assert row.split()[1:] == ["24", "[24,", "25]", "agents", "24", "[24,", "25]", "-"]
+    assert "Derived: 24 agents ÷ 1 chip; no meter saw the load found." in said
+    assert "Within limits" not in money_of(honest.h100())[0]

@@ -72,6 +72,8 @@ _LOADS = {
     "context": "context {n}",
     "batch": "batch {n}",
     "concurrency": "concurrency {n}",
+    "users": "{n} users",
+    "agents": "{n} agents",
     "rate": "{n} requests/s",
     "documents": "{n} documents",
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.figures.rows import shown
-from leaderboard.output import downloads, feeds, page_list, reported_files
+from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, board, embeds, page_shells
 from leaderboard.pages.pages import Pages
@@ -154,6 +154,8 @@ def _settled() -> Iterator[None]:
 def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Workers) -> int:
     """Put every file; return how many pages there are."""
     archive = content.archive
+    in_full = [digest for chip in content.chips for digest in content.runs_of(chip)]
+    content.timelines = timelines.put(tree, archive, in_full)
     _put_downloads(tree, content, workers)
     urls = {lang: _put_language(tree, lang, content, base_url) for lang in LANGUAGES}
     _put_for_machines(tree, content, urls["en"])

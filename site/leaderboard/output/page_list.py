@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import Point
+    from leaderboard.output.timelines import Timeline
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
@@ -75,6 +76,7 @@ class Content:
         base_url: str | None,
     ) -> None:
         self.archive = archive
+        self.timelines: Mapping[str, Sequence[Timeline]] = {}
         self.reported = reported
         self.sheet = sheet
         self.stamp = cache.stamp(sheet)
@@ -148,7 +150,17 @@ class Content:
     def made_of_chip_page(self, chip: str) -> str:
         """Identify what a chip's page shows: its results, and what others report of it."""
         others = self.reported.made_of if self.reported.of_chip(chip) else ""
-        return f"{self.made_of_chip.get(chip, '')} {others}"
+        drawn = sorted(self.timelines.keys() & set(self.runs_of(chip)))
+        return f"{self.made_of_chip.get(chip, '')} {others} {' '.join(drawn)}"
+
+    def runs_of(self, chip: str) -> Sequence[str]:
+        """Return the results that a chip's page shows in full, newest first."""
+        return self._runs.get(chip, ())
+
+    @cached_property
+    def _runs(self) -> Mapping[str, Sequence[str]]:
+        groups = self.newest.groupby("chip_id", sort=False)["digest"]
+        return {str(chip): own[:_RUNS].tolist() for chip, own in groups}
 
     @cached_property
     def made_of_model(self) -> Mapping[str, str]:
@@ -406,7 +418,8 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "site_url": content.site_url,
         "curved": chip.id in content.curved,
         "kernels": kernels,
-        "results": [content.archive.open(digest) for digest in newest["digest"][:_RUNS]],
+        "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
+        "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
         "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang),
         "verdicts": _verdicts(_),

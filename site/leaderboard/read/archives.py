@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.proof.checkpoint import Checkpoint
     from results.proof.cosignature import Policy
+    from results.statement.statement import Statement
 
-__all__ = ["Archive", "Source", "opened", "read"]
+__all__ = ["Archive", "Source", "opened", "read", "statement_of"]
 
 # One process verifies some 2,000 small envelopes in the time that others take to start.
 _WORTH_PROCESSES = 4000
@@ -414,12 +415,8 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     Raises:
         CheckError: the file changed since.
     """
-    data = files.read_limited(source.path, follow=False)
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise CheckError("changed while the site was built", where=str(source.path))
-    # Either base64 alphabet, as DSSE allows.
-    payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
-    statement = read_statement(json.loads(payload))
+    data = _envelope(digest, source)
+    statement = _statement(data)
     claims = _claims(data, source.runner)
     given = beside(archive.home_of(source.path), statement) if with_flags else None
     judged = judge(statement, Context(claims=claims, evidence=given)) if with_flags else None
@@ -439,6 +436,28 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
         if claims.get("runner_environment") in _ENVIRONMENTS
         else "",
     )
+
+
+def statement_of(digest: str, source: Source) -> Statement:
+    """Read what a verified envelope says.
+
+    Raises:
+        CheckError: the file changed since.
+    """
+    return _statement(_envelope(digest, source))
+
+
+def _envelope(digest: str, source: Source) -> bytes:
+    data = files.read_limited(source.path, follow=False)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise CheckError("changed while the site was built", where=str(source.path))
+    return data
+
+
+def _statement(data: bytes) -> Statement:
+    # Either base64 alphabet, as DSSE allows.
+    payload = base64.b64decode(json.loads(data)["payload"].translate(_URL_SAFE) + "==")
+    return read_statement(json.loads(payload))
 
 
 def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:

@@ -23,6 +23,7 @@ import numpy as np
 import psutil
 
 from suites.base.errors import UserError
+from suites.serving.bench import known_queue, misled
 from suites.serving.bench.peers import CLIENTS, TOKENS, Client, Seen, gaps_ms, install, python_of
 from suites.serving.bench.saturation import LOADS, print_table, saturate
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -255,7 +256,9 @@ def _main() -> None:
     parser.add_argument("--streams", default="64,512")
     parser.add_argument("--folder", type=Path, default=Path(".nox/peers"))
     parser.add_argument(
-        "--without-peers", action="store_true", help="without guidellm (6 GB) and aiperf (1 GB)"
+        "--without-peers",
+        action="store_true",
+        help="without vllm, sglang, guidellm and aiperf: gigabytes",
     )
     parser.add_argument("--clients", help="only these, comma-separated")
     parser.add_argument("--json", action="store_true")
@@ -277,6 +280,12 @@ def _main() -> None:
         if not options.clients:
             print()
             print_table([saturate(load) for load in LOADS])
+            print()
+            left_out = misled.LARGE if options.without_peers else ()
+            chosen_too = [client for client in misled.CLIENTS if client.name not in left_out]
+            misled.print_table(misled.misled(options.folder.absolute(), chosen_too))
+            print()
+            known_queue.print_table(*known_queue.steps())
 
 
 if __name__ == "__main__":

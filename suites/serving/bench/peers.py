@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CLIENTS", "TOKENS", "Client", "Seen", "gaps_ms", "install", "python_of"]
+__all__ = ["CLIENTS", "TOKENIZER", "TOKENS", "Client", "Seen", "gaps_ms", "install", "python_of"]
 
 TOKENS = 64
 ROUNDS = 3  # requests of each stream
@@ -138,7 +138,7 @@ def _naive(name: str) -> Callable[[str, int, Path], list[str]]:
 
 
 # A tokenizer both can load without a network; the emitter counts the tokens itself.
-_TOKENIZER = {
+TOKENIZER = {
     "version": "1.0",
     "added_tokens": [],
     "pre_tokenizer": {"type": "Whitespace"},
@@ -174,7 +174,7 @@ def _read_guidellm(_: str, folder: Path) -> list[Seen]:
 def _aiperf(url: str, streams: int, folder: Path) -> list[str]:
     line = json.dumps({"text": "word " * 16})
     (folder / "prompts.jsonl").write_text(f"{line}\n" * streams)
-    (folder / "tokenizer.json").write_text(json.dumps(_TOKENIZER))
+    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
     kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
     (folder / "tokenizer_config.json").write_text(json.dumps(kind))
     return [

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from suites.client.request import Request
     from suites.serving.instrument.instrument import Error
     from suites.serving.load.outcome import Outcome
 
-__all__ = ["INSTRUMENT_LIMIT", "gap_problems", "instrument_problem", "pace_problems", "problems"]
+__all__ = [
+    "INSTRUMENT_LIMIT",
+    "gap_problems",
+    "instrument_problem",
+    "media_problems",
+    "pace_problems",
+    "problems",
+]
 
 # More failures than this and the survivors no longer stand for the load.
 FAILURE_LIMIT = 0.01
@@ -25,6 +35,10 @@ _CACHED_LIMIT = 0.02
 # Events that carry more tokens than this, or come together more often, tell no token from the next.
 _TOKENS_AN_EVENT = 1.1
 _TOGETHER = 0.5
+# An answer's end is a heap from so many tokens and this share of them on; a client that was kept
+# from its core makes a few.
+_LEAST_HEAP, _HEAP_SHARE = 8, 0.25
+_MOST_HEAPED = 0.5
 # Gaps this far below the mean one are events that waited somewhere and came together.
 _PILED_UP = 0.05
 
@@ -61,10 +75,31 @@ def problems(outcome: Outcome) -> list[str]:
 def pace_problems(outcome: Outcome) -> list[str]:
     """What makes TPOT and interactivity invalid: answers whose tokens did not come in turn."""
     answered = outcome.answered
+    reasons = []
     whole = sum(not request.has_pace and not request.doubt for request in answered)
-    if whole <= FAILURE_LIMIT * len(answered):
-        return []
-    return [f"{whole} of {len(answered)} answers came in one piece: their tokens have no pace"]
+    if whole > FAILURE_LIMIT * len(answered):
+        reasons.append(
+            f"{whole} of {len(answered)} answers came in one piece: their tokens have no pace"
+        )
+    heaped = sum(_ends_in_a_heap(request) for request in answered)
+    if heaped > _MOST_HEAPED * len(answered):
+        reasons.append(
+            f"{heaped} of {len(answered)} answers end in many tokens at once, unlike the rest: "
+            "they were not made in turn"
+        )
+    return reasons
+
+
+def _ends_in_a_heap(request: Request) -> bool:
+    """Whether the last arrival alone brought far more tokens than the others did.
+
+    As of a server that counts empty events behind the end of the sequence.
+    """
+    arrivals = [len(list(same)) for _, same in groupby(request.token_ns)]
+    if len(arrivals) < 2:
+        return False
+    least = max(_LEAST_HEAP, _HEAP_SHARE * len(request.token_ns))
+    return arrivals[-1] >= least and arrivals[-1] > 2 * median_low(arrivals)
 
 
 def gap_problems(outcome: Outcome) -> list[str]:
@@ -79,6 +114,17 @@ def gap_problems(outcome: Outcome) -> list[str]:
     if together > _TOGETHER * len(gaps):
         return [f"{together} of {len(gaps)} tokens came together with another: something buffers"]
     return []
+
+
+def media_problems(outcome: Outcome, text_tokens: int) -> list[str]:
+    """What makes input rates of prompts with images or sounds no rates: only a server counts them.
+
+    One that counts no more than the text has left them out, or counts nothing.
+    """
+    counted = [request.input_tokens for request in outcome.answered]
+    if not counted or np.mean(counted) > text_tokens:
+        return []
+    return [f"the server counts {np.mean(counted):.4g} input tokens, no more than the text has"]
 
 
 def _uncounted(outcome: Outcome) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
 from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from suites.serving.load.point import Arrival
 
-__all__ = ["BURST", "due_times_s"]
+__all__ = ["BURST", "due_times_s", "rising_times_s"]
 
 # Requests that arrive together under "burst"; the bursts themselves keep a constant distance.
 BURST = 8
@@ -51,6 +52,33 @@ def due_times_s(
             for _ in range(BURST):
                 yield time_s
             time_s += BURST / rate
+
+
+def rising_times_s(
+    arrival: Arrival,
+    rates: Sequence[float],
+    *,
+    lead_s: float,
+    step_s: float,
+    seed: int | str,
+    burstiness: float = 1.0,
+    part: tuple[int, int] = (0, 1),
+) -> Iterator[float]:
+    """Endless due times at one rate after another, `step_s` each.
+
+    Args:
+        lead_s: how long the first rate is held before its step begins; the last one never ends.
+    """
+    begins_s = 0.0
+    for step, rate in enumerate(rates):
+        last = step == len(rates) - 1
+        ends_s = math.inf if last else begins_s + step_s + (0.0 if step else lead_s)
+        times = due_times_s(arrival, rate, seed=f"{seed}/{step}", burstiness=burstiness, part=part)
+        for time_s in times:
+            if begins_s + time_s >= ends_s:
+                break
+            yield begins_s + time_s
+        begins_s = ends_s
 
 
 def _gamma(rate: float, burstiness: float, seed: int | str) -> Iterator[float]:

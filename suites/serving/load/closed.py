@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from contextlib import suppress
+from functools import partial
+from itertools import pairwise
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from suites.serving.load.connections import Load
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from suites.client.prompts import Prompts
-    from suites.client.recording import Recording, Stop
-    from suites.client.target import Target
     from suites.client.wire import Connection, Exchange
+    from suites.serving.load.drive import Drive
 
 __all__ = ["Closed"]
 
@@ -27,62 +23,56 @@ _LONGEST_WAIT_S = 10.0
 _JITTER = 0.5
 
 
-class Closed(Load):
+class Closed:
     """Fixed concurrency: each stream sends its next request when its last one has ended.
 
     Ramp-up is the first request of every stream. The steady state begins when all of them have
-    ended; while its last requests finish, further ones keep the load up, uncounted.
+    ended; while its last requests finish, further ones keep the load up, uncounted. Of a ramp,
+    streams are added as one step of the steady state follows another.
     """
 
-    def __init__(
-        self,
-        target: Target,
-        prompts: Prompts,
-        stop: Stop,
-        *,
-        concurrency: int,
-        watch: Callable[[Recording], None] | None = None,
-    ) -> None:
-        """Describe the load."""
-        super().__init__(target, prompts, stop, watch=watch)
-        self._concurrency = concurrency
-        self._ramping = concurrency
+    spares = 0
 
-    async def run(self) -> Recording:
-        """Run to the end.
+    def __init__(self, concurrency: int, *, later: Sequence[int] = (), step_s: float = 0.0) -> None:
+        """Describe it: streams at first, and those of each later step of so many seconds."""
+        self.connections = self._streams = self._ramping = concurrency
+        self._later, self._step_s = later, step_s
 
-        Raises:
-            UserError: the endpoint cannot be reached at all.
-        """
-        connections = await self._open_first(self._concurrency)
-        for connection in connections:
-            self._transmit(connection, self._exchange(monotonic_ns()))
-        try:
-            await self._until_finished()
-        finally:
-            await self._close()
-        return self._recording
+    def begin(self, drive: Drive) -> None:
+        self._drive = drive
+        for _ in range(self._streams):
+            self._go(None)
 
-    def _next(self, connection: Connection | None, ended: Exchange) -> None:
-        if ended.index < self._concurrency:
+    def ended(self, connection: Connection | None, exchange: Exchange) -> None:
+        if exchange.index < self._streams:
             self._ramping -= 1
             if not self._ramping:
-                self._start_window(monotonic_ns())
-        if ended.refused:
-            self._spawn(self._later(connection, self._rest_s(ended)))
+                self._drive.begin_steady_state(monotonic_ns())
+                self._plan_steps()
+        if exchange.refused:
+            self._drive.after(
+                rest_s(exchange, self._drive.failed_in_a_row), lambda: self._go(connection)
+            )
         else:
             self._go(connection)
 
+    def stop(self) -> None:
+        pass
+
+    def _plan_steps(self) -> None:
+        for place, (before, now) in enumerate(pairwise([self._streams, *self._later]), start=1):
+            self._drive.after(place * self._step_s, partial(self._add, now - before))
+
+    def _add(self, streams: int) -> None:
+        for _ in range(streams):
+            self._go(None)
+
     def _go(self, connection: Connection | None) -> None:
-        self._dispatch(self._exchange(monotonic_ns()), connection)
+        self._drive.send(self._drive.exchange(monotonic_ns()), connection)
 
-    def _rest_s(self, failed: Exchange) -> float:
-        doubled = _AFTER_FAILURE_S * 2.0 ** (self._failed_in_a_row - 1)
-        asked = max(failed.retry_after_s, min(doubled, _LONGEST_WAIT_S))
-        return asked * (1 + _JITTER * random.random())
 
-    async def _later(self, connection: Connection | None, rest_s: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._finished.wait(), rest_s)
-        if not self._finished.is_set():
-            self._go(connection)
+def rest_s(failed: Exchange, in_a_row: int) -> float:
+    """How long to leave an endpoint alone after a failure."""
+    doubled = _AFTER_FAILURE_S * 2.0 ** (in_a_row - 1)
+    asked = max(failed.retry_after_s, min(doubled, _LONGEST_WAIT_S))
+    return asked * (1 + _JITTER * random.random())

@@ -14,15 +14,22 @@ from suites.client.loop import no_collection, run_loop
 from suites.client.prompts import Conversations, Prompts
 from suites.client.recording import Recording, Stop
 from suites.client.request import Request, read_recording
-from suites.serving.load.arrivals import due_times_s
+from suites.serving.load.adapters import cycle_of
+from suites.serving.load.agents import Agents
+from suites.serving.load.arrivals import due_times_s, rising_times_s
 from suites.serving.load.closed import Closed
-from suites.serving.load.open import Open, Replay
+from suites.serving.load.drive import Drive
+from suites.serving.load.media import MediaParts
+from suites.serving.load.open import Open, ramp_of
+from suites.serving.load.replay import replay
+from suites.serving.load.sessions import SessionRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from suites.client.target import Target
     from suites.serving.load.clock import Clock
+    from suites.serving.load.drive import Pace, Requests
     from suites.serving.load.point import Point
 
 __all__ = ["Outcome", "on_our_clock", "run_point"]
@@ -108,45 +115,57 @@ def run_point(
     Raises:
         UserError: the endpoint cannot be reached.
     """
-    return read_outcome(run_loop(_load(target, point, seed, watch).run()))
-
-
-def _load(
-    target: Target, point: Point, seed: int | str, watch: Callable[[Recording], None] | None
-) -> Closed | Open:
     stop = Stop(
         requests=point.requests,
         duration_s=point.duration_s,
         request_limit_s=point.request_limit_s,
     )
+    requests, pace = _load(target, point, stop, seed)
+    outcome = read_outcome(run_loop(Drive(target, requests, stop, pace, watch=watch).run()))
+    if point.lora_mix and isinstance(requests, Prompts):
+        asked = [replace(r, adapter=requests.model(r.index)) for r in outcome.requests]
+        outcome = replace(outcome, requests=asked)
+    return outcome
+
+
+def _load(target: Target, point: Point, stop: Stop, seed: int | str) -> tuple[Requests, Pace]:
+    """What a point sends, and when."""
     if point.shape == "replay":
         turns = Conversations(target, point.turns, seed=seed, shared=point.shared_prefix)
-        return Replay(
-            target,
-            turns,
-            stop,
-            turns=point.turns,
-            rate=point.rate,
-            cap=point.concurrency,
-            watch=watch,
-        )
-    prompts = Prompts(
+        return turns, replay(point.turns, rate=point.rate, cap=point.concurrency)
+    if point.sessions:
+        planned = SessionRequests(target, point.sessions, seed=seed, part=point.part)
+        agents = Agents(point.sessions, planned, point.concurrency, seed=seed, part=point.part)
+        return planned, agents
+    return _prompts(target, point, seed), _pace(point, stop, seed)
+
+
+def _prompts(target: Target, point: Point, seed: int | str) -> Prompts:
+    return Prompts(
         target,
         input_tokens=point.input_tokens,
         output_tokens=point.output_tokens,
         seed=seed,
         shared=point.shared_prefix,
         lengths=point.lengths,
+        models=cycle_of(point.lora_mix) if point.lora_mix else (),
+        **({"parts": MediaParts(point.media, seed)} if point.media else {}),
         part=point.part,
     )
+
+
+def _pace(point: Point, stop: Stop, seed: int | str) -> Pace:
     if point.shape == "closed":
-        return Closed(target, prompts, stop, concurrency=point.concurrency, watch=watch)
-    due_s = due_times_s(
-        point.arrival, point.rate, seed=seed, burstiness=point.burstiness, part=point.part
-    )
-    return Open(
-        target, prompts, stop, due_s=due_s, rate=point.rate, cap=point.concurrency, watch=watch
-    )
+        first, *later = [round(streams) for streams in point.ramp] or [point.concurrency]
+        return Closed(first, later=later, step_s=point.step_s)
+    spaced: Any = {"seed": seed, "burstiness": point.burstiness, "part": point.part}
+    ramp = ramp_of(stop)
+    if point.ramp:
+        times: Any = {"lead_s": ramp[1], "step_s": point.step_s}
+        due_s = rising_times_s(point.arrival, point.ramp, **times, **spaced)
+    else:
+        due_s = due_times_s(point.arrival, point.rate, **spaced)
+    return Open(due_s, rate=point.rate, cap=point.concurrency, ramp=ramp)
 
 
 def read_outcome(recording: Recording) -> Outcome:

@@ -7,6 +7,7 @@ that the process which started it puts together with the others'.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from suites.client.recording import Recording
+    from suites.client.wire import Exchange
     from suites.serving.load.point import Point
 
 __all__ = [
@@ -37,6 +39,8 @@ __all__ = [
 # Once a second is enough for eyes; the last so many requests are enough for a mean.
 EVERY_S = 1.0
 _RECENT = 50
+# Kinds of failure shown beside their sum, the most frequent first.
+_MOST_KINDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +51,20 @@ class Glimpse:
     The result has the true ones.
 
     Attributes:
-        ended, failed: requests.
+        ended: requests.
+        failed: those among them that failed, by kind.
         ttft_ms, tpot_ms: means of the last requests, None before the first.
         share: of the load that is done.
     """
 
     ended: int
-    failed: int
+    failed: dict[str, int]
     ttft_ms: float | None
     tpot_ms: float | None
     share: float
 
 
-NOTHING_YET = Glimpse(ended=0, failed=0, ttft_ms=None, tpot_ms=None, share=0.0)
+NOTHING_YET = Glimpse(ended=0, failed={}, ttft_ms=None, tpot_ms=None, share=0.0)
 Show = Callable[[Glimpse], None]
 
 
@@ -83,7 +88,7 @@ def together(parts: Sequence[Glimpse]) -> Glimpse:
     tpot = [part.tpot_ms for part in parts if part.tpot_ms is not None]
     return Glimpse(
         ended=sum(part.ended for part in parts),
-        failed=sum(part.failed for part in parts),
+        failed=dict(sum((Counter(part.failed) for part in parts), Counter())),
         ttft_ms=fmean(ttft) if ttft else None,
         tpot_ms=fmean(tpot) if tpot else None,
         share=fmean(part.share for part in parts),
@@ -121,8 +126,10 @@ def live_view(point: Point, done: int, total: int) -> Show:
             "requests/s": (glimpse.ended - last_ended) / since_s if last_ns else None,
             "TTFT ms": glimpse.ttft_ms,
             "TPOT ms": glimpse.tpot_ms,
-            "failed": float(glimpse.failed),
+            "failed": float(sum(glimpse.failed.values())),
         }
+        worst = sorted(glimpse.failed.items(), key=lambda pair: -pair[1])
+        figures |= {name: float(count) for name, count in worst[:_MOST_KINDS]}
         known = {name: value for name, value in figures.items() if value is not None}
         progress(round(100 * (done + glimpse.share)), 100 * total, point.name, **known)
         last_ns, last_ended = now_ns, glimpse.ended
@@ -137,11 +144,16 @@ def _glimpse(point: Point, recording: Recording, now_ns: int) -> Glimpse:
     tpot = [(e.stamps[-1] - e.stamps[0]) / 1e6 / max(1, e.output_tokens - 1) for e in recent]
     return Glimpse(
         ended=len(ended),
-        failed=sum(1 for exchange in ended if exchange.refused),
+        failed=dict(Counter(_kind(exchange) for exchange in ended if exchange.refused)),
         ttft_ms=fmean(ttft) if ttft else None,
         tpot_ms=fmean(tpot) if tpot else None,
         share=min(1.0, _share_done(point, recording, now_ns)),
     )
+
+
+def _kind(failed: Exchange) -> str:
+    """Name a failure as the result will."""
+    return failed.failure or f"http_{failed.status}"
 
 
 def _share_done(point: Point, recording: Recording, now_ns: int) -> float:

@@ -48,6 +48,8 @@ def split(point: Point, shards: int) -> list[Point]:
     """
     sessions = len({turn.session for turn in point.turns})
     counts = [value for value in (point.concurrency, point.requests, sessions) if value]
+    if point.shape == "closed" and point.ramp:
+        counts.append(round(point.ramp[0]))
     shards = min([shards, *counts])
     parts = [
         replace(
@@ -55,6 +57,7 @@ def split(point: Point, shards: int) -> list[Point]:
             concurrency=_part(point.concurrency, shards, place),
             requests=_part(point.requests, shards, place),
             rate=point.rate / shards,
+            ramp=_ramp_part(point, shards, place),
             turns=tuple(turn for turn in point.turns if turn.session % shards == place),
             part=(place, shards),
         )
@@ -224,6 +227,12 @@ def live_file(out: Path) -> Path:
 
 def start_file(out: Path) -> Path:
     return out.with_suffix(".start")
+
+
+def _ramp_part(point: Point, shards: int, place: int) -> tuple[float, ...]:
+    if point.shape == "closed":
+        return tuple(float(_part(round(streams), shards, place)) for streams in point.ramp)
+    return tuple(rate / shards for rate in point.ramp)
 
 
 def _part(total: int, shards: int, place: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suites.client.target import Target
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -36,11 +36,15 @@ def check(
         CheckError: the emitter did not start.
     """
     itl_ms = _OPEN_ITL_MS
-    short = replace(point, requests=0, duration_s=duration_s, turns=(), lengths=())
+    plain: dict[str, Any] = {"turns": (), "lengths": (), "ramp": (), "lora_mix": (), "media": None}
+    short = replace(point, requests=0, duration_s=duration_s, **plain)
+    if point.sessions:  # with all that can be in flight, and no pauses
+        streams = point.concurrency * point.sessions.in_flight
+        short = replace(short, shape="closed", concurrency=streams, sessions=None)
     if point.shape == "replay":  # as busy all the time as the trace in its busiest second
         short = replace(short, shape="open")
-    if point.shape == "closed":
-        itl_ms = point.concurrency / events_per_s * 1e3
+    if short.shape == "closed":
+        itl_ms = short.concurrency / events_per_s * 1e3
         short = replace(short, output_tokens=min(point.output_tokens, _OUTPUT_TOKENS))
     with Emitter(Schedule(ttft_ms=max(5.0, itl_ms), itl_ms=itl_ms)) as emitter:
         target = Target(url=emitter.url, model="emitter")

@@ -11,6 +11,7 @@ from suites import meters
 from suites.base.records import CellResult, Series, Window
 from suites.meters import MeterInfo, ModelledMeter, Reading
 from suites.meters.windows import energy_rows
+from tests.suites.meters.test_vendors import exported, server  # noqa: F401 - a fixture
 
 
 class Steady:
@@ -110,3 +111,40 @@ def test_only_meters_that_cover_the_chip_under_test_are_watched(monkeypatch, kin
     monkeypatch.setattr(meters, "available", lambda: here)
     watched = gauge(Chip(catalog_id=None, name="x", kind=kind, count=1))
     assert [meter["name"] for meter in watched.meters()] == kept
+
+
+def test_power_stands_beside_a_loads_timeline_in_steps_that_a_meter_can_tell():
+    beside = Gauge([Steady("dcgm 0", 100.0), Steady("dcgm 1", 150.0)], 0.0)
+    with beside.recording():
+        start_ns = time.monotonic_ns()
+        time.sleep(0.5)
+        line = {"start_ns": start_ns, "step_s": 0.1, "sent": [0.0] * 4}
+        result = CellResult(series=(), facts={"timelines": {"closed/c1": line, "none": {}}})
+        timelines = beside.beside(result).facts["timelines"]
+    total, *each = timelines["closed/c1"]["power"]
+    assert (total["meter"], total["scope"], total["step_s"]) == ("dcgm total of 2", "chip", 0.2)
+    assert total["w"] == pytest.approx([250.0] * 2, rel=0.1)
+    assert [one["meter"] for one in each] == ["dcgm 0", "dcgm 1"]
+    assert timelines["none"] == {}
+
+
+def test_a_modelled_power_is_not_drawn():
+    beside = Gauge([ModelledMeter(low_w=1.0, high_w=2.0, source="s")], 0.0)
+    line = {"start_ns": time.monotonic_ns(), "step_s": 0.1, "sent": [0.0] * 4}
+    with beside.recording():
+        result = beside.beside(CellResult(series=(), facts={"timelines": {"c": line}}))
+    assert result.facts["timelines"]["c"]["power"] == []
+    assert beside.beside(CellResult(series=())).facts == {}
+
+
+def test_an_endpoints_energy_is_metered_by_its_hosts_exporter(server):  # noqa: F811
+    url = f"{server({'/metrics': exported()})}/metrics"
+    behind = Chip(catalog_id=None, name="x behind an endpoint", kind="other", count=2)
+    watched = gauge(behind, telemetry=[url])
+    assert [(info["name"], info["scope"]) for info in watched.meters()] == [
+        ("dcgm total of 2", "chip"),
+        ("dcgm 0", "chip"),
+        ("dcgm 1", "chip"),
+    ]
+    assert all(url not in str(info) for info in watched.meters())
+    assert gauge(behind).meters() == ()

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from results.agreement.comparison import compare
+from results.checks.evidence import key_of
 from suites.base.errors import CheckError, UserError
 from suites.base.records import CellResult
 from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.instrument.instrument import Error
-from suites.serving.instrument.validity import instrument_problem
+from suites.serving.instrument.validity import instrument_problem, media_problems
+from suites.serving.load.outcome import Outcome
 from suites.serving.load.point import Point
 from suites.serving.run import run_cell
-from tests.builders import assert_signable
+from tests.builders import answered, assert_signable
 
 URL = "http://127.0.0.1:9"
 EASY = {"endpoint": URL, "model": "m", "isl": 16, "osl": 8}
@@ -177,3 +180,170 @@ def test_an_instrument_error_above_two_percent_is_a_reason_with_advice():
     assert "processes" in instrument_problem(error, 99, 20.0)
     assert instrument_problem(error, 99, 150.0) == ""
     assert instrument_problem(replace(error, n=0), 50, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"turns": 3}, "turns"),
+        ({"cache_target": 0.5}, "cache_target"),
+        ({"users": [2], "agents": [2]}, "agents"),
+        ({"users": [2], "rate": [1.0]}, "rate"),
+        ({"users": [2], "sub_agents": 1}, "sub_agents"),
+        ({"users": [0]}, "users"),
+        ({"users": [1], "osl": "natural"}, "osl"),
+        ({"agents": [1], "sub_agents": 1, "turns": 1}, "turns"),
+        ({"agents": [1], "turn_isl": 2}, "turn_isl"),
+        ({"agents": [1], "think_time": "weekly:5"}, "think_time"),
+        ({"agents": [1], "cache_target": 0.99}, "cache_target"),
+        ({"ramp": 4}, "ramp"),
+        ({"ramp": 4, "rate": [4.0, 1.0]}, "ramp"),
+        ({"ramp": 4, "rate": [1.0, 2.0, 3.0]}, "ramp"),
+        ({"ramp": 4, "concurrency": [1, 3]}, "ramp"),
+        ({"ramp": 4, "rate": [1.0, 4.0], "requests": 9}, "requests"),
+    ],
+)
+def test_conversations_and_ramps_that_cannot_be_are_refused_by_name(wrong, where):
+    with pytest.raises(UserError) as caught:
+        plan("quick", {**EASY, **wrong})
+    assert caught.value.where == where
+
+
+def test_a_ramp_rises_in_even_steps_to_its_last_load():
+    (point,) = points(ramp=4, rate=[1.0, 10.0], duration=20.0)
+    assert (point["ramp"], point["rate"], point["duration_s"]) == ((1.0, 4.0, 7.0, 10.0), 10.0, 20)
+    (point,) = points(ramp=3, concurrency=[2, 8])
+    assert (point["ramp"], point["concurrency"]) == ((2.0, 5.0, 8.0), 8)
+
+
+@pytest.fixture(scope="module")
+def talked(emitter_at):
+    options = {
+        **EASY,
+        "endpoint": emitter_at(Schedule(ttft_ms=5, itl_ms=2)),
+        "agents": [2],
+        "turns": 3,
+        "turn_isl": 8,
+        "sub_agents": 2,
+        "think_time": "0.01",
+        "slo_tpot": 1000.0,
+    }
+    (cell,) = plan("quick", options)
+    return run_cell({**cell.spec, "check_s": 0.2})
+
+
+def test_sessions_have_rows_of_whole_ones_and_of_turns(talked):
+    rows = summarize([talked])
+    assert_signable(rows)
+    (case,) = {row.case for row in rows}
+    assert case == "agents/n2/turns3/isl16+8/osl8/think-fixed:0.01/sub2"
+    assert all((r.labels["agents"], r.labels["sub_agents"]) == (2, 2) for r in rows)
+    assert all(row.labels["think_time"] == "fixed:0.01" for row in rows)
+    assert not any("concurrency" in row.labels for row in rows)
+    (time,) = [r for r in rows if r.metric == "session_time" and r.labels["percentile"] == 50]
+    assert time.unit == "s"
+    (held,) = [r for r in rows if r.metric == "requests_in_flight"]
+    assert 0 < held.value <= 4
+    for metric in ("turn_ttft", "turn_tpot"):
+        turns = [row.labels["turn"] for row in rows if row.metric == metric]
+        assert turns == [1, 2, 3]
+    assert not any("turn" in row.labels for row in rows if not row.metric.startswith("turn_"))
+    # No two figures of a result are one to those who look them up, or compare two results.
+    assert len({key_of(row) for row in rows}) == len(rows)
+    flat = [row.to_json() for row in rows]
+    changes, lacking = compare(flat, flat)
+    assert not lacking
+    assert sum(change.metric == "turn_ttft" for change in changes) in {0, 3}
+
+
+def test_steps_of_a_ramp_are_cases_of_their_own(emitter_at, exact_instrument):
+    options = {"endpoint": emitter_at(Schedule(ttft_ms=5, itl_ms=1)), "rate": [20.0, 60.0]}
+    (cell,) = plan("quick", {**EASY, **options, "ramp": 2, "duration": 1.0})
+    rows = summarize([run_cell(cell.spec)])
+    assert_signable(rows)
+    assert {row.case for row in rows} == {
+        "ramp/20-60/step1of2/open/poisson/r20/isl16/osl8",
+        "ramp/20-60/step2of2/open/poisson/r60/isl16/osl8",
+    }
+    assert {(row.labels["ramp"], row.labels["step"], row.labels["steps"]) for row in rows} == {
+        ("20-60", 1, 2),
+        ("20-60", 2, 2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"images": 1}, "images"),
+        ({"audio": 2.0}, "audio"),
+        ({"api": "chat", "image_size": "64x64"}, "image_size"),
+        ({"api": "chat", "images": 1, "image_size": "4x64"}, "image_size"),
+        ({"api": "chat", "images": 1, "image_size": "64"}, "image_size"),
+        ({"api": "chat", "images": 1, "users": [1]}, "users"),
+        ({"lora_mix": ["a:-1"]}, "lora_mix"),
+        ({"lora_mix": ["a"], "agents": [1]}, "agents"),
+        ({"lora_mix": ["a"], "search": "users", "slo_ttft": 1.0}, "users"),
+    ],
+)
+def test_media_and_adapters_that_cannot_be_are_refused_by_name(wrong, where):
+    with pytest.raises(UserError) as caught:
+        plan("quick", {**EASY, **wrong})
+    assert caught.value.where == where
+
+
+def test_what_prompts_hold_is_in_the_case_and_its_labels():
+    (fields,) = points(api="chat", images=2, image_size="64x32", audio=1.5, concurrency=[1])
+    point = Point.from_json(json.loads(json.dumps(fields)))
+    assert point.name == "closed/c1/isl16/osl8/img2x64x32/audio1.5s"
+    assert point.labels.items() >= {"images": 2, "image_size": "64x32", "audio_s": 1.5}.items()
+    names = {
+        Point.from_json(points(concurrency=[1], lora_mix=mix)[0]).name
+        for mix in (["a:1", "b:1"], ["a:1", "b:2"], ["a:1", "c:1"], ["b:3", "a:3"])
+    }
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize(("counted", "fits"), [(16, False), (15, False), (80, True)])
+def test_images_that_a_server_does_not_count_leave_no_input_rate(counted, fits):
+    request = replace(answered([1, 2, 3]), input_tokens=counted)
+    outcome = Outcome(
+        requests=[request],
+        start_ns=0,
+        end_ns=9,
+        cpu_share=0.0,
+        events=3,
+        parse_s=0.0,
+        lag_ms=(),
+        reconnects=0,
+    )
+    assert (media_problems(outcome, 16) == []) == fits
+
+
+def test_adapters_have_rows_of_their_own(emitter_at, exact_instrument):
+    options = {
+        **EASY,
+        "endpoint": emitter_at(Schedule(ttft_ms=5, itl_ms=2)),
+        "concurrency": [2],
+        "requests": 40,
+        "lora_mix": ["sql:3", "chat:1"],
+    }
+    (cell,) = plan("quick", options)
+    result = run_cell(cell.spec)
+    rows = summarize([result])
+    assert_signable(rows)
+    of = {row.labels["adapter"]: row for row in rows if row.metric == "adapter_ttft"}
+    assert list(of) == ["chat", "sql"]
+    assert of["chat"].n + of["sql"].n == 40
+    assert of["sql"].n > of["chat"].n
+    assert {row.labels["lora_mix"] for row in rows} == {"sql:0.75, chat:0.25"}
+    (fact,) = result.facts["points"].values()
+    uncounted = replace_fact(result, media_problems=["the server counts 16"])
+    invalid = {row.metric for row in summarize([uncounted]) if not row.labels["valid"]}
+    assert fact["media_problems"] == []
+    assert invalid >= {"input_throughput", "total_throughput"}
+    assert "ttft" not in invalid
+
+
+def replace_fact(result, **changes):
+    ((case, fact),) = result.facts["points"].items()
+    return replace(result, facts={**result.facts, "points": {case: {**fact, **changes}}})

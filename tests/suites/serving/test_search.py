@@ -123,7 +123,7 @@ EASY = {"endpoint": "http://127.0.0.1:9", "model": "m", "isl": 16, "osl": 4, "sl
 @pytest.mark.parametrize(
     ("wrong", "where"),
     [
-        ({"search": "users"}, "search"),
+        ({"search": "turns"}, "search"),
         ({"search": "rate", "slo_ttft": None}, "search"),
         ({"search": "rate", "rate": [1.0, 2.0]}, "rate"),
         ({"search": "concurrency", "rate": [1.0]}, "rate"),
@@ -250,3 +250,38 @@ def test_a_low_rate_is_held_for_as_long_as_it_takes():
     point = Point.from_json(json.loads(json.dumps(cell.spec["points"][0])))
     (following,) = course_of(cell.spec).further(point, answers(0.5, 0), FACT)
     assert (following.rate, following.duration_s) == (0.25, 392.0)
+
+
+@pytest.mark.parametrize("by", ["users", "agents"])
+def test_conversations_are_searched_by_how_many_there_are(by, capsys):
+    (row,) = searched(5, search=by, turns=3, turn_isl=8, think_time="0.5", **{by: [2]})
+    assert row.case == f"search/{by}/turns3/isl16+8/osl4/think-fixed:0.5/ttft100/tpot50/share0.9"
+    assert (row.metric, row.unit) == (f"searched_{by}", "count")
+    assert (row.value, row.high) == (5.0, 6.0)
+    assert row.labels["turns"] == 3
+    assert by not in row.labels
+    assert f"{by} 2: 100 of 100 meet the limits" in capsys.readouterr().out
+
+
+def test_a_search_of_agents_begins_with_one_and_holds_whole_waves_of_sessions():
+    (cell,) = plan("quick", {**EASY, "slo_tpot": 50.0, "search": "agents", "sub_agents": 2})
+    course = course_of(cell.spec)
+    point = Point.from_json(json.loads(json.dumps(cell.spec["points"][0])))
+    assert point.concurrency == 1
+    (point,) = course.further(point, answers(1, 100), FACT)
+    (point,) = course.further(point, answers(2, 100), FACT)
+    (point,) = course.further(point, answers(4, 100), FACT)
+    assert point.concurrency == 8
+    assert point.requests >= 2 * 8 * point.sessions.requests
+    # Every agent may have two sub-agents in flight.
+    assert course.most_streams == 2 * cell.spec["search"]["most"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"search": "users", "agents": [2]}, {"search": "users", "rate": [2.0]},
+     {"search": "rate", "users": [2]}, {"search": "agents", "agents": [1, 2]}],
+)  # fmt: skip
+def test_a_search_takes_its_own_start_only(wrong):
+    with pytest.raises(UserError):
+        plan("quick", {**EASY, "slo_tpot": 50.0, **wrong})

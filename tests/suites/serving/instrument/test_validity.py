@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suites.serving.instrument.validity import problems
+from suites.serving.instrument.validity import pace_problems, problems
 from suites.serving.load.outcome import Outcome
 from tests.builders import answered
 
@@ -67,3 +67,27 @@ def test_one_late_round_in_many_is_not():
 
 def test_a_server_that_sends_several_tokens_at_once_is_not_the_clients_fault():
     assert problems(outcome(saturated(together=4))) == []
+
+
+def in_turn(*sizes):
+    """An answer whose arrivals bring so many tokens each, 10 ms apart."""
+    return answered([10**7 * place for place, size in enumerate(sizes, 1) for _ in range(size)])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        ([1] * 15 + [46], True),  # a server that counts empty events behind the end
+        ([1, 30], True),
+        ([1] * 60, False),
+        ([8] * 7 + [4], False),  # a gateway that hands on eight at a time, and the rest
+        ([3] * 20, False),
+        ([1] * 50 + [10], False),  # a few that a busy client took late
+        ([1, 1, 1, 5], False),
+    ],
+)
+def test_tokens_that_are_counted_at_once_at_the_end_have_no_pace(sizes, named):
+    reasons = pace_problems(outcome([in_turn(*sizes)] * 3))
+    assert any("at once" in reason for reason in reasons) == named
+    # What happens to a few answers is no property of the server.
+    assert not pace_problems(outcome([in_turn(*sizes), *[in_turn(*[1] * 9)] * 9]))

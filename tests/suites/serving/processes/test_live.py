@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from suites.client.recording import Recording
 from suites.client.target import Target
+from suites.client.wire import Exchange
 from suites.serving.instrument.emitter import Schedule
 from suites.serving.load.point import Point
-from suites.serving.processes.live import Glimpse, live_view, read_glimpse, together, written_to
+from suites.serving.processes.live import (
+    Glimpse,
+    glimpses,
+    live_view,
+    read_glimpse,
+    together,
+    written_to,
+)
 from suites.serving.processes.shard import run_shards
 
-EARLY = Glimpse(ended=0, failed=0, ttft_ms=None, tpot_ms=None, share=0.0)
-LATER = Glimpse(ended=30, failed=2, ttft_ms=20.0, tpot_ms=5.0, share=0.5)
+EARLY = Glimpse(ended=0, failed={}, ttft_ms=None, tpot_ms=None, share=0.0)
+FAILED = {"http_429": 1, "timeout": 2}
+LATER = Glimpse(ended=30, failed=FAILED, ttft_ms=20.0, tpot_ms=5.0, share=0.5)
 
 
 def test_processes_are_put_together():
     both = together([LATER, EARLY])
-    assert (both.ended, both.failed, both.share) == (30, 2, 0.25)
+    assert (both.ended, both.failed, both.share) == (30, FAILED, 0.25)
+    assert together([LATER, LATER]).failed == {"http_429": 2, "timeout": 4}
     assert (both.ttft_ms, both.tpot_ms) == (20.0, 5.0)
     assert together([EARLY, EARLY]).ttft_ms is None
 
@@ -37,6 +50,22 @@ def test_the_view_has_rate_latencies_and_errors(capsys):
     for name in ("requests/s", "TTFT ms", "TPOT ms", "failed"):
         assert f'"{name}"' in second
     assert '"done": 150' in second
+    event = json.loads(second)
+    kinds = [(name, value) for name, value in event.items() if name in FAILED]
+    assert (event["failed"], kinds) == (3.0, [("timeout", 2.0), ("http_429", 1.0)])
+
+
+def test_failures_are_shown_by_kind_while_a_load_runs():
+    seen = []
+    recording = Recording()
+    for status, failure in ((429, ""), (200, ""), (429, ""), (0, "refused")):
+        exchange = Exchange(index=0, input_tokens=8, output_tokens=4, status=status)
+        exchange.failure = failure
+        recording.exchanges.append(exchange)
+    point = Point(shape="closed", concurrency=1, requests=9, input_tokens=8, output_tokens=4)
+    glimpses(point, seen.append)(recording)
+    assert seen[0].failed == {"http_429": 2, "refused": 1}
+    assert seen[0].ended == 4
 
 
 @pytest.mark.parametrize("shards", [1, 2])

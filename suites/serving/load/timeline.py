@@ -1,0 +1,68 @@
+"""How a load went, moment by moment: rates, requests in flight and TTFT, in steps of equal length.
+
+Counted from the same record as the figures, ramp-up and drain included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from suites.client.request import Request
+    from suites.serving.load.outcome import Outcome
+
+__all__ = ["timeline"]
+
+# Finer than a picture shows is of no use, nor are steps that hold no request.
+_STEPS = 120
+_LEAST_STEP_S = 0.1
+
+
+def timeline(outcome: Outcome) -> dict[str, Any]:
+    """Lay a load out as plain JSON.
+
+    Returns:
+        `start_ns` (monotonic clock) and `step_s`; `steady_s`, between which seconds the steady
+        state lay; and a value for each step: `sent` and `done` (requests per second), `in_flight`
+        (mean) and `ttft_ms` (median of the requests meant to be sent in it, None for none).
+    """
+    requests = [request for request in outcome.requests if request.failure != "cancelled"]
+    if not requests:
+        return {}
+    intended = np.array([request.intended_ns for request in requests], np.int64)
+    sent = np.array([request.sent_ns for request in requests], np.int64)
+    ended = np.array([request.ended_ns for request in requests], np.int64)
+    start_ns = int(min(intended.min(), outcome.start_ns))
+    span_s = (max(int(ended.max()), outcome.end_ns) - start_ns) / 1e9
+    step_s = max(_LEAST_STEP_S, span_s / _STEPS)
+    edges = np.arange(int(np.ceil(span_s / step_s)) + 1) * step_s
+    since_s = (intended - start_ns) / 1e9
+    sent_s, ended_s = (sent - start_ns) / 1e9, (ended - start_ns) / 1e9
+    return {
+        "start_ns": start_ns,
+        "step_s": step_s,
+        "steady_s": [(time_ns - start_ns) / 1e9 for time_ns in (outcome.start_ns, outcome.end_ns)],
+        "sent": (np.histogram(sent_s, edges)[0] / step_s).round(6).tolist(),
+        "done": (np.histogram(ended_s, edges)[0] / step_s).round(6).tolist(),
+        "in_flight": [
+            round(float(_overlap(sent_s, ended_s, low, low + step_s) / step_s), 4)
+            for low in edges[:-1]
+        ],
+        "ttft_ms": _medians(requests, since_s, edges),
+    }
+
+
+def _overlap(begin: Any, end: Any, low: float, high: float) -> Any:
+    """Seconds that all requests together were in flight between two moments."""
+    return np.clip(np.minimum(end, high) - np.maximum(begin, low), 0, None).sum()
+
+
+def _medians(requests: list[Request], since_s: Any, edges: Any) -> list[float | None]:
+    by_step: list[list[float]] = [[] for _ in edges[:-1]]
+    places = np.clip(np.searchsorted(edges, since_s, "right") - 1, 0, len(by_step) - 1)
+    for request, place in zip(requests, places, strict=True):
+        if not request.failure:
+            by_step[place].append(request.ttft_ms)
+    return [round(float(np.median(times)), 4) if times else None for times in by_step]
