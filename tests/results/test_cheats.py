@@ -147,9 +147,13 @@ def embedding(*, faster=1, told=True):
         items = [
             honest.figure("prefill_throughput", "tokens/s", 25_600.0 * faster, 3),
             honest.figure("request_throughput", "1/s", 50.0, 3),
+            honest.figure("failed", "requests", 0, 9_000),
         ]
         if told:
-            items.append(honest.figure("e2e", "ms", 160.0, 9_000, percentile=50.0))
+            items += [
+                honest.figure("e2e", "ms", 160.0 + rank - 50, 9_000, percentile=float(rank))
+                for rank in (50, 90, 99)
+            ]
         predicate["measurements"] += [
             {**item, "suite": "serving", "case": "embeddings/closed/c8/isl512"}
             | {"labels": {**labels, **item["labels"]}}
@@ -397,6 +401,8 @@ def test_a_load_without_a_first_token_is_held_against_what_it_has(load):
     data = honest.h100()
     load(data["predicate"])
     assert rules_of(data) == set()
+
+
 def test_conversations_read_prompts_that_a_cache_knew():
     data = honest.h100()
     scaled("output_throughput", 20, CLOSED)(data["predicate"])

@@ -98,7 +98,7 @@ def test_a_tokenizer_without_usable_words_is_refused(tmp_path):
 
 def test_without_the_library_the_extra_is_named(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(UserError, match=r"fenmark\[tokenizer\]"):
+    with pytest.raises(UserError, match=r"\.\[tokenizer\]"):
         from_tokenizer(file)
 
 

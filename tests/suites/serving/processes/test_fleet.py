@@ -220,7 +220,7 @@ def test_a_fleet_that_nobody_answers_for_is_one_line_at_once():
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"fenmark\[fleet\]"), ray_fleet.connected("auto"):
+    with pytest.raises(UserError, match=r"\.\[fleet\]"), ray_fleet.connected("auto"):
         pass
 
 
