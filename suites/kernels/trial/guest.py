@@ -37,13 +37,8 @@ def _main() -> None:
     answers = os.fdopen(int(sys.argv[1]), "w", buffering=1)
     spec = json.loads(sys.stdin.readline())
     try:
-        sets = [
-            (
-                _arrays(spec["inputs"], "r", one["operands"]),
-                _arrays(spec["outputs"], "r+", one["out"]),
-            )
-            for one in spec["sets"]
-        ]
+        operands = [_arrays(spec["inputs"], "r", one["operands"]) for one in spec["sets"]]
+        outs = [_arrays(spec["outputs"], "r+", one["out"])["out"] for one in spec["sets"]]
         parameters = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in spec["parameters"].items()
