@@ -16,7 +16,7 @@ from runners.machine import keys, machine
 from runners.measure import assemble, execute, job_summary, provenance
 from runners.measure.display import RunDisplay
 from runners.measure.outcome import Outcome
-from runners.measure.run_meters import gauge
+from runners.measure.run_meters import gauge_for
 from runners.measure.subject import chip_under_test, with_subject
 from runners.measure.workspace import Workspace
 from runners.options.options import expand
@@ -80,7 +80,7 @@ def measure(
         terminal.say(f"  {len(cells)} cells, about {minutes:.0f} minutes")
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
-        watched = gauge(chip, started.options.suite_options.get("meter_trace", ()))
+        watched = gauge_for(chip, started.options.suite_options)
         with actions.group("measuring"), RunDisplay(cells, terminal) as display:
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows, samples = rows_of(finished), raw_samples(finished)

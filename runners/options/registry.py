@@ -590,6 +590,14 @@ OPTIONS: tuple[Option, ...] = (
         **_LOCAL,
     ),
     Option(
+        name="meter",
+        help="A wall meter of yours: shelly:HOST, tasmota:HOST, kasa:HOST, nut:HOST/UPS, "
+        "yokogawa:HOST, snmp:HOST/OID*FACTOR, home-assistant:URL/sensor.NAME; ,accuracy=1 in %.",
+        many="again",
+        holds="address",
+        **_LOCAL,
+    ),
+    Option(
         name="price",
         help="Your own price of this machine: 0.12/h, 0.9CNY/h; of each chip or core: 2.5/chip/h.",
         **_MONEY,

@@ -22,7 +22,15 @@ from suites.meters.base import MeterInfo, Reading
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["HttpMeter", "dcgm", "reason_no_dcgm", "reason_no_redfish", "redfish"]
+__all__ = [
+    "HttpMeter",
+    "dcgm",
+    "json_page",
+    "open_client",
+    "reason_no_dcgm",
+    "reason_no_redfish",
+    "redfish",
+]
 
 _TIMEOUT_S = 5.0
 # Management controllers refresh once a second or slower, and answer in tens of milliseconds.
@@ -75,7 +83,7 @@ def redfish() -> list[HttpMeter]:
         return []
     user = os.environ.get("FENMARK_REDFISH_USER")
     password = os.environ.get("FENMARK_REDFISH_PASSWORD", "")
-    client = _client((user, password) if user else None)
+    client = open_client(auth=(user, password) if user else None)
     try:
         return list(_chassis(client, base))
     except (OSError, ValueError):
@@ -87,7 +95,7 @@ def dcgm() -> list[HttpMeter]:
     url = os.environ.get("FENMARK_DCGM_URL", "")
     if not url:
         return []
-    client = _client()
+    client = open_client()
     try:
         page = _get(client, url)
     except OSError:
@@ -164,10 +172,22 @@ def _samples(page: str) -> Iterator[tuple[str, str, float]]:
             yield gpu[1], sample["name"], float(sample["value"])
 
 
-def _client(auth: tuple[str, str] | None = None) -> httpx.Client:
+def open_client(
+    headers: dict[str, str] | None = None, *, auth: tuple[str, str] | None = None
+) -> httpx.Client:
     """Keep certificates loaded, but no connection open between two readings."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.Client(timeout=_TIMEOUT_S, auth=auth, limits=limits)
+    return httpx.Client(timeout=_TIMEOUT_S, auth=auth, headers=headers, limits=limits)
+
+
+def json_page(client: httpx.Client, url: str) -> dict[str, Any]:
+    """Fetch a page that holds one JSON object.
+
+    Raises:
+        OSError: no answer, or an answer that is an error.
+        ValueError: the page holds something else.
+    """
+    return _json(_get(client, url))
 
 
 def _get(client: httpx.Client, url: str) -> str:
@@ -182,5 +202,5 @@ def _json(page: str) -> dict[str, Any]:
 
     data = json.loads(page)
     if not isinstance(data, dict):
-        raise ValueError("no Redfish resource")  # noqa: TRY004 - bad data, not a bad call
+        raise ValueError("no JSON object")  # noqa: TRY004 - bad data, not a bad call
     return data
