@@ -12,7 +12,7 @@ from results.checks import evidence
 from results.proof import envelope
 from results.statement.nonce import seed_of
 from runners.ci import actions
-from runners.machine import keys, machine
+from runners.machine import keys, machine, power_cap
 from runners.measure import assemble, execute, job_summary, provenance
 from runners.measure.display import RunDisplay
 from runners.measure.outcome import Outcome
@@ -81,7 +81,12 @@ def measure(
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
         watched = gauge_for(chip, started.options.suite_options)
-        with actions.group("measuring"), RunDisplay(cells, terminal) as display:
+        cap_w = started.options.suite_options.get("power_cap_w")
+        with (
+            power_cap.held(cap_w, chip.kind),
+            actions.group("measuring"),
+            RunDisplay(cells, terminal) as display,
+        ):
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows, samples = rows_of(finished), raw_samples(finished)
         key = keys.load_or_create()

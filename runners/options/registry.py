@@ -259,6 +259,16 @@ OPTIONS: tuple[Option, ...] = (
         holds="file",
         **_LOCAL,
     ),
+    Option(
+        name="power_cap_w",
+        help="Hold each chip at so many watts during the run; the old limit comes back.",
+        kind=float,
+        least=1,
+        most=10_000,
+        unit="W",
+        # It changes a machine: a stranger's statement sets it with the reader's yes alone.
+        asked=True,
+    ),
     Option(name="threads", help="Engine threads.", kind=int, least=1, most=65_536),
     Option(
         name="engine",

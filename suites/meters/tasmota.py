@@ -1,6 +1,7 @@
 """Plugs with Tasmota's firmware, by its commands over HTTP.
 
-https://tasmota.github.io/docs/Commands/: `Status 8` holds `StatusSNS.ENERGY.Power` in watts, whole ones unless `WattRes` asks for decimals. ADDRESS is `host`.
+https://tasmota.github.io/docs/Commands/: `Status 8` holds `StatusSNS.ENERGY.Power` in watts, whole
+ones unless `WattRes` asks for decimals. ADDRESS is `host`.
 """
 
 from __future__ import annotations
