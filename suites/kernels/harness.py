@@ -54,12 +54,18 @@ class Measured:
 
 
 def measure_case(
-    case: Case, budget: Budget, random: np.random.Generator, hold_s: float = 0.0
+    case: Case,
+    budget: Budget,
+    random: np.random.Generator,
+    hold_s: float = 0.0,
+    *,
+    probed: bool = True,
 ) -> Measured:
     """Check a case on fresh inputs, then time it over its rotated buffers.
 
     Args:
         hold_s: afterwards, repeat it for so long, for an energy meter.
+        probed: check it on its probes too, which are the same kernel's in every process of a run.
 
     Raises:
         CheckError: the output is wrong or only partly written, before or after it was timed.
@@ -68,7 +74,7 @@ def measure_case(
     operands = place(case, inputs)
     verdict, spots = _checked(case, operands, random)
     _demand(case, "", verdict)
-    for name, draw_probe in case.work.probes.items():
+    for name, draw_probe in case.work.probes.items() if probed else ():
         _demand(case, f" of the probe {name!r}", check(case, place(case, draw_probe(random))))
     sets = [operands, *(place(case, turned(inputs, turn)) for turn in range(1, case.copies))]
     with case.backend.settings(case.work):

@@ -103,7 +103,7 @@ class Paged:
     sinks: bool = False
 
     def normal(self, random: np.random.Generator) -> dict[str, np.ndarray]:
-        """Normal values; sentinels behind each end."""
+        """Normal values, behind each end too: these are timed, where sentinels have no place."""
         return self._paged(
             random,
             _normal(random, self.batch, self.heads, self.head_dim),
@@ -115,12 +115,10 @@ class Paged:
         """All scores zero, values ±1 with every second one the other's opposite."""
         values = _signs(random, *self._cache)
         values[:, :, 1::2] = -values[:, :, 0 : self.context - 1 : 2]
-        return self._paged(
-            random,
-            np.zeros((self.batch, self.heads, self.head_dim), np.float32),
-            _normal(random, *self._cache),
-            values,
-        )
+        q = np.zeros((self.batch, self.heads, self.head_dim), np.float32)
+        keys = _normal(random, *self._cache)
+        self._mark_ends(q, keys, values)
+        return self._paged(random, q, keys, values)
 
     def ruled(
         self, random: np.random.Generator, place: Literal["first", "last"], window: int
@@ -132,7 +130,9 @@ class Paged:
             token = length - 1 if place == "last" else max(0, length - (window or length))
             keys[sequence, :, token] = base[sequence] * np.float32(_RULE)
         q = np.repeat(base, self.heads // self.kv_heads, axis=1)
-        return self._paged(random, q, keys, _normal(random, *self._cache))
+        values = _normal(random, *self._cache)
+        self._mark_ends(q, keys, values)
+        return self._paged(random, q, keys, values)
 
     @property
     def _cache(self) -> tuple[int, int, int, int]:
@@ -142,15 +142,17 @@ class Paged:
     def _lengths(self) -> tuple[int, ...]:
         return self.lengths or (self.context,) * self.batch
 
-    def _paged(
-        self, random: np.random.Generator, q: np.ndarray, k: np.ndarray, v: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _mark_ends(self, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> None:
+        """Put sentinels behind each end, along the query: a kernel that reads on takes them."""
         for sequence, length in enumerate(self._lengths):
             behind = (sequence, slice(None), slice(length, None))
-            # Along the query, so that a kernel that reads on takes nothing else.
             along = q[sequence].reshape(self.kv_heads, -1, self.head_dim)[:, :1]
             k[behind] = along * np.float32(_RULE)
             v[behind] = np.float32(_SENTINEL)
+
+    def _paged(
+        self, random: np.random.Generator, q: np.ndarray, k: np.ndarray, v: np.ndarray
+    ) -> dict[str, np.ndarray]:
         order = random.permutation(self.batch * self.context // self.page)
         table = order.reshape(self.batch, -1)
         operands = {

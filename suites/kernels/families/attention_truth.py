@@ -1,8 +1,6 @@
-"""Attention in float64, one query after another, and how far an honest kernel may round from it."""
+"""Attention in float64, and how far an honest kernel may round from it."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -15,12 +13,13 @@ def prefill(*, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Causal attention: q (heads, isl, d), k (kv_heads, isl, d), v (kv_heads, isl, value)."""
     heads, isl, width = q.shape
     share = heads // k.shape[0]
-    out = np.empty((heads, isl, v.shape[-1]))
-    for head in range(heads):
-        for row in range(isl):
-            keys, values = k[head // share, : row + 1], v[head // share, : row + 1]
-            out[head, row] = _attend(q[head, row], keys, values, width**-0.5)
-    return out
+    past = np.tri(isl, dtype=bool)
+    return np.stack(
+        [
+            _attend(q[h], k[h // share], v[h // share], width**-0.5, allowed=past)
+            for h in range(heads)
+        ]
+    )
 
 
 def decode(
@@ -35,17 +34,18 @@ def decode(
 ) -> np.ndarray:
     """One query per sequence over its pages, as `attention.decode` states it."""
     batch, heads, width = q.shape
-    share = heads // k_pages.shape[1]
-    out = np.empty((batch, heads, width))
+    groups = k_pages.shape[1]
+    share, out = heads // groups, np.empty(q.shape)
     for sequence in range(batch):
         seen = _seen(table[sequence].size * k_pages.shape[2], sequence, lengths, window)
-        for head in range(heads):
+        for group in range(groups):
+            mine = slice(group * share, (group + 1) * share)
             keys, values = (
-                pages[table[sequence], head // share].reshape(-1, width)[seen]
+                pages[table[sequence], group].reshape(-1, width)[seen]
                 for pages in (k_pages, v_pages)
             )
-            sink = -math.inf if sinks is None else float(sinks[head])
-            out[sequence, head] = _attend(q[sequence, head], keys, values, width**-0.5, sink)
+            sink = None if sinks is None else sinks[mine]
+            out[sequence, mine] = _attend(q[sequence, mine], keys, values, width**-0.5, sink=sink)
     return out
 
 
@@ -53,12 +53,10 @@ def mla(
     *, q: np.ndarray, pages: np.ndarray, table: np.ndarray, rank: int, scale: float
 ) -> np.ndarray:
     """One latent query per sequence, whose keys and values are the same latent vectors."""
-    batch, heads, width = q.shape
-    out = np.empty((batch, heads, rank))
-    for sequence in range(batch):
-        latent = pages[table[sequence]].reshape(-1, width)
-        for head in range(heads):
-            out[sequence, head] = _attend(q[sequence, head], latent, latent[:, :rank], scale)
+    out = np.empty((*q.shape[:2], rank))
+    for sequence in range(len(q)):
+        latent = pages[table[sequence]].reshape(-1, pages.shape[-1])
+        out[sequence] = _attend(q[sequence], latent, latent[:, :rank], scale)
     return out
 
 
@@ -121,13 +119,27 @@ def mla_spread(
 
 
 def _attend(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float, sink: float = -math.inf
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    scale: float,
+    *,
+    allowed: np.ndarray | None = None,
+    sink: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One query row after another, in float64: slow, plain, and unlike the kernels."""
-    scores = k @ q * scale
-    top = max(scores.max(), sink)
-    weights = np.exp(scores - top)
-    return np.asarray(weights @ v / (weights.sum() + math.exp(sink - top)))
+    """Attention of some rows over the same keys, in the width of its operands."""
+    return np.asarray(_weights(q @ k.T * scale, allowed, sink) @ v)
+
+
+def _weights(scores: np.ndarray, allowed: np.ndarray | None, sink: np.ndarray | None) -> np.ndarray:
+    """Softmax of each row over what it may see, with its sink's part left out."""
+    seen = np.ones_like(scores, bool) if allowed is None else allowed
+    top = np.max(scores, axis=1, keepdims=True, where=seen, initial=-np.inf)
+    top = top if sink is None else np.maximum(top, sink[:, None])
+    weights = np.exp(scores - top, where=seen, out=np.zeros_like(scores))
+    total = weights.sum(axis=1, keepdims=True)
+    total += 0 if sink is None else np.exp(sink[:, None] - top)
+    return np.asarray(weights / total)
 
 
 def _seen(context: int, sequence: int, lengths: np.ndarray | None, window: int) -> slice:
@@ -152,13 +164,7 @@ def _spread(
     derivative by the logarithm of the scale: sum of w·s·v less out times sum of w·s.
     """
     scores = q @ k.T * scale
-    seen = np.ones_like(scores, bool) if allowed is None else allowed
-    top = np.max(scores, axis=1, keepdims=True, where=seen, initial=-np.inf)
-    top = top if sink is None else np.maximum(top, sink[:, None])
-    weights = np.exp(scores - top, where=seen, out=np.zeros_like(scores))
-    total = weights.sum(axis=1, keepdims=True)
-    total += 0 if sink is None else np.exp(sink[:, None] - top)
-    weights /= total
+    weights = _weights(scores, allowed, sink)
     pull = weights * scores
     squares, drift = np.square(weights), np.square(pull)
     size = (squares + 2 * drift) @ np.square(v) + 2 * np.square(out) * drift.sum(1, keepdims=True)
