@@ -275,7 +275,9 @@ def _about(result: Result) -> dict[str, Any]:
 def _power_cap(result: Result) -> float | None:
     """Return what the statement says was held; a stranger's word may be anything."""
     cap = (result.predicate.run.options or {}).get("power_cap_w")
-    return float(cap) if type(cap) in {int, float} and 0 < cap <= _MOST_WATTS else None
+    if not isinstance(cap, int | float) or isinstance(cap, bool):
+        return None
+    return float(cap) if 0 < cap <= _MOST_WATTS else None
 
 
 def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
@@ -349,7 +351,11 @@ def _meter(point: Point) -> str:
         return ""
     meters = {meter.name: meter for meter in point.result.predicate.meters}
     named = meters.get(str(figure.labels.get("meter", "")), next(iter(meters.values()), None))
-    return " · ".join(map(clean, (named.name, named.scope, named.method))) if named else ""
+    if not named:
+        return ""
+    error = figure.labels.get("error_percent")
+    budget = [f"±{error:.3g}%"] if isinstance(error, int | float) else []
+    return " · ".join(map(clean, (named.name, named.scope, named.method, *budget)))
 
 
 def _spread(name: str, span: Figure | Span) -> dict[str, float]:

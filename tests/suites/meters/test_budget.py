@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runners.measure import report
 from suites.base.labels import LABELS
 from suites.base.records import CellResult
 from suites.meters.budget import PSU_PERCENT, Load, budget
@@ -90,6 +91,11 @@ def test_a_wall_meters_row_has_what_is_above_idle_and_its_budget():
     assert row.labels["error_psu_percent"] == round(PSU_PERCENT, 3)
     known = {label.name if hasattr(label, "name") else label for label in LABELS}
     assert set(row.labels) <= known
+
+
+def test_the_end_of_a_run_shows_both():
+    _, row = energy_rows([Cell(1.0)])
+    assert report._how(row) == "measured, shelly 0, informative ±5.8%, 2.25 above idle"
 
 
 def test_a_meter_of_unknown_class_has_no_tier():
