@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboard.figures import rows
 from leaderboard.figures.figures import Figure
 from leaderboard.figures.power_curve import CapPoint, Knee, chart, curves, knee
 from leaderboard.pages.power_caps import measured_curves, reported_curves
@@ -103,8 +104,8 @@ def row(cap, rate, when="2026-11-28", **others):
 
 
 def test_signed_rows_with_a_cap_are_a_curve_and_the_newest_of_one_cap_stands():
-    rows = [row(300.0, 20.0), row(200.0, 15.0), row(300.0, 19.0, "2026-11-01"), row(None, 30.0)]
-    (found,) = measured_curves([*rows, row(300.0, 9.0, model="other")], "../../")
+    mixed = [row(300.0, 20.0), row(200.0, 15.0), row(300.0, 19.0, "2026-11-01"), row(None, 30.0)]
+    (found,) = measured_curves([*mixed, row(300.0, 9.0, model="other")], "../../")
     assert found.name == "m · bf16 · vllm · b1"
     assert [(point.cap_w, point.rate) for point in found.points] == [(200.0, 15.0), (300.0, 20.0)]
     assert found.points[0].link == "../../verify/?statement=ab"
@@ -133,3 +134,21 @@ def test_the_template_shows_the_knee_and_every_point():
 
     template = (Path(leaderboard.__file__).parent / "templates" / "chip.html").read_text()
     assert re.search(r"curve\.knee\.low_w.*curve\.knee\.high_w", template)
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        (400, 400.0),
+        (250.5, 250.5),
+        (True, None),
+        ("400", None),
+        ([4], None),
+        (-1, None),
+        (1e9, None),
+    ],
+)
+def test_a_strangers_cap_is_a_number_of_watts_or_none(said, held):
+    run = SimpleNamespace(options={"power_cap_w": said})
+    result = SimpleNamespace(predicate=SimpleNamespace(run=run))
+    assert rows._power_cap(result) == held
