@@ -54,16 +54,17 @@ def held(watts: float | None, kind: str, sys_: Path = SYS) -> Iterator[None]:
         return
     reason = refusal(watts, kind, sys_)
     if reason:
-        raise UserError(reason, where="--power-cap-w", remedy="see `fenmark doctor`")
+        raise UserError(reason, where="--power-cap-w", remedy="leave it out, or choose another")
     keeper = subprocess.Popen(
         [sys.executable, "-m", "runners.machine.cap_keeper", kind, str(watts), str(sys_)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
-    before = _line(keeper).get("before", {})
-    refused = _line(keeper).get("refused", "its keeper ended")
+    before: object = {}
     try:
+        before = _line(keeper).get("before", {})
+        refused = _line(keeper).get("refused", "its keeper ended")
         if refused:
             raise UserError(
                 f"the power limit cannot be set: {printable(str(refused))}",
