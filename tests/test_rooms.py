@@ -28,6 +28,7 @@ FOLDERS = {
         "kernels/backends",
         "kernels/families",
         "kernels",
+        "kernels/trial",
         "kernels/bench",
         "inference",
         "serving/load",

@@ -15,11 +15,11 @@ from results.checks import evidence
 from results.proof import envelope
 from results.statement.nonce import seed_of
 from runners.ci import actions
-from runners.machine import keys, machine
+from runners.machine import keys, machine, power_cap
 from runners.measure import assemble, execute, job_summary, provenance
 from runners.measure.display import RunDisplay
 from runners.measure.outcome import Outcome
-from runners.measure.run_meters import gauge
+from runners.measure.run_meters import gauge_for
 from runners.measure.subject import chip_under_test, with_subject
 from runners.measure.workspace import Workspace
 from runners.options.options import expand
@@ -83,9 +83,13 @@ def measure(
         terminal.say(f"  {len(cells)} cells, about {minutes:.0f} minutes")
         chip = chip_under_test(started.options)
         described = machine.describe(chip)
-        asked = started.options.suite_options
-        watched = gauge(chip, asked.get("meter_trace", ()), asked.get("telemetry", ()))
-        with actions.group("measuring"), RunDisplay(cells, terminal) as display:
+        watched = gauge_for(chip, started.options.suite_options)
+        cap_w = started.options.suite_options.get("power_cap_w")
+        with (
+            power_cap.held(cap_w, chip.kind),
+            actions.group("measuring"),
+            RunDisplay(cells, terminal) as display,
+        ):
             finished = execute.run_cells(cells, workspace, watched, display.on_event)
         rows, samples = rows_of(finished), raw_samples(finished)
         key = keys.load_or_create()

@@ -367,7 +367,11 @@ def _title(row: Row) -> str:
 
 def _how(row: Row) -> str:
     meter = row.labels.get("meter")
-    return f"{row.method}, {meter}" if meter else row.method
+    words = [row.method, *([str(meter)] if meter else [])]
+    error, above = row.labels.get("error_percent"), row.labels.get("above_idle")
+    words += [f"{row.labels.get('energy_tier')} ±{error:.3g}%"] if error is not None else []
+    words += [f"{above:.3g} above idle"] if above is not None else []
+    return ", ".join(words)
 
 
 def _valid(row: Row) -> bool:

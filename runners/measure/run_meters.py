@@ -13,16 +13,17 @@ from suites import meters
 from suites.base.errors import UserError
 from suites.base.records import Window
 from suites.meters import Energy
+from suites.meters.owned import open_meters
 from suites.meters.windows import EnergyWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from results.statement.statement import Chip
     from suites.base.records import CellResult
     from suites.meters import Meter, MeterInfo, Recorder
 
-__all__ = ["Gauge", "gauge"]
+__all__ = ["Gauge", "gauge", "gauge_for"]
 
 _NS = 1e9
 # Sensors average over a second: three seconds hold two clean ones.
@@ -69,8 +70,12 @@ class Gauge:
         )
         suites = dict.fromkeys(series.suite for series in result.series)
         rests = [(suite, "idle", window) for suite in suites for window in self._idle]
+        steps = {meter.info.name: getattr(meter, "resolution_w", 0.0) for meter in self._watched}
         return tuple(
-            _window(suite, case, window, energy)
+            replace(
+                _window(suite, case, window, energy),
+                resolution_w=steps.get(energy.meter.name, 0.0),
+            )
             for suite, case, window in (*rests, *found)
             for energy in self._energies(window)
         )
@@ -139,20 +144,33 @@ class Gauge:
         return [*(total for total in totals if total.meter.name in whole), *found]
 
 
-def gauge(chip: Chip, traces: Sequence[str] = (), telemetry: Sequence[str] = ()) -> Gauge:
+def gauge_for(chip: Chip, options: Mapping[str, Any]) -> Gauge:
+    """Watch what a run's options and this machine offer; as `gauge`."""
+    given = (options.get(name, ()) for name in ("meter_trace", "meter", "telemetry"))
+    return gauge(chip, *given)
+
+
+def gauge(
+    chip: Chip,
+    traces: Sequence[str] = (),
+    owned: Sequence[str] = (),
+    telemetry: Sequence[str] = (),
+) -> Gauge:
     """Watch what this machine has; else model what the catalogue knows of its chip.
 
     A chip behind an endpoint has no meter here: without a trace or telemetry its energy is unknown.
 
     Args:
         traces: files that wall meters write while the run goes on.
+        owned: wall meters by kind and address.
         telemetry: addresses of the exporters of an endpoint's hosts.
 
     Raises:
-        UserError: a trace is none, or two have one name; an exporter does not answer.
+        UserError: a trace is none, two have one name, or a meter or exporter does not answer.
     """
-    walls = [meters.TraceMeter(Path(trace)) for trace in traces]
-    names = [wall.info.name for wall in walls]
+    logs = [meters.TraceMeter(Path(trace)) for trace in traces]
+    walls: list[Meter] = [*logs, *open_meters(owned)]
+    names = [log.info.name for log in logs]
     if len(set(names)) < len(names):
         raise UserError(
             f"two logs of one name: {', '.join(names)}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from results import catalog
 from results.statement.statement_v2 import ChipV2
 from runners.machine import machine
-from runners.measure.run_meters import gauge
+from runners.measure.run_meters import gauge_for
 from runners.options.pools import chips_of
 from suites.base.errors import UserError
 from suites.engines import template
@@ -91,7 +91,7 @@ def with_subject(options: Options) -> Options:
 
         chosen["backend"] = [name for name in installed() if _device(name) == _CPU]
     if "kernels" in options.suites:
-        chosen["energy_hold_s"] = gauge(chip, chosen.get("meter_trace", ())).hold_s
+        chosen["energy_hold_s"] = gauge_for(chip, chosen).hold_s
     entry = catalog.chips().get(chip.catalog_id or "")
     # A CPU's datasheet speaks of the whole socket, of which a run may hold two cores.
     if entry and entry.kind != "cpu":

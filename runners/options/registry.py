@@ -261,6 +261,16 @@ OPTIONS: tuple[Option, ...] = (
         holds="file",
         **_LOCAL,
     ),
+    Option(
+        name="power_cap_w",
+        help="Hold each chip at so many watts during the run; the old limit comes back.",
+        kind=float,
+        least=1,
+        most=10_000,
+        unit="W",
+        # It changes a machine: a stranger's statement sets it with the reader's yes alone.
+        asked=True,
+    ),
     Option(name="threads", help="Engine threads.", kind=int, least=1, most=65_536),
     Option(
         name="engine",
@@ -737,6 +747,14 @@ OPTIONS: tuple[Option, ...] = (
         help="A file a wall meter writes meanwhile: CSV or SPEC PTDaemon log.",
         many="again",
         holds="file",
+        **_LOCAL,
+    ),
+    Option(
+        name="meter",
+        help="A wall meter of yours: shelly:HOST, tasmota:HOST, kasa:HOST, nut:HOST/UPS, "
+        "yokogawa:HOST, snmp:HOST/OID*FACTOR, home-assistant:URL/sensor.NAME; ,accuracy=1 in %.",
+        many="again",
+        holds="address",
         **_LOCAL,
     ),
     *(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from results import catalog
 from results.statement.precision import Served, served
-from runners.machine import machine
+from runners.machine import machine, power_cap
 from suites import models
 from suites.base.errors import UserError
 from suites.engines import template
@@ -118,6 +118,8 @@ def reason(cell: PlanCell, target: Target) -> str:
 
 
 def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
+    if "power_cap_w" in given:
+        yield from _cap(given, target)
     if set(given["suite"].split(",")) == {"kernels"} or "endpoint" in given:
         return
     if "prefill_pool" in given or "decode_pool" in given:
@@ -133,6 +135,17 @@ def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
         yield from _on_cpu(engine, given, dtype, target)
     else:
         yield from _on_accelerators(given, dtype, target)
+
+
+def _cap(given: Mapping[str, Any], target: Target) -> Iterator[str]:
+    """Hold a power cap against this machine's limits, or against the chip's nameplate."""
+    watts, kind = float(given["power_cap_w"]), "gpu" if target.chips else _CPU
+    if "endpoint" in given:
+        yield "the power limit of what is behind an endpoint is not ours to set"
+    elif target.here:
+        yield from filter(None, [power_cap.refusal(watts, kind)])
+    elif target.chip and target.chip.tdp_w and watts > target.chip.tdp_w / target.chip.chips:
+        yield f"{watts:g} W is above the nameplate power of {target.chip.name}"
 
 
 def _on_cpu(engine: str, given: Mapping[str, Any], dtype: str, target: Target) -> Iterator[str]:

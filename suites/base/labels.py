@@ -192,6 +192,17 @@ _ALL = (
         *("hardware counter", "sampled power", "external meter", "model"),
     ),
     _number("max_gap_s", "longest time between two readings", unit="s"),
+    _number("idle_w", "power at rest before the run, by the same meter", unit="W"),
+    _number("above_idle", "the figure less idle, in its own unit"),
+    _text("energy_tier", "what stands behind a wall meter's energy", "informative"),
+    _number("error_percent", "expanded uncertainty of the energy, coverage factor 2", unit="%"),
+    _number("error_above_idle_percent", "the same of the energy less idle", unit="%"),
+    _number("error_meter_percent", "of it by the meter's class, one deviation", unit="%"),
+    _number("error_resolution_percent", "of it by the meter's smallest step", unit="%"),
+    _number("error_sampling_percent", "of it by power between readings", unit="%"),
+    _number("error_edges_percent", "of it by the window's edges", unit="%"),
+    _number("error_idle_percent", "of what is above idle by the idle power", unit="%"),
+    _number("error_psu_percent", "of a comparison with a chip's own joules", unit="%"),
     _number("counter_to_integral", "the counter over the integral of the sensor's power"),
     # Others' figures, as importers write them.
     _text(

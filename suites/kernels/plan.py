@@ -20,7 +20,7 @@ _KEPT = ("seed", "case", "model", "threads", "backend", "datasheet", "energy_hol
 # Python, the libraries and pytest, before the first case.
 _START_S = 2.0
 # Drawing a case's inputs and its reference.
-_CHECK_S = 0.15
+_CHECK_S = 0.4
 
 
 def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:

@@ -62,7 +62,12 @@ class Session:
         budget = replace(chosen.budget, cap_s=chosen.cap_s(len(self.cases)))
         try:
             measured = measure_case(
-                case, budget, generator(case, seed, process), self._spec.get("energy_hold_s", 0.0)
+                case,
+                budget,
+                generator(case, seed, process),
+                self._spec.get("energy_hold_s", 0.0),
+                # Once a run: the first process answers for the kernel, the others time it too.
+                probed=process == 0,
             )
         except CheckError as error:
             self._wrong.append(str(error))

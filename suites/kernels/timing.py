@@ -55,7 +55,8 @@ class Block:
         start_ns, end_ns: edges on the monotonic clock.
         preempted: involuntary context switches inside.
         cpu_share: processor time over wall time, all threads together; 1 where a device times.
-        throttled: the device held its clock back before or after.
+        throttled: the device held its clock back before or after, by heat or by a fault.
+        capped: it kept to its power limit before or after, which is a condition and no disturbance.
         conditions: what the device said of itself before and after, such as `sm_clock_mhz`.
     """
 
@@ -65,6 +66,7 @@ class Block:
     preempted: int
     cpu_share: float
     throttled: bool = False
+    capped: bool = False
     conditions: tuple[dict[str, float], ...] = ()
 
     @property
@@ -171,7 +173,8 @@ def _captured(
 ) -> Callable[[], None] | None:
     try:
         return backend.capture(partial(_repeat, call, calls))
-    except RuntimeError:  # what every library raises for work that waits for the device
+    except Exception:  # noqa: BLE001 - each library has a class of its own for work that waits
+        backend.synchronize()  # what was recorded is lost; the device goes on
         return None
 
 
@@ -192,6 +195,7 @@ def _block(run: Callable[[], None], calls: int, backend: Backend) -> Block:
         preempted=after - before if on_host else 0,
         cpu_share=cpu / max(1, end - start) if on_host else 1.0,
         throttled=any(seen.get("throttle_reasons", 0) for seen in conditions),
+        capped=any(seen.get("power_capped", 0) for seen in conditions),
         conditions=tuple(seen for seen in conditions if seen),
     )
 

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HttpMeter",
-    "client",
     "dcgm",
+    "json_page",
+    "open_client",
     "page_of",
     "reason_no_dcgm",
     "reason_no_redfish",
@@ -83,7 +84,7 @@ def redfish() -> list[HttpMeter]:
         return []
     user = os.environ.get("FENMARK_REDFISH_USER")
     password = os.environ.get("FENMARK_REDFISH_PASSWORD", "")
-    asking = client((user, password) if user else None)
+    asking = open_client(auth=(user, password) if user else None)
     try:
         return list(_chassis(asking, base))
     except (OSError, ValueError):
@@ -95,7 +96,7 @@ def dcgm() -> list[HttpMeter]:
     url = os.environ.get("FENMARK_DCGM_URL", "")
     if not url:
         return []
-    asking = client()
+    asking = open_client()
     try:
         page = page_of(asking, url)
     except OSError:
@@ -172,10 +173,22 @@ def _samples(page: str) -> Iterator[tuple[str, str, float]]:
             yield gpu[1], sample["name"], float(sample["value"])
 
 
-def client(auth: tuple[str, str] | None = None) -> httpx.Client:
+def open_client(
+    headers: dict[str, str] | None = None, *, auth: tuple[str, str] | None = None
+) -> httpx.Client:
     """Keep certificates loaded, but no connection open between two readings."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.Client(timeout=_TIMEOUT_S, auth=auth, limits=limits)
+    return httpx.Client(timeout=_TIMEOUT_S, auth=auth, headers=headers, limits=limits)
+
+
+def json_page(client: httpx.Client, url: str) -> dict[str, Any]:
+    """Fetch a page that holds one JSON object.
+
+    Raises:
+        OSError: no answer, or an answer that is an error.
+        ValueError: the page holds something else.
+    """
+    return _json(page_of(client, url))
 
 
 def page_of(client: httpx.Client, url: str) -> str:
@@ -195,5 +208,5 @@ def _json(page: str) -> dict[str, Any]:
 
     data = json.loads(page)
     if not isinstance(data, dict):
-        raise ValueError("no Redfish resource")  # noqa: TRY004 - bad data, not a bad call
+        raise ValueError("no JSON object")  # noqa: TRY004 - bad data, not a bad call
     return data

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from suites.base.errors import UserError
 from suites.base.printable import printable
 from suites.meters.base import MeterInfo
-from suites.meters.remote import HttpMeter, client, page_of
+from suites.meters.remote import HttpMeter, open_client, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ def telemetry(addresses: Sequence[str]) -> list[HttpMeter]:
 
 def _meters(address: str, prefix: str) -> Iterator[HttpMeter]:
     url, _, picked = _checked(address).partition("#")
-    http = client()
+    http = open_client()
     try:
         readings = _readings(page_of(http, url))
     except OSError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from suites.base.metrics import METRICS
 from suites.base.records import Row
 from suites.base.statistics import between_processes
+from suites.meters.budget import PSU_PERCENT, Load, budget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ class EnergyWindow:
         joules, low, high: energy in J; for a model, middle and bounds.
         max_gap_s: longest time between two readings used, 0 for a model.
         counter_to_integral: a counter's joules over its power sensor's, None without both.
+        resolution_w: smallest step of a polled meter's power, 0 where it states none.
     """
 
     suite: str
@@ -51,6 +53,7 @@ class EnergyWindow:
     calls: int = 0
     max_gap_s: float = 0.0
     counter_to_integral: float | None = None
+    resolution_w: float = 0.0
 
 
 class MeteredCell(Protocol):
@@ -76,6 +79,8 @@ def energy_rows(cells: Sequence[MeteredCell]) -> list[Row]:
     Joules per call where it holds a kernel's calls. A window with none of these is the rest
     before the run: idle power.
 
+    A wall meter's row says what is left above idle, and the error budget of its class.
+
     Mixed windows are never split into input and output by a guess. A measured row has the
     interval between processes; a modelled one its bounds, and the value is their middle.
     """
@@ -86,7 +91,55 @@ def energy_rows(cells: Sequence[MeteredCell]) -> list[Row]:
         for window in cell.energy:
             key = (window.suite, window.case, window.meter, _metric(window))
             found.setdefault(key, []).append((cell.name, window))
-    return [_row(key, seen, infos[key[2]], labels.get(key[1], {})) for key, seen in found.items()]
+    idle_w = {
+        (suite, meter): median(_per_second(window) for _, window in seen)
+        for (suite, _, meter, metric), seen in found.items()
+        if metric == "idle_power"
+    }
+    rows = []
+    for key, seen in found.items():
+        info = infos[key[2]]
+        row = _row(key, seen, info, labels.get(key[1], {}))
+        rest = idle_w.get((key[0], key[2]))
+        if info["scope"] == "wall" and rest is not None and key[3] != "idle_power":
+            row = replace(row, labels={**row.labels, **_informative(row, seen, info, rest)})
+        rows.append(row)
+    return rows
+
+
+def _informative(
+    row: Row, seen: list[_Seen], info: dict[str, Any], idle_w: float
+) -> dict[str, Label]:
+    """Idle and what is left above it; where the meter's class is known, the budget as well."""
+    windows = [window for _, window in seen]
+    mean_w = median(map(_per_second, windows))
+    told: dict[str, Label] = {
+        "idle_w": round(idle_w, 3),
+        "above_idle": row.value * max(0.0, 1 - idle_w / mean_w) if mean_w else 0.0,
+    }
+    accuracy = info.get("accuracy_percent")
+    if not accuracy or not mean_w:
+        return told
+    found = budget(
+        Load(
+            mean_w=mean_w,
+            idle_w=idle_w,
+            duration_s=median(window.duration_s for window in windows),
+            gap_s=max(window.max_gap_s for window in windows),
+            accuracy_percent=accuracy,
+            resolution_w=windows[0].resolution_w,
+        )
+    )
+    parts = asdict(found) | {"psu": PSU_PERCENT}
+    return told | {
+        "energy_tier": "informative",
+        "error_percent": round(parts.pop("total"), 3),
+        **{f"error_{name}_percent": round(value, 3) for name, value in parts.items()},
+    }
+
+
+def _per_second(window: EnergyWindow) -> float:
+    return window.joules / window.duration_s if window.duration_s else 0.0
 
 
 def _labels(cells: Sequence[MeteredCell]) -> dict[str, dict[str, Label]]:

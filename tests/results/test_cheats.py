@@ -147,7 +147,7 @@ def embedding(*, faster=1, told=True):
         items = [
             honest.figure("prefill_throughput", "tokens/s", 25_600.0 * faster, 3),
             honest.figure("request_throughput", "1/s", 50.0, 3),
-            honest.figure("failed", "requests", 0, 9_000),
+            honest.figure("failed", "count", 0.0, 9_000),
         ]
         if told:
             items += [

@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from results import catalog
 from results.reported.parts.building import Refused, Row, conditions, known, number, text
 from results.reported.parts.fields import Field
 from results.reported.parts.kind import Kind
@@ -48,6 +49,7 @@ _CARD = ("Card", "Baseline", "With flag", "n-max")
 _CAP = ("Cap", "Draw", "tok/s", "J/token")
 _COUNT = re.compile(r"(\d{1,2})\s*[×x]\s*")
 _WATTS = re.compile(r"(\d{2,4}) W")
+_FILE = re.compile(r"sweeps/([a-z0-9-]+)\.md")
 _SCOPE: dict[str, Label] = {"meter": "the card's driver", "scope": "chip"}
 _NEAR = 0.02
 
@@ -72,10 +74,18 @@ def _of_table(table: Table, at: int) -> Iterator[Any]:
         # Two tables of one heading differ in what no column says.
         row |= {"section": table.headings[-1] if table.headings else "", "table": at}
         if "Cap" in row:
-            yield row | {"rate": row["tok/s"]}
+            # Of which card, the file's own heading says.
+            yield row | {"rate": row["tok/s"], "Card": _card_of(table.headings)}
         else:
             yield row | {"rate": row["Baseline"], "speculation": "none"}
             yield row | {"rate": row["With flag"], "speculation": "mtp"}
+
+
+def _card_of(headings: Sequence[str]) -> str:
+    """Name the card of a file such as "sweeps/rtx-5090.md"; empty where it is of several."""
+    found = _FILE.fullmatch(headings[0]) if headings else None
+    entry = catalog.chips().get(found[1]) if found else None
+    return entry.name if entry else ""
 
 
 def _knows(row: Row) -> bool:

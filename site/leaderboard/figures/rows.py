@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["FIGURES", "Row", "frame", "rows_of", "shown", "translated"]
 
 _DIGITS = 5
+# As the option's own bound.
+_MOST_WATTS = 10_000
 # Name of a figure of a row -> the names it may have in a point, first come first served.
 FIGURES: Mapping[str, tuple[str, ...]] = {
     "throughput": ("output_throughput", "decode_throughput"),
@@ -59,6 +61,7 @@ _NUMBERS = (
     *(f"{name}{part}" for name in FIGURES for part in ("", "_low", "_high", "_n")),
     *(f"{name}{part}" for name in _MONEY for part in ("", "_low", "_high")),
     *("purchase_usd", "full_usd", "draw_usd", "floor_usd", "floor_fens", "api_usd"),
+    "power_cap_w",
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
@@ -99,6 +102,7 @@ class Row:
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
         rent_missing: which price there is not, where there is no rent.
+        power_cap_w: limit that the run held each chip at, None where it held none.
     """
 
     digest: str
@@ -128,6 +132,7 @@ class Row:
     floor: Floor | None
     price_sheet: str
     rent_missing: str
+    power_cap_w: float | None = None
 
     @property
     def date(self) -> str:
@@ -208,6 +213,7 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
             for name, names in FIGURES.items()
             if not math.isnan(flat[name])
         },
+        power_cap_w=None if math.isnan(flat["power_cap_w"]) else flat["power_cap_w"],
         rent_missing="" if not math.isnan(flat["rent_usd"]) else flat["rent_price"],
         rent=Rent(
             usd=Span(**_ends(flat, "rent_usd")),
@@ -268,8 +274,17 @@ def _about(result: Result) -> dict[str, Any]:
         "chips": 1 if chip.kind == "cpu" else chip.count,
         "count": chip.count,
         "flags": len(result.flags),
+        "power_cap_w": _power_cap(result),
         "kernels": sum(row.suite == "kernels" for row in result.measurements),
     }
+
+
+def _power_cap(result: Result) -> float | None:
+    """Return what the statement says was held; a stranger's word may be anything."""
+    cap = (result.predicate.run.options or {}).get("power_cap_w")
+    if not isinstance(cap, int | float) or isinstance(cap, bool):
+        return None
+    return float(cap) if 0 < cap <= _MOST_WATTS else None
 
 
 def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
@@ -362,7 +377,11 @@ def _meter(point: Point) -> str:
         return ""
     meters = {meter.name: meter for meter in point.result.predicate.meters}
     named = meters.get(str(figure.labels.get("meter", "")), next(iter(meters.values()), None))
-    return " · ".join(map(clean, (named.name, named.scope, named.method))) if named else ""
+    if not named:
+        return ""
+    error = figure.labels.get("error_percent")
+    budget = [f"±{error:.3g}%"] if isinstance(error, int | float) else []
+    return " · ".join(map(clean, (named.name, named.scope, named.method, *budget)))
 
 
 def _spread(name: str, span: Figure | Span) -> dict[str, float]:

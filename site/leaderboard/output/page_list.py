@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import escape
 
-from leaderboard.figures import history, plots, ranking
+from leaderboard.figures import history, plots, power_curve, ranking
 from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
 from leaderboard.figures.rows import Row, shown
 from leaderboard.output import downloads
-from leaderboard.pages import board, chips, fen, models, overview, page_shells, sidebyside
+from leaderboard.pages import (
+    board,
+    chips,
+    fen,
+    models,
+    overview,
+    page_shells,
+    power_caps,
+    sidebyside,
+)
 from leaderboard.pages.pages import Page
 from leaderboard.read import cache, known
 from leaderboard.read.evidence import evidence
@@ -424,7 +433,20 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang),
         "verdicts": _verdicts(_),
         "reported": content.reported.of_chip(chip.id),
+        "capped": _capped(_, content, chip, rows),
     }
+
+
+def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Curves against the power cap: measured ones, then what others report, never in one chart."""
+    held = shown(rows[rows["power_cap_w"].notna()], _.lang) if len(rows) else []
+    own = power_caps.measured_curves(held, "../../")
+    others = power_caps.reported_curves(_, content.reported.of_chip(chip.id))
+    return [
+        {"curves": found, "chart": power_curve.chart(_, found, measured=real), "measured": real}
+        for found, real in ((own, True), (others, False))
+        if found
+    ]
 
 
 def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from suites.kernels.backends.work import Work
 
 __all__ = ["PORTABLE", "Backend", "NoPeers", "Paths", "contribution"]
@@ -41,6 +44,9 @@ class Backend(Protocol):
 
     def arrange(self, work: Work, operands: dict[str, Any]) -> dict[str, Any]:
         """Lay operands out as the backend's kernel of this work takes them, before any timing."""
+
+    def settings(self, work: Work) -> AbstractContextManager[None]:
+        """Library-wide settings a work needs, set around its calls and never inside one."""
 
     def hold(self, array: np.ndarray, dtype: str) -> Any:
         """Keep in host memory that the device can read directly, rounded as `put` rounds."""
@@ -78,12 +84,15 @@ class Backend(Protocol):
 
 
 class NoPeers:
-    """What a backend answers that has no peers, no layouts of its own and no graphs."""
+    """What a backend answers that has no peers, layouts, settings of its own and no graphs."""
 
     peers = 1
 
     def arrange(self, _work: Work, operands: dict[str, Any]) -> dict[str, Any]:
         return operands
+
+    def settings(self, _work: Work) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def all_reduce(self, x: Any, peers: int) -> Any:
         if peers != self.peers:

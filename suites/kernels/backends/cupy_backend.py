@@ -50,10 +50,12 @@ class CupyBackend(NoPeers):
             return {PORTABLE: reason}
         if work.family in TRANSFERS:
             return {PORTABLE: self._transfers()[work.family]}
-        from suites.kernels.cuda import launchers
+        from suites.kernels.cuda import launchers, refuses
 
         fused = launchers(self._cupy).get(work.family)
-        return {PORTABLE: work.run, "raw-kernel": fused} if fused else {PORTABLE: work.run}
+        if not fused:
+            return {PORTABLE: work.run}
+        return {PORTABLE: work.run, "raw-kernel": refuses(work.family, work.shape) or fused}
 
     def put(self, array: np.ndarray, dtype: str) -> Any:
         integers = np.issubdtype(array.dtype, np.integer)
@@ -88,18 +90,23 @@ class CupyBackend(NoPeers):
         """Record the calls into a CUDA graph on a stream of its own."""
         with self._cupy.cuda.Stream(non_blocking=True) as stream:
             stream.begin_capture()
-            calls()
-            graph = stream.end_capture()
+            try:
+                calls()
+            finally:  # a stream left recording would refuse everything after
+                graph = stream.end_capture()
         return lambda: graph.launch(self._cupy.cuda.get_current_stream())
 
     def free_bytes(self) -> int:
         return int(self._cupy.cuda.runtime.memGetInfo()[0])
 
     def cache_bytes(self) -> int:
-        return int(self._cupy.cuda.runtime.getDeviceProperties(0)["l2CacheSize"])
+        number = self._cupy.cuda.runtime.getDevice()
+        return int(self._cupy.cuda.runtime.getDeviceProperties(number)["l2CacheSize"])
 
     def conditions(self) -> dict[str, float]:
-        return {} if self._cupy.cuda.runtime.is_hip else nvidia.conditions()
+        if self._cupy.cuda.runtime.is_hip:
+            return {}
+        return nvidia.conditions(bus_id=self._cupy.cuda.Device().pci_bus_id)
 
     def facts(self) -> dict[str, str]:
         runtime = self._cupy.cuda.runtime

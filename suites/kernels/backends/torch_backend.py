@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from suites.base.errors import UserError
-from suites.kernels.backends import events, host, nvidia, torch_paths
+from suites.kernels.backends import events, host, nvidia, torch_paths, torch_serving
 from suites.kernels.backends.base import PORTABLE
 from suites.kernels.backends.peers import meet
 from suites.kernels.backends.torch_devices import LIBRARIES, load_plugin
@@ -21,6 +21,7 @@ from suites.kernels.backends.work import PRODUCTS, TRANSFERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from suites.kernels.backends.base import Paths
     from suites.kernels.backends.work import Work
@@ -71,11 +72,9 @@ class TorchBackend:
             return {PORTABLE: self._transfers()[work.family]}
         if work.family in {"gemm", "peak"} and work.dtype in torch_paths.PRODUCTS:
             return dict([torch_paths.PRODUCTS[work.dtype]])
-        if work.family == "attention_prefill":
-            return {PORTABLE: work.run, **dict([torch_paths.ATTENTION])}
         if work.family == "all_reduce":
             return {LIBRARIES[self._kind]: work.run}
-        return {PORTABLE: work.run}
+        return {PORTABLE: work.run, **torch_serving.paths(work, self._kind)}
 
     def put(self, array: np.ndarray, dtype: str) -> Any:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
@@ -86,6 +85,9 @@ class TorchBackend:
     def arrange(self, work: Work, operands: dict[str, Any]) -> dict[str, Any]:
         product = work.family in {"gemm", "peak"}
         return torch_paths.arrange(work.dtype, operands) if product else operands
+
+    def settings(self, work: Work) -> AbstractContextManager[None]:
+        return torch_paths.settings(work.dtype)
 
     def hold(self, array: np.ndarray, dtype: str) -> Any:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
@@ -128,11 +130,16 @@ class TorchBackend:
         if self.timing == "host":
             return host.last_level_cache_bytes()
         query = getattr(self._device, "get_device_properties", None)
-        size = getattr(query(0), "L2_cache_size", 0) if query else 0
+        size = getattr(query(self._device.current_device()), "L2_cache_size", 0) if query else 0
         return int(size) or _UNKNOWN_CACHE_BYTES
 
     def conditions(self) -> dict[str, float]:
-        return nvidia.conditions() if self._kind == "cuda" and not torch.version.hip else {}
+        if self._kind != "cuda" or torch.version.hip:
+            return {}
+        device = torch.cuda.get_device_properties(torch.cuda.current_device())
+        # torch has the uuid since 2.4; without it nothing says which GPU is ours.
+        uuid = getattr(device, "uuid", "")
+        return nvidia.conditions(uuid=f"GPU-{uuid}" if uuid else "")
 
     def facts(self) -> dict[str, str]:
         return {"torch": torch.__version__, "torch_threads": str(torch.get_num_threads())}

@@ -1,16 +1,17 @@
-"""Torch's own fast kernels by name, and how they want their operands to lie."""
+"""Torch's own fast products by name, and how they want their operands to lie."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["ATTENTION", "FP4", "PRODUCTS", "arrange", "to_fp4", "unpack_fp4"]
+__all__ = ["FP4", "PRODUCTS", "arrange", "settings", "to_fp4", "unpack_fp4"]
 
 # Two values a byte; torch has it since 2.8.
 FP4: Any = getattr(torch, "float4_e2m1fn_x2", None)
@@ -55,14 +56,6 @@ def _pack_fp4(array: Any) -> Any:
     return (codes[:, ::2] | codes[:, 1::2] << 4).view(FP4)
 
 
-def _sdpa(_: object, *, q: Any, k: Any, v: Any) -> Any:
-    """Causal attention by torch's own fused kernel; it wants a batch in front."""
-    out = torch.nn.functional.scaled_dot_product_attention(
-        q[None], k[None], v[None], is_causal=True, enable_gqa=True
-    )
-    return out[0]
-
-
 def _int_mm(_: object, *, a: Any, b: Any) -> Any:
     return torch._int_mm(a, b)  # noqa: SLF001 - torch has no public product of int8 to int32
 
@@ -100,12 +93,19 @@ def _up(size: int, step: int) -> int:
     return -(-size // step) * step
 
 
-def _tf32(_: object, *, a: Any, b: Any) -> Any:
-    torch.backends.cuda.matmul.allow_tf32 = True
+@contextmanager
+def settings(dtype: str) -> Iterator[None]:
+    """Allow tf32 products for a tf32 work, and nothing else, until it is measured."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = dtype == "tf32"
     try:
-        return torch.matmul(a, b)
+        yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _tf32(_: object, *, a: Any, b: Any) -> Any:
+    return torch.matmul(a, b)
 
 
 # Products of these dtypes by path and kernel: torch's `matmul` has none.
@@ -115,5 +115,3 @@ PRODUCTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "fp4": ("scaled_mm", _fp4),
     "tf32": ("tf32", _tf32),
 }
-
-ATTENTION: tuple[str, Callable[..., Any]] = ("sdpa", _sdpa)

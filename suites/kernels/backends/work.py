@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["ITEM_BITS", "LINKS", "PRODUCTS", "TRANSFERS", "Work"]
+__all__ = ["EXACT", "ITEM_BITS", "LINKS", "PRODUCTS", "TRANSFERS", "Rounding", "Spread", "Work"]
 
 # Width of one stored value. tf32 is stored as f32; fp4 without its block scales.
 ITEM_BITS = {"f64": 64, "f32": 32, "tf32": 32, "f16": 16, "bf16": 16, "fp8": 8, "int8": 8, "fp4": 4}
@@ -34,6 +34,44 @@ LINKS = TRANSFERS | {"all_reduce"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """What an output element is made of, as far as its rounding depends on it.
+
+    Attributes:
+        size: root of the sum of squares of the terms added up for each element, conditioning
+            included; broadcasts to the output.
+        freedom: independent errors in a row (last axis), where fewer than its elements; broadcasts
+            to the output without its last axis.
+        tangents: derivatives of the output by a parameter that a kernel may have slightly wrong,
+            such as the scale of a softmax.
+    """
+
+    size: np.ndarray
+    freedom: np.ndarray | float | None = None
+    tangents: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounding:
+    """How an honest kernel of a work may round.
+
+    Attributes:
+        terms: products or values added up for one element, in f32 or wider.
+        per_term: roundings of each term to the dtype on the way, at most.
+        exact: nothing is rounded: values are only moved or chosen.
+        spread: `spread(reference, **operands, **parameters)`; without it the terms are the result.
+    """
+
+    terms: int = 1
+    per_term: int = 0
+    exact: bool = False
+    spread: Callable[..., Spread] | None = None
+
+
+EXACT = Rounding(exact=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One problem in one dtype, free of any backend.
 
@@ -50,7 +88,9 @@ class Work:
         reference: the same result in float64, written apart: `reference(**operands, **parameters)`.
         parameters: what both take besides operands.
         model: geometry the shape comes from, empty where there is none.
-        tolerance: relative L2 gate where it is not the dtype's own.
+        rounding: what an honest result may differ from the reference by.
+        probes: adversarial inputs by name, of the same shapes as `inputs`, that make a fault
+            visible which ordinary ones hide; they are checked and never timed.
         quantization_error: relative L2 distance of quantized operands from what they stand for;
             reported apart, since the reference is taken of the quantized ones.
     """
@@ -67,7 +107,10 @@ class Work:
     reference: Callable[..., np.ndarray]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
-    tolerance: float | None = None
+    rounding: Rounding = field(default_factory=Rounding)
+    probes: Mapping[str, Callable[[np.random.Generator], dict[str, np.ndarray]]] = field(
+        default_factory=dict
+    )
     quantization_error: Callable[[np.random.Generator], float] | None = None
 
     @property

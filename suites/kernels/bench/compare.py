@@ -18,7 +18,7 @@ from suites.kernels.backends import host
 from suites.kernels.backends.base import PORTABLE
 from suites.kernels.bench import instruments
 from suites.kernels.catalog import select
-from suites.kernels.harness import draw, generator, overhead_ns, rotate
+from suites.kernels.harness import Rotation, draw, generator, overhead_ns
 from suites.kernels.timing import measure
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _share_of_raw(case: Case) -> float:
     def seconds(call: Callable[[], Any]) -> float:
         return statistics.median(measure(call, case.backend, instruments.BRIEF).seconds)
 
-    through = rotate(case, [operands])
+    through = Rotation(case, [operands])
     pairs = [(seconds(lambda: xp.matmul(a, b)), seconds(through)) for _ in range(_PROCESSES)]
     return statistics.median(raw / ours for raw, ours in pairs)
 

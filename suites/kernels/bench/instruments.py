@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.statistics import Interval, between_processes, median_interval
 from suites.kernels.backends import host
 from suites.kernels.catalog import select
-from suites.kernels.harness import generator, place, rotate
+from suites.kernels.harness import Rotation, generator, place
 from suites.kernels.timing import Budget, measure
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def call_of(name: str) -> Callable[[], None]:
     """Give the function that every instrument times: a case over its rotated operands."""
     case = cases()[name]
     inputs = case.work.inputs(generator(case, 0, 0))
-    return rotate(case, [place(case, inputs) for _ in range(case.copies)])
+    return Rotation(case, [place(case, inputs) for _ in range(case.copies)])
 
 
 def one_process() -> Run:

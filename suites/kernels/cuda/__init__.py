@@ -1,5 +1,5 @@
 """Our own CUDA kernels: their source, and how CuPy launches them."""
 
-from suites.kernels.cuda.fused import SOURCE, launchers
+from suites.kernels.cuda.fused import SOURCE, launchers, refuses
 
-__all__ = ["SOURCE", "launchers"]
+__all__ = ["SOURCE", "launchers", "refuses"]

@@ -20,8 +20,10 @@ __device__ value store(float x) { return x; }
 
 #define WARP 32
 #define ALL 0xffffffffu
-// Largest head a warp holds in registers: 8 values a lane.
+// Largest head a warp holds in registers: 8 values a lane. `fused.py` refuses wider ones.
 #define LANE_VALUES 8
+// Query heads that share one read of their keys.
+#define SHARED_HEADS 8
 #define MAX_WARPS 32
 
 struct Sum {
@@ -102,59 +104,106 @@ extern "C" __global__ void rope(const value *x, const value *cosine, const value
     }
 }
 
-// One block a query head of a sequence. Its warps take cached tokens in turn, each with its own
+// Part of one sequence's decode attention: one block reads a stretch of cached tokens once for up
+// to SHARED_HEADS query heads of a key-value head. Its warps take tokens in turn, each with its own
 // running maximum and sum (Milakov and Gimelshein 2018, "Online normalizer calculation for
-// softmax"); then the warps' results are joined.
-extern "C" __global__ void attention_decode(const value *q, const value *k_pages,
-                                            const value *v_pages, const long long *table,
-                                            value *out, int kv_heads, int width, int page,
-                                            int pages_each, float scale) {
+// softmax"); then the warps' results are joined. grid.x counts stretches, then chunks of heads,
+// then key-value heads; grid.y sequences. Tokens seen are the last `window` of the first `lengths`.
+extern "C" __global__ void attention_decode_part(
+    const value *q, const value *k_pages, const value *v_pages, const long long *table,
+    const long long *lengths, float *parts, float *tops, float *sums, int heads, int kv_heads,
+    int width, int page, int pages_each, int window, int splits, float scale) {
+    __shared__ float queries[SHARED_HEADS][WARP * LANE_VALUES];
     __shared__ float joined[MAX_WARPS][WARP * LANE_VALUES];
-    __shared__ float tops[MAX_WARPS], sums[MAX_WARPS];
-    int head = blockIdx.x, heads = gridDim.x, sequence = blockIdx.y;
+    __shared__ float warp_tops[MAX_WARPS], warp_sums[MAX_WARPS];
+    int sequence = blockIdx.y, split = blockIdx.x % splits;
+    int share = heads / kv_heads, chunks = (share + SHARED_HEADS - 1) / SHARED_HEADS;
+    int chunk = blockIdx.x / splits % chunks, group = blockIdx.x / splits / chunks;
+    int lead = group * share + chunk * SHARED_HEADS;
+    int count = share - chunk * SHARED_HEADS;
+    if (count > SHARED_HEADS) count = SHARED_HEADS;
     int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP, warps = blockDim.x / WARP;
-    int group = head / (heads / kv_heads);
-    const value *query = q + ((long long)sequence * heads + head) * width;
 
-    float mine[LANE_VALUES], sum[LANE_VALUES];
-    for (int j = 0; j < LANE_VALUES; j++) {
-        int i = lane + j * WARP;
-        mine[j] = i < width ? load(query[i]) * scale : 0.0f;
-        sum[j] = 0.0f;
+    int end = (int)lengths[sequence], start = window && end > window ? end - window : 0;
+    int stretch = (end - start + splits - 1) / splits;
+    int from = start + split * stretch, to = from + stretch < end ? from + stretch : end;
+
+    for (int i = threadIdx.x; i < count * width; i += blockDim.x)
+        queries[i / width][i % width] =
+            load(q[((long long)sequence * heads + lead) * width + i]) * scale;
+    __syncthreads();
+
+    float sum[SHARED_HEADS][LANE_VALUES], top[SHARED_HEADS], total[SHARED_HEADS];
+    for (int h = 0; h < SHARED_HEADS; h++) {
+        top[h] = -INFINITY;
+        total[h] = 0.0f;
+        for (int j = 0; j < LANE_VALUES; j++) sum[h][j] = 0.0f;
     }
-    float top = -INFINITY, total = 0.0f;
-    for (int token = warp; token < pages_each * page; token += warps) {
+    for (int token = from + warp; token < to; token += warps) {
         long long number = table[(long long)sequence * pages_each + token / page];
         long long at = ((number * kv_heads + group) * page + token % page) * width;
-        float score = 0.0f;
+        float key[LANE_VALUES], held[LANE_VALUES];
         for (int j = 0; j < LANE_VALUES; j++) {
             int i = lane + j * WARP;
-            if (i < width) score += mine[j] * load(k_pages[at + i]);
+            key[j] = i < width ? load(k_pages[at + i]) : 0.0f;
+            held[j] = i < width ? load(v_pages[at + i]) : 0.0f;
         }
-        score = fold_warp<Sum>(score);
-        float higher = fmaxf(top, score);
-        float keep = expf(top - higher), weight = expf(score - higher);
-        total = total * keep + weight;
-        for (int j = 0; j < LANE_VALUES; j++) {
-            int i = lane + j * WARP;
-            if (i < width) sum[j] = sum[j] * keep + weight * load(v_pages[at + i]);
+        for (int h = 0; h < count; h++) {
+            float score = 0.0f;
+            for (int j = 0; j < LANE_VALUES; j++) {
+                int i = lane + j * WARP;
+                if (i < width) score += queries[h][i] * key[j];
+            }
+            score = fold_warp<Sum>(score);
+            float higher = fmaxf(top[h], score);
+            float keep = expf(top[h] - higher), weight = expf(score - higher);
+            total[h] = total[h] * keep + weight;
+            for (int j = 0; j < LANE_VALUES; j++) sum[h][j] = sum[h][j] * keep + weight * held[j];
+            top[h] = higher;
         }
-        top = higher;
     }
-    for (int j = 0; j < LANE_VALUES; j++) joined[warp][lane + j * WARP] = sum[j];
-    if (lane == 0) {
-        tops[warp] = top;
-        sums[warp] = total;
+    for (int h = 0; h < count; h++) {
+        for (int j = 0; j < LANE_VALUES; j++) joined[warp][lane + j * WARP] = sum[h][j];
+        if (lane == 0) {
+            warp_tops[warp] = top[h];
+            warp_sums[warp] = total[h];
+        }
+        __syncthreads();
+        long long place = ((long long)sequence * heads + lead + h) * splits + split;
+        float highest = -INFINITY, below = 0.0f;
+        for (int w = 0; w < warps; w++) highest = fmaxf(highest, warp_tops[w]);
+        for (int w = 0; w < warps; w++)  // a warp that saw no token has no weight
+            below += warp_sums[w] > 0.0f ? warp_sums[w] * expf(warp_tops[w] - highest) : 0.0f;
+        for (int i = threadIdx.x; i < width; i += blockDim.x) {
+            float above = 0.0f;
+            for (int w = 0; w < warps; w++)
+                above += warp_sums[w] > 0.0f ? joined[w][i] * expf(warp_tops[w] - highest) : 0.0f;
+            parts[place * width + i] = above;
+        }
+        if (threadIdx.x == 0) {
+            tops[place] = highest;
+            sums[place] = below;
+        }
+        __syncthreads();  // before the next head takes the room
     }
-    __syncthreads();
+}
+
+// Join the stretches of one query head: grid (heads, sequences). A sink is one more score.
+extern "C" __global__ void attention_decode_join(const float *parts, const float *tops,
+                                                 const float *sums, const value *sinks,
+                                                 value *out, int width, int splits, int has_sinks) {
+    long long head = (long long)blockIdx.y * gridDim.x + blockIdx.x, first = head * splits;
+    float highest = has_sinks ? load(sinks[blockIdx.x]) : -INFINITY;
+    for (int s = 0; s < splits; s++)
+        if (sums[first + s] > 0.0f) highest = fmaxf(highest, tops[first + s]);
+    float below = has_sinks ? expf(load(sinks[blockIdx.x]) - highest) : 0.0f;
+    for (int s = 0; s < splits; s++)
+        if (sums[first + s] > 0.0f) below += sums[first + s] * expf(tops[first + s] - highest);
     for (int i = threadIdx.x; i < width; i += blockDim.x) {
-        float highest = -INFINITY, above = 0.0f, below = 0.0f;
-        for (int w = 0; w < warps; w++) highest = fmaxf(highest, tops[w]);
-        for (int w = 0; w < warps; w++) {
-            float weight = expf(tops[w] - highest);
-            above += joined[w][i] * weight;
-            below += sums[w] * weight;
-        }
-        out[((long long)sequence * heads + head) * width + i] = store(above / below);
+        float above = 0.0f;
+        for (int s = 0; s < splits; s++)
+            if (sums[first + s] > 0.0f)
+                above += parts[(first + s) * width + i] * expf(tops[first + s] - highest);
+        out[head * width + i] = store(above / below);
     }
 }

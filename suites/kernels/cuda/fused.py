@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["SOURCE", "launchers"]
+__all__ = ["SOURCE", "launchers", "refuses"]
 
 SOURCE = Path(__file__).with_name("fused.cu")
 # Threads of a block, eight warps: two to eight such blocks fill a multiprocessor of any
@@ -19,6 +19,18 @@ SOURCE = Path(__file__).with_name("fused.cu")
 _BLOCK = 256
 # Blocks of the one-thread-a-result kernels: they stride, so this only has to fill the device.
 _GRID = 4096
+# As in the source: the widest head, and the heads that share a read of their keys.
+_WIDEST_HEAD, _SHARED_HEADS = 256, 8
+# Cached tokens of one block, and stretches at most: enough blocks for a long context alone.
+_STRETCH, _MOST_STRETCHES = 512, 64
+
+
+def refuses(family: str, shape: Mapping[str, int]) -> str:
+    """Say why none of our kernels runs a work of a family it has; empty where one does."""
+    width = shape.get("head_dim", 0)
+    if family == "attention_decode" and width > _WIDEST_HEAD:
+        return f"heads of {width} values; our kernel holds {_WIDEST_HEAD}"
+    return ""
 
 
 def launchers(cupy: Any) -> dict[str, Callable[..., Any]]:
@@ -54,16 +66,47 @@ def launchers(cupy: Any) -> dict[str, Callable[..., Any]]:
         kernel("rope", x)((_GRID,), (_BLOCK,), arguments)
         return out
 
-    def attention_decode(_: object, *, q: Any, k_pages: Any, v_pages: Any, table: Any) -> Any:
-        out = cupy.empty_like(q)
+    def attention_decode(
+        _: object,
+        *,
+        q: Any,
+        k_pages: Any,
+        v_pages: Any,
+        table: Any,
+        lengths: Any = None,
+        sinks: Any = None,
+        window: int = 0,
+    ) -> Any:
         batch, heads, width = q.shape
-        sizes = (k_pages.shape[1], width, k_pages.shape[2], table.shape[1])
-        arguments = (
-            *(q, k_pages, v_pages, table, out),
-            *(np.int32(size) for size in sizes),
-            np.float32(width**-0.5),
+        kv_heads, page, pages = k_pages.shape[1], k_pages.shape[2], table.shape[1]
+        context = pages * page
+        splits = min(_MOST_STRETCHES, -(-(window or context) // _STRETCH))
+        shape = (batch, heads, splits)
+        parts = cupy.empty((*shape, width), dtype=np.float32)
+        tops, sums = (cupy.empty(shape, dtype=np.float32) for _ in range(2))
+        if lengths is None:
+            lengths = cupy.full((batch,), context, dtype=np.int64)
+        sizes = (heads, kv_heads, width, page, pages, window, splits)
+        chunks = -(-heads // kv_heads // _SHARED_HEADS)
+        kernel("attention_decode_part", q)(
+            (splits * chunks * kv_heads, batch),
+            (_BLOCK,),
+            (
+                *(q, k_pages, v_pages, table, lengths, parts, tops, sums),
+                *(np.int32(size) for size in sizes),
+                np.float32(width**-0.5),
+            ),
         )
-        kernel("attention_decode", q)((heads, batch), (_BLOCK,), arguments)
+        out = cupy.empty_like(q)
+        kernel("attention_decode_join", q)(
+            (heads, batch),
+            (_BLOCK,),
+            # Without sinks any address will do: it is not read.
+            (
+                *(parts, tops, sums, q if sinks is None else sinks, out),
+                *(np.int32(size) for size in (width, splits, sinks is not None)),
+            ),
+        )
         return out
 
     return {

@@ -1,24 +1,30 @@
-"""Attention over a prompt, and over a paged cache when one more token is decoded."""
+"""Attention over a prompt, and over a paged cache when one more token is decoded.
+
+Inputs and adversarial probes are in `attention_inputs`, references and their rounding in
+`attention_truth`.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from array_api_compat import device
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Rounding, Work
+from suites.kernels.families import attention_inputs as inputs
+from suites.kernels.families import attention_truth as truth
+from suites.kernels.families.attention_inputs import PAGE
+from suites.models.attention import Gqa
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from suites.kernels.backends import Backend
     from suites.kernels.families.sizes import Sizes
     from suites.models import Geometry
 
-__all__ = ["decode", "decode_works", "mla_decode", "mla_works", "prefill", "prefill_works"]
-
-# Tokens of one cache page: vLLM's default block size.
-PAGE = 16
+__all__ = ["PAGE", "decode", "decode_works", "mla_decode", "mla_works", "prefill", "prefill_works"]
 
 
 def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
@@ -44,10 +50,17 @@ def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             bytes=traffic,
             # The portable kernel writes out all scores.
             buffer_bytes=traffic + heads * isl * isl * ITEM_BITS[dtype] // 8,
-            inputs=lambda random: _prompt(random, **shape),
+            inputs=lambda random: inputs.prompt(random, **shape),
             run=prefill,
-            reference=_prefill_reference,
+            reference=truth.prefill,
             model=geometry.id,
+            # Scores and weights are rounded where a kernel writes them out.
+            rounding=Rounding(terms=isl, per_term=2, spread=truth.prefill_spread),
+            probes={
+                "every key counts": lambda random: inputs.level_prompt(random, **shape),
+                "own key rules": lambda random: inputs.ruled_prompt(random, 0, **shape),
+                "next key would rule": lambda random: inputs.ruled_prompt(random, 1, **shape),
+            },
         )
     ]
 
@@ -56,32 +69,64 @@ def decode_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Attention of one new token per sequence over a paged cache.
 
     4·heads·head_dim FLOPs per cached token; the cache moves once, whatever the number of query
-    heads that share it. Models with latent attention have `mla_works` instead; those whose values
-    are not as wide as their keys have none.
+    heads that share it. A ragged batch, and the sliding window and sinks of a model that has them,
+    are cases of their own, which count the tokens seen. Models with latent attention have
+    `mla_works` instead; those whose values are not as wide as their keys have none.
     """
     if geometry.value_dim != geometry.head_dim or geometry.mla:
         return []
+    limits = [_Limit("", 0, False), _Limit("ragged", 0, False), *_limits(geometry)]
+    return [_decode_work(geometry, sizes, dtype, limit) for limit in limits]
+
+
+class _Limit(NamedTuple):
+    """What of a cache a query sees, under the name its case ends with."""
+
+    kind: str
+    window: int
+    sinks: bool
+
+
+def _limits(geometry: Geometry) -> Iterator[_Limit]:
+    """Windows and sinks of the model's layers, other than none."""
+    parts = [part for layer in geometry.layers for part in layer.parts if isinstance(part, Gqa)]
+    for window, sinks in dict.fromkeys((part.window, part.sinks) for part in parts):
+        words = [f"window{window}"] * bool(window) + ["sinks"] * sinks
+        if words:
+            yield _Limit("/".join(words), window, sinks)
+
+
+def _decode_work(geometry: Geometry, sizes: Sizes, dtype: str, limit: _Limit) -> Work:
+    kind, window, sinks = limit
     batch, context = sizes.batch, sizes.context
     heads, kv_heads, width = geometry.heads, geometry.kv_heads, geometry.head_dim
-    cached = 2 * batch * context * kv_heads * width
-    traffic = (cached + 2 * batch * heads * width) * ITEM_BITS[dtype] // 8
+    lengths = inputs.ragged(batch, context) if kind == "ragged" else (context,) * batch
+    seen = sum(min(length, window or length) for length in lengths)
+    values = 2 * seen * kv_heads * width + 2 * batch * heads * width
+    buffers = 2 * batch * context * kv_heads * width + 2 * batch * heads * width
     shape = {"batch": batch, "context": context, "heads": heads, "kv_heads": kv_heads}
     shape |= {"head_dim": width, "page": PAGE}
-    return [
-        Work(
-            family="attention_decode",
-            name=f"{geometry.id}/b{batch}/ctx{context}",
-            dtype=dtype,
-            shape=shape,
-            flops=4 * batch * heads * width * context,
-            bytes=traffic,
-            buffer_bytes=traffic,
-            inputs=lambda random: _paged(random, **shape),
-            run=decode,
-            reference=_decode_reference,
-            model=geometry.id,
-        )
-    ]
+    draw = inputs.Paged(**shape, lengths=lengths if kind else (), sinks=sinks)
+    return Work(
+        family="attention_decode",
+        name=f"{geometry.id}/b{batch}/ctx{context}" + (f"/{kind}" if kind else ""),
+        dtype=dtype,
+        shape=shape | ({"tokens": seen} if kind else {}),
+        flops=4 * heads * width * seen,
+        bytes=values * ITEM_BITS[dtype] // 8,
+        buffer_bytes=buffers * ITEM_BITS[dtype] // 8,
+        inputs=draw.normal,
+        run=decode,
+        reference=truth.decode,
+        parameters={"window": window} if window else {},
+        model=geometry.id,
+        rounding=Rounding(terms=context, per_term=2, spread=truth.decode_spread),
+        probes={
+            "every key counts": draw.level,
+            "first key rules": lambda random: draw.ruled(random, "first", window),
+            "last key rules": lambda random: draw.ruled(random, "last", window),
+        },
+    )
 
 
 def mla_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
@@ -107,11 +152,16 @@ def mla_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             flops=2 * batch * heads * (2 * rank + rope) * context,
             bytes=traffic,
             buffer_bytes=traffic,
-            inputs=lambda random: _latent(random, **shape),
+            inputs=lambda random: inputs.latent(random, **shape),
             run=mla_decode,
-            reference=_mla_reference,
+            reference=truth.mla,
             parameters={"rank": rank, "scale": (geometry.mla.nope_dim + rope) ** -0.5},
             model=geometry.id,
+            rounding=Rounding(terms=context, per_term=2, spread=truth.mla_spread),
+            probes={
+                "every key counts": lambda random: inputs.level_latent(random, **shape),
+                "last key rules": lambda random: inputs.ruled_latent(random, **shape),
+            },
         )
     ]
 
@@ -131,17 +181,38 @@ def prefill(backend: Backend, *, q: Any, k: Any, v: Any) -> Any:
     return xp.reshape(xp.matmul(weights, v), (heads, isl, v.shape[-1]))
 
 
-def decode(backend: Backend, *, q: Any, k_pages: Any, v_pages: Any, table: Any) -> Any:
+def decode(
+    backend: Backend,
+    *,
+    q: Any,
+    k_pages: Any,
+    v_pages: Any,
+    table: Any,
+    lengths: Any = None,
+    sinks: Any = None,
+    window: int = 0,
+) -> Any:
     """One query per sequence over a paged cache.
 
     q (batch, heads, d); pages (pages, kv_heads, PAGE, d); table (batch, pages per sequence).
+    Of each sequence the first `lengths` (batch,) tokens count, of those the last `window`; `sinks`
+    (heads,) join the softmax as one more score that has no value.
     """
     xp = backend.xp
     batch, heads, width = q.shape
     groups = k_pages.shape[1]
     k, v = (_gather(xp, pages, table) for pages in (k_pages, v_pages))
     q = xp.reshape(q, (batch, groups, heads // groups, width))
-    weights = _softmax(xp, _scores(xp, q, xp.permute_dims(k, (0, 1, 3, 2)), width**-0.5))
+    scores = _scores(xp, q, xp.permute_dims(k, (0, 1, 3, 2)), width**-0.5)
+    if lengths is not None:
+        position, end = xp.arange(k.shape[2], device=device(k))[None, :], lengths[:, None]
+        hidden = (position >= end) | (position < end - (window or k.shape[2]))
+        no_score = xp.asarray(-math.inf, dtype=scores.dtype, device=device(k))
+        scores = xp.where(hidden[:, None, None, :], no_score, scores)
+    sink = None
+    if sinks is not None:
+        sink = xp.reshape(xp.astype(sinks, scores.dtype), (1, groups, heads // groups, 1))
+    weights = _softmax(xp, scores, sink)
     return xp.reshape(xp.matmul(xp.astype(weights, v.dtype), v), (batch, heads, width))
 
 
@@ -171,103 +242,11 @@ def _scores(xp: Any, q: Any, keys: Any, scale: float) -> Any:
     return xp.astype(xp.matmul(q, keys), xp.float32) * scale
 
 
-def _softmax(xp: Any, scores: Any) -> Any:
-    weights = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
-    return weights / xp.sum(weights, axis=-1, keepdims=True)
-
-
-def _normal(random: np.random.Generator, *shape: int) -> np.ndarray:
-    return random.standard_normal(shape, dtype=np.float32)
-
-
-def _prompt(
-    random: np.random.Generator, *, isl: int, heads: int, kv_heads: int, key: int, value: int
-) -> dict[str, np.ndarray]:
-    return {
-        "q": _normal(random, heads, isl, key),
-        "k": _normal(random, kv_heads, isl, key),
-        "v": _normal(random, kv_heads, isl, value),
-    }
-
-
-def _paged(
-    random: np.random.Generator,
-    *,
-    batch: int,
-    context: int,
-    heads: int,
-    kv_heads: int,
-    head_dim: int,
-    page: int,
-) -> dict[str, np.ndarray]:
-    pages = batch * context // page
-    return {
-        "q": _normal(random, batch, heads, head_dim),
-        "k_pages": _normal(random, pages, kv_heads, page, head_dim),
-        "v_pages": _normal(random, pages, kv_heads, page, head_dim),
-        "table": random.permutation(pages).reshape(batch, -1),
-    }
-
-
-def _latent(
-    random: np.random.Generator,
-    *,
-    batch: int,
-    context: int,
-    heads: int,
-    kv_rank: int,
-    rope_dim: int,
-    page: int,
-) -> dict[str, np.ndarray]:
-    pages, width = batch * context // page, kv_rank + rope_dim
-    return {
-        "q": _normal(random, batch, heads, width),
-        "pages": _normal(random, pages, page, width),
-        "table": random.permutation(pages).reshape(batch, -1),
-    }
-
-
-def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float) -> np.ndarray:
-    """One query row after another, in float64: slow, plain, and unlike the kernels."""
-    scores = k @ q * scale
-    weights = np.exp(scores - scores.max())
-    return np.asarray(weights @ v / weights.sum())
-
-
-def _prefill_reference(*, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
-    heads, isl, width = q.shape
-    share = heads // k.shape[0]
-    out = np.empty((heads, isl, v.shape[-1]))
-    for head in range(heads):
-        for row in range(isl):
-            keys, values = k[head // share, : row + 1], v[head // share, : row + 1]
-            out[head, row] = _attend(q[head, row], keys, values, width**-0.5)
-    return out
-
-
-def _decode_reference(
-    *, q: np.ndarray, k_pages: np.ndarray, v_pages: np.ndarray, table: np.ndarray
-) -> np.ndarray:
-    batch, heads, width = q.shape
-    share = heads // k_pages.shape[1]
-    out = np.empty((batch, heads, width))
-    for sequence in range(batch):
-        for head in range(heads):
-            keys, values = (
-                pages[table[sequence], head // share].reshape(-1, width)
-                for pages in (k_pages, v_pages)
-            )
-            out[sequence, head] = _attend(q[sequence, head], keys, values, width**-0.5)
-    return out
-
-
-def _mla_reference(
-    *, q: np.ndarray, pages: np.ndarray, table: np.ndarray, rank: int, scale: float
-) -> np.ndarray:
-    batch, heads, width = q.shape
-    out = np.empty((batch, heads, rank))
-    for sequence in range(batch):
-        latent = pages[table[sequence]].reshape(-1, width)
-        for head in range(heads):
-            out[sequence, head] = _attend(q[sequence, head], latent, latent[:, :rank], scale)
-    return out
+def _softmax(xp: Any, scores: Any, sink: Any = None) -> Any:
+    top = xp.max(scores, axis=-1, keepdims=True)
+    if sink is None:
+        weights = xp.exp(scores - top)
+        return weights / xp.sum(weights, axis=-1, keepdims=True)
+    top = xp.maximum(top, sink)
+    weights = xp.exp(scores - top)
+    return weights / (xp.sum(weights, axis=-1, keepdims=True) + xp.exp(sink - top))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suites.kernels.backends.base import contribution
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Rounding, Spread, Work
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,6 +54,8 @@ def _work(geometry: Geometry, tokens: int, peers: int, dtype: str) -> Work:
         reference=_reference,
         parameters={"peers": peers},
         model=geometry.id,
+        # On its way round the ring each sum is rounded to the dtype.
+        rounding=Rounding(terms=peers, per_term=peers, spread=_spread),
     )
 
 
@@ -63,3 +65,10 @@ def _inputs(shape: tuple[int, int], random: np.random.Generator) -> dict[str, np
 
 def _reference(*, x: np.ndarray, peers: int) -> np.ndarray:
     return np.asarray(x + sum(contribution(rank, x.shape) for rank in range(1, peers)))
+
+
+def _spread(_reference: np.ndarray, *, x: np.ndarray, peers: int) -> Spread:
+    """Sums on the way are at most of this size, whoever comes first."""
+    return Spread(
+        size=np.abs(x) + sum(abs(contribution(rank, x.shape)) for rank in range(1, peers))
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Rounding, Spread, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend
@@ -88,6 +88,8 @@ def _work(
         run=gemm,
         reference=_reference,
         model=model,
+        # tf32 rounds both operands; narrow products may be added up in parts that are rounded.
+        rounding=Rounding(terms=k, per_term=2, spread=_spread),
     )
 
 
@@ -109,3 +111,8 @@ def _integers(m: int, n: int, k: int, random: np.random.Generator) -> dict[str, 
 
 def _reference(*, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(a.astype(np.float64) @ b.astype(np.float64))
+
+
+def _spread(_reference: np.ndarray, *, a: np.ndarray, b: np.ndarray) -> Spread:
+    squares = (np.square(x, dtype=np.float32) for x in (a, b))
+    return Spread(size=np.sqrt(np.matmul(*squares)))

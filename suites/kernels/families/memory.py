@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import EXACT, ITEM_BITS, Rounding, Spread, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["copy_works", "read_works", "triad_works"]
 
-# A scale that no library can treat as a special case.
-_SCALE = 1.0000001
+# Exact in every dtype, so that its own rounding is no error, and no special case of a library.
+_SCALE = 1.25
+_ROUNDED_ONCE = Rounding()
 
 
 def copy_works(_geometry: Geometry, cache_bytes: int, dtype: str) -> list[Work]:
@@ -29,6 +30,7 @@ def copy_works(_geometry: Geometry, cache_bytes: int, dtype: str) -> list[Work]:
         flops=0,
         run=lambda backend, *, a: backend.xp.asarray(a, copy=True),
         reference=lambda *, a: a,
+        rounding=EXACT,
     )
 
 
@@ -68,6 +70,7 @@ def triad_works(_geometry: Geometry, cache_bytes: int, dtype: str) -> list[Work]
         flops=2,
         run=lambda _, *, a, b: _SCALE * b + a,
         reference=lambda *, a, b: a + _SCALE * b,
+        rounding=Rounding(per_term=1, spread=lambda _, *, a, b: Spread(size=np.abs(b))),  # noqa: ARG005
     )
 
 
@@ -91,6 +94,7 @@ def read_works(_geometry: Geometry, cache_bytes: int, dtype: str) -> list[Work]:
             },
             run=lambda backend, *, a, x: backend.xp.matmul(a, x),
             reference=lambda *, a, x: a @ x,
+            rounding=Rounding(terms=columns, per_term=2, spread=_read_spread),
         )
     ]
 
@@ -104,6 +108,7 @@ def _stream(
     flops: int,
     run: Callable[..., Any],
     reference: Callable[..., np.ndarray],
+    rounding: Rounding = _ROUNDED_ONCE,
 ) -> list[Work]:
     values = size_bytes * 8 // ITEM_BITS[dtype]
     traffic = (len(operands) + 1) * values * ITEM_BITS[dtype] // 8
@@ -121,8 +126,13 @@ def _stream(
             },
             run=run,
             reference=reference,
+            rounding=rounding,
         )
     ]
+
+
+def _read_spread(_reference: np.ndarray, *, a: np.ndarray, x: np.ndarray) -> Spread:
+    return Spread(size=np.sqrt(np.square(a, dtype=np.float32) @ np.square(x, dtype=np.float32)))
 
 
 def _mib(size_bytes: int) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Rounding, Spread, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend
@@ -43,6 +43,8 @@ def routing_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             reference=_route_reference,
             parameters={"chosen": chosen},
             model=geometry.id,
+            rounding=Rounding(terms=chosen, per_term=2, spread=_route_spread),
+            probes={"crowded": lambda random: _crowded(random, tokens, experts)},
         )
     ]
 
@@ -78,6 +80,7 @@ def grouped_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
                 reference=_grouped_reference,
                 parameters={"counts": tuple(used)},
                 model=geometry.id,
+                rounding=Rounding(terms=hidden, per_term=2, spread=_grouped_spread),
             )
         )
     return found
@@ -124,3 +127,27 @@ def _route_reference(*, logits: np.ndarray, chosen: int) -> np.ndarray:
 def _grouped_reference(*, x: np.ndarray, w: np.ndarray, counts: tuple[int, ...]) -> np.ndarray:
     expert_of_row = np.repeat(np.arange(len(counts)), counts)
     return np.stack([row @ w[expert] for row, expert in zip(x, expert_of_row, strict=True)])
+
+
+def _crowded(random: np.random.Generator, tokens: int, experts: int) -> dict[str, np.ndarray]:
+    """Logits a thousandth apart, best last: weights nearly equal, numbers all different."""
+    steps = np.arange(experts, dtype=np.float32) / np.float32(1000)
+    rows = [np.roll(steps, int(shift)) for shift in random.integers(experts, size=tokens)]
+    return {"logits": np.stack(rows)}
+
+
+def _route_spread(reference: np.ndarray, *, logits: np.ndarray, chosen: int) -> Spread:
+    """Weights err by as much as their exponent is rounded; expert numbers are whole."""
+    below = np.take_along_axis(logits, reference[:, chosen:].astype(np.int64), axis=1)
+    steps = 1 + np.abs(below - logits.max(axis=1, keepdims=True))
+    weights = reference[:, :chosen] * steps
+    return Spread(size=np.concatenate((weights, np.zeros_like(weights)), axis=1), freedom=1)
+
+
+def _grouped_spread(
+    _reference: np.ndarray, *, x: np.ndarray, w: np.ndarray, counts: tuple[int, ...]
+) -> Spread:
+    edges = pairwise((0, *accumulate(counts)))
+    rows = np.square(x, dtype=np.float32)
+    parts = [rows[a:b] @ np.square(w[i], dtype=np.float32) for i, (a, b) in enumerate(edges)]
+    return Spread(size=np.sqrt(np.concatenate(parts)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import EXACT, ITEM_BITS, Work
 from suites.kernels.families.attention import PAGE
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def embedding_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             run=embed,
             reference=lambda *, table, tokens: table[tokens],
             model=geometry.id,
+            rounding=EXACT,
         )
     ]
 
@@ -72,6 +73,7 @@ def kv_append_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             reference=_append_reference,
             parameters={"slots": tuple(slots)},
             model=geometry.id,
+            rounding=EXACT,
         )
     ]
 
@@ -96,6 +98,7 @@ def kv_gather_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             run=kv_gather,
             reference=lambda *, cache, table: cache[table],
             model=geometry.id,
+            rounding=EXACT,
         )
     ]
 
@@ -141,6 +144,7 @@ def _transfer(family: str, operand_bytes: int, dtype: str) -> list[Work]:
             inputs=lambda random: {"a": random.standard_normal(values, dtype=np.float32)},
             run=lambda _, *, a: a,
             reference=lambda *, a: a,
+            rounding=EXACT,
         )
     ]
 

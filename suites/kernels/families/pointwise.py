@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Rounding, Spread, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend
@@ -49,6 +49,8 @@ def rmsnorm_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             reference=_rmsnorm_reference,
             parameters={"eps": geometry.rms_eps},
             model=geometry.id,
+            rounding=Rounding(terms=hidden, per_term=3, spread=_rmsnorm_spread),
+            probes={"last value rules": lambda random: _ruled(random, tokens, hidden)},
         )
     ]
 
@@ -78,6 +80,7 @@ def swiglu_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             run=swiglu,
             reference=_swiglu_reference,
             model=geometry.id,
+            rounding=Rounding(per_term=3),
         )
     ]
 
@@ -115,6 +118,7 @@ def rope_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             run=rope,
             reference=_rope_reference,
             model=geometry.id,
+            rounding=Rounding(terms=2, per_term=1, spread=_rope_spread),
         )
     ]
 
@@ -142,6 +146,8 @@ def softmax_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             run=softmax,
             reference=_softmax_reference,
             model=geometry.id,
+            rounding=Rounding(terms=vocab, spread=_softmax_spread),
+            probes={"last value rules": lambda random: _last_token(random, batch, vocab)},
         )
     ]
 
@@ -169,10 +175,11 @@ def rope(backend: Backend, *, x: Any, cosine: Any, sine: Any) -> Any:
 
 
 def softmax(backend: Backend, *, logits: Any) -> Any:
-    """Probabilities of logits (batch, vocab), shifted by their largest."""
+    """Probabilities of logits (batch, vocab), shifted by their largest, in f32 on the way."""
     xp = backend.xp
-    powers = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
-    return powers / xp.sum(powers, axis=-1, keepdims=True)
+    wide = xp.astype(logits, xp.float32)
+    powers = xp.exp(wide - xp.max(wide, axis=-1, keepdims=True))
+    return xp.astype(powers / xp.sum(powers, axis=-1, keepdims=True), logits.dtype)
 
 
 def _rope_reference(*, x: np.ndarray, cosine: np.ndarray, sine: np.ndarray) -> np.ndarray:
@@ -193,3 +200,38 @@ def _rmsnorm_reference(*, x: np.ndarray, gain: np.ndarray, eps: float) -> np.nda
 def _swiglu_reference(*, gate_up: np.ndarray) -> np.ndarray:
     gate, up = np.split(gate_up, 2, axis=-1)
     return np.asarray(gate * up * np.reciprocal(1.0 + np.exp(-gate)))
+
+
+def _ruled(random: np.random.Generator, tokens: int, hidden: int) -> dict[str, np.ndarray]:
+    """A last value as large as all others together: a mean that skips the tail halves."""
+    x = random.standard_normal((tokens, hidden), dtype=np.float32)
+    x[:, -1] = np.float32(hidden**0.5)
+    return {"x": x, "gain": random.standard_normal(hidden, dtype=np.float32)}
+
+
+def _last_token(random: np.random.Generator, batch: int, vocab: int) -> dict[str, np.ndarray]:
+    """A last logit that takes half of the probability."""
+    logits = random.standard_normal((batch, vocab), dtype=np.float32)
+    logits[:, -1] = np.float32(np.log(vocab) + 0.5)
+    return {"logits": logits}
+
+
+def _rmsnorm_spread(reference: np.ndarray, **_: object) -> Spread:
+    """The mean and its root are one number a row, whose rounding all its values share."""
+    return Spread(size=np.abs(reference), freedom=1)
+
+
+def _softmax_spread(reference: np.ndarray, *, logits: np.ndarray) -> Spread:
+    """An exponential errs by as much as its exponent is rounded, which is in f32."""
+    steps = 1 + np.abs(logits - logits.max(axis=1, keepdims=True))
+    return Spread(size=reference * steps)
+
+
+def _rope_spread(
+    _reference: np.ndarray, *, x: np.ndarray, cosine: np.ndarray, sine: np.ndarray
+) -> Spread:
+    first, second = np.split(np.square(x), 2, axis=-1)
+    c, s = np.square(cosine), np.square(sine)
+    return Spread(
+        size=np.sqrt(np.concatenate((first * c + second * s, second * c + first * s), -1))
+    )

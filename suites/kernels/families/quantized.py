@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import ITEM_BITS, Work
+from suites.kernels.backends.work import ITEM_BITS, Rounding, Spread, Work
 from suites.kernels.families.gemm import projections
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _work(name: str, sizes: tuple[int, int, int], dtype: str, model: str) -> Wor
         reference=_reference,
         model=model,
         # Widened weights are rounded to the dtype once more before the product.
-        tolerance=None if dtype == "f32" else 5e-3,
+        rounding=Rounding(terms=k, per_term=2, spread=_spread),
         quantization_error=partial(_quantization_error, sizes=sizes),
     )
 
@@ -86,3 +86,8 @@ def _reference(*, x: np.ndarray, q: np.ndarray, scale: np.ndarray) -> np.ndarray
     return np.asarray(
         np.einsum("mgi,gin->mn", x.reshape(len(x), -1, GROUP), q * scale, optimize=True)
     )
+
+
+def _spread(_reference: np.ndarray, *, x: np.ndarray, q: np.ndarray, scale: np.ndarray) -> Spread:
+    weights = np.square(q * scale, dtype=np.float32).reshape(x.shape[1], -1)
+    return Spread(size=np.sqrt(np.square(x, dtype=np.float32) @ weights))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suites.kernels.backends.work import Work
+from suites.kernels.backends.work import EXACT, Work
 
 if TYPE_CHECKING:
     from suites.kernels.backends import Backend
@@ -42,6 +42,7 @@ def sampling_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
             run=sample,
             reference=_reference,
             model=geometry.id,
+            rounding=EXACT,
         )
     ]
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runners.machine import power_cap
 from runners.options.pools import chips_of
 from runners.plans.cells import Shard, expand
 from runners.plans.document import Document, Plan
@@ -186,3 +188,27 @@ def test_a_large_plan_lists_as_json_lines_of_the_contract():
     found = cells(axes=axes)
     assert len({cell.id for cell in found}) == 10_000
     assert json.dumps([cell.id for cell in found])
+
+
+@pytest.mark.parametrize(
+    ("chip", "watts", "says"),
+    [
+        ("rtx-5090", 400, ""),
+        ("rtx-5090", 900, "900 W is above the nameplate power of"),
+        ("cpu", 100, ""),
+    ],
+)
+def test_a_power_cap_is_an_axis_that_a_plan_is_checked_for(chip, watts, says):
+    (cell,) = cells(suites=["kernels"], axes={"power_cap_w": [watts]})
+    found = reason(cell, Target.of_kind(chip, 1))
+    assert found.startswith(says)
+    assert bool(found) is bool(says)
+
+
+def test_a_power_cap_that_this_machine_cannot_set_is_said_before_a_run(monkeypatch):
+    (cell,) = cells(suites=["kernels"], axes={"power_cap_w": [100]})
+    here = replace(Target.of_kind("cpu", 1), cpu_memory_bytes=2**34)
+    monkeypatch.setattr(power_cap, "limits", lambda *_: [])
+    assert reason(cell, here) == "this machine offers no power limit of its cpu"
+    (behind,) = cells(axes={"power_cap_w": [100]}, options={"endpoint": "http://host:8000"})
+    assert "not ours to set" in reason(behind, here)

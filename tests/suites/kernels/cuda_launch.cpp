@@ -25,11 +25,21 @@ void run_rope(int threads, bool down, In x, In cosine, In sine, Out out, int tok
     cpu::launch(3, 1, threads, down, [&] { rope(x, cosine, sine, out, tokens, heads, half); });
 }
 
-void run_attention_decode(int threads, bool down, In q, In k, In v, const long long *table,
-                          Out out, int batch, int heads, int kv_heads, int width, int page,
-                          int pages_each, float scale) {
+void run_attention_decode_part(int threads, bool down, int blocks, int batch, In q, In k, In v,
+                               const long long *table, const long long *lengths, float *parts,
+                               float *tops, float *sums, int heads, int kv_heads, int width,
+                               int page, int pages_each, int window, int splits, float scale) {
+    cpu::launch(blocks, batch, threads, down, [&] {
+        attention_decode_part(q, k, v, table, lengths, parts, tops, sums, heads, kv_heads, width,
+                              page, pages_each, window, splits, scale);
+    });
+}
+
+void run_attention_decode_join(int threads, bool down, int heads, int batch, const float *parts,
+                               const float *tops, const float *sums, In sinks, Out out, int width,
+                               int splits, int has_sinks) {
     cpu::launch(heads, batch, threads, down, [&] {
-        attention_decode(q, k, v, table, out, kv_heads, width, page, pages_each, scale);
+        attention_decode_join(parts, tops, sums, sinks, out, width, splits, has_sinks);
     });
 }
 }

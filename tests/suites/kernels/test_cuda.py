@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from suites.kernels.check import TOLERANCE, compare
-from suites.kernels.cuda import SOURCE, launchers
-from suites.kernels.harness import draw, generator
+import suites.models
+from suites.kernels.check import judge
+from suites.kernels.cuda import SOURCE, launchers, refuses
+from suites.kernels.cuda import fused as fused_module
+from suites.kernels.harness import generator, place
 
 HERE = Path(__file__).parent
 KERNELS = ("rmsnorm", "softmax", "swiglu", "rope", "attention_decode")
@@ -53,6 +55,7 @@ class OnCpu:
     """As much of CuPy as the launchers use, over the kernels built for the CPU."""
 
     empty, empty_like = staticmethod(np.empty), staticmethod(np.empty_like)
+    full = staticmethod(np.full)
 
     def __init__(self, library, descending):
         self._library, self._descending = library, descending
@@ -69,9 +72,8 @@ class OnCpu:
                 "rmsnorm": [ctypes.c_int(grid[0])],
                 "softmax": [ctypes.c_int(grid[0])],
             }.get(name, [])
-            if name == "attention_decode":
-                shape = [ctypes.c_int(grid[1]), ctypes.c_int(grid[0])]
-                values = values[:5] + shape + values[5:]
+            if name.startswith("attention_decode"):
+                lead = [ctypes.c_int(size) for size in grid]
             door = getattr(self._library, f"run_{name}")
             door(ctypes.c_int(THREADS), ctypes.c_bool(self._descending), *lead, *values)
 
@@ -87,16 +89,22 @@ class OnCpu:
         return ctypes.c_int(int(argument))
 
 
-def verdict(make_case, family, library, *, descending, dtype="f32"):
-    case = make_case(family, dtype=dtype)
-    operands = draw(case, generator(case, 0, 0))
-    device = OnCpu(library, descending)
+def verdict(make_case, family, library, *, descending=False, dtype="f32", **model):
+    """The worst of a case's ordinary inputs and its probes."""
+    case = make_case(family, dtype=dtype, **model)
+    device, work = OnCpu(library, descending), case.work
     run = launchers(device)[family]
-    output = run(None, **operands, **case.work.parameters).astype(np.float64)
-    truth = {name: case.backend.get(array) for name, array in operands.items()}
-    reference = case.work.reference(**truth, **case.work.parameters)
+    verdicts = []
+    for draw in (work.inputs, *work.probes.values()):
+        operands = place(case, draw(generator(case, 0, 0)))
+        output = run(None, **operands, **work.parameters).astype(np.float64)
+        truth = {name: case.backend.get(array) for name, array in operands.items()}
+        reference = work.reference(**truth, **work.parameters)
+        spread = work.rounding.spread
+        spread = spread(reference, **truth, **work.parameters) if spread else None
+        verdicts.append(judge(output, reference, dtype, work.rounding, spread))
     assert device.half is (dtype == "f16")
-    return compare(output, reference, TOLERANCE[dtype])
+    return max(verdicts, key=lambda one: (bool(one.problem), one.error))
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -123,9 +131,32 @@ def test_a_removed_barrier_shows(make_case, fused_without_barriers, family):
     assert any(orders)
 
 
+# A ragged batch, then a window and sinks.
+@pytest.mark.parametrize(("pick", "stretch"), [(1, 16), (1, 512), (2, 16)])
+def test_decode_over_ragged_windowed_and_split_contexts_agrees(
+    make_case, fused, monkeypatch, tmp_path, pick, stretch
+):
+    monkeypatch.setattr(fused_module, "_STRETCH", stretch)
+    model = "tiny-15m"
+    if pick == 2:
+        text = (Path(suites.models.__file__).parent / "data" / "tiny-15m.toml").read_text()
+        (tmp_path / "seen.toml").write_text(
+            text.replace("qkv_bias = true", "window = 40, sinks = true")
+        )
+        model = str(tmp_path / "seen.toml")
+    assert verdict(make_case, "attention_decode", fused, model=model, pick=pick).problem == ""
+
+
+def test_heads_too_wide_for_our_kernel_are_refused_by_name(make_case):
+    work = make_case("attention_decode").work
+    assert refuses(work.family, work.shape) == ""
+    wide = work.shape | {"head_dim": 512}
+    assert refuses(work.family, wide) == "heads of 512 values; our kernel holds 256"
+
+
 def test_every_fused_kernel_is_tested():
     source = SOURCE.read_text()
-    assert source.count('extern "C" __global__') == len(KERNELS)
+    assert source.count('extern "C" __global__') == len(KERNELS) + 1  # decode has two
     assert set(launchers(None)) == set(KERNELS)
 
 

@@ -41,6 +41,9 @@ class ScriptedBackend:
 
         return replay
 
+    def synchronize(self):
+        """Calls are done when they return."""
+
     def conditions(self):
         return self._conditions()
 
@@ -169,11 +172,16 @@ def test_long_calls_and_calls_that_cannot_be_captured_are_timed_by_events():
     assert measure(slow.call, slow, BUDGET, cycle=1).clock == "event"
     waits = ScriptedBackend(steady(2e-6))
 
-    def refuses(_calls):
-        raise RuntimeError("operation not permitted when stream is capturing")
+    class CompileError(Exception):
+        """As CuPy's CompileException, which is no RuntimeError."""
 
-    waits.capture = refuses
-    assert measure(waits.call, waits, BUDGET, cycle=1).clock == "event"
+    for error in (RuntimeError, CompileError):
+
+        def refuses(_calls, error=error):
+            raise error("operation not permitted when stream is capturing")
+
+        waits.capture = refuses
+        assert measure(waits.call, waits, BUDGET, cycle=1).clock == "event"
 
 
 def test_a_device_graph_records_the_calls_once_and_replays_them():
@@ -211,17 +219,48 @@ def test_clock_power_and_throttling_are_read_before_and_after_every_block():
         assert before["power_w"] == 412.5
 
 
-def test_nvml_readings_have_units_in_their_names_and_leave_harmless_reasons_out(monkeypatch):
-    fake = SimpleNamespace(
-        NVML_CLOCK_SM=1,
-        nvmlDeviceGetHandleByIndex=lambda _: 0,
-        nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: 0x1 | 0x40,  # idle, thermal
-        nvmlDeviceGetClockInfo=lambda _handle, _kind: 1980,
-        nvmlDeviceGetPowerUsage=lambda _: 412_500,  # milliwatts
-    )
-    monkeypatch.setattr(nvidia, "_library", lambda: fake)
-    seen = nvidia.conditions()
-    assert seen == {"sm_clock_mhz": 1980.0, "power_w": 412.5, "throttle_reasons": 0x40}
+class FakeNvml:
+    """Two GPUs: ours, which is capped and hot, and a neighbour that idles."""
+
+    NVML_CLOCK_SM = 1
+    NVMLError = LookupError
+
+    def nvmlDeviceGetHandleByPciBusId(self, bus_id):  # noqa: N802 - NVML's names
+        return {"0000:81:00.0": "ours", "0000:01:00.0": "neighbour"}[bus_id]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        return {"GPU-81": "ours"}[uuid]
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, handle):  # noqa: N802
+        return 0x1 | 0x4 | 0x40 if handle == "ours" else 0x1  # idle, power cap, thermal
+
+    def nvmlDeviceGetClockInfo(self, _handle, _kind):  # noqa: N802
+        return 1980
+
+    def nvmlDeviceGetPowerUsage(self, handle):  # noqa: N802
+        return 412_500 if handle == "ours" else 60_000  # milliwatts
+
+
+def test_nvml_reads_the_gpu_under_test_in_units_and_tells_a_cap_from_throttling(monkeypatch):
+    monkeypatch.setattr(nvidia, "_library", FakeNvml)
+    ours = {
+        "sm_clock_mhz": 1980.0,
+        "power_w": 412.5,
+        "power_capped": 1.0,
+        "throttle_reasons": 0x40,
+    }
+    assert nvidia.conditions(bus_id="0000:81:00.0") == ours
+    assert nvidia.conditions(uuid="GPU-81") == ours
+    assert nvidia.conditions(bus_id="0000:01:00.0")["power_w"] == 60.0
+    # Another's readings would be worse than none.
+    assert nvidia.conditions() == nvidia.conditions(uuid="GPU-elsewhere") == {}
+
+
+def test_a_block_at_its_power_cap_is_capped_and_not_throttled():
+    backend = ScriptedBackend(steady(1e-3), lambda: {"power_capped": 1.0, "throttle_reasons": 0.0})
+    timing = measure(backend.call, backend, BUDGET)
+    assert len(timing.blocks) == 6  # none is tried again
+    assert all(block.capped and not block.throttled for block in timing.blocks)
 
 
 def test_without_a_driver_nothing_is_claimed():

@@ -1,5 +1,10 @@
 """qwen38-mtp: a card's rate with the flag and without, and what a cap on its power does."""
 
+from pathlib import Path
+
+import pytest
+
+from results.reported import import_file
 from tests.results.reported.told import figures, of_text, reasons
 
 TABLES = """## Community numbers
@@ -39,3 +44,25 @@ def test_a_range_is_no_rate_and_joules_are_watts_over_rate(tmp_path):
     assert reasons(of_text(tmp_path, TABLES, "tables.md")) == [
         "rate is no number", "joules per token are not watts over rate",
     ]  # fmt: skip
+
+
+def test_a_cap_is_of_the_card_that_the_files_heading_names(tmp_path):
+    headed = TABLES.replace("## Energy", "# sweeps/rtx-5090.md\n## Energy")
+    assert of_text(tmp_path, headed, "tables.md").results[-1].chip.catalog_id == "rtx-5090"
+    several = TABLES.replace("## Energy", "# sweeps/multi-gpu.md\n## Energy")
+    assert of_text(tmp_path, several, "tables.md").results[-1].chip.catalog_id is None
+
+
+def test_the_published_sweep_is_a_curve_of_five_caps_with_the_flag_and_without():
+    published = Path(__file__).parents[5] / "shared/data/field/qwen38-mtp_tables.md"
+    if not published.exists():
+        pytest.skip("the published tables are not here")
+    results = import_file(None, published).results
+    capped = [one for one in results if "power_cap_w" in one.labels]
+    assert {one.chip.catalog_id for one in capped} == {"rtx-5090"}
+    joules = {
+        (one.labels["table"], one.labels["power_cap_w"]): figures(one)["energy_per_output_token"]
+        for one in capped
+    }
+    assert len(joules) == 10
+    assert {3.71, 3.09} <= set(joules.values())

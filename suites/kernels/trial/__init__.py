@@ -1,0 +1,5 @@
+"""A stranger's kernel, run in a process of its own and judged from outside."""
+
+from suites.kernels.trial.judge import Tried, try_kernel
+
+__all__ = ["Tried", "try_kernel"]
