@@ -49,6 +49,7 @@ FOLDERS = {
         "reported/parts",
         "reported/readers",
         "reported",
+        "prediction",
         "archive",
         "service",
         "service/api",
