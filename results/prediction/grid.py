@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
+__all__ = ["Floats", "Grid", "filled"]
 
-    Floats = npt.NDArray[np.float64]
-
-__all__ = ["Grid", "filled"]
-
+Floats = npt.NDArray[np.float64]
 # Values are kept as whole numbers of this: half of it, 0.25%, is the most that rounding changes.
 _STEP = 0.005
 
@@ -33,6 +31,11 @@ class Grid:
 
     axes: tuple[Floats, ...]
     values: Floats
+    _logs: tuple[Floats, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the logarithms once."""
+        object.__setattr__(self, "_logs", tuple(np.log(axis) for axis in self.axes))
 
     def at(self, *points: npt.ArrayLike) -> Floats:
         """Interpolate linearly between the corners around each point.
@@ -40,24 +43,16 @@ class Grid:
         Args:
             points: one array for each axis, in the axis' unit; they broadcast.
         """
-        where = np.broadcast_arrays(*(np.asarray(point, dtype=float) for point in points))
-        result = np.zeros(where[0].shape)
-        lows, shares = [], []
-        for axis, point in zip(self.axes, where, strict=True):
-            low, share = _between(axis, point)
-            lows.append(low)
-            shares.append(share)
-        strides = np.array(self.values.strides) // self.values.itemsize
         flat = self.values.ravel()
-        for corner in range(2 ** len(self.axes)):
-            weight: Any = 1.0
-            index: Any = 0
-            for place, (low, share) in enumerate(zip(lows, shares, strict=True)):
-                high = corner >> place & 1
-                weight = weight * (share if high else 1.0 - share)
-                index = index + np.minimum(low + high, len(self.axes[place]) - 1) * strides[place]
-            result += weight * flat[index]
-        return result
+        stride = flat.size
+        index: Any = 0
+        ways: list[tuple[Any, Floats]] = []
+        for logs, point in zip(self._logs, points, strict=True):
+            stride //= len(logs)
+            low, share = _between(logs, np.log(np.maximum(point, 1e-9)))
+            index = index + low * stride
+            ways.append((stride if len(logs) > 1 else 0, share))
+        return np.asarray(_folded(flat, index, ways))
 
     def as_json(self) -> dict[str, Any]:
         """Whole numbers, as they ship."""
@@ -72,13 +67,22 @@ class Grid:
         return cls(axes, np.array(data["steps"], dtype=float).reshape(shape) * _STEP)
 
 
-def _between(axis: Floats, point: Floats) -> tuple[Any, Floats]:
-    if len(axis) == 1:
-        return np.zeros(point.shape, dtype=int), np.zeros(point.shape)
-    logs = np.log(axis)
-    at = np.clip(np.log(np.maximum(point, 1e-9)), logs[0], logs[-1])
-    low = np.clip(np.searchsorted(logs, at, side="right") - 1, 0, len(axis) - 2)
-    return low, (at - logs[low]) / (logs[low + 1] - logs[low])
+def _between(logs: Floats, at: Floats) -> tuple[Any, Any]:
+    """The place of the axis below each point, and how far it lies towards the next, 0 to 1."""
+    if len(logs) == 1:
+        return 0, 0.0
+    low = np.minimum(np.maximum(np.searchsorted(logs, at, side="right") - 1, 0), len(logs) - 2)
+    below = logs[low]
+    return low, np.minimum(np.maximum((at - below) / (logs[low + 1] - below), 0.0), 1.0)
+
+
+def _folded(flat: Floats, index: Any, ways: list[tuple[Any, Any]]) -> Any:
+    """Interpolate along the first way between what the others give."""
+    if not ways:
+        return flat[index]
+    (stride, share), rest = ways[0], ways[1:]
+    near = _folded(flat, index, rest)
+    return near + share * (_folded(flat, index + stride, rest) - near) if stride else near
 
 
 def filled(axes: Sequence[Floats], values: Floats) -> Grid | None:
@@ -96,7 +100,6 @@ def filled(axes: Sequence[Floats], values: Floats) -> Grid | None:
 def _spread(values: Floats, place: int) -> None:
     """Copy along one axis what is known into what is not, forwards, then backwards."""
     lines = np.moveaxis(values, place, 0)
-    for order in (range(1, len(lines)), range(len(lines) - 2, -1, -1)):
-        step = 1 if order.step > 0 else -1
+    for step, order in ((1, range(1, len(lines))), (-1, range(len(lines) - 2, -1, -1))):
         for i in order:
             lines[i] = np.where(np.isnan(lines[i]), lines[i - step], lines[i])

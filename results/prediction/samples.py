@@ -12,7 +12,7 @@ from results.prediction.chip import Missing
 from results.prediction.dtypes import dtypes_of
 from results.prediction.fit import Sample, features
 from results.prediction.memory import capacity
-from results.prediction.steps import FIRST_TERMS, TERMS, first_terms_of, terms_of
+from results.prediction.steps import FIRST_TERMS, TERMS, Loads, Served, terms_of
 from suites import models
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ def summed(
             tokens = lengths[0] + lengths[1] / 2
             room = np.array([capacity(kernels, geometry, layout, dtypes, t) for t in tokens])
             batch = np.minimum(lengths[2], np.maximum(room, 1.0))
-            steps = terms_of(kernels, geometry, layout, dtypes, batch, *lengths[:2])
-            load = (lengths[2], batch, *lengths[:2])
-            firsts = first_terms_of(kernels, geometry, layout, dtypes, load, steps.sum(axis=0))
+            served = Served(kernels, geometry, layout, dtypes)
+            steps, firsts = terms_of(served, Loads(lengths[2], batch, *lengths[:2]))
         except Missing as missing:
             for i in places:
                 refused[i] = str(missing)

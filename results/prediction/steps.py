@@ -10,21 +10,22 @@ r ÷ n of steps n = max(1, r) prompts at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results.prediction.plan import Layout, plan_of
+from results.prediction.plan import plan_of
+from results.prediction.roofline import LAUNCH_MS as KERNEL_MS
 from suites.models.attention import Gqa, Mla
 
 if TYPE_CHECKING:
     from results.prediction.chip import Chip
     from results.prediction.grid import Floats
-    from results.prediction.plan import Plan, Products
+    from results.prediction.plan import Layout, Plan
     from suites.models import Geometry
     from suites.models.part import Part
 
-__all__ = ["FIRST_TERMS", "TERMS", "Dtypes", "first_terms_of", "terms_of"]
+__all__ = ["FIRST_TERMS", "TERMS", "Dtypes", "Loads", "Served", "terms_of"]
 
 TERMS = (
     "gemm", "attention", "experts", "sums", "head", "stream", "launch", "host step",
@@ -52,168 +53,171 @@ class Dtypes:
     cache: str = "bfloat16"
 
 
-def terms_of(
-    chip: Chip, geometry: Geometry, layout: Layout, dtypes: Dtypes, batch: Any, isl: Any, osl: Any
-) -> Floats:
-    """Milliseconds of each term, one column a load.
+@dataclass(frozen=True, slots=True, eq=False)
+class Loads:
+    """What ranks are asked for, arrays of one length.
 
-    Args:
-        batch: sequences on one rank; isl, osl: tokens; arrays of one length.
-
-    Raises:
-        Missing: an operator was never measured on this chip.
+    Attributes:
+        wanted: requests under way for a rank; batch: those of them that memory holds.
+        isl, osl: tokens of a request.
     """
-    batch, isl, osl = (np.atleast_1d(np.asarray(x, dtype=float)) for x in (batch, isl, osl))
-    plan = plan_of(geometry, layout)
-    rate = batch / osl
-    at_once = np.maximum(1.0, rate)
-    share = rate / at_once
-    # Decode alone, and decode with prompts in it: one call prices both.
-    tokens = np.concatenate([batch, batch + at_once * isl])
-    size = len(batch)
 
-    def split(both: Floats) -> tuple[Floats, Floats]:
-        return both[:size], share * (both[size:] - both[:size])
-
-    gemm, more_gemm = split(_gemms(chip, plan, dtypes, tokens))
-    experts, more_experts = split(_experts(chip, plan, dtypes, tokens * layout.dp))
-    sums, more_sums = split(_sums(chip, plan, layout, geometry.hidden, tokens))
-    stream, more_stream = split(chip.stream(tokens * geometry.hidden * 2 * _PASSES) * plan.layers)
-    context = isl + osl / 2
-    prefill = share * at_once * _prefill(chip, plan, layout, isl)
-    head = chip.gemm("bfloat16", batch, plan.vocab, geometry.hidden)
-    ones = np.ones(size)
-    return np.array(
-        [
-            gemm,
-            _attention(chip, plan, layout, dtypes, batch, context),
-            experts,
-            sums,
-            head,
-            stream + more_stream,
-            LAUNCH_MS * plan.layers * ones,
-            HOST_STEP_MS * ones,
-            HOST_SEQUENCE_MS * batch * layout.dp,
-            more_gemm,
-            prefill,
-            more_experts,
-            more_sums,
-        ]
-    )
+    wanted: Floats
+    batch: Floats
+    isl: Floats
+    osl: Floats
 
 
-def first_terms_of(
-    chip: Chip,
-    geometry: Geometry,
-    layout: Layout,
-    dtypes: Dtypes,
-    load: tuple[Any, Any, Any, Any],
-    tpot_ms: Any,
-) -> Floats:
-    """Milliseconds of each term of the time to the first token, one column a load.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model as it lies on a chip's ranks."""
+
+    chip: Chip
+    geometry: Geometry
+    layout: Layout
+    dtypes: Dtypes
+
+    @property
+    def plan(self) -> Plan:
+        """Operators of a step."""
+        return plan_of(self.geometry, self.layout)
+
+
+def terms_of(served: Served, loads: Loads) -> tuple[Floats, Floats]:
+    """Milliseconds of each term of TPOT and of TTFT, one column a load.
 
     TTFT = T_pf(ISL) + burst + wait for a step + host + queue: the burst is the share of requests
     that a closed loop starts at once, half of them before one's own; the queue is for those that
     find no memory.
 
-    Args:
-        load: requests under way for a rank, those of them that memory holds, ISL and OSL.
-        tpot_ms: of the same loads.
+    Raises:
+        Missing: an operator was never measured on this chip.
     """
-    wanted, batch, isl, osl = (np.atleast_1d(np.asarray(x, dtype=float)) for x in load)
-    plan = plan_of(geometry, layout)
-    prompt = (
-        _gemms(chip, plan, dtypes, isl)
-        + _experts(chip, plan, dtypes, isl * layout.dp)
-        + _sums(chip, plan, layout, geometry.hidden, isl)
-        + chip.stream(isl * geometry.hidden * 2 * _PASSES) * plan.layers
-        + LAUNCH_MS * plan.layers
-        + _prefill(chip, plan, layout, isl)
+    plan, dp = served.plan, served.layout.dp
+    batch, isl, size = loads.batch, loads.isl, len(loads.batch)
+    at_once = np.maximum(1.0, batch / loads.osl)
+    share = batch / loads.osl / at_once
+    # Decode alone, decode with prompts in it, and a prompt alone: one call prices all three.
+    tokens = np.concatenate([batch, batch + at_once * isl, isl])
+    body = np.array(
+        [
+            _gemms(served, plan, tokens),
+            _experts(served, plan, tokens * dp),
+            _sums(served, plan, tokens),
+            served.chip.stream(tokens * served.geometry.hidden * 2 * _PASSES) * plan.layers,
+        ]
     )
-    return np.array(
+    decode, mixed, alone = body[:, :size], body[:, size : 2 * size], body[:, 2 * size :]
+    gemm, experts, sums, stream = share * (mixed - decode)
+    mixing = _prefill(served, plan, isl)
+    ones = np.ones(size)
+    step = np.array(
+        [
+            decode[0],
+            _attention(served, plan, batch, isl + loads.osl / 2),
+            decode[1],
+            decode[2],
+            served.chip.gemm("bfloat16", batch, plan.vocab, served.geometry.hidden),
+            decode[3] + stream,
+            LAUNCH_MS * plan.layers * ones,
+            HOST_STEP_MS * ones,
+            HOST_SEQUENCE_MS * batch * dp,
+            gemm,
+            share * at_once * mixing,
+            experts,
+            sums,
+        ]
+    )
+    tpot = step.sum(axis=0)
+    prompt = alone.sum(axis=0) + LAUNCH_MS * plan.layers + mixing
+    first = np.array(
         [
             prompt,
             _BURST * np.maximum(0.0, batch - 1) / 2 * prompt,
-            np.asarray(tpot_ms) / 2 * np.ones(len(isl)),
-            _FIRST_HOST_MS * np.ones(len(isl)),
-            _CROWD_MS * batch * layout.dp,
-            np.maximum(0.0, wanted / batch - 1) * osl * np.asarray(tpot_ms),
+            tpot / 2,
+            _FIRST_HOST_MS * ones,
+            _CROWD_MS * batch * dp,
+            np.maximum(0.0, loads.wanted / batch - 1) * loads.osl * tpot,
         ]
     )
+    return step, first
 
 
-def _gemms(chip: Chip, plan: Plan, dtypes: Dtypes, tokens: Floats) -> Floats:
+def _gemms(served: Served, plan: Plan, tokens: Floats) -> Floats:
+    dtypes = served.dtypes
     groups = ((plan.mixers, dtypes.mixers), (plan.dense, dtypes.dense), (plan.plain, "bfloat16"))
-    return sum((_price(chip, own, dtype, tokens) for own, dtype in groups), np.zeros(len(tokens)))
+    total = np.zeros(len(tokens))
+    for own, dtype in groups:
+        if len(own.n):
+            total += (own.count * served.chip.gemm(dtype, tokens[None, :], own.n, own.k)).sum(
+                axis=0
+            )
+    return total
 
 
-def _price(chip: Chip, own: Products, dtype: str, tokens: Floats) -> Floats:
-    if not len(own.n):
-        return np.zeros(len(tokens))
-    times: Floats = (own.count * chip.gemm(dtype, tokens[None, :], own.n, own.k)).sum(axis=0)
-    return times
-
-
-def _experts(chip: Chip, plan: Plan, dtypes: Dtypes, tokens: Floats) -> Floats:
+def _experts(served: Served, plan: Plan, tokens: Floats) -> Floats:
     total = np.zeros(len(tokens))
     for count, shape in plan.experts:
-        total += count * chip.experts(dtypes.experts, tokens, shape)
+        total += count * served.chip.experts(served.dtypes.experts, tokens, shape)
     return total
 
 
-def _sums(chip: Chip, plan: Plan, layout: Layout, hidden: int, tokens: Floats) -> Floats:
+def _sums(served: Served, plan: Plan, tokens: Floats) -> Floats:
     """Half of the sums follow attention; the others span the ranks that share the experts."""
-    half = plan.sums / 2
-    wide = layout.chips if plan.experts else layout.tp
-    after = chip.reduce(wide, tokens * hidden * (layout.dp if plan.experts else 1))
-    return half * (chip.reduce(layout.tp, tokens * hidden) + after)
+    layout, values = served.layout, tokens * served.geometry.hidden
+    after = served.chip.reduce(layout.tp, values)
+    if not plan.experts or layout.dp == 1:
+        return plan.sums * after
+    return plan.sums / 2 * (after + served.chip.reduce(layout.chips, values * layout.dp))
 
 
-def _attention(
-    chip: Chip, plan: Plan, layout: Layout, dtypes: Dtypes, batch: Floats, context: Floats
-) -> Floats:
+def _attention(served: Served, plan: Plan, batch: Floats, context: Floats) -> Floats:
     total = np.zeros(len(batch))
     for count, part in plan.mixing:
-        match part:
-            case Gqa():
-                limit = part.window or part.chunk
-                seen = np.minimum(context, limit) if limit else context
-                own = chip.decode(dtypes.cache, batch, seen, part, layout.tp)
-            case Mla():
-                heads = max(1, part.heads // layout.tp)
-                seen = np.minimum(context, part.topk) if part.topk else context
-                own = chip.latent_decode(dtypes.cache, batch, seen, heads)
-                if part.index_dim:
-                    own = own + chip.rates.stream(batch * context * part.index_dim)
-            case _:
-                own = _of_state(chip, part, layout, batch, context)
-        total += count * own
+        total += count * _decoded(served, part, batch, context)
     return total
 
 
-def _of_state(chip: Chip, part: Part, layout: Layout, batch: Floats, context: Floats) -> Floats:
-    """A state is read and written in 32 bits; compressed entries are read in 16."""
-    values = 2.0 * 4 * part.state_values() / layout.tp
-    cached = np.array([part.cached(int(tokens)) for tokens in context]) * 2.0
-    return np.asarray(chip.rates.stream(batch * (values + cached)))
+def _decoded(served: Served, part: Part, batch: Floats, context: Floats) -> Floats:
+    chip, tp, cache = served.chip, served.layout.tp, served.dtypes.cache
+    match part:
+        case Gqa():
+            limit = part.window or part.chunk
+            seen = np.minimum(context, limit) if limit else context
+            return chip.decode(cache, batch, seen, part, tp)
+        case Mla():
+            seen = np.minimum(context, part.topk) if part.topk else context
+            own = chip.latent_decode(cache, batch, seen, max(1, part.heads // tp))
+            keys = chip.rates.stream(batch * context * part.index_dim) if part.index_dim else 0.0
+            return own + keys
+        case _:
+            # A state is read and written in 32 bits; compressed entries are read in 16.
+            cached = np.array([part.cached(int(tokens)) for tokens in context]) * 2.0
+            values = 2.0 * 4 * part.state_values() / tp
+            return np.asarray(chip.rates.stream(batch * (values + cached)))
 
 
-def _prefill(chip: Chip, plan: Plan, layout: Layout, isl: Floats) -> Floats:
+def _prefill(served: Served, plan: Plan, isl: Floats) -> Floats:
     total = np.zeros(len(isl))
     for count, part in plan.mixing:
-        match part:
-            case Gqa():
-                own = chip.prefill(isl, part, layout.tp)
-            case Mla():
-                heads = max(1, part.heads // layout.tp)
-                seen = np.minimum(isl, part.topk) if part.topk else isl
-                pairs = seen * (seen + 1) / 2 + (isl - seen) * seen
-                width = part.nope_dim + part.rope_dim + part.value_dim
-                own = chip.latent_prefill(isl, pairs, heads, width)
-                index = 2.0 * part.index_heads * part.index_dim * isl * (isl + 1) / 2
-                own = own + index / (0.5 * chip.rates.peak("fp8"))
-            case _:
-                flops = np.array([part.prefill_flops(int(tokens)) for tokens in isl]) / layout.tp
-                own = chip.rates.stream(0.0) * 4 + flops / (0.2 * chip.rates.peak("bfloat16"))
-        total += count * own
+        total += count * _read(served, part, isl)
     return total
+
+
+def _read(served: Served, part: Part, isl: Floats) -> Floats:
+    """What mixes the tokens of one prompt in one layer."""
+    chip, tp = served.chip, served.layout.tp
+    match part:
+        case Gqa():
+            return chip.prefill(isl, part, tp)
+        case Mla():
+            seen = np.minimum(isl, part.topk) if part.topk else isl
+            pairs = seen * (seen + 1) / 2 + (isl - seen) * seen
+            width = part.nope_dim + part.rope_dim + part.value_dim
+            own = chip.latent_prefill(isl, pairs, max(1, part.heads // tp), width)
+            index = 2.0 * part.index_heads * part.index_dim * isl * (isl + 1) / 2
+            return own + index / (0.5 * chip.rates.peak("fp8"))
+        case _:
+            # Scans reach a fifth of the peak, in four launches.
+            flops = np.array([part.prefill_flops(int(tokens)) for tokens in isl]) / tp
+            return np.asarray(4 * KERNEL_MS + flops / (0.2 * chip.rates.peak("bfloat16")))
