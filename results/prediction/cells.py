@@ -24,7 +24,7 @@ __all__ = ["FAULTS", "Cell", "clean", "marked", "read_cells"]
 # which is corrected.
 FAULTS = {
     "copy": "the same figures stand in another row",
-    "gpus_multiplied": "chips are given as TP × EP; both lie on the same chips, and TP is corrected",
+    "gpus_multiplied": "chips are given as TP × EP; both lie on the same chips: corrected",
     "disaggregated_unmarked": "more chips than an aggregated engine of this system spans",
     "load_of_replicas": "the load is many times what one engine holds at its batch",
     "no_concurrency": "the load is not given",

@@ -12,7 +12,8 @@ from results import catalog
 from results.catalog import chip_names
 from results.prediction.grid import Grid
 from results.prediction.roofline import Mixture, Rates
-from results.prediction.tables import read_tables
+from results.prediction.tables import device_of, read_tables
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from results.catalog import ChipEntry
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from results.prediction.tables import Key
     from suites.models.attention import Gqa
 
-__all__ = ["Chip", "Missing", "read_chip"]
+__all__ = ["Chip", "Missing", "entry_of", "rates_of", "read_chip", "read_chips"]
 
 Level = Literal["datasheet", "kernels"]
 
@@ -115,7 +116,7 @@ class Chip:
 
     def has_experts(self, dtype: str) -> bool:
         """Whether experts of a dtype are known."""
-        return self._like("experts", (dtype, 4096, 2048, 8, 256, 1, 1)) is not None
+        return any(key[:2] == ("experts", dtype) for key in self.grids)
 
     def exact(self, dtype: str, shape: Mixture) -> bool:
         """Whether experts of just this shape were measured."""
@@ -142,7 +143,7 @@ class Chip:
         if key in self.grids:
             return key
         if key not in self.nearby:
-            self.nearby[key] = min(
+            best = min(
                 (
                     own
                     for own in self.grids
@@ -151,7 +152,13 @@ class Chip:
                 key=lambda own: _apart(own[1:], wanted),
                 default=None,
             )
+            near = best is not None and _apart(best[1:], wanted) <= _FARTHEST
+            self.nearby[key] = best if near else None
         return self.nearby[key]
+
+
+# Shapes whose sizes differ by more than this in all, in logarithms, are not alike.
+_FARTHEST = 5.0
 
 
 def _names(parts: tuple[str | int, ...]) -> list[str]:
@@ -163,13 +170,30 @@ def _apart(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> float:
     return sum(abs(np.log(a / b)) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
 
 
-def read_chip(folder: Path, name: str | None = None) -> Chip:
-    """Read a chip from a folder of kernel tables whose name is the chip's.
+def read_chips(folder: Path) -> list[Chip]:
+    """Read a chip's folder of kernel tables, or those of all chips in a folder of such.
+
+    A folder is named as the chip, or else its tables name it.
 
     Raises:
-        UserError: the tables cannot be read, or the catalogue lists no such chip.
+        UserError: it holds no tables, they cannot be read, or the catalogue lists no such chip.
     """
-    entry = entry_of(name or folder.name)
+    if any(folder.glob("*.parquet")):
+        return [read_chip(folder)]
+    inner = sorted({path.parent for path in folder.glob("*/*.parquet")})
+    if not inner:
+        raise UserError(
+            "holds no kernel tables", where=str(folder), expected="a folder of Parquet tables"
+        )
+    return [read_chip(path) for path in inner]
+
+
+def read_chip(folder: Path) -> Chip:
+    """Read one chip; errors as `read_chips`."""
+    try:
+        entry = entry_of(folder.resolve().name)
+    except UserError:
+        entry = entry_of(device_of(folder))
     rates = rates_of(entry)
     return Chip(entry, rates, "kernels", read_tables(folder, rates))
 

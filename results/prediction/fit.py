@@ -1,6 +1,6 @@
 """What the named terms are off by, learnt with strong shrinkage, and how sure that is.
 
-    log TPOT = log Σ T_k·exp(b_k) + a_0 + a_engine + a_model + a_engine×model + u_group + f_group(x) + ε
+    log TPOT = log Σ T_k·exp(b_k) + a_0 + a_engine + a_model + a_engine×model + u_g + f_g(x) + ε
 
 Multipliers b and intercepts a have normal priors (ridge: Hoerl and Kennard 1970); u and f are
 a group's own, f smooth over the load and layout (Gaussian process: Rasmussen and Williams 2006,

@@ -1,4 +1,4 @@
-"""How wide a prediction is: standard deviations of the fit, stretched until held-out rows lie inside.
+"""How wide a prediction is: deviations of the fit, stretched until held-out rows lie inside.
 
 Split conformal prediction (Lei et al. 2018) with scores |log measured − log predicted| ÷ deviation,
 groups weighing the same: rows of one group are no independent witnesses, and by rows the interval

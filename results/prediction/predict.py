@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from results.catalog.peaks import highest_peak
+from results.prediction.ask import most_telling
 from results.prediction.cells import Cell
 from results.prediction.chip import entry_of
 from results.prediction.fit import Fit, fit
@@ -15,6 +17,9 @@ from results.prediction.plan import Layout
 from results.prediction.samples import Summed, summed
 from results.prediction.shipped import Shipped, shipped, shipped_chip
 from results.prediction.steps import FIRST_TERMS, TERMS
+from suites import models
+from suites.base.errors import UserError
+from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +28,16 @@ if TYPE_CHECKING:
     from results.prediction.fit import Guess
     from suites.models import Geometry
 
-__all__ = ["Basis", "Prediction", "Predictor", "Workload", "predict", "predictor"]
+__all__ = [
+    "Basis",
+    "Prediction",
+    "Predictor",
+    "Workload",
+    "asked",
+    "cell_of",
+    "predict",
+    "predictor",
+]
 
 Basis = Literal["datasheet", "kernels", "calibrated", ""]
 # A chip of a vendor none of whose chips were measured: ÷1.1 to ×2 of what the others' efficiency
@@ -38,6 +52,9 @@ WIDER = {
     "engine not seen": 1.3,
 }
 _FULL = 0.75
+# Loads and lengths among which cells to measure are chosen.
+_LOADS = (1, 4, 8, 16, 32, 64, 128)
+_LENGTHS = ((1024, 1024), (1024, 8192), (8192, 1024))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +79,8 @@ class Prediction:
         wider: rules that widened the interval.
         refused: why there is none, empty where there is.
         terms, first_terms: name -> ms before the fit, ms after it.
-        bound: what most of a step waits for: "memory", "arithmetic", "links" or "host".
+        further: what engine, model and set-up change TPOT by beyond the terms, as a share.
+        bound: what a decode step waits for most: "memory", "arithmetic", "links" or "the host".
         tokens_per_s_chip: output tokens of one chip each second.
     """
 
@@ -79,6 +97,8 @@ class Prediction:
     refused: str = ""
     terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     first_terms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    further: float = 0.0
+    bound: str = ""
     tokens_per_s_chip: float | None = None
 
 
@@ -152,13 +172,14 @@ class Predictor:
     def _made(self, sums: Summed, place: int, row: int, guesses: tuple[Guess, Guess]) -> Prediction:
         cell = sums.cells[place]
         basis, shift, low, high = self._basis(cell)
-        wider = self._wider(cell, float(sums.crowding[place]))
+        wider = self._wider(cell, float(sums.crowding[place]), near=bool(sums.near[place]))
         factor = float(np.prod([WIDER[rule] for rule in wider]))
         tpot, ttft = (
             _interval(guess, row, self.base.stretch[kind][basis] * factor, (shift, low, high))
             for kind, guess in zip(("tpot", "ttft"), guesses, strict=True)
         )
         chips = cell.layout.chips
+        terms = _named(TERMS, sums.step[:, place], self.step_fit)
         rate = (cell.concurrency or 0) * cell.osl / (ttft[0] + tpot[0] * (cell.osl - 1)) / chips
         return Prediction(
             id=cell.id,
@@ -171,7 +192,9 @@ class Predictor:
             basis=basis,
             error=self.base.errors.get(basis),
             wider=wider,
-            terms=_named(TERMS, sums.step[:, place], self.step_fit),
+            terms=terms,
+            further=tpot[0] / sum(after for _, after in terms.values()) - 1,
+            bound=_bound(self.chip(cell.chip), cell, terms),
             first_terms=_named(FIRST_TERMS, sums.first[:, place], self.first_fit),
             tokens_per_s_chip=rate * 1e3,
         )
@@ -187,9 +210,9 @@ class Predictor:
         seen = cell.group in self.step_fit.own
         return ("calibrated" if seen else "kernels"), 1.0, 1.0, 1.0
 
-    def _wider(self, cell: Cell, crowding: float) -> tuple[str, ...]:
+    def _wider(self, cell: Cell, crowding: float, *, near: bool) -> tuple[str, ...]:
         seen = self.base.seen
-        rules = []
+        rules = ["experts of a near shape"] if near else []
         if cell.engine not in seen.engines:
             rules.append("engine not seen")
         elif cell.version and (cell.engine, cell.version) not in seen.versions:
@@ -222,14 +245,26 @@ def _named(names: Sequence[str], terms: object, fitted: Fit) -> dict[str, tuple[
     }
 
 
-_DEFAULT: list[Predictor] = []
+def _bound(chip: Chip, cell: Cell, terms: Mapping[str, tuple[float, float]]) -> str:
+    """What the largest term of a decode step waits for (`results.prediction.roofline`)."""
+    largest = max(_WAITS, key=lambda name: terms[name][1])
+    if largest != "gemm":
+        return _WAITS[largest]
+    bits = bits_of(cell.precision) or 16.0
+    balance = (highest_peak(chip.entry, bits) or 0.0) * 1e9 / chip.rates.bandwidth
+    return "arithmetic" if 2 * cell.batch * 8 / bits > balance else "memory"
 
 
+_WAITS = {
+    "gemm": "", "attention": "memory", "experts": "memory", "sums": "links", "head": "memory",
+    "stream": "memory", "launch": "the host", "host step": "the host", "host sequence": "the host",
+}  # fmt: skip
+
+
+@cache
 def predictor() -> Predictor:
     """The predictor of what ships, made once."""
-    if not _DEFAULT:
-        _DEFAULT.append(Predictor())
-    return _DEFAULT[0]
+    return Predictor()
 
 
 def predict(
@@ -255,12 +290,50 @@ def predict(
     Raises:
         UserError: the catalogue lists no such chip, or the library no such model.
     """
-    name = model if isinstance(model, str) else model.id
+    name = models.load(model).id if isinstance(model, str) else model.id
     cell = cell_of(
         entry_of(chip).id, name, workload, precision=precision, engine=engine, layout=(tp, dp, ep)
     )
     own = None if isinstance(model, str) else {name: model}
     return (using or predictor()).predict([cell], own)[0]
+
+
+def asked(
+    chip: str,
+    model: str,
+    *,
+    precision: str,
+    engine: str = "vllm",
+    layout: tuple[int, int, int] = (1, 1, 1),
+    count: int = 3,
+    using: Predictor | None = None,
+) -> list[Cell]:
+    """The cells of a set-up to measure first: after them the others are known best.
+
+    They are chosen among loads and lengths that are usual, by posterior variance.
+
+    Raises:
+        UserError: the chip or model is unknown, or nothing of the set-up can be predicted.
+    """
+    own = using or predictor()
+    cells = [
+        cell_of(
+            entry_of(chip).id,
+            models.load(model).id,
+            Workload(isl=isl, osl=osl, concurrency=load),
+            precision=precision,
+            engine=engine,
+            layout=layout,
+        )
+        for isl, osl in _LENGTHS
+        for load in _LOADS
+    ]
+    sums = summed(cells, own.chip)
+    if not sums.kept.any():
+        raise UserError(sums.refused[0], where="ask", expected="a set-up that can be predicted")
+    places = np.flatnonzero(sums.kept)
+    chosen = most_telling(own.step_fit, sums.sample("tpot").where(places), count)
+    return [cells[places[i]] for i in chosen]
 
 
 def cell_of(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from results.prediction.chip import Missing
 from results.prediction.dtypes import dtypes_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from results.prediction.cells import Cell
     from results.prediction.chip import Chip
     from results.prediction.grid import Floats
+    from results.prediction.plan import Layout
     from suites.models import Geometry
 
 __all__ = ["Summed", "summed"]
@@ -41,6 +43,7 @@ class Summed:
     Attributes:
         step, first: terms of TPOT and of TTFT, one column a cell; NaN where it is refused.
         crowding: requests on a rank over the sequences its memory holds.
+        near: whether its experts are priced by those of a near shape.
         refused: the reason, empty where it is predicted.
     """
 
@@ -48,6 +51,7 @@ class Summed:
     step: Floats
     first: Floats
     crowding: Floats
+    near: npt.NDArray[np.bool_]
     refused: list[str]
 
     @property
@@ -77,6 +81,7 @@ def summed(
     step = np.full((len(TERMS), len(cells)), np.nan)
     first = np.full((len(FIRST_TERMS), len(cells)), np.nan)
     crowding = np.full(len(cells), np.nan)
+    near = np.zeros(len(cells), dtype=bool)
     refused = [_reason(cell) for cell in cells]
     for (chip, model, precision, gemm, layout), places in _alike(cells, refused).items():
         own = [cells[i] for i in places]
@@ -88,15 +93,30 @@ def summed(
             tokens = lengths[0] + lengths[1] / 2
             room = np.array([capacity(kernels, geometry, layout, dtypes, t) for t in tokens])
             batch = np.minimum(lengths[2], np.maximum(room, 1.0))
+            _divides(geometry, layout)
             served = Served(kernels, geometry, layout, dtypes)
             steps, firsts = terms_of(served, Loads(lengths[2], batch, *lengths[:2]))
         except Missing as missing:
             for i in places:
                 refused[i] = str(missing)
             continue
+        near[places] = not all(kernels.exact(dtypes.experts, s) for _, s in served.plan.experts)
         step[:, places], first[:, places] = steps, firsts
         crowding[places] = lengths[2] / room
-    return Summed(cells, step, first, crowding, refused)
+    return Summed(cells, step, first, crowding, near, refused)
+
+
+def _divides(geometry: Geometry, layout: Layout) -> None:
+    """Whether ranks can share a model out.
+
+    Raises:
+        Missing: TP does not divide its heads, or EP its experts.
+    """
+    for heads in sorted(geometry.query_heads):
+        if heads % layout.tp:
+            raise Missing(f"TP {layout.tp} does not divide {heads} heads")
+    if geometry.moe and geometry.moe.experts % layout.ep:
+        raise Missing(f"EP {layout.ep} does not divide {geometry.moe.experts} experts")
 
 
 def _reason(cell: Cell) -> str:

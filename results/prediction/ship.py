@@ -118,6 +118,7 @@ def _part(sums: Summed, cells: list[Cell], keep: Floats) -> Summed:
         sums.step[:, places],
         sums.first[:, places],
         sums.crowding[places],
+        sums.near[places],
         [""] * len(places),
     )
 

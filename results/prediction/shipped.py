@@ -1,4 +1,4 @@
-"""What ships with the package: grids of kernels, trusted cells with their terms, and held-out errors.
+"""What ships with the package: grids of kernels, trusted cells with terms, held-out errors.
 
 `python -m results.prediction.ship FOLDER` writes it from published tables.
 """
@@ -34,7 +34,6 @@ __all__ = [
     "Shipped",
     "as_rows",
     "borrowed",
-    "from_rows",
     "shipped",
     "shipped_chip",
     "write_packed",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.grid import Floats
     from results.prediction.roofline import Rates
 
-__all__ = ["Key", "read_tables"]
+__all__ = ["Key", "device_of", "read_tables"]
 
 # Operator, then what tells its grids apart: ("gemm", "fp8"), ("reduce", 8).
 Key = tuple[str | int, ...]
@@ -72,6 +72,15 @@ def read_tables(folder: Path, rates: Rates) -> dict[Key, Grid]:
             expected="gemm__ENGINE-VERSION__gemm_perf.parquet",
         )
     return grids
+
+
+def device_of(folder: Path) -> str:
+    """The device that a folder's tables name; empty where they name none."""
+    for path in sorted(folder.glob("*.parquet")):
+        frame = _frame(path)
+        if frame is not None and "device" in frame and len(frame):
+            return str(frame["device"].iloc[0])[:200]
+    return ""
 
 
 def _frame(path: Path) -> pd.DataFrame | None:
@@ -148,7 +157,7 @@ def _shapes(frames: list[pd.DataFrame]) -> dict[tuple[int, int, int], list[pd.Da
     found: dict[tuple[int, int, int], list[pd.DataFrame]] = {}
     for frame in frames:
         columns = ["num_heads", "num_key_value_heads"]
-        dims = frame["head_dim"] if "head_dim" in frame else 128
+        dims = frame.get("head_dim", 128)
         for shape, own in frame.assign(head_dim=dims).groupby(["head_dim", *columns]):
             dim, heads, kv_heads = (int(size) for size in shape)
             if dim in {64, 128, 256} and kv_heads <= 8 and heads <= _WIDEST_GROUP * kv_heads:
