@@ -45,8 +45,8 @@ class Priors:
     model: float = 0.10
     pair: float = 0.12
     group: float = 0.07
-    smooth: float = 0.12
-    noise: float = 0.10
+    smooth: float = 0.20
+    noise: float = 0.06
     scales: tuple[float, ...] = (2.0, 1.5, 2.0, 2.0, 1.5, 1.5, 1.5)
 
 

@@ -70,7 +70,7 @@ class Grid:
 def _between(logs: Floats, at: Floats) -> tuple[Any, Any]:
     """The place of the axis below each point, and how far it lies towards the next, 0 to 1."""
     if len(logs) == 1:
-        return 0, 0.0
+        return np.zeros(np.shape(at), dtype=int), 0.0
     low = np.minimum(np.maximum(np.searchsorted(logs, at, side="right") - 1, 0), len(logs) - 2)
     below = logs[low]
     return low, np.minimum(np.maximum((at - below) / (logs[low + 1] - below), 0.0), 1.0)
