@@ -108,7 +108,7 @@ def _operator(frame: pd.DataFrame) -> str:
 
 def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
     tables = _by("gemm_dtype", frames)
-    plain = [frame["latency"].min() for frame in tables.get("bfloat16", [])]
+    plain = [_floor(frame) for frame in tables.get("bfloat16", [])]
     for dtype, own in tables.items():
         if dtype not in WEIGHT_BYTES:
             continue
@@ -120,8 +120,13 @@ def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, G
 
 
 def _without_host(frame: pd.DataFrame, plain: float) -> pd.DataFrame:
-    floor = frame["latency"].quantile(0.02)
+    floor = _floor(frame)
     return frame[frame["latency"] > _HOST * floor] if floor > _HOST * plain else frame
+
+
+def _floor(frame: pd.DataFrame) -> float:
+    """What the smallest products take, but for a few outliers."""
+    return float(frame["latency"].quantile(0.02))
 
 
 def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
