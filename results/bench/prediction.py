@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from results import catalog
 from results.prediction.chip import rates_of
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.interval import group_weights, stretch, weighted_quantile
 from results.prediction.predict import Predictor
 from results.prediction.shipped import PRIORS, shipped
+from results.prediction.suspects import roofline_ms
 from suites import models
 from suites.models.widths import bits_of
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from results.prediction.fit import Sample
     from results.prediction.grid import Floats
 
-__all__ = ["baselines", "main", "roofline"]
+__all__ = ["baselines", "main"]
 
 _SEED = 1
 _ASKED = (3, 5)
@@ -125,33 +127,9 @@ def _say_speed(cell: Cell) -> None:
         print(f"{name:36}{min(times) / len(cells) * 1e3:>11.3f} ms of processor time")
 
 
-def roofline(cells: list[Cell]) -> Floats:
-    """Milliseconds of a decode step by bytes over bandwidth or FLOPs over peak, shared evenly."""
-    times = []
-    for cell in cells:
-        geometry, rates = models.load(cell.model), rates_of(_entry(cell.chip))
-        bits, context = bits_of(cell.precision) or 16.0, int(cell.isl + cell.osl / 2)
-        batch = max(1, round((cell.concurrency or 1) / 1))
-        moved = geometry.decode_min_bytes(
-            context, batch, bits_per_parameter=bits, routing="uniform"
-        )
-        dtype = "fp8" if bits <= 8 else "bfloat16"
-        flops = geometry.decode_flops(context, batch) / rates.peak(dtype)
-        times.append(max(moved / rates.bandwidth, flops) / cell.layout.chips)
-    return np.array(times)
-
-
-def _entry(chip: str):  # type: ignore[no-untyped-def]
-    from results import catalog
-
-    return catalog.chips()[chip]
-
-
-def baselines(
-    sample: Sample, unit: Callable[[Cell], Hashable]
-) -> dict[str, HeldOut | None]:
+def baselines(sample: Sample, unit: Callable[[Cell], Hashable]) -> dict[str, HeldOut | None]:
     """What others would do, each with the same cells left out."""
-    bound = np.log(roofline(list(sample.cells)))
+    bound = np.log([roofline_ms(cell, "uniform") for cell in sample.cells])
     summed = np.log(sample.terms.sum(axis=0))
     return {
         "roofline": _as_held(sample, bound),
@@ -204,16 +182,18 @@ def _facts(sample: Sample) -> Floats:
     """Sizes of model and chip, and which engine."""
     rows = []
     for cell in sample.cells:
-        geometry, rates = models.load(cell.model), rates_of(_entry(cell.chip))
-        rows.append([
-            geometry.active_parameters(),
-            geometry.parameters(),
-            geometry.depth,
-            rates.bandwidth,
-            rates.peak("bfloat16"),
-            bits_of(cell.precision) or 16.0,
-            ["sglang", "trtllm", "vllm"].index(cell.engine) if cell.engine else 3,
-        ])
+        geometry, rates = models.load(cell.model), rates_of(catalog.chips()[cell.chip])
+        rows.append(
+            [
+                geometry.active_parameters(),
+                geometry.parameters(),
+                geometry.depth,
+                rates.bandwidth,
+                rates.peak("bfloat16"),
+                bits_of(cell.precision) or 16.0,
+                sorted({other.engine for other in sample.cells}).index(cell.engine),
+            ]
+        )
     return np.array(rows, dtype=float)
 
 

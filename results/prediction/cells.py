@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from results.prediction.chip import entry_of
@@ -116,45 +117,19 @@ def read_cells(path: Path) -> list[Cell]:
 
 
 def _cell(row: Mapping[str, str | None]) -> Cell:
-    def text(name: str) -> str:
-        value = row.get(name)
-        return value.strip()[:500] if isinstance(value, str) else ""
-
-    def number(name: str) -> float | None:
-        try:
-            value = float(text(name))
-        except ValueError:
-            return None
-        return value if math.isfinite(value) and 0 < value < _NUMBER else None
-
+    text, number = partial(_text, row), partial(_number, row)
     source = text("silicon_data_source")
-    faults, reason = set(), ""
     concurrency = number("concurrency") or _load(source)
-    layout, wrong = _layout(
-        row_sizes={name: number(name) or 1.0 for name in _SIZES},
-        told_dp=number("attention_dp_size") is not None,
-        groups=(concurrency or 0.0) / (number("batch_size") or 1.0),
-    )
-    if wrong:
-        faults.add(wrong)
+    sizes = {name: number(name) or 1.0 for name in _SIZES}
+    told = number("attention_dp_size") is not None
+    groups = (concurrency or 0.0) / (number("batch_size") or 1.0)
+    layout, wrong = _layout(sizes, told_dp=told, groups=groups)
     try:
-        chip = entry_of(text("system")).id
+        chip, reason = entry_of(text("system")).id, ""
     except UserError:
         chip, reason = "", f"no chip {text('system')[:40]!r} in the catalogue"
-    model = known_as(text("model_path")) or ""
-    mode = text("mode") or "agg"
-    if mode == "agg" and layout.chips > _BOARD:
-        faults.add("disaggregated_unmarked")
-    if mode != "agg" and not (number("prefill_num_workers") and number("decode_num_workers")):
-        faults.add("no_worker_counts")
-    if concurrency is None:
-        faults.add("no_concurrency")
-    if not text("precision"):
-        faults.add("no_precision")
-    if number("silicon_tpot_ms") is None:
-        faults.add("no_figure")
-    day = _MEASURED.search(source)
-    return Cell(
+    model, day = known_as(text("model_path")) or "", _MEASURED.search(source)
+    cell = Cell(
         id=text("id"),
         chip=chip,
         model=model,
@@ -163,7 +138,7 @@ def _cell(row: Mapping[str, str | None]) -> Cell:
         precision=text("precision").lower(),
         gemm=text("gemm_quant_mode"),
         experts=text("moe_quant_mode"),
-        mode=mode,
+        mode=text("mode") or "agg",
         isl=number("isl") or 0.0,
         osl=number("osl") or 0.0,
         concurrency=concurrency,
@@ -172,21 +147,50 @@ def _cell(row: Mapping[str, str | None]) -> Cell:
         tpot_ms=number("silicon_tpot_ms"),
         campaign=_campaign(source),
         day=_since_2025(day) if day else None,
-        faults=frozenset(faults),
         reason=reason or ("" if model else f"no geometry of {text('model_path')[:60]!r}"),
     )
+    workers = number("prefill_num_workers") and number("decode_num_workers")
+    return replace(cell, faults=_own_faults(cell, wrong, counted=workers is not None))
+
+
+def _own_faults(cell: Cell, wrong: str, *, counted: bool) -> frozenset[str]:
+    """Faults that a row shows by itself; `wrong` is that of its layout."""
+    whole = cell.mode == "agg"
+    tests = {
+        wrong: whole and bool(wrong),
+        "disaggregated_unmarked": whole and cell.layout.chips > _BOARD,
+        "no_worker_counts": not whole and not counted,
+        "no_concurrency": cell.concurrency is None,
+        "no_precision": not cell.precision,
+        "no_figure": cell.tpot_ms is None,
+    }
+    return frozenset(fault for fault, has in tests.items() if has)
+
+
+def _text(row: Mapping[str, str | None], name: str) -> str:
+    value = row.get(name)
+    return value.strip()[:500] if isinstance(value, str) else ""
+
+
+def _number(row: Mapping[str, str | None], name: str) -> float | None:
+    """A positive number; None for anything else."""
+    try:
+        value = float(_text(row, name))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and 0 < value < _NUMBER else None
 
 
 _SIZES = ("tp_size", "attention_dp_size", "moe_tp_size", "moe_ep_size")
 
 
-def _layout(row_sizes: Mapping[str, float], *, told_dp: bool, groups: float) -> tuple[Layout, str]:
+def _layout(sizes: Mapping[str, float], *, told_dp: bool, groups: float) -> tuple[Layout, str]:
     """Ranks by the row, and what is wrong with them.
 
     Dumps of one publisher print TP × EP where experts lie on the chips of the TP group: squares.
     Where attention's groups are not told, the load over a group's batch counts them.
     """
-    tp, dp, moe_tp, ep = (max(1, round(row_sizes[name])) for name in _SIZES)
+    tp, dp, moe_tp, ep = (max(1, round(sizes[name])) for name in _SIZES)
     if told_dp and moe_tp == ep > 1 and tp * dp == ep * ep:
         return Layout(1, ep, 1, ep) if dp > 1 else Layout(ep, 1, 1, ep), "gpus_multiplied"
     if told_dp and dp == tp > 1 and ep == tp * dp:

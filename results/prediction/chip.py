@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from results import catalog
 from results.catalog import chip_names
-from results.prediction.grid import Grid
 from results.prediction.roofline import Mixture, Rates
 from results.prediction.tables import device_of, read_tables
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from results.catalog import ChipEntry
-    from results.prediction.grid import Floats
+    from results.prediction.grid import Floats, Grid
     from results.prediction.tables import Key
     from suites.models.attention import Gqa
 

@@ -18,6 +18,7 @@ __all__ = ["dtypes_of", "stored"]
 
 _SIXTEEN, _EIGHT, _FOUR = 16.0, 8.0, 4.0
 _MICROSCALED = "mxfp4"
+_INTEGERS = ("int", "w4a16", "awq", "gptq")
 
 
 def dtypes_of(chip: Chip, geometry: Geometry, precision: str, told: str = "") -> Dtypes:
@@ -32,37 +33,38 @@ def dtypes_of(chip: Chip, geometry: Geometry, precision: str, told: str = "") ->
     """
     if not precision:
         raise Missing("the precision is not stated")
-    bits = bits_of(precision)
-    integer = precision.startswith(("int", "w4a16", "awq", "gptq"))
-    sparse = geometry.moe is not None
-    if bits == _SIXTEEN:
-        mixers, experts = "bfloat16", ("bfloat16",)
-    elif bits == _EIGHT and not integer:
-        block = ("fp8_block", "fp8") if sparse or told == "fp8_block" else ("fp8", "fp8_block")
-        mixers, experts = _first(chip, block), ("fp8_block", "fp8")
-    elif bits == _FOUR and integer and sparse:
-        mixers, experts = "bfloat16", ("int4_wo",)
-    elif bits == _FOUR and not integer:
-        fast = "fp4" in chip.entry.peak_tflops
-        published = geometry.published
-        if published and published.precision == _MICROSCALED:
-            narrow = ("w4a8_mxfp4_mxfp8", "w4a16_mxfp4")
-            mixers, experts = "bfloat16", narrow if fast else narrow[1:]
-        else:
-            mixers = "bfloat16" if geometry.usual_attention and geometry.mla else "nvfp4"
-            experts = ("nvfp4",)
-    else:
-        raise Missing(f"no kernels for weights of {precision[:40]!r}")
+    mixers, experts = _wanted(chip, geometry, precision, told)
     dense = "nvfp4" if experts == ("nvfp4",) else mixers
     for dtype in (mixers, dense):
         if not chip.has_gemm(dtype):
             raise Missing(f"no product of {dtype} was measured on {chip.entry.id}")
-    if not sparse:
+    if geometry.moe is None:
         return Dtypes(mixers, dense, experts[0])
     measured = next((dtype for dtype in experts if chip.has_experts(dtype)), None)
     if measured is None:
         raise Missing(f"no table of experts of {precision} for {chip.entry.id}")
     return Dtypes(mixers, dense, measured)
+
+
+def _wanted(
+    chip: Chip, geometry: Geometry, precision: str, told: str
+) -> tuple[str, tuple[str, ...]]:
+    """Products of mixers, and of experts the first that was measured."""
+    bits, sparse = bits_of(precision), geometry.moe is not None
+    integer = precision.startswith(_INTEGERS)
+    if bits == _SIXTEEN:
+        return "bfloat16", ("bfloat16",)
+    if bits == _EIGHT and not integer:
+        block = ("fp8_block", "fp8") if sparse or told == "fp8_block" else ("fp8", "fp8_block")
+        return _first(chip, block), ("fp8_block", "fp8")
+    if bits == _FOUR and integer and sparse:
+        return "bfloat16", ("int4_wo",)
+    if bits == _FOUR and not integer:
+        if geometry.published and geometry.published.precision == _MICROSCALED:
+            fast = "fp4" in chip.entry.peak_tflops
+            return "bfloat16", (*(("w4a8_mxfp4_mxfp8",) if fast else ()), "w4a16_mxfp4")
+        return "bfloat16" if geometry.usual_attention and geometry.mla else "nvfp4", ("nvfp4",)
+    raise Missing(f"no kernels for weights of {precision[:40]!r}")
 
 
 def _first(chip: Chip, names: tuple[str, ...]) -> str:

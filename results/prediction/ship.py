@@ -30,7 +30,7 @@ from results.prediction.shipped import (
     borrowed,
     write_packed,
 )  # fmt: skip
-from results.prediction.suspects import suspects
+from results.prediction.suspects import below_roofline, suspects
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ _GENERATIONS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trusted:
-    """Cells of a folder, what is summed of those that teach, and the rest with its faults."""
+    """Cells of a folder: what is summed of those that teach, and all with their faults."""
 
     sums: Summed
-    left_out: list[Cell]
+    cells: list[Cell]
 
     def sample(self, kind: str) -> Sample:
         """Rows with a time of this kind."""
@@ -93,6 +93,7 @@ def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True)
 
     own = marked([cell for cell in cells if cell.mode == "agg"])
     sums = summed(own, chip_of)
+    own = below_roofline(own, sums.crowding)
     teaching = np.array([cell.faults <= _CORRECTED for cell in own]) & sums.kept
     if wary:
         places = np.flatnonzero(teaching)
@@ -107,8 +108,8 @@ def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True)
                         own[place], faults=own[place].faults | {"far_from_kernels"}
                     )
         teaching &= np.array([cell.faults <= _CORRECTED for cell in own])
-    kept = _part(sums, own, teaching)
-    return Trusted(kept, [own[i] for i in np.flatnonzero(~teaching)])
+    others = [cell for cell in cells if cell.mode != "agg"]
+    return Trusted(_part(sums, own, teaching), [*own, *others])
 
 
 def _part(sums: Summed, cells: list[Cell], keep: Floats) -> Summed:
@@ -198,7 +199,7 @@ def write(folder: Path, to: Path = DATA) -> None:
         "vendors": sorted({chips[cell.chip].entry.vendor for cell in own.sums.cells}),
     }
     write_packed(to / f"{FITTED}.json.gz", data)
-    write_atomically(to / "left_out.csv", _faults(own.left_out).encode())
+    write_atomically(to / "faults.csv", _faults(own.cells).encode())
 
 
 def _grids(grids: dict[Key, Any]) -> dict[str, Any]:
@@ -214,8 +215,9 @@ def _faults(cells: list[Cell]) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["id", "faults"])
     table.writerows(
-        [cell.id, " ".join(sorted(cell.faults)) or "refused"]
+        [cell.id, " ".join(sorted(cell.faults))]
         for cell in sorted(cells, key=lambda cell: cell.id)
+        if cell.faults
     )
     return text.getvalue()
 

@@ -8,18 +8,58 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from results import catalog
+from results.prediction.chip import rates_of
+from suites import models
+from suites.models.widths import bits_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from results.prediction.cells import Cell
     from results.prediction.grid import Floats
+    from suites.models.part import Routing
 
-__all__ = ["suspects"]
+__all__ = ["below_roofline", "roofline_ms", "suspects"]
 
 # A sweep whose low loads are so much faster than their kernels (natural logarithm), and which
 # slows towards them by so much for each factor e of load, drafts tokens.
 _FASTER, _FADING, _LOW = -0.25, 0.03, 16
 _FEWEST = 3
+_EIGHT = 8.0
+
+
+def roofline_ms(cell: Cell, routing: Routing, cache_bytes: float = 2) -> float:
+    """A decode step of all requests: bytes over bandwidth or FLOPs over peak, shared evenly."""
+    geometry, rates = models.load(cell.model), rates_of(catalog.chips()[cell.chip])
+    bits, context = bits_of(cell.precision) or 16.0, int(cell.isl + cell.osl / 2)
+    batch = max(1, round(cell.concurrency or 1))
+    moved = geometry.decode_min_bytes(
+        context,
+        batch,
+        bits_per_parameter=bits,
+        kv_dtype_bytes=cache_bytes,
+        routing=routing,
+    )
+    flops = geometry.decode_flops(context, batch)
+    least = max(
+        moved / rates.bandwidth, flops / rates.peak("fp8" if bits <= _EIGHT else "bfloat16")
+    )
+    return least / cell.layout.chips
+
+
+def below_roofline(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
+    """Flag cells faster than reading weights once and a cache of 8 bits allows.
+
+    Args:
+        crowding: requests over the sequences that memory holds; above 1 not all decode at once.
+    """
+    return [
+        replace(cell, faults=cell.faults | {"below_roofline"})
+        if full <= 1 and cell.tpot_ms and cell.tpot_ms < roofline_ms(cell, "same", cache_bytes=1)
+        else cell
+        for cell, full in zip(cells, crowding, strict=True)
+    ]
 
 
 def suspects(cells: Sequence[Cell], ratios: Floats) -> list[Cell]:
