@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -173,12 +174,12 @@ def fit(sample: Sample, priors: Priors) -> Fit:
     groups = _by_group(sample)
     inverses = {}
     for group, rows in groups.items():
-        within = _kernel(sample.x[rows], sample.x[rows], priors)
-        inverses[group] = np.linalg.inv(within + priors.noise**2 * np.eye(len(rows)))
+        inverses[group] = _inverse(sample.x[rows].tobytes(), len(rows), priors)
     mean = np.zeros(len(columns))
+    basis, _ = _basis(sample, mean[:terms], columns, priors)
     for _ in range(_ROUNDS):
         b = mean[:terms]
-        basis, _ = _basis(sample, b, columns, priors)
+        basis[:, :terms] = _shares(sample.terms, b)
         total = np.log((sample.terms * np.exp(b)[:, None]).sum(axis=0))
         target = y - total + basis[:, :terms] @ b
         precision, toward = np.diag(1 / sizes**2), np.zeros(len(columns))
@@ -194,6 +195,13 @@ def fit(sample: Sample, priors: Priors) -> Fit:
         for group, rows in groups.items()
     }
     return Fit(priors, columns, mean, covariance, own, terms)
+
+
+@lru_cache(maxsize=256)
+def _inverse(x: bytes, rows: int, priors: Priors) -> Floats:
+    """Inverse covariance of a group's rows: the same in every fit that leaves others out."""
+    lies = np.frombuffer(x).reshape(rows, -1)
+    return np.linalg.inv(_kernel(lies, lies, priors) + priors.noise**2 * np.eye(rows))
 
 
 def _columns(sample: Sample, priors: Priors) -> tuple[dict[object, int], Floats]:
@@ -218,9 +226,8 @@ def _basis(
     sample: Sample, b: Floats, columns: dict[object, int], priors: Priors
 ) -> tuple[Floats, Floats]:
     """Rows of the linearized model, and the variance of levels that were never seen."""
-    times = sample.terms * np.exp(b)[:, None]
     basis = np.zeros((len(sample.cells), len(columns)))
-    basis[:, : len(b)] = (times / times.sum(axis=0)).T
+    basis[:, : len(b)] = _shares(sample.terms, b)
     basis[:, columns["all"]] = 1.0
     unseen = np.zeros(len(sample.cells))
     for kind, size in (("engine", priors.engine), ("model", priors.model), ("pair", priors.pair)):
@@ -231,6 +238,12 @@ def _basis(
             else:
                 basis[row, place] = 1.0
     return basis, unseen
+
+
+def _shares(terms: Floats, b: Floats) -> Floats:
+    """What share of the sum each term is: how log Σ changes with each multiplier."""
+    times = terms * np.exp(b)[:, None]
+    return np.asarray((times / times.sum(axis=0)).T)
 
 
 def _by_group(sample: Sample) -> dict[tuple[str, ...], Floats]:
