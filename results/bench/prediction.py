@@ -175,7 +175,7 @@ def _boosted(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) ->
 
 
 def _weights(sample: Sample, keep: Floats) -> Floats:
-    return group_weights([sample.cells[i] for i in np.flatnonzero(keep)])
+    return group_weights(sample.where(keep).cells)
 
 
 def _facts(sample: Sample) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import log
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ class Chip:
         grid = self.grids.get(("gemm", dtype))
         if grid is None:
             raise Missing(f"no product of {dtype} was measured")
-        return np.exp(grid.at(m, n, k)) * self.rates.gemm(dtype, m, n, k)
+        return np.asarray(np.exp(grid.at(m, n, k)) * self.rates.gemm(dtype, m, n, k))
 
     def has_gemm(self, dtype: str) -> bool:
         """Whether products of a dtype are known."""
@@ -70,7 +71,7 @@ class Chip:
             raise Missing("no decode attention was measured")
         # A table of another count of heads holds at the batch that reads as much.
         scale = kv_heads / int(key[4])
-        return np.exp(self.grids[key].at(batch * scale, context)) * roof
+        return np.asarray(np.exp(self.grids[key].at(batch * scale, context)) * roof)
 
     def prefill(self, isl: Any, part: Gqa, tp: int) -> Floats:
         """A prompt's grouped-query attention on one of `tp` ranks."""
@@ -82,7 +83,7 @@ class Chip:
         seen = np.minimum(isl, window) if window else isl
         pairs = seen * (seen + 1) / 2 + (isl - seen) * seen
         roof = self.rates.prefill_attention(pairs, heads, part.head_dim)
-        return np.exp(self.grids[key].at(isl)) * roof
+        return np.asarray(np.exp(self.grids[key].at(isl)) * roof)
 
     def latent_decode(self, cache: str, batch: Any, context: Any, heads: int) -> Floats:
         """One step of latent attention, absorbed."""
@@ -92,14 +93,16 @@ class Chip:
         if grid is None:
             raise Missing("no latent attention was measured")
         roof = self.rates.latent_decode(cache, batch * context, heads, 576, 512)
-        return np.exp(grid.at(heads, batch, context)) * roof
+        return np.asarray(np.exp(grid.at(heads, batch, context)) * roof)
 
     def latent_prefill(self, isl: Any, pairs: Any, heads: int, width: float) -> Floats:
         """A prompt's latent attention, expanded; `width` of a query and a value together."""
         grid = self.grids.get(("latent prefill",))
         if grid is None:
             raise Missing("no latent attention was measured")
-        return np.exp(grid.at(heads, isl)) * self.rates.prefill_attention(pairs, heads, width / 2)
+        return np.asarray(
+            np.exp(grid.at(heads, isl)) * self.rates.prefill_attention(pairs, heads, width / 2)
+        )
 
     def experts(self, dtype: str, tokens: Any, shape: Mixture) -> Floats:
         """Routed experts of one layer on one rank.
@@ -112,7 +115,7 @@ class Chip:
         if key is None:
             raise Missing(f"no experts of {dtype} were measured")
         roof = self.rates.experts(dtype, tokens, shape)
-        return np.exp(self.grids[key].at(tokens)) * roof
+        return np.asarray(np.exp(self.grids[key].at(tokens)) * roof)
 
     def has_experts(self, dtype: str) -> bool:
         """Whether experts of a dtype are known."""
@@ -131,7 +134,7 @@ class Chip:
         key = self._like("reduce", (chips,))
         if key is None:
             raise Missing("no sum over chips was measured")
-        return np.exp(self.grids[key].at(values)) * self.rates.reduce(chips, values)
+        return np.asarray(np.exp(self.grids[key].at(values)) * self.rates.reduce(chips, values))
 
     def stream(self, moved: Any) -> Floats:
         """What only moves bytes, at four fifths of the bandwidth."""
@@ -167,7 +170,7 @@ def _names(parts: tuple[str | int, ...]) -> list[str]:
 
 def _apart(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> float:
     pairs = zip(one, other, strict=True)
-    return sum(abs(np.log(a / b)) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
+    return sum(abs(log(a / b)) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
 
 
 def read_chips(folder: Path) -> list[Chip]:
@@ -211,6 +214,6 @@ _FOLDERS = {"a100_sxm": "a100-80gb-sxm", "b60": "arc-pro-b60"}
 
 def rates_of(entry: ChipEntry) -> Rates:
     """Rates by the datasheet; where one is not published, what cancels in a ratio stands in."""
-    peaks = {name: peak * 1e9 for name, peak in entry.peak_tflops.items()}
+    peaks: dict[str, float] = {name: peak * 1e9 for name, peak in entry.peak_tflops.items()}
     bandwidth = (entry.memory_bandwidth_gb_s or 1000.0) * 1e6
     return Rates(bandwidth, peaks or {"bf16": 1e11}, (entry.link_gb_s or 64.0) * 1e6 / 2)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +66,11 @@ class Sample:
     x: Floats
     measured: Floats
 
-    def where(self, keep: Sequence[int] | Floats) -> Sample:
+    def where(self, keep: npt.ArrayLike) -> Sample:
         """Those of some places."""
         index = np.asarray(keep)
         places = np.flatnonzero(index) if index.dtype == bool else index
-        cells = [self.cells[i] for i in places]
+        cells = [self.cells[int(i)] for i in places]
         return Sample(cells, self.terms[:, places], self.x[places], self.measured[places])
 
     def __add__(self, other: Sample) -> Sample:
@@ -187,7 +188,7 @@ def fit(sample: Sample, priors: Priors) -> Fit:
             weighed = basis[rows].T @ inverses[group]
             precision += weighed @ basis[rows]
             toward += weighed @ target[rows]
-        covariance = np.linalg.inv(precision)
+        covariance = np.asarray(np.linalg.inv(precision), dtype=float)
         mean = covariance @ toward
     rest = target - basis @ mean
     own = {
@@ -201,13 +202,16 @@ def fit(sample: Sample, priors: Priors) -> Fit:
 def _inverse(x: bytes, rows: int, priors: Priors) -> Floats:
     """Inverse covariance of a group's rows: the same in every fit that leaves others out."""
     lies = np.frombuffer(x).reshape(rows, -1)
-    return np.linalg.inv(_kernel(lies, lies, priors) + priors.noise**2 * np.eye(rows))
+    within = _kernel(lies, lies, priors) + priors.noise**2 * np.eye(rows)
+    return np.asarray(np.linalg.inv(within), dtype=float)
 
 
 def _columns(sample: Sample, priors: Priors) -> tuple[dict[object, int], Floats]:
     """Places of all coefficients, and their standard deviations."""
-    sizes = {("term", place): priors.multiplier for place in range(len(sample.terms))}
-    names: dict[object, float] = {**sizes, "all": priors.intercept}
+    names: dict[object, float] = {
+        ("term", place): priors.multiplier for place in range(len(sample.terms))
+    }
+    names["all"] = priors.intercept
     for kind, size in (("engine", priors.engine), ("model", priors.model), ("pair", priors.pair)):
         for name in sorted({_level(cell, kind) for cell in sample.cells}):
             names[name] = size
@@ -257,7 +261,7 @@ def _kernel(one: Floats, other: Floats, priors: Priors) -> Floats:
     """Covariance of two sets of rows of one group."""
     apart = (one[:, None, :] - other[None, :, :]) / np.array(priors.scales)
     near = np.exp(-0.5 * (apart**2).sum(axis=2))
-    return priors.group**2 + priors.smooth**2 * near
+    return np.asarray(priors.group**2 + priors.smooth**2 * near)
 
 
 def joint(fitted: Fit, sample: Sample) -> Floats:

@@ -7,9 +7,12 @@ are in ms, rates in bytes and FLOPs per ms.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from results.prediction.grid import Floats
 
 __all__ = ["CACHE_BYTES", "LAUNCH_MS", "WEIGHT_BYTES", "Mixture", "Rates"]
 
@@ -76,26 +79,28 @@ class Rates:
         named = (self.peaks[name] for name in _INPUT[dtype][1] if name in self.peaks)
         return next(named, None) or max(self.peaks.values())
 
-    def gemm(self, dtype: str, m: Any, n: Any, k: Any) -> Any:
+    def gemm(self, dtype: str, m: Any, n: Any, k: Any) -> Floats:
         """A product of m×k inputs by n×k weights."""
         moved = n * k * WEIGHT_BYTES[dtype] + m * k * _INPUT[dtype][0] + 2.0 * m * n
         return self._bound(moved, 2.0 * m * n * k, dtype)
 
-    def decode_attention(self, cache: str, tokens: Any, heads: Any, kv_heads: Any, dim: Any) -> Any:
+    def decode_attention(
+        self, cache: str, tokens: Any, heads: Any, kv_heads: Any, dim: Any
+    ) -> Floats:
         """One new token for each sequence: keys and values of `tokens` cached ones are read."""
         moved = tokens * kv_heads * 2.0 * dim * CACHE_BYTES[cache]
         return self._bound(moved, 4.0 * tokens * heads * dim, "bfloat16")
 
-    def prefill_attention(self, pairs: Any, heads: Any, dim: Any) -> Any:
+    def prefill_attention(self, pairs: Any, heads: Any, dim: Any) -> Floats:
         """All pairs (query, key) of a prompt."""
-        return LAUNCH_MS + 4.0 * pairs * heads * dim / self.peak("bfloat16")
+        return np.asarray(LAUNCH_MS + 4.0 * pairs * heads * dim / self.peak("bfloat16"))
 
-    def latent_decode(self, cache: str, tokens: Any, heads: Any, width: Any, rank: Any) -> Any:
+    def latent_decode(self, cache: str, tokens: Any, heads: Any, width: Any, rank: Any) -> Floats:
         """Latent attention, absorbed: `width` cached values a token, scores and values in it."""
         moved = tokens * width * CACHE_BYTES[cache]
         return self._bound(moved, 2.0 * tokens * heads * (width + rank), "bfloat16")
 
-    def experts(self, dtype: str, tokens: Any, shape: Mixture) -> Any:
+    def experts(self, dtype: str, tokens: Any, shape: Mixture) -> Floats:
         """Routed experts of one layer on one rank; `tokens` are those of all ranks together."""
         drawn = shape.experts * (1.0 - (1.0 - shape.topk / shape.experts) ** np.asarray(tokens))
         weights = drawn * shape.hidden * shape.inter * shape.matrices / shape.chips
@@ -106,13 +111,14 @@ class Rates:
         )
         return self._bound(moved, flops, dtype)
 
-    def reduce(self, chips: int, values: Any) -> Any:
+    def reduce(self, chips: int, values: Any) -> Floats:
         """Sum of `values` 16-bit numbers over chips, each ending with all of it (ring bound)."""
-        return LAUNCH_MS + 2.0 * values * 2.0 * (chips - 1) / chips / self.link
+        return np.asarray(LAUNCH_MS + 2.0 * values * 2.0 * (chips - 1) / chips / self.link)
 
-    def stream(self, moved: Any) -> Any:
+    def stream(self, moved: Any) -> Floats:
         """Bytes that are read or written once."""
-        return LAUNCH_MS + moved / self.bandwidth
+        return np.asarray(LAUNCH_MS + moved / self.bandwidth)
 
-    def _bound(self, moved: Any, flops: Any, dtype: str) -> Any:
-        return LAUNCH_MS + np.maximum(moved / self.bandwidth, flops / self.peak(dtype))
+    def _bound(self, moved: Any, flops: Any, dtype: str) -> Floats:
+        least = np.maximum(moved / self.bandwidth, flops / self.peak(dtype))
+        return np.asarray(LAUNCH_MS + least)

@@ -133,7 +133,9 @@ def _reason(cell: Cell) -> str:
     return "" if cell.isl >= 1 and cell.osl >= 1 else "the lengths are not given"
 
 
-def _alike(cells: Sequence[Cell], refused: Sequence[str]) -> dict[tuple[object, ...], list[int]]:
+def _alike(
+    cells: Sequence[Cell], refused: Sequence[str]
+) -> dict[tuple[str, str, str, str, Layout], list[int]]:
     found = defaultdict(list)
     for place, cell in enumerate(cells):
         if not refused[place]:

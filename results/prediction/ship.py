@@ -1,7 +1,8 @@
 """Write what ships: `python -m results.prediction.ship FOLDER`, from a folder of published data.
 
-The folder holds `kernels/CHIP/*.parquet` and `endtoend/measured_ttft_tpot.csv`, as the README of
-AIConfigurator's data names them. The same folder gives the same bytes.
+The folder holds `kernels/CHIP/*.parquet` and `endtoend/measured_ttft_tpot.csv` as AIConfigurator
+publishes them, and `mlenergy/mlenergy_v3_llm_flat.csv`, ML.ENERGY's measured power. The
+same folder gives the same bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from results.prediction.chip import Chip, Missing, read_chip
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.fit import Sample, fit
 from results.prediction.interval import stretch
+from results.prediction.power import fit_power, read_busy
 from results.prediction.samples import Summed, summed
 from results.prediction.shipped import (
     BORROWED,
@@ -126,7 +128,8 @@ def _part(sums: Summed, cells: list[Cell], keep: Floats) -> Summed:
 
 def _far_groups(sums: Summed) -> list[tuple[str, ...]]:
     """Groups to leave out, the farthest first, each time fitted again."""
-    sample, far = sums.sample("tpot"), []
+    sample = sums.sample("tpot")
+    far: list[tuple[str, ...]] = []
     while True:
         held = leave_out(sample, UNITS["group"], PRIORS["tpot"])
         off = {
@@ -196,10 +199,21 @@ def write(folder: Path, to: Path = DATA) -> None:
             for kind, found in held.items()
         },
         "errors": {basis: round(rows.summary() / 100, 3) for basis, rows in held["tpot"].items()},
+        "power": _power(folder),
         "vendors": sorted({chips[cell.chip].entry.vendor for cell in own.sums.cells}),
     }
     write_packed(to / f"{FITTED}.json.gz", data)
     write_atomically(to / "faults.csv", _faults(own.cells).encode())
+
+
+def _power(folder: Path) -> dict[str, Any]:
+    fitted = fit_power(read_busy(folder / "mlenergy" / "mlenergy_v3_llm_flat.csv"))
+    return {
+        "coefficients": [round(value, 5) for value in fitted.coefficients],
+        "error": round(fitted.error, 3),
+        "spread": round(fitted.spread, 3),
+        "source": "ml-energy/leaderboard, v3, Apache-2.0",
+    }
 
 
 def _grids(grids: dict[Key, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from results.prediction.chip import Chip, Missing, rates_of
 from results.prediction.fit import Priors, Sample, features
 from results.prediction.grid import Grid
 from results.prediction.plan import Layout
+from results.prediction.power import PowerFit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +85,7 @@ class Shipped:
         stretch: kind -> basis -> deviations that hold 90% of held-out rows.
         errors: basis -> median held-out error of TPOT, as a share.
         vendors: whose chips were measured.
+        power: what is known of power.
         about: source, licence and date.
     """
 
@@ -93,6 +95,7 @@ class Shipped:
     errors: Mapping[str, float]
     vendors: frozenset[str]
     seen: Seen
+    power: PowerFit
     about: Mapping[str, Any]
 
 
@@ -115,6 +118,9 @@ def shipped() -> Shipped:
         errors=data["errors"],
         vendors=frozenset(data["vendors"]),
         seen=Seen.of(cells),
+        power=PowerFit(
+            tuple(data["power"]["coefficients"]), data["power"]["error"], data["power"]["spread"]
+        ),
         about=data["about"],
     )
 

@@ -98,7 +98,8 @@ def _frame(path: Path) -> pd.DataFrame | None:
     # Tables of whole modules hold projections too, and say with which products.
     if {"latency", "op_name"} - set(frame) or "gemm_type" in frame or frame.empty:
         return None
-    return frame[np.isfinite(frame["latency"]) & (frame["latency"] > 0)]
+    sound: pd.DataFrame = frame[np.isfinite(frame["latency"]) & (frame["latency"] > 0)]
+    return sound
 
 
 def _operator(frame: pd.DataFrame) -> str:
@@ -164,7 +165,7 @@ def _shapes(frames: list[pd.DataFrame]) -> dict[tuple[int, int, int], list[pd.Da
         columns = ["num_heads", "num_key_value_heads"]
         dims = frame.get("head_dim", 128)
         for shape, own in frame.assign(head_dim=dims).groupby(["head_dim", *columns]):
-            dim, heads, kv_heads = (int(size) for size in shape)
+            dim, heads, kv_heads = (int(str(size)) for size in shape)
             if dim in {64, 128, 256} and kv_heads <= 8 and heads <= _WIDEST_GROUP * kv_heads:
                 found.setdefault((dim, heads, kv_heads), []).append(own)
     return found
@@ -205,7 +206,7 @@ def _mixtures(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, G
         found: dict[tuple[int, ...], list[pd.DataFrame]] = {}
         for frame in own:
             for shape, table in frame.groupby(sizes):
-                found.setdefault(tuple(int(size) for size in shape), []).append(table)
+                found.setdefault(tuple(int(str(size)) for size in shape), []).append(table)
         for shape, tables in found.items():
             if shape[4] * shape[5] > _WIDEST_GROUP or shape[5] > shape[3]:
                 continue
