@@ -68,6 +68,8 @@ def main() -> None:
     for engine in sorted({cell.engine for cell in first.cells}):
         _say(f"TTFT, {engine}", first_held.where(_where(first, engine)))
     print(f"{'output tokens/s on a chip':36}{_throughput(step, first, held, first_held):>14}")
+    power = shipped().power
+    print(f"{'power of a chip, model left out':36}{power.error * 100:>8.1f}")
     if loose is not None:
         print("\nThe same with what only kernels speak against, in training and test")
         _say("TPOT", leave_out(loose, UNITS["group"], PRIORS["tpot"]))
@@ -98,7 +100,10 @@ def _pair(held: HeldOut) -> str:
 def _say(name: str, held: HeldOut) -> None:
     wide = stretch(held.cells, held.errors, held.deviation)
     width = float(np.exp(np.median(wide * held.deviation)))
-    print(f"{name:36}{_pair(held):>14}   90% within ×{width:.2f}, median of {len(held.cells)}")
+    print(
+        f"{name:36}{_pair(held):>14}   90% within ×{width:.2f}, "
+        f"which holds {held.holds() * 100:.0f}% of {len(held.cells)}"
+    )
 
 
 def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut) -> str:

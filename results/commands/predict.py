@@ -121,32 +121,32 @@ def _one(
 ) -> None:
     from dataclasses import asdict
 
-    from results.prediction.predict import Workload
-    from results.prediction.predict import predict as predict_cell
+    from results.prediction.chip import entry_of
+    from results.prediction.predict import Workload, cell_of
     from suites import models
     from suites.base.errors import CheckError
     from suites.base.terminal import Terminal, print_json
 
-    tp, dp, ep = setup["layout"]
-    prediction = predict_cell(
-        chip,
-        models.load(model),
-        Workload(isl=load[0], osl=load[1], concurrency=load[2]),
-        precision=setup["precision"],
-        engine=setup["engine"],
-        tp=tp,
-        dp=dp,
-        ep=ep,
-        using=setup["using"],
-    )
+    using: Predictor = setup.pop("using")
+    geometry = models.load(model)
+    workload = Workload(isl=load[0], osl=load[1], concurrency=load[2])
+    cell = cell_of(entry_of(chip).id, geometry.id, workload, **setup)
+    prediction = using.predict([cell], {geometry.id: geometry})[0]
+    power = using.power(prediction, cell, geometry)
     if json_:
-        print_json(asdict(prediction))
+        print_json({**asdict(prediction), "power": asdict(power) if power else None})
     if prediction.refused:
         raise CheckError(f"not predicted: {prediction.refused}", where=f"{chip}, {model}")
     if not json_:
         terminal = Terminal()
         for line in _lines(prediction):
             terminal.say(line)
+        if power:
+            (watts, low, high), joules = power.watts, power.joules_per_token[0]
+            terminal.say(
+                f"{watts:.0f} W a chip, 90% within {low:.0f} to {high:.0f} W; "
+                f"{joules:.3g} J of the chips an output token"
+            )
         if explain:
             _explain(terminal, prediction)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from results.prediction.ask import most_telling
 from results.prediction.fit import fit
-from results.prediction.interval import group_weights, weighted_quantile
+from results.prediction.interval import group_weights, stretch, weighted_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -57,6 +57,17 @@ class HeldOut:
         inside = np.abs(self.errors) <= stretch * self.deviation
         weights = group_weights(self.cells)
         return float(weights[inside].sum() / weights.sum())
+
+    def holds(self) -> float:
+        """Share of rows inside intervals whose stretch is that of the other groups' rows."""
+        groups = [cell.group for cell in self.cells]
+        inside = 0.0
+        for group in dict.fromkeys(groups):
+            own = np.array([other == group for other in groups])
+            others = self.where(~own)
+            wide = stretch(others.cells, others.errors, others.deviation)
+            inside += self.where(own).covered(wide)
+        return inside / len(set(groups))
 
     def where(self, keep: Floats) -> HeldOut:
         """Some of the rows."""

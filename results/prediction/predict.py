@@ -14,6 +14,7 @@ from results.prediction.cells import Cell
 from results.prediction.chip import entry_of
 from results.prediction.fit import Fit, fit
 from results.prediction.plan import Layout
+from results.prediction.power import busy_of, power_of
 from results.prediction.samples import Summed, summed
 from results.prediction.shipped import Shipped, shipped, shipped_chip
 from results.prediction.steps import FIRST_TERMS, TERMS
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from results.prediction.chip import Chip
+    from results.prediction.power import Power
     from results.prediction.fit import Guess
     from suites.models import Geometry
 
@@ -168,6 +170,18 @@ class Predictor:
         for row, place in enumerate(places):
             results[place] = self._made(sums, int(place), row, guesses)
         return results
+
+    def power(self, prediction: Prediction, cell: Cell, geometry: Geometry) -> Power | None:
+        """Power of a predicted cell; None where it is refused or no nameplate is known.
+
+        Energy is that of the chips alone, for each output token.
+        """
+        if prediction.tpot_ms is None or prediction.tokens_per_s_chip is None:
+            return None
+        batch = prediction.tokens_per_s_chip * cell.layout.chips * prediction.tpot_ms / 1e3
+        setup = (cell.precision, float(cell.layout.chips), batch)
+        busy = busy_of(geometry, cell.chip, setup, prediction.tpot_ms, cell.isl + cell.osl / 2)
+        return power_of(self.base.power, busy, prediction.tokens_per_s_chip)
 
     def _made(self, sums: Summed, place: int, row: int, guesses: tuple[Guess, Guess]) -> Prediction:
         cell = sums.cells[place]
