@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from results.prediction.chip import Chip
-    from results.prediction.power import Power
     from results.prediction.fit import Guess
+    from results.prediction.power import Power
     from suites.models import Geometry
 
 __all__ = [
