@@ -48,7 +48,6 @@ ABOUT = {
     "licence": "Apache-2.0",
     "read": "2026-11-28",
 }
-_CORRECTED = {"gpus_multiplied"}
 # A group whose rows, predicted without it, are off by so much on the median, teaches nothing.
 _FAR = 0.35
 # Chips of one design: none of them stands in for another's datasheet where that is tested.
@@ -96,20 +95,20 @@ def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True)
     own = marked([cell for cell in cells if cell.mode == "agg"])
     sums = summed(own, chip_of)
     own = below_roofline(own, sums.crowding)
-    teaching = np.array([cell.faults <= _CORRECTED for cell in own]) & sums.kept
+    teaching = np.array([cell.teaches for cell in own]) & sums.kept
     if wary:
         places = np.flatnonzero(teaching)
         ratios = np.log(sums.sample("tpot").measured[places] / sums.step[:, places].sum(axis=0))
         for place, cell in zip(places, suspects([own[i] for i in places], ratios), strict=True):
             own[place] = cell
-        teaching &= np.array([cell.faults <= _CORRECTED for cell in own])
+        teaching &= np.array([cell.teaches for cell in own])
         for group in _far_groups(_part(sums, own, teaching)):
             for place in np.flatnonzero([cell.group == group for cell in own]):
                 if teaching[place]:
                     own[place] = replace(
                         own[place], faults=own[place].faults | {"far_from_kernels"}
                     )
-        teaching &= np.array([cell.faults <= _CORRECTED for cell in own])
+        teaching &= np.array([cell.teaches for cell in own])
     others = [cell for cell in cells if cell.mode != "agg"]
     return Trusted(_part(sums, own, teaching), [*own, *others])
 
