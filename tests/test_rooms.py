@@ -51,6 +51,7 @@ FOLDERS = {
         "reported/parts",
         "reported/readers",
         "reported",
+        "prediction",
         "archive",
         "service",
         "service/api",
