@@ -69,6 +69,8 @@ class Evidence:
         kind: "measured" or "reported".
         where: address of the row in the site, or of the statement.
         words: chip, model, load and publisher, for a reader.
+        date: when it was measured or published; empty where nobody says.
+        statistic: of its latencies, such as "median" or "mean"; empty likewise.
     """
 
     chip: str
@@ -85,6 +87,8 @@ class Evidence:
     kind: Literal["measured", "reported"]
     where: str
     words: str
+    date: str = ""
+    statistic: str = ""
 
     def of_all_tokens(self, isl: float, osl: float) -> Evidence:
         """Return the same row of output tokens with its input tokens counted too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from leaderboard.figures import ranking
 from leaderboard.figures.rows import shown
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
 from leaderboard.output.output_tree import Tree
-from leaderboard.pages import badges, board, embeds, page_shells
+from leaderboard.pages import badges, best, board, embeds, page_shells
 from leaderboard.pages.pages import Pages
 from leaderboard.read import archives, known, reported
 from leaderboard.words import LANGUAGES, Words
@@ -225,6 +226,9 @@ def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> Non
 
 def _put_board(tree: Tree, content: Content) -> None:
     tree.put("data/board/index.json", board.index(content.rated, content.models))
+    price_class = content.sheet.default_class if content.sheet else ""
+    known_best = json.dumps(best.flat(content.evidence, price_class), separators=(",", ":"))
+    tree.put("data/board/best.json", known_best)
     # Only the rows of a model that changed are taken out.
     for model, places in content.rated.groupby("model_id").indices.items():
         columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"

@@ -16,6 +16,7 @@ from leaderboard.figures.price_history import drawn, past_prices
 from leaderboard.figures.rows import Row, shown
 from leaderboard.output import downloads
 from leaderboard.pages import (
+    best,
     board,
     chips,
     fen,
@@ -210,6 +211,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         title="What a million tokens really cost",
         context=lambda: {
             "answers": overview.answers(_, content.rows),
+            **_best(_, content),
             "latest": _latest(content.rows, _.lang),
         },
     )
@@ -325,6 +327,23 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {"files": downloads.LISTING, "dataset": _dataset(_, content)},
         made_of="",
     )
+
+
+def _best(_: Words, content: Content) -> dict[str, Any]:
+    """What is known of each model on each chip, for the front page."""
+    titles = {
+        "owned": _("Owned"),
+        "rented": _("Rented"),
+        "energy": _("Energy, output tokens"),
+        "rate": _("Output tokens/s per chip"),
+    }
+    return {
+        "best": best.context(content.evidence),
+        "limits": best.LIMITS,
+        "measures": list(titles.items()),
+        "sheet": content.sheet,
+        "words": {"none": _("nobody has shown this yet")},
+    }
 
 
 def _dataset(_: Words, content: Content) -> dict[str, Any]:

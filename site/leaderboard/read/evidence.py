@@ -95,6 +95,8 @@ def _signed(row: Row, model: str) -> Evidence:
         kind="measured",
         where=f"verify/?statement={row.digest}",
         words=" · ".join(filter(None, (row.chip, row.model, row.precision, row.engine, row.load))),
+        date=row.date,
+        statistic="median",
     )
 
 
@@ -143,4 +145,6 @@ def _costed(section: Section, line: Line, cost: CostRow, model: str, count: int)
         kind="reported",
         where=f"reported/{section.id}/",
         words=" · ".join(clean(part) for part in words if part),
+        date=clean(line.result.date or line.source.date or ""),
+        statistic=str(getattr(per_user or tpot, "labels", {}).get("statistic", "")),
     )
