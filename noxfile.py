@@ -6,6 +6,7 @@ engine, pandas and the site generator are too large to be installed once per ses
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -183,12 +184,22 @@ def vllm(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def mutate(session: nox.Session) -> None:
-    """Change the code in one place at a time; the tests must notice (-- results/economy)."""
+    """Change the code in one place at a time; the tests must notice (-- results/economy).
+
+    With `--ending 37` only the changes whose number ends in 3 or 7: a fifth, at any time the same.
+    """
     scripts = environment(session, "mutate", *DEVELOPMENT, "mutate")
-    folders = (path.removesuffix(".py").strip("/") for path in session.posargs)
-    names = (f"{path.replace('/', '.')}.*" for path in folders)
-    session.run(str(scripts / "mutmut"), "run", *names, external=True)
-    session.run(str(scripts / "mutmut"), "results", external=True)
+    options = argparse.ArgumentParser(prog="nox -s mutate --")
+    options.add_argument("paths", nargs="*", help="folders or files of tool.mutmut.only_mutate")
+    options.add_argument(
+        "--ending", default="0-9", help="last digits of the changes that are tried"
+    )
+    options.add_argument("--max-children", default="2")
+    chosen = options.parse_args(session.posargs)
+    modules = [path.removesuffix(".py").strip("/").replace("/", ".") for path in chosen.paths]
+    names = [f"{module}.*__mutmut_*[{chosen.ending}]" for module in modules or ["*"]]
+    children = ("--max-children", chosen.max_children)
+    session.run(str(scripts / "mutmut"), "run", *children, *names, external=True)
 
 
 @nox.session(venv_backend="none")

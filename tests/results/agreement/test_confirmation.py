@@ -26,75 +26,39 @@ from results.proof import envelope
 from results.service.publish import publish
 from results.statement.nonce import seed_of
 from results.statement.statement import Statement
+from tests.builders import engine, figure, stated
 
 FIRST, SECOND = "1" * 64, "2" * 64
 
 
 def statement(
-    *values, half=0.01, run=None, chip="Some CPU", engine="1.0", packages=None, hardware="one,two"
+    *values, half=0.01, run=None, chip="Some CPU", build="1.0", packages=None, hardware="one,two"
 ):
     """A run with one figure per value, each with a relative half-width."""
-    return Statement.model_validate(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": "samples/x.json", "digest": {"sha256": os.urandom(32).hex()}}],
-            "predicateType": "urn:fenmark:result:v1",
-            "predicate": {
-                "schema_version": 1,
-                "run": {
-                    "id": "run",
-                    "runner": "runner-1",
-                    "suite_version": "0.1.0",
-                    "suites": ["inference"],
-                    "profile": "quick",
-                    "seed": 7,
-                    "started_at": "2026-11-23T00:00:00Z",
-                    "finished_at": "2026-11-23T00:05:00Z",
-                    "options": {"model": "tiny-15m"},
-                    **(run or {}),
-                },
-                "machine": {
-                    "chip": {"catalog_id": None, "name": chip, "kind": "cpu", "count": 2},
-                    "cpu_name": chip,
-                    "cpu_cores": 2,
-                    "memory_bytes": 2**34,
-                    "os": "Linux",
-                    "kernel": "6.1",
-                    "container": None,
-                    "virtual_machine": None,
-                    "driver": None,
-                    "conditions": {"hardware": hardware} if hardware else {},
-                },
-                "software": {"python": "3.11.7", "packages": packages or {}},
-                "source": {"commit": None, "modified": False},
-                "engines": [
-                    {
-                        "name": "llama.cpp",
-                        "version": engine,
-                        "model": "tiny-15m",
-                        "weights_sha256": "a" * 64,
-                        "weights": "random",
-                        "precision": "q8_0",
-                    }
-                ],
-                "meters": [],
-                "measurements": [
-                    {
-                        "suite": "inference",
-                        "case": f"decode/b{batch}/ctx64",
-                        "metric": "tpot",
-                        "unit": "ms",
-                        "value": value,
-                        "low": value * (1 - half),
-                        "high": value * (1 + half),
-                        "n": 3,
-                        "method": "measured",
-                    }
-                    for batch, value in enumerate(values)
-                ],
-            },
-        }
+    figures = [
+        figure(
+            case=f"decode/b{batch}/ctx64",
+            value=value,
+            low=value * (1 - half),
+            high=value * (1 + half),
+            labels={},
+        )
+        for batch, value in enumerate(values)
+    ]
+    made = stated(
+        *figures,
+        version=1,
+        samples=os.urandom(32).hex(),
+        machine={
+            "chip": {"catalog_id": None, "name": chip, "kind": "cpu", "count": 2},
+            "cpu_name": chip,
+            "conditions": {"hardware": hardware} if hardware else {},
+        },
+        engines=[engine(version=build)],
+        packages=packages or {},
+        **{"id": "run", "seed": 7, "options": {"model": "tiny-15m"}, **(run or {})},
     )
+    return Statement.model_validate(made)
 
 
 ROOT = "a" * 64  # of the log once it holds the first result
@@ -229,7 +193,7 @@ def test_a_run_that_names_no_other_confirms_nothing():
     ("changed", "what"),
     [
         ({"chip": "Other CPU"}, "chip"),
-        ({"engine": "2.0"}, "engine llama.cpp"),
+        ({"build": "2.0"}, "engine llama.cpp"),
         ({"run": {"seed": 8}, "nonce": None}, "seed"),
         ({"run": {"suite_version": "0.2.0"}}, "suite version"),
         ({"run": {"options": {"model": "tiny-15m", "threads": 2}}}, "options"),
