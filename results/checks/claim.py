@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Claim",
-    "Point",
+    "ClaimedPoint",
     "Rank",
     "case_load",
     "least",
@@ -70,7 +70,7 @@ _BELIEVED = 1.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class ClaimedPoint:
     """The figures of one case, and the load they were taken under.
 
     Attributes:
@@ -151,14 +151,14 @@ class Claim:
         return min(filter(None, found), key=lambda one: one.bits, default=None)
 
     @cached_property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[ClaimedPoint, ...]:
         """Figures by suite and case, in order of appearance."""
         groups: dict[tuple[str, str], list[Measurement]] = {}
         for item in self.measurements:
             groups.setdefault((item.suite, item.case), []).append(item)
         return tuple(self._point(*key, items) for key, items in groups.items())
 
-    def _point(self, suite: str, case: str, items: Sequence[Measurement]) -> Point:
+    def _point(self, suite: str, case: str, items: Sequence[Measurement]) -> ClaimedPoint:
         figures: dict[tuple[str, Rank], Measurement] = {}
         for item in items:
             if item.method != "modelled":
@@ -174,7 +174,7 @@ class Claim:
         named = case_load(suite, case) if self.statement else {}
         if named:
             load.pop("turns", None)  # a case that names its load replays no trace
-        return Point(
+        return ClaimedPoint(
             suite=suite,
             case=case,
             load={**named, **load},

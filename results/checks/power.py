@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.catalog import ChipEntry
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.statement import Measurement
 
@@ -99,7 +99,7 @@ def _of_meter(item: Measurement, meter: Meter | None) -> str | None:
     return None
 
 
-def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
+def _watts(point: ClaimedPoint) -> Iterator[tuple[Measurement, float, float]]:
     """Figures that say a power, with its lower and upper end in W."""
     for item in point.items:
         if item.method == "modelled":
@@ -115,7 +115,7 @@ def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
             yield item, 0.0, most(item) * 1e3 / least(time)
 
 
-def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
+def _modelled(claim: Claim, point: ClaimedPoint, item: Measurement) -> Iterator[Held]:
     """Joules that a nameplate stands in for are its watts over the rate, and no more."""
     bounds = _nameplate_w(claim, item)
     for rate_of in _PHASES.get(item.metric, ()):

@@ -11,7 +11,7 @@ from results.checks.finding import Held, at_most
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.statement import Measurement
 
@@ -54,7 +54,7 @@ def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
             yield from _in_flight(point, requests, latency, 1.0, streams, closed=closed)
 
 
-def _latency_is_stated(point: Point) -> Held:
+def _latency_is_stated(point: ClaimedPoint) -> Held:
     """A rate alone could be anything."""
     rate = point.figures["output_throughput", None]
     reason = None if point.middle("e2e") else "stands without the end-to-end time of its requests"
@@ -62,7 +62,7 @@ def _latency_is_stated(point: Point) -> Held:
 
 
 def _in_flight(
-    point: Point,
+    point: ClaimedPoint,
     rate: Measurement,
     latency: Measurement,
     per_token: float,
@@ -145,6 +145,6 @@ def _equal(item: Measurement, span: tuple[float, float], told: str) -> Iterator[
     yield at_most(where, span[0] / _ARITHMETIC, most(item), f"{{right}}, {told} needs {{left}}")
 
 
-def _requests(point: Point) -> int:
+def _requests(point: ClaimedPoint) -> int:
     latency = point.get("e2e", 50.0)
     return latency.n if latency else 1

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     _Level = dict[type, list[Any]]
 
-__all__ = ["MAX_BYTES", "Limits", "canonical", "loads"]
+__all__ = ["MAX_BYTES", "DocumentLimits", "canonical", "loads"]
 
 MAX_BYTES = 2**20  # 1 MiB; a quick run is about 60 kB
 _MAX_DEPTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DocumentLimits:
     """What a document may hold.
 
     Attributes:
@@ -43,7 +43,7 @@ class Limits:
     integer: int = 2**53 - 1
 
 
-_USUAL = Limits()
+_USUAL = DocumentLimits()
 
 
 _CONTAINERS = {dict, list}
@@ -56,7 +56,7 @@ _EACH_DIGIT = [b"%d" % digit for digit in range(10)]
 _AS_ZEROS = bytes.maketrans(b"123456789E+", b"000000000ee")
 
 
-def loads(data: bytes, where: str, limits: Limits = _USUAL) -> Any:
+def loads(data: bytes, where: str, limits: DocumentLimits = _USUAL) -> Any:
     """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
 
     Takes about twice the time of `json.loads` at most, 2.6 times for short texts full of colons
@@ -103,7 +103,7 @@ _SAFE = "integers below 2^53"
 _ODD_CHARACTERS = ("contains NUL or half a character", "Unicode text")
 
 
-def _parse(data: bytes, text: str, limits: Limits) -> Any:
+def _parse(data: bytes, text: str, limits: DocumentLimits) -> Any:
     if _is_small(data):
         value = _careful(limits.integer).decode(text)
         if b"\\" in data:
@@ -155,7 +155,7 @@ def _by_kind(values: list[Any]) -> dict[type, list[Any]]:
     return parts
 
 
-def _levels(value: Any, limits: Limits) -> tuple[list[_Level], int]:
+def _levels(value: Any, limits: DocumentLimits) -> tuple[list[_Level], int]:
     """Take a document apart; check its depth and how many values there are.
 
     Returns:
@@ -183,7 +183,7 @@ def _is_long_list(value: Any, data: bytes) -> bool:
     return type(value) is list and len(value) * _LONG_VALUE > len(data)
 
 
-def _is_plain(data: bytes, limits: Limits) -> bool:
+def _is_plain(data: bytes, limits: DocumentLimits) -> bool:
     """Whether the bytes alone say that no depth, number or number of values can be wrong."""
     if not all(_at_most(_MAX_DEPTH // 2, mark, data) for mark in (b"[", b"{")):
         return False

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from results.economy.economics import Measured as Row
     from results.economy.own_prices import Money
     from results.statement.statement import Measurement, Predicate
-    from runners.measure.outcome import Outcome
+    from runners.measure.outcome import FinishedRun
     from suites.base.terminal import Terminal
 
 __all__ = [
@@ -121,7 +121,7 @@ def ask_for_price(terminal: Terminal, where: str = "DIR") -> None:
     )
 
 
-def print_outcome(outcome: Outcome, out: Path, terminal: Terminal, money: Money) -> None:
+def print_outcome(outcome: FinishedRun, out: Path, terminal: Terminal, money: Money) -> None:
     """Print a finished run, and where everything it left lies."""
     if print_result(outcome.statement.predicate, terminal, money):
         ask_for_price(terminal, str(out))

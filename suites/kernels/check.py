@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ROW_FACTOR", "TOLERANCE", "Verdict", "compare"]
+__all__ = ["ROW_FACTOR", "TOLERANCE", "Deviation", "compare"]
 
 # Relative L2 gates. Rounding each of k products and sums to a significand of p bits leaves a
 # relative error of about u·sqrt(k) at worst where u = 2^−p (Higham, "Accuracy and Stability of
@@ -33,7 +33,7 @@ ROW_FACTOR = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Deviation:
     """How far an output lies from its reference.
 
     Attributes:
@@ -47,7 +47,7 @@ class Verdict:
     problem: str
 
 
-def compare(output: np.ndarray, reference: np.ndarray, tolerance: float) -> Verdict:
+def compare(output: np.ndarray, reference: np.ndarray, tolerance: float) -> Deviation:
     """Judge an output by relative L2, whole and row by row.
 
     Elementwise closeness at 1e-2 passes attention that drops 5 of 512 keys; relative L2 at the
@@ -65,12 +65,12 @@ def compare(output: np.ndarray, reference: np.ndarray, tolerance: float) -> Verd
     error = float(np.linalg.norm(rows)) / size
     worst = float(rows.max()) * float(np.sqrt(rows.size)) / size
     if error > tolerance:
-        return Verdict(error, worst, f"relative L2 error {error:.1e}, expected ≤ {tolerance:.0e}")
+        return Deviation(error, worst, f"relative L2 error {error:.1e}, expected ≤ {tolerance:.0e}")
     if worst > tolerance * ROW_FACTOR:
         gate = tolerance * ROW_FACTOR
-        return Verdict(error, worst, f"one row errs by {worst:.1e}, expected ≤ {gate:.0e}")
-    return Verdict(error, worst, "")
+        return Deviation(error, worst, f"one row errs by {worst:.1e}, expected ≤ {gate:.0e}")
+    return Deviation(error, worst, "")
 
 
-def _refused(problem: str) -> Verdict:
-    return Verdict(float("inf"), float("inf"), problem)
+def _refused(problem: str) -> Deviation:
+    return Deviation(float("inf"), float("inf"), problem)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suites.base.errors import CheckError
-from suites.kernels.check import TOLERANCE, Verdict, compare
+from suites.kernels.check import TOLERANCE, Deviation, compare
 from suites.kernels.spotcheck import elements, generator_of
 from suites.kernels.timing import Budget, hold, measure
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.case import Case
-    from suites.kernels.timing import Held, Timing
+    from suites.kernels.timing import HeldCalls, Timing
 
     Measure = Callable[[Case], None]
 
 __all__ = [
-    "Measured",
+    "TimedCase",
     "check",
     "draw",
     "generator",
@@ -35,7 +35,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class TimedCase:
     """A case that gave the right answer, and how long it took.
 
     Attributes:
@@ -44,16 +44,16 @@ class Measured:
     """
 
     case: Case
-    verdict: Verdict
+    verdict: Deviation
     timing: Timing
     elements: tuple[float, ...] = ()
-    held: Held | None = None
+    held: HeldCalls | None = None
     quantization_error: float | None = None
 
 
 def measure_case(
     case: Case, budget: Budget, random: np.random.Generator, hold_s: float = 0.0
-) -> Measured:
+) -> TimedCase:
     """Check a case on fresh inputs, then time it over its rotated buffers.
 
     Args:
@@ -75,7 +75,7 @@ def measure_case(
     timing = measure(call, case.backend, budget, cycle=cycle)
     held = hold(call, timing.calls_per_block, case.backend, hold_s) if hold_s else None
     error = case.work.quantization_error
-    return Measured(
+    return TimedCase(
         case=case,
         verdict=verdict,
         timing=timing,
@@ -103,14 +103,14 @@ def place(case: Case, inputs: dict[str, np.ndarray]) -> dict[str, Any]:
     return case.backend.arrange(case.work, placed)
 
 
-def check(case: Case, operands: dict[str, Any]) -> Verdict:
+def check(case: Case, operands: dict[str, Any]) -> Deviation:
     """Run once over poisoned memory and compare with float64 on the same rounded operands."""
     return compare(*_run_once(case, operands), _gate(case))
 
 
 def _checked(
     case: Case, operands: dict[str, Any], random: np.random.Generator
-) -> tuple[Verdict, tuple[float, ...]]:
+) -> tuple[Deviation, tuple[float, ...]]:
     output, reference = _run_once(case, operands)
     return compare(output, reference, _gate(case)), elements(output, random)
 

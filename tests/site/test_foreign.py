@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import Point
+    from leaderboard.figures.figures import BoardPoint
     from leaderboard.words import Words
 
 SECRET = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"
@@ -261,7 +261,7 @@ def labelled(number: int, **labels: object) -> dict[str, Any]:
 def test_a_result_that_cannot_be_drawn_is_left_out(built, tmp_path: Path, monkeypatch):
     draw = plots.roofline
 
-    def roofline(_: Words, points: list[Point], root: str) -> Markup | None:
+    def roofline(_: Words, points: list[BoardPoint], root: str) -> Markup | None:
         """Draw, with a bug that one result finds."""
         seeds = [point.result.predicate.run.seed for point in points]
         return draw(_, points, root) if all(1 / (seed - 3) for seed in seeds) else None

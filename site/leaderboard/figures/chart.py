@@ -18,7 +18,18 @@ from leaderboard.base.text import clean, figure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HEIGHT", "LEFT", "WIDTH", "Axis", "Chart", "Mark", "Series", "draw", "names", "picture"]
+__all__ = [
+    "HEIGHT",
+    "LEFT",
+    "WIDTH",
+    "Axis",
+    "Chart",
+    "Mark",
+    "MarkSeries",
+    "draw",
+    "names",
+    "picture",
+]
 
 WIDTH, HEIGHT = 720, 380
 LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 50
@@ -55,7 +66,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class MarkSeries:
     """Marks that belong together; `joined` draws straight lines between measured points."""
 
     name: str
@@ -84,7 +95,7 @@ class Chart:
     title: str
     x: Axis
     y: Axis
-    series: Sequence[Series]
+    series: Sequence[MarkSeries]
     lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = ()
 
 
@@ -211,7 +222,7 @@ def _line(name: str, points: Sequence[tuple[float, float]], across: _Span, up: _
     return Markup('<path class="{}" d="M{}"/>').format(name, path)
 
 
-def _series(number: int, series: Series, across: _Span, up: _Span) -> Markup:
+def _series(number: int, series: MarkSeries, across: _Span, up: _Span) -> Markup:
     colour, shape = _look(number)
     parts = [Markup('<g class="s{}">').format(colour)]
     if series.joined and len(series.marks) > 1:
@@ -244,7 +255,7 @@ def _mark(mark: Mark, shape: str, across: _Span, up: _Span) -> Markup:
     )
 
 
-def names(series: Sequence[Series], top: float, step: float) -> Markup:
+def names(series: Sequence[MarkSeries], top: float, step: float) -> Markup:
     """Draw a legend as part of a picture, one series a line from `top` down."""
     lines = (
         Markup(
@@ -263,7 +274,7 @@ def names(series: Sequence[Series], top: float, step: float) -> Markup:
     return Markup("").join(lines)
 
 
-def _legend(series: Sequence[Series]) -> Markup:
+def _legend(series: Sequence[MarkSeries]) -> Markup:
     if len(series) < 2 and not (series and series[0].name):
         return Markup("")
     items = [

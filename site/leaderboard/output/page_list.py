@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import Point
+    from leaderboard.figures.figures import BoardPoint
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.models import ModelView
     from leaderboard.read.archives import Archive
@@ -288,7 +288,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     rows = content.of_chip.get(chip.id, content.rows[:0])
     newest = content.newest[content.newest["chip_id"] == chip.id]
     with_kernels = newest[newest["kernels"] > 0]["digest"]
-    kernels: list[Point] = []
+    kernels: list[BoardPoint] = []
     # A roof and the kernels under it must be of one run.
     for digest in with_kernels[:1]:
         points = points_of(content.archive.open(digest))
