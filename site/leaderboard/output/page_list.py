@@ -98,6 +98,11 @@ class Content:
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
 
     @cached_property
+    def newest_of_chip(self) -> Mapping[str, pd.DataFrame]:
+        """The same, of each chip."""
+        return Groups(self.newest, "chip_id")
+
+    @cached_property
     def known(self) -> Markup:
         """What the verify page is made with, escaped."""
         listed = known.key_list(self.archive.keys)
@@ -286,7 +291,7 @@ def _section(_: Words, section: Section) -> dict[str, Any]:
 
 def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     rows = content.of_chip.get(chip.id, content.rows[:0])
-    newest = content.newest[content.newest["chip_id"] == chip.id]
+    newest = content.newest_of_chip.get(chip.id, content.newest[:0])
     with_kernels = newest[newest["kernels"] > 0]["digest"]
     kernels: list[BoardPoint] = []
     # A roof and the kernels under it must be of one run.
@@ -328,24 +333,27 @@ def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
 
 def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
-    none = content.rows[:0]
     drawn = [
         {"model": model, "chart": found[0], "rows": found[1]}
-        for model in content.models.values()
-        if (found := plots.curve(_, content.of_model.get(model.id, none), "../"))
+        for model in _measured(content)
+        if (found := plots.curve(_, content.of_model[model.id], "../"))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 
 
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model that hosts sell: where a chip of one's own beats the API."""
-    none = content.rows[:0]
     rate = content.sheet.cny_per_usd.value if content.sheet else 1.0
     return [
         {"model": model, "chart": found[0], "price": found[1]}
-        for model in content.models.values()
-        if (found := breakeven(_, content.of_model.get(model.id, none), rate))
+        for model in _measured(content)
+        if (found := breakeven(_, content.of_model[model.id], rate))
     ]
+
+
+def _measured(content: Content) -> Iterator[ModelView]:
+    """Yield the models that have rows: pandas takes its time over the many that have none."""
+    return (model for model in content.models.values() if model.id in content.of_model)
 
 
 def _verdicts(_: Words) -> dict[str, str]:
