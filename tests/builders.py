@@ -53,6 +53,11 @@ def figure(**changes: Any) -> dict[str, Any]:
     }
 
 
+def around(value: float, half: float = 0.01, **changes: Any) -> dict[str, Any]:
+    """A measurement with this relative half-width."""
+    return figure(value=value, low=value * (1 - half), high=value * (1 + half), **changes)
+
+
 def engine(**changes: Any) -> dict[str, Any]:
     """An engine as a statement names it."""
     return {
