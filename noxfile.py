@@ -138,7 +138,7 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
-    """Hold our instruments against named peers, side by side (-- kernels, -- serving, …)."""
+    """Compare our instruments with named peers, side by side (-- kernels, -- serving, …)."""
     wanted = session.posargs[:1] or ["kernels"]
     if wanted[0] not in COMPARISONS:
         session.error(f"no comparison {wanted[0]!r}: expected one of {', '.join(COMPARISONS)}")

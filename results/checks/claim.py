@@ -1,4 +1,4 @@
-"""What a result claims, whoever published it: figures by point, and what they are said to be of.
+"""What a result claims, by anyone: figures by point, and what they are said to be of.
 
 Signed results and others' reported ones become claims, so that one table of laws holds both.
 """

@@ -287,7 +287,7 @@ def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
     said = [f"Price sheet {sheet.id}", f"{rent}{': ' * bool(missing)}{'; '.join(missing)}"]
     if any(row.price and row.price.generic for row in costs):
         said.append(
-            "The generic price is that of any logical core of a cloud, for want of this chip's own"
+            "The generic price is that of any cloud's logical core: this chip has none of its own"
         )
     bases = sorted({row.owned.basis for row in costs if row.owned})
     if bases and sheet.ownership:

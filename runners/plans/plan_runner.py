@@ -141,7 +141,7 @@ def run_plan(
         )
         waiting = [one for one in prospects if progress.cells[one.cell.id].state == "waiting"]
         _run(drive, [_job(document, one, log) for one in waiting])
-        with suppress(OSError):  # a failed cell's log is left for whoever wants to know why
+        with suppress(OSError):  # a failed cell's log is left for readers who want to know why
             (out / HOME).rmdir()
     return progress
 

@@ -115,7 +115,7 @@ def twice_with_a_label(predicate):
 
 
 def alone(predicate):
-    """A rate without the latencies it could be held against."""
+    """A rate without the latencies it could be checked against."""
     kept = [
         item
         for item in predicate["measurements"]

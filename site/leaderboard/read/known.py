@@ -1,6 +1,6 @@
-"""What the verify page is made with: its files on the site are held against it.
+"""What the verify page is made with: its files on the site are checked against it.
 
-A page that took key, log and schema from beside a result would believe whoever put them there.
+A page that took key, log and schema from beside a result would believe anyone who put them there.
 """
 
 from __future__ import annotations

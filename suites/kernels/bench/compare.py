@@ -1,6 +1,6 @@
 """Our timing beside other instruments': `python -m suites.kernels.bench.compare` prints the table.
 
-Each instrument measures the same functions again and again. Its interval ought to hold the grand
+Each instrument measures the same functions again and again. Its interval should hold the grand
 median of its own runs; coverage is how often it did. A share of 90% is honest for a 95% interval
 over few runs; an instrument that looks precise and covers half of them is not.
 """
