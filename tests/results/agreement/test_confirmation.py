@@ -234,8 +234,11 @@ def changed(made, **parts):
 )
 def test_what_is_stated_only_is_told_with_both_values(parts, told):
     first = statement(10.0)
-    [one] = differences(first.predicate, changed(first, **parts))
+    second = changed(first, **parts)
+    [one] = differences(first.predicate, second)
     assert (str(one), one.decisive) == (told, False)
+    [back] = differences(second, first.predicate)
+    assert (back.what, back.first, back.second) == (one.what, one.second, one.first)
 
 
 @pytest.mark.parametrize(
