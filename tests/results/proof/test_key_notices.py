@@ -57,6 +57,7 @@ def test_a_registration_by_the_key_and_an_administrator_counts():
         (said("registered", LAB, LAB), "is signed by no administrator of this log"),
         (said("registered", LAB, LAB, ADMIN, owner=" "), "names no owner"),
     ],
+    ids=["its key", "an administrator", "an owner"],
 )
 def test_a_registration_that_lacks_something_is_refused(data, why):
     keys = of(data)
@@ -108,6 +109,7 @@ def test_an_owner_revokes_their_own_key_from_here_on():
         ),
         (said("reinstated", LAB, ADMIN), "reinstates a key that is not revoked"),
     ],
+    ids=["by another", "back by its owner", "too early", "not revoked"],
 )
 def test_what_may_not_be_taken_back_is_refused(data, why):
     assert whys(REGISTERED, data) == [why]
@@ -141,6 +143,7 @@ def test_a_reinstated_key_is_good_again_from_an_entry_on(since, spans):
             "trusts from entry 13, which is not there yet",
         ),
     ],
+    ids=["by its owner", "too early"],
 )
 def test_a_reinstatement_takes_an_administrator_and_an_entry_there_is(data, why):
     assert whys(REGISTERED, REVOKED, data) == [why]
