@@ -6,6 +6,7 @@ engine, pandas and the site generator are too large to be installed once per ses
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -138,7 +139,7 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
-    """Hold our instruments against named peers, side by side (-- kernels, -- serving, …)."""
+    """Compare our instruments with named peers, side by side (-- kernels, -- serving, …)."""
     wanted = session.posargs[:1] or ["kernels"]
     if wanted[0] not in COMPARISONS:
         session.error(f"no comparison {wanted[0]!r}: expected one of {', '.join(COMPARISONS)}")
@@ -152,9 +153,13 @@ def tests(session: nox.Session) -> None:
     """Run the whole test suite; what CI runs (-- -k NAME)."""
     chromium(session)
     scripts = environment(session, "dev", *DEVELOPMENT)
-    # A process for each core; four at most, as each starts a browser and a database of its own.
-    shared = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
-    session.run(str(scripts / "python"), "-m", "pytest", *shared, *session.posargs, external=True)
+    # One process more than there are cores, as a third of a test's time is waiting for a server or
+    # a browser; four at most, as each starts a browser and a database of its own.
+    processes = str(min(4, (os.cpu_count() or 1) + 1))
+    # What the tests start imports us again and again: a machine that keeps no bytecode keeps ours.
+    kept = {"PYTHONDONTWRITEBYTECODE": ""}
+    command = (str(scripts / "python"), "-m", "pytest", "-n", processes, "--dist", "worksteal")
+    session.run(*command, *session.posargs, env=kept, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -184,12 +189,22 @@ def vllm(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def mutate(session: nox.Session) -> None:
-    """Change the code in one place at a time; the tests must notice (-- results/economy)."""
+    """Change the code in one place at a time; the tests must notice (-- results/economy).
+
+    With `--ending 37` only the changes whose number ends in 3 or 7: a fifth, at any time the same.
+    """
     scripts = environment(session, "mutate", *DEVELOPMENT, "mutate")
-    folders = (path.removesuffix(".py").strip("/") for path in session.posargs)
-    names = (f"{path.replace('/', '.')}.*" for path in folders)
-    session.run(str(scripts / "mutmut"), "run", *names, external=True)
-    session.run(str(scripts / "mutmut"), "results", external=True)
+    options = argparse.ArgumentParser(prog="nox -s mutate --")
+    options.add_argument("paths", nargs="*", help="folders or files of tool.mutmut.only_mutate")
+    options.add_argument(
+        "--ending", default="0-9", help="last digits of the changes that are tried"
+    )
+    options.add_argument("--max-children", default="2")
+    chosen = options.parse_args(session.posargs)
+    modules = [path.removesuffix(".py").strip("/").replace("/", ".") for path in chosen.paths]
+    names = [f"{module}.*__mutmut_*[{chosen.ending}]" for module in modules or ["*"]]
+    children = ("--max-children", chosen.max_children)
+    session.run(str(scripts / "mutmut"), "run", *children, *names, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from results.statement.statement_v2 import MeasurementV2
 from suites.client.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from suites.base.records import Row
 
@@ -52,11 +53,40 @@ def figure(**changes: Any) -> dict[str, Any]:
     }
 
 
-def stated(*figures: dict[str, Any], version: int = 2, **run: Any) -> dict[str, Any]:
-    """A statement as JSON, of one figure if none is given; keywords change the run."""
+def around(value: float, half: float = 0.01, **changes: Any) -> dict[str, Any]:
+    """A measurement with this relative half-width."""
+    return figure(value=value, low=value * (1 - half), high=value * (1 + half), **changes)
+
+
+def engine(**changes: Any) -> dict[str, Any]:
+    """An engine as a statement names it."""
+    return {
+        "name": "llama.cpp",
+        "version": "b6900",
+        "model": "tiny-15m",
+        "weights_sha256": "a" * 64,
+        "weights": "random",
+        "precision": "q8_0",
+        **changes,
+    }
+
+
+def stated(
+    *figures: dict[str, Any],
+    version: int = 2,
+    samples: str = "0" * 64,
+    machine: Mapping[str, Any] = MappingProxyType({}),
+    engines: Sequence[dict[str, Any]] = (),
+    meters: Sequence[dict[str, Any]] = (),
+    packages: Mapping[str, str] = MappingProxyType({}),
+    commit: str | None = None,
+    warnings: Sequence[str] = (),
+    **run: Any,
+) -> dict[str, Any]:
+    """A statement as JSON, of one figure if none is given; other keywords change the run."""
     return {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "samples/x.json", "digest": {"sha256": "0" * 64}}],
+        "subject": [{"name": "samples/x.json", "digest": {"sha256": samples}}],
         "predicateType": f"urn:fenmark:result:v{version}",
         "predicate": {
             "schema_version": version,
@@ -81,12 +111,14 @@ def stated(*figures: dict[str, Any], version: int = 2, **run: Any) -> dict[str, 
                 "container": None,
                 "virtual_machine": None,
                 "driver": None,
+                **machine,
             },
-            "software": {"python": "3.11.7", "packages": {}},
-            "source": {"commit": None, "modified": False},
-            "engines": [],
-            "meters": [],
+            "software": {"python": "3.11.7", "packages": dict(packages)},
+            "source": {"commit": commit, "modified": False},
+            "engines": list(engines),
+            "meters": list(meters),
             "measurements": list(figures) or [figure()],
+            "warnings": list(warnings),
         },
     }
 

@@ -166,3 +166,17 @@ def test_no_modules_import_each_other_in_a_circle():
         TopologicalSorter(arrows()).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_tests_lie_in_folders_as_their_subjects_do():
+    """What is about a whole room, or several, lies at the top of its folder; guides are no room."""
+    tests = ROOT / "tests"
+    homes = {name if name != "leaderboard" else "site": home for name, (home, _) in ROOMS.items()}
+    strays = [
+        path
+        for path in sorted(tests.rglob("test_*.py"))
+        for room, *folders in [path.relative_to(tests).parts[:-1] or ("",)]
+        if room not in {"", "guides"}
+        if not ROOT.joinpath(homes.get(room, room), *folders).is_dir()
+    ]
+    assert strays == []

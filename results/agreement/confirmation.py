@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "HARDWARE",
     "Agreement",
+    "ComparedFigure",
     "Difference",
     "Entered",
-    "Figure",
     "Repetition",
     "agreement",
     "confirmed",
@@ -52,7 +52,7 @@ _DECISIVE = {"xllamacpp": {"inference", "serving"}, "numpy": {"kernels"}, "torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class ComparedFigure:
     """One figure of both runs.
 
     Attributes:
@@ -73,7 +73,7 @@ class Agreement:
         missing: a line for each figure that only one run has.
     """
 
-    figures: tuple[Figure, ...]
+    figures: tuple[ComparedFigure, ...]
     missing: tuple[str, ...]
 
     def count(self, verdict: Verdict) -> int:
@@ -142,7 +142,7 @@ def agreement(first: Predicate, second: Predicate) -> Agreement:
     """Hold a second run's measured figures against the first's."""
     changes, alone = compare(rows_of(first), rows_of(second), min_change=TOLERANCE)
     return Agreement(
-        figures=tuple(Figure(change=one, verdict=_verdict(one)) for one in changes),
+        figures=tuple(ComparedFigure(change=one, verdict=_verdict(one)) for one in changes),
         missing=tuple(alone),
     )
 

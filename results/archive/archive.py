@@ -87,7 +87,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedResult:
-    """A result whose signature holds, parsed and held against the laws.
+    """A result whose signature holds, parsed and checked against the laws.
 
     Attributes:
         findings: what the laws have against its figures.
@@ -121,7 +121,7 @@ class OpenedResult:
         return self.statement.predicate
 
     def entered(self, index: int) -> Entered:
-        """Return it as an entry of a log, to be held against those that repeat it."""
+        """Return it as an entry of a log, to be checked against those that repeat it."""
         registered = self.key_tier != "self-signed"
         return Entered(
             digest=self.digest,
@@ -135,7 +135,7 @@ class OpenedResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveContext:
-    """What the envelopes of an archive are held against besides their own signature.
+    """What the envelopes of an archive are checked against besides their own signature.
 
     Attributes:
         runners: keys of the catalogue, then those of the archive itself, then those its log
@@ -239,7 +239,7 @@ def _doubt(runner: Runner, time: str | None) -> str:
 def _unsaid(runner: Runner, keys: KeyLog) -> str:
     """Say why a revoked key counts as unknown where no log says what it signed before.
 
-    Whoever stole it can begin a log of their own, in which it was never revoked.
+    A thief can begin a log of their own, in which it was never revoked.
     """
     if runner.revoked_reason and keys.good(runner.key.keyid):
         return f"its key was revoked ({runner.revoked_reason}), and no log here says when"

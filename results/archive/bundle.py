@@ -10,8 +10,7 @@ from results.archive import archive
 from results.keys.identity import (
     REGISTERED,
     read_folder,
-    read_runner,
-    rewritten,
+    read_to_publish,
     runner_id,
     runner_toml,
 )
@@ -97,7 +96,7 @@ def gather(directory: Path, parcels: Sequence[Bundle], signer: Signer) -> list[A
     with held(directory):  # shards of a plan may end together
         for parcel in parcels:
             _unpack(directory, parcel)
-        # Whoever verifies the log needs the key of its checkpoints too.
+        # A reader who verifies the log needs the key of its checkpoints too.
         key = signer.public_key
         own = directory / "runners" / f"{runner_id(key)}.toml"
         if not own.exists():
@@ -122,10 +121,11 @@ def _unpack(directory: Path, parcel: Bundle) -> None:
     for folder in (keys, samples):
         folder.mkdir(exist_ok=True)
     name, text = parcel.key[0], parcel.key[1].decode(errors="replace")
-    key = keys / f"{read_runner(text, name).id}.toml"
+    runner, published = read_to_publish(text, name)
+    key = keys / f"{runner.id}.toml"
     # A key that is known here stays as it is: it may have been revoked since.
     if not key.exists():
-        write_atomically(key, rewritten(text, name).encode())
+        write_atomically(key, published.encode())
     path = directory / f"{parcel.digest}{archive.SUFFIX}"
     runners = [*read_folder(REGISTERED, registered=True), *read_folder(keys)]
     wanted = _samples(archive.open_bytes(parcel.envelope, path, runners))

@@ -135,7 +135,7 @@ def _ours(path: Path, context: Context) -> Inspected | None:
 
 
 def _signed(data: bytes, path: Path, context: Context) -> Inspected:
-    """The signature is told, and hides no law: whoever signed, the figures are what they are."""
+    """The signature is told, and hides no law: the figures are what they are."""
     where = str(path)
     try:
         beside = read_folder(home_of(path) / "runners")

@@ -43,7 +43,7 @@ _GET = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 @dataclass(slots=True)
 class _Attack:
-    """Connections held against a server.
+    """Connections held open to a server.
 
     Attributes:
         held: open now.

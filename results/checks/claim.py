@@ -1,4 +1,4 @@
-"""What a result claims, whoever published it: figures by point, and what they are said to be of.
+"""What a result claims, by anyone: figures by point, and what they are said to be of.
 
 Signed results and others' reported ones become claims, so that one table of laws holds both.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Claim",
-    "Point",
+    "ClaimedPoint",
     "Rank",
     "case_load",
     "least",
@@ -73,7 +73,7 @@ _BELIEVED = 1.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class ClaimedPoint:
     """The figures of one case, and the load they were taken under.
 
     Attributes:
@@ -154,14 +154,14 @@ class Claim:
         return min(filter(None, found), key=lambda one: one.bits, default=None)
 
     @cached_property
-    def points(self) -> tuple[Point, ...]:
+    def points(self) -> tuple[ClaimedPoint, ...]:
         """Figures by suite and case, in order of appearance."""
         groups: dict[tuple[str, str], list[Measurement]] = {}
         for item in self.measurements:
             groups.setdefault((item.suite, item.case), []).append(item)
         return tuple(self._point(*key, items) for key, items in groups.items())
 
-    def _point(self, suite: str, case: str, items: Sequence[Measurement]) -> Point:
+    def _point(self, suite: str, case: str, items: Sequence[Measurement]) -> ClaimedPoint:
         figures: dict[tuple[str, Rank], Measurement] = {}
         for item in items:
             if item.method != "modelled":
@@ -177,7 +177,7 @@ class Claim:
         named = case_load(suite, case) if self.statement else {}
         if named:
             load.pop("turns", None)  # a case that names its load replays no trace
-        return Point(
+        return ClaimedPoint(
             suite=suite,
             case=case,
             load={**named, **load},

@@ -25,7 +25,7 @@ TOLERANCE = 1.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a result is held against besides itself.
+    """What a result is checked against besides itself.
 
     Attributes:
         now: UTC, when the result was received; None where nobody can tell (an archive).
@@ -78,7 +78,7 @@ class Finding:
 
 
 class Held(NamedTuple):
-    """One figure that was held against a law; a result has hundreds, and tuples are made fast.
+    """One figure that was checked against a law; a result has hundreds, and tuples are made fast.
 
     Attributes:
         where: case and metric of the figure, or a field of the predicate.
@@ -100,7 +100,7 @@ class Law:
         name: of the rule; several lines may share one.
         outcome: of what it finds in a signed result; others' figures are only ever flagged.
         formula, source, tolerance: for people.
-        find: yields every figure it could hold against the law.
+        find: yields every figure it could check against the law.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The table of laws: what every figure is held against, signed or reported, wherever it is met.
+"""The table of laws: what every figure is checked against, signed or reported, wherever it is met.
 
 Methodology page, `fenmark check`, `verify`, the API and the runner all read this one table.
 """

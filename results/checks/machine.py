@@ -16,7 +16,7 @@ from results.statement.statement_v2 import ATTESTED, ChipV2
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.statement import Chip, Machine, Measurement, Predicate, Run
     from suites.base.records import Label
@@ -186,7 +186,7 @@ def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[Held]:
     yield at_most("run.finished_at", timed, took.total_seconds() * _WINDOWS + _MORE_S, reason)
 
 
-def _timed_s(point: Point) -> float:
+def _timed_s(point: ClaimedPoint) -> float:
     """Seconds behind the figures of a point, by its samples; 0 where they do not say."""
     if point.suite == "serving":
         return _measured_s(point) or 0.0
@@ -200,13 +200,13 @@ def _timed_s(point: Point) -> float:
     return 0.0
 
 
-def _measured_s(point: Point) -> float | None:
+def _measured_s(point: ClaimedPoint) -> float | None:
     """Requests over their rate: the windows of all processes together."""
     latency, rate = point.get("e2e", 50.0), point.get("request_throughput")
     return latency.n / rate.value if latency and rate else None
 
 
-def _served(point: Point, profile: str, *, own_length: bool) -> Iterator[Held]:
+def _served(point: ClaimedPoint, profile: str, *, own_length: bool) -> Iterator[Held]:
     latency, rate = point.get("e2e", 50.0), point.get("request_throughput")
     failed = point.figures.get(("failed", None))
     if failed and point.valid:
@@ -228,7 +228,7 @@ def _served(point: Point, profile: str, *, own_length: bool) -> Iterator[Held]:
         yield at_most(where, latency.n / most(rate), longest, reason)
 
 
-def _quick(point: Point, latency: Measurement, processes: float) -> Iterator[Held]:
+def _quick(point: ClaimedPoint, latency: Measurement, processes: float) -> Iterator[Held]:
     """A quick point ends after a number of requests that its load gives."""
     streams = point.load.get("concurrency")
     requests = max(_QUICK_CLOSED, _QUICK_EACH * streams) if streams else None
@@ -243,7 +243,7 @@ def _quick(point: Point, latency: Measurement, processes: float) -> Iterator[Hel
         yield at_most(place_of(latency), math.floor(asked * (1 - _FAILURES)), latency.n, reason)
 
 
-def _isolated(point: Point, profile: str) -> Iterator[Held]:
+def _isolated(point: ClaimedPoint, profile: str) -> Iterator[Held]:
     item = point.get("tpot", 50.0) or point.get("ttft", 50.0)
     if item is None:
         return

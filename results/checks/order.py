@@ -11,7 +11,7 @@ from results.checks.finding import Held, at_most
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from results.checks.claim import Claim, Point, Rank
+    from results.checks.claim import Claim, ClaimedPoint, Rank
     from results.checks.finding import Context
 
 __all__ = [
@@ -80,7 +80,7 @@ def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[Held]:
             yield from _sums(point, point.load["osl"] - 1)
 
 
-def _sums(point: Point, steps: float) -> Iterator[Held]:
+def _sums(point: ClaimedPoint, steps: float) -> Iterator[Held]:
     slack = _ROUNDED if point.exact else _ASKED_FOR
     ranks, paces = point.ranks("e2e"), point.ranks("tpot")
     for rank, whole in ranks.items():

@@ -10,7 +10,7 @@ from results.checks.finding import Held, at_most
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
 
 __all__ = ["points_say_all_that_was_seen"]
@@ -35,14 +35,14 @@ def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[Held]:
         yield from _instrument(point)
 
 
-def _failures(point: Point) -> Iterator[Held]:
+def _failures(point: ClaimedPoint) -> Iterator[Held]:
     rate = point.get("request_throughput")
     if rate:
         missing = None if ("failed", None) in point.figures else "stands without its failures"
         yield Held(where=place_of(rate), reason=missing)
 
 
-def _tails(point: Point) -> Iterator[Held]:
+def _tails(point: ClaimedPoint) -> Iterator[Held]:
     for metric in _TIMES:
         middle = point.get(metric, 50.0)
         for rank in _TAILS if middle else ():
@@ -51,7 +51,7 @@ def _tails(point: Point) -> Iterator[Held]:
                 yield Held(where=place_of(middle), reason=reason)
 
 
-def _cached(point: Point) -> Iterator[Held]:
+def _cached(point: ClaimedPoint) -> Iterator[Held]:
     """Prompts that a cache knew were not read: no more of them than were said to be shared."""
     item, isl = point.get("cached_tokens"), point.load.get("isl")
     if item is None or not item.n:
@@ -63,7 +63,7 @@ def _cached(point: Point) -> Iterator[Held]:
     yield at_most(place_of(item), share, most, reason)
 
 
-def _instrument(point: Point) -> Iterator[Held]:
+def _instrument(point: ClaimedPoint) -> Iterator[Held]:
     for rank in _JUDGED:
         error, item = point.get("instrument_ttft_error", rank), point.get("ttft", rank)
         if error and item and item.labels.get("valid") is not False:

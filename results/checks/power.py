@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.catalog import ChipEntry
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.statement import Measurement
 
@@ -105,7 +105,7 @@ def _of_meter(item: Measurement, meter: Meter | None) -> str | None:
     return None
 
 
-def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
+def _watts(point: ClaimedPoint) -> Iterator[tuple[Measurement, float, float]]:
     """Figures that say a power, with its lower and upper end in W."""
     for item in point.items:
         if item.method == "modelled":
@@ -121,7 +121,7 @@ def _watts(point: Point) -> Iterator[tuple[Measurement, float, float]]:
             yield item, 0.0, most(item) * 1e3 / least(time)
 
 
-def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
+def _modelled(claim: Claim, point: ClaimedPoint, item: Measurement) -> Iterator[Held]:
     """Joules that a nameplate stands in for are its watts over the rate, neither more nor less."""
     bounds, where = _nameplate_w(claim, item), place_of(item)
     if item.high is None:
@@ -139,7 +139,9 @@ def _modelled(claim: Claim, point: Point, item: Measurement) -> Iterator[Held]:
         yield at_most(where, middle / _MODELLED, item.value, reason)
 
 
-def _modelled_w(point: Point, item: Measurement, joules: float) -> Iterator[tuple[float, float]]:
+def _modelled_w(
+    point: ClaimedPoint, item: Measurement, joules: float
+) -> Iterator[tuple[float, float]]:
     """Watts that a model's upper end says, from below and from above."""
     if item.metric == "power":
         yield joules, joules

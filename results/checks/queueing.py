@@ -12,7 +12,7 @@ from results.checks.finding import Held, at_most
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.statement import Measurement
 
@@ -62,7 +62,7 @@ def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
             yield from _in_flight(point, requests, latency, 1.0, streams, closed=closed)
 
 
-def _rates_and_lengths(point: Point) -> Iterator[tuple[Measurement, float]]:
+def _rates_and_lengths(point: ClaimedPoint) -> Iterator[tuple[Measurement, float]]:
     """Rates of tokens, and how many of them a request has."""
     for metric, length in _SERVED.items():
         rate, tokens = point.get(metric), point.load.get(length)
@@ -70,7 +70,7 @@ def _rates_and_lengths(point: Point) -> Iterator[tuple[Measurement, float]]:
             yield rate, tokens
 
 
-def _latencies_are_stated(point: Point) -> Iterator[Held]:
+def _latencies_are_stated(point: ClaimedPoint) -> Iterator[Held]:
     """A rate alone could be anything; one of a saturated load is bounded by what was offered."""
     for metric in _SERVED:
         if (rate := point.get(metric)) is None:
@@ -83,7 +83,7 @@ def _latencies_are_stated(point: Point) -> Iterator[Held]:
 
 
 def _in_flight(
-    point: Point,
+    point: ClaimedPoint,
     rate: Measurement,
     latency: Measurement,
     per_token: float,
@@ -186,6 +186,6 @@ def _equal(item: Measurement, span: tuple[float, float], told: str) -> Iterator[
     yield at_most(where, span[0] / _ARITHMETIC, most(item), f"{{right}}, {told} needs {{left}}")
 
 
-def _requests(point: Point) -> int:
+def _requests(point: ClaimedPoint) -> int:
     latency = point.get("e2e", 50.0)
     return latency.n if latency else 1

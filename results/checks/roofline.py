@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from results.catalog import ChipEntry
-    from results.checks.claim import Claim, Point
+    from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.precision import Served
 
@@ -175,7 +175,7 @@ def _tokens_a_step(claim: Claim) -> float:
     return _MOST_TOKENS_A_STEP if claim.speculative else 1.0
 
 
-def _as_labels(point: Point) -> dict[str, float]:
+def _as_labels(point: ClaimedPoint) -> dict[str, float]:
     """The load as `results.economy.floor` reads it; a shared prefix is computed once for all."""
     isl, shared = point.load.get("isl"), min(1.0, point.load.get("shared_prefix", 0.0))
     fresh = {"isl": max(1.0, isl * (1 - shared))} if isl else {}

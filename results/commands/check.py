@@ -21,7 +21,7 @@ def check(
         typer.Argument(help="*.dsse.json, a statement, *.reported.json, or a file `import` reads."),
     ],
     kind: Annotated[
-        str | None, typer.Option(help="Of others' file: mlperf, vllm, …; else it is found out.")
+        str | None, typer.Option(help="Of others' file: mlperf, vllm, …; else detected.")
     ] = None,
     chip: Annotated[
         str | None, typer.Option(help="Catalogue id, for files that do not say what they ran on.")
@@ -35,10 +35,10 @@ def check(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
-    """Hold figures against the laws of queues, physics and datasheets; needs no log and no key.
+    """Check figures against the laws of queues, physics and datasheets; needs no log and no key.
 
     Exits 0 if all hold, 1 if one is flagged or refused, 2 if the file cannot be read. What could
-    not be held, for want of a model or a chip we know, is said.
+    not be checked, because its model or chip is unknown to us, is listed.
 
     Example: fenmark check result.dsse.json --json
     """

@@ -38,7 +38,7 @@ def import_(
 ) -> None:
     """Read others' published results; every row is imported, folded into its twin, or refused.
 
-    What physics or a datasheet speaks against is imported all the same, and said. Exits 1 if no
+    A row that physics or a datasheet contradicts is imported with a note. Exits 1 if no
     row of a file is accepted, 2 if a file cannot be read.
 
     Example: fenmark import bench.json --out reported --chip h100-sxm --count 8

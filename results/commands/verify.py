@@ -35,9 +35,8 @@ def verify(
     """Check signatures, log, checkpoint and figures of archives or results; never goes online.
 
     Exits 1 if anything does not verify, a law refuses a figure or a key file is broken; flags are
-    said. A single file without a log beside it has null for its inclusion. With --checkpoint a log
-    that was rolled back or forked since is found out. Two archives with one log's name must hold
-    one log.
+    shown. A single file without a log beside it has null for its inclusion. With --checkpoint a log
+    that was rolled back or forked since fails. Two archives with one log's name must hold one log.
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """

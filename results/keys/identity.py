@@ -38,8 +38,8 @@ __all__ = [
     "read_folder",
     "read_key_file",
     "read_runner",
+    "read_to_publish",
     "revoked_toml",
-    "rewritten",
     "runner_id",
     "runner_toml",
 ]
@@ -252,17 +252,6 @@ def revoked_toml(text: str, where: str, reason: str, now: datetime) -> str:
     return revoked
 
 
-def rewritten(text: str, where: str) -> str:
-    """Write the text of a key file again from what it means, without comments: fit to pass on.
-
-    Raises:
-        UserError: it is no key file.
-    """
-    read_runner(text, where)
-    file = _KeyFile.model_validate(toml_file.parse(text, where))
-    return _lines(file.model_dump(exclude_defaults=True))
-
-
 def one_key_a_name(runners: Iterable[Runner]) -> None:
     """Make sure that no two keys share a name: twelve digits can be made to meet.
 
@@ -306,6 +295,15 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
     Raises:
         UserError: it is no key file.
     """
+    return read_to_publish(text, where, registered=registered)[0]
+
+
+def read_to_publish(text: str, where: str, *, registered: bool = False) -> tuple[Runner, str]:
+    """Read the text of a key file; write it again from what it means, without its comments.
+
+    Raises:
+        UserError: it is no key file.
+    """
     file = toml_file.fitted(toml_file.parse(text, where), _KeyFile, where, expected=_EXPECTED)
     try:
         key = _named_key(file)
@@ -314,7 +312,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
         _check_key(file, key)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UserError(str(error), where=where, expected=_EXPECTED) from error
-    return Runner(
+    runner = Runner(
         id=file.id,
         key=key,
         owner=file.owner,
@@ -326,6 +324,7 @@ def read_runner(text: str, where: str, *, registered: bool = False) -> Runner:
         endorsement=file.endorsement,
         revoked_reason=file.revoked_reason or ("revoked" if file.revoked_at else None),
     )
+    return runner, _lines(file.model_dump(exclude_defaults=True))
 
 
 def _read(path: Path, *, registered: bool) -> Runner:

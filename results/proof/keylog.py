@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.proof.notice import Notice
 
-__all__ = ["KeyLog", "Span", "events", "key_added", "time_entry"]
+__all__ = ["EntrySpan", "KeyLog", "events", "key_added", "time_entry"]
 
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EntrySpan:
     """Entries that a key may not have signed: from `start`, up to but without `end` (None: on)."""
 
     start: int
@@ -62,7 +62,7 @@ class KeyLog:
     authority: Sequence[Key] = ()
     added: set[str] = field(default_factory=set)
     registered: dict[str, tuple[int, Runner]] = field(default_factory=dict)
-    distrusted: dict[str, list[Span]] = field(default_factory=dict)
+    distrusted: dict[str, list[EntrySpan]] = field(default_factory=dict)
     times: list[tuple[int, str]] = field(default_factory=list)
     notices: set[str] = field(default_factory=set)
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -217,7 +217,7 @@ class KeyLog:
             start = min(start, spans.pop().start)
         while spans and spans[-1].start >= start:
             spans.pop()
-        spans.append(Span(start))
+        spans.append(EntrySpan(start))
 
     def _trust(self, keyid: str, start: int) -> None:
         spans = self.distrusted[keyid]
@@ -232,7 +232,7 @@ class KeyLog:
             self.times.append((index, time))
 
 
-def _covers(span: Span, index: int) -> bool:
+def _covers(span: EntrySpan, index: int) -> bool:
     return span.start <= index and (span.end is None or index < span.end)
 
 

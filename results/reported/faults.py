@@ -28,7 +28,7 @@ keeps it so.
 
 Every figure that ships was checked by the [laws](proof.md) that check signed results.
 The publishers below share their data with everyone, and that is why anybody can check it at all. A
-row stands here for one of two reasons: a law speaks against a figure, which is shown all the same
+row stands here for one of two reasons: a law contradicts a figure, which is still shown,
 with its flag, or the file's own columns contradict each other and the reader takes the one that
 holds. Either may have a reason we do not see: an issue with the evidence is welcome, and the row
 then leaves this page.

@@ -24,7 +24,7 @@ description: Which result files of other harnesses and publishers Fenmark reads,
 Generated from `results/reported/readers/` by `python -m results.reported.page`; a test keeps it so.
 
 ```console
-fenmark import bench.json report.yaml --out reported          # each file's kind is found out
+fenmark import bench.json report.yaml --out reported          # each file's kind is detected
 fenmark import bench.json --out reported --kind vllm          # or named
 fenmark import bench.json --out reported --chip h100-sxm --count 8
 fenmark import *.json --out reported --json                   # a list, one entry a file

@@ -19,7 +19,7 @@ from suites.base import files
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Standing", "standing"]
+__all__ = ["ModelStanding", "standing"]
 
 # Models within this factor of each other in all parameters and in active ones are of one class.
 _CLASS = 1.25
@@ -40,7 +40,7 @@ _RATES = TypeAdapter(list[_Rate])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ModelStanding:
     """Reported chips that ran a model of the same class at the same concurrency.
 
     Attributes:
@@ -61,7 +61,7 @@ def standing(
     active_parameters: float,
     concurrency: float,
     table: Path = DATA / PER_CHIP,
-) -> Standing | None:
+) -> ModelStanding | None:
     """Place a rate of one chip; None where nothing comparable is reported.
 
     Raises:
@@ -79,7 +79,7 @@ def standing(
     if not best:
         return None
     ranked = sorted(best.items(), key=lambda item: -item[1])
-    return Standing(
+    return ModelStanding(
         place=1 + sum(rate > tokens_per_s for _, rate in ranked),
         chips=len(ranked),
         slowest=ranked[-1],

@@ -45,7 +45,7 @@ class Challenges:
     """Issues and judges nonces.
 
     Attributes:
-        secret: MAC key; whoever has it can issue.
+        secret: MAC key; anyone who has it can issue.
     """
 
     secret: bytes

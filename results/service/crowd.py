@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Connection", "Crowd"]
+__all__ = ["Crowd", "OpenConnection"]
 
 
-class Connection(Protocol):
+class OpenConnection(Protocol):
     """What can be cut off."""
 
     def cut(self) -> None:
@@ -31,11 +31,11 @@ class Crowd:
 
     most: int
     most_of_address: int
-    _addresses: dict[Connection, str | None] = field(default_factory=dict)
-    _of_address: dict[str, dict[Connection, None]] = field(default_factory=dict)
-    _awaited: dict[Connection, None] = field(default_factory=dict)  # for the longest time first
+    _addresses: dict[OpenConnection, str | None] = field(default_factory=dict)
+    _of_address: dict[str, dict[OpenConnection, None]] = field(default_factory=dict)
+    _awaited: dict[OpenConnection, None] = field(default_factory=dict)  # for the longest time first
 
-    def enter(self, connection: Connection, address: str | None) -> int:
+    def enter(self, connection: OpenConnection, address: str | None) -> int:
         """Take in a connection, or return the status that refuses it; 0 where it is in.
 
         Args:
@@ -50,7 +50,7 @@ class Crowd:
         self.awaits(connection)
         return 0
 
-    def awaits(self, connection: Connection) -> None:
+    def awaits(self, connection: OpenConnection) -> None:
         """Note that the server waits for it, from now on."""
         if connection not in self._addresses:
             return
@@ -58,11 +58,11 @@ class Crowd:
             ordered.pop(connection, None)
             ordered[connection] = None
 
-    def serves(self, connection: Connection) -> None:
+    def serves(self, connection: OpenConnection) -> None:
         """Note that it waits for the server."""
         self._awaited.pop(connection, None)
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: OpenConnection) -> None:
         """Forget a connection."""
         neighbours = self._neighbours(connection)
         neighbours.pop(connection, None)
@@ -71,11 +71,11 @@ class Crowd:
             self._of_address.pop(address, None)
         self._awaited.pop(connection, None)
 
-    def _neighbours(self, connection: Connection) -> dict[Connection, None]:
+    def _neighbours(self, connection: OpenConnection) -> dict[OpenConnection, None]:
         address = self._addresses.get(connection)
         return self._of_address.setdefault(address, {}) if address else {}
 
-    def _make_room(self, ordered: Iterable[Connection]) -> bool:
+    def _make_room(self, ordered: Iterable[OpenConnection]) -> bool:
         longest = next((each for each in ordered if each in self._awaited), None)
         if longest is None:
             return False

@@ -16,10 +16,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "Entry", "Sample", "Submission", "Words"]
+__all__ = ["Base", "Entry", "Sample", "Submission", "WordColumn"]
 
 
-class Words(TypeDecorator[list[str]]):
+class WordColumn(TypeDecorator[list[str]]):
     """Words in one column, a space around each, so that every database can look for one."""
 
     impl = String(1024)
@@ -82,7 +82,7 @@ class Submission(Base):
     nonce: Mapped[str | None] = mapped_column(String(256), unique=True)
     outcome: Mapped[str] = mapped_column(String(16))
     findings: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    flags: Mapped[list[str]] = mapped_column(Words)
+    flags: Mapped[list[str]] = mapped_column(WordColumn)
     envelope: Mapped[bytes] = mapped_column(LargeBinary)
 
 

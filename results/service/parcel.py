@@ -14,14 +14,14 @@ import zlib
 
 from results.statement import strict_json
 from results.statement.raw_samples import MOST_BYTES as MOST_RAW_BYTES
-from results.statement.strict_json import Limits
+from results.statement.strict_json import DocumentLimits
 from suites.base.errors import UserError
 
 __all__ = ["KIND", "MOST_BYTES", "inflate", "pack", "unpack"]
 
 KIND = "application/vnd.fenmark.submission+json"
 MOST_BYTES = 12 * 2**20  # 16 MiB of samples are some 7 compressed, and 9 as base64
-_LIMITS = Limits(bytes=MOST_BYTES)
+_LIMITS = DocumentLimits(bytes=MOST_BYTES)
 _GZIP = 16 + zlib.MAX_WBITS
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Filters",
-    "Page",
+    "ResultPage",
     "Store",
     "Stored",
     "envelopes",
@@ -109,7 +109,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """Results in order of the log, without their envelopes; `more` follow."""
 
     rows: list[Submission]
@@ -308,7 +308,7 @@ class Store:
         mine = (size, submission.at, submission.digest, submission.flags)
         return self._receipts([mine])[submission.at]
 
-    def page(self, filters: Filters, after: int, limit: int) -> Page:
+    def page(self, filters: Filters, after: int, limit: int) -> ResultPage:
         """List submissions in order of the log, from the entry behind `after`.
 
         Args:
@@ -368,15 +368,15 @@ class Store:
         return found
 
 
-def _first_of(submissions: Iterable[Submission], limit: int) -> Page:
+def _first_of(submissions: Iterable[Submission], limit: int) -> ResultPage:
     rows: list[Submission] = []
     findings = 0
     for row in submissions:
         if len(rows) == limit or findings > _MOST_FINDINGS:
-            return Page(rows, more=True)
+            return ResultPage(rows, more=True)
         rows.append(row)
         findings += len(row.findings)
-    return Page(rows, more=False)
+    return ResultPage(rows, more=False)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from results.statement import strict_json
-from results.statement.strict_json import Limits
+from results.statement.strict_json import DocumentLimits
 from suites.base.errors import UserError
 from suites.base.records import Series  # noqa: TC001 - pydantic reads the types
 from suites.evidence import KeptCell
@@ -17,7 +17,7 @@ __all__ = ["MOST_BYTES", "as_json", "read"]
 
 MOST_BYTES = 2**24  # 16 MiB; a quick run of all suites is half a megabyte
 # A monotonic clock counts nanoseconds since the machine was started: 2^53 are 104 days.
-_LIMITS = Limits(bytes=MOST_BYTES, values=1_000_000, integer=2**63 - 1)
+_LIMITS = DocumentLimits(bytes=MOST_BYTES, values=1_000_000, integer=2**63 - 1)
 # What summaries take time for beyond the number of samples.
 _MOST_CELLS, _MOST_SERIES, _MOST_CASES = 256, 20_000, 2_000
 

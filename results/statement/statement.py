@@ -236,7 +236,7 @@ class Measurement(_Strict):
 class Output(_Strict):
     """A few elements of what a kernel gave in the first process, at places its seed chose.
 
-    Whoever knows the seed can compute them again: see `suites.kernels.spotcheck`.
+    Anyone who knows the seed can compute them again: see `suites.kernels.spotcheck`.
     """
 
     case: Name

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     _Levels = list[list[Any]]
 
-__all__ = ["MAX_BYTES", "Limits", "canonical", "loads"]
+__all__ = ["MAX_BYTES", "DocumentLimits", "canonical", "loads"]
 
 MAX_BYTES = 2**20  # 1 MiB; a quick run is about 60 kB
 _MAX_DEPTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class DocumentLimits:
     """What a document may hold.
 
     Attributes:
@@ -45,7 +45,7 @@ class Limits:
     integer: int = 2**53 - 1
 
 
-_USUAL = Limits()
+_USUAL = DocumentLimits()
 _CONTAINERS = {dict, list}
 _SPARSE = 32  # bytes of a value from which on to look at values takes less than to look at bytes
 _SHORT = 256  # bytes; an entry of a log has fewer
@@ -62,7 +62,7 @@ _REPEATED = re.compile(r'Detected duplicate key "(.*)"', re.DOTALL)
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 
 
-def loads(data: bytes, where: str, limits: Limits = _USUAL) -> Any:
+def loads(data: bytes, where: str, limits: DocumentLimits = _USUAL) -> Any:
     """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
 
     Takes up to twice the time of `json.loads`, and less for documents of numbers or long texts.
@@ -179,7 +179,7 @@ def _constant_at(data: bytes, line: int, column: int) -> str:
     return named[0].decode() if named else ""
 
 
-def _check(value: Any, data: bytes, limits: Limits, *, halves: bool) -> None:
+def _check(value: Any, data: bytes, limits: DocumentLimits, *, halves: bool) -> None:
     """Refuse what parses, and two readers could understand differently.
 
     Args:
@@ -199,7 +199,7 @@ def _may_hold_odd_characters(data: bytes, *, halves: bool) -> bool:
     return b"\\u0000" in data and b"\\u0000" in data.replace(b"\\\\", b"")
 
 
-def _levels(value: Any, limits: Limits) -> _Levels:
+def _levels(value: Any, limits: DocumentLimits) -> _Levels:
     """Take a document apart into what lies equally deep; check depth and number of values."""
     levels, count = [[value]], 1
     # Of lists, and of dicts whose keys are texts, the collector sees the values.
@@ -213,7 +213,7 @@ def _levels(value: Any, limits: Limits) -> _Levels:
     return levels
 
 
-def _may_hold_odd_numbers(data: bytes, limits: Limits) -> bool:
+def _may_hold_odd_numbers(data: bytes, limits: DocumentLimits) -> bool:
     """Whether the bytes leave it open that a number is too large."""
     if not any(digit in data for digit in _EACH_DIGIT):
         return False

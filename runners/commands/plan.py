@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from runners.plans.cell_forecast import Prospect
     from runners.plans.document import Document
     from runners.plans.fitting import Target
-    from runners.plans.work import Workers
+    from runners.plans.work import JobHosts
 
 __all__ = ["plan"]
 
@@ -144,7 +144,7 @@ def run(
 
     fenmark plan run sweep.toml --fleet ray://head:10001 --fleet-tag h100-sxm
     """
-    from runners.plans.cells import Shard
+    from runners.plans.cells import PlanShard
     from runners.plans.display import PlanDisplay
     from runners.plans.document import read
     from runners.plans.fitting import Target
@@ -166,7 +166,7 @@ def run(
                 cells,
                 out,
                 workers,
-                shard=Shard.parse(shard),
+                shard=PlanShard.parse(shard),
                 resume=resume,
                 tell=display.tell,
                 log=log,
@@ -243,7 +243,7 @@ def gather(
 @contextmanager
 def _workers(
     document: Document, out: Path, fleet: str | None, tag: str
-) -> Iterator[tuple[Workers, Iterable[Prospect]]]:
+) -> Iterator[tuple[JobHosts, Iterable[Prospect]]]:
     """Give the hosts that take the cells, and what they can run of the plan."""
     from runners.plans.cell_forecast import prospects
     from runners.plans.fitting import Target
@@ -280,10 +280,10 @@ def _look(
 def _chosen(found: Iterable[Prospect], only: str | None, shard: str) -> list[Prospect]:
     from fnmatch import fnmatchcase
 
-    from runners.plans.cells import Shard
+    from runners.plans.cells import PlanShard
     from suites.base.errors import UserError
 
-    part = Shard.parse(shard)
+    part = PlanShard.parse(shard)
     cells = [one for one in found if fnmatchcase(one.cell.id, only or "*")]
     if only and not cells:
         raise UserError(f"no cell matches {only!r}", where="--only", remedy="see `plan list`")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runners.machine.finding import Finding
+from runners.machine.finding import MachineFact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ def advice(
     surroundings: Mapping[str, Reading],
     environment: Mapping[str, str],
     cores: int,
-) -> Iterator[Finding]:
+) -> Iterator[MachineFact]:
     """Say what to change before a run; nothing where nothing is known to be wrong.
 
     Args:
@@ -45,17 +45,17 @@ def advice(
 
 def _clocks(
     settings: Mapping[str, Reading], surroundings: Mapping[str, Reading]
-) -> Iterator[Finding]:
+) -> Iterator[MachineFact]:
     governor = settings.get("governor")
     if governor and governor != "performance":
-        yield Finding(
+        yield MachineFact(
             subject="clock",
             status="warn",
             says=f"governor {governor}: clocks follow the load",
             remedy="cpupower frequency-set -g performance",
         )
     if settings.get("turbo_disabled") == "1" or settings.get("boost") == "0":
-        yield Finding(
+        yield MachineFact(
             subject="boost",
             status="note",
             says="the processor's boost is switched off: steadier, and slower than most users run",
@@ -63,7 +63,7 @@ def _clocks(
         )
     heat = surroundings.get("cpu_temperature_c", 0)
     if isinstance(heat, (int, float)) and heat > _HOT_C:
-        yield Finding(
+        yield MachineFact(
             subject="temperature",
             status="warn",
             says=f"the processor is at {heat:.0f} °C before the run",
@@ -71,10 +71,10 @@ def _clocks(
         )
 
 
-def _neighbours(surroundings: Mapping[str, Reading]) -> Iterator[Finding]:
+def _neighbours(surroundings: Mapping[str, Reading]) -> Iterator[MachineFact]:
     waited = surroundings.get("cpu_pressure_percent", 0.0)
     if isinstance(waited, float) and waited > _PRESSURE_PERCENT:
-        yield Finding(
+        yield MachineFact(
             subject="waiting for a core",
             status="warn",
             says=f"something waited for a core in {waited:.0f}% of the last ten seconds",
@@ -82,11 +82,11 @@ def _neighbours(surroundings: Mapping[str, Reading]) -> Iterator[Finding]:
         )
 
 
-def _threads(environment: Mapping[str, str], cores: int) -> Iterator[Finding]:
+def _threads(environment: Mapping[str, str], cores: int) -> Iterator[MachineFact]:
     for name in _THREAD_VARIABLES:
         value = environment.get(name, "")
         if value.isdigit() and int(value) > cores:
-            yield Finding(
+            yield MachineFact(
                 subject=f"variable {name}",
                 status="warn",
                 says=f"{value} threads on {cores} cores: they take turns and wait for the slowest",
@@ -94,16 +94,16 @@ def _threads(environment: Mapping[str, str], cores: int) -> Iterator[Finding]:
             )
 
 
-def _memory(settings: Mapping[str, Reading]) -> Iterator[Finding]:
+def _memory(settings: Mapping[str, Reading]) -> Iterator[MachineFact]:
     if settings.get("numa_balancing") == "1" and "; " in str(settings.get("numa_cpus", "")):
-        yield Finding(
+        yield MachineFact(
             subject="NUMA balancing",
             status="note",
             says=f"the kernel moves pages between nodes while we measure ({settings['numa_cpus']})",
             remedy="numactl --cpunodebind=0 --membind=0 fenmark run …",
         )
     if "[never]" in str(settings.get("huge_pages", "")):
-        yield Finding(
+        yield MachineFact(
             subject="huge pages",
             status="note",
             says="transparent huge pages are off: large matrices cost more address translation",
@@ -118,13 +118,13 @@ def _cards(settings: Mapping[str, Reading]) -> list[str]:
 
 def _card(
     index: str, settings: Mapping[str, Reading], surroundings: Mapping[str, Reading]
-) -> Iterator[Finding]:
+) -> Iterator[MachineFact]:
     def of(name: str) -> Reading | None:
         return settings.get(f"gpu{index}_{name}", surroundings.get(f"gpu{index}_{name}"))
 
-    def found(says: str, remedy: str, *, spoils: bool = True) -> Finding:
+    def found(says: str, remedy: str, *, spoils: bool = True) -> MachineFact:
         subject = f"GPU {index}"
-        return Finding(
+        return MachineFact(
             subject=subject, status="warn" if spoils else "note", says=says, remedy=remedy
         )
 

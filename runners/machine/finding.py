@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Status"]
+__all__ = ["MachineFact", "Status"]
 
 Status = Literal["ok", "note", "warn", "missing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class MachineFact:
     """One fact about this machine.
 
     Attributes:

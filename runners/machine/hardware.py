@@ -1,6 +1,6 @@
 """Which machine this is, without saying so: digests of its serial numbers.
 
-Two results of one machine share one of them, and nobody reads a serial number from it. Whoever
+Two results of one machine share one of them, and nobody reads a serial number from it. Someone who
 confirms a result must have measured on other hardware (`results.agreement.confirmation`).
 """
 

@@ -16,7 +16,7 @@ from runners.options.options import suite as load_suite
 from runners.options.registry import by_name
 from suites.base import toml_file
 from suites.base.errors import CheckError, UserError
-from suites.base.paired import Ratio, compare, turns
+from suites.base.paired import PairedRatio, compare, turns
 from suites.base.records import Cell, CellResult
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def measure(
     profile: str,
     pairs: int,
     on_turn: Callable[[int, int, str], None],
-) -> list[Ratio]:
+) -> list[PairedRatio]:
     """Measure `pairs` processes of each side in turns and compare them.
 
     Raises:

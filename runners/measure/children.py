@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Ended", "Event", "run"]
+__all__ = ["ChildEnd", "Event", "run"]
 
 _GRACE_S = 15
 
@@ -23,7 +23,7 @@ Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class ChildEnd:
     """How a child ended.
 
     Attributes:
@@ -44,7 +44,7 @@ class Ended:
 
 def run(
     command: Sequence[str], log: Path, limit_s: float, on_event: Callable[[Event], None]
-) -> Ended:
+) -> ChildEnd:
     """Run a child to its end, and none of its processes beyond.
 
     Args:
@@ -60,7 +60,7 @@ def run(
                 on_event(event)
         code = child.wait()
         timer.cancel()
-    return Ended(code=code, too_long=timer.passed, log=log)
+    return ChildEnd(code=code, too_long=timer.passed, log=log)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from results.economy.costs import price_of
 from results.economy.own_prices import own_prices
 from runners.machine import machine
 from runners.machine.advice import advice
-from runners.machine.finding import Finding
+from runners.machine.finding import MachineFact
 from runners.measure.subject import chip_under_test
 from runners.options.options import Options
 from suites import meters
@@ -52,7 +52,7 @@ _MEMORY_NEEDED_BYTES = 3 * 10**9
 _BUSY_SHARE = 0.15
 
 
-def examine(out: Path) -> list[Finding]:
+def examine(out: Path) -> list[MachineFact]:
     """Look at everything a run depends on.
 
     Args:
@@ -76,48 +76,48 @@ def set_variables() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key.startswith(SPEED_VARIABLES)}
 
 
-def _chip() -> Iterator[Finding]:
+def _chip() -> Iterator[MachineFact]:
     cpu, chip = machine.cpu(), chip_under_test(Options())
     cores, entry = chip.count, chip.catalog_id
     listed = f"catalogue entry {entry}" if entry else "not in the catalogue"
-    yield Finding(
+    yield MachineFact(
         subject="chip",
         status="ok" if entry else "note",
         says=f"{cpu.name} ({cpu.vendor}, family {cpu.family}, model {cpu.model}, stepping "
         f"{cpu.stepping}), {cores} cores; {listed}",
         remedy="" if entry else "it is measured as unlisted; the guide says how to add a chip",
     )
-    yield Finding(
+    yield MachineFact(
         subject="vector extensions",
         status="ok" if cpu.features else "note",
         says=", ".join(cpu.features) or "none reported",
     )
     for gpu in machine.accelerators():
-        yield Finding(
+        yield MachineFact(
             subject="accelerator",
             status="ok",
             says=f"{gpu.name}, {(gpu.memory_bytes or 0) / 2**30:.0f} GiB, driver {gpu.driver}",
         )
     for gpu in () if machine.accelerators() else machine.unnamed_accelerators():
-        yield Finding(
+        yield MachineFact(
             subject="accelerator",
             status="note",
             says=f"{gpu.name} by its id on the bus, {gpu.pci}",
             remedy="no driver of it answers us: name it with --chip where it serves an --endpoint",
         )
     if not machine.accelerators():
-        yield Finding(
+        yield MachineFact(
             subject="accelerator",
             status="note",
             says="no NVIDIA driver answers: the CPU is the chip under test",
         )
 
 
-def _price() -> Iterator[Finding]:
+def _price() -> Iterator[MachineFact]:
     """Say what the end of a run will compute with, and how to give one's own price."""
     chip, sheet = chip_under_test(Options()), chosen_sheet(None, None)
     price = price_of(chip.catalog_id, chip.kind, chip.count, own_prices(sheet))
-    yield Finding(
+    yield MachineFact(
         subject="price",
         status="note" if price is None or price.generic else "ok",
         says=f"{price.usd:.4g} USD an hour and {price.per}: {price.label}"
@@ -128,11 +128,11 @@ def _price() -> Iterator[Finding]:
     )
 
 
-def _isolation() -> Iterator[Finding]:
+def _isolation() -> Iterator[MachineFact]:
     container, hypervisor = machine.container(), machine.virtual_machine()
     inside = [f"container ({container})"] if container else []
     inside += [f"virtual machine ({hypervisor})"] if hypervisor else []
-    yield Finding(
+    yield MachineFact(
         subject="isolation",
         status="note" if inside else "ok",
         says=" in a ".join(inside) or "bare metal, as far as the kernel tells",
@@ -140,10 +140,10 @@ def _isolation() -> Iterator[Finding]:
     )
 
 
-def _room(out: Path) -> Iterator[Finding]:
+def _room(out: Path) -> Iterator[MachineFact]:
     memory, free = machine.memory_bytes(), psutil.virtual_memory().available
     enough = free > _MEMORY_NEEDED_BYTES
-    yield Finding(
+    yield MachineFact(
         subject="memory",
         status="ok" if enough else "warn",
         says=f"{memory / 2**30:.1f} GiB usable, {free / 2**30:.1f} GiB free",
@@ -151,7 +151,7 @@ def _room(out: Path) -> Iterator[Finding]:
     )
     place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     disk = shutil.disk_usage(place).free
-    yield Finding(
+    yield MachineFact(
         subject="disk",
         status="ok" if disk > _DISK_NEEDED_BYTES else "warn",
         says=f"{disk / 1e9:.0f} GB free at {place}",
@@ -159,9 +159,9 @@ def _room(out: Path) -> Iterator[Finding]:
     )
 
 
-def _engine() -> Iterator[Finding]:
+def _engine() -> Iterator[MachineFact]:
     found = importlib.util.find_spec("xllamacpp") is not None
-    yield Finding(
+    yield MachineFact(
         subject="engine llama.cpp",
         status="ok" if found else "missing",
         says="xllamacpp is installed" if found else "xllamacpp is not installed",
@@ -171,7 +171,7 @@ def _engine() -> Iterator[Finding]:
         engine = template(name)
         path = shutil.which(engine.program) if engine.program != "python3" else None
         if path:
-            yield Finding(
+            yield MachineFact(
                 subject=f"engine {engine.name}",
                 status="ok",
                 says=f"{path}: fenmark run --engine {name}",
@@ -180,7 +180,7 @@ def _engine() -> Iterator[Finding]:
         try:
             ctypes.CDLL("libgomp.so.1")
         except OSError:
-            yield Finding(
+            yield MachineFact(
                 subject="library libgomp.so.1",
                 status="missing",
                 says="llama.cpp needs it and this image lacks it",
@@ -188,11 +188,11 @@ def _engine() -> Iterator[Finding]:
             )
 
 
-def _backends() -> Iterator[Finding]:
+def _backends() -> Iterator[MachineFact]:
     wanted = {"numpy": "", "torch": install("torch"), "cupy": "extras cuda12, rocm"}
     present = [name for name in wanted if importlib.util.find_spec(name)]
     absent = [f"{name} ({wanted[name]})" for name in wanted if name not in present]
-    yield Finding(
+    yield MachineFact(
         subject="kernel backends",
         status="ok",
         says=", ".join(present),
@@ -200,14 +200,14 @@ def _backends() -> Iterator[Finding]:
     )
 
 
-def _meters() -> Iterator[Finding]:
+def _meters() -> Iterator[MachineFact]:
     readings = meters.describe()
     for name, present, reason in readings:
-        yield Finding(
+        yield MachineFact(
             subject=f"energy meter {name}", status="ok" if present else "note", says=reason
         )
     if not any(present for _, present, _ in readings):
-        yield Finding(
+        yield MachineFact(
             subject="energy",
             status="warn",
             says="no meter can be read: energy is modelled bounds from nameplate power, if the "
@@ -215,10 +215,10 @@ def _meters() -> Iterator[Finding]:
         )
 
 
-def _disturbance() -> Iterator[Finding]:
+def _disturbance() -> Iterator[MachineFact]:
     variables = set_variables()
     slowing = [name for name in variables if name.startswith("OPENBLAS_")]
-    yield Finding(
+    yield MachineFact(
         subject="environment",
         status="warn" if slowing else "ok",
         says=", ".join(f"{key}={value}" for key, value in variables.items())
@@ -226,7 +226,7 @@ def _disturbance() -> Iterator[Finding]:
         remedy=f"unset {' '.join(slowing)} for NumPy's own choice" if slowing else "",
     )
     busy = psutil.cpu_percent(interval=0.5) / 100
-    yield Finding(
+    yield MachineFact(
         subject="other load",
         status="warn" if busy > _BUSY_SHARE else "ok",
         says=f"{busy:.0%} of the CPU busy before the run",

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from results.statement.statement import Statement
     from suites.base.records import Row
 
-__all__ = ["Outcome"]
+__all__ = ["FinishedRun"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class FinishedRun:
     """A finished run.
 
     Attributes:

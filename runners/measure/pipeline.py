@@ -18,7 +18,7 @@ from runners.ci import actions
 from runners.machine import keys, machine, power_cap
 from runners.measure import assemble, execute, job_summary, provenance
 from runners.measure.display import RunDisplay
-from runners.measure.outcome import Outcome
+from runners.measure.outcome import FinishedRun
 from runners.measure.run_meters import gauge_for
 from runners.measure.subject import chip_under_test, with_subject
 from runners.measure.workspace import Workspace
@@ -48,7 +48,7 @@ def measure(
     challenge: Challenge | None = None,
     reproduces: str | None = None,
     plan: PlanCell | None = None,
-) -> Outcome:
+) -> FinishedRun:
     """Run what the options ask for and add the signed result to the archive `out`.
 
     Everything measured is kept as it comes; a run that is interrupted goes on with `resume`.
@@ -111,7 +111,7 @@ def measure(
     stage_s: dict[str, float] = {}
     for cell in finished:
         stage_s[cell.suite] = stage_s.get(cell.suite, 0.0) + cell.wall_s
-    outcome = Outcome(
+    outcome = FinishedRun(
         digest=receipt.digest,
         statement=envelope.parse(payload, "statement"),
         rows=rows,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from results.economy.economics import Measured as Row
     from results.economy.own_prices import Money
     from results.statement.statement import Machine, Measurement, Predicate
-    from runners.measure.outcome import Outcome
+    from runners.measure.outcome import FinishedRun
     from suites.base.terminal import Terminal
 
 __all__ = [
@@ -163,7 +163,7 @@ def ask_for_price(terminal: Terminal, where: str = "DIR") -> None:
     )
 
 
-def print_outcome(outcome: Outcome, out: Path, terminal: Terminal, money: Money) -> None:
+def print_outcome(outcome: FinishedRun, out: Path, terminal: Terminal, money: Money) -> None:
     """Print a finished run, and where everything it left lies."""
     if print_result(outcome.statement.predicate, terminal, money):
         ask_for_price(terminal, str(out))
@@ -336,7 +336,7 @@ def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
     said = [f"Price sheet {sheet.id}", f"{rent}{': ' * bool(missing)}{'; '.join(missing)}"]
     if any(row.price and row.price.generic for row in costs):
         said.append(
-            "The generic price is that of any logical core of a cloud, for want of this chip's own"
+            "The generic price is that of any cloud's logical core: this chip has none of its own"
         )
     bases = sorted({row.owned.basis for row in costs if row.owned})
     if bases and sheet.ownership:

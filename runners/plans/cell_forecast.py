@@ -16,7 +16,7 @@ from suites.engines import template
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runners.plans.cells import PlanCell
+    from runners.plans.cells import Combination
     from runners.plans.document import Document
     from runners.plans.fitting import Target
 
@@ -35,7 +35,7 @@ class Prospect:
         estimated_s: its wall time in s, 0 if it does not run.
     """
 
-    cell: PlanCell
+    cell: Combination
     reason: str
     estimated_s: float
 
@@ -72,7 +72,7 @@ def prospects(document: Document, target: Target) -> Iterator[Prospect]:
         yield Prospect(cell=cell, reason=why, estimated_s=seconds)
 
 
-def _check_names(cell: PlanCell, document: Document) -> None:
+def _check_names(cell: Combination, document: Document) -> None:
     """An engine or a model nobody knows is a mistake in the plan, on every machine."""
     engine, model = cell.given.get("engine"), cell.given.get("model")
     try:
@@ -85,7 +85,7 @@ def _check_names(cell: PlanCell, document: Document) -> None:
         raise _placed(error, name, cell, document) from error
 
 
-def _placed(error: UserError, name: str, cell: PlanCell, document: Document) -> UserError:
+def _placed(error: UserError, name: str, cell: Combination, document: Document) -> UserError:
     """Name the line a refused value stands in."""
     line = line_saying(document.text, name, str(cell.given.get(name, "")))
     return UserError(

@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from runners.options.options import Options
     from runners.plans.document import Document, Group, Value
 
-__all__ = ["PlanCell", "Shard", "expand"]
+__all__ = ["Combination", "PlanShard", "expand"]
 
 _LONGEST_LABEL = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class PlanShard:
     """Every `of`-th cell, beginning with the `number`-th (from 1)."""
 
     number: int = 1
     of: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> Shard:
+    def parse(cls, text: str) -> PlanShard:
         """Read "2/8".
 
         Raises:
@@ -50,13 +50,13 @@ class Shard:
             raise UserError(f"{text!r} is no shard", where="--shard", expected="such as 2/8")
         return shard
 
-    def holds(self, cell: PlanCell) -> bool:
+    def holds(self, cell: Combination) -> bool:
         """Tell whether a cell is this shard's: by its place in the plan, on every machine alike."""
         return cell.number % self.of == self.number - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanCell:
+class Combination:
     """One combination of a plan's axes.
 
     Attributes:
@@ -104,7 +104,7 @@ class _Choice:
     place: str
 
 
-def expand(document: Document) -> Iterator[PlanCell]:
+def expand(document: Document) -> Iterator[Combination]:
     """Yield the cells of a plan in its order, those an `exclude` rule leaves out marked.
 
     Raises:
@@ -135,7 +135,7 @@ def _cell(
     choices: Sequence[_Choice],
     excluded: str,
     seen: dict[str, int],
-) -> PlanCell:
+) -> Combination:
     plan = document.plan
     own: dict[str, Any] = {"suite": ",".join(plan.suites), "profile": plan.profile}
     raw, given = dict(own), dict(own)
@@ -154,7 +154,7 @@ def _cell(
         )
     seen[name] = number
     place = choices[1].place if len(choices) > 1 else str(document.path)
-    return PlanCell(id=name, number=number, given=given, place=place, excluded=excluded)
+    return Combination(id=name, number=number, given=given, place=place, excluded=excluded)
 
 
 def _axis(document: Document, name: str) -> list[_Choice]:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from results.catalog import PriceSheet, RentalPrice
-    from runners.plans.cells import PlanCell
+    from runners.plans.cells import Combination
     from runners.plans.fitting import Target
 
-__all__ = ["Estimator", "Rent", "rent"]
+__all__ = ["Estimator", "HourlyRent", "rent"]
 
 # Of a cell besides its suites: interpreter, probes, signing, the log. Measured: 1.5 to 3 s.
 _OVERHEAD_S = 3.0
@@ -32,7 +32,7 @@ class Estimator:
         self._here = here
         self._known: dict[Any, float] = {}
 
-    def seconds(self, cell: PlanCell) -> float:
+    def seconds(self, cell: Combination) -> float:
         """Estimate a cell's wall time, in s.
 
         Raises:
@@ -57,7 +57,7 @@ class Estimator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rent:
+class HourlyRent:
     """What a machine's hours cost.
 
     Attributes:
@@ -72,14 +72,14 @@ class Rent:
     sheet: str
 
 
-def rent(seconds: Sequence[float], target: Target, sheet: PriceSheet) -> Rent | None:
+def rent(seconds: Sequence[float], target: Target, sheet: PriceSheet) -> HourlyRent | None:
     """Return the rent of a target for so many seconds; None where its chip has no price."""
     price = sheet.any_rental(target.chip.id) if target.chip else None
     if price is None or price.per != "chip" or target.chip is None:
         return None
     units = max(target.chips // target.chip.chips, 1)
     hours = sum(seconds) / 3600 * units
-    return Rent(
+    return HourlyRent(
         low=hours * price.usd_per_hour_low,
         high=hours * price.usd_per_hour_high,
         price=price,

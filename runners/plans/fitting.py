@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from results.catalog import ChipEntry
-    from runners.plans.cells import PlanCell
+    from runners.plans.cells import Combination
     from runners.plans.document import Plan
 
 __all__ = ["Target", "reason"]
@@ -112,7 +112,7 @@ class Target:
         )
 
 
-def reason(cell: PlanCell, target: Target) -> str:
+def reason(cell: Combination, target: Target) -> str:
     """Say why a cell does not run on a machine; empty where nothing speaks against it."""
     return cell.excluded or next(_against(cell.given, target), "")
 

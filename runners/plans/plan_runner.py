@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runners.plans.cell_forecast import Prospect
-    from runners.plans.cells import Shard
+    from runners.plans.cells import PlanShard
     from runners.plans.document import Document
-    from runners.plans.work import Workers
+    from runners.plans.work import JobHosts
     from runners.submit.submit import LogClient
 
 __all__ = ["HOME", "run_plan"]
@@ -46,7 +46,7 @@ class _Drive:
 
     document: Document
     out: Path
-    workers: Workers
+    workers: JobHosts
     log: LogClient | None
     progress: Progress
     tell: Callable[[Progress, CellState], None]
@@ -93,9 +93,9 @@ def run_plan(
     document: Document,
     prospects: Sequence[Prospect],
     out: Path,
-    workers: Workers,
+    workers: JobHosts,
     *,
-    shard: Shard,
+    shard: PlanShard,
     resume: bool,
     tell: Callable[[Progress, CellState], None],
     log: LogClient | None = None,
@@ -141,7 +141,7 @@ def run_plan(
         )
         waiting = [one for one in prospects if progress.cells[one.cell.id].state == "waiting"]
         _run(drive, [_job(document, one, log) for one in waiting])
-        with suppress(OSError):  # a failed cell's log is left for whoever wants to know why
+        with suppress(OSError):  # a failed cell's log is left for readers who want to know why
             (out / HOME).rmdir()
     return progress
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from results.archive.bundle import Bundle
     from runners.plans.job import Job
 
-__all__ = ["Ended", "Here", "How", "Workers", "folder_of", "run_job"]
+__all__ = ["Ended", "Here", "How", "JobHosts", "folder_of", "run_job"]
 
 How = Literal["finished", "failed", "time", "refused", "lost"]
 
@@ -49,7 +49,7 @@ class Ended:
     measured_s: float = 0.0
 
 
-class Workers(Protocol):
+class JobHosts(Protocol):
     """Hosts that take jobs."""
 
     @property

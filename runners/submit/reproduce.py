@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from results.archive.archive import OpenedResult
     from results.service.challenge import Challenge
     from results.statement.statement import Predicate
-    from runners.measure.outcome import Outcome
+    from runners.measure.outcome import FinishedRun
     from runners.options.options import Options
     from suites.base.terminal import Terminal
 
@@ -39,7 +39,7 @@ class Reproduction:
     """
 
     first: str
-    outcome: Outcome
+    outcome: FinishedRun
     agreement: Agreement
     differences: tuple[Difference, ...]
     hindrances: tuple[str, ...]

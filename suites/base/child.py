@@ -18,7 +18,7 @@ from suites.base.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Answer", "at_end_of_input", "main", "note", "progress"]
+__all__ = ["ChildReport", "at_end_of_input", "main", "note", "progress"]
 
 
 def progress(done: int, total: int, case: str, **seen: float) -> None:
@@ -42,14 +42,14 @@ def at_end_of_input(act: Callable[[], None]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-class Answer(Protocol):
+class ChildReport(Protocol):
     """What a child leaves in its `--out`."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, without NaN or Infinity."""
 
 
-def main(work: Callable[[dict[str, Any]], Answer]) -> None:
+def main(work: Callable[[dict[str, Any]], ChildReport]) -> None:
     """Answer a spec: `python -m suites.<suite> --spec FILE --out FILE`.
 
     Exits 0 when the result is written, with the error's own code and one line on stderr when

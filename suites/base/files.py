@@ -155,7 +155,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 def place_all(
     files: Mapping[Path, bytes], before_named: Callable[[Iterable[Path]], None] = lambda _: None
 ) -> set[Path]:
-    """Write files, each whole for whoever reads it, and wait for no disk.
+    """Write files, each whole for its reader, and wait for no disk.
 
     Args:
         before_named: gets the files' temporary names once they are written.

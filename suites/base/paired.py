@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from suites.base.records import CellResult, Series
 
-__all__ = ["Ratio", "compare", "turns"]
+__all__ = ["PairedRatio", "compare", "turns"]
 
 Side = Literal["A", "B"]
 NO_DIFFERENCE = "no difference shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ratio:
+class PairedRatio:
     """One metric of one case, A over B.
 
     Attributes:
@@ -55,7 +55,7 @@ def turns(pairs: int) -> list[tuple[int, Side]]:
     return order
 
 
-def compare(a: Sequence[CellResult], b: Sequence[CellResult]) -> list[Ratio]:
+def compare(a: Sequence[CellResult], b: Sequence[CellResult]) -> list[PairedRatio]:
     """Compare the i-th process of A with the i-th of B in everything both measured.
 
     A metric that was not positive in every process has no ratio and is left out.
@@ -68,7 +68,9 @@ def compare(a: Sequence[CellResult], b: Sequence[CellResult]) -> list[Ratio]:
         if min(map(min, values)) > 0:
             ratio = ratio_interval(*values)
             found.append(
-                Ratio(case=key[0], metric=key[1], ratio=ratio, verdict=_verdict(key[1], ratio))
+                PairedRatio(
+                    case=key[0], metric=key[1], ratio=ratio, verdict=_verdict(key[1], ratio)
+                )
             )
     return found
 

@@ -28,7 +28,7 @@ import psutil
 from suites.base.child import at_end_of_input
 from suites.base.errors import CheckError, UserError
 from suites.engines.process import say
-from suites.engines.template import Version, command, template
+from suites.engines.template import VersionSource, command, template
 
 if TYPE_CHECKING:
     from suites.engines.template import Command, Template
@@ -49,7 +49,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def engine_version(url: str, version: Version, *, key: str | None = None) -> str:
+def engine_version(url: str, version: VersionSource, *, key: str | None = None) -> str:
     """Ask a running server for its version; "unknown" where it does not tell."""
     if not version.path:
         return "unknown"

@@ -56,7 +56,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Version(_Frozen):
+class VersionSource(_Frozen):
     """How an engine tells its version: a field of a JSON answer, or the last word a command says.
 
     Attributes:
@@ -147,7 +147,7 @@ class Template(_Frozen):
     osl: str
     parallel: dict[Axis, tuple[str, ...]]
     environment: dict[str, str] = {}
-    version: Version
+    version: VersionSource
     speculation: Speculation | None = None
     files: dict[str, str] = {}
     devices: Annotated[dict[str, Device], Field(min_length=1)]

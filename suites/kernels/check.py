@@ -28,7 +28,7 @@ from suites.kernels.backends.work import Spread
 if TYPE_CHECKING:
     from suites.kernels.backends.work import Rounding
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Deviation", "judge"]
 
 # Bits of the significand of a result, of a rounded term, and of the sum that adds them up. fp8
 # and fp4 give bf16; fp8 sums are kept in 14 bits by Hopper's tensor cores (DeepSeek-V3 report,
@@ -56,7 +56,7 @@ _BIAS_NARROW = 2.0**-9.5
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Deviation:
     """How far an output lies from its reference.
 
     Attributes:
@@ -76,7 +76,7 @@ def judge(
     dtype: str,
     rounding: Rounding,
     spread: Spread | None = None,
-) -> Verdict:
+) -> Deviation:
     """Judge an output by the errors that honest rounding leaves.
 
     Args:
@@ -98,7 +98,7 @@ def judge(
     if rounding.exact or dtype == "int8":
         wrong = int(np.count_nonzero(errors))
         problem = f"{wrong} of {output.size} results differ, expected exact ones" if wrong else ""
-        return Verdict(error, float(bool(wrong)), problem)
+        return Deviation(error, float(bool(wrong)), problem)
     noise = _noise(reference, dtype, rounding, spread)
     scaled = (_by_row(x / noise) for x in (errors, reference, *spread.tangents))
     z, own, *tangents = scaled
@@ -107,7 +107,7 @@ def judge(
     found = [_element(z), _rows(rows, free), _whole(rows, free)]
     found.append(_direction(z, own, free, "the result", dtype))
     found += [_direction(z, tangent, free, "a scale inside", dtype) for tangent in tangents]
-    return Verdict(error, float(rows.max()), next(filter(None, found), ""))
+    return Deviation(error, float(rows.max()), next(filter(None, found), ""))
 
 
 def _by_row(array: np.ndarray) -> np.ndarray:
@@ -168,5 +168,5 @@ def _direction(z: np.ndarray, tangent: np.ndarray, free: np.ndarray, name: str, 
     return f"{name} is off by {share:+.2%}, expected within ±{gate:.2%}"
 
 
-def _refused(problem: str) -> Verdict:
-    return Verdict(float("inf"), float("inf"), problem)
+def _refused(problem: str) -> Deviation:
+    return Deviation(float("inf"), float("inf"), problem)

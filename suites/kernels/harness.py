@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suites.base.errors import CheckError
-from suites.kernels.check import Verdict, judge
+from suites.kernels.check import Deviation, judge
 from suites.kernels.spotcheck import elements, generator_of
 from suites.kernels.timing import Budget, hold, measure
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from suites.kernels.case import Case
-    from suites.kernels.timing import Held, Timing
+    from suites.kernels.timing import HeldCalls, Timing
 
     Measure = Callable[[Case], None]
 
 __all__ = [
-    "Measured",
     "Rotation",
+    "TimedCase",
     "check",
     "draw",
     "generator",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class TimedCase:
     """A case that gave the right answer, and how long it took.
 
     Attributes:
@@ -46,10 +46,10 @@ class Measured:
     """
 
     case: Case
-    verdict: Verdict
+    verdict: Deviation
     timing: Timing
     elements: tuple[float, ...] = ()
-    held: Held | None = None
+    held: HeldCalls | None = None
     quantization_error: float | None = None
 
 
@@ -60,7 +60,7 @@ def measure_case(
     hold_s: float = 0.0,
     *,
     probed: bool = True,
-) -> Measured:
+) -> TimedCase:
     """Check a case on fresh inputs, then time it over its rotated buffers.
 
     Args:
@@ -85,7 +85,7 @@ def measure_case(
         held = hold(call, timing.calls_per_block, case.backend, hold_s) if hold_s else None
     _demand(case, " as timed", timed_verdict(call, random))
     error = case.work.quantization_error
-    return Measured(
+    return TimedCase(
         case=case,
         verdict=verdict,
         timing=timing,
@@ -95,7 +95,7 @@ def measure_case(
     )
 
 
-def _demand(case: Case, which: str, verdict: Verdict) -> None:
+def _demand(case: Case, which: str, verdict: Deviation) -> None:
     if verdict.problem:
         raise CheckError(f"wrong output{which}: {verdict.problem}", where=case.name)
 
@@ -132,13 +132,13 @@ def turned(inputs: dict[str, np.ndarray], turn: int) -> dict[str, np.ndarray]:
     }
 
 
-def check(case: Case, operands: dict[str, Any]) -> Verdict:
+def check(case: Case, operands: dict[str, Any]) -> Deviation:
     """Run once over poisoned memory and judge by float64 on the same rounded operands."""
     output, reference, truth = _run_once(case, operands)
     return _judged(case, output, reference, truth)
 
 
-def timed_verdict(rotation: Rotation, random: np.random.Generator) -> Verdict:
+def timed_verdict(rotation: Rotation, random: np.random.Generator) -> Deviation:
     """Judge what the timed calls left behind, of one set that nobody knew before.
 
     Not the first where there are others: its answer was computed before, and could be kept.
@@ -154,14 +154,14 @@ def timed_verdict(rotation: Rotation, random: np.random.Generator) -> Verdict:
 
 def _checked(
     case: Case, operands: dict[str, Any], random: np.random.Generator
-) -> tuple[Verdict, tuple[float, ...]]:
+) -> tuple[Deviation, tuple[float, ...]]:
     output, reference, truth = _run_once(case, operands)
     return _judged(case, output, reference, truth), elements(output, random)
 
 
 def _judged(
     case: Case, output: np.ndarray, reference: np.ndarray, truth: dict[str, np.ndarray]
-) -> Verdict:
+) -> Deviation:
     work = case.work
     measure_spread = work.rounding.spread
     spread = measure_spread(reference, **truth, **work.parameters) if measure_spread else None

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from suites.kernels.case import Cache
 
-__all__ = ["Point", "Roofline", "datasheet_roofline", "measured_roofline"]
+__all__ = ["Roofline", "RooflinePoint", "datasheet_roofline", "measured_roofline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class RooflinePoint:
     """One case's work and time.
 
     Attributes:
@@ -63,7 +63,7 @@ class Roofline:
     peaks: dict[str, tuple[float, str]]
     bandwidths: dict[str, tuple[float, str]]
 
-    def attainable(self, point: Point) -> float | None:
+    def attainable(self, point: RooflinePoint) -> float | None:
         """FLOP/s or, for work without FLOPs, bytes/s that this device allows; None if unknown."""
         bandwidth, peak = self.bandwidths.get(point.cache), self.peaks.get(point.dtype)
         if bandwidth is None or point.family in LINKS:
@@ -72,12 +72,12 @@ class Roofline:
             return bandwidth[0]
         return min(peak[0], point.intensity * bandwidth[0]) if peak else None
 
-    def bound(self, point: Point) -> Literal["compute", "memory"]:
+    def bound(self, point: RooflinePoint) -> Literal["compute", "memory"]:
         """Side of the ridge on which the work's intensity puts it."""
         balance = self.balance(point.dtype, point.cache)
         return "compute" if balance is not None and point.intensity > balance else "memory"
 
-    def share(self, point: Point) -> float | None:
+    def share(self, point: RooflinePoint) -> float | None:
         """Attained over attainable."""
         limit = self.attainable(point)
         if not limit:
@@ -96,7 +96,7 @@ _COMPUTE = {"peak", "gemm"}
 _MEMORY = {"copy", "scale", "add", "triad", "read", "gemm"}
 
 
-def measured_roofline(points: Iterable[Point]) -> Roofline:
+def measured_roofline(points: Iterable[RooflinePoint]) -> Roofline:
     """Take the most that any case attained on one device: a limit that one of them passes is none.
 
     On a busy machine the case that seeks a limit may be disturbed and another not.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from suites.base.records import Label
     from suites.kernels.case import Case
-    from suites.kernels.harness import Measured
+    from suites.kernels.harness import TimedCase
 
 __all__ = ["Session"]
 
@@ -35,7 +35,7 @@ class Session:
     ) -> None:
         """Keep the spec, and where progress goes, one JSON line a case."""
         self._spec, self._report = spec, report
-        self._measured: list[Measured] = []
+        self._measured: list[TimedCase] = []
         self._wrong: list[str] = []
 
     @cached_property
@@ -51,7 +51,7 @@ class Session:
             )
         return found
 
-    def measure(self, case: Case) -> Measured:
+    def measure(self, case: Case) -> TimedCase:
         """Check and time one case.
 
         Raises:
@@ -82,7 +82,7 @@ class Session:
         finally:
             self._progress(case)
 
-    def extra_info(self, measured: Measured) -> dict[str, Any]:
+    def extra_info(self, measured: TimedCase) -> dict[str, Any]:
         """What pytest-benchmark's JSON carries besides its own statistics.
 
         `median_interval_95` is by order statistics and of this process alone;
@@ -142,7 +142,7 @@ class Session:
         self._report(json.dumps(event))
 
 
-def _labels(measured: Measured) -> dict[str, Label]:
+def _labels(measured: TimedCase) -> dict[str, Label]:
     case, timing = measured.case, measured.timing
     error = measured.quantization_error
     quantized: dict[str, Label] = {} if error is None else {"quantization_error": error}
@@ -160,7 +160,7 @@ def _labels(measured: Measured) -> dict[str, Label]:
     }
 
 
-def _facts(measured: Measured) -> dict[str, Any]:
+def _facts(measured: TimedCase) -> dict[str, Any]:
     work = measured.case.work
     return {
         "shape": dict(work.shape),
@@ -172,7 +172,7 @@ def _facts(measured: Measured) -> dict[str, Any]:
     }
 
 
-def _series(measured: Measured) -> Series:
+def _series(measured: TimedCase) -> Series:
     timing = measured.timing
     # A meter sees the held batch alone; without one, a model speaks of every block.
     seen = [measured.held] if measured.held else timing.blocks

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from suites.base.records import Row
 from suites.base.statistics import Interval, between_processes
-from suites.kernels.roofline import Point, Roofline, datasheet_roofline, measured_roofline
+from suites.kernels.roofline import Roofline, RooflinePoint, datasheet_roofline, measured_roofline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,9 +49,9 @@ def _time(series: Sequence[Series]) -> Interval:
     return between_processes([statistics.median(one.samples) for one in series])
 
 
-def _point(series: Series, time_ms: float) -> Point:
+def _point(series: Series, time_ms: float) -> RooflinePoint:
     labels = series.labels
-    return Point(
+    return RooflinePoint(
         case=series.case,
         family=str(labels["family"]),
         dtype=str(labels["dtype"]),
@@ -70,14 +70,14 @@ def _place(backend: str) -> str:
     return backend.partition(":")[2] or "cpu"
 
 
-def _roof(points: Iterable[Point], place: str) -> Roofline:
+def _roof(points: Iterable[RooflinePoint], place: str) -> Roofline:
     return measured_roofline(point for point in points if point.place == place)
 
 
 def _case_rows(
     series: Sequence[Series],
     time: Interval,
-    point: Point,
+    point: RooflinePoint,
     roof: Roofline,
     shares: dict[str, float | None],
 ) -> list[Row]:
@@ -109,7 +109,7 @@ def _case_rows(
     ]
 
 
-def _rate(point: Point, time: Interval, bound: str) -> Interval:
+def _rate(point: RooflinePoint, time: Interval, bound: str) -> Interval:
     """TFLOP/s or GB/s; the ends of the time's interval change places."""
     work = point.flops / 1e12 if bound == "compute" else point.bytes / 1e9
 
@@ -120,7 +120,7 @@ def _rate(point: Point, time: Interval, bound: str) -> Interval:
 
 
 def _limit_rows(
-    place: str, roof: Roofline, points: dict[str, Point], times: dict[str, Interval]
+    place: str, roof: Roofline, points: dict[str, RooflinePoint], times: dict[str, Interval]
 ) -> list[Row]:
     rows = []
     for dtype, (_, case) in roof.peaks.items():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from suites.kernels.backends import Backend
 
-__all__ = ["Block", "Budget", "Clock", "Held", "Timing", "hold", "measure"]
+__all__ = ["Block", "Budget", "Clock", "HeldCalls", "Timing", "hold", "measure"]
 
 Clock = Literal["host", "event", "graph"]
 
@@ -95,7 +95,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldCalls:
     """Calls back to back, long enough for an energy meter; edges on the monotonic clock."""
 
     start_ns: int
@@ -103,7 +103,7 @@ class Held:
     calls: int
 
 
-def hold(call: Callable[[], object], calls: int, backend: Backend, seconds: float) -> Held:
+def hold(call: Callable[[], object], calls: int, backend: Backend, seconds: float) -> HeldCalls:
     """Repeat a call for so long, in batches of `calls`, with nothing in between.
 
     The device is waited for after each batch, so that none outlives the window.
@@ -115,7 +115,7 @@ def hold(call: Callable[[], object], calls: int, backend: Backend, seconds: floa
         backend.synchronize()
         done += calls
         end = time.monotonic_ns()
-    return Held(start_ns=start, end_ns=end, calls=done)
+    return HeldCalls(start_ns=start, end_ns=end, calls=done)
 
 
 def measure(

@@ -19,13 +19,13 @@ from suites.models.config import read_config
 from suites.models.geometry import Geometry, Published
 from suites.models.part import Frozen
 
-__all__ = ["Source", "Sources", "shipped", "write"]
+__all__ = ["GeometrySource", "Sources", "shipped", "write"]
 
 _HERE = Path(__file__).parent
 _TABLE = _HERE / "shipped.toml"
 
 
-class Source(Frozen):
+class GeometrySource(Frozen):
     """Where a geometry comes from.
 
     Attributes:
@@ -50,10 +50,10 @@ class Sources(Frozen):
     """
 
     read: str
-    model: Annotated[tuple[Source, ...], Field(strict=False)]
+    model: Annotated[tuple[GeometrySource, ...], Field(strict=False)]
 
 
-def shipped(source: Source, folder: Path, day: str) -> Geometry:
+def shipped(source: GeometrySource, folder: Path, day: str) -> Geometry:
     """Read one geometry as it ships.
 
     Raises:

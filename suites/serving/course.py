@@ -14,7 +14,7 @@ from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.point import Point
 from suites.serving.search import Search, Tried, bracket, least_requests, next_load, sure_share
 from suites.serving.series import is_good
-from suites.serving.sweep import Measured, Sweep, next_concurrency
+from suites.serving.sweep import CurvePoint, Sweep, next_concurrency
 
 if TYPE_CHECKING:
     from suites.serving.load.outcome import Outcome
@@ -43,14 +43,14 @@ class Course:
 class _Sweeping(Course):
     def __init__(self, sweep: Sweep, spec: dict[str, Any]) -> None:
         self._sweep, self._spec = sweep, spec
-        self._curve: list[Measured] = []
+        self._curve: list[CurvePoint] = []
         self.most_streams = sweep.most
 
     def further(self, point: Point, outcome: Outcome, fact: dict[str, Any]) -> list[Point]:  # noqa: ARG002 - a search looks at it
         paces = [request.tpot_ms for request in outcome.answered if request.has_pace]
         throughput = outcome.window().output_tokens / outcome.duration_s
         tpot_ms = median(paces) if paces else math.inf
-        self._curve.append(Measured(point.concurrency, throughput, tpot_ms))
+        self._curve.append(CurvePoint(point.concurrency, throughput, tpot_ms))
         limit_ms = self._spec["slo_tpot_ms"]
         streams = next_concurrency(self._sweep, self._curve, slo_tpot_ms=limit_ms)
         return [] if streams is None else [_with_streams(point, streams)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Measured", "Sweep", "knee_of", "next_concurrency", "read_sweep"]
+__all__ = ["CurvePoint", "Sweep", "knee_of", "next_concurrency", "read_sweep"]
 
 
 class Sweep(BaseModel):
@@ -39,7 +39,7 @@ class Sweep(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CurvePoint:
     """One point of the curve: streams, output tokens per second, median TPOT in ms."""
 
     concurrency: int
@@ -57,7 +57,7 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def next_concurrency(
-    sweep: Sweep, seen: Sequence[Measured], *, slo_tpot_ms: float | None = None
+    sweep: Sweep, seen: Sequence[CurvePoint], *, slo_tpot_ms: float | None = None
 ) -> int | None:
     """Give the concurrency to measure next, None when the curve is known well enough."""
     if not seen:
@@ -70,7 +70,7 @@ def next_concurrency(
     return _middle(sweep, curve, slo_tpot_ms) if refined < sweep.refinements else None
 
 
-def _doubling_pays(sweep: Sweep, doubled: Sequence[Measured]) -> bool:
+def _doubling_pays(sweep: Sweep, doubled: Sequence[CurvePoint]) -> bool:
     if 2 * doubled[-1].concurrency > sweep.most:
         return False
     if len(doubled) == 1:
@@ -78,7 +78,7 @@ def _doubling_pays(sweep: Sweep, doubled: Sequence[Measured]) -> bool:
     return doubled[-1].throughput >= (1 + sweep.gain) * doubled[-2].throughput
 
 
-def _length_of_doubling(sweep: Sweep, curve: Sequence[Measured]) -> int:
+def _length_of_doubling(sweep: Sweep, curve: Sequence[CurvePoint]) -> int:
     """Points of the first phase: the powers of two up to where it stopped."""
     powers = [p for p in curve if p.concurrency & (p.concurrency - 1) == 0]
     for length in range(1, len(powers)):
@@ -87,7 +87,7 @@ def _length_of_doubling(sweep: Sweep, curve: Sequence[Measured]) -> int:
     return len(powers)
 
 
-def knee_of(curve: Sequence[Measured], gain: float) -> Measured:
+def knee_of(curve: Sequence[CurvePoint], gain: float) -> CurvePoint:
     """The lowest concurrency whose throughput is within `gain` of the best.
 
     The best itself is any point of a noisy plateau.
@@ -97,7 +97,7 @@ def knee_of(curve: Sequence[Measured], gain: float) -> Measured:
     return min(enough, key=lambda point: point.concurrency)
 
 
-def _middle(sweep: Sweep, curve: Sequence[Measured], slo_tpot_ms: float | None) -> int | None:
+def _middle(sweep: Sweep, curve: Sequence[CurvePoint], slo_tpot_ms: float | None) -> int | None:
     """Geometric middle of the widest gap beside the knee or across the limit."""
     knee = curve.index(knee_of(curve, sweep.gain))
     gaps = []

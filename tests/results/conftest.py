@@ -30,7 +30,7 @@ from results.service.submission_check import Intake
 from results.statement.nonce import seed_of
 from results.statement.statement import Statement
 from runners.commands.keys import keys
-from tests.builders import figure, stated
+from tests.builders import engine, figure, stated
 
 
 def make_statement(run_id="run-1", value=42.0):
@@ -81,16 +81,7 @@ def sealed(statement, signer):
         data = statement(run_id).to_json()
         predicate = data["predicate"]
         predicate["run"].update({"runner": runner_id(by.public_key), **run})
-        predicate["engines"] = [
-            {
-                "name": "e",
-                "version": "1",
-                "model": "m",
-                "weights_sha256": None,
-                "weights": "random",
-                "precision": "q8_0",
-            }
-        ]
+        predicate["engines"] = [engine(name="e", version="1", model="m", weights_sha256=None)]
         if change:
             change(data)
         return envelope.sign(envelope.encode(Statement.model_validate(data)), by)

@@ -3,6 +3,8 @@
 import base64
 import copy
 import json
+import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -114,7 +116,7 @@ def twice_with_a_label(predicate):
 
 
 def alone(predicate):
-    """A rate without the latencies it could be held against."""
+    """A rate without the latencies it could be checked against."""
     kept = [
         item
         for item in predicate["measurements"]
@@ -424,6 +426,30 @@ def test_a_cheat_is_told_by_the_law_it_breaks(name):
 
 
 # The published results of two cores of a processor: what can be changed there.
+FINDINGS = Path(__file__).parent / "checks" / "findings_of_cheats.txt"
+
+
+def line(finding):
+    """A finding in one line, with the numbers it compared."""
+    parts = [f"{finding.rule} {finding.outcome}", finding.where, finding.reason]
+    if finding.left is not None:
+        parts.append(f"{finding.left:.9g} {finding.right:.9g}")
+    return "  " + " | ".join(parts)
+
+
+def test_every_finding_says_of_which_figure_it_is_and_both_numbers():
+    """Written again with FENMARK_REWRITE=1; the difference is then read, line by line."""
+    lines = []
+    for name, (cheat, _) in CHEATS.items():
+        data = honest.h100()
+        cheat(data["predicate"])
+        lines += [name, *map(line, checks.check(Statement.model_validate(data)))]
+    told = "\n".join(lines) + "\n"
+    if "FENMARK_REWRITE" in os.environ:
+        FINDINGS.write_text(told, encoding="utf-8")
+    assert told == FINDINGS.read_text(encoding="utf-8")
+
+
 CPU_CHEATS = {
     "cores inflated": (at("machine.chip.count", 64), "chip"),
     "cores inflated twice": (

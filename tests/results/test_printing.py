@@ -12,7 +12,7 @@ from results.archive import archive
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.statement.statement import Statement
-from runners.machine.finding import Finding
+from runners.machine.finding import MachineFact
 from runners.measure import doctor as examination
 from tests.results.conftest import make_statement
 
@@ -174,7 +174,7 @@ def test_a_server_s_answer_forges_no_line(fenmark, monkeypatch, tmp_path, evil, 
 
 
 def test_what_a_driver_says_forges_no_line(fenmark, monkeypatch):
-    told = Finding(subject=EVIL, status="warn", says=EVIL, remedy=EVIL)
+    told = MachineFact(subject=EVIL, status="warn", says=EVIL, remedy=EVIL)
     monkeypatch.setattr(examination, "examine", lambda _: [told])
     printed = fenmark("doctor").stdout
     assert is_harmless(printed)

@@ -655,7 +655,7 @@ def checkpoints() -> Iterator[tuple[str, Vector]]:
     zeros = base64.b64encode(bytes(32))
     changed: dict[str, tuple[bytes, tuple[str, str]]] = {
         "by another runner's key": (note(entries, OTHER), unsigned),
-        "by the key of whoever measured": (note(entries, LAB), unsigned),
+        "by the key of those who measured": (note(entries, LAB), unsigned),
         "by another runner's key in the log's name": (stolen, unsigned),
         "with another size": (own.replace(b"\n2\n", b"\n1\n"), unsigned),
         "with another root": (own.replace(root, zeros), unsigned),

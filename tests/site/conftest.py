@@ -25,6 +25,7 @@ from results.proof.receipt import result_entry
 from results.reported import import_file
 from results.statement import strict_json
 from results.statement.statement_v2 import read_statement
+from tests.builders import engine, stated
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -153,59 +154,39 @@ def statement(
         row("kernels", f"{family}/f32/numpy/cold", "compute_rate", "TFLOP/s", rate, **labels)
     row("kernels", "roofline/cpu/peak/f32", "compute_rate", "TFLOP/s", 0.31, dtype="f32")
     row("kernels", "roofline/cpu/memory", "bandwidth", "GB/s", 27.0, cache="cold")
-    return {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "samples/x.json", "digest": {"sha256": f"{number:064x}"}}],
-        "predicateType": "urn:fenmark:result:v1",
-        "predicate": {
-            "schema_version": 1,
-            "run": {
-                "id": f"{number:08d}-0000-4000-8000-000000000000",
-                "runner": text[:256] or "lab-1",
-                "suite_version": "0.1.0",
-                "suites": ["kernels", "inference", "serving"],
-                "profile": "quick",
-                "seed": 1,
-                "started_at": f"{date}T20:00:00Z",
-                "finished_at": f"{date}T20:05:00Z",
-            },
-            "machine": {
-                "chip": {
-                    "catalog_id": catalog_id,
-                    "name": text[:256] or chip,
-                    "kind": kind,
-                    "count": 2,
-                },
-                "cpu_name": text[:256] or "Test CPU 9000",
-                "cpu_cores": 2,
-                "memory_bytes": 16 << 30,
-                "os": "Debian 13",
-                "kernel": "6.12",
-                "container": None,
-                "virtual_machine": "kvm",
-                "driver": "580" if kind == "gpu" else None,
-            },
-            "software": {"python": "3.13.1", "packages": {"numpy": "2.4.6"}},
-            "source": {"commit": "a" * 40, "modified": False},
-            "engines": [
-                {
-                    "name": text[:256] or "llama.cpp",
-                    "version": "b6900",
-                    "model": text[:256] or model,
-                    "weights_sha256": "1" * 64,
-                    "weights": "random",
-                    "precision": "q8_0",
-                }
-            ],
-            "meters": [
-                {"name": "nvml", "scope": "chip", "method": "hardware counter"}
-                if metered
-                else {"name": "nameplate", "scope": "chip", "method": "model"}
-            ],
-            "measurements": rows,
-            "warnings": [text[:4096]] if text else [],
-        },
+    chip_of_run = {
+        "catalog_id": catalog_id,
+        "name": text[:256] or chip,
+        "kind": kind,
+        "count": 2,
     }
+    meter = (
+        {"name": "nvml", "scope": "chip", "method": "hardware counter"}
+        if metered
+        else {"name": "nameplate", "scope": "chip", "method": "model"}
+    )
+    return stated(
+        *rows,
+        version=1,
+        samples=f"{number:064x}",
+        machine={
+            "chip": chip_of_run,
+            "cpu_name": text[:256] or "Test CPU 9000",
+            "virtual_machine": "kvm",
+            "driver": "580" if kind == "gpu" else None,
+        },
+        engines=[engine(name=text[:256] or "llama.cpp", model=text[:256] or model)],
+        meters=[meter],
+        packages={"numpy": "2.4.6"},
+        commit="a" * 40,
+        warnings=[text[:4096]] if text else [],
+        id=f"{number:08d}-0000-4000-8000-000000000000",
+        runner=text[:256] or "lab-1",
+        suites=["kernels", "inference", "serving"],
+        seed=1,
+        started_at=f"{date}T20:00:00Z",
+        finished_at=f"{date}T20:05:00Z",
+    )
 
 
 def accept(folder: Path, *statements: dict[str, Any]) -> Path:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import Point
+    from leaderboard.figures.figures import BoardPoint
     from leaderboard.words import Words
 
 SECRET = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"
@@ -108,17 +108,22 @@ def test_the_terminal_names_and_counts_what_is_left_out_in_one_line_each(fenmark
     assert "\x1b" not in done.stdout
 
 
-@pytest.mark.parametrize("where", ["log", "log/tile", "log/tile/0/000.p", "log/tile/0/000.p/2"])
-def test_a_log_that_is_reached_by_a_link_is_refused_and_hides_no_other(
-    built, home: Path, tmp_path: Path, where: str
-):
-    (home / where).rename(tmp_path / "elsewhere")
-    (home / where).symlink_to(tmp_path / "elsewhere")
-    other = unchecked(tmp_path / "other", statement(number=3), signer=OTHER)
-    status, report, files = built(home, other)
+def test_a_log_that_is_reached_by_a_link_is_refused_and_hides_no_other(built, tmp_path: Path):
+    linked = ["log", "log/tile", "log/tile/0/000.p", "log/tile/0/000.p/2"]
+    folders = []
+    for number, where in enumerate(linked):
+        signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+        made = [statement(number=10 * number + at, chip=f"Chip {at}") for at in range(2)]
+        folder = unchecked(tmp_path / f"{number}" / "results", *made, signer=signer)
+        (folder / where).rename(tmp_path / f"{number}" / "elsewhere")
+        (folder / where).symlink_to(tmp_path / f"{number}" / "elsewhere")
+        folders.append(folder)
+    other = unchecked(tmp_path / "other", statement(number=99), signer=OTHER)
+    status, report, files = built(*folders, other)
     assert (status, report["results"]) == (1, 1)
-    [why] = told(report["refused"]).values()
-    assert "is a link; 2 results beside it are not shown" in why
+    whys = [why for _, why in report["refused"]]
+    assert len(whys) == len(linked)
+    assert all("is a link; 2 results beside it are not shown" in why for why in whys)
     assert {path.split("/")[1] for path in files if path.startswith("logs/")} == {
         runner_id(OTHER.public_key)
     }
@@ -145,26 +150,26 @@ def test_of_two_logs_with_one_name_the_first_stands(built, home: Path, tmp_path:
     assert (status, report["refused"]) == (0, [])
 
 
-BROKEN_KEYS = {
-    "nothing": b"",
-    "no TOML": b"\x00\xff",
-    "a private key": SECRET.encode(),
-    "nested": b"x = " + b"[" * 20_000,
-    "long number": b"x = " + b"9" * 10_000,
-    "unknown field": runner_toml(OTHER.public_key).encode() + b'html = "<script>"\n',
-    "odd PEM": b'id = "broken"\nkeytype = "ecdsa"\nscheme = "ecdsa-sha2-nistp256"\n'
-    b'public_key = "x"\n',
-    "another id": runner_toml(OTHER.public_key).encode(),
-}
+BROKEN_KEYS = (
+    b"",
+    b"\x00\xff",
+    SECRET.encode(),
+    b"x = " + b"[" * 20_000,
+    b"x = " + b"9" * 10_000,
+    runner_toml(OTHER.public_key).encode() + b'html = "<script>"\n',  # an unknown field
+    b'id = "broken"\nkeytype = "ecdsa"\nscheme = "ecdsa-sha2-nistp256"\npublic_key = "x"\n',
+    runner_toml(OTHER.public_key).encode(),  # of another name
+)
 
 
-@pytest.mark.parametrize("text", BROKEN_KEYS.values(), ids=BROKEN_KEYS)
-def test_a_broken_key_file_is_named_and_hides_no_other(built, home: Path, text: bytes):
-    (home / "runners" / "broken.toml").write_bytes(text)
+def test_a_broken_key_file_is_named_and_hides_no_other(built, home: Path):
+    names = [f"broken-{number}.toml" for number in range(len(BROKEN_KEYS))]
+    for name, text in zip(names, BROKEN_KEYS, strict=True):
+        (home / "runners" / name).write_bytes(text)
     status, report, files = built(home)
     assert (status, report["results"]) == (1, 2)
-    assert list(told(report["refused"])) == ["runners/broken.toml"]
-    assert "runners/keys/broken.toml" not in files
+    assert sorted(told(report["refused"])) == [f"runners/{name}" for name in names]
+    assert not any("broken" in path for path in files)
 
 
 def test_a_key_file_is_written_again_from_what_it_means(built, home: Path, secret: Path):
@@ -261,7 +266,7 @@ def labelled(number: int, **labels: object) -> dict[str, Any]:
 def test_a_result_that_cannot_be_drawn_is_left_out(built, tmp_path: Path, monkeypatch):
     draw = plots.roofline
 
-    def roofline(_: Words, points: list[Point], root: str) -> Markup | None:
+    def roofline(_: Words, points: list[BoardPoint], root: str) -> Markup | None:
         """Draw, with a bug that one result finds."""
         seeds = [point.result.predicate.run.seed for point in points]
         return draw(_, points, root) if all(1 / (seed - 3) for seed in seeds) else None

@@ -93,13 +93,13 @@ def surroundings(vector: Vector, home: Path) -> ArchiveContext | None:
         return archive.surroundings(lay(home, vector.files))
 
 
-def known_log(vector: Vector) -> known.KnownLog:
+def known_log(vector: Vector) -> known.CheckedLog:
     """What a page knows of the log that was made when the log was as it was seen."""
     key = bytes.fromhex(LOG.public_key.keyval["public"])
     head = checkpoint.Checkpoint(origin=ORIGIN, size=0, root=merkle.root([]))
     if vector.seen:
         head = checkpoint.verify(vector.seen, [key], "seen")
-    return known.KnownLog(
+    return known.CheckedLog(
         origin=ORIGIN,
         key=key.hex(),
         size=head.size,

@@ -145,7 +145,7 @@ class Cost extends HTMLElement {
   }
 
   /** Every row with its costs, of each model and load the cheapest first. */
-  reckoned() {
+  computed() {
     const wishes = this.wishes();
     const [sheet, built] = [this.sheet(), this.built()];
     const sameTariff = sheet === built && wishes.pue === null && wishes.tariff === null;
@@ -176,7 +176,7 @@ class Cost extends HTMLElement {
   }
 
   async show() {
-    const lines = this.reckoned().slice(0, SHOWN);
+    const lines = this.computed().slice(0, SHOWN);
     const digests = await Promise.all(lines.map(({ row }) => this.rows.digest(row)));
     const body = /** @type {HTMLElement} */ (this.querySelector("tbody"));
     body.replaceChildren(...lines.map((one, at) => this.line(one, digests[at])));
@@ -188,7 +188,7 @@ class Cost extends HTMLElement {
     const assumed = Object.fromEntries(FIELDS.map((name) => [ASSUMED[name], wishes[name]]));
     const text = (/** @type {number} */ row, /** @type {string} */ name) => this.rows.text(row, name) || null;
     return Promise.all(
-      this.reckoned().map(({ row, ...found }) => {
+      this.computed().map(({ row, ...found }) => {
         const money = MONEY.flatMap((name) => {
           const usd = found[/** @type {"rented"} */ (name)];
           const [low, high] = usd && usd.length > 1 ? usd : [null, null];

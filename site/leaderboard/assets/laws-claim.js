@@ -120,7 +120,7 @@ export class Point {
 /** @param {string} metric @param {Rank} rank */
 const keyOf = (metric, rank) => `${rank} ${metric}`;
 
-/** What a signed result claims, with the tables it is held against. */
+/** What a signed result claims, with the tables it is checked against. */
 export class Claim {
   /** @param {any} statement that fits its schema @param {Tables} tables */
   constructor(statement, tables) {
@@ -147,7 +147,7 @@ export class Claim {
     );
     const model = modelOf(engines, tables);
     this.what = model && servedAt(model, engines, this.by);
-    /** @type {string | null} a model that this page does not know how to reckon with */
+    /** @type {string | null} a model that this page does not know how to compute with */
     this.unexpressed = model && !this.what ? model.name : null;
     /** @type {Point[]} */
     this.points = [...grouped(this.figures, ({ suite, case: name }) => [suite, name]).values()].map(

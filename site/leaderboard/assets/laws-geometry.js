@@ -1,6 +1,6 @@
 // @ts-check
 // What a model's sizes imply: the same sums as suites/models/geometry.py. Those that no load changes
-// come with the tables; parts that look back at earlier tokens are reckoned here, as in
+// come with the tables; parts that look back at earlier tokens are computed here, as in
 // suites/models/attention.py.
 
 /** Bits of one weight, everywhere or by where it is.

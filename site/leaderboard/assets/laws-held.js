@@ -1,10 +1,10 @@
 // @ts-check
-// Two numbers held against each other, and how a reason says them: the words are those of
+// Two numbers checked against each other, and how a reason says them: the words are those of
 // results/checks/finding.py, and numbers and texts are spelled as Python's formats spell them.
 
 import { Real } from "./json.js";
 
-/** One figure that was held against a law; the reason is null where it holds.
+/** One figure that was checked against a law; the reason is null where it holds.
  * @typedef {{where: string, reason: string | null, left: number | null, right: number | null}} Held */
 
 /** @param {string} where @param {string | null} reason @returns {Held} */

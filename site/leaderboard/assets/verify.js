@@ -1,6 +1,6 @@
 // @ts-check
 // The verify page: check a signed result in the reader's own browser, step by step. Nothing is sent
-// anywhere; keys, schema and log are read from this site, and held against what the page knows.
+// anywhere; keys, schema and log are read from this site, and checked against what the page knows.
 
 import { equal, hex, sha256, text, unhex } from "./bytes.js";
 import { checkpoint, cosigners } from "./checkpoint.js";
@@ -139,7 +139,7 @@ class Check {
     const time = timeOf(records, index);
     const against = objection(key, run, index, time, spans);
     if (against) throw new Error(against);
-    // Whoever stole a key can begin a log of their own, in which it was never revoked.
+    // A thief of a key can begin a log of their own, in which it was never revoked.
     const unsaid = key.revoked !== null && !spans.some(([, to]) => to === null);
     const { tier, doubt } = standing(key, folder, index, log.known ? time : null, unsaid);
     const known = doubt ? `${this.word(tier)}: ${this.word(doubt)}` : this.word(tier);

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import figure
-from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 from results.economy.breakeven import breakeven_utilization
 
 if TYPE_CHECKING:
@@ -60,16 +60,18 @@ def _chart(_: Words, best: list[dict[Hashable, Any]], unit: str, rate: float) ->
         y=Axis(title=_("{unit} per million output tokens", unit=unit), scale="log"),
         series=[
             *(series for row in best for series in _ways(_, row, unit)),
-            Series(name=_("API price"), marks=level, joined=True),
+            MarkSeries(name=_("API price"), marks=level, joined=True),
         ],
     )
 
 
-def _ways(_: Words, row: Mapping[Hashable, Any], unit: str) -> Iterator[Series]:
+def _ways(_: Words, row: Mapping[Hashable, Any], unit: str) -> Iterator[MarkSeries]:
     for way, full in ((_("rented"), row["rent_usd"]), (_("owned"), row["full_usd"])):
         if full > 0:  # NaN where there is no such price
             name = f"{row['chip']}, {way}"
-            yield Series(name=name, marks=_marks(_, name, full, row["api_usd"], unit), joined=True)
+            yield MarkSeries(
+                name=name, marks=_marks(_, name, full, row["api_usd"], unit), joined=True
+            )
 
 
 def _marks(_: Words, name: str, full: float, api: float, unit: str) -> list[Mark]:

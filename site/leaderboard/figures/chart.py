@@ -1,6 +1,6 @@
 """Charts as SVG, drawn once here: what a browser shows live is this very picture.
 
-Series differ by colour and by shape; every mark carries its words in a `<title>` and may be a
+MarkSeries differ by colour and by shape; every mark carries its words in a `<title>` and may be a
 link, so a chart reads by keyboard and by screen reader. No inline style: the site's policy has
 none, the style sheet colours the classes.
 """
@@ -25,7 +25,7 @@ __all__ = [
     "Axis",
     "Chart",
     "Mark",
-    "Series",
+    "MarkSeries",
     "draw",
     "names",
     "picture",
@@ -67,7 +67,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class MarkSeries:
     """Marks that belong together; `joined` draws straight lines between measured points."""
 
     name: str
@@ -96,7 +96,7 @@ class Chart:
     title: str
     x: Axis
     y: Axis
-    series: Sequence[Series]
+    series: Sequence[MarkSeries]
     lines: Sequence[tuple[str, Sequence[tuple[float, float]]]] = ()
 
 
@@ -223,7 +223,7 @@ def _line(name: str, points: Sequence[tuple[float, float]], across: _Span, up: _
     return Markup('<path class="{}" d="M{}"/>').format(name, path)
 
 
-def _series(number: int, series: Series, across: _Span, up: _Span) -> Markup:
+def _series(number: int, series: MarkSeries, across: _Span, up: _Span) -> Markup:
     colour, shape = shape_of(number)
     parts = [Markup('<g class="s{}">').format(colour)]
     if series.joined and len(series.marks) > 1:
@@ -256,7 +256,7 @@ def _mark(mark: Mark, shape: str, across: _Span, up: _Span) -> Markup:
     )
 
 
-def names(series: Sequence[Series], top: float, step: float) -> Markup:
+def names(series: Sequence[MarkSeries], top: float, step: float) -> Markup:
     """Draw a legend as part of a picture, one series a line from `top` down."""
     lines = (
         Markup(
@@ -275,7 +275,7 @@ def names(series: Sequence[Series], top: float, step: float) -> Markup:
     return Markup("").join(lines)
 
 
-def _legend(series: Sequence[Series]) -> Markup:
+def _legend(series: Sequence[MarkSeries]) -> Markup:
     if len(series) < 2 and not (series and series[0].name):
         return Markup("")
     items = [

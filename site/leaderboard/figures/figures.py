@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from results.statement.statement import Engine, Measurement, Predicate
     from suites.base.records import Label
 
-__all__ = ["LEAST", "MOST", "NO_SAMPLES", "Figure", "Point", "Result", "is_physical", "points_of"]
+__all__ = [
+    "LEAST",
+    "MOST",
+    "NO_SAMPLES",
+    "BoardPoint",
+    "Figure",
+    "Result",
+    "is_physical",
+    "points_of",
+]
 
 # Every metric is a positive magnitude; a joule a token, a nanosecond or an exaflop lies well
 # inside, and products of two such figures stay finite.
@@ -111,7 +120,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class BoardPoint:
     """One configuration of one result: a row of the leaderboard, a mark on a curve.
 
     Attributes:
@@ -156,7 +165,7 @@ class Point:
         return self.figures[name].value if name in self.figures else None
 
 
-def points_of(result: Result) -> list[Point]:
+def points_of(result: Result) -> list[BoardPoint]:
     """Gather the measurements of a result into points, in the order they were signed."""
     cases: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
     for measurement in result.measurements:
@@ -168,7 +177,7 @@ def points_of(result: Result) -> list[Point]:
         labels = _common(rows)
         engine = engines.get(str(labels.get("model", "")), only if suite != "kernels" else None)
         points.append(
-            Point(
+            BoardPoint(
                 result=result,
                 suite=suite,
                 case=case,

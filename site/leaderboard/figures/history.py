@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.rows import Row
 
-__all__ = ["Change", "Line", "chosen", "lines"]
+__all__ = ["ConfigurationRuns", "RunChange", "chosen", "lines"]
 
 # The same configuration is the same of these; versions differ, and that is what history shows.
 _SAME = ["chip_id", "model", "precision", "engine_name", "suite", "case"]
@@ -33,7 +33,7 @@ _RUNS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RunChange:
     """One run of a configuration beside the one before.
 
     Attributes:
@@ -47,10 +47,10 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ConfigurationRuns:
     """The newest runs of one configuration on one chip, newest first."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[RunChange, ...]
 
     @property
     def newest(self) -> Row:
@@ -86,7 +86,7 @@ def chosen(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     return rows.loc[own["index"]].assign(line=own["line"].to_numpy())
 
 
-def lines(rows: pd.DataFrame, lang: str) -> list[Line]:
+def lines(rows: pd.DataFrame, lang: str) -> list[ConfigurationRuns]:
     """Set the runs of each line one beside the other, as `chosen` returned them."""
     numbered = zip(rows["line"], shown(rows, lang), strict=True)
     return [_line([row for _, row in group]) for _, group in groupby(numbered, key=itemgetter(0))]
@@ -111,12 +111,14 @@ def _spans(runs: pd.DataFrame) -> list[Span]:
     ]
 
 
-def _line(rows: Sequence[Row]) -> Line:
+def _line(rows: Sequence[Row]) -> ConfigurationRuns:
     """Set each run beside the one before; the rows come oldest first."""
-    changes = [Change(row=rows[0], ratio=None, verdict="unknown")]
+    changes = [RunChange(row=rows[0], ratio=None, verdict="unknown")]
     for before, after in pairwise(rows):
         found = ratio(after.figures["throughput"], before.figures["throughput"])
         changes.append(
-            Change(row=after, ratio=found, verdict=found.verdict("higher") if found else "unknown")
+            RunChange(
+                row=after, ratio=found, verdict=found.verdict("higher") if found else "unknown"
+            )
         )
-    return Line(changes=tuple(reversed(changes)))
+    return ConfigurationRuns(changes=tuple(reversed(changes)))

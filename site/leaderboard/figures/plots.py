@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import figure
-from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 from leaderboard.figures.figures import LEAST, MOST
 from leaderboard.figures.rows import shown
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import Figure, Point
+    from leaderboard.figures.figures import BoardPoint, Figure
     from leaderboard.figures.rows import Row
     from leaderboard.words import Words
 
@@ -52,7 +52,7 @@ def curve(
     for row in drawn:
         runs[row.digest].append(row)
     series = [
-        Series(
+        MarkSeries(
             name=f"{own[0].chip} · {own[0].precision} · {digest[:8]}",
             joined=True,
             marks=sorted((_curve_mark(row, root) for row in own), key=lambda mark: mark.x),
@@ -84,7 +84,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front
 
 
-def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
+def roofline(_: Words, points: Sequence[BoardPoint], root: str) -> Markup | None:
     """Draw the kernels of one run under the roof that the same run measured.
 
     Compute over operational intensity (Williams, Waterman and Patterson 2009, "Roofline: an
@@ -121,13 +121,13 @@ def roofline(_: Words, points: Sequence[Point], root: str) -> Markup | None:
         title=_("Measured roofline of the chip with its kernels"),
         x=Axis(title=_("operational intensity, FLOP per byte"), scale="log"),
         y=Axis(title=_("attained TFLOP/s"), scale="log"),
-        series=[Series(name=name, marks=marks) for name, marks in sorted(kernels.items())],
+        series=[MarkSeries(name=name, marks=marks) for name, marks in sorted(kernels.items())],
         lines=[("roof", [(left, left * memory / 1e3), (ridge, peak), (right, peak)])],
     )
     return draw(chart)
 
 
-def _attained_tflops(point: Point, intensity: float) -> Figure | None:
+def _attained_tflops(point: BoardPoint, intensity: float) -> Figure | None:
     """Compute rate as signed, or what the signed bandwidth amounts to at this intensity."""
     from dataclasses import replace
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import figure
-from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,7 +122,7 @@ def chart(_: Words, found: Sequence[CapCurve], *, measured: bool) -> Markup | No
         measured: by Fenmark's own instruments; what others report is drawn hollow.
     """
     series = [
-        Series(name=curve.name, joined=True, marks=marks)
+        MarkSeries(name=curve.name, joined=True, marks=marks)
         for curve in found[:_MOST_SERIES]
         if len(marks := _marks(curve, hollow=not measured)) > 1
     ]

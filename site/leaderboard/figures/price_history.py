@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import figure
-from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 from results.catalog.prices_data import RENTAL_CLASSES
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def _chart(
         x=Axis(title=_("date of the price"), ticks=_ticks(days)),
         y=Axis(title=_("{unit} per hour and {per}", unit=unit, per=_(per))),
         series=[
-            Series(name=name, marks=[_mark(_, name, p, unit, rate) for p in prices], joined=True)
+            MarkSeries(
+                name=name, marks=[_mark(_, name, p, unit, rate) for p in prices], joined=True
+            )
             for name, prices in past.items()
         ],
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from leaderboard.figures.costs import Cost
-    from leaderboard.figures.figures import Point, Result
+    from leaderboard.figures.figures import BoardPoint, Result
     from results.catalog import PriceSheet
 
 __all__ = ["FIGURES", "Row", "frame", "rows_of", "shown", "translated"]
@@ -145,7 +145,7 @@ class Row:
         return self.valid and not self.flags and rate is not None and rate.method == "measured"
 
 
-def _load(words: Words, point: Point) -> str:
+def _load(words: Words, point: BoardPoint) -> str:
     """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4"."""
     labels = point.labels
     parts = []
@@ -287,7 +287,7 @@ def _power_cap(result: Result) -> float | None:
     return float(cap) if 0 < cap <= _MOST_WATTS else None
 
 
-def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
+def _row(point: BoardPoint, cost: Cost | None) -> dict[str, Any]:
     engine = point.engine
     flat: dict[str, Any] = {
         "model": clean(point.model),
@@ -312,13 +312,13 @@ def _row(point: Point, cost: Cost | None) -> dict[str, Any]:
     return flat | _money(cost) if cost else flat
 
 
-def _suite(point: Point) -> str:
+def _suite(point: BoardPoint) -> str:
     """Name the suite; a harness may have measured a serving load, or one phase alone."""
     phase = point.suite == ATTESTED and "output_throughput" not in point.figures
     return f"{ATTESTED}-inference" if phase else point.suite
 
 
-def _engine(point: Point) -> str:
+def _engine(point: BoardPoint) -> str:
     """Name the engine; where another harness measured it, that too."""
     engine, labels = point.engine, point.labels
     named = f"{engine.name} {engine.version}" if engine else ""
@@ -329,7 +329,7 @@ def _engine(point: Point) -> str:
     return " · ".join(filter(None, (known, by)))
 
 
-def _doubts(point: Point) -> str:
+def _doubts(point: BoardPoint) -> str:
     unchecked = point.suite == "serving" and "instrument_ttft_error" not in point.figures
     return ", ".join(filter(None, (point.result.doubts, "no self-check" if unchecked else "")))
 
@@ -363,13 +363,13 @@ def _money(cost: Cost) -> dict[str, Any]:
     return flat
 
 
-def _in_unit(point: Point, metric: str) -> Figure | None:
+def _in_unit(point: BoardPoint, metric: str) -> Figure | None:
     """A figure in a unit that is not its metric's cannot stand in a column with the others."""
     found = point.figures.get(metric)
     return found if found and found.unit == METRICS[metric.removesuffix("_p99")].unit else None
 
 
-def _meter(point: Point) -> str:
+def _meter(point: BoardPoint) -> str:
     """Name the meter of the output tokens' energy, or of what energy there is."""
     metrics = ("energy_per_output_token", "energy_per_input_token", "power")
     figure = next((f for metric in metrics if (f := point.figures.get(metric))), None)

@@ -12,7 +12,7 @@ from leaderboard.figures.figures import points_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from leaderboard.figures.figures import Figure, Point, Result
+    from leaderboard.figures.figures import BoardPoint, Figure, Result
 
 __all__ = ["COLUMNS", "SCHEMA", "rows_of"]
 
@@ -65,7 +65,7 @@ def _provenance(result: Result) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     )
 
 
-def _about(point: Point) -> tuple[Any, ...]:
+def _about(point: BoardPoint) -> tuple[Any, ...]:
     engine = point.engine
     return (
         clean(point.model),
@@ -76,7 +76,7 @@ def _about(point: Point) -> tuple[Any, ...]:
     )
 
 
-def _figure(point: Point, name: str, figure: Figure) -> tuple[Any, ...]:
+def _figure(point: BoardPoint, name: str, figure: Figure) -> tuple[Any, ...]:
     texts = (point.suite, point.case, name, figure.unit)
     return (
         *map(clean, texts),

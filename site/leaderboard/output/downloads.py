@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from leaderboard.read.archives import Archive, Source
+    from leaderboard.read.archives import Archive, FoundEnvelope
 
 __all__ = ["COLUMNS", "KINDS", "LISTING", "encoded", "part", "proofs", "whole"]
 
@@ -43,7 +43,7 @@ _CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
 _ROW_GROUP = 100_000
 
 
-def part(sources: Sequence[tuple[str, Source]]) -> tuple[bytes, ...]:
+def part(sources: Sequence[tuple[str, FoundEnvelope]]) -> tuple[bytes, ...]:
     """Return all figures of some results in the three kinds, in the order given."""
     rows = [
         row
@@ -110,7 +110,7 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
         yield f"proofs/{prefix}.json", json.dumps(places).encode()
 
 
-def _place(source: Source) -> list[Any]:
+def _place(source: FoundEnvelope) -> list[Any]:
     """Log, index, and the rules that the entry names, if any."""
     return [source.log, source.index, *([list(source.entered)] if source.entered else [])]
 

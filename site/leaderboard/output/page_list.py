@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import Point
+    from leaderboard.figures.figures import BoardPoint
     from leaderboard.output.timelines import Timeline
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
@@ -145,6 +145,11 @@ class Content:
     def claims(self) -> Sequence[ClaimView]:
         """The register, judged; empty without a price sheet."""
         return fen.claim_views(self.evidence, self.sheet) if self.sheet else ()
+
+    @cached_property
+    def newest_of_chip(self) -> Mapping[str, pd.DataFrame]:
+        """The same, of each chip."""
+        return Groups(self.newest, "chip_id")
 
     @cached_property
     def known(self) -> Markup:
@@ -428,9 +433,9 @@ def _section(_: Words, section: Section) -> dict[str, Any]:
 
 def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     rows = content.of_chip.get(chip.id, content.rows[:0])
-    newest = content.newest[content.newest["chip_id"] == chip.id]
+    newest = content.newest_of_chip.get(chip.id, content.newest[:0])
     with_kernels = newest[newest["kernels"] > 0]["digest"]
-    kernels: list[Point] = []
+    kernels: list[BoardPoint] = []
     # A roof and the kernels under it must be of one run.
     for digest in with_kernels[:1]:
         points = points_of(content.archive.open(digest))
@@ -487,23 +492,26 @@ def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
 
 def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
-    none = content.rows[:0]
     drawn = [
         {"model": model, "chart": found[0], "rows": found[1]}
-        for model in content.models.values()
-        if (found := plots.curve(_, content.of_model.get(model.id, none), "../"))
+        for model in _measured(content)
+        if (found := plots.curve(_, content.of_model[model.id], "../"))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 
 
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model that hosts sell: where a chip of one's own beats the API."""
-    none = content.rows[:0]
     return [
         {"model": model, "charts": found[0], "price": found[1]}
-        for model in content.models.values()
-        if (found := breakeven(_, content.of_model.get(model.id, none), content.rates))
+        for model in _measured(content)
+        if (found := breakeven(_, content.of_model[model.id], content.rates))
     ]
+
+
+def _measured(content: Content) -> Iterator[ModelView]:
+    """Yield the models that have rows: pandas takes its time over the many that have none."""
+    return (model for model in content.models.values() if model.id in content.of_model)
 
 
 def _verdicts(_: Words) -> dict[str, str]:

@@ -14,7 +14,7 @@ from results.economy.economics import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from leaderboard.read.reported import Line
+    from leaderboard.read.reported import ReportedLine
     from results.economy.costs import CostRow
     from results.statement.reported import ReportedMeasurement
 
@@ -58,12 +58,12 @@ _TOKENS = {
 }
 
 
-def files(lines: Iterable[Line]) -> tuple[bytes, ...]:
+def files(lines: Iterable[ReportedLine]) -> tuple[bytes, ...]:
     """Return every figure of some lines in each kind, in published order."""
     return encoded(_SCHEMA, [row for line in lines for row in _rows(line)], KINDS)
 
 
-def _rows(line: Line) -> Iterator[tuple[Any, ...]]:
+def _rows(line: ReportedLine) -> Iterator[tuple[Any, ...]]:
     source, result = line.source, line.result
     origin = (source.title, source.view, source.licence, source.file, source.file_sha256)
     about = (

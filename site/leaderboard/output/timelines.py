@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from leaderboard.output.output_tree import Tree
-    from leaderboard.read.archives import Archive, Source
+    from leaderboard.read.archives import Archive, FoundEnvelope
 
 __all__ = ["Timeline", "put"]
 
@@ -44,7 +44,7 @@ def put(tree: Tree, read: Archive, digests: Iterable[str]) -> dict[str, Sequence
     return {digest: timelines for digest, timelines in drawn.items() if timelines}
 
 
-def _of_result(tree: Tree, digest: str, source: Source) -> list[Timeline]:
+def _of_result(tree: Tree, digest: str, source: FoundEnvelope) -> list[Timeline]:
     home = archive.home_of(source.path)
     listing, made_of = f"timelines/{digest}.json", f"{cache.stamp()} {digest}"
     if tree.keep(made_of, listing):

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from leaderboard.base.text import clean
 from leaderboard.figures import plots
-from leaderboard.figures.chart import HEIGHT, LEFT, WIDTH, Chart, Series, names, picture
+from leaderboard.figures.chart import HEIGHT, LEFT, WIDTH, Chart, MarkSeries, names, picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
     return str(found[0]) if found else ""
 
 
-def _alone(head: str, foot: str, drawn: Markup, series: Sequence[Series]) -> Markup:
+def _alone(head: str, foot: str, drawn: Markup, series: Sequence[MarkSeries]) -> Markup:
     """Set a picture between a title and its legend, in a file of its own."""
     below = 30 + HEIGHT
     height = below + _LINE * (len(series) + 1) + 4

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.power_curve import CapCurve
     from leaderboard.figures.rows import Row
-    from leaderboard.read.reported import Line, Section
+    from leaderboard.read.reported import ReportedLine, Section
     from leaderboard.words import Words
 
 __all__ = ["measured_curves", "reported_curves"]
@@ -62,7 +62,7 @@ def _measured(rows: Sequence[Row], root: str) -> Iterator[tuple[str, CapPoint]]:
         )
 
 
-def _reported(_: Words, section: Section, line: Line) -> Iterator[tuple[str, CapPoint]]:
+def _reported(_: Words, section: Section, line: ReportedLine) -> Iterator[tuple[str, CapPoint]]:
     labels = line.result.labels
     cap = labels.get(_CAP)
     told = {measurement.metric: measurement.value for measurement in line.result.measurements}

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def curve_of(rows: Sequence[dict[str, Any]]) -> str:
         title="Output throughput against interactivity",
         x=Axis(title="interactivity, output tokens/s per user"),
         y=Axis(title="output tokens/s"),
-        series=[Series(name="streams", joined=True, marks=marks)],
+        series=[MarkSeries(name="streams", joined=True, marks=marks)],
     )
     opening, _, rest = str(draw(chart)).partition(">")
     drawn, end, _ = rest.partition("</svg>")  # a legend follows, in HTML

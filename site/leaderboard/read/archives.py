@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from leaderboard.base.workers import Workers
-    from leaderboard.read.known import KnownLog
+    from leaderboard.read.known import CheckedLog
     from results.archive.archive import ArchiveContext
     from results.catalog import PriceSheet
     from results.checks import Finding
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from results.proof.cosignature import Policy
     from results.statement.statement import Statement
 
-__all__ = ["Archive", "Source", "opened", "read", "statement_of"]
+__all__ = ["Archive", "FoundEnvelope", "opened", "read", "statement_of"]
 
 # One process verifies some 2,000 small envelopes in the time that others take to start.
 _WORTH_PROCESSES = 4000
@@ -62,7 +62,7 @@ _SETTLED = ".settled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class FoundEnvelope:
     """Where a verified envelope lies and what is known of it.
 
     Attributes:
@@ -108,12 +108,12 @@ class Archive:
     """
 
     rows: pd.DataFrame
-    sources: Mapping[str, Source]
+    sources: Mapping[str, FoundEnvelope]
     refused: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...]
     keys: tuple[dict[str, Any], ...]
     logs: tuple[dict[str, Any], ...]
-    known_logs: Mapping[str, KnownLog]
+    known_logs: Mapping[str, CheckedLog]
     policy: Policy | None
     log_files: Mapping[str, tuple[Path, str]]
     key_files: Mapping[str, str]
@@ -158,7 +158,7 @@ class _Gathered:
 
     keys: KeyFiles = field(default_factory=KeyFiles)
     tables: list[pd.DataFrame] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, FoundEnvelope] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     entered: list[Runner] = field(default_factory=list)
@@ -406,7 +406,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
     )
 
 
-def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
+def opened(digest: str, source: FoundEnvelope, *, with_flags: bool = True) -> Result:
     """Read a result whose envelope was verified under this digest.
 
     Args:
@@ -438,7 +438,7 @@ def opened(digest: str, source: Source, *, with_flags: bool = True) -> Result:
     )
 
 
-def statement_of(digest: str, source: Source) -> Statement:
+def statement_of(digest: str, source: FoundEnvelope) -> Statement:
     """Read what a verified envelope says.
 
     Raises:
@@ -447,7 +447,7 @@ def statement_of(digest: str, source: Source) -> Statement:
     return _statement(_envelope(digest, source))
 
 
-def _envelope(digest: str, source: Source) -> bytes:
+def _envelope(digest: str, source: FoundEnvelope) -> bytes:
     data = files.read_limited(source.path, follow=False)
     if hashlib.sha256(data).hexdigest() != digest:
         raise CheckError("changed while the site was built", where=str(source.path))
@@ -473,7 +473,7 @@ def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 def _placed(
     table: pd.DataFrame, paths: Mapping[str, Path], around: ArchiveContext, log: str
-) -> Iterator[tuple[str, Source, str]]:
+) -> Iterator[tuple[str, FoundEnvelope, str]]:
     """Yield (digest, where it lies, what speaks against it) of each result of the rows."""
     # The catalogue's keys come first: one that is in both counts as registered.
     runners = {runner.key.keyid: runner for runner in reversed(around.runners)}
@@ -482,7 +482,7 @@ def _placed(
         path, runner = paths[digest], around.signer(runners[keyid], digest)
         index = (around.places or {}).get(digest)
         entered = tuple(around.logged_flags.get(digest, ()))
-        source = Source(
+        source = FoundEnvelope(
             path=path,
             runner=runner,
             standing=_standing(path, runner),
@@ -494,7 +494,9 @@ def _placed(
         yield digest, source, "; ".join(around.problems(digest, runner, finished_at, str(path)))
 
 
-def _compared(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, Source]:
+def _compared(
+    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope]
+) -> dict[str, FoundEnvelope]:
     """Note which results repeat what an earlier one of its log, or another log, brought."""
     prints = dict(zip(table["digest"], table["prints"], strict=True))
     known: dict[str, str] = {}
@@ -513,7 +515,7 @@ def _compared(table: pd.DataFrame, sources: Mapping[str, Source]) -> dict[str, S
     }
 
 
-def _entered(source: Source) -> tuple[bool, int]:
+def _entered(source: FoundEnvelope) -> tuple[bool, int]:
     """Order in a log; what none holds comes last."""
     return source.index is None, source.index or 0
 
@@ -526,8 +528,8 @@ def _standing(path: Path, runner: Runner) -> Standing:
 
 
 def _confirmed(
-    table: pd.DataFrame, sources: Mapping[str, Source], logs: Mapping[str, _Log]
-) -> dict[str, Source]:
+    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope], logs: Mapping[str, _Log]
+) -> dict[str, FoundEnvelope]:
     """Note which results others reproduce, log by log; only those concerned are read again."""
     repeats = table[table["reproduces"] != ""]
     repeats = repeats[_among(repeats["reproduces"], sources)]

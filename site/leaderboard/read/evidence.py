@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.figures.rows import Row
-    from leaderboard.read.reported import Line, Reported, Section
+    from leaderboard.read.reported import Reported, ReportedLine, Section
     from results.economy.costs import CostRow
 
 __all__ = ["evidence"]
@@ -108,7 +108,7 @@ def _reported(reported: Reported) -> Iterator[Evidence]:
                 yield from _published(section, line)
 
 
-def _published(section: Section, line: Line) -> Iterator[Evidence]:
+def _published(section: Section, line: ReportedLine) -> Iterator[Evidence]:
     model = served(line.result.model, line.result.precision)
     count = line.result.chip.count
     if not model or not count or line.flags:
@@ -122,7 +122,9 @@ def _published(section: Section, line: Line) -> Iterator[Evidence]:
             yield row.of_all_tokens(isl, osl)
 
 
-def _costed(section: Section, line: Line, cost: CostRow, model: str, count: int) -> Evidence:
+def _costed(
+    section: Section, line: ReportedLine, cost: CostRow, model: str, count: int
+) -> Evidence:
     energy = line.figures.get(_ENERGY[cost.tokens])
     per_user, tpot = line.figures.get("interactivity"), line.figures.get("tpot")
     speed = per_user.value if per_user else 1000 / tpot.value if tpot else None

@@ -77,8 +77,7 @@ def _read(path: Path, *, registered: bool) -> tuple[Runner, str]:
     """
     try:
         text = files.read_limited(path, follow=False).decode()
-        runner = identity.read_runner(text, str(path), registered=registered)
-        again = identity.rewritten(text, str(path))
+        runner, again = identity.read_to_publish(text, str(path), registered=registered)
     except UserError:
         raise
     except OSError as error:

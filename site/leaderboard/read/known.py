@@ -1,6 +1,6 @@
-"""What the verify page is made with: its files on the site are held against it.
+"""What the verify page is made with: its files on the site are checked against it.
 
-A page that took key, log and schema from beside a result would believe whoever put them there.
+A page that took key, log and schema from beside a result would believe anyone who put them there.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.proof.cosignature import Policy
 
-__all__ = ["KnownLog", "key_list", "keys", "known", "known_log", "laws", "schemas"]
+__all__ = ["CheckedLog", "key_list", "keys", "known", "known_log", "laws", "schemas"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownLog:
+class CheckedLog:
     """A log that holds, when the site was built.
 
     Attributes:
@@ -45,7 +45,7 @@ class KnownLog:
     known: bool
 
 
-def known_log(around: ArchiveContext) -> KnownLog:
+def known_log(around: ArchiveContext) -> CheckedLog:
     """Describe a log that was verified.
 
     Raises:
@@ -54,7 +54,7 @@ def known_log(around: ArchiveContext) -> KnownLog:
     head, writer = around.head, around.writer
     if head is None or writer is None:
         raise CheckError("no log was verified")
-    return KnownLog(
+    return CheckedLog(
         origin=writer.origin,
         key=writer.key.hex(),
         size=head.size,
@@ -126,7 +126,7 @@ def laws() -> bytes:
     return document()
 
 
-def known(listed: bytes, logs: Mapping[str, KnownLog], policy: Policy | None = None) -> str:
+def known(listed: bytes, logs: Mapping[str, CheckedLog], policy: Policy | None = None) -> str:
     """Return as JSON what the page holds its files against.
 
     Args:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from results.statement.statement import Label
 
-__all__ = ["Line", "Publisher", "Reported", "Section", "read"]
+__all__ = ["PublisherLines", "Reported", "ReportedLine", "Section", "read"]
 
 # The most telling statistic comes first; a figure without one is a mean or a single value.
 _STATISTICS = ("median", "p50", None, "mean", "p90", "p95", "p99", "p99.9")
@@ -66,7 +66,7 @@ _ASKED = ("Category", "Scenario", "Submitter", "mode", "task", "column")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ReportedLine:
     """One reported result.
 
     Attributes:
@@ -131,14 +131,14 @@ class Section:
     id: str
     chip_id: str
     chip: str
-    publisher: Publisher
+    publisher: PublisherLines
     results: Sequence[tuple[ReportedSource, ReportedResult]]
 
     @cached_property
-    def lines(self) -> Sequence[Line]:
+    def lines(self) -> Sequence[ReportedLine]:
         sheet = self.publisher.sheet
         return [
-            Line(
+            ReportedLine(
                 source=source,
                 result=result,
                 figures=_told(result.measurements),
@@ -149,9 +149,9 @@ class Section:
         ]
 
     @property
-    def by_subject(self) -> Mapping[str, Sequence[Line]]:
+    def by_subject(self) -> Mapping[str, Sequence[ReportedLine]]:
         """Group the lines by what ran; most lines first."""
-        groups: defaultdict[str, list[Line]] = defaultdict(list)
+        groups: defaultdict[str, list[ReportedLine]] = defaultdict(list)
         for line in self.lines:
             groups[line.subject].append(line)
         return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
@@ -197,7 +197,7 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Publisher:
+class PublisherLines:
     """Everything one importer read.
 
     Attributes:
@@ -238,7 +238,7 @@ class Reported:
         refused: (file, why) of those that cannot be read or drawn.
     """
 
-    publishers: Sequence[Publisher]
+    publishers: Sequence[PublisherLines]
     made_of: str
     refused: tuple[tuple[str, str], ...] = ()
 
@@ -302,9 +302,11 @@ def _can_be_drawn(file: ReportedFile, path: Path) -> None:
                 )
 
 
-def _publisher(kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | None) -> Publisher:
+def _publisher(
+    kind: str, files: Sequence[ReportedFile], sheet: PriceSheet | None
+) -> PublisherLines:
     source = files[0].source
-    publisher = Publisher(
+    publisher = PublisherLines(
         kind=kind,
         view=source.view,
         title=clean(source.title),

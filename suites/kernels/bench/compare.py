@@ -1,6 +1,6 @@
 """Our timing beside other instruments': `python -m suites.kernels.bench.compare` prints the table.
 
-Each instrument measures the same functions again and again. Its interval ought to hold the grand
+Each instrument measures the same functions again and again. Its interval should hold the grand
 median of its own runs; coverage is how often it did. A share of 90% is honest for a 95% interval
 over few runs; an instrument that looks precise and covers half of them is not.
 """
@@ -24,7 +24,7 @@ from suites.kernels.timing import measure
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from suites.kernels.bench.instruments import Run
+    from suites.kernels.bench.instruments import InstrumentRun
     from suites.kernels.case import Case
 
 __all__ = ["coverage", "main", "turn"]
@@ -33,7 +33,7 @@ _OURS, _ALONE = "fenmark, 5 processes", "fenmark, 1 process"
 _PROCESSES = 5
 _TRITON, _PRECISION = "triton's rule", "--benchmark-precision=0.02"
 # Three quarters of a minute a turn, of which the two slow ones take half: they run once.
-_PEERS: tuple[tuple[str, Callable[[], Run]], ...] = (
+_PEERS: tuple[tuple[str, Callable[[], InstrumentRun]], ...] = (
     (_TRITON, instruments.triton_rule),
     ("pytest-benchmark", instruments.pytest_benchmark),
     (f"pytest-benchmark {_PRECISION}", lambda: instruments.pytest_benchmark(_PRECISION)),
@@ -42,14 +42,16 @@ _PEERS: tuple[tuple[str, Callable[[], Run]], ...] = (
 _WIDE = max(len(name) for name, _ in _PEERS)
 
 
-def turn(peers: Sequence[tuple[str, Callable[[], Run]]]) -> list[tuple[str, Run]]:
+def turn(
+    peers: Sequence[tuple[str, Callable[[], InstrumentRun]]],
+) -> list[tuple[str, InstrumentRun]]:
     """Run ours twice, process about process, with the peers between.
 
     So stand the processes of a real run, apart, with other cases between them: five in a row
     meet the same moment of a shared machine, and their spread is blind to the next one.
     """
     found, waiting = [], list(peers)
-    ours: tuple[list[Run], list[Run]] = ([], [])
+    ours: tuple[list[InstrumentRun], list[InstrumentRun]] = ([], [])
     for number in range(2 * _PROCESSES):
         ours[number % 2].append(instruments.one_process())
         if waiting and number % 2:
@@ -60,7 +62,7 @@ def turn(peers: Sequence[tuple[str, Callable[[], Run]]]) -> list[tuple[str, Run]
     return found
 
 
-def coverage(runs: Sequence[Run]) -> tuple[float, float]:
+def coverage(runs: Sequence[InstrumentRun]) -> tuple[float, float]:
     """Share of intervals that hold their case's grand median, and their median half-width."""
     held, widths = [], []
     for name in runs[0].intervals:
@@ -87,7 +89,7 @@ def main() -> None:
         f"{len(instruments.cases())} cases on {arguments.threads} thread(s), "
         f"{arguments.repeats} runs of ours, in turns\n"
     )
-    found: dict[str, list[Run]] = {}
+    found: dict[str, list[InstrumentRun]] = {}
     if find_spec("pyperf") and arguments.only in "pyperf":
         found["pyperf"] = [instruments.pyperf()]  # once: it takes minutes
     peers = [(name, run) for name, run in _PEERS if arguments.only in name]
@@ -100,7 +102,7 @@ def main() -> None:
     _print_overheads()
 
 
-def _print_table(found: dict[str, list[Run]]) -> None:
+def _print_table(found: dict[str, list[InstrumentRun]]) -> None:
     print(f"{'instrument':{_WIDE}}  runs  coverage  half-width  seconds a run  time of ours")
     base = _seconds(found[_OURS])
     for name in dict.fromkeys((_OURS, _ALONE, *dict(_PEERS), "pyperf")):
@@ -119,7 +121,7 @@ def _print_table(found: dict[str, list[Run]]) -> None:
         print(f"{'pyperf':{_WIDE}}  not installed (pip install pyperf)")
 
 
-def _seconds(runs: Sequence[Run]) -> float:
+def _seconds(runs: Sequence[InstrumentRun]) -> float:
     return statistics.median(run.wall_s for run in runs)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BRIEF",
     "CASES",
-    "Run",
+    "InstrumentRun",
     "call_of",
     "cases",
     "joined",
@@ -53,7 +53,7 @@ BRIEF = Budget(warm_up_s=0.03, min_blocks=8, target=0.01, cap_s=0.15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class InstrumentRun:
     """One run of an instrument over all cases: seconds of a call by case, and what it took."""
 
     intervals: dict[str, Interval]
@@ -74,15 +74,15 @@ def call_of(name: str) -> Callable[[], None]:
     return Rotation(case, [place(case, inputs) for _ in range(case.copies)])
 
 
-def one_process() -> Run:
+def one_process() -> InstrumentRun:
     """Our blocks in one fresh process, with the order-statistic interval of its median."""
     return _child("ours")
 
 
-def joined(processes: Sequence[Run]) -> Run:
+def joined(processes: Sequence[InstrumentRun]) -> InstrumentRun:
     """Our result: the interval comes from the spread between processes."""
     names = processes[0].intervals
-    return Run(
+    return InstrumentRun(
         intervals={
             name: between_processes([one.intervals[name].value for one in processes])
             for name in names
@@ -91,12 +91,12 @@ def joined(processes: Sequence[Run]) -> Run:
     )
 
 
-def triton_rule() -> Run:
+def triton_rule() -> InstrumentRun:
     """Triton's `do_bench` rule: 25 ms of warm-up, calls for 100 ms, median; one process."""
     return _child("triton")
 
 
-def pytest_benchmark(*flags: str) -> Run:
+def pytest_benchmark(*flags: str) -> InstrumentRun:
     """pytest-benchmark by itself: mean, and its standard error as an interval."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -111,10 +111,10 @@ def pytest_benchmark(*flags: str) -> Run:
         )
         for item in found
     }
-    return Run(intervals=intervals, wall_s=time.perf_counter() - start)
+    return InstrumentRun(intervals=intervals, wall_s=time.perf_counter() - start)
 
 
-def pyperf() -> Run:
+def pyperf() -> InstrumentRun:
     """pyperf's defaults: 20 processes of 3 values; mean and its standard error."""
     import pyperf as peer
 
@@ -131,7 +131,7 @@ def pyperf() -> Run:
         intervals[bench.get_name()] = _of_mean(
             statistics.fmean(values), statistics.stdev(values), len(values)
         )
-    return Run(intervals=intervals, wall_s=time.perf_counter() - start)
+    return InstrumentRun(intervals=intervals, wall_s=time.perf_counter() - start)
 
 
 _PYTEST_PEER = """
@@ -167,13 +167,13 @@ def _of_mean(mean: float, deviation: float, n: int) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def _child(kind: str) -> Run:
+def _child(kind: str) -> InstrumentRun:
     start = time.perf_counter()
     command = [sys.executable, "-m", __name__, kind]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
     intervals = {name: median_interval(samples) for name, samples in found.items()}
-    return Run(intervals=intervals, wall_s=time.perf_counter() - start)
+    return InstrumentRun(intervals=intervals, wall_s=time.perf_counter() - start)
 
 
 def _samples(kind: str, name: str) -> Sequence[float]:

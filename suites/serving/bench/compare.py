@@ -24,7 +24,15 @@ import psutil
 
 from suites.base.errors import UserError
 from suites.serving.bench import known_queue, misled
-from suites.serving.bench.peers import CLIENTS, TOKENS, Client, Seen, gaps_ms, install, python_of
+from suites.serving.bench.peers import (
+    CLIENTS,
+    TOKENS,
+    Client,
+    SeenRequest,
+    gaps_ms,
+    install,
+    python_of,
+)
 from suites.serving.bench.saturation import LOADS, print_table, saturate
 from suites.serving.instrument.emitter import Emitter, Schedule
 
@@ -179,8 +187,8 @@ def _look(leader: int, over: threading.Event, largest: list[int]) -> None:
 
 
 def _matched(
-    seen: Sequence[Seen], log: Sequence[dict[str, Any]]
-) -> list[tuple[Seen, dict[str, Any]]]:
+    seen: Sequence[SeenRequest], log: Sequence[dict[str, Any]]
+) -> list[tuple[SeenRequest, dict[str, Any]]]:
     """Each request the client reports, with what the emitter says of the same one.
 
     Raises:
@@ -192,7 +200,7 @@ def _matched(
     return [(request, by_name[request.name]) for request in seen]
 
 
-def _judge(matched: Sequence[tuple[Seen, dict[str, Any]]]) -> Comparison:
+def _judge(matched: Sequence[tuple[SeenRequest, dict[str, Any]]]) -> Comparison:
     """Hold percentiles of what the client saw against those of what the emitter sent.
 
     One truth for all clients and over the same requests: TTFT from the request's arrival in the

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["CLIENTS", "TOKENIZER", "TOKENS", "Client", "Seen", "gaps_ms", "install", "python_of"]
+__all__ = [
+    "CLIENTS",
+    "TOKENIZER",
+    "TOKENS",
+    "Client",
+    "SeenRequest",
+    "gaps_ms",
+    "install",
+    "python_of",
+]
 
 TOKENS = 64
 ROUNDS = 3  # requests of each stream
@@ -24,7 +33,7 @@ _INSTALL_LIMIT_S = 900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SeenRequest:
     """One request as its client reports it, times in ms.
 
     Attributes:
@@ -54,7 +63,7 @@ class Client:
     name: str
     package: str = ""
     arguments: Callable[[str, int, Path], list[str]]
-    read: Callable[[str, Path], list[Seen]]
+    read: Callable[[str, Path], list[SeenRequest]]
     note: str = ""
 
 
@@ -90,10 +99,10 @@ def install(client: Client, home: Path) -> str:
 # seen and when it was sent.
 
 
-def _read_pairs(out: str, _: Path) -> list[Seen]:
+def _read_pairs(out: str, _: Path) -> list[SeenRequest]:
     answers = json.loads(out)["answers"]
     return [
-        Seen(
+        SeenRequest(
             name=str(tokens[0][1]),
             ttft_ms=(tokens[0][0] - sent) / 1e6,
             gaps_ms=gaps_ms([seen for seen, _ in tokens]),
@@ -159,10 +168,10 @@ def _guidellm(url: str, streams: int, folder: Path) -> list[str]:
     ]
 
 
-def _read_guidellm(_: str, folder: Path) -> list[Seen]:
+def _read_guidellm(_: str, folder: Path) -> list[SeenRequest]:
     report = json.loads((folder / "report.json").read_text())
     return [
-        Seen(
+        SeenRequest(
             name=request["response_id"],
             ttft_ms=request["time_to_first_token_ms"],
             gaps_ms=[request["inter_token_latency_ms"]],
@@ -187,11 +196,11 @@ def _aiperf(url: str, streams: int, folder: Path) -> list[str]:
     ]
 
 
-def _read_aiperf(_: str, folder: Path) -> list[Seen]:
+def _read_aiperf(_: str, folder: Path) -> list[SeenRequest]:
     lines = (folder / "artifacts" / "profile_export.jsonl").read_text().splitlines()
     records: list[dict[str, Any]] = [json.loads(line) for line in lines]
     return [
-        Seen(
+        SeenRequest(
             name=record["metadata"]["x_request_id"],
             ttft_ms=record["metrics"]["time_to_first_token"]["value"],
             gaps_ms=record["metrics"]["inter_chunk_latency"]["value"],

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from suites.serving.instrument.instrument import Instrument
     from suites.serving.load.outcome import Outcome
 
-__all__ = ["LOADS", "Load", "Saturation", "print_table", "saturate"]
+__all__ = ["LOADS", "ClientLoad", "Saturation", "print_table", "saturate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load:
+class ClientLoad:
     """A load on the client.
 
     Attributes:
@@ -48,10 +48,10 @@ class Load:
 
 
 LOADS = (
-    Load(streams=512, itl_ms=20),
-    Load(streams=512, itl_ms=1, tokens=200),
-    Load(streams=512, itl_ms=1, burst=10, tokens=1000),
-    Load(streams=512, itl_ms=1, burst=40, tokens=2000),
+    ClientLoad(streams=512, itl_ms=20),
+    ClientLoad(streams=512, itl_ms=1, tokens=200),
+    ClientLoad(streams=512, itl_ms=1, burst=10, tokens=1000),
+    ClientLoad(streams=512, itl_ms=1, burst=40, tokens=2000),
 )
 
 
@@ -69,7 +69,7 @@ class Saturation:
         invalid: figures that a run would call invalid, with the reason; "all" for every one.
     """
 
-    load: Load
+    load: ClientLoad
     events_per_s: float
     core_share: float
     events_per_core_s: float
@@ -80,7 +80,7 @@ class Saturation:
     invalid: dict[str, str]
 
 
-def saturate(load: Load) -> Saturation:
+def saturate(load: ClientLoad) -> Saturation:
     """Put a load on the client: this process on the first core, the emitter on the last.
 
     Raises:

@@ -25,76 +25,34 @@ from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.service.publish import publish
 from results.statement.nonce import seed_of
-from results.statement.statement import Statement
+from results.statement.statement import Predicate, Statement
+from tests.builders import around, engine, stated
 
 FIRST, SECOND = "1" * 64, "2" * 64
 
 
 def statement(
-    *values, half=0.01, run=None, chip="Some CPU", engine="1.0", packages=None, hardware="one,two"
+    *values, half=0.01, run=None, chip="Some CPU", build="1.0", packages=None, hardware="one,two"
 ):
     """A run with one figure per value, each with a relative half-width."""
-    return Statement.model_validate(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": "samples/x.json", "digest": {"sha256": os.urandom(32).hex()}}],
-            "predicateType": "urn:fenmark:result:v1",
-            "predicate": {
-                "schema_version": 1,
-                "run": {
-                    "id": "run",
-                    "runner": "runner-1",
-                    "suite_version": "0.1.0",
-                    "suites": ["inference"],
-                    "profile": "quick",
-                    "seed": 7,
-                    "started_at": "2026-11-23T00:00:00Z",
-                    "finished_at": "2026-11-23T00:05:00Z",
-                    "options": {"model": "tiny-15m"},
-                    **(run or {}),
-                },
-                "machine": {
-                    "chip": {"catalog_id": None, "name": chip, "kind": "cpu", "count": 2},
-                    "cpu_name": chip,
-                    "cpu_cores": 2,
-                    "memory_bytes": 2**34,
-                    "os": "Linux",
-                    "kernel": "6.1",
-                    "container": None,
-                    "virtual_machine": None,
-                    "driver": None,
-                    "conditions": {"hardware": hardware} if hardware else {},
-                },
-                "software": {"python": "3.11.7", "packages": packages or {}},
-                "source": {"commit": None, "modified": False},
-                "engines": [
-                    {
-                        "name": "llama.cpp",
-                        "version": engine,
-                        "model": "tiny-15m",
-                        "weights_sha256": "a" * 64,
-                        "weights": "random",
-                        "precision": "q8_0",
-                    }
-                ],
-                "meters": [],
-                "measurements": [
-                    {
-                        "suite": "inference",
-                        "case": f"decode/b{batch}/ctx64",
-                        "metric": "tpot",
-                        "unit": "ms",
-                        "value": value,
-                        "low": value * (1 - half),
-                        "high": value * (1 + half),
-                        "n": 3,
-                        "method": "measured",
-                    }
-                    for batch, value in enumerate(values)
-                ],
-            },
-        }
+    figures = [
+        around(value, half, case=f"decode/b{batch}/ctx64", labels={})
+        for batch, value in enumerate(values)
+    ]
+    made = stated(
+        *figures,
+        version=1,
+        samples=os.urandom(32).hex(),
+        machine={
+            "chip": {"catalog_id": None, "name": chip, "kind": "cpu", "count": 2},
+            "cpu_name": chip,
+            "conditions": {"hardware": hardware} if hardware else {},
+        },
+        engines=[engine(version=build)],
+        packages=packages or {},
+        **{"id": "run", "seed": 7, "options": {"model": "tiny-15m"}, **(run or {})},
     )
+    return Statement.model_validate(made)
 
 
 ROOT = "a" * 64  # of the log once it holds the first result
@@ -229,7 +187,7 @@ def test_a_run_that_names_no_other_confirms_nothing():
     ("changed", "what"),
     [
         ({"chip": "Other CPU"}, "chip"),
-        ({"engine": "2.0"}, "engine llama.cpp"),
+        ({"build": "2.0"}, "engine llama.cpp"),
         ({"run": {"seed": 8}, "nonce": None}, "seed"),
         ({"run": {"suite_version": "0.2.0"}}, "suite version"),
         ({"run": {"options": {"model": "tiny-15m", "threads": 2}}}, "options"),
@@ -250,6 +208,81 @@ def test_what_cannot_change_the_figures_is_stated_only():
     found = differences(first.predicate, second.predicate)
     assert [(one.what, one.decisive) for one in found] == [("seed", False), ("uvloop", False)]
     assert objections(first, second) == ()
+
+
+def changed(made, **parts):
+    """A predicate with some fields of its parts changed: changed(p, machine={"driver": "1"})."""
+    whole = made.predicate.model_dump()
+    for part, fields in parts.items():
+        whole[part] = fields if isinstance(fields, list) else {**whole[part], **fields}
+    return Predicate.model_validate(whole)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"source": {"commit": "b" * 40}}, f"commit: not stated there, {'b' * 40} here"),
+        (
+            {"source": {"commit": "b" * 40, "modified": True}},
+            f"commit: not stated there, {'b' * 40} (modified) here",
+        ),
+        ({"software": {"python": "3.14.0"}}, "Python: 3.11.7 there, 3.14.0 here"),
+        ({"machine": {"driver": "580"}}, "driver: None there, 580 here"),
+        ({"machine": {"kernel": "7.0"}}, "kernel: 6.1 there, 7.0 here"),
+        ({"machine": {"container": "docker"}}, "container: None there, docker here"),
+    ],
+)
+def test_what_is_stated_only_is_told_with_both_values(parts, told):
+    first = statement(10.0)
+    second = changed(first, **parts)
+    [one] = differences(first.predicate, second)
+    assert (str(one), one.decisive) == (told, False)
+    [back] = differences(second, first.predicate)
+    assert (back.what, back.first, back.second) == (one.what, one.second, one.first)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (
+            {"run": {"options": None}},
+            'options: {"isl": 8, "model": "tiny-15m"} there, not stated here',
+        ),
+        ({"run": {"suites": ["kernels"]}}, 'suites: ["inference"] there, ["kernels"] here'),
+        (
+            {"engines": [engine(version="1.0", weights_sha256=None)]},
+            (
+                "engine llama.cpp: 1.0, tiny-15m q8_0, weights aaaaaaaaaaaa there, "
+                "1.0, tiny-15m q8_0, weights unknown here"
+            ),
+        ),
+        (
+            {"engines": []},
+            "engine llama.cpp: 1.0, tiny-15m q8_0, weights aaaaaaaaaaaa there, none here",
+        ),
+    ],
+)
+def test_what_decides_is_told_with_both_values(parts, told):
+    first = statement(10.0, run={"options": {"model": "tiny-15m", "isl": 8}})
+    [one] = differences(first.predicate, changed(first, **parts))
+    assert (str(one), one.decisive) == (told, True)
+
+
+def test_an_engine_only_the_second_run_had_is_told():
+    first = statement(10.0)
+    [one] = differences(changed(first, engines=[]), first.predicate)
+    assert (one.what, one.first) == ("engine llama.cpp", "none")
+
+
+def test_what_decides_stands_first_and_our_own_version_among_packages_says_nothing():
+    first = statement(10.0, packages={"fenmark": "1", "xllamacpp": "1", "numpy": "2"})
+    second = changed(
+        first,
+        software={"python": "3.14.0", "packages": {"fenmark": "2", "xllamacpp": "2"}},
+        machine={"driver": "580"},
+    )
+    found = differences(first.predicate, second)
+    assert [one.what for one in found] == ["xllamacpp", "Python", "driver"]
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """Figures that contradict themselves, physics or a datasheet are named, each by its rule."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 
 import pytest
 
 from results import catalog, checks
 from results.archive import archive, verification
-from results.checks import Context
+from results.checks import Context, machine
 from results.proof import envelope
 from results.statement.statement import Statement
 from suites.base.errors import CheckError
@@ -155,6 +155,15 @@ def test_a_run_that_ends_too_early_or_too_late_or_on_no_day_is_refused(found, ru
     assert found(run=run, context=Context(now=NOW)) == {("time", "refused")}
 
 
+def test_a_run_may_end_when_it_began_and_as_far_ahead_as_clocks_differ(found):
+    instant = dict.fromkeys(("started_at", "finished_at"), "2026-11-23T00:00:00Z")
+    assert found(run=instant) == set()
+    for seconds, rules in ((0, set()), (1, {("time", "refused")})):
+        ahead = NOW + machine._CLOCK_SKEW + timedelta(seconds=seconds)
+        ended = {"finished_at": f"{ahead:%Y-%m-%dT%H:%M:%SZ}"}
+        assert found(run=ended, context=Context(now=NOW)) == rules
+
+
 @pytest.mark.parametrize("nonce", ["unknown", "used", "expired"])
 def test_a_nonce_that_is_not_good_is_refused(found, nonce):
     assert found(context=Context(nonce=nonce)) == {("nonce", "refused")}
@@ -208,3 +217,23 @@ def test_a_figure_that_overflows_is_a_finding_that_json_can_hold(statement):
     data["predicate"]["measurements"].append(twin)
     found = checks.check(Statement.model_validate(data))
     json.dumps([one.to_json() for one in found], allow_nan=False)
+
+
+def test_the_worst_finding_is_the_outcome_and_rules_are_named_once():
+    def finding(rule, outcome):
+        return checks.Finding(rule=rule, outcome=outcome, where="x", reason="y")
+
+    flagged = [
+        finding("power", "flagged"),
+        finding("meter", "flagged"),
+        finding("power", "flagged"),
+    ]
+    refused = [*flagged, finding("labels", "refused")]
+    assert [checks.outcome(some) for some in ([], flagged, refused)] == [
+        "accepted",
+        "flagged",
+        "refused",
+    ]
+    assert checks.rules(refused, "flagged") == ["power", "meter"]
+    assert checks.rules(refused, "refused") == ["labels"]
+    assert checks.rules(refused, "accepted") == []

@@ -10,6 +10,7 @@ from results.statement.reported import ReportedChip, ReportedResult
 from results.statement.statement import Statement
 from tests.builders import figure as measured
 from tests.builders import stated
+from tests.results import honest
 from tests.results.checks.test_checks import BY_NVML, COLD, NOW, NVML, found, row  # noqa: F401
 
 RAPL = {"name": "rapl package-0", "scope": "package", "method": "hardware counter"}
@@ -157,3 +158,32 @@ def test_a_request_takes_half_more_than_its_parts_at_most(found, statistic, whol
     labels = {"osl": 11, **statistic}
     rows = [row(metric, "ms", value, suite="serving", labels=labels) for metric, value in parts]
     assert {rule for rule, _ in found(*rows)} == rules
+
+
+# Reading 8192 tokens takes an 8B model 2 × 8.03e9 × 8192 = 131 TFLOP, 133 ms at 989 TFLOP/s.
+@pytest.mark.parametrize(
+    ("shared", "ttft_ms", "fits"),
+    [(0.0, 150.0, True), (0.0, 100.0, False), (0.5, 100.0, True), (0.5, 50.0, False)],
+)
+def test_a_shared_prefix_is_computed_once_for_all(found, shared, ttft_ms, fits):  # noqa: F811
+    labels = {"isl": 8192, "shared_prefix": shared}
+    rules = found(row("ttft", "ms", ttft_ms, case="prefill/isl8192", labels=labels))
+    assert rules == (set() if fits else {("roofline", "flagged")})
+
+
+@pytest.mark.parametrize(
+    ("flags", "machine_gb", "told"),
+    [
+        # 70B in bf16; one H100 has 80 GB, a tenth more may be.
+        ({}, 1000, ["Llama-3.1-70B takes 141.1 GB, the memory is 88 GB"]),
+        ({"cpu_offload_gb": 80}, 50, ["Llama-3.1-70B takes 141.1 GB, the memory is 138 GB"]),
+        ({"cpu_offload_gb": 80}, 60, []),
+    ],
+)
+def test_weights_lie_on_the_chips_or_where_the_engine_may_spill_them(flags, machine_gb, told):
+    data = honest.h100()
+    predicate = data["predicate"]
+    predicate["engines"][0] |= {"model": "llama-3.1-70b", "flags": flags}
+    predicate["machine"]["memory_bytes"] = machine_gb * 10**9
+    findings = check(Statement.model_validate(data))
+    assert [one.reason for one in findings if one.rule == "memory"] == told

@@ -136,6 +136,40 @@ def test_whatever_is_altered_in_a_figure_is_told(change):
     assert "samples" in {one.rule for one in refused(data, encoded(CELLS))}
 
 
+TOLD = {
+    "value": "12.1 is stated, its raw samples give 12",
+    "low end": "low end 9.8 is stated, its raw samples give 9.728219756",
+    "high end": "high end None is stated, its raw samples give 14.73368848",
+    "n": "n = 10 is stated, its raw samples give 9",
+    "method": "method reported is stated, its raw samples give measured",
+    "a label": "batch 2 is stated, its raw samples give 1",
+    "another case": "12 is stated, its raw samples give no such figure",
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_the_reason_names_what_was_altered_and_both_values(name):
+    data = stated(figure(**{**exact(), **ALTERED[name]}))
+    [found] = [one for one in refused(data, encoded(CELLS)) if one.rule == "samples"]
+    assert found.reason == TOLD[name]
+    assert found.where == f"{ALTERED[name].get('case', CASE)} tpot"
+
+
+def test_numbers_are_given_beside_the_reason_and_texts_are_not():
+    both = {"a label": (2.0, 1.0), "n": (10, 9.0), "method": (None, None)}
+    for name, numbers in both.items():
+        data = stated(figure(**{**exact(), **ALTERED[name]}))
+        [found] = [one for one in refused(data, encoded(CELLS)) if one.rule == "samples"]
+        assert (found.left, found.right) == numbers
+
+
+def test_a_percentile_that_the_samples_do_not_give_is_named():
+    labels = {"batch": 1, "percentile": 99.0}
+    data = stated(figure(**{**exact(), "labels": labels}))
+    [found] = [one for one in refused(data, encoded(CELLS)) if one.rule == "samples"]
+    assert found.where == f"{CASE} tpot p99.0"
+
+
 def test_the_worst_rounding_of_another_machine_is_no_difference():
     assert (
         refused(stated(figure(**{**exact(), "low": exact()["low"] * (1 + 1e-12)})), encoded(CELLS))
@@ -149,7 +183,8 @@ def test_a_point_that_its_samples_call_invalid_cannot_be_stated_as_valid():
         for point in kept["facts"].get("points", {}).values():
             point["problems"] = ["the client was too slow"]
     found = refused(data, raw.named(data, cells))
-    assert any(one.reason.startswith("valid True is stated") for one in found)
+    told = "valid True is stated, its raw samples give False"
+    assert any(one.reason == told for one in found)
 
 
 def test_failures_that_the_samples_count_cannot_be_left_out():
@@ -162,6 +197,7 @@ def test_failures_that_the_samples_count_cannot_be_left_out():
     ]
     [found] = refused(data, raw.named(data, cells))
     assert (found.where, found.left, found.right) == (f"{failed[0]['case']} failed", 0.0, 3.0)
+    assert found.reason == "0 is stated, its raw samples give 3"
 
 
 METER = {"name": "rapl", "scope": "package", "method": "hardware counter"}

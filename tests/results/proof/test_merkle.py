@@ -1,4 +1,4 @@
-"""RFC 6962 trees, held against the published vectors and a second implementation."""
+"""RFC 6962 trees, checked against the published vectors and a second implementation."""
 
 import hashlib
 from dataclasses import replace

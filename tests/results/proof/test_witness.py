@@ -6,6 +6,7 @@ import hashlib
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from securesystemslib.signer import CryptoSigner
 
 from results.archive import verification
@@ -13,7 +14,7 @@ from results.proof import cosignature, witness
 from results.proof.ledger import Ledger
 from results.service.cosigning import Cosigning
 from results.service.publish import publish
-from suites.base.errors import UserError
+from suites.base.errors import CheckError, UserError
 from suites.base.locks import held
 
 ORIGIN = "fenmark.log/test"
@@ -85,9 +86,52 @@ def test_unknown_logs_and_forged_checkpoints_are_turned_away(one, grow, own):
     assert ask(one, grow(1, name="b", signer=own), 0).status == 403
 
 
-@pytest.mark.parametrize("body", [b"", b"old -1\n\n", b"old 01\n\n", b"old 0\n!\n\n", b"\xff\n\n"])
-def test_what_is_no_request_is_400(one, body):
-    assert one.add_checkpoint(body).status == 400
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"old -1", b"old 01", b"old x", b"new 0", b"old  0", b"old 0 0", b"old 0\n!", b"\xff"],
+)
+def test_what_is_no_request_is_400(one, grow, head):
+    note = grow(1).checkpoint_file.read_bytes()
+    assert one.add_checkpoint(head + b"\n\n" + note).status == 400
+    assert one.add_checkpoint(head + b"\n\n").status == 400
+
+
+def test_a_proof_has_at_most_63_hashes(one, grow):
+    note = grow(1).checkpoint_file.read_bytes()
+    status = {
+        count: one.add_checkpoint(witness.request(0, [bytes(32)] * count, note)).status
+        for count in (63, 64)
+    }
+    assert status == {63: 422, 64: 400}
+
+
+def test_an_old_size_above_the_checkpoints_is_400(one, grow):
+    note = grow(1).checkpoint_file.read_bytes()
+    assert one.add_checkpoint(witness.request(2, [], note)).status == 400
+
+
+def test_what_is_remembered_lies_under_the_hash_of_the_logs_origin(one, grow):
+    ledger = grow(1)
+    ask(one, ledger, 0)
+    [kept] = one.home.iterdir()
+    assert kept.name == f"{hashlib.sha256(ORIGIN.encode()).hexdigest()[:32]}.note"
+    assert kept.read_bytes() == ledger.checkpoint_file.read_bytes()
+
+
+def test_the_endpoint_answers_as_the_specification_says(one, grow):
+    with TestClient(witness.create_app(one)) as client:
+        note = grow(3).checkpoint_file.read_bytes()
+        good = client.post("/add-checkpoint", content=witness.request(0, [], note))
+        again = client.post("/add-checkpoint", content=witness.request(0, [], note))
+        large = client.post("/add-checkpoint", content=b"x" * (64 * 1024 + 1))
+        whole = client.post("/add-checkpoint", content=b"x" * (64 * 1024))
+        described = client.get("/openapi.json").json()
+    assert (good.status_code, good.text[0]) == (200, "—")
+    assert good.headers["content-type"].startswith("text/plain")
+    assert (again.status_code, again.text) == (409, "3\n")
+    assert again.headers["content-type"] == "text/x.tlog.size; charset=utf-8"
+    assert (large.status_code, whole.status_code) == (413, 400)
+    assert described["info"]["title"] == "Fenmark witness"
 
 
 def test_a_cosignature_for_another_checkpoint_or_time_does_not_hold(one, grow, own):
@@ -152,8 +196,29 @@ def test_a_log_forked_since_it_was_cosigned_is_a_problem(published, client, seal
 
 
 def test_a_policy_that_cannot_be_met_is_refused(policy, own):
-    with pytest.raises(UserError, match="as many witnesses"):
+    with pytest.raises(UserError, match=r"\.toml:quorum: asks for 2; expected as many witnesses"):
         policy(own, quorum=2)
+
+
+def test_a_policy_file_that_is_none_says_what_one_holds(tmp_path):
+    (tmp_path / "policy.toml").write_text("quorum = 1\n")
+    with pytest.raises(UserError) as caught:
+        cosignature.read_policy(tmp_path / "policy.toml")
+    assert "expected quorum and [[witness]] with name, public_key" in str(caught.value)
+
+
+def test_a_note_without_the_quorum_says_how_many_of_whom(grow, policy, own):
+    note = grow(1).checkpoint_file.read_bytes()
+    with pytest.raises(CheckError) as caught:
+        policy(own).check(note, "a note")
+    assert str(caught.value) == (
+        f"a note: is cosigned by 0 of the policy's witnesses; expected 1 of {NAME}"
+    )
+
+
+def test_what_is_no_checkpoint_has_no_cosigners():
+    with pytest.raises(UserError, match=r"^a note: "):
+        cosignature.cosigners(b"nothing", {}, "a note")
 
 
 def test_a_policy_is_checked_even_where_there_is_no_cosigned_note(home, policy, own):

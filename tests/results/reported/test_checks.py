@@ -1,4 +1,4 @@
-"""What others publish is held against physics too, where a file says enough to ask."""
+"""What others publish is checked against physics too, where a file says enough to ask."""
 
 from pathlib import Path
 

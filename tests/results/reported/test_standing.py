@@ -6,7 +6,7 @@ import pytest
 
 from results.reported import import_file, standing
 from results.reported.per_chip import per_chip
-from results.reported.standing import Standing
+from results.reported.standing import ModelStanding
 
 POINT = {
     "gpu_model": "H100", "model_id": "some/model", "task": "chat", "num_gpus": 2,
@@ -48,4 +48,4 @@ def test_a_rate_stands_among_models_as_large_at_its_concurrency(table, rate, siz
     )
     # 300 tokens/s of one H100 beat the 100 each of two; 900 of two B200 are 450 each.
     ends = {"slowest": ("h100-sxm", 300.0), "fastest": ("b200-sxm", 450.0)}
-    assert stands == (place and Standing(place=place, chips=2, **ends))
+    assert stands == (place and ModelStanding(place=place, chips=2, **ends))

@@ -1,4 +1,4 @@
-"""Raw samples travel with a result: held against its figures, kept with it, and never without."""
+"""Raw samples travel with a result, are checked against its figures and kept with it."""
 
 import base64
 import gzip

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runners.machine import power_cap
 from runners.options.pools import chips_of
-from runners.plans.cells import Shard, expand
+from runners.plans.cells import PlanShard, expand
 from runners.plans.document import Document, Plan
 from runners.plans.fitting import Target, reason
 from suites.base.errors import UserError
@@ -38,7 +38,7 @@ def test_cells_are_the_product_and_shards_part_it(tp, pp, isl, of):
     wanted = list(itertools.product(tp, pp, isl))
     assert [(c.given["tp"], c.given["pp"], c.given["isl"]) for c in found] == wanted
     assert len({cell.id for cell in found}) == len(wanted)
-    held = [[c.id for c in found if Shard(number=n, of=of).holds(c)] for n in range(1, of + 1)]
+    held = [[c.id for c in found if PlanShard(number=n, of=of).holds(c)] for n in range(1, of + 1)]
     assert sorted(itertools.chain(*held)) == sorted(cell.id for cell in found)
     assert max(map(len, held)) - min(map(len, held)) <= 1
 
@@ -114,7 +114,7 @@ def test_a_plan_without_axes_is_one_cell():
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])
 def test_a_shard_that_is_none_is_refused(text):
     with pytest.raises(UserError, match="no shard"):
-        Shard.parse(text)
+        PlanShard.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from leaderboard.figures.chart import Axis, Chart, Mark, Series, draw
+from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries, draw
 
 
 def test_every_series_of_many_has_a_look_of_its_own_in_picture_and_legend():
     series = [
-        Series(name=f"family {n}", marks=[Mark(x=n + 1, y=n + 1, words=f"point {n}")])
+        MarkSeries(name=f"family {n}", marks=[Mark(x=n + 1, y=n + 1, words=f"point {n}")])
         for n in range(24)
     ]
     axis = Axis(title="GB/s")

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suites.base.statistics import (
+    Interval,
     between_processes,
     dependence,
     median_interval,
     percentile_interval,
     ratio_interval,
     student_t,
+    weight_of,
 )
 
 finite = st.floats(-1e6, 1e6)
@@ -225,3 +227,114 @@ def test_independent_samples_weigh_their_number():
 def test_a_series_that_stays_weighs_less():
     held = [float(number // 50 % 2) for number in range(1000)]
     assert dependence([held], 0.5) > 10
+
+
+@pytest.mark.parametrize(
+    ("n", "rank"),  # of the lower end from below and of the upper end from above; Conover, table A3
+    [(6, 1), (8, 1), (9, 2), (11, 2), (12, 3), (14, 3), (15, 4), (17, 5), (20, 6), (25, 8)],
+)
+def test_the_ends_of_a_median_are_the_samples_of_the_published_table(n, rank):
+    interval = median_interval([float(x) for x in range(1, n + 1)])
+    assert (interval.low, interval.high, interval.n) == (rank, n + 1 - rank, n)
+    assert interval.value == (n + 1) / 2
+
+
+def test_an_interval_between_processes_is_students_t_on_logarithms():
+    # ln 12, 11 and 13 have mean 2.482580 and deviation 0.083548; t of two degrees is 4.302653.
+    interval = between_processes([12.0, 11.0, 13.0])
+    assert interval.value == 12.0
+    assert (interval.low, interval.high) == pytest.approx((9.728219756, 14.73368848), rel=1e-9)
+
+
+def test_values_that_are_not_all_positive_are_taken_as_they_are():
+    half = 4.302652729911275 / math.sqrt(3)
+    for shift in (0.0, 1.0):  # zero among them is not positive
+        interval = between_processes([shift - 1, shift, shift + 1])
+        assert interval.value == shift
+        assert (interval.low, interval.high) == pytest.approx((shift - half, shift + half))
+
+
+def test_an_interval_is_widened_to_its_value_and_never_infinite():
+    skewed = between_processes([1.0, 1.0, 1.0, 1.0, 1.0, 1e-9])
+    assert skewed.low < skewed.value == 1.0 <= skewed.high
+    vast = between_processes([1e-300, 1e300])
+    assert (vast.low, vast.high) == (0.0, None)
+
+
+def test_a_percentile_is_the_nearest_rank():
+    samples = [float(x) for x in range(1, 11)]
+    ranks = {0.05: 1, 0.1: 1, 0.11: 2, 0.5: 5, 0.51: 6, 0.9: 9, 0.91: 10, 0.999: 10}
+    assert {q: percentile_interval(samples, q).value for q in ranks} == ranks
+
+
+def test_the_lower_end_of_a_percentile_holds_with_97_5_percent():
+    # P(Binomial(100, 0.9) <= 83) is 2.06%, <= 84 it is 3.99%; for the upper end P(Binomial(100,
+    # 0.1) <= 3) is 0.78%, <= 4 it is 2.37%.
+    samples = [float(x) for x in range(100)]
+    interval = percentile_interval(samples, 0.9)
+    assert (interval.low, interval.value, interval.high) == (83.0, 89.0, 96.0)
+
+
+def test_samples_that_depend_on_each_other_count_as_fewer():
+    samples = [float(x) for x in range(1000)]
+    interval = percentile_interval(samples, 0.9, weight=10.0)
+    assert (interval.low, interval.value, interval.high, interval.n) == (830.0, 899.0, 969.0, 1000)
+    assert percentile_interval(samples, 0.9, weight=0.5) == percentile_interval(samples, 0.9)
+    alone = percentile_interval(samples, 0.9, weight=1e9)
+    assert (alone.low, alone.high) == (None, None)
+
+
+def weight_by_hand(series):
+    """1 + 2 times the autocorrelations while pairs of neighbours add something, by their sums."""
+    parts = [part for part in series if len(part) > 1]
+    n = sum(map(len, parts))
+    if n < 8:
+        return 1.0
+    mean = sum(map(sum, parts)) / n
+    longest = max(map(len, parts))
+
+    def covariance(lag):
+        return sum(
+            (part[at] - mean) * (part[at + lag] - mean)
+            for part in parts
+            for at in range(len(part) - lag)
+        )
+
+    if covariance(0) < 1e-9:
+        return 1.0
+    by_lag = [covariance(lag) / covariance(0) for lag in range(longest)]
+    if by_lag[1] <= 2 / math.sqrt(n):
+        return 1.0
+    total, lag = by_lag[1], 2
+    while lag + 1 < min(longest - 1, n // 2) and by_lag[lag] + by_lag[lag + 1] > 0:
+        total += by_lag[lag] + by_lag[lag + 1]
+        lag += 2
+    return 1 + 2 * total
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=40), max_size=4), st.integers(1, 6))
+def test_a_weight_is_the_sum_of_autocorrelations(series, held):
+    stretched = [[value for value in part for _ in range(held)] for part in series]
+    assert weight_of(stretched) == pytest.approx(weight_by_hand(stretched), abs=1e-6)
+
+
+def test_yes_or_no_that_stays_for_ten_weighs_about_ten():
+    draw = random.Random(5)
+    held = [value for _ in range(400) for value in [draw.random() < 0.5] * 10]
+    assert weight_of([held]) == pytest.approx(10, abs=2)
+    assert weight_of([held]) == pytest.approx(weight_by_hand([held]), rel=1e-6)
+
+
+def test_an_interval_knows_its_half_width_and_what_it_holds():
+    whole = Interval(10.0, 9.0, 12.0, 5)
+    assert (whole.half_width, Interval(-10.0, -12.0, -9.0, 5).half_width) == (0.15, 0.15)
+    missing = (
+        Interval(1.0, None, 2.0, 1),
+        Interval(1.0, 0.5, None, 1),
+        Interval(0.0, -1.0, 1.0, 2),
+    )
+    assert [one.half_width for one in missing] == [math.inf] * 3
+    assert (whole.holds(9.0), whole.holds(12.0)) == (True, True)
+    assert (whole.holds(8.99), whole.holds(12.01)) == (False, False)
+    assert Interval(1.0, None, 2.0, 1).holds(-1e9)
+    assert Interval(1.0, 0.5, None, 1).holds(1e9)

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from suites.base.records import CellResult, Series
 from suites.kernels import summarize
-from suites.kernels.roofline import Point, datasheet_roofline, measured_roofline
+from suites.kernels.roofline import RooflinePoint, datasheet_roofline, measured_roofline
 from tests.builders import assert_signable
 
 
 def point(family="gemm", *, flops=1e9, moved=1e6, seconds=1e-3, cache="cold", dtype="f32"):
-    return Point(
+    return RooflinePoint(
         case=f"{family}/{dtype}",
         family=family,
         dtype=dtype,

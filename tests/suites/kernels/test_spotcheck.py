@@ -1,4 +1,4 @@
-"""What a kernel gave can be computed again by whoever knows the seed, and made up by nobody."""
+"""What a kernel gave can be computed again by anyone who knows the seed, and made up by nobody."""
 
 import pytest
 

@@ -11,7 +11,7 @@ from suites.base.errors import UserError
 from suites.serving import plan, summarize
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.run import run_cell
-from suites.serving.sweep import Measured, Sweep, knee_of, next_concurrency, read_sweep
+from suites.serving.sweep import CurvePoint, Sweep, knee_of, next_concurrency, read_sweep
 
 
 def explore(sweep, curve, **limits):
@@ -26,7 +26,7 @@ def explore(sweep, curve, **limits):
 
 def saturating(streams):
     """Throughput grows to 24 streams and no further; beyond, each waits longer."""
-    return Measured(streams, 100.0 * min(streams, 24), 10.0 * max(1, streams / 24))
+    return CurvePoint(streams, 100.0 * min(streams, 24), 10.0 * max(1, streams / 24))
 
 
 def test_it_doubles_until_it_no_longer_pays_and_then_looks_around_the_knee():
@@ -39,24 +39,24 @@ def test_it_doubles_until_it_no_longer_pays_and_then_looks_around_the_knee():
 
 def test_the_knee_is_the_first_of_a_plateau_not_its_highest_bump():
     rates = {1: 100.0, 2: 190.0, 4: 300.0, 8: 297.0, 16: 303.0, 32: 301.0}
-    curve = [Measured(streams, rate, 1.0) for streams, rate in rates.items()]
+    curve = [CurvePoint(streams, rate, 1.0) for streams, rate in rates.items()]
     assert knee_of(curve, 0.05).concurrency == 4
     assert 2 < next_concurrency(Sweep(most=32), curve) < 8
 
 
 def test_it_never_asks_for_more_than_allowed():
-    assert max(explore(Sweep(most=16), lambda n: Measured(n, 100.0 * n, 1.0))) == 16
+    assert max(explore(Sweep(most=16), lambda n: CurvePoint(n, 100.0 * n, 1.0))) == 16
     assert explore(Sweep(most=1), saturating) == [1]
 
 
 def test_it_looks_where_the_limit_is_crossed():
     asked = explore(
-        Sweep(most=8, refinements=3), lambda n: Measured(n, 100.0, float(n)), slo_tpot_ms=1.5
+        Sweep(most=8, refinements=3), lambda n: CurvePoint(n, 100.0, float(n)), slo_tpot_ms=1.5
     )
     assert asked == [1, 2]
     asked = explore(
         Sweep(most=64, refinements=8),
-        lambda n: Measured(n, float(n), float(n)),
+        lambda n: CurvePoint(n, float(n), float(n)),
         slo_tpot_ms=11.0,
     )
     assert {11, 12} & set(asked)

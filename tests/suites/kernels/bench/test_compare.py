@@ -7,11 +7,13 @@ import pytest
 from suites.base.statistics import Interval
 from suites.kernels.bench import compare, instruments
 from suites.kernels.bench.compare import coverage
-from suites.kernels.bench.instruments import CASES, Run, call_of, cases, joined
+from suites.kernels.bench.instruments import CASES, InstrumentRun, call_of, cases, joined
 
 
 def run(value, half):
-    return Run(intervals={"case": Interval(value, value - half, value + half, 5)}, wall_s=1.0)
+    return InstrumentRun(
+        intervals={"case": Interval(value, value - half, value + half, 5)}, wall_s=1.0
+    )
 
 
 def test_intervals_that_hold_the_grand_median_cover():

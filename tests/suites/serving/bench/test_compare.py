@@ -82,7 +82,7 @@ def test_gaps_of_a_peer_are_every_gap_it_saw_and_its_name_the_one_it_sent(tmp_pa
     }
     (tmp_path / "artifacts" / "profile_export.jsonl").write_text(f"{json.dumps(record)}\n" * 2)
     seen = peers._read_aiperf("", tmp_path)
-    assert seen == [peers.Seen(name="u-1", ttft_ms=25.0, gaps_ms=[20.0, 21.0])] * 2
+    assert seen == [peers.SeenRequest(name="u-1", ttft_ms=25.0, gaps_ms=[20.0, 21.0])] * 2
 
 
 def test_the_emitter_knows_a_request_by_the_name_its_client_gave_it(tmp_path):

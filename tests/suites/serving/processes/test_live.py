@@ -1,4 +1,4 @@
-"""Whoever waits sees how the load goes, also when several processes make it."""
+"""A waiting user sees how the load goes, also when several processes make it."""
 
 from __future__ import annotations
 

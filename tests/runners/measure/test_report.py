@@ -70,7 +70,7 @@ def test_a_run_on_any_processor_ends_in_a_price_and_no_dash():
     said, asks = money_of(unlisted())
     assert "rental, generic on-demand" in said
     assert "its price's range" in said
-    assert "The generic price is that of any logical core of a cloud" in said
+    assert "The generic price is that of any cloud's logical core" in said
     assert "Energy: no meter could be read" in said
     assert " - " not in said
     assert asks

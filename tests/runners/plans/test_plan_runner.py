@@ -127,7 +127,7 @@ def test_a_crashed_engine_costs_one_cell_and_names_its_line_to_github(
     broken, whole = json.loads(done.stdout)["cells"]
     assert (broken["state"], whole["state"]) == ("failed", "finished")
     assert broken["reason"]
-    assert (tmp_path / "out" / ".plan").is_dir()  # its log, for whoever wants to know why
+    assert (tmp_path / "out" / ".plan").is_dir()  # its log, for readers who want to know why
 
 
 def test_a_cell_that_hangs_is_stopped_and_tried_again_by_the_plans_rule(fenmark, tmp_path):
