@@ -64,6 +64,7 @@ FOLDERS = {
         "options",
         "ci",
         "measure",
+        "accept",
         "submit",
         "plans",
         "bench",

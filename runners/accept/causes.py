@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from runners.accept.figures import Figure
     from runners.machine.conditions import Reading
 
-__all__ = ["CoreSpin", "Evidence", "Limits", "device_causes", "explain", "lost_time", "missing_cores"]
+__all__ = [
+    "CoreSpin",
+    "Evidence",
+    "Limits",
+    "device_causes",
+    "explain",
+    "lost_time",
+    "missing_cores",
+]
 
 # Below this share of its time a core of one's own was not.
 LEAST_SHARE = 0.95
@@ -154,7 +162,9 @@ def device_causes(
         settings: of `runners.machine.machine`.
         seen: its surroundings, read again and again under load.
     """
-    slowed = {str(value) for one in seen for name, value in one.items() if name.endswith("_slowed_by")}
+    slowed = {
+        str(value) for one in seen for name, value in one.items() if name.endswith("_slowed_by")
+    }
     if slowed:
         yield Cause(
             says=f"slowed under load by {', '.join(sorted(slowed))}",
@@ -177,7 +187,9 @@ def explain(figure: Figure, evidence: Evidence) -> Cause:
     if figure.kind == "cores" and evidence.missing:
         return evidence.missing
     if figure.kind == "link":
-        return Cause(says="lanes, generation or links are missing", look="nvidia-smi topo -m; lspci -vv")
+        return Cause(
+            says="lanes, generation or links are missing", look="nvidia-smi topo -m; lspci -vv"
+        )
     if not figure.device:
         seen = (evidence.lost, evidence.heat, evidence.missing)
         if likely := next(filter(None, seen), None):
@@ -202,7 +214,8 @@ _UNSEEN = {
     "engine": Cause(says="slow with no other cause seen", look="fenmark run --suite inference"),
     "disk": Cause(says="a slow or shared disk", look="lsblk -o NAME,MODEL,ROTA; iostat -x 1"),
     "core": Cause(
-        says="a lower clock, an efficiency core, or a busy sibling thread", look="lscpu -e; turbostat"
+        says="a lower clock, an efficiency core, or a busy sibling thread",
+        look="lscpu -e; turbostat",
     ),
     "share": Cause(says="time was lost and nothing says to whom", look="vmstat 1"),
     "cores": Cause(says="cores are missing", look="lscpu"),

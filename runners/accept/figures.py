@@ -8,7 +8,9 @@ from typing import Any, Literal
 __all__ = ["Cause", "Figure", "Graded", "Kind", "Reference", "Value"]
 
 Value = float | str
-Kind = Literal["identity", "cores", "share", "core", "compute", "bandwidth", "link", "engine", "disk"]
+Kind = Literal[
+    "identity", "cores", "share", "core", "compute", "bandwidth", "link", "engine", "disk"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

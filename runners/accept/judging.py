@@ -66,7 +66,9 @@ def _judged(
     failed = [reference for reference in known if _fails(figure, reference)]
     if failed:
         against = failed[0]
-        verdict = "not what was sold" if against.sold or against.least is None else _slow(figure, against)
+        verdict = (
+            "not what was sold" if against.sold or against.least is None else _slow(figure, against)
+        )
         cause = str(explain(figure, evidence))
         return _graded(figure, against.value, against.basis, verdict, cause)
     usual = _usual(twins)

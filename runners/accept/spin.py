@@ -1,7 +1,8 @@
-"""`python -m runners.accept.spin`: one core repeats a small unit of work and sees when it may not."""
+"""`python -m runners.accept.spin`: one core repeats a unit of work and sees when it may not."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import statistics
@@ -68,7 +69,7 @@ def of_units(
     A unit takes its median time; what takes longer was lost. No clock of processor time is asked:
     one that does not know of a hypervisor counts what that took as ours.
     """
-    times = [end - start for start, end in zip(ends_ns, ends_ns[1:], strict=False)]
+    times = [end - start for start, end in itertools.pairwise(ends_ns)]
     usual, start = statistics.median(times), ends_ns[0]
     slices: dict[int, list[int]] = {}
     for end, taken in zip(ends_ns[1:], times, strict=True):
@@ -97,7 +98,8 @@ def _of_core(core: int, before: Sequence[Any], after: Sequence[Any]) -> tuple[fl
     if core >= min(len(before), len(after)):
         return 0.0, 0.0
     delta = {
-        name: getattr(after[core], name) - getattr(before[core], name) for name in before[core]._fields
+        name: getattr(after[core], name) - getattr(before[core], name)
+        for name in before[core]._fields
     }
     worked = ("user", "nice", "system", "irq", "softirq")
     return sum(delta.get(name, 0.0) for name in worked), delta.get("steal", 0.0)
