@@ -1,4 +1,4 @@
-"""What of a datasheet's rates is attained: measured by others, or the least share that any chip was."""
+"""What of a datasheet's rates is attained: as others measured, or the least share of any chip."""
 
 from __future__ import annotations
 

@@ -30,11 +30,12 @@ LEAST_SHARE = 0.95
 # The kernel's default period of a CPU quota (Linux: cpu.max, cfs_period_us).
 _PERIOD_S = 0.1
 # Ends of pauses lie at one phase of the period: mean resultant length (Mardia and Jupp 2000,
-# "Directional Statistics", section 2.3.1); of n ends at random it is about 1/√n.
+# "Directional Statistics", section 2.3.1), weighed by the pauses' lengths, so that short ones of
+# other kinds do not blur it; of n ends at random it is about 1/√n.
 _CLOCKED = 0.8
 _FEWEST_PAUSES = 6
 # Half width of an interval beyond which processes saw different machines.
-_WIDE = 0.10
+_WIDE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class CoreSpin:
         rates: units per second of processor time, of each slice.
         shares: processor time over wall time, of each slice.
         wall_s, lost_s: of the whole, and what of it the core did not work for us.
-        pause_ends_s: on one clock for all cores, of pauses of 2 ms or more.
+        pauses: of 2 ms or more: (end on one clock for all cores, length), in seconds.
         involuntary: times that the kernel took the core away.
         steal_s: what the hypervisor says it gave to others.
         others_s: what other processes of this machine worked on this core.
@@ -56,7 +57,7 @@ class CoreSpin:
     shares: tuple[float, ...]
     wall_s: float
     lost_s: float
-    pause_ends_s: tuple[float, ...] = ()
+    pauses: tuple[tuple[float, float], ...] = ()
     involuntary: int = 0
     steal_s: float = 0.0
     others_s: float = 0.0
@@ -121,36 +122,38 @@ def lost_time(spins: Sequence[CoreSpin], limits: Limits) -> Cause | None:
     wall, lost = sum(spin.wall_s for spin in spins), sum(spin.lost_s for spin in spins)
     if not wall or lost <= (1 - LEAST_SHARE) * wall:
         return None
-    steal, others = sum(spin.steal_s for spin in spins), sum(spin.others_s for spin in spins)
+    told = {
+        "quota": limits.throttled_s,
+        "steal": sum(spin.steal_s for spin in spins),
+        "others": sum(spin.others_s for spin in spins),
+    }
+    taker = max(told, key=lambda name: told[name])
+    if told[taker] < lost / 2:  # the kernel does not say who had the time
+        taker = _untold(spins, limits)
     switches = sum(spin.involuntary for spin in spins)
-    quota = limits.quota is not None and limits.quota < limits.allowed
-    told = max(limits.throttled_s, steal, others)
-    if told >= lost / 2:  # the kernel itself says who had the time
-        if told == limits.throttled_s:
-            return _quota(limits)
-        if told == steal:
-            return Cause(
-                says=f"a busy neighbour on the host: the hypervisor gave {steal / wall:.0%} of the "
-                "cores' time to others",
-                look="vmstat 1 (column st); ask for a dedicated host",
-            )
-        return Cause(
-            says=f"a busy neighbour in this system: other processes had {others / wall:.0%} of the "
-            f"cores' time ({switches} involuntary switches)",
+    causes = {
+        "quota": _quota(limits),
+        "steal": Cause(
+            says="a busy neighbour on the host: the hypervisor gave "
+            f"{told['steal'] / wall:.0%} of the cores' time to others",
+            look="vmstat 1 (column st); ask for a dedicated host",
+        ),
+        "others": Cause(
+            says="a busy neighbour in this system: other processes had "
+            f"{told['others'] / wall:.0%} of the cores' time ({switches} involuntary switches)",
             look="top; pidstat -w 1",
-        )
-    if quota or _clocked([end for spin in spins for end in spin.pause_ends_s]):
-        return _quota(limits)
-    if switches >= len(spins):
-        return Cause(
+        ),
+        "switches": Cause(
             says=f"a busy neighbour in this system: the cores were taken away {switches} times",
             look="top; pidstat -w 1; cat /proc/pressure/cpu",
-        )
-    return Cause(
-        says="a busy neighbour on the host: the cores paused without a switch, and the hypervisor "
-        "reports no stolen time",
-        look="ask for a dedicated host",
-    )
+        ),
+        "host": Cause(
+            says="a busy neighbour on the host: the cores paused without a switch, and the "
+            "hypervisor reports no stolen time",
+            look="ask for a dedicated host",
+        ),
+    }
+    return causes[taker]
 
 
 def device_causes(
@@ -196,7 +199,8 @@ def explain(figure: Figure, evidence: Evidence) -> Cause:
             return likely
     if _spread(figure) > _WIDE:
         return Cause(
-            says=f"a busy neighbour, or clocks that move: processes differ by ±{_spread(figure):.0%}",
+            says="a busy neighbour, or clocks that move: processes differ by "
+            f"±{_spread(figure):.0%}",
             look="vmstat 1; run again on a quiet machine",
         )
     return _UNSEEN[figure.kind]
@@ -204,11 +208,13 @@ def explain(figure: Figure, evidence: Evidence) -> Cause:
 
 _UNSEEN = {
     "bandwidth": Cause(
-        says="nothing took time from the cores: fewer or slower memory channels, or a neighbour on them",
+        says="nothing took time from the cores: fewer or slower memory channels, or a neighbour "
+        "on them",
         look="dmidecode -t memory; numactl --hardware",
     ),
     "compute": Cause(
-        says="nothing took time away: lower clocks, or a library that lacks this chip's instructions",
+        says="nothing took time away: lower clocks, or a library that lacks this chip's "
+        "instructions",
         look="cpupower frequency-info; nvidia-smi -q -d CLOCK; fenmark doctor",
     ),
     "engine": Cause(says="slow with no other cause seen", look="fenmark run --suite inference"),
@@ -224,6 +230,15 @@ _UNSEEN = {
 }
 
 
+def _untold(spins: Sequence[CoreSpin], limits: Limits) -> str:
+    """Tell from the rhythm of the pauses and from switches who had the time."""
+    limited = limits.quota is not None and limits.quota < limits.allowed
+    if limited or _clocked([pause for spin in spins for pause in spin.pauses]):
+        return "quota"
+    switched = sum(spin.involuntary for spin in spins) >= len(spins)
+    return "switches" if switched else "host"
+
+
 def _quota(limits: Limits) -> Cause:
     allowed = f" of {limits.quota:.3g} cores for {limits.allowed}" if limits.quota else ""
     return Cause(
@@ -233,12 +248,12 @@ def _quota(limits: Limits) -> Cause:
     )
 
 
-def _clocked(ends_s: Sequence[float]) -> bool:
+def _clocked(pauses: Sequence[tuple[float, float]]) -> bool:
     """Whether pauses end with the kernel's period, as those of a quota do."""
-    if len(ends_s) < _FEWEST_PAUSES:
+    if len(pauses) < _FEWEST_PAUSES:
         return False
-    turns = (cmath.exp(2j * math.pi * end / _PERIOD_S) for end in ends_s)
-    return abs(sum(turns)) / len(ends_s) >= _CLOCKED
+    turns = (length * cmath.exp(2j * math.pi * end / _PERIOD_S) for end, length in pauses)
+    return abs(sum(turns)) / sum(length for _, length in pauses) >= _CLOCKED
 
 
 def _spread(figure: Figure) -> float:

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from runners.accept.causes import CoreSpin
 from runners.accept.figures import Figure
 from runners.measure import children, execute
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
 
     from runners.accept.figures import Kind
     from runners.machine.conditions import Reading
-    from runners.measure.children import Event
-    from suites.base.records import Cell, Row
+    from suites.base.records import Row
 
 __all__ = [
     "RATES",
@@ -82,8 +83,7 @@ def spin_all(cores: Sequence[int], seconds: float, folder: Path) -> list[CoreSpi
         if ended.code:
             raise CheckError(f"could not be watched: {ended.tail()}", where=f"core {core}")
         data = json.loads(out.read_bytes())
-        lists = {name: tuple(value) for name, value in data.items() if isinstance(value, list)}
-        return CoreSpin(**{**data, **lists})
+        return TypeAdapter(CoreSpin).validate_python(data)
 
     with ThreadPoolExecutor(len(cores)) as threads:
         return list(threads.map(spin, cores))
@@ -143,7 +143,7 @@ def device_kernels(backend: str, cards: int, folder: Path, on_event: OnEvent) ->
 
 def engine(
     chosen: Mapping[str, Any], folder: Path, on_event: OnEvent, device: bool
-) -> list[Figure]:  # noqa: FBT001
+) -> list[Figure]:
     """Prefill one short prompt and decode one stream with an engine.
 
     Args:

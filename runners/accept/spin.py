@@ -82,8 +82,8 @@ def of_units(
         shares=tuple(min(1.0, len(part) * usual / sum(part)) for part in parts),
         wall_s=wall_s,
         lost_s=max(0.0, wall_s - len(times) * usual / _NS),
-        pause_ends_s=tuple(
-            end / _NS
+        pauses=tuple(
+            (end / _NS, (taken - usual) / _NS)
             for end, taken in zip(ends_ns[1:], times, strict=True)
             if taken - usual >= _PAUSE_NS
         ),

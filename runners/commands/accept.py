@@ -52,9 +52,9 @@ def accept(
     from datetime import UTC, datetime
 
     from runners.accept import references
+    from runners.accept.acceptance import PARTS, Asked
+    from runners.accept.acceptance import accept as test
     from runners.accept.judging import grade
-    from runners.accept.machine_test import PARTS, Asked
-    from runners.accept.machine_test import accept as test
     from runners.accept.report import page, table
     from runners.machine import machine
     from suites.base.errors import UserError

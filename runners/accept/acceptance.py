@@ -177,6 +177,6 @@ def _heat(before: Mapping[str, Reading], after: Mapping[str, Reading]) -> Cause 
     if events <= 0:
         return None
     return Cause(
-        says=f"heat: the processor slowed itself {events} times ({after.get('cpu_temperature_c')} °C)",
+        says=f"heat: the processor slowed itself {events} times",
         look="sensors; turbostat",
     )
