@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from runners.accept import identity, limits, measuring, references
 from runners.accept.causes import (
     LEAST_SHARE,
-    Cause,
     CoreSpin,
     Evidence,
     Limits,
@@ -19,7 +18,7 @@ from runners.accept.causes import (
     lost_time,
     missing_cores,
 )
-from runners.accept.figures import Reference
+from runners.accept.figures import Cause, Reference
 from runners.accept.judging import judge
 from runners.machine import machine
 from suites.base.errors import CheckError, UserError
@@ -44,7 +43,7 @@ class Asked:
 
     Attributes:
         parts: of `PARTS`.
-        before: an earlier test's JSON.
+        before: numbers of an earlier test, by figure.
         results: archives of signed results.
         disk: folder whose disk is read.
         seconds: how long the cores spin.
@@ -53,7 +52,7 @@ class Asked:
 
     parts: Sequence[str] = PARTS
     expected: Sold | None = None
-    before: Path | None = None
+    before: Mapping[str, float] = field(default_factory=dict)
     results: Sequence[Path] = ()
     disk: Path = Path()
     seconds: float = 4.0
@@ -150,8 +149,7 @@ def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
         least=LEAST_SHARE,
         basis="cores of one's own",
     )
-    if asked.before:
-        yield from references.before(asked.before, figures)
+    yield from references.again(asked.before, figures)
     cards = machine.accelerators()
     card = machine.listed_accelerator(cards[0]) if cards else None
     expected = asked.expected.chip if asked.expected else None

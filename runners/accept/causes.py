@@ -185,7 +185,7 @@ def device_causes(
 
 def explain(figure: Figure, evidence: Evidence) -> Cause:
     """Return the likeliest cause for a figure that is too low."""
-    if figure.device and evidence.device:
+    if figure.device and evidence.device and figure.kind in {"compute", "bandwidth", "engine"}:
         return evidence.device[0]
     if figure.kind == "cores" and evidence.missing:
         return evidence.missing

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["CORES", "cards", "host", "promised"]
 
 CORES = "cores"
+_SOLD = "what was sold"
 _LANES = re.compile(r"gen (\d+) x(\d+)(?: of gen (\d+) x(\d+))?")
+_LEAST_POWER = 0.98  # of the nameplate
 # Settings of a card that are read as text.
-_TEXTS = ("pci", "vbios", "ecc", "mig", "persistence", "pcie")
+_TEXTS = ("pci", "vbios", "ecc", "mig", "persistence")
 
 
 def host(
@@ -54,8 +56,7 @@ def host(
 
 def cards(found: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iterator[Figure]:
     """Say what each accelerator is and how it is joined; cards of a machine are twins."""
-    if found:
-        yield Figure(name="accelerators", kind="identity", value=float(len(found)), device=True)
+    yield Figure(name="accelerators", kind="identity", value=float(len(found)), device=True)
     for index, card in enumerate(found):
         head = f"GPU {index}"
         yield Figure(name=f"{head} name", kind="identity", value=card.name, device=True)
@@ -68,7 +69,10 @@ def cards(found: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iter
                 twins="GPU memory",
             )
         for name in _TEXTS:
-            yield from _text(f"{head} {name}", str(settings.get(f"gpu{index}_{name}", "")))
+            text = str(settings.get(f"gpu{index}_{name}", ""))
+            yield from _text(f"{head} {name}", text, twins=f"GPU {name}")
+        # An idle card lowers its link's generation: no twin need show the same.
+        yield from _text(f"{head} PCIe", str(settings.get(f"gpu{index}_pcie", "")))
         yield from _numbers(index, settings)
     yield from _text("GPU topology", str(settings.get("gpu_topology", "")))
 
@@ -80,34 +84,54 @@ def promised(
     settings: Mapping[str, Reading],
 ) -> Iterator[Reference]:
     """Return what identity should be: what was sold, or else what the hardware itself could be."""
-    sold_cpu = expected is not None and catalog.chips()[expected.chip].kind == "cpu"
-    if expected is None or not sold_cpu or expected.count is None:
-        cores = float(limits.online)
-        yield Reference(figure=CORES, value=cores, least=cores, basis="cores the kernel runs")
+    entry = catalog.chips()[expected.chip] if expected else None
+    if expected and entry and entry.kind == "cpu":
+        yield from _processor(expected, limits)
+    else:
+        yield from _all_cores(limits)
+    if expected and entry and entry.kind != "cpu":
+        yield from _accelerators(figures, expected, entry)
     for index in range(sum(figure.name.endswith(" PCIe lanes") for figure in figures)):
         yield from _card_limits(index, settings)
-    if expected is None:
-        return
-    entry, basis = catalog.chips()[expected.chip], "what was sold"
-    if sold_cpu:
-        name = "processor in the catalogue"
-        yield Reference(figure=name, value=expected.chip, basis=basis, sold=True)
-        if expected.count:
-            count = float(expected.count)
-            yield Reference(figure=CORES, value=count, least=count, basis=basis, sold=True)
-        return
+
+
+def _all_cores(limits: Limits) -> Iterator[Reference]:
+    cores = float(limits.online)
+    yield Reference(figure=CORES, value=cores, least=cores, basis="cores the kernel runs")
+
+
+def _processor(expected: Sold, limits: Limits) -> Iterator[Reference]:
+    name = "processor in the catalogue"
+    yield Reference(figure=name, value=expected.chip, basis=_SOLD, sold=True)
+    if expected.count is None:
+        yield from _all_cores(limits)
+    else:
+        count = float(expected.count)
+        yield Reference(figure=CORES, value=count, least=count, basis=_SOLD, sold=True)
+
+
+def _accelerators(
+    figures: Sequence[Figure], expected: Sold, entry: catalog.ChipEntry
+) -> Iterator[Reference]:
     count = float(expected.count or 1)
-    yield Reference(figure="accelerators", value=count, least=count, basis=basis, sold=True)
+    yield Reference(figure="accelerators", value=count, least=count, basis=_SOLD, sold=True)
     for figure in figures:
-        if figure.name.endswith(" name"):
+        _, _, what = figure.name.partition(" ")[2].partition(" ")
+        if not figure.device or not what:
+            continue
+        if what == "name":
             here = catalog.identify(catalog.Seen(name=str(figure.value)))
             told = figure.value if here == expected.chip else entry.name
-            yield Reference(figure=figure.name, value=told, basis=basis, sold=True)
-        if figure.name.endswith(" memory (GB)") and entry.memory_gb:
+            yield Reference(figure=figure.name, value=told, basis=_SOLD, sold=True)
+        elif what == "memory (GB)" and entry.memory_gb:
             each = entry.memory_gb / entry.chips
             least = LEAST_MEMORY * each
-            yield Reference(figure=figure.name, value=each, least=least, basis=basis, sold=True)
-        if figure.name.endswith(" mig"):
+            yield Reference(figure=figure.name, value=each, least=least, basis=_SOLD, sold=True)
+        elif what == "power limit (W)" and entry.tdp_w:
+            each = entry.tdp_w / entry.chips
+            least = _LEAST_POWER * each
+            yield Reference(figure=figure.name, value=each, least=least, basis="nameplate")
+        elif what == "mig":
             yield Reference(figure=figure.name, value="off", basis="a whole chip", sold=True)
 
 
@@ -157,6 +181,6 @@ def _channels(root: Path) -> str:
     return f"{filled} of {len(modules)}" if modules else ""
 
 
-def _text(name: str, value: str) -> Iterator[Figure]:
+def _text(name: str, value: str, twins: str = "") -> Iterator[Figure]:
     if value:
-        yield Figure(name=name, kind="identity", value=value)
+        yield Figure(name=name, kind="identity", value=value, device=bool(twins), twins=twins)

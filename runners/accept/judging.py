@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runners.accept.causes import Evidence
-    from runners.accept.figures import Figure, Reference
+    from runners.accept.figures import Figure, Reference, Value
 
 __all__ = ["Grade", "grade", "judge"]
 
@@ -21,6 +21,7 @@ Grade = Literal["A", "B", "C", "D", "none"]
 _TWINS = 0.10
 # Estimated shortfall up to which a machine is a B, and a C.
 _B, _C = 0.10, 0.25
+_UNLIKE = 1e-9  # of what is no number: a B
 
 
 def judge(
@@ -71,15 +72,13 @@ def _judged(
         )
         cause = str(explain(figure, evidence))
         return _graded(figure, against.value, against.basis, verdict, cause)
-    usual = _usual(twins)
-    if usual and _top(figure) < (1 - _TWINS) * min(map(_bottom, twins)):
-        verdict = f"differs from its twins by {_lack(figure.value, usual):.0%}"
-        basis = f"median of {len(twins)} twins"
-        return _graded(figure, usual, basis, verdict, str(explain(figure, evidence)))
+    usual, basis = _usual(twins), f"its {len(twins)} twin{'s' * (len(twins) > 1)}"
+    if usual is not None and (apart := _apart(figure, twins, usual)):
+        return _graded(figure, usual, basis, apart, str(explain(figure, evidence)))
     if known:
         return _graded(figure, known[0].value, known[0].basis, "as expected", "")
-    if usual:
-        return _graded(figure, usual, f"median of {len(twins)} twins", "as expected", "")
+    if usual is not None:
+        return _graded(figure, usual, basis, "as expected", "")
     return _graded(figure, None, "nothing to hold it against", "not graded", "")
 
 
@@ -101,9 +100,21 @@ def _lack(value: float | str, expected: float | str) -> float:
     return 1 - float(value) / float(expected)
 
 
-def _usual(twins: Sequence[Figure]) -> float | None:
-    values = [float(twin.value) for twin in twins if not isinstance(twin.value, str)]
-    return statistics.median(values) if values else None
+def _usual(twins: Sequence[Figure]) -> Value | None:
+    """What twins have: the median of numbers, the most frequent text."""
+    if not twins:
+        return None
+    numbers = [twin.value for twin in twins if not isinstance(twin.value, str)]
+    return statistics.median(numbers) if numbers else statistics.mode(twin.value for twin in twins)
+
+
+def _apart(figure: Figure, twins: Sequence[Figure], usual: Value) -> str:
+    """Return the verdict on a figure that is not as its twins are; "" where it is."""
+    if isinstance(figure.value, str):
+        return "" if figure.value == usual else "differs from its twins"
+    if _top(figure) >= (1 - _TWINS) * min(map(_bottom, twins)):
+        return ""
+    return f"differs from its twins by {_lack(figure.value, usual):.0%}"
 
 
 def _top(figure: Figure) -> float:
@@ -115,9 +126,11 @@ def _bottom(figure: Figure) -> float:
 
 
 def _shortfall(one: Graded) -> float:
-    if one.passed or isinstance(one.value, str) or one.expected is None:
+    if one.passed or one.expected is None:
         return 0.0
-    return max(_lack(one.value, one.expected), 1e-9)
+    if isinstance(one.value, str):
+        return _UNLIKE
+    return max(_lack(one.value, one.expected), _UNLIKE)
 
 
 def _graded(

@@ -16,12 +16,22 @@ from suites.base import json_file
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runners.accept.figures import Figure
 
-__all__ = ["LEAST_MEMORY", "Sold", "before", "datasheet", "named", "others", "signed_rates", "sold"]
+__all__ = [
+    "LEAST_MEMORY",
+    "Sold",
+    "again",
+    "datasheet",
+    "earlier",
+    "named",
+    "others",
+    "signed_rates",
+    "sold",
+]
 
 # Shares of a reference below which a figure is slow: the same machine again, another machine of
 # the chip, and a datasheet, whose compute is the best of all shapes.
@@ -68,10 +78,8 @@ def sold(text: str) -> Sold:
     return Sold(chip=catalog.require(chip, "--expected"), count=int(count) if colon else None)
 
 
-def before(path: Path, figures: Sequence[Figure]) -> list[Reference]:
-    """Read an earlier test of this machine, or of its like: the output of `--json`.
-
-    What differs from run to run by nature, text, is left out.
+def earlier(path: Path) -> dict[str, float]:
+    """Read the numbers of an earlier test of this machine, or of its like: `--json` output.
 
     Raises:
         UserError: it cannot be read, or is no such output.
@@ -79,19 +87,20 @@ def before(path: Path, figures: Sequence[Figure]) -> list[Reference]:
     expected = "the output of `fenmark accept --json`"
     data = json_file.read(path, _MOST_BYTES, expected=expected)
     try:
-        earlier = _TESTS.validate_python(data)
+        rows = _TESTS.validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise UserError(first["msg"], where=f"{path}:{place}", expected=expected) from error
-    names = {figure.name for figure in figures}
-    return [
-        Reference(
-            figure=one.figure, value=one.value, least=_AGAIN * one.value, basis="an earlier test"
-        )
-        for one in earlier
-        if one.figure in names and isinstance(one.value, float) and one.value > 0
-    ]
+    return {row.figure: row.value for row in rows if isinstance(row.value, float) and row.value > 0}
+
+
+def again(known: Mapping[str, float], figures: Iterable[Figure]) -> Iterator[Reference]:
+    """Hold figures against those of an earlier test."""
+    for figure in figures:
+        if value := known.get(figure.name):
+            least = _AGAIN * value
+            yield Reference(figure=figure.name, value=value, least=least, basis="an earlier test")
 
 
 def others(rates: Iterable[tuple[str, float]], figures: Sequence[Figure]) -> Iterator[Reference]:

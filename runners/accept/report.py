@@ -42,14 +42,14 @@ def page(graded: Sequence[Graded], absent: Sequence[str], *, machine: str, when:
         absent: what could not be measured, a line each.
         when: the time of the test.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_shown)
     environment.filters["number"] = _number
     text = (Path(__file__).parent / "page.html").read_text()
     return environment.from_string(text).render(
         rows=graded,
-        absent=[printable(line) for line in absent],
+        absent=absent,
         grade=grade(graded),
-        machine=printable(machine),
+        machine=machine,
         when=when,
         version=metadata.version("fenmark"),
     )
@@ -58,4 +58,8 @@ def page(graded: Sequence[Graded], absent: Sequence[str], *, machine: str, when:
 def _number(value: Value | None) -> str:
     if value is None:
         return ""
-    return printable(value) if isinstance(value, str) else f"{value:.4g}"
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _shown(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value

@@ -64,14 +64,15 @@ def accept(
     for name in part or ():
         if name not in PARTS:
             raise UserError(f"no part {name!r}", where="--part", expected=" or ".join(PARTS))
-    for folder, flag in ((disk, "--disk"), (html.parent if html else Path(), "--html")):
+    folders = [(disk, "--disk"), (html.parent if html else Path(), "--html")]
+    for folder, flag in [*folders, *((home, "--results") for home in results or ())]:
         if not folder.is_dir():
             raise UserError(f"no folder {folder}", where=flag)
     public = Path("results/public")
     asked = Asked(
         parts=part or PARTS,
         expected=references.sold(expected) if expected else None,
-        before=before,
+        before=references.earlier(before) if before else {},
         results=results or ([public] if public.is_dir() else []),
         disk=disk,
         engine={
