@@ -71,7 +71,7 @@ def accept(asked: Asked, say: Callable[[str], None]) -> tuple[list[Graded], list
     Raises:
         UserError: a file or folder cannot be used.
     """
-    allowed = sorted(os.sched_getaffinity(0))
+    allowed = limits.allowed_cores()
     cards, settings = machine.accelerators(), machine.settings()
     before, waited = machine.surroundings(), limits.throttled_s(_ROOT)
     figures: list[Figure] = []
@@ -143,12 +143,8 @@ def _identity(held: Limits, settings: Mapping[str, Reading]) -> Iterator[Figure]
 
 def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
     """Return what measured figures are held against, the nearest of kin first."""
-    yield Reference(
-        figure="share of the cores' time",
-        value=1.0,
-        least=LEAST_SHARE,
-        basis="cores of one's own",
-    )
+    own = "cores of one's own"
+    yield Reference(figure=measuring.SHARE, value=1.0, least=LEAST_SHARE, basis=own)
     yield from references.again(asked.before, figures)
     cards = machine.accelerators()
     card = machine.listed_accelerator(cards[0]) if cards else None

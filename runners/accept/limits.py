@@ -11,9 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["quota", "throttled_s"]
+__all__ = ["allowed_cores", "quota", "throttled_s"]
 
 _PERIOD_US = 100_000
+
+
+def allowed_cores() -> list[int]:
+    """Numbers of the logical cores that this process may run on."""
+    try:
+        return sorted(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return list(range(os.cpu_count() or 1))
 
 
 def quota(root: Path) -> float | None:

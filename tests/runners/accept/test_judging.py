@@ -14,14 +14,14 @@ from runners.accept.causes import (
 )
 from runners.accept.figures import Figure, Graded, Reference
 from runners.accept.judging import grade, judge
-from runners.accept.measuring import core_figures
+from runners.accept.measuring import SHARE, core_figures
 from runners.accept.spin import of_units
 from suites.base.statistics import between_processes
 
 SEEDS = range(20)
 UNIT_MS, SPAN_MS = 0.4, 1500
 TICK_MS = 0.02
-OWN = Reference(figure="share of the cores' time", value=1.0, least=0.95, basis="own")
+OWN = Reference(figure=SHARE, value=1.0, least=0.95, basis="own")
 
 
 def units(random, pauses=(), speed=1.0):
