@@ -115,20 +115,16 @@ def _parts(asked: Asked, folder: Path, cards: int) -> dict[str, Callable[[], Seq
     on_host = [name for name in backends if name in {"numpy", "torch"}]
     on_device = [name for name in backends if name not in on_host]
     named = asked.engine.get("engine") is not None
-
-    def quiet(*_: object) -> None:
-        """Say nothing: a test of minutes has a line a part."""
-
     parts: dict[str, Callable[[], Sequence[Figure]]] = {}
     if "kernels" in asked.parts:
-        parts["kernels of the processor"] = lambda: measuring.host_kernels(on_host, folder, quiet)
+        parts["kernels of the processor"] = lambda: measuring.host_kernels(on_host, folder)
         if cards and on_device:
             parts["kernels of the accelerators"] = lambda: measuring.device_kernels(
-                on_device[0], cards, folder, quiet
+                on_device[0], cards, folder
             )
     if "engine" in asked.parts:
         parts["prefill and decode"] = lambda: measuring.engine(
-            asked.engine, folder, quiet, named and cards > 0
+            asked.engine, folder, device=named and cards > 0
         )
     if "disk" in asked.parts:
         parts["disk"] = lambda: [measuring.disk(asked.disk)]
@@ -154,9 +150,11 @@ def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
         (expected or card, 1, True),
     ):
         ours = [figure for figure in figures if figure.device is device]
+        if device and not cards:
+            continue
         rates = references.signed_rates(asked.results, chip, count, tuple(measuring.RATES))
         yield from references.others(rates, ours)
-        if device and cards:
+        if device:
             yield from references.datasheet(ours, chip)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import sys
 import tempfile
 import threading
@@ -18,6 +19,7 @@ from pydantic import TypeAdapter
 
 from runners.accept.causes import CoreSpin
 from runners.accept.figures import Figure
+from runners.machine import nvidia
 from runners.measure import children, execute
 from runners.measure.run_meters import Gauge
 from runners.measure.workspace import Workspace
@@ -25,6 +27,7 @@ from runners.options.options import suite
 from suites.base.errors import CheckError
 from suites.base.statistics import between_processes, median_interval
 from suites.evidence import rows_of
+from suites.kernels.backends.work import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RATES",
     "SHARE",
+    "clock",
     "core_figures",
     "device_kernels",
     "disk",
@@ -63,8 +67,6 @@ _PROCESSES = 5
 _START_S, _START_EACH_S = 1.5, 0.02
 _LIMIT_S = 120
 _DISK_BYTES, _BLOCK, _PASSES = 2**28, 2**22, 6
-
-OnEvent = Any  # Callable[[Cell, Event], None]
 
 
 def spin_all(cores: Sequence[int], seconds: float, folder: Path) -> list[CoreSpin]:
@@ -116,17 +118,17 @@ def core_figures(spins: Sequence[CoreSpin]) -> Iterator[Figure]:
     )
 
 
-def host_kernels(backends: Sequence[str], folder: Path, on_event: OnEvent) -> list[Figure]:
+def host_kernels(backends: Sequence[str], folder: Path) -> list[Figure]:
     """Attain the processor's limits: products by dtype, memory read and written.
 
     Raises:
         UserError, CheckError: as the kernel suite has them.
     """
-    rows = _run("kernels", "quick", {"case": _LIMITS, "backend": backends}, folder, on_event)
+    rows = _run("kernels", "quick", {"case": _LIMITS, "backend": backends}, folder)
     return list(_figures(rows, device=False))
 
 
-def device_kernels(backend: str, cards: int, folder: Path, on_event: OnEvent) -> list[Figure]:
+def device_kernels(backend: str, cards: int, folder: Path) -> list[Figure]:
     """Attain the limits of each accelerator in turn, with its copies; and the sum over all.
 
     Raises:
@@ -134,20 +136,31 @@ def device_kernels(backend: str, cards: int, folder: Path, on_event: OnEvent) ->
     """
     found: list[Figure] = []
     for card in range(cards):
-        with _visible(str(card)):
+        with _visible(card), watched(nvidia.cards_now) as seen:
             for pattern in (_LIMITS, _COPIES):
-                chosen = {"case": pattern, "backend": [backend]}
-                rows = _run("kernels", "full", chosen, folder / f"gpu{card}", on_event)
+                rows = _run("kernels", "full", {"case": pattern, "backend": [backend]}, folder)
                 found += _figures(rows, device=True, card=card)
+        found += clock(card, seen)
     if cards > 1:
-        chosen = {"case": _PEERS, "backend": [backend]}
-        found += _figures(_run("kernels", "full", chosen, folder, on_event), device=True)
+        rows = _run("kernels", "full", {"case": _PEERS, "backend": [backend]}, folder)
+        found += _figures(rows, device=True)
     return found
 
 
-def engine(
-    chosen: Mapping[str, Any], folder: Path, on_event: OnEvent, device: bool
-) -> list[Figure]:
+def clock(card: int, seen: Sequence[Mapping[str, Reading]]) -> Iterator[Figure]:
+    """Median clock of a card while it works: of the readings above half of its highest."""
+    clocks = [float(one[name]) for one in seen if (name := f"gpu{card}_sm_mhz") in one]
+    if working := [mhz for mhz in clocks if mhz > max(clocks) / 2]:
+        yield Figure(
+            name=f"GPU {card} clock under load (MHz)",
+            kind="compute",
+            value=statistics.median(working),
+            device=True,
+            twins="GPU clock",
+        )
+
+
+def engine(chosen: Mapping[str, Any], folder: Path, *, device: bool) -> list[Figure]:
     """Prefill one short prompt and decode one stream with an engine.
 
     Args:
@@ -157,7 +170,7 @@ def engine(
         UserError, CheckError: as the inference suite has them.
     """
     wanted = {**chosen, "case": _ENGINE_CASES}
-    return list(_figures(_run("inference", "quick", wanted, folder, on_event), device=device))
+    return list(_figures(_run("inference", "quick", wanted, folder), device=device))
 
 
 def disk(folder: Path) -> Figure:
@@ -212,18 +225,16 @@ def watched(
         thread.join()
 
 
-def _run(
-    name: str, profile: str, chosen: Mapping[str, Any], folder: Path, on_event: OnEvent
-) -> list[Row]:
+def _run(name: str, profile: str, chosen: Mapping[str, Any], folder: Path) -> list[Row]:
     """Run a suite's cells with its own children, and sum them up as a run does."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=name) as home:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=name) as home:
         workspace = Workspace(Path(home))
         (workspace.home / "cells").mkdir(parents=True)
         cells = [
             replace(cell, name=f"{name}-{index}")
             for index, cell in enumerate(suite(name).plan(profile, chosen)[:_PROCESSES])
         ]
-        return rows_of(execute.run_cells(cells, workspace, Gauge([]), on_event))
+        return rows_of(execute.run_cells(cells, workspace, Gauge([]), lambda *_: None))
 
 
 def _figures(rows: Sequence[Row], *, device: bool, card: int | None = None) -> Iterator[Figure]:
@@ -234,7 +245,7 @@ def _figures(rows: Sequence[Row], *, device: bool, card: int | None = None) -> I
         name = f"{row.case} ({row.unit})"
         yield Figure(
             name=name if card is None else f"GPU {card} {name}",
-            kind=kind if row.labels.get("family") not in _LINKS else "link",
+            kind=kind if row.labels.get("family") not in LINKS else "link",
             value=row.value,
             low=row.low,
             high=row.high,
@@ -243,19 +254,15 @@ def _figures(rows: Sequence[Row], *, device: bool, card: int | None = None) -> I
         )
 
 
-_LINKS = {"host_to_device", "device_to_host", "all_reduce"}
-
-
 @contextmanager
-def _visible(card: str) -> Iterator[None]:
-    """Show children one card; the others stay hidden from every library of NVIDIA's."""
-    name = "CUDA_VISIBLE_DEVICES"
-    before = os.environ.get(name)
-    os.environ[name] = card
+def _visible(card: int) -> Iterator[None]:
+    """Show children one card, by the driver's own numbers; the others stay hidden."""
+    chosen = {"CUDA_VISIBLE_DEVICES": str(card), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    before = {name: os.environ[name] for name in chosen if name in os.environ}
+    os.environ |= chosen
     try:
         yield
     finally:
-        if before is None:
+        for name in chosen:
             del os.environ[name]
-        else:
-            os.environ[name] = before
+        os.environ |= before

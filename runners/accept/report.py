@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["page", "table"]
 
+_WHOLE = 1000  # numbers from here on are shown without a fraction
+
 
 def table(graded: Sequence[Graded]) -> Table:
     """Return what was found, a line for each figure and one for each cause."""
@@ -58,7 +60,13 @@ def page(graded: Sequence[Graded], absent: Sequence[str], *, machine: str, when:
 def _number(value: Value | None) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return (
+        value
+        if isinstance(value, str)
+        else f"{value:,.0f}"
+        if abs(value) >= _WHOLE
+        else f"{value:.4g}"
+    )
 
 
 def _shown(value: object) -> object:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import nullcontext
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_another_machine_is_not_what_was_sold(fenmark, own_cores):
 
 
 def test_what_cannot_be_measured_is_said(fenmark, monkeypatch, own_cores):
-    def refuse(*_):
+    def refuse(*_, device):
         raise CheckError("the engine is gone")
 
     monkeypatch.setattr(measuring, "engine", refuse)
@@ -149,7 +150,9 @@ def test_rows_of_a_suite_are_figures(monkeypatch, tmp_path):
         measuring, "_run", lambda *_: shown.append(os.environ["CUDA_VISIBLE_DEVICES"]) or rows
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    found = measuring.device_kernels("torch:cuda", 2, tmp_path, print)
+    clocks = {"gpu0_sm_mhz": 1980, "gpu1_sm_mhz": 1410}
+    monkeypatch.setattr(measuring, "watched", lambda _: nullcontext([clocks, {}]))
+    found = measuring.device_kernels("torch:cuda", 2, tmp_path)
     assert shown == ["0", "0", "1", "1", "0,1"]
     first = Figure(
         name="GPU 0 read/f32 (GB/s)", kind="bandwidth", value=2.0, low=1.0, high=3.0, device=True,
@@ -157,4 +160,13 @@ def test_rows_of_a_suite_are_figures(monkeypatch, tmp_path):
     )  # fmt: skip
     assert found[0] == first
     assert [figure.kind for figure in found[:2]] == ["bandwidth", "link"]
-    assert len(found) == 2 * 2 * 2 + 2
+    assert len(found) == 2 * (2 * 2 + 1) + 2
+    assert [figure.value for figure in found if "clock" in figure.name] == [1980, 1410]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert "CUDA_DEVICE_ORDER" not in os.environ
+
+
+def test_a_clock_under_load_leaves_rest_out():
+    seen = [{"gpu0_sm_mhz": mhz} for mhz in (210, 1980, 1960, 210, 1410, 210)]
+    assert [figure.value for figure in measuring.clock(0, seen)] == [1960]
+    assert list(measuring.clock(1, seen)) == []
