@@ -244,7 +244,8 @@ def _quota(limits: Limits) -> Cause:
     return Cause(
         says=f"a CPU quota{allowed}"
         + (f" ({limits.throttled_s:.2f} s throttled)" if limits.throttled_s else ""),
-        look="cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu.stat",
+        look="cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu.stat; of version 1, "
+        "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
     )
 
 

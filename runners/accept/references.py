@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +38,7 @@ __all__ = [
 # the chip, and a datasheet, whose compute is the best of all shapes.
 _AGAIN, _OTHERS = 0.90, 0.85
 _DATASHEET = {"bandwidth": 0.90, "compute": 0.70}
+_MEMORY = {"read", "triad"}  # families that seek the bandwidth of memory
 # Firmware and drivers keep some of a memory for themselves.
 LEAST_MEMORY = 0.85
 _MOST_BYTES = 2**22
@@ -73,7 +75,7 @@ def sold(text: str) -> Sold:
         UserError: the chip is not in the catalogue, or the count is no positive number.
     """
     chip, colon, count = text.partition(":")
-    if colon and not (count.isascii() and count.isdigit() and 0 < int(count[:9]) < 10**6):
+    if colon and not re.fullmatch(r"[1-9][0-9]{0,5}", count, re.ASCII):
         raise UserError(f"{count!r} is no count", where="--expected", expected="such as h100-sxm:8")
     return Sold(chip=catalog.require(chip, "--expected"), count=int(count) if colon else None)
 
@@ -131,10 +133,8 @@ def signed_rates(
             stated = archive.open_result(path).predicate
         except UserError:
             continue
-        if chip is None or (stated.machine.chip.catalog_id, stated.machine.chip.count) != (
-            chip,
-            count,
-        ):
+        here = stated.machine.chip
+        if chip is None or (here.catalog_id, here.count) != (chip, count):
             continue
         for one in stated.measurements:
             if one.metric in metrics and one.method == "measured":
@@ -152,9 +152,9 @@ def datasheet(figures: Iterable[Figure], chip: str | None) -> Iterator[Reference
     for figure in figures:
         family, _, rest = named(figure.name).partition("/")
         rate = None
-        if family == "peak":
+        if family == "peak" and figure.kind == "compute":
             rate = tflop_s(entry, rest.partition("/")[0])
-        elif figure.kind == "bandwidth":
+        elif family in _MEMORY and figure.kind == "bandwidth":
             rate = bandwidth_gb_s(entry)
         if rate:
             value, basis = rate

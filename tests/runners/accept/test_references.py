@@ -48,7 +48,10 @@ def test_what_was_sold_is_a_chip_and_a_count(text, chip, count):
     assert references.sold(text) == references.Sold(chip=chip, count=count)
 
 
-@pytest.mark.parametrize("text", ["h100-sxm:", "h100-sxm:0", "h100-sxm:x", "h100-sxm:-1", "h10O"])
+@pytest.mark.parametrize(
+    "text",
+    ["h100-sxm:", "h100-sxm:0", "h100-sxm:x", "h100-sxm:-1", "h10O", "h100-sxm:" + "1" * 5000],
+)
 def test_what_cannot_have_been_sold_is_one_line(text):
     with pytest.raises(UserError, match="--expected: "):
         references.sold(text)
@@ -131,6 +134,8 @@ def test_a_datasheet_speaks_of_its_own_chip():
         "slow by 41%",
         "as expected",
     ]
+    odd = Figure(name="peak/bf16/torch:cuda/n64 (GB/s)", kind="bandwidth", value=1.0)
+    assert list(references.datasheet([odd], "h100-sxm")) == []
     assert list(references.datasheet([peak], "epyc-9004")) == []
     assert list(references.datasheet([peak], None)) == []
 
