@@ -68,7 +68,8 @@ class Graded:
     Attributes:
         verdict: "as expected", "slow by 21% [18%, 24%]", "differs from its twins by 12%",
             "not what was sold" or "not graded".
-        cause: likely cause and the command to look further; "" where nothing is wrong.
+        cause: likely cause, also of an interval too wide to tell, and the command to look further;
+            "" where nothing is wrong.
     """
 
     figure: str

@@ -31,7 +31,7 @@ def judge(
 
     A number is slow when its whole interval lies below the least that a reference allows; of an
     interval that is missing, the value. It differs from its twins when its interval lies more
-    than a tenth below all of theirs.
+    than a tenth below all of theirs. Where only the value lies below, nobody can tell.
     """
     return [
         _judged(
@@ -75,6 +75,9 @@ def _judged(
     usual, basis = _usual(twins), f"its {len(twins)} twin{'s' * (len(twins) > 1)}"
     if usual is not None and (apart := _apart(figure, twins, usual)):
         return _graded(figure, usual, basis, apart, str(explain(figure, evidence)))
+    if unsure := next((reference for reference in known if _may_fail(figure, reference)), None):
+        cause = f"the interval is too wide to tell: {explain(figure, evidence)}"
+        return _graded(figure, unsure.value, unsure.basis, "not graded", cause)
     if known:
         return _graded(figure, known[0].value, known[0].basis, "as expected", "")
     if usual is not None:
@@ -86,6 +89,12 @@ def _fails(figure: Figure, reference: Reference) -> bool:
     if isinstance(figure.value, str) or reference.least is None:
         return figure.value != reference.value
     return _top(figure) < reference.least
+
+
+def _may_fail(figure: Figure, reference: Reference) -> bool:
+    if isinstance(figure.value, str) or reference.least is None:
+        return False
+    return figure.value < reference.least
 
 
 def _slow(figure: Figure, against: Reference) -> str:

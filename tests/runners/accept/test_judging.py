@@ -185,6 +185,14 @@ def test_processes_that_differ_point_to_a_neighbour():
     assert "processes differ by ±30%" in one.cause
 
 
+def test_an_interval_too_wide_to_tell_is_not_called_good():
+    figure = Figure(name="x", kind="bandwidth", value=10.0, low=2.0, high=30.0)
+    known = Reference(figure="x", value=20.0, least=18.0, basis="")
+    one = judge([figure], [known], Evidence())[0]
+    assert (one.verdict, one.expected, one.passed) == ("not graded", 20.0, True)
+    assert one.cause.startswith("the interval is too wide to tell: a busy neighbour")
+
+
 def test_nothing_to_compare_with_is_not_graded():
     one = judge([Figure(name="disk", kind="disk", value=1.0)], [], Evidence())[0]
     assert (one.verdict, one.expected, one.passed) == ("not graded", None, True)
