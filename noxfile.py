@@ -76,6 +76,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def device(session: nox.Session) -> None:
+    """Meet a machine: doctor, acceptance, kernels of each device, one folder (-- FOLDER)."""
+    scripts = environment(session, "fenmark")
+    commands = {"FENMARK": str(scripts / "fenmark"), "PYTHON": str(scripts / "python")}
+    script = ROOT / "scripts" / "device.sh"
+    session.run("sh", str(script), *session.posargs, env=commands, external=True)
+
+
+@nox.session(venv_backend="none")
 def kernels(session: nox.Session) -> None:
     """Measure kernels only (-- --case 'gemm*' --profile standard)."""
     fenmark(session, "run", "--suite", "kernels", "--out", RESULTS, *session.posargs)

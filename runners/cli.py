@@ -25,6 +25,7 @@ __all__ = ["Verbs", "app", "main"]
 # In the order of work; a verb not named here stands at the end, by name.
 _ORDER = (
     "doctor",
+    "accept",
     "run",
     "plan",
     "quality",

@@ -66,6 +66,7 @@ FOLDERS = {
         "options",
         "ci",
         "measure",
+        "accept",
         "submit",
         "plans",
         "bench",

@@ -116,10 +116,21 @@ def _settings(card: Any) -> Iterator[tuple[str, Reading]]:
     node = _ask(pynvml.nvmlDeviceGetNumaNodeId, card)
     if node is not None:
         yield "numa_node", int(node)
+    yield from _model(card)
     yield from _pcie(card)
     links = _nvlinks(card)
     if links:
         yield "nvlinks", links
+
+
+def _model(card: Any) -> Iterator[tuple[str, Reading]]:
+    """Say which board and firmware this is."""
+    bus = _ask(pynvml.nvmlDeviceGetPciInfo, card)
+    if bus is not None:  # vendor in the lower half, device in the upper
+        yield "pci", f"{bus.pciDeviceId & 0xFFFF:04x}:{bus.pciDeviceId >> 16:04x}"
+    firmware = _ask(pynvml.nvmlDeviceGetVbiosVersion, card)
+    if firmware:
+        yield "vbios", str(firmware)
 
 
 def _now(card: Any) -> Iterator[tuple[str, Reading]]:

@@ -58,6 +58,7 @@ def test_a_card_tells_its_limits_clocks_ecc_mig_and_link(asked):
     assert settings["gpu0_power_limit_w"] == 350
     assert settings["gpu0_sm_mhz_max"] == 1980
     assert (settings["gpu0_ecc"], settings["gpu0_mig"]) == ("on", "on")
+    assert (settings["gpu0_pci"], settings["gpu0_vbios"]) == ("10de:2330", "96.00.5E.00.01")
     assert settings["gpu0_pcie"] == "gen 5 x8 of gen 5 x16"
     assert "gpu_topology" not in settings
     assert said["now"]["gpu0_temperature_c"] == 41
