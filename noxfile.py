@@ -206,6 +206,47 @@ def types(session: nox.Session) -> None:
     session.run(str(scripts / "mypy"), external=True)
 
 
+@nox.session(venv_backend="none")
+def release(session: nox.Session) -> None:
+    """Build wheel and sdist twice, compare, install the wheel alone, list what it brings."""
+    scripts = environment(session, "release", "release")
+    made = ROOT / "out" / "release"
+    shutil.rmtree(made, ignore_errors=True)
+    # Of the commit: anybody who builds it again gets the same bytes.
+    stamp = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
+    dated = {"SOURCE_DATE_EPOCH": str(stamp).strip()}
+    for folder in (made, made / "again"):
+        build = (str(scripts / "python"), "-m", "build", "-q", "--outdir", str(folder))
+        session.run(*build, env=dated, external=True)
+    for path in sorted(made.glob("fenmark-*")):
+        if path.read_bytes() != (made / "again" / path.name).read_bytes():
+            session.error(f"{path.name}: two builds of one commit differ")
+        session.log(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+    shutil.rmtree(made / "again")
+    described(session, scripts, made)
+
+
+def described(session: nox.Session, scripts: Path, made: Path) -> None:
+    """Install the wheel into an empty environment, by digest, and say what is in there."""
+    empty = ROOT / ".nox" / "release-empty"
+    venv.create(empty, clear=True, with_pip=True)
+    bin_ = empty / ("Scripts" if os.name == "nt" else "bin")
+    locked = ("--require-hashes", "-r", str(ROOT / ".github" / "requirements.txt"))
+    pip = (str(bin_ / "python"), "-m", "pip", "install", "-q")
+    session.run(*pip, *locked, external=True)
+    session.run(*pip, "--no-deps", *map(str, made.glob("*.whl")), external=True)
+    with session.chdir(made):  # away from the checkout: what runs is the wheel's
+        session.run(str(bin_ / "fenmark"), "--version", external=True)
+        session.run(str(bin_ / "fenmark"), "doctor", external=True, success_codes=[0, 1])
+        python = str(bin_ / "python")
+        sbom = ("environment", python, "--output-file", "sbom.cdx.json")
+        session.run(str(scripts / "cyclonedx-py"), *sbom, external=True)
+        listed = ("--python", python, "--format", "markdown", "--output-file", "licences.md")
+        session.run(str(scripts / "pip-licenses"), *listed, external=True)
+    if session.posargs == ["--audit"]:  # asks a database of advisories
+        session.run(str(scripts / "pip-audit"), "--disable-pip", *locked, external=True)
+
+
 def archives() -> list[str | Path]:
     """Name the archives the site is built from: this machine's own and the published one."""
     homes = [home for home in (RESULTS, PUBLIC) if any(home.rglob("*.dsse.json"))]

@@ -36,6 +36,7 @@ FOLDERS = {
         "serving/workers",
         "serving",
         "serving/bench",
+        "quality",
         "",
     ],
     "results": [

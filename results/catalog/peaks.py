@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from results.catalog import ChipEntry
 
-__all__ = ["highest_peak", "kernel_peak"]
+__all__ = ["highest_peak", "kernel_peak", "peaks_by_bits"]
 
 # Bits of the operands that a peak of the catalogue is for.
 _PEAK_BITS = {
@@ -37,3 +37,12 @@ def kernel_peak(entry: ChipEntry, dtype: str) -> float | None:
     peaks = entry.peak_tflops
     named = [peaks[name] for name in _PEAKS.get(dtype.lower(), ()) if name in peaks]
     return max(named or peaks.values(), default=None)
+
+
+def peaks_by_bits(entry: ChipEntry) -> list[tuple[int, float]]:
+    """Return the highest peak in TFLOP/s of each width of a datasheet, narrowest first."""
+    widths = sorted({_PEAK_BITS[dtype] for dtype in entry.peak_tflops})
+    return [
+        (bits, max(peak for dtype, peak in entry.peak_tflops.items() if _PEAK_BITS[dtype] == bits))
+        for bits in widths
+    ]

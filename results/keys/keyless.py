@@ -20,6 +20,7 @@ from securesystemslib.signer import Signature, Signer, SigstoreKey
 
 from results.statement import strict_json
 from suites.base.errors import CheckError, UserError
+from suites.base.extras import install
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -239,8 +240,8 @@ def _verifier(trusted_root: str) -> Verifier:
     except ImportError as error:
         raise UserError(
             "a keyless signature needs Sigstore's library",
-            where="fenmark[sigstore]",
-            remedy="pip install 'fenmark[sigstore]'",
+            where="sigstore",
+            remedy=install("sigstore"),
         ) from error
     try:
         with NamedTemporaryFile("w", encoding="utf-8") as file:  # its one public door is a file

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, text
 
 from suites.base.errors import CheckError, UserError
+from suites.base.extras import install
 from suites.base.locks import held
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def connect(home: Path, url: str | None = None) -> Iterator[Engine]:
             f"cannot be opened: {str(error).splitlines()[0]}",
             where="database",
             expected="sqlite:///FILE or postgresql+psycopg://…",
-            remedy="PostgreSQL needs the extra: pip install 'fenmark[postgres]'",
+            remedy=f"PostgreSQL needs the extra: {install('postgres')}",
         ) from error
     try:
         yield engine

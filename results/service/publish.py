@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from results.proof.checkpoint import Checkpoint
 
-__all__ = ["publish"]
+__all__ = ["PUBLISHED", "publish"]
 
+# In the store's folder: the checkpoint that was last published, for operators.
+PUBLISHED = ".published"
 _ELSEWHERE = "name another folder with --out"
 
 
@@ -51,6 +53,7 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
         _check_extends(ledger, head, Ledger(out / "log"))
         _write_below(data, out, head.size, url)
         _write_log(ledger, out / "log", note, head.size)
+        write_atomically(data / PUBLISHED, note)
     return head.size
 
 

@@ -19,6 +19,7 @@ from runners.machine.finding import Finding
 from runners.measure.subject import chip_under_test
 from runners.options.options import Options
 from suites import meters
+from suites.base.extras import install
 from suites.base.user_folders import home
 from suites.engines.template import names, template
 
@@ -188,7 +189,7 @@ def _engine() -> Iterator[Finding]:
 
 
 def _backends() -> Iterator[Finding]:
-    wanted = {"numpy": "", "torch": "pip install 'fenmark[torch]'", "cupy": "extras cuda12, rocm"}
+    wanted = {"numpy": "", "torch": install("torch"), "cupy": "extras cuda12, rocm"}
     present = [name for name in wanted if importlib.util.find_spec(name)]
     absent = [f"{name} ({wanted[name]})" for name in wanted if name not in present]
     yield Finding(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import CheckError, UserError
+from suites.base.extras import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -178,9 +179,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError(
-            "Ray is not installed", where="--fleet", remedy="pip install 'fenmark[fleet]'"
-        ) from None
+        raise UserError("Ray is not installed", where="--fleet", remedy=install("fleet")) from None
     return ray
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from suites.base import files
 from suites.base.errors import UserError
+from suites.base.extras import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ def from_tokenizer(path: Path) -> Vocabulary:
         raise UserError(
             "the library `tokenizers` is not installed",
             where="--tokenizer",
-            remedy="pip install 'fenmark[tokenizer]'",
+            remedy=install("tokenizer"),
         ) from error
     raw = files.read(path, _MOST_BYTES, expected="a tokenizer.json")
     try:

@@ -135,6 +135,33 @@ def test_a_private_leaderboard_takes_publishes_and_shows_a_repetition(clone, env
 
 
 @pytest.mark.engine
+def test_a_board_is_served_published_backed_up_and_restored(clone, environment):
+    text = do(DOCS / "guide-operate.md", clone, environment)
+    assert re.search(r"^logged  [0-9a-f]{64}", text, re.MULTILINE)
+    assert text.count("1 results, 0 with problems") == 2
+    assert re.search(r"^fenmark_published_entries [1-9]", text, re.MULTILINE)
+    assert re.search(r"^fenmark_log_entries [1-9]", text, re.MULTILINE)
+    assert (clone / "public" / "index.html").is_file()
+    assert (clone / "rehearsal" / "fenmark.db").is_file()
+
+
+def test_every_file_of_the_deployment_is_named_in_the_guide_and_is_there():
+    guide = (DOCS / "guide-operate.md").read_text(encoding="utf-8")
+    folder = ROOT / "results" / "service" / "deploy"
+    files = {path.name for path in folder.iterdir()} - {"fenmark-backup.service"}
+    assert files == {name for name in files if f"`{name}`" in guide or f"/{name}" in guide}
+    for name in ("alerts.yml", "grafana.json"):
+        watched = set(re.findall(r"fenmark_[a-z_]+", (folder / name).read_text(encoding="utf-8")))
+        code = "\n".join(
+            path.read_text(encoding="utf-8")
+            for path in (ROOT / "results" / "service" / "api").glob("*.py")
+        )
+        for metric in watched - {"fenmark_"}:
+            plain = metric.replace("cosigned", "{what}").replace("published", "{what}")
+            assert metric in code or plain in code, metric
+
+
+@pytest.mark.engine
 def test_regressions_are_told_in_a_comment(clone, environment):
     text = do(DOCS / "guide-regressions.md", clone, environment)
     assert "figures compared**" in text

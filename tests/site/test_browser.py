@@ -23,6 +23,8 @@ PAGES = (
     "curves/",
     "chips/",
     "models/",
+    "fen/",
+    "claims/lmsys-h100-20-cents/",
     "verify/",
     "runners/",
     "data/",

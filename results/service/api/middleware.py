@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,8 @@ class Frame:
     """ASGI around the application: one coroutine a request, no task of its own.
 
     Attributes:
-        write_log: takes one JSON line a request: route, status, digest and key id, no more of
-            anybody's.
+        write_log: takes one JSON line a request: its id, the address it counts for, route,
+            status, digest and key id, no more of anybody's.
     """
 
     app: ASGIApp
@@ -43,7 +44,7 @@ class Frame:
             await self.app(scope, receive, send)
             return
         started, status, method = time.perf_counter(), 0, scope["method"]
-        address = self._address(scope)
+        address, number = self._address(scope), uuid.uuid4().hex
         if method == "HEAD":  # as GET, less the body
             scope = {**scope, "method": "GET"}
 
@@ -57,7 +58,7 @@ class Frame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update(problems.SAFETY)
+                headers.update({**problems.SAFETY, "X-Request-Id": number})
                 if scope["method"] == "GET":
                     headers["Access-Control-Allow-Origin"] = "*"
             elif method == "HEAD":
@@ -69,9 +70,11 @@ class Frame:
             problems.limit(self.service.addresses, address)
             await self.app(scope, counted, framed)
         except Problem as error:
+            scope.setdefault("state", {})["problem"] = error.name
             await problems.answer(error)(scope, receive, framed)
         finally:
-            self._note(scope, method, status, time.perf_counter() - started)
+            about = {"id": number, "client": address, "method": method}
+            self._note(scope, about, status, time.perf_counter() - started)
 
     def _address(self, scope: Scope) -> str:
         """Whose limits count for a request."""
@@ -87,15 +90,18 @@ class Frame:
         if size:
             self.service.addresses.bytes.charge(address, size, time.monotonic())
 
-    def _note(self, scope: Scope, method: str, status: int, taken_s: float) -> None:
-        route = getattr(scope.get("route"), "path", "")
-        self.service.answered[method, route, status] += 1
+    def _note(self, scope: Scope, about: dict[str, str], status: int, taken_s: float) -> None:
+        route, state = getattr(scope.get("route"), "path", ""), scope.get("state", {})
+        self.service.answered[about["method"], route, status] += 1
+        if problem := state.get("problem"):
+            self.service.refused[problem] += 1
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": method,
+            **about,
             "route": route,
             "status": status,
             "ms": round(taken_s * 1e3, 1),
-            **scope.get("state", {}).get("about", {}),
+            **({"problem": problem} if problem else {}),
+            **state.get("about", {}),
         }
         self.write_log(as_json(line))

@@ -58,47 +58,57 @@ def limit(quota: Quota, name: str) -> None:
         )
 
 
+def _noted(request: Request, error: Problem) -> JSONResponse:
+    """Answer, and let the server's log say with what."""
+    request.state.problem = error.name
+    return answer(error)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Make the framework's own refusals problems too."""
 
     @app.exception_handler(Problem)
-    def problem(_: Request, error: Problem) -> JSONResponse:
-        return answer(error)
+    def problem(request: Request, error: Problem) -> JSONResponse:
+        return _noted(request, error)
 
     @app.exception_handler(HTTPException)
-    def http(_: Request, error: HTTPException) -> JSONResponse:
+    def http(request: Request, error: HTTPException) -> JSONResponse:
         name = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
-        response = answer(Problem(error.status_code, name, str(error.detail)))
+        response = _noted(request, Problem(error.status_code, name, str(error.detail)))
         response.headers.update(error.headers or {})
         if response.headers.get("Allow") == "GET":
             response.headers["Allow"] = "GET, HEAD"
         return response
 
     @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [
             {"field": str(one["loc"][-1]), "rule": str(one["type"]), "detail": str(one["msg"])}
             for one in error.errors()
         ]
-        return answer(Problem(400, "invalid", "a parameter is not as expected", errors=errors))
+        return _noted(
+            request, Problem(400, "invalid", "a parameter is not as expected", errors=errors)
+        )
 
     @app.exception_handler(ClientDisconnect)
-    def gone(_: Request, _error: ClientDisconnect) -> JSONResponse:
-        return answer(Problem(400, "incomplete", "the body ended early"))
+    def gone(request: Request, _error: ClientDisconnect) -> JSONResponse:
+        return _noted(request, Problem(400, "incomplete", "the body ended early"))
 
     @app.exception_handler(OperationalError)
-    def database(_: Request, error: OperationalError) -> JSONResponse:
+    def database(request: Request, error: OperationalError) -> JSONResponse:
         _LOG.error("database: %s", error.orig)
-        return answer(database_fault(error))
+        return _noted(request, database_fault(error))
 
     @app.exception_handler(OSError)
-    def disk(_: Request, error: OSError) -> JSONResponse:
+    def disk(request: Request, error: OSError) -> JSONResponse:
         fault = disk_fault(error)
         if fault is None:
             raise error
         _LOG.error("%s", error)
-        return answer(fault)
+        return _noted(request, fault)
 
     @app.exception_handler(Exception)
-    def bug(_: Request, _error: Exception) -> JSONResponse:
-        return answer(Problem(500, "internal", "the server failed; nothing was acknowledged"))
+    def bug(request: Request, _error: Exception) -> JSONResponse:
+        return _noted(
+            request, Problem(500, "internal", "the server failed; nothing was acknowledged")
+        )

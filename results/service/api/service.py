@@ -33,6 +33,8 @@ class Service:
             kernel computed again must not hold up the event loop.
         answered: responses by method, route and status.
         outcomes: new results by outcome.
+        refused: requests by the problem they were answered with.
+        flagged: new results by the rule that has something against them.
     """
 
     intake: Intake
@@ -45,6 +47,8 @@ class Service:
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    flagged: Counter[str] = field(default_factory=Counter)
 
     @property
     def store(self) -> Store:

@@ -150,6 +150,7 @@ def _answer(service: Service, stored: Stored, candidate: Candidate) -> JSONRespo
         )
     if stored.new:
         service.outcomes[stored.outcome] += 1
+        service.flagged.update(stored.receipt.flags)
     # Its outcome of then, not of now.
     receipt = {
         **stored.receipt.to_json(),

@@ -18,7 +18,19 @@ from leaderboard.base.text import clean, figure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["HEIGHT", "LEFT", "WIDTH", "Axis", "Chart", "Mark", "Series", "draw", "names", "picture"]
+__all__ = [
+    "HEIGHT",
+    "LEFT",
+    "WIDTH",
+    "Axis",
+    "Chart",
+    "Mark",
+    "Series",
+    "draw",
+    "names",
+    "picture",
+    "shape_of",
+]
 
 WIDTH, HEIGHT = 720, 380
 LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 50
@@ -212,7 +224,7 @@ def _line(name: str, points: Sequence[tuple[float, float]], across: _Span, up: _
 
 
 def _series(number: int, series: Series, across: _Span, up: _Span) -> Markup:
-    colour, shape = _look(number)
+    colour, shape = shape_of(number)
     parts = [Markup('<g class="s{}">').format(colour)]
     if series.joined and len(series.marks) > 1:
         parts.append(_line("line", [(m.x, m.y) for m in series.marks], across, up))
@@ -221,7 +233,7 @@ def _series(number: int, series: Series, across: _Span, up: _Span) -> Markup:
     return Markup("").join(parts)
 
 
-def _look(number: int) -> tuple[int, str]:
+def shape_of(number: int) -> tuple[int, str]:
     """Give a series its colour and shape: of 36 no two look the same."""
     turn, colour = divmod(number, _COLOURS)
     return colour, _SHAPES[(colour + turn) % len(_SHAPES)]
@@ -258,7 +270,7 @@ def names(series: Sequence[Series], top: float, step: float) -> Markup:
             clean(one.name),
         )
         for number, one in enumerate(series)
-        for colour, shape in [_look(number)]
+        for colour, shape in [shape_of(number)]
     )
     return Markup("").join(lines)
 
@@ -270,7 +282,7 @@ def _legend(series: Sequence[Series]) -> Markup:
         Markup(
             '<li class="s{}"><svg viewBox="-7 -7 14 14" aria-hidden="true"><path d="{}"/></svg>{}'
             "</li>"
-        ).format(*_look(number), escape(clean(one.name)))
+        ).format(*shape_of(number), escape(clean(one.name)))
         for number, one in enumerate(series)
     ]
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))

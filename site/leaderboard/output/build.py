@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.figures.rows import shown
-from leaderboard.output import downloads, page_list, reported_files
+from leaderboard.output import downloads, feeds, page_list, reported_files
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, board, embeds, page_shells
 from leaderboard.pages.pages import Pages
@@ -134,7 +134,8 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     """Put every file; return how many pages there are."""
     archive = content.archive
     _put_downloads(tree, content, workers)
-    pages = sum(_put_language(tree, lang, content, base_url) for lang in LANGUAGES)
+    urls = {lang: _put_language(tree, lang, content, base_url) for lang in LANGUAGES}
+    _put_for_machines(tree, content, urls["en"])
     _put_board(tree, content)
     _put_reported(tree, content)
     for name, data in downloads.proofs(archive):
@@ -147,11 +148,27 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
         tree.copy(path, file, digest)
     for name, text in archive.key_files.items():
         tree.put(f"runners/keys/{name}.toml", text)
-    return pages
+    return sum(map(len, urls.values()))
 
 
-def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None) -> int:
-    """Put documents, pages and assets of a language; return how many pages there are."""
+def _put_for_machines(tree: Tree, content: Content, urls: Sequence[str]) -> None:
+    """Put feeds and guides; a map and its robots.txt need to know where the site will stand."""
+    root = content.site_url
+    for lang in LANGUAGES:
+        words, prefix = Words.load(lang), "" if lang == "en" else f"{lang}/"
+        news = feeds.items(words, content)
+        tree.put(f"{prefix}feed.xml", feeds.atom(words, news, f"{root}{prefix}" if root else ""))
+        tree.put(
+            f"{prefix}feed.json", feeds.json_feed(words, news, f"{root}{prefix}" if root else "")
+        )
+    tree.put("llms.txt", feeds.for_programs(root))
+    if root:
+        tree.put("sitemap.xml", feeds.sitemap(urls, root))
+        tree.put("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {root}sitemap.xml\n")
+
+
+def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None) -> list[str]:
+    """Put documents, pages and assets of a language; return the URLs of the pages."""
     prefix = "" if lang == "en" else f"{lang}/"
     words = Words.load(lang)
     rendered = page_shells.render(lang, base_url, user_folders.cache())
@@ -159,7 +176,7 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     pages = Pages(words, rendered)
     # The shells' folder is named by what they are made of.
     surroundings = f"{cache.stamp()} {rendered.root.name} {content.site_url}"
-    count = 0
+    urls = []
     for page in page_list.pages(words, content):
         path = f"{prefix}{page.url}index.html"
         if page.made_of is None:
@@ -167,10 +184,10 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
         else:
             made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
             tree.make(path, made_of, partial(pages.make, page))
-        count += 1
+        urls.append(page.url)
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
-    return count
+    return urls
 
 
 def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:

@@ -14,9 +14,10 @@ from leaderboard.figures.figures import points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.rows import Row, shown
 from leaderboard.output import downloads
-from leaderboard.pages import board, chips, models, overview, page_shells, sidebyside
+from leaderboard.pages import board, chips, fen, models, overview, page_shells, sidebyside
 from leaderboard.pages.pages import Page
 from leaderboard.read import known
+from leaderboard.read.evidence import evidence
 from results.catalog.prices_data import RENTAL_CLASSES
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.figures import Point
     from leaderboard.pages.chips import ChipView
+    from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.read.archives import Archive
     from leaderboard.read.reported import Reported, Section
     from leaderboard.words import Words
     from results.catalog import PriceSheet
+    from results.economy.claims import Evidence
 
 __all__ = ["Content", "pages"]
 
@@ -42,6 +45,11 @@ _LATEST = 8
 _RUNS = 10
 _LINES = 30
 _LINES_OF_CHIP = 8
+_FORMATS = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
 # What lists of results need of each.
 _HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
 
@@ -98,6 +106,16 @@ class Content:
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
 
     @cached_property
+    def evidence(self) -> Sequence[Evidence]:
+        """What a claim is set beside."""
+        return evidence(self.rows, self.reported)
+
+    @cached_property
+    def claims(self) -> Sequence[ClaimView]:
+        """The register, judged; empty without a price sheet."""
+        return fen.claim_views(self.evidence, self.sheet) if self.sheet else ()
+
+    @cached_property
     def known(self) -> Markup:
         """What the verify page is made with, escaped."""
         listed = known.key_list(self.archive.keys)
@@ -117,6 +135,12 @@ class Content:
     def made_of_model(self) -> Mapping[str, str]:
         """Identify the results of each model, the same way."""
         return self._made_of_each("model_id")
+
+    @cached_property
+    def made_of_all(self) -> str:
+        """Identify all results, signed and reported."""
+        signed = " ".join(f"{chip} {made_of}" for chip, made_of in self.made_of_chip.items())
+        return hashlib.sha256(f"{signed} {self.reported.made_of}".encode()).hexdigest()
 
     def _made_of_each(self, column: str) -> dict[str, str]:
         results = self.rows[[column, "digest"]].drop_duplicates().groupby(column)["digest"]
@@ -207,6 +231,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "words": {"fen": _("one fen"), **board.proof_words(_)},
         },
     )
+    yield from _fen(_, content)
     yield Page(
         template="history",
         url="history/",
@@ -251,9 +276,61 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="data",
         url="data/",
         title="Data",
-        context=lambda: {"files": downloads.LISTING},
+        context=lambda: {"files": downloads.LISTING, "dataset": _dataset(_, content)},
         made_of="",
     )
+
+
+def _dataset(_: Words, content: Content) -> dict[str, Any]:
+    """Describe the data as schema.org has it, for search engines."""
+    site = content.site_url
+    return {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "name": "Fenmark",
+        "description": _("What a million LLM tokens really cost, chip by chip, and the proof."),
+        "isAccessibleForFree": True,
+        "inLanguage": _.lang,
+        **({"url": f"{site}data/"} if site else {}),
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": name,
+                "description": _(about),
+                "encodingFormat": _FORMATS[name.rpartition(".")[2]],
+                "contentUrl": f"{site}data/{name}" if site else name,
+            }
+            for name, about in downloads.LISTING
+        ],
+    }
+
+
+def _fen(_: Words, content: Content) -> Iterator[Page]:
+    """Yield the one-fen page and a page of each claim."""
+    sheet = content.sheet
+    if not sheet:
+        return
+    yield Page(
+        template="fen",
+        url="fen/",
+        title="One fen",
+        about="How far every chip is from a million tokens for one fen, and what makers claim.",
+        context=lambda: fen.context(_, content.evidence, sheet, content.claims),
+        made_of=content.made_of_all,
+    )
+    # Titles alone are needed where no page is made again.
+    for view in content.claims:
+        yield Page(
+            template="claim",
+            url=f"claims/{view.claim.id}/",
+            title=_("Claim: {who}", who=view.claim.who_zh if _.lang == "zh" else view.claim.who),
+            context=partial(_claim, sheet, view),
+            made_of=content.made_of_all,
+        )
+
+
+def _claim(sheet: PriceSheet, view: ClaimView) -> dict[str, Any]:
+    return {"view": view, "sheet": sheet}
 
 
 def _reported(_: Words, reported: Reported) -> Iterator[Page]:

@@ -33,6 +33,7 @@ _MENU = (
     ("models", "Models", "models/"),
     ("compare", "Compare", ""),
     ("cost", "Cost", ""),
+    ("fen", "One fen", ""),
     ("history", "History", ""),
     ("reported", "Reported", "reported/"),
     ("verify", "Verify", ""),
@@ -148,7 +149,7 @@ def _mkdocs(lang: str, base_url: str | None, docs: Path, out: Path) -> None:
             site_dir=str(out),
             site_url=f"{base_url.rstrip('/')}/{prefix}" if base_url else "",
         )
-        config["extra"] = _extra(lang)
+        config["extra"] = _extra(lang, base_url)
         # Navigation of a full tree on every page grows with its square: documents only.
         config["nav"] = [
             str(p.relative_to(docs))
@@ -179,7 +180,7 @@ def _write_sources(lang: str, docs: Path) -> None:
         )
 
 
-def _extra(lang: str) -> dict[str, Any]:
+def _extra(lang: str, base_url: str | None) -> dict[str, Any]:
     words = Words.load(lang)
     other = {"en": ("zh", "zh/", "中文"), "zh": ("en", "../", "English")}[lang]
     translated = {f"{path.stem}/" for path in (_HERE / "docs").glob("*.md")} & {
@@ -193,6 +194,7 @@ def _extra(lang: str) -> dict[str, Any]:
         "other_lang": other[0],
         "other_root": other[1],
         "other_name": other[2],
+        "other_site": f"{(base_url or '').rstrip('/')}/{other[1].removeprefix('../')}",
         "translated": sorted(translated),
         "words": {
             "methodology": words("Methodology"),

@@ -24,12 +24,12 @@ from leaderboard.figures import rows
 from suites.base import user_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     from jinja2.bccache import Bucket
 
-__all__ = ["Kept", "Templates", "stamp"]
+__all__ = ["Kept", "Templates", "kept", "stamp"]
 
 _DIGEST_BYTES = 32  # SHA-256, before the data
 
@@ -83,6 +83,18 @@ class Templates(BytecodeCache):
 
     def _path(self, bucket: Bucket) -> Path:
         return user_folders.cache() / f"template-{bucket.key}"
+
+
+def kept(name: str, made_of: str, make: Callable[[], bytes]) -> bytes:
+    """Return what was made of the same before, by the same code; else make and keep it."""
+    known = hashlib.sha256(f"{stamp()} {made_of}".encode()).digest()
+    path = user_folders.cache() / f"{name}-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}"
+    stored = _load(path)
+    if stored.startswith(known):
+        return stored[len(known) :]
+    data = make()
+    _store(path, known + data)
+    return data
 
 
 def _load(path: Path) -> bytes:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ReportedResult,
         ReportedSource,
     )
+    from results.statement.statement import Label
 
 __all__ = ["Line", "Publisher", "Reported", "Section", "read"]
 
@@ -80,11 +81,17 @@ class Line:
     costs: Sequence[CostRow]
     flags: Sequence[str] = ()
 
+    @property
+    def asked(self) -> dict[str, Label]:
+        """Labels of the result and of all its figures."""
+        labels = dict(self.result.labels)
+        for measurement in self.result.measurements:
+            labels |= measurement.labels
+        return labels
+
     def load(self, _: Words) -> str:
         """Say what was asked of the machine, such as "1024→1024 tokens · concurrency 64"."""
-        asked = dict(self.result.labels)
-        for measurement in self.result.measurements:
-            asked |= measurement.labels
+        asked = self.asked
         parts = [str(asked[name]) for name in _ASKED if asked.get(name)]
         if asked.get("isl") and asked.get("osl"):
             parts.append(_("{isl}→{osl} tokens", isl=asked["isl"], osl=asked["osl"]))

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from suites.base.errors import UserError
+from suites.base.extras import install
 
 if TYPE_CHECKING:
     from suites.kernels.backends.base import Backend
@@ -48,7 +49,7 @@ def load_backend(name: str) -> Backend:
         raise UserError(
             f"backend {name!r} is not installed",
             where="backend",
-            remedy=f"pip install 'fenmark[{extra}]'",
+            remedy=install(extra),
         )
     if library == "torch":
         from suites.kernels.backends.torch_backend import TorchBackend

@@ -6,6 +6,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from results.archive import verification
+from results.proof.ledger import Ledger
 from results.service.publish import publish
 from suites.base.errors import CheckError, UserError
 
@@ -134,3 +135,12 @@ def test_an_older_cosigned_note_does_not_take_the_place_of_a_newer(client, seale
 def test_a_folder_without_a_store_is_named(tmp_path):
     with pytest.raises(UserError, match="holds no log"):
         publish(tmp_path, tmp_path / "out")
+
+
+def test_an_operator_sees_what_was_published_when(client, sealed, tmp_path):
+    send(client, sealed, range(2))
+    publish(tmp_path / "data", tmp_path / "out")
+    text = client.get("/metrics").text
+    size = Ledger(tmp_path / "out/log").unverified().size
+    assert f"fenmark_published_entries {size}\n" in text
+    assert "fenmark_published_timestamp_seconds" in text

@@ -16,7 +16,7 @@ PHRASE = re.compile(r"""\b(?:_|words)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+|'[^']*')"""
 
 def phrases() -> set[str]:
     """Every phrase the templates and the generator say."""
-    sources = [*HOME.glob("templates/*.html"), *HOME.glob("*.py")]
+    sources = [*HOME.glob("templates/*.html"), *HOME.rglob("*.py")]
     found = PHRASE.findall("\n".join(path.read_text(encoding="utf-8") for path in sources))
     literals = (re.findall(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'', match) for match in found)
     return {"".join(part[1:-1] for part in parts) for parts in literals}

@@ -363,7 +363,7 @@ def test_a_commit_that_is_not_the_certified_one_is_flagged(
 def test_who_lacks_the_library_is_told_so(home, no_library):
     [verdict] = verification.verify(home)
     assert "needs Sigstore's library" in verdict.problems[0]
-    assert "pip install 'fenmark[sigstore]'" in verdict.problems[0]
+    assert "pip install '.[sigstore]'" in verdict.problems[0]
 
 
 def test_a_plain_signature_beside_a_keyless_one_needs_no_library(

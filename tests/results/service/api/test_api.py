@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -378,13 +379,29 @@ def test_answers_carry_headers_of_safety_and_reading_is_open_to_pages(client, se
     assert written.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_server_logs_digest_and_key_and_nothing_else_of_anybody(serving, sealed, signer):
+def test_the_server_logs_address_digest_and_key_and_nothing_else_of_anybody(
+    serving, sealed, signer
+):
     lines = []
     with serving(lines=lines) as client:
-        post(client, sealed())
+        answer = post(client, sealed())
     line = json.loads(lines[-1])
-    assert set(line) == {"time", "method", "route", "status", "ms", "digest", "keyid"}
+    known = {"time", "id", "client", "method", "route", "status", "ms", "digest", "keyid"}
+    assert set(line) == known
     assert line["keyid"] == signer.public_key.keyid
+    assert line["client"] == "127.0.0.1"
+    assert line["id"] == answer.headers["x-request-id"]
+
+
+def test_a_refusal_is_logged_and_counted_by_its_name(serving):
+    lines = []
+    with serving(lines=lines) as client:
+        post(client, b"{}")
+        client.get("/v1/results/nothing")
+        text = client.get("/metrics").text
+    problem = json.loads(lines[0])["problem"]
+    assert f'fenmark_refusals_total{{problem="{problem}"}} 1' in text
+    assert 'fenmark_refusals_total{problem="not-found"} 1' in text
 
 
 def test_prometheus_can_count(client, sealed):
@@ -392,6 +409,9 @@ def test_prometheus_can_count(client, sealed):
     text = client.get("/metrics").text
     assert 'fenmark_submissions_total{outcome="accepted"} 1' in text
     assert "fenmark_log_entries 2" in text
+    assert "fenmark_log_entries_pending 0" in text
+    assert re.search(r"^fenmark_disk_free_bytes [1-9]\d+$", text, re.MULTILINE)
+    assert "fenmark_published" not in text
     assert client.get("/healthz").json()["status"] == "ok"
 
 

@@ -1,0 +1,202 @@
+"""`fenmark quality`: is the cheap token the same token?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from suites.base.terminal import Terminal
+    from suites.quality.agreement import Reference
+    from suites.quality.probe import Probed
+
+__all__ = ["quality"]
+
+
+def quality(
+    endpoint: Annotated[str, typer.Option(help="Address of an OpenAI-compatible server.")],
+    model: Annotated[str, typer.Option(help="The name it serves.")],
+    api: Annotated[
+        Literal["chat", "completions"], typer.Option(help="Which of its interfaces is asked.")
+    ] = "chat",
+    reference: Annotated[
+        Path | None, typer.Option(help="What trusted weights answered, as --record wrote it.")
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write a reference of this endpoint, which you trust.")
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="Of --record: whose weights they are, or a digest of them.")
+    ] = "",
+    count: Annotated[int, typer.Option(min=11, max=5_000, help="Questions.")] = 600,
+    places: Annotated[
+        int, typer.Option(min=0, max=5000, help="Of --record: places to compare next tokens at.")
+    ] = 300,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Requests at a time.")] = 16,
+    max_tokens: Annotated[int, typer.Option(min=1, max=100_000, help="Of an answer.")] = 2048,
+    temperature: Annotated[float, typer.Option(min=0, max=2, help="0: greedy.")] = 0.0,
+    seed: Annotated[
+        str | None,
+        typer.Option(help="Of the questions, in hexadecimal: a log's challenge. Else drawn anew."),
+    ] = None,
+    api_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the endpoint's key.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Ask questions made from a seed, grade the answers by program, and compare with a reference.
+
+    Eleven families at five levels: nothing is downloaded, nobody can know the questions before the
+    seed, and no model judges. With --reference also: are the weights the same, by next tokens where
+    the server gives log-probabilities, and by right answers of the same kind and level. Exit 1 when
+    the reference says different, or worse.
+
+    Examples:
+      fenmark quality --endpoint http://127.0.0.1:8000 --model qwen3-8b --json
+      fenmark quality --endpoint http://trusted:8000 --model qwen3-8b --record qwen3-8b.json
+      fenmark quality --endpoint https://cheap.example/v1 --model qwen3-8b --reference qwen3-8b.json
+    """
+    import secrets
+
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal, print_json
+    from suites.client.target import Target, key_from
+    from suites.quality.asking import Asker
+    from suites.quality.probe import probe
+    from suites.quality.probe import record as make
+
+    if record and record.exists():
+        raise UserError("is there already", where=str(record), remedy="name another with --record")
+    trusted = _read(reference) if reference else None
+    drawn = _seed(seed) if seed else secrets.token_bytes(16)
+    target = Target(url=endpoint, model=model, api=api, key=key_from(api_key_env))
+    asker = Asker(target, temperature=temperature, concurrency=concurrency)
+    terminal = Terminal()
+    extra = places if record else len(trusted.places) if trusted else 0
+    with _bar(terminal, count + extra, quiet=json_) as done:
+        if record:
+            made = make(
+                asker,
+                drawn,
+                model=model,
+                weights=weights,
+                count=count,
+                places=places,
+                max_tokens=max_tokens,
+                done=done,
+            )
+            _write(record, made, terminal)
+            return
+        found = probe(
+            asker, drawn, count=count, max_tokens=max_tokens, reference=trusted, done=done
+        )
+    if json_:
+        print_json(found.to_json())
+    else:
+        _show(found, model, terminal)
+    if found.verdict in {"different", "worse"}:
+        raise typer.Exit(1)
+
+
+def _seed(text: str) -> bytes:
+    from suites.base.errors import UserError
+
+    try:
+        seed = bytes.fromhex(text)
+    except ValueError as error:
+        raise UserError(
+            f"no hexadecimal digits: {text!r}", where="--seed", expected="such as 8c1f…"
+        ) from error
+    if not 8 <= len(seed) <= 64:
+        raise UserError(
+            f"{len(seed)} bytes", where="--seed", expected="8 to 64 bytes: who guesses it can cheat"
+        )
+    return seed
+
+
+_MOST_BYTES = 2**26
+
+
+def _read(path: Path) -> Reference:
+    from pydantic import ValidationError
+
+    from suites.base import files
+    from suites.base.errors import UserError
+    from suites.quality.agreement import Reference
+
+    expected = "what `fenmark quality --record` wrote"
+    data = files.read(path, _MOST_BYTES, expected=expected)
+    try:
+        return Reference.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise UserError(first["msg"], where=f"{path}:{field}", expected=expected) from error
+
+
+def _write(place: Path, made: Reference, terminal: Terminal) -> None:
+    from suites.base.files import write_atomically
+
+    write_atomically(place, made.model_dump_json(indent=1).encode() + b"\n")
+    right, asked = (sum(counts[at] for counts in made.right.values()) for at in (0, 1))
+    terminal.say(f"{right} of {asked} right, {len(made.places)} places, in {place}", whole=True)
+
+
+class _bar:  # noqa: N801 - a context, not a kind of thing
+    """A bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, terminal: Terminal, total: int, *, quiet: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        self._bar = Progress(
+            "asking",
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=terminal,
+            transient=True,
+            disable=quiet,
+        )
+        self._task = self._bar.add_task("", total=total)
+
+    def __enter__(self) -> Callable[[], None]:
+        self._bar.start()
+        return lambda: self._bar.advance(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _show(found: Probed, model: str, terminal: Terminal) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"Questions to {model}", box=None, pad_edge=False)
+    for head in ("family", "right", "95% interval", "n"):
+        table.add_column(head, justify="left" if head == "family" else "right")
+    for name, score in [*found.families.items(), ("all", found.overall)]:
+        interval = f"[{score.low:.1%}, {score.high:.1%}]"
+        table.add_row(name, f"{score.score:.1%}", interval, str(score.n))
+    terminal.show(table)
+    terminal.say(f"seed     {found.seed}")
+    if found.failed:
+        terminal.say(f"failed   {found.failed} questions had no answer and count as wrong")
+    if found.tokens_per_solved:
+        terminal.say(f"tokens   {found.tokens_per_solved:.0f} for each right answer")
+    if found.comparison:
+        drop = found.comparison
+        terminal.say(
+            f"right    {-drop.drop:+.1%} [{-drop.high:+.1%}, {-drop.low:+.1%}] against the "
+            f"reference: {drop.verdict}"
+        )
+    if found.agreement:
+        same = found.agreement
+        terminal.say(
+            f"tokens   {same.top:.1%} [{same.top_low:.1%}, {same.top_high:.1%}] of {same.n} next "
+            f"tokens the same, {same.nats:.2g} [{same.nats_low:.2g}, {same.nats_high:.2g}] "
+            "nats of divergence"
+        )
+    terminal.say(f"verdict  {found.verdict}")

@@ -1,0 +1,1 @@
+"""Whether a cheap token is the same token: graded questions, and agreement with weights."""

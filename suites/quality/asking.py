@@ -1,0 +1,158 @@
+"""Ask an endpoint questions, many at a time, and keep what it answered."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from suites.base.errors import CheckError, UserError
+from suites.base.printable import printable
+from suites.client.bounded_answers import BoundedTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from suites.client.target import Target
+
+__all__ = ["Asker", "Reply"]
+
+_MOST_FAILURES = 10  # in a row; then the server is left alone
+_SAID = 300  # characters of a server's words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        text: the answer; thoughts that the server tells apart are not in it.
+        tokens: output tokens by the server's count, thoughts included; None where it has none.
+        logprobs: of the first token's candidates, by its text; empty where none were asked for.
+        failure: why there is no answer; empty where there is one.
+    """
+
+    text: str = ""
+    tokens: int | None = None
+    logprobs: dict[str, float] | None = None
+    failure: str = ""
+
+
+class Asker:
+    """An endpoint and how it is asked."""
+
+    def __init__(self, target: Target, *, temperature: float = 0.0, concurrency: int = 16) -> None:
+        """Keep the parts.
+
+        Args:
+            concurrency: requests at a time.
+        """
+        self._target, self._temperature, self._concurrency = target, temperature, concurrency
+
+    def ask(
+        self,
+        prompts: Sequence[str],
+        *,
+        max_tokens: int,
+        logprobs: int = 0,
+        done: Callable[[], None] = lambda: None,
+    ) -> list[Reply]:
+        """Ask every question once; replies come in the order of the questions.
+
+        Args:
+            logprobs: candidates of the first token to tell.
+            done: called after each.
+
+        Raises:
+            UserError: the server cannot be reached.
+            CheckError: ten requests in a row failed; in the server's words.
+        """
+        stop, row = Event(), [0]
+
+        def one(prompt: str) -> Reply:
+            if stop.is_set():
+                return Reply(failure="not asked")
+            reply = self._one(client, prompt, max_tokens, logprobs)
+            row[0] = row[0] + 1 if reply.failure else 0
+            if row[0] >= _MOST_FAILURES:
+                stop.set()
+            done()
+            return reply
+
+        transport = BoundedTransport(verify=self._target.tls or True, retries=1)
+        with (
+            httpx.Client(transport=transport, headers=self._headers(), timeout=110) as client,
+            ThreadPoolExecutor(self._concurrency) as pool,
+        ):
+            replies = list(pool.map(one, prompts))
+        if stop.is_set():
+            raise CheckError(
+                f"ten requests in a row failed: {next(r.failure for r in replies if r.failure)}",
+                where=self._target.address,
+            )
+        return replies
+
+    def _headers(self) -> dict[str, str]:
+        key = self._target.key
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def _one(self, client: httpx.Client, prompt: str, max_tokens: int, logprobs: int) -> Reply:
+        chats = self._target.api == "chat"
+        body: dict[str, Any] = {
+            "model": self._target.model,
+            "max_tokens": max_tokens,
+            "temperature": self._temperature,
+            "stream": False,
+            **(
+                {"messages": [{"role": "user", "content": prompt}]} if chats else {"prompt": prompt}
+            ),
+        }
+        if logprobs:
+            body |= (
+                {"logprobs": True, "top_logprobs": logprobs} if chats else {"logprobs": logprobs}
+            )
+        try:
+            answer = client.post(self._target.address, json=body)
+        except httpx.ConnectError as error:
+            raise UserError(
+                f"cannot connect ({error})",
+                where=self._target.address,
+                expected="a running OpenAI-compatible server",
+            ) from error
+        except httpx.HTTPError as error:
+            return Reply(failure=str(error) or type(error).__name__)
+        if answer.status_code != httpx.codes.OK:
+            said = printable(" ".join(answer.text.split()), _SAID)
+            return Reply(failure=f"HTTP {answer.status_code}: {said}")
+        return _read(answer.content)
+
+
+def _read(content: bytes) -> Reply:
+    try:
+        message = json.loads(content)
+        choice = message["choices"][0]
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        tokens = (message.get("usage") or {}).get("completion_tokens")
+        return Reply(
+            text=text or "",
+            tokens=tokens if isinstance(tokens, int) and tokens >= 0 else None,
+            logprobs=dict(_candidates(choice.get("logprobs"))),
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        return Reply(failure="no answer of an OpenAI-compatible server")
+
+
+def _candidates(told: Any) -> Iterator[tuple[str, float]]:
+    """Candidates of the first token, in either of the two forms."""
+    if not told:
+        return
+    if told.get("content"):
+        for one in told["content"][0]["top_logprobs"]:
+            yield str(one["token"]), float(one["logprob"])
+    elif told.get("top_logprobs"):
+        for token, logprob in told["top_logprobs"][0].items():
+            yield str(token), float(logprob)

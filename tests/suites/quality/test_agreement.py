@@ -1,0 +1,61 @@
+"""Next tokens compared: a distribution with itself, rounded, quantized, and another's."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suites.quality.agreement import agreement, divergence
+
+
+def told(random: Random, spread: float = 3.0, noise: float = 0.0, seed: int = 0, most: int = 10):
+    logits = [random.gauss(0, spread) for _ in range(40)]
+    other = Random(seed)
+    logits = [one + other.gauss(0, noise) for one in logits]
+    total = math.log(sum(map(math.exp, logits)))
+    ranked = sorted(((one - total, str(n)) for n, one in enumerate(logits)), reverse=True)
+    return {token: logprob for logprob, token in ranked[:most]}
+
+
+def places(noise: float, seed: int = 0, spread: float = 3.0):
+    random = Random(1)
+    return [told(random, spread, noise, seed + n) for n in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("noise", "verdict"),
+    [(0.0, "same"), (0.003, "same"), (0.1, "same within quantization"), (1.5, "different")],
+)
+def test_verdicts_by_how_far_logits_are_moved(noise, verdict):
+    assert agreement(places(0.0), places(noise, seed=7)).verdict == verdict
+
+
+def test_another_model_is_different():
+    random = Random(99)
+    assert agreement(places(0.0), [told(random) for _ in range(300)]).verdict == "different"
+
+
+def test_divergence_of_two_full_distributions_is_the_textbooks():
+    p = {"a": math.log(0.5), "b": math.log(0.5)}
+    q = {"a": math.log(0.9), "b": math.log(0.1)}
+    expected = 0.5 * math.log(0.5 / 0.9) + 0.5 * math.log(0.5 / 0.1)
+    assert divergence(p, q) == pytest.approx(expected)
+    assert divergence(p, p) == pytest.approx(0, abs=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_divergence_is_never_negative_and_nothing_of_oneself(one, other):
+    p, q = told(Random(one)), told(Random(other))
+    assert divergence(p, p) == pytest.approx(0, abs=1e-9)
+    assert divergence(p, q) >= 0
+
+
+def test_places_without_candidates_are_refused():
+    with pytest.raises(ValueError, match="every place"):
+        agreement([{"a": -0.1}], [{}])
+    with pytest.raises(ValueError, match="every place"):
+        agreement([], [])
