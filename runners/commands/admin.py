@@ -145,7 +145,8 @@ def _enter(data: bytes, by: Path | None, into: Path | None, to: str | None) -> N
         try:
             archive.enter_notices(into, signer)
         except UserError:
-            place.unlink(missing_ok=True)
+            if moderation.entry(told.digest) not in Ledger(into / "log").entries():
+                place.unlink(missing_ok=True)
             raise
         terminal.say(f"{told.action}: {told.result}")
     else:
