@@ -199,6 +199,11 @@ class State:
         return self.speaking.notice.action if self.speaking else ""
 
     @property
+    def mark(self) -> str:
+        """Return what is said beside its figures: its state, unless all was resolved."""
+        return "" if self.name == "resolved" else self.name
+
+    @property
     def ranks(self) -> bool:
         """Whether it may rank, for all that notices say."""
         return self.name not in _UNRANKED

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
+from results.proof.moderation import State
 from suites.base.errors import CheckError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Result:
         prints: digests of what no two results share.
         unchecked: laws that could not be held, and why, one line each.
         recomputed: its raw samples lie beside it, and give its figures.
+        state: what notices in the log say of it.
     """
 
     digest: str
@@ -59,6 +61,12 @@ class Result:
     prints: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     recomputed: bool = True
+    state: State = field(default_factory=State)
+
+    @property
+    def moderated(self) -> str:
+        """What is said beside its figures: "withdrawn", "disputed", "superseded" or nothing."""
+        return self.state.mark
 
     @property
     def tier(self) -> str:
