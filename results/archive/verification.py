@@ -137,7 +137,7 @@ def verify(
     if not files and not Ledger(home / "log").exists():
         raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
     around = archive.surroundings(home, earlier, policy)
-    verdicts = []
+    verdicts: list[Verdict] = []
     for verdict in _judge_all(files, around):
         if len(verdicts) % _CHUNK == 0:
             tell(len(verdicts), len(files))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, load_only
 
 from results.archive import archive
@@ -271,14 +272,19 @@ class Store:
 
         Raises:
             CheckError: it would count for nothing; it leaves no trace.
+            OperationalError: the database is full, locked or out of reach; nothing was stored.
             Problem: 503, it is stored, the log could not be written yet.
         """
         with self._writing:
             said = self._moderation(keys)
             if fault := said.offer(told, self.size(), datetime.now(UTC)):
                 raise CheckError(fault)
-            notice.lay(self._home, told.data)
-            self._enter([told])
+            place = notice.lay(self._home, told.data)
+            try:
+                self._enter([told])
+            except OperationalError:
+                place.unlink(missing_ok=True)
+                raise
             return said
 
     def _enter(self, due: Sequence[ResultNotice]) -> None:

@@ -166,9 +166,8 @@ def _keyid(digest: str, into: Path | None, to: str | None, url: str | None) -> s
 
     if to:
         with connect(to) as log:
-            keyid = log.keyid_of(digest)
-    else:
-        keyid = into and (archive.signer_of(into, digest) or keyid_of(into, digest, url))
+            return log.keyid_of(digest)
+    keyid = archive.signer_of(into, digest) or keyid_of(into, digest, url) if into else None
     if keyid is None:
-        raise UserError("holds no result of this digest", where=str(into or to or digest))
+        raise UserError("holds no result of this digest", where=str(into or digest))
     return keyid
