@@ -310,6 +310,12 @@ class Moderation:
             (one for own in self._placed.values() for one in own), key=lambda one: one.index
         )
 
+    @property
+    def disputes(self) -> list[Placed]:
+        """Disputes that wait for an administrator, in the log's order."""
+        disputes = (one for state in self.states.values() for one in state.disputes)
+        return sorted(disputes, key=lambda one: one.index)
+
     def state(self, digest: str) -> State:
         """Return what is said of a result."""
         return State(tuple(self._placed.get(digest, ())))
@@ -328,6 +334,10 @@ class Moderation:
         by = None if fault else told.signer(self._allowed(told, index))
         if by is None:
             return fault or self._unsigned(told, index)
+        if told.action == "disputed" and any(
+            one.by == by for one in self.state(told.result).disputes
+        ):
+            return "is a second dispute by the same key, and the first is open"
         placed = Placed(index, self.keys.time_of(index), by, told)
         self._placed[told.result].append(placed)
         self._payloads.add(told.payload_sha256)

@@ -1,5 +1,6 @@
 """What becomes of a result is said in the log: it is withdrawn, disputed, superseded, removed."""
 
+import hashlib
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,14 @@ from securesystemslib.signer import CryptoSigner
 from typer.testing import CliRunner
 
 from results.archive import archive, verification
+from results.keys.identity import read_runner, runner_id, runner_toml
 from results.proof import envelope, moderation, notice
+from results.service import parcel
 from results.service.publish import publish
 from runners.cli import app as command_line
 from runners.commands.admin import admin as admin_verbs
 from suites.base.errors import CheckError, UserError
+from tests.results import raw
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 UNKNOWN = "0" * 64
@@ -189,11 +193,16 @@ def test_hostile_notices_count_for_nothing_and_leave_no_trace(
     assert not (tmp_path / "data" / "notices").exists()
 
 
-def test_what_was_said_is_not_said_again(known, sent, enter, verified, signer, admin):
+def test_what_was_said_is_not_said_again(known, sent, enter, verified, signer, admin, client):
     digest = sent("run-1")
     dispute = said("disputed", digest, signer)
     assert [enter(dispute)[0], enter(dispute)[0]] == [201, 200]
+    status, answer = enter(said("disputed", digest, signer, reason="once more"))
+    assert (status, "second dispute" in answer["detail"]) == (422, True)
+    waiting = client.get("/v1/moderation", params={"unresolved": True}).json()["notices"]
+    assert [one["notice"] for one in waiting] == [envelope.digest(dispute)]
     assert enter(said("resolved", digest, admin))[0] == 201
+    assert client.get("/v1/moderation?unresolved=true").json()["notices"] == []
     # The same words in other bytes would open the dispute again.
     status, answer = enter(dispute + b" ")
     assert (status, "says again" in answer["detail"]) == (422, True)
@@ -305,3 +314,53 @@ def test_a_laid_notice_is_entered_with_the_next_result(
     assert verified()[digest] is None
     sent("run-2")
     assert verified()[digest]["state"] == "removed"
+
+
+def test_who_took_over_a_key_speaks_for_it_and_a_stolen_one_for_nobody(
+    known, sent, enter, verified, signer, admin, tmp_path, lab
+):
+    new, others = CryptoSigner.generate_ed25519(), sent("run-1")
+    old = runner_id(lab.public_key)
+    notice.lay(tmp_path / "data", about_key("registered", lab, lab, admin))
+    first = sent("run-2", lab)
+    index = enter(said("disputed", others, lab))[1]["moderation"]["history"][0]["index"]
+    notice.lay(tmp_path / "data", about_key("registered", new, new, lab, admin, replaces=old))
+    assert enter(said("withdrawn", first, lab))[0] == 422  # it was replaced
+    assert enter(said("withdrawn", first, new))[0] == 201
+    told = verified()
+    assert (told[first]["state"], told[others]["state"]) == ("withdrawn", "disputed")
+    notice.lay(tmp_path / "data", about_key("revoked", lab, admin, since=index))
+    sent("run-3")
+    told = verified()  # the dispute was made with a key that is distrusted since
+    assert (told[first]["state"], told[others]) == ("withdrawn", None)
+
+
+def about_key(action, signer, *by, **more):
+    """A notice about the signer's key, signed by each of the others."""
+    replaces = {"replaces": more.pop("replaces")} if "replaces" in more else {}
+    text = runner_toml(signer.public_key, owner="Lab", **replaces)
+    more |= {"key_file": text} if action == "registered" else {"reason": "stolen"}
+    runner = read_runner(text, "a key file")
+    first, *rest = by
+    data = envelope.sign(notice.draft(action, runner, NOW, **more), first)
+    for one in rest:
+        data = notice.countersign(data, one, "a notice")
+    return data
+
+
+def test_raw_samples_of_a_removed_result_go_with_it(
+    known, enter, verified, signer, admin, client, tmp_path
+):
+    sealed, given = raw.honest_one("inference", signer)
+    body = parcel.pack(sealed, given)
+    kind = {"Content-Type": parcel.KIND}
+    digest = client.post("/v1/submissions", content=body, headers=kind).json()["digest"]
+    name = f"{hashlib.sha256(given).hexdigest()}.json"
+    verified()
+    assert (tmp_path / "out" / "samples" / name).exists()
+    assert enter(said("removed", digest, admin, keyid=signer.public_key.keyid))[0] == 201
+    verified()
+    assert not (tmp_path / "out" / "samples" / name).exists()
+    again = parcel.pack(sealed + b" ", given)  # the same words in another envelope
+    assert client.post("/v1/submissions", content=again, headers=kind).json()["digest"] == digest
+    assert list((tmp_path / "data" / "samples").iterdir()) == []

@@ -15,7 +15,6 @@ from results.service.api.reading import ASK_AGAIN, DIGITS, cached
 from results.service.api.writing import read_body
 
 if TYPE_CHECKING:
-    from results.proof.moderation import ResultNotice
     from results.service.api.service import Service
 
 __all__ = ["add_moderation"]
@@ -34,12 +33,14 @@ def add_moderation(app: FastAPI, service: Service) -> None:
         *,
         action: Annotated[Action | None, Query()] = None,
         result: Annotated[str | None, Query(pattern=_DIGEST)] = None,
+        unresolved: Annotated[bool, Query()] = False,
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:
+        said = service.intake.moderation
         wanted = [
             one
-            for one in service.intake.moderation.notices
+            for one in (said.disputes if unresolved else said.notices)
             if one.index >= int(cursor)
             if action in {None, one.notice.action} and result in {None, one.notice.result}
         ]
@@ -51,17 +52,15 @@ def add_moderation(app: FastAPI, service: Service) -> None:
     async def enter(request: Request) -> JSONResponse:
         body = await read_body(request, service.limits.body_s, moderation.MOST_BYTES)
         loop = asyncio.get_running_loop()
-        told, new = await asyncio.shield(
-            loop.run_in_executor(service.judging, _taken, service, body)
-        )
+        judging, intake = service.judging, service.intake
+        told, by = await loop.run_in_executor(judging, intake.notice, body)
+        request.state.about = {"digest": told.digest, "keyid": by}
+        limit(service.keys, by)
+        # Shielded: who hangs up now finds it entered by sending it again.
+        new = await asyncio.shield(loop.run_in_executor(judging, intake.moderate, told))
         state = service.intake.moderation.state(told.result)
         return JSONResponse(
             {"notice": told.digest, "result": told.result, "moderation": state.to_json()},
             status_code=201 if new else 200,
             headers={"Location": f"/v1/notices/{told.digest}/envelope"},
         )
-
-    def _taken(service: Service, body: bytes) -> tuple[ResultNotice, bool]:
-        told, by = service.intake.notice(body)
-        limit(service.keys, by)
-        return told, service.intake.moderate(told)
