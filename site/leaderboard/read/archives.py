@@ -241,9 +241,9 @@ def read(
 
 def _moderated(known: _Gathered) -> dict[str, Moderated]:
     """Apply what the log of each result says of it, and no other's; return it by digest."""
-    moderated = {}
+    moderated, sources = {}, dict(known.sources)
     for (log, digest), said in known.moderated.items():
-        source = known.sources.get(digest)
+        source = sources.get(digest)
         if source and source.log != log:
             continue
         moderated[digest] = said
