@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from results.agreement.confirmation import Entered, repetitions
-from results.archive.beside import beside
+from results.archive.beside import beside, place_of
 from results.catalog import known_logs
 from results.checks import Context, Evidence, Finding, judge
 from results.keys.identity import (
@@ -27,9 +27,10 @@ from results.keys.identity import (
 from results.keys.keyless import KeylessKey
 from results.keys.tiers import standing
 from results.proof import checkpoint as notes
-from results.proof import envelope, notice
+from results.proof import envelope, moderation, notice
 from results.proof.keylog import KeyLog, key_added
 from results.proof.ledger import Appended, Ledger
+from results.proof.moderation import Logged, Moderation, State
 from results.proof.receipt import entered_flags, result_entry
 from results.proof.writer import Writer
 from results.statement import strict_json
@@ -59,6 +60,7 @@ __all__ = [
     "envelopes",
     "home_of",
     "log_origin",
+    "moderated",
     "one_log",
     "open_bytes",
     "open_each",
@@ -66,6 +68,7 @@ __all__ = [
     "read",
     "refusals",
     "repetitions_in",
+    "signer_of",
     "surroundings",
 ]
 
@@ -143,6 +146,8 @@ class ArchiveContext:
         places: index of each envelope in the verified log; None where there is none to trust.
         logged_flags: rules that the log's operator entered with an envelope.
         keys: key events of that log.
+        moderated: what notices in it say of results, by digest.
+        refused: digest and fault of the notices in it that count for nothing.
         head: checkpoint of that log; None where there is none to trust.
         log_files: SHA-256 of every file it consists of, by path in `log/`.
         problem: why the log does not hold; None when it does, or when there is no log.
@@ -157,6 +162,17 @@ class ArchiveContext:
     log_files: Mapping[str, str] = field(default_factory=dict)
     logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     writer: Writer | None = None
+    moderated: Mapping[str, State] = field(default_factory=dict)
+    refused: Sequence[tuple[str, str]] = ()
+
+    def state(self, digest: str) -> State:
+        """Return what notices in the log say of a result."""
+        return self.moderated.get(digest, State())
+
+    @property
+    def missable(self) -> set[str]:
+        """Results whose envelopes may be gone: they were removed."""
+        return {digest for digest, state in self.moderated.items() if state.removed}
 
     def placed(self, opened: OpenedResult) -> OpenedResult:
         """Return a result of this archive with what is known of its signer where it stands."""
@@ -305,17 +321,56 @@ def enter_notices(directory: Path, signer: Signer) -> None:
     ledger, origin = Ledger(directory / "log"), log_origin(signer)
     runners = _runners(directory)
     writer = _writer(runners, origin, str(directory))
-    _, _, keys = _contents(ledger, runners, writer)
+    contents = _contents(ledger, runners, writer)
     logged = set(ledger.entries())
     for digest, data in waiting.items():
-        entry = notice.notice_entry(digest)
+        about_result = moderation.is_about_result(data)
+        entry = moderation.entry(digest) if about_result else notice.notice_entry(digest)
         if entry in logged:
             continue
-        fault = keys.offer(data, len(logged))
+        where = str(notice.place(directory, digest))
+        if about_result:
+            told = moderation.read(data, where)
+            fault = contents.moderation.offer(told, len(logged), datetime.now(UTC))
+        else:
+            fault = contents.keys.offer(data, len(logged))
         if fault:
-            raise CheckError(fault, where=str(notice.place(directory, digest)))
+            raise CheckError(fault, where=where)
         ledger.append(entry, origin=origin, signer=signer)
         logged.add(entry)
+    for digest, state in contents.moderation.states.items():
+        if state.removed:
+            _erase(directory, digest)
+
+
+def moderated(home: Path) -> Mapping[str, State]:
+    """Return what notices in an archive's log say of results; nothing where it does not hold."""
+    return surroundings(home).moderated if notice.paths(home) else {}
+
+
+def _erase(home: Path, digest: str) -> None:
+    """Delete a removed result's envelope, and the raw samples that no other here names."""
+    samples = set[str]()
+    for place in _places_of(home, digest):
+        if place.exists():
+            samples |= _samples_of(place)
+            place.unlink()
+    if samples:
+        samples -= {one for path in envelopes(home) for one in _samples_of(path)}
+    for one in samples:
+        place_of(home, one).unlink(missing_ok=True)
+
+
+def _places_of(home: Path, digest: str) -> tuple[Path, Path]:
+    return home / f"{digest}{SUFFIX}", home / "submissions" / f"{digest}{SUFFIX}"
+
+
+def _samples_of(path: Path) -> set[str]:
+    """Return digests of the raw samples that an envelope names; none of one that is broken."""
+    with suppress(UserError):
+        statement = envelope.parse(envelope.payload_of(read(path), str(path)), str(path))
+        return {subject.digest.sha256 for subject in statement.subject}
+    return set()
 
 
 def envelopes(directory: Path) -> list[Path]:
@@ -443,13 +498,12 @@ def surroundings(
     """
     runners = _runners(home, own)
     log = home / "log"
-    places, keys, problem = None, KeyLog(), None
-    flags: Mapping[str, Sequence[str]] = {}
+    inside, problem = _Contents(), None
     head, writer, held = None, None, {}
     if log.is_dir():
         try:
             ledger, head, writer = _verified(log, runners, earlier, policy)
-            places, flags, keys = _contents(ledger, runners, writer)
+            inside = _contents(ledger, runners, writer)
             held = ledger.held
         except UserError as error:
             problem = str(error)
@@ -458,18 +512,20 @@ def surroundings(
     at_hand = {runner.key.keyid for runner in runners}
     runners += [
         replace(one, registered_by="")  # `ArchiveContext.signer` says for which entries it is
-        for _, one in keys.registered.values()
+        for _, one in inside.keys.registered.values()
         if one.key.keyid not in at_hand
     ]
     return ArchiveContext(
         runners=runners,
-        places=places,
-        keys=keys,
+        places=inside.places if writer and not problem else None,
+        keys=inside.keys,
         problem=problem,
         head=head,
         log_files=held,
-        logged_flags=flags,
+        logged_flags=inside.flags,
         writer=writer,
+        moderated=inside.moderation.states,
+        refused=(*inside.keys.refused, *inside.moderation.refused),
     )
 
 
@@ -523,10 +579,18 @@ def _verified(
     return ledger, checkpoint, writer
 
 
-def _contents(
-    ledger: Ledger, runners: Sequence[Runner], writer: Writer
-) -> tuple[dict[str, int], dict[str, tuple[str, ...]], KeyLog]:
-    """Index and flags of each envelope, and what the log says of keys; others are passed over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contents:
+    """What a log holds: index and flags of each envelope, what it says of keys and of results."""
+
+    places: Mapping[str, int] = field(default_factory=dict)
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: KeyLog = field(default_factory=KeyLog)
+    moderation: Moderation = field(default_factory=Moderation)
+
+
+def _contents(ledger: Ledger, runners: Sequence[Runner], writer: Writer) -> _Contents:
+    """Read a log's entries; those of other types are passed over."""
     places: dict[str, int] = {}
     flags: dict[str, tuple[str, ...]] = {}
     others: list[tuple[int, dict[str, Any]]] = []
@@ -542,13 +606,34 @@ def _contents(
             case _:
                 pass
     home = ledger.home.parent
-    keys = KeyLog.of(
-        others,
-        lambda digest: read(notice.place(home, digest)),
-        known=runners,
-        authority=writer.administrators,
-    )
-    return places, flags, keys
+
+    def fetch(digest: str) -> bytes:
+        return read(notice.place(home, digest))
+
+    keys = KeyLog.of(others, fetch, known=runners, authority=writer.administrators)
+    signers = [*runners, *(runner for _, runner in keys.registered.values())]
+
+    def logged(digest: str) -> Logged | None:
+        index = places.get(digest)
+        return None if index is None else Logged(index, signer_of(home, digest, signers))
+
+    said = Moderation.of(others, fetch, keys=keys, authority=writer.administrators, logged=logged)
+    return _Contents(places=places, flags=flags, keys=keys, moderation=said)
+
+
+def signer_of(home: Path, digest: str, known: Sequence[Runner] | None = None) -> str | None:
+    """Return the id of the key that signed a result of an archive; None where it is not here.
+
+    Args:
+        known: keys to try; by default the catalogue's and those of the archive.
+    """
+    signers = _runners(home) if known is None else known
+    for path in _places_of(home, digest):
+        with suppress(UserError):
+            data = read(path)
+            if envelope.digest(data) == digest:
+                return envelope.verify(data, [one.key for one in signers], str(path)).key.keyid
+    return None
 
 
 def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:

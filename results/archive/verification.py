@@ -20,6 +20,7 @@ from results.archive.beside import other_samples
 from results.checks import Finding, copied, fingerprints, rules
 from results.proof import envelope
 from results.proof.ledger import Ledger
+from results.proof.moderation import State
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Verdict:
         claims: what a keyless signature's certificate says of the job that signed.
         prints: digests of what no two results share, by name.
         unchecked: laws that could not be held, and why, one line each.
+        moderation: what notices in the log say of it.
     """
 
     digest: str
@@ -74,6 +76,7 @@ class Verdict:
     claims: Mapping[str, str] = field(default_factory=dict)
     prints: Mapping[str, str] = field(default_factory=dict)
     unchecked: tuple[str, ...] = ()
+    moderation: State = field(default_factory=State)
 
     @property
     def flags(self) -> list[str]:
@@ -103,6 +106,7 @@ class Verdict:
             "confirmed_by": list(self.confirmed_by),
             "objections": list(self.objections),
             "claims": dict(self.claims),
+            "moderation": self.moderation.to_json(),
         }
 
 
@@ -143,8 +147,10 @@ def verify(
     if around.problem and not verdicts:
         raise CheckError(around.problem)
     if path.is_dir() and around.places is not None:
-        verdicts += _missing(set(around.places), {verdict.digest for verdict in verdicts})
-        verdicts += [_without(digest, fault) for digest, fault in around.keys.refused]
+        absent = set(around.places) - {verdict.digest for verdict in verdicts}
+        verdicts += [_removed(digest, around) for digest in sorted(absent & around.missable)]
+        verdicts += _missing(absent - around.missable)
+        verdicts += [_without(digest, fault) for digest, fault in around.refused]
     return verdicts
 
 
@@ -236,6 +242,7 @@ def _judge(path: Path, around: ArchiveContext) -> Verdict:
         claims=claims,
         prints=prints,
         unchecked=tuple(unchecked),
+        moderation=around.state(digest),
     )
 
 
@@ -273,7 +280,7 @@ def _with_confirmations(
     sound = {
         one.digest: file
         for one, file in zip(verdicts, files, strict=True)
-        if not one.problems and one.digest in places
+        if not one.problems and one.digest in places and one.moderation.confirms
     }
     pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
     concerned = [
@@ -297,8 +304,20 @@ def _with_confirmations(
     ]
 
 
-def _missing(logged: set[str], present: set[str]) -> Iterator[Verdict]:
-    for digest in sorted(logged - present):
+def _removed(digest: str, around: ArchiveContext) -> Verdict:
+    """The verdict on a result that was removed and whose envelope is gone: its entry stays."""
+    return Verdict(
+        digest=digest,
+        signature=False,
+        inclusion=True,
+        keyid=None,
+        tier=None,
+        moderation=around.state(digest),
+    )
+
+
+def _missing(absent: set[str]) -> Iterator[Verdict]:
+    for digest in sorted(absent):
         yield _without(digest, "logged, but its envelope is missing")
 
 

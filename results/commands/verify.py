@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
-_LISTED = 200  # beyond it only what has problems is listed
+_LISTED = 200  # beyond it only what has problems, or a notice about it, is listed
 
 
 def verify(
@@ -129,6 +129,8 @@ def _notes(verdict: verification.Verdict) -> Iterator[str]:
     if verdict.objections:
         yield f"repeats {(verdict.reproduces or '')[:16]}…, and does not confirm it:"
     yield from (f"- {objection}" for objection in verdict.objections)
+    if told := verdict.moderation.speaking:
+        yield from told.lines()
     yield from verdict.problems
     # Of other laws, what could not be held is the same for every reader: `check` says it.
     yield from (line for line in verdict.unchecked if line.startswith("samples:"))
@@ -141,11 +143,12 @@ def _print(verdicts: list[verification.Verdict]) -> None:
     listed = len(verdicts) <= _LISTED
     for verdict in verdicts:
         good = not verdict.problems
-        if good and not listed:
+        if good and not listed and not verdict.moderation.speaking:
             continue
         mark = styled("ok", "green") if good else styled("no", "red")
         logged = {True: "in the log", False: "not in the log", None: "no log beside it"}
-        how = f"{_tier(verdict)}, {logged[verdict.inclusion]}"
+        gone = verdict.moderation.removed and not verdict.signature and good
+        how = f"{'removed' if gone else _tier(verdict)}, {logged[verdict.inclusion]}"
         if verdict.confirmed_by:
             how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
         terminal.say(mark, f"  {verdict.digest[:16]}…  {how}")

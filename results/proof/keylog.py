@@ -203,6 +203,30 @@ class KeyLog:
         if told.since is not None and told.since > index:
             yield f"trusts from entry {told.since}, which is not there yet"
 
+    def signers(self, index: int) -> list[Runner]:
+        """Return whose keys are known before an entry and valid at its time, revoked ones too."""
+        time = self.time_of(index)
+        entered = (runner for at, runner in self.registered.values() if at < index)
+        return [one for one in (*self.known, *entered) if time is None or one.may_sign(time)]
+
+    def heirs(self, keyid: str, index: int) -> set[str]:
+        """Return ids of a key and of those that took over from it, one after another."""
+        runners = self.signers(index)
+        heirs, waiting = set[str](), [keyid]
+        while waiting:
+            heirs.add(at := waiting.pop())
+            old = next((one for one in runners if one.key.keyid == at), None)
+            waiting += [
+                one.key.keyid
+                for one in runners
+                if old and one.replaces == old.id and self._took_over(old, one)
+                if one.key.keyid not in heirs
+            ]
+        return heirs
+
+    def _took_over(self, old: Runner, new: Runner) -> bool:
+        return new.key.keyid in self.registered or identity.hands_over(old, new)
+
     def _runners(self) -> Iterator[Runner]:
         yield from self.known
         yield from (runner for _, runner in self.registered.values())

@@ -1,14 +1,15 @@
 """Notices: signed words about a key, entered in the log beside results.
 
 A notice is a DSSE envelope around an in-toto Statement, like a result, of another predicate type;
-its subject is what it speaks of, today a key by its id. The log holds its digest, the envelope lies
-beside (`notices/`). Who has to sign which is for `results.proof.keylog`.
+its subject is what it speaks of: a key by its id here, a result in `results.proof.moderation`. The
+log holds its digest, the envelope lies beside (`notices/`). Who has to sign which is for
+`results.proof.keylog`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,7 +18,7 @@ from results.proof import envelope
 from results.statement import strict_json
 from results.statement.statement import STATEMENT_TYPE, Count, Subject, Timestamp
 from suites.base.errors import CheckError, UserError
-from suites.base.files import read_limited
+from suites.base.files import read_limited, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +37,8 @@ __all__ = [
     "countersign",
     "draft",
     "files",
+    "fitted",
+    "lay",
     "notice_entry",
     "paths",
     "place",
@@ -48,6 +51,7 @@ NOTICES = "notices"
 _SUFFIX = ".dsse.json"
 
 Action = Literal["registered", "revoked", "reinstated"]
+_Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -188,6 +192,22 @@ def place(home: Path, digest: str) -> Path:
     return home / NOTICES / f"{digest}{_SUFFIX}"
 
 
+def lay(home: Path, data: bytes) -> Path:
+    """Lay a notice where a server's data folder or an archive takes it from; return its place.
+
+    Raises:
+        UserError: the folder holds no log.
+    """
+    if not (home / "log").is_dir():
+        raise UserError(
+            "holds no log", where=str(home), expected="a server's data folder or an archive"
+        )
+    target = place(home, envelope.digest(data))
+    target.parent.mkdir(exist_ok=True)
+    write_atomically(target, data)
+    return target
+
+
 def paths(home: Path) -> list[Path]:
     """List the files of envelopes in an archive, in order of name."""
     return sorted((home / NOTICES).glob(f"*{_SUFFIX}"))
@@ -238,8 +258,17 @@ def read(data: bytes, where: str) -> Notice:
 
 
 def _parse(payload: bytes, where: str) -> _Statement:
+    return fitted(payload, _Statement, where)
+
+
+def fitted(payload: bytes, shape: type[_Shape], where: str) -> _Shape:
+    """Read the payload of a notice as a statement of this shape.
+
+    Raises:
+        UserError: it is not, with its first field that does not fit.
+    """
     try:
-        return _Statement.model_validate(strict_json.loads(payload, where))
+        return shape.model_validate(strict_json.loads(payload, where))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "statement"

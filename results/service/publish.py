@@ -6,12 +6,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 from results.archive import archive
-from results.proof import checkpoint, notice, tiles
+from results.proof import checkpoint, moderation, notice, tiles
 from results.proof.ledger import Ledger
 from results.service import engine as database
 from results.service.history import check_rows
 from results.service.samples import kept
-from results.service.store import envelopes, notices
+from results.service.store import envelopes, notices, removed
 from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 from suites.base.locks import held
@@ -52,7 +52,10 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
             check_rows(engine, ledger)
         _check_extends(ledger, head, Ledger(out / "log"))
         _write_below(data, out, head.size, url)
+        gone = _removed(data, out, head.size, url)
         _write_log(ledger, out / "log", note, head.size)
+        for path in gone:
+            path.unlink(missing_ok=True)
         write_atomically(data / PUBLISHED, note)
     return head.size
 
@@ -95,6 +98,29 @@ def _write_below(data: Path, out: Path, size: int, url: str | None) -> None:
         _write(out / "runners" / path.name, path.read_bytes())
     for digest, envelope in notices(data, size, url):
         _write(notice.place(out, digest), envelope)
+
+
+def _removed(data: Path, out: Path, size: int, url: str | None) -> list[Path]:
+    """List the files of removed results, to be deleted once the log that says so is written.
+
+    Raises:
+        CheckError: one was removed while this was being published.
+    """
+    gone = removed(data, url)
+    said = {
+        told.result
+        for digest, envelope in notices(data, size, url)
+        if moderation.is_about_result(envelope)
+        and (told := moderation.read(envelope, digest)).action == "removed"
+    }
+    if late := sorted(gone.keys() - said):
+        raise CheckError(
+            f"{late[0][:16]}… was removed while it was being published",
+            where=str(data),
+            remedy="publish again",
+        )
+    samples = (out / "samples" / f"{one}.json" for own in gone.values() for one in own)
+    return [*(out / "submissions" / f"{one}{archive.SUFFIX}" for one in gone), *samples]
 
 
 def _write_log(ledger: Ledger, log: Path, note: bytes, size: int) -> None:

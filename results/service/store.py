@@ -17,24 +17,28 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, load_only
 
+from results.archive import archive
 from results.keys.identity import read_key_file, runner_id
-from results.proof import checkpoint, notice
+from results.proof import checkpoint, moderation, notice
 from results.proof.checkpoint import Checkpoint
 from results.proof.keylog import KeyLog, events, time_entry
 from results.proof.ledger import Ledger
+from results.proof.moderation import Logged, Moderation, ResultNotice
 from results.proof.receipt import Receipt
 from results.proof.writer import Writer
 from results.service import engine as database
 from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
-from results.service.orm import Entry, Submission
+from results.service.orm import Entry, Sample, Submission
 from results.service.samples import SampleFiles, named
 from results.statement import strict_json
 from suites.base import files
+from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
@@ -51,9 +55,11 @@ __all__ = [
     "Store",
     "Stored",
     "envelopes",
+    "keyid_of",
     "notices",
     "open_store",
     "payload_sha256",
+    "removed",
 ]
 
 _LOG = logging.getLogger(__name__)
@@ -228,7 +234,7 @@ class Store:
         """Entries of notices that lie here, count, and are not in the log, from a place on."""
         due: list[bytes] = []
         for digest, data in notice.files(self._home).items():
-            if digest in said.notices:
+            if digest in said.notices or moderation.is_about_result(data):
                 continue
             fault = said.offer(data, at + len(due))
             if fault:
@@ -236,6 +242,85 @@ class Store:
             else:
                 due.append(notice.notice_entry(digest))
         return due
+
+    def sync_moderation(self, keys: KeyLog) -> Moderation:
+        """Put into the log what notices about results say that lie here; return what it says.
+
+        One that would count for nothing stays out, and its fault is logged.
+        """
+        with self._writing:
+            said, due = self._moderation(keys), list[ResultNotice]()
+            at, now = self.size(), datetime.now(UTC)
+            for digest, data in notice.files(self._home).items():
+                if digest in said.entered or not moderation.is_about_result(data):
+                    continue
+                where = str(notice.place(self._home, digest))
+                try:
+                    told = moderation.read(data, where)
+                    fault = said.offer(told, at + len(due), now)
+                except UserError as error:
+                    fault = str(error)
+                if fault:
+                    _LOG.warning("%s: %s", where, fault)
+                else:
+                    due.append(told)
+            self._enter(due)
+            return said
+
+    def moderate(self, told: ResultNotice, keys: KeyLog) -> Moderation:
+        """Take a notice about a result, durably on return; return what the log says then.
+
+        Raises:
+            CheckError: it would count for nothing; it leaves no trace.
+            OperationalError: the database is full, locked or out of reach; nothing was stored.
+            Problem: 503, it is stored, the log could not be written yet.
+        """
+        with self._writing:
+            said = self._moderation(keys)
+            if fault := said.offer(told, self.size(), datetime.now(UTC)):
+                raise CheckError(fault)
+            place = notice.lay(self._home, told.data)
+            try:
+                self._enter([told])
+            except OperationalError:
+                place.unlink(missing_ok=True)
+                raise
+            return said
+
+    def _enter(self, due: Sequence[ResultNotice]) -> None:
+        """Enter notices that count; of results that they remove, drop envelope and samples."""
+        if not due:
+            return
+        removed = [told.result for told in due if told.action == "removed"]
+        erased = update(Submission).where(Submission.digest.in_(removed)).values(envelope=b"")
+        samples = select(Sample.sha256).join(Submission).where(Submission.digest.in_(removed))
+        with self._engine.begin() as connection:
+            insert_entries(connection, [moderation.entry(told.digest) for told in due])
+            dropped = list(connection.scalars(samples)) if removed else []
+            if removed:
+                connection.execute(erased)
+        try:
+            self.recover()
+        except OSError as error:
+            _LOG.error("%s", error)
+            raise receipt_pending(error) from error
+        self.samples.drop(dropped, self.named)
+
+    def _moderation(self, keys: KeyLog) -> Moderation:
+        return Moderation.of(
+            self._records(),
+            self._fetch,
+            keys=keys,
+            authority=self._writer.administrators,
+            logged=self._logged,
+        )
+
+    def _logged(self, digest: str) -> Logged | None:
+        row = self.find(digest)
+        return Logged(row.at, row.keyid) if row else None
+
+    def _fetch(self, digest: str) -> bytes:
+        return archive.read(notice.place(self._home, digest))
 
     def notice_files(self) -> list[Path]:
         """List the files of notices, entered or waiting to be."""
@@ -257,7 +342,8 @@ class Store:
     def notice(self, digest: str) -> bytes | None:
         """Return the envelope of a notice that the log holds, byte for byte."""
         path = self._notice_places().get(digest)
-        query = select(Entry.at).where(Entry.record == notice.notice_entry(digest))
+        records = [notice.notice_entry(digest), moderation.entry(digest)]
+        query = select(Entry.at).where(Entry.record.in_(records))
         with self._engine.connect() as connection:
             entered = path and connection.scalar(query) is not None
         return files.read_limited(path) if path and entered else None
@@ -272,17 +358,19 @@ class Store:
             write_atomically(self._key_files / path.name, read_key_file(path).encode())
 
     def _key_log(self, runners: Sequence[Runner]) -> KeyLog:
+        return KeyLog.of(
+            self._records(),
+            self._fetch,
+            known=runners,
+            authority=self._writer.administrators,
+        )
+
+    def _records(self) -> list[tuple[int, dict[str, Any]]]:
+        """Index and record of every entry that is no result, in order."""
         query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))
         with self._engine.connect() as connection:
-            return KeyLog.of(
-                (
-                    (row.at, strict_json.loads(row.record, "log"))
-                    for row in connection.execute(query.order_by(Entry.at))
-                ),
-                lambda digest: files.read_limited(notice.place(self._home, digest)),
-                known=runners,
-                authority=self._writer.administrators,
-            )
+            rows = connection.execute(query.order_by(Entry.at)).all()
+        return [(row.at, strict_json.loads(row.record, "log")) for row in rows]
 
     def find(self, digest: str) -> Submission | None:
         """Return what is told of the submission of an envelope."""
@@ -291,7 +379,7 @@ class Store:
             return session.scalar(query)
 
     def envelope(self, digest: str) -> bytes | None:
-        """Return an envelope, byte for byte."""
+        """Return an envelope, byte for byte; empty where the result was removed."""
         query = select(Submission.envelope).where(Submission.digest == digest)
         with self._engine.connect() as connection:
             return connection.scalar(query)
@@ -414,7 +502,7 @@ def open_store(
 def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:
     """Digest and bytes of the envelopes among the first `size` entries; flat in memory.
 
-    Reads beside a server that writes.
+    Of a removed result there is none. Reads beside a server that writes.
 
     Raises:
         UserError: the database cannot be opened.
@@ -423,7 +511,39 @@ def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[s
     with database.connect(home, url) as engine, engine.connect() as connection:
         ordered = query.order_by(Submission.at).execution_options(yield_per=100)
         for row in connection.execute(ordered):
-            yield row.digest, row.envelope
+            if row.envelope:
+                yield row.digest, row.envelope
+
+
+def keyid_of(home: Path, digest: str, url: str | None = None) -> str | None:
+    """Return the id of the key that signed a result; None where the store holds none of it.
+
+    Raises:
+        UserError: the database cannot be opened.
+    """
+    if url is None and not (home / "fenmark.db").exists():
+        return None
+    query = select(Submission.keyid).where(Submission.digest == digest)
+    with database.connect(home, url) as engine, engine.connect() as connection:
+        return connection.scalar(query)
+
+
+def removed(home: Path, url: str | None = None) -> dict[str, list[str]]:
+    """Digests of the results whose envelopes were removed, and of the raw samples of each.
+
+    Raises:
+        UserError: the database cannot be opened.
+    """
+    gone: dict[str, list[str]] = {}
+    query = (
+        select(Submission.digest, Sample.sha256)
+        .outerjoin(Sample)
+        .where(func.length(Submission.envelope) == 0)
+    )
+    with database.connect(home, url) as engine, engine.connect() as connection:
+        for digest, sample in connection.execute(query):
+            gone.setdefault(digest, []).extend([sample] if sample else [])
+    return gone
 
 
 def notices(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:
@@ -433,13 +553,16 @@ def notices(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str
         UserError: the database cannot be opened.
     """
     given = notice.files(home)
-    query = select(Entry.record).where(
-        Entry.at < size, Entry.record.in_([notice.notice_entry(digest) for digest in given])
-    )
+    entries = {
+        enter(digest): digest
+        for digest in given
+        for enter in (notice.notice_entry, moderation.entry)
+    }
+    query = select(Entry.record).where(Entry.at < size, Entry.record.in_(entries))
     with database.connect(home, url) as engine, engine.connect() as connection:
-        logged = set(connection.scalars(query))
+        logged = {entries[record] for record in connection.scalars(query)}
     for digest, data in given.items():
-        if notice.notice_entry(digest) in logged:
+        if digest in logged:
             yield digest, data
 
 

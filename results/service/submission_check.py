@@ -16,8 +16,9 @@ from results.checks import Context, Evidence, judge, outcome
 from results.checks.evidence import harness_of
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey
-from results.proof import envelope
+from results.proof import envelope, moderation
 from results.proof.keylog import KeyLog
+from results.proof.moderation import Moderation
 from results.service import parcel
 from results.service.insert import Candidate
 from results.service.problem import Problem
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from results.checks import Finding
     from results.keys.identity import Runner
     from results.proof.envelope import Verified
+    from results.proof.moderation import ResultNotice
     from results.service.challenge import Challenges
     from results.service.store import Store
     from results.statement.statement import Statement
@@ -50,12 +52,14 @@ class Intake:
         challenges: judge of nonces.
         store: tells what is known already.
         keys: what the log says of keys.
+        moderation: what it says of results besides themselves.
     """
 
     folders: Sequence[Path]
     challenges: Challenges
     store: Store
     keys: KeyLog = field(default_factory=KeyLog)
+    moderation: Moderation = field(default_factory=Moderation)
     _runners: list[Runner] = field(default_factory=list)
     _reading: Lock = field(default_factory=Lock)
     _seen: tuple[tuple[str, int], ...] = ((" ", 0),)
@@ -94,7 +98,44 @@ class Intake:
         keys = self.store.sync_keys(runners)
         listed = {runner.key.keyid for runner in runners}
         entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
+        self.moderation = self.store.sync_moderation(keys)
         self._runners, self.keys = [*runners, *entered], keys
+
+    def notice(self, body: bytes) -> tuple[ResultNotice, str]:
+        """Read a notice about a result, and tell which key known here signed it.
+
+        Raises:
+            Problem: it is none, or a stranger's.
+        """
+        keys = [runner.key for runner in self.runners()]
+        try:
+            told = moderation.read(body, "notice")
+        except UserError as error:
+            raise _invalid(error) from error
+        by = told.signer([*keys, *self.moderation.authority])
+        if by is None:
+            raise Problem(
+                403,
+                "signature",
+                "no key known here verifies a signature of this notice",
+                errors=[{"field": "signatures", "rule": "signature"}],
+            )
+        return told, by
+
+    def moderate(self, told: ResultNotice) -> bool:
+        """Take a notice about a result, durably on return; tell whether it is new.
+
+        Raises:
+            Problem: it would count for nothing.
+        """
+        with self._reading:
+            if told.digest in self.moderation.entered:
+                return False
+            try:
+                self.moderation = self.store.moderate(told, self.keys)
+            except CheckError as error:
+                raise Problem(422, "notice", f"the notice {error.what}") from error
+        return True
 
     def judge(self, body: bytes, samples: bytes | None = None) -> Candidate:
         """Verify, parse and check a submission; CPU-bound, about a millisecond per 10 kB.
@@ -142,8 +183,11 @@ class Intake:
                 f"it is {received_at} here, outside the validity of {runner.id}",
                 errors=[{"field": "signatures", "rule": "key-window"}],
             )
+        digest = envelope.digest(body)
+        if self.moderation.state(digest).removed:
+            raise Problem(410, "removed", "this result was removed from the board")
         return Candidate(
-            digest=envelope.digest(body),
+            digest=digest,
             payload_sha256=payload_sha256(verified.payload),
             keyid=runner.key.keyid,
             runner=runner.id,

@@ -212,18 +212,10 @@ def notice_(
 
 def _lay(data: bytes, into: Path, where: str) -> None:
     from results.proof import notice
-    from suites.base.errors import UserError
-    from suites.base.files import write_atomically
     from suites.base.terminal import Terminal
 
-    if not (into / "log").is_dir():
-        raise UserError(
-            "holds no log", where=str(into), expected="a server's data folder or an archive"
-        )
     told = notice.read(data, where)
-    place = notice.place(into, told.digest)
-    place.parent.mkdir(exist_ok=True)
-    write_atomically(place, data)
+    place = notice.lay(into, data)
     whose = f", {told.runner.owner!r} {told.runner.contact!r}" if told.runner else ""
     terminal = Terminal()
     terminal.say(f"{told.action}: {told.keyid}{whose}")

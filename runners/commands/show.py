@@ -10,8 +10,11 @@ import typer
 from results.economy.money_options import with_money
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from results.archive.archive import OpenedResult
     from results.economy.own_prices import Money
+    from results.proof.moderation import State
     from suites.base.errors import UserError
 
 __all__ = ["show"]
@@ -52,17 +55,20 @@ def show(
     if json_:
         print_json([item.statement.to_json() for item in opened])
     else:
-        _print(opened, svg, money)
+        home = path if path.is_dir() else archive.home_of(path)
+        _print(opened, svg, money, archive.moderated(home))
     for error in broken:
         complain(f"fenmark: {error}")
     if broken:
         raise CheckError(f"left out broken files: {len(broken)}", where=str(path))
 
 
-def _print(results: list[OpenedResult], svg: Path | None, money: Money) -> None:
+def _print(
+    results: list[OpenedResult], svg: Path | None, money: Money, moderated: Mapping[str, State]
+) -> None:
     from results.checks import Context, judge
     from runners.measure.report import ask_for_price, print_findings, print_result
-    from suites.base.terminal import Terminal
+    from suites.base.terminal import Terminal, styled
 
     width = _TABLE_COLUMNS if svg else None
     terminal = Terminal(record=svg is not None, width=width, piped=_TABLE_COLUMNS)
@@ -70,6 +76,9 @@ def _print(results: list[OpenedResult], svg: Path | None, money: Money) -> None:
     for result in results:
         asked |= print_result(result.predicate, terminal, money)
         print_findings(judge(result.statement, Context(evidence=result.evidence)), terminal)
+        told = moderated[result.digest].speaking if result.digest in moderated else None
+        for line in told.lines() if told else ():
+            terminal.say(styled("notice", "yellow"), f" {line}", indent=2)
     if asked:
         ask_for_price(terminal)
     if svg:

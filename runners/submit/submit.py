@@ -164,6 +164,24 @@ class LogClient:
             terminal.say(f"without a challenge: {error}", indent=2)
             return None
 
+    def notice(self, data: bytes) -> None:
+        """Send a signed notice about a result; it is in the log on return.
+
+        Raises:
+            Unreachable: no answer; nothing is kept.
+            CheckError: the log refused it.
+        """
+        self._ask("POST", "/v1/notices", data)
+
+    def keyid_of(self, digest: str) -> str:
+        """Ask which key signed a result.
+
+        Raises:
+            Unreachable: no answer.
+            CheckError: the log holds no such result.
+        """
+        return str(_json(self._ask("GET", f"/v1/submissions/{digest}")).get("keyid", ""))
+
     def submit(self, path: Path) -> Accepted:
         """Send an envelope file with the raw samples beside it, and verify the receipt.
 

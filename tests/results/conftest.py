@@ -19,6 +19,7 @@ from securesystemslib.signer import CryptoSigner
 from typer.testing import CliRunner
 
 from results.archive import archive
+from results.catalog import logs_data
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.service.api import Limits, create_app
@@ -68,6 +69,31 @@ def log_signer():
 @pytest.fixture(scope="session")
 def log_key(log_signer):
     return bytes.fromhex(log_signer.public_key.to_dict()["keyval"]["public"])
+
+
+def public(signer):
+    return signer.public_key.to_dict()["keyval"]["public"]
+
+
+@pytest.fixture(scope="session")
+def admin():
+    return CryptoSigner.generate_ed25519()
+
+
+@pytest.fixture
+def lab():
+    return CryptoSigner.generate_ed25519()
+
+
+@pytest.fixture
+def known(tmp_path, monkeypatch, log_signer, admin):
+    """The server's log is known, and who may register in it."""
+    monkeypatch.setattr(logs_data, "LOGS", tmp_path / "logs")
+    (tmp_path / "logs").mkdir()
+    name = f"fenmark.log/{runner_id(log_signer.public_key)}"
+    text = f'origin = "{name}"\npublic_key = "{public(log_signer)}"\n'
+    text += f'administrators = ["{public(admin)}"]\n'
+    (tmp_path / "logs" / "server.toml").write_text(text)
 
 
 @pytest.fixture
@@ -193,10 +219,10 @@ def client(serving):
 
 @pytest.fixture
 def verb():
-    """Runs a verb of `fenmark keys`; gives what it printed on stdout."""
+    """Runs a verb of `fenmark keys`, or of another group; gives what it printed on stdout."""
 
-    def verb(*arguments):
-        done = CliRunner().invoke(keys, [str(one) for one in arguments])
+    def verb(*arguments, group=keys):
+        done = CliRunner().invoke(group, [str(one) for one in arguments])
         if done.exception:
             raise done.exception
         return done.stdout

@@ -11,7 +11,6 @@ from securesystemslib.signer import CryptoSigner
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
 from results.archive import archive, verification
-from results.catalog import logs_data
 from results.keys import keyfile
 from results.keys.identity import read_runner, runner_id, runner_toml
 from results.proof import envelope, notice
@@ -22,31 +21,6 @@ from suites.base.errors import CheckError, UserError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LATER = "2100-01-01T00:00:00Z"
-
-
-def public(signer):
-    return signer.public_key.to_dict()["keyval"]["public"]
-
-
-@pytest.fixture(scope="session")
-def admin():
-    return CryptoSigner.generate_ed25519()
-
-
-@pytest.fixture
-def lab():
-    return CryptoSigner.generate_ed25519()
-
-
-@pytest.fixture
-def known(tmp_path, monkeypatch, log_signer, admin):
-    """The server's log is known, and who may register in it."""
-    monkeypatch.setattr(logs_data, "LOGS", tmp_path / "logs")
-    (tmp_path / "logs").mkdir()
-    name = f"fenmark.log/{runner_id(log_signer.public_key)}"
-    text = f'origin = "{name}"\npublic_key = "{public(log_signer)}"\n'
-    text += f'administrators = ["{public(admin)}"]\n'
-    (tmp_path / "logs" / "server.toml").write_text(text)
 
 
 def said(action, signer, *by, **more):

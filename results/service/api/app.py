@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from results.service.api.health_and_metrics import add_operation
 from results.service.api.log import add_log
 from results.service.api.middleware import Frame
+from results.service.api.moderation import add_moderation
 from results.service.api.notices import add_notices
 from results.service.api.problems import add_handlers
 from results.service.api.reading import add_reading
@@ -87,6 +88,7 @@ def create_app(
         add_samples,
         add_log,
         add_notices,
+        add_moderation,
         add_operation,
         add_writing,
     ):  # it completes the OpenAPI

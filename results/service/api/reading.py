@@ -30,19 +30,25 @@ _JUDGEMENT = ("outcome", "findings", "flags")
 def add_reading(app: FastAPI, service: Service) -> None:
     """Add the endpoints."""
 
+    def told(row: Submission) -> dict[str, Any]:
+        said = service.intake.moderation.state(row.digest).to_json()
+        return {**_columns(row), "moderation": said}
+
     @app.get("/v1/submissions/{digest}", summary="A result's receipt and what was found")
     def submission(request: Request, digest: str) -> Response:
         row = service.store.find(_digest(digest))
         if row is None:
             raise _unknown()
         receipt = service.store.receipt(row).to_json()
-        return cached(request, {**receipt, **_columns(row)}, ASK_AGAIN)
+        return cached(request, {**receipt, **told(row)}, ASK_AGAIN)
 
     @app.get("/v1/submissions/{digest}/envelope", summary="The envelope, byte for byte")
     def envelope_of(request: Request, digest: str) -> Response:
         envelope = service.store.envelope(_digest(digest))
         if envelope is None:
             raise _unknown()
+        if not envelope:
+            raise Problem(410, "removed", "this result was removed; its notice says why")
         return cached(request, envelope, FOR_EVER, "application/json")
 
     @app.get("/v1/results", summary="Results in order of the log, a page at a time")
@@ -66,7 +72,7 @@ def add_reading(app: FastAPI, service: Service) -> None:
         )
         page = service.store.page(filters, int(cursor) - 1, limit)
         following = str(page.rows[-1].at + 1) if page.more else None
-        listed = [{"digest": row.digest, "index": row.at, **_columns(row)} for row in page.rows]
+        listed = [{"digest": row.digest, "index": row.at, **told(row)} for row in page.rows]
         return cached(request, {"results": listed, "next": following}, ASK_AGAIN)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from results.service.insert import Candidate
     from results.service.store import Stored
 
-__all__ = ["add_writing"]
+__all__ = ["add_writing", "read_body"]
 
 # Media type of a body -> the most bytes of it.
 _BODY_TYPES = {
@@ -93,7 +93,7 @@ def add_writing(app: FastAPI, service: Service) -> None:
         request.scope["route"] = route  # for the request log, as the framework's own routes do
         kind = _kind(request)
         async with AsyncExitStack() as held:
-            body = await _body(
+            body = await read_body(
                 request,
                 service.limits.body_s,
                 _BODY_TYPES[kind],
@@ -134,7 +134,9 @@ async def _stored(service: Service, candidate: Candidate) -> Stored:
     taken = False
     try:
         stored = await service.committer.commit(candidate)
-        taken = stored.receipt is not None
+        # A removed result, sent again in another envelope, is known, and its samples stay away.
+        receipt, moderation = stored.receipt, service.intake.moderation
+        taken = receipt is not None and not moderation.state(receipt.digest).removed
     finally:
         await asyncio.to_thread(store.samples.settle, digest, store.named, taken=taken)
     return stored
@@ -175,14 +177,20 @@ def _kind(request: Request) -> str:
     return kind
 
 
-async def _body(
-    request: Request, within_s: float, most: int, grow: Callable[[], Awaitable[None]]
+async def read_body(
+    request: Request,
+    within_s: float,
+    most: int,
+    grow: Callable[[], Awaitable[None]] | None = None,
 ) -> bytes:
     """Read the body raw: a framework's models accept duplicate keys and stumble over NaN.
 
     Args:
         most: bytes it may hold.
         grow: waits until there is room for a body above an envelope's size.
+
+    Raises:
+        Problem: it is larger, or comes too slowly.
     """
     data = bytearray()
     room = strict_json.MAX_BYTES
@@ -192,7 +200,7 @@ async def _body(
                 data += chunk
                 if len(data) > most:
                     raise Problem(413, "too-large", f"at most {most} bytes")
-                if len(data) > room:
+                if grow and len(data) > room:
                     await grow()
                     room = most
     except TimeoutError as error:

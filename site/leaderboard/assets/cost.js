@@ -140,7 +140,7 @@ class Cost extends HTMLElement {
   likes(row) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
     const proven = text("profile") !== "quick" && !text("doubts");
-    const ranks = !this.rows.number(row, "flags");
+    const ranks = !this.rows.number(row, "flags") && ["", "disputed"].includes(text("moderated"));
     return [text("model_id"), text("load").split(" · ")[0], proven, ranks].join("|");
   }
 

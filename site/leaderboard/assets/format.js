@@ -46,6 +46,7 @@ export function proof(rows, row, digest, root, word) {
   const run = `${root}chips/${text("chip_id")}/#run-${digest.slice(0, 12)}`;
   return [
     element("span", "tag", word(`tier-${text("tier")}`)),
+    ...(text("moderated") ? [" ", link(run, word(text("moderated")), "tag warn")] : []),
     ...(rows.number(row, "flags") ? [" ", link(run, word("flagged"), "tag warn")] : []),
     element(
       "span",

@@ -25,6 +25,9 @@ import { fault } from "./schema.js";
  * @typedef {{keys: string, laws: string, schemas: Record<string, string>,
  *   logs: Record<string, KnownLog>, policy: Policy | null}} Known */
 
+/** Of a result: action, index and digest of the notice, its reason, and what is newer.
+ * @typedef {[string, number, string, string, string]} Notice */
+
 /** Steps hold or fail one by one; what fails throws, and the rest is not looked at. */
 class Check {
   /** @param {HTMLElement} page */
@@ -33,6 +36,7 @@ class Check {
     this.root = page.dataset.root ?? "";
     /** @type {Known} */
     this.known = JSON.parse(page.dataset.known ?? "");
+    this.state = "";
     this.findings = new Findings(this.part(".findings"), (key) => this.word(key));
   }
 
@@ -60,16 +64,23 @@ class Check {
     this.clear();
     let good = true;
     try {
-      await this.steps(await file, expected);
+      const data = await file.catch((error) => this.tombstone(expected, error));
+      if (data) await this.steps(data, expected);
     } catch (error) {
       const waiting = this.part("[data-step]:not(.good)");
       this.mark(waiting.dataset.step ?? "", false, error instanceof Error ? error.message : String(error));
       good = false;
     }
     const verdict = this.part(".verdict");
+    if (good && this.state === "removed") {
+      verdict.textContent = this.word("removed-whole");
+      return;
+    }
     verdict.classList.add(good ? "good" : "bad");
     const doubted = good && this.findings.any ? this.word("doubted") : "";
-    verdict.textContent = `${this.word(good ? "verified" : "refused")} ${doubted}`.trim();
+    const moderated = good && this.state ? `${this.word(this.state)}.` : "";
+    const words = [this.word(good ? "verified" : "refused"), moderated, doubted];
+    verdict.textContent = words.filter(Boolean).join(" ");
   }
 
   clear() {
@@ -81,6 +92,8 @@ class Check {
     this.part(".verdict").textContent = "";
     delete this.part(".verdict").dataset.tier;
     this.findings.clear();
+    this.state = "";
+    this.part(".notices").replaceChildren();
     this.part(".contents").hidden = true;
   }
 
@@ -99,22 +112,55 @@ class Check {
     this.show(predicate, digest);
 
     const place = await this.place(digest);
-    const heads = await this.heads(place.folder, place.log);
-    const { size, root } = heads[0];
-    const witnesses = await this.witnesses(place.folder);
-    this.mark("checkpoint", true, [place.log.origin, size, ...witnesses].join(", "));
-
-    const records = await this.records(place.folder, heads);
-    const index = records.findIndex((one) => one.type === "result" && one.envelope === digest);
-    if (index < 0) throw new Error(this.word("unlogged"));
-    const flags = flagsOf(records[index]);
+    const { records, index, flags, inclusion } = await this.included(place, digest);
     // The site's pages show what its data says: it must be what the log says.
     const [held, told] = [[index, ...flags], [place.index, ...place.flags]].map(String);
     if (held !== told) throw new Error(`${held} ≠ ${told}`);
-    this.mark("inclusion", true, `${index} / ${size}: ${root}`);
+    this.notices(place.notices, records);
+    this.mark("inclusion", true, inclusion);
 
     const about = this.lifetime(key, predicate.run, place, index, records);
     await this.laws(statement, flags, about);
+  }
+
+  /** Find a result in its log, once all of that holds.
+   * @param {{folder: string, log: KnownLog}} place @param {string} digest */
+  async included({ folder, log }, digest) {
+    const heads = await this.heads(folder, log);
+    const { size, root } = heads[0];
+    const witnesses = await this.witnesses(folder);
+    this.mark("checkpoint", true, [log.origin, size, ...witnesses].join(", "));
+    const records = await this.records(folder, heads);
+    const index = records.findIndex((one) => one.type === "result" && one.envelope === digest);
+    if (index < 0) throw new Error(this.word("unlogged"));
+    return { records, index, flags: flagsOf(records[index]), inclusion: `${index} / ${size}: ${root}` };
+  }
+
+  /** Of a result that was removed its entry and the notice stay: hold those.
+   * @param {string} digest @param {unknown} error why its envelope is not here */
+  async tombstone(digest, error) {
+    const place = await this.place(digest).catch(() => null);
+    if (!place?.notices.some(([action]) => action === "removed")) throw error;
+    const { records, inclusion } = await this.included(place, digest);
+    this.notices(place.notices, records);
+    this.mark("inclusion", true, inclusion);
+    return null;
+  }
+
+  /** Show what notices say of a result: each must be the entry that the site's data names.
+   * @param {Notice[]} notices @param {Record<string, any>[]} records */
+  notices(notices, records) {
+    for (const [, index, digest] of notices)
+      if (records[index]?.type !== "moderation" || records[index].moderation !== digest)
+        throw new Error(`${index} ≠ ${digest}`);
+    this.part(".notices").replaceChildren(
+      ...notices.map(([action, index, , reason, newer]) => {
+        const line = document.createElement("li");
+        line.textContent = [`${this.word(action)} (${index}): ${reason}`, newer].filter(Boolean).join(" → ");
+        return line;
+      }),
+    );
+    this.state = stateOf(notices.map(([action]) => action));
   }
 
   /** Hold the figures against the laws, and what the log entered against what they give.
@@ -175,9 +221,9 @@ class Check {
    * @param {string} digest */
   async place(digest) {
     const places = JSON.parse(text(await this.fetched(`data/proofs/${digest.slice(0, 2)}.json`)));
-    const [folder, index, flags = []] = places[digest] ?? [];
+    const [folder, index, flags = [], notices = []] = places[digest] ?? [];
     if (!folder || !Object.hasOwn(this.known.logs, folder)) throw new Error(this.word("unlogged"));
-    return { folder, index, flags, log: this.known.logs[folder] };
+    return { folder, index, flags, notices: /** @type {Notice[]} */ (notices), log: this.known.logs[folder] };
   }
 
   /** Checkpoints of a log: its own, and earlier ones that it must extend.
@@ -268,6 +314,14 @@ class Check {
       `${this.root}statements/${digest}.dsse.json`;
     this.part(".contents").hidden = false;
   }
+}
+
+/** What the board says of a result after these notices, by the rule of results/proof/moderation.py;
+ * empty where it says nothing. @param {string[]} actions in the log's order */
+function stateOf(actions) {
+  const strongest = ["removed", "withdrawn", "superseded"].find((one) => actions.includes(one));
+  if (strongest) return strongest;
+  return actions.lastIndexOf("disputed") > actions.lastIndexOf("resolved") ? "disputed" : "";
 }
 
 /** Rules that the log's operator entered with a result, which its figures did not keep.

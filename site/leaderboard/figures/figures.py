@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
+from results.proof.moderation import State
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import CheckError
 
@@ -55,6 +56,7 @@ class Result:
         samples: digests of its raw samples.
         unchecked: laws that could not be held, and why, one line each.
         recomputed: its raw samples lie beside it, and give its figures.
+        state: what notices in the log say of it.
     """
 
     digest: str
@@ -71,6 +73,12 @@ class Result:
     samples: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     recomputed: bool = True
+    state: State = field(default_factory=State)
+
+    @property
+    def moderated(self) -> str:
+        """What is said beside its figures: "withdrawn", "disputed", "superseded" or nothing."""
+        return self.state.mark
 
     @property
     def tier(self) -> str:

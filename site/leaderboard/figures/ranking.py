@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leaderboard.figures.rows import shown
+from leaderboard.figures.rows import RANKING, shown
 from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
 
     Figures rank within a model and a load only: rows of one stand together, cheapest first.
     Without a price by throughput; ties by digest and case, so that two builds agree. A row that
-    a law flags never ranks; a quick profile, or a run without challenge, raw samples or
-    self-check, ranks below. What another harness measured, and its runner attests, follows all
-    that was measured here. Adds `ranks`, `proven`, `shape` (what was asked of the engine, without
-    how many at once) and `place`: 0 for proven serving rows to 7 for isolated phases that do not
-    rank.
+    a law flags, or whose result was withdrawn or superseded, never ranks; a quick profile, or a run
+    without challenge, raw samples or self-check, ranks below. What another harness measured, and
+    its runner attests, follows all that was measured here. Adds `ranks`, `proven`, `shape` (what
+    was asked of the engine, without how many at once) and `place`: 0 for proven serving rows to 7
+    for isolated phases that do not rank.
     """
-    method, sound = rows["throughput_method"], rows["valid"] & (rows["flags"] == 0)
+    method = rows["throughput_method"]
+    sound = rows["valid"] & (rows["flags"] == 0) & rows["moderated"].isin(RANKING)
     ranks = sound & (method == "measured")
     proven = (rows["profile"] != "quick") & (rows["doubts"] == "")
     below = (~proven).astype(int).where(ranks, 3).mask(sound & (method == ATTESTED), 2)

@@ -53,8 +53,8 @@ _MONEY = (
 _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "load", "load_zh", "doubts", "prints", "samples", "meter", "rent_price", "price_sheet",
-    "electricity_method", "owned_basis", "floor_method", "api_price", "per",
+    "load", "load_zh", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
+    "price_sheet", "electricity_method", "owned_basis", "floor_method", "api_price", "per",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
 _NUMBERS = (
@@ -67,8 +67,10 @@ _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
     "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id", "chip",
     "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
-    "doubts", "price_sheet",
+    "doubts", "moderated", "price_sheet",
 )  # fmt: skip
+# Marks of a notice with which a row still ranks.
+RANKING = ("", "disputed")
 _LOADS = {
     "api": "endpoint {n}",
     "isl": "{n} input tokens",
@@ -98,6 +100,8 @@ class Row:
         doubts: what the run does not prove: that it is not older than its challenge, that its raw
             samples give its figures, that the instrument checked itself; it ranks below those
             that do.
+        moderated: what a notice in the log says of the result: "withdrawn", "disputed",
+            "superseded"; else empty.
         figures: by the names of `FIGURES`.
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
@@ -125,6 +129,7 @@ class Row:
     meter: str
     valid: bool
     doubts: str
+    moderated: str
     figures: Mapping[str, Figure]
     rent: Rent | None
     owned: Owned | None
@@ -142,7 +147,8 @@ class Row:
     def ranks(self) -> bool:
         """Say whether the row may stand among measured ones; a flagged one never does."""
         rate = self.figures.get("throughput")
-        return self.valid and not self.flags and rate is not None and rate.method == "measured"
+        sound = self.valid and not self.flags and self.moderated in RANKING
+        return sound and rate is not None and rate.method == "measured"
 
 
 def _load(words: Words, point: BoardPoint) -> str:

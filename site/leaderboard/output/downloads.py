@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from leaderboard.read.archives import Archive, FoundEnvelope
+    from leaderboard.read.archives import Archive, FoundEnvelope, Moderated
 
 __all__ = ["COLUMNS", "KINDS", "LISTING", "encoded", "part", "proofs", "whole"]
 
@@ -95,24 +95,30 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) of what the verify page looks up: keys, laws, logs, each result's place.
 
     Places are split by the first two digits of the digest, so that a new result changes one
-    small file.
+    small file. A place is log, index, the rules that the entry names, if any, and the notices
+    about the result, if any.
     """
     yield "proofs/keys.json", known.key_list(archive.keys)
     yield "proofs/laws.json", known.laws()
     yield "proofs/logs.json", json.dumps(archive.logs, sort_keys=True).encode()
-    shards: dict[str, list[str]] = {f"{n:02x}": [] for n in range(256)}
+    shards: dict[str, dict[str, list[Any]]] = {f"{n:02x}": {} for n in range(256)}
     for digest, source in archive.sources.items():
         if source.index is not None:
-            shards[digest[:2]].append(digest)
-    for prefix, digests in shards.items():
-        logged = ((digest, archive.sources[digest]) for digest in sorted(digests))
-        places = {digest: _place(source) for digest, source in logged}
-        yield f"proofs/{prefix}.json", json.dumps(places).encode()
+            rules = [list(source.entered)] if source.entered else []
+            shards[digest[:2]][digest] = [source.log, source.index, *rules]
+    for digest, moderated in archive.moderated.items():
+        log, index, *rules = shards[digest[:2]].get(digest, [moderated.log, moderated.index])
+        shards[digest[:2]][digest] = [log, index, *(rules or [[]]), _said(moderated)]
+    for prefix, places in shards.items():
+        yield f"proofs/{prefix}.json", json.dumps(dict(sorted(places.items()))).encode()
 
 
-def _place(source: FoundEnvelope) -> list[Any]:
-    """Log, index, and the rules that the entry names, if any."""
-    return [source.log, source.index, *([list(source.entered)] if source.entered else [])]
+def _said(moderated: Moderated) -> list[list[Any]]:
+    """Action, index and digest of each notice about a result, its reason, and what is newer."""
+    return [
+        [one.notice.action, one.index, one.notice.digest, one.notice.reason, one.notice.newer or ""]
+        for one in moderated.state.notices
+    ]
 
 
 def _csv(schema: pa.Schema, rows: Sequence[tuple[Any, ...]]) -> bytes:

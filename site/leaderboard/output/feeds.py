@@ -1,6 +1,7 @@
 """What machines read first: Atom and JSON Feed, a map of the site, and a guide for programs.
 
-Feeds tell what a reader comes back for: results, regressions, price sheets and claims.
+Feeds tell what a reader comes back for: results, regressions, price sheets, claims, and what became
+of results.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from leaderboard.output.page_list import Content
     from leaderboard.pages.fen import ClaimView
     from leaderboard.words import Words
+    from results.proof.moderation import Placed
 
 __all__ = ["Item", "atom", "for_programs", "items", "json_feed", "sitemap"]
 
@@ -40,7 +42,7 @@ class Item:
         id: a name that never changes, whatever address the site has.
         url: of the page, from the root of its language.
         date: RFC 3339, UTC.
-        kind: "result", "regression", "prices" or "claim".
+        kind: "result", "regression", "prices", "claim" or "moderation".
     """
 
     id: str
@@ -58,6 +60,7 @@ def items(_: Words, content: Content) -> list[Item]:
         *_regressions(_, content),
         *(_claim(_, view) for view in content.claims),
         *_sheets(_),
+        *(_notice(_, placed) for placed in content.notices[:_MOST]),
     ]
     return sorted(news, key=lambda item: (item.date, item.id), reverse=True)[:_MOST]
 
@@ -91,6 +94,18 @@ def _regressions(_: Words, content: Content) -> Iterator[Item]:
                 date=row.finished_at,
                 kind="regression",
             )
+
+
+def _notice(_: Words, placed: Placed) -> Item:
+    told = placed.notice
+    return Item(
+        id=f"urn:fenmark:notice:{told.digest}",
+        url=f"runners/#notice-{told.digest[:12]}",
+        title=_("Result {digest}: {state}", digest=told.result[:12], state=_(told.action)),
+        text=told.reason,
+        date=placed.time or told.at,
+        kind="moderation",
+    )
 
 
 def _claim(_: Words, view: ClaimView) -> Item:
@@ -231,7 +246,7 @@ names its price sheet and class of rental. MLPerf's results compare with each ot
 """
 _MORE = {
     "data/board/index.json": "the rows of the board by model, as the live page reads them",
-    "feed.xml": "news as Atom: results, regressions, price sheets, claims",
+    "feed.xml": "news as Atom: results, regressions, price sheets, claims, moderation",
     "feed.json": "the same as JSON Feed",
     "schema/statement-v2.json": "JSON schema of a signed statement",
 }

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from results.catalog import PriceSheet
     from results.economy.claims import Evidence
+    from results.proof.moderation import Placed
 
 __all__ = ["Content", "pages"]
 
@@ -137,6 +138,12 @@ class Content:
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
 
     @cached_property
+    def notices(self) -> Sequence[Placed]:
+        """What was said of results in the logs, newest first."""
+        said = [one for own in self.archive.moderated.values() for one in own.state.notices]
+        return sorted(said, key=lambda one: (one.time or one.notice.at, one.index), reverse=True)
+
+    @cached_property
     def evidence(self) -> Sequence[Evidence]:
         """What a claim is set beside."""
         return evidence(self.rows, self.reported, self.stamp)
@@ -201,7 +208,8 @@ class Content:
     def _known(self) -> Mapping[str, str]:
         """A line on each result: what no row says of it, and may change without it."""
         return {
-            digest: f"{digest} {source.tier} {source.log} {source.index}"
+            digest: f"{digest} {source.tier} {source.log} {source.index} "
+            f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
 
@@ -312,7 +320,11 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="runners",
         url="runners/",
         title="Runners and trust",
-        context=lambda: {"runners": _runners(content), "logs": content.archive.logs},
+        context=lambda: {
+            "runners": _runners(content),
+            "logs": content.archive.logs,
+            "notices": content.notices,
+        },
     )
     yield Page(
         template="verify",

@@ -25,7 +25,7 @@ _TIERS = ("self-signed", "registered", "CI-attested", "reproduced")
 _MANY = 2000
 _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
-    "profile", "tier", "date", "doubts", "meter", "throughput_method", "energy_method",
+    "profile", "tier", "date", "doubts", "moderated", "meter", "throughput_method", "energy_method",
     "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method", "per",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
@@ -79,6 +79,7 @@ def proof_words(_: Words) -> dict[str, str]:
     return {
         "verify": _("verify"),
         "flagged": _("flagged"),
+        **{mark: _(mark) for mark in ("disputed", "superseded", "withdrawn")},
         "no challenge": _("no challenge"),
         "no raw samples": _("no raw samples"),
         "no self-check": _("no self-check"),

@@ -30,6 +30,7 @@ from results.keys.keyless import KeylessKey
 from results.keys.tiers import Standing
 from results.proof import envelope, tiles
 from results.proof.ledger import Ledger
+from results.proof.moderation import State
 from results.statement.statement_v2 import read_statement
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from results.proof.cosignature import Policy
     from results.statement.statement import Statement
 
-__all__ = ["Archive", "FoundEnvelope", "opened", "read", "statement_of"]
+__all__ = ["Archive", "FoundEnvelope", "Moderated", "opened", "read", "statement_of"]
 
 # One process verifies some 2,000 small envelopes in the time that others take to start.
 _WORTH_PROCESSES = 4000
@@ -73,6 +74,7 @@ class FoundEnvelope:
         confirmed_by: digests of the results that reproduce it.
         entered: rules that its entry in the log names.
         flags: what the log, or other results, have against it, one line each.
+        state: what notices in the log say of it.
     """
 
     path: Path
@@ -83,6 +85,7 @@ class FoundEnvelope:
     confirmed_by: tuple[str, ...] = ()
     entered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    state: State = field(default_factory=State)
 
     @property
     def tier(self) -> str:
@@ -105,6 +108,7 @@ class Archive:
         policy: witnesses that cosigned each of them; None where nobody asked.
         log_files: (file, SHA-256) of what the verified logs consist of, by path on the site.
         key_files: text of the runners' key files, by id.
+        moderated: results that notices are about, by digest; those that were removed too.
     """
 
     rows: pd.DataFrame
@@ -117,6 +121,7 @@ class Archive:
     policy: Policy | None
     log_files: Mapping[str, tuple[Path, str]]
     key_files: Mapping[str, str]
+    moderated: Mapping[str, Moderated] = field(default_factory=dict)
 
     def open(self, digest: str) -> Result:
         """Read a verified result again, with everything its statement says.
@@ -125,6 +130,15 @@ class Archive:
             CheckError: the file changed since it was verified.
         """
         return opened(digest, self.sources[digest])
+
+
+@dataclass(frozen=True, slots=True)
+class Moderated:
+    """Where a result stands that notices are about, and what they say."""
+
+    log: str
+    index: int
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,7 @@ class _Gathered:
     Attributes:
         entered: whose keys the known logs register.
         logs: by name.
+        moderated: by log and digest.
     """
 
     keys: KeyFiles = field(default_factory=KeyFiles)
@@ -163,6 +178,7 @@ class _Gathered:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     entered: list[Runner] = field(default_factory=list)
     logs: dict[str, _Log] = field(default_factory=dict)
+    moderated: dict[tuple[str, str], Moderated] = field(default_factory=dict)
 
 
 def read(
@@ -193,13 +209,17 @@ def read(
     table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
     if len(table) != len(before) or _state(table) != _state(before):
         workers.beside(partial(kept.store, table))
+    moderated = _moderated(known)
     table = table[_among(table["digest"], known.sources)]
     sources = _confirmed(table, _compared(table, known.sources), known.logs)
     flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
     more = table["digest"].map(flagged).fillna(0).astype("int64")
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
+    marked = [sources[digest].state.mark for digest in table["digest"].tolist()]
     return Archive(
-        rows=table.assign(tier=tiers, flags=table["flags"] + more).reset_index(drop=True),
+        rows=table.assign(tier=tiers, flags=table["flags"] + more, moderated=marked).reset_index(
+            drop=True
+        ),
         sources=sources,
         refused=(*known.keys.refused, *known.refused),
         left_out=(*known.keys.left_out, *known.left_out),
@@ -216,7 +236,23 @@ def read(
             for path, digest in log.around.log_files.items()
         },
         key_files=known.keys.texts,
+        moderated=moderated,
     )
+
+
+def _moderated(known: _Gathered) -> dict[str, Moderated]:
+    """Apply what the log of each result says of it, and no other's; return it by digest."""
+    moderated, sources = {}, dict(known.sources)
+    for (log, digest), said in known.moderated.items():
+        source = sources.get(digest)
+        if source and source.log != log:
+            continue
+        moderated[digest] = said
+        if source and said.state.removed:
+            del known.sources[digest]
+        elif source:
+            known.sources[digest] = replace(source, state=said.state)
+    return moderated
 
 
 def _state(table: pd.DataFrame) -> set[tuple[str, str]]:
@@ -260,9 +296,14 @@ def _gather(
             known.sources[digest] = source
     known.refused += [
         (digest, "logged, but its envelope is missing")
-        for digest in sorted((around.places or {}).keys() - paths.keys())
+        for digest in sorted((around.places or {}).keys() - paths.keys() - around.missable)
     ]
-    known.refused += around.keys.refused
+    known.refused += around.refused
+    for digest, state in around.moderated.items():
+        told = Moderated(log, (around.places or {})[digest], state)
+        before_it = known.moderated.get((log, digest), told)
+        longer = len(state.notices) > len(before_it.state.notices)
+        known.moderated[log, digest] = told if longer else before_it
     if around.writer and around.writer.known:
         known.entered += [runner for _, runner in around.keys.registered.values()]
 
@@ -431,6 +472,7 @@ def opened(digest: str, source: FoundEnvelope, *, with_flags: bool = True) -> Re
         unchecked=tuple(map(clean, judged.unchecked)) if judged else (),
         predicate=statement.predicate,
         confirmed_by=source.confirmed_by,
+        state=source.state,
         recomputed=given is None or bool(given.rows),
         environment=claims["runner_environment"]
         if claims.get("runner_environment") in _ENVIRONMENTS
@@ -532,7 +574,8 @@ def _confirmed(
 ) -> dict[str, FoundEnvelope]:
     """Note which results others reproduce, log by log; only those concerned are read again."""
     repeats = table[table["reproduces"] != ""]
-    repeats = repeats[_among(repeats["reproduces"], sources)]
+    standing = {digest for digest, source in sources.items() if source.state.confirms}
+    repeats = repeats[_among(repeats["reproduces"], standing) & _among(repeats["digest"], standing)]
     by_log = defaultdict[str, list[Entered]](list)
     for digest in sorted({*repeats["digest"], *repeats["reproduces"]}):
         source = sources[digest]

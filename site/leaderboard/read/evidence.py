@@ -48,7 +48,9 @@ _ENERGY = {
 
 
 def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[Evidence]:
-    """Gather what may be set beside a claim: no flagged row, none of MLPerf, nothing simulated.
+    """Gather what may be set beside a claim.
+
+    No flagged or disputed row, none of MLPerf, nothing simulated.
 
     Args:
         stamp: identifies the code and the prices that costs are computed with.
@@ -64,7 +66,9 @@ def _packed(reported: Reported) -> bytes:
 
 
 def _measured(rows: pd.DataFrame) -> Iterator[Evidence]:
-    ranked = rows[rows["valid"] & (rows["flags"] == 0) & (rows["throughput_method"] == "measured")]
+    measured = rows["throughput_method"] == "measured"
+    unmarked = (rows["flags"] == 0) & (rows["moderated"] == "")
+    ranked = rows[rows["valid"] & unmarked & measured]
     places: set[int] = set()
     for column, least in _BEST.items():
         groups = ranked[ranked[column].notna()].groupby(["chip_id", "model_id", "precision"])[

@@ -1,0 +1,66 @@
+"""Endpoints of notices about results: what was said of which, and a signed one taken in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from results.proof import moderation
+from results.proof.moderation import Action  # noqa: TC001 - FastAPI reads it
+from results.service.api.problems import limit
+from results.service.api.reading import ASK_AGAIN, DIGITS, cached
+from results.service.api.writing import read_body
+
+if TYPE_CHECKING:
+    from results.service.api.service import Service
+
+__all__ = ["add_moderation"]
+
+_DIGEST = "^[0-9a-f]{64}$"
+
+
+def add_moderation(app: FastAPI, service: Service) -> None:
+    """Add the endpoints."""
+
+    @app.get(
+        "/v1/moderation", summary="Notices about results in order of the log, a page at a time"
+    )
+    def moderation_(
+        request: Request,
+        *,
+        action: Annotated[Action | None, Query()] = None,
+        result: Annotated[str | None, Query(pattern=_DIGEST)] = None,
+        unresolved: Annotated[bool, Query()] = False,
+        cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> Response:
+        said = service.intake.moderation
+        wanted = [
+            one
+            for one in (said.disputes if unresolved else said.notices)
+            if one.index >= int(cursor)
+            if action in {None, one.notice.action} and result in {None, one.notice.result}
+        ]
+        following = str(wanted[limit].index) if len(wanted) > limit else None
+        listed = [one.to_json() for one in wanted[:limit]]
+        return cached(request, {"notices": listed, "next": following}, ASK_AGAIN)
+
+    @app.post("/v1/notices", summary="Enter a signed notice about a result", status_code=201)
+    async def enter(request: Request) -> JSONResponse:
+        body = await read_body(request, service.limits.body_s, moderation.MOST_BYTES)
+        loop = asyncio.get_running_loop()
+        judging, intake = service.judging, service.intake
+        told, by = await loop.run_in_executor(judging, intake.notice, body)
+        request.state.about = {"digest": told.digest, "keyid": by}
+        limit(service.keys, by)
+        # Shielded: who hangs up now finds it entered by sending it again.
+        new = await asyncio.shield(loop.run_in_executor(judging, intake.moderate, told))
+        state = service.intake.moderation.state(told.result)
+        return JSONResponse(
+            {"notice": told.digest, "result": told.result, "moderation": state.to_json()},
+            status_code=201 if new else 200,
+            headers={"Location": f"/v1/notices/{told.digest}/envelope"},
+        )
