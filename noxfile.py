@@ -32,6 +32,7 @@ COMPARISONS = {
     "mutations": "results.bench.mutations",
     "json": "results.bench.parsing",
     "kills": "results.bench.kills",
+    "predict": "results.bench.prediction",
     "site": "leaderboard.bench.compare",
     "plans": "runners.bench.plans",
 }

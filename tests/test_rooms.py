@@ -50,6 +50,7 @@ FOLDERS = {
         "reported/parts",
         "reported/readers",
         "reported",
+        "prediction",
         "archive",
         "service",
         "service/api",

@@ -15,7 +15,7 @@ __all__ = ["known_as"]
 _MAKER = (
     r"^(?:(?:ai21labs|allenai|amd|bytedance-seed|codellama|deepseek-ai|ggml-org|google|"
     r"hugging-quants|meta-llama|microsoft|minimaxai|mistralai|moonshotai|neuralmagic|nvidia|"
-    r"openai|qwen|redhatai|unsloth|xiaomimimo|zai-org)/)?"
+    r"openai|qwen|redhatai|unsloth|xiaomimimo|zai-org|zhipuai)/)?"
 )
 # What is made from a model and has other sizes.
 _OTHER = r"(?!.*(?:pruned|reap|minitron|draft|eagle|speculator|embed|rerank|reward|assistant))"
@@ -40,6 +40,7 @@ _PUBLISHED = (
     (r"qwen3-32b", "qwen3-32b"),
     (r"qwen3-8b", "qwen3-8b"),
     (r"qwen3-0[._]6b", "qwen3-0.6b"),
+    (r"qwen3[._]5-397b-a17b", "qwen3.5-397b-a17b"),
     (r"qwen3[._]5-122b-a10b", "qwen3.5-122b-a10b"),
     (r"qwen3[._]5-35b-a3b", "qwen3.5-35b-a3b"),
     (r"qwen3[._]5-27b", "qwen3.5-27b"),

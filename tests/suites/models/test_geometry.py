@@ -95,7 +95,7 @@ def test_a_changed_copy_is_counted_anew():
 
 
 def test_every_shipped_geometry_names_its_source():
-    assert len(available()) == 45
+    assert len(available()) == 46
     for name in available():
         assert load(name).id == name
         source = load(name).source

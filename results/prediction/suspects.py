@@ -1,0 +1,96 @@
+"""Faults that only show against what kernels take: speculation nobody marked, times too short."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from results import catalog
+from results.prediction.chip import rates_of
+from suites import models
+from suites.models.widths import bits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from results.prediction.cells import Cell
+    from results.prediction.grid import Floats
+    from suites.models.part import Routing
+
+__all__ = ["below_roofline", "roofline_ms", "suspects"]
+
+# A sweep whose low loads are so much faster than their kernels (natural logarithm), and which
+# slows towards them by so much for each factor e of load, drafts tokens.
+_FASTER, _FADING, _LOW = -0.25, 0.03, 16
+_FEWEST = 3
+_EIGHT = 8.0
+
+
+def roofline_ms(cell: Cell, routing: Routing, cache_bytes: float = 2) -> float:
+    """A decode step of all requests: bytes over bandwidth or FLOPs over peak, shared evenly."""
+    geometry, rates = models.load(cell.model), rates_of(catalog.chips()[cell.chip])
+    bits, context = bits_of(cell.precision) or 16.0, int(cell.isl + cell.osl / 2)
+    batch = max(1, round(cell.concurrency or 1))
+    moved = geometry.decode_min_bytes(
+        context,
+        batch,
+        bits_per_parameter=bits,
+        kv_dtype_bytes=cache_bytes,
+        routing=routing,
+    )
+    flops = geometry.decode_flops(context, batch)
+    least = max(
+        moved / rates.bandwidth, flops / rates.peak("fp8" if bits <= _EIGHT else "bfloat16")
+    )
+    return least / cell.layout.chips
+
+
+def below_roofline(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
+    """Flag cells faster than reading weights once and a cache of 8 bits allows.
+
+    Args:
+        crowding: requests over the sequences that memory holds; above 1 not all decode at once.
+    """
+    return [
+        replace(cell, faults=cell.faults | {"below_roofline"})
+        if full <= 1 and cell.tpot_ms and cell.tpot_ms < roofline_ms(cell, "same", cache_bytes=1)
+        else cell
+        for cell, full in zip(cells, crowding, strict=True)
+    ]
+
+
+def suspects(cells: Sequence[Cell], ratios: Floats) -> list[Cell]:
+    """Flag sweeps of one engine, version and day that look like unmarked speculation.
+
+    Args:
+        ratios: log(measured ÷ sum of kernels), one a cell.
+    """
+    sweeps = defaultdict(list)
+    for place, cell in enumerate(cells):
+        sweeps[(*cell.group, cell.version, cell.day)].append(place)
+    flagged = list(cells)
+    for places in sweeps.values():
+        low = [i for i in places if (cells[i].concurrency or 0) <= _LOW]
+        if len(low) < _FEWEST or np.median(ratios[low]) > _FASTER:
+            continue
+        if _slope(cells, ratios, places) > _FADING:
+            for i in places:
+                flagged[i] = replace(cells[i], faults=cells[i].faults | {"speculation_unmarked"})
+    return flagged
+
+
+def _slope(cells: Sequence[Cell], ratios: Floats, places: Sequence[int]) -> float:
+    """Rise of the ratio with the logarithm of the load, within lengths and layout."""
+    rows = defaultdict(list)
+    for i in places:
+        rows[cells[i].isl, cells[i].osl, cells[i].layout].append(i)
+    over, under = 0.0, 0.0
+    for own in rows.values():
+        load = np.log([cells[i].concurrency or 1.0 for i in own])
+        load -= load.mean()
+        over += float(load @ ratios[own])
+        under += float(load @ load)
+    return over / under if under else 0.0
