@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from suites.base.errors import UserError
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["FAULTS", "Cell", "clean", "marked", "read_cells"]
@@ -90,6 +90,11 @@ class Cell:
         return self.chip, self.model, self.engine, self.precision
 
     @property
+    def teaches(self) -> bool:
+        """Whether it has no fault but such as were corrected."""
+        return self.faults <= _CORRECTED
+
+    @property
     def batch(self) -> float:
         """Sequences on one rank, where memory holds them."""
         return (self.concurrency or 1.0) / self.layout.dp
@@ -120,6 +125,8 @@ def _cell(row: Mapping[str, str | None]) -> Cell:
     text, number = partial(_text, row), partial(_number, row)
     source = text("silicon_data_source")
     concurrency = number("concurrency") or _load(source)
+    if concurrency is None and "silicon_data_source" not in row:
+        concurrency = (number("batch_size") or 0.0) * (number("attention_dp_size") or 1.0) or None
     sizes = {name: number(name) or 1.0 for name in _SIZES}
     told = number("attention_dp_size") is not None
     groups = (concurrency or 0.0) / (number("batch_size") or 1.0)
@@ -220,7 +227,7 @@ def _since_2025(day: re.Match[str]) -> float:
 
 def clean(cells: Sequence[Cell]) -> list[Cell]:
     """Flag copies, and return the cells that nothing forbids to learn from."""
-    return [cell for cell in marked(cells) if cell.faults <= _CORRECTED and not cell.reason]
+    return [cell for cell in marked(cells) if cell.teaches and not cell.reason]
 
 
 def marked(cells: Sequence[Cell]) -> list[Cell]:
@@ -245,8 +252,3 @@ def marked(cells: Sequence[Cell]) -> list[Cell]:
 def _same(one: Cell, other: Cell) -> bool:
     pairs = ((one.ttft_ms, other.ttft_ms), (one.tpot_ms, other.tpot_ms))
     return all(a is not None and b is not None and abs(a - b) <= _ROUNDED * b for a, b in pairs)
-
-
-def count_of(cells: Iterable[Cell]) -> Counter[str]:
-    """How many cells have each fault."""
-    return Counter(fault for cell in cells for fault in cell.faults)

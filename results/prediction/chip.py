@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from math import log
+from dataclasses import dataclass, field, replace
+from math import exp, log
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -198,7 +198,17 @@ def read_chip(folder: Path) -> Chip:
     except UserError:
         entry = entry_of(device_of(folder))
     rates = rates_of(entry)
-    return Chip(entry, rates, "kernels", read_tables(folder, rates))
+    grids = read_tables(folder, rates)
+    if entry.memory_bandwidth_gb_s is None:
+        rates = replace(rates, bandwidth=_attained(rates, grids))
+        grids = read_tables(folder, rates)
+    return Chip(entry, rates, "kernels", grids)
+
+
+def _attained(rates: Rates, grids: dict[Key, Grid]) -> float:
+    """Bandwidth at which the largest weights are read for one row, where none is published."""
+    ratios = [grid.values[0, -1, -1] for key, grid in grids.items() if key[0] == "gemm"]
+    return rates.bandwidth / exp(min(ratios))
 
 
 def entry_of(name: str) -> ChipEntry:

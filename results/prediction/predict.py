@@ -16,7 +16,7 @@ from results.prediction.fit import Fit, fit
 from results.prediction.plan import Layout
 from results.prediction.power import busy_of, power_of
 from results.prediction.samples import Summed, summed
-from results.prediction.shipped import Shipped, shipped, shipped_chip
+from results.prediction.shipped import Seen, Shipped, shipped, shipped_chip
 from results.prediction.steps import FIRST_TERMS, TERMS
 from suites import models
 from suites.base.errors import UserError
@@ -52,6 +52,7 @@ WIDER = {
     "more than 75% of the cache's room in use": 1.2,
     "experts of a near shape": 1.2,
     "engine not seen": 1.3,
+    "no deployment of this vendor seen": 1.5,
 }
 _FULL = 0.75
 # Loads and lengths among which cells to measure are chosen.
@@ -132,6 +133,14 @@ class Predictor:
         if name not in self._kernels:
             self._kernels[name] = shipped_chip(name)
         return self._kernels[name]
+
+    @cached_property
+    def seen(self) -> Seen:
+        """What was learnt from, calibration too."""
+        if self._calibration is None:
+            return self.base.seen
+        own = self._calibration.sample("tpot").where(self._calibration.kept)
+        return Seen.of([*self.base.samples["tpot"].cells, *own.cells])
 
     @cached_property
     def step_fit(self) -> Fit:
@@ -226,8 +235,10 @@ class Predictor:
 
     def rules(self, cell: Cell, crowding: float, *, near: bool) -> tuple[str, ...]:
         """Rules that widen a cell: of `WIDER`."""
-        seen = self.base.seen
+        seen, chip = self.seen, self.chip(cell.chip)
         rules = ["experts of a near shape"] if near else []
+        if chip.level == "kernels" and chip.entry.vendor not in self.base.vendors:
+            rules.append("no deployment of this vendor seen")
         if cell.engine not in seen.engines:
             rules.append("engine not seen")
         elif cell.version and (cell.engine, cell.version) not in seen.versions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,6 @@ ABOUT = {
     "licence": "Apache-2.0",
     "read": "2026-11-28",
 }
-_CORRECTED = {"gpus_multiplied"}
 # A group whose rows, predicted without it, are off by so much on the median, teaches nothing.
 _FAR = 0.35
 # Chips of one design: none of them stands in for another's datasheet where that is tested.
@@ -96,20 +95,20 @@ def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True)
     own = marked([cell for cell in cells if cell.mode == "agg"])
     sums = summed(own, chip_of)
     own = below_roofline(own, sums.crowding)
-    teaching = np.array([cell.faults <= _CORRECTED for cell in own]) & sums.kept
+    teaching = np.array([cell.teaches for cell in own]) & sums.kept
     if wary:
         places = np.flatnonzero(teaching)
         ratios = np.log(sums.sample("tpot").measured[places] / sums.step[:, places].sum(axis=0))
         for place, cell in zip(places, suspects([own[i] for i in places], ratios), strict=True):
             own[place] = cell
-        teaching &= np.array([cell.faults <= _CORRECTED for cell in own])
+        teaching &= np.array([cell.teaches for cell in own])
         for group in _far_groups(_part(sums, own, teaching)):
             for place in np.flatnonzero([cell.group == group for cell in own]):
                 if teaching[place]:
                     own[place] = replace(
                         own[place], faults=own[place].faults | {"far_from_kernels"}
                     )
-        teaching &= np.array([cell.faults <= _CORRECTED for cell in own])
+        teaching &= np.array([cell.teaches for cell in own])
     others = [cell for cell in cells if cell.mode != "agg"]
     return Trusted(_part(sums, own, teaching), [*own, *others])
 
@@ -148,7 +147,8 @@ def by_datasheet(chips: dict[str, Chip], own: Trusted, kind: str) -> HeldOut:
     sample, parts = own.sample(kind), []
     for name in sorted({cell.chip for cell in sample.cells}):
         kin = next((own for own in _GENERATIONS if name in own), {name})
-        grids = borrowed([chip for other, chip in sorted(chips.items()) if other not in kin])
+        alike = [chip for other, chip in sorted(chips.items()) if other not in kin]
+        grids = borrowed([chip for chip in alike if chip.entry.vendor == chips[name].entry.vendor])
         chip = Chip(chips[name].entry, chips[name].rates, "datasheet", grids)
         held = [cell for cell in sample.cells if cell.chip == name]
         sums = summed(held, {name: chip}.__getitem__)
@@ -174,7 +174,7 @@ def write(folder: Path, to: Path = DATA) -> None:
     chips, cells = read_folder(folder)
     to.mkdir(parents=True, exist_ok=True)
     for name, chip in sorted(chips.items()):
-        write_packed(to / f"{name}.json.gz", {"about": ABOUT, "grids": _grids(chip.grids)})
+        write_packed(to / f"{name}.json.gz", _packed(chip))
     server = [chip for chip in chips.values() if chip.entry.vendor == "NVIDIA"]
     write_packed(to / f"{BORROWED}.json.gz", {"about": ABOUT, "grids": _grids(borrowed(server))})
     own = trusted(chips, cells)
@@ -204,6 +204,11 @@ def write(folder: Path, to: Path = DATA) -> None:
     }
     write_packed(to / f"{FITTED}.json.gz", data)
     write_atomically(to / "faults.csv", _faults(own.cells).encode())
+
+
+def _packed(chip: Chip) -> dict[str, Any]:
+    """Grids with the rates they are ratios to, whatever the catalogue will say of them."""
+    return {"about": ABOUT, "rates": asdict(chip.rates), "grids": _grids(chip.grids)}
 
 
 def _power(folder: Path) -> dict[str, Any]:

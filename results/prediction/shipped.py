@@ -21,6 +21,7 @@ from results.prediction.fit import Priors, Sample, features
 from results.prediction.grid import Grid
 from results.prediction.plan import Layout
 from results.prediction.power import PowerFit
+from results.prediction.roofline import Rates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,7 +136,8 @@ def shipped_chip(name: str) -> Chip:
     entry = catalog.chips()[name]
     path = DATA / f"{name}.json.gz"
     if path.is_file():
-        return Chip(entry, rates_of(entry), "kernels", grids_of(read_packed(path)["grids"]))
+        data = read_packed(path)
+        return Chip(entry, Rates(**data["rates"]), "kernels", grids_of(data["grids"]))
     if entry.memory_bandwidth_gb_s is None:
         raise Missing(f"no memory bandwidth of {name} is published")
     if not entry.peak_tflops:

@@ -102,6 +102,14 @@ def test_a_copy_with_more_faults_is_the_one_left_out(read):
     assert [cell.id for cell in clean(read(wrong, right))] == ["row1"]
 
 
+def test_a_table_that_names_no_source_is_loaded_by_its_batch(tmp_path):
+    path = tmp_path / "plain.csv"
+    head = "id,backend,model_path,system,precision,isl,osl,tp_size,attention_dp_size,batch_size"
+    path.write_text(f"{head}\nx,vllm,openai/gpt-oss-120b,h100_sxm,fp4,1024,1024,1,2,8\n")
+    (cell,) = read_cells(path)
+    assert (cell.concurrency, cell.batch, cell.mode) == (16, 8, "agg")
+
+
 def test_figures_of_another_load_are_no_copy(read):
     other = {"silicon_data_source": "silicon_concurrency=32", "batch_size": 32}
     assert len(clean(read({}, other))) == 2

@@ -94,6 +94,10 @@ def test_what_cannot_be_known_is_refused_with_its_reason(asked_for, reason):
         ({"load": Workload(isl=100_000, osl=1024, concurrency=2)}, "load outside the fitted range"),
         ({"load": Workload(isl=8192, osl=1024, concurrency=512)}, "more than 75% of the cache's"),
         ({"model": "olmo-3.1-32b"}, ""),
+        (
+            {"chip": "arc-pro-b60", "model": "qwen3-8b", "precision": "bf16"},
+            "no deployment of this",
+        ),
         ({"model": "glm-4.5-air"}, "experts of a near shape"),
     ],
 )

@@ -36,6 +36,14 @@ def test_a_measured_point_is_given_back(folder):
     assert chip.gemm("bfloat16", 16, 1024, 8192) == pytest.approx(0.003 + 16 * 1024 * 8192 / 4e11)
 
 
+def test_a_bandwidth_that_nobody_published_is_that_of_reading_the_largest_weights(tmp_path):
+    chip = read_chip(write(tmp_path / "b60", "gemm", gemms()))
+    assert chip.entry.memory_bandwidth_gb_s is None
+    taken = 0.003 + 8192 * 8192 / 4e11
+    assert chip.rates.bandwidth == pytest.approx(8192 * 8192 * 2 / taken, rel=0.02)
+    assert chip.gemm("bfloat16", 1, 8192, 8192) == pytest.approx(taken)
+
+
 def test_the_least_time_of_all_engines_counts(folder):
     slower = gemms(2.0)
     slower.loc[0, "latency"] = 0.001
