@@ -318,8 +318,9 @@ def _rates(options: Options, demand: Demand) -> Floats:
 
 
 def _best(options: Options, within: Floats, rate: Floats) -> Iterator[int]:
-    """Of each set-up and kind of evidence the load that serves most; a prediction of a cell that
-    was measured is left out.
+    """Of each set-up and kind of evidence the load that serves most.
+
+    A prediction of a cell that was measured is left out.
     """
     known = {(o.setup, o.concurrency) for o in options.options if o.kind != "predicted"}
     best: dict[tuple[Setup, Kind], int] = {}
@@ -399,7 +400,7 @@ def _missed(held: _Held, place: int) -> str:
     margin = held.margins[place]
     kept = f" with the margin of ×{margin:g}" if margin != 1 else ""
     return (
-        f"{name.upper()}{of} is {held.times[name][0, place]:.3g} ms at best, "
+        f"{name.upper()}{of} is {figure(held.times[name][0, place])} ms at best, "
         f"over {limit:g} ms{kept} ({option.setup.words()}, {option.concurrency:g} at once)"
     )
 
