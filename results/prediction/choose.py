@@ -16,6 +16,7 @@ import numpy as np
 
 from results.economy.breakeven import HOURS_PER_MONTH
 from results.economy.economics import Span
+from results.economy.number_format import figure
 from results.prediction.plan import Layout  # noqa: TC001 (a field of a dataclass)
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARGIN",
     "MARKS",
+    "METRICS",
     "Choice",
     "Demand",
     "Kind",
@@ -52,6 +54,7 @@ _SPREADS = {
     "ttft": ((50.0, 0.63), (90.0, 1.43), (99.0, 4.76)),
     "tpot": ((50.0, 1.0), (90.0, 1.07), (99.0, 1.08)),
 }
+METRICS = ("ttft", "tpot")
 _MEASURE = 3
 _SECONDS_PER_HOUR = 3600.0
 _MTOK = 1e6
@@ -125,14 +128,20 @@ class Options:
     """Options with their times.
 
     Attributes:
-        tpot, ttft: 3 × n milliseconds: a figure and the ends of its interval.
-        at: percentile the times are of, n; NaN where they are means.
+        tpot, ttft: 3 × n milliseconds: means and the ends of their intervals.
+        tail: TTFT and TPOT, 2 × n, of the percentile that is limited; NaN where nobody said.
     """
 
     options: Sequence[Option]
     tpot: Floats
     ttft: Floats
-    at: Floats
+    tail: Floats
+
+    def where(self, keep: Sequence[bool]) -> Options:
+        """Those of some places."""
+        places = np.flatnonzero(np.array(keep, dtype=bool))
+        options = [self.options[int(i)] for i in places]
+        return Options(options, self.tpot[:, places], self.ttft[:, places], self.tail[:, places])
 
     def __add__(self, other: Options) -> Options:
         """Both."""
@@ -140,7 +149,7 @@ class Options:
             [*self.options, *other.options],
             np.concatenate([self.tpot, other.tpot], axis=1),
             np.concatenate([self.ttft, other.ttft], axis=1),
-            np.concatenate([self.at, other.at]),
+            np.concatenate([self.tail, other.tail], axis=1),
         )
 
 
@@ -164,6 +173,7 @@ class Ranked:
     Attributes:
         rank: 1 is the cheapest; tied: whether others share it.
         ttft_ms, tpot_ms: of the limits' percentile, without the margin, with their interval.
+        mean_tpot_ms: of all requests.
         rps: requests each second of one engine.
         engines, chips: of the fleet.
         monthly_usd: of the fleet, with the interval that the times give it.
@@ -175,6 +185,7 @@ class Ranked:
     tied: bool
     ttft_ms: Span
     tpot_ms: Span
+    mean_tpot_ms: float
     rps: float
     engines: int
     chips: int
@@ -288,10 +299,10 @@ class _Held:
 
 
 def _held(options: Options, limits: Limits, margin: float) -> _Held:
-    times = {
-        name: own * spread(name, limits.percentile) / _spreads(name, options.at)
-        for name, own in (("ttft", options.ttft), ("tpot", options.tpot))
-    }
+    times = {}
+    for name, own, tail in zip(METRICS, (options.ttft, options.tpot), options.tail, strict=True):
+        usual = own[0] * spread(name, limits.percentile)
+        times[name] = own / own[0] * np.where(np.isnan(tail), usual, tail)
     margins = np.array([margin if o.kind == "predicted" else 1.0 for o in options.options])
     over = np.zeros(len(options.options))
     for name, limit in (("ttft", limits.ttft_ms), ("tpot", limits.tpot_ms)):
@@ -300,20 +311,10 @@ def _held(options: Options, limits: Limits, margin: float) -> _Held:
     return _Held(options, limits, times, margins, over)
 
 
-def _spreads(name: str, at: Floats) -> Floats:
-    """Factors over the mean; of the few percentiles there are, each once."""
-    factors = np.ones(len(at))
-    for percentile in np.unique(at[np.isfinite(at)]):
-        factors[at == percentile] = spread(name, float(percentile))
-    return factors
-
-
 def _rates(options: Options, demand: Demand) -> Floats:
     """Requests each second of one engine: C ÷ (TTFT + TPOT·(OSL − 1)) of means, and its ends."""
-    ttft = options.ttft / _spreads("ttft", options.at)
-    tpot = options.tpot / _spreads("tpot", options.at)
     loads = np.array([option.concurrency for option in options.options])
-    rates = loads * 1e3 / (ttft + tpot * (demand.osl - 1))
+    rates = loads * 1e3 / (options.ttft + options.tpot * (demand.osl - 1))
     return np.asarray(rates[[0, 2, 1]], dtype=float)
 
 
@@ -334,9 +335,7 @@ def _best(options: Options, within: Floats, rate: Floats) -> Iterator[int]:
     yield from best.values()
 
 
-def _sized(
-    held: _Held, place: int, rates: Floats, demand: Demand, price: Price | None
-) -> Ranked:
+def _sized(held: _Held, place: int, rates: Floats, demand: Demand, price: Price | None) -> Ranked:
     """The fleet of an option, and its bill: of the figure, then of the ends of its interval."""
     option = held.options.options[place]
     rate, low, high = (float(own) for own in rates)
@@ -352,6 +351,7 @@ def _sized(
         tied=False,
         ttft_ms=Span(*(float(own) for own in held.times["ttft"][:, place])),
         tpot_ms=Span(*(float(own) for own in held.times["tpot"][:, place])),
+        mean_tpot_ms=float(held.options.tpot[0, place]),
         rps=rate,
         engines=engines,
         chips=engines * size,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "PRECISIONS", "learnt", "nothing", "predicted"]
+__all__ = ["LOADS", "PRECISIONS", "REPEATS", "learnt", "near", "predicted"]
 
 PRECISIONS = ("bf16", "fp8", "fp4")
 LOADS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -27,7 +27,7 @@ _TP = (1, 2, 4, 8)
 # Lengths this near to those asked for count as the same: nominal ones are stated, means are run.
 _NEAR = 1.12
 # Repeats of a layout in other images of an engine differ by as much (max ÷ min).
-_REPEATS = 1.105
+REPEATS = 1.105
 
 
 def predicted(
@@ -65,11 +65,12 @@ def predicted(
         )
         for i in kept
     ]
-    at = np.full(len(kept), np.nan)
     crowded = [cells[i].chip for i in np.flatnonzero(times.crowding > 1.0)]
     unseen = [*_reasons(cells, times.refused)]
     unseen += [(chip, "memory does not hold its cache") for chip in dict.fromkeys(crowded)]
-    return Options(options, times.tpot[:, kept], times.ttft[:, kept], at), unseen
+    return Options(
+        options, times.tpot[:, kept], times.ttft[:, kept], np.full((2, len(kept)), np.nan)
+    ), unseen
 
 
 def _layouts(geometry: Geometry) -> Iterator[Layout]:
@@ -95,7 +96,7 @@ def _reasons(cells: Sequence[Cell], refused: Sequence[str]) -> Iterator[tuple[st
         full = [reason for reason in counted if "do not fit" in reason]
         (often, _), *_ = counted.most_common(1)
         # The narrowest weights on most chips are listed last.
-        yield chip, f"memory does not fit: {full[-1]}" if full else f"no evidence: {often}"
+        yield chip, full[-1] if full else f"no evidence: {often}"
 
 
 def learnt(using: Predictor, geometry: Geometry, demand: Demand) -> Options:
@@ -108,8 +109,8 @@ def learnt(using: Predictor, geometry: Geometry, demand: Demand) -> Options:
         and cell.ttft_ms
         and cell.tpot_ms
         and cell.concurrency
-        and _near(cell.isl, demand.isl)
-        and _near(cell.osl, demand.osl)
+        and near(cell.isl, demand.isl)
+        and near(cell.osl, demand.osl)
     ]
     options = [
         Option(
@@ -120,16 +121,12 @@ def learnt(using: Predictor, geometry: Geometry, demand: Demand) -> Options:
         )
         for cell in cells
     ]
-    ends = np.array([[1.0], [_REPEATS**-0.5], [_REPEATS**0.5]])
+    ends = np.array([[1.0], [REPEATS**-0.5], [REPEATS**0.5]])
     tpot = np.array([cell.tpot_ms or 0.0 for cell in cells]) * ends
     ttft = np.array([cell.ttft_ms or 0.0 for cell in cells]) * ends
-    return Options(options, tpot, ttft, np.full(len(cells), np.nan))
+    return Options(options, tpot, ttft, np.full((2, len(cells)), np.nan))
 
 
-def _near(one: float, other: float) -> bool:
+def near(one: float, other: float) -> bool:
+    """Whether two lengths count as the same."""
     return max(one, other) <= _NEAR * min(one, other)
-
-
-def nothing() -> Options:
-    """Without options."""
-    return Options([], np.zeros((3, 0)), np.zeros((3, 0)), np.zeros(0))
