@@ -101,7 +101,9 @@ def read_all(
     if around.places is None:
         on_broken(CheckError(around.problem or "has no log", where=str(directory / "log")))
         return []
-    places = {data: at for at, data in reversed(list(enumerate(Ledger(directory / "log").entries())))}
+    places = {
+        data: at for at, data in reversed(list(enumerate(Ledger(directory / "log").entries())))
+    }
     logged = []
     for path in paths:
         try:

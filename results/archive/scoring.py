@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.statement.reported import ReportedFile
     from suites.base.errors import UserError
 
-__all__ = ["Scored", "scored"]
+__all__ = ["Scored", "scored", "scores_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def scored(
     signed = list(_signed(directory, around.places or {}, on_broken))
     files = [*published, *read_folder(directory, on_broken)]
     reported = [dated for file in files for dated in _reported(file)]
-    return [Scored(own, _scores(own, signed, reported)) for own in logged]
+    return [Scored(own, scores_of(own, signed, reported)) for own in logged]
 
 
 def _signed(
@@ -72,9 +72,14 @@ def _reported(file: ReportedFile) -> Iterator[tuple[str, Record]]:
         yield days[record.where], record
 
 
-def _scores(
+def scores_of(
     own: Logged, signed: list[tuple[int, Record]], reported: list[tuple[str, Record]]
 ) -> list[Score]:
+    """Scores of a forecast by what came after it.
+
+    Args:
+        signed: index in the log, and record. reported: day, and record.
+    """
     cell = own.forecast.cell
     later = [record for place, record in signed if place > own.index]
     # Dates of days sort as texts; a forecast of the same day came no earlier for certain.

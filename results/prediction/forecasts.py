@@ -124,9 +124,7 @@ def ready(using: Predictor) -> tuple[list[Cell], list[tuple[str, str]]]:
         for model, tp, load in _READY:
             workload = Workload(isl=_LENGTHS[0], osl=_LENGTHS[1], concurrency=load)
             tried = [
-                cell_of(
-                    name, model, workload, precision=bits, engine="vllm", layout=(tp, 1, 1)
-                )
+                cell_of(name, model, workload, precision=bits, engine="vllm", layout=(tp, 1, 1))
                 for bits in _PRECISIONS
             ]
             made = using.predict(tried)

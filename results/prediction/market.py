@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["OWNED", "Api", "Building", "Drawn", "Market", "at_hand_of", "drawn", "hosted", "in_region"]
+__all__ = [
+    "OWNED",
+    "Api",
+    "Building",
+    "Drawn",
+    "Market",
+    "at_hand_of",
+    "drawn",
+    "hosted",
+    "in_region",
+]
 
 OWNED = "owned"
 _HOURS_PER_YEAR = 8766.0

@@ -44,8 +44,8 @@ class ForecastCell(_Strict):
     def words(self) -> str:
         """In one line."""
         return (
-            f"{self.chip}, {self.model}, {self.engine}, {self.precision}, TP {self.tp} DP {self.dp} "
-            f"EP {self.ep}, {self.isl}/{self.osl}, {self.concurrency} at once"
+            f"{self.chip}, {self.model}, {self.engine}, {self.precision}, "
+            f"TP {self.tp} DP {self.dp} EP {self.ep}, {self.isl}/{self.osl}, {self.concurrency} at once"
         )
 
 

@@ -95,22 +95,24 @@ def _ready() -> list[Cell]:
 
 def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: bool) -> None:
     from datetime import UTC, datetime
+    from importlib.metadata import version
 
     from results.archive import forecasts
     from results.economy.money_options import money_of
     from results.prediction.forecasts import forecast_of
     from results.prediction.predict import predictor
     from runners.machine import keys
-    from suites import version
     from suites.base.errors import CheckError
     from suites.base.terminal import Terminal, print_json
 
     made = predictor().predict(cells)
     for cell, prediction in zip(cells, made, strict=True):
         if prediction.refused:
-            raise CheckError(f"not predicted: {prediction.refused}", where=f"{cell.chip}, {cell.model}")
+            raise CheckError(
+                f"not predicted: {prediction.refused}", where=f"{cell.chip}, {cell.model}"
+            )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    by, money = forecaster or f"fenmark {version()}", money_of({})
+    by, money = forecaster or f"fenmark {version('fenmark')}", money_of({})
     signed = [
         forecast_of(cell, prediction, now, by, money)
         for cell, prediction in zip(cells, made, strict=True)
@@ -172,8 +174,8 @@ def _score(folder: Path, *, json_: bool) -> None:
                 terminal.say(line)
         for run in runs:
             terminal.say(
-                f"{run.forecaster}, {run.level}, {run.metric.upper()}: {run.inside} of {run.scored} "
-                f"inside an interval of 90%; median error {run.off:.1%}"
+                f"{run.forecaster}, {run.level}, {run.metric.upper()}: "
+                f"{run.inside} of {run.scored} inside an interval of 90%; median error {run.off:.1%}"
             )
     if broken:
         raise CheckError(f"forecasts that do not verify: {len(broken)}", where=str(folder))

@@ -26,7 +26,6 @@ from results.prediction.predict import Workload, cell_of, predictor
 from suites.base.errors import UserError
 from suites.base.records import Row
 from suites.models import load
-from tests.support import fenmark
 
 # 100 tokens at 10 ms after a first one at 10 ms: a request takes a second.
 DEMAND = Demand(isl=100, osl=100, rps=10)
@@ -212,7 +211,7 @@ def test_configurations_fit_memory_and_reported_ones_are_those_learnt_from():
     geometry, demand = load("llama-3.1-70b"), Demand(1024, 1024, rps=1)
     own, unseen = predicted(predictor(), geometry, demand, ["l4", "h200-sxm", "ascend-910b"])
     assert {o.concurrency for o in own.options} <= set(LOADS)
-    assert {o.setup.layout.tp for o in own.options if o.setup.chip == "l4"} == {8}
+    assert {o.setup.layout.tp for o in own.options if o.setup.chip == "l4"} == {4, 8}
     assert ("ascend-910b", "no evidence: no memory bandwidth of ascend-910b is published") in unseen
     reported = learnt(predictor(), geometry, demand)
     assert {o.kind for o in reported.options} == {"reported"}
@@ -234,9 +233,9 @@ def test_an_owned_chip_costs_its_life_and_its_electricity():
     least = bought.usd_low / (years * 8766)
     assert market.price("h200-sxm").usd_per_hour > least
     free = money_of({"tariff": "0.0001/kWh"})
-    assert Market(free, "owned").price("h200-sxm").usd_per_hour < market.price(
-        "h200-sxm"
-    ).usd_per_hour
+    assert (
+        Market(free, "owned").price("h200-sxm").usd_per_hour < market.price("h200-sxm").usd_per_hour
+    )
 
 
 def test_a_region_has_a_tariff_and_a_grid():
@@ -269,14 +268,38 @@ def test_an_api_sells_the_same_tokens():
     assert hosted(sheet, model, Demand(1000, 500, users=1), None) is None
 
 
-def test_the_command_ranks_and_says_why_others_lose(capsys):
-    fenmark(
+def test_the_command_ranks_and_says_why_others_lose(fenmark):
+    done = fenmark(
         "choose", "llama-3.1-8b", "--rps", "5", "--ttft", "3000", "--tpot", "60",
         "--chips", "h200-sxm:8,l4,ascend-910b", "--json",
     )  # fmt: skip
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(done.stdout)
     assert told["margin"] == 1.2
     assert {row["chip"] for row in told["ranked"]} <= {"h200-sxm", "l4"}
     assert told["ranked"][0]["rank"] == 1
+    assert told["ranked"][0]["kw"] > 0
     assert "ascend-910b" in {loser["chip"] for loser in told["losers"]}
     assert len(told["measure"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ((), "--rps, --users"),
+        (("--rps", "1", "--users", "1"), "--rps, --users"),
+        (("--rps", "1", "--class", "bought"), "--class"),
+        (("--rps", "1", "--price", "2/h"), "--price"),
+        (("--rps", "1", "--owned", "9000"), "--owned"),
+        (("--rps", "1", "--region", "Atlantis"), "--region"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_mean(fenmark, options, where):
+    done = fenmark("choose", "llama-3.1-8b", *options)
+    assert done.returncode == 2
+    assert where in done.stderr
+
+
+def test_nothing_within_limits_is_said_and_fails(fenmark):
+    done = fenmark("choose", "llama-3.1-8b", "--rps", "1", "--tpot", "0.01", "--chips", "h200-sxm")
+    assert done.returncode == 1
+    assert "h200-sxm: TPOT is" in done.stdout
