@@ -12,7 +12,7 @@ from results.prediction.observed import observed, reported_records, signed_recor
 from results.statement.reported import read_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from results.archive.forecasts import Logged
@@ -43,23 +43,27 @@ def scored(
     than the forecast says it was made, and an undated one never.
 
     Args:
-        on_broken: called for what does not verify.
+        on_broken: called for each forecast that does not verify; of results `verify` says it.
         published: reported results besides those of the folder.
     """
+    if not forecasts.files(directory):
+        return []
     around = archive.surroundings(directory)
     logged = forecasts.read_all(directory, on_broken, around)
     if not logged:
         return []
-    signed = list(_signed(directory, around.places or {}, on_broken))
-    files = [*published, *read_folder(directory, on_broken)]
+    signed = list(_signed(directory, around.places or {}))
+    files = [*published, *read_folder(directory, _pass_over)]
     reported = [dated for file in files for dated in _reported(file)]
     return [Scored(own, scores_of(own, signed, reported)) for own in logged]
 
 
-def _signed(
-    directory: Path, places: dict[str, int], on_broken: Callable[[UserError], None]
-) -> Iterator[tuple[int, Record]]:
-    for opened in archive.open_each(archive.envelopes(directory), on_broken):
+def _pass_over(_: UserError) -> None:
+    pass
+
+
+def _signed(directory: Path, places: Mapping[str, int]) -> Iterator[tuple[int, Record]]:
+    for opened in archive.open_each(archive.envelopes(directory), _pass_over):
         record = signed_record(opened.statement, opened.digest)
         place = places.get(opened.digest)
         if record and place is not None and not opened.findings:

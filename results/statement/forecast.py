@@ -45,7 +45,8 @@ class ForecastCell(_Strict):
         """In one line."""
         return (
             f"{self.chip}, {self.model}, {self.engine}, {self.precision}, "
-            f"TP {self.tp} DP {self.dp} EP {self.ep}, {self.isl}/{self.osl}, {self.concurrency} at once"
+            f"TP {self.tp} DP {self.dp} EP {self.ep}, "
+            f"{self.isl}/{self.osl}, {self.concurrency} at once"
         )
 
 

@@ -175,7 +175,8 @@ def _score(folder: Path, *, json_: bool) -> None:
         for run in runs:
             terminal.say(
                 f"{run.forecaster}, {run.level}, {run.metric.upper()}: "
-                f"{run.inside} of {run.scored} inside an interval of 90%; median error {run.off:.1%}"
+                f"{run.inside} of {run.scored} inside an interval of 90%, "
+                f"median error {run.off:.1%}"
             )
     if broken:
         raise CheckError(f"forecasts that do not verify: {len(broken)}", where=str(folder))
