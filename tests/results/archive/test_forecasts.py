@@ -13,28 +13,10 @@ from results.prediction.observed import Record
 from results.prediction.plan import Layout
 from results.prediction.predict import Workload, cell_of, predictor
 from results.proof.ledger import Ledger
-from results.statement.forecast import Forecast, payload, read_forecast
+from results.statement.forecast import payload, read_forecast
 from suites.base.errors import UserError
 from suites.base.records import Row
-
-NOW = "2026-11-28T12:00:00Z"
-
-
-def made(**given):
-    own = {
-        "schema_version": 1,
-        "made_at": NOW,
-        "forecaster": "somebody",
-        "cell": {
-            "chip": "ascend-950pr", "model": "llama-3.1-8b", "engine": "vllm",
-            "precision": "fp8", "tp": 1, "dp": 1, "ep": 1, "isl": 1024, "osl": 1024,
-            "concurrency": 16,
-        },
-        "tpot_ms": {"value": 10.0, "low": 8.0, "high": 20.0},
-        "ttft_ms": {"value": 100.0, "low": 50.0, "high": 200.0},
-        "level": "datasheet",
-    }  # fmt: skip
-    return Forecast.model_validate(own | given)
+from tests.builders import FORECAST_AT, forecast
 
 
 @pytest.fixture
@@ -49,7 +31,7 @@ def read(directory):
 
 def test_a_forecast_is_signed_logged_and_read_back(tmp_path, signer):
     home = tmp_path / "archive"
-    own = [made(), made(level="kernels")]
+    own = [forecast(), forecast(level="kernels")]
     digests = forecasts.enter(home, own, signer, signer)
     logged, broken = read(home)
     assert broken == []
@@ -63,7 +45,7 @@ def test_a_forecast_is_signed_logged_and_read_back(tmp_path, signer):
 
 
 def test_an_archive_with_forecasts_verifies(tmp_path, signer, fenmark):
-    forecasts.enter(tmp_path / "archive", [made()], signer, signer)
+    forecasts.enter(tmp_path / "archive", [forecast()], signer, signer)
     around = archive.surroundings(tmp_path / "archive")
     assert around.problem is None
     assert fenmark("verify", tmp_path / "archive").returncode == 0
@@ -72,7 +54,7 @@ def test_an_archive_with_forecasts_verifies(tmp_path, signer, fenmark):
 @pytest.mark.parametrize("damage", ["edited", "renamed", "unlogged"])
 def test_what_was_changed_is_named_and_hides_no_other(tmp_path, signer, damage):
     home = tmp_path / "archive"
-    first, _ = forecasts.enter(home, [made(), made(level="kernels")], signer, signer)
+    first, _ = forecasts.enter(home, [forecast(), forecast(level="kernels")], signer, signer)
     path = home / forecasts.FOLDER / f"{first}{forecasts.SUFFIX}"
     data = path.read_bytes()
     if damage == "edited":
@@ -82,7 +64,7 @@ def test_what_was_changed_is_named_and_hides_no_other(tmp_path, signer, damage):
     elif damage == "renamed":
         path.rename(path.with_name("0" * 64 + forecasts.SUFFIX))
     else:
-        other = forecasts.enter(tmp_path / "other", [made(level="later")], signer, signer)[0]
+        other = forecasts.enter(tmp_path / "other", [forecast(level="later")], signer, signer)[0]
         name = f"{other}{forecasts.SUFFIX}"
         path.write_bytes(b"{}")
         path.unlink()
@@ -96,7 +78,7 @@ def test_what_was_changed_is_named_and_hides_no_other(tmp_path, signer, damage):
 
 def test_a_log_that_does_not_hold_gives_no_forecast(tmp_path, signer):
     home = tmp_path / "archive"
-    forecasts.enter(home, [made()], signer, signer)
+    forecasts.enter(home, [forecast()], signer, signer)
     checkpoint = Ledger(home / "log").checkpoint_file
     checkpoint.write_bytes(checkpoint.read_bytes().replace(b"\n1\n", b"\n2\n"))
     logged, broken = read(home)
@@ -116,14 +98,14 @@ def test_a_log_that_does_not_hold_gives_no_forecast(tmp_path, signer):
     ],
 )
 def test_what_is_no_forecast_is_refused_by_its_field(given, field):
-    document = json.loads(payload(made()))
+    document = json.loads(payload(forecast()))
     document["predicate"] |= given
     with pytest.raises(UserError, match=field):
         read_forecast(json.dumps(document).encode(), "f")
 
 
 def test_its_subject_is_its_cell():
-    document = json.loads(payload(made()))
+    document = json.loads(payload(forecast()))
     document["predicate"]["cell"]["chip"] = "h200-sxm"
     with pytest.raises(UserError, match="another cell"):
         read_forecast(json.dumps(document).encode(), "f")
@@ -141,21 +123,21 @@ def seen(tpot, ttft=100.0, *, kind="measured", chip="ascend-950pr", load=16):
 
 
 def test_a_score_says_inside_or_by_how_much_beyond():
-    ttft, tpot = score(made(), seen(12.0))
+    ttft, tpot = score(forecast(), seen(12.0))
     assert (ttft.metric, ttft.inside, ttft.off) == ("ttft", True, 0)
     assert (tpot.metric, tpot.inside, tpot.beyond) == ("tpot", True, 1)
     assert tpot.off == pytest.approx(0.2)
-    assert score(made(), seen(40.0))[1].beyond == pytest.approx(2)
-    assert score(made(), seen(4.0))[1].beyond == pytest.approx(2)
+    assert score(forecast(), seen(40.0))[1].beyond == pytest.approx(2)
+    assert score(forecast(), seen(4.0))[1].beyond == pytest.approx(2)
 
 
 @pytest.mark.parametrize("other", [{"chip": "h200-sxm"}, {"load": 8}, {"kind": "predicted"}])
 def test_another_cell_scores_nothing(other):
-    assert score(made(), seen(12.0, **other)) == []
+    assert score(forecast(), seen(12.0, **other)) == []
 
 
 def test_calibration_counts_by_forecaster_and_level():
-    own, theirs = made(), made(forecaster="another")
+    own, theirs = forecast(), forecast(forecaster="another")
     scored = [(own, each) for time in (12.0, 40.0) for each in score(own, seen(time))]
     scored += [(theirs, each) for each in score(theirs, seen(10.0))]
     runs = {(run.forecaster, run.metric): run for run in calibrations(scored)}
@@ -188,7 +170,7 @@ def record():
     ],
 )
 def test_only_what_came_later_scores(signed, reported, scores):
-    logged = forecasts.Logged(digest="f", index=5, runner="r", forecast=made())
+    logged = forecasts.Logged(digest="f", index=5, runner="r", forecast=forecast())
     assert len(scores_of(logged, signed, reported)) == scores
 
 
@@ -200,7 +182,7 @@ def test_a_prediction_becomes_a_forecast_with_its_price():
         precision="fp8", engine="vllm", layout=(1, 1, 1),
     )  # fmt: skip
     prediction, money = predictor().predict([cell])[0], money_of({})
-    own = forecast_of(cell, prediction, NOW, "somebody", money)
+    own = forecast_of(cell, prediction, FORECAST_AT, "somebody", money)
     assert (own.tpot_ms.value, own.level) == (prediction.tpot_ms, prediction.basis)
     hour = money.sheet.rental("h200-sxm").usd_per_hour
     assert own.usd_per_mtok == pytest.approx(hour / prediction.tokens_per_s_chip / 3600 * 1e6)
