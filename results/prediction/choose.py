@@ -13,6 +13,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from results.economy.breakeven import HOURS_PER_MONTH
 from results.economy.economics import Span
@@ -260,7 +261,7 @@ def choose(
     for place in _best(options, held.over <= 1.0, rates[0]):
         option = options.options[place]
         chip, price = option.setup.chip, price_of(option.setup.chip)
-        own = _sized(held, int(place), rates[:, place], demand, price)
+        own = _sized(held, place, rates[:, place], demand, price)
         has = (at_hand or {}).get(chip)
         if has is not None and own.chips > has:
             lost.add(chip, 2, f"takes {own.chips} chips, {has} are at hand", own.chips)
@@ -270,10 +271,10 @@ def choose(
             ranked.append(own)
     ranked = _with_ranks(ranked)
     shown = {own.option.setup.chip for own in ranked}
-    for place in np.flatnonzero(held.over > 1.0):
+    for place in np.flatnonzero(held.over > 1.0).tolist():
         chip = options.options[place].setup.chip
         if chip not in shown:
-            lost.add(chip, 1, _missed(held, int(place)), float(held.over[place]))
+            lost.add(chip, 1, _missed(held, place), float(held.over[place]))
     predicted = [own for own in ranked if own.option.kind == "predicted"]
     return Choice(
         ranked=ranked,
@@ -318,20 +319,20 @@ def _rates(options: Options, demand: Demand) -> Floats:
     return np.asarray(rates[[0, 2, 1]], dtype=float)
 
 
-def _best(options: Options, within: Floats, rate: Floats) -> Iterator[int]:
+def _best(options: Options, within: npt.NDArray[np.bool_], rate: Floats) -> Iterator[int]:
     """Of each set-up and kind of evidence the load that serves most.
 
     A prediction of a cell that was measured is left out.
     """
     known = {(o.setup, o.concurrency) for o in options.options if o.kind != "predicted"}
     best: dict[tuple[Setup, Kind], int] = {}
-    for place in np.flatnonzero(within):
+    for place in np.flatnonzero(within).tolist():
         option = options.options[place]
         if option.kind == "predicted" and (option.setup, option.concurrency) in known:
             continue
         key = (option.setup, option.kind)
         if key not in best or rate[place] > rate[best[key]]:
-            best[key] = int(place)
+            best[key] = place
     yield from best.values()
 
 

@@ -45,10 +45,10 @@ def times_of(
 ) -> Times:
     """Predict cells as `Predictor.predict` does."""
     sums = summed(cells, using.chip, geometries)
-    places = np.flatnonzero(sums.kept)
+    places = np.flatnonzero(sums.kept).tolist()
     times = {kind: np.full((3, len(cells)), np.nan) for kind in ("tpot", "ttft")}
     basis = [""] * len(cells)
-    if not len(places):
+    if not places:
         return Times(times["tpot"], times["ttft"], basis, sums.crowding, sums.refused)
     levels = [using.level(cells[place]) for place in places]
     for place, level in zip(places, levels, strict=True):

@@ -186,7 +186,7 @@ def _percentile(row: Measured) -> float | None:
     return float(digits) if name.startswith("p") and digits.replace(".", "", 1).isdigit() else None
 
 
-def _count(value: Label) -> float | None:
+def _count(value: Label | None) -> float | None:
     """A label as a count above zero; others' labels may be anything."""
     if isinstance(value, bool | str | None) or not 1 <= value < 1e9:
         return None
