@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from results.catalog.carbon_data import Grid
+    from results.economy.own_prices import Own
     from results.prediction.choose import Choice, Demand, Limits, Options, Ranked
     from results.prediction.market import Api, Drawn, Market
     from results.prediction.predict import Predictor
@@ -100,7 +101,7 @@ def choose(
     money = money_of(given)
     at_hand = at_hand_of(chips)
     kind = _class(rental or money.sheet.default_class)
-    _one_price(given, at_hand, per=money.own.per)
+    _one_price(given, at_hand, money.own)
     sheet, mix = in_region(money.sheet, region)
     market = Market(replace(money, sheet=sheet), kind, frozenset(at_hand))
     using = predictor()
@@ -136,7 +137,7 @@ def _class(name: str) -> str:
     return name
 
 
-def _one_price(given: dict[str, Any], at_hand: dict[str, int | None], *, per: str) -> None:
+def _one_price(given: dict[str, Any], at_hand: dict[str, int | None], own: Own) -> None:
     """A reader's own price is of one chip of one kind: of which, `--chips` says."""
     from suites.base.errors import UserError
 
@@ -146,7 +147,8 @@ def _one_price(given: dict[str, Any], at_hand: dict[str, int | None], *, per: st
             where="--owned",
             expected="--class owned, with purchases of --price-sheet",
         )
-    if given.get("price") and (per != "unit" or len(at_hand) != 1):
+    asked = given.get("price") or (own.usd_per_hour and at_hand)
+    if asked and (own.per != "unit" or len(at_hand) != 1):
         raise UserError(
             "is not of each chip of one kind",
             where="--price",
@@ -359,7 +361,10 @@ class _View:
         rest = len(choice.ranked) - self.top
         if rest > 0:
             yield f"{rest} more hold the limits: --top"
-        yield f"price: {self.market.kind}, sheet {self.sheet.id}; one class for all chips"
+        if self.market.own and self.market.money.own.usd_per_hour:
+            yield "price: your own"
+        else:
+            yield f"price: {self.market.kind}, sheet {self.sheet.id}; one class for all chips"
         if any(own.tied for own in choice.ranked):
             yield "= intervals overlap: a tie, better evidence first"
         yield f"◈ predicted times are held to the limits with a margin of ×{self.margin:g}"

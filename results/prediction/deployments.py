@@ -66,8 +66,9 @@ def predicted(
         for i in kept
     ]
     crowded = [cells[i].chip for i in np.flatnonzero(times.crowding > 1.0)]
-    unseen = [*_reasons(cells, times.refused)]
-    unseen += [(chip, "memory does not hold its cache") for chip in dict.fromkeys(crowded)]
+    # Of a chip's reasons the first counts: weights that fit went further than what is refused.
+    unseen = [(chip, "memory does not hold the cache") for chip in dict.fromkeys(crowded)]
+    unseen += _reasons(cells, times.refused)
     return Options(
         options, times.tpot[:, kept], times.ttft[:, kept], np.full((2, len(kept)), np.nan)
     ), unseen

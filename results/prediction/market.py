@@ -70,10 +70,13 @@ class Market:
 def _owned(chip: str, sheet: PriceSheet) -> Price | None:
     """Purchase over its life, staff, space and electricity, in every hour, busy or not.
 
-    It draws what it draws all in where that is published, else its nameplate.
+    It draws what it draws all in where that is published, else its nameplate. Of a CPU results
+    count cores, and sheets sockets.
     """
-    bought, terms = sheet.purchase(chip), sheet.ownership
-    tdp = catalog.chips()[chip].tdp_w
+    entry = catalog.chips()[chip]
+    if entry.kind == "cpu":
+        return None
+    bought, terms, tdp = sheet.purchase(chip), sheet.ownership, entry.tdp_w
     kw = all_in().kw.get(chip) or (tdp / 1e3 if tdp else None)
     if bought is None or terms is None or kw is None:
         return None

@@ -57,9 +57,11 @@ class Record:
 def signed_record(statement: Statement, digest: str) -> Record | None:
     """Of a signed result of one engine on a listed chip; else None."""
     predicate = statement.predicate
-    chip, engines = predicate.machine.chip, predicate.engines
+    chip = predicate.machine.chip
+    engines = {(own.name, own.model, own.precision) for own in predicate.engines}
     if chip.catalog_id is None or len(engines) != 1:
         return None
+    ((engine, model, precision),) = engines
     rows = predicate.measurements
     attested = any(row.suite == _ATTESTED for row in rows)
     return Record(
@@ -67,9 +69,9 @@ def signed_record(statement: Statement, digest: str) -> Record | None:
         where=digest,
         chip=chip.catalog_id,
         count=chip.count,
-        model=engines[0].model or "",
-        engine=engines[0].name.lower(),
-        precision=(engines[0].precision or "").lower(),
+        model=model,
+        engine=engine.lower(),
+        precision=precision.lower(),
         labels={},
         measurements=rows,
     )

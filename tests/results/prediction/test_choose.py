@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import results
 from results.economy.money_options import money_of
 from results.prediction.choose import (
     Demand,
@@ -27,6 +29,7 @@ from suites.base.errors import UserError
 from suites.base.records import Row
 from suites.models import load
 
+PUBLIC = Path(results.__file__).parent / "public"
 # 100 tokens at 10 ms after a first one at 10 ms: a request takes a second.
 DEMAND = Demand(isl=100, osl=100, rps=10)
 HOURS = 730.5
@@ -303,3 +306,14 @@ def test_nothing_within_limits_is_said_and_fails(fenmark):
     done = fenmark("choose", "llama-3.1-8b", "--rps", "1", "--tpot", "0.01", "--chips", "h200-sxm")
     assert done.returncode == 1
     assert "h200-sxm: TPOT is" in done.stdout
+
+
+def test_results_of_an_archive_are_measured_evidence(fenmark):
+    done = fenmark(
+        "choose", "qwen2.5-0.5b", "--isl", "64", "--osl", "16", "--rps", "1",
+        "--results", PUBLIC, "--chips", "epyc-9004", "--json",
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["ranked"]
+    assert {row["mark"] for row in told["ranked"]} == {"●"}
+    assert {row["chip"] for row in told["ranked"]} == {"epyc-9004"}
