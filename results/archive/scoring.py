@@ -54,7 +54,8 @@ def scored(
         return []
     signed = list(_signed(directory, around.places or {}))
     files = [*published, *read_folder(directory, _pass_over)]
-    reported = [dated for file in files for dated in _reported(file)]
+    models = {own.forecast.cell.model for own in logged}
+    reported = [dated for file in files for dated in _reported(file, models)]
     return [Scored(own, scores_of(own, signed, reported)) for own in logged]
 
 
@@ -70,9 +71,9 @@ def _signed(directory: Path, places: Mapping[str, int]) -> Iterator[tuple[int, R
             yield place, record
 
 
-def _reported(file: ReportedFile) -> Iterator[tuple[str, Record]]:
+def _reported(file: ReportedFile, models: set[str]) -> Iterator[tuple[str, Record]]:
     days = {result.id: result.date or file.source.date or "" for result in file.results}
-    for record in reported_records(file):
+    for record in reported_records(file, models):
         yield days[record.where], record
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 
-from results import catalog
 from results.economy.money_options import money_of
 from results.prediction.choose import Demand, Limits, choose
-from results.prediction.deployments import learnt, predicted
+from results.prediction.deployments import accelerators, learnt, predicted
 from results.prediction.market import Market
 from results.prediction.predict import predictor
 from suites import models
@@ -27,11 +26,7 @@ def main() -> None:
     """Print the best of a few repeats for each model."""
     using, money = predictor(), money_of({})
     market = Market(money, money.sheet.default_class)
-    chips = [
-        name
-        for name, entry in catalog.chips().items()
-        if entry.kind in {"gpu", "npu", "tpu"} and entry.chips == 1
-    ][:_CHIPS]
+    chips = accelerators()[:_CHIPS]
     demand, limits = Demand(1024, 1024, rps=10), Limits(2000, 50, 90)
     for name in _MODELS:
         geometry = models.load(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from results.economy.money_options import with_money
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from results.catalog import PriceSheet
     from results.catalog.carbon_data import Grid
     from results.economy.own_prices import Own
     from results.prediction.choose import Choice, Demand, Limits, Options, Ranked
@@ -113,7 +115,16 @@ def choose(
     )
     best = choice.ranked[0] if choice.ranked else None
     api = hosted(api_sheet(sheet.id), geometry.id, demand, best)
-    view = _View(using, geometry, demand, limits, market, mix, margin, top)
+    view = _View(
+        using=using,
+        geometry=geometry,
+        demand=demand,
+        limits=limits,
+        market=market,
+        mix=mix,
+        margin=margin,
+        top=top,
+    )
     if json_:
         print_json(view.as_json(choice, api), allow_nan=False)
     else:
@@ -164,15 +175,9 @@ def _options(
     engine: str,
     precision: str | None,
 ) -> tuple[Options, list[tuple[str, str]]]:
-    from results import catalog
-    from results.prediction.deployments import PRECISIONS, predicted
+    from results.prediction.deployments import PRECISIONS, accelerators, predicted
 
-    listed = catalog.chips()
-    chosen = at_hand or [
-        name
-        for name, entry in listed.items()
-        if entry.kind in {"gpu", "npu", "tpu"} and entry.chips == 1
-    ]
+    chosen = at_hand or accelerators()
     widths = _precisions(precision) or PRECISIONS
     return predicted(using, geometry, demand, chosen, engine=engine.lower(), precisions=widths)
 
@@ -203,7 +208,7 @@ def _evidence(
         opened = archive.open_each(archive.envelopes(folder), say)
         signed = (signed_record(own.statement, own.digest) for own in opened if not own.findings)
         records = [record for record in signed if record]
-    records += [record for file in files for record in reported_records(file)]
+    records += [record for file in files for record in reported_records(file, {geometry.id})]
     return learnt(using, geometry, demand) + observed(
         records, geometry.id, demand, limits.percentile
     )
@@ -220,25 +225,30 @@ def _only(options: Options, at_hand: dict[str, int | None], precision: str | Non
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """How a choice is told."""
+    """How a choice is told: of what, at which prices, and how many configurations of it."""
 
-    def __init__(
-        self,
-        using: Predictor,
-        geometry: Geometry,
-        demand: Demand,
-        limits: Limits,
-        market: Market,
-        mix: Grid,
-        margin: float,
-        top: int,
-    ) -> None:
-        self.using, self.geometry, self.demand, self.limits = using, geometry, demand, limits
-        self.market, self.mix, self.margin, self.top = market, mix, margin, top
-        self.sheet = market.money.sheet
-        self.currency = market.money.currency or "USD"
-        self.per_usd = self.sheet.per_usd(self.currency)
+    using: Predictor
+    geometry: Geometry
+    demand: Demand
+    limits: Limits
+    market: Market
+    mix: Grid
+    margin: float
+    top: int
+
+    @property
+    def sheet(self) -> PriceSheet:
+        return self.market.money.sheet
+
+    @property
+    def currency(self) -> str:
+        return self.market.money.currency or "USD"
+
+    @property
+    def per_usd(self) -> float:
+        return self.sheet.per_usd(self.currency)
 
     def _drawn(self, ranked: Ranked) -> Drawn | None:
         from results.prediction.market import Building, drawn

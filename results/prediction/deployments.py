@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from results import catalog
 from results.prediction.cells import Cell
 from results.prediction.choose import Option, Options, Setup
 from results.prediction.many import times_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "PRECISIONS", "REPEATS", "learnt", "near", "predicted"]
+__all__ = ["LOADS", "PRECISIONS", "REPEATS", "accelerators", "learnt", "near", "predicted"]
 
 PRECISIONS = ("bf16", "fp8", "fp4")
 LOADS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -28,6 +29,15 @@ _TP = (1, 2, 4, 8)
 _NEAR = 1.12
 # Repeats of a layout in other images of an engine differ by as much (max ÷ min).
 REPEATS = 1.105
+
+
+def accelerators() -> list[str]:
+    """Chips of the catalogue that engines run on, one by one."""
+    return [
+        name
+        for name, entry in catalog.chips().items()
+        if entry.kind in {"gpu", "npu", "tpu"} and entry.chips == 1
+    ]
 
 
 def predicted(

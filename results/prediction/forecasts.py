@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from results import catalog
 from results.prediction.choose import METRICS
+from results.prediction.deployments import accelerators
 from results.prediction.predict import Workload, cell_of
 from results.statement.forecast import Forecast, ForecastCell, ForecastTime
 
@@ -118,9 +118,7 @@ def ready(using: Predictor) -> tuple[list[Cell], list[tuple[str, str]]]:
     """Cells of chips that no public result was learnt of, and of others why there is none."""
     known = {cell.chip for cell in using.base.samples["tpot"].cells}
     cells, refused = [], []
-    for name, entry in sorted(catalog.chips().items()):
-        if name in known or entry.kind not in {"gpu", "npu", "tpu"} or entry.chips != 1:
-            continue
+    for name in sorted(set(accelerators()) - known):
         for model, tp, load in _READY:
             workload = Workload(isl=_LENGTHS[0], osl=_LENGTHS[1], concurrency=load)
             tried = [

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from results.checks import judge_reported
 from results.prediction.choose import METRICS, Option, Options, Setup, spread
 from results.prediction.deployments import REPEATS, near
 from results.prediction.plan import Layout
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from results.economy.economics import Measured
     from results.prediction.choose import Demand, Kind
@@ -77,13 +78,21 @@ def signed_record(statement: Statement, digest: str) -> Record | None:
     )
 
 
-def reported_records(file: ReportedFile) -> Iterator[Record]:
-    """Of an import; none of a view of its own, and nothing simulated or claimed by a vendor."""
+def reported_records(file: ReportedFile, names: Collection[str]) -> Iterator[Record]:
+    """Of an import's results of some models; nothing that a law flags or that was not measured.
+
+    None is of a view of its own, simulated, or claimed by a vendor.
+
+    Args:
+        names: ids of geometries.
+    """
     if file.source.view != "general" or file.source.evidence not in {None, "measured"}:
         return
     for result in file.results:
         chip = result.chip
-        if chip.catalog_id is not None and chip.count is not None:
+        if chip.catalog_id is None or chip.count is None:
+            continue
+        if known_as(result.model or "") in names and not judge_reported(result).findings:
             yield Record(
                 kind="reported",
                 where=result.id,

@@ -22,12 +22,14 @@ from results.prediction.choose import (
 from results.prediction.deployments import LOADS, learnt, predicted
 from results.prediction.many import times_of
 from results.prediction.market import Market, at_hand_of, hosted, in_region
-from results.prediction.observed import Record, observed
+from results.prediction.observed import Record, observed, reported_records
 from results.prediction.plan import Layout
 from results.prediction.predict import Workload, cell_of, predictor
+from results.reported.shipping import shipped_files
 from suites.base.errors import UserError
 from suites.base.records import Row
 from suites.models import load
+from suites.models.names import known_as
 
 PUBLIC = Path(results.__file__).parent / "public"
 # 100 tokens at 10 ms after a first one at 10 ms: a request takes a second.
@@ -317,3 +319,13 @@ def test_results_of_an_archive_are_measured_evidence(fenmark):
     assert told["ranked"]
     assert {row["mark"] for row in told["ranked"]} == {"●"}
     assert {row["chip"] for row in told["ranked"]} == {"epyc-9004"}
+
+
+def test_reported_results_are_those_measured_of_the_model_without_a_flag():
+    files = list(shipped_files())
+    records = [own for file in files for own in reported_records(file, {"llama-3.1-70b"})]
+    assert records
+    assert {known_as(own.model) for own in records} == {"llama-3.1-70b"}
+    assert {own.kind for own in records} == {"reported"}
+    mlperf = next(file for file in files if file.source.view == "mlperf")
+    assert not list(reported_records(mlperf, {known_as(r.model or "") for r in mlperf.results}))
