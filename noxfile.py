@@ -34,6 +34,7 @@ COMPARISONS = {
     "json": "results.bench.parsing",
     "kills": "results.bench.kills",
     "predict": "results.bench.prediction",
+    "choose": "results.bench.choosing",
     "site": "leaderboard.bench.compare",
     "plans": "runners.bench.plans",
 }

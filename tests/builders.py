@@ -6,6 +6,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from results.statement.forecast import Forecast
 from results.statement.statement_v2 import MeasurementV2
 from suites.client.request import Request
 
@@ -127,3 +128,24 @@ def assert_signable(rows: Iterable[Row]) -> None:
     """Hold what a suite sums up against what a statement may say: every label is registered."""
     for row in rows:
         MeasurementV2.model_validate(asdict(row))
+
+
+FORECAST_AT = "2026-11-28T12:00:00Z"
+
+
+def forecast(**given: Any) -> Forecast:
+    """A forecast of one cell."""
+    own = {
+        "schema_version": 1,
+        "made_at": FORECAST_AT,
+        "forecaster": "somebody",
+        "cell": {
+            "chip": "ascend-950pr", "model": "llama-3.1-8b", "engine": "vllm",
+            "precision": "fp8", "tp": 1, "dp": 1, "ep": 1, "isl": 1024, "osl": 1024,
+            "concurrency": 16,
+        },
+        "tpot_ms": {"value": 10.0, "low": 8.0, "high": 20.0},
+        "ttft_ms": {"value": 100.0, "low": 50.0, "high": 200.0},
+        "level": "datasheet",
+    }  # fmt: skip
+    return Forecast.model_validate(own | given)

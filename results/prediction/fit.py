@@ -93,24 +93,12 @@ class Guess:
 
 def features(cells: Sequence[Cell]) -> Floats:
     """Where a cell lies: logarithms of load, TP, ISL, OSL, EP and DP, and years."""
-    return np.array(
-        [
-            [
-                *np.log(
-                    [
-                        c.concurrency or 1.0,
-                        c.layout.tp * c.layout.dp,
-                        c.isl,
-                        c.osl,
-                        c.layout.ep,
-                        c.layout.dp,
-                    ]
-                ),
-                (c.day or 365.0) / 365.0,
-            ]
-            for c in cells
-        ]
-    ).reshape(len(cells), 7)
+    own = [
+        (c.concurrency or 1.0, c.layout.chips, c.isl, c.osl, c.layout.ep, c.layout.dp)
+        for c in cells
+    ]
+    years = np.array([(c.day or 365.0) / 365.0 for c in cells])
+    return np.column_stack([np.log(np.array(own, dtype=float).reshape(len(cells), 6)), years])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +141,7 @@ class Fit:
                     "ij,ij->i", across, _kernel(sample.x[rows], own.x, self.priors)
                 )
                 z = z - across @ own.basis
-            variance[rows] += np.maximum(prior, 0) + np.einsum("ij,jk,ik->i", z, self.covariance, z)
+            variance[rows] += np.maximum(prior, 0) + ((z @ self.covariance) * z).sum(axis=1)
         return Guess(log, np.sqrt(variance))
 
 

@@ -194,8 +194,8 @@ class Predictor:
 
     def _made(self, sums: Summed, place: int, row: int, guesses: tuple[Guess, Guess]) -> Prediction:
         cell = sums.cells[place]
-        basis, shift, low, high = self._basis(cell)
-        wider = self._wider(cell, float(sums.crowding[place]), near=bool(sums.near[place]))
+        basis, shift, low, high = self.level(cell)
+        wider = self.rules(cell, float(sums.crowding[place]), near=bool(sums.near[place]))
         factor = float(np.prod([WIDER[rule] for rule in wider]))
         tpot, ttft = (
             _interval(guess, row, self.base.stretch[kind][basis] * factor, (shift, low, high))
@@ -222,8 +222,8 @@ class Predictor:
             tokens_per_s_chip=rate * 1e3,
         )
 
-    def _basis(self, cell: Cell) -> tuple[Basis, float, float, float]:
-        """The level, and for another vendor's datasheet what shifts figure and ends."""
+    def level(self, cell: Cell) -> tuple[Basis, float, float, float]:
+        """Level of a cell, and for another vendor's datasheet what shifts figure and ends."""
         chip = self.chip(cell.chip)
         if chip.level == "datasheet":
             if chip.entry.vendor in self.base.vendors:
@@ -233,7 +233,8 @@ class Predictor:
         seen = cell.group in self.step_fit.own
         return ("calibrated" if seen else "kernels"), 1.0, 1.0, 1.0
 
-    def _wider(self, cell: Cell, crowding: float, *, near: bool) -> tuple[str, ...]:
+    def rules(self, cell: Cell, crowding: float, *, near: bool) -> tuple[str, ...]:
+        """Rules that widen a cell: of `WIDER`."""
         seen, chip = self.seen, self.chip(cell.chip)
         rules = ["experts of a near shape"] if near else []
         if chip.level == "kernels" and chip.entry.vendor not in self.base.vendors:

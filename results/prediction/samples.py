@@ -91,7 +91,8 @@ def summed(
             kernels = chip_of(chip)
             dtypes = dtypes_of(kernels, geometry, precision, gemm)
             tokens = lengths[0] + lengths[1] / 2
-            room = np.array([capacity(kernels, geometry, layout, dtypes, t) for t in tokens])
+            held = {t: capacity(kernels, geometry, layout, dtypes, t) for t in np.unique(tokens)}
+            room = np.array([held[t] for t in tokens])
             batch = np.minimum(lengths[2], np.maximum(room, 1.0))
             _divides(geometry, layout)
             served = Served(kernels, geometry, layout, dtypes)

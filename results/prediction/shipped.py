@@ -144,8 +144,13 @@ def shipped_chip(name: str) -> Chip:
         raise Missing(f"no peak of {name} is published")
     if entry.chips != 1 or entry.kind not in {"gpu", "npu", "tpu"}:
         raise Missing(f"{name} is no accelerator that engines are known on")
-    grids = grids_of(read_packed(DATA / f"{BORROWED}.json.gz")["grids"])
-    return Chip(entry, rates_of(entry), "datasheet", _within(entry, grids))
+    return Chip(entry, rates_of(entry), "datasheet", _within(entry, _borrowed()))
+
+
+@cache
+def _borrowed() -> dict[Key, Grid]:
+    """What all datasheets borrow: read once for all of them."""
+    return grids_of(read_packed(DATA / f"{BORROWED}.json.gz")["grids"])
 
 
 def _within(entry: ChipEntry, grids: dict[Key, Grid]) -> dict[Key, Grid]:

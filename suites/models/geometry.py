@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -415,8 +415,7 @@ class Geometry(Frozen):
     @staticmethod
     def _bits(weights: Mapping[str, float], bits: float | Widths) -> float:
         if isinstance(bits, Widths):
-            widths = asdict(bits)
-            return float(sum(count * widths[name] for name, count in weights.items()))
+            return float(sum(count * getattr(bits, name) for name, count in weights.items()))
         return sum(weights.values()) * bits
 
 

@@ -17,7 +17,7 @@ from securesystemslib.signer import CryptoSigner
 
 from leaderboard import build
 from leaderboard.output.preview import server
-from results.archive import archive
+from results.archive import archive, forecasts
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.proof.ledger import Ledger
@@ -25,7 +25,7 @@ from results.proof.receipt import result_entry
 from results.reported import import_file
 from results.statement import strict_json
 from results.statement.statement_v2 import read_statement
-from tests.builders import engine, stated
+from tests.builders import engine, forecast, stated
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -236,8 +236,11 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four runs: two of one CPU on two days, one of a listed GPU with a meter, one unlisted."""
-    return accept(
+    """Four runs: two of one CPU on two days, one of a listed GPU with a meter, one unlisted.
+
+    And two forecasts.
+    """
+    folder = accept(
         tmp_path_factory.mktemp("results"),
         statement(number=1, date="2026-11-18", speed=24.0),
         statement(number=2, date="2026-11-20", speed=20.0),
@@ -252,6 +255,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         statement(number=4, chip="Prototype X", speed=31.0),
     )
+    forecasts.enter(folder, [forecast(), forecast(level="a feeling")], SIGNER, SIGNER)
+    return folder
 
 
 @pytest.fixture(scope="session")

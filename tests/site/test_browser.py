@@ -25,6 +25,7 @@ PAGES = (
     "models/",
     "fen/",
     "claims/lmsys-h100-20-cents/",
+    "forecasts/",
     "verify/",
     "runners/",
     "data/",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 from securesystemslib.signer import CryptoSigner
-from tests.site.test_ranking import gpu
+from tests.site.figures.test_ranking import gpu
 
 from leaderboard import build
 from leaderboard.base.workers import Workers

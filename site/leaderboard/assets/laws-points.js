@@ -29,7 +29,8 @@ function* failures(point) {
 function* tails(point, { TIMES, TAILS }) {
   for (const metric of TIMES) {
     const middle = point.get(metric, 50);
-    for (const rank of middle ? TAILS : [])
+    if (!middle) continue;
+    for (const rank of TAILS)
       if (middle.n * (100 - rank) >= 100 && !point.stated(metric, rank))
         yield held(middle.where, `has no p${rank}, though ${middle.n} requests lie behind it`);
   }

@@ -97,12 +97,13 @@ function* modelled(claim, point, item) {
   const bounds = nameplate(claim, item);
   const { where, low: lower, high: upper } = item;
   if (upper === null) return;
-  for (const { low, high } of bounds ? modelledW(claim, point, item, upper) : []) {
-    const above = "is modelled at {left} W by its rate, the nameplate allows {right}";
-    yield atMost(where, low, bounds.most * MODELLED, above);
-    const below = "is modelled at {right} W by its rate, the nameplate needs {left}";
-    yield atMost(where, bounds.most / MODELLED, high, below);
-  }
+  if (bounds)
+    for (const { low, high } of modelledW(claim, point, item, upper)) {
+      const above = "is modelled at {left} W by its rate, the nameplate allows {right}";
+      yield atMost(where, low, bounds.most * MODELLED, above);
+      const below = "is modelled at {right} W by its rate, the nameplate needs {left}";
+      yield atMost(where, bounds.most / MODELLED, high, below);
+    }
   if (lower === null || !isEnergy(item.metric)) return;
   const reason = "is modelled at {right}, the middle of its bounds is {left}";
   yield atMost(where, (lower + upper) / 2 / MODELLED, item.value, reason);

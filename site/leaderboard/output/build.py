@@ -18,7 +18,7 @@ from leaderboard.output import downloads, feeds, page_list, reported_files, time
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, best, board, embeds, page_shells
 from leaderboard.pages.pages import Pages
-from leaderboard.read import archives, known, reported
+from leaderboard.read import archives, forecasts, known, reported
 from leaderboard.words import LANGUAGES, Words
 from results import catalog
 from results.catalog.prices_data import read_sheet
@@ -97,7 +97,8 @@ def build(
         archive = archives.read(results, sheet, workers, policy)
         with _settled():
             others_results = reported.read([*results, *others], sheet)
-            content = page_list.Content(archive, others_results, sheet, base_url)
+            forecast = forecasts.read(results)
+            content = page_list.Content(archive, others_results, sheet, base_url, forecast)
             pages = _put_all(tree, content, base_url, workers)
     return BuildReport(
         out=out,
@@ -107,7 +108,7 @@ def build(
         pages=pages,
         files=tree.finish(),
         written=len(tree.changed),
-        refused=(*archive.refused, *others_results.refused),
+        refused=(*archive.refused, *others_results.refused, *forecast.refused),
         left_out=archive.left_out,
     )
 

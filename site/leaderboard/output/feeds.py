@@ -255,6 +255,7 @@ _PAGES = {
     "cost/": "cost of a million output tokens, at the sheet's prices or one's own",
     "fen/": "how far each chip is from one fen, and the register of claims",
     "chips/": "every chip of the catalogue with facts, prices and results",
+    "forecasts/": "what was forecast before anybody measured, and how it came out",
     "reported/": "what others published, by publisher and chip",
     "verify/": "check a signed result in the browser",
 }

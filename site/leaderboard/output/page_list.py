@@ -29,6 +29,7 @@ from leaderboard.pages import (
 from leaderboard.pages.pages import Page
 from leaderboard.read import cache, known
 from leaderboard.read.evidence import evidence
+from leaderboard.read.forecasts import NONE
 from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.statement.statement_v2 import ATTESTED
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.read.archives import Archive
+    from leaderboard.read.forecasts import Forecasts
     from leaderboard.read.reported import Reported, Section
     from leaderboard.words import Words
     from results.catalog import PriceSheet
@@ -60,6 +62,8 @@ _LATEST = 8
 _RUNS = 10
 _LINES = 30
 _LINES_OF_CHIP = 8
+# What a prediction of ours may rest on; another forecaster's words stand as they are.
+_LEVELS = frozenset({"datasheet", "kernels", "calibrated"})
 _FORMATS = {
     "csv": "text/csv",
     "json": "application/json",
@@ -85,10 +89,12 @@ class Content:
         reported: Reported,
         sheet: PriceSheet | None,
         base_url: str | None,
+        forecast: Forecasts = NONE,
     ) -> None:
         self.archive = archive
         self.timelines: Mapping[str, Sequence[Timeline]] = {}
         self.reported = reported
+        self.forecasts = forecast
         self.sheet = sheet
         self.stamp = cache.stamp(sheet)
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
@@ -301,6 +307,17 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "lines": history.lines(content.history, _.lang),
             "verdicts": _verdicts(_),
         },
+    )
+    yield Page(
+        template="forecasts",
+        url="forecasts/",
+        title="Forecasts",
+        context=lambda: {
+            "lines": content.forecasts.scored,
+            "runs": content.forecasts.runs,
+            "levels": _LEVELS,
+        },
+        made_of=content.forecasts.made_of,
     )
     yield from _reported(_, content.reported)
     yield Page(

@@ -1,0 +1,127 @@
+"""Forecasts of an archive: `forecasts/<digest>.forecast.json`, entered in its log like results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from results.archive import archive
+from results.keys.identity import runner_id, runner_toml
+from results.proof import envelope
+from results.proof.ledger import Ledger
+from results.statement import strict_json
+from results.statement.forecast import Forecast, payload, read_forecast
+from suites.base.errors import CheckError, UserError
+from suites.base.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from results.archive.archive import ArchiveContext
+    from results.keys.identity import Runner
+
+__all__ = ["FOLDER", "SUFFIX", "Logged", "enter", "entry", "files", "read_all"]
+
+FOLDER, SUFFIX = "forecasts", ".forecast.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """A forecast whose signature holds and that the log covers.
+
+    Attributes:
+        index: of its entry: results at higher ones came after it.
+        runner: id of the key that signed.
+    """
+
+    digest: str
+    index: int
+    runner: str
+    forecast: Forecast
+
+
+def entry(digest: str) -> bytes:
+    """The log entry of a forecast."""
+    return strict_json.canonical({"forecast": digest, "type": "forecast"})
+
+
+def enter(
+    directory: Path, forecasts: Iterable[Forecast], signer: Signer, log_signer: Signer
+) -> list[str]:
+    """Sign forecasts, store and log them; return their digests.
+
+    Envelope first, log last, as for results. An equal forecast of the same key is entered once.
+
+    Raises:
+        UserError: the folder's log is another key's, or it cannot be written.
+        CheckError: a new signature does not verify, or the log is damaged.
+    """
+    keys, log, own = directory / "runners", directory / "log", directory / FOLDER
+    for folder in (keys, log, own):
+        folder.mkdir(parents=True, exist_ok=True)
+    for key in (signer.public_key, log_signer.public_key):
+        write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
+    sealed = [envelope.sign(payload(forecast), signer) for forecast in forecasts]
+    digests = [envelope.digest(data) for data in sealed]
+    for digest, data in zip(digests, sealed, strict=True):
+        write_atomically(own / f"{digest}{SUFFIX}", data)
+    ledger = Ledger(log)
+    logged = set(ledger.entries()) if ledger.exists() else set()
+    for digest in dict.fromkeys(digests):
+        if entry(digest) not in logged:
+            ledger.append(entry(digest), origin=archive.log_origin(log_signer), signer=log_signer)
+    return digests
+
+
+def files(directory: Path) -> list[Path]:
+    """The forecasts of an archive, by name."""
+    return sorted((directory / FOLDER).glob(f"*{SUFFIX}"))
+
+
+def read_all(
+    directory: Path,
+    on_broken: Callable[[UserError], None],
+    around: ArchiveContext | None = None,
+) -> list[Logged]:
+    """Verify the forecasts of an archive, in the order of its log.
+
+    One that does not verify, or that the log does not cover, hides none of the others.
+
+    Args:
+        on_broken: called for each of them.
+        around: the archive's keys and log, where somebody has verified them.
+    """
+    paths = files(directory)
+    if not paths:
+        return []
+    around = around or archive.surroundings(directory)
+    if around.places is None:
+        on_broken(CheckError(around.problem or "has no log", where=str(directory / "log")))
+        return []
+    places = {
+        data: at for at, data in reversed(list(enumerate(Ledger(directory / "log").entries())))
+    }
+    logged = []
+    for path in paths:
+        try:
+            logged.append(_logged(path, around.runners, places))
+        except UserError as error:
+            on_broken(error)
+    return sorted(logged, key=lambda own: own.index)
+
+
+def _logged(path: Path, runners: Sequence[Runner], places: dict[bytes, int]) -> Logged:
+    data = archive.read(path)
+    verified = envelope.verify(data, [runner.key for runner in runners], str(path))
+    digest = envelope.digest(data)
+    if path.name != f"{digest}{SUFFIX}":
+        raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
+    forecast = read_forecast(verified.payload, str(path))
+    index = places.get(entry(digest))
+    if index is None:
+        raise CheckError("is not in the log", where=str(path), expected="an entry of its digest")
+    signer = next(own.id for own in runners if own.key.keyid == verified.key.keyid)
+    return Logged(digest=digest, index=index, runner=signer, forecast=forecast)

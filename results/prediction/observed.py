@@ -1,0 +1,204 @@
+"""What signed and reported results say of a workload: options for `choose`, with their kind. Pure.
+
+A figure counts where its model is the one asked for, its lengths are near, and its load, chips and
+both times are stated; what served with speculation or apart is of another kind of deployment.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from results.checks import judge_reported
+from results.prediction.choose import METRICS, Option, Options, Setup, spread
+from results.prediction.deployments import REPEATS, near
+from results.prediction.plan import Layout
+from suites.models.names import known_as
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from results.economy.economics import Measured
+    from results.prediction.choose import Demand, Kind
+    from results.statement.reported import ReportedFile
+    from results.statement.statement import Statement
+    from suites.base.records import Label
+
+__all__ = ["Record", "observed", "reported_records", "signed_record"]
+
+# What publishers call a percentile.
+_STATISTICS = {"mean": 0.0, "median": 50.0}
+_ATTESTED = "attested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One result, as far as a choice needs it.
+
+    Attributes:
+        chip: id of the catalogue. count: chips that worked together.
+        model: as it is named there. where: digest or id.
+        labels: of the whole result.
+    """
+
+    kind: Kind
+    where: str
+    chip: str
+    count: int
+    model: str
+    engine: str
+    precision: str
+    labels: Mapping[str, Label]
+    measurements: Sequence[Measured]
+
+
+def signed_record(statement: Statement, digest: str) -> Record | None:
+    """Of a signed result of one engine on a listed chip; else None."""
+    predicate = statement.predicate
+    chip = predicate.machine.chip
+    engines = {(own.name, own.model, own.precision) for own in predicate.engines}
+    if chip.catalog_id is None or len(engines) != 1:
+        return None
+    ((engine, model, precision),) = engines
+    rows = predicate.measurements
+    attested = any(row.suite == _ATTESTED for row in rows)
+    return Record(
+        kind="attested" if attested else "measured",
+        where=digest,
+        chip=chip.catalog_id,
+        count=chip.count,
+        model=model,
+        engine=engine.lower(),
+        precision=precision.lower(),
+        labels={},
+        measurements=rows,
+    )
+
+
+def reported_records(file: ReportedFile, names: Collection[str]) -> Iterator[Record]:
+    """Of an import's results of some models; nothing that a law flags or that was not measured.
+
+    None is of a view of its own, simulated, or claimed by a vendor.
+
+    Args:
+        names: ids of geometries.
+    """
+    if file.source.view != "general" or file.source.evidence not in {None, "measured"}:
+        return
+    for result in file.results:
+        chip = result.chip
+        if chip.catalog_id is None or chip.count is None:
+            continue
+        if known_as(result.model or "") in names and not judge_reported(result).findings:
+            yield Record(
+                kind="reported",
+                where=result.id,
+                chip=chip.catalog_id,
+                count=chip.count,
+                model=result.model or "",
+                engine=(result.engine or "").lower(),
+                precision=(result.precision or "").lower(),
+                labels=result.labels,
+                measurements=result.measurements,
+            )
+
+
+def observed(
+    records: Iterable[Record], model: str, demand: Demand, percentile: float | None = None
+) -> Options:
+    """Options of records.
+
+    Args:
+        model: id of a geometry.
+        percentile: that is limited, taken from figures that state it.
+    """
+    seen = [
+        found
+        for record in records
+        if known_as(record.model) == model or record.model == model
+        for found in _options(record, demand, percentile)
+    ]
+    times = np.array([times for _, times, _ in seen], dtype=float).reshape(len(seen), 2, 3)
+    tail = np.array([tail for _, _, tail in seen], dtype=float).reshape(len(seen), 2)
+    return Options([o for o, _, _ in seen], times[:, 1].T, times[:, 0].T, tail.T)
+
+
+# An option, mean TTFT and TPOT each with the ends of its interval, and both at the percentile.
+_Seen = tuple[Option, list[tuple[float, float, float]], list[float]]
+
+
+def _options(record: Record, demand: Demand, percentile: float | None) -> Iterator[_Seen]:
+    cases: dict[str, list[Measured]] = defaultdict(list)
+    for row in record.measurements:
+        if row.metric in METRICS and row.value > 0:
+            cases[row.case].append(row)
+    for rows in cases.values():
+        labels = {**record.labels, **rows[0].labels}
+        load = _count(labels.get("concurrency"))
+        isl, osl = _count(labels.get("isl")), _count(labels.get("osl"))
+        if not (load and isl and osl and near(isl, demand.isl) and near(osl, demand.osl)):
+            continue
+        if labels.get("disaggregated") is True or labels.get("valid") is False:
+            continue
+        if labels.get("speculation", "none") not in {"none", False, None}:
+            continue
+        means = [_mean(rows, metric) for metric in METRICS]
+        if all(means):
+            option = Option(
+                setup=Setup(record.chip, record.engine, record.precision, _layout(record)),
+                concurrency=load,
+                kind=record.kind,
+                basis=record.where,
+            )
+            tail = [_at(rows, metric, percentile) for metric in METRICS]
+            yield option, [own for own in means if own], tail
+
+
+def _layout(record: Record) -> Layout:
+    """TP as it is said, else of all chips; the rest are groups with sequences of their own."""
+    tp = _count(record.labels.get("tensor_parallel")) or record.count
+    ep = _count(record.labels.get("expert_parallel")) or 1
+    if record.count % tp:
+        return Layout(record.count, 1, record.count, 1)
+    return Layout(int(tp), int(record.count // tp), max(1, int(record.count // ep)), int(ep))
+
+
+def _mean(rows: Sequence[Measured], metric: str) -> tuple[float, float, float] | None:
+    """A mean with its interval; of a median what its mean would usually be."""
+    own = {_percentile(row): row for row in rows if row.metric == metric}
+    for percentile in (0.0, 50.0):
+        row = own.get(percentile)
+        if row is not None:
+            scale = 1 / spread(metric, percentile or None)
+            low, high = row.low or row.value / REPEATS**0.5, row.high or row.value * REPEATS**0.5
+            return row.value * scale, low * scale, high * scale
+    return None
+
+
+def _at(rows: Sequence[Measured], metric: str, percentile: float | None) -> float:
+    for row in rows:
+        if row.metric == metric and _percentile(row) == (percentile or 0.0):
+            return row.value
+    return float("nan")
+
+
+def _percentile(row: Measured) -> float | None:
+    """Percentile of a time, 0 for a mean; None where its statistic is another."""
+    own, said = row.labels.get("percentile"), row.labels.get("statistic")
+    if isinstance(own, int | float) and not isinstance(own, bool):
+        return float(own)
+    name = str(said) if said is not None else "mean"
+    if name in _STATISTICS:
+        return _STATISTICS[name]
+    digits = name.removeprefix("p")
+    return float(digits) if name.startswith("p") and digits.replace(".", "", 1).isdigit() else None
+
+
+def _count(value: Label | None) -> float | None:
+    """A label as a count above zero; others' labels may be anything."""
+    if isinstance(value, bool | str | None) or not 1 <= value < 1e9:
+        return None
+    return float(value)

@@ -1,0 +1,194 @@
+"""`fenmark forecast`: a prediction, signed and logged before anybody measured; and its score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from results.archive.scoring import Scored
+    from results.prediction.cells import Cell
+
+__all__ = ["forecast"]
+
+
+def forecast(
+    chip: Annotated[str | None, typer.Option(help="By any name of `fenmark chips`.")] = None,
+    model: Annotated[str | None, typer.Option(help="Id of `fenmark model list`.")] = None,
+    isl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of a prompt.")] = 1024,
+    osl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of an answer.")] = 1024,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="Requests under way.")
+    ] = 32,
+    precision: Annotated[str, typer.Option(help="Of the weights: bf16, fp8, fp4, int4.")] = "",
+    engine: Annotated[str, typer.Option(help="Such as vllm, sglang, trtllm.")] = "vllm",
+    tp: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share attention.")] = 1,
+    dp: Annotated[
+        int, typer.Option(min=1, max=1024, help="Groups with sequences of their own.")
+    ] = 1,
+    ep: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share out experts.")] = 1,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Of every chip that no public result was learnt of.")
+    ] = False,
+    forecaster: Annotated[
+        str | None, typer.Option(help="Who forecasts; else this program and its version.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Archive to enter forecasts in.")] = None,
+    score: Annotated[
+        Path | None, typer.Option(help="Verify and score the forecasts of this archive.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
+) -> None:
+    """Sign a prediction and enter it in an archive's log, before anybody measured; or score them.
+
+    A forecast names chip, model, load, interval, level and price sheet. It is never edited: a
+    result of the same cell that is entered later scores it. `fenmark choose` and `predict` say
+    what is forecast. Exits 1 if a forecast does not verify or a cell cannot be predicted.
+
+    Example: fenmark forecast --ready --out out/forecasts
+    """
+    from suites.base.errors import UserError
+
+    if score is not None:
+        if out is not None or chip is not None or ready:
+            raise UserError("scores what is there", where="--score", expected="no other option")
+        _score(score, json_=json_)
+        return
+    if out is None or ready == (chip is not None) or (chip is None) != (model is None):
+        raise UserError(
+            "says too little or too much",
+            where="forecast",
+            expected="--out, with --chip and --model, or with --ready; or --score",
+        )
+    if chip is None or model is None:
+        cells = _ready()
+    else:
+        setup = {"precision": precision, "engine": engine, "layout": (tp, dp, ep)}
+        cells = [_cell(chip, model, (isl, osl, concurrency), setup)]
+    _enter(cells, out, forecaster, json_=json_)
+
+
+def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, Any]) -> Cell:
+    from results.prediction.chip import entry_of
+    from results.prediction.predict import Workload, cell_of
+    from suites import models
+
+    workload = Workload(isl=load[0], osl=load[1], concurrency=load[2])
+    return cell_of(entry_of(chip).id, models.load(model).id, workload, **setup)
+
+
+def _ready() -> list[Cell]:
+    from results.prediction.forecasts import ready
+    from results.prediction.predict import predictor
+    from suites.base.terminal import Terminal
+
+    cells, refused = ready(predictor())
+    terminal = Terminal(stderr=True)
+    for what, why in refused:
+        terminal.say(f"not forecast: {what}: {why}")
+    return cells
+
+
+def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: bool) -> None:
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from results.archive import forecasts
+    from results.economy.money_options import money_of
+    from results.prediction.forecasts import forecast_of
+    from results.prediction.predict import predictor
+    from runners.machine import keys
+    from suites.base.errors import CheckError
+    from suites.base.terminal import Terminal, print_json
+
+    made = predictor().predict(cells)
+    for cell, prediction in zip(cells, made, strict=True):
+        if prediction.refused:
+            raise CheckError(
+                f"not predicted: {prediction.refused}", where=f"{cell.chip}, {cell.model}"
+            )
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    by, money = forecaster or f"fenmark {version('fenmark')}", money_of({})
+    signed = [
+        forecast_of(cell, prediction, now, by, money)
+        for cell, prediction in zip(cells, made, strict=True)
+    ]
+    key = keys.load_or_create()
+    digests = forecasts.enter(out, signed, key.signer, key.log_signer)
+    if json_:
+        told = zip(digests, signed, strict=True)
+        print_json([{"digest": digest, **own.model_dump(mode="json")} for digest, own in told])
+        return
+    terminal = Terminal()
+    for own in signed:
+        time = own.tpot_ms
+        terminal.say(
+            f"◈ {own.cell.words()}: TPOT {time.value:.3g} ms, "
+            f"90% within {time.low:.3g} to {time.high:.3g} ms, from {own.level}"
+        )
+    terminal.say(f"signed and logged {len(signed)} forecasts in {out}", whole=True)
+    terminal.say(f"score    fenmark forecast --score {out}", whole=True)
+
+
+def _score(folder: Path, *, json_: bool) -> None:
+    from dataclasses import asdict
+
+    from results.archive.scoring import scored
+    from results.prediction.forecasts import calibrations
+    from results.reported.shipping import shipped_files
+    from suites.base.errors import CheckError, UserError
+    from suites.base.terminal import Terminal, complain, print_json
+
+    broken: list[UserError] = []
+    found = scored(folder, broken.append, shipped_files())
+    if not found and not broken:
+        raise UserError("holds no forecast", where=str(folder), remedy="see `fenmark forecast`")
+    for error in broken:
+        complain(f"fenmark: {error}")
+    runs = calibrations((own.logged.forecast, each) for own in found for each in own.scores)
+    if json_:
+        print_json(
+            {
+                "forecasts": [
+                    {
+                        "digest": own.logged.digest,
+                        "index": own.logged.index,
+                        "runner": own.logged.runner,
+                        **own.logged.forecast.model_dump(mode="json"),
+                        "scores": [asdict(each) for each in own.scores],
+                    }
+                    for own in found
+                ],
+                "calibration": [asdict(run) for run in runs],
+            },
+            allow_nan=False,
+        )
+    else:
+        terminal = Terminal(piped=200)
+        for own in found:
+            for line in _lines(own):
+                terminal.say(line)
+        for run in runs:
+            terminal.say(
+                f"{run.forecaster}, {run.level}, {run.metric.upper()}: "
+                f"{run.inside} of {run.scored} inside an interval of 90%, "
+                f"median error {run.off:.1%}"
+            )
+    if broken:
+        raise CheckError(f"forecasts that do not verify: {len(broken)}", where=str(folder))
+
+
+def _lines(own: Scored) -> Sequence[str]:
+    cell = own.logged.forecast.cell.words()
+    if not own.scores:
+        return [f"waits    {cell}"]
+    return [
+        f"{'inside' if each.inside else 'outside':8} {cell}: {each.metric.upper()} "
+        f"{each.measured_ms:.4g} ms {each.kind}, {each.off:+.1%} of the forecast"
+        + ("" if each.inside else f", ×{each.beyond:.3g} beyond the interval")
+        for each in own.scores
+    ]
