@@ -1,4 +1,4 @@
-"""The rows of a page of others' results: what it opens with, and the file it loads the rest from."""
+"""The rows of a page of others' results: what it opens with, and the file with the rest."""
 
 from __future__ import annotations
 
