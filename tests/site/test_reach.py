@@ -27,6 +27,7 @@ KINDS = (
     "history/",
     "reported/",
     "reported/mlperf-h200-sxm/",
+    "reported/inferencex-h200-sxm/",
     "verify/",
     "runners/",
     "data/",

@@ -91,26 +91,26 @@ class Reported extends HTMLElement {
   /** @param {Row[]} rows those that pass the filters, in order */
   chosen(rows) {
     const words = (this.state.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-    const left = rows.filter((row) => {
-      const kept = FILTERS.every((name) => {
+    const chosen = rows.filter((row) => {
+      const passes = FILTERS.every((name) => {
         const wanted = this.state.get(name);
         return !wanted || row[/** @type {"model"} */ (name)] === wanted;
       });
-      if (!kept || !words.length) return kept;
+      if (!passes || !words.length) return passes;
       const { model, precision, engine, load, system, date, place } = row;
       const text = [model, precision, engine, load, system, date, place].join("\n").toLowerCase();
       return words.every((word) => text.includes(word));
     });
     const sort = this.state.get("sort") ?? "";
     const key = sort.replace(/^-/, "");
-    if (key !== "published" && !this.columns.has(key)) return left;
+    if (key !== "published" && !this.columns.has(key)) return chosen;
     const way = sort.startsWith("-") ? -1 : 1;
     // Groups are never mixed, and what has no value comes last whichever way.
-    return left.sort((a, b) => {
-      const [one, other] = [of(a, key), of(b, key)];
-      if (a.group !== b.group || one === other) return a.group - b.group;
-      if (one === null || other === null) return one === null ? 1 : -1;
-      return way * (typeof one === "string" ? ORDER.compare(one, String(other)) : one - Number(other));
+    return chosen.sort((a, b) => {
+      const [left, right] = [of(a, key), of(b, key)];
+      if (a.group !== b.group || left === right) return a.group - b.group;
+      if (left === null || right === null) return left === null ? 1 : -1;
+      return way * (typeof left === "string" ? ORDER.compare(left, String(right)) : left - Number(right));
     });
   }
 
@@ -178,9 +178,9 @@ class Reported extends HTMLElement {
     const head = element("th", "head", link(`#${row.id}`, row.model));
     head.setAttribute("scope", "row");
     for (const flag of row.flags) {
-      const said = element("span", "ci", flag);
-      said.lang = "en";
-      head.append(element("span", "tag warn", this.word("flagged")), said);
+      const reason = element("span", "ci", flag);
+      reason.lang = "en";
+      head.append(element("span", "tag warn", this.word("flagged")), reason);
     }
     head.append(element("span", "ci", [row.precision, row.engine].filter(Boolean).join(" · ")));
     const published = row.link ? link(row.link, row.date || this.word("source")) : row.date || "–";

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.base.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from leaderboard.read.reported import ReportedLine, Section
     from leaderboard.words import Words
@@ -64,7 +64,7 @@ def _rows(_: Words, section: Section) -> list[dict[str, Any]]:
     published = {line.anchor: place for place, line in enumerate(section.lines)}
     groups: dict[tuple[str, ...], int] = {}
     rows = []
-    for line in _as_published(section) if apart else _cheapest_first(section):
+    for line in _as_published(section) if apart else _by_turns(section):
         own = (line.subject, *(str(line.asked.get(name, "")) for name in _APART)) if apart else ()
         group = groups.setdefault(own, len(groups))
         several = len(section.publisher.files) > 1
@@ -96,8 +96,8 @@ def _as_published(section: Section) -> Iterable[ReportedLine]:
     return (line for lines in section.by_subject.values() for line in lines)
 
 
-def _cheapest_first(section: Section) -> Iterable[ReportedLine]:
-    """Give the cheapest row of each model, then the second of each; what is flagged comes last."""
+def _by_turns(section: Section) -> Iterable[ReportedLine]:
+    """Give the cheapest row of each model, then the second of each; flagged rows come last."""
     turns: defaultdict[tuple[bool, int], list[ReportedLine]] = defaultdict(list)
     for lines in section.by_subject.values():
         for turn, line in enumerate(sorted(lines, key=_price)):
@@ -120,8 +120,8 @@ def _price(line: ReportedLine) -> tuple[bool, float, float]:
 def _figure(told: ReportedMeasurement) -> list[Any]:
     """Return value, unit and what else must be said of it."""
     marks: Mapping[str, object] = told.labels
-    said: Sequence[str] = [clean(str(marks[name])) for name in _MARKS if marks.get(name)]
-    return [told.value, clean(told.unit), *said]
+    notes = (clean(str(marks[name])) for name in _MARKS if marks.get(name))
+    return [told.value, clean(told.unit), *notes]
 
 
 def _cost(cost: CostRow) -> dict[str, Any]:

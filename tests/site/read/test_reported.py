@@ -288,6 +288,11 @@ def test_a_phone_filters_sorts_turns_pages_and_follows_a_row(browser, large, ser
     box = page.locator("tr.asked").bounding_box()
     assert 0 <= box["y"] <= 800
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # Without its file the page says so and keeps the rows that it has.
+    page.route("**/rows.json", lambda route: route.abort())
+    page.goto(f"{address}?page=2")
+    assert shown() == [row["id"] for row in rows[:50]]
+    assert "could not be loaded" in page.locator(".count").inner_text()
     context.close()
 
 
