@@ -214,7 +214,7 @@ def unchecked(folder: Path, *statements: dict[str, Any], signer: CryptoSigner = 
 def look(page: Page, address: str) -> None:
     """Open a page and wait until its live parts are alive."""
     page.goto(address)
-    alive = ("fenmark-board", "fenmark-compare", "fenmark-cost")
+    alive = ("fenmark-board", "fenmark-compare", "fenmark-cost", "fenmark-reported")
     waiting = page.locator(", ".join(f"{name}:not([ready])" for name in alive))
     waiting.wait_for(state="detached")
 

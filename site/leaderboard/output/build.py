@@ -17,6 +17,7 @@ from leaderboard.figures.rows import shown
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, best, board, embeds, page_shells
+from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Pages
 from leaderboard.read import archives, forecasts, known, reported
 from leaderboard.words import LANGUAGES, Words
@@ -252,6 +253,11 @@ def _chart(content: Content, chip: str) -> str:
 def _put_reported(tree: Tree, content: Content) -> None:
     """Make the files of every page of others' results, and of each publisher as a whole."""
     made_of = f"{content.stamp} {content.reported.made_of}"
+    for lang in LANGUAGES:
+        words, prefix = Words.load(lang), "" if lang == "en" else f"{lang}/"
+        for section in content.reported.sections:
+            path = f"{prefix}reported/{section.id}/rows.json"
+            tree.make(path, made_of, partial(reported_rows.as_file, words, section))
     for publisher in content.reported.publishers:
         tables = {section.id: [section] for section in publisher.sections}
         for name, sections in {**tables, publisher.kind: publisher.sections}.items():

@@ -26,6 +26,7 @@ from leaderboard.pages import (
     power_caps,
     sidebyside,
 )
+from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Page
 from leaderboard.read import cache, known
 from leaderboard.read.evidence import evidence
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.models import ModelView
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
-    from leaderboard.read.reported import Reported, Section
+    from leaderboard.read.reported import Reported
     from leaderboard.words import Words
     from results.catalog import PriceSheet
     from results.economy.claims import Evidence
@@ -446,18 +447,9 @@ def _reported(_: Words, reported: Reported) -> Iterator[Page]:
             template="reported_chip",
             url=f"reported/{section.id}/",
             title=f"{section.publisher.title}: {section.chip}",
-            context=partial(_section, _, section),
+            context=partial(reported_rows.context, _, section),
             made_of=reported.made_of,
         )
-
-
-def _section(_: Words, section: Section) -> dict[str, Any]:
-    return {
-        "section": section,
-        "words": _,
-        "columns": section.columns(_),
-        "costed": any(line.costs for line in section.lines),
-    }
 
 
 def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:

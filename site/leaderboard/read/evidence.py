@@ -149,7 +149,7 @@ def _costed(
         electricity_usd=cost.energy_usd.value if cost.energy_usd else None,
         floor_usd=cost.floor_usd,
         kind="reported",
-        where=f"reported/{section.id}/",
+        where=f"reported/{section.id}/#{line.anchor}",
         words=" · ".join(clean(part) for part in words if part),
         date=clean(line.result.date or line.source.date or ""),
         statistic=str(getattr(per_user or tpot, "labels", {}).get("statistic", "")),

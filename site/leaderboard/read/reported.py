@@ -1,4 +1,4 @@
-"""Others' published results as the pages show them: by publisher and chip, in published order.
+"""Others' published results as the pages show them: by publisher and chip.
 
 They are never rows of the board: nothing here is ranked, and no page sets one beside a measured
 figure. MLPerf's have pages of their own, as its rules ask.
@@ -7,7 +7,7 @@ figure. MLPerf's have pages of their own, as its rules ask.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -61,6 +61,8 @@ _EVIDENCE = {
     "vendor-claimed": "claimed by its vendor",
     "simulated": "simulated by its publisher",
 }
+# Hexadecimal digits of a row's content: of a million rows no two are likely to share them.
+_ANCHOR = 12
 # Labels that say what was asked of the machine, in the order a reader wants them.
 _ASKED = ("Category", "Scenario", "Submitter", "mode", "task", "column")
 
@@ -70,11 +72,13 @@ class ReportedLine:
     """One reported result.
 
     Attributes:
+        anchor: names the row on its page, by what was published and not by where in the file.
         figures: one of each metric, and of each scope of an energy, at its most telling statistic.
         costs: derived by Fenmark, as `fenmark cost` derives them.
         flags: what the laws have against it, one sentence each.
     """
 
+    anchor: str
     source: ReportedSource
     result: ReportedResult
     figures: Mapping[str, ReportedMeasurement]
@@ -137,15 +141,17 @@ class Section:
     @cached_property
     def lines(self) -> Sequence[ReportedLine]:
         sheet = self.publisher.sheet
+        anchors = _anchors(result for _, result in self.results)
         return [
             ReportedLine(
+                anchor=anchor,
                 source=source,
                 result=result,
                 figures=_told(result.measurements),
                 costs=reported_cost_rows(result, sheet) if sheet else (),
                 flags=_flags(result),
             )
-            for source, result in self.results
+            for anchor, (source, result) in zip(anchors, self.results, strict=True)
         ]
 
     @property
@@ -337,6 +343,16 @@ def _publisher(
             )
         )
     return publisher
+
+
+def _anchors(results: Iterable[ReportedResult]) -> Iterator[str]:
+    """Name each row by its content; what is published again, word for word, is counted."""
+    times: Counter[str] = Counter()
+    for result in results:
+        content = result.model_dump_json(exclude={"id"}).encode()
+        anchor = f"row-{hashlib.sha256(content).hexdigest()[:_ANCHOR]}"
+        times[anchor] += 1
+        yield anchor if times[anchor] == 1 else f"{anchor}-{times[anchor]}"
 
 
 def _flags(result: ReportedResult) -> list[str]:

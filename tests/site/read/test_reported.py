@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
+import re
 from html.parser import HTMLParser
 from importlib.metadata import version
 from io import BytesIO
@@ -14,13 +17,22 @@ from typer.testing import CliRunner
 
 from leaderboard import build
 from leaderboard.base.text import figure
+from leaderboard.figures.rows import frame
 from leaderboard.output.reported_files import files
 from leaderboard.read import reported
+from leaderboard.read.evidence import evidence
 from leaderboard.words import Words
+from results import catalog
 from results.reported import import_file
 from runners.cli import app
 from tests.site.conftest import BASE_URL, INFERENCEX, MLPERF
 
+POINT = {
+    "hardware": "b200", "framework": "trt", "model": "dsr1", "precision": "fp4",
+    "disagg": "False", "num_decode_gpu": 4, "decode_tp": 4, "isl": 1024, "osl": 1000,
+    "output_tput_per_gpu": 100.0, "input_tput_per_gpu": 100.0, "tput_per_gpu": 200.0,
+    "median_e2el": 10.0, "median_ttft": 0.5,
+}  # fmt: skip
 EXCERPT = Path(__file__).parents[2] / "excerpts" / "measured_ttft_tpot.csv"
 
 
@@ -104,7 +116,7 @@ def test_the_files_of_a_page_hold_the_rows_it_shows(site, name):
         assert f"{figure(row.value)} {row.unit}" in said
     loads = rows.drop_duplicates("id")["load"]
     assert [said.index(load) for load in loads]
-    heads = (site / "reported" / name / "index.html").read_text().count('<td class="head">')
+    heads = (site / "reported" / name / "index.html").read_text().count('scope="row"')
     assert heads == rows["id"].nunique()
 
 
@@ -143,11 +155,10 @@ def test_a_phone_reads_a_page_of_reported_results_without_sideways_scroll(browse
     context.close()
 
 
-def test_every_page_of_a_large_import_stays_small(tmp_path):
-    import csv
-    import gzip
-
-    # As many rows as the whole published file has: the excerpt's, at other prompt lengths.
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of as many rows as a whole published file has: the excerpt's, at other lengths."""
+    home = tmp_path_factory.mktemp("large")
     with EXCERPT.open(newline="") as file:
         rows = list(csv.DictReader(file))
     many = [
@@ -155,17 +166,157 @@ def test_every_page_of_a_large_import_stays_small(tmp_path):
         for turn in range(300)
         for row in rows
     ]
-    (tmp_path / "rows.json").write_text(json.dumps(many))
-    imported = import_file("aiconfigurator", tmp_path / "rows.json")
-    (tmp_path / "a.reported.json").write_text(imported.model_dump_json(), encoding="utf-8")
-    assert build([tmp_path], tmp_path / "out").reported > 3000
-    pages = list((tmp_path / "out" / "reported").rglob("index.html"))
+    (home / "rows.json").write_text(json.dumps(many))
+    imported = import_file("aiconfigurator", home / "rows.json")
+    (home / "a.reported.json").write_text(imported.model_dump_json(), encoding="utf-8")
+    assert build([home], home / "out").reported > 3000
+    return home / "out"
+
+
+def test_every_page_of_a_large_import_stays_small(large):
+    pages = list((large / "reported").rglob("index.html"))
     styles = sum(
-        len(gzip.compress(path.read_bytes()))
-        for path in (tmp_path / "out" / "assets").rglob("*.css")
+        len(gzip.compress(path.read_bytes())) for path in (large / "assets").rglob("*.css")
     )
     # A first view is to weigh at most 150 kB.
     assert max(len(gzip.compress(page.read_bytes())) for page in pages) + styles < 150_000
+
+
+def test_no_page_is_above_five_thousand_nodes(site, large):
+    for path in (path for root in (site, large) for path in root.rglob("*.html")):
+        assert len(re.findall(rb"<[a-z]", path.read_bytes())) <= 5000, path
+
+
+def sections(root: Path) -> dict[str, list[dict]]:
+    return {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in (root / "reported").glob("*/rows.json")
+    }
+
+
+def test_a_page_opens_with_fifty_rows_and_its_file_has_all_of_them(large):
+    for name, rows in sections(large).items():
+        page = (large / "reported" / name / "index.html").read_text(encoding="utf-8")
+        assert page.count('scope="row"') == min(50, len(rows))
+        assert [f'id="{row["id"]}"' in page for row in rows[:51]] == [True] * 50 + [False]
+        assert len({row["id"] for row in rows}) == len(rows)
+        assert {row["published"] for row in rows} == set(range(len(rows)))
+        published = pd.read_parquet(large / "data" / "reported" / f"{name}.parquet")
+        assert len(rows) == published["id"].nunique()
+
+
+def test_the_cheapest_row_of_each_model_comes_first_and_mlperf_as_it_was_published(site):
+    rows = sections(site)
+    cheap, dear = (row["costs"][0]["rent"] for row in rows["inferencex-h200-sxm"])
+    assert cheap < dear
+    assert [row["published"] for row in rows["mlperf-h200-sxm"]] == [0, 1]
+    # Two scenarios do not compare: no sorting mixes them.
+    assert [row["group"] for row in rows["mlperf-h200-sxm"]] == [0, 1]
+
+
+def test_an_anchor_outlives_the_place_of_its_row_in_the_file(tmp_path):
+    def anchors(name: str, rows: list[dict]) -> list[str]:
+        home = tmp_path / name
+        home.mkdir()
+        (home / "rows.json").write_text(json.dumps(rows))
+        imported = import_file("mlperf", home / "rows.json")
+        (home / "x.reported.json").write_text(imported.model_dump_json())
+        (section,) = reported.read([home], None).sections
+        return [line.anchor for line in section.lines]
+
+    first, second = anchors("both", MLPERF)
+    assert anchors("turned", MLPERF[::-1]) == [second, first]
+    assert first.startswith("row-")
+
+
+def test_evidence_leads_to_the_row_itself(tmp_path):
+    path = tmp_path / "points.json"
+    path.write_text(json.dumps([POINT | {"conc": 4}]))
+    (tmp_path / "x.reported.json").write_text(import_file(None, path).model_dump_json())
+    read = reported.read([tmp_path], catalog.latest_prices())
+    (section,) = read.sections
+    (line,) = section.lines
+    places = {row.where for row in evidence(frame([]), read, "test")}
+    assert places == {f"reported/{section.id}/#{line.anchor}"}
+
+
+@pytest.mark.browser
+def test_a_phone_filters_sorts_turns_pages_and_follows_a_row(browser, large, serve):
+    name, rows = max(sections(large).items(), key=lambda item: len(item[1]))
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    address = f"{serve(large)}reported/{name}/"
+
+    def shown() -> list[str]:
+        page.locator("fenmark-reported[ready]").wait_for()
+        return page.locator("tbody tr").evaluate_all("rows => rows.map(({ id }) => id)")
+
+    def becomes(want: list[dict]) -> None:
+        page.locator(f"tbody tr:first-child#{want[0]['id']}").wait_for()
+        assert shown() == [row["id"] for row in want[:50]]
+
+    page.goto(address)
+    becomes(rows)
+    made = page.locator("tbody").inner_html()
+    page.locator("button.after").click()
+    becomes(rows[50:])
+    assert "page=2" in page.url
+    page.go_back()
+    becomes(rows)
+    # What the script draws is what the generator drew.
+    plain = lambda markup: re.sub(r">\s+<", "><", markup.strip())  # noqa: E731
+    assert plain(page.locator("tbody").inner_html()) == plain(made)
+    page.locator("[name=sort]").select_option("-ttft")
+    by_ttft = sorted(rows, key=lambda row: -row["figures"]["ttft"][0])
+    page.locator(f"tbody tr:first-child#{by_ttft[0]['id']}").wait_for()
+    assert page.locator("th[data-column=ttft]").get_attribute("aria-sort") == "descending"
+    page.locator("th[data-column=ttft] button").focus()
+    page.keyboard.press("Enter")
+    becomes(sorted(rows, key=lambda row: row["figures"]["ttft"][0]))
+    assert "sort=ttft" in page.url
+    page.goto(address)
+    page.locator("[name=precision]").select_option(rows[0]["precision"])
+    page.locator("[name=q]").fill(rows[-1]["load"])
+    want = [row for row in rows if row["precision"] == rows[0]["precision"]]
+    want = [row for row in want if all(word in row["load"] for word in rows[-1]["load"].split())]
+    page.wait_for_function("n => document.querySelectorAll('tbody tr').length === n", arg=len(want))
+    assert page.locator(".count").inner_text() == f"{len(want)} rows"
+    # A link to a row shows it, though the address names a filter that it does not pass.
+    page.goto(f"{address}?q=nothing-like-it#{rows[-1]['id']}")
+    assert rows[-1]["id"] in shown()
+    assert page.locator("tr.asked").evaluate("row => row.id") == rows[-1]["id"]
+    box = page.locator("tr.asked").bounding_box()
+    assert 0 <= box["y"] <= 800
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    # Without its file the page says so and keeps the rows that it has.
+    page.route("**/rows.json", lambda route: route.abort())
+    page.goto(f"{address}?page=2")
+    assert shown() == [row["id"] for row in rows[:50]]
+    assert "could not be loaded" in page.locator(".count").inner_text()
+    context.close()
+
+
+@pytest.mark.browser
+def test_no_order_mixes_mlperf_s_scenarios_and_drawn_costs_follow_the_currency(
+    browser, site, serve
+):
+    context = browser.new_context()
+    page = context.new_page()
+    rows = sections(site)
+    page.goto(f"{serve(site)}reported/mlperf-h200-sxm/?sort=-output_throughput")
+    page.locator("fenmark-reported[ready]").wait_for()
+    shown = page.locator("tbody tr").evaluate_all("rows => rows.map(({ id }) => id)")
+    assert shown == [row["id"] for row in rows["mlperf-h200-sxm"]]
+    page.goto(f"{serve(site)}reported/inferencex-h200-sxm/?sort=-cost&currency=CNY")
+    page.locator("fenmark-reported[ready]").wait_for()
+    table = page.locator("tbody")
+    assert table.locator("tr").first.get_attribute("id") == rows["inferencex-h200-sxm"][1]["id"]
+    assert "CNY/Mtok" in table.inner_text()
+    assert "USD/Mtok" not in table.inner_text()
+    page.locator("select[data-rates]").select_option("USD")
+    assert figure(rows["inferencex-h200-sxm"][1]["costs"][0]["rent"]) in table.inner_text()
+    assert "CNY/Mtok" not in table.inner_text()
+    context.close()
 
 
 def test_energy_of_the_chip_and_of_the_node_are_columns_of_their_own(tmp_path):
@@ -189,15 +340,9 @@ def test_energy_of_the_chip_and_of_the_node_are_columns_of_their_own(tmp_path):
 
 
 def test_a_flagged_row_is_shown_with_its_flag_here_and_in_the_files(tmp_path):
-    row = {
-        "hardware": "b200", "framework": "trt", "model": "dsr1", "precision": "fp4",
-        "disagg": "False", "num_decode_gpu": 4, "decode_tp": 4, "isl": 1024, "osl": 1000,
-        "output_tput_per_gpu": 100.0, "input_tput_per_gpu": 100.0, "tput_per_gpu": 200.0,
-        "median_e2el": 10.0, "median_ttft": 0.5,
-    }  # fmt: skip
     # 400 tokens/s × 10 s ÷ 1000 tokens are 4 requests in flight.
     path = tmp_path / "points.json"
-    path.write_text(json.dumps([row | {"conc": 4}, row | {"conc": 64}]))
+    path.write_text(json.dumps([POINT | {"conc": 4}, POINT | {"conc": 64}]))
     (tmp_path / "x.reported.json").write_text(import_file(None, path).model_dump_json())
     (section,) = reported.read([tmp_path], None).sections
     right, wrong = section.lines
