@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 from securesystemslib.signer import CryptoSigner
-from tests.site.figures.test_ranking import gpu
 
 from leaderboard import build
 from leaderboard.base.workers import Workers
@@ -21,6 +20,7 @@ from results.proof import envelope, moderation, notice
 from results.proof.ledger import Ledger
 from results.proof.receipt import result_entry
 from tests.site.conftest import SIGNER, accept, statement, unchecked
+from tests.site.figures.test_ranking import gpu
 
 if TYPE_CHECKING:
     from pathlib import Path
