@@ -155,6 +155,12 @@ _ALL = (
         unit="ms",
         least=-_MOST,
     ),
+    _number("repeat_ratio", "measured again at the end of a process, over the first time there"),
+    LabelType(
+        name="repeat_agrees",
+        type="boolean",
+        meaning="that ratio is within what two processes differ by",
+    ),
     _text("model", "geometry the figure is about; empty for none"),
     # Kernels.
     _text("family", "kind of kernel"),
