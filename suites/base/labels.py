@@ -182,7 +182,7 @@ _ALL = (
     _number(
         "speed_change",
         "share by which probes saw the machine slow down or speed up around a process; intervals "
-        "are wider by as much",
+        "reach as far to both sides",
         most=1,
     ),
     _number("quantization_error", "relative L2 distance of quantized operands from their origin"),

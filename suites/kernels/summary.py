@@ -25,8 +25,8 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
     """Combine processes: median of process medians, interval from the spread between them.
 
     Each case gives its time and its attained rate; each device gives its measured limits. Where
-    probes saw the machine's speed change around a process, every interval is wider by as much: no
-    process says of its own cases which of the two speeds they had.
+    probes saw the machine's speed change around a process, every interval reaches as far to both
+    sides: nobody knows at which of the two speeds a case ran.
     """
     change = max((result.facts.get("speed_change", 0.0) for result in results), default=0.0)
     by_case: dict[str, list[Series]] = {}
@@ -52,11 +52,12 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
 
 
 def _time(series: Sequence[Series], change: float) -> Interval:
-    """Milliseconds of one call, at either of two speeds, one `change` below the other."""
+    """Milliseconds of one call; the interval holds both speeds, one `change` below the other."""
     seen = between_processes([statistics.median(one.samples) for one in series])
     if seen.low is None or seen.high is None:
         return seen
-    return replace(seen, low=seen.low * (1 - change), high=seen.high / (1 - change))
+    slow, fast = seen.value / (1 - change), seen.value * (1 - change)
+    return replace(seen, low=min(seen.low, fast), high=max(seen.high, slow))
 
 
 def _point(series: Series, time_ms: float) -> RooflinePoint:

@@ -90,10 +90,16 @@ def test_a_change_that_the_probes_saw_widens_every_interval_and_is_said():
     assert_signable(seen)
     for before, after in zip(quiet, seen, strict=True):
         assert after.value == before.value
-        assert after.low == pytest.approx(before.low * 0.8)
-        assert after.high == pytest.approx(before.high / 0.8)
+        assert after.low == pytest.approx(before.value * 0.8)
+        assert after.high == pytest.approx(before.value / 0.8)
         assert after.labels["speed_change"] == 0.2
         assert "speed_change" not in before.labels
+
+
+def test_an_interval_that_reaches_farther_stays():
+    times = (0.5, 1.0, 2.0)
+    quiet, seen = timed([process(t) for t in times]), timed([process(t, 0.2) for t in times])
+    assert (seen.low, seen.high) == (quiet.low, quiet.high)
 
 
 def test_one_process_has_no_interval_to_widen():
