@@ -24,8 +24,8 @@ __all__ = ["plan", "within_memory"]
 
 # Prompt lengths, (batch, context) pairs, decode steps, processes; timed rounds per process.
 _PROFILES: dict[str, dict[str, Any]] = {
-    # Under two minutes on one thread: prefill, decode and batching, on three engines. The spread
-    # between them is what counts, so the slow cases run once in each.
+    # Two minutes on one thread: prefill, decode and batching, in three processes. The spread
+    # between them is what counts, so cases run once in each, and the first again.
     "quick": {
         "isl": (128, 512),
         "decode": ((1, 128), (4, 256)),
