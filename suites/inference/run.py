@@ -38,7 +38,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     for server in starts:
         with subject(spec["subject"], slots=server.slots, context=server.context) as under_test:
             engines[server.slots] = under_test.engine
-            note(f"{under_test.engine['name']} is up, for {server.slots} at once")
+            note(f"{under_test.engine['name']} is up")
             for case in server.cases:
                 progress(done, total, case.name)
                 repeated = done == len(cases)
