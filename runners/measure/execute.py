@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,10 @@ def _run_cell(
         energy = gauge.windows(result)
         result = gauge.beside(result)
     after = _Surroundings.now()
+    changed = drift(before.probe, after.probe)
+    if changed > DRIFT_LIMIT:
+        # With the samples, since a summary widens its intervals by it.
+        result = replace(result, facts={**result.facts, "speed_change": changed})
     finished = FinishedCell(
         name=cell.name,
         suite=cell.suite,

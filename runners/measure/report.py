@@ -36,6 +36,7 @@ __all__ = [
     "ask_for_price",
     "cost_table",
     "headlines",
+    "not_repeated",
     "not_valid",
     "print_findings",
     "print_outcome",
@@ -99,7 +100,8 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
     terminal.say(styled(said, "dim"))
     terminal.say()
-    for warning in [*predicate.warnings, *not_valid(predicate.measurements)]:
+    found = [*not_valid(predicate.measurements), *not_repeated(predicate.measurements)]
+    for warning in [*predicate.warnings, *found]:
         terminal.say(styled("!", "yellow"), f" {warning}")
     return any(row.price is None or row.price.generic for row in costs)
 
@@ -151,6 +153,16 @@ def not_valid(measurements: Sequence[Measurement]) -> list[str]:
         if any(item.labels.get("saturated") for item in figures):
             lines.append(f"{case}: saturated: its rate is the server's most, no latency is given")
     return lines
+
+
+def not_repeated(measurements: Sequence[Measurement]) -> list[str]:
+    """Say which figures came out otherwise when their case was measured again at the end."""
+    return [
+        f"{item.case}: {item.metric} at the end was {item.labels['repeat_ratio']} times the first, "
+        "more than two processes differ by; run again on a quiet machine"
+        for item in measurements
+        if item.method == "measured" and item.labels.get("repeat_agrees") is False
+    ]
 
 
 def ask_for_price(terminal: Terminal, where: str = "DIR") -> None:

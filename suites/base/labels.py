@@ -155,6 +155,12 @@ _ALL = (
         unit="ms",
         least=-_MOST,
     ),
+    _number("repeat_ratio", "measured again at the end of a process, over the first time there"),
+    LabelType(
+        name="repeat_agrees",
+        type="boolean",
+        meaning="that ratio is within what two processes differ by",
+    ),
     _text("model", "geometry the figure is about; empty for none"),
     # Kernels.
     _text("family", "kind of kernel"),
@@ -173,6 +179,12 @@ _ALL = (
     _whole("blocks", "blocks timed"),
     _whole("blocks_disturbed", "blocks that something else took part in", least=0),
     _text("stopped_because", "interval narrow enough, or time up", "converged", "cap"),
+    _number(
+        "speed_change",
+        "share by which probes saw the machine slow down or speed up around a process; intervals "
+        "reach as far to both sides",
+        most=1,
+    ),
     _number("quantization_error", "relative L2 distance of quantized operands from their origin"),
     _text("bound", "side of the measured roofline", "compute", "memory"),
     _number("attained", "rate in attained_unit"),

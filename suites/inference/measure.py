@@ -70,7 +70,7 @@ class Case:
 
 
 def measure(
-    target: Target, case: Case, *, seed: int, check_alive: Callable[[], None]
+    target: Target, case: Case, *, seed: int | str, check_alive: Callable[[], None]
 ) -> list[Series]:
     """Run one case and give its series.
 
@@ -88,7 +88,7 @@ def measure(
     return _prefill(case, rounds) if case.family == "prefill" else _decode(case, rounds)
 
 
-async def _rounds(target: Target, case: Case, seed: int) -> list[list[Request]]:
+async def _rounds(target: Target, case: Case, seed: int | str) -> list[list[Request]]:
     """Requests of each round; one untimed short round warms everything first."""
     tape = Tape()
     # Other prompts for each case: an engine with a prefix cache remembers those of the last one.

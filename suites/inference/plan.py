@@ -1,4 +1,4 @@
-"""Which prefills and decodes a profile measures, as one cell per fresh engine process."""
+"""Which prefills and decodes a profile measures, as one cell per process."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED
 from suites.engines.template import BUNDLED
 from suites.inference.measure import Case
+from suites.inference.order import drawn, room, servers
 from suites.models import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["SPARE_TOKENS", "plan", "within_memory"]
+__all__ = ["plan", "within_memory"]
 
 # Prompt lengths, (batch, context) pairs, decode steps, processes; timed rounds per process.
 _PROFILES: dict[str, dict[str, Any]] = {
-    # Under two minutes on one thread: prefill, decode and batching, on three engines. The spread
-    # between them is what counts, so the slow cases run once in each.
+    # Two minutes on one thread: prefill, decode and batching, in three processes. The spread
+    # between them is what counts, so cases run once in each, and the first again.
     "quick": {
         "isl": (128, 512),
         "decode": ((1, 128), (4, 256)),
@@ -55,15 +56,13 @@ _PROFILES: dict[str, dict[str, Any]] = {
 _MEMORY_SHARE = 0.5
 # Bytes of a weight in q8_0, of a cached key or value in 16 bits.
 _WEIGHT_BITS, _KV_BYTES = 8.5, 2
-# Tokens of cache an engine gets beyond those of its longest case.
-SPARE_TOKENS = 64
 # For the remaining time only: llama.cpp on one thread of a rented core, 0.5B parameters.
 _PREFILL_TOKENS_S = 100.0
 _STEP_S = 0.04
 
 
 def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
-    """One cell per process; every process measures all chosen cases on an engine of its own.
+    """One cell per process; every process measures all chosen cases, in an order of its own.
 
     Cases an engine of ours has no memory for are left out, and the result says which.
 
@@ -87,28 +86,39 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     # Only of weights we make ourselves, in our own engine, is the size known beforehand.
     if subject["engine"] == BUNDLED and not subject["endpoint"] and not subject["weights"]:
         fitting = within_memory(chosen, subject["geometry"], psutil.virtual_memory().total)
+    left_out = [case.name for case in chosen if case not in fitting]
     seed = int(options.get("seed") or 0)
+    # Every process draws its own prompts and its own order.
     return [
-        Cell(
-            suite="inference",
-            name=f"inference-p{process}",
-            spec={
-                "subject": subject,
-                # Every process draws its own prompts.
-                "seed": seed + process,
-                "cases": [asdict(case) for case in fitting],
-                "left_out": [case.name for case in chosen if case not in fitting],
-            },
-            estimated_s=start_s(subject) + sum(map(_estimate_s, fitting)),
-        )
+        _cell(process, subject, seed + process, fitting, left_out)
         for process in range(shape["processes"])
     ]
 
 
-def within_memory(cases: Sequence[Case], model: str, memory_bytes: int) -> list[Case]:
-    """Keep, in order, the cases one engine has memory for together.
+def _cell(
+    process: int, subject: dict[str, Any], seed: int, cases: Sequence[Case], left_out: list[str]
+) -> Cell:
+    ordered = drawn(cases, seed)
+    starts = servers(ordered, running=bool(subject["endpoint"]))
+    return Cell(
+        suite="inference",
+        name=f"inference-p{process}",
+        spec={
+            "subject": subject,
+            "seed": seed,
+            "cases": [asdict(case) for case in ordered],
+            "left_out": left_out,
+        },
+        estimated_s=sum(
+            start_s(subject) + sum(map(_estimate_s, server.cases)) for server in starts
+        ),
+    )
 
-    Its cache has as many slots as the largest batch, each as long as the longest case.
+
+def within_memory(cases: Sequence[Case], model: str, memory_bytes: int) -> list[Case]:
+    """Keep, in order, the cases an engine has memory for.
+
+    Its cache has as many slots as the case's batch.
 
     Raises:
         UserError: unknown model, or it fits no case at all.
@@ -116,14 +126,9 @@ def within_memory(cases: Sequence[Case], model: str, memory_bytes: int) -> list[
     geometry = load(model)
     weights = geometry.weight_bytes(_WEIGHT_BITS)
     budget = _MEMORY_SHARE * memory_bytes - weights
-    kept: list[Case] = []
-    slots = tokens = 0
-    for case in cases:
-        slots_with = max(slots, case.batch)
-        tokens_with = max(tokens, case.input_tokens + case.output_tokens + SPARE_TOKENS)
-        if slots_with * geometry.kv_bytes(tokens_with, _KV_BYTES) <= budget:
-            kept.append(case)
-            slots, tokens = slots_with, tokens_with
+    kept = [
+        case for case in cases if case.batch * geometry.kv_bytes(room(case), _KV_BYTES) <= budget
+    ]
     if not kept:
         raise UserError(
             f"{model} needs {weights / 2**30:.1f} GiB for its weights alone",

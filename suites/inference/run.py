@@ -1,15 +1,20 @@
-"""Run one cell: a fresh engine, every case on it, nothing else on the machine of ours."""
+"""Run one cell: a fresh engine for each batch, nothing else on the machine of ours."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suites.base.child import note, progress
-from suites.base.records import CellResult, Series
+from suites.base.records import CellResult
 from suites.client.subject import packages, subject
 from suites.inference.measure import Case, measure
-from suites.inference.plan import SPARE_TOKENS
+from suites.inference.order import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from suites.base.records import Series
 
 __all__ = ["run_cell"]
 
@@ -17,28 +22,50 @@ __all__ = ["run_cell"]
 def run_cell(spec: dict[str, Any]) -> CellResult:
     """Measure the cases of a spec made by `plan`.
 
+    The figures of the first case's second turn are kept apart, in the facts.
+
     Raises:
         CheckError: the engine failed or counted other tokens than asked for.
         UserError: the model or the endpoint cannot be used.
     """
     cases = [Case(**fields) for fields in spec["cases"]]
-    slots = max(case.batch for case in cases)
-    context = max(case.input_tokens + case.output_tokens for case in cases) + SPARE_TOKENS
+    starts = servers(cases, running=bool(spec["subject"]["endpoint"]))
+    total = sum(len(server.cases) for server in starts)
     series: list[Series] = []
-    with subject(spec["subject"], slots=slots, context=context) as under_test:
-        note(f"{under_test.engine['name']} is up")
-        for done, case in enumerate(cases):
-            progress(done, len(cases), case.name)
-            measured = measure(
-                under_test.target, case, seed=spec["seed"], check_alive=under_test.check_alive
-            )
-            series += [replace(s, labels={**s.labels, **under_test.labels}) for s in measured]
-        progress(len(cases), len(cases), cases[-1].name)
+    again: dict[str, Any] = {}
+    engines: dict[int, dict[str, Any]] = {}
+    done = 0
+    for server in starts:
+        with subject(spec["subject"], slots=server.slots, context=server.context) as under_test:
+            engines[server.slots] = under_test.engine
+            note(f"{under_test.engine['name']} is up")
+            for case in server.cases:
+                progress(done, total, case.name)
+                repeated = done == len(cases)
+                # Other prompts than the first time: a cache would know those.
+                seed = f"{spec['seed']}{'/again' if repeated else ''}"
+                measured = measure(
+                    under_test.target, case, seed=seed, check_alive=under_test.check_alive
+                )
+                if repeated:
+                    again = {"repeated": _kept(case, measured)}
+                else:
+                    series += [
+                        replace(s, labels={**s.labels, **under_test.labels}) for s in measured
+                    ]
+                done += 1
+    progress(total, total, cases[0].name)
+    # By slots: the order was drawn, and another run's engines are the same.
+    described = [engines[slots] for slots in sorted(engines)]
     return CellResult(
         series=tuple(series),
-        facts={"engines": [under_test.engine], "packages": packages(under_test.engine)},
+        facts={"engines": described, "packages": packages(described[0]), **again},
         warnings=_left_out(spec["left_out"]),
     )
+
+
+def _kept(case: Case, series: Sequence[Series]) -> dict[str, Any]:
+    return {"case": case.name, "samples": {item.metric: item.samples for item in series}}
 
 
 def _left_out(names: list[str]) -> tuple[str, ...]:

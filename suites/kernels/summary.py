@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from suites.base.records import Row
@@ -23,13 +24,16 @@ _PER_PROCESS = {"blocks_disturbed", "calls_per_block", "stopped_because", "flops
 def summarize(results: Sequence[CellResult]) -> list[Row]:
     """Combine processes: median of process medians, interval from the spread between them.
 
-    Each case gives its time and its attained rate; each device gives its measured limits.
+    Each case gives its time and its attained rate; each device gives its measured limits. Where
+    probes saw the machine's speed change around a process, every interval reaches as far to both
+    sides: nobody knows at which of the two speeds a case ran.
     """
+    change = max((result.facts.get("speed_change", 0.0) for result in results), default=0.0)
     by_case: dict[str, list[Series]] = {}
     for result in results:
         for series in result.series:
             by_case.setdefault(series.case, []).append(series)
-    times = {case: _time(runs) for case, runs in by_case.items()}
+    times = {case: _time(runs, change) for case, runs in by_case.items()}
     points = {case: _point(runs[0], times[case].value) for case, runs in by_case.items()}
     roofs = {place: _roof(points.values(), place) for place in {p.place for p in points.values()}}
     sheet = datasheet_roofline(results[0].facts.get("datasheet", {})) if results else None
@@ -41,12 +45,19 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
         rows += _case_rows(runs, times[case], point, roofs[point.place], shares)
     for place, roof in sorted(roofs.items()):
         rows += _limit_rows(place, roof, points, times)
+    if change:
+        told: dict[str, Label] = {"speed_change": round(change, 4)}
+        rows = [replace(row, labels={**row.labels, **told}) for row in rows]
     return rows
 
 
-def _time(series: Sequence[Series]) -> Interval:
-    """Milliseconds of one call."""
-    return between_processes([statistics.median(one.samples) for one in series])
+def _time(series: Sequence[Series], change: float) -> Interval:
+    """Milliseconds of one call; the interval holds both speeds, one `change` below the other."""
+    seen = between_processes([statistics.median(one.samples) for one in series])
+    if seen.low is None or seen.high is None:
+        return seen
+    slow, fast = seen.value / (1 - change), seen.value * (1 - change)
+    return replace(seen, low=min(seen.low, fast), high=max(seen.high, slow))
 
 
 def _point(series: Series, time_ms: float) -> RooflinePoint:
