@@ -233,7 +233,11 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
         )
         if flat["owned_basis"]
         else None,
-        floor=Floor(usd=flat["floor_usd"], fens=flat["floor_fens"], method=translated(flat["floor_method"], lang))
+        floor=Floor(
+            usd=flat["floor_usd"],
+            fens=flat["floor_fens"],
+            method=translated(flat["floor_method"], lang),
+        )
         if flat["floor_method"]
         else None,
         electricity=Electricity(

@@ -416,7 +416,7 @@ def _reported(_: Words, reported: Reported) -> Iterator[Page]:
         yield Page(
             template="reported_chip",
             url=f"reported/{section.id}/",
-            title=f"{section.publisher.title}: {section.chip}",
+            title=f"{_.listed(section.publisher.title)}: {section.chip}",
             context=partial(_section, _, section),
             made_of=reported.made_of,
         )
