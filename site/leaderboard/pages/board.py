@@ -82,6 +82,7 @@ def proof_words(_: Words) -> dict[str, str]:
         "no challenge": _("no challenge"),
         "no raw samples": _("no raw samples"),
         "no self-check": _("no self-check"),
+        **{profile: _(profile) for profile in ("quick", "standard", "full")},
         **{f"tier-{tier}": _(tier) for tier in _TIERS},
     }
 
