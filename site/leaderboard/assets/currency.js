@@ -65,8 +65,15 @@ export function range(usd) {
   return usd.flatMap((value, at) => (at ? [" – ", money(value)] : [money(value)]));
 }
 
+/** How many fens, as the page says it: `one_fen` in parts.html, alive.
+ * @param {string} count @param {string} phrase with "{n}" where the count stands */
+export function oneFen(count, phrase) {
+  const [before, after] = phrase.split("{n}");
+  return element("span", "ci", before, element("span", "fen", count), after ?? "");
+}
+
 /** Money for a million tokens and how many fens it is: `usd` in parts.html, alive.
- * @param {number[] | null} usd one value, or two bounds @param {string} fen what a fen is called
+ * @param {number[] | null} usd one value, or two bounds @param {string} fen the phrase of `oneFen`
  * @param {string} [method] @param {string} [note] */
 export function perMtok(usd, fen, method = "measured", note = "") {
   if (!usd) return [element("span", "muted", "–"), ...(note ? [element("span", "ci basis", note)] : [])];
@@ -76,7 +83,7 @@ export function perMtok(usd, fen, method = "measured", note = "") {
   const fens = usd.map((value) => figure(yuan ? (value * yuan) / CNY_PER_FEN : null)).join(" – ");
   return [
     element("span", bounds ? `nowrap method ${method}` : "nowrap", ...shown, " ", unit("Mtok")),
-    element("span", "ci", element("span", "fen", `${fens}×`), ` ${fen}`),
+    oneFen(fens, fen),
     ...(note ? [element("span", "ci basis", note)] : []),
   ];
 }

@@ -51,7 +51,7 @@ export function proof(rows, row, digest, root, word) {
     element(
       "span",
       "ci",
-      [text("date"), text("profile"), ...doubts.map(word), ""].join(" · "),
+      [text("date"), word(text("profile")), ...doubts.map(word), ""].join(" · "),
       link(`${root}verify/?statement=${digest}`, word("verify")),
       " · ",
       link(`${rows.base}statements/${digest}.dsse.json`, digest.slice(0, 8), "mono"),

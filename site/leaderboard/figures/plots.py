@@ -55,7 +55,7 @@ def curve(
         MarkSeries(
             name=f"{own[0].chip} · {own[0].precision} · {digest[:8]}",
             joined=True,
-            marks=sorted((_curve_mark(row, root) for row in own), key=lambda mark: mark.x),
+            marks=sorted((_curve_mark(_, row, root) for row in own), key=lambda mark: mark.x),
         )
         for digest, own in runs.items()
     ]
@@ -145,7 +145,7 @@ def _attained_tflops(point: BoardPoint, intensity: float) -> Figure | None:
     )
 
 
-def _curve_mark(row: Row, root: str) -> Mark:
+def _curve_mark(_: Words, row: Row, root: str) -> Mark:
     users, total = row.figures["interactivity"], row.figures["throughput"]
     value = total.value / row.chips
     return Mark(
@@ -153,7 +153,12 @@ def _curve_mark(row: Row, root: str) -> Mark:
         y=value,
         low=None if total.low is None else total.low / row.chips,
         high=None if total.high is None else total.high / row.chips,
-        words=f"{row.chip}, {row.case}: {figure(value)} tokens/s per chip at "
-        f"{figure(users.value)} tokens/s per user",
+        words=_(
+            "{chip}, {case}: {rate} tokens/s per chip at {users} tokens/s per user",
+            chip=row.chip,
+            case=row.case,
+            rate=figure(value),
+            users=figure(users.value),
+        ),
         link=f"{root}verify/?statement={row.digest}",
     )

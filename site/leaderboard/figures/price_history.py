@@ -65,7 +65,7 @@ def _chart(
         y=Axis(title=_("{unit} per hour and {per}", unit=unit, per=_(per))),
         series=[
             MarkSeries(
-                name=name, marks=[_mark(_, name, p, unit, rate) for p in prices], joined=True
+                name=_(name), marks=[_mark(_, name, p, unit, rate) for p in prices], joined=True
             )
             for name, prices in past.items()
         ],
@@ -77,7 +77,7 @@ def _mark(_: Words, name: str, price: RentalPrice, unit: str, rate: float) -> Ma
         usd * rate for usd in (price.usd_per_hour, price.usd_per_hour_low, price.usd_per_hour_high)
     )
     spread = _("range {low} to {high}", low=figure(low), high=figure(high)) if low < high else ""
-    said = f"{name}, {price.date}: {figure(usual)} {unit}/h"
+    said = f"{_(name)}, {price.date}: {figure(usual)} {unit}/h"
     return Mark(
         x=_day(price.date),
         y=usual,

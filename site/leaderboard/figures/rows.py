@@ -198,12 +198,13 @@ def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
     return [_shown(dict(zip(names, one, strict=True)), lang) for one in values]
 
 
-def translated(meter: str, lang: str) -> str:
-    """Say a meter's name, scope and method in another language."""
-    return " · ".join(_WORDS[lang](part) for part in meter.split(" · "))
+def translated(listed: str, lang: str) -> str:
+    """Say in another language what a meter is, or what a cost rests on."""
+    return _WORDS[lang].listed(listed)
 
 
 def _shown(flat: Mapping[str, Any], lang: str) -> Row:
+    price = translated(flat["rent_price"], lang)
     return Row(
         **{name: flat[name] for name in _PLAIN},
         load=flat["load_zh"] if lang == "zh" else flat["load"],
@@ -220,25 +221,29 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
             if not math.isnan(flat[name])
         },
         power_cap_w=None if math.isnan(flat["power_cap_w"]) else flat["power_cap_w"],
-        rent_missing="" if not math.isnan(flat["rent_usd"]) else flat["rent_price"],
+        rent_missing="" if not math.isnan(flat["rent_usd"]) else price,
         rent=Rent(
             usd=Span(**_ends(flat, "rent_usd")),
             cny=Span(**_ends(flat, "rent_cny")),
             fens=Span(**_ends(flat, "rent_fens")),
-            price=flat["rent_price"],
+            price=price,
         )
         if not math.isnan(flat["rent_usd"])
         else None,
         owned=Owned(
             usd=Span(**_ends(flat, "owned_usd")),
             fens=Span(**_ends(flat, "owned_fens")),
-            basis=flat["owned_basis"],
+            basis=translated(flat["owned_basis"], lang),
             purchase_usd=flat["purchase_usd"],
             full_usd=flat["full_usd"],
         )
         if flat["owned_basis"]
         else None,
-        floor=Floor(usd=flat["floor_usd"], fens=flat["floor_fens"], method=flat["floor_method"])
+        floor=Floor(
+            usd=flat["floor_usd"],
+            fens=flat["floor_fens"],
+            method=translated(flat["floor_method"], lang),
+        )
         if flat["floor_method"]
         else None,
         electricity=Electricity(

@@ -289,10 +289,10 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "rows": shown(measured[:_STATIC_ROWS], _.lang),
             "sheet": content.sheet,
             "classes": RENTAL_CLASSES,
-            "sheets": {sheet.id: chips.terms(sheet) for sheet in content.sheets},
+            "sheets": {sheet.id: chips.terms(_, sheet) for sheet in content.sheets},
             "evens": _evens(_, content),
             "words": {
-                "fen": _("one fen"),
+                "fen": _("{n}× one fen"),
                 "below owned": _("below the cost of owning"),
                 "power unknown": _("its power is not known: capital alone"),
                 **board.proof_words(_),
@@ -446,7 +446,7 @@ def _reported(_: Words, reported: Reported) -> Iterator[Page]:
         yield Page(
             template="reported_chip",
             url=f"reported/{section.id}/",
-            title=f"{section.publisher.title}: {section.chip}",
+            title=f"{_.listed(section.publisher.title)}: {section.chip}",
             context=partial(reported_rows.context, _, section),
             made_of=reported.made_of,
         )
@@ -549,8 +549,8 @@ def _documents(_: Words) -> list[dict[str, Any]]:
     own = page_shells.documents(_.lang)
     return [
         {
-            "title": own.get(name, document)[0],
-            "about": own.get(name, document)[1],
+            "title": _(own.get(name, document)[0]),
+            "about": _(own.get(name, document)[1]),
             "url": f"../{name}/" if name in own else f"../../{name}/",
             "foreign": name not in own,
         }

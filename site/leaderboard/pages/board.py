@@ -65,7 +65,7 @@ def words(_: Words) -> dict[str, str]:
         "cite": _("To cite this view: Fenmark leaderboard, {n} rows, {url}"),
         "rows": _("{n} rows"),
         "n": _("n = {n}"),
-        "fen": _("one fen"),
+        "fen": _("{n}× one fen"),
         "electricity": _("electricity"),
         "modelled": _("modelled"),
         "reported": _("reported"),
@@ -83,6 +83,7 @@ def proof_words(_: Words) -> dict[str, str]:
         "no challenge": _("no challenge"),
         "no raw samples": _("no raw samples"),
         "no self-check": _("no self-check"),
+        **{profile: _(profile) for profile in ("quick", "standard", "full")},
         **{f"tier-{tier}": _(tier) for tier in _TIERS},
     }
 
@@ -148,7 +149,8 @@ def shard(rows: pd.DataFrame) -> tuple[bytes, bytes]:
     strings["load"]["zh"] = _dictionary_of(
         strings["load"]["values"], texts["load"], texts["load_zh"]
     )
-    strings["meter"]["zh"] = [translated(meter, "zh") for meter in strings["meter"]["values"]]
+    for name in ("meter", "rent_price", "owned_basis", "floor_method"):
+        strings[name]["zh"] = [translated(text, "zh") for text in strings[name]["values"]]
     numbers = {name: rows[name].tolist() for name in _COUNTS}
     numbers |= {name: _numbers(rows[name]) for name in _NUMBERS}
     columns = {"rows": len(rows), "strings": strings, "numbers": numbers}

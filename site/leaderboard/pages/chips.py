@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from leaderboard.words import Words
     from results.catalog import ChipEntry, PriceSheet, RentalPrice
     from results.catalog.prices_data import Purchase
 
@@ -86,7 +87,7 @@ def views(rows: pd.DataFrame, sheet: PriceSheet | None) -> dict[str, ChipView]:
     }
 
 
-def terms(sheet: PriceSheet) -> dict[str, Any]:
+def terms(_: Words, sheet: PriceSheet) -> dict[str, Any]:
     """What the cost page computes with, for a reader who chooses a class or an older sheet.
 
     Returns:
@@ -97,12 +98,12 @@ def terms(sheet: PriceSheet) -> dict[str, Any]:
     prices: dict[str, dict[str, list[float | str]]] = {}
     for price in (*sheet.rentals, *([sheet.generic] if sheet.generic else ())):
         own = prices.setdefault(slug(price.chip), {})
-        own.setdefault(price.price_class, [price.usd_per_hour, price.label])
+        own.setdefault(price.price_class, [price.usd_per_hour, _.listed(price.label)])
     owning = sheet.ownership
     return {
         "prices": prices,
         "purchases": {
-            slug(one.chip): [(one.usd_low + one.usd_high) / 2, f"{one.basis}, {one.date}"]
+            slug(one.chip): [(one.usd_low + one.usd_high) / 2, _.listed(f"{one.basis}, {one.date}")]
             for one in sheet.purchases
         },
         "pue": sheet.pue.value,

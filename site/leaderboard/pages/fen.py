@@ -122,7 +122,7 @@ def _charts(_: Words, evidence: Iterable[Evidence], sheet: PriceSheet) -> Iterab
     for model, rows in most[:_CHARTS]:
         if len(rows) >= _LEAST_CHIPS:
             name = models.load(model).name
-            lines = [_line(row, sheet) for row in sorted(rows.values(), key=_cheapness)]
+            lines = [_line(_, row, sheet) for row in sorted(rows.values(), key=_cheapness)]
             yield {"id": model, "model": name, "chart": _picture(_, name, lines), "lines": lines}
 
 
@@ -131,7 +131,7 @@ def _cheapness(row: Evidence) -> tuple[bool, float]:
     return row.kind != "measured", row.cheapest_usd or 0.0
 
 
-def _line(row: Evidence, sheet: PriceSheet) -> fen_axis.Line:
+def _line(_: Words, row: Evidence, sheet: PriceSheet) -> fen_axis.Line:
     usd = {
         "Physical floor": row.floor_usd,
         "Electricity": row.electricity_usd,
@@ -142,7 +142,7 @@ def _line(row: Evidence, sheet: PriceSheet) -> fen_axis.Line:
     return fen_axis.Line(
         chip=row.chip_name,
         fens={name: fen_multiple(value, rate) for name, value in usd.items() if value},
-        words=row.words,
+        words=_.listed(row.words),
         where=f"../{row.where}",
         hollow=row.kind == "reported",
     )

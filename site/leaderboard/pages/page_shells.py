@@ -122,7 +122,7 @@ def _digest(lang: str, base_url: str | None) -> str:
     sources = [
         _HERE / "pages" / "page_shells.py",
         *_HERE.glob("mkdocs*.yml"),
-        _HERE / "words" / "zh.toml",
+        *_HERE.glob("words/*.toml"),
     ]
     for folder in ("theme", "docs", "docs_zh"):
         sources += (path for path in (_HERE / folder).rglob("*") if path.is_file())

@@ -48,6 +48,8 @@ class Pages:
             .render(
                 _=partial(_said, self.words),
                 engines=partial(_engines, self.words),
+                listed=self.words.listed,
+                notice=partial(_notice, self.words),
                 lang=self.words.lang,
                 rates=dict(self.rates),
                 currency="CNY" if self.words.lang == "zh" and "CNY" in self.rates else "USD",
@@ -87,12 +89,20 @@ def _said(words: Words, phrase: str, **values: object) -> Markup:
     return Markup(words(phrase)).format(**cleaned) if values else Markup(words(phrase))  # noqa: S704 - the phrases are ours
 
 
+def _notice(words: Words, sentence: str) -> str | Markup:
+    """Translate a sentence; one that cannot be is marked as English."""
+    if words.lang == "en":
+        return sentence
+    known = words.notice(sentence)
+    return known or Markup('<span lang="en">{}</span>').format(text.clean(sentence))
+
+
 def _engines(words: Words, result: Result) -> list[str]:
     """Name each engine of a run once; processes that differ in flags only are one engine here."""
     return list(
         dict.fromkeys(
             f"{engine.name} {engine.version} · {engine.model} {engine.precision} · "
-            + words("{kind} weights", kind=engine.weights)
+            + words("{kind} weights", kind=words(engine.weights))
             for engine in result.predicate.engines
         )
     )

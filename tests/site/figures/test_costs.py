@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from leaderboard.base.text import figure
+from leaderboard.words import Words
 from results import catalog
 from runners.cli import app
 from tests.site.conftest import look, saved
@@ -116,9 +117,10 @@ def test_a_page_shows_rent_owned_cost_and_floor_as_the_command_does(site, told, 
             zh = page.startswith("zh")
             rate, unit = (YUAN, "CNY") if zh else (1, "USD")
             assert f"{figure(row[name] * rate)} {unit}/Mtok" in said, name
-        assert f"{figure(row['floor_fen_multiple'])}×" in said
-        assert row["floor_method"] in said
-        assert row["rental"] in said
+        words = Words.load("zh" if page.startswith("zh") else "en")
+        assert words("{n}× one fen", n=figure(row["floor_fen_multiple"])) in said
+        assert words.listed(row["floor_method"]) in said
+        assert words.listed(row["rental"]) in said
 
 
 def test_a_floor_is_below_everything_a_chip_was_measured_to_cost(told):

@@ -56,11 +56,13 @@ def test_a_single_date_is_no_history():
 def test_it_is_drawn_in_every_currency_with_its_range(lang):
     wide = price(3.0, "2026-10-01", usd_per_hour_low=2.0, usd_per_hour_high=6.0)
     past = past_prices("h100-sxm", [sheet(price(4.0, "2026-05")), sheet(wide)])
-    charts = drawn(Words.load(lang), "H100", past, {"USD": 1.0, "CNY": 7.0})
-    assert "on-demand, 2026-10-01: 21.0 CNY/h" in charts["CNY"]
+    words = Words.load(lang)
+    charts = drawn(words, "H100", past, {"USD": 1.0, "CNY": 7.0})
+    asked = words("on-demand")
+    assert f"{asked}, 2026-10-01: 21.0 CNY/h" in charts["CNY"]
     for unit, ends in (("USD", ("2.00", "6.00")), ("CNY", ("14.0", "42.0"))):
-        words = re.search(r"<title>(on-demand, 2026-10-01[^<]*)", charts[unit])[1]
-        assert all(end in words for end in ends)
+        said = re.search(rf"<title>({asked}, 2026-10-01[^<]*)", charts[unit])[1]
+        assert all(end in said for end in ends)
         assert charts[unit].count('class="bar"') == 1
         assert "2026-05<" in charts[unit]
 
@@ -96,8 +98,9 @@ def test_the_page_has_the_same_prices_as_a_table(site, tree, unit):
     table.feed(page)
     rate = catalog.latest_prices().per_usd(unit)
     past = past_prices("h100-sxm", catalog.price_sheets().values())
+    words = Words.load("zh" if tree else "en")
     expected = [
-        (name, one.date, f"{figure(one.usd_per_hour * rate)} {unit}/h")
+        (words(name), one.date, f"{figure(one.usd_per_hour * rate)} {unit}/h")
         for name, own in past.items()
         for one in own
     ]

@@ -37,7 +37,8 @@ def test_a_translation_fills_the_same_names():
     def names(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
-    for english, chinese in Words.load("zh").table.items():
+    words = Words.load("zh")
+    for english, chinese in (*words.table.items(), *words.notices.items()):
         assert names(english) == names(chinese), english
 
 

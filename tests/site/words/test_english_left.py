@@ -1,0 +1,152 @@
+"""No English is left on Chinese pages but names, units, code and what is marked as English."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+
+from leaderboard.words import Words
+from results import catalog
+from suites import models
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Chips' and models' pages differ in names and notes alone: a few stand for all.
+PAGES_OF_A_KIND = 6
+SKIPPED = {"script", "style", "code", "pre", "svg"}
+VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+SPOKEN = ("title", "alt", "aria-label", "data-label", "placeholder")
+# A word of three letters or more, all small, that is no part of a name, a number or an address.
+WORD = re.compile(r"(?<![\w./:@{\\-])[a-z]{3,}(?![\w/:}\\]|[.-]\w)")
+# Of chips whose makers name them so, or that the catalogue tells apart by such a word.
+NAMES = sorted(
+    {
+        *(entry.name for entry in catalog.chips().values()),
+        *(models.load(name).name for name in models.available()),
+    },
+    key=len,
+    reverse=True,
+)
+ALLOWED = {
+    "fenmark": "the command",
+    "verify": "its verb, in a sentence that says what to type",
+    "root": "the account of Unix",
+    "systemd": "a program",
+    "pip": "a program",
+    "kvm": "a hypervisor",
+    "nvml": "a meter by its own name",
+    "nameplate": "a meter by its own name",
+    "copy": "a kernel, as its case names it",
+    "gemm": "a kernel, as its case names it",
+    "parquet": "a file's ending",
+    "sglang": "an engine",
+    "token": "the unit J/token",
+    "tokens": "the unit tokens/s",
+    "closed": "a division of MLPerf",
+    "alert": "what the fixture's hostile row says",
+    "script": "what the fixture's hostile row says",
+}
+
+
+class Spoken(HTMLParser):
+    """What a reader sees or hears of a page, but what is marked as English."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[tuple[str, bool]] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = dict(attrs)
+        silent = tag in SKIPPED or own.get("lang") == "en" or "mono" in (own.get("class") or "")
+        if not silent:
+            self.texts += [own[name] or "" for name in SPOKEN if own.get(name)]
+        if tag not in VOID:
+            self.open.append((tag, silent))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not any(silent for _, silent in self.open):
+            self.texts.append(" ".join(data.split()))
+
+
+def english_in(html: str) -> set[tuple[str, str]]:
+    """Words of English with the text they stand in."""
+    page = Spoken()
+    page.feed(html)
+    found = set()
+    for text in page.texts:
+        bare = text
+        for name in NAMES:
+            bare = bare.replace(name, "")
+        found |= {(word, text[:120]) for word in WORD.findall(bare) if word not in ALLOWED}
+    return found
+
+
+@pytest.fixture(scope="module")
+def chinese_pages(site: Path) -> list[Path]:
+    kinds = defaultdict(list)
+    for path in sorted((site / "zh").rglob("index.html")):
+        kinds[path.parent.parent].append(path)
+    return [path for paths in kinds.values() for path in paths[:PAGES_OF_A_KIND]]
+
+
+def test_no_english_is_left_on_chinese_pages(site: Path, chinese_pages: list[Path]):
+    measured = site / "zh" / "chips" / "h100-sxm" / "index.html"
+    every = {*chinese_pages, *(site / "zh").glob("*/index.html"), measured}
+    left = {
+        str(path.relative_to(site)): words
+        for path in sorted(every)
+        if (words := english_in(path.read_text(encoding="utf-8")))
+    }
+    assert left == {}
+
+
+def test_an_english_sentence_is_seen_and_a_marked_one_is_not():
+    assert english_in("<p>no price known</p>") == {
+        ("price", "no price known"),
+        ("known", "no price known"),
+    }
+    assert english_in('<td data-label="Cost of output"></td>')
+    assert english_in('<p lang="en">no price known</p><pre>pip install</pre>') == set()
+    assert english_in("<p>每芯片 3 J/token，gpt-oss-120b，llama.cpp</p>") == set()
+
+
+def test_every_note_of_a_chip_has_a_chinese_one():
+    words = Words.load("zh")
+    notes = {entry.note for entry in catalog.chips().values() if entry.note}
+    assert {note for note in notes if words.notice(note) is None} == set()
+
+
+# Makers that Chinese readers know by no other name.
+UNTRANSLATED_MAKERS = {"Cerebras", "Groq", "SambaNova"}
+
+
+def test_every_maker_has_a_chinese_name():
+    makers = {entry.vendor for entry in catalog.chips().values()}
+    assert makers - Words.load("zh").table.keys() == UNTRANSLATED_MAKERS
+
+
+def test_a_list_is_translated_phrase_by_phrase():
+    words = Words.load("zh")
+    assert words.listed("on-demand, 2026-10-01, 5 offers") == "按需，2026-10-01，5 个报价"
+    assert (
+        words.listed("Prototype X · 128→64 tokens · batch 4")
+        == "Prototype X · 128→64 Token · 批量 4"
+    )
+    assert Words.load("en").listed("on-demand, 5 offers") == "on-demand, 5 offers"
+
+
+def test_a_warning_keeps_its_figures():
+    said = "serving: the hypervisor gave 3.1% of the CPU time to others; use a dedicated host"
+    assert "3.1%" in (Words.load("zh").notice(said) or "")
+    assert Words.load("zh").notice("anything a stranger wrote") is None
+    assert Words.load("zh").notice(said.replace("3.1%", "a b")) is None
