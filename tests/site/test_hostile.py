@@ -146,6 +146,8 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             "past": {},
             "past_drawn": {},
             "curved": True,
+            "capped": [],
+            "timelines": {},
         }
         page = Page(template="chip", url="chips/", title=text, context=lambda: context)
         html = Pages(Words.load("en"), BARE).make(page)

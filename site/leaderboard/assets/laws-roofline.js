@@ -79,7 +79,8 @@ export function* promptsAreComputed(claim) {
   for (const point of points) {
     const item = point.middle("ttft");
     const { isl, shared_prefix: shared = 0 } = point.load;
-    if (!item || isl === undefined) continue;
+    // The middle one of a trace is no request of mean length.
+    if (!item || isl === undefined || point.replayed) continue;
     const fresh = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared))));
     const rate = ((what.geometry.prefillFlops(fresh) / by.roofline.TERA) * 1e3) / item.most;
     const reason = `takes {left} TFLOP/s, ${whose(claim)} has {right}`;

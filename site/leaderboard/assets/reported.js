@@ -1,7 +1,7 @@
 // @ts-check
 // What one publisher reports of one chip, alive: filter, sort, turn pages; every view and row is a link.
 // The rows it opens with were made by the generator; a test compares the two.
-import { kept, money, unit } from "./currency.js";
+import { kept, money, oneFen, unit } from "./currency.js";
 import { element, figure, link } from "./format.js";
 
 /** @typedef {{rent: number | null, rental: string, fens: number | null, owned: number | null,
@@ -227,7 +227,7 @@ class Reported extends HTMLElement {
       const made = [];
       if (rent !== null) {
         made.push(this.reported(element("b", "num", money(rent)), " ", unit("Mtok")), element("span", "ci", rental));
-        made.push(element("span", "ci", element("span", "fen", `${figure(fens)}×`), ` ${this.word("fen")}`));
+        made.push(oneFen(figure(fens), this.word("fen")));
       }
       if (owned !== null) made.push(element("span", "ci", `${this.word("owned")} `, money(owned), " ", unit("Mtok")));
       if (kwh !== null) made.push(element("span", "ci", `${figure(kwh)} kWh/Mtok`));

@@ -62,7 +62,7 @@ def best_known(evidence: Iterable[Evidence], measure: str, limit: float = 0) -> 
     kept = defaultdict(dict)
     for row in evidence:
         value = _value(row, measure)
-        if row.tokens != "output" or value is None or (row.tokens_per_s_per_user or 0) < limit:
+        if row.tokens != "output" or not value or (row.tokens_per_s_per_user or 0) < limit:
             continue
         place = (_ORDER[row.kind], value if less else -value, row.where)
         held = kept[row.model].get(row.chip)

@@ -79,8 +79,8 @@ def _rows(_: Words, section: Section) -> list[dict[str, Any]]:
                 "load": line.load(_),
                 "flags": list(line.flags),
                 "chips": line.result.chip.count,
-                "figures": {key: _figure(told) for key, told in line.figures.items()},
-                "costs": [_cost(cost) for cost in line.costs if cost.tokens == "output"],
+                "figures": {key: _figure(_, told) for key, told in line.figures.items()},
+                "costs": [_cost(_, cost) for cost in line.costs if cost.tokens == "output"],
                 "link": line.link,
                 "date": clean(line.result.date or ""),
                 "system": clean(line.result.system or ""),
@@ -117,18 +117,18 @@ def _price(line: ReportedLine) -> tuple[bool, float, float]:
     return bool(line.flags), min(rents, default=float("inf")), -of_chip
 
 
-def _figure(told: ReportedMeasurement) -> list[Any]:
+def _figure(_: Words, told: ReportedMeasurement) -> list[Any]:
     """Return value, unit and what else must be said of it."""
     marks: Mapping[str, object] = told.labels
-    notes = (clean(str(marks[name])) for name in _MARKS if marks.get(name))
+    notes = (_.listed(clean(str(marks[name]))) for name in _MARKS if marks.get(name))
     return [told.value, clean(told.unit), *notes]
 
 
-def _cost(cost: CostRow) -> dict[str, Any]:
+def _cost(_: Words, cost: CostRow) -> dict[str, Any]:
     """Return dollars and fens for a million output tokens, None where they are not known."""
     return {
         "rent": cost.rental_usd.value if cost.rental_usd else None,
-        "rental": clean(cost.rental_kind or ""),
+        "rental": _.listed(clean(cost.rental_kind or "")),
         "fens": cost.fen.value if cost.fen else None,
         "owned": cost.owned.usd.value if cost.owned else None,
         "kwh": cost.energy_kwh.value if cost.energy_kwh else None,

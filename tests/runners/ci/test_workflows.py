@@ -89,7 +89,7 @@ def test_nobody_may_write_to_the_repository():
             continue
         for granted in (FILES[file].get("permissions", {}), job.get("permissions", {})):
             assert granted.get("contents", "none") in {"read", "none"}
-            assert granted.keys() <= {"contents", "pages", "id-token"}
+            assert granted.keys() <= {"contents", "pages", "id-token", "attestations"}
 
 
 def test_the_job_that_may_write_runs_no_code_of_the_repository_or_of_strangers():

@@ -63,7 +63,7 @@ def test_the_list_is_what_ships():
     [
         ("[1, 2]", "is no JSON object"),
         (json.dumps({**LLAMA_8B, "num_hidden_layers": 10**9}), "num_hidden_layers"),
-        (json.dumps({**LLAMA_8B, "model_type": "rwkv7"}), "'rwkv7', an architecture that is not"),
+        (json.dumps({**LLAMA_8B, "model_type": "retnet"}), "'retnet', an architecture that is not"),
         (json.dumps({**LLAMA_8B, "model_type": "\x1b[31mred"}), "an architecture that is not"),
         ('{"a": ' * 3000, "nested too deeply"),
     ],
