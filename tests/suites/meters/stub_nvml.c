@@ -51,8 +51,6 @@ typedef struct { unsigned long long total, free, used; } memory;
 int nvmlSystemGetDriverVersion(char *text, unsigned size) { snprintf(text, size, "580.1"); return 0; }
 int nvmlDeviceGetName(card *c, char *text, unsigned size) { (void)c; snprintf(text, size, "Stub X1"); return 0; }
 int nvmlDeviceGetVbiosVersion(card *c, char *text, unsigned size) { (void)c; snprintf(text, size, "96.00.5E.00.01"); return 0; }
-typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char name[32]; } pci;
-int nvmlDeviceGetPciInfo_v3(card *c, pci *p) { (void)c; p->id = 0x233010de; return 0; }
 int nvmlDeviceGetMemoryInfo(card *c, memory *m) { (void)c; m->total = 1ull << 34; m->free = m->total; m->used = 0; return 0; }
 int nvmlDeviceGetPciInfo_v3(card *c, struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } *info) { return ANSWER(c, &info->id, "PCI", 0x233010de); }
 int nvmlDeviceGetPowerManagementLimit(card *c, unsigned *mw) { return ANSWER(c, mw, "LIMIT_MW", 300000); }
