@@ -279,7 +279,7 @@ def test_a_result_that_cannot_be_drawn_is_left_out(built, tmp_path: Path, monkey
     assert (status, report["results"]) == (1, 1)
     whys = sorted(why for _, why in report["refused"])
     assert len(whys) == 2
-    assert "cannot be drawn: ZeroDivisionError" in whys[0]
+    assert any("cannot be drawn: ZeroDivisionError" in why for why in whys)
     assert len([path for path in files if path.startswith("statements/")]) == 1
     status, again, same = built(home)
     assert (status, again["refused"], again["written"]) == (1, report["refused"], 0)

@@ -63,7 +63,12 @@ class Spoken(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         own = dict(attrs)
-        silent = tag in SKIPPED or own.get("lang") == "en" or "mono" in (own.get("class") or "")
+        silent = (
+            tag in SKIPPED
+            or own.get("lang") == "en"
+            or own.get("translate") == "no"
+            or "mono" in (own.get("class") or "")
+        )
         if not silent:
             self.texts += [own[name] or "" for name in SPOKEN if own.get(name)]
         if tag not in VOID:
