@@ -20,7 +20,11 @@ __all__ = ["Answer", "answers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """The figure of an answer and the row it is from."""
+    """The figure of an answer and the row it is from.
+
+    Attributes:
+        usd: where the figure is money: dollars, in place of `value` and `interval`.
+    """
 
     row: Row
     value: str
@@ -28,6 +32,7 @@ class Shown:
     interval: str
     method: str
     price: str = ""
+    usd: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +89,10 @@ def _rent(_: Words, row: Row | None) -> Shown | None:
         return None
     return Shown(
         row=row,
-        value=figure(row.rent.cny.value),
-        unit=_("CNY per million output tokens"),
-        interval=f"{_ends(row.rent.cny)} CNY · {figure(row.rent.usd.value)} USD",
+        value=figure(row.rent.usd.value),
+        unit=_("per million output tokens"),
+        interval=_ends(row.rent.usd),
+        usd=row.rent.usd,
         price=_sheet(_, row),
         method="measured",
     )
