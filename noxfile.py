@@ -27,6 +27,7 @@ DEVELOPMENT = ("tests", "types", "lint")
 # Each prints ratios against named peers of the same run; `kills`, what became of every receipt.
 COMPARISONS = {
     "kernels": "suites.kernels.bench.compare",
+    "engines": "suites.inference.bench.engines",
     "serving": "suites.serving.bench.compare",
     "api": "results.bench.api",
     "load": "results.bench.load",

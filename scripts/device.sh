@@ -1,5 +1,6 @@
 #!/bin/sh
-# First contact with a machine: doctor, acceptance test, kernels of each device, verification.
+# First contact with a machine: doctor, acceptance test, kernels of each device, prefill and decode
+# of three models by the portable engine, verification.
 #   scripts/device.sh [FOLDER]     everything lands in FOLDER, by default out/device
 # FENMARK and PYTHON name the commands; Fenmark must be installed for PYTHON.
 # Exit 0 when every step ran: what the acceptance test says of the machine is in its own files.
@@ -37,5 +38,18 @@ for backend in $devices; do
     step "$name" 0 "$fenmark" run --suite kernels --backend "$backend" --out "$out/results" --json
 done
 [ -n "$devices" ] || absent kernels-device "no torch or CuPy with a device here"
+device=$("$python" -c 'from suites.engines.template import chosen
+print(chosen("transformers")[1])')
+if "$python" -c 'import torch, transformers' 2> /dev/null; then
+    models='tiny-15m qwen2.5-0.5b'
+    # On a CPU the third takes longer than all the rest.
+    [ "$device" = cpu ] || models="$models qwen3-8b"
+    for model in $models; do
+        step "inference-$model" 0 "$fenmark" run --suite inference --engine "transformers:$device" \
+            --model "$model" --out "$out/results" --json
+    done
+else
+    absent inference-transformers "no torch and transformers for $python"
+fi
 step verify 0 "$fenmark" verify "$out/results"
 exit "$failed"

@@ -25,6 +25,7 @@ _SHOWN: dict[str, object] = {
     "context": 4096,
     "slots": 64,
     "cpus": "0",
+    "threads": 1,
     "chips": [0],
 }
 _HEAD = """# Engine command lines
@@ -61,7 +62,9 @@ def _engine(engine: Template) -> Iterator[str]:
 
 def _device(engine: Template, key: str, device: Device) -> Iterator[str]:
     yield f"### `{engine.id}:{key}`: {device.chips}\n"
-    start = command(engine, key, _SHOWN, parallel={}, folder=Path("RUN"))
+    # The same page on every machine: no path of this one's interpreter.
+    program = "python3" if engine.program == "{python}" else None
+    start = command(engine, key, _SHOWN, parallel={}, program=program, folder=Path("RUN"))
     settings = [f"{name}={value}" for name, value in start.environment.items()]
     yield "```sh\n" + _wrapped([*settings, *map(shlex.quote, start.argv)]) + "\n```\n"
     ran = device.ran or "never; the command line is the documentation's"

@@ -82,6 +82,7 @@ class ServedEngine:
             "context": context,
             "slots": slots,
             "cpus": ",".join(map(str, usable_cpus()[:threads])),
+            "threads": threads,
             "chips": list(range(choice.parallel.get("tp", 1))),
         }
         self.url = ""

@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from functools import cache
@@ -119,7 +120,8 @@ class Template(_Frozen):
         name: as its makers write it.
         weights: what it loads: "hf", a folder in Hugging Face's layout.
         program, launch, arguments: argv, with fields in braces (see `command`); `launch` is what
-            must stand first.
+            must stand first. The program `{python}` is the one that runs Fenmark.
+        needs: modules the program's interpreter must have.
         health: path that answers 200 once the model is loaded.
         start_s: usual time to the first answer, for the estimate of a run.
         ready_within_s, stop_within_s: time limits for starting and for an orderly end.
@@ -138,6 +140,7 @@ class Template(_Frozen):
     program: str
     launch: tuple[str, ...]
     arguments: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     health: str
     start_s: float = 120
     ready_within_s: float = 1800
@@ -236,7 +239,7 @@ def command(
     """Fill in a template; pure.
 
     Args:
-        values: weights, model, host, port, dtype, context, slots, cpus, chips.
+        values: weights, model, host, port, dtype, context, slots, cpus, threads, chips.
         parallel: tp, pp, dp, ep; one is no parallelism and adds nothing.
         speculation: method and drafts, and acceptance where it is pinned; nothing is drafted
             without.
@@ -266,7 +269,7 @@ def command(
         return _FIELD.sub(lambda found: _value(found[1], known, folder), text)
 
     return Command(
-        program=_words(program or here.program or engine.program, "--engine-program"),
+        program=_program(engine, here, program),
         arguments=(*map(fill, arguments), *(word for flag in flags for word in flag_words(flag))),
         environment={
             key: fill(value)
@@ -323,8 +326,11 @@ def check_installed(engine: str, program: str | None) -> None:
     """
     found, device = chosen(engine)
     here = found.devices[device]
-    words = _words(program or here.program or found.program, "--engine-program")
-    missing = _missing_part(words, here.launch or found.launch)
+    words = _program(found, here, program)
+    launch = here.launch or found.launch
+    # In a container the interpreter is not the first word, and only the container knows.
+    modules = [launch[1], *found.needs] if launch[:1] == ("-m",) and len(words) == 1 else []
+    missing = _missing_part(words[0], modules)
     if missing:
         raise UserError(
             missing,
@@ -334,17 +340,25 @@ def check_installed(engine: str, program: str | None) -> None:
         )
 
 
-def _missing_part(words: Sequence[str], launch: Sequence[str]) -> str:
-    """Say what is not there: the program, or the module an interpreter is to run."""
-    if shutil.which(words[0]) is None:
-        return f"{words[0]!r} is not on PATH"
-    # In a container the interpreter is not the first word, and only the container knows.
-    if launch[:1] != ("-m",) or len(words) > 1:
-        return ""
-    package = launch[1].partition(".")[0]
-    look = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
-    found = subprocess.run([words[0], "-c", look], check=False, capture_output=True)
-    return f"{words[0]!r} has no module {package!r}" if found.returncode else ""
+def _program(engine: Template, here: Device, program: str | None) -> tuple[str, ...]:
+    if program:
+        return _words(program, "--engine-program")
+    return tuple(
+        sys.executable if word == "{python}" else word
+        for word in _words(here.program or engine.program, "--engine-program")
+    )
+
+
+def _missing_part(program: str, modules: Sequence[str]) -> str:
+    """Say what is not there: the program, or a module that interpreter is to run."""
+    if shutil.which(program) is None:
+        return f"{program!r} is not on PATH"
+    for module in modules:
+        package = module.partition(".")[0]
+        look = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec({package!r}))"
+        if subprocess.run([program, "-c", look], check=False, capture_output=True).returncode:
+            return f"{program!r} has no module {package!r}"
+    return ""
 
 
 def image_of(stated: str | None, program: str | None) -> str | None:

@@ -30,6 +30,7 @@ VALUES = {
     "context": 640,
     "slots": 4,
     "cpus": "0",
+    "threads": 1,
     "chips": [0, 1],
 }
 
