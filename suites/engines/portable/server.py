@@ -266,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a line a request would cost time."""
 
     def do_GET(self) -> None:
-        known = {
+        known: dict[str, dict[str, Any]] = {
             "/health": {},
             "/version": {"version": self.state.version},
             "/v1/models": {"object": "list", "data": [{"id": self.state.model, "object": "model"}]},
