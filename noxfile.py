@@ -87,6 +87,24 @@ def device(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def wheels(session: nox.Session) -> None:
+    """Fetch what `scripts/device.sh` needs where no index can be reached (-- 3.12 aarch64)."""
+    version, machine = (*session.posargs, *("3.12", "x86_64")[len(session.posargs) :])[:2]
+    python = str(environment(session, "dev", *DEVELOPMENT) / "python")
+    out = str(ROOT / "out" / "wheels")
+    shutil.rmtree(out, ignore_errors=True)
+    session.run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", out, ".", external=True)
+    platforms = [f"--platform=manylinux_2_{glibc}_{machine}" for glibc in (17, 24, 28)]
+    session.run(
+        python, "-m", "pip", "download", "-q", "--group", "device", "--only-binary=:all:",
+        f"--python-version={version}", *platforms, f"--platform=manylinux2014_{machine}",
+        "--dest", out, external=True,
+    )  # fmt: skip
+    megabytes = sum(file.stat().st_size for file in Path(out).iterdir()) / 1e6
+    session.log(f"{len(list(Path(out).iterdir()))} wheels, {megabytes:.0f} MB, in {out}")
+
+
+@nox.session(venv_backend="none")
 def kernels(session: nox.Session) -> None:
     """Measure kernels only (-- --case 'gemm*' --profile standard)."""
     fenmark(session, "run", "--suite", "kernels", "--out", RESULTS, *session.posargs)

@@ -2,13 +2,20 @@
 # First contact with a machine: doctor, acceptance test, kernels of each device, prefill and decode
 # of three models by the portable engine, verification.
 #   scripts/device.sh [FOLDER]     everything lands in FOLDER, by default out/device
-# FENMARK and PYTHON name the commands; Fenmark must be installed for PYTHON.
+# FENMARK and PYTHON name the commands; Fenmark must be installed for PYTHON, or lie in the folder
+# WHEELS with what it needs (`nox -s wheels`): that is installed into FOLDER, and no network is asked.
 # Exit 0 when every step ran: what the acceptance test says of the machine is in its own files.
 set -u
 out=${1:-out/device}
 fenmark=${FENMARK:-fenmark}
 python=${PYTHON:-python3}
 mkdir -p "$out" || exit 2
+if [ -n "${WHEELS:-}" ]; then
+    packages=$(cd "$out" && pwd)/packages
+    "$python" -m pip install -q --no-index --no-deps --upgrade --target "$packages" "$WHEELS"/*.whl || exit 2
+    export PYTHONPATH="$packages${PYTHONPATH:+:$PYTHONPATH}"
+    fenmark=$packages/bin/fenmark
+fi
 : > "$out/steps.tsv"
 failed=0
 
