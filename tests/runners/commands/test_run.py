@@ -1,11 +1,14 @@
 """The main job on a small model: measured for real, signed, logged, and safe to kill."""
 
 import json
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import httpx
 import psutil
@@ -16,6 +19,7 @@ from runners.measure.workspace import Workspace
 from runners.options.options import Options
 
 pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[3]
 
 
 def command(*arguments):
@@ -161,6 +165,67 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_pat
     assert "Traceback" not in done.stderr
     assert not list(out.glob("*.dsse.json"))
     assert not list(out.rglob("*.partial"))
+
+
+# What measuring is carried with, and what an image with PyTorch has (`scripts/device.sh`); of the
+# other dependencies the import names, where they differ from the package's.
+IN_AN_IMAGE = {
+    "jinja2",
+    "numpy",
+    "nvidia-ml-py",
+    "pandas",
+    "pyarrow",
+    "pytest",
+    "pytest-benchmark",
+    "pyyaml",
+}
+IMPORTED_AS = {"mkdocs-material": "material"}
+WITHOUT = """
+import sys
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {names!r}:
+            return self.finder.find_spec(name, path, target)
+sys.meta_path[:] = map(Without, sys.meta_path)
+"""
+
+
+def absent_packages():
+    """Import names of the dependencies that a device image is not given."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    base, carried = (
+        {re.match(r"[\w-]+", wanted)[0].lower() for wanted in group}
+        for group in (told["project"]["dependencies"], told["dependency-groups"]["device"])
+    )
+    return {IMPORTED_AS.get(name, name) for name in base - carried - IN_AN_IMAGE}
+
+
+def test_measuring_needs_no_package_that_a_device_image_lacks(environment, tmp_path):
+    """No web server, no database, no documents and no engine of ours: kernels, signature, log."""
+    absent = absent_packages()
+    assert {"fastapi", "sqlalchemy", "mkdocs", "xllamacpp", "uvloop"} <= absent
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(names=absent))
+    out = tmp_path / "results"
+    for arguments in (
+        [
+            *("run", "--suite", "kernels", "--backend", "numpy", "--model", "tiny-15m"),
+            *("--case", "rmsnorm/f32/*/hot", "--out", out),
+        ],
+        ["verify", out],
+    ):
+        done = subprocess.run(
+            command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment | {"PYTHONPATH": str(tmp_path)},
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_mistyped_option_does_not_cost_an_interrupted_run(fenmark, tmp_path):
