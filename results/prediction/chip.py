@@ -65,7 +65,7 @@ class Chip:
         """One step of grouped-query attention on one of `tp` ranks."""
         heads, kv_heads = max(1, part.heads // tp), max(1, part.kv_heads // tp)
         dim = part.head_dim
-        key = self._like("decode", (cache, dim, heads, kv_heads))
+        key = self.like("decode", (cache, dim, heads, kv_heads))
         roof = self.rates.decode_attention(cache, batch * context, heads, kv_heads, dim)
         if key is None:
             raise Missing("no decode attention was measured")
@@ -76,7 +76,7 @@ class Chip:
     def prefill(self, isl: Any, part: Gqa, tp: int) -> Floats:
         """A prompt's grouped-query attention on one of `tp` ranks."""
         heads, kv_heads = max(1, part.heads // tp), max(1, part.kv_heads // tp)
-        key = self._like("prefill", (part.head_dim, heads, kv_heads))
+        key = self.like("prefill", (part.head_dim, heads, kv_heads))
         if key is None:
             raise Missing("no prefill attention was measured")
         window = part.window or part.chunk
@@ -111,7 +111,7 @@ class Chip:
             Missing: no experts of this dtype were measured.
         """
         s = shape
-        key = self._like("experts", (dtype, s.hidden, s.inter, s.topk, s.experts, s.tp, s.ep))
+        key = self.like("experts", (dtype, s.hidden, s.inter, s.topk, s.experts, s.tp, s.ep))
         if key is None:
             raise Missing(f"no experts of {dtype} were measured")
         roof = self.rates.experts(dtype, tokens, shape)
@@ -131,7 +131,7 @@ class Chip:
         """Sum over chips; 0 of one."""
         if chips == 1:
             return np.zeros(np.shape(values))
-        key = self._like("reduce", (chips,))
+        key = self.like("reduce", (chips,))
         if key is None:
             raise Missing("no sum over chips was measured")
         return np.asarray(np.exp(self.grids[key].at(values)) * self.rates.reduce(chips, values))
@@ -140,7 +140,7 @@ class Chip:
         """What only moves bytes, at four fifths of the bandwidth."""
         return np.asarray(moved / (0.8 * self.rates.bandwidth))
 
-    def _like(self, operator: str, wanted: tuple[str | int, ...]) -> Key | None:
+    def like(self, operator: str, wanted: tuple[str | int, ...]) -> Key | None:
         """Find the measured shape nearest to one, of the same names; remembered."""
         key = (operator, *wanted)
         if key in self.grids:
