@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from results.economy.economics import Measured
     from results.prediction.choose import Demand, Kind
     from results.statement.reported import ReportedFile, ReportedResult, ReportedSource
-    from results.statement.statement import Statement
+    from results.statement.statement import Predicate
     from suites.base.records import Label
 
 __all__ = [
@@ -63,9 +63,8 @@ class Record:
     measurements: Sequence[Measured]
 
 
-def signed_record(statement: Statement, digest: str) -> Record | None:
+def signed_record(predicate: Predicate, digest: str) -> Record | None:
     """Of a signed result of one engine on a listed chip; else None."""
-    predicate = statement.predicate
     chip = predicate.machine.chip
     engines = {(own.name, own.model, own.precision) for own in predicate.engines}
     if chip.catalog_id is None or len(engines) != 1:
@@ -95,19 +94,19 @@ def reported_records(file: ReportedFile, names: Collection[str]) -> Iterator[Rec
     for result in file.results:
         if known_as(result.model or "") in names:
             record = reported_record(file.source, result)
-            if record:
+            if record and not judge_reported(result).findings:
                 yield record
 
 
 def reported_record(source: ReportedSource, result: ReportedResult) -> Record | None:
-    """Of a reported result that no law flags and that was measured on a listed chip; else None.
+    """Of a reported result that was measured on a listed chip; else None. No law is asked.
 
     None is of a view of its own, simulated, or claimed by a vendor.
     """
     chip = result.chip
     if source.view != "general" or source.evidence not in {None, "measured"}:
         return None
-    if chip.catalog_id is None or chip.count is None or judge_reported(result).findings:
+    if chip.catalog_id is None or chip.count is None:
         return None
     return Record(
         kind="reported",

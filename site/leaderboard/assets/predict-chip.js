@@ -50,7 +50,6 @@ export class Chip {
    * @param {any} shapes of the model on the chip's grids: `like` and `grids`
    * @param {(name: string, source: any) => Grid} gridOf */
   constructor(id, told, base, shapes, gridOf) {
-    Object.assign(this, told.rates);
     this.id = id;
     this.told = told;
     /** @type {number} */ this.bandwidth = told.rates.bandwidth;
@@ -60,11 +59,17 @@ export class Chip {
     this.shared = base.grids[told.source];
     this.shapes = shapes;
     this.gridOf = gridOf;
+    /** @type {Map<string, Grid | null>} */ this.known = new Map();
+    /** @type {Map<string, number>} */ this.rates = new Map();
   }
 
-  /** A grid that all models share. @param {string} key */
+  /** A grid that all models share. @param {string} key @returns {Grid | null} */
   grid(key) {
-    return key in this.shared ? this.gridOf(`${this.told.source}:${key}`, this.shared[key]) : null;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const grid = key in this.shared ? this.gridOf(`${this.told.source}:${key}`, this.shared[key]) : null;
+    this.known.set(key, grid);
+    return grid;
   }
 
   /** The grid of the shape nearest to one. @param {string} key @param {string} missing
@@ -78,8 +83,12 @@ export class Chip {
 
   /** @param {string} dtype @returns {number} FLOPs a millisecond */
   peak(dtype) {
+    const known = this.rates.get(dtype);
+    if (known) return known;
     const name = this.by.INPUT[dtype][1].find((/** @type {string} */ own) => own in this.peaks);
-    return (name && this.peaks[name]) || Math.max(...Object.values(this.peaks));
+    const peak = (name && this.peaks[name]) || Math.max(...Object.values(this.peaks));
+    this.rates.set(dtype, peak);
+    return peak;
   }
 
   /** @param {number} moved @param {number} flops @param {string} dtype */

@@ -63,10 +63,14 @@ export class Predictor {
     const room = this.capacity(chip, layout, dtypes, isl + osl / 2);
     if (layout.refused) throw new Missing(layout.refused);
     const near = layout.experts.some((/** @type {any} */ [, shape]) => !chip.exact(dtypes[2], shape));
+    const prompt = {
+      body: this.body(chip, layout, dtypes, isl),
+      mixing: sum(layout.mixing, ([count, part]) => count * this.read(chip, part, isl, layout.ranks[0])),
+    };
     const rows = loads.map((concurrency) => {
       const wanted = concurrency / dp;
       const batch = Math.min(wanted, Math.max(room, 1));
-      const [step, first] = this.terms(chip, layout, dtypes, { wanted, batch, isl, osl });
+      const [step, first] = this.terms(chip, layout, dtypes, { wanted, batch, isl, osl }, prompt);
       const x = [concurrency, layout.ranks[0] * dp, isl, osl, layout.ranks[3], dp].map(Math.log).concat(1);
       return { concurrency, step, first, x, crowding: wanted / room };
     });
@@ -147,25 +151,17 @@ export class Predictor {
 
   /** Milliseconds of each term of TPOT and of TTFT.
    * @param {Chip} chip @param {any} layout @param {string[]} dtypes
-   * @param {{wanted: number, batch: number, isl: number, osl: number}} load @returns {number[][]} */
-  terms(chip, layout, dtypes, { wanted, batch, isl, osl }) {
+   * @param {{wanted: number, batch: number, isl: number, osl: number}} load
+   * @param {{body: number[], mixing: number}} alone what a prompt takes by itself, the same at any load
+   * @returns {number[][]} */
+  terms(chip, layout, dtypes, { wanted, batch, isl, osl }, alone) {
     const own = this.by.steps;
     const [, dp] = layout.ranks;
-    const { hidden } = this.model.geometry;
     const atOnce = Math.max(1, batch / osl);
     const share = batch / osl / atOnce;
-    /** @param {number} tokens */
-    const body = (tokens) => [
-      this.gemms(chip, layout, dtypes, tokens),
-      this.experts(chip, layout, dtypes[2], tokens * dp),
-      this.sums(chip, layout, tokens * hidden),
-      chip.stream(tokens * hidden * 2 * own.PASSES) * layout.layers,
-    ];
-    const decode = body(batch);
-    const mixed = body(batch + atOnce * isl);
-    const alone = body(isl);
+    const decode = this.body(chip, layout, dtypes, batch);
+    const mixed = this.body(chip, layout, dtypes, batch + atOnce * isl);
     const added = mixed.map((time, place) => share * (time - decode[place]));
-    const mixing = sum(layout.mixing, ([count, part]) => count * this.read(chip, part, isl, layout.ranks[0]));
     const attention = sum(layout.mixing, ([count, part]) =>
       count * this.decoded(chip, part, batch, isl + osl / 2, layout.ranks[0]),
     );
@@ -174,18 +170,18 @@ export class Predictor {
       attention,
       decode[1],
       decode[2],
-      chip.gemm("bfloat16", batch, layout.vocab, hidden),
+      chip.gemm("bfloat16", batch, layout.vocab, this.model.geometry.hidden),
       decode[3] + added[3],
       own.LAUNCH_MS * layout.layers,
       own.HOST_STEP_MS,
       own.HOST_SEQUENCE_MS * batch * dp,
       added[0],
-      share * atOnce * mixing,
+      share * atOnce * alone.mixing,
       added[1],
       added[2],
     ];
     const tpot = sum(step, (time) => time);
-    const prompt = sum(alone, (time) => time) + own.LAUNCH_MS * layout.layers + mixing;
+    const prompt = sum(alone.body, (time) => time) + own.LAUNCH_MS * layout.layers + alone.mixing;
     const first = [
       prompt,
       ((own.BURST * Math.max(0, batch - 1)) / 2) * prompt,
@@ -195,6 +191,18 @@ export class Predictor {
       Math.max(0, wanted / batch - 1) * osl * tpot,
     ];
     return [step, first];
+  }
+
+  /** What a step does with each token, whatever was before it.
+   * @param {Chip} chip @param {any} layout @param {string[]} dtypes @param {number} tokens */
+  body(chip, layout, dtypes, tokens) {
+    const { hidden } = this.model.geometry;
+    return [
+      this.gemms(chip, layout, dtypes, tokens),
+      this.experts(chip, layout, dtypes[2], tokens * layout.ranks[1]),
+      this.sums(chip, layout, tokens * hidden),
+      chip.stream(tokens * hidden * 2 * this.by.steps.PASSES) * layout.layers,
+    ];
   }
 
   /** @param {Chip} chip @param {any} layout @param {string[]} dtypes @param {number} tokens */
