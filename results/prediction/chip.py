@@ -45,6 +45,7 @@ class Chip:
     level: Level
     grids: dict[Key, Grid] = field(default_factory=dict)
     nearby: dict[Key, Key | None] = field(default_factory=dict)
+    by_name: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
 
     def gemm(self, dtype: str, m: Any, n: Any, k: Any) -> Floats:
         """Milliseconds of products.
@@ -119,7 +120,7 @@ class Chip:
 
     def has_experts(self, dtype: str) -> bool:
         """Whether experts of a dtype are known."""
-        return any(key[:2] == ("experts", dtype) for key in self.grids)
+        return ("experts", dtype) in self._named()
 
     def exact(self, dtype: str, shape: Mixture) -> bool:
         """Whether experts of just this shape were measured."""
@@ -147,11 +148,7 @@ class Chip:
             return key
         if key not in self.nearby:
             best = min(
-                (
-                    own
-                    for own in self.grids
-                    if own[0] == operator and _names(own[1:]) == _names(wanted)
-                ),
+                self._named().get((operator, *_names(wanted)), ()),
                 key=lambda own: _apart(own[1:], wanted),
                 default=None,
             )
@@ -159,13 +156,20 @@ class Chip:
             self.nearby[key] = best if near else None
         return self.nearby[key]
 
+    def _named(self) -> dict[tuple[str, ...], list[Key]]:
+        """Keys of grids by the names in them; of thousands of shapes few are to be compared."""
+        if not self.by_name:
+            for key in self.grids:
+                self.by_name.setdefault(_names(key), []).append(key)
+        return self.by_name
+
 
 # Shapes whose sizes differ by more than this in all, in logarithms, are not alike.
 _FARTHEST = 5.0
 
 
-def _names(parts: tuple[str | int, ...]) -> list[str]:
-    return [part for part in parts if isinstance(part, str)]
+def _names(parts: tuple[str | int, ...]) -> tuple[str, ...]:
+    return tuple(part for part in parts if isinstance(part, str))
 
 
 def _apart(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> float:

@@ -11,7 +11,7 @@ const FIELDS = [
   "chips", "price", "margin",
 ]; // prettier-ignore
 const MARKS = /** @type {Record<string, string>} */ ({ measured: "●", attested: "◐", reported: "◇", predicted: "◈" });
-const ENGINES = /** @type {Record<string, string>} */ ({ vllm: "vLLM", sglang: "SGLang", trtllm: "TensorRT-LLM" });
+const ENGINES = /** @type {Record<string, string>} */ ({ vllm: "vLLM", sglang: "SGLang", trtllm: "TensorRT-LLM", trt: "TensorRT-LLM" });
 const OWNED = "owned";
 const SHOWN = 20;
 const HOURS_PER_MONTH = 730.5;
@@ -225,9 +225,10 @@ class Choose extends HTMLElement {
       head.replaceChildren(
         element("strong", "", this.word("best", { setup: this.named(best.option), n: String(best.chips) })),
         " ",
-        ...bill(best.monthly),
+        element("b", "num", money(best.monthly[0])),
         " ",
         unit(this.word("month")),
+        element("span", "ci", money(best.monthly[1]), " – ", money(best.monthly[2])),
       );
     const shown = this.whole ? ranked : ranked.slice(0, SHOWN);
     this.part(".ranked tbody").replaceChildren(...shown.map((own) => this.row(own, model, demand)));
@@ -249,6 +250,7 @@ class Choose extends HTMLElement {
     const place = element("td", "n", `${own.rank}${own.tied ? "=" : ""}`);
     if (own.tied) place.title = this.word("tie");
     const name = element("th", "", ...this.setup(own.option));
+    name.title = own.option.basis;
     name.setAttribute("scope", "row");
     const cost = element("td", "n", ...bill(own.monthly));
     cost.title = own.price.label;

@@ -332,14 +332,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             },
         },
     )
-    yield Page(
-        template="choose",
-        url="choose/",
-        title="Choose",
-        about="Which chip and configuration serves your workload within its limits for least.",
-        context=lambda: choose.context(_, content.sheet),
-        made_of="",
-    )
+    yield from _choose(_, content)
     yield from _fen(_, content)
     yield Page(
         template="history",
@@ -444,6 +437,20 @@ def _dataset(_: Words, content: Content) -> dict[str, Any]:
             for name, about in downloads.LISTING
         ],
     }
+
+
+def _choose(_: Words, content: Content) -> Iterator[Page]:
+    """Yield the choose page: without prices there is nothing to rank by."""
+    sheet = content.sheet
+    if sheet:
+        yield Page(
+            template="choose",
+            url="choose/",
+            title="Choose",
+            about="Which chip and configuration serves your workload within its limits for least.",
+            context=lambda: choose.context(_, sheet),
+            made_of="",
+        )
 
 
 def _fen(_: Words, content: Content) -> Iterator[Page]:

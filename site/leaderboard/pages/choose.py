@@ -1,4 +1,4 @@
-"""The choose page: which configuration serves a workload within its limits for least, and its data."""
+"""The choose page and its data: which configuration serves a workload for least."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODEL_NAMES = {"deepseek-v3": "DeepSeek-V3, DeepSeek-R1"}
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
-def context(_: Words, sheet: PriceSheet | None) -> dict[str, Any]:
+def context(_: Words, sheet: PriceSheet) -> dict[str, Any]:
     """Return what the page shows before a reader's first question."""
     return {
         "models": sorted(
@@ -38,9 +38,9 @@ def context(_: Words, sheet: PriceSheet | None) -> dict[str, Any]:
             key=lambda pair: pair[1].casefold(),
         ),
         "classes": [*RENTAL_CLASSES, OWNED],
-        "default": sheet.default_class if sheet else "on-demand",
-        "regions": [tariff.region for tariff in sheet.tariffs] if sheet else [],
-        "region": sheet.reference_tariff if sheet else "",
+        "default": sheet.default_class,
+        "regions": [tariff.region for tariff in sheet.tariffs],
+        "region": sheet.reference_tariff,
         "served_by": {"vllm": "vLLM", "sglang": "SGLang", "trtllm": "TensorRT-LLM"},
         "percentiles": _PERCENTILES,
         "opening": OPENING,
@@ -53,9 +53,15 @@ def _said(_: Words) -> dict[str, str]:
     """Return what the answer is told in."""
     return {
         "best": _("Least: {setup}, {n} chips."),
-        "none": _("No configuration holds the limits at a price. The reason of each chip stands below; wider limits or another class may help."),
+        "none": _(
+            "No configuration holds the limits at a price. The reason of each chip stands below; "
+            "wider limits or another class may help."
+        ),
         "failed": _("The tables could not be loaded."),
-        "chips": _("no chip {name}: ids of the catalogue, each with how many there are, such as h200-sxm:16, l40s"),
+        "chips": _(
+            "no chip {name}: ids of the catalogue, each with how many there are, "
+            "such as h200-sxm:16, l40s"
+        ),
         "one price": _("a price of your own is of one kind of chip: name it under chips at hand"),
         "month": _("month"),
         "more": _("{n} more hold the limits"),
@@ -74,8 +80,14 @@ def _said(_: Words) -> dict[str, str]:
         "few": _("takes {chips} chips, {has} are at hand"),
         "unpriced": _("holds the limits, but has no price in this class"),
         "over": _("{metric} is {ms} ms at best, over {limit} ms: {setup}, {load} at once"),
-        "over margin": _("{metric} is {ms} ms at best, over {limit} ms with the margin of {margin}: {setup}, {load} at once"),
-        "api": _("A hosted API for the same tokens: {low} to {high}, median {usd} {unit} a month; the fleet above is busy {percent}% of the time."),
+        "over margin": _(
+            "{metric} is {ms} ms at best, over {limit} ms with the margin of {margin}: "
+            "{setup}, {load} at once"
+        ),
+        "api": _(
+            "A hosted API for the same tokens: {low} to {high}, median {usd} {unit} a month; "
+            "the fleet above is busy {percent}% of the time."
+        ),
         "no api": _("A hosted API: fewer than three hosts sell this model."),
         "no class": _("nothing holds the limits in this class"),
         "your own": _("your own price"),
@@ -91,9 +103,13 @@ def common() -> dict[str, Any]:
 
 def of_model(model: str, loads: Iterable[Observed]) -> dict[str, Any]:
     """Return what one model adds: its tables, and what is known of its loads."""
-    geometry, using = models.load(model), predictor()
-    evidence = in_browser.of_evidence(using, geometry, loads)
-    return {"id": model, **in_browser.of_model(using, geometry), "evidence": evidence}
+    evidence = in_browser.of_evidence(predictor(), models.load(model), loads)
+    return {"id": model, **_tables(model), "evidence": evidence}
+
+
+@cache
+def _tables(model: str) -> dict[str, Any]:
+    return in_browser.of_model(predictor(), models.load(model))
 
 
 def market(sheet: PriceSheet) -> dict[str, Any]:
