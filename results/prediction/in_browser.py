@@ -250,7 +250,7 @@ def _shapes(chip: Chip, geometry: Geometry, plans: Mapping[Layout, Plan]) -> dic
     wanted: dict[Key, Key | None] = {}
     for layout, plan in plans.items():
         keys = [*_attentions(geometry, layout.tp), *_experts(chip, plan)]
-        wanted |= {key: chip.like(key[0], key[1:]) for key in keys}
+        wanted |= {key: chip.like(str(key[0]), key[1:]) for key in keys}
         for ranks in {layout.tp, layout.chips} - {1}:
             wanted["reduce", ranks] = chip.like("reduce", (ranks,))
     used = {key for key in wanted.values() if key and key[0] not in _SHARED}

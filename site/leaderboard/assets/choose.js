@@ -4,7 +4,7 @@ import { kept, money, rate, unit } from "./currency.js";
 import { element, figure, link } from "./format.js";
 import { choose, kilowatts, known } from "./choose-rank.js";
 
-/** @import { Demand, Limits, Loser, Option, Price, Ranked } from "./choose-rank.js" */
+/** @import { Demand, Loser, Option, Price, Ranked } from "./choose-rank.js" */
 
 const FIELDS = [
   "model", "isl", "osl", "ttft", "tpot", "percentile", "volume", "per", "class", "region", "engine", "precision",
@@ -59,7 +59,7 @@ class Choose extends HTMLElement {
   }
 
   /** @param {string} selector */
-  part(selector) {
+  within(selector) {
     return /** @type {HTMLElement} */ (this.querySelector(selector));
   }
 
@@ -109,7 +109,7 @@ class Choose extends HTMLElement {
   async show() {
     this.asked += 1;
     const question = this.asked;
-    const problem = this.part(".problem");
+    const problem = this.within(".problem");
     try {
       const [base, market, model] = await Promise.all([
         this.base ?? this.load("common"),
@@ -189,10 +189,10 @@ class Choose extends HTMLElement {
     this.ways(chosen, choice.ranked[0], demand, own);
     this.list(".worth", choice.measure.map((ranked) => this.setup(ranked.option)));
     const [unseen, missed] = [true, false].map((never) => choice.losers.filter(({ why }) => (why === "unseen") === never));
-    this.part(".losers").hidden = !choice.losers.length;
+    this.within(".losers").hidden = !choice.losers.length;
     this.list(".missed", missed.map((loser) => this.loser(loser)));
     this.list(".unseen", unseen.map((loser) => this.loser(loser)));
-    this.part(".unseen summary").textContent = this.word("unpredicted", { n: String(unseen.length) });
+    this.within(".unseen summary").textContent = this.word("unpredicted", { n: String(unseen.length) });
   }
 
   region() {
@@ -218,8 +218,8 @@ class Choose extends HTMLElement {
   /** @param {Ranked[]} ranked @param {any} model @param {Demand} demand */
   rank(ranked, model, demand) {
     const [best] = ranked;
-    const head = this.part(".headline");
-    this.part(".ranked").hidden = !best;
+    const head = this.within(".headline");
+    this.within(".ranked").hidden = !best;
     if (!best) head.replaceChildren(this.word("none"));
     else
       head.replaceChildren(
@@ -231,8 +231,8 @@ class Choose extends HTMLElement {
         element("span", "ci", money(best.monthly[1]), " – ", money(best.monthly[2])),
       );
     const shown = this.whole ? ranked : ranked.slice(0, SHOWN);
-    this.part(".ranked tbody").replaceChildren(...shown.map((own) => this.row(own, model, demand)));
-    const more = this.part(".more");
+    this.within(".ranked tbody").replaceChildren(...shown.map((own) => this.row(own, model, demand)));
+    const more = this.within(".more");
     more.hidden = shown.length === ranked.length;
     const button = element("button", "button", this.word("all"));
     button.addEventListener("click", () => {
@@ -296,7 +296,7 @@ class Choose extends HTMLElement {
    * @param {(kind: string) => ReturnType<typeof choose>} chosen @param {Ranked | undefined} best
    * @param {Demand} demand @param {number | null} own */
   ways(chosen, best, demand, own) {
-    const section = this.part(".ways");
+    const section = this.within(".ways");
     section.hidden = own !== null;
     if (own !== null) return;
     const kinds = [...Object.keys(this.market.classes).filter((kind) => Object.keys(this.market.classes[kind]).length), OWNED];
@@ -311,8 +311,8 @@ class Choose extends HTMLElement {
       cells.forEach((cell, at) => cell.setAttribute("data-label", heads[at + 1]));
       return element("tr", "", name, ...cells);
     });
-    this.part(".ways tbody").replaceChildren(...rows);
-    this.part(".api").replaceChildren(...this.api(best, demand));
+    this.within(".ways tbody").replaceChildren(...rows);
+    this.within(".api").replaceChildren(...this.api(best, demand));
   }
 
   /** What the same tokens cost from a hosted API. @param {Ranked | undefined} best @param {Demand} demand */
@@ -342,7 +342,7 @@ class Choose extends HTMLElement {
 
   /** @param {string} selector @param {(Node | string)[][]} items */
   list(selector, items) {
-    const section = this.part(selector);
+    const section = this.within(selector);
     section.hidden = !items.length;
     const list = /** @type {HTMLElement} */ (section.querySelector("ol, ul"));
     list.replaceChildren(...items.map((item) => element("li", "", ...item)));

@@ -276,7 +276,7 @@ class Fit {
   /** Expected log time of rows of one set-up, and its standard deviation with a row's own noise.
    * @param {Setup} setup @param {{terms: number[], x: number[]}[]} rows @returns {[number, number][]} */
   guess(setup, rows) {
-    const { mean, covariance, columns, terms: count, priors } = this.told;
+    const { mean, covariance, columns, priors } = this.told;
     const levels = [
       ["engine", `engine/${setup.engine}`],
       ["model", `model/${this.model}`],
