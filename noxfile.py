@@ -37,6 +37,7 @@ COMPARISONS = {
     "predict": "results.bench.prediction",
     "choose": "results.bench.choosing",
     "site": "leaderboard.bench.compare",
+    "parity": "leaderboard.bench.parity",
     "plans": "runners.bench.plans",
 }
 

@@ -65,7 +65,7 @@ def _pass_over(_: UserError) -> None:
 
 def _signed(directory: Path, places: Mapping[str, int]) -> Iterator[tuple[int, Record]]:
     for opened in archive.open_each(archive.envelopes(directory), _pass_over):
-        record = signed_record(opened.statement, opened.digest)
+        record = signed_record(opened.statement.predicate, opened.digest)
         place = places.get(opened.digest)
         if record and place is not None and not opened.findings:
             yield place, record

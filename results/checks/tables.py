@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from suites.models import Geometry
 
-__all__ = ["document"]
+__all__ = ["constants", "document", "model_table"]
 
 _MODULES = (
     chip_names, claim, finding, floor, labels, machine, names, order, peaks, points, power,
@@ -75,11 +75,11 @@ def _tables() -> dict[str, Any]:
             }
             for law in LAWS
         ],
-        "constants": {one.__name__.rpartition(".")[2]: _constants(one) for one in _MODULES}
-        | {"model_names": _constants(model_names)},
+        "constants": {one.__name__.rpartition(".")[2]: constants(one) for one in _MODULES}
+        | {"model_names": constants(model_names)},
         "chips": {entry.id: _chip(entry) for entry in catalog.chips().values()},
         "chip_names": chip_names.named_parts(),
-        "models": {name: _model(models.load(name)) for name in models.available()},
+        "models": {name: model_table(models.load(name)) for name in models.available()},
         "labels": {
             label.name: {
                 "type": label.type,
@@ -103,7 +103,7 @@ def _chip(entry: ChipEntry) -> dict[str, Any]:
     return told | {"skus": [{"cores": sku.cores, "tdp_w": sku.tdp_w} for sku in entry.skus]}
 
 
-def _model(geometry: Geometry) -> dict[str, Any]:
+def model_table(geometry: Geometry) -> dict[str, Any]:
     """Sums of a model, and the parts whose work and cache depend on how much they look back at."""
     census, hidden = geometry.census(), geometry.hidden
     parts = [(layer.count, part) for layer in geometry.layers for part in layer.parts]
@@ -133,7 +133,7 @@ def _looks_back(part: Part) -> bool:
     return any(getattr(type(part), name) is not getattr(Part, name) for name in _LOOKING_BACK)
 
 
-def _constants(module: ModuleType) -> dict[str, Any]:
+def constants(module: ModuleType) -> dict[str, Any]:
     """The module's own names in capitals, without the line that marks them as its own."""
     return {
         name.strip("_"): _plain(value)

@@ -206,7 +206,9 @@ def _evidence(
     if folder is not None:
         files += read_folder(folder, say)
         opened = archive.open_each(archive.envelopes(folder), say)
-        signed = (signed_record(own.statement, own.digest) for own in opened if not own.findings)
+        signed = (
+            signed_record(own.statement.predicate, own.digest) for own in opened if not own.findings
+        )
         records = [record for record in signed if record]
     records += [record for file in files for record in reported_records(file, {geometry.id})]
     return learnt(using, geometry, demand) + observed(

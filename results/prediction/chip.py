@@ -45,6 +45,7 @@ class Chip:
     level: Level
     grids: dict[Key, Grid] = field(default_factory=dict)
     nearby: dict[Key, Key | None] = field(default_factory=dict)
+    by_name: dict[tuple[str, ...], list[Key]] = field(default_factory=dict)
 
     def gemm(self, dtype: str, m: Any, n: Any, k: Any) -> Floats:
         """Milliseconds of products.
@@ -65,7 +66,7 @@ class Chip:
         """One step of grouped-query attention on one of `tp` ranks."""
         heads, kv_heads = max(1, part.heads // tp), max(1, part.kv_heads // tp)
         dim = part.head_dim
-        key = self._like("decode", (cache, dim, heads, kv_heads))
+        key = self.like("decode", (cache, dim, heads, kv_heads))
         roof = self.rates.decode_attention(cache, batch * context, heads, kv_heads, dim)
         if key is None:
             raise Missing("no decode attention was measured")
@@ -76,7 +77,7 @@ class Chip:
     def prefill(self, isl: Any, part: Gqa, tp: int) -> Floats:
         """A prompt's grouped-query attention on one of `tp` ranks."""
         heads, kv_heads = max(1, part.heads // tp), max(1, part.kv_heads // tp)
-        key = self._like("prefill", (part.head_dim, heads, kv_heads))
+        key = self.like("prefill", (part.head_dim, heads, kv_heads))
         if key is None:
             raise Missing("no prefill attention was measured")
         window = part.window or part.chunk
@@ -111,7 +112,7 @@ class Chip:
             Missing: no experts of this dtype were measured.
         """
         s = shape
-        key = self._like("experts", (dtype, s.hidden, s.inter, s.topk, s.experts, s.tp, s.ep))
+        key = self.like("experts", (dtype, s.hidden, s.inter, s.topk, s.experts, s.tp, s.ep))
         if key is None:
             raise Missing(f"no experts of {dtype} were measured")
         roof = self.rates.experts(dtype, tokens, shape)
@@ -119,7 +120,7 @@ class Chip:
 
     def has_experts(self, dtype: str) -> bool:
         """Whether experts of a dtype are known."""
-        return any(key[:2] == ("experts", dtype) for key in self.grids)
+        return ("experts", dtype) in self._named()
 
     def exact(self, dtype: str, shape: Mixture) -> bool:
         """Whether experts of just this shape were measured."""
@@ -131,7 +132,7 @@ class Chip:
         """Sum over chips; 0 of one."""
         if chips == 1:
             return np.zeros(np.shape(values))
-        key = self._like("reduce", (chips,))
+        key = self.like("reduce", (chips,))
         if key is None:
             raise Missing("no sum over chips was measured")
         return np.asarray(np.exp(self.grids[key].at(values)) * self.rates.reduce(chips, values))
@@ -140,18 +141,14 @@ class Chip:
         """What only moves bytes, at four fifths of the bandwidth."""
         return np.asarray(moved / (0.8 * self.rates.bandwidth))
 
-    def _like(self, operator: str, wanted: tuple[str | int, ...]) -> Key | None:
+    def like(self, operator: str, wanted: tuple[str | int, ...]) -> Key | None:
         """Find the measured shape nearest to one, of the same names; remembered."""
         key = (operator, *wanted)
         if key in self.grids:
             return key
         if key not in self.nearby:
             best = min(
-                (
-                    own
-                    for own in self.grids
-                    if own[0] == operator and _names(own[1:]) == _names(wanted)
-                ),
+                self._named().get((operator, *_names(wanted)), ()),
                 key=lambda own: _apart(own[1:], wanted),
                 default=None,
             )
@@ -159,13 +156,20 @@ class Chip:
             self.nearby[key] = best if near else None
         return self.nearby[key]
 
+    def _named(self) -> dict[tuple[str, ...], list[Key]]:
+        """Keys of grids by the names in them; of thousands of shapes few are to be compared."""
+        if not self.by_name:
+            for key in self.grids:
+                self.by_name.setdefault(_names(key), []).append(key)
+        return self.by_name
+
 
 # Shapes whose sizes differ by more than this in all, in logarithms, are not alike.
 _FARTHEST = 5.0
 
 
-def _names(parts: tuple[str | int, ...]) -> list[str]:
-    return [part for part in parts if isinstance(part, str)]
+def _names(parts: tuple[str | int, ...]) -> tuple[str, ...]:
+    return tuple(part for part in parts if isinstance(part, str))
 
 
 def _apart(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> float:

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from results.prediction.predict import Predictor
     from suites.models import Geometry
 
-__all__ = ["LOADS", "PRECISIONS", "REPEATS", "accelerators", "learnt", "near", "predicted"]
+__all__ = [
+    "LOADS",
+    "PRECISIONS",
+    "REPEATS",
+    "accelerators",
+    "layouts",
+    "learnt",
+    "near",
+    "predicted",
+    "taught",
+]
 
 PRECISIONS = ("bf16", "fp8", "fp4")
 LOADS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -57,7 +67,7 @@ def predicted(
         )
         for chip in chips
         for precision in precisions
-        for layout in _layouts(geometry)
+        for layout in layouts(geometry)
         for load in LOADS
         if load >= layout.dp
     ]  # fmt: skip
@@ -84,7 +94,7 @@ def predicted(
     ), unseen
 
 
-def _layouts(geometry: Geometry) -> Iterator[Layout]:
+def layouts(geometry: Geometry) -> Iterator[Layout]:
     """TP alone; of a mixture of experts also experts shared out, with attention by TP or DP."""
     for tp in _TP:
         yield Layout(tp, 1, tp, 1)
@@ -112,30 +122,40 @@ def _reasons(cells: Sequence[Cell], refused: Sequence[str]) -> Iterator[tuple[st
 
 def learnt(using: Predictor, geometry: Geometry, demand: Demand) -> Options:
     """Options that somebody reported: the trusted cells that predictions learn from."""
-    step = using.base.samples["tpot"].cells
-    cells = [
-        cell
-        for cell in step
-        if cell.model == geometry.id
-        and cell.ttft_ms
-        and cell.tpot_ms
-        and cell.concurrency
-        and near(cell.isl, demand.isl)
-        and near(cell.osl, demand.osl)
+    alike = [
+        (option, ttft, tpot)
+        for option, isl, osl, ttft, tpot in taught(using, geometry)
+        if near(isl, demand.isl) and near(osl, demand.osl)
     ]
-    options = [
-        Option(
-            setup=_setup(cell),
-            concurrency=cell.concurrency or 1.0,
-            kind="reported",
-            basis=f"{cell.campaign} {cell.id}",
-        )
-        for cell in cells
-    ]
-    ends = np.array([[1.0], [REPEATS**-0.5], [REPEATS**0.5]])
-    tpot = np.array([cell.tpot_ms or 0.0 for cell in cells]) * ends
-    ttft = np.array([cell.ttft_ms or 0.0 for cell in cells]) * ends
-    return Options(options, tpot, ttft, np.full((2, len(cells)), np.nan))
+    ttft, tpot = (
+        np.array([row[place] for row in alike], dtype=float).reshape(len(alike), 3).T
+        for place in (1, 2)
+    )
+    unstated = np.full((2, len(alike)), np.nan)
+    return Options([option for option, *_ in alike], tpot, ttft, unstated)
+
+
+_Times = tuple[float, float, float]
+
+
+def taught(
+    using: Predictor, geometry: Geometry
+) -> Iterator[tuple[Option, float, float, _Times, _Times]]:
+    """Every trusted cell of a model: option, ISL, OSL, mean TTFT and TPOT with their ends."""
+    for cell in using.base.samples["tpot"].cells:
+        if cell.model == geometry.id and cell.ttft_ms and cell.tpot_ms and cell.concurrency:
+            option = Option(
+                setup=_setup(cell),
+                concurrency=cell.concurrency,
+                kind="reported",
+                basis=f"{cell.campaign} {cell.id}",
+            )
+            yield option, cell.isl, cell.osl, _repeated(cell.ttft_ms), _repeated(cell.tpot_ms)
+
+
+def _repeated(ms: float) -> _Times:
+    """A time, and the ends between which its repeats lie."""
+    return ms, ms * REPEATS**-0.5, ms * REPEATS**0.5
 
 
 def near(one: float, other: float) -> bool:

@@ -30,10 +30,12 @@ __all__ = [
     "Building",
     "Drawn",
     "Market",
+    "Owning",
     "at_hand_of",
     "drawn",
     "hosted",
     "in_region",
+    "owning",
 ]
 
 OWNED = "owned"
@@ -67,8 +69,17 @@ class Market:
         return Price(usd_per_hour=rental.usd_per_hour, label=rental.label) if rental else None
 
 
-def _owned(chip: str, sheet: PriceSheet) -> Price | None:
-    """Purchase over its life, staff, space and electricity, in every hour, busy or not.
+@dataclass(frozen=True, slots=True)
+class Owning:
+    """What an hour of an owned chip costs: dollars besides electricity, and kilowatts drawn."""
+
+    usd_per_hour: float
+    kw: float
+    label: str
+
+
+def owning(chip: str, sheet: PriceSheet) -> Owning | None:
+    """Purchase over its life, staff, space, and what it draws in every hour, busy or not.
 
     It draws what it draws all in where that is published, else its nameplate. Of a CPU results
     count cores, and sheets sockets.
@@ -87,9 +98,16 @@ def _owned(chip: str, sheet: PriceSheet) -> Price | None:
         + (staff.value if staff else 0.0)
         + (space.value * kw if space else 0.0)
     )
-    usd = yearly / _HOURS_PER_YEAR + kw * sheet.pue.value * sheet.usd_per_kwh
     label = f"owned, {bought.basis}, {bought.date}, {terms.life_years.value:g} years"
-    return Price(usd_per_hour=usd, label=label)
+    return Owning(yearly / _HOURS_PER_YEAR, kw, label)
+
+
+def _owned(chip: str, sheet: PriceSheet) -> Price | None:
+    own = owning(chip, sheet)
+    if own is None:
+        return None
+    usd = own.usd_per_hour + own.kw * sheet.pue.value * sheet.usd_per_kwh
+    return Price(usd_per_hour=usd, label=own.label)
 
 
 def in_region(sheet: PriceSheet, region: str | None) -> tuple[PriceSheet, Grid]:

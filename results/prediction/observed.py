@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 
     from results.economy.economics import Measured
     from results.prediction.choose import Demand, Kind
-    from results.statement.reported import ReportedFile
-    from results.statement.statement import Statement
+    from results.statement.reported import ReportedFile, ReportedResult, ReportedSource
+    from results.statement.statement import Predicate
     from suites.base.records import Label
 
-__all__ = ["Record", "observed", "reported_records", "signed_record"]
+__all__ = [
+    "Observed",
+    "Record",
+    "loads_of",
+    "observed",
+    "reported_record",
+    "reported_records",
+    "signed_record",
+]
 
 # What publishers call a percentile.
 _STATISTICS = {"mean": 0.0, "median": 50.0}
@@ -55,9 +63,8 @@ class Record:
     measurements: Sequence[Measured]
 
 
-def signed_record(statement: Statement, digest: str) -> Record | None:
+def signed_record(predicate: Predicate, digest: str) -> Record | None:
     """Of a signed result of one engine on a listed chip; else None."""
-    predicate = statement.predicate
     chip = predicate.machine.chip
     engines = {(own.name, own.model, own.precision) for own in predicate.engines}
     if chip.catalog_id is None or len(engines) != 1:
@@ -79,31 +86,56 @@ def signed_record(statement: Statement, digest: str) -> Record | None:
 
 
 def reported_records(file: ReportedFile, names: Collection[str]) -> Iterator[Record]:
-    """Of an import's results of some models; nothing that a law flags or that was not measured.
-
-    None is of a view of its own, simulated, or claimed by a vendor.
+    """Of an import's results of some models, as `reported_record` has each.
 
     Args:
         names: ids of geometries.
     """
-    if file.source.view != "general" or file.source.evidence not in {None, "measured"}:
-        return
     for result in file.results:
-        chip = result.chip
-        if chip.catalog_id is None or chip.count is None:
-            continue
-        if known_as(result.model or "") in names and not judge_reported(result).findings:
-            yield Record(
-                kind="reported",
-                where=result.id,
-                chip=chip.catalog_id,
-                count=chip.count,
-                model=result.model or "",
-                engine=(result.engine or "").lower(),
-                precision=(result.precision or "").lower(),
-                labels=result.labels,
-                measurements=result.measurements,
-            )
+        if known_as(result.model or "") in names:
+            record = reported_record(file.source, result)
+            if record and not judge_reported(result).findings:
+                yield record
+
+
+def reported_record(source: ReportedSource, result: ReportedResult) -> Record | None:
+    """Of a reported result that was measured on a listed chip; else None. No law is asked.
+
+    None is of a view of its own, simulated, or claimed by a vendor.
+    """
+    chip = result.chip
+    if source.view != "general" or source.evidence not in {None, "measured"}:
+        return None
+    if chip.catalog_id is None or chip.count is None:
+        return None
+    return Record(
+        kind="reported",
+        where=result.id,
+        chip=chip.catalog_id,
+        count=chip.count,
+        model=result.model or "",
+        engine=(result.engine or "").lower(),
+        precision=(result.precision or "").lower(),
+        labels=result.labels,
+        measurements=result.measurements,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One load of a record.
+
+    Attributes:
+        ttft, tpot: mean milliseconds, each with the ends of its interval.
+        at: metric -> percentile, 0 for the mean -> milliseconds, of what is stated.
+    """
+
+    option: Option
+    isl: float
+    osl: float
+    ttft: tuple[float, float, float]
+    tpot: tuple[float, float, float]
+    at: Mapping[str, Mapping[float, float]]
 
 
 def observed(
@@ -116,45 +148,57 @@ def observed(
         percentile: that is limited, taken from figures that state it.
     """
     seen = [
-        found
+        load
         for record in records
         if known_as(record.model) == model or record.model == model
-        for found in _options(record, demand, percentile)
+        for load in loads_of(record)
+        if near(load.isl, demand.isl) and near(load.osl, demand.osl)
     ]
-    times = np.array([times for _, times, _ in seen], dtype=float).reshape(len(seen), 2, 3)
-    tail = np.array([tail for _, _, tail in seen], dtype=float).reshape(len(seen), 2)
-    return Options([o for o, _, _ in seen], times[:, 1].T, times[:, 0].T, tail.T)
+    tail = [
+        [load.at[metric].get(percentile or 0.0, float("nan")) for metric in METRICS]
+        for load in seen
+    ]
+    return Options(
+        [load.option for load in seen],
+        np.array([load.tpot for load in seen], dtype=float).reshape(len(seen), 3).T,
+        np.array([load.ttft for load in seen], dtype=float).reshape(len(seen), 3).T,
+        np.array(tail, dtype=float).reshape(len(seen), 2).T,
+    )
 
 
-# An option, mean TTFT and TPOT each with the ends of its interval, and both at the percentile.
-_Seen = tuple[Option, list[tuple[float, float, float]], list[float]]
-
-
-def _options(record: Record, demand: Demand, percentile: float | None) -> Iterator[_Seen]:
+def loads_of(record: Record) -> Iterator[Observed]:
+    """Every load of a record whose lengths and both times are stated."""
     cases: dict[str, list[Measured]] = defaultdict(list)
     for row in record.measurements:
         if row.metric in METRICS and row.value > 0:
             cases[row.case].append(row)
     for rows in cases.values():
         labels = {**record.labels, **rows[0].labels}
-        load = _count(labels.get("concurrency"))
-        isl, osl = _count(labels.get("isl")), _count(labels.get("osl"))
-        if not (load and isl and osl and near(isl, demand.isl) and near(osl, demand.osl)):
+        load, isl, osl = (_count(labels.get(name)) for name in ("concurrency", "isl", "osl"))
+        if load is None or isl is None or osl is None or _of_another_kind(labels):
             continue
-        if labels.get("disaggregated") is True or labels.get("valid") is False:
-            continue
-        if labels.get("speculation", "none") not in {"none", False, None}:
-            continue
-        means = [_mean(rows, metric) for metric in METRICS]
-        if all(means):
-            option = Option(
-                setup=Setup(record.chip, record.engine, record.precision, _layout(record)),
-                concurrency=load,
-                kind=record.kind,
-                basis=record.where,
+        ttft, tpot = (_mean(rows, metric) for metric in METRICS)
+        if ttft and tpot:
+            yield Observed(
+                option=Option(
+                    setup=Setup(record.chip, record.engine, record.precision, _layout(record)),
+                    concurrency=load,
+                    kind=record.kind,
+                    basis=record.where,
+                ),
+                isl=isl,
+                osl=osl,
+                ttft=ttft,
+                tpot=tpot,
+                at={metric: _stated(rows, metric) for metric in METRICS},
             )
-            tail = [_at(rows, metric, percentile) for metric in METRICS]
-            yield option, [own for own in means if own], tail
+
+
+def _of_another_kind(labels: Mapping[str, Label]) -> bool:
+    """Whether it served apart, with speculation, or is not valid."""
+    if labels.get("disaggregated") is True or labels.get("valid") is False:
+        return True
+    return labels.get("speculation", "none") not in {"none", False, None}
 
 
 def _layout(record: Record) -> Layout:
@@ -178,11 +222,14 @@ def _mean(rows: Sequence[Measured], metric: str) -> tuple[float, float, float] |
     return None
 
 
-def _at(rows: Sequence[Measured], metric: str, percentile: float | None) -> float:
+def _stated(rows: Sequence[Measured], metric: str) -> dict[float, float]:
+    """Times by percentile; of two of one percentile the first."""
+    times: dict[float, float] = {}
     for row in rows:
-        if row.metric == metric and _percentile(row) == (percentile or 0.0):
-            return row.value
-    return float("nan")
+        percentile = _percentile(row)
+        if row.metric == metric and percentile is not None:
+            times.setdefault(percentile, row.value)
+    return times
 
 
 def _percentile(row: Measured) -> float | None:

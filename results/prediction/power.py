@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,8 +27,18 @@ if TYPE_CHECKING:
 
     from results.prediction.grid import Floats
     from suites.models import Geometry
+    from suites.models.geometry import Widths
 
-__all__ = ["Busy", "Power", "PowerFit", "busy_of", "fit_power", "power_of", "read_busy"]
+__all__ = [
+    "Busy",
+    "Power",
+    "PowerFit",
+    "bits_read",
+    "busy_of",
+    "fit_power",
+    "power_of",
+    "read_busy",
+]
 
 _CHIPS = {"H100": "h100-sxm", "B200": "b200-sxm"}
 # Of ML.ENERGY's tasks those without pictures, whose prompts are short beside their answers.
@@ -102,11 +112,8 @@ def busy_of(
     """Shares that a step uses; `setup` is precision, chips and batch."""
     precision, chips, batch = setup
     rates, count = rates_of(catalog.chips()[chip]), max(1, round(batch))
-    published = geometry.published
-    mixed = published is not None and published.precision == precision
-    bits: Any = published.widths() if published and mixed else bits_of(precision) or 16.0
     moved = geometry.decode_min_bytes(
-        round(context), count, bits_per_parameter=bits, routing="uniform"
+        round(context), count, bits_per_parameter=bits_read(geometry, precision), routing="uniform"
     )
     flops = geometry.decode_flops(round(context), count)
     return Busy(
@@ -117,6 +124,14 @@ def busy_of(
         chips=chips,
         batch=batch,
     )
+
+
+def bits_read(geometry: Geometry, precision: str) -> float | Widths:
+    """Bits of a weight as a step reads it: as published where that is the precision; else 16."""
+    published = geometry.published
+    if published is not None and published.precision == precision:
+        return published.widths()
+    return bits_of(precision) or 16.0
 
 
 def read_busy(path: Path) -> list[Busy]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from suites.models import Geometry
 
 __all__ = [
+    "WIDER",
     "Basis",
     "Prediction",
     "Predictor",

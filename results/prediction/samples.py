@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.plan import Layout
     from suites.models import Geometry
 
-__all__ = ["Summed", "summed"]
+__all__ = ["Summed", "summed", "undivided"]
 
 _FATAL = {
     "disaggregated_unmarked": "more chips than an aggregated engine of this system spans",
@@ -108,16 +108,19 @@ def summed(
 
 
 def _divides(geometry: Geometry, layout: Layout) -> None:
-    """Whether ranks can share a model out.
+    reason = undivided(geometry, layout)
+    if reason:
+        raise Missing(reason)
 
-    Raises:
-        Missing: TP does not divide its heads, or EP its experts.
-    """
+
+def undivided(geometry: Geometry, layout: Layout) -> str:
+    """Say why ranks cannot share a model out: heads by TP, experts by EP; empty where they can."""
     for heads in sorted(geometry.query_heads):
         if heads % layout.tp:
-            raise Missing(f"TP {layout.tp} does not divide {heads} heads")
+            return f"TP {layout.tp} does not divide {heads} heads"
     if geometry.moe and geometry.moe.experts % layout.ep:
-        raise Missing(f"EP {layout.ep} does not divide {geometry.moe.experts} experts")
+        return f"EP {layout.ep} does not divide {geometry.moe.experts} experts"
+    return ""
 
 
 def _reason(cell: Cell) -> str:

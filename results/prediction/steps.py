@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from suites.models import Geometry
     from suites.models.part import Part
 
-__all__ = ["FIRST_TERMS", "TERMS", "Dtypes", "Loads", "Served", "terms_of"]
+__all__ = [
+    "FIRST_TERMS",
+    "HOST_SEQUENCE_MS",
+    "HOST_STEP_MS",
+    "LAUNCH_MS",
+    "TERMS",
+    "Dtypes",
+    "Loads",
+    "Served",
+    "terms_of",
+]
 
 TERMS = (
     "gemm", "attention", "experts", "sums", "head", "stream", "launch", "host step",

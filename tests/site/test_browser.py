@@ -23,6 +23,7 @@ PAGES = (
     "curves/",
     "chips/",
     "models/",
+    "choose/",
     "fen/",
     "claims/lmsys-h100-20-cents/",
     "forecasts/",

@@ -60,6 +60,16 @@ const KINDS = {
   },
 };
 
+/** What a part takes: one that looks back at no earlier token does the same for each.
+ * @param {any} part with `steady_flops`, FLOPs of one token beside its matrices
+ * @returns {Work} */
+export const workOf = (part) =>
+  KINDS[part.kind]?.(part) ?? {
+    cached: () => 0,
+    decode: () => part.steady_flops,
+    prefill: (isl) => isl * part.steady_flops,
+  };
+
 /** Sizes of one decoder-only model, and what they imply. */
 export class Geometry {
   /** Whether all parts of a model are of kinds that are known here.

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-__all__ = ["main"]
+__all__ = ["CHROMIUM", "main", "served"]
 
-_CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path("/usr/bin/chromium")
 # Lighthouse's slow-4G phone: 1.6 Mbit/s, 150 ms, a processor four times slower.
 _PHONE = {"downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8, "latency": 150}
 _SLOWER = 4
@@ -199,7 +199,7 @@ def _statement(number: int, chip: str, name: str, model: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _served(root: Path) -> Iterator[str]:
+def served(root: Path) -> Iterator[str]:
     with server(root, 0) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{listening.server_port}/"
@@ -214,14 +214,14 @@ def _view(site: Path) -> Iterator[tuple[str, str, str]]:
     own = [site / name for name in dict.fromkeys(named)]
     yield "first view, kB compressed", f"{_compressed(page, index, *styles, *own):.0f}", "150"
     yield "own code in it, kB compressed", f"{_compressed(*own):.1f}", "15"
-    if not _CHROMIUM.exists():
-        yield "board in a browser", f"not measured: no {_CHROMIUM}", ""
+    if not CHROMIUM.exists():
+        yield "board in a browser", f"not measured: no {CHROMIUM}", ""
         return
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with _served(site) as base, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=flags)
+    with served(site) as base, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield from _on_a_phone(browser, f"{base}leaderboard/")
         desk = browser.new_page()
         desk.goto(f"{base}leaderboard/?model=&suite=")

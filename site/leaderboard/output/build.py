@@ -16,7 +16,7 @@ from leaderboard.figures import ranking
 from leaderboard.figures.rows import shown
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
 from leaderboard.output.output_tree import Tree
-from leaderboard.pages import badges, best, board, embeds, page_shells
+from leaderboard.pages import badges, best, board, choose, embeds, page_shells
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Pages
 from leaderboard.read import archives, forecasts, known, reported
@@ -24,6 +24,7 @@ from leaderboard.words import LANGUAGES, Words
 from results import catalog
 from results.catalog.prices_data import read_sheet
 from results.economy.own_prices import Own, own_prices
+from suites import models
 from suites.base import user_folders
 from suites.base.errors import UserError
 
@@ -164,6 +165,7 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     _put_for_machines(tree, content, urls["en"])
     _put_board(tree, content)
     _put_reported(tree, content)
+    _put_choices(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
     for version, data in known.schemas():
@@ -244,6 +246,25 @@ def _put_board(tree: Tree, content: Content) -> None:
     for chip in content.curved:
         made_of = f"{content.stamp} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
+
+
+def _put_choices(tree: Tree, content: Content) -> None:
+    """Put what the choose page computes with; a model's tables change with its results alone."""
+    if content.sheet:
+        tree.put("data/choose/market.json", _compact(choose.market(content.sheet)))
+    tree.make("data/choose/common.json", content.stamp, lambda: _compact(choose.common()))
+    for model in models.available():
+        made_of = f"{content.stamp} {content.made_of_loads(model)}"
+        make = partial(_choices, content, model)
+        tree.make(f"data/choose/models/{model}.json", made_of, make)
+
+
+def _choices(content: Content, model: str) -> str:
+    return _compact(choose.of_model(model, content.loads_of(model)))
+
+
+def _compact(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def _chart(content: Content, chip: str) -> str:

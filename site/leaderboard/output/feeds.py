@@ -253,6 +253,7 @@ _MORE = {
 _PAGES = {
     "leaderboard/": "signed results, ranked within a model and a load",
     "cost/": "cost of a million output tokens, at the sheet's prices or one's own",
+    "choose/": "which configuration serves a workload within its limits for least",
     "fen/": "how far each chip is from one fen, and the register of claims",
     "chips/": "every chip of the catalogue with facts, prices and results",
     "forecasts/": "what was forecast before anybody measured, and how it came out",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from leaderboard.pages import (
     best,
     board,
     chips,
+    choose,
     fen,
     models,
     overview,
@@ -31,9 +33,11 @@ from leaderboard.pages.pages import Page
 from leaderboard.read import cache, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
+from leaderboard.read.loads import reported_loads, signed_loads
 from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.statement.statement_v2 import ATTESTED
+from suites.models.names import known_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +56,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from results.catalog import PriceSheet
     from results.economy.claims import Evidence
+    from results.prediction.observed import Observed
     from results.proof.moderation import Placed
 
 __all__ = ["Content", "pages"]
@@ -154,6 +159,34 @@ class Content:
     def evidence(self) -> Sequence[Evidence]:
         """What a claim is set beside."""
         return evidence(self.rows, self.reported, self.stamp)
+
+    @cached_property
+    def reported_loads(self) -> Mapping[str, Sequence[Observed]]:
+        """What others say of each model's loads."""
+        return reported_loads(self.reported)
+
+    @cached_property
+    def names_of_geometry(self) -> Mapping[str, Sequence[str]]:
+        """Ids of the models of each geometry: results name one model in several ways."""
+        names: defaultdict[str, list[str]] = defaultdict(list)
+        heads = self.rows[["model_id", "model"]].drop_duplicates()
+        for model_id, name in sorted(heads.itertuples(index=False, name=None)):
+            geometry = known_as(name)
+            if geometry:
+                names[geometry].append(model_id)
+        return names
+
+    def loads_of(self, geometry: str) -> Iterator[Observed]:
+        """What is known of a geometry's loads, signed results first."""
+        for name in self.names_of_geometry.get(geometry, ()):
+            yield from signed_loads(self.archive, self.of_model[name], geometry)
+        yield from self.reported_loads.get(geometry, ())
+
+    def made_of_loads(self, geometry: str) -> str:
+        """Identify what `loads_of` reads."""
+        names = self.names_of_geometry.get(geometry, ())
+        signed = " ".join(self.made_of_model[name] for name in names)
+        return f"{self.reported.made_of} {signed}"
 
     @cached_property
     def claims(self) -> Sequence[ClaimView]:
@@ -299,6 +332,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             },
         },
     )
+    yield from _choose(_, content)
     yield from _fen(_, content)
     yield Page(
         template="history",
@@ -403,6 +437,20 @@ def _dataset(_: Words, content: Content) -> dict[str, Any]:
             for name, about in downloads.LISTING
         ],
     }
+
+
+def _choose(_: Words, content: Content) -> Iterator[Page]:
+    """Yield the choose page: without prices there is nothing to rank by."""
+    sheet = content.sheet
+    if sheet:
+        yield Page(
+            template="choose",
+            url="choose/",
+            title="Choose",
+            about="Which chip and configuration serves your workload within its limits for least.",
+            context=lambda: choose.context(_, sheet),
+            made_of="",
+        )
 
 
 def _fen(_: Words, content: Content) -> Iterator[Page]:

@@ -33,6 +33,7 @@ _MENU = (
     ("models", "Models", "models/"),
     ("compare", "Compare", ""),
     ("cost", "Cost", ""),
+    ("choose", "Choose", ""),
     ("fen", "One fen", ""),
     ("history", "History", ""),
     ("reported", "Reported", "reported/"),

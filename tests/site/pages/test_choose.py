@@ -1,0 +1,130 @@
+"""The choose page: the answers of Python, a form whose state is the address, and plain refusals."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from leaderboard.bench.parity import IN_BROWSER, chosen, differences, tables, workloads
+from leaderboard.pages import choose
+from results import catalog
+from results.prediction.market import owning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+SHEET = catalog.latest_prices()
+
+
+@pytest.fixture(scope="module")
+def served(site: Path, serve: Callable[[Path], str]) -> str:
+    return serve(site)
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def opened(page: Page, address: str) -> str:
+    """Open the page and return what it answers in a line."""
+    page.goto(address)
+    page.locator("fenmark-choose[ready]").wait_for()
+    return page.locator(".headline").inner_text()
+
+
+@pytest.mark.browser
+def test_the_page_chooses_as_python_does(page: Page, served: str):
+    asked = [own for own in workloads(60, seed=4) if own.kind != "marketplace"][::9]
+    page.goto(f"{served}choose/")
+    script = IN_BROWSER.replace("./choose-rank.js", f"{served}assets/fenmark/choose-rank.js")
+    plain = [own.as_json() for own in asked]
+    answers = page.evaluate(script, [choose.common(), tables(asked), plain])
+    told = [chosen(own) for own in asked]
+    assert sum(len(own["ranked"]) for own in told) > 50
+    for own, python, browser in zip(asked, told, answers, strict=True):
+        assert differences(python, browser) < 1e-3, own
+
+
+def test_a_difference_is_told():
+    python: dict[str, Any] = {"ranked": [["a", 1, 100.0]], "measure": ["a"], "losers": ["b"]}
+    assert differences(python, python) == 0
+    assert differences(python, python | {"ranked": [["a", 1, 101.0]]}) == pytest.approx(0.01)
+    for other in ({"losers": []}, {"ranked": []}, {"ranked": [["c", 1, 100.0]]}):
+        assert differences(python, python | other) == float("inf")
+
+
+@pytest.mark.browser
+def test_a_question_is_answered_and_can_be_passed_on(page: Page, served: str):
+    first = opened(page, f"{served}choose/")
+    assert first.startswith("Least: ")
+    page.locator("fenmark-choose [name=model]").select_option("llama-3.1-70b")
+    page.locator("fenmark-choose [name=volume]").fill("1000")
+    page.locator("fenmark-choose [name=percentile]").select_option("99")
+    page.wait_for_function(
+        "(before) => document.querySelector('.headline').innerText !== before", arg=first
+    )
+    answer = page.locator(".headline").inner_text()
+    assert "model=llama-3.1-70b" in page.url
+    assert opened(page, page.url) == answer
+    losers = page.locator(".missed li")
+    assert losers.count() > 0
+    assert all(": " in text for text in losers.all_inner_texts())
+    assert page.locator(".worth li").count() == 3
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("chips=h900", "no chip h900"),
+        ("chips=l40s:0", "no chip l40s:0"),
+        ("price=2", "name it under chips at hand"),
+        ("isl=0", "Tokens in"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(page: Page, served: str, query: str, told: str):
+    opened(page, f"{served}choose/?{query}")
+    problem = page.locator("fenmark-choose .problem")
+    assert problem.is_visible()
+    assert told in problem.inner_text()
+    assert "\n" not in problem.inner_text()
+
+
+@pytest.mark.browser
+def test_chips_at_hand_at_ones_own_price_make_the_bill(page: Page, served: str):
+    """16 chips that cost 2.00 an hour cost 2 × 730.5 × chips a month, whatever the sheet says."""
+    opened(page, f"{served}choose/?chips=b200-sxm:64&price=2&volume=1&currency=USD")
+    row = page.locator(".ranked tbody tr").first
+    bill, chips = (
+        row.locator(f"td[data-label='{name}']").inner_text().splitlines()[0].replace(",", "")
+        for name in ("A month", "Chips")
+    )
+    assert float(bill) == pytest.approx(2 * 730.5 * int(chips), rel=5e-3)
+    assert page.locator(".ways").is_hidden()
+
+
+def test_an_owned_hour_is_the_sheets_capital_and_electricity():
+    told = choose.market(SHEET)
+    own = owning("b200-sxm", SHEET)
+    assert own is not None
+    assert told["owned"]["b200-sxm"] == [own.usd_per_hour, own.kw, own.label]
+    assert {region["grid"] for region in told["regions"]} >= {"USA", "CHN"}
+
+
+def test_the_tables_are_json_and_name_a_grid_for_each_shape():
+    common = json.loads(json.dumps(choose.common(), allow_nan=False))
+    told = json.loads(json.dumps(choose.of_model("deepseek-v3", []), allow_nan=False))
+    for source, shapes in told["shapes"].items():
+        held = shapes["grids"].keys() | common["grids"][source].keys()
+        assert {name for name in shapes["like"].values() if name} <= held
+    assert {chip for chip, own in common["chips"].items() if "refused" not in own} == {
+        chip for chip, own in told["dtypes"].items() if own
+    }
