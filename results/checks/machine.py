@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from suites.base.records import Label
 
 __all__ = [
+    "WINDOWED",
     "chips_are_those_seen",
     "intervals_have_a_width",
     "profiles_keep_their_word",
@@ -57,7 +58,7 @@ _CUT, _LONGER = 0.8, 1.25
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
 _OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
-_WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
+WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
 # Windows lie within the run, beside engines that start and checks that run.
 _WINDOWS, _MORE_S = 1.1, 1.0
 
@@ -134,7 +135,7 @@ def intervals_have_a_width(claim: Claim, _: Context) -> Iterator[Held]:
     if claim.predicate is None:
         return
     for item in claim.measurements:
-        if item.metric not in _WINDOWED or item.suite == "kernels" or item.method != "measured":
+        if item.metric not in WINDOWED or item.suite == "kernels" or item.method != "measured":
             continue
         several = (number(item.labels.get("processes")) or 0) > 1 and item.n > 1
         if not several or item.labels.get("percentile", 50) != 50:
