@@ -174,7 +174,7 @@ LAWS = (
     Law(
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
-        "≥ 5% of the nameplate; modelled joules × rate = nameplate, their value its middle",
+        "≥ 5% of the nameplate, idle accelerators ≥ 0.5%; modelled joules × rate = nameplate, their value its middle",
         source="nameplates in results/catalog/chips",
         tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
         find=power.power_is_possible,
@@ -196,7 +196,8 @@ LAWS = (
     ),
     Law(
         name="chip",
-        formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel; "
+        formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel, "
+        "and of several the driver lists each; "
         "tp × pp × dp and threads ≤ count; chip and count in a harness' file = those claimed",
         source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
