@@ -174,7 +174,8 @@ LAWS = (
     Law(
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
-        "≥ 5% of the nameplate, idle accelerators ≥ 0.5%; modelled joules × rate = nameplate, their value its middle",
+        "≥ 5% of the nameplate, idle accelerators ≥ 0.5%; "
+        "modelled joules × rate = nameplate, their value its middle",
         source="nameplates in results/catalog/chips",
         tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
         find=power.power_is_possible,

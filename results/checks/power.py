@@ -208,9 +208,9 @@ def _rests(claim: Claim) -> Iterator[Measurement]:
     """Yield the measured idle power of chips."""
     for item in claim.measurements:
         of_chips = item.labels.get("scope") in _CHIP_SCOPES
-        if item.metric == "idle_power" and item.method == "measured" and of_chips:
-            if "dram" not in str(item.labels.get("meter")):
-                yield item
+        rests = item.metric == "idle_power" and item.method == "measured" and of_chips
+        if rests and "dram" not in str(item.labels.get("meter")):
+            yield item
 
 
 def _awake(claim: Claim, item: Measurement) -> Iterator[Held]:

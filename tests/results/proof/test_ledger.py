@@ -173,7 +173,7 @@ def test_a_log_is_signed_by_the_key_its_origin_names_and_by_no_other(tmp_path, s
 @pytest.mark.parametrize("origin", ["", "a log", "a\tlog", "a\nlog", "a\u2003log", "a+log"])
 def test_a_log_whose_name_no_note_can_hold_is_neither_written_nor_read(tmp_path, signer, origin):
     ledger = Ledger(tmp_path)
-    with pytest.raises(UserError, match=r"^origin: names its log .*; expected a name without spaces"):
+    with pytest.raises(UserError, match=r"^origin: names its log .*; expected a name without"):
         ledger.extend([b"one"], origin=origin, signer=signer)
     assert list(tmp_path.iterdir()) == []
     ledger.extend([b"one"], origin=ORIGIN, signer=signer)
