@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from results.keys.tiers import Standing
     from results.proof.checkpoint import Checkpoint
     from results.proof.cosignature import Policy
+    from results.proof.envelope import Verified
     from results.statement.statement import Predicate, Run, Statement
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "open_bytes",
     "open_each",
     "open_result",
+    "open_verified",
     "read",
     "refusals",
     "repetitions_in",
@@ -176,7 +178,8 @@ class ArchiveContext:
 
     def placed(self, opened: OpenedResult) -> OpenedResult:
         """Return a result of this archive with what is known of its signer where it stands."""
-        return replace(opened, runner=self.signer(opened.runner, opened.digest))
+        runner = self.signer(opened.runner, opened.digest)
+        return opened if runner is opened.runner else replace(opened, runner=runner)
 
     def signer(self, runner: Runner, digest: str) -> Runner:
         """Tell whose key signed a result, and whether its registration counts for that entry.
@@ -426,13 +429,28 @@ def open_bytes(
         UserError, CheckError: as `open_result`, but for figures.
     """
     verified = envelope.verify(data, [runner.key for runner in known], str(path))
+    return open_verified(verified, path, known, digest or envelope.digest(data), home_of(path))
+
+
+def open_verified(
+    verified: Verified, path: Path, known: Sequence[Runner], digest: str, home: Path
+) -> OpenedResult:
+    """Parse the payload of an envelope file whose signature holds; what the laws say is in it.
+
+    Args:
+        digest: of the file's bytes.
+        home: the archive it lies in.
+
+    Raises:
+        UserError, CheckError: as `open_result`, but for figures.
+    """
     statement = envelope.parse(verified.payload, str(path))
-    digest = digest or envelope.digest(data)
     if path.name != f"{digest}{SUFFIX}":
         raise CheckError(f"has digest {digest}", where=str(path), expected="the name of the file")
     _check_dates(statement.predicate.run, str(path))
-    runner = next(item for item in known if item.key.keyid == verified.key.keyid)
-    given = beside(home_of(path), statement)
+    keyid = verified.key.keyid
+    runner = next(item for item in known if item.key.keyid == keyid)
+    given = beside(home, statement)
     judged = judge(statement, Context(claims=verified.claims, evidence=given))
     return OpenedResult(
         digest=digest,
@@ -689,7 +707,8 @@ def _runners(home: Path, own: Iterable[Runner] | None = None) -> list[Runner]:
 
 def home_of(path: Path) -> Path:
     """Return the archive an envelope file lies in."""
-    return path.parent.parent if path.parent.name == "submissions" else path.parent
+    folder = path.parent
+    return folder.parent if folder.name == "submissions" else folder
 
 
 def log_origin(signer: Signer) -> str:

@@ -6,7 +6,9 @@ Of an attested result they are the file of its harness, byte for byte.
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.checks import Evidence, evidence
@@ -17,7 +19,6 @@ from suites.base.files import open_plain, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from results.checks.evidence import Harness
     from results.statement.statement import Statement
@@ -30,7 +31,11 @@ _NONE = "no raw samples lie beside it"
 
 def place_of(home: Path, digest: str) -> Path:
     """Say where an archive keeps the raw samples of a digest."""
-    return home.joinpath("samples", f"{digest}.json")
+    return Path(_place_of(home, digest))
+
+
+def _place_of(home: Path, digest: str) -> str:
+    return f"{home}/samples/{digest}.json"
 
 
 def keep(home: Path, data: bytes) -> str:
@@ -51,11 +56,11 @@ def beside(home: Path, statement: Statement) -> Evidence:
     digests = [one.digest.sha256 for one in statement.subject]
     if len(digests) != 1:
         return Evidence(absent=f"it names {len(digests)} files of raw samples")
-    place = place_of(home, digests[0])
+    place = _place_of(home, digests[0])  # most have none: no path is made to look
     try:
-        found = place.stat()
+        found = os.stat(place)  # noqa: PTH116
         stamp = (found.st_size, found.st_mtime_ns)
-        return _given(place, digests[0], stamp, harness_of(statement))
+        return _given(Path(place), digests[0], stamp, harness_of(statement))
     except FileNotFoundError:
         return Evidence(absent=_NONE)
     except OSError as error:

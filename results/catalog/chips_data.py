@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -52,9 +51,8 @@ class Cpuid(Strict):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a machine shows of a chip.
+class Seen(NamedTuple):
+    """What a machine shows of a chip; a tuple, because it is looked up for every result.
 
     Attributes:
         name: as the driver or the processor reports it.

@@ -8,6 +8,7 @@ reported figures nothing is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ def _judged(claim: Claim, context: Context) -> Judged:
     held, findings = 0, []
     if context.model:
         claim = replace(claim, own=context.model)
-    for law in LAWS:
+    for law in _laws_of(frozenset([item.metric for item in claim.measurements])):
         for one in law.find(claim, context):
             held += 1
             if one.reason is not None:
@@ -108,6 +109,11 @@ def _judged(claim: Claim, context: Context) -> Judged:
                 findings.append(_finding(law, one, one.reason, outcome))
     unchecked = (*roofline.unchecked(claim), *samples.unchecked(claim, context))
     return Judged(held=held, findings=tuple(findings), unchecked=unchecked)
+
+
+@lru_cache(maxsize=1024)
+def _laws_of(metrics: frozenset[str]) -> tuple[Law, ...]:
+    return tuple(law for law in LAWS if not law.needs or law.needs & metrics)
 
 
 def _finding(law: Law, held: Held, reason: str, outcome: Outcome) -> Finding:

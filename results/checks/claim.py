@@ -127,7 +127,7 @@ class Claim:
         models: (model, precision) as stated; laws take the lightest of several.
         speculative: a draft may give several tokens a step, as the result itself says.
         labels: of the whole result.
-        predicate: of a signed result, None of a reported one.
+        statement, predicate: of a signed result, None of a reported one.
         own: the model, as the reader brings it for a name that is unknown.
     """
 
@@ -138,11 +138,8 @@ class Claim:
     speculative: bool = False
     labels: Mapping[str, Label] = field(default_factory=dict)
     statement: Statement | None = None
+    predicate: Predicate | None = None
     own: Geometry | None = None
-
-    @property
-    def predicate(self) -> Predicate | None:
-        return self.statement.predicate if self.statement else None
 
     @cached_property
     def what(self) -> Served | None:
@@ -200,6 +197,7 @@ def of_statement(statement: Statement) -> Claim:
         models=[(engine.model, engine.precision) for engine in predicate.engines],
         speculative=any(_speculates(name, value) for name, value in flags),
         statement=statement,
+        predicate=predicate,
     )
 
 

@@ -100,6 +100,8 @@ class Law:
         name: of the rule; several lines may share one.
         outcome: of what it finds in a signed result; others' figures are only ever flagged.
         formula, source, tolerance: for people.
+        needs: metrics without any of which there is nothing to check; empty: it looks at every
+            result. Most results lack most metrics, and an archive has 100,000 of them.
         find: yields every figure it could check against the law.
     """
 
@@ -108,6 +110,7 @@ class Law:
     formula: str
     source: str
     tolerance: str = "none"
+    needs: frozenset[str] = frozenset()
     find: Callable[[Claim, Context], Iterator[Held]]
 
 

@@ -61,6 +61,7 @@ LAWS = (
         source="a request's time is that of its first token and of its steps",
         tolerance="2% where quantiles bound each other exactly, 35% for lengths only asked for; "
         "50% between medians",
+        needs=frozenset({"e2e"}),
         find=order.latencies_contain_each_other,
     ),
     Law(
@@ -68,6 +69,7 @@ LAWS = (
         formula="the engine's own time ≤ the client's; TPOT of one request alone ≤ TPOT under load",
         source="who waits for another's work waits no less",
         tolerance="25% between clocks; a factor of 5 between suites, beyond both intervals",
+        needs=frozenset({"ttft", "tpot"}),
         find=order.clocks_agree,
     ),
     Law(
@@ -77,6 +79,7 @@ LAWS = (
         source=_LITTLE,
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",
+        needs=frozenset({*queueing.SERVED, "request_throughput"}),
         find=queueing.requests_in_flight_are_the_load,
     ),
     Law(
@@ -85,6 +88,7 @@ LAWS = (
         source="an open loop serves what is sent",
         tolerance="10%, and three times 1/√n for the arrivals of n requests; "
         "not of a replayed trace",
+        needs=frozenset({"request_throughput", "output_throughput"}),
         find=queueing.no_more_is_served_than_asked,
     ),
     Law(
@@ -92,6 +96,7 @@ LAWS = (
         formula="alone: decode rate × TPOT = batch; prefill rate × TTFT = ISL",
         source=_LITTLE,
         tolerance="25%, beyond both intervals",
+        needs=frozenset({"decode_throughput", "prefill_throughput"}),
         find=queueing.steps_give_the_rate,
     ),
     Law(
@@ -99,6 +104,7 @@ LAWS = (
         formula="rate = tokens ÷ window: total = input + output; tokens/s = requests/s × length",
         source="definition of the rates",
         tolerance="25%, and three times 1/√n for requests at the window's edges",
+        needs=frozenset({"input_throughput", "output_throughput"}),
         find=queueing.rates_are_tokens_over_time,
     ),
     Law(
@@ -106,6 +112,7 @@ LAWS = (
         formula="bandwidth × time = bytes in the case's name",
         source="suites/kernels: copy, triad and read are named after what they move",
         tolerance="25%, beyond both intervals",
+        needs=frozenset({"bandwidth"}),
         find=queueing.kernels_move_their_bytes,
     ),
     Law(
@@ -113,6 +120,7 @@ LAWS = (
         formula="interactivity = 1 ÷ TPOT",
         source="definition of interactivity",
         tolerance="10%, beyond both intervals",
+        needs=frozenset({"interactivity"}),
         find=order.interactivity_is_the_pace,
     ),
     Law(
@@ -120,6 +128,7 @@ LAWS = (
         formula="goodput ≤ request rate; failed ≤ requests",
         source="definition of goodput",
         tolerance="2%",
+        needs=frozenset({"goodput", "failed"}),
         find=order.good_requests_are_requests,
     ),
     Law(
@@ -128,6 +137,7 @@ LAWS = (
         "cold bandwidth ≤ datasheet bandwidth × chips",
         source=_DATASHEET,
         tolerance="10%",
+        needs=frozenset({"compute_rate", "integer_rate", "bandwidth"}),
         find=roofline.kernels_stay_below_the_roofline,
     ),
     Law(
@@ -135,6 +145,7 @@ LAWS = (
         formula="tokens/s ≤ 1 ÷ max(FLOPs ÷ peak, bytes ÷ bandwidth) of a token",
         source=_DATASHEET,
         tolerance="10%; unknown precision as 4 bits; six tokens a step where a draft is stated",
+        needs=frozenset(roofline.RATES),
         find=roofline.rates_stay_below_the_roofline,
     ),
     Law(
@@ -142,6 +153,7 @@ LAWS = (
         formula="bytes of the touched weights ÷ TPOT ≤ bandwidth × chips",
         source=_DATASHEET,
         tolerance="10%; unknown precision as 4 bits; six tokens a step where a draft is stated",
+        needs=frozenset({"tpot"}),
         find=roofline.steps_read_their_weights,
     ),
     Law(
@@ -149,6 +161,7 @@ LAWS = (
         formula="FLOPs of the prompt ÷ TTFT ≤ highest peak × chips",
         source=_DATASHEET,
         tolerance="10%; a shared prefix counts as computed before; not of a trace or conversations",
+        needs=frozenset({"ttft"}),
         find=roofline.prompts_are_computed,
     ),
     Law(
@@ -161,7 +174,8 @@ LAWS = (
     Law(
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
-        "≥ 5% of the nameplate; modelled joules × rate = nameplate, their value its middle",
+        "≥ 5% of the nameplate, idle accelerators ≥ 0.5%; "
+        "modelled joules × rate = nameplate, their value its middle",
         source="nameplates in results/catalog/chips",
         tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
         find=power.power_is_possible,
@@ -171,6 +185,7 @@ LAWS = (
         formula="J/token = W ÷ (tokens/s)",
         source="definition of J/token",
         tolerance="25%",
+        needs=frozenset({"power"}),
         find=power.energy_is_power_over_rate,
     ),
     Law(
@@ -182,7 +197,8 @@ LAWS = (
     ),
     Law(
         name="chip",
-        formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel; "
+        formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel, "
+        "and of several the driver lists each; "
         "tp × pp × dp and threads ≤ count; chip and count in a harness' file = those claimed",
         source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
@@ -201,12 +217,14 @@ LAWS = (
         "beyond what is shared, and the instrument's error is ≤ 2% of TTFT",
         source="suites/serving: what a point that leaves nothing out says",
         tolerance="1%; a percentile from the first request beyond it",
+        needs=frozenset({"request_throughput", "ttft", "tpot", "e2e", "cached_tokens"}),
         find=points.points_say_all_that_was_seen,
     ),
     Law(
         name="profile",
         formula="low < high for a median of several processes",
         source="clocks of nanoseconds never agree",
+        needs=frozenset(machine.WINDOWED),
         find=machine.intervals_have_a_width,
     ),
     Law(

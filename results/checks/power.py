@@ -24,6 +24,8 @@ __all__ = ["energy_is_power_over_rate", "joules_have_a_meter", "power_is_possibl
 _ARITHMETIC = 1.25
 # No chip of the catalogue rests below a twentieth of its nameplate.
 _REST = 0.05
+# Nor idles below a two-hundredth, which the cores of a CPU may: they sleep one by one.
+_IDLE = 0.005
 # A whole node draws what its chips draw, and fans, processors and losses beside them.
 _NODE_FACTOR, _NODE_W = 4.0, 2000.0
 # A model's joules and the rate beside them are medians of the same windows.
@@ -42,7 +44,10 @@ _MODEL = re.compile(r"model|nameplate|not a measurement", re.ASCII | re.IGNORECA
 
 def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
     """Idle ≤ power ≤ nameplate × chips, of power itself and of J/token × tokens/s."""
-    idle = _idle_w(claim)
+    rests = list(_rests(claim))
+    idle = min(map(least, rests), default=0.0)
+    for item in rests:
+        yield from _awake(claim, item)
     for point in claim.points:
         for item, watts_low, watts_high in _watts(point):
             yield from _bounded(claim, item, watts_low, watts_high, idle)
@@ -199,16 +204,21 @@ def _sockets_w(entry: ChipEntry, cores: int) -> tuple[float, float] | None:
     return thrifty * cores / 2, bounds[1]
 
 
-def _idle_w(claim: Claim) -> float:
-    idle = (
-        least(item)
-        for item in claim.measurements
-        if item.metric == "idle_power"
-        and item.method == "measured"
-        and item.labels.get("scope") in _CHIP_SCOPES
-        and "dram" not in str(item.labels.get("meter"))
-    )
-    return min(idle, default=0.0)
+def _rests(claim: Claim) -> Iterator[Measurement]:
+    """Yield the measured idle power of chips."""
+    for item in claim.measurements:
+        of_chips = item.labels.get("scope") in _CHIP_SCOPES
+        rests = item.metric == "idle_power" and item.method == "measured" and of_chips
+        if rests and "dram" not in str(item.labels.get("meter")):
+            yield item
+
+
+def _awake(claim: Claim, item: Measurement) -> Iterator[Held]:
+    """Hold the idle power of an accelerator against a small part of its nameplate."""
+    bounds = _nameplate_w(claim, item)
+    if bounds and claim.chip and claim.chip.kind != "cpu":
+        reason = "a two-hundredth of the nameplate is {left} W, it idles at {right} W"
+        yield at_most(place_of(item), bounds[0] * _IDLE, most(item), reason)
 
 
 def _is_energy(metric: str) -> bool:

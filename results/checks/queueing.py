@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST",
     "MOST",
+    "SERVED",
     "kernels_move_their_bytes",
     "no_more_is_served_than_asked",
     "rates_are_tokens_over_time",
@@ -31,7 +32,7 @@ __all__ = [
 LEAST, MOST = 0.5, 1.1
 # Rates of tokens that are served, by what of a request they count: where nothing is generated it is
 # the input.
-_SERVED = {"output_throughput": "osl", "prefill_throughput": "isl"}
+SERVED = {"output_throughput": "osl", "prefill_throughput": "isl"}
 # Client and engine round; a rate is a median of its own, not the quotient of two medians.
 _ARITHMETIC = 1.25
 # Arrivals of a Poisson process in a window of n stray by 1/√n; three of them are seldom passed.
@@ -64,7 +65,7 @@ def requests_in_flight_are_the_load(claim: Claim, _: Context) -> Iterator[Held]:
 
 def _rates_and_lengths(point: ClaimedPoint) -> Iterator[tuple[Measurement, float]]:
     """Rates of tokens, and how many of them a request has."""
-    for metric, length in _SERVED.items():
+    for metric, length in SERVED.items():
         rate, tokens = point.get(metric), point.load.get(length)
         if rate and tokens:
             yield rate, tokens
@@ -72,7 +73,7 @@ def _rates_and_lengths(point: ClaimedPoint) -> Iterator[tuple[Measurement, float
 
 def _latencies_are_stated(point: ClaimedPoint) -> Iterator[Held]:
     """A rate alone could be anything; one of a saturated load is bounded by what was offered."""
-    for metric in _SERVED:
+    for metric in SERVED:
         if (rate := point.get(metric)) is None:
             continue
         told = point.middle("e2e") or (

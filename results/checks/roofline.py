@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from results.statement.precision import Served
 
 __all__ = [
+    "RATES",
     "kernels_stay_below_the_roofline",
     "prompts_are_computed",
     "rates_stay_below_the_roofline",
@@ -34,7 +35,7 @@ __all__ = [
 _TERA, _GIGA = 1e12, 1e9
 # Longest mean acceptance of a draft that we know: 5.2 tokens (InferenceX, golden lengths, 2026).
 _MOST_TOKENS_A_STEP = 6.0
-_RATES = ("output_throughput", "decode_throughput", "prefill_throughput")
+RATES = ("output_throughput", "decode_throughput", "prefill_throughput")
 # Of a CPU or an engine that spills, the host's memory holds weights too.
 _SPILLS = ("offload", "n_gpu_layers", "n_cpu_moe", "cpu_moe")
 # What stands behind a bus or a link is no part of a chip's roofline.
@@ -71,7 +72,7 @@ def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
         return
     what, entry, count = known
     for point in claim.points:
-        for metric in _RATES:
+        for metric in RATES:
             item = point.get(metric)
             if item is None:
                 continue
@@ -139,7 +140,7 @@ def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
 def unchecked(claim: Claim) -> Iterator[str]:
     """Say which laws could not be held, and why."""
     metrics = {item.metric for item in claim.measurements if item.suite != "kernels"}
-    if not metrics & {*_RATES, "tpot", "ttft"}:
+    if not metrics & {*RATES, "tpot", "ttft"}:
         return
     named = {model for model, _ in claim.models if model}
     if claim.what is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
-__all__ = ["Checkpoint", "ed25519_bytes", "read", "verify", "write"]
+__all__ = ["Checkpoint", "check_origin", "ed25519_bytes", "read", "verify", "write"]
 
 # C2SP signed-note: signature type identifier of Ed25519.
 _ED25519 = b"\x01"
 _HASH_BYTES = 32
+# C2SP signed-note: a key's name, which a log's is too, has neither spaces nor a plus.
+_NAME = re.compile(r"[^\s+]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +45,27 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n".encode()
 
 
+def check_origin(origin: str, where: str) -> None:
+    """Make sure that a log's name can stand on a line of its own and before a signature.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if not _NAME.fullmatch(origin):
+        raise UserError(
+            f"names its log {origin[:80]!r}",
+            where=where,
+            expected="a name without spaces or +, as C2SP signed notes ask for",
+        )
+
+
 def write(checkpoint: Checkpoint, signer: Signer) -> bytes:
-    """Sign a checkpoint; the signature's name is the origin."""
+    """Sign a checkpoint; the signature's name is the origin.
+
+    Raises:
+        UserError: the origin is no name, or the key is no Ed25519 key.
+    """
+    check_origin(checkpoint.origin, "origin")
     public = ed25519_bytes(signer.public_key.to_dict())
     signature = bytes.fromhex(signer.sign(checkpoint.text()).signature)
     blob = base64.b64encode(_key_hash(checkpoint.origin, public) + signature).decode()
@@ -59,6 +81,7 @@ def read(note: bytes, where: str) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
     try:
         text, _, signatures = note.decode().rpartition("\n\n")
         origin, size, root_text, *_extensions = text.split("\n")
+        check_origin(origin, where)
         checkpoint = Checkpoint(
             origin=origin, size=int(size), root=base64.b64decode(root_text, validate=True)
         )

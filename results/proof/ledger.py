@@ -121,9 +121,10 @@ class Ledger:
                 `settle`, call `rewind` on opening, and add again what is missing then.
 
         Raises:
-            UserError: an entry is too long, or the log has another origin.
+            UserError: an entry is too long, the origin is no name, or the log has another.
             CheckError: the log on disk is damaged.
         """
+        notes.check_origin(origin, "origin")
         longest = max(map(len, entries))
         if longest > tiles.MAX_ENTRY:
             raise UserError(f"entry of {longest} bytes", expected=f"at most {tiles.MAX_ENTRY}")

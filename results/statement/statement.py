@@ -117,7 +117,7 @@ class Chip(_Strict):
     name: Name
     kind: Literal["cpu", "gpu", "npu", "other"]
     count: Annotated[int, Field(ge=1, le=1_000_000)]
-    features: Annotated[list[Name], Field(max_length=256)] = []
+    features: Annotated[list[Name], Field(max_length=256, default_factory=list)]
     memory_bytes: Count | None = None
 
 
@@ -133,7 +133,7 @@ class Machine(_Strict):
     container: Name | None
     virtual_machine: Name | None
     driver: Name | None
-    conditions: dict[Name, Label] = {}
+    conditions: Annotated[dict[Name, Label], Field(default_factory=dict)]
 
 
 class Software(_Strict):
@@ -141,7 +141,7 @@ class Software(_Strict):
 
     python: Name
     packages: dict[Name, Name]
-    environment: dict[Name, Text] = {}
+    environment: Annotated[dict[Name, Text], Field(default_factory=dict)]
 
 
 class CiIdentity(_Strict):
@@ -195,7 +195,7 @@ class Engine(_Strict):
     weights_sha256: Sha256 | None
     weights: Literal["random", "real", "unknown"]
     precision: Name
-    flags: dict[Name, Label] = {}
+    flags: Annotated[dict[Name, Label], Field(default_factory=dict)]
     image: (
         Annotated[str, Field(max_length=512, pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")] | None
     ) = None
@@ -230,7 +230,7 @@ class Measurement(_Strict):
     high: Finite | None
     n: Count
     method: Literal["measured", "modelled", "reported"]
-    labels: dict[Name, Label] = {}
+    labels: Annotated[dict[Name, Label], Field(default_factory=dict)]
 
 
 class Output(_Strict):
@@ -252,8 +252,8 @@ class Predicate(_Strict):
     engines: Annotated[list[Engine], Field(max_length=64)]
     meters: Annotated[list[Meter], Field(max_length=64)]
     measurements: Annotated[list[Measurement], Field(min_length=1, max_length=10_000)]
-    warnings: Annotated[list[Text], Field(max_length=1000)] = []
-    outputs: Annotated[list[Output], Field(max_length=1000)] = []
+    warnings: Annotated[list[Text], Field(max_length=1000, default_factory=list)]
+    outputs: Annotated[list[Output], Field(max_length=1000, default_factory=list)]
 
     @field_validator("schema_version", mode="before")
     @classmethod

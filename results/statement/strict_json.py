@@ -1,7 +1,9 @@
 """Read JSON from strangers: refuse what two readers could understand differently.
 
-`jiter` parses, and refuses keys named twice and half characters. What it lets pass is looked for
-in passes that C makes: in the bytes, where there are many values, else in the values.
+`jiter` parses what is ASCII with few escapes, and refuses keys named twice and half characters. The
+rest `json` reads in half the time: keys named twice a hook tells, or where there are many objects a
+colon too many. All else is looked for in passes that C makes: in the bytes, where there are many
+values, else in the values.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
-from math import isinf
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import jiter
@@ -47,17 +49,24 @@ class DocumentLimits:
 
 _USUAL = DocumentLimits()
 _CONTAINERS = {dict, list}
+_NUMBERS = {int, float}
 _SPARSE = 32  # bytes of a value from which on to look at values takes less than to look at bytes
 _SHORT = 256  # bytes; an entry of a log has fewer
-_ESCAPE = 16  # bytes from one backslash to the next up to which a text is of escapes
+_ESCAPE = 32  # bytes from one escape to the next from which on they cost `jiter` little
+_PIECES, _PIECE = 32, 256  # of a document are looked at to choose how to parse it
+_SAMPLE = _PIECES * _PIECE  # bytes
 _ROOMY = 512  # bytes of an object from which on a hook for each costs next to nothing
+_NEAR = 1000  # texts
+_NAMED = 2**12  # bytes up to which a text that `json` read is read again for a key named twice
+_FLAT = 2  # levels of a document in which only the outermost value may hold others
 _LONGEST_NAME = 80  # characters of a key that a message repeats
 _EACH_DIGIT = [b"%d" % digit for digit in range(10)]
 # Every digit becomes a zero, and what may stand before an exponent's digits an e.
 _AS_ZEROS = bytes.maketrans(b"123456789E+", b"000000000ee")
 # What `jiter` says of a text, and where.
 _TOO_DEEP = "recursion limit exceeded"
-_TOLD = re.compile(r"(.*) at line (\d+) column (\d+)", re.DOTALL)
+_TOO_LONG = ("number out of range", "Exceeds the limit")
+_TOLD = re.compile(r"(.*)(?: at|:) line (\d+) column (\d+)", re.DOTALL)
 _REPEATED = re.compile(r'Detected duplicate key "(.*)"', re.DOTALL)
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 
@@ -78,11 +87,9 @@ def loads(data: bytes, where: str, limits: DocumentLimits = _USUAL) -> Any:
     if len(data) > limits.bytes:
         raise _refused(where, f"is {len(data)} bytes", f"at most {limits.bytes}")
     try:
-        value, halves = _parsed(data)
-        _check(value, data, limits, halves=halves)
+        return _checked(data, limits)
     except _RefusedError as error:
         raise _refused(where, *error.args) from None
-    return value
 
 
 def canonical(value: Any) -> bytes:
@@ -92,26 +99,45 @@ def canonical(value: Any) -> bytes:
     ).encode()
 
 
+_ONCE = "each key once"
 _DEEP = ("is nested too deeply", f"depth {_MAX_DEPTH} at most")
 _SAFE = "integers below 2^53"
+_ODD_ESCAPES = (b"\\u0000", b"\\ud", b"\\uD")
 _ODD_CHARACTERS = ("contains NUL or half a character", "Unicode text")
 
 
-def _parsed(data: bytes) -> tuple[Any, bool]:
-    """Parse, and say whether half characters may be among the texts.
-
-    What holds little but long texts of escapes or accents, `json` reads in half the time.
-    """
+def _checked(data: bytes, limits: DocumentLimits) -> Any:
+    """Parse, and refuse what two readers could understand differently."""
     if data.startswith(b"\xef\xbb\xbf"):
         raise _RefusedError("begins with a byte order mark", "UTF-8 without one")
-    text = None if data.isascii() else _decoded(data)
-    escapes = text is None and data.count(b"\\") * _ESCAPE >= len(data)
+    sample = data if len(data) <= _SAMPLE else _sample(data)
+    few_escapes = data.isascii() and sample.count(b"\\") * _ESCAPE <= len(sample)
+    counted = not few_escapes and sample.count(b"{") * _ROOMY > len(sample)
     try:
-        if (text or escapes) and data.count(b"{") * _ROOMY < len(data):
-            return _by_json(text or data.decode()), True
-        return _by_jiter(data), False
+        if few_escapes:
+            value = _by_jiter(data)
+        else:
+            value = (_PLAIN if counted else _HOOKED).decode(_decoded(data))
+    except RecursionError:
+        raise _RefusedError(*_DEEP) from None
     except ValueError as error:
         raise _RefusedError(*_fault(data, str(error))) from None
+    levels = _levels(value, data, limits)
+    sparse = len(data) < _SHORT or sum(map(len, levels)) * _SPARSE < len(data)
+    escaped = b"\\" in data and (sparse or any(odd in data for odd in _ODD_ESCAPES))
+    looked_at = sparse or escaped or counted
+    kinds = [set(map(type, level)) for level in levels] if looked_at else []
+    numbers = not kinds or not _NUMBERS.isdisjoint(set().union(*kinds))
+    if numbers and (sparse or _may_hold_odd_numbers(data, limits)):
+        _check_numbers(levels, limits.integer)
+    if escaped or counted:
+        _check_texts(levels, kinds, data, counted=counted)
+    return value
+
+
+def _sample(data: bytes) -> bytes:
+    """Return pieces from all over a document; what it misleads about takes longer, no more."""
+    return b"".join(data[at : at + _PIECE] for at in range(0, len(data), len(data) // _PIECES))
 
 
 def _decoded(data: bytes) -> str:
@@ -125,42 +151,31 @@ def _by_jiter(data: bytes) -> Any:
     return jiter.from_json(data, allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=True)
 
 
-def _by_json(text: str) -> Any:
-    """Parse with `json`, which takes half characters; it says what is wrong as `jiter` does."""
-    try:
-        return _JSON.decode(text)
-    except json.JSONDecodeError as error:
-        told = f"{error.msg} at line {error.lineno} column {error.colno}"
-        raise ValueError(told) from error
-    except RecursionError as error:
-        raise ValueError(_TOO_DEEP) from error
+def _no_constant(name: str) -> Any:
+    raise _RefusedError(f"contains {name}", "finite numbers")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        counted = Counter(name for name, _ in pairs)
-        [(twice, _)] = counted.most_common(1)
-        raise _RefusedError(f"names {twice[:_LONGEST_NAME]!r} twice in one object", "each key once")
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise _RefusedError(f"names {twice[:_LONGEST_NAME]!r} twice in one object", _ONCE)
     return members
 
 
-def _no_constant(name: str) -> Any:
-    raise _RefusedError(f"contains {name}", "finite numbers")
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+_PLAIN = json.JSONDecoder(parse_constant=_no_constant)
+_HOOKED = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
 
 
 def _fault(data: bytes, told: str) -> tuple[str, str]:
     """Say what is wrong with a text that does not parse, and what was expected."""
-    said = _TOLD.fullmatch(told)
+    said = _TOLD.match(told)
     what = said[1] if said else told
     if repeated := _REPEATED.fullmatch(what):
-        return f"names '{repeated[1][:_LONGEST_NAME]}' twice in one object", "each key once"
+        return f"names '{repeated[1][:_LONGEST_NAME]}' twice in one object", _ONCE
     if what == _TOO_DEEP:
         return _DEEP
-    if what == "number out of range":
+    if what.startswith(_TOO_LONG):
         return "contains an integer of thousands of digits", _SAFE
     if "hex escape" in what:
         return _ODD_CHARACTERS
@@ -179,37 +194,21 @@ def _constant_at(data: bytes, line: int, column: int) -> str:
     return named[0].decode() if named else ""
 
 
-def _check(value: Any, data: bytes, limits: DocumentLimits, *, halves: bool) -> None:
-    """Refuse what parses, and two readers could understand differently.
-
-    Args:
-        halves: whether half characters may be among it.
-    """
-    levels = _levels(value, limits)
-    sparse = len(data) < _SHORT or sum(map(len, levels)) * _SPARSE < len(data)
-    if sparse or _may_hold_odd_numbers(data, limits):
-        _check_numbers(levels, limits.integer)
-    if b"\\" in data and (sparse or _may_hold_odd_characters(data, halves=halves)):
-        _check_characters(levels)
-
-
-def _may_hold_odd_characters(data: bytes, *, halves: bool) -> bool:
-    if halves and (b"\\ud" in data or b"\\uD" in data):
-        return True
-    return b"\\u0000" in data and b"\\u0000" in data.replace(b"\\\\", b"")
-
-
-def _levels(value: Any, limits: DocumentLimits) -> _Levels:
+def _levels(value: Any, data: bytes, limits: DocumentLimits) -> _Levels:
     """Take a document apart into what lies equally deep; check depth and number of values."""
     levels, count = [[value]], 1
-    # Of lists, and of dicts whose keys are texts, the collector sees the values.
-    while values := gc.get_referents(*levels[-1]):
+    values = value if type(value) is list else gc.get_referents(value)
+    while values:
         count += len(values)
         if count > limits.values:
             raise _RefusedError("holds too many values", f"{limits.values} at most")
         if len(levels) == _MAX_DEPTH and not _CONTAINERS.isdisjoint(map(type, values)):
             raise _RefusedError(*_DEEP)
         levels.append(values)
+        if len(levels) == _FLAT and data.find(b"[", 1) < 0 and data.find(b"{", 1) < 0:
+            break
+        # Of lists, and of dicts whose keys are texts, the collector sees the values.
+        values = gc.get_referents(*values)
     return levels
 
 
@@ -226,37 +225,74 @@ def _check_numbers(levels: _Levels, most: int) -> None:
     for level in levels:
         kinds = set(map(type, level))
         if int in kinds:
-            _check_integers([number for number in level if type(number) is int], most)
-        if float in kinds and any(isinf(number) for number in level if type(number) is float):
-            raise _RefusedError("contains a number too large for a double", "finite numbers")
+            numbers = _of(int, level, kinds)
+            _check_integers(min(numbers), max(numbers), most)
+        if float in kinds:
+            reals = _of(float, level, kinds)
+            if max(reals) == inf or min(reals) == -inf:
+                raise _RefusedError("contains a number too large for a double", "finite numbers")
 
 
-def _check_integers(numbers: list[int], most: int) -> None:
-    for number in (min(numbers), max(numbers)):
+def _of(kind: type, level: list[Any], kinds: set[type]) -> list[Any]:
+    return level if len(kinds) == 1 else [value for value in level if type(value) is kind]
+
+
+def _check_integers(least: int, largest: int, most: int) -> None:
+    for number in (least, largest):
         if abs(number) > most:
             below = f"integers below 2^{most.bit_length()}"
             raise _RefusedError(f"contains the integer {str(number)[:20]}…", below)
 
 
-def _check_characters(levels: _Levels) -> None:
-    """Refuse half characters, which no UTF-8 can hold, and NUL, where C readers stop."""
-    for text in _texts(levels):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise _RefusedError(*_ODD_CHARACTERS) from None
-        if "\0" in text:
-            raise _RefusedError(*_ODD_CHARACTERS)
+def _check_texts(levels: _Levels, kinds_of: list[set[type]], data: bytes, *, counted: bool) -> None:
+    """Refuse half characters, which no UTF-8 can hold, NUL, where C readers stop, and keys twice.
+
+    Args:
+        kinds_of: each level's values.
+        counted: colons shall tell whether a key is named twice: of two members one is left.
+    """
+    expected = 0
+    for level, kinds in zip(levels, kinds_of, strict=True):
+        texts = _of(str, level, kinds) if str in kinds else []
+        objects = _of(dict, level, kinds) if dict in kinds else []
+        for text in chain(_joined(texts), _joined(list(chain.from_iterable(objects)))):
+            _check_characters(text)
+            expected += text.count(":") if counted else 0
+        expected += sum(map(len, objects))
+    if counted and data.count(b":") != expected - _escaped_colons(data):
+        raise _RefusedError(*_repeated(data))
 
 
-def _texts(levels: _Levels) -> Iterator[str]:
-    """Join what each level says, keys and all."""
-    for level in levels:
-        kinds = set(map(type, level))
-        texts = level if kinds == {str} else [value for value in level if type(value) is str]
-        yield "".join(texts)
-        if dict in kinds:
-            yield "".join(chain.from_iterable(value for value in level if type(value) is dict))
+def _joined(texts: list[str]) -> Iterator[str]:
+    """Join texts, so many at once as stay near the processor."""
+    return ("".join(texts[at : at + _NEAR]) for at in range(0, len(texts), _NEAR))
+
+
+def _check_characters(text: str) -> None:
+    try:
+        odd = "\0" in text or (not text.isascii() and not text.encode())
+    except UnicodeEncodeError:
+        odd = True
+    if odd:
+        raise _RefusedError(*_ODD_CHARACTERS)
+
+
+def _escaped_colons(data: bytes) -> int:
+    """Count the colons of texts that are written as escapes: no byte of them is a colon."""
+    if b"\\u003" not in data:
+        return 0
+    escapes = data.replace(b"\\\\", b"")  # a backslash that is one itself begins no escape
+    return escapes.count(b"\\u003a") + escapes.count(b"\\u003A")
+
+
+def _repeated(data: bytes) -> tuple[str, str]:
+    """Say which key is named twice, where to read a text again takes next to no time."""
+    try:
+        if len(data) <= _NAMED:
+            _by_jiter(data)
+    except ValueError as error:
+        return _fault(data, str(error))
+    return "names a key twice in one object", _ONCE
 
 
 class _RefusedError(Exception):

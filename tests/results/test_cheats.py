@@ -306,6 +306,7 @@ CHEATS = {
         updated("energy_per_output_token", {"labels": {"meter": "nvml 9"}}),
         "meter",
     ),
+    "idle power ÷ 100": (scaled("idle_power", 0.01), "power"),
     "no meter at all": (at("meters", []), "meter"),
     "a model called a counter": (at("meters.0.name", "nameplate model"), "meter"),
     "a counter that its meter calls a model": (at("meters.0.method", "model"), "meter"),
@@ -315,6 +316,10 @@ CHEATS = {
     ),
     "another chip's entry": (at("machine.chip.catalog_id", "l4"), "chip"),
     "eight chips where the driver shows one": (at("machine.chip.count", 8), "chip"),
+    "eight chips, and no list of the driver's": (
+        together(at("machine.chip.count", 8), at("machine.conditions", {})),
+        "chip",
+    ),
     "no driver for a GPU": (at("machine.driver", None), "chip"),
     "tensor parallel over chips not claimed": (at("engines.0.flags", {"tp": 8}), "chip"),
     "memory of another part": (at("machine.chip.memory_bytes", 24 * 10**9), "chip"),

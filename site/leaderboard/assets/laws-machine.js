@@ -28,7 +28,7 @@ export function* chipsAreThoseSeen(claim) {
     yield held("machine.driver", machine.driver === null ? "names a GPU, and no driver" : null);
   const shown = mostChips(claim, machine);
   const count = "machine.chip.count";
-  if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.by} shows {right}`);
+  if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.told}`);
   const used = chipsUsed(claim);
   yield atMost(count, used.chips, chip.count, `${used.by} takes {left}, {right} are claimed`);
   yield* saidByFile(claim, chip);
@@ -230,14 +230,17 @@ function unlistedThen({ tables, predicate: { run } }, entry) {
 
 /** How many chips, or cores, the machine showed; null where it showed none.
  * @param {Claim} claim @param {any} machine */
-function mostChips({ by }, { chip, cpu_cores, conditions = {} }) {
+function mostChips({ by, chip: entry }, { chip, cpu_cores, conditions = {} }) {
   if (chip.kind === "cpu") {
     const cpus = listedCpus(conditions.numa_cpus, by.machine);
-    return { most: Math.min(cpu_cores, cpus || cpu_cores), by: "the machine" };
+    return { most: Math.min(cpu_cores, cpus || cpu_cores), told: "the machine shows {right}" };
   }
   const card = new RegExp(`^(?:${by.machine.GPU})`);
   const cards = new Set(Object.keys(conditions).flatMap((name) => card.exec(name)?.[1] ?? []));
-  return cards.size ? { most: cards.size, by: "the driver" } : null;
+  if (cards.size) return { most: cards.size, told: "the driver shows {right}" };
+  // Of one card a driver may say nothing, as of a part of it or of a module. Several are listed.
+  const lists = chip.kind === "gpu" && by.machine.LISTING.includes(entry?.vendor);
+  return lists ? { most: 1, told: "the driver lists none of them" } : null;
 }
 
 /** Logical cores of a list such as "node0 0-3,8; node1 4-7".

@@ -8,7 +8,9 @@ import { atMost, held, quoted, said, start } from "./laws-held.js";
 /** Idle ≤ power ≤ nameplate × chips, of power itself and of J/token × tokens/s.
  * @param {Claim} claim */
 export function* powerIsPossible(claim) {
-  const idle = idleOf(claim);
+  const rests = restsOf(claim);
+  const idle = rests.length ? Math.min(...rests.map((item) => item.least)) : 0;
+  for (const item of rests) yield* awake(claim, item);
   for (const point of claim.points) {
     for (const { item, low, high } of watts(point, claim.by.power))
       yield* bounded(claim, item, low, high, idle);
@@ -162,16 +164,24 @@ function socketsW(skus, cores) {
   return { least: (Math.min(...each) * cores) / 2, most: cores * Math.max(...each) };
 }
 
-/** @param {Claim} claim */
-function idleOf({ figures, by }) {
-  const idle = figures.filter(
+/** The measured idle power of chips.
+ * @param {Claim} claim */
+const restsOf = ({ figures, by }) =>
+  figures.filter(
     ({ metric, method, labels }) =>
       metric === "idle_power" &&
       method === "measured" &&
       by.power.CHIP_SCOPES.includes(labels.scope) &&
       !said(labels.meter).includes("dram"),
   );
-  return idle.length ? Math.min(...idle.map((item) => item.least)) : 0;
+
+/** The idle power of an accelerator against a small part of its nameplate.
+ * @param {Claim} claim @param {Figure} item */
+function* awake(claim, item) {
+  const bounds = nameplate(claim, item);
+  if (!bounds || claim.chip.kind === "cpu") return;
+  const reason = "a two-hundredth of the nameplate is {left} W, it idles at {right} W";
+  yield atMost(item.where, bounds.least * claim.by.power.IDLE, item.most, reason);
 }
 
 /** @param {string} metric */

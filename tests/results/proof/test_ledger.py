@@ -8,7 +8,7 @@ from securesystemslib.signer import CryptoSigner
 from results.archive import archive, verification
 from results.proof import envelope, merkle, tiles
 from results.proof.ledger import Ledger
-from suites.base.errors import CheckError
+from suites.base.errors import CheckError, UserError
 
 ORIGIN = "fenmark.local/test"
 SIZE = 70_000  # three levels of tiles: 256 * 256 = 65,536
@@ -168,6 +168,20 @@ def test_a_log_is_signed_by_the_key_its_origin_names_and_by_no_other(tmp_path, s
     assert any(
         "no signature verifies" in line for v in verification.verify(home) for line in v.problems
     )
+
+
+@pytest.mark.parametrize("origin", ["", "a log", "a\tlog", "a\nlog", "a\u2003log", "a+log"])
+def test_a_log_whose_name_no_note_can_hold_is_neither_written_nor_read(tmp_path, signer, origin):
+    ledger = Ledger(tmp_path)
+    with pytest.raises(UserError, match=r"^origin: names its log .*; expected a name without"):
+        ledger.extend([b"one"], origin=origin, signer=signer)
+    assert list(tmp_path.iterdir()) == []
+    ledger.extend([b"one"], origin=ORIGIN, signer=signer)
+    note = ledger.checkpoint_file.read_text()
+    if "\n" not in origin:
+        ledger.checkpoint_file.write_text(note.replace(ORIGIN, origin))
+        with pytest.raises(UserError, match="names its log"):
+            ledger.unverified()
 
 
 def test_a_log_with_a_damaged_edge_takes_no_entry(tmp_path, signer):

@@ -13,7 +13,7 @@ from suites.base.errors import UserError
 # Documents without colons, deep brackets and what looks like odd numbers are judged on their bytes,
 # others by what they say.
 WORDS = ",".join(['"a\\"[b"'] * 40)
-TEXT = f'{"0," * 40}"{"." * 4000}"'
+TEXT = f'{"0," * 40}"{"." * 3000}"'
 
 
 @pytest.mark.parametrize(
