@@ -1,4 +1,4 @@
-"""A connection is fed bytes as a loop feeds it: it stamps each read and notices the end, no sooner."""
+"""A connection fed bytes as a loop feeds it stamps each read, and notices the end, no sooner."""
 
 from __future__ import annotations
 
