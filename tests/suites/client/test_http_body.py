@@ -1,4 +1,4 @@
-"""Heads and bodies of answers are read as RFC 9112 lets them be written, from any number of reads."""
+"""Heads and bodies are read as RFC 9112 lets them be written, from any number of reads."""
 
 from __future__ import annotations
 
