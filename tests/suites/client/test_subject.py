@@ -20,6 +20,7 @@ BY_COMMAND = (
     "is for an engine that Fenmark starts by its command line; name it with --engine, such as "
     "--engine vllm, and give no --endpoint"
 )
+ALONE = "of no speculation; expected --speculation METHOD too"
 OWN = "acceptance_length"
 
 
@@ -142,19 +143,26 @@ def test_weights_that_cannot_be_read_keep_the_name_given_or_their_files(weights)
     [
         (
             {**AT, "api": "x"},
-            "api: unknown API 'x'; expected completions or chat or responses or embeddings or "
-            "rerank",
+            (
+                "api: unknown API 'x'; expected completions or chat or responses or embeddings or "
+                "rerank"
+            ),
         ),
         (
             {"reference": "x"},
-            "--reference: random weights have no right answers; it goes with --weights or "
-            "--endpoint",
+            (
+                "--reference: random weights have no right answers; it goes with --weights or "
+                "--endpoint"
+            ),
         ),
         ({**AT, "tp": 2}, f"--tp: {BY_COMMAND}"),
         ({"dtype": "fp8"}, f"--dtype: {BY_COMMAND}"),
         ({"engine_program": "x"}, f"--engine-program: {BY_COMMAND}"),
         ({**AT, "engine": "vllm", "engine_flags": ["--a"]}, f"--engine-flag: {BY_COMMAND}"),
-        ({**AT, "api": "embeddings", "osl": 8}, "--osl: embeddings generates nothing; leave it out"),
+        (
+            {**AT, "api": "embeddings", "osl": 8},
+            "--osl: embeddings generates nothing; leave it out",
+        ),
         (
             {**AT, "api": "rerank", "osl_spread": 0.5},
             "--osl-spread: rerank generates nothing; leave it out",
@@ -166,37 +174,51 @@ def test_weights_that_cannot_be_read_keep_the_name_given_or_their_files(weights)
         ({**AT, "documents": 4}, "--documents: ranked by no question; expected --api rerank"),
         (
             {**AT, "extra_body": "{"},
-            "--extra-body: no JSON (Expecting property name enclosed in double quotes: line 1 "
-            'column 2 (char 1)); expected an object such as {"top_k": 1}',
+            (
+                "--extra-body: no JSON (Expecting property name enclosed in double quotes: line 1 "
+                'column 2 (char 1)); expected an object such as {"top_k": 1}'
+            ),
         ),
         ({**AT, "extra_body": "[]"}, '--extra-body: no object; expected such as {"top_k": 1}'),
         (
             {**AT, "api_key_env": "NOT_SET"},
-            "api_key_env: environment variable NOT_SET is not set; expected the endpoint's API "
-            "key in it",
+            (
+                "api_key_env: environment variable NOT_SET is not set; expected the endpoint's API "
+                "key in it"
+            ),
         ),
         (
             {**AT, "draft_tokens": 4},
-            "--draft-tokens: of no speculation; expected --speculation METHOD too",
+            f"--draft-tokens: {ALONE}",
         ),
-        ({**AT, OWN: 2.0}, "--acceptance-length: of no speculation; expected --speculation METHOD too"),
+        (
+            {**AT, OWN: 2.0},
+            "--acceptance-length: of no speculation; expected --speculation METHOD too",
+        ),
         (
             {**AT, "speculation": "ngram"},
             "--speculation: drafts how many tokens?; expected --draft-tokens",
         ),
         (
             {**AT, "speculation": "ngram", "draft_tokens": 4, OWN: 5.5},
-            "--acceptance-length: 5.5 tokens a step of 4 drafts; expected from 1 to 5: those "
-            "accepted, and the engine's own",
+            (
+                "--acceptance-length: 5.5 tokens a step of 4 drafts; expected from 1 to 5: those "
+                "accepted, and the engine's own"
+            ),
         ),
         (
             {"speculation": "ngram", "draft_tokens": 4},
-            "--speculation: the engine started here drafts nothing; name another with --engine, "
-            "or give --endpoint",
+            (
+                "--speculation: the engine started here drafts nothing; name another with "
+                "--engine, or give --endpoint"
+            ),
         ),
-        ({"preset": "groq", "api": "rerank"}, "--api: Groq has no rerank; expected chat or responses"),
+        (
+            {"preset": "groq", "api": "rerank"},
+            "--api: Groq has no rerank; expected chat or responses",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_go_together_is_one_line_that_says_what_to_do(options, line, monkeypatch):
     monkeypatch.delenv("NOT_SET", raising=False)
     with pytest.raises(UserError) as refusal:
