@@ -244,7 +244,8 @@ def test_text_in_json_is_read_as_far_as_it_is_any(raw, text):
 def test_times_of_a_request_count_from_when_it_was_due():
     request = Request(
         index=0, intended_ns=1_000_000, sent_ns=3_000_000, ended_ns=9_000_000,
-        token_ns=[5_000_000, 5_000_000, 9_000_000], input_tokens=8, output_tokens=5, failure="", detail="", measured=True,
+        token_ns=[5_000_000, 5_000_000, 9_000_000], input_tokens=8, output_tokens=5, failure="",
+        detail="", measured=True,
         cached_tokens=None, timings={}, truth_ns=(), first_tokens=3, answer_ns=9_000_000,
     )  # fmt: skip
     assert (request.ttft_ms, request.ttfo_ms, request.e2e_ms) == (4.0, 8.0, 8.0)
