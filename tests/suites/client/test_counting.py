@@ -138,6 +138,7 @@ def counted(events, completion, reasoning=None, stamps=range(99)):
         (["a b", " c", " d", " e", " f"], ""),  # six words in five fragments may be
         (["分分分分分"], "the server never counts, and 1 fragments hold 2 words"),
         (["分分", "12"], ""),
+        (["分分分", "分分"], "the server never counts, and 2 fragments hold 2 words"),
         ([], ""),
     ],
 )
@@ -218,6 +219,9 @@ def test_several_tokens_a_fragment_are_spread_over_its_letters():
 )
 def test_the_few_tokens_without_text_are_looked_for_where_the_steps_say(stamps, first):
     assert counted(said(*"abcdefghi"), 10, stamps=stamps).first == pytest.approx(first)
+    # Clocks begin anywhere.
+    later = [10**15 + stamp for stamp in stamps]
+    assert counted(said(*"abcdefghi"), 10, stamps=later).first == pytest.approx(first)
 
 
 @pytest.mark.parametrize(("tokens", "held"), [(10, True), (11, False)])
@@ -225,6 +229,9 @@ def test_a_count_is_believed_if_three_fifths_of_it_are_words_or_signs(tokens, he
     result = counted(said("a, b", " 12!"), tokens)
     doubt = f"{tokens} tokens counted, text of 2 fragments does not hold them"
     assert result.doubt == ("" if held else doubt)
+    # Two signs of Han are one token at least.
+    wide = counted(said("分分分分分分", "分分分分, b"), tokens + 1)
+    assert bool(wide.doubt) is not held
 
 
 @pytest.mark.parametrize(

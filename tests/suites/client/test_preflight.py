@@ -182,6 +182,18 @@ def test_what_it_answered_is_said_in_one_line(service, capsys):
     ]
 
 
+def test_of_vectors_it_is_said_whether_their_input_is_counted(service, capsys, monkeypatch):
+    vectors = {"data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 32}}
+    monkeypatch.setattr(
+        Service, "do_POST", lambda self: self.answer(200, json.dumps(vectors).encode())
+    )
+    target = service(api="embeddings")
+    assert preflight(target) == (target, {"counts": "at the end"})
+    assert notes(capsys)[1:] == [f"{target.address} answers: counts tokens at the end"]
+    del vectors["usage"]
+    assert preflight(target) == (target, {"counts": "not at all"})
+
+
 def test_fields_that_are_not_sent_are_not_left_out_again(service):
     natural = replace(service(status=400), natural=True, max_tokens_field="most")
     with pytest.raises(CheckError):

@@ -42,6 +42,11 @@ def test_prompts_differ_in_their_first_tokens_and_nearly_everywhere():
     assert sum(a == b for a, b in zip(first, second, strict=True)) < 5
 
 
+def test_runs_of_two_seeds_number_their_prompts_from_anywhere():
+    lasts = {tokens(prompts(seed=seed).request(0))[UNIQUE_TOKENS - 1] for seed in range(4)}
+    assert len(lasts) == 4
+
+
 def test_a_shared_part_is_shared_by_all_and_leaves_room_for_what_numbers_them():
     half = prompts(shared=0.5)
     first, second = (tokens(half.request(index)) for index in range(2))

@@ -77,6 +77,8 @@ def test_a_text_that_looks_like_what_follows_it_is_a_text():
 def test_a_wrong_size_of_a_chunk_is_garbage():
     good, bad = chunk(event("w")), chunk(event("w")).replace(b"\r\n", b"0\r\n", 1)
     assert read(HEAD, good, bad, chunk(DONE), b"0\r\n\r\n").failure == "garbage"
+    none = good.replace(good.partition(b"\r\n")[0], b"zz", 1)
+    assert read(HEAD, good, none, chunk(DONE), b"0\r\n\r\n").failure == "garbage"
 
 
 def test_two_events_in_one_chunk_share_the_time_of_their_read_and_no_other():
@@ -150,6 +152,7 @@ def delta(fields, **more):
 
 WORD = delta({"content": "word"})
 END = delta({}, finish_reason="stop")
+VECTOR = b'{"data": [{"embedding": [0.5]}]}'
 
 
 @pytest.mark.parametrize(
@@ -207,6 +210,7 @@ def test_what_was_wrong_is_shown(reads, detail):
         (b"404 X", b"x" * 999, "http_404", "x" * 300),
         (b"200 OK\r\nContent-Encoding: GZip", b"\x02\x8b", "compressed", "\\x02\ufffd"),
         (b"200 OK\r\nContent-Encoding: gzip", b"{}", "compressed", "{}"),
+        (b"200 OK\r\nContent-Encoding: br", VECTOR, "compressed", VECTOR.decode()),
         (b"200 OK\r\nContent-Encoding: Identity", b"{}", "not_streamed", "{}"),
         (b"200 OK", b"\n<html>", "garbage", "<html>"),
         (b"200 OK", b" [1]", "not_streamed", "[1]"),
@@ -314,6 +318,12 @@ def test_counts_and_the_engines_own_figures_are_taken_from_any_event():
     assert answer.timings == {"cache_n": 7.0, "prompt_ms": 1.5}
     untold = plain(WORD, data({"choices": [], "usage": None, "timings": timings}), DONE)
     assert (untold.cached_tokens, untold.completion_tokens, untold.counts_each) == (7, None, False)
+
+
+def test_thoughts_that_the_server_counts_and_does_not_show_are_hidden():
+    counts = {"completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 5}}
+    answer = plain(WORD, WORD, data({"choices": [], "usage": counts}), DONE)
+    assert (answer.hidden_tokens, answer.tokens, answer.doubt) == (5, 2, "")
 
 
 def test_an_emitter_tells_when_it_sent_each_fragment():

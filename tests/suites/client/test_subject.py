@@ -12,6 +12,7 @@ from suites.base import user_folders
 from suites.base.errors import CheckError, UserError
 from suites.client.subject import packages, start_s, subject, subject_spec
 from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
+from suites.engines.gate import PROMPTS, Reference, load_reference, store
 from suites.serving.instrument.emitter import Emitter, Schedule
 
 AT = {"endpoint": "http://h", "model": "m"}
@@ -325,6 +326,25 @@ def test_of_an_endpoint_no_more_is_said_than_is_known():
         with subject(named, slots=1, context=64) as under_test:
             assert under_test.engine["name"] == "vLLM"
             assert "image" not in under_test.engine
+
+
+@pytest.mark.parametrize("gate", [True, False])
+def test_an_engine_with_a_reference_is_asked_whether_it_computes_the_model(
+    gate, monkeypatch, tmp_path
+):
+    reference, asked = tmp_path / "reference.json", []
+    digests = ("a" * 64,) * len(PROMPTS)
+    store(Reference(weights_sha256="0" * 64, engine="e", continuations=digests), reference)
+    monkeypatch.setattr(ServedEngine, "for_model", Started.for_model)
+    monkeypatch.setattr(
+        "suites.client.subject.check",
+        lambda *given, **more: asked.append((*given, more)) or {"agreement": 1.0},
+    )
+    spec = subject_spec({"engine": "vllm", "weights": "/nowhere/w", "reference": str(reference)})
+    with subject(spec | {"gate": gate}, slots=1, context=64) as under_test:
+        passed = {"agreement": 1.0} if gate else {}
+        assert under_test.engine["flags"] == {"--seed": "7"} | passed
+    assert asked == [(load_reference(reference), Started.url, {"model": "w", "key": None})] * gate
 
 
 @pytest.mark.parametrize(
