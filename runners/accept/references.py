@@ -1,4 +1,4 @@
-"""What figures are held against: what was sold, an earlier test, others' results, datasheets."""
+"""What figures are compared with: what was sold, an earlier test, others' results, datasheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine's count is held against its text by a tokenizer, and made where it makes none."""
+"""An engine's count is compared with its text by a tokenizer, and made where it makes none."""
 
 from __future__ import annotations
 
