@@ -35,10 +35,10 @@ statistics a file has: mean, median, std, min, max, p and a percentile. A field 
 is a condition, which the row keeps as a label, or is left out. Conditions that several publishers
 have bear one name: see [Labels](labels.md).
 
-- A value that is no number, is infinite or negative, or in a unit we do not know costs its row, and
-  that row alone. A row of more or fewer cells than its table has names is refused: nobody can say
-  which is which. A field that stands twice is none. Zero stands for what was not measured, except
-  as the least or the spread of a distribution.
+- A value that is not a number, is infinite or negative, or in a unit we do not know costs its row,
+  and that row alone. A row of more or fewer cells than its table has names is refused: nobody can
+  say which is which. A field that stands twice is none. Zero stands for what was not measured,
+  except as the least or the spread of a distribution.
 - What calls itself simulated, estimated or predicted, file or row, is refused: nobody measured it.
 - A time to first token that equals the whole latency is left out: nothing was streamed.
 - Chips are those that shared the work: tensor × pipeline × data parallel sizes of every pool.

@@ -76,7 +76,9 @@ def sold(text: str) -> Sold:
     """
     chip, colon, count = text.partition(":")
     if colon and not re.fullmatch(r"[1-9][0-9]{0,5}", count, re.ASCII):
-        raise UserError(f"{count!r} is no count", where="--expected", expected="such as h100-sxm:8")
+        raise UserError(
+            f"{count!r} is not a count", where="--expected", expected="such as h100-sxm:8"
+        )
     return Sold(chip=catalog.require(chip, "--expected"), count=int(count) if colon else None)
 
 

@@ -677,7 +677,7 @@ def test_an_unknown_model_is_said_and_held_to_what_does_not_need_it():
     judged = checks.judge(Statement.model_validate(data))
     assert judged.findings == ()
     assert judged.unchecked == (
-        "roofline, memory: not checked, nobody/unheard-of-3B is no model of ours",
+        "roofline, memory: not checked, nobody/unheard-of-3B is not a model of ours",
     )
     scaled("output_throughput", 10, CLOSED)(data["predicate"])
     assert rules_of(data) == {"queueing"}

@@ -49,7 +49,7 @@ _FIELDS = (
         theirs="INT8算力测试值",
         metric="integer_rate",
         unit="TOPS",
-        definition="likewise of integers, which are no floating-point operations",
+        definition="likewise of integers, which are not floating-point operations",
     ),
     Field(
         theirs="TFLOPS(kernel clock)",
@@ -159,7 +159,7 @@ def _value(cell: str, metric: str, of_table: str) -> float:
         raise Refused("the cell is empty")
     found = _VALUE.match(cell)
     if not found:
-        raise Refused("the cell is no number")
+        raise Refused("the cell is not a number")
     unit = found["unit"] or of_table
     if not unit:
         raise Refused("neither the cell nor its table has a unit")
