@@ -296,12 +296,12 @@ def ambiguous() -> Iterator[tuple[str, Vector]]:
 
 def envelopes() -> Iterator[tuple[str, Vector]]:
     refused = {
-        "envelope that is a list": (b"[]", "no DSSE envelope"),
+        "envelope that is a list": (b"[]", "not a DSSE envelope"),
         "envelope that is empty": (b"", "not JSON"),
-        "payload that is a number": (sealed(payload=7), "no DSSE envelope"),
+        "payload that is a number": (sealed(payload=7), "not a DSSE envelope"),
         "payload type left out": (
             strict_json.canonical({k: v for k, v in enclosed().items() if k != "payloadType"}),
-            "no DSSE envelope",
+            "not a DSSE envelope",
         ),
         "payload type of another kind": (
             sealed(
@@ -328,15 +328,15 @@ def envelopes() -> Iterator[tuple[str, Vector]]:
         ),
         "payload in broken lines": (
             sealed(payload=coded(PAYLOAD)[:64] + "\n" + coded(PAYLOAD)[64:]),
-            "no base64",
+            "not base64",
         ),
-        "payload with a stray character": (sealed(payload=coded(PAYLOAD) + "!"), "no base64"),
+        "payload with a stray character": (sealed(payload=coded(PAYLOAD) + "!"), "not base64"),
         "no signature": (sealed(signatures=[]), "0 signatures"),
         "nine signatures": (sealed(signatures=enclosed()["signatures"] * 9), "9 signatures"),
-        "signature that is a text": (sealed(signatures=["sig"]), "no signature"),
+        "signature that is a text": (sealed(signatures=["sig"]), "not a signature"),
         "signature that is not base64": (
             sealed(signatures=[{"keyid": LAB.public_key.keyid, "sig": "?"}]),
-            "no base64",
+            "not base64",
         ),
         "signature cut short": (
             sealed(signatures=[signature(raw_signature(encoded(PAYLOAD))[:-1])]),
@@ -495,13 +495,13 @@ def dates() -> Iterator[tuple[str, Vector]]:
     yield "run at the bound in other digits", of(GOOD, **bounded(valid_until=finished[:-1] + ".0Z"))
     for name, day in {"13th month": "2026-13-01", "30th of February": "2026-02-30"}.items():
         data = sealed(stated(*run, "finished_at", to=f"{day}T00:05:00Z"))
-        yield f"run that ended in the {name}", of(data, "lifetime", "no date")
+        yield f"run that ended in the {name}", of(data, "lifetime", "not a date")
     data = sealed(stated(*run, "finished_at", to="2026-11-23T00:05:60Z"))
-    yield "run that ended in the 61st second", of(data, "lifetime", "no date")
+    yield "run that ended in the 61st second", of(data, "lifetime", "not a date")
     data = sealed(stated(*run, "started_at", to="2026-11-23T00:05:01Z"))
     yield "run that ended before it began", of(data, "lifetime", "before it began")
     data = sealed(stated(*run, "started_at", to="2026-11-31T00:05:01Z"))
-    yield "run that began on a 31st of November", of(data, "lifetime", "no date")
+    yield "run that began on a 31st of November", of(data, "lifetime", "not a date")
 
 
 def event(action: str, key: Key = LAB.public_key) -> bytes:

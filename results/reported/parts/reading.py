@@ -138,7 +138,7 @@ def _line(line: str) -> Any:
     try:
         return _loads(line)
     except (ValueError, RecursionError):
-        return Broken("the line is not JSON")
+        return Broken("the line is no JSON")
 
 
 def _loads(content: str) -> Any:

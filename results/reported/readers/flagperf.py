@@ -159,7 +159,7 @@ def _value(cell: str, metric: str, of_table: str) -> float:
         raise Refused("the cell is empty")
     found = _VALUE.match(cell)
     if not found:
-        raise Refused("the cell is not a number")
+        raise Refused("the cell is no number")
     unit = found["unit"] or of_table
     if not unit:
         raise Refused("neither the cell nor its table has a unit")

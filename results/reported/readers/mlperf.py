@@ -345,7 +345,7 @@ def _chip(row: Row) -> ReportedChip:
         return chip(name, None)  # a system of CPUs
     per_node, nodes = count(row, "a#"), count(row, "Nodes") or 1
     if per_node and per_node * nodes > _MOST_CHIPS:
-        raise Refused("a# and Nodes are not a number of chips")
+        raise Refused("a# and Nodes are no number of chips")
     return chip(name, per_node * nodes if per_node else None)
 
 

@@ -338,8 +338,8 @@ def test_the_sheet_of_a_day_is_the_newest_there_was():
     assert catalog.prices_as_of("2026-12").id == last
     for day, says in {
         "2025-01-01": "as old as",
-        "2026-02-30": "no date",
-        "soon": "no date",
+        "2026-02-30": "not a date",
+        "soon": "not a date",
     }.items():
         with pytest.raises(UserError, match=says):
             catalog.prices_as_of(day)

@@ -228,7 +228,7 @@ def test_gpuhunt_that_is_not_there_says_how_to_get_it(monkeypatch):
     [
         ("skypilot", "a,b\n1,2\n", "lacks the column InstanceType"),
         ("gpu-price-feed", '{"cheapest": {}}\n', "schema_version 2"),
-        ("gpu-price-feed", "[]\n", "no line of gpu-price-feed"),
+        ("gpu-price-feed", "[]\n", "not a line of gpu-price-feed"),
         ("excel", "", "no catalogue of prices 'excel'"),
     ],
 )
