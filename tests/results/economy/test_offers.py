@@ -125,7 +125,7 @@ def test_every_name_leads_to_a_chip_of_the_catalogue():
 
 
 FEED = (
-    '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 9.0}}}\n'
+    '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 9.0}}}\n\n'
     '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 0.49, "L40 48GB": 1},'
     ' "vastai": {"L4 24GB": 0.32}}}\n'
 )
