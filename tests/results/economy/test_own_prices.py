@@ -37,7 +37,8 @@ def test_each_option_of_money_is_read_by_its_name(tmp_path):
     given = {"price": "2/h", "owned": "1500", "life": "4y", "tariff": "0.3/kWh", "currency": "cny"}
     assert money_of({**given, "as_of": "2026-11-01"}) == own_prices(SHEET, **given)
     file = tmp_path / "mine.toml"
-    file.write_text((files("results.catalog") / "prices" / "2026-11.toml").read_text())
+    shipped = (files("results.catalog") / "prices" / "2026-11.toml").read_text()
+    file.write_text(shipped.replace('id = "2026-11"', 'id = "mine"', 1))
     assert money_of({"price_sheet": file}).sheet.id == "mine"
 
 
