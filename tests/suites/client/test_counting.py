@@ -208,6 +208,7 @@ def test_several_tokens_a_fragment_are_spread_over_its_letters():
     assert (result.first, result.by, result.doubt) == (6 * 4 / 7, "text", "")
     together = counted(said("a, b", ". c"), 6, stamps=[0, 0])
     assert together.first == 6
+    assert counted(said("a"), 5).first == 5
 
 
 @pytest.mark.parametrize(

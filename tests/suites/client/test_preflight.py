@@ -125,6 +125,12 @@ def test_a_refusal_is_said_in_the_servers_words_and_asked_no_further(service, ap
     assert len(Service.asked) == (3 if status in {400, 422} else 1)
 
 
+def test_of_a_servers_words_two_hundred_letters_are_repeated(service, monkeypatch):
+    monkeypatch.setattr(Service, "do_POST", lambda self: self.answer(401, b"x" * 999))
+    with pytest.raises(CheckError, match=r": http_401, x{199}…; "):
+        preflight(service())
+
+
 def test_it_is_asked_a_short_prompt_and_then_a_long_one_twice(service):
     preflight(service())
     asked = [(len(body["messages"][0]["content"].split()), body) for body in Service.asked]
