@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 __all__ = [
     "SUFFIX",
     "ArchiveContext",
+    "LoggedResult",
     "OpenedResult",
-    "Receipt",
     "accept",
     "broken_keys",
     "enter_notices",
@@ -78,7 +78,7 @@ SUFFIX = ".dsse.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class LoggedResult:
     """A result that is signed, stored and logged.
 
     Attributes:
@@ -196,7 +196,7 @@ class ArchiveContext:
             runner = registered if index < place else runner
         doubt = _doubt(runner, time) or _unsaid(runner, self.keys)
         if not (runner.registered or doubt) and runner.key.keyid in self.keys.registered:
-            doubt = "the log beside it registers its key, but is no known log, or did so later"
+            doubt = "the log beside it registers its key, but is not a known log, or did so later"
         return replace(runner, registered_by="", doubt=doubt) if doubt else runner
 
     def findings(self, opened: OpenedResult) -> list[Finding]:
@@ -236,7 +236,7 @@ class ArchiveContext:
                 what = f"it was entered at {time}" if time else f"the run ended at {finished_at}"
                 yield f"{where}: {what}, outside the validity of {runner.id}"
         except ValueError:
-            yield f"{where}: the run ended at {finished_at}, which is no date"
+            yield f"{where}: the run ended at {finished_at}, which is not a date"
         if self.places is None:
             return
         if place is None:
@@ -267,7 +267,7 @@ def _unsaid(runner: Runner, keys: KeyLog) -> str:
 
 def accept(
     directory: Path, payload: bytes, signer: Signer, log_signer: Signer | None = None
-) -> Receipt:
+) -> LoggedResult:
     """Sign a statement's payload bytes, store the envelope and log it.
 
     The same payload and key give the same receipt, so a call that was killed is simply made
@@ -300,7 +300,7 @@ def accept(
     enter_notices(directory, logger)
     for digest in [*_left_behind(directory, ledger, signer), found]:
         logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
-    return Receipt(digest=found, logged=logged)
+    return LoggedResult(digest=found, logged=logged)
 
 
 def broken_keys(directory: Path) -> list[UserError]:
@@ -480,7 +480,7 @@ def _check_dates(run: Run, where: str) -> None:
         began, ended = map(datetime.fromisoformat, (run.started_at, run.finished_at))
     except ValueError as error:
         raise CheckError(
-            f"{run.started_at} or {run.finished_at} is no date", where=f"{where}:run"
+            f"{run.started_at} or {run.finished_at} is not a date", where=f"{where}:run"
         ) from error
     if ended < began:
         raise CheckError(

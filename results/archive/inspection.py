@@ -84,7 +84,7 @@ def inspect(
     """Read a file, find out what it is, and hold it against every law.
 
     Args:
-        kind: of others' file, where it shall not be found out.
+        kind: of others' file, where it is not to be found out.
         chip, count: catalogue id and number, where others' file says neither.
         model: sizes, where the name it says is unknown here.
 

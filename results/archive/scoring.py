@@ -1,4 +1,4 @@
-"""Forecasts of an archive held against results that were entered after them."""
+"""Forecasts of an archive compared with results that were entered after them."""
 
 from __future__ import annotations
 

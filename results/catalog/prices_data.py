@@ -415,7 +415,7 @@ def require_day(day: str, where: str) -> None:
         UserError: it is none.
     """
     if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", day) or not _on_calendar(day):
-        raise UserError(f"{day!r} is no date", where=where, expected="such as 2026-11-28")
+        raise UserError(f"{day!r} is not a date", where=where, expected="such as 2026-11-28")
 
 
 def chosen_sheet(path: Path | None, as_of: str | None) -> PriceSheet:
@@ -526,7 +526,7 @@ def _require_prices(row: Any, where: str) -> None:
     prices = {name: value for name, value in row.items() if name in _PRICES}
     for name, value in prices.items():
         if not _are_numbers(value):
-            raise UserError("is no number", where=f"{where}.{name}", expected="such as 2.5")
+            raise UserError("is not a number", where=f"{where}.{name}", expected="such as 2.5")
         if name.replace("cny", "usd", 1) in prices and name.startswith("cny"):
             raise UserError(
                 "is given in dollars, too", where=f"{where}.{name}", expected="one currency"

@@ -32,7 +32,7 @@ class Context:
         nonce: what became of the challenge it names; None where nobody can tell.
         samples: digests of raw samples and of figures already known, and the result that
             brought them.
-        choose: picks the kernel outputs to compute again; None where none shall be.
+        choose: picks the kernel outputs to compute again; None where none are.
         claims: what the certificate of a keyless signature says of the job that signed.
         evidence: what its raw samples give; None where nobody looked for them.
         model: sizes of a model whose name is unknown here, as the reader brings them.

@@ -157,7 +157,7 @@ def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
     try:
         started, finished = _time(run.started_at), _time(run.finished_at)
     except ValueError:
-        yield Held(where="run", reason=f"{run.started_at} or {run.finished_at} is no date")
+        yield Held(where="run", reason=f"{run.started_at} or {run.finished_at} is not a date")
         return
     if finished < started:
         reason = f"ends at {run.finished_at}, before it began {run.started_at}"

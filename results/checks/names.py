@@ -52,7 +52,7 @@ def metrics_are_known(claim: Claim, _: Context) -> Iterator[Held]:
         metric = METRICS.get(item.metric)
         reason = None
         if metric is None:
-            reason = "is no metric of this version"
+            reason = "is not a metric of this version"
         elif metric.unit != item.unit:
             reason = f"is in {item.unit}; {item.metric} is in {metric.unit}"
         elif item.n == 0:
@@ -135,7 +135,7 @@ def suite_is_known(claim: Claim, _: Context) -> Iterator[Held]:
     version = claim.predicate.run.suite_version
     known = catalog.versions().get(version)
     if known is None:
-        yield Held(where="run.suite_version", reason=f"{version} is no released version")
+        yield Held(where="run.suite_version", reason=f"{version} is not a released version")
     elif claim.predicate.run.finished_at[:10] < first_day(known):
         ended = claim.predicate.run.finished_at[:10]
         reason = f"ended on {ended}, {version} was released on {known.date}"

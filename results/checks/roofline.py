@@ -144,7 +144,7 @@ def unchecked(claim: Claim) -> Iterator[str]:
         return
     named = {model for model, _ in claim.models if model}
     if claim.what is None:
-        told = f"{', '.join(sorted(named))[:80]} is no model of ours" if named else "no model"
+        told = f"{', '.join(sorted(named))[:80]} is not a model of ours" if named else "no model"
         yield f"roofline, memory: not checked, {told}"
     elif claim.chip is None:
         yield "roofline, memory, power: not checked, the chip is not in the catalogue"

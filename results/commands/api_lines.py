@@ -35,7 +35,7 @@ def tokens_of(text: str | None) -> float | None:
     tokens = float(match[1]) * _FACTORS[match[2]] if match else 0.0
     if not 1 <= tokens <= _MOST:
         raise UserError(
-            f"{text[:40]!r} is no number of tokens",
+            f"{text[:40]!r} is not a number of tokens",
             where="--volume",
             expected="tokens a month, such as 2e9, 500M or 3G",
         )

@@ -78,7 +78,9 @@ def serve(
     from suites.base.errors import UserError
 
     if runners and not runners.is_dir():
-        raise UserError("is no folder", where=str(runners), expected="runners' key files, *.toml")
+        raise UserError(
+            "is not a folder", where=str(runners), expected="runners' key files, *.toml"
+        )
     limits = Limits(
         per_minute=per_minute,
         bytes_per_minute=mib_per_minute * 2**20,

@@ -138,7 +138,7 @@ def _usd(
     match = _AMOUNT.fullmatch(text.strip())
     unit = (match["unit"] or "").lower() if match else ""
     if not match or unit not in units or (match["before"] and match["after"]):
-        raise UserError(f"{text!r} is no price here", where=where, expected=f"such as {example}")
+        raise UserError(f"{text!r} is not a price here", where=where, expected=f"such as {example}")
     currency = _CURRENCIES[(match["before"] or match["after"] or "USD").lower()]
     usd = float(match["number"]) / sheet.per_usd(currency, where)
     if not bounds[0] <= usd <= bounds[1]:
@@ -172,7 +172,7 @@ def _with_life(sheet: PriceSheet, text: str | None, where: str) -> PriceSheet:
     years = float(match[1]) if match else 0.0
     if not _YEARS[0] <= years <= _YEARS[1]:
         raise UserError(
-            f"{text!r} is no life",
+            f"{text!r} is not a life",
             where=where,
             expected=f"{_YEARS[0]:g} to {_YEARS[1]:g} years, such as 4y",
         )

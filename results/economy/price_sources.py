@@ -69,7 +69,7 @@ def _skypilot(path: Path) -> Iterator[Offer]:
         for row in rows:
             yield from _of_vm(row, provider)
     except csv.Error as error:
-        raise UserError(f"is no CSV: {error}", where=f"{path}:{rows.line_num}") from error
+        raise UserError(f"is not CSV: {error}", where=f"{path}:{rows.line_num}") from error
 
 
 def _of_vm(row: dict[str, Any], provider: str) -> Iterator[Offer]:
@@ -135,7 +135,9 @@ def _feed(path: Path) -> Iterator[Offer]:
         prices = found.get("cheapest") if isinstance(found, dict) else None
         if not isinstance(prices, dict) or found.get("schema_version") != 2:
             raise UserError(
-                "is no line of gpu-price-feed", where=where, expected="schema_version 2, cheapest"
+                "is not a line of gpu-price-feed",
+                where=where,
+                expected="schema_version 2, cheapest",
             )
         newest |= {str(name): own for name, own in prices.items() if isinstance(own, dict)}
     for provider, own in newest.items():

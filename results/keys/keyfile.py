@@ -43,7 +43,7 @@ def load(path: Path) -> CryptoSigner:
         return CryptoSigner(load_pem_private_key(data, None))
     except (ValueError, TypeError) as error:
         raise UserError(
-            "is no private key", where=str(path), expected="PKCS#8 PEM without a passphrase"
+            "is not a private key", where=str(path), expected="PKCS#8 PEM without a passphrase"
         ) from error
 
 

@@ -81,7 +81,7 @@ class Caller:
         """
         named = _WORKFLOW.fullmatch(build_config)
         if named is None:
-            raise ValueError(f"{build_config!r} is no workflow")
+            raise ValueError(f"{build_config!r} is not a workflow")
         repository, ref = named.groups()
         return cls(source_repository=repository, source_ref=ref, build_config=build_config)
 
@@ -250,7 +250,7 @@ def _verifier(trusted_root: str) -> Verifier:
             return Verifier(trusted_root=TrustedRoot.from_file(file.name))
     except Exception as error:
         raise UserError(
-            f"is no trusted root: {_first_line(error)}",
+            f"is not a trusted root: {_first_line(error)}",
             where="trusted_root",
             expected="Sigstore's trusted_root.json",
         ) from error

@@ -285,7 +285,7 @@ def choose(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Held:
-    """Options held against limits.
+    """Options compared with limits.
 
     Attributes:
         times: metric -> 3 × n milliseconds of the limits' percentile.

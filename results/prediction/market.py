@@ -152,7 +152,7 @@ def at_hand_of(text: str | None) -> dict[str, int | None]:
         count = int(digits) if digits.isascii() and digits.isdigit() else 0
         if colon and not 1 <= count <= _MOST_CHIPS:
             raise UserError(
-                f"{digits[:20]!r} is no count of {name[:40]!r}",
+                f"{digits[:20]!r} is not a count of {name[:40]!r}",
                 where="--chips",
                 expected="chips at hand, such as h200-sxm:16,l40s",
             )

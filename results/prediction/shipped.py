@@ -143,7 +143,7 @@ def shipped_chip(name: str) -> Chip:
     if not entry.peak_tflops:
         raise Missing(f"no peak of {name} is published")
     if entry.chips != 1 or entry.kind not in {"gpu", "npu", "tpu"}:
-        raise Missing(f"{name} is no accelerator that engines are known on")
+        raise Missing(f"{name} is not an accelerator that engines are known on")
     return Chip(entry, rates_of(entry), "datasheet", _within(entry, _borrowed()))
 
 

@@ -61,7 +61,7 @@ def read_tables(folder: Path, rates: Rates) -> dict[Key, Grid]:
         except (KeyError, ValueError, TypeError) as error:
             names = ", ".join(path.name for path, _ in mine)
             raise UserError(
-                f"lacks a column or holds what is no number: {str(error)[:100]}",
+                f"lacks a column or holds what is not a number: {str(error)[:100]}",
                 where=names,
                 expected="kernel tables as AIConfigurator publishes them",
             ) from error

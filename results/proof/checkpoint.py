@@ -88,10 +88,12 @@ def read(note: bytes, where: str) -> tuple[Checkpoint, list[tuple[str, bytes]]]:
         lines = [_signature_line(line) for line in signatures.splitlines()]
     except (ValueError, binascii.Error) as error:
         raise UserError(
-            f"is no checkpoint: {error}", where=where, expected="a signed note (C2SP)"
+            f"is not a checkpoint: {error}", where=where, expected="a signed note (C2SP)"
         ) from error
     if len(checkpoint.root) != _HASH_BYTES or str(checkpoint.size) != size or not lines:
-        raise UserError("is no checkpoint", where=where, expected="origin, size, root, signatures")
+        raise UserError(
+            "is not a checkpoint", where=where, expected="origin, size, root, signatures"
+        )
     return checkpoint, lines
 
 

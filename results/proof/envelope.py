@@ -177,7 +177,7 @@ def _read(data: bytes, where: str) -> tuple[Envelope, list[Signature]]:
             pass
         case _:
             raise UserError(
-                "is no DSSE envelope", where=where, expected="payload, payloadType, signatures"
+                "is not a DSSE envelope", where=where, expected="payload, payloadType, signatures"
             )
     if kind != PAYLOAD_TYPE:
         raise UserError(f"holds {kind[:80]!r}", where=f"{where}:payloadType", expected=PAYLOAD_TYPE)
@@ -199,7 +199,7 @@ def _signature(item: Any, where: str) -> Signature:
             named = keyid if isinstance(keyid, str) else ""
             return Signature(named, _base64(text, f"{where}.sig").hex(), bundle)
         case _:
-            raise UserError("is no signature", where=where, expected="an object with sig")
+            raise UserError("is not a signature", where=where, expected="an object with sig")
 
 
 def _base64(text: str, where: str) -> bytes:
@@ -212,4 +212,4 @@ def _base64(text: str, where: str) -> bytes:
     try:
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except (binascii.Error, ValueError) as error:
-        raise UserError("is no base64", where=where, expected="base64") from error
+        raise UserError("is not base64", where=where, expected="base64") from error

@@ -466,7 +466,7 @@ def read(data: bytes, where: str) -> ResultNotice:
     try:
         datetime.fromisoformat(told.at)
     except ValueError as error:
-        raise UserError(f"{told.at} is no date", where=f"{where}:predicate.at") from error
+        raise UserError(f"{told.at} is not a date", where=f"{where}:predicate.at") from error
     return ResultNotice(
         digest=envelope.digest(data),
         payload_sha256=hashlib.sha256(payload).hexdigest(),

@@ -86,7 +86,7 @@ class Receipt:
                 )
             case _:
                 raise UserError(
-                    "is no receipt", where=where, expected="digest, index, proof, checkpoint"
+                    "is not a receipt", where=where, expected="digest, index, proof, checkpoint"
                 )
 
     def verify(self, keys: Iterable[bytes], where: str) -> Checkpoint:

@@ -57,7 +57,7 @@ def _downloaded(url: str, home: Path) -> Path:
     name = _UNSAFE.sub("-", unquote(parts.path).rpartition("/")[2]).lstrip(".-")[-_LONGEST:]
     if parts.scheme not in {"http", "https"} or not name.endswith(_ENDINGS):
         expected = f"http(s)://…/NAME with one of {', '.join(_ENDINGS)}"
-        raise UserError("is no address of a table", where=url, expected=expected)
+        raise UserError("is not an address of a table", where=url, expected=expected)
     try:
         with httpx.stream("GET", url, follow_redirects=True, timeout=30) as answer:
             if not answer.is_success:

@@ -37,7 +37,7 @@ def import_file(
     """Read one published file.
 
     Args:
-        kind: name of a reader; None where the file shall say what it is.
+        kind: name of a reader; None where the file says what it is.
         chip, count: catalogue id or name, and number, in place of what the file says; each result
             says that its importer stated them.
 

@@ -35,10 +35,10 @@ statistics a file has: mean, median, std, min, max, p and a percentile. A field 
 is a condition, which the row keeps as a label, or is left out. Conditions that several publishers
 have bear one name: see [Labels](labels.md).
 
-- A value that is no number, is infinite or negative, or in a unit we do not know costs its row, and
-  that row alone. A row of more or fewer cells than its table has names is refused: nobody can say
-  which is which. A field that stands twice is none. Zero stands for what was not measured, except
-  as the least or the spread of a distribution.
+- A value that is not a number, is infinite or negative, or in a unit we do not know costs its row,
+  and that row alone. A row of more or fewer cells than its table has names is refused: nobody can
+  say which is which. A field that stands twice is none. Zero stands for what was not measured,
+  except as the least or the spread of a distribution.
 - What calls itself simulated, estimated or predicted, file or row, is refused: nobody measured it.
 - A time to first token that equals the whole latency is left out: nothing was streamed.
 - Chips are those that shared the work: tensor × pipeline × data parallel sizes of every pool.
@@ -68,7 +68,7 @@ of a measurement: a result that is signed, logged and verified like any other, i
 `attested`. The harness and its version stand beside every figure, this machine and its meters
 beside the result, and the file itself lies in `samples/` under its SHA-256, byte for byte.
 
-- Whoever verifies reads the file again, with the same reader: `verify`, the API and the site
+- Everyone who verifies reads the file again, with the same reader: `verify`, the API and the site
   refuse a figure that the file does not give. Which version of Fenmark read it first is stated.
 - What the file says of its subject stays on the row (`chip_in_file`, `count_in_file`,
   `model_in_file`, `precision_in_file`, `engine_in_file`), and where the signer says otherwise, the

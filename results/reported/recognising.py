@@ -92,7 +92,7 @@ def recognise(document: Document, where: str) -> Kind:
         if known[name]:
             return KINDS[name]
     raise UserError(
-        "is no signed result, no statement and no file of a harness or publisher we read",
+        "is not a signed result, a statement or a file of a harness or publisher we read",
         where=where,
         expected=", ".join(KINDS),
         remedy="name its kind with --kind",

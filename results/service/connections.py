@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from results.service.addresses import group, is_trusted
 from results.service.crowd import Crowd
 from results.service.logs import LOGGING
+from results.service.problem import Problem
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -229,13 +230,7 @@ class _Guarded(HttpToolsProtocol):
         self._has_arrived()
         if self.transport.is_closing():
             return
-        problem: dict[str, Any] = {
-            "type": f"urn:fenmark:problem:{name}",
-            "title": name.replace("-", " "),
-            "status": status,
-            "detail": detail,
-        }
-        body = json.dumps(problem).encode()
+        body = json.dumps(Problem(status, name, detail).to_json()).encode()
         headers = {
             **self.refusal_headers,
             "Content-Type": "application/problem+json",

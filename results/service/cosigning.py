@@ -116,7 +116,7 @@ class Cosigning:
             text = body.decode(errors="replace")
             if status == 200:
                 if not _LINES.fullmatch(text):
-                    return b"", "its answer is no signature line"
+                    return b"", "its answer is not a signature line"
                 checkpoint.read(note + body, "cosigned")
                 self.sizes[url] = size
                 return body, ""

@@ -42,11 +42,11 @@ def unpack(body: bytes) -> tuple[bytes, bytes]:
         case {"envelope": str(envelope), "samples": str(samples)}:
             pass
         case _:
-            raise UserError("is no submission", where="body", expected="envelope, samples")
+            raise UserError("is not a submission", where="body", expected="envelope, samples")
     try:
         return envelope.encode(), binascii.a2b_base64(samples, strict_mode=True)
     except (binascii.Error, ValueError) as error:
-        raise UserError("is no base64", where="body:samples", expected="base64") from error
+        raise UserError("is not base64", where="body:samples", expected="base64") from error
 
 
 def inflate(packed: bytes) -> bytes:
@@ -60,7 +60,7 @@ def inflate(packed: bytes) -> bytes:
     try:
         data = inflater.decompress(packed, MOST_RAW_BYTES + 1)
     except zlib.error as error:
-        raise UserError("is no gzip", where=where, expected="gzip") from error
+        raise UserError("is not gzip", where=where, expected="gzip") from error
     if len(data) > MOST_RAW_BYTES:
         raise UserError("is too large", where=where, expected=f"at most {MOST_RAW_BYTES} bytes")
     if not inflater.eof or inflater.unused_data:

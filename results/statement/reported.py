@@ -183,7 +183,7 @@ def _unpacked(data: bytes, path: Path) -> bytes:
     try:
         plain = packed.decompress(data, _MOST)
     except zlib.error as error:
-        raise UserError("is no gzip", where=str(path), remedy="import it again") from error
+        raise UserError("is not gzip", where=str(path), remedy="import it again") from error
     if not packed.eof:
         what = f"holds more than {_MOST:,} bytes" if packed.unconsumed_tail else "ends early"
         raise UserError(what, where=str(path), remedy="import it again")

@@ -260,7 +260,7 @@ class Predicate(_Strict):
     def _is_whole(cls, version: Any) -> Any:
         # A literal takes what equals it, and in Python true and 1.0 equal 1.
         if type(version) is not int:
-            raise ValueError("is no whole number")
+            raise ValueError("is not a whole number")
         return version
 
 

@@ -138,7 +138,7 @@ def _identity(held: Limits, settings: Mapping[str, Reading]) -> Iterator[Figure]
 
 
 def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
-    """Return what measured figures are held against, the nearest of kin first."""
+    """Return what measured figures are compared with, the nearest of kin first."""
     own = "cores of one's own"
     yield Reference(figure=measuring.SHARE, value=1.0, least=LEAST_SHARE, basis=own)
     yield from references.again(asked.before, figures)

@@ -1,4 +1,4 @@
-"""What an acceptance test measures, what it is held against, and what it says: plain records."""
+"""What an acceptance test measures, what it is compared with, and what it says: plain records."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def grade(graded: Sequence[Graded]) -> Grade:
     """Grade a machine by its worst figure.
 
     A: all as expected. B: nothing lacks more than a tenth. C: nothing lacks more than a quarter.
-    D: more, or not what was sold. "none": no measured figure had anything to be held against.
+    D: more, or not what was sold. "none": no measured figure had anything to be compared with.
     """
     if any(one.verdict == "not what was sold" for one in graded):
         return "D"

@@ -1,4 +1,4 @@
-"""What figures are held against: what was sold, an earlier test, others' results, datasheets."""
+"""What figures are compared with: what was sold, an earlier test, others' results, datasheets."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def sold(text: str) -> Sold:
     """
     chip, colon, count = text.partition(":")
     if colon and not re.fullmatch(r"[1-9][0-9]{0,5}", count, re.ASCII):
-        raise UserError(f"{count!r} is no count", where="--expected", expected="such as h100-sxm:8")
+        raise UserError(
+            f"{count!r} is not a count", where="--expected", expected="such as h100-sxm:8"
+        )
     return Sold(chip=catalog.require(chip, "--expected"), count=int(count) if colon else None)
 
 

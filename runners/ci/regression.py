@@ -148,7 +148,7 @@ def _of_envelope(data: bytes, where: str) -> Side:
     try:
         payload = base64.b64decode(json_file.parse(data, where)["payload"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError("is no Fenmark result", where=where, expected=_FORMS) from error
+        raise UserError("is not a Fenmark result", where=where, expected=_FORMS) from error
     predicate = envelope.parse(payload, where).predicate
     return Side(name=where, rows=rows_of(predicate), predicate=predicate)
 

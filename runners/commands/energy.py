@@ -71,7 +71,7 @@ def _time_ns(text: str | None, option: str) -> int | None:
         return parse_time_ns(text)
     except ValueError as error:
         raise UserError(
-            f"{text!r} is no time",
+            f"{text!r} is not a time",
             where=option,
             expected="2026-11-23T12:00:00Z or seconds since 1970",
         ) from error

@@ -58,7 +58,7 @@ class Stated:
     """What the signer says, where the file does not; None leaves it to the file.
 
     Attributes:
-        kind: of the file's reader; None where the file shall say.
+        kind: of the file's reader; None where the file says.
         chip: catalogue id: this machine's, or of what stands behind an endpoint.
         count: how many of them worked.
         model: id, or path of a file with the sizes.

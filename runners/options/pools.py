@@ -26,6 +26,6 @@ def chips_of(pool: str, where: str) -> int:
     sizes = {axis: int(size) for axis, size in axes}
     if not found or len(sizes) < len(axes) or not all((int(found[1]), *sizes.values())):
         raise UserError(
-            f"{pool!r} is no pool", where=where, expected="INSTANCESxAXES, such as 2xtp8"
+            f"{pool!r} is not a pool", where=where, expected="INSTANCESxAXES, such as 2xtp8"
         )
     return int(found[1]) * math.prod(size for axis, size in sizes.items() if axis != "ep")

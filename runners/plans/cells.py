@@ -47,7 +47,7 @@ class PlanShard:
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
         shard = cls(number=int(found[1]), of=int(found[2])) if found else cls(number=0)
         if not 1 <= shard.number <= shard.of:
-            raise UserError(f"{text!r} is no shard", where="--shard", expected="such as 2/8")
+            raise UserError(f"{text!r} is not a shard", where="--shard", expected="such as 2/8")
         return shard
 
     def holds(self, cell: Combination) -> bool:
@@ -188,7 +188,7 @@ def _rule(
         missing = [one for label, one in labels.items() if label not in known.get(key, ())]
         if missing:
             raise UserError(
-                f"excludes {name} = {missing[0]}, which is no value of an axis",
+                f"excludes {name} = {missing[0]}, which is not a value of an axis",
                 where=document.place("exclude", number, name),
                 expected=" or ".join(sorted(known.get(key) or known)),
             )

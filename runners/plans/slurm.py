@@ -46,7 +46,9 @@ def script(
     for option in options:
         if not option.startswith("-"):
             raise UserError(
-                f"{option!r} is no option of sbatch", where="--sbatch", expected="--partition=gpu"
+                f"{option!r} is not an option of sbatch",
+                where="--sbatch",
+                expected="--partition=gpu",
             )
     tasks = min(tasks, len(cells))
     # Twice the estimate of the longest shard, and ten minutes for the engines' images and weights.

@@ -95,7 +95,7 @@ def connect(url: str, *, attempts: int = 5) -> Iterator[LogClient]:
     from suites.client.bounded_answers import BoundedTransport
 
     if not url.startswith(("http://", "https://")):
-        raise UserError("is no URL", where=f"--to {url}", expected="http://… or https://…")
+        raise UserError("is not a URL", where=f"--to {url}", expected="http://… or https://…")
     url = url.rstrip("/")
     with httpx.Client(base_url=url, timeout=30, transport=BoundedTransport()) as client:
         yield LogClient(client=client, home=_log_folder(url), pause=time.sleep, attempts=attempts)
@@ -324,9 +324,9 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
         found = strict_json.loads(answer.content, str(answer.url))
     except UserError as error:
-        raise CheckError(f"is no submission API: {error.what}", where=str(answer.url)) from error
+        raise CheckError(f"is not a submission API: {error.what}", where=str(answer.url)) from error
     if not isinstance(found, dict):
-        raise CheckError("is no submission API", where=str(answer.url), expected="a JSON object")
+        raise CheckError("is not a submission API", where=str(answer.url), expected="a JSON object")
     return found
 
 

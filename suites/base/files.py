@@ -136,7 +136,7 @@ def _plain(path: Path, *, follow: bool = True) -> int:
     kind = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(kind):
         os.close(descriptor)
-        what = "is a folder" if stat.S_ISDIR(kind) else "is no plain file"
+        what = "is a folder" if stat.S_ISDIR(kind) else "is not a plain file"
         raise OSError(errno.EINVAL, what, str(path))
     return descriptor
 

@@ -43,7 +43,7 @@ def parse(text: str | bytes, where: str, *, expected: str = "JSON") -> Any:
 def _what(error: ValueError | RecursionError) -> str:
     match error:
         case json.JSONDecodeError():
-            return f"is no JSON: {error.msg} at line {error.lineno} column {error.colno}"
+            return f"is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         case UnicodeDecodeError():
             return "is not UTF-8"
         case RecursionError():

@@ -282,8 +282,8 @@ refused on reading. Version 1 left names and types open: a name of this table mu
 its type there, or the rule *labels* refuses the result (see [Proof](proof.md)), and a name that is
 not in it is carried and never read.
 
-A boolean is no number and no number is a boolean. Numbers are finite, bounds are included, and a
-text is one line of at most 256 characters.
+A boolean is not a number and a number is not a boolean. Numbers are finite, bounds are included,
+and a text is one line of at most 256 characters.
 
 | label | value | unit | meaning |
 |---|---|---|---|

@@ -38,6 +38,7 @@ class Alarm:
         self._ring = ring
         self._loop = asyncio.get_running_loop()
         self._file = -1
+        self._timer: asyncio.TimerHandle | None = None
         if sys.platform == "linux":
             self._libc = ctypes.CDLL(None, use_errno=True)
             self._file = self._libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
@@ -45,9 +46,10 @@ class Alarm:
             self._loop.add_reader(self._file, self._expired)
 
     def set(self, at_ns: int) -> None:
-        """Ring at this time; at once if it has passed."""
+        """Ring at this time, and at no other that was set; at once if it has passed."""
         if self._file < 0:
-            self._loop.call_later(max(0, at_ns - monotonic_ns()) / 1e9, self._ring)
+            self.stop()
+            self._timer = self._loop.call_later(max(0, at_ns - monotonic_ns()) / 1e9, self._ring)
             return
         seconds, nanoseconds = divmod(max(1, at_ns), 10**9)
         spec = _Itimerspec(0, 0, seconds, nanoseconds)
@@ -57,6 +59,8 @@ class Alarm:
         """Never ring again."""
         if self._file >= 0:
             self._loop.remove_reader(self._file)
+        if self._timer:
+            self._timer.cancel()
 
     def __del__(self) -> None:
         # Not in `stop`: the loop lets go of a file only in its next round.

@@ -249,8 +249,10 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
         elif data is not None:
             message = _message(part, data)
             _read_message(message, answer)
+            thoughts = events.thoughts
             if _read_text(message, place, events):
-                before, behind, thought = _around_text(part, message)
+                before, behind = _around_text(part, message)
+                thought = events.thoughts > thoughts
     if cut.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
     if not done and not answer.finished and not answer.failure:
@@ -258,16 +260,16 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
     return events
 
 
-def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes, bool]:
-    """What stands before and behind the text of an event, and whether it is a thought.
+def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
+    """What stands before and behind the text of an event.
 
-    Nothing where that is not plain, or where the event says more than its text.
+    Nothing where that is not plain, where it holds several, or says more than its text.
     """
-    found = _TEXT.search(part)
+    texts = list(_TEXT.finditer(part))
     more = any(message.get(name) for name in ("error", "usage", "timings"))
-    if not found or b"\n" in part or more:
-        return b"", b"", False
-    return part[: found.start(2)], part[found.end(2) :], found[1].decode() in _THOUGHTS
+    if len(texts) != 1 or b"\n" in part or more:
+        return b"", b""
+    return part[: texts[0].start(2)], part[texts[0].end(2) :]
 
 
 def _even_events(raw: bytes, start: int) -> _Cut | None:

@@ -58,7 +58,7 @@ class Target:
             `…/v1`, `…/api/v3`, `…/v1beta/openai`, or the whole of `…/chat/completions?version=x`.
         more: further addresses of the same service; requests are spread over all.
         model: the name it serves.
-        api: "completions" and "embeddings" take token ids, hence exact prompts; the others text.
+        api: "completions" and "embeddings" take token ids, so prompts are exact; the others text.
         key: never printed, logged or written to a result.
         key_header: that brings it; "" for a bearer token in the usual one.
         headers: further header lines.

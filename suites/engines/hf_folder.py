@@ -95,7 +95,7 @@ def read_folder(path: Path) -> Weights:
     """
     if not path.is_dir():
         raise UserError(
-            "is no folder", where=str(path), expected="a folder in Hugging Face's layout"
+            "is not a folder", where=str(path), expected="a folder in Hugging Face's layout"
         )
     precision = read_precision(path)
     if not any(path.glob("*.safetensors")):

@@ -18,7 +18,7 @@ class MeterInfo:
         name: kind first, then which one: "rapl package-0", "nvml 0"; unique on the machine.
         scope: what is inside the measured boundary.
         method: how the joules are got.
-        accuracy_percent: as the maker states it, None when he does not.
+        accuracy_percent: as the maker states it, None when they do not.
         note: what a reader must know beside the figure.
     """
 

@@ -72,5 +72,5 @@ def _open(text: str) -> PolledMeter:
 def _accuracy(percent: str) -> float:
     accuracy = float(percent)
     if not 0 < accuracy <= _MOST_PERCENT:
-        raise ValueError(f"{percent}% is no accuracy")
+        raise ValueError(f"{percent}% is not an accuracy")
     return accuracy

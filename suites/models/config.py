@@ -78,7 +78,7 @@ def _tables(file: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The configuration, and what says beside it how weights are stored."""
     data = json_file.read(file, _MOST_BYTES, expected=_EXPECTED)
     if not isinstance(data, dict):
-        raise UserError("is no JSON object", where=str(file), expected=_EXPECTED)
+        raise UserError("is not a JSON object", where=str(file), expected=_EXPECTED)
     quantized = file.with_name(_QUANTIZED)
     if file.name != "config.json" or not quantized.is_file():
         return data, None
@@ -96,7 +96,7 @@ def read_configuration(data: Any, where: str, *, name: str, beside: Any = None) 
         UserError: as `read_config`.
     """
     if not isinstance(data, dict):
-        raise UserError("is no JSON object", where=where, expected=_EXPECTED)
+        raise UserError("is not a JSON object", where=where, expected=_EXPECTED)
     text, place = _language_model(data, where)
     kind = str(text.get("model_type") or _WRAPPED.get(str(data.get("model_type")), ""))
     if kind not in FAMILIES and f"{kind}_text" not in FAMILIES:

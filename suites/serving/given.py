@@ -31,7 +31,7 @@ def whole(options: Mapping[str, Any], name: str, default: int, *, least: int) ->
 
 def at_least_one(value: Any, name: str) -> int:
     if not isinstance(value, int) or value < 1:
-        raise UserError(f"{value!r} is no count", where=name, expected="a whole number from 1")
+        raise UserError(f"{value!r} is not a count", where=name, expected="a whole number from 1")
     return value
 
 
@@ -49,5 +49,5 @@ def limit(options: Mapping[str, Any], name: str) -> float | None:
 def share(options: Mapping[str, Any], name: str) -> float:
     value = options.get(name) or 0.0
     if not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise UserError(f"{value!r} is no share", where=name, expected="from 0 to below 1")
+        raise UserError(f"{value!r} is not a share", where=name, expected="from 0 to below 1")
     return float(value)

@@ -114,7 +114,7 @@ def _size_of(text: str) -> tuple[int, int]:
         sides = 0, 0
     if not all(least <= side <= most for side in sides):
         raise UserError(
-            f"{text[:40]!r} is no size",
+            f"{text[:40]!r} is not a size",
             where="image_size",
             expected=f"WIDTHxHEIGHT such as 1024x768, each from {least} to {most}",
         )

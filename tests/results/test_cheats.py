@@ -610,17 +610,16 @@ def test_flags_and_names_that_say_the_same_or_nothing_of_the_weights_are_no_chea
 
 
 @pytest.mark.parametrize(
-    ("point", "broken"),
+    ("cached", "point", "broken"),
     [
-        ({"cached": 512 * 10}, set()),
-        ({"cached": 512 * 500, "shared_prefix": 0.5}, set()),
-        ({"cached": 512 * 500, "valid": False}, set()),
-        ({"cached": 512 * 500}, {"profile"}),
+        (512 * 10, {}, set()),
+        (512 * 500, {"shared_prefix": 0.5}, set()),
+        (512 * 500, {"valid": False}, set()),
+        (512 * 500, {}, {"profile"}),
     ],
 )
-def test_prompts_that_are_shared_or_of_no_valid_point_may_be_cached(point, broken):
+def test_prompts_that_are_shared_or_of_no_valid_point_may_be_cached(cached, point, broken):
     data = honest.h100()
-    cached = point.pop("cached")
     together(
         beside("cached_tokens", "count", cached, 1000), updated("", {"labels": point}, CLOSED)
     )(data["predicate"])
@@ -682,7 +681,7 @@ def test_an_unknown_model_is_said_and_held_to_what_does_not_need_it():
     judged = checks.judge(Statement.model_validate(data))
     assert judged.findings == ()
     assert judged.unchecked == (
-        "roofline, memory: not checked, nobody/unheard-of-3B is no model of ours",
+        "roofline, memory: not checked, nobody/unheard-of-3B is not a model of ours",
     )
     scaled("output_throughput", 10, CLOSED)(data["predicate"])
     assert rules_of(data) == {"queueing"}

@@ -113,7 +113,7 @@ def test_a_log_that_nobody_knows_registers_nobody(lay, sent, lab, log_signer, tm
     publish(tmp_path / "data", tmp_path / "out")
     [verdict] = verification.verify(tmp_path / "out")
     assert (verdict.digest, verdict.tier, verdict.problems) == (digest, "self-signed", ())
-    assert "no known log" in verdict.tier_reason
+    assert "not a known log" in verdict.tier_reason
 
 
 def test_a_log_that_looks_away_enters_a_notice_and_every_reader_refuses_it(

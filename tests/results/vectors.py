@@ -296,12 +296,12 @@ def ambiguous() -> Iterator[tuple[str, Vector]]:
 
 def envelopes() -> Iterator[tuple[str, Vector]]:
     refused = {
-        "envelope that is a list": (b"[]", "no DSSE envelope"),
+        "envelope that is a list": (b"[]", "not a DSSE envelope"),
         "envelope that is empty": (b"", "not JSON"),
-        "payload that is a number": (sealed(payload=7), "no DSSE envelope"),
+        "payload that is a number": (sealed(payload=7), "not a DSSE envelope"),
         "payload type left out": (
             strict_json.canonical({k: v for k, v in enclosed().items() if k != "payloadType"}),
-            "no DSSE envelope",
+            "not a DSSE envelope",
         ),
         "payload type of another kind": (
             sealed(
@@ -328,15 +328,15 @@ def envelopes() -> Iterator[tuple[str, Vector]]:
         ),
         "payload in broken lines": (
             sealed(payload=coded(PAYLOAD)[:64] + "\n" + coded(PAYLOAD)[64:]),
-            "no base64",
+            "not base64",
         ),
-        "payload with a stray character": (sealed(payload=coded(PAYLOAD) + "!"), "no base64"),
+        "payload with a stray character": (sealed(payload=coded(PAYLOAD) + "!"), "not base64"),
         "no signature": (sealed(signatures=[]), "0 signatures"),
         "nine signatures": (sealed(signatures=enclosed()["signatures"] * 9), "9 signatures"),
-        "signature that is a text": (sealed(signatures=["sig"]), "no signature"),
-        "signature that is no base64": (
+        "signature that is a text": (sealed(signatures=["sig"]), "not a signature"),
+        "signature that is not base64": (
             sealed(signatures=[{"keyid": LAB.public_key.keyid, "sig": "?"}]),
-            "no base64",
+            "not base64",
         ),
         "signature cut short": (
             sealed(signatures=[signature(raw_signature(encoded(PAYLOAD))[:-1])]),
@@ -495,13 +495,13 @@ def dates() -> Iterator[tuple[str, Vector]]:
     yield "run at the bound in other digits", of(GOOD, **bounded(valid_until=finished[:-1] + ".0Z"))
     for name, day in {"13th month": "2026-13-01", "30th of February": "2026-02-30"}.items():
         data = sealed(stated(*run, "finished_at", to=f"{day}T00:05:00Z"))
-        yield f"run that ended in the {name}", of(data, "lifetime", "no date")
+        yield f"run that ended in the {name}", of(data, "lifetime", "not a date")
     data = sealed(stated(*run, "finished_at", to="2026-11-23T00:05:60Z"))
-    yield "run that ended in the 61st second", of(data, "lifetime", "no date")
+    yield "run that ended in the 61st second", of(data, "lifetime", "not a date")
     data = sealed(stated(*run, "started_at", to="2026-11-23T00:05:01Z"))
     yield "run that ended before it began", of(data, "lifetime", "before it began")
     data = sealed(stated(*run, "started_at", to="2026-11-31T00:05:01Z"))
-    yield "run that began on a 31st of November", of(data, "lifetime", "no date")
+    yield "run that began on a 31st of November", of(data, "lifetime", "not a date")
 
 
 def event(action: str, key: Key = LAB.public_key) -> bytes:
@@ -617,7 +617,7 @@ def key_files() -> Iterator[tuple[str, Vector]]:
         "names another scheme": text.replace(
             'scheme = "ed25519"', 'scheme = "ecdsa-sha2-nistp256"'
         ),
-        "has a bound that is no date": text + 'valid_from = "2026-02-30T00:00:00Z"\n',
+        "has a bound that is not a date": text + 'valid_from = "2026-02-30T00:00:00Z"\n',
     }
     for name, changed in broken.items():
         yield f"key file that {name}", around(*none, HOME | {path: changed.encode()})
@@ -650,7 +650,7 @@ def checkpoints() -> Iterator[tuple[str, Vector]]:
     hashed = own.split(b" ")[-1]
     stolen = own.replace(hashed, note(entries, OTHER).split(b" ")[-1])
     unsigned = ("checkpoint", "no signature verifies the checkpoint")
-    broken = ("checkpoint", "is no checkpoint")
+    broken = ("checkpoint", "is not a checkpoint")
     root = own.split(b"\n")[2]
     zeros = base64.b64encode(bytes(32))
     changed: dict[str, tuple[bytes, tuple[str, str]]] = {
@@ -670,8 +670,8 @@ def checkpoints() -> Iterator[tuple[str, Vector]]:
             unsigned,
         ),
         "without a signature": (own.replace(line, b""), broken),
-        "with a line that is no signature": (own + b"signed\n", broken),
-        "with a signature that is no base64": (own.replace(hashed, b"?\n"), broken),
+        "with a line that is not a signature": (own + b"signed\n", broken),
+        "with a signature that is not base64": (own.replace(hashed, b"?\n"), broken),
         "with a size of 02": (own.replace(b"\n2\n", b"\n02\n"), broken),
         "with a size in words": (own.replace(b"\n2\n", b"\ntwo\n"), broken),
         "with a root of 31 bytes": (own.replace(root, base64.b64encode(bytes(31))), broken),
@@ -731,7 +731,7 @@ def histories() -> Iterator[tuple[str, Vector]]:
         "of a larger log": (note(entries + fillers(1)), "checkpoint", "rolled back"),
         "of another log": (note(entries, origin="x/y"), "checkpoint", "is of"),
         "by another's key": (note(entries, OTHER), "checkpoint", "no signature verifies"),
-        "that is none": (b"cosigned\n", "checkpoint", "is no checkpoint"),
+        "that is none": (b"cosigned\n", "checkpoint", "is not a checkpoint"),
     }
     for name, (data, step, says) in cosigned.items():
         yield f"cosigned checkpoint {name}", around(step, says, home | {"log/cosigned": data})
@@ -854,7 +854,7 @@ def logs() -> Iterator[tuple[str, Vector]]:
         around(home=archive(GOOD, entries_of(GOOD, fillers(255)))),
     )
     yield (
-        "entry that is no JSON",
+        "entry that is not JSON",
         around("inclusion", "not JSON", archive(GOOD, entries_of(GOOD, after=[b"{"]))),
     )
     yield (

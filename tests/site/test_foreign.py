@@ -89,7 +89,7 @@ def test_of_a_log_is_published_what_it_consists_of(built, home: Path, secret: Pa
     # Partial tiles of a smaller log, which every writer leaves behind, are not worth a word.
     assert told(report["left_out"]) == {
         **dict.fromkeys(("log/key", "log/home"), "is a link"),
-        "log/pipe": "is no plain file",
+        "log/pipe": "is not a plain file",
         **dict.fromkeys(
             ("log/evil.html", "log/hard", "log/tile/0/000.p/200", "log/tile/entries/x001/000"),
             "not part of a log of size 2",
@@ -186,7 +186,7 @@ def test_a_key_file_is_written_again_from_what_it_means(built, home: Path, secre
     assert (status, report["results"]) == (1, 2)
     assert told(report["refused"]) == {
         "runners/linked.toml": "is a link",
-        "runners/pipe.toml": "is no plain file",
+        "runners/pipe.toml": "is not a plain file",
     }
     assert set(told(report["left_out"])) == {"runners/notes.html", "runners/more/deep.toml"}
     [published] = [name for name in files if name.startswith("runners/keys/")]
@@ -241,7 +241,7 @@ def test_a_broken_envelope_is_named_and_hides_no_other(built, home: Path, secret
     assert (status, report["results"]) == (1, 2)
     said = told(report["refused"])
     assert said["linked.dsse.json"] == "cannot be read: is a link"
-    assert said["pipe.dsse.json"] == "cannot be read: is no plain file"
+    assert said["pipe.dsse.json"] == "cannot be read: is not a plain file"
     assert len(said) == 4
     assert not any(b"PRIVATE KEY" in data for data in files.values())
     assert len([path for path in files if path.startswith("statements/")]) == 2

@@ -129,7 +129,7 @@ def _json(path: PurePath, content: str) -> list[Any]:
     except ValueError as error:
         lines = [line for line in content.split("\n") if line.strip()]
         if len(lines) < 2 or not lines[0].rstrip().endswith(("}", "]")):
-            raise _unreadable(path, f"is no JSON: {str(error)[:100]}") from error
+            raise _unreadable(path, f"is not JSON: {str(error)[:100]}") from error
         return [_line(line) for line in lines]
     return value if isinstance(value, list) else [value]
 
@@ -169,7 +169,7 @@ def _yaml(path: PurePath, content: str) -> list[Any]:
             raise _unreadable(path, "has YAML aliases")
         found = list(yaml.load_all(content, loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _unreadable(path, f"is no YAML: {' '.join(str(error).split())[:100]}") from error
+        raise _unreadable(path, f"is not YAML: {' '.join(str(error).split())[:100]}") from error
     rows = [row for one in found for row in (one if isinstance(one, list) else [one])]
     return [_plain(row) for row in rows if row is not None]
 

@@ -49,7 +49,7 @@ _FIELDS = (
         theirs="INT8算力测试值",
         metric="integer_rate",
         unit="TOPS",
-        definition="likewise of integers, which are no floating-point operations",
+        definition="likewise of integers, which are not floating-point operations",
     ),
     Field(
         theirs="TFLOPS(kernel clock)",

@@ -22,7 +22,7 @@ export const unhex = (/** @type {string} */ digits) =>
 /** Read base64 with all of its padding; `atob` alone would pass over spaces and take less.
  * @param {string} coded */
 export function unbase64(coded) {
-  if (coded.length % 4 || !/^[A-Za-z0-9+/]*={0,2}$/.test(coded)) throw new Error("is no base64");
+  if (coded.length % 4 || !/^[A-Za-z0-9+/]*={0,2}$/.test(coded)) throw new Error("is not base64");
   return Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
 }
 

@@ -50,7 +50,7 @@ function read(data) {
   const [name, size, root] = body.split("\n");
   const signatures = note.slice(cut + 2).split("\n").filter(Boolean).map(signature);
   if (cut < 0 || !signatures.length || !isSize(size) || !isHash(root))
-    throw new Error("is no checkpoint");
+    throw new Error("is not a checkpoint");
   return { body, name, size: Number(size), root: hex(unbase64(root)), signatures };
 }
 
@@ -62,7 +62,7 @@ async function keyHash(name, type, key) {
 /** @param {string} line */
 function signature(line) {
   const [dash, whose, coded, ...more] = line.split(" ");
-  if (dash !== "—" || coded === undefined || more.length) throw new Error("is no checkpoint");
+  if (dash !== "—" || coded === undefined || more.length) throw new Error("is not a checkpoint");
   return { whose, blob: unbase64(coded) };
 }
 

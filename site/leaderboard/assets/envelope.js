@@ -16,7 +16,7 @@ const MOST_SIGNATURES = 8;
 export function opened(data) {
   const { payload, payloadType, signatures } = Object(parsed(data));
   if (typeof payload !== "string" || typeof payloadType !== "string" || !Array.isArray(signatures))
-    throw new Error("is no DSSE envelope");
+    throw new Error("is not a DSSE envelope");
   if (payloadType !== PAYLOAD_TYPE) throw new Error(`holds ${payloadType.slice(0, 80)}`);
   if (signatures.length < 1 || signatures.length > MOST_SIGNATURES)
     throw new Error(`holds ${signatures.length} signatures, expected 1 to ${MOST_SIGNATURES}`);
@@ -37,7 +37,7 @@ export async function signer({ payload, signatures }, keys) {
 /** @param {any} item @returns {Signature} */
 function signature(item) {
   const { keyid, sig, bundle } = Object(item);
-  if (typeof sig !== "string") throw new Error("holds what is no signature");
+  if (typeof sig !== "string") throw new Error("holds what is not a signature");
   return { keyid, sig: eitherBase64(sig), keyless: bundle !== undefined };
 }
 

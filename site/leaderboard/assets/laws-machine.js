@@ -157,7 +157,7 @@ const isMedian = (percentile = 50) =>
 export function* runsEndAfterTheyBegin({ predicate: { run } }) {
   const times = timesOf(run);
   if (!times) {
-    yield held("run", `${run.started_at} or ${run.finished_at} is no date`);
+    yield held("run", `${run.started_at} or ${run.finished_at} is not a date`);
     return;
   }
   const { began, ended } = times;

@@ -36,7 +36,7 @@ export function* metricsAreKnown({ figures, tables }) {
   for (const { metric, unit, n, where } of figures) {
     const known = member(tables.units, metric);
     let reason = null;
-    if (known === undefined) reason = "is no metric of this version";
+    if (known === undefined) reason = "is not a metric of this version";
     else if (known !== unit) reason = `is in ${unit}; ${metric} is in ${known}`;
     else if (n === 0) reason = "has no sample behind it";
     if (reason) yield held(where, reason);
@@ -147,7 +147,7 @@ export function* softwareIsStated({ figures, predicate: { engines, source } }) {
 export function* suiteIsKnown({ predicate: { run }, tables }) {
   const { suite_version: version, finished_at } = run;
   const known = member(tables.versions, version);
-  if (known === undefined) yield held("run.suite_version", `${version} is no released version`);
+  if (known === undefined) yield held("run.suite_version", `${version} is not a released version`);
   else if (start(finished_at, 10) < known.first_day)
     yield held(
       "run.finished_at",

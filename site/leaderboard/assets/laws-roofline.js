@@ -113,7 +113,7 @@ export function* unchecked({ figures, predicate, what, unexpressed, chip, by }) 
   if (unexpressed)
     yield `${OF_MODELS.join(", ")}: computed by \`fenmark verify\`, no sums of ${unexpressed} are known here`;
   else if (!what)
-    yield `roofline, memory: not checked, ${named ? `${named} is no model of ours` : "no model"}`;
+    yield `roofline, memory: not checked, ${named ? `${named} is not a model of ours` : "no model"}`;
   else if (!chip) yield "roofline, memory, power: not checked, the chip is not in the catalogue";
 }
 

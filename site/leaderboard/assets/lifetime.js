@@ -18,7 +18,7 @@ export function moment(date) {
   time.setUTCHours(hour, minute, second);
   // A 30th of February would be one of March.
   if (!(year > 0) || !time.toISOString().startsWith(date.slice(0, 19)))
-    throw new Error(`${date} is no date`);
+    throw new Error(`${date} is not a date`);
   return time.getTime() * 1000 + Number((digits[6] ?? "").padEnd(6, "0"));
 }
 

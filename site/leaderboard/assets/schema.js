@@ -69,7 +69,7 @@ function first(faults) {
 /** @type {Record<string, Keyword>} */
 const KEYWORDS = {
   $ref: (value, schema, _, held) => held(value, schema),
-  type: (value, type) => unless(TYPES[type](value), `is no ${type}`),
+  type: (value, type) => unless(TYPES[type](value), `is not of type ${type}`),
   const: (value, only) => unless(value === only, `is not ${JSON.stringify(only)}`),
   enum: (value, some) => unless(some.includes(value), `is none of ${some.join(", ")}`),
   anyOf: (value, some, _, held) =>

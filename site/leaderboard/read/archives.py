@@ -204,7 +204,7 @@ def read(
     known.keys.read(identity.REGISTERED, registered=True)
     for folder in folders:
         if not folder.is_dir():
-            raise UserError("is no folder", where=str(folder), expected="an archive of results")
+            raise UserError("is not a folder", where=str(folder), expected="an archive of results")
         _gather(folder, known, before, sheet, workers, policy=policy)
     table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
     if len(table) != len(before) or _state(table) != _state(before):

@@ -1,4 +1,4 @@
-"""Forecasts of the site's archives, each held against what came after it."""
+"""Forecasts of the site's archives, each compared with what came after it."""
 
 from __future__ import annotations
 

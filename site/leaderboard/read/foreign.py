@@ -34,7 +34,7 @@ def listed(folder: Path) -> tuple[list[str], dict[str, str]]:
                     elif entry.is_file(follow_symlinks=False):
                         plain.append(path)
                     else:
-                        odd[path] = "is a link" if entry.is_symlink() else "is no plain file"
+                        odd[path] = "is a link" if entry.is_symlink() else "is not a plain file"
         except FileNotFoundError:
             pass
         except OSError as error:

@@ -697,7 +697,7 @@ _REFUSALS = (
         "closed_early",
     ),
     _refused(
-        "sends an event that is no JSON", _chunks(_ended(_each(), b"data: {oops}\n\n")), "garbage"
+        "sends an event that is not JSON", _chunks(_ended(_each(), b"data: {oops}\n\n")), "garbage"
     ),
     _refused(
         "sends an event that is a list", _chunks(_ended(_each(), b"data: [1, 2]\n\n")), "garbage"

@@ -400,7 +400,7 @@ def print_table(results: Sequence[Misled]) -> None:
     terminal.show(table)
     terminal.say(
         "How far each client's median lies from what the server's own log says it did; right is "
-        f"within {_RIGHT:.0%}. An overloaded server's TTFT is held against that without a queue: "
+        f"within {_RIGHT:.0%}. An overloaded server's TTFT is compared with that without a queue: "
         "it has no steady state, and the only right answer is none."
     )
 

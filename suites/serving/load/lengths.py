@@ -78,7 +78,7 @@ def _line(line: bytes, where: str) -> tuple[int, int]:
 def _whole(fields: dict[str, Any], name: str, where: str) -> int:
     value = fields[name]
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UserError(f"{name} is no whole number", where=where, expected=_EXAMPLE)
+        raise UserError(f"{name} is not a whole number", where=where, expected=_EXAMPLE)
     if not _LEAST[name] <= value <= _MOST_TOKENS:
         raise UserError(
             f"{name} is {str(value)[:20]}",

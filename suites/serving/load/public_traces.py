@@ -61,7 +61,7 @@ def _mooncake(raw: bytes, path: str) -> Iterator[tuple[Turn, int]]:
             raise UserError("no JSON object", where=where, expected=example)
         ids = fields.get("hash_ids", [])
         if not isinstance(ids, list) or not all(type(i) is int and 0 <= i <= _MOST_ID for i in ids):
-            raise UserError("hash_ids are no list of ids", where=where, expected=example)
+            raise UserError("hash_ids are not a list of ids", where=where, expected=example)
         input_tokens = _tokens(fields, "input_length", where)
         if ids and len(ids) != (blocks := math.ceil(input_tokens / BLOCK_TOKENS)):
             raise UserError(
@@ -94,7 +94,7 @@ def _azure(row: Mapping[str, Any], where: str) -> tuple[float, int, int]:
         time = datetime.fromisoformat(row.get("TIMESTAMP") or "")
     except ValueError:
         raise UserError(
-            "TIMESTAMP is no time", where=where, expected="such as 2023-11-16 18:15:46.6805900"
+            "TIMESTAMP is not a time", where=where, expected="such as 2023-11-16 18:15:46.6805900"
         ) from None
     arrival_s = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
     return (
@@ -130,7 +130,7 @@ def _number(fields: Mapping[str, Any], name: str, where: str) -> float:
     except (ValueError, OverflowError):
         value = math.nan
     if not 0 <= value < _MOST_S:
-        raise UserError(f"{name} is no time", where=where, expected="a number from 0")
+        raise UserError(f"{name} is not a time", where=where, expected="a number from 0")
     return value
 
 

@@ -68,7 +68,7 @@ def read_think(text: str) -> Think:
     Raises:
         UserError: it is none of these, or out of bounds.
     """
-    wrong = UserError(f"{text[:40]!r} is no think time", where="think_time", expected=_EXPECTED)
+    wrong = UserError(f"{text[:40]!r} is not a think time", where="think_time", expected=_EXPECTED)
     match = _TEXT.fullmatch(text)
     if not match:
         raise wrong

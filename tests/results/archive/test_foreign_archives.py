@@ -61,7 +61,7 @@ def test_what_is_no_file_of_an_archive_is_not_waited_for(home, make, where):
     judging.start()
     judging.join(20)
     assert not judging.is_alive()
-    assert any("is no plain file" in line or "bytes, above" in line for line in told)
+    assert any("is not a plain file" in line or "bytes, above" in line for line in told)
 
 
 @pytest.mark.parametrize("size", [-1, 0, 2**62])

@@ -292,10 +292,10 @@ def test_a_mark_at_the_beginning_and_a_date_of_toml_s_own_are_read(tmp_path):
             '[[purchases]]\nchip = "h100"\nbasis = "chip alone"\nusd_low = 9\nusd_high = 9\n',
             "no chip",
         ),
-        (ONE + "usd_per_hour = true\n", r"rentals\.0\.usd_per_hour: is no number"),
-        (ONE + 'usd_per_hour = "2"\n', r"rentals\.0\.usd_per_hour: is no number"),
-        (ONE + 'usd_per_hour = "2.5/h"\n', r"rentals\.0\.usd_per_hour: is no number"),
-        (ONE + "cny_per_hour = true\n", r"rentals\.0\.cny_per_hour: is no number"),
+        (ONE + "usd_per_hour = true\n", r"rentals\.0\.usd_per_hour: is not a number"),
+        (ONE + 'usd_per_hour = "2"\n', r"rentals\.0\.usd_per_hour: is not a number"),
+        (ONE + 'usd_per_hour = "2.5/h"\n', r"rentals\.0\.usd_per_hour: is not a number"),
+        (ONE + "cny_per_hour = true\n", r"rentals\.0\.cny_per_hour: is not a number"),
         (ONE + "cny_per_hours = 14\n", r"rentals\.0: has no price"),
         (ONE + "usd_per_hour = nan\n", "is nan"),
         (ONE + "cny_per_hour = inf\n", "is inf"),
@@ -338,8 +338,8 @@ def test_the_sheet_of_a_day_is_the_newest_there_was():
     assert catalog.prices_as_of("2026-12").id == last
     for day, says in {
         "2025-01-01": "as old as",
-        "2026-02-30": "no date",
-        "soon": "no date",
+        "2026-02-30": "not a date",
+        "soon": "not a date",
     }.items():
         with pytest.raises(UserError, match=says):
             catalog.prices_as_of(day)

@@ -38,7 +38,7 @@ def test_a_catalogue_becomes_a_sheet_that_the_other_verbs_read(fenmark, vms, tmp
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--date", "2026-13-01", "--out", "x.toml"), "--date: '2026-13-01' is no date"),
+        (("--date", "2026-13-01", "--out", "x.toml"), "--date: '2026-13-01' is not a date"),
         (("--date", "2026-12-01"), "--out: is missing"),
     ],
 )

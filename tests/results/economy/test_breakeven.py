@@ -55,6 +55,8 @@ def cost():
 
 def test_a_row_has_the_price_of_its_own_tokens_and_both_break_evens(cost):
     assert (cost.tokens, cost.api.usd) == ("output", 0.22)
+    apart = cost.api_apart
+    assert (apart.input, apart.cached, apart.output, apart.by) == (0.186, 0.186, 0.22, "API")
     assert cost.breakeven_utilization == pytest.approx(cost.rental_usd.value / 0.22)
     # At full use the capital is spread over all hours instead of the sheet's 40%.
     sheet = catalog.price_sheets()["2026-11-28"]

@@ -90,6 +90,41 @@ def test_other_claims(fields, verdict):
     assert judge(claim(**fields), [ROW], SHEET).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"value": 1e-6}, "The datasheet does not allow it."),
+        (
+            {"model": None, "unstated": ["model"]},
+            "It names no model: a token of a small one is cheap.",
+        ),
+        ({"chip": "b200-sxm"}, "Nobody published a figure of this model on this chip."),
+        ({"chip": None, "tokens": "input"}, "Nobody published such a figure of this model."),
+        ({"value": 0.049}, "No published row goes as far."),
+        ({}, "A published row goes at least as far."),
+    ],
+)
+def test_a_verdict_has_its_reason(fields, why):
+    assert judge(claim(**fields), [ROW], SHEET).why == why
+
+
+@pytest.mark.parametrize(
+    ("unit", "furthest"), [("tokens/s per chip", max), ("USD/Mtok", min), ("J/token", min)]
+)
+def test_without_a_chip_the_bound_is_that_of_the_chip_that_could_do_most(unit, furthest):
+    alone = [bound_of(claim(unit=unit, chip=chip), SHEET) for chip in catalog.chips()]
+    values = {bound.chip: bound.value for bound in alone if bound}
+    bound = bound_of(claim(unit=unit, chip=None, unstated=["chip"]), SHEET)
+    assert bound.value == values[bound.chip] == furthest(values.values())
+
+
+def test_yuan_are_dollars_at_the_sheet_s_rate():
+    rate = SHEET.cny_per_usd.value
+    yuan = judge(claim(unit="CNY/Mtok"), [ROW], SHEET)
+    assert yuan.best.value == pytest.approx(0.05 * rate)
+    assert yuan.bound.value == pytest.approx(bound_of(claim(), SHEET).value * rate)
+
+
 def test_a_claim_of_all_tokens_is_set_beside_input_and_output_together():
     rows = [ROW, ROW.of_all_tokens(isl=3000, osl=1000)]
     total = claim(tokens="total", value=0.0125)
@@ -115,6 +150,9 @@ def test_what_one_fen_asks():
     assert needs.tokens_per_s_per_kw == pytest.approx(1000 / joules)
     rent = next(p for p in SHEET.rentals if (p.chip, p.price_class) == ("h100-sxm", "on-demand"))
     assert needs.tokens_per_s_per_chip == pytest.approx(rent.usd_per_hour / 3600 / usd * 1e6)
+    terms = SHEET.ownership
+    busy_s = terms.life_years.value * 8766 * 3600 * terms.utilization.value
+    assert needs.capital_usd_per_token_per_s == pytest.approx(usd / 1e6 * busy_s)
     assert needs_of(claim(unit="J/token"), SHEET) is None
 
 

@@ -125,7 +125,7 @@ def test_every_name_leads_to_a_chip_of_the_catalogue():
 
 
 FEED = (
-    '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 9.0}}}\n'
+    '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 9.0}}}\n\n'
     '{"schema_version": 2, "cheapest": {"runpod": {"L4 24GB": 0.49, "L40 48GB": 1},'
     ' "vastai": {"L4 24GB": 0.32}}}\n'
 )
@@ -228,7 +228,7 @@ def test_gpuhunt_that_is_not_there_says_how_to_get_it(monkeypatch):
     [
         ("skypilot", "a,b\n1,2\n", "lacks the column InstanceType"),
         ("gpu-price-feed", '{"cheapest": {}}\n', "schema_version 2"),
-        ("gpu-price-feed", "[]\n", "no line of gpu-price-feed"),
+        ("gpu-price-feed", "[]\n", "not a line of gpu-price-feed"),
         ("excel", "", "no catalogue of prices 'excel'"),
     ],
 )

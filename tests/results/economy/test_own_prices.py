@@ -1,11 +1,14 @@
 """What a reader pays, as they write it: read exactly, or refused in one line."""
 
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from results import catalog
 from results.catalog.prices_data import OwnTerms, Yearly
+from results.economy.money_options import money_of
 from results.economy.own_prices import own_prices
 from suites.base.errors import UserError
 
@@ -28,6 +31,15 @@ SHEET = catalog.price_sheets()["2026-11"]  # 7.055 yuan for a dollar
 def test_a_price_by_the_hour(text, usd, per):
     own = own_prices(SHEET, price=text).own
     assert (own.usd_per_hour, own.per) == (pytest.approx(usd), per)
+
+
+def test_each_option_of_money_is_read_by_its_name(tmp_path):
+    given = {"price": "2/h", "owned": "1500", "life": "4y", "tariff": "0.3/kWh", "currency": "cny"}
+    assert money_of({**given, "as_of": "2026-11-01"}) == own_prices(SHEET, **given)
+    file = tmp_path / "mine.toml"
+    shipped = (files("results.catalog") / "prices" / "2026-11.toml").read_text()
+    file.write_text(shipped.replace('id = "2026-11"', 'id = "mine"', 1))
+    assert money_of({"price_sheet": file}).sheet.id == "mine"
 
 
 @pytest.mark.parametrize("text", ["1500", "$1500", "1_500", "10582.5CNY"])

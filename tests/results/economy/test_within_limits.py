@@ -63,6 +63,8 @@ def test_the_widest_meter_counts_and_one_chip_of_several_is_not_all():
     chips = [power(500.0, meter=f"dcgm {place}") for place in range(2)]
     (one,) = derive(searched(), *chips, power(6000.0, "node", "redfish 1"))
     assert one.per_megawatt.value == pytest.approx(4000)
+    (one,) = derive(searched(), power(4000.0), power(6000.0, "node", "redfish 1"))
+    assert one.per_megawatt.value == pytest.approx(4000)
     (one,) = derive(searched(), *chips)
     assert one.per_megawatt is None
     (one,) = derive(searched(), chips[0], count=1)

@@ -174,7 +174,7 @@ def test_a_key_file_with_a_broken_root_of_trust_is_said_before_anything_is_signe
         trusted_root=workflow.trusted_root.replace("certificateAuthorities", "nothing"),
     )
     key_file.write_text(runner_toml(broken))
-    with pytest.raises(UserError, match="is no trusted root"):
+    with pytest.raises(UserError, match="is not a trusted root"):
         keys.load_or_create()
 
 
@@ -191,14 +191,14 @@ def test_keys_new_prints_a_workflows_key_file(tmp_path, services, workflow, verb
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--keyless", "measure.yml", "--trusted-root", "x"], "is no workflow"),
-        (["--trusted-root", "x"], "is no workflow"),
+        (["--keyless", "measure.yml", "--trusted-root", "x"], "is not a workflow"),
+        (["--trusted-root", "x"], "is not a workflow"),
         (
             [
                 *["--keyless", "https://github.com/a/b/.github/workflows/c.yml@refs/heads/d"],
                 *["--build-config", "https://github.com/a/b"],
             ],
-            "is no workflow",
+            "is not a workflow",
         ),
         (["--keyless", "https://github.com/a/b/.github/workflows/c.yml@refs/heads/d"], "missing"),
         (

@@ -1,4 +1,4 @@
-"""Terms of a step, held against sums done by hand."""
+"""Terms of a step, compared with sums done by hand."""
 
 import numpy as np
 import pytest

@@ -99,7 +99,7 @@ def test_a_folder_of_folders_holds_chips_and_tables_name_a_device(tmp_path):
     [
         (lambda folder: (folder / "bad.parquet").write_bytes(b"PAR1 no"), "cannot be read"),
         (lambda folder: write(folder, "x", gemms().drop(columns="k")), "lacks a column"),
-        (lambda folder: write(folder, "x", gemms().assign(m="many")), "no number"),
+        (lambda folder: write(folder, "x", gemms().assign(m="many")), "not a number"),
         (lambda folder: (folder / "gemm__a-1__gemm_perf.parquet").unlink(), "holds no"),
     ],
 )

@@ -81,7 +81,7 @@ def test_what_lacks_a_part_or_has_it_of_another_kind_is_no_receipt(receipt, name
         with pytest.raises(UserError) as caught:
             Receipt.from_json(broken, "there")
         assert str(caught.value) == (
-            "there: is no receipt; expected digest, index, proof, checkpoint"
+            "there: is not a receipt; expected digest, index, proof, checkpoint"
         )
 
 

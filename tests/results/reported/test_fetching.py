@@ -66,9 +66,9 @@ def test_a_folder_is_read_however_deep_and_nothing_beside_its_tables(served, tmp
     ("path", "told"),
     [
         ("/gone.csv", "answers 404"),
-        ("/", "is no address of a table"),
-        ("/page.html", "is no address of a table"),
-        ("/..%2f..%2fx", "is no address of a table"),
+        ("/", "is not an address of a table"),
+        ("/page.html", "is not an address of a table"),
+        ("/..%2f..%2fx", "is not an address of a table"),
     ],
 )
 def test_what_cannot_be_had_is_one_line(served, tmp_path, path, told):

@@ -51,7 +51,7 @@ def test_rows_in_a_wrapper_are_found(tmp_path):
 @pytest.mark.parametrize("rows", [[], [None], ["a", 3], [{}], [{"simulated": 1}]])
 def test_what_no_reader_knows_is_said(rows):
     document = Document(name="x", data=b"", text="", rows=rows)
-    with pytest.raises(UserError, match="no file of a harness") as error:
+    with pytest.raises(UserError, match="a file of a harness") as error:
         recognise(document, "x")
     assert all(kind in str(error.value) for kind in KINDS)
 

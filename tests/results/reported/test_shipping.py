@@ -126,7 +126,7 @@ def test_what_ships_is_listed(fenmark, shipped, monkeypatch):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"plain", "is no gzip"),
+        (b"plain", "is not gzip"),
         (gzip.compress(b"{}" * 300, mtime=0)[:-12], "ends early"),
         (gzip.compress(b" " * 2000, mtime=0), "holds more than 1,000 bytes"),
         (gzip.compress(b"{}", mtime=0), "schema_version"),

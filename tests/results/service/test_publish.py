@@ -101,7 +101,7 @@ def test_an_archive_whose_checkpoint_is_none_is_never_overwritten(client, sealed
     send(client, sealed, [0])
     publish(tmp_path / "data", tmp_path / "out")
     (tmp_path / "out/log/checkpoint").write_bytes(b"half")
-    with pytest.raises(UserError, match="is no checkpoint"):
+    with pytest.raises(UserError, match="is not a checkpoint"):
         publish(tmp_path / "data", tmp_path / "out")
 
 

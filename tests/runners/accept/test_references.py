@@ -1,4 +1,4 @@
-"""What figures are held against: what was sold, an earlier test, signed results, datasheets."""
+"""What figures are compared with: what was sold, an earlier test, signed results, datasheets."""
 
 import json
 from pathlib import Path

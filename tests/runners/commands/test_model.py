@@ -61,7 +61,7 @@ def test_the_list_is_what_ships():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[1, 2]", "is no JSON object"),
+        ("[1, 2]", "is not a JSON object"),
         (json.dumps({**LLAMA_8B, "num_hidden_layers": 10**9}), "num_hidden_layers"),
         (json.dumps({**LLAMA_8B, "model_type": "retnet"}), "'retnet', an architecture that is not"),
         (json.dumps({**LLAMA_8B, "model_type": "\x1b[31mred"}), "an architecture that is not"),

@@ -113,7 +113,7 @@ def test_a_plan_without_axes_is_one_cell():
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3"])
 def test_a_shard_that_is_none_is_refused(text):
-    with pytest.raises(UserError, match="no shard"):
+    with pytest.raises(UserError, match="not a shard"):
         PlanShard.parse(text)
 
 
@@ -179,7 +179,7 @@ def test_a_pool_counts_its_chips_and_experts_add_none(pool, chips):
     "pool", ["", "tp8", "2x", "0xtp8", "2xtp0", "2xtp2tp4", "2xtq8", "2 x tp8"]
 )
 def test_what_is_no_pool_is_refused(pool):
-    with pytest.raises(UserError, match=r"no pool; expected INSTANCESxAXES"):
+    with pytest.raises(UserError, match=r"not a pool; expected INSTANCESxAXES"):
         chips_of(pool, "--prefill-pool")
 
 

@@ -56,4 +56,4 @@ def test_there_are_no_more_tasks_than_cells(sbatch):
 def test_what_is_no_option_is_refused_in_a_line(sbatch):
     said = sbatch("--out", "x", "--sbatch", "partition=gpu\nrm -r /")
     assert said.returncode == 2
-    assert "no option of sbatch" in said.stderr
+    assert "not an option of sbatch" in said.stderr

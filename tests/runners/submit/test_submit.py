@@ -162,7 +162,7 @@ def test_what_is_no_submission_api_is_said_in_one_line(write, log):
     def anything(_):
         return httpx.Response(200, text="<html>welcome</html>")
 
-    told = pytest.raises(CheckError, match="is no submission API")
+    told = pytest.raises(CheckError, match="is not a submission API")
     stranger = httpx.MockTransport(anything)
     with httpx.Client(transport=stranger, base_url="http://x") as client, told:
         log(client)[0].submit(write())

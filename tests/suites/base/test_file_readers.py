@@ -88,10 +88,10 @@ def test_any_text_is_toml_or_refused_in_one_line(text):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b'{"a":\n tru}', "is no JSON: Expecting value at line 2 column 2; expected something"),
+        (b'{"a":\n tru}', "is not JSON: Expecting value at line 2 column 2; expected something"),
         (b"[" * 100_000, "is nested too deeply"),
         (b"9" * 10_000, "holds a number of thousands of digits"),
-        (b"", "is no JSON"),
+        (b"", "is not JSON"),
         (b"\xef\xbb\xbf{}", "begins with a byte order mark; expected UTF-8 without one"),
         ("{}".encode("utf-16"), "begins with a byte order mark"),
         (b'{"a":\n"\xe9"}', ":2: is not UTF-8"),

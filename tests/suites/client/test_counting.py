@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suites.client.request import read_exchange
+from suites.client.counting import Events, count, plain
+from suites.client.recording import Recording
+from suites.client.request import Request, read_exchange, read_recording
 from suites.client.wire import Exchange, Tape
 
 TOKENS = 128
@@ -114,3 +116,188 @@ def test_a_server_that_cuts_the_prompt_fails_the_request(counted, failure):
         each(), usage().replace(b'"prompt_tokens": 8', b'"prompt_tokens": %d' % counted)
     )
     assert asked(timeline).failure == failure
+
+
+def said(*texts, blank=(), final=-1, rising=(), thoughts=0):
+    """Events whose fragments stand at places 0, 1, …."""
+    events = Events(blank=list(blank), final=final, rising=list(rising))
+    for place, text in enumerate(texts):
+        events.show(place, text.encode(), thought=place < thoughts)
+    return events
+
+
+def counted(events, completion, reasoning=None, stamps=range(99)):
+    return count(events, stamps, completion=completion, reasoning=reasoning)
+
+
+@pytest.mark.parametrize(
+    ("texts", "doubt"),
+    [
+        (["the", " sea"], ""),
+        (["a b", " c d", " e", " f"], "the server never counts, and 4 fragments hold 6 words"),
+        (["a b", " c", " d", " e", " f"], ""),  # six words in five fragments may be
+        (["分分分分分"], "the server never counts, and 1 fragments hold 2 words"),
+        (["分分", "12"], ""),
+        (["分分分", "分分"], "the server never counts, and 2 fragments hold 2 words"),
+        ([], ""),
+    ],
+)
+def test_fragments_are_no_tokens_where_nobody_counts_and_they_hold_several_words(texts, doubt):
+    result = counted(said(*texts), None)
+    assert (result.doubt, result.tokens, result.by) == (doubt, len(texts), "events")
+
+
+def test_tokens_of_the_first_arrival_share_its_time():
+    result = counted(said("a", "b", "c"), 3, stamps=[5, 5, 6])
+    assert (result.first, result.places, result.silent, result.hidden) == (2, [0, 1, 2], 0, 0)
+    assert counted(said(), 0).first == 0
+
+
+@pytest.mark.parametrize(
+    ("rising", "completion", "by"),
+    [
+        ([(0, 1), (1, 5)], 5, "server"),
+        ([(0, 0), (1, 5)], 5, "server"),
+        ([(0, 5), (1, 5)], 5, "text"),
+        ([(0, 1), (1, 4)], 5, "text"),
+        ([(0, 5), (1, 1)], 1, "text"),
+        ([], 5, "text"),
+    ],
+)
+def test_a_server_counts_as_it_goes_if_its_counts_rise_to_the_last(rising, completion, by):
+    assert counted(said("a b c", "d e"), completion).by == "text"
+    assert counted(said("a b c", "d e", rising=rising), completion).by == by
+
+
+def test_the_events_at_which_a_count_rose_brought_the_tokens():
+    rising = [(0, 2), (1, 2), (2, 5), (3, 6)]
+    events = said("a b", "c", "d e f", "g", rising=rising)
+    result = counted(events, 6, stamps=[7, 7, 7, 8])
+    assert (result.places, result.first, result.tokens, result.doubt) == ([0, 2, 3], 5, 6, "")
+    none = said("a", rising=[(0, 9), (1, 100)], blank=[1])
+    assert counted(none, 100).doubt == ("99 tokens counted, text of 1 fragments does not hold them")
+    assert counted(none, 100).silent == 1
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "thoughts", "hidden", "tokens", "by"),
+    [(2, 0, 2, 3, "events"), (None, 0, 0, 5, "text"), (2, 1, 0, 5, "text"), (9, 0, 5, 0, "text")],
+)
+def test_thoughts_that_are_counted_and_not_shown_are_no_output(
+    reasoning, thoughts, hidden, tokens, by
+):
+    result = counted(said("a", "b", "c", thoughts=thoughts), 5, reasoning)
+    assert (result.hidden, result.tokens, result.by) == (hidden, tokens, by)
+    doubt = "3 fragments with text for 0 tokens counted" if not tokens else ""
+    assert result.doubt == doubt
+
+
+@pytest.mark.parametrize(
+    ("completion", "silent", "places"),
+    [(3, 1, [0, 1, 2]), (4, 2, [0, 1, 2, 3])],
+)
+def test_an_event_without_text_is_a_token_where_the_count_says_so(completion, silent, places):
+    result = counted(said("a", "b", blank=[2], final=3), completion)
+    assert (result.silent, result.places, result.tokens) == (silent, places, completion)
+    hidden = counted(said("a", "b", blank=[2], final=3), completion + 7, 7)
+    assert (hidden.silent, hidden.hidden) == (silent, 7)
+
+
+def test_several_tokens_a_fragment_are_spread_over_its_letters():
+    result = counted(said("a, b", ". c"), 6)
+    assert (result.first, result.by, result.doubt) == (6 * 4 / 7, "text", "")
+    together = counted(said("a, b", ". c"), 6, stamps=[0, 0])
+    assert together.first == 6
+    assert counted(said("a"), 5).first == 5
+
+
+@pytest.mark.parametrize(
+    ("stamps", "first"),
+    [
+        ([0, 10, 20, 30, 40, 50, 60, 70, 80], 2.0),  # missing before the first or behind the last
+        ([0, 10, 20, 30, 40, 60, 70, 80, 90], 10 / 9),  # missing in between
+    ],
+)
+def test_the_few_tokens_without_text_are_looked_for_where_the_steps_say(stamps, first):
+    assert counted(said(*"abcdefghi"), 10, stamps=stamps).first == pytest.approx(first)
+    # Clocks begin anywhere.
+    later = [10**15 + stamp for stamp in stamps]
+    assert counted(said(*"abcdefghi"), 10, stamps=later).first == pytest.approx(first)
+
+
+@pytest.mark.parametrize(("tokens", "held"), [(10, True), (11, False)])
+def test_a_count_is_believed_if_three_fifths_of_it_are_words_or_signs(tokens, held):
+    result = counted(said("a, b", " 12!"), tokens)
+    doubt = f"{tokens} tokens counted, text of 2 fragments does not hold them"
+    assert result.doubt == ("" if held else doubt)
+    # Two signs of Han are one token at least.
+    wide = counted(said("分分分分分分", "分分分分, b"), tokens + 1)
+    assert bool(wide.doubt) is not held
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"a\\n", "a\n"),
+        (b"\\u00e9", "é"),
+        (b"\\ud83d", "\ud83d"),
+        (b"a\\", "a\\"),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_text_in_json_is_read_as_far_as_it_is_any(raw, text):
+    assert plain(raw) == text
+
+
+def test_times_of_a_request_count_from_when_it_was_due():
+    request = Request(
+        index=0, intended_ns=1_000_000, sent_ns=3_000_000, ended_ns=9_000_000,
+        token_ns=[5_000_000, 5_000_000, 9_000_000], input_tokens=8, output_tokens=5, failure="",
+        detail="", measured=True,
+        cached_tokens=None, timings={}, truth_ns=(), first_tokens=3, answer_ns=9_000_000,
+    )  # fmt: skip
+    assert (request.ttft_ms, request.ttfo_ms, request.e2e_ms) == (4.0, 8.0, 8.0)
+    assert (request.send_delay_ms, request.tpot_ms, request.gaps_ms) == (2.0, 2.0, [0.0, 4.0])
+    assert request.has_pace
+
+
+def test_an_exchange_is_read_with_all_that_was_known_of_it():
+    exchange = Exchange(
+        index=3, input_tokens=8, output_tokens=2, shared_tokens=4, intended_ns=1, sent_ns=2,
+        ended_ns=9, measured=True, place=1, sent_bytes=5000, session=6, turn=7,
+    )  # fmt: skip
+    told = json.dumps({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 2}})
+    words = event({"content": "a"}) + event({"content": "b"})
+    exchange.reads = [b"HTTP/1.1 200 OK\r\n\r\n", words, b"data: %b\n\n" % told.encode(), DONE]
+    exchange.stamps = [3, 4, 5, 6]
+    recording = Recording()
+    recording.tape.record(exchange)
+    failed = Exchange(index=1, input_tokens=8, output_tokens=2, failure="reset")
+    recording.tape.record(failed)
+    recording.exchanges += [exchange, failed]
+    first, request = read_recording(recording)
+    assert (first.index, first.failure, first.told) == (1, "reset", False)
+    assert request == Request(
+        index=3, intended_ns=1, sent_ns=2, token_ns=[4, 4], ended_ns=9, input_tokens=10,
+        output_tokens=2, failure="", detail="", measured=True, cached_tokens=None, timings={},
+        truth_ns=[], first_tokens=2, answer_ns=4, shared_tokens=6, asked_tokens=2, told=True,
+        place=1, text=b"ab", first_text=2, session=6, turn=7,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("counted", "doubted"), [(7048, False), (7049, True)])
+def test_more_prompt_tokens_than_bytes_are_not_believed(counted, doubted):
+    exchange = Exchange(index=0, input_tokens=8, output_tokens=1, sent_bytes=5000)
+    told = json.dumps({"choices": [], "usage": {"prompt_tokens": counted, "completion_tokens": 1}})
+    exchange.reads = [
+        b"HTTP/1.1 200 OK\r\n\r\n"
+        + event({"content": "a"})
+        + b"data: %b\n\n" % told.encode()
+        + DONE
+    ]
+    exchange.stamps = [1]
+    tape = Tape()
+    tape.record(exchange)
+    assert read_exchange(tape, exchange).doubt == (
+        f"{counted} prompt tokens counted of 8 sent" if doubted else ""
+    )

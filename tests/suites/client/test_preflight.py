@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from time import monotonic_ns
 
 import pytest
 
@@ -24,7 +26,7 @@ class Service(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append({"path": self.path, **body})
         refused = next((name for name in self.habits.get("refuses", ()) if name in body), None)
-        if refused or self.habits.get("status"):
+        if refused or (self.habits.get("status") and len(self.asked) > self.habits.get("good", 0)):
             words = f"unknown field {refused}" if refused else "\x1b[31mgo away"
             return self.answer(self.habits.get("status", 400), words.encode())
         limit = body.get("max_tokens") or body["max_completion_tokens"]
@@ -34,7 +36,8 @@ class Service(BaseHTTPRequestHandler):
         for made in range(0, limit, size):
             counted = {"usage": {"completion_tokens": made + size}} if each else {}
             events.append({"choices": [{"delta": {"content": "x"}}], **counted})
-        events.append({"choices": [], "usage": {"completion_tokens": limit, "prompt_tokens": 999}})
+        usage = {"completion_tokens": limit, "prompt_tokens": 999}
+        events.append({"choices": [], "usage": usage | self.habits.get("says", {})})
         lines = [f"data: {json.dumps(event)}\n\n" for event in events]
         return self.answer(200, "".join([*lines, "data: [DONE]\n\n"]).encode())
 
@@ -54,9 +57,9 @@ def service():
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     Service.asked = []
 
-    def having(path="", **habits):
+    def having(path="", api="chat", **habits):
         Service.habits = habits
-        return Target(url=f"http://127.0.0.1:{server.server_port}{path}", model="m", api="chat")
+        return Target(url=f"http://127.0.0.1:{server.server_port}{path}", model="m", api=api)
 
     yield having
     server.shutdown()
@@ -89,18 +92,119 @@ def test_several_tokens_a_fragment_are_counted_in_every_event_from_then_on(servi
     assert flags["counts"] == "in every event"
 
 
+def notes(capsys):
+    return [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
+
+
+KEY = "; give its key in a variable named by --api-key-env"
+ADDRESS = "; look at the address and at --model; a path with a version is used as given"
+NO_IDS = "; an endpoint that takes no token ids is asked with --api chat"
+
+
 @pytest.mark.parametrize(
-    ("status", "remedy"), [(401, "--api-key-env"), (404, "--model"), (400, ""), (429, "")]
+    ("api", "status", "remedy"),
+    [
+        ("chat", 401, KEY),
+        ("chat", 403, KEY),
+        ("chat", 404, ADDRESS),
+        ("chat", 400, ""),
+        ("completions", 400, NO_IDS),
+        ("completions", 422, NO_IDS),
+        ("completions", 429, ""),
+    ],
 )
-def test_a_refusal_is_said_in_the_servers_words_and_asked_no_further(service, status, remedy):
+def test_a_refusal_is_said_in_the_servers_words_and_asked_no_further(service, api, status, remedy):
+    target = service(api=api, status=status)
     with pytest.raises(CheckError) as refusal:
-        preflight(service(status=status))
-    said = str(refusal.value)
-    assert f"http_{status}" in said
-    assert "[31mgo away" in said
-    assert "\x1b" not in said
-    assert remedy in said
-    assert len(Service.asked) <= 3
+        preflight(target)
+    # Its words are a stranger's: what would colour a terminal shows.
+    assert str(refusal.value) == (
+        f"{target.address}: the first request failed: http_{status}, \\x1b[31mgo away; "
+        f"expected a stream of tokens{remedy}"
+    )
+    assert len(Service.asked) == (3 if status in {400, 422} else 1)
+
+
+def test_of_a_servers_words_two_hundred_letters_are_repeated(service, monkeypatch):
+    monkeypatch.setattr(Service, "do_POST", lambda self: self.answer(401, b"x" * 999))
+    with pytest.raises(CheckError, match=r": http_401, x{199}…; "):
+        preflight(service())
+
+
+def test_it_is_asked_a_short_prompt_and_then_a_long_one_twice(service):
+    preflight(service())
+    asked = [(len(body["messages"][0]["content"].split()), body) for body in Service.asked]
+    assert [(words, body["max_tokens"]) for words, body in asked] == [(32, 16), (256, 2), (256, 2)]
+    texts = [body["messages"][0]["content"] for _, body in asked]
+    assert texts[1] == texts[2]
+    assert not texts[1].startswith(texts[0][:24])
+
+
+@pytest.mark.parametrize(
+    ("habits", "fresh_s", "cache"),
+    [
+        ({"says": {"prompt_tokens_details": {"cached_tokens": 0}}}, (), "told"),
+        ({}, (100, 0), "not told, and answers"),
+        ({}, (100, 50), "not told, and answers"),
+        ({}, (100, 70), "not told, and not seen"),
+        ({}, (0, 100), "not told, and not seen"),
+        ({"status": 500, "good": 1}, (0, 0), "unknown"),
+        ({"status": 500, "good": 2}, (0, 0), "unknown"),
+    ],
+)
+def test_a_memory_of_prompts_is_told_or_seen_by_a_quicker_answer(
+    service, monkeypatch, habits, fresh_s, cache
+):
+    # Requests are dated back, as if their first tokens had taken so long.
+    dated = iter([0, *fresh_s])
+    monkeypatch.setattr(
+        "suites.client.preflight.monotonic_ns", lambda: monotonic_ns() - next(dated) * 10**9
+    )
+    _, flags = preflight(service(**habits))
+    assert flags["prefix_cache"] == cache
+
+
+def test_several_addresses_are_each_asked_and_counted(service, capsys):
+    target = service()
+    both = replace(target, more=(target.url.replace("127.0.0.1", "localhost"),))
+    kept, flags = preflight(both)
+    assert (kept, flags["addresses"]) == (both, 2)
+    assert f"asking {both.alone(1).address}" in notes(capsys)
+    assert "addresses" not in preflight(target)[1]
+
+
+def test_one_that_counts_in_no_event_though_asked_is_asked_as_before(service):
+    kept, flags = preflight(service(together=4, says={"completion_tokens": 17}, status=400, good=1))
+    assert not kept.each_counts
+    assert flags["counts"] == "at the end"
+
+
+def test_what_it_answered_is_said_in_one_line(service, capsys):
+    target = service(says={"prompt_tokens_details": {"cached_tokens": 0}})
+    preflight(target)
+    assert notes(capsys) == [
+        f"asking {target.address}",
+        f"{target.address} answers: counts tokens at the end, length as asked, prefix cache told",
+    ]
+
+
+def test_of_vectors_it_is_said_whether_their_input_is_counted(service, capsys, monkeypatch):
+    vectors = {"data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 32}}
+    monkeypatch.setattr(
+        Service, "do_POST", lambda self: self.answer(200, json.dumps(vectors).encode())
+    )
+    target = service(api="embeddings")
+    assert preflight(target) == (target, {"counts": "at the end"})
+    assert notes(capsys)[1:] == [f"{target.address} answers: counts tokens at the end"]
+    del vectors["usage"]
+    assert preflight(target) == (target, {"counts": "not at all"})
+
+
+def test_fields_that_are_not_sent_are_not_left_out_again(service):
+    natural = replace(service(status=400), natural=True, max_tokens_field="most")
+    with pytest.raises(CheckError):
+        preflight(natural)
+    assert len(Service.asked) == 1
 
 
 def test_an_address_where_nobody_answers_is_said():

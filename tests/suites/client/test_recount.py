@@ -1,4 +1,4 @@
-"""An engine's count is held against its text by a tokenizer, and made where it makes none."""
+"""An engine's count is compared with its text by a tokenizer, and made where it makes none."""
 
 from __future__ import annotations
 
@@ -121,6 +121,33 @@ def test_a_gguf_files_own_vocabulary_counts(tmp_path, kind, pieces, text, count)
     writer.close()
     tokens = by_gguf(path)
     assert (tokens.by, tokens.count(text)) == ("vocabulary", count)
+
+
+# GPT-2's letters of bytes that cannot be seen, and of the first and last that can.
+LETTERS = {
+    "! ": "!Ġ", "~\x7f": "~ġ", "\xa0": "Âł", "¡": "Â¡", "¬": "Â¬", "\xad": "ÂŃ", "®": "Â®",
+    "ÿ": "Ã¿", "\x00\n": "ĀĊ",
+}  # fmt: skip
+
+
+def test_bytes_are_read_back_from_the_letters_that_stand_for_them(tmp_path):
+    path = tmp_path / "model.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(list(LETTERS.values()))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    tokens = by_gguf(path)
+    assert {text: tokens.count(text) for text in LETTERS} == dict.fromkeys(LETTERS, 1)
+    # A lone half of a character is a byte that cannot be read.
+    assert tokens.count("\ud83d") == 1
+
+
+def test_pieces_beyond_the_longest_are_not_looked_for():
+    text = b"a" * 96
+    assert fewest(text, frozenset([text[:48]])) == 2
+    assert fewest(text, frozenset([text[:49]])) == 96
 
 
 def test_a_file_without_a_vocabulary_counts_nothing(tmp_path):

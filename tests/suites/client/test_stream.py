@@ -77,6 +77,8 @@ def test_a_text_that_looks_like_what_follows_it_is_a_text():
 def test_a_wrong_size_of_a_chunk_is_garbage():
     good, bad = chunk(event("w")), chunk(event("w")).replace(b"\r\n", b"0\r\n", 1)
     assert read(HEAD, good, bad, chunk(DONE), b"0\r\n\r\n").failure == "garbage"
+    none = good.replace(good.partition(b"\r\n")[0], b"zz", 1)
+    assert read(HEAD, good, none, chunk(DONE), b"0\r\n\r\n").failure == "garbage"
 
 
 def test_two_events_in_one_chunk_share_the_time_of_their_read_and_no_other():
@@ -129,3 +131,216 @@ def test_a_text_that_escapes_its_own_end_is_no_text():
     broken = event("plain").replace(b"plain", b"a\\")
     answer = read(HEAD, *map(chunk, [event("plain"), broken]), chunk(DONE), b"0\r\n\r\n")
     assert answer.failure == "garbage"
+
+
+def plain(*events, expected=0, failure="", head=PLAIN_HEAD):
+    """What these bytes are read as, each piece in a read of its own, behind a head at time 0."""
+    reads = [head, *events]
+    sizes = list(map(len, reads))
+    return read_answer(
+        b"".join(reads), sizes, range(len(reads)), expected_tokens=expected, failure=failure
+    )
+
+
+def data(message):
+    return b"data: " + json.dumps(message).encode() + b"\n\n"
+
+
+def delta(fields, **more):
+    return data({"choices": [{"delta": fields, **more}]})
+
+
+WORD = delta({"content": "word"})
+END = delta({}, finish_reason="stop")
+VECTOR = b'{"data": [{"embedding": [0.5]}]}'
+
+
+@pytest.mark.parametrize(
+    ("reads", "failure"),
+    [
+        ([WORD, WORD, DONE], ""),
+        ([WORD, WORD, END], ""),
+        ([WORD, WORD], "no_done"),
+        ([WORD, WORD, DONE, b"data: {"], "closed_early"),
+        ([WORD, WORD, b"\n", DONE], ""),
+        ([WORD, DONE], "short"),
+        ([WORD, WORD, WORD, DONE], "long"),
+        ([DONE], "empty"),
+        ([WORD, WORD, delta({}, finish_reason="content_filter")], "content_filter"),
+        ([WORD, WORD, delta({}, finish_reason="abort"), DONE], "abort"),
+        ([WORD, data({"error": "no"}), data({"error": "yes"})], "error_event"),
+        ([WORD, data({"object": "error", "message": "no"})], "error_event"),
+        ([WORD, b'event: error\ndata: {"message": "no"}\n\n'], "error_event"),
+        ([WORD, b"data: [1]\n\n"], "garbage"),
+        ([WORD, b"data: {oops\n\n"], "garbage"),
+        ([WORD, b"<html>: x\n\n"], "garbage"),
+        ([WORD, data({"choices": [3]})], "garbage"),
+        ([WORD, data({"usage": {"completion_tokens": "x"}})], "garbage"),
+        ([WORD, data({"usage": [1]})], "garbage"),
+        ([WORD, data({"timings": {"a": "x"}})], "garbage"),
+    ],
+)
+def test_what_went_wrong_has_a_name(reads, failure):
+    answer = plain(*reads, expected=2)
+    assert answer.failure == failure
+    # What the wire knows already wins.
+    assert plain(*reads, expected=2, failure="reset").failure == "reset"
+
+
+@pytest.mark.parametrize(
+    ("reads", "detail"),
+    [
+        ([b"data: [1]\n\n"], "no JSON object: b'[1]'"),
+        ([b"data: {oops\n\n"], "no JSON: b'{oops'"),
+        ([b"<p>\n\n"], ""),
+        ([WORD, b"<p>: x\n\n"], "no server-sent event: b'<p>: x'"),
+        ([data({"choices": [3]})], 'unexpected fields: {"choices": [3]}'),
+        ([data({"error": {"message": "no"}})], '{"message": "no"}'),
+    ],
+)
+def test_what_was_wrong_is_shown(reads, detail):
+    answer = plain(*reads)
+    assert answer.detail == (detail or "<p>")
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "failure", "detail"),
+    [
+        (b"500 X", b" sorry\x1b \n", "http_500", "sorry\\x1b"),
+        (b"404 X", b"x" * 999, "http_404", "x" * 300),
+        (b"200 OK\r\nContent-Encoding: GZip", b"\x02\x8b", "compressed", "\\x02\ufffd"),
+        (b"200 OK\r\nContent-Encoding: gzip", b"{}", "compressed", "{}"),
+        (b"200 OK\r\nContent-Encoding: br", VECTOR, "compressed", VECTOR.decode()),
+        (b"200 OK\r\nContent-Encoding: Identity", b"{}", "not_streamed", "{}"),
+        (b"200 OK", b"\n<html>", "garbage", "<html>"),
+        (b"200 OK", b" [1]", "not_streamed", "[1]"),
+    ],
+)
+def test_what_is_no_stream_is_named_and_its_words_are_kept(head, body, failure, detail):
+    answer = plain(body, head=b"HTTP/1.1 " + head + b"\r\n\r\n")
+    assert (answer.failure, answer.detail) == (failure, detail)
+
+
+def test_nothing_at_all_was_closed_early_and_no_http_is_garbage():
+    nothing = read_answer(b"", [], [], expected_tokens=1)
+    assert (nothing.failure, nothing.detail) == ("closed_early", "")
+    assert read_answer(b"", [], [], expected_tokens=1, failure="timeout").failure == "timeout"
+    half = read_answer(b"HTTP/1.1 200", [12], [1], expected_tokens=1)
+    assert (half.failure, half.detail) == ("garbage", "no HTTP response: b'HTTP/1.1 200'")
+
+
+def test_chunks_without_an_end_are_garbage_unless_the_wire_knows_better():
+    cut = chunk(WORD) + b"5\r\nda"
+    assert plain(cut, head=HEAD).detail == "chunks without an end"
+    late = plain(cut, head=HEAD, failure="closed_early")
+    assert (late.failure, late.token_ns) == ("closed_early", [1])
+
+
+@pytest.mark.parametrize(
+    ("fields", "thoughts"),
+    [
+        ({"content": "word"}, 0),
+        ({"reasoning_content": "word"}, 1),
+        ({"reasoning": "word"}, 1),
+        ({"thinking": "word", "content": None}, 1),
+        ({"reasoning": "word", "reasoning_content": "word"}, 1),
+        ({"content": [{"type": "text", "text": "word"}]}, 0),
+        ({"content": [{"type": "thinking", "thinking": "word"}]}, 1),
+        ({"content": [{"type": "thinking", "text": "word"}]}, 1),
+        ({"content": [{"type": "thinking", "thinking": "w"}, {"type": "text", "text": "d"}]}, 0),
+        ({"refusal": "word"}, 0),
+        ({"tool_calls": [{"function": {"name": "word", "arguments": ""}}]}, 0),
+    ],
+)
+def test_text_is_found_whatever_it_is_called_and_thoughts_are_told_apart(fields, thoughts):
+    answer = plain(delta(fields), delta(fields), WORD, DONE)
+    assert (answer.token_ns, answer.thoughts) == ([1, 2, 3], 2 * thoughts)
+    assert answer.answer_ns == (3 if thoughts else 1)
+    # The second is read by comparing it with the first, and is the same.
+    assert answer.text == 2 * plain(delta(fields), DONE).text + b"word"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"role": "assistant"}, {"id": "x", "type": "y", "object": "z", "model": "m"}, {}]
+)
+def test_names_are_no_text(fields):
+    assert plain(delta(fields), WORD, WORD, DONE).token_ns == [2, 3]
+
+
+def test_text_is_joined_in_order_and_what_came_first_is_known():
+    both = delta({"content": 'a "'}) + delta({"content": "é\n"})
+    answer = plain(both, delta({"content": "c"}), DONE)
+    assert answer.text == b'a \\"\\u00e9\\nc'
+    assert (answer.first_text, answer.first_tokens, answer.tokens) == (len(answer.text) - 1, 2, 3)
+
+
+def test_deep_fragments_are_text_down_to_a_tools_arguments():
+    deep = "word"
+    for _ in range(7):
+        deep = [deep]
+    assert plain(delta({"x": deep[0]}), DONE).token_ns == [1]
+    assert plain(delta({"x": [deep]}), DONE).token_ns == []
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        b": comment\n\n",
+        b"event: ping\ndata: {}\n\n",
+        b"event: Keep-Alive\ndata: x\n\n",
+        b"id: 3\nretry: 10\n\n",
+    ],
+)
+def test_signs_of_life_are_no_tokens(life):
+    answer = plain(life, WORD, life, WORD, DONE, expected=2)
+    assert (answer.failure, answer.token_ns) == ("", [2, 4])
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_lines_may_end_in_any_way_and_data_may_have_several(line_end):
+    event = b'\xef\xbb\xbfdata:{"choices":\ndata: [{"text": "w"}]}\n\n'.replace(b"\n", line_end)
+    done = DONE.replace(b"\n", line_end)
+    answer = plain(event, event.removeprefix(b"\xef\xbb\xbf"), done, expected=2)
+    assert (answer.failure, answer.token_ns) == ("", [1, 2])
+
+
+def test_counts_and_the_engines_own_figures_are_taken_from_any_event():
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 2,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
+    timings = {"cache_n": 7, "prompt_ms": 1.5}
+    answer = plain(WORD, WORD, data({"choices": [], "usage": usage, "timings": timings}), DONE)
+    assert (answer.prompt_tokens, answer.completion_tokens) == (9, 2)
+    assert (answer.cached_tokens, answer.reasoning_tokens) == (4, 0)
+    assert answer.timings == {"cache_n": 7.0, "prompt_ms": 1.5}
+    untold = plain(WORD, data({"choices": [], "usage": None, "timings": timings}), DONE)
+    assert (untold.cached_tokens, untold.completion_tokens, untold.counts_each) == (7, None, False)
+
+
+def test_thoughts_that_the_server_counts_and_does_not_show_are_hidden():
+    counts = {"completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 5}}
+    answer = plain(WORD, WORD, data({"choices": [], "usage": counts}), DONE)
+    assert (answer.hidden_tokens, answer.tokens, answer.doubt) == (5, 2, "")
+
+
+def test_an_emitter_tells_when_it_sent_each_fragment():
+    first = {"text_is": "sent_ns", "choices": [{"index": 0, "text": "100"}]}
+    events = [data(first), *(event_at(at) for at in (101, 102)), DONE]
+    answer = plain(*events, expected=3)
+    assert (answer.failure, answer.sent_ns) == ("", [100, 101, 102])
+
+
+def event_at(sent_ns):
+    return data({"text_is": "sent_ns", "choices": [{"index": 0, "text": str(sent_ns)}]})
+
+
+def test_counts_in_every_event_are_known_as_such():
+    def counted(number):
+        return data({"choices": [{"text": "w"}], "usage": {"completion_tokens": number}})
+
+    answer = plain(counted(1), counted(3), DONE)
+    assert (answer.counts_each, answer.counted_by, answer.tokens) == (True, "server", 3)
+    assert not plain(counted(1), DONE).counts_each

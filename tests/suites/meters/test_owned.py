@@ -204,7 +204,7 @@ def test_an_snmp_answer_that_is_none_is_refused(fault, says):
         ("wattmeter:x", "names no meter; expected KIND:ADDRESS"),
         ("shelly:", "names no meter"),
         ("shelly:127.0.0.1:9,accuracy=none", "could not convert"),
-        ("shelly:127.0.0.1:9,accuracy=0", "is no accuracy"),
+        ("shelly:127.0.0.1:9,accuracy=0", "is not an accuracy"),
         ("snmp:host/name", "names no object"),
         ("nut:127.0.0.1:1/ups", "gives no power"),
         ("home-assistant:http://h/sensor.x", "its token in"),

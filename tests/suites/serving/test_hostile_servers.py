@@ -147,12 +147,15 @@ FAILURES = {
         "http_503",
     ),
     "sends no HTTP": (sending(b"garbage\r\n\r\n"), "garbage"),
-    "sends an event that is no JSON": (
+    "sends an event that is not JSON": (
         sending(whole(event(), b"data: {oops}\n\n", DONE)),
         "garbage",
     ),
     "sends lines that are no events": (sending(whole(b"<html>what?</html>\n\n", DONE)), "garbage"),
-    "sends a chunk size that is no number": (sending(HEAD + b"zz\r\nhello\r\n" + LAST), "garbage"),
+    "sends a chunk size that is not a number": (
+        sending(HEAD + b"zz\r\nhello\r\n" + LAST),
+        "garbage",
+    ),
     "sends JSON of another kind": (sending(whole(b"data: [1, 2]\n\n", DONE)), "garbage"),
     "sends an error event": (
         sending(whole(event(), b'data: {"error":{"message":"out of memory"}}\n\n')),

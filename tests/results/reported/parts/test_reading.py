@@ -64,12 +64,12 @@ def test_yaml_has_the_values_of_json(tmp_path):
         (b"\xff\xfe{", "f", "is not UTF-8"),
         (b"\x1f\x8b\x08", "f.json.gz", "compressed"),
         (b"[" * 100_000, "f", "nested too deeply"),
-        (b'{"a": ', "f", "is no JSON"),
+        (b'{"a": ', "f", "is not JSON"),
         (b"42", "f", "no header of columns"),
         (b"PAR1xxxx", "f.parquet", "is not Parquet"),
         (b"a: &x [1]\nb: *x\n", "f.yaml", "has YAML aliases"),
-        (b"a: [1\nb: 2\n", "f.yaml", "is no YAML"),
-        (b"a: !!python/object/apply:os.system [x]\n", "f.yaml", "is no YAML"),
+        (b"a: [1\nb: 2\n", "f.yaml", "is not YAML"),
+        (b"a: !!python/object/apply:os.system [x]\n", "f.yaml", "is not YAML"),
     ],
 )
 def test_a_file_that_is_none_is_told_in_a_line(tmp_path, content, name, told):

@@ -63,7 +63,7 @@ def test_turns_come_by_arrival_from_the_first_one_on(tmp_path):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{oops", "no JSON"),
+        ("{oops", "is not JSON"),
         ("[1]", "no JSON object"),
         ({"arrival": 1, "isl": 8}, "osl is None"),
         ({"arrival": -1, "isl": 8, "osl": 2}, "arrival is -1"),

@@ -1,0 +1,55 @@
+"""An answer is read up to its bounds, in size and in time, and no further."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from suites.client.bounded_answers import BoundedTransport
+
+MIB = 2**20
+
+
+class Body(httpx.SyncByteStream):
+    """Gives pieces of these sizes, each after so long; knows whether it was closed."""
+
+    def __init__(self, sizes, each_s=0.0):
+        self.sizes, self.each_s, self.clock, self.closed = sizes, each_s, 0.0, False
+
+    def __iter__(self):
+        for size in self.sizes:
+            self.clock += self.each_s
+            yield bytes(size)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """What a client gets of a body, as if a server had sent it."""
+
+    def get(body):
+        monkeypatch.setattr(time, "monotonic", lambda: 1000 + body.clock)
+        plain = httpx.Response(203, headers={"x": "y"}, stream=body, extensions={"a": b"b"})
+        monkeypatch.setattr(httpx.HTTPTransport, "handle_request", lambda *_: plain)
+        with httpx.Client(transport=BoundedTransport()) as client:
+            return client.get("http://h/")
+
+    return get
+
+
+def test_an_answer_within_the_bounds_is_as_it_was_sent(answered):
+    body = Body([MIB, MIB - 1, 1], each_s=40.0)
+    answer = answered(body)
+    assert (answer.status_code, answer.headers["x"], answer.extensions["a"]) == (203, "y", b"b")
+    assert (len(answer.content), body.closed) == (2 * MIB, True)
+
+
+@pytest.mark.parametrize("body", [Body([MIB, MIB, 1]), Body([1, 1, 1], each_s=40.1)])
+def test_an_answer_that_is_too_large_or_takes_too_long_is_given_up(answered, body):
+    with pytest.raises(httpx.ReadError, match="an answer without end"):
+        answered(body)
+    assert body.closed
