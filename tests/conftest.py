@@ -24,6 +24,9 @@ settings.load_profile("fenmark")
 os.environ.pop("PYTEST_XDIST_WORKER", None)
 # Sites of tests hold what the tests put in: thousands of shipped rows take seconds to draw.
 os.environ["FENMARK_NO_REPORTED"] = "1"
+# Threads of a matrix product spin until the slowest is done, which beside another worker takes
+# seven times the processor time of one thread alone. Read when NumPy loads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A shell that starts us in the background has SIGINT ignored, and what we start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
