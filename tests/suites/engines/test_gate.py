@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from suites.base.errors import CheckError, UserError
-from suites.engines import generate
 from suites.engines.gate import PROMPTS, load_reference, store
+from suites.engines.weights import generate
 from suites.models import load
 
 CALL = [sys.executable, "-c", "from runners.cli import main; main()"]
