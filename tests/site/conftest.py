@@ -323,8 +323,9 @@ def chromium() -> Iterator[tuple[Browser, AbstractEventLoop]]:
     """Start one browser for all tests, and the loop that drives it, which rests meanwhile."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}; on Debian: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=120_000)  # on a busy machine
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         loop = asyncio.get_running_loop()
