@@ -47,8 +47,14 @@ def clone(tmp_path):
     return place
 
 
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """What a site keeps between two builds: templates that are compiled, pages of the docs."""
+    return tmp_path_factory.mktemp("rendered")
+
+
 @pytest.fixture
-def environment(clone, tmp_path, request):
+def environment(clone, tmp_path, rendered, request):
     """A new user's: the command on the path, a home without keys, models kept between runs."""
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -73,6 +79,7 @@ def environment(clone, tmp_path, request):
         "PATH": f"{tools}:{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join(map(str, (clone, clone / "site", *path))),
         "FENMARK_CACHE": str(cache),
+        "XDG_CACHE_HOME": str(rendered),
         "FENMARK_NO_REPORTED": os.environ["FENMARK_NO_REPORTED"],
     }
 
