@@ -115,6 +115,17 @@ def test_every_block_is_run_or_says_why_not(page):
     ) or not any(run for run, _ in found)
 
 
+def test_no_two_guides_serve_on_one_port():
+    """Two workers may do two guides at the same time."""
+    ports = [
+        port
+        for page in GUIDES
+        for port in sorted(set(re.findall(r"--port (\d+)", page.read_text(encoding="utf-8"))))
+    ]
+    assert ports
+    assert len(ports) == len(set(ports))
+
+
 @pytest.mark.engine
 def test_a_laptop_gets_its_result_into_a_log(clone, environment):
     text = do(DOCS / "guide-laptop.md", clone, environment)
