@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SUFFIX",
-    "Accepted",
     "ArchiveContext",
     "OpenedResult",
+    "Receipt",
     "accept",
     "broken_keys",
     "enter_notices",
@@ -76,7 +76,7 @@ SUFFIX = ".dsse.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Receipt:
     """A result that is signed, stored and logged.
 
     Attributes:
@@ -264,7 +264,7 @@ def _unsaid(runner: Runner, keys: KeyLog) -> str:
 
 def accept(
     directory: Path, payload: bytes, signer: Signer, log_signer: Signer | None = None
-) -> Accepted:
+) -> Receipt:
     """Sign a statement's payload bytes, store the envelope and log it.
 
     The same payload and key give the same receipt, so a call that was killed is simply made
@@ -297,7 +297,7 @@ def accept(
     enter_notices(directory, logger)
     for digest in [*_left_behind(directory, ledger, signer), found]:
         logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
-    return Accepted(digest=found, logged=logged)
+    return Receipt(digest=found, logged=logged)
 
 
 def broken_keys(directory: Path) -> list[UserError]:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from results.proof.checkpoint import Checkpoint
 
-__all__ = ["Reply", "Witness", "create_app", "request"]
+__all__ = ["Answer", "Witness", "create_app", "request"]
 
 _MOST_BYTES = 64 * 1024  # a proof has at most 63 hashes
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Answer:
     """Status and body, as the specification has them."""
 
     status: int
@@ -59,7 +59,7 @@ class Witness:
     clock: Callable[[], float] = time.time
     _lock: Lock = field(default_factory=Lock)
 
-    def add_checkpoint(self, body: bytes) -> Reply:
+    def add_checkpoint(self, body: bytes) -> Answer:
         """Answer a request: the cosignature line, or why there is none.
 
         200 cosigned; 400 malformed; 403 not signed by the log; 404 log unknown; 409 the old size
@@ -69,37 +69,37 @@ class Witness:
             old, proof, note = _parse(body)
             checkpoint, _lines = notes.read(note, "checkpoint")
         except (UserError, ValueError):
-            return Reply(400)
+            return Answer(400)
         key = self.logs.get(checkpoint.origin)
         if key is None:
-            return Reply(404)
+            return Answer(404)
         try:
             notes.verify(note, [key], "checkpoint")
         except CheckError:
-            return Reply(403)
+            return Answer(403)
         with self._lock:
             return self._extend(old, proof, checkpoint, note)
 
-    def _extend(self, old: int, proof: list[bytes], checkpoint: Checkpoint, note: bytes) -> Reply:
+    def _extend(self, old: int, proof: list[bytes], checkpoint: Checkpoint, note: bytes) -> Answer:
         if old > checkpoint.size:
-            return Reply(400)
+            return Answer(400)
         place = self.home / f"{hashlib.sha256(checkpoint.origin.encode()).hexdigest()[:32]}.note"
         size, root = 0, merkle.root([])
         if place.exists():
             seen = notes.read(place.read_bytes(), str(place))[0]
             size, root = seen.size, seen.root
         if old != size:
-            return Reply(409, b"%d\n" % size, "text/x.tlog.size")
+            return Answer(409, b"%d\n" % size, "text/x.tlog.size")
         extends = (
             not proof
             if old == 0
             else merkle.verify_consistency(old, root, checkpoint.size, checkpoint.root, proof)
         )
         if not extends:
-            return Reply(422)
+            return Answer(422)
         # Remembered before it is said: a crash in between costs nothing but a repetition.
         write_atomically(place, note)
-        return Reply(200, cosign(note, self.name, self.signer, int(self.clock())))
+        return Answer(200, cosign(note, self.name, self.signer, int(self.clock())))
 
 
 def request(old: int, proof: list[bytes], note: bytes) -> bytes:

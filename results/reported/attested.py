@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["attested_evidence", "engine_of", "read_attested", "rows_of"]
 
-# A sweep has some hundred rows. Everyone who verifies a result reads all of them again.
+# A sweep has some hundred rows. Whoever verifies a result reads all of them again.
 _MOST_ROWS = 2_000
 # Harnesses that are built with their engine: its version is theirs.
 _OF_ENGINE = {"llama-bench", "llama-batched-bench", "trtllm-bench"}

@@ -68,7 +68,7 @@ of a measurement: a result that is signed, logged and verified like any other, i
 `attested`. The harness and its version stand beside every figure, this machine and its meters
 beside the result, and the file itself lies in `samples/` under its SHA-256, byte for byte.
 
-- Everyone who verifies reads the file again, with the same reader: `verify`, the API and the site
+- Whoever verifies reads the file again, with the same reader: `verify`, the API and the site
   refuse a figure that the file does not give. Which version of Fenmark read it first is stated.
 - What the file says of its subject stays on the row (`chip_in_file`, `count_in_file`,
   `model_in_file`, `precision_in_file`, `engine_in_file`), and where the signer says otherwise, the

@@ -48,7 +48,7 @@ def attest(
 ) -> None:
     """Turn the output of a harness that was run here into signed, logged results.
 
-    The file lies beside them as it was: those who verify read it again. They are *attested*:
+    The file lies beside them as it was: whoever verifies reads it again. They are *attested*:
     below what Fenmark measured, above what others report. What a law flags is signed all the same,
     and said. Exits 1 if nothing of a file is accepted, 2 if a file cannot be read.
 

@@ -41,7 +41,7 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
         suites=tuple(name for name in SUITES if name in suites),
         profile=cast("Profile", profile),
         seed=given.get("seed"),
-        # Those who ask for a preset want its address; one that a statement names gets none.
+        # Whoever asks for a preset wants its address; one that a statement names gets none.
         suite_options=with_preset(
             {
                 option.in_statement: option.from_text(value)

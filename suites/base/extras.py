@@ -8,7 +8,7 @@ __all__ = ["install"]
 def install(extra: str) -> str:
     """Return the command for an extra of pyproject.toml.
 
-    A package named `fenmark` on an index is not ours: nothing may tell a reader to install it from
-    there before a release does.
+    Whoever owns the name `fenmark` on a package index, it is not us: nothing may tell a reader to
+    install it from there before a release does.
     """
     return f"pip install '.[{extra}]' in the checkout of Fenmark"

@@ -1,4 +1,4 @@
-"""An HTTP transport that reads no answer without end: those who run a log may not be friends."""
+"""An HTTP transport that reads no answer without end: whoever runs a log may not be a friend."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ section 6.2). In percent of the window's energy:
 - idle: the same meter and resolution on the idle power that is taken off for `above_idle`.
 
 A power supply loses 4 to 20% (80 PLUS, from Titanium at half load to the plain class at 20%): no
-error of a wall meter, but of those who compare its joules with a chip's own.
+error of a wall meter, but of whoever compares its joules with a chip's own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Questions made from a seed, each with one right answer: nothing to download or know before.
 
 Eleven families at five levels, so that a model of half a billion parameters and one of seven
-hundred both land away from floor and ceiling. Those who do not know the seed cannot know
-the questions; two who know it ask the same.
+hundred both land away from floor and ceiling. Whoever does not know the seed cannot know the
+questions; two who know it ask the same.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from results.economy.economics import Span
 
-__all__ = ["Card", "answers"]
+__all__ = ["Answer", "answers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Answer:
     """One card.
 
     Attributes:
@@ -52,11 +52,11 @@ class Card:
     shown: Shown | None
 
 
-def answers(_: Words, rows: pd.DataFrame) -> list[Card]:
+def answers(_: Words, rows: pd.DataFrame) -> list[Answer]:
     """Return the three cards of the overview."""
     found = ranking.answers(rows, _.lang)
     return [
-        Card(
+        Answer(
             question=_("Cheapest million output tokens, while a user waits"),
             conditions=_(
                 "TTFT ≤ {ttft} s and TPOT ≤ {tpot} ms, at p99 or, in a short run, the median",
@@ -67,14 +67,14 @@ def answers(_: Words, rows: pd.DataFrame) -> list[Card]:
             query="?suite=serving&sort=cost",
             shown=_rent(_, found.cheapest),
         ),
-        Card(
+        Answer(
             question=_("Most output tokens per joule"),
             conditions=_("read from a power meter; a model of the energy does not count"),
             missing=_("It takes a run on a machine whose meter can be read."),
             query="?suite=&sort=energy",
             shown=_tokens_per_joule(_, found.most_tokens_per_joule),
         ),
-        Card(
+        Answer(
             question=_("Nearest to one fen"),
             conditions=_("serving under any load: prompts included, latency not limited"),
             missing=_("It takes a measured throughput and a price for the chip."),

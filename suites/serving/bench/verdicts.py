@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from suites.client.request import Request
 
-__all__ = ["RequestVerdict", "judged", "page", "played"]
+__all__ = ["Verdict", "judged", "page", "played"]
 
 # A request has failed when it takes longer.
 _LIMIT_MS = 60_000.0
@@ -49,7 +49,7 @@ and where all are refused nothing is signed.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestVerdict:
+class Verdict:
     """What becomes of a request that was answered so.
 
     Attributes:
@@ -101,10 +101,10 @@ class _Transport:
     def close(self) -> None: ...
 
 
-def judged(behaviour: Behaviour, request: Request) -> RequestVerdict:
+def judged(behaviour: Behaviour, request: Request) -> Verdict:
     """Hold what the client says against what the server did."""
     if request.failure:
-        return RequestVerdict(kind="refused", because=request.failure, figures={})
+        return Verdict(kind="refused", because=request.failure, figures={})
     outcome = _outcome(request)
     every = "; ".join(problems(outcome))
     pace = "; ".join(pace_problems(outcome))
@@ -122,12 +122,10 @@ def judged(behaviour: Behaviour, request: Request) -> RequestVerdict:
         if abs(value - (true := _true(behaviour, name))) > _NEARLY * true
     ]
     if wrong:
-        return RequestVerdict(kind="wrong", because="; ".join(wrong), figures=figures)
+        return Verdict(kind="wrong", because="; ".join(wrong), figures=figures)
     # Gaps between events that carry several tokens are none between tokens; the rest stands.
     reasons = dict.fromkeys(why for name, why in void.items() if why and name != "itl")
-    return RequestVerdict(
-        kind="void" if reasons else "right", because="; ".join(reasons), figures=figures
-    )
+    return Verdict(kind="void" if reasons else "right", because="; ".join(reasons), figures=figures)
 
 
 def _figure(request: Request, name: str) -> float:

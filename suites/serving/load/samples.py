@@ -1,4 +1,4 @@
-"""One row per request, in Parquet: for those who want to look for themselves."""
+"""One row per request, in Parquet: for whoever wants to look for themselves."""
 
 from __future__ import annotations
 

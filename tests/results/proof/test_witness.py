@@ -76,9 +76,9 @@ def test_a_fork_is_never_cosigned(one, grow):
 
 def test_an_old_size_that_is_not_remembered_is_told_the_right_one(one, grow):
     ledger = grow(3)
-    assert ask(one, ledger, 2) == witness.Reply(409, b"0\n", "text/x.tlog.size")
+    assert ask(one, ledger, 2) == witness.Answer(409, b"0\n", "text/x.tlog.size")
     assert ask(one, ledger, 0).status == 200
-    assert ask(one, grow(1), 0) == witness.Reply(409, b"3\n", "text/x.tlog.size")
+    assert ask(one, grow(1), 0) == witness.Answer(409, b"3\n", "text/x.tlog.size")
 
 
 def test_unknown_logs_and_forged_checkpoints_are_turned_away(one, grow, own):
