@@ -205,7 +205,7 @@ def serving(tmp_path, runners, log_signer, database):
             )
             write = (lambda _: None) if lines is None else lines.append
             app = create_app(intake, by.public_key, limits=limits, write_log=write)
-            with running(app, limits) as url, httpx.Client(base_url=url, timeout=120) as client:
+            with running(app, limits) as url, httpx.Client(base_url=url, timeout=30) as client:
                 yield client
 
     return serve
