@@ -122,7 +122,7 @@ class Content:
 
     @cached_property
     def no_rows(self) -> pd.DataFrame:
-        """The rows of a chip or a model that has none."""
+        """The rows of a chip that has none."""
         return self.rows[:0]
 
     @cached_property
@@ -501,7 +501,7 @@ def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> l
 
 
 def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
-    rows = content.of_model.get(model.id, content.no_rows)
+    rows = content.of_model.get(model.id, content.rows[:0])
     return {"model": model, **_tables(_, rows)}
 
 

@@ -120,8 +120,8 @@ def test_owned_cost_and_floor_come_when_asked_for(tab, base):
     assert "show=owned" in tab.url
     open_board(tab, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
     shown = tab.locator("tbody tr").all()
-    floors = [float(row.locator("td").nth(9).inner_text().split()[0]) for row in shown]
-    owned = [float(row.locator("td").nth(8).inner_text().split()[0]) for row in shown]
+    floors = [float(row.locator("th, td").nth(9).inner_text().split()[0]) for row in shown]
+    owned = [float(row.locator("th, td").nth(8).inner_text().split()[0]) for row in shown]
     assert floors == sorted(floors, reverse=True)
     assert all(0 < floor < cost for floor, cost in zip(floors, owned, strict=True))
 
