@@ -28,6 +28,7 @@ settings.load_profile("fenmark")
 os.environ.pop("PYTEST_XDIST_WORKER", None)
 # What the tests start imports us again and again: a machine that keeps no bytecode keeps ours.
 os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+sys.dont_write_bytecode = False
 # Sites of tests hold what the tests put in: thousands of shipped rows take seconds to draw.
 os.environ["FENMARK_NO_REPORTED"] = "1"
 # Threads of a matrix product spin until the slowest is done, which beside another worker takes

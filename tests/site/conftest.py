@@ -44,6 +44,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 120_000  # on a busy machine
 VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(b"7" * 32))
 
@@ -325,7 +326,7 @@ def chromium() -> Iterator[tuple[Browser, AbstractEventLoop]]:
         pytest.skip(f"no Chromium at {CHROMIUM}; on Debian: apt-get install chromium")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=120_000)  # on a busy machine
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         loop = asyncio.get_running_loop()
@@ -350,7 +351,12 @@ def kept() -> dict[str, Page]:
     return {}
 
 
-def _emptied(page: Page) -> None:
+def _kept(browser: Browser, kept: dict[str, Page], name: str, **options: Any) -> Iterator[Page]:
+    if name not in kept:
+        kept[name] = browser.new_page(viewport=VIEWPORT, **options)
+        kept[name].set_default_timeout(PATIENCE_MS)
+    page = kept[name]
+    yield page
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
     page.goto("about:blank")
@@ -361,23 +367,16 @@ def _emptied(page: Page) -> None:
 @pytest.fixture
 def tab(browser: Browser, kept: dict[str, Page]) -> Iterator[Page]:
     """Give a page that remembers nothing of the last test, as wide as a desk's."""
-    page = kept.get("tab") or kept.setdefault("tab", browser.new_page(viewport=VIEWPORT))
-    yield page
-    _emptied(page)
+    yield from _kept(browser, kept, "tab")
 
 
 @pytest.fixture
 def another(browser: Browser, kept: dict[str, Page]) -> Iterator[Page]:
     """Give a second reader's page."""
-    page = kept.get("another") or kept.setdefault("another", browser.new_page(viewport=VIEWPORT))
-    yield page
-    _emptied(page)
+    yield from _kept(browser, kept, "another")
 
 
 @pytest.fixture
 def plain(browser: Browser, kept: dict[str, Page]) -> Iterator[Page]:
     """Give a page that runs no script."""
-    if "plain" not in kept:
-        kept["plain"] = browser.new_page(viewport=VIEWPORT, java_script_enabled=False)
-    yield kept["plain"]
-    _emptied(kept["plain"])
+    yield from _kept(browser, kept, "plain", java_script_enabled=False)
