@@ -186,10 +186,8 @@ def tests(session: nox.Session) -> None:
     # One process more than there are cores, as a third of a test's time is waiting for a server or
     # a browser; four at most, as each starts a browser and a database of its own.
     processes = str(min(4, (os.cpu_count() or 1) + 1))
-    # What the tests start imports us again and again: a machine that keeps no bytecode keeps ours.
-    kept = {"PYTHONDONTWRITEBYTECODE": ""}
     command = (str(scripts / "python"), "-m", "pytest", "-n", processes, "--dist", "worksteal")
-    session.run(*command, *session.posargs, env=kept, external=True)
+    session.run(*command, *session.posargs, external=True)
 
 
 @nox.session(venv_backend="none")

@@ -6,12 +6,16 @@ import os
 import signal
 import sys
 from collections import Counter
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 from hypothesis import settings
 
 from runners import cli
+from suites.base.probe import Probe
+
+UNPROBED = Path(__file__).parent / "unprobed"
 
 # How fast this machine is today is no finding, and the same examples are tried in every run but
 # in a search (FENMARK_EXAMPLES=100000), which draws new ones.
@@ -22,8 +26,14 @@ settings.load_profile("fenmark")
 
 # A pytest that a test starts is no worker of ours, whatever process of the suite the test runs in.
 os.environ.pop("PYTEST_XDIST_WORKER", None)
+# What the tests start imports us again and again: a machine that keeps no bytecode keeps ours.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+sys.dont_write_bytecode = False
 # Sites of tests hold what the tests put in: thousands of shipped rows take seconds to draw.
 os.environ["FENMARK_NO_REPORTED"] = "1"
+# Threads of a matrix product spin until the slowest is done, which beside another worker takes
+# seven times the processor time of one thread alone. Read when NumPy loads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # A shell that starts us in the background has SIGINT ignored, and what we start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,6 +49,15 @@ def pytest_terminal_summary(terminalreporter) -> None:
     if reasons:
         counted = "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common())
         terminalreporter.write_line(f"skipped {reasons.total()} ({counted})")
+
+
+@pytest.fixture
+def unprobed(monkeypatch):
+    """No run spends a second a cell on the machine's own speed, here or in what the test starts."""
+    path = [str(UNPROBED), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    steady = Probe(copy_gb_s=20.0, gemm_gflop_s=100.0)
+    monkeypatch.setattr("runners.measure.execute.probe", lambda: steady)
 
 
 @pytest.fixture

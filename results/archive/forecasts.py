@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
 
-__all__ = ["FOLDER", "SUFFIX", "Logged", "enter", "entry", "files", "read_all"]
+__all__ = ["FOLDER", "SUFFIX", "LoggedForecast", "enter", "entry", "files", "read_all"]
 
 FOLDER, SUFFIX = "forecasts", ".forecast.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Logged:
+class LoggedForecast:
     """A forecast whose signature holds and that the log covers.
 
     Attributes:
@@ -85,7 +85,7 @@ def read_all(
     directory: Path,
     on_broken: Callable[[UserError], None],
     around: ArchiveContext | None = None,
-) -> list[Logged]:
+) -> list[LoggedForecast]:
     """Verify the forecasts of an archive, in the order of its log.
 
     One that does not verify, or that the log does not cover, hides none of the others.
@@ -113,7 +113,7 @@ def read_all(
     return sorted(logged, key=lambda own: own.index)
 
 
-def _logged(path: Path, runners: Sequence[Runner], places: dict[bytes, int]) -> Logged:
+def _logged(path: Path, runners: Sequence[Runner], places: dict[bytes, int]) -> LoggedForecast:
     data = archive.read(path)
     verified = envelope.verify(data, [runner.key for runner in runners], str(path))
     digest = envelope.digest(data)
@@ -124,4 +124,4 @@ def _logged(path: Path, runners: Sequence[Runner], places: dict[bytes, int]) -> 
     if index is None:
         raise CheckError("is not in the log", where=str(path), expected="an entry of its digest")
     signer = next(own.id for own in runners if own.key.keyid == verified.key.keyid)
-    return Logged(digest=digest, index=index, runner=signer, forecast=forecast)
+    return LoggedForecast(digest=digest, index=index, runner=signer, forecast=forecast)

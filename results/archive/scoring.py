@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from results.archive.forecasts import Logged
+    from results.archive.forecasts import LoggedForecast
     from results.prediction.forecasts import Score
     from results.prediction.observed import Record
     from results.statement.reported import ReportedFile
@@ -28,7 +28,7 @@ __all__ = ["Scored", "scored", "scores_of"]
 class Scored:
     """A forecast, and every figure of its cell that came after it."""
 
-    logged: Logged
+    logged: LoggedForecast
     scores: list[Score]
 
 
@@ -78,7 +78,7 @@ def _reported(file: ReportedFile, models: set[str]) -> Iterator[tuple[str, Recor
 
 
 def scores_of(
-    own: Logged, signed: list[tuple[int, Record]], reported: list[tuple[str, Record]]
+    own: LoggedForecast, signed: list[tuple[int, Record]], reported: list[tuple[str, Record]]
 ) -> list[Score]:
     """Scores of a forecast by what came after it.
 

@@ -106,13 +106,13 @@ def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
         parts: plain part of a name -> id. A part inside a longer one of the same name is not
             counted, so that "H200 NVL" is no H200.
     """
-    said = plain(name)
+    words = plain(name)
     if _SLICE.search(name.lower()):
         return []
-    found = _found(said, parts)
-    if not found and (without := " ".join(_SIZE.sub("", said).split())) != said:
-        found = _found(without, parts)
-    return list(dict.fromkeys(found))
+    ids = _found(words, parts)
+    if not ids and (without := " ".join(_SIZE.sub("", words).split())) != words:
+        ids = _found(without, parts)
+    return list(dict.fromkeys(ids))
 
 
 def _found(said: str, parts: Sequence[tuple[str, str]]) -> list[str]:

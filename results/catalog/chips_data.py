@@ -162,21 +162,21 @@ def chips() -> dict[str, ChipEntry]:
     Raises:
         UserError: a file does not fit the schema or its name is not its id.
     """
-    found = {}
+    entries = {}
     for path in sorted(_FOLDER.glob("*.toml")):
         entry = read_toml(path, ChipEntry)
         if entry.id != path.stem:
             raise UserError(f"holds id {entry.id!r}", where=str(path), expected=path.stem)
-        found[entry.id] = entry
-    return found
+        entries[entry.id] = entry
+    return entries
 
 
 @lru_cache(maxsize=4096)
 def rented(machine: str) -> str | None:
     """Find the processor of a cloud's type of machine, such as "c7a.large"; None if not listed."""
     entries = chips().values()
-    found = (e.id for e in entries for part in e.rented_as if re.fullmatch(part, machine))
-    return next(found, None)
+    ids = (e.id for e in entries for part in e.rented_as if re.fullmatch(part, machine))
+    return next(ids, None)
 
 
 def nearest(chip: str) -> str:

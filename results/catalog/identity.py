@@ -25,9 +25,11 @@ def identify(seen: Seen) -> str | None:
     if named := all_named(seen.name):
         return named[0]
     entries = chips().values()
-    found = [entry for entry in entries if seen.pci in entry.pci]
+    candidates = [entry for entry in entries if seen.pci in entry.pci]
     # An entry that names the machine too is the narrower one.
     numbered = [entry for entry in entries if entry.cpuid and entry.cpuid.is_of(seen)]
-    found += sorted(numbered, key=lambda entry: not (entry.cpuid and entry.cpuid.alone))
-    found += [entry for entry in entries if any(stands(part, seen.tables) for part in entry.tables)]
-    return found[0].id if found else None
+    candidates += sorted(numbered, key=lambda entry: not (entry.cpuid and entry.cpuid.alone))
+    candidates += [
+        entry for entry in entries if any(stands(part, seen.tables) for part in entry.tables)
+    ]
+    return candidates[0].id if candidates else None

@@ -47,7 +47,7 @@ def known_logs() -> dict[str, KnownLog]:
     logs: dict[str, KnownLog] = {}
     for path in sorted(LOGS.glob("*.toml")):
         log = read_toml(path, KnownLog)
-        if log.origin in logs or log.public_key in {one.public_key for one in logs.values()}:
+        if log.origin in logs or log.public_key in {known.public_key for known in logs.values()}:
             raise UserError("names a log that is known already", where=str(path))
         logs[log.origin] = log
     return logs

@@ -358,12 +358,12 @@ class PriceSheet(Strict):
 
     def class_median(self, chip: str, price_class: str) -> float | None:
         """Median of a chip's prices of a class, USD per unit and hour; None without one."""
-        found = [
+        prices = [
             price.usd_per_hour
             for price in self.rentals
             if (price.chip, price.price_class) == (chip, price_class)
         ]
-        return median(found) if found else None
+        return median(prices) if prices else None
 
     def purchase(self, chip: str) -> Purchase | None:
         """Return what a chip costs to buy, None where the sheet does not say."""

@@ -235,13 +235,13 @@ def _sum(a: float | None, b: float | None) -> float | None:
 
 def _nearest(rows: Sequence[Measured], metric: str, label: str, wanted: float) -> Measured | None:
     """Find the rate whose label is nearest in ratio; the fastest where nothing is asked."""
-    found = [row for row in rows if row.metric == metric]
+    candidates = [row for row in rows if row.metric == metric]
 
     def distance(row: Measured) -> tuple[float, float]:
         own = _label(row, label)
         return (abs(math.log(own / wanted)) if own and wanted else 0.0, -row.value)
 
-    return min(found, key=distance, default=None)
+    return min(candidates, key=distance, default=None)
 
 
 def _label(row: Measured, name: str) -> float:
@@ -254,9 +254,9 @@ def _label(row: Measured, name: str) -> float:
 
 def _share_cached(rate: Measured, rows: Sequence[Measured]) -> float:
     """Share of the input that the engine says it had read before."""
-    said = (
+    shares = (
         _label(row, "share_of_input")
         for row in rows
         if (row.suite, row.case, row.metric) == (rate.suite, rate.case, "cached_tokens")
     )
-    return min(1.0, next(said, 0.0))
+    return min(1.0, next(shares, 0.0))

@@ -318,12 +318,12 @@ def _price(
             offers=None,
             as_of=None,
         )
-    found = sheet.rental(entry.id, rental) if entry else None
-    if found is None and entry and any_class and rental is None:
-        found = sheet.any_rental(entry.id)
+    price = sheet.rental(entry.id, rental) if entry else None
+    if price is None and entry and any_class and rental is None:
+        price = sheet.any_rental(entry.id)
     # A chip of another kind that computes as a processor is rented by the chip, not by the core.
-    if found and (found.per == "core") == is_cpu:
-        return _used(found, count, found.label)
+    if price and (price.per == "core") == is_cpu:
+        return _used(price, count, price.label)
     generic = sheet.generic
     if is_cpu and generic and class_of(rental or generic.kind) == generic.price_class:
         return _used(generic, count, f"generic {GENERIC}, {generic.label}", generic=True)
@@ -577,5 +577,5 @@ def _energy_of(rate: Measured, rows: Sequence[Measured]) -> _Energy | None:
 
 def _of_case(rate: Measured, metric: str, rows: Sequence[Measured]) -> Measured | None:
     """Find a figure of the same case, a metered one before a modelled one."""
-    found = [r for r in rows if (r.suite, r.case, r.metric) == (rate.suite, rate.case, metric)]
-    return min(found, key=lambda row: row.method == "modelled", default=None)
+    candidates = [r for r in rows if (r.suite, r.case, r.metric) == (rate.suite, rate.case, metric)]
+    return min(candidates, key=lambda row: row.method == "modelled", default=None)

@@ -141,8 +141,8 @@ def markets(offers: Iterable[Offer]) -> list[Market]:
     for offer in offers:
         groups[offer.chip, offer.price_class, offer.per].add(offer)
     order = {name: place for place, name in enumerate(RENTAL_CLASSES)}
-    found = [_market(key, own) for key, own in groups.items()]
-    return sorted(found, key=lambda one: (one.chip, order[one.price_class]))
+    markets = [_market(key, own) for key, own in groups.items()]
+    return sorted(markets, key=lambda one: (one.chip, order[one.price_class]))
 
 
 def sheet_of(
@@ -158,19 +158,19 @@ def sheet_of(
         day: when the offers stood.
         source: where they were read.
     """
-    found = markets(offers)
-    good = [one for one in found if not one.is_thin]
-    rows = [_price(one, day, source) for one in good if one.chip != GENERIC]
+    every = markets(offers)
+    good = [market for market in every if not market.is_thin]
+    rows = [_price(market, day, source) for market in good if market.chip != GENERIC]
     theirs = {row.price_class for row in rows}
     kept = [price for price in base.rentals if price.price_class not in theirs]
-    generic = [_price(one, day, source) for one in good if one.chip == GENERIC]
+    generic = [_price(market, day, source) for market in good if market.chip == GENERIC]
     generic = [price for price in generic if price.price_class == RENTAL_CLASSES[0]]
     return base.model_copy(
         update={
             "id": name,
             "rentals": [*rows, *kept],
             "generic": generic[0] if generic else base.generic,
-            "thin": [one.line for one in found if one.is_thin],
+            "thin": [market.line for market in every if market.is_thin],
         }
     )
 
@@ -181,7 +181,7 @@ def toml_of(sheet: PriceSheet) -> str:
     plain = {name: value for name, value in data.items() if not isinstance(value, (dict, list))}
     lines = [f"{name} = {_value(value)}" for name, value in plain.items()]
     if data["thin"]:
-        lines += ["thin = [", *(f"  {_value(one)}," for one in data["thin"]), "]"]
+        lines += ["thin = [", *(f"  {_value(line)}," for line in data["thin"]), "]"]
     for name in ("pue", "cny_per_usd", *(["eur_per_usd"] if "eur_per_usd" in data else [])):
         lines += ["", f"[{name}]", *_fields(data[name])]
     for name, value in data.get("ownership", {}).items():

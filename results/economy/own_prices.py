@@ -111,7 +111,7 @@ def own_prices(
 def _hourly(text: str | None, where: str, sheet: PriceSheet) -> tuple[float | None, str]:
     units = {"": "machine", "h": "machine", "hr": "machine", "hour": "machine"}
     units |= {f"{unit}/h": "unit" for unit in ("chip", "gpu", "core", "vcpu")}
-    found = _usd(
+    usd = _usd(
         text,
         where,
         sheet,
@@ -120,7 +120,7 @@ def _hourly(text: str | None, where: str, sheet: PriceSheet) -> tuple[float | No
         example="0.12/h, 0.9CNY/h or 2.5/chip/h",
     )
     match = _AMOUNT.fullmatch((text or "").strip())
-    return found, units[(match["unit"] or "").lower()] if match else "machine"
+    return usd, units[(match["unit"] or "").lower()] if match else "machine"
 
 
 def _usd(

@@ -89,7 +89,7 @@ def _of_vm(row: dict[str, Any], provider: str) -> Iterator[Offer]:
         chip = rented(machine)
         units, per = cores, "core"
         bare = machine and not _NOT_A_MACHINE.fullmatch(machine)
-        known = [one for one in (chip, GENERIC if bare or chip else None) if one]
+        known = [id_ for id_ in (chip, GENERIC if bare or chip else None) if id_]
     prices = _number(row.get("Price")), _number(row.get("SpotPrice"))
     yield from _offers(known, per, units, prices, (provider, machine, region))
 
@@ -131,9 +131,9 @@ def _feed(path: Path) -> Iterator[Offer]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        found = strict_json.loads(line.encode(), where)
-        prices = found.get("cheapest") if isinstance(found, dict) else None
-        if not isinstance(prices, dict) or found.get("schema_version") != 2:
+        feed = strict_json.loads(line.encode(), where)
+        prices = feed.get("cheapest") if isinstance(feed, dict) else None
+        if not isinstance(prices, dict) or feed.get("schema_version") != 2:
             raise UserError(
                 "is not a line of gpu-price-feed",
                 where=where,

@@ -129,7 +129,7 @@ def _about(result: ReportedResult, kind: str) -> dict[str, Label]:
     version = result.labels.get("tool_version")
     if kind in _OF_ENGINE:
         version = engine_of(result.engine)[1] if result.engine else None
-    said = {
+    given = {
         "harness": kind,
         "harness_version": version,
         "chip_in_file": chip,
@@ -138,7 +138,7 @@ def _about(result: ReportedResult, kind: str) -> dict[str, Label]:
         "precision_in_file": result.precision,
         "engine_in_file": result.engine,
     }
-    stated = {name: value for name, value in said.items() if value is not None}
+    stated = {name: value for name, value in given.items() if value is not None}
     return _typed(dict(result.labels)) | _typed(stated)
 
 

@@ -80,10 +80,10 @@ def _section(
             "|---|---|---|---|---|",
         )
         lines = [
-            f"| {one.rule} | {_row(result)} | {_text(result.chip.name)} | {_text(one.reason)} | "
-            f"{_text(one.formula)} |"
+            f"| {finding.rule} | {_row(result)} | {_text(result.chip.name)} | "
+            f"{_text(finding.reason)} | {_text(finding.formula)} |"
             for result, findings in flagged
-            for one in findings
+            for finding in findings
         ]
         yield from lines[:_LISTED]
         if lines[_LISTED:]:
@@ -102,8 +102,8 @@ def _section(
             (result.chip.name, result.labels["count_in_file"], result.chip.count)
             for result in corrected
         )
-        for (chip, said, taken), rows in sorted(pairs.items(), key=str):
-            yield f"| {_text(chip)} | {said} | {taken} | {rows} |"
+        for (chip, named, taken), rows in sorted(pairs.items(), key=str):
+            yield f"| {_text(chip)} | {named} | {taken} | {rows} |"
 
 
 def _publisher(file: ReportedFile) -> str:

@@ -39,10 +39,10 @@ def tables(source: str, home: Path) -> list[tuple[Path, str]]:
     path = Path(source)
     if not path.is_dir():
         return [(path, source)]
-    inside = [one for one in sorted(path.rglob("*")) if _is_table(one, path)]
+    inside = [file for file in sorted(path.rglob("*")) if _is_table(file, path)]
     if not inside:
         raise UserError("holds no table", where=source, expected=", ".join(_ENDINGS))
-    return [(one, str(one)) for one in inside]
+    return [(file, str(file)) for file in inside]
 
 
 def _is_table(path: Path, home: Path) -> bool:

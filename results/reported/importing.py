@@ -80,22 +80,20 @@ def import_document(
             raise _simulated(told, where) from error
         raise
     # A list, so that `id` of a row stays its own.
-    found = list(rows_of(reader, document))
-    if not found:
+    rows = list(rows_of(reader, document))
+    if not rows:
         raise UserError(
             "holds no row of this kind",
             where=where,
             expected=f"{reader.name}: {reader.formats}",
         )
-    if len(found) > most_rows:
-        raise UserError(
-            f"holds {len(found):,} rows", where=where, expected=f"{most_rows:,} at most"
-        )
-    results, folded, refused = _sorted(reader, found, told)
+    if len(rows) > most_rows:
+        raise UserError(f"holds {len(rows):,} rows", where=where, expected=f"{most_rows:,} at most")
+    results, folded, refused = _sorted(reader, rows, told)
     return ReportedFile(
         schema_version=1,
         source=_source(reader, document),
-        rows=len(found),
+        rows=len(rows),
         results=results,
         folded=folded,
         refused=refused,
@@ -103,13 +101,13 @@ def import_document(
 
 
 def _sorted(
-    reader: Kind, found: list[Any], told: str | None
+    reader: Kind, rows: list[Any], told: str | None
 ) -> tuple[list[ReportedResult], list[Folded], list[Refusal]]:
     results: list[ReportedResult] = []
     folded: list[Folded] = []
     refused: list[Refusal] = []
     first: dict[object, str] = {}
-    for index, row in enumerate(found, 1):
+    for index, row in enumerate(rows, 1):
         try:
             result = reader.read(_measured(_with_fields(row), told))
         except (Refused, ValidationError) as error:
@@ -134,8 +132,8 @@ def _measured(row: dict[str, Any], told: str | None) -> dict[str, Any]:
     Raises:
         Refused: it calls itself simulated or estimated, or its file does.
     """
-    if said := told or row_says(row):
-        raise Refused(f"simulated or estimated, as it says itself: {said}")
+    if reason := told or row_says(row):
+        raise Refused(f"simulated or estimated, as it says itself: {reason}")
     return row
 
 

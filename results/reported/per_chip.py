@@ -41,10 +41,10 @@ def _rates(result: ReportedResult) -> Iterator[tuple[_Key, float]]:
         return
     if result.labels.get("disaggregated"):
         return  # chips that only read prompts would be charged
-    for one in result.measurements:
-        if one.metric == "output_throughput":
+    for figure in result.measurements:
+        if figure.metric == "output_throughput":
             key = (chip.catalog_id, result.model, *sizes, float(streams))
-            yield key, one.value / chip.count
+            yield key, figure.value / chip.count
 
 
 def _sizes(result: ReportedResult) -> tuple[float, float] | None:

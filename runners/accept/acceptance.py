@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from runners.accept import identity, limits, measuring, references
 from runners.accept.causes import (
     LEAST_SHARE,
+    Causes,
+    CoreLimits,
     CoreSpin,
-    Evidence,
-    Limits,
     device_causes,
     lost_time,
     missing_cores,
@@ -90,7 +90,7 @@ def accept(asked: Asked, say: Callable[[str], None]) -> tuple[list[Graded], list
                 figures += work()
             except (UserError, CheckError, OSError) as error:
                 absent.append(f"{part}: {error}")
-    held = Limits(
+    held = CoreLimits(
         online=os.cpu_count() or len(allowed),
         allowed=len(allowed),
         quota=limits.quota(_ROOT),
@@ -100,7 +100,7 @@ def accept(asked: Asked, say: Callable[[str], None]) -> tuple[list[Graded], list
         figures = [*_identity(held, settings), *figures]
     known = [*identity.promised(figures, asked.expected, held, settings), *_known(asked, figures)]
     after = machine.surroundings()
-    evidence = Evidence(
+    evidence = Causes(
         missing=missing_cores(held, _wanted(known)),
         lost=lost_time(spins, held),
         heat=_heat(before, after),
@@ -131,7 +131,7 @@ def _parts(asked: Asked, folder: Path, cards: int) -> dict[str, Callable[[], Seq
     return parts
 
 
-def _identity(held: Limits, settings: Mapping[str, Reading]) -> Iterator[Figure]:
+def _identity(held: CoreLimits, settings: Mapping[str, Reading]) -> Iterator[Figure]:
     memory = machine.memory_bytes()
     yield from identity.host(machine.cpu(), machine.listed_cpu(), held, memory, _ROOT)
     yield from identity.cards(machine.accelerators(), settings)

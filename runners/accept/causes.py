@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from runners.machine.conditions import Reading
 
 __all__ = [
+    "Causes",
+    "CoreLimits",
     "CoreSpin",
-    "Evidence",
-    "Limits",
     "device_causes",
     "explain",
     "lost_time",
@@ -64,7 +64,7 @@ class CoreSpin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class CoreLimits:
     """What the kernel lets this process have.
 
     Attributes:
@@ -86,7 +86,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Causes:
     """Causes that were seen, each None or empty where it was not.
 
     Attributes:
@@ -102,7 +102,7 @@ class Evidence:
     device: tuple[Cause, ...] = ()
 
 
-def missing_cores(limits: Limits, wanted: float) -> Cause | None:
+def missing_cores(limits: CoreLimits, wanted: float) -> Cause | None:
     """Say why fewer than the wanted cores may be used; None if they may."""
     if limits.cores >= wanted:
         return None
@@ -117,7 +117,7 @@ def missing_cores(limits: Limits, wanted: float) -> Cause | None:
     return Cause(says=f"the system runs {limits.online} cores", look="lscpu; nproc --all")
 
 
-def lost_time(spins: Sequence[CoreSpin], limits: Limits) -> Cause | None:
+def lost_time(spins: Sequence[CoreSpin], limits: CoreLimits) -> Cause | None:
     """Say what took time from the cores; None where next to nothing was lost."""
     wall, lost = sum(spin.wall_s for spin in spins), sum(spin.lost_s for spin in spins)
     if not wall or lost <= (1 - LEAST_SHARE) * wall:
@@ -183,7 +183,7 @@ def device_causes(
             )
 
 
-def explain(figure: Figure, evidence: Evidence) -> Cause:
+def explain(figure: Figure, evidence: Causes) -> Cause:
     """Return the likeliest cause for a figure that is too low."""
     if figure.device and evidence.device and figure.kind in {"compute", "bandwidth", "engine"}:
         return evidence.device[0]
@@ -230,7 +230,7 @@ _UNSEEN = {
 }
 
 
-def _untold(spins: Sequence[CoreSpin], limits: Limits) -> str:
+def _untold(spins: Sequence[CoreSpin], limits: CoreLimits) -> str:
     """Tell from the rhythm of the pauses and from switches who had the time."""
     limited = limits.quota is not None and limits.quota < limits.allowed
     if limited or _clocked([pause for spin in spins for pause in spin.pauses]):
@@ -239,7 +239,7 @@ def _untold(spins: Sequence[CoreSpin], limits: Limits) -> str:
     return "switches" if switched else "host"
 
 
-def _quota(limits: Limits) -> Cause:
+def _quota(limits: CoreLimits) -> Cause:
     allowed = f" of {limits.quota:.3g} cores for {limits.allowed}" if limits.quota else ""
     return Cause(
         says=f"a CPU quota{allowed}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runners.accept.causes import Limits
+    from runners.accept.causes import CoreLimits
     from runners.accept.references import Sold
     from runners.machine.conditions import Reading
     from runners.machine.machine import Accelerator, Cpu
@@ -30,7 +30,7 @@ _TEXTS = ("pci", "vbios", "ecc", "mig", "persistence")
 
 
 def host(
-    cpu: Cpu, listed: str | None, limits: Limits, memory_bytes: int, root: Path
+    cpu: Cpu, listed: str | None, limits: CoreLimits, memory_bytes: int, root: Path
 ) -> Iterator[Figure]:
     """Say what the processor and its memory are.
 
@@ -80,7 +80,7 @@ def cards(found: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iter
 def promised(
     figures: Sequence[Figure],
     expected: Sold | None,
-    limits: Limits,
+    limits: CoreLimits,
     settings: Mapping[str, Reading],
 ) -> Iterator[Reference]:
     """Return what identity should be: what was sold, or else what the hardware itself could be."""
@@ -95,12 +95,12 @@ def promised(
         yield from _card_limits(index, settings)
 
 
-def _all_cores(limits: Limits) -> Iterator[Reference]:
+def _all_cores(limits: CoreLimits) -> Iterator[Reference]:
     cores = float(limits.online)
     yield Reference(figure=CORES, value=cores, least=cores, basis="cores the kernel runs")
 
 
-def _processor(expected: Sold, limits: Limits) -> Iterator[Reference]:
+def _processor(expected: Sold, limits: CoreLimits) -> Iterator[Reference]:
     name = "processor in the catalogue"
     yield Reference(figure=name, value=expected.chip, basis=_SOLD, sold=True)
     if expected.count is None:

@@ -11,7 +11,7 @@ from runners.accept.figures import Graded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runners.accept.causes import Evidence
+    from runners.accept.causes import Causes
     from runners.accept.figures import Figure, Reference, Value
 
 __all__ = ["Grade", "grade", "judge"]
@@ -25,7 +25,7 @@ _UNLIKE = 1e-9  # of what is no number: a B
 
 
 def judge(
-    figures: Sequence[Figure], references: Sequence[Reference], evidence: Evidence
+    figures: Sequence[Figure], references: Sequence[Reference], evidence: Causes
 ) -> list[Graded]:
     """Hold each figure against its references, in their order, and against its twins.
 
@@ -62,7 +62,7 @@ def grade(graded: Sequence[Graded]) -> Grade:
 
 
 def _judged(
-    figure: Figure, known: list[Reference], twins: list[Figure], evidence: Evidence
+    figure: Figure, known: list[Reference], twins: list[Figure], evidence: Causes
 ) -> Graded:
     failed = [reference for reference in known if _fails(figure, reference)]
     if failed:

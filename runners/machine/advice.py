@@ -112,8 +112,8 @@ def _memory(settings: Mapping[str, Reading]) -> Iterator[MachineFact]:
 
 
 def _cards(settings: Mapping[str, Reading]) -> list[str]:
-    found = {match[1] for name in settings if (match := re.match(r"gpu(\d+)_", name))}
-    return sorted(found, key=int)
+    cards = {match[1] for name in settings if (match := re.match(r"gpu(\d+)_", name))}
+    return sorted(cards, key=int)
 
 
 def _card(

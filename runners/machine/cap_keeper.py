@@ -31,10 +31,10 @@ _TRIES, _BETWEEN_S = 20, 0.1
 _STEP_W = 0.5
 
 
-def restore(found: Sequence[Limit], before: Mapping[str, float]) -> list[str]:
+def restore(limits: Sequence[Limit], before: Mapping[str, float]) -> list[str]:
     """Set each limit as it was; return what could not be, and why."""
     problems = []
-    for limit in found:
+    for limit in limits:
         if limit.name not in before:
             continue
         for left in reversed(range(_TRIES)):
@@ -54,13 +54,13 @@ def _main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     kind, watts, sys_ = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
-    found = limits(kind, sys_)
-    before = {limit.name: limit.read_w() for limit in found}
+    held = limits(kind, sys_)
+    before = {limit.name: limit.read_w() for limit in held}
     _say({"before": before})
     changed: dict[str, float] = {}
     refused = ""
     try:
-        for limit in found:
+        for limit in held:
             limit.write_w(watts)
             changed[limit.name] = before[limit.name]
             now = limit.read_w()
@@ -72,7 +72,7 @@ def _main() -> None:
     if not refused:
         while os.read(0, 4096):
             pass
-    sys.exit(1 if restore(found, changed) else 0)
+    sys.exit(1 if restore(held, changed) else 0)
 
 
 def _say(what: dict[str, object]) -> None:

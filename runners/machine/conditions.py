@@ -81,19 +81,19 @@ def cpu_now(sys: Path, proc: Path) -> dict[str, Reading]:
     mhz = [khz / 1e3 for khz in clocks if khz] or list(_proc_mhz(proc))
     heat = [_number(path) for path in _cpu_sensors(sys)]
     throttled = [_number(path) for path in cpu.glob("cpu[0-9]*/thermal_throttle/*_throttle_count")]
-    found: dict[str, Reading] = {}
+    readings: dict[str, Reading] = {}
     if mhz:
-        found["cpu_mhz"] = round(sum(mhz) / len(mhz), 1)
+        readings["cpu_mhz"] = round(sum(mhz) / len(mhz), 1)
     if any(heat):
-        found["cpu_temperature_c"] = max(value for value in heat if value) / 1e3
+        readings["cpu_temperature_c"] = max(value for value in heat if value) / 1e3
     if throttled:
-        found["cpu_throttle_events"] = int(sum(value or 0 for value in throttled))
-    return found
+        readings["cpu_throttle_events"] = int(sum(value or 0 for value in throttled))
+    return readings
 
 
 def load(proc: Path) -> dict[str, Reading]:
     """Read what else the machine does: load, stolen time, waiting for a CPU or for memory."""
-    found: dict[str, Reading] = {
+    readings: dict[str, Reading] = {
         "load_1m": round(os.getloadavg()[0], 2),
         "steal_s_since_boot": round(getattr(psutil.cpu_times(), "steal", 0.0), 2),
     }
@@ -102,8 +102,8 @@ def load(proc: Path) -> dict[str, Reading]:
         share = next((word for word in words if word.startswith("avg10=")), "")
         if share:
             # Share of the last ten seconds in which some process waited for it (kernel: psi).
-            found[f"{kind}_pressure_percent"] = float(share.removeprefix("avg10="))
-    return found
+            readings[f"{kind}_pressure_percent"] = float(share.removeprefix("avg10="))
+    return readings
 
 
 def cloud(sys: Path) -> dict[str, Reading]:
@@ -121,7 +121,7 @@ def cloud(sys: Path) -> dict[str, Reading]:
 
 def amd_gpus(sys: Path) -> dict[str, Reading]:
     """Read AMD GPUs from the kernel's own files: limits, clocks, heat, link, by card."""
-    found: dict[str, Reading] = {}
+    readings: dict[str, Reading] = {}
     for index, device in enumerate(_amd_devices(sys)):
         sensors = next(iter(sorted(device.glob("hwmon/hwmon*"))), device)
         values = {
@@ -134,8 +134,8 @@ def amd_gpus(sys: Path) -> dict[str, Reading]:
             "pcie": _pcie(device),
             "numa_node": read(device / "numa_node"),
         }
-        found |= {f"gpu{index}_{name}": value for name, value in values.items() if value}
-    return found
+        readings |= {f"gpu{index}_{name}": value for name, value in values.items() if value}
+    return readings
 
 
 def ascend_driver(root: Path) -> str:
@@ -206,8 +206,8 @@ def _cpu_sensors(sys: Path) -> Iterator[Path]:
 def _amd_devices(sys: Path) -> list[Path]:
     cards = sys.glob("class/drm/card[0-9]*")
     devices = [card / "device" for card in cards if "-" not in card.name]  # card0-HDMI: a socket
-    found = [device for device in devices if read(device / "vendor") == _AMD]
-    return sorted(found, key=lambda device: int(device.parent.name.removeprefix("card")))
+    own = [device for device in devices if read(device / "vendor") == _AMD]
+    return sorted(own, key=lambda device: int(device.parent.name.removeprefix("card")))
 
 
 def _pcie(device: Path) -> str:

@@ -55,12 +55,12 @@ def cpu_line(root: Path, *names: str) -> str:
 
 def pci_accelerators(root: Path) -> list[str]:
     """Ids of the displays and accelerators on the bus, such as "10de:2330", in order."""
-    found = []
+    ids = []
     for device in sorted((root / "sys/bus/pci/devices").glob("*")):
         vendor, model = read(device / "vendor"), read(device / "device")
         if read(device / "class").startswith(_CLASSES) and vendor and model:
-            found.append(f"{vendor.removeprefix('0x')}:{model.removeprefix('0x')}".lower())
-    return found
+            ids.append(f"{vendor.removeprefix('0x')}:{model.removeprefix('0x')}".lower())
+    return ids
 
 
 def _strings(path: Path) -> list[str]:

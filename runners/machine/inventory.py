@@ -72,16 +72,16 @@ def read(path: Path) -> list[Machines]:
             kinds share a name.
     """
     expected = f"[[runner]] with {', '.join(Machines.model_fields)}"
-    found = toml_file.read_model(path, _Inventory, expected=expected).runner
+    runners = toml_file.read_model(path, _Inventory, expected=expected).runner
     names: set[str] = set()
-    for number, one in enumerate(found):
-        if one.chip != "cpu":
-            catalog.require(one.chip, f"{path}:runner.{number}.chip")
-        if one.name in names:
+    for number, runner in enumerate(runners):
+        if runner.chip != "cpu":
+            catalog.require(runner.chip, f"{path}:runner.{number}.chip")
+        if runner.name in names:
             raise UserError(
-                f"{one.name!r} stands twice",
+                f"{runner.name!r} stands twice",
                 where=f"{path}:runner.{number}.name",
                 expected="a name of its own",
             )
-        names.add(one.name)
-    return found
+        names.add(runner.name)
+    return runners

@@ -43,7 +43,7 @@ _MILLI = 1e-3
 def cards_settings() -> dict[str, Reading]:
     """Read what is set on every card, and how the cards are joined."""
     with _cards() as cards:
-        found = {
+        settings = {
             f"gpu{index}_{name}": value
             for index, card in enumerate(cards)
             for name, value in _settings(card)
@@ -52,7 +52,7 @@ def cards_settings() -> dict[str, Reading]:
             (one, other, _link(cards[one], cards[other]))
             for one, other in combinations(range(len(cards)), 2)
         )
-    return found | ({"gpu_topology": joined} if joined else {})
+    return settings | ({"gpu_topology": joined} if joined else {})
 
 
 def cards_now() -> dict[str, Reading]:
@@ -80,8 +80,8 @@ def _cards() -> Iterator[list[Any]]:
         return
     try:
         count = _ask(pynvml.nvmlDeviceGetCount) or 0
-        found = (_ask(pynvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
-        yield [card for card in found if card is not None]
+        cards = (_ask(pynvml.nvmlDeviceGetHandleByIndex, index) for index in range(count))
+        yield [card for card in cards if card is not None]
     finally:
         pynvml.nvmlShutdown()
 

@@ -24,10 +24,10 @@ _END_S = 10.0
 
 def refusal(watts: float, kind: str, sys_: Path = SYS) -> str:
     """Say why a limit cannot be set here, as far as reading tells; empty if nothing."""
-    found = limits(kind, sys_)
-    if not found:
+    held = limits(kind, sys_)
+    if not held:
         return f"this machine offers no power limit of its {kind}"
-    for limit in found:
+    for limit in held:
         try:
             low, high = limit.bounds_w
             limit.read_w()

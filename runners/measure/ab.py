@@ -113,10 +113,10 @@ def _run(side: Configuration, cell: Cell, pair: int) -> CellResult:
         command = [part.replace("{work}", work) for part in side.prefix]
         command += [side.python, "-m", f"suites.{cell.suite}", "--end-with-stdin"]
         command += ["--spec", str(spec), "--out", str(out)]
-        code, said = _wait(command, os.environ | side.environment)
+        code, output = _wait(command, os.environ | side.environment)
         if code:
             kind = UserError if code == UserError.exit_code else CheckError
-            last = said.strip().splitlines()[-1:] or ["no message"]
+            last = output.strip().splitlines()[-1:] or ["no message"]
             raise kind(last[0], where=side.name)
         return CellResult.from_json(json.loads(out.read_bytes()))
 

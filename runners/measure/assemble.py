@@ -84,8 +84,8 @@ def statement_of(
 
 
 def _warnings(cells: Sequence[FinishedCell], engines: Sequence[dict[str, Any]]) -> list[str]:
-    said = [text for cell in cells for text in (*cell.result.warnings, *cell.warnings)]
-    return list(dict.fromkeys([*said, *(text for engine in engines for text in remarks(engine))]))
+    seen = [text for cell in cells for text in (*cell.result.warnings, *cell.warnings)]
+    return list(dict.fromkeys([*seen, *(text for engine in engines for text in remarks(engine))]))
 
 
 def _outputs(cells: Sequence[FinishedCell]) -> list[dict[str, Any]]:

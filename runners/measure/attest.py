@@ -192,15 +192,18 @@ def _lawful(
         statement = _statement(part, about)
         given = evidence_of(data, about["name"], harness_of(statement))
         judged = judge(statement, Context(evidence=given))
-        against = [one for one in judged.findings if one.outcome == "refused"]
+        against = [finding for finding in judged.findings if finding.outcome == "refused"]
         if not against:
             return statement, judged
         odd = {
-            case: one for one in against for case in part.cases if one.where.startswith(f"{case} ")
+            case: finding
+            for finding in against
+            for case in part.cases
+            if finding.where.startswith(f"{case} ")
         }
         if not odd:
             raise CheckError(against[0].reason, where=f"{about['name']}: {against[0].where}")
-        refused.update(f"{one.rule}: {one.reason}"[:_LONGEST] for one in odd.values())
+        refused.update(f"{finding.rule}: {finding.reason}"[:_LONGEST] for finding in odd.values())
         for case in odd:
             del part.cases[case]
         if not part.cases:
@@ -211,7 +214,7 @@ def _statement(part: _Part, about: dict[str, str]) -> StatementV2:
     rows = [row for rows in part.cases.values() for row in rows]
     harness = str(rows[0].labels["harness"])
     version = str(rows[0].labels.get("harness_version", ""))
-    meters = [one for one in gauge(part.machine.chip).meters() if one["method"] != "model"]
+    meters = [meter for meter in gauge(part.machine.chip).meters() if meter["method"] != "model"]
     predicate = {
         "schema_version": 2,
         "run": {

@@ -135,7 +135,7 @@ def _accelerator(device: str, count: int) -> ChipV2:
         kind="gpu",
         count=count,
         memory_bytes=found[0].memory_bytes,
-        pci=sorted({one.pci for one in found if one.pci and one.name == found[0].name}),
+        pci=sorted({card.pci for card in found if card.pci and card.name == found[0].name}),
     )
 
 

@@ -44,8 +44,8 @@ class PlanShard:
         Raises:
             UserError: it is written otherwise, or there is no such shard.
         """
-        found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
-        shard = cls(number=int(found[1]), of=int(found[2])) if found else cls(number=0)
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+        shard = cls(number=int(match[1]), of=int(match[2])) if match else cls(number=0)
         if not 1 <= shard.number <= shard.of:
             raise UserError(f"{text!r} is not a shard", where="--shard", expected="such as 2/8")
         return shard
@@ -88,8 +88,8 @@ class Combination:
         words = ["fenmark", "run"]
         for name, value in self.given.items():
             flag = _parameters()[name].opts[0]
-            for one in value if isinstance(value, list | tuple) else [value]:
-                words += [flag, str(one)]
+            for part in value if isinstance(value, list | tuple) else [value]:
+                words += [flag, str(part)]
         return shlex.join(words)
 
 
@@ -119,7 +119,7 @@ def expand(document: Document) -> Iterator[Combination]:
     number = 0
     # Without axes there is the one cell the options ask for, unless others are named.
     for combination in product(*axes) if axes or not plan.include else []:
-        excluded = next((said for match, said in rules if _matches(match, combination)), "")
+        excluded = next((reason for match, reason in rules if _matches(match, combination)), "")
         yield _cell(document, number, [common, *combination], excluded, seen)
         number += 1
     for index, asked in enumerate(plan.include):
@@ -184,8 +184,10 @@ def _rule(
     for name, value in rule.items():
         key = name if name in known else _name(name)
         wanted = value if isinstance(value, list) else [value]
-        labels = {one if one in known.get(key, ()) else _label(key, one): one for one in wanted}
-        missing = [one for label, one in labels.items() if label not in known.get(key, ())]
+        labels = {
+            text if text in known.get(key, ()) else _label(key, text): text for text in wanted
+        }
+        missing = [text for label, text in labels.items() if label not in known.get(key, ())]
         if missing:
             raise UserError(
                 f"excludes {name} = {missing[0]}, which is not a value of an axis",
@@ -200,10 +202,10 @@ def _rule(
 
 
 def _matches(match: Mapping[str, set[str]], combination: Sequence[_Choice]) -> bool:
-    found = sum(
+    agreeing = sum(
         choice.label in match[choice.axis] for choice in combination if choice.axis in match
     )
-    return found == len(match)
+    return agreeing == len(match)
 
 
 def _choice(
@@ -244,7 +246,7 @@ def _beside(document: Document, key: str, value: Value) -> Value:
         return value
     folder = document.path.parent.absolute()
     if isinstance(value, list):
-        return [str(folder / str(one)) for one in value]
+        return [str(folder / str(path)) for path in value]
     return str(folder / str(value))
 
 
@@ -253,7 +255,7 @@ def _words(parameter: Parameter, value: Value) -> list[str]:
     flag = parameter.opts[0]
     if isinstance(value, list) and not parameter.multiple:
         return [f"{flag}={','.join(map(str, value))}"]
-    return [f"{flag}={one}" for one in (value if isinstance(value, list) else [value])]
+    return [f"{flag}={part}" for part in (value if isinstance(value, list) else [value])]
 
 
 def _label(name: str, value: Value) -> str:
@@ -270,15 +272,15 @@ def _name(name: str) -> str:
 
 
 def _parameter(name: str, place: str) -> Parameter:
-    found = _parameters().get(_name(name))
-    if found is None:
+    parameter = _parameters().get(_name(name))
+    if parameter is None:
         raise UserError(
             f"no option {name!r}",
             where=place,
             expected=f"one of {', '.join(sorted(_parameters()))}",
             remedy="see `fenmark run --help`",
         )
-    return found
+    return parameter
 
 
 @cache

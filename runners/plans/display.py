@@ -51,6 +51,6 @@ class PlanDisplay:
         )
         if cell.state in _MARKS:
             host = f" on {cell.host}" if cell.host else ""
-            said = f"{cell.wall_s:6.0f} s  {cell.digest or cell.reason}"
+            outcome = f"{cell.wall_s:6.0f} s  {cell.digest or cell.reason}"
             mark = styled(*_MARKS[cell.state])
-            self._terminal.say(mark, f" {cell.id}{host} {said}", indent=2)
+            self._terminal.say(mark, f" {cell.id}{host} {outcome}", indent=2)

@@ -107,17 +107,17 @@ class Document:
         Raises:
             UserError: no `=` in one of them.
         """
-        pairs = [one.partition("=") for one in given]
+        pairs = [pair.partition("=") for pair in given]
         for name, equals, _ in pairs:
             if not (name and equals):
                 raise UserError(f"{name!r} sets nothing", where="--set", expected="option=value")
         files = {option.name for option in by_name().values() if option.holds == "file"}
         # Named by hand, a file is named from where one stands, not from where the plan lies.
-        said = {
+        options_set = {
             name: str(Path(value).absolute()) if name.replace("-", "_") in files else value
             for name, _, value in pairs
         }
-        options = {**self.plan.options, **said}
+        options = {**self.plan.options, **options_set}
         return replace(self, plan=self.plan.model_copy(update={"options": options}))
 
     def place(self, *path: str | int, value: Any = None) -> str:

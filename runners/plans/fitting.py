@@ -101,13 +101,19 @@ class Target:
 
     @classmethod
     def this_machine(cls) -> Target:
-        found = machine.accelerators()
-        entry = catalog.chips().get(machine.listed_accelerator(found[0]) or "") if found else None
+        accelerators = machine.accelerators()
+        entry = (
+            catalog.chips().get(machine.listed_accelerator(accelerators[0]) or "")
+            if accelerators
+            else None
+        )
         return cls(
-            name=f"{len(found)} × {found[0].name}" if found else machine.cpu().name,
+            name=f"{len(accelerators)} × {accelerators[0].name}"
+            if accelerators
+            else machine.cpu().name,
             chip=entry,
-            chips=len(found),
-            memory_bytes=found[0].memory_bytes if found else None,
+            chips=len(accelerators),
+            memory_bytes=accelerators[0].memory_bytes if accelerators else None,
             cpu_memory_bytes=machine.memory_bytes(),
         )
 
@@ -170,12 +176,12 @@ def _on_accelerators(given: Mapping[str, Any], dtype: str, target: Target) -> It
 
 
 def _engine(engine: str, given: Mapping[str, Any], target: Target) -> Iterator[str]:
-    found, device = template.chosen(engine)
+    chosen, device = template.chosen(engine)
     if engine.endswith(f":{device}") and device != "cpu" and not target.chips:
         yield f"{engine} needs a {device} device, and {target.name} has none"
     for axis in ("tp", "pp", "dp", "ep"):
-        if (given.get(axis) or 1) > 1 and axis not in found.parallel:
-            yield f"{found.name}'s command line has no {axis}"
+        if (given.get(axis) or 1) > 1 and axis not in chosen.parallel:
+            yield f"{chosen.name}'s command line has no {axis}"
     if target.here:
         yield from _missing(engine, given.get("engine_program"))
 

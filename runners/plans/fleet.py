@@ -53,15 +53,17 @@ class Fleet:
         """
         self._cluster = cluster
         nodes = cluster.nodes(tag)
-        said = [
+        questions = [
             cluster.on(node, _prospects, max_retries=0).remote(
                 str(document.path), document.text, document.plan.model_dump()
             )
             for node in nodes
         ]
-        answers: list[list[Prospect]] = cluster.get(said, within_s=_ANSWER_S)
+        answers: list[list[Prospect]] = cluster.get(questions, within_s=_ANSWER_S)
         self._hosts = {
-            node.id: _Host(node=node, against={one.cell.id: one.reason for one in answer})
+            node.id: _Host(
+                node=node, against={prospect.cell.id: prospect.reason for prospect in answer}
+            )
             for node, answer in zip(nodes, answers, strict=True)
         }
         self.prospects = [_best(of_one) for of_one in zip(*answers, strict=True)]
@@ -117,7 +119,7 @@ class Fleet:
 
 def _best(of_one: Sequence[Prospect]) -> Prospect:
     """Take the view of the first host that can run a cell, else of the first."""
-    return next((one for one in of_one if not one.reason), of_one[0])
+    return next((prospect for prospect in of_one if not prospect.reason), of_one[0])
 
 
 def _prospects(path: str, text: str, plan: dict[str, Any]) -> list[Prospect]:

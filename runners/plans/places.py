@@ -31,14 +31,14 @@ def line_of(text: str, path: Sequence[str | int], value: Any = None) -> int:
     for number, line in enumerate(lines, 1):
         if len(line) > _LONGEST:  # matching may take the square of its length
             continue
-        if found := _TABLE.match(line):
-            name = found["name"].replace('"', "").replace("'", "")
+        if match := _TABLE.match(line):
+            name = match["name"].replace('"', "").replace("'", "")
             table = [part.strip() for part in name.split(".")]
             here = table
-            if found["array"]:
+            if match["array"]:
                 counts[name] = counts.get(name, -1) + 1
-        elif found := re.match(rf"""\s*["']?({_BARE})["']?\s*(\.|=)""", line):
-            here = [*table, found[1]]
+        elif match := re.match(rf"""\s*["']?({_BARE})["']?\s*(\.|=)""", line):
+            here = [*table, match[1]]
         else:
             continue
         if counts.get(table[0] if table else "", wanted) != wanted:

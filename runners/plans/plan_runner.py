@@ -117,7 +117,7 @@ def run_plan(
     """
     with held(out, name=".plan-lock", busy="another plan is running here"):
         _gather_left_behind(out)
-        mine = {one.cell.id for one in prospects}
+        mine = {prospect.cell.id for prospect in prospects}
         done = {id_: digest for id_, digest in _finished(document, out).items() if id_ in mine}
         if done and not resume:
             raise UserError(
@@ -128,7 +128,7 @@ def run_plan(
         progress = Progress(
             document=document, shard=f"{shard.number}/{shard.of}", path=out / "plan.json"
         )
-        progress.cells = {one.cell.id: _begin(one, done) for one in prospects}
+        progress.cells = {prospect.cell.id: _begin(prospect, done) for prospect in prospects}
         drive = _Drive(
             document=document,
             out=out,
@@ -136,11 +136,15 @@ def run_plan(
             log=log,
             progress=progress,
             tell=tell,
-            places={one.cell.id: one.cell.place for one in prospects},
+            places={prospect.cell.id: prospect.cell.place for prospect in prospects},
             lost=set(),
         )
-        waiting = [one for one in prospects if progress.cells[one.cell.id].state == "waiting"]
-        _run(drive, [_job(document, one, log) for one in waiting])
+        waiting = [
+            prospect
+            for prospect in prospects
+            if progress.cells[prospect.cell.id].state == "waiting"
+        ]
+        _run(drive, [_job(document, prospect, log) for prospect in waiting])
         with suppress(OSError):  # a failed cell's log is left for readers who want to know why
             (out / HOME).rmdir()
     return progress
@@ -186,14 +190,14 @@ def _job(document: Document, one: Prospect, log: LogClient | None) -> Job:
 
 def _finished(document: Document, out: Path) -> dict[str, str]:
     """Find the cells of a plan in an archive: id → digest."""
-    found = {}
+    digests = {}
     for path in archive.envelopes(out):
         opened = archive.open_result(path)
         plan = opened.predicate.run.plan
         # By name and not by the file's digest: a plan may grow, and a cell's id holds its options.
         if plan and plan.name == document.plan.name:
-            found[plan.cell] = opened.digest
-    return found
+            digests[plan.cell] = opened.digest
+    return digests
 
 
 def _gather_left_behind(out: Path) -> None:

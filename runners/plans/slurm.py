@@ -40,7 +40,7 @@ def script(
     Raises:
         UserError: there is nothing to run, an option is none, or a line would not print.
     """
-    runnable = [one for one in cells if not one.reason]
+    runnable = [prospect for prospect in cells if not prospect.reason]
     if not runnable:
         raise UserError("no cell of it runs there", where=str(document.path), remedy="--chip")
     for option in options:
@@ -53,15 +53,15 @@ def script(
     tasks = min(tasks, len(cells))
     # Twice the estimate of the longest shard, and ten minutes for the engines' images and weights.
     longest_s = max(
-        sum(one.estimated_s for one in runnable if one.cell.number % tasks == shard)
+        sum(prospect.estimated_s for prospect in runnable if prospect.cell.number % tasks == shard)
         for shard in range(tasks)
     )
     minutes = 10 + round(2 * longest_s / 60)
     folder = out.absolute()
     quoted = shlex.quote(str(folder))
     run = ["fenmark", "plan", "run", str(document.path.absolute()), "--resume"]
-    for one in given:
-        run += ["--set", one]
+    for setting in given:
+        run += ["--set", setting]
     lines = [
         "#!/bin/bash",
         f"#SBATCH --job-name=fenmark-{document.plan.name}",

@@ -68,13 +68,13 @@ class Cluster:
         """
         found = [
             Node(
-                id=said["NodeID"],
-                host=said["NodeManagerHostname"],
-                address=said["NodeManagerAddress"],
-                resources=said["Resources"],
+                id=node["NodeID"],
+                host=node["NodeManagerHostname"],
+                address=node["NodeManagerAddress"],
+                resources=node["Resources"],
             )
-            for said in self._ray.nodes()
-            if said["Alive"] and said["Resources"].get("CPU")
+            for node in self._ray.nodes()
+            if node["Alive"] and node["Resources"].get("CPU")
         ]
         tagged = [node for node in found if not tag or tag in node.resources]
         if not tagged:

@@ -18,9 +18,10 @@ from suites.client.speculation import conditions, speculation_of
 from suites.client.target import Api, Target, addresses, key_from
 from suites.client.tokenizing import by_gguf, by_tokenizer
 from suites.client.vocabulary import Vocabulary, from_tokenizer
-from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import check, find, load_reference
 from suites.engines.launch import engine_version
+from suites.engines.llamacpp import LlamaCpp, Settings, default_threads
+from suites.engines.served import Choice, ServedEngine
 from suites.engines.template import (
     BUNDLED,
     chosen,
@@ -203,7 +204,7 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
 
     Raises:
         CheckError: the engine did not start.
-        UserError: see `subject_spec` and `suites.engines.generate`.
+        UserError: see `subject_spec` and `suites.engines.weights.generate`.
     """
     words = Vocabulary.from_json(spec["words"]) if spec["words"] else None
     tokens = by_tokenizer(Path(spec["tokenizer"])) if spec["tokenizer"] else None

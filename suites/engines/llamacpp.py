@@ -6,19 +6,17 @@ engines on the same chip are faster. Its figures say "llama.cpp" beside them for
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
-import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from suites.engines.process import EngineProcess, die_with_parent, say
+from suites.engines.process import EngineProcess
 from suites.engines.weights import Weights, generate, read
 from suites.models import load
 
@@ -121,8 +119,8 @@ class LlamaCpp:
         return cls(file, settings, model=model)
 
     def __enter__(self) -> Self:
-        spec = json.dumps({"model": str(self.weights.path), **asdict(self.settings)})
-        command = [sys.executable, "-m", "suites.engines.llamacpp", "--settings", spec]
+        spec = json.dumps({"model": str(self.weights.path), "flags": self.settings.flags()})
+        command = [sys.executable, "-m", "suites.engines.llamacpp_server", "--settings", spec]
         self._process = EngineProcess(command, name=self.name, ready_within_s=_READY_WITHIN_S)
         try:
             self.url = str(self._process.ready()["url"])
@@ -175,35 +173,3 @@ class LlamaCpp:
             time.sleep(0.05)
         if process:
             raise process.failure(f"not healthy within {_READY_WITHIN_S:.0f} s")
-
-
-def _serve(settings: Settings, model: str) -> None:
-    """In the child: run the server until the owner goes."""
-    die_with_parent()
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = model
-    for name, value in settings.flags().items():
-        if name == "n_threads":
-            params.cpuparams.n_threads = value
-            params.cpuparams_batch.n_threads = value
-        else:
-            setattr(params, name, value)
-    params.endpoint_slots = False
-    params.ui = False
-    server = xllamacpp.Server(params)
-    say({"url": server.listening_address})
-    threading.Event().wait()
-
-
-def _main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--settings", required=True)
-    spec = json.loads(parser.parse_args().settings)
-    model = spec.pop("model")
-    _serve(replace(Settings(slots=1, context=1, threads=1), **spec), model)
-
-
-if __name__ == "__main__":
-    _main()

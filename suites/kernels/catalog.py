@@ -68,31 +68,31 @@ def list_cases(options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     pattern = options.get("case") or "*"
     cases = _all(profile(options.get("profile", "quick")).sizes, options)
-    found = [case.to_json() for case in cases if fnmatchcase(case.name, pattern)]
-    if not found:
+    listed = [case.to_json() for case in cases if fnmatchcase(case.name, pattern)]
+    if not listed:
         raise UserError(
             f"no kernel case matches {pattern!r}", where="case", expected="such as 'gemm*'"
         )
-    return found
+    return listed
 
 
 def _all(sizes: Sizes, options: Mapping[str, Any]) -> list[Case]:
     geometry = load(options.get("model") or "qwen2.5-0.5b")
     names = options.get("backend") or installed()
     backends = [load_backend(name) for name in names]
-    found = []
+    cases = []
     for family in FAMILIES:
         for dtype in _dtypes(family):
             for backend in backends:
                 cache = backend.cache_bytes()
                 sizes = replace(sizes, peers=max(2, backend.peers))
                 for work in works(family, geometry, sizes, dtype, _operand_bytes(backend)):
-                    found += _cases(work, backend, "cold")
+                    cases += _cases(work, backend, "cold")
                 # An eighth of the last-level cache: past the private caches, well inside.
                 for work in works(family, geometry, sizes, dtype, cache // 8):
                     if work.bytes <= cache // 2:
-                        found += _cases(work, backend, "hot")
-    return found
+                        cases += _cases(work, backend, "hot")
+    return cases
 
 
 def _operand_bytes(backend: Backend) -> int:

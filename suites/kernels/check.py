@@ -104,10 +104,10 @@ def judge(
     z, own, *tangents = scaled
     rows = np.sqrt(np.mean(np.square(z), axis=1))
     free = _freedom(reference.shape, spread)
-    found = [_element(z), _rows(rows, free), _whole(rows, free)]
-    found.append(_direction(z, own, free, "the result", dtype))
-    found += [_direction(z, tangent, free, "a scale inside", dtype) for tangent in tangents]
-    return Deviation(error, float(rows.max()), next(filter(None, found), ""))
+    problems = [_element(z), _rows(rows, free), _whole(rows, free)]
+    problems.append(_direction(z, own, free, "the result", dtype))
+    problems += [_direction(z, tangent, free, "a scale inside", dtype) for tangent in tangents]
+    return Deviation(error, float(rows.max()), next(filter(None, problems), ""))
 
 
 def _by_row(array: np.ndarray) -> np.ndarray:

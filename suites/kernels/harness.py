@@ -214,7 +214,9 @@ class Rotation:
         """Take the sets of operands in their order."""
         self.case, self.sets = case, sets
         self.results: list[Any] = [None] * len(sets)
-        turns = itertools.cycle(enumerate({**one, **case.work.parameters} for one in sets))
+        turns = itertools.cycle(
+            enumerate({**operands, **case.work.parameters} for operands in sets)
+        )
         self._next, self._run, self._backend = turns.__next__, case.run, case.backend
 
     def __call__(self) -> None:

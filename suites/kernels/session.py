@@ -41,15 +41,15 @@ class Session:
     @cached_property
     def cases(self) -> list[Case]:
         """The cases to measure, in the order of work."""
-        found = select(self._spec["profile"], self._spec)
-        if not found:
+        chosen = select(self._spec["profile"], self._spec)
+        if not chosen:
             raise UserError(
                 f"no kernel case matches {self._spec.get('case')!r}",
                 where="case",
                 expected="a pattern such as 'gemm*' or '*/f32/numpy/*'",
                 remedy="see every case with `fenmark run --suite kernels --list`",
             )
-        return found
+        return chosen
 
     def measure(self, case: Case) -> TimedCase:
         """Check and time one case.
@@ -127,14 +127,14 @@ class Session:
     def _warnings(self) -> list[str]:
         disturbed = sum(b.disturbed for item in self._measured for b in item.timing.blocks)
         blocks = sum(len(item.timing.blocks) for item in self._measured)
-        found = [f"no result: {line}" for line in self._wrong]
+        warnings = [f"no result: {line}" for line in self._wrong]
         # One block in five: enough to move a median, more than timer ticks cause.
         if disturbed > blocks / 5:
-            found.append(
+            warnings.append(
                 f"{disturbed} of {blocks} timed blocks were preempted or starved; "
                 "stop other work on this machine and run again"
             )
-        return found
+        return warnings
 
     def _progress(self, case: Case) -> None:
         done = len(self._measured) + len(self._wrong)
@@ -189,10 +189,10 @@ def _series(measured: TimedCase) -> Series:
         },
         windows=tuple(
             Window(
-                start_ns=one.start_ns,
-                end_ns=one.end_ns,
+                start_ns=block.start_ns,
+                end_ns=block.end_ns,
                 calls=measured.held.calls if measured.held else timing.calls_per_block,
             )
-            for one in seen
+            for block in seen
         ),
     )

@@ -57,16 +57,16 @@ def page() -> str:
 def _limits() -> Iterator[Work]:
     any_model = load(MODELS[0])
     for family in FAMILIES:
-        found = works(family, any_model, SIZES, DTYPE, OPERAND_BYTES)
-        yield from (work for work in found if not work.model)
+        candidates = works(family, any_model, SIZES, DTYPE, OPERAND_BYTES)
+        yield from (work for work in candidates if not work.model)
 
 
 def _of(geometry: Geometry) -> Iterator[Work]:
     for family in FAMILIES:
         for dtype in (DTYPE, "f32"):
-            found = works(family, geometry, SIZES, dtype, OPERAND_BYTES)
-            if any(work.model for work in found):
-                yield from found
+            candidates = works(family, geometry, SIZES, dtype, OPERAND_BYTES)
+            if any(work.model for work in candidates):
+                yield from candidates
                 break
 
 

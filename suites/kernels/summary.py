@@ -53,7 +53,7 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
 
 def _time(series: Sequence[Series], change: float) -> Interval:
     """Milliseconds of one call; the interval holds both speeds, one `change` below the other."""
-    seen = between_processes([statistics.median(one.samples) for one in series])
+    seen = between_processes([statistics.median(process.samples) for process in series])
     if seen.low is None or seen.high is None:
         return seen
     slow, fast = seen.value / (1 - change), seen.value * (1 - change)
@@ -97,14 +97,14 @@ def _case_rows(
     labels: dict[str, Label] = {
         key: value for key, value in series[0].labels.items() if key not in _PER_PROCESS
     }
-    stops = {str(one.labels["stopped_because"]) for one in series}
+    stops = {str(process.labels["stopped_because"]) for process in series}
     labels |= {
         "bound": bound,
         "attained": rate.value,
         "attained_unit": "TFLOP/s" if bound == "compute" else "GB/s",
         "stopped_because": "converged" if stops == {"converged"} else "cap",
-        "blocks": sum(len(one.samples) for one in series),
-        "blocks_disturbed": sum(int(one.labels["blocks_disturbed"]) for one in series),
+        "blocks": sum(len(process.samples) for process in series),
+        "blocks_disturbed": sum(int(process.labels["blocks_disturbed"]) for process in series),
         "intensity_flop_per_byte": point.intensity,
     }
     balance = roof.balance(point.dtype, point.cache)

@@ -58,8 +58,8 @@ def find() -> list[AmdMeter]:
         handles = library.amdsmi_get_processor_handles()
     except library.AmdSmiException:
         return []
-    found = (_open(library, handle, index) for index, handle in enumerate(handles))
-    return [meter for meter in found if meter]
+    meters = (_open(library, handle, index) for index, handle in enumerate(handles))
+    return [meter for meter in meters if meter]
 
 
 def reason_absent() -> str:

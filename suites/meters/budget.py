@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import sqrt
 
-__all__ = ["PSU_PERCENT", "Budget", "Load", "budget"]
+__all__ = ["PSU_PERCENT", "Load", "UncertaintyBudget", "budget"]
 
 _COVERAGE = 2.0
 # Standard uncertainty of an efficiency between 80% and 96%, over their middle.
@@ -45,7 +45,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class UncertaintyBudget:
     """Standard uncertainties in percent of the energy, and twice their root sum of squares.
 
     Attributes:
@@ -62,7 +62,7 @@ class Budget:
     above_idle: float
 
 
-def budget(load: Load) -> Budget:
+def budget(load: Load) -> UncertaintyBudget:
     """Compute the budget of one window.
 
     Raises:
@@ -81,7 +81,7 @@ def budget(load: Load) -> Budget:
     share = load.idle_w / load.mean_w
     idle = sqrt((meter * share) ** 2 + resolution**2)
     rest = max(1e-9, 1 - share)
-    return Budget(
+    return UncertaintyBudget(
         meter=meter,
         resolution=resolution,
         sampling=sampling,

@@ -33,8 +33,8 @@ def available() -> list[Meter]:
 
 def describe() -> list[tuple[str, bool, str]]:
     """Say of each kind of meter whether it can be read, and if not why: (name, present, reason)."""
-    found = ((name, find(), reason) for name, find, reason in _KINDS)
+    kinds = ((name, find(), reason) for name, find, reason in _KINDS)
     return [
         (name, bool(meters), ", ".join(meter.info.name for meter in meters) or reason())
-        for name, meters, reason in found
+        for name, meters, reason in kinds
     ]

@@ -56,8 +56,8 @@ def find() -> list[NvmlMeter]:
         count = pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError:
         return []
-    found = (_open(index) for index in range(count))
-    return [meter for meter in found if meter]
+    meters = (_open(index) for index in range(count))
+    return [meter for meter in meters if meter]
 
 
 def reason_absent() -> str:

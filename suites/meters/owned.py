@@ -37,10 +37,10 @@ def open_meters(given: Sequence[str]) -> list[PolledMeter]:
     Raises:
         UserError: an unknown kind, or a meter that does not answer with a power.
     """
-    found: list[PolledMeter] = []
+    opened: list[PolledMeter] = []
     for text in given:
         meter = _open(text)
-        same = sum(one.info.kind == meter.info.kind for one in found)
+        same = sum(other.info.kind == meter.info.kind for other in opened)
         named = replace(meter, info=replace(meter.info, name=f"{meter.info.name} {same}"))
         try:
             named.read()
@@ -50,8 +50,8 @@ def open_meters(given: Sequence[str]) -> list[PolledMeter]:
                 where="--meter",
                 remedy="is its address right, and does it answer from here?",
             ) from error
-        found.append(named)
-    return found
+        opened.append(named)
+    return opened
 
 
 def _open(text: str) -> PolledMeter:

@@ -48,8 +48,8 @@ class Recorder:
 
     def energy(self, start_ns: int, end_ns: int) -> list[Energy]:
         """Energy between two `time.monotonic_ns()` times, by every meter that can tell."""
-        found = (watch.energy(start_ns, end_ns) for watch in self._watches)
-        return [energy for energy in found if energy]
+        energies = (watch.energy(start_ns, end_ns) for watch in self._watches)
+        return [energy for energy in energies if energy]
 
     @property
     def problems(self) -> list[str]:

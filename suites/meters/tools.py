@@ -70,10 +70,10 @@ class ToolMeter:
         start_ns = time.monotonic_ns()
         output = _output(self.command)
         middle_ns = (start_ns + time.monotonic_ns()) // 2
-        found = self.pattern.search(output)
-        if not found:
+        match = self.pattern.search(output)
+        if not match:
             raise ValueError(f"{self.command[0]} told no power")
-        return Reading(middle_ns, power_w=float(found["power"]) * self.unit_w)
+        return Reading(middle_ns, power_w=float(match["power"]) * self.unit_w)
 
 
 def apple() -> list[ToolMeter]:

@@ -77,8 +77,8 @@ def parse(content: bytes, path: Path) -> list[Reading]:
         raise UserError("not a text file of values", where=str(path), expected=_EXPECTED) from error
     if not rows:
         raise UserError("empty", where=str(path), expected=_EXPECTED)
-    ours = _ptdaemon if rows[0][1][0] == _PTDAEMON and len(rows[0][1]) > 3 else _csv
-    readings = list(ours(rows, path))
+    reader = _ptdaemon if rows[0][1][0] == _PTDAEMON and len(rows[0][1]) > 3 else _csv
+    readings = list(reader(rows, path))
     if len(readings) < 2:
         raise UserError(f"{len(readings)} samples", where=str(path), expected="two or more")
     later = rows[-len(readings) + 1 :]

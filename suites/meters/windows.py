@@ -86,18 +86,18 @@ def energy_rows(cells: Sequence[MeteredCell]) -> list[Row]:
     """
     infos = {info["name"]: info for cell in cells for info in cell.meters}
     labels = _labels(cells)
-    found: dict[tuple[str, str, str, str], list[_Seen]] = {}
+    windows: dict[tuple[str, str, str, str], list[_Seen]] = {}
     for cell in cells:
         for window in cell.energy:
             key = (window.suite, window.case, window.meter, _metric(window))
-            found.setdefault(key, []).append((cell.name, window))
+            windows.setdefault(key, []).append((cell.name, window))
     idle_w = {
         (suite, meter): median(_per_second(window) for _, window in seen)
-        for (suite, _, meter, metric), seen in found.items()
+        for (suite, _, meter, metric), seen in windows.items()
         if metric == "idle_power"
     }
     rows = []
-    for key, seen in found.items():
+    for key, seen in windows.items():
         info = infos[key[2]]
         row = _row(key, seen, info, labels.get(key[1], {}))
         rest = idle_w.get((key[0], key[2]))
@@ -120,7 +120,7 @@ def _informative(
     accuracy = info.get("accuracy_percent")
     if not accuracy or not mean_w:
         return told
-    found = budget(
+    spread = budget(
         Load(
             mean_w=mean_w,
             idle_w=idle_w,
@@ -130,7 +130,7 @@ def _informative(
             resolution_w=windows[0].resolution_w,
         )
     )
-    parts = asdict(found) | {"psu": PSU_PERCENT}
+    parts = asdict(spread) | {"psu": PSU_PERCENT}
     return told | {
         "energy_tier": "informative",
         "error_percent": round(parts.pop("total"), 3),
@@ -144,14 +144,14 @@ def _per_second(window: EnergyWindow) -> float:
 
 def _labels(cells: Sequence[MeteredCell]) -> dict[str, dict[str, Label]]:
     """Labels of each case, but those that differ from process to process."""
-    found: dict[str, dict[str, Label]] = {}
+    labels: dict[str, dict[str, Label]] = {}
     for cell in cells:
         for series in cell.result.series:
-            kept = found.setdefault(series.case, series.labels)
-            found[series.case] = {
+            kept = labels.setdefault(series.case, series.labels)
+            labels[series.case] = {
                 name: value for name, value in kept.items() if series.labels.get(name) == value
             }
-    return found
+    return labels
 
 
 def _row(

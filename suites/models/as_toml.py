@@ -36,8 +36,8 @@ def _layer(layer: Layer) -> Iterator[str]:
     yield from _pairs(_said(layer, leave={"count", "parts"}))
     yield "parts = ["
     for part in layer.parts:
-        said = {"kind": part.kind, **_said(part)}
-        yield f"  {{ {', '.join(_pairs(said))} }},"
+        fields = {"kind": part.kind, **_said(part)}
+        yield f"  {{ {', '.join(_pairs(fields))} }},"
     yield "]"
 
 

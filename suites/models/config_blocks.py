@@ -148,9 +148,11 @@ def _has_its_turn(fields: Fields, index: int) -> bool:
 
 
 def _selection_bias(fields: Fields, family: Family) -> bool:
-    said = fields.text("topk_method") == "noaux_tc"
+    corrected = fields.text("topk_method") == "noaux_tc"
     names = ("use_routing_bias", "moe_use_aux_free", "use_moe_router_bias", "use_expert_bias")
-    return said or fields.flag(*names, "moe_router_enable_expert_bias", default=family.router_bias)
+    return corrected or fields.flag(
+        *names, "moe_router_enable_expert_bias", default=family.router_bias
+    )
 
 
 def _first(value: object) -> int | None:

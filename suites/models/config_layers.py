@@ -108,13 +108,13 @@ def _plain(fields: Fields, family: Family) -> list[Layer]:
     kinds = _kinds(fields, family, depth)
     borrowing = depth - fields.natural("num_kv_shared_layers", most=depth)
     indexes = _indexes(fields, depth)
-    found, own = [], _own_fields(fields, depth)
+    layers, own = [], _own_fields(fields, depth)
     for index, kind in enumerate(kinds):
         here, borrows = own.get(index, fields), index >= borrowing
         mixer = _mixer(here, family, kind, borrows=borrows, shares=indexes[index])
         layer = _layer([mixer, *blocks.feed_forward(here, family, index, borrows=borrows)], family)
-        found.append(_with_inputs(fields, family, layer))
-    return found
+        layers.append(_with_inputs(fields, family, layer))
+    return layers
 
 
 def _own_fields(fields: Fields, depth: int) -> dict[int, Fields]:
@@ -122,12 +122,12 @@ def _own_fields(fields: Fields, depth: int) -> dict[int, Fields]:
     table = fields.raw("per_layer_config") or {}
     if not isinstance(table, dict) or len(table) > depth:
         raise fields.wrong("per_layer_config", type(table).__name__, "a table by layer")
-    found = {}
+    inner = {}
     for name, own in table.items():
         if not (str(name).isdecimal() and len(str(name)) < 6 and isinstance(own, dict)):
             raise fields.wrong("per_layer_config", name, "a table by layer")
-        found[int(name)] = fields.overlaid(own)
-    return found
+        inner[int(name)] = fields.overlaid(own)
+    return inner
 
 
 def _with_inputs(fields: Fields, family: Family, layer: Layer) -> Layer:
@@ -350,11 +350,11 @@ def _blocks(fields: Fields, family: Family) -> list[Layer]:
         raise fields.wrong("block_configs", type(tables).__name__, "a table for each layer")
     fields.ignore("intermediate_size", "num_key_value_heads")
     groups = groupby(tables[:depth], key=repr)
-    found: list[Layer] = []
+    layers: list[Layer] = []
     for _, alike in groups:
         same = list(alike)
-        found += [_block(fields, family, same[0])] * len(same)
-    return found
+        layers += [_block(fields, family, same[0])] * len(same)
+    return layers
 
 
 def _block(fields: Fields, family: Family, table: dict[str, Any]) -> Layer:

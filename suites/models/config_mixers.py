@@ -250,8 +250,8 @@ def _output_bias(fields: Fields, family: Family, bias: bool) -> bool:
 def _qk_norm(fields: Fields, family: Family) -> Literal["", "head", "full"]:
     if fields.raw("use_qk_norm", "qk_layernorm", "use_query_key_norm") is None:
         return family.qk_norm
-    said = fields.flag("use_qk_norm", "qk_layernorm", "use_query_key_norm")
-    return family.qk_norm_kind if said else ""
+    normed = fields.flag("use_qk_norm", "qk_layernorm", "use_query_key_norm")
+    return family.qk_norm_kind if normed else ""
 
 
 def _gate(fields: Fields, family: Family) -> Literal["", "head", "full"]:

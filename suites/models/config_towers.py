@@ -21,12 +21,12 @@ def towers_of(data: dict[str, Any], hidden: int, where: str) -> tuple[Tower, ...
     Raises:
         UserError: a tower of a known kind has a size that is missing or wrong.
     """
-    found = []
+    towers = []
     for table, kind in _TABLES.items():
         inner = data.get(table)
         if isinstance(inner, dict) and inner:
-            found.append(_tower(kind, Fields(inner, f"{where}:{table}"), hidden))
-    return tuple(found)
+            towers.append(_tower(kind, Fields(inner, f"{where}:{table}"), hidden))
+    return tuple(towers)
 
 
 def _tower(kind: str, fields: Fields, hidden: int) -> Tower:

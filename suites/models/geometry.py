@@ -310,13 +310,13 @@ class Geometry(Frozen):
 
         None where all attention is of other kinds.
         """
-        found = [
+        candidates = [
             (not (isinstance(part, Gqa) and (part.window or part.chunk)), layer.count, -place, part)
             for place, layer in enumerate(self.layers)
             for part in layer.parts
             if isinstance(part, Gqa | Mla)
         ]
-        return max(found, key=lambda item: item[:3])[3] if found else None
+        return max(candidates, key=lambda item: item[:3])[3] if candidates else None
 
     @property
     def mla(self) -> Mla | None:

@@ -173,23 +173,23 @@ class _Block:
     # Mixers
 
     def _mixers(self) -> list[Part]:
-        found: list[Part] = []
+        mixers: list[Part] = []
         if self._has("attn_kv_a_mqa"):
-            found.append(self._mla())
+            mixers.append(self._mla())
         elif self._has("ssm_ba") or self._has("ssm_beta_alpha"):
             return [self._delta()]
         elif self._has("attn_output"):
-            found.append(self._gqa())
+            mixers.append(self._gqa())
         if self._has("ssm_x"):
-            found.append(self._mamba())
+            mixers.append(self._mamba())
         elif self._has("ssm_in"):
-            found.append(self._mamba2())
+            mixers.append(self._mamba2())
         if self._has("shortconv.conv"):
             inner = self._shape("shortconv.in_proj")[1] // 3
             self._take("shortconv.in_proj", "shortconv.out_proj")
             kernel = self._take("shortconv.conv")[0]
-            found.append(ShortConv(inner=inner, conv=kernel))
-        return found
+            mixers.append(ShortConv(inner=inner, conv=kernel))
+        return mixers
 
     def _gqa(self) -> Gqa:
         header, index = self._header, self._index
@@ -314,14 +314,14 @@ class _Block:
     # Feed-forward
 
     def _blocks(self) -> list[Part]:
-        found: list[Part] = []
+        blocks: list[Part] = []
         if self._has("ffn_down"):
             wide, _ = self._take("ffn_down")
             inward = self._take("ffn_up")[1]
             gated = self._has("ffn_gate")
             if gated:
                 self._take("ffn_gate")
-            found.append(
+            blocks.append(
                 Dense(
                     intermediate=wide,
                     gated=gated or inward == 2 * wide,
@@ -329,8 +329,8 @@ class _Block:
                 )
             )
         if self._has("ffn_gate_inp"):
-            found.append(self._experts())
-        return found
+            blocks.append(self._experts())
+        return blocks
 
     def _experts(self) -> Experts:
         header = self._header

@@ -57,14 +57,14 @@ def read(path: Path) -> Geometry:
         UserError: as `load`.
     """
     geometry = _read(path.expanduser())
-    ours = _shipped(geometry.id) if geometry.id in _known() else geometry
-    if (ours.hidden, ours.depth, ours.census()["mixers"]) != (
+    shipped = _shipped(geometry.id) if geometry.id in _known() else geometry
+    if (shipped.hidden, shipped.depth, shipped.census()["mixers"]) != (
         geometry.hidden,
         geometry.depth,
         geometry.census()["mixers"],
     ):
         raise UserError(
-            f"is called {geometry.id}, and has other sizes than {ours.name}",
+            f"is called {geometry.id}, and has other sizes than {shipped.name}",
             where=str(path),
             expected="a name of its own",
         )

@@ -132,9 +132,9 @@ def precision_name(data: Mapping[str, Any], beside: Mapping[str, Any] | None = N
 
 def _of_experts(data: Mapping[str, Any], scheme: _Scheme | None) -> str:
     """What DeepSeek-V4 says apart of its experts; empty of what others made of it."""
-    said = data.get("expert_dtype")
+    dtype = data.get("expert_dtype")
     by_maker = scheme is not None and scheme.name == "fp8"
-    return said[:20].lower() if isinstance(said, str) and by_maker else ""
+    return dtype[:20].lower() if isinstance(dtype, str) and by_maker else ""
 
 
 def _read(
@@ -144,17 +144,17 @@ def _read(
     inner = data.get("text_config")
     tables = [data, inner] if isinstance(inner, dict) else [data]
     name, rest = _dtype(tables)
-    said = [table["quantization_config"] for table in tables if table.get("quantization_config")]
+    stated = [table["quantization_config"] for table in tables if table.get("quantization_config")]
     if beside:
-        said.append(beside)
-    quantized = next((table for table in said if isinstance(table, dict)), None)
+        stated.append(beside)
+    quantized = next((table for table in stated if isinstance(table, dict)), None)
     if quantized is None:
-        return ("unknown", None, None) if said else (name, rest, None)
+        return ("unknown", None, None) if stated else (name, rest, None)
     return name, rest, _scheme(quantized)
 
 
 def _dtype(tables: Sequence[Mapping[str, Any]]) -> tuple[str, float | None]:
-    said = next(
+    dtype = next(
         (
             table[name]
             for table in tables
@@ -163,7 +163,7 @@ def _dtype(tables: Sequence[Mapping[str, Any]]) -> tuple[str, float | None]:
         ),
         "unknown",
     )
-    return _DTYPES.get(said.removeprefix("torch."), (said[:40], None))
+    return _DTYPES.get(dtype.removeprefix("torch."), (dtype[:40], None))
 
 
 def _scheme(table: Mapping[str, Any]) -> _Scheme:
@@ -206,7 +206,7 @@ def _plain(method: str, table: Mapping[str, Any]) -> tuple[str, float | None]:
 
 def _grouped(groups: Mapping[str, Any], method: str, kept: _Matcher) -> _Scheme:
     """compressed-tensors, and ModelOpt in its form: groups of like weights."""
-    found: list[tuple[str, float, _Matcher]] = []
+    matchers: list[tuple[str, float, _Matcher]] = []
     for group in list(groups.values())[:_MOST_GROUPS]:
         weights = group.get("weights") if isinstance(group, dict) else None
         bits = _number(weights.get("num_bits")) if isinstance(weights, dict) else None
@@ -217,8 +217,8 @@ def _grouped(groups: Mapping[str, Any], method: str, kept: _Matcher) -> _Scheme:
         targets = _texts(group.get("targets"))
         everything = not targets or "Linear" in targets
         matches: _Matcher = _everything if everything else _matcher(targets)
-        found.append((*_group(bits, acts, weights), matches))
-    return _mixed(found, kept)
+        matchers.append((*_group(bits, acts, weights), matches))
+    return _mixed(matchers, kept)
 
 
 def _by_layer(layers: Mapping[str, Any], kept: _Matcher) -> _Scheme:
@@ -231,16 +231,16 @@ def _by_layer(layers: Mapping[str, Any], kept: _Matcher) -> _Scheme:
         if bits is None:
             return _Scheme("mixed", None, kept)
         modules.setdefault((name, bits), []).append(module)
-    found = [(name, bits, _matcher(own)) for (name, bits), own in modules.items()]
-    return _mixed(found, kept)
+    matchers = [(name, bits, _matcher(own)) for (name, bits), own in modules.items()]
+    return _mixed(matchers, kept)
 
 
-def _mixed(found: Sequence[tuple[str, float, _Matcher]], kept: _Matcher) -> _Scheme:
-    names = dict.fromkeys(name for name, _, _ in found)
-    if len(names) == 1 and found[0][2] is _everything:
-        return _Scheme(found[0][0], found[0][1], kept)
-    groups = tuple((matches, bits) for _, bits, matches in found)
-    return _Scheme("-".join(names), min(bits for _, bits, _ in found), kept, groups=groups)
+def _mixed(matchers: Sequence[tuple[str, float, _Matcher]], kept: _Matcher) -> _Scheme:
+    names = dict.fromkeys(name for name, _, _ in matchers)
+    if len(names) == 1 and matchers[0][2] is _everything:
+        return _Scheme(matchers[0][0], matchers[0][1], kept)
+    groups = tuple((matches, bits) for _, bits, matches in matchers)
+    return _Scheme("-".join(names), min(bits for _, bits, _ in matchers), kept, groups=groups)
 
 
 def _group(bits: float, acts: float | None, weights: Mapping[str, Any]) -> tuple[str, float]:
@@ -341,15 +341,15 @@ def _globs(pattern: str) -> list[str] | None:
     text = text.replace("[0-9]+", "*")
     choices = _ALTERNATIVES.search(text)
     words = choices[1].split("|") if choices else [""]
-    found = []
+    globs = []
     for word in words:
-        one = text[: choices.start()] + word + text[choices.end() :] if choices else text
-        one = one.replace(".*", "*").replace(r"\.", ".")
-        if _UNESCAPED.search(one) or one.count("*") > 8:
+        glob = text[: choices.start()] + word + text[choices.end() :] if choices else text
+        glob = glob.replace(".*", "*").replace(r"\.", ".")
+        if _UNESCAPED.search(glob) or glob.count("*") > 8:
             return None
         # A regular expression is matched from the start of the name, whatever leads it.
-        found.append(_LEADING.sub("", one))
-    return found
+        globs.append(_LEADING.sub("", glob))
+    return globs
 
 
 def _widths(

@@ -5,8 +5,6 @@ import tomllib
 
 import pytest
 
-from runners.measure import execute
-from suites.base.probe import Probe
 from tests.results.conftest import (  # noqa: F401 - fixtures
     client,
     database,
@@ -24,20 +22,13 @@ from tests.results.conftest import (  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def environment(tmp_path, monkeypatch):
+def environment(tmp_path, monkeypatch, unprobed):
     """A folder of its own for this machine's keys, for this process and those it starts.
 
     The models' cache is shared with the user's runs: generating one takes seconds.
     """
     monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "home"))
     return dict(os.environ)
-
-
-@pytest.fixture
-def unprobed(monkeypatch):
-    """Runs in this process do not spend half a second a cell on the machine's own speed."""
-    steady = Probe(copy_gb_s=20.0, gemm_gflop_s=100.0)
-    monkeypatch.setattr(execute, "probe", lambda: steady)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 CHROMIUM = Path("/usr/bin/chromium")
 # No GPU, no sandbox inside a container, and no traffic of its own.
@@ -43,6 +44,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 120_000  # on a busy machine
+VIEWPORT: ViewportSize = {"width": 1280, "height": 800}
 SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(b"7" * 32))
 
 # One stream's wait for the first token: short enough for the fastest chip of the tests.
@@ -219,6 +222,24 @@ def look(page: Page, address: str) -> None:
     waiting.wait_for(state="detached")
 
 
+def visit(page: Page, base: str, url: str) -> list[str]:
+    """Open a page and return everything the browser complained about or fetched elsewhere."""
+    complaints: list[str] = []
+    complain = complaints.append
+    watchers = {
+        "console": lambda m: m.type in {"error", "warning"} and complain(m.text),
+        "pageerror": lambda error: complain(str(error)),
+        "request": lambda r: r.url.startswith(base) or complain(f"asked {r.url}"),
+        "response": lambda r: r.ok or complain(f"{r.status} {r.url}"),
+    }
+    for event, watcher in watchers.items():
+        page.on(event, watcher)
+    look(page, urljoin(base, url))
+    for event, watcher in watchers.items():
+        page.remove_listener(event, watcher)
+    return complaints
+
+
 def saved(page: Page, kind: str) -> bytes:
     """Have a page save its view as "csv", "json" or "parquet"; return the file."""
     with page.expect_download() as waiting:
@@ -303,8 +324,9 @@ def chromium() -> Iterator[tuple[Browser, AbstractEventLoop]]:
     """Start one browser for all tests, and the loop that drives it, which rests meanwhile."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}; on Debian: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         loop = asyncio.get_running_loop()
@@ -321,3 +343,40 @@ def browser(chromium: tuple[Browser, AbstractEventLoop]) -> Iterator[Browser]:
     events._set_running_loop(loop)
     yield launched
     events._set_running_loop(None)
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Page]:
+    """Pages that many tests use: a new one, with a process of its own, costs a second."""
+    return {}
+
+
+def _kept(browser: Browser, kept: dict[str, Page], name: str, **options: Any) -> Iterator[Page]:
+    if name not in kept:
+        kept[name] = browser.new_page(viewport=VIEWPORT, **options)
+        kept[name].set_default_timeout(PATIENCE_MS)
+    page = kept[name]
+    yield page
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.goto("about:blank")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(VIEWPORT)
+
+
+@pytest.fixture
+def tab(browser: Browser, kept: dict[str, Page]) -> Iterator[Page]:
+    """Give a page that remembers nothing of the last test, as wide as a desk's."""
+    yield from _kept(browser, kept, "tab")
+
+
+@pytest.fixture
+def another(browser: Browser, kept: dict[str, Page]) -> Iterator[Page]:
+    """Give a second reader's page."""
+    yield from _kept(browser, kept, "another")
+
+
+@pytest.fixture
+def plain(browser: Browser, kept: dict[str, Page]) -> Iterator[Page]:
+    """Give a page that runs no script."""
+    yield from _kept(browser, kept, "plain", java_script_enabled=False)

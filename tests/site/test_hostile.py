@@ -19,7 +19,7 @@ from leaderboard.pages.page_shells import Shells
 from leaderboard.pages.pages import Page, Pages
 from leaderboard.words import Words
 from results.statement.statement import Statement
-from tests.site.conftest import accept, look, statement
+from tests.site.conftest import accept, statement, visit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,30 +62,22 @@ def test_a_path_in_a_name_stays_inside_the_site(hostile_site: Path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("url", ["", "leaderboard/", "runners/", "history/", "cost/", "compare/"])
-def test_no_page_runs_or_draws_what_a_name_says(browser, serve, hostile_site, url):
-    page = browser.new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda m: m.type == "error" and errors.append(m.text))
-    look(page, serve(hostile_site) + url)
-    assert page.evaluate("window.hit") is None
-    assert page.locator("img, iframe, object").count() == 0
-    text = page.locator("body").inner_text()
+def test_no_page_runs_or_draws_what_a_name_says(tab, serve, hostile_site, url):
+    assert visit(tab, serve(hostile_site), url) == []
+    assert tab.evaluate("window.hit") is None
+    assert tab.locator("img, iframe, object").count() == 0
+    text = tab.locator("body").inner_text()
     assert "\u202e" not in text
-    assert "@@" not in page.title()
-    assert errors == []
-    page.close()
+    assert "@@" not in tab.title()
 
 
 @pytest.mark.browser
-def test_the_verify_page_shows_hostile_names_as_text(browser, serve, hostile_site):
+def test_the_verify_page_shows_hostile_names_as_text(tab, serve, hostile_site):
     digest = min((hostile_site / "statements").glob("*")).name.split(".")[0]
-    page = browser.new_page()
-    page.goto(f"{serve(hostile_site)}verify/?statement={digest}")
-    page.locator(".verdict.good").wait_for()
-    assert page.evaluate("window.hit") is None
-    assert page.locator("img").count() == 0
-    page.close()
+    tab.goto(f"{serve(hostile_site)}verify/?statement={digest}")
+    tab.locator(".verdict.good").wait_for()
+    assert tab.evaluate("window.hit") is None
+    assert tab.locator("img").count() == 0
 
 
 def test_no_cell_of_the_csv_is_a_formula(hostile_site: Path):

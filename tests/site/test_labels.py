@@ -106,19 +106,15 @@ def test_show_names_the_label_in_one_line(fenmark, tmp_path):
 
 
 @pytest.mark.browser
-def test_the_browser_verifies_both_versions_and_takes_neither_for_the_other(
-    browser, serve, tmp_path
-):
+def test_the_browser_verifies_both_versions_and_takes_neither_for_the_other(tab, serve, tmp_path):
     folder = accept(tmp_path / "a", statement(number=1), of_version_2(statement(number=2)))
     site = build([folder], tmp_path / "out").out
     for digest in places(site).values():
-        assert "Verified" in verdict(browser, serve(site), digest)
+        assert "Verified" in verdict(tab, serve(site), digest)
     mixed = {**of_version_2(statement(number=3)), "predicateType": "urn:fenmark:result:v1"}
     file = tmp_path / "mixed.dsse.json"
     file.write_bytes(envelope.sign(strict_json.canonical(mixed), SIGNER))
-    page = browser.new_page()
-    page.goto(f"{serve(site)}verify/")
-    page.set_input_files("input[type=file]", file)
-    expect(page.locator("[data-step=signature]")).to_have_class(re.compile("good"))
-    expect(page.locator("[data-step=statement]")).to_have_class(re.compile("bad"))
-    page.close()
+    tab.goto(f"{serve(site)}verify/")
+    tab.set_input_files("input[type=file]", file)
+    expect(tab.locator("[data-step=signature]")).to_have_class(re.compile("good"))
+    expect(tab.locator("[data-step=statement]")).to_have_class(re.compile("bad"))

@@ -277,12 +277,10 @@ def alike(judged: Judged, told: Json) -> bool:
 
 
 @pytest.fixture
-def ask(browser, serve, site):
+def ask(tab, serve, site):
     """Runs a function in the page."""
-    page = browser.new_page()
-    page.goto(f"{serve(site)}verify/")
-    yield page.evaluate
-    page.close()
+    tab.goto(f"{serve(site)}verify/")
+    return tab.evaluate
 
 
 TABLES = json.loads(known.laws())

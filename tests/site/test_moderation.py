@@ -131,17 +131,15 @@ def test_a_removed_result_is_nowhere_but_in_its_notice(site, home):
 
 
 @pytest.mark.browser
-def test_the_browser_tells_it_and_calls_nothing_broken(browser, serve, site, home):
+def test_the_browser_tells_it_and_calls_nothing_broken(tab, serve, site, home):
     base = serve(site)
     says = ["Verified", "Verified", "Verified", "Removed", "Verified"]
     for digest, word, action in zip(by_index(home), says, [*ACTIONS, ""], strict=True):
-        page = browser.new_page()
-        page.goto(f"{base}verify/?statement={digest}")
-        expect(page.locator(".verdict")).to_contain_text(word)
+        tab.goto(f"{base}verify/?statement={digest}")
+        expect(tab.locator(".verdict")).to_contain_text(word)
         if action:
-            expect(page.locator(".notices")).to_contain_text(f"{action} (")
-            expect(page.locator(".notices")).to_contain_text(REASON)
+            expect(tab.locator(".notices")).to_contain_text(f"{action} (")
+            expect(tab.locator(".notices")).to_contain_text(REASON)
         else:
-            expect(page.locator(".notices")).to_be_empty()
-        assert page.locator("[data-step].bad").count() == 0
-        page.close()
+            expect(tab.locator(".notices")).to_be_empty()
+        assert tab.locator("[data-step].bad").count() == 0

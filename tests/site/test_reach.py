@@ -44,20 +44,19 @@ def base(site, serve):
 @pytest.mark.browser
 # Words differ by language and colours by theme; neither by both.
 @pytest.mark.parametrize(("lang", "theme"), [("", "light"), ("zh/", "dark")])
-def test_axe_finds_nothing_on_any_page_kind(browser, base, lang, theme):
+def test_axe_finds_nothing_on_any_page_kind(tab, base, lang, theme):
     axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-    context = browser.new_context(color_scheme=theme, viewport={"width": 1000, "height": 800})
-    page = context.new_page()
+    tab.emulate_media(color_scheme=theme)
+    tab.set_viewport_size({"width": 1000, "height": 800})
     found = []
     for kind in KINDS:
-        look(page, urljoin(base, lang + kind))
-        page.evaluate(axe)
-        report = page.evaluate("axe.run({resultTypes: ['violations']})")
+        look(tab, urljoin(base, lang + kind))
+        tab.evaluate(axe)
+        report = tab.evaluate("axe.run({resultTypes: ['violations']})")
         found += [
             (lang + kind, one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["any"][:1])
             for one in report["violations"]
         ]
-    context.close()
     assert found == []
 
 

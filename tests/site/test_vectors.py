@@ -145,23 +145,27 @@ def place(vector: Vector) -> list[Any]:
 
 
 @pytest.fixture
-def check(browser, serve, whole, tmp_path):
+def check(tab, serve, whole, tmp_path):
     """Judges a vector on the page; files of its site may be given in their place."""
     base = serve(whole)
-    page = browser.new_page()
     outside: list[str] = []
-    page.on("request", lambda r: r.url.startswith(base) or outside.append(r.url))
-    page.on("pageerror", lambda error: outside.append(str(error)))
-    page.goto(f"{base}verify/")
+    watchers = {
+        "request": lambda r: r.url.startswith(base) or outside.append(r.url),
+        "pageerror": lambda error: outside.append(str(error)),
+    }
+    for event, watcher in watchers.items():
+        tab.on(event, watcher)
+    tab.goto(f"{base}verify/")
 
     def judge(vector: Vector, **changed: bytes) -> dict[str, Any]:
         folder = uuid4().hex
         around = surroundings(vector, tmp_path / folder)
         lay(whole / folder, served(vector, around) | changed)
-        return page.evaluate(CHECK, [f"../{folder}/", knows(vector, around), vector.digest])
+        return tab.evaluate(CHECK, [f"../{folder}/", knows(vector, around), vector.digest])
 
     yield judge
-    page.close()
+    for event, watcher in watchers.items():
+        tab.remove_listener(event, watcher)
     assert outside == []
 
 
@@ -291,13 +295,11 @@ def fits(payload: bytes) -> bool:
     return True
 
 
-def test_random_statements_are_read_alike(browser, serve, whole):
+def test_random_statements_are_read_alike(tab, serve, whole):
     chance = Random(7)
     payloads = [changed(chance) for _ in range(EXAMPLES)]
-    page = browser.new_page()
-    page.goto(f"{serve(whole)}verify/")
-    faults = page.evaluate(READ, [base64.b64encode(payload).decode() for payload in payloads])
-    page.close()
+    tab.goto(f"{serve(whole)}verify/")
+    faults = tab.evaluate(READ, [base64.b64encode(payload).decode() for payload in payloads])
     python = [fits(payload) for payload in payloads]
     assert EXAMPLES * 0.05 < sum(python) < EXAMPLES * 0.9  # else it would ask one question alone
     assert [

@@ -73,14 +73,14 @@ def number(row: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(f"{name} is no number")
     try:
-        found = float(value)
+        figure = float(value)
     except OverflowError as error:
         raise Refused(f"{name} is infinite") from error
-    if math.isnan(found):
+    if math.isnan(figure):
         return None
-    if math.isinf(found):
+    if math.isinf(figure):
         raise Refused(f"{name} is infinite")
-    return found
+    return figure
 
 
 def _spelled(value: str, name: str) -> float | None:
@@ -139,38 +139,38 @@ def text(row: Mapping[str, Any], name: str) -> str | None:
 
 def named(row: Mapping[str, Any], *names: str) -> str | None:
     """Return the first of several fields that holds a text."""
-    return next((found for name in names if (found := text(row, name))), None)
+    return next((word for name in names if (word := text(row, name))), None)
 
 
 def block(row: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     """Return the object at the end of a path of fields, empty where there is none."""
-    found: Any = row
+    inner: Any = row
     for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
+        inner = inner.get(name) if isinstance(inner, dict) else None
+    return inner if isinstance(inner, dict) else {}
 
 
 def flat(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Row:
     """Return the values of nested objects by dotted paths; lists stay as they are."""
-    found: Row = {}
+    flattened: Row = {}
     for name, value in row.items():
         if isinstance(value, dict) and depth < _DEEPEST:
-            found |= flat(value, f"{prefix}{name}.", depth + 1)
+            flattened |= flat(value, f"{prefix}{name}.", depth + 1)
         else:
-            found[f"{prefix}{name}"] = value
-    return found
+            flattened[f"{prefix}{name}"] = value
+    return flattened
 
 
 def known(row: Mapping[str, Any], *names: str) -> dict[str, Label]:
     """Take over those columns that say something under the publisher's own names."""
-    found: dict[str, Label] = {}
+    labels: dict[str, Label] = {}
     for name in names:
         value = row.get(name)
         if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
-            found[_line(name)] = value
+            labels[_line(name)] = value
         elif isinstance(value, str) and (line := _line(value)):
-            found[_line(name)] = line
-    return found
+            labels[_line(name)] = line
+    return labels
 
 
 def conditions(row: Mapping[str, Any], table: Mapping[str, str]) -> dict[str, Label]:
@@ -183,14 +183,14 @@ def conditions(row: Mapping[str, Any], table: Mapping[str, str]) -> dict[str, La
     Raises:
         Refused: a field holds what the label cannot be.
     """
-    found: dict[str, Label] = {}
+    labels: dict[str, Label] = {}
     for label, columns in table.items():
         for column in columns.split():
             value = _condition(row, column, label)
             if value is not None:
-                found[label] = value
+                labels[label] = value
                 break
-    return found
+    return labels
 
 
 def _condition(row: Mapping[str, Any], column: str, label: str) -> Label | None:

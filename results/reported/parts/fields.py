@@ -89,10 +89,10 @@ def statistic(spelled: str) -> str | None:
         return _WORDS[word]
     if word in {"p100", "100 percentile"}:
         return "max"
-    found = _PERCENTILE.fullmatch(word)
-    if not found:
+    match = _PERCENTILE.fullmatch(word)
+    if not match:
         return None
-    whole, part = (*filter(None, found.groups()), "0")[:2]
+    whole, part = (*filter(None, match.groups()), "0")[:2]
     rank = float(f"{whole}.{part}")
     return f"p{rank:g}" if rank > 0 else "min"
 
@@ -153,7 +153,7 @@ def _stated(row: Mapping[str, Any], theirs: str) -> Iterator[tuple[str, str]]:
         return
     pattern = _pattern(theirs)
     for name in row:
-        if (found := pattern.fullmatch(name)) and (word := statistic(found[1])):
+        if (match := pattern.fullmatch(name)) and (word := statistic(match[1])):
             yield name, word
 
 

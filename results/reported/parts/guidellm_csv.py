@@ -87,12 +87,12 @@ def _newer(cells: dict[tuple[str, ...], str]) -> Iterator[tuple[tuple[str, ...],
             yield from _statistic(metric, word.lower(), cell)
         elif place := _JSON.get((group, unit)):
             yield place, _loaded(cell)
-    said = {key[:2]: cell for key, cell in cells.items()}
-    yield ("config", "strategy"), _strategy(said)
+    settings = {key[:2]: cell for key, cell in cells.items()}
+    yield ("config", "strategy"), _strategy(settings)
     for status in ("Successful", "Errored"):
-        if count := said.get(("Request Counts", status)):
+        if count := settings.get(("Request Counts", status)):
             yield ("metrics", "request_totals", status.lower()), count
-    if began := said.get(("Timings", "Start Time")):
+    if began := settings.get(("Timings", "Start Time")):
         yield ("scheduler_metrics", "start_time"), began
 
 
@@ -111,9 +111,9 @@ def _strategy(said: dict[tuple[str, ...], str]) -> Row:
 
 def _older(cells: dict[tuple[str, ...], str]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for (name,), cell in cells.items():
-        if found := _OLD.fullmatch(name):
-            metric = found["metric"].lower().replace(" ", "_")
-            word = "percentiles" if found["word"].startswith("[") else found["word"]
+        if match := _OLD.fullmatch(name):
+            metric = match["metric"].lower().replace(" ", "_")
+            word = "percentiles" if match["word"].startswith("[") else match["word"]
             yield from _statistic(metric, word, cell)
         elif name in {"Args", "Worker"}:
             yield (name.lower(),), _loaded(cell)

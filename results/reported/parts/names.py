@@ -22,25 +22,25 @@ def chip(name: str | None, count: int | None, catalog_id: str | None = None) -> 
     A name that holds two of the catalogue's chips, as mixed systems do, has none.
     """
     name = name or NOT_NAMED
-    found = (catalog_id,) if catalog_id else catalog.all_named(name)
-    chosen = found[0] if len(found) == 1 and found[0] in catalog.chips() else None
+    ids = (catalog_id,) if catalog_id else catalog.all_named(name)
+    chosen = ids[0] if len(ids) == 1 and ids[0] in catalog.chips() else None
     return ReportedChip(name=name[:256], catalog_id=chosen, count=count)
 
 
 def stated(result: ReportedResult, catalog_id: str | None, count: int | None) -> ReportedResult:
     """Fill in or overrule what a file says it ran on; the result says that its importer did."""
-    said, labels = result.chip, dict(result.labels)
+    named, labels = result.chip, dict(result.labels)
     update: dict[str, str | int] = {}
     if catalog_id:
         name = f"{catalog.chips()[catalog_id].name}, as its importer states"
         update |= {"name": name, "catalog_id": catalog_id}
-        if said.name != NOT_NAMED and said.catalog_id != catalog_id:
-            labels["chip_in_file"] = said.name
+        if named.name != NOT_NAMED and named.catalog_id != catalog_id:
+            labels["chip_in_file"] = named.name
     if count:
         update["count"] = count
         labels["count_stated_by"] = "importer"
-        if said.count not in {None, count}:
-            labels["count_in_file"] = said.count
+        if named.count not in {None, count}:
+            labels["count_in_file"] = named.count
     if not update:
         return result
-    return result.model_copy(update={"chip": said.model_copy(update=update), "labels": labels})
+    return result.model_copy(update={"chip": named.model_copy(update=update), "labels": labels})

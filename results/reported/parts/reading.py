@@ -105,9 +105,9 @@ def parse(path: PurePath, data: bytes, *, most_cells: int = _MOST_CELLS) -> Docu
         raise _unreadable(path, "is not UTF-8") from error
     if not text.strip():
         raise _unreadable(path, "is empty")
-    found = tables(text)
-    rows = () if found else list(_rows(path, text))
-    return Document(name=path.name, data=data, text=text, rows=rows, tables=found)
+    printed = tables(text)
+    rows = () if printed else list(_rows(path, text))
+    return Document(name=path.name, data=data, text=text, rows=rows, tables=printed)
 
 
 def _rows(path: PurePath, text: str) -> Iterator[Any]:
@@ -146,11 +146,11 @@ def _loads(content: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         often = Counter(name for name, _ in pairs)
-        found |= {name: Twice() for name, times in often.items() if times > 1}
-    return found
+        members |= {name: Twice() for name, times in often.items() if times > 1}
+    return members
 
 
 def _integer(digits: str) -> int | float:
@@ -220,7 +220,7 @@ def _row(names: list[str], twice: set[str], cells: list[str]) -> Any:
 
 def tables(content: str) -> list[Table]:
     """Return the tables of a Markdown text; a line of dashes stands under each one's names."""
-    found: list[Table] = []
+    printed: list[Table] = []
     headings: dict[int, str] = {}
     lines = [line.rstrip("\r") for line in content.split("\n")]
     at = 0
@@ -235,13 +235,13 @@ def tables(content: str) -> list[Table]:
             while end < len(lines) and "|" in lines[end] and not _begins_table(lines, end):
                 end += 1
             cells = [_cells(row) for row in lines[at + 2 : end]]
-            found.append(
+            printed.append(
                 Table(headings=tuple(headings.values()), columns=tuple(_cells(line)), cells=cells)
             )
             at = end
             continue
         at += 1
-    return found
+    return printed
 
 
 def _begins_table(lines: Sequence[str], at: int) -> bool:

@@ -109,18 +109,18 @@ def lengths(put_in: float | None, out: float | None, requests: float | None) -> 
     """Return mean lengths of prompts and answers from their sums over all answered requests."""
     if not requests or requests <= 0:
         return {}
-    found = {"isl": put_in, "osl": out}
+    totals = {"isl": put_in, "osl": out}
     return {
         name: round(total / requests)
-        for name, total in found.items()
+        for name, total in totals.items()
         if total and round(total / requests) >= LABELS[name].least
     }
 
 
 def counted(name: str | None) -> tuple[str | None, int | None]:
     """Take a count off the front of a chip's name, as in "4xNVIDIA L40S"."""
-    found = _COUNTED.match(name or "")
-    return (name[found.end() :], int(found[1])) if name and found else (name, None)
+    match = _COUNTED.match(name or "")
+    return (name[match.end() :], int(match[1])) if name and match else (name, None)
 
 
 def others(row: Row, table: Iterable[Field], read: Iterable[str]) -> dict[str, Label]:
@@ -130,15 +130,15 @@ def others(row: Row, table: Iterable[Field], read: Iterable[str]) -> dict[str, L
     """
     taken = set(read)
     patterns = [field.theirs.split("{}") for field in table]
-    found: dict[str, Label] = {}
+    labels: dict[str, Label] = {}
     for name, value in row.items():
         if name in taken or _is_figure(name, patterns):
             continue
         told = f"{name}_in_file" if name in LABELS else name
-        found |= known({told: value}, told)
-        if len(found) >= _MOST_OTHERS:
+        labels |= known({told: value}, told)
+        if len(labels) >= _MOST_OTHERS:
             break
-    return found
+    return labels
 
 
 def _is_figure(name: str, patterns: Iterable[list[str]]) -> bool:

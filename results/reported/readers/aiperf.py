@@ -133,12 +133,12 @@ def read_as(tool: str, row: Row) -> ReportedResult:
 def _phase(row: Row) -> Row:
     """Return the phase that was measured: a warm-up is none."""
     phases = block(row, "input_config").get("phases")
-    found = [
+    measured = [
         phase
         for phase in (phases if isinstance(phases, list) else ())
         if isinstance(phase, dict) and not phase.get("exclude_from_results")
     ]
-    return found[0] if len(found) == 1 else {}
+    return measured[0] if len(measured) == 1 else {}
 
 
 def _model(row: Row) -> str | None:
@@ -150,8 +150,8 @@ def _model(row: Row) -> str | None:
         (config, "model_names"),
         (config, "model_selection"),
     ):
-        found = home.get(name)
-        first = found[0] if isinstance(found, list) and found else found
+        models = home.get(name)
+        first = models[0] if isinstance(models, list) and models else models
         if isinstance(first, dict):
             first = first.get("name")
         if isinstance(first, str):
@@ -163,7 +163,7 @@ def csv_row(document: Document) -> Row | None:
     """Read the CSV: tables of metrics one below the other; None where it is none."""
     if not document.text.lstrip("\ufeff\r\n").startswith("Metric,"):
         return None
-    found: Row = {}
+    metrics: Row = {}
     columns: Sequence[str] = ()
     for cells in csv.reader(io.StringIO(document.text, newline="")):
         if cells and cells[0] == "Metric":
@@ -173,8 +173,8 @@ def csv_row(document: Document) -> Row | None:
         elif columns and len(cells) == len(columns) + 1 and (title := _TITLE.fullmatch(cells[0])):
             name = re.sub(r"\W+", "_", title["name"].lower())
             values = dict(zip(columns, map(_plain, cells[1:]), strict=True))
-            found[name] = {"unit": title["unit"] or "", **values}
-    return {"of_csv": True, "columns": list(found.get("request_latency", ())), **found}
+            metrics[name] = {"unit": title["unit"] or "", **values}
+    return {"of_csv": True, "columns": list(metrics.get("request_latency", ())), **metrics}
 
 
 def _plain(cell: str) -> str:

@@ -77,11 +77,11 @@ _QUANTITY = re.compile(r"\s*([+-]?\d[\d.eE+-]*)\s*([A-Za-z/]*)\s*")
 
 def _rows(document: Document) -> Sequence[Any]:
     """Give each stage, "total" or "stable", a row of its own."""
-    found: list[Any] = []
+    rows: list[Any] = []
     stages: dict[str, Row] = {}
     for row in document.rows:
         if not isinstance(row, dict):
-            found.append(row)
+            rows.append(row)
         elif "Performance Parameters" in row and "Stage" in row:
             inside = {name: value for name, value in row.items() if name not in _NAMES}
             stage = stages.setdefault(str(row["Stage"]), {})
@@ -92,8 +92,8 @@ def _rows(document: Document) -> Sequence[Any]:
                     one = stages.setdefault(str(stage_name), {})
                     one.update(_parted(name, [("value", value)]))
         else:
-            found.append(row)
-    return [{"stage": stage, **row} for stage, row in stages.items()] + found
+            rows.append(row)
+    return [{"stage": stage, **row} for stage, row in stages.items()] + rows
 
 
 _NAMES = {"Performance Parameters", "Stage", "N"}
@@ -101,13 +101,13 @@ _NAMES = {"Performance Parameters", "Stage", "N"}
 
 def _parted(name: str, values: Iterable[tuple[str, Any]]) -> Row:
     """Part "10.6965 ms" into the value and its unit."""
-    found: Row = {}
+    cells: Row = {}
     for column, value in values:
         parted = _QUANTITY.fullmatch(str(value))
-        found[f"{name}.{column}"] = parted[1] if parted else value
+        cells[f"{name}.{column}"] = parted[1] if parted else value
         if parted and parted[2]:
-            found[f"{name}.unit"] = parted[2]
-    return found
+            cells[f"{name}.unit"] = parted[2]
+    return cells
 
 
 def _knows(row: Row) -> bool:

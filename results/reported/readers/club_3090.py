@@ -68,13 +68,13 @@ def _bare(cell: str) -> str:
 
 def _rates(cell: str, at: int) -> Row:
     """Find the rates of one of the two prompts; none where the cell says something else too."""
-    found = _FIRST.fullmatch(cell)
-    if not found:
+    match = _FIRST.fullmatch(cell)
+    if not match:
         return {}
-    rest = found["rest"] or ""
+    rest = match["rest"] or ""
     if "aggregate" in rest or "per-stream" in rest:
         return {}
-    own = found[at + 1]
+    own = match[at + 1]
     decode, wall = _DECODE.search(rest), _WALL.search(rest)
     if decode:
         return {"wall": own, "decode": decode[at + 1]}
@@ -128,12 +128,12 @@ def _read(row: Row) -> ReportedResult:
 
 def _chip(rig: str) -> ReportedChip:
     """Name the GPUs of a rig, where they are all of one kind."""
-    found = _GPUS.findall(rig)
-    kinds = {name.removeprefix("RTX ") for _, name in found}
+    cards = _GPUS.findall(rig)
+    kinds = {name.removeprefix("RTX ") for _, name in cards}
     if len(kinds) != 1 or re.search(r"mixed|\+ (?:RTX )?\d{4}\b", rig, re.IGNORECASE):
         return chip(rig or None, None, "none")
     name = kinds.pop()
-    return chip(name if name[0].isalpha() else f"RTX {name}", int(found[0][0]))
+    return chip(name if name[0].isalpha() else f"RTX {name}", int(cards[0][0]))
 
 
 KIND = Kind(

@@ -78,15 +78,15 @@ def _rows(document: Document) -> Sequence[Any]:
     listed = [row for row in document.rows if isinstance(row, dict)]
     if listed and all("Percentiles" in row for row in listed):
         return [_joined({}, listed)]
-    found: list[Any] = []
+    rows: list[Any] = []
     for row in document.rows:
         inside = [
             part
             for part in (row.values() if isinstance(row, dict) else ())
             if isinstance(part, dict) and isinstance(part.get("metrics"), dict)
         ]
-        found += [_joined(part["metrics"], part.get("percentiles")) for part in inside] or [row]
-    return found
+        rows += [_joined(part["metrics"], part.get("percentiles")) for part in inside] or [row]
+    return rows
 
 
 def _joined(summary: Row, percentiles: Any) -> Row:
@@ -103,12 +103,14 @@ def _joined(summary: Row, percentiles: Any) -> Row:
             }
             for at, rank in enumerate(ranks)
         ]
-    for one in listed:
-        if not isinstance(one, dict):
+    for entry in listed:
+        if not isinstance(entry, dict):
             continue
-        rank = str(one.get("Percentiles", "")).strip().rstrip("%")
+        rank = str(entry.get("Percentiles", "")).strip().rstrip("%")
         row |= {
-            f"p{rank} {told}": one[column] for column, told in _PERCENTILES.items() if column in one
+            f"p{rank} {told}": entry[column]
+            for column, told in _PERCENTILES.items()
+            if column in entry
         }
     return row
 

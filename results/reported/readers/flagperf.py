@@ -105,7 +105,7 @@ def _cells(table: Table) -> Iterator[Row]:
         return
     title = table.headings[-1] if table.headings else ""
     columns = [_COMPUTE.match(name) for name in table.columns]
-    dtype = next((found["dtype"] for found in columns if found), None)
+    dtype = next((match["dtype"] for match in columns if match), None)
     for cells in table.cells:
         for name, cell in zip(table.columns[1:], cells[1:], strict=False):
             row: Row = {"table": title, "impl": cells[0], "metric": name, "value": cell}
@@ -157,16 +157,16 @@ def _address(row: Row) -> str | None:
 def _value(cell: str, metric: str, of_table: str) -> float:
     if cell.lower() in _NOTHING:
         raise Refused("the cell is empty")
-    found = _VALUE.match(cell)
-    if not found:
+    match = _VALUE.match(cell)
+    if not match:
         raise Refused("the cell is no number")
-    unit = found["unit"] or of_table
+    unit = match["unit"] or of_table
     if not unit:
         raise Refused("neither the cell nor its table has a unit")
     scale = factor(metric, unit)
     if scale is None:
         raise Refused(f"the cell has the unit {unit}")
-    value = float(found["number"].replace(",", "")) * scale
+    value = float(match["number"].replace(",", "")) * scale
     if value < 0:
         raise Refused("the cell is negative")
     return value

@@ -97,15 +97,17 @@ def _rows(document: Document) -> Sequence[Any]:
     of_csv = benchmarks(document.text)
     if of_csv is not None:
         return of_csv
-    found: list[Any] = []
+    rows: list[Any] = []
     for report in document.rows:
         inside = report.get("benchmarks") if isinstance(report, dict) else None
         if isinstance(inside, list):
             about = {name: report.get(name) for name in ("metadata", "args", "config")}
-            found += [{"report": about, **one} if isinstance(one, dict) else one for one in inside]
+            rows += [
+                {"report": about, **part} if isinstance(part, dict) else part for part in inside
+            ]
         else:
-            found.append(report)
-    return found
+            rows.append(report)
+    return rows
 
 
 def _knows(row: Row) -> bool:

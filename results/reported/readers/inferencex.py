@@ -272,7 +272,7 @@ def _energy(row: Row, case: str, chips: int) -> list[ReportedMeasurement]:
     watts = number(row, "avg_power_w")
     if watts is None:
         return []
-    found = [figure("serving", case, "power", watts * chips, labels=_SCOPE)]
+    figures = [figure("serving", case, "power", watts * chips, labels=_SCOPE)]
     for tokens, pool, rate in (
         ("output", "decode_avg_power_w", "output_tput_per_gpu"),
         ("input", "prefill_avg_power_w", "input_tput_per_gpu"),
@@ -285,8 +285,8 @@ def _energy(row: Row, case: str, chips: int) -> list[ReportedMeasurement]:
             raise Refused("joules per token are not watts over rate")
         share = f"{pool.partition('_')[0]} pool" if pool_w else "all energy"
         labels = {**_SCOPE, "tokens": f"{share}, {tokens} tokens"}
-        found.append(figure("serving", case, f"energy_per_{tokens}_token", joules, labels=labels))
-    return found
+        figures.append(figure("serving", case, f"energy_per_{tokens}_token", joules, labels=labels))
+    return figures
 
 
 KIND = Kind(

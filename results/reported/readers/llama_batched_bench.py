@@ -47,17 +47,17 @@ _CONDITIONS = {"isl": "pp", "osl": "tg", "batch": "pl"}
 
 
 def _rows(document: Document) -> Sequence[Any]:
-    found: list[Any] = []
+    rows: list[Any] = []
     for table in document.tables:
         names = [_PRINTED.get(name.lower()) for name in table.columns]
         if "speed_tg" not in names:
             continue
         for cells in table.cells:
             if len(cells) != len(names):
-                found.append(Broken(f"has {len(cells)} cells under {len(names)} names"))
+                rows.append(Broken(f"has {len(cells)} cells under {len(names)} names"))
             else:
-                found.append({name: cell for name, cell in zip(names, cells, strict=True) if name})
-    return found or document.rows
+                rows.append({name: cell for name, cell in zip(names, cells, strict=True) if name})
+    return rows or document.rows
 
 
 def _knows(row: Row) -> bool:

@@ -110,29 +110,32 @@ def _printed(table: Table) -> Iterator[Any]:
             continue
         row = dict(zip(names, cells, strict=True))
         test, rate = _TEST.fullmatch(row["test"]), _MEAN.fullmatch(row["t/s"])
-        found: Row = {"model_type": row.get("model"), "test": row["test"]}
-        found |= {_PRINTED[name]: row[name] for name in names if name in _PRINTED}
+        fields: Row = {"model_type": row.get("model"), "test": row["test"]}
+        fields |= {_PRINTED[name]: row[name] for name in names if name in _PRINTED}
         if test:
-            found |= {
+            fields |= {
                 "n_prompt": int(test["n"]) if test["kind"] == "pp" else 0,
                 "n_gen": int(test["n"]) if test["kind"] == "tg" else 0,
                 "n_depth": int(test["depth"] or 0),
             }
         else:
-            found |= {"n_prompt": 1, "n_gen": 1}
-        found |= {"avg_ts": rate["mean"] if rate else row["t/s"], "stddev_ts": rate and rate["std"]}
-        yield found
+            fields |= {"n_prompt": 1, "n_gen": 1}
+        fields |= {
+            "avg_ts": rate["mean"] if rate else row["t/s"],
+            "stddev_ts": rate and rate["std"],
+        }
+        yield fields
 
 
 def _inserted(content: str) -> Iterator[Any]:
     for line in content.split("\n"):
-        found = _INSERT.fullmatch(line.rstrip("\r"))
-        if not found:
+        match = _INSERT.fullmatch(line.rstrip("\r"))
+        if not match:
             continue
-        names = [name.strip() for name in found["names"].split(",")]
+        names = [name.strip() for name in match["names"].split(",")]
         values = [
             (quoted.replace("''", "'") if quoted else plain)
-            for quoted, plain in _VALUE.findall(found["values"])
+            for quoted, plain in _VALUE.findall(match["values"])
         ][: len(names) + 2]
         while len(values) > len(names) and not values[-1]:
             values.pop()
@@ -223,7 +226,7 @@ def _used(row: Row, gpus: list[str]) -> list[str]:
     devices = text(row, "devices") or "auto"
     if devices != "auto":
         wanted = [re.search(r"(\d+)$", name) for name in re.split(r"[/,;]", devices)]
-        at = [int(found[1]) for found in wanted if found]
+        at = [int(match[1]) for match in wanted if match]
         return [gpus[index] for index in at if index < len(gpus)] or gpus
     shares = (text(row, "tensor_split") or "").split("/")
     if len(shares) > 1:

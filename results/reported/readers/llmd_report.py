@@ -198,12 +198,12 @@ def _read(row: Row) -> ReportedResult:
 
 def _engines(row: Row) -> list[Row]:
     stack = block(row, "scenario").get("stack")
-    found = [
+    parts = [
         flat(block(part, "standardized"))
         for part in (stack if isinstance(stack, list) else ())
         if isinstance(part, dict)
     ]
-    return [part for part in found if part.get("kind") == "inference_engine"]
+    return [part for part in parts if part.get("kind") == "inference_engine"]
 
 
 def _chips(engine: Mapping[str, Any]) -> int | None:
@@ -220,7 +220,7 @@ def _chips(engine: Mapping[str, Any]) -> int | None:
 def _chip(engines: list[Row]) -> ReportedChip:
     named_ = {text(engine, "accelerator.model") for engine in engines}
     counts = [_chips(engine) for engine in engines]
-    known = [one for one in counts if one is not None]
+    known = [count for count in counts if count is not None]
     total = sum(known) if engines and len(known) == len(counts) else None
     return chip(", ".join(sorted(filter(None, named_))) or None, total)
 

@@ -109,15 +109,15 @@ _SCOPE: dict[str, Label] = {"meter": "NVML counter", "scope": "chip"}
 
 def _rows(document: Document) -> Sequence[Any]:
     """Give each configuration of a model or a task the facts that stand above it."""
-    found: list[Any] = []
+    rows: list[Any] = []
     for row in document.rows:
         inside = row.get("configurations") if isinstance(row, dict) else None
         if not isinstance(inside, list):
-            found.append(row)
+            rows.append(row)
             continue
         above = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
-        found += [above | one if isinstance(one, dict) else one for one in inside]
-    return found
+        rows += [above | part if isinstance(part, dict) else part for part in inside]
+    return rows
 
 
 def _knows(row: Row) -> bool:

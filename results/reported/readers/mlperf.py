@@ -165,7 +165,7 @@ def _rows(document: Document) -> Sequence[Any]:
         return [_detail(document.text)]
     if "MLPerf Results Summary" not in document.text[:4096]:
         return document.rows
-    found: Row = {"log": True}
+    fields: Row = {"log": True}
     for line in document.text.split("\n"):
         name, mark, value = line.rpartition(":")
         if mark and value.strip():
@@ -173,30 +173,30 @@ def _rows(document: Document) -> Sequence[Any]:
             name = re.sub(
                 r"(?i)(first token latency|time to output token) \(ns", _lower, name.strip()
             )
-            found.setdefault(name, value.strip())
-    return [found]
+            fields.setdefault(name, value.strip())
+    return [fields]
 
 
 def _detail(content: str) -> Row:
     """Read a detailed log under the names of its summary."""
-    found: Row = {"log": True}
+    fields: Row = {"log": True}
     for line in content.split("\n"):
         try:
-            said = json.loads(line.removeprefix(_MLLOG)) if line.startswith(_MLLOG) else {}
+            entry = json.loads(line.removeprefix(_MLLOG)) if line.startswith(_MLLOG) else {}
         except (ValueError, RecursionError):
             continue  # cut short
-        key, value = (said.get("key"), said.get("value")) if isinstance(said, dict) else ("", "")
+        key, value = (entry.get("key"), entry.get("value")) if isinstance(entry, dict) else ("", "")
         latency = _LATENCY_OF.fullmatch(key) if isinstance(key, str) else None
         if latency:
             word = latency["word"].replace("_", " ").capitalize()
-            found.setdefault(f"{word} {_OF[latency['of']]}", value)
+            fields.setdefault(f"{word} {_OF[latency['of']]}", value)
         elif isinstance(key, str) and key in _DETAIL:
-            found.setdefault(_DETAIL[key], value)
-    return found
+            fields.setdefault(_DETAIL[key], value)
+    return fields
 
 
-def _lower(found: re.Match[str]) -> str:
-    return found[0].lower()
+def _lower(word: re.Match[str]) -> str:
+    return word[0].lower()
 
 
 def _knows(row: Row) -> bool:
@@ -338,7 +338,7 @@ def _chip(row: Row) -> ReportedChip:
     if not name:
         # A CPU's share of a price is by core, which a count of sockets does not give.
         return chip(text(row, "Processor"), None)
-    mixed = [int(found) for found in _MIXED.findall(name)]
+    mixed = [int(count) for count in _MIXED.findall(name)]
     if mixed:
         return chip(name, sum(mixed))
     if number(row, "a#") == 0:

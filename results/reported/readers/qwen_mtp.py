@@ -55,8 +55,8 @@ _NEAR = 0.02
 
 
 def _rows(document: Document) -> Sequence[Any]:
-    found = [row for at, table in enumerate(document.tables, 1) for row in _of_table(table, at)]
-    return found or document.rows
+    rows = [row for at, table in enumerate(document.tables, 1) for row in _of_table(table, at)]
+    return rows or document.rows
 
 
 def _of_table(table: Table, at: int) -> Iterator[Any]:
@@ -83,8 +83,8 @@ def _of_table(table: Table, at: int) -> Iterator[Any]:
 
 def _card_of(headings: Sequence[str]) -> str:
     """Name the card of a file such as "sweeps/rtx-5090.md"; empty where it is of several."""
-    found = _FILE.fullmatch(headings[0]) if headings else None
-    entry = catalog.chips().get(found[1]) if found else None
+    match = _FILE.fullmatch(headings[0]) if headings else None
+    entry = catalog.chips().get(match[1]) if match else None
     return entry.name if entry else ""
 
 
@@ -122,24 +122,24 @@ def _read(row: Row) -> ReportedResult:
         ran_on=_chip(text(row, "Card") or ""),
     )
     scoped = [
-        one if one.unit == "tokens/s" else one.model_copy(update={"labels": dict(_SCOPE)})
-        for one in result.measurements
+        figure if figure.unit == "tokens/s" else figure.model_copy(update={"labels": dict(_SCOPE)})
+        for figure in result.measurements
     ]
     return result.model_copy(update={"measurements": scoped})
 
 
 def _watts(row: Row, name: str) -> float:
-    found = _WATTS.fullmatch(text(row, name) or "")
-    if not found:
+    match = _WATTS.fullmatch(text(row, name) or "")
+    if not match:
         raise Refused(f"{name} is not in watts")
-    return float(found[1])
+    return float(match[1])
 
 
 def _chip(card: str) -> ReportedChip:
-    found = _COUNT.match(card)
-    name = card[found.end() :] if found else card
+    match = _COUNT.match(card)
+    name = card[match.end() :] if match else card
     alike = " + " not in name
-    count = int(found[1]) if found else 1
+    count = int(match[1]) if match else 1
     if not card:
         return chip(None, None)
     return chip(name, count) if alike else chip(card, None, "none")

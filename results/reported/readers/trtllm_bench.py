@@ -126,17 +126,17 @@ _FAMILIES = {
 def _rows(document: Document) -> Sequence[Any]:
     if document.rows or "PERFORMANCE OVERVIEW" not in document.text:
         return document.rows
-    found: Row = {}
+    fields: Row = {}
     for line in document.text.split("\n"):
         name, mark, value = line.partition(":")
         name, value = name.strip(), value.strip()
         if not mark or not value:
             continue
         if field := _PRINTED.get(name):
-            found[field] = value
+            fields[field] = value
         elif told := _PERCENTILE.fullmatch(name):
-            found[f"{_FAMILIES[told[1]]}.{told[2].lower()}"] = value
-    return [{"printed": True, **found}] if found else []
+            fields[f"{_FAMILIES[told[1]]}.{told[2].lower()}"] = value
+    return [{"printed": True, **fields}] if fields else []
 
 
 def _knows(row: Row) -> bool:

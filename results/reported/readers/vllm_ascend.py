@@ -74,8 +74,8 @@ def _is_text(row: Row, name: str) -> bool:
 
 def _chip(hardware: str) -> ReportedChip:
     """The A2 generation holds the 910B; a die of an A3 is no chip of the catalogue."""
-    found = _COUNT.search(hardware)
-    chips = next((int(digits) for digits in found.groups() if digits), None) if found else None
+    match = _COUNT.search(hardware)
+    chips = next((int(digits) for digits in match.groups() if digits), None) if match else None
     return chip(hardware or None, chips, "ascend-910b" if "A2" in hardware else None)
 
 

@@ -126,6 +126,11 @@ class Content:
         return {"USD": 1.0, **yuan, **euro}
 
     @cached_property
+    def no_rows(self) -> pd.DataFrame:
+        """The rows of a chip that has none."""
+        return self.rows[:0]
+
+    @cached_property
     def opening(self) -> pd.DataFrame:
         """The rows the board opens with."""
         serving = ranking.serving(self.rows)
@@ -501,9 +506,10 @@ def _reported(_: Words, reported: Reported) -> Iterator[Page]:
 
 
 def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
-    rows = content.of_chip.get(chip.id, content.rows[:0])
-    newest = content.newest_of_chip.get(chip.id, content.newest[:0])
-    with_kernels = newest[newest["kernels"] > 0]["digest"]
+    # Most chips of the catalogue have no row, and pandas takes its time over nothing.
+    rows = content.of_chip.get(chip.id, content.no_rows)
+    newest = content.newest_of_chip.get(chip.id)
+    with_kernels = [] if newest is None else newest[newest["kernels"] > 0]["digest"]
     kernels: list[BoardPoint] = []
     # A roof and the kernels under it must be of one run.
     for digest in with_kernels[:1]:
@@ -523,7 +529,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
         "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
-        "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang),
+        "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang) if len(rows) else [],
         "verdicts": _verdicts(_),
         "reported": content.reported.of_chip(chip.id),
         "capped": _capped(_, content, chip, rows),

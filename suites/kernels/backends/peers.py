@@ -92,9 +92,9 @@ def _serve(kind: str, rank: int, count: int, store: str) -> None:
     mine = out = torch.empty(0)
     while word := os.read(sys.stdin.fileno(), 1):
         if word == b"s":
-            said: list[Any] = [None, None]
-            dist.broadcast_object_list(said, src=0)
-            mine = torch.from_numpy(contribution(rank, tuple(said[0]))).to(kind, said[1])
+            asked: list[Any] = [None, None]
+            dist.broadcast_object_list(asked, src=0)
+            mine = torch.from_numpy(contribution(rank, tuple(asked[0]))).to(kind, asked[1])
             out = torch.empty_like(mine)
         else:
             out.copy_(mine)

@@ -21,15 +21,15 @@ KNOWN = ("numpy", "torch", *(f"torch:{device}" for device in _DEVICES), "cupy")
 @cache
 def installed() -> tuple[str, ...]:
     """Names of the backends that have their library and a device here."""
-    found = []
+    names = []
     for name in KNOWN:
         try:
             load_backend(name)
         except UserError:
             continue
-        found.append(name)
+        names.append(name)
     # A ROCm build answers to both names; it is one device.
-    return tuple(name for name in found if not (name == "torch:rocm" and "torch:cuda" in found))
+    return tuple(name for name in names if not (name == "torch:rocm" and "torch:cuda" in names))
 
 
 @cache

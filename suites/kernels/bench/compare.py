@@ -50,16 +50,16 @@ def turn(
     So stand the processes of a real run, apart, with other cases between them: five in a row
     meet the same moment of a shared machine, and their spread is blind to the next one.
     """
-    found, waiting = [], list(peers)
+    runs, waiting = [], list(peers)
     ours: tuple[list[InstrumentRun], list[InstrumentRun]] = ([], [])
     for number in range(2 * _PROCESSES):
         ours[number % 2].append(instruments.one_process())
         if waiting and number % 2:
             name, run = waiting.pop(0)
-            found.append((name, run()))
+            runs.append((name, run()))
     for processes in ours:
-        found += [(_OURS, instruments.joined(processes)), (_ALONE, processes[0])]
-    return found
+        runs += [(_OURS, instruments.joined(processes)), (_ALONE, processes[0])]
+    return runs
 
 
 def coverage(runs: Sequence[InstrumentRun]) -> tuple[float, float]:
@@ -89,26 +89,26 @@ def main() -> None:
         f"{len(instruments.cases())} cases on {arguments.threads} thread(s), "
         f"{arguments.repeats} runs of ours, in turns\n"
     )
-    found: dict[str, list[InstrumentRun]] = {}
+    runs: dict[str, list[InstrumentRun]] = {}
     if find_spec("pyperf") and arguments.only in "pyperf":
-        found["pyperf"] = [instruments.pyperf()]  # once: it takes minutes
+        runs["pyperf"] = [instruments.pyperf()]  # once: it takes minutes
     peers = [(name, run) for name, run in _PEERS if arguments.only in name]
     for _ in range(-(-arguments.repeats // 2)):
         if time.perf_counter() - start > arguments.minutes * 60:
             break
         for name, run in turn(peers):
-            found.setdefault(name, []).append(run)
-    _print_table(found)
+            runs.setdefault(name, []).append(run)
+    _print_table(runs)
     _print_overheads()
 
 
-def _print_table(found: dict[str, list[InstrumentRun]]) -> None:
+def _print_table(runs_of: dict[str, list[InstrumentRun]]) -> None:
     print(f"{'instrument':{_WIDE}}  runs  coverage  half-width  seconds a run  time of ours")
-    base = _seconds(found[_OURS])
+    base = _seconds(runs_of[_OURS])
     for name in dict.fromkeys((_OURS, _ALONE, *dict(_PEERS), "pyperf")):
-        if name not in found:
+        if name not in runs_of:
             continue
-        runs = found[name]
+        runs = runs_of[name]
         share, width = coverage(runs)
         # One or two runs hold their own median whatever the interval.
         covered = f"{share:.0%}" if len(runs) > 2 else "too few"

@@ -63,8 +63,8 @@ class InstrumentRun:
 @cache
 def cases() -> dict[str, Case]:
     """The chosen cases by name; sizes of the memory tests follow this machine's cache."""
-    found = select("quick", {"backend": ["numpy"]})
-    return {case.name: case for case in found if any(fnmatchcase(case.name, c) for c in CASES)}
+    chosen = select("quick", {"backend": ["numpy"]})
+    return {case.name: case for case in chosen if any(fnmatchcase(case.name, c) for c in CASES)}
 
 
 def call_of(name: str) -> Callable[[], None]:
@@ -84,10 +84,10 @@ def joined(processes: Sequence[InstrumentRun]) -> InstrumentRun:
     names = processes[0].intervals
     return InstrumentRun(
         intervals={
-            name: between_processes([one.intervals[name].value for one in processes])
+            name: between_processes([process.intervals[name].value for process in processes])
             for name in names
         },
-        wall_s=sum(one.wall_s for one in processes),
+        wall_s=sum(process.wall_s for process in processes),
     )
 
 
@@ -104,12 +104,12 @@ def pytest_benchmark(*flags: str) -> InstrumentRun:
         test.write_text(_PYTEST_PEER)
         command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, f"--rootdir={folder}"]
         _quiet([*command, f"--benchmark-json={out}", *flags, str(test)])
-        found = json.loads(out.read_text())["benchmarks"]
+        benchmarks = json.loads(out.read_text())["benchmarks"]
     intervals = {
         item["params"]["name"]: _of_mean(
             item["stats"]["mean"], item["stats"]["stddev"], item["stats"]["rounds"]
         )
-        for item in found
+        for item in benchmarks
     }
     return InstrumentRun(intervals=intervals, wall_s=time.perf_counter() - start)
 
@@ -171,8 +171,8 @@ def _child(kind: str) -> InstrumentRun:
     start = time.perf_counter()
     command = [sys.executable, "-m", __name__, kind]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    intervals = {name: median_interval(samples) for name, samples in found.items()}
+    printed: dict[str, Any] = json.loads(done.stdout)
+    intervals = {name: median_interval(samples) for name, samples in printed.items()}
     return InstrumentRun(intervals=intervals, wall_s=time.perf_counter() - start)
 
 

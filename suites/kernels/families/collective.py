@@ -68,7 +68,7 @@ def _reference(*, x: np.ndarray, peers: int) -> np.ndarray:
 
 
 def _spread(_reference: np.ndarray, *, x: np.ndarray, peers: int) -> Spread:
-    """Sums on the way are at most of this size, whoever comes first."""
+    """Sums on the way are at most of this size, whichever rank comes first."""
     return Spread(
         size=np.abs(x) + sum(abs(contribution(rank, x.shape)) for rank in range(1, peers))
     )

@@ -59,14 +59,14 @@ def grouped_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
         return []
     moe, hidden = geometry.moe, geometry.moe.latent or geometry.hidden
     wide = (2 if moe.gated else 1) * moe.intermediate
-    found = []
+    grouped = []
     for tokens in (sizes.prefill, *sizes.decode):
         rows = tokens * moe.experts_per_token
         draw = np.random.default_rng(moe.experts)
         counts = draw.multinomial(rows, [1 / moe.experts] * moe.experts)
         used = counts[counts > 0].tolist()
         values = len(used) * hidden * wide + rows * (hidden + wide)
-        found.append(
+        grouped.append(
             Work(
                 family="grouped_gemm",
                 name=f"{geometry.id}/m{tokens}",
@@ -83,7 +83,7 @@ def grouped_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
                 rounding=Rounding(terms=hidden, per_term=2, spread=_grouped_spread),
             )
         )
-    return found
+    return grouped
 
 
 def route(backend: Backend, *, logits: Any, chosen: int) -> Any:

@@ -25,11 +25,11 @@ def _arrays(file: str, mode: Any, layout: dict[str, Any]) -> dict[str, np.ndarra
 
 
 def _load(spec: dict[str, Any]) -> Any:
-    found = spec_from_file_location("tried", spec["file"])
-    if found is None or found.loader is None:
+    description = spec_from_file_location("tried", spec["file"])
+    if description is None or description.loader is None:
         raise ImportError("no Python file")
-    module = module_from_spec(found)
-    found.loader.exec_module(module)
+    module = module_from_spec(description)
+    description.loader.exec_module(module)
     return getattr(module, spec["function"])
 
 

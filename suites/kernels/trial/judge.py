@@ -146,8 +146,8 @@ class _Memory:
         result = np.asarray(case.run(case.backend, **inputs, **case.work.parameters))
         self.places = [_layout(inputs, number) for number in range(sets)]
         self.outs = [_layout({"out": result}, number) for number in range(sets)]
-        self.operands = [_map(folder / "inputs", one) for one in self.places]
-        self.results = [_map(folder / "outputs", one)["out"] for one in self.outs]
+        self.operands = [_map(folder / "inputs", place) for place in self.places]
+        self.results = [_map(folder / "outputs", place)["out"] for place in self.outs]
 
     def spec(self, file: Path, function: str) -> dict[str, Any]:
         return {

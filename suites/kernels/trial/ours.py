@@ -22,5 +22,7 @@ def __getattr__(family: str) -> Callable[..., Any]:
     """Find the kernel of a family by its name, as a stranger's file would hold it."""
     if family.startswith("__"):
         raise AttributeError(family)
-    found = (work for model in _MODELS for work in works(family, load(model), _ANY, "f32", 4096))
-    return partial(next(found).run, load_backend("numpy"))
+    candidates = (
+        work for model in _MODELS for work in works(family, load(model), _ANY, "f32", 4096)
+    )
+    return partial(next(candidates).run, load_backend("numpy"))

@@ -170,7 +170,7 @@ def record():
     ],
 )
 def test_only_what_came_later_scores(signed, reported, scores):
-    logged = forecasts.Logged(digest="f", index=5, runner="r", forecast=forecast())
+    logged = forecasts.LoggedForecast(digest="f", index=5, runner="r", forecast=forecast())
     assert len(scores_of(logged, signed, reported)) == scores
 
 

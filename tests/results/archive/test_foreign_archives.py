@@ -59,7 +59,7 @@ def test_what_is_no_file_of_an_archive_is_not_waited_for(home, make, where):
 
     judging = threading.Thread(target=judge, daemon=True)
     judging.start()
-    judging.join(20)
+    judging.join(240)
     assert not judging.is_alive()
     assert any("is not a plain file" in line or "bytes, above" in line for line in told)
 

@@ -189,9 +189,9 @@ def test_cosigning_goes_on_after_a_full_disk_and_says_so_once(
     async def run():
         asking = Cosigning(ledger=ledger, witnesses=[BAD, GOOD])
         running = asyncio.create_task(asking.run())
-        await asyncio.wait_for(until_cosigned(1), 30)
+        await asyncio.wait_for(until_cosigned(1), 240)
         grow(2)
-        await asyncio.wait_for(until_cosigned(3), 30)
+        await asyncio.wait_for(until_cosigned(3), 240)
         running.cancel()
 
     asyncio.run(run())

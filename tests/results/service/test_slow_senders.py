@@ -86,7 +86,7 @@ def test_a_head_is_not_kept_waiting_for_by_a_trickle(serving):
 def test_who_was_answered_once_gets_no_more_time_for_the_next_head(serving, drop):
     with serving(Limits(head_s=0.3)) as client:
         address = (client.base_url.host, client.base_url.port)
-        with socket.create_connection(address, timeout=10) as connection:
+        with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(b"HEAD /v1/key HTTP/1.1\r\nHost: x\r\n\r\n")
             assert status(connection.recv(65536)) == 200
             connection.sendall(drop)
@@ -96,7 +96,7 @@ def test_who_was_answered_once_gets_no_more_time_for_the_next_head(serving, drop
 def test_a_body_that_trickles_in_behind_its_answer_is_cut_off(serving):
     with serving(Limits(body_s=-0.7)) as client:  # 0.3 s, with the grace of one
         address = (client.base_url.host, client.base_url.port)
-        with socket.create_connection(address, timeout=10) as connection:
+        with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(b"GET /v1/key HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
             assert status(connection.recv(65536)) == 200
             connection.sendall(b"{")
@@ -117,7 +117,7 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed):
         asked = f"GET {location}/envelope HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         with socket.socket() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.settimeout(10)
+            connection.settimeout(120)
             connection.connect((client.base_url.host, client.base_url.port))
             connection.sendall(asked * 14)
             data = connection.recv(1000)

@@ -5,9 +5,9 @@ import pytest
 
 from runners.accept.causes import (
     Cause,
+    Causes,
+    CoreLimits,
     CoreSpin,
-    Evidence,
-    Limits,
     device_causes,
     lost_time,
     missing_cores,
@@ -70,8 +70,8 @@ def watch(seed, pauses=lambda _: (), *, speeds=(1.0, 1.0), **counted):
 
 
 def told(spins, limits=None):
-    limits = limits or Limits(online=2, allowed=2)
-    evidence = Evidence(lost=lost_time(spins, limits))
+    limits = limits or CoreLimits(online=2, allowed=2)
+    evidence = Causes(lost=lost_time(spins, limits))
     return {one.figure: one for one in judge(list(core_figures(spins)), [OWN], evidence)}
 
 
@@ -95,7 +95,7 @@ def test_a_quota_is_named_by_the_rhythm_of_its_pauses_alone():
 
 
 def test_a_quota_is_named_by_what_the_kernel_throttled():
-    limits = Limits(online=2, allowed=2, quota=1.6, throttled_s=0.5)
+    limits = CoreLimits(online=2, allowed=2, quota=1.6, throttled_s=0.5)
     one = of_share(watch(1, lambda random: quota_pauses(random, 0.8)), limits)
     assert "quota of 1.6 of 2 cores" not in one.cause
     assert "quota of 1.6 cores for 2 (0.50 s throttled)" in one.cause
@@ -127,16 +127,16 @@ def test_a_slow_core_differs_from_its_twin():
 @pytest.mark.parametrize(
     ("limits", "word"),
     [
-        (Limits(online=2, allowed=1), "taskset or cpuset leaves 1 of 2 cores"),
-        (Limits(online=2, allowed=2, quota=1.6), "quota of 1.6 cores for 2"),
-        (Limits(online=1, allowed=1), "the system runs 1 cores"),
+        (CoreLimits(online=2, allowed=1), "taskset or cpuset leaves 1 of 2 cores"),
+        (CoreLimits(online=2, allowed=2, quota=1.6), "quota of 1.6 cores for 2"),
+        (CoreLimits(online=1, allowed=1), "the system runs 1 cores"),
     ],
 )
 @pytest.mark.parametrize("sold", [True, False])
 def test_missing_cores_are_named(limits, word, sold):
     figure = Figure(name="cores", kind="cores", value=limits.cores)
     known = Reference(figure="cores", value=2.0, least=2.0, basis="", sold=sold)
-    one = judge([figure], [known], Evidence(missing=missing_cores(limits, 2.0)))[0]
+    one = judge([figure], [known], Causes(missing=missing_cores(limits, 2.0)))[0]
     assert one.verdict == ("not what was sold" if sold else f"slow by {1 - limits.cores / 2:.0%}")
     assert word in one.cause
 
@@ -157,7 +157,7 @@ def of_bandwidth(seed, factor, evidence=None, **more):
     known = Reference(
         figure="read (GB/s)", value=float(np.median(others)), least=0.85 * min(others), basis="4"
     )
-    return judge([bandwidth(seed, factor, **more)], [known], evidence or Evidence())[0]
+    return judge([bandwidth(seed, factor, **more)], [known], evidence or Causes())[0]
 
 
 def test_halved_bandwidth_is_named():
@@ -173,14 +173,14 @@ def test_usual_bandwidth_is_no_alarm():
 
 def test_what_took_the_time_explains_slow_memory_too():
     lost = Cause(says="a busy neighbour", look="top")
-    one = of_bandwidth(3, 0.5, Evidence(lost=lost))
+    one = of_bandwidth(3, 0.5, Causes(lost=lost))
     assert one.cause == "a busy neighbour; look: top"
 
 
 def test_processes_that_differ_point_to_a_neighbour():
     figure = Figure(name="x", kind="bandwidth", value=10.0, low=6.0, high=12.0)
     known = Reference(figure="x", value=20.0, least=18.0, basis="")
-    one = judge([figure], [known], Evidence())[0]
+    one = judge([figure], [known], Causes())[0]
     assert one.verdict == "slow by 50% [40%, 70%]"
     assert "processes differ by ±30%" in one.cause
 
@@ -188,13 +188,13 @@ def test_processes_that_differ_point_to_a_neighbour():
 def test_an_interval_too_wide_to_tell_is_not_called_good():
     figure = Figure(name="x", kind="bandwidth", value=10.0, low=2.0, high=30.0)
     known = Reference(figure="x", value=20.0, least=18.0, basis="")
-    one = judge([figure], [known], Evidence())[0]
+    one = judge([figure], [known], Causes())[0]
     assert (one.verdict, one.expected, one.passed) == ("not graded", 20.0, True)
     assert one.cause.startswith("the interval is too wide to tell: a busy neighbour")
 
 
 def test_nothing_to_compare_with_is_not_graded():
-    one = judge([Figure(name="disk", kind="disk", value=1.0)], [], Evidence())[0]
+    one = judge([Figure(name="disk", kind="disk", value=1.0)], [], Causes())[0]
     assert (one.verdict, one.expected, one.passed) == ("not graded", None, True)
     assert grade([one]) == "none"
 
@@ -202,7 +202,7 @@ def test_nothing_to_compare_with_is_not_graded():
 def test_a_name_that_differs_is_not_what_was_sold():
     figure = Figure(name="GPU 0 name", kind="identity", value="NVIDIA L4", device=True)
     known = Reference(figure="GPU 0 name", value="NVIDIA H100", basis="sold", sold=True)
-    one = judge([figure], [known], Evidence())[0]
+    one = judge([figure], [known], Causes())[0]
     assert (one.verdict, grade([one])) == ("not what was sold", "D")
 
 
@@ -236,7 +236,7 @@ def test_what_slows_a_card_explains_its_figures():
     ]
     figure = Figure(name="peak", kind="compute", value=400.0, device=True)
     known = Reference(figure="peak", value=800.0, least=600.0, basis="")
-    one = judge([figure], [known], Evidence(device=causes))[0]
+    one = judge([figure], [known], Causes(device=causes))[0]
     assert one.cause.startswith("slowed under load by power limit")
 
 

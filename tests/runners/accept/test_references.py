@@ -8,7 +8,7 @@ import pytest
 from results import catalog
 from results.catalog.attainable_data import attainable, bandwidth_gb_s, tflop_s
 from runners.accept import identity, references
-from runners.accept.causes import Evidence, Limits
+from runners.accept.causes import Causes, CoreLimits
 from runners.accept.figures import Figure
 from runners.accept.judging import judge
 from runners.machine.machine import Accelerator
@@ -25,7 +25,7 @@ CARD = {
     "ecc": "on",
     "nvlinks": 18,
 }
-TWO = Limits(online=2, allowed=2)
+TWO = CoreLimits(online=2, allowed=2)
 
 
 def settings(*cards):
@@ -37,7 +37,7 @@ def verdicts(found, cards, expected=None):
     figures = list(identity.cards(found, stated))
     chosen = references.sold(expected) if expected else None
     known = list(identity.promised(figures, chosen, TWO, stated))
-    graded = judge(figures, known, Evidence())
+    graded = judge(figures, known, Causes())
     return {one.figure: one.verdict for one in graded if not one.passed}
 
 
@@ -89,17 +89,17 @@ def test_cores_of_another_processor_are_not_what_was_sold(tmp_path):
     cpu = Cpu(name="AMD EPYC", vendor="", family=0, model=0, stepping=0, features=())
     figures = list(identity.host(cpu, "epyc-9004", TWO, 8 * 2**30, tmp_path))
     known = list(identity.promised(figures, references.sold("epyc-7003:4"), TWO, {}))
-    wrong = [one for one in judge(figures, known, Evidence()) if not one.passed]
+    wrong = [one for one in judge(figures, known, Causes()) if not one.passed]
     assert [one.figure for one in wrong] == ["processor in the catalogue", "cores"]
     assert {one.verdict for one in wrong} == {"not what was sold"}
 
 
 def test_an_earlier_test_is_held_against(tmp_path):
-    earlier = judge([Figure(name=READ.name, kind="bandwidth", value=18.0)], [], Evidence())
+    earlier = judge([Figure(name=READ.name, kind="bandwidth", value=18.0)], [], Causes())
     path = tmp_path / "before.json"
     path.write_text(json.dumps([one.to_json() for one in earlier]))
     known = list(references.again(references.earlier(path), [READ]))
-    one = judge([READ], known, Evidence())[0]
+    one = judge([READ], known, Causes())[0]
     assert (one.verdict, one.expected, one.basis) == ("slow by 50%", 18.0, "an earlier test")
 
 
@@ -121,7 +121,7 @@ def test_signed_results_of_the_chip_are_held_against():
     known = next(references.others(rates, [slow, READ]))
     assert known.figure == slow.name
     assert "signed result" in known.basis
-    assert judge([slow], [known], Evidence())[0].verdict.startswith("slow by ")
+    assert judge([slow], [known], Causes())[0].verdict.startswith("slow by ")
 
 
 def test_a_datasheet_speaks_of_its_own_chip():
@@ -130,7 +130,7 @@ def test_a_datasheet_speaks_of_its_own_chip():
     known = {one.figure: one for one in references.datasheet([peak, read], "h100-sxm")}
     assert known[peak.name].value == 846
     assert known[read.name].value == 2923
-    assert [one.verdict for one in judge([peak, read], list(known.values()), Evidence())] == [
+    assert [one.verdict for one in judge([peak, read], list(known.values()), Causes())] == [
         "slow by 41%",
         "as expected",
     ]

@@ -275,7 +275,7 @@ def test_a_label_is_no_program(tmp_path):
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(unprobed, tmp_path):
     """A checkout with everything installed, and the runner of a measuring job."""
     tools = tmp_path / ".venv" / "bin"
     tools.mkdir(parents=True)

@@ -27,7 +27,7 @@ def command(*arguments):
 
 
 @pytest.fixture(autouse=True)
-def here(environment, unprobed, tmp_path, monkeypatch):
+def here(environment, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 

@@ -43,23 +43,19 @@ def test_the_board_s_data_holds_the_command_s_figures(site, told):
 
 
 @pytest.mark.browser
-def test_the_reader_s_own_terms_are_computed_with(browser, serve, site):
-    page = browser.new_page()
+def test_the_reader_s_own_terms_are_computed_with(tab, serve, site):
     terms = "price=3&utilization=50&capex=20000&life=3&tariff=0.2&pue=1.2"
-    look(page, f"{serve(site)}cost/?{terms}")
-    every = json.loads(saved(page, "json"))["rows"]
+    look(tab, f"{serve(site)}cost/?{terms}")
+    every = json.loads(saved(tab, "json"))["rows"]
     rows = [row for row in every if row["chip_id"] == CHIP]
-    look(page, f"{serve(site)}cost/?class=reserved-3y")
-    found = [row for row in json.loads(saved(page, "json"))["rows"] if row["chip_id"] == CHIP]
+    look(tab, f"{serve(site)}cost/?class=reserved-3y")
+    found = [row for row in json.loads(saved(tab, "json"))["rows"] if row["chip_id"] == CHIP]
     reserved = {row["case"]: row for row in found}
-    look(page, f"{serve(site)}cost/?as_of=2026-11-10&tariff=0.2")
-    assert page.locator("[name=as_of]").input_value() == "2026-11"
+    look(tab, f"{serve(site)}cost/?as_of=2026-11-10&tariff=0.2")
+    assert tab.locator("[name=as_of]").input_value() == "2026-11"
     earlier = {
-        row["case"]: row
-        for row in json.loads(saved(page, "json"))["rows"]
-        if row["chip_id"] == CHIP
+        row["case"]: row for row in json.loads(saved(tab, "json"))["rows"] if row["chip_id"] == CHIP
     }
-    page.close()
     shard = json.loads((site / "data" / "board" / "llama-3.1-8b.json").read_text())
     column, numbers = shard["strings"]["case"], shard["numbers"]
     at = {column["values"][code]: row for row, code in enumerate(column["codes"])}

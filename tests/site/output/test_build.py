@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from leaderboard import build
+from leaderboard import BuildReport, build
 from results.catalog import latest_prices
 from suites.base.errors import UserError
 from tests.site.conftest import accept, statement
@@ -31,15 +31,20 @@ def test_every_page_of_the_contract_is_there_in_both_languages(site: Path):
             assert (site / prefix / page / "index.html").is_file(), prefix + page
 
 
-def test_two_builds_of_the_same_input_are_byte_identical(results: Path, tmp_path: Path):
-    build([results], tmp_path / "a")
-    build([results], tmp_path / "b")
-    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+@pytest.fixture(scope="module")
+def first(results: Path, tmp_path_factory: pytest.TempPathFactory) -> BuildReport:
+    return build([results], tmp_path_factory.mktemp("first") / "out")
 
 
-def test_a_second_build_touches_nothing(results: Path, tmp_path: Path):
-    first = build([results], tmp_path / "out")
-    second = build([results], tmp_path / "out")
+def test_two_builds_of_the_same_input_are_byte_identical(
+    results: Path, first: BuildReport, tmp_path: Path
+):
+    build([results], tmp_path / "again")
+    assert contents(first.out) == contents(tmp_path / "again")
+
+
+def test_a_second_build_touches_nothing(results: Path, first: BuildReport):
+    second = build([results], first.out)
     assert first.written == first.files
     assert second.written == 0
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
 OTHER = replace(ROW, chip="b200-sxm", chip_name="NVIDIA B200", owned_usd=0.02, where="reported/b/")
 
@@ -57,18 +57,17 @@ def test_the_page_opens_with_the_models_that_most_chips_have():
 
 @pytest.mark.browser
 def test_a_reader_asks_for_another_figure_and_passes_it_on(
-    browser: Browser, site: Path, serve: Callable[[Path], str]
+    tab: Page, site: Path, serve: Callable[[Path], str]
 ):
     known = json.loads((site / "data" / "board" / "best.json").read_text(encoding="utf-8"))
     rates = [cell for cell in known if cell["measure"] == "rate"]
     assert rates
-    page = browser.new_context(viewport={"width": 390, "height": 800}).new_page()
-    page.goto(f"{serve(site)}?measure=rate")
-    page.locator("fenmark-best[ready]").wait_for()
+    tab.set_viewport_size({"width": 390, "height": 800})
+    tab.goto(f"{serve(site)}?measure=rate")
+    tab.locator("fenmark-best[ready]").wait_for()
     shown = {cell["chip"] for cell in rates if cell["tokens_per_s_per_user_at_least"] == 0}
-    assert page.locator("fenmark-best thead th").count() == 1 + min(8, len(shown))
-    assert "tokens/s" in page.locator("fenmark-best tbody").inner_text()
-    page.locator("fenmark-best [name=limit]").select_option("100")
-    page.wait_for_function("document.querySelector('fenmark-best tbody').innerText !== ''")
-    assert "limit=100" in page.url
-    page.context.close()
+    assert tab.locator("fenmark-best thead th").count() == 1 + min(8, len(shown))
+    assert "tokens/s" in tab.locator("fenmark-best tbody").inner_text()
+    tab.locator("fenmark-best [name=limit]").select_option("100")
+    tab.wait_for_function("document.querySelector('fenmark-best tbody').innerText !== ''")
+    assert "limit=100" in tab.url

@@ -21,11 +21,9 @@ def base(site, serve):
     return serve(site)
 
 
-def open_board(browser, address: str):
-    page = browser.new_page()
+def open_board(page, address: str) -> None:
     page.goto(address)
     page.locator("fenmark-board[ready]").wait_for()
-    return page
 
 
 def cells(page) -> list[list[str]]:
@@ -35,16 +33,11 @@ def cells(page) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("url", ["leaderboard/", "zh/leaderboard/"])
-def test_the_live_table_shows_what_the_static_one_shows(browser, base, url):
-    context = browser.new_context(java_script_enabled=False)
-    static = context.new_page()
-    static.goto(base + url)
-    expected = cells_without_script(static)
-    context.close()
+def test_the_live_table_shows_what_the_static_one_shows(tab, plain, base, url):
+    plain.goto(base + url)
     # Any query: without one the live board leaves the table as it stands.
-    live = open_board(browser, f"{base}{url}?suite=serving")
-    assert cells(live) == expected
-    live.close()
+    open_board(tab, f"{base}{url}?suite=serving")
+    assert cells(tab) == cells_without_script(plain)
 
 
 def cells_without_script(page) -> list[list[str]]:
@@ -65,96 +58,87 @@ def test_the_page_asks_at_once_for_every_script_it_will_need(browser, base):
     page.close()
 
 
-def test_a_filter_is_a_link_and_the_back_button_undoes_it(browser, base):
-    page = open_board(browser, f"{base}leaderboard/")
-    everything = len(cells(page))
-    page.select_option("select[name=chip]", label="Prototype X")
-    expect(page.locator("table.board tbody tr")).to_have_count(3)
-    assert "chip=Prototype" in page.url
-    again = open_board(browser, page.url)
-    assert cells(again) == cells(page)
-    page.go_back()
-    expect(page.locator("table.board tbody tr")).to_have_count(everything)
-    again.close()
-    page.close()
+def test_a_filter_is_a_link_and_the_back_button_undoes_it(tab, another, base):
+    open_board(tab, f"{base}leaderboard/")
+    everything = len(cells(tab))
+    tab.select_option("select[name=chip]", label="Prototype X")
+    expect(tab.locator("table.board tbody tr")).to_have_count(3)
+    assert "chip=Prototype" in tab.url
+    open_board(another, tab.url)
+    assert cells(another) == cells(tab)
+    tab.go_back()
+    expect(tab.locator("table.board tbody tr")).to_have_count(everything)
 
 
-def test_sorting_turns_round_and_rows_without_a_figure_stay_last(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?suite=&sort=ttft")
-    up = [row[4].split()[0] for row in cells(page)]
-    page.locator("th[data-column=ttft] button").click()
-    assert "sort=-ttft" in page.url
-    down = [row[4].split()[0] for row in cells(page)]
+def test_sorting_turns_round_and_rows_without_a_figure_stay_last(tab, base):
+    open_board(tab, f"{base}leaderboard/?suite=&sort=ttft")
+    up = [row[4].split()[0] for row in cells(tab)]
+    tab.locator("th[data-column=ttft] button").click()
+    assert "sort=-ttft" in tab.url
+    down = [row[4].split()[0] for row in cells(tab)]
     assert up[-1] == down[-1] == "–"
     assert up[0] == "31.0"
     assert down[0] != "31.0"
-    expect(page.locator("th[data-column=ttft]")).to_have_attribute("aria-sort", "descending")
-    page.close()
+    expect(tab.locator("th[data-column=ttft]")).to_have_attribute("aria-sort", "descending")
 
 
-def test_search_narrows_and_another_currency_is_one_choice_away(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?q=h100&currency=cny")
-    rows = cells(page)
+def test_search_narrows_and_another_currency_is_one_choice_away(tab, base):
+    open_board(tab, f"{base}leaderboard/?q=h100&currency=cny")
+    rows = cells(tab)
     assert len(rows) == 3
     assert all("CNY/Mtok" in row[7] for row in rows)
     yuan = [float(row[7].split()[0]) for row in rows]
-    page.locator("select[data-rates]").select_option("EUR")
-    assert "currency=EUR" in page.url
+    tab.locator("select[data-rates]").select_option("EUR")
+    assert "currency=EUR" in tab.url
     sheet = latest_prices()
     rate = sheet.eur_per_usd.value / sheet.cny_per_usd.value
-    euro = [float(row[7].split()[0]) for row in cells(page)]
+    euro = [float(row[7].split()[0]) for row in cells(tab)]
     assert euro == pytest.approx([value * rate for value in yuan], rel=5e-3)
     # The choice holds on every page, without being in its address; Chinese pages open in yuan.
-    look(page, f"{base}compare/")
-    assert "EUR/Mtok" in page.locator("table").inner_text()
-    page.goto(f"{base}chips/h100-sxm/")
-    expect(page.locator("#prices ~ .scroll [data-per]").first).to_have_text("EUR/h")
-    page.evaluate("localStorage.clear()")
-    look(page, f"{base}zh/cost/")
-    assert "CNY/Mtok" in page.locator("tbody tr").first.inner_text()
-    page.close()
+    look(tab, f"{base}compare/")
+    assert "EUR/Mtok" in tab.locator("table").inner_text()
+    tab.goto(f"{base}chips/h100-sxm/")
+    expect(tab.locator("#prices ~ .scroll [data-per]").first).to_have_text("EUR/h")
+    tab.evaluate("localStorage.clear()")
+    look(tab, f"{base}zh/cost/")
+    assert "CNY/Mtok" in tab.locator("tbody tr").first.inner_text()
 
 
-def test_columns_are_the_readers_choice(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?hide=ttft,energy")
-    expect(page.locator("th[data-column=ttft]")).to_be_hidden()
-    expect(page.locator("th[data-column=tpot]")).to_be_visible()
-    page.close()
+def test_columns_are_the_readers_choice(tab, base):
+    open_board(tab, f"{base}leaderboard/?hide=ttft,energy")
+    expect(tab.locator("th[data-column=ttft]")).to_be_hidden()
+    expect(tab.locator("th[data-column=tpot]")).to_be_visible()
 
 
-def test_owned_cost_and_floor_come_when_asked_for(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?q=h100")
-    expect(page.locator("th[data-column=owned]")).to_be_hidden()
-    page.locator(".columns summary").click()
-    page.locator(".columns input[value=owned]").check()
-    expect(page.locator("th[data-column=owned]")).to_be_visible()
-    expect(page.locator("th[data-column=floor]")).to_be_hidden()
-    assert "show=owned" in page.url
-    both = open_board(browser, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
-    shown = both.locator("tbody tr").all()
-    floors = [float(row.locator("td").nth(9).inner_text().split()[0]) for row in shown]
-    owned = [float(row.locator("td").nth(8).inner_text().split()[0]) for row in shown]
+def test_owned_cost_and_floor_come_when_asked_for(tab, base):
+    open_board(tab, f"{base}leaderboard/?q=h100")
+    expect(tab.locator("th[data-column=owned]")).to_be_hidden()
+    tab.locator(".columns summary").click()
+    tab.locator(".columns input[value=owned]").check()
+    expect(tab.locator("th[data-column=owned]")).to_be_visible()
+    expect(tab.locator("th[data-column=floor]")).to_be_hidden()
+    assert "show=owned" in tab.url
+    open_board(tab, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
+    shown = tab.locator("tbody tr").all()
+    floors = [float(row.locator("th, td").nth(9).inner_text().split()[0]) for row in shown]
+    owned = [float(row.locator("th, td").nth(8).inner_text().split()[0]) for row in shown]
     assert floors == sorted(floors, reverse=True)
     assert all(0 < floor < cost for floor, cost in zip(floors, owned, strict=True))
-    both.close()
-    page.close()
 
 
-def test_numbers_read_the_same_in_both_languages_of_the_code(browser, base):
+def test_numbers_read_the_same_in_both_languages_of_the_code(tab, base):
     from leaderboard.base.text import figure
 
-    page = browser.new_page()
-    page.goto(base)
+    tab.goto(base)
     values = [0, 12345.6, 999.6, 61.44, 0.05, 0.0000123, 2.5e12, -4, 0.00995, 1e9, 99.95, 1.005]
     values += [614.5, 12345.5, -0.125, 0.0625, 1.7976931348623157e308]  # exact halves, and the most
-    shown = page.evaluate(
+    shown = tab.evaluate(
         "async values => {"
         " const {figure} = await import('/assets/fenmark/format.js');"
         " return values.map(v => figure(v))}",
         values,
     )
     assert shown == [figure(value) for value in values]
-    page.close()
 
 
 VIEWS = [
@@ -169,29 +153,26 @@ VIEWS = [
 
 
 @pytest.mark.parametrize("url", ["history/", "zh/curves/", "models/llama-3.1-8b/"])
-def test_what_a_page_shows_can_be_saved_from_the_board(browser, base, url):
-    page = browser.new_page()
-    page.goto(base + url)
-    page.locator("main details").evaluate_all("all => all.forEach(one => { one.open = true })")
-    link = page.locator("a[href*='leaderboard/?suite=&model=']").first
+def test_what_a_page_shows_can_be_saved_from_the_board(tab, base, url):
+    tab.goto(base + url)
+    tab.locator("main details").evaluate_all("all => all.forEach(one => { one.open = true })")
+    link = tab.locator("a[href*='leaderboard/?suite=&model=']").first
     table = link.locator("xpath=preceding::table[1]")
     digests = table.locator("a.mono").all_inner_texts()
     link.click()
-    page.locator("fenmark-board[ready]").wait_for()
-    rows = json.loads(saved(page, "json"))["rows"]
+    tab.locator("fenmark-board[ready]").wait_for()
+    rows = json.loads(saved(tab, "json"))["rows"]
     assert digests
     assert {row["statement_sha256"][:8] for row in rows} >= set(digests)
-    page.close()
 
 
 @pytest.mark.parametrize("url", VIEWS)
-def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(browser, base, url):
-    page = browser.new_page()
-    look(page, base + url)
-    files = {kind: saved(page, kind) for kind in ("csv", "json", "parquet")}
+def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(tab, base, url):
+    look(tab, base + url)
+    files = {kind: saved(tab, kind) for kind in ("csv", "json", "parquet")}
     said = json.loads(files["json"])
     rows = said["rows"]
-    shown = page.evaluate("[...document.querySelectorAll('table a.mono')].map(a => a.innerText)")
+    shown = tab.evaluate("[...document.querySelectorAll('table a.mono')].map(a => a.innerText)")
     assert [row["statement_sha256"][:8] for row in rows] == shown
     assert all(row["tier"] and row["date"] and row["engine"] for row in rows)
     lines = list(csv.DictReader(io.StringIO(files["csv"].decode())))
@@ -201,36 +182,30 @@ def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(browser, base, ur
     ]
     table = pq.read_table(io.BytesIO(files["parquet"]))
     assert table.to_pylist() == rows
-    assert table.schema.metadata[b"view"].decode() == said["view"] == page.url
-    page.close()
+    assert table.schema.metadata[b"view"].decode() == said["view"] == tab.url
 
 
-def test_the_saved_board_says_how_each_figure_came_about(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?suite=")
-    rows = json.loads(saved(page, "json"))["rows"]
+def test_the_saved_board_says_how_each_figure_came_about(tab, base):
+    open_board(tab, f"{base}leaderboard/?suite=")
+    rows = json.loads(saved(tab, "json"))["rows"]
     methods = {"measured", "modelled", None}
     assert {row["energy_j_per_output_token_method"] for row in rows} <= methods
     assert all(row["meter"] and row["tier"] for row in rows if row["energy_j_per_output_token"])
-    page.close()
 
 
-def test_energy_can_be_read_per_million_tokens(browser, base):
-    page = open_board(browser, f"{base}leaderboard/?q=h100&unit=kwh")
-    joules = open_board(browser, f"{base}leaderboard/?q=h100&unit=")
-    [kwh, j] = [float(cells(one)[0][6].split()[0]) for one in (page, joules)]
-    assert kwh == pytest.approx(j / 3.6, rel=0.01)
-    page.close()
-    joules.close()
+def test_energy_can_be_read_per_million_tokens(tab, base):
+    energy = {}
+    for unit in ("kwh", ""):
+        open_board(tab, f"{base}leaderboard/?q=h100&unit={unit}")
+        energy[unit] = float(cells(tab)[0][6].split()[0])
+    assert energy["kwh"] == pytest.approx(energy[""] / 3.6, rel=0.01)
 
 
 @pytest.mark.parametrize("url", ["compare/", "cost/", "zh/compare/", "zh/cost/"])
-def test_compare_and_cost_show_alive_what_they_show_without_script(browser, base, url):
-    context = browser.new_context(java_script_enabled=False)
-    static = context.new_page()
-    static.goto(base + url)
-    expected = [static.locator("thead").inner_text(), *cells_without_script(static)]
-    context.close()
-    live = browser.new_page()
-    look(live, base + url)
-    assert [live.locator("thead").inner_text(), *cells_without_script(live)] == expected
-    live.close()
+def test_compare_and_cost_show_alive_what_they_show_without_script(tab, plain, base, url):
+    plain.goto(base + url)
+    look(tab, base + url)
+    shown, expected = (
+        [page.locator("thead").inner_text(), *cells_without_script(page)] for page in (tab, plain)
+    )
+    assert shown == expected

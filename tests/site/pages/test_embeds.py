@@ -41,10 +41,8 @@ def test_a_chip_s_page_says_how_to_embed_its_chart(site):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_chart_follows_the_reader_s_theme(browser, site, serve, theme):
-    context = browser.new_context(color_scheme=theme)
-    page = context.new_page()
-    page.goto(f"{serve(site)}charts/h100-sxm.svg")
-    paper = page.evaluate("getComputedStyle(document.querySelector('.paper')).fill")
+def test_a_chart_follows_the_reader_s_theme(tab, site, serve, theme):
+    tab.emulate_media(color_scheme=theme)
+    tab.goto(f"{serve(site)}charts/h100-sxm.svg")
+    paper = tab.evaluate("getComputedStyle(document.querySelector('.paper')).fill")
     assert (sum(map(int, re.findall(r"\d+", paper))) > 384) == (theme == "light")
-    context.close()

@@ -17,10 +17,10 @@ from results.economy.claims import judge
 from tests.results.economy.test_claims import ROW, claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 SHEET = catalog.latest_prices()
 NAMES = {layer: layer for layer in LAYERS}
@@ -32,10 +32,9 @@ def served(site: Path, serve: Callable[[Path], str]) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 360, "height": 740})
-    yield context.new_page()
-    context.close()
+def page(tab: Page) -> Page:
+    tab.set_viewport_size({"width": 360, "height": 740})
+    return tab
 
 
 def test_every_layer_stands_at_its_place_on_the_log_axis():

@@ -22,6 +22,8 @@ from tests.site.conftest import SIGNER, accept, statement, unchecked
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playwright.sync_api import Page
+
 pytestmark = pytest.mark.browser
 
 
@@ -53,18 +55,15 @@ def places(site: Path) -> dict[int, str]:
     return found
 
 
-def verdict(browser, base: str, digest: str) -> str:
-    page = browser.new_page()
+def verdict(page: Page, base: str, digest: str) -> str:
     page.goto(f"{base}verify/?statement={digest}")
     expect(page.locator(".verdict")).not_to_be_empty()
-    text = page.locator(".verdict").inner_text()
-    page.close()
-    return text
+    return page.locator(".verdict").inner_text()
 
 
 @pytest.mark.parametrize("index", [0, 255, 256, 258])
-def test_entries_in_full_and_partial_tiles_verify(browser, serve, long_site, index):
-    assert "Verified" in verdict(browser, serve(long_site), places(long_site)[index])
+def test_entries_in_full_and_partial_tiles_verify(tab, serve, long_site, index):
+    assert "Verified" in verdict(tab, serve(long_site), places(long_site)[index])
 
 
 def edit(path: Path, change) -> None:
@@ -98,15 +97,15 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("part", DAMAGE)
-def test_any_damage_to_the_sites_own_files_is_refused(browser, serve, long_site, tmp_path, part):
+def test_any_damage_to_the_sites_own_files_is_refused(tab, serve, long_site, tmp_path, part):
     site = tmp_path / "site"
     shutil.copytree(long_site, site)
     digest = places(site)[7]
     DAMAGE[part](site, digest)
-    assert "Not verified" in verdict(browser, serve(site), digest)
+    assert "Not verified" in verdict(tab, serve(site), digest)
 
 
-def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(browser, serve, tmp_path):
+def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(tab, serve, tmp_path):
     home = accept(tmp_path / "results", statement(number=1))
     sealed = envelope.sign(
         envelope.encode(Statement.model_validate(statement(number=2, speed=25.0))), SIGNER
@@ -117,12 +116,12 @@ def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(browser, se
     Ledger(home / "log").extend([entry], origin=archive.log_origin(SIGNER), signer=SIGNER)
     site = tmp_path / "site"
     build([home], site)
-    assert "Verified" in verdict(browser, serve(site), digest)
+    assert "Verified" in verdict(tab, serve(site), digest)
     shard = site / "data" / "proofs" / f"{digest[:2]}.json"
     place = json.loads(shard.read_bytes())[digest]
     assert place[2] == ["queueing", "roofline"]
     shard.write_text(json.dumps({digest: place[:2]}))
-    assert "Not verified" in verdict(browser, serve(site), digest)
+    assert "Not verified" in verdict(tab, serve(site), digest)
 
 
 def test_the_page_names_the_logs_it_was_made_with(long_log, long_site):
@@ -132,24 +131,20 @@ def test_the_page_names_the_logs_it_was_made_with(long_log, long_site):
     assert f"{origin} · Ed25519 {SIGNER.public_key.keyval['public']} · {size} entries" in page
 
 
-def test_a_dropped_file_is_verified_without_its_name(browser, serve, long_site):
+def test_a_dropped_file_is_verified_without_its_name(tab, serve, long_site):
     digest = places(long_site)[3]
-    page = browser.new_page()
-    page.goto(f"{serve(long_site)}verify/")
-    page.set_input_files("input[type=file]", long_site / "statements" / f"{digest}.dsse.json")
-    expect(page.locator(".verdict")).to_contain_text("Verified")
-    expect(page.locator(".contents tbody tr")).to_have_count(1)
-    page.close()
+    tab.goto(f"{serve(long_site)}verify/")
+    tab.set_input_files("input[type=file]", long_site / "statements" / f"{digest}.dsse.json")
+    expect(tab.locator(".verdict")).to_contain_text("Verified")
+    expect(tab.locator(".contents tbody tr")).to_have_count(1)
 
 
-def test_a_file_that_is_no_envelope_is_refused_in_words(browser, serve, long_site, tmp_path):
+def test_a_file_that_is_no_envelope_is_refused_in_words(tab, serve, long_site, tmp_path):
     rubbish = tmp_path / "rubbish.json"
     rubbish.write_text('{"payload": "<script>"}')
-    page = browser.new_page()
-    page.goto(f"{serve(long_site)}verify/")
-    page.set_input_files("input[type=file]", rubbish)
-    expect(page.locator(".verdict")).to_contain_text("Not verified")
-    page.close()
+    tab.goto(f"{serve(long_site)}verify/")
+    tab.set_input_files("input[type=file]", rubbish)
+    expect(tab.locator(".verdict")).to_contain_text("Not verified")
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +166,8 @@ def keyed(tmp_path_factory):
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_key_of_either_kind_verifies_what_it_signed_before_it_was_revoked(
-    browser, serve, keyed, index
+    tab, serve, keyed, index
 ):
-    assert "Verified" in verdict(browser, serve(keyed), places(keyed)[index])
+    assert "Verified" in verdict(tab, serve(keyed), places(keyed)[index])
     known = json.loads((keyed / "data" / "proofs" / "keys.json").read_bytes())
     assert sorted(key["keytype"] for key in known) == ["ecdsa", "ed25519"]

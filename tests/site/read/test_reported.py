@@ -146,13 +146,11 @@ def test_a_second_build_touches_no_page_of_others(site, results, others):
 
 
 @pytest.mark.browser
-def test_a_phone_reads_a_page_of_reported_results_without_sideways_scroll(browser, site, serve):
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
-    page = context.new_page()
-    page.goto(f"{serve(site)}reported/inferencex-h200-sxm/")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert page.locator("table.board tbody tr").count() == len(INFERENCEX)
-    context.close()
+def test_a_phone_reads_a_page_of_reported_results_without_sideways_scroll(plain, site, serve):
+    plain.set_viewport_size({"width": 360, "height": 740})
+    plain.goto(f"{serve(site)}reported/inferencex-h200-sxm/")
+    assert plain.evaluate("document.documentElement.scrollWidth") <= 360
+    assert plain.locator("table.board tbody tr").count() == len(INFERENCEX)
 
 
 @pytest.fixture(scope="module")
@@ -297,26 +295,21 @@ def test_a_phone_filters_sorts_turns_pages_and_follows_a_row(browser, large, ser
 
 
 @pytest.mark.browser
-def test_no_order_mixes_mlperf_s_scenarios_and_drawn_costs_follow_the_currency(
-    browser, site, serve
-):
-    context = browser.new_context()
-    page = context.new_page()
+def test_no_order_mixes_mlperf_s_scenarios_and_drawn_costs_follow_the_currency(tab, site, serve):
     rows = sections(site)
-    page.goto(f"{serve(site)}reported/mlperf-h200-sxm/?sort=-output_throughput")
-    page.locator("fenmark-reported[ready]").wait_for()
-    shown = page.locator("tbody tr").evaluate_all("rows => rows.map(({ id }) => id)")
+    tab.goto(f"{serve(site)}reported/mlperf-h200-sxm/?sort=-output_throughput")
+    tab.locator("fenmark-reported[ready]").wait_for()
+    shown = tab.locator("tbody tr").evaluate_all("rows => rows.map(({ id }) => id)")
     assert shown == [row["id"] for row in rows["mlperf-h200-sxm"]]
-    page.goto(f"{serve(site)}reported/inferencex-h200-sxm/?sort=-cost&currency=CNY")
-    page.locator("fenmark-reported[ready]").wait_for()
-    table = page.locator("tbody")
+    tab.goto(f"{serve(site)}reported/inferencex-h200-sxm/?sort=-cost&currency=CNY")
+    tab.locator("fenmark-reported[ready]").wait_for()
+    table = tab.locator("tbody")
     assert table.locator("tr").first.get_attribute("id") == rows["inferencex-h200-sxm"][1]["id"]
     assert "CNY/Mtok" in table.inner_text()
     assert "USD/Mtok" not in table.inner_text()
-    page.locator("select[data-rates]").select_option("USD")
+    tab.locator("select[data-rates]").select_option("USD")
     assert figure(rows["inferencex-h200-sxm"][1]["costs"][0]["rent"]) in table.inner_text()
     assert "CNY/Mtok" not in table.inner_text()
-    context.close()
 
 
 def test_energy_of_the_chip_and_of_the_node_are_columns_of_their_own(tmp_path):

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from suites.base.errors import CheckError, UserError
-from suites.engines import FIRST_WORD_ID, LlamaCpp, Settings, generate, read
+from suites.engines.llamacpp import LlamaCpp, Settings
 from suites.engines.process import EngineProcess
+from suites.engines.weights import FIRST_WORD_ID, generate, read
 from suites.models import load
 
 TINY = load("tiny-15m")
@@ -158,7 +159,7 @@ def test_a_stopped_engine_is_gone(cache):
 def test_no_engine_outlives_its_owner(cache, number):
     code = (
         "import sys, time; from pathlib import Path;"
-        "from suites.engines import LlamaCpp, Settings;"
+        "from suites.engines.llamacpp import LlamaCpp, Settings;"
         "engine = LlamaCpp.for_model('tiny-15m', Settings(slots=1, context=64, threads=1),"
         f" cache=Path({str(cache)!r})).__enter__();"
         "print(engine.pid, flush=True); time.sleep(60)"
@@ -199,7 +200,7 @@ def test_a_child_that_never_says_it_is_ready_is_stopped_in_time():
 def test_a_child_that_ends_early_shows_what_it_printed():
     command = [sys.executable, "-c", "import sys; sys.exit('no luck today')"]
     with (
-        EngineProcess(command, name="unlucky", ready_within_s=20) as process,
+        EngineProcess(command, name="unlucky", ready_within_s=240) as process,
         pytest.raises(CheckError, match="no luck today"),
     ):
         process.ready()

@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from suites.base.errors import CheckError, UserError
-from suites.engines import generate
 from suites.engines.gate import PROMPTS, load_reference, store
+from suites.engines.weights import generate
 from suites.models import load
 
 CALL = [sys.executable, "-c", "from runners.cli import main; main()"]
@@ -64,7 +64,7 @@ def test_weights_that_answer_as_recorded_pass_and_the_result_says_so(weights, re
 
 
 @pytest.mark.engine
-def test_damaged_weights_void_the_run(weights, reference, home, tmp_path):
+def test_damaged_weights_void_the_run(weights, reference, home, tmp_path, unprobed):
     command = [*CALL, "run", "--suite", "inference", "--case", "prefill/isl128", "--model", "named"]
     command += ["--weights", weights[1], "--reference", reference, "--out", tmp_path / "results"]
     environment = {**os.environ, "FENMARK_HOME": str(home / "home")}

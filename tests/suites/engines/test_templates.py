@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from suites.base.errors import CheckError, UserError
-from suites.engines import Choice, ServedEngine, generate_folder, read_folder
+from suites.engines.hf_folder import generate_folder, read_folder
+from suites.engines.served import Choice, ServedEngine
 from suites.engines.template import chosen, command, device_here, image_of, names, template
 from suites.engines.versions import remarks
 from suites.models import Layer, load
@@ -241,7 +242,8 @@ def test_an_engine_that_dies_under_load_is_noticed(folder, program):
 def test_no_part_of_an_engine_outlives_its_owner(folder, program, number):
     code = (
         "import time; from pathlib import Path;"
-        "from suites.engines import Choice, ServedEngine, Weights;"
+        "from suites.engines.served import Choice, ServedEngine;"
+        "from suites.engines.weights import Weights;"
         f"weights = Weights(path=Path({str(folder.path)!r}), sha256='', kind='random',"
         " precision='bf16');"
         f"choice = Choice(engine='vllm:cpu', program={program!r});"

@@ -151,7 +151,7 @@ def test_a_server_that_only_ever_answers_in_one_piece_is_named():
 
 
 def test_the_result_says_in_what_container_it_was_measured_and_names_no_engine_it_did_not_run(
-    tmp_path,
+    tmp_path, unprobed
 ):
     with Emitter(Schedule(ttft_ms=2, itl_ms=1)) as emitter:
         options = ["--suite", "inference", "--case", "prefill/isl128", "--out", tmp_path / "out"]

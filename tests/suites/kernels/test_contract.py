@@ -71,8 +71,10 @@ def test_no_limit_is_passed_by_any_case_and_some_case_reaches_it(rows):
 
 
 def test_shares_of_the_datasheet_stand_beside_those_of_the_machine(rows):
-    cold = next(r for r in cases(rows) if r["cache"] == "cold" and r["metric"] == "bandwidth")
-    assert cold["share_of_datasheet_roofline"] == pytest.approx(cold["value"] / 200.0)
+    # Reading is bound by memory however busy the machine is; a product may change sides.
+    cold = next(row for row in cases(rows) if row["family"] == "read" and row["cache"] == "cold")
+    assert cold["attained_unit"] == "GB/s"
+    assert cold["share_of_datasheet_roofline"] == pytest.approx(cold["attained"] / 200.0)
     hot = [row for row in cases(rows) if row["cache"] == "hot"]
     assert hot  # no maker states what a cache delivers
     assert not any("share_of_datasheet_roofline" in row for row in hot)

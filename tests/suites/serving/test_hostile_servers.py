@@ -113,7 +113,13 @@ def slowly(peer, data, pieces=1, pause_s=0.002):
         time.sleep(pause_s)
 
 
-def ask(answer, *, api="completions", limit_s=5.0):
+def until_closed(peer):
+    """Send nothing more: however busy the machine, it is the client who gives up."""
+    while peer.recv(65536):
+        pass
+
+
+def ask(answer, *, api="completions", limit_s=120.0):
     """One measured request (after one of ramp-up) to a server that answers so."""
     point = Point(
         shape="closed",
@@ -198,14 +204,14 @@ def test_a_server_that_misbehaves_is_counted_under_its_own_name(habit):
 
 
 def test_a_server_that_hangs_is_a_timeout():
-    answer = ask(lambda peer: time.sleep(2), limit_s=0.3)
+    answer = ask(until_closed, limit_s=0.3)
     assert answer.failure == "timeout"
 
 
 def test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apart():
     def half(peer):
         peer.sendall(HEAD + chunk(event()))
-        time.sleep(3)
+        until_closed(peer)
 
     request = ask(half, limit_s=1.0)
     assert request.failure == "timeout"
@@ -218,7 +224,7 @@ def test_a_server_that_stops_in_the_middle_is_a_timeout_with_its_tokens_kept_apa
 def test_a_server_that_stops_before_the_first_event_is_a_timeout(start):
     def begin(peer):
         peer.sendall(start)
-        time.sleep(1)
+        until_closed(peer)
 
     request = ask(begin, limit_s=0.2)
     assert request.failure == "timeout"
