@@ -14,6 +14,7 @@ from suites.base.errors import CheckError
 from suites.base.printable import printable
 from suites.base.records import CellResult
 from suites.client.recount import counted_how, recounted
+from suites.client.speculation import contradiction, observed
 from suites.client.subject import packages, subject
 from suites.serving.course import course_of
 from suites.serving.instrument.validity import (
@@ -74,7 +75,8 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         checks = {point.name: _first_check(load, point, spec) for point in points}
         under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
-        beside = stack.enter_context(MetricsWatch(spec["metrics"])) if spec["metrics"] else None
+        metrics = spec["metrics"] or under_test.metrics
+        beside = stack.enter_context(MetricsWatch(metrics)) if metrics else None
         done = 0
         while done < len(points):
             point = points[done]
@@ -92,10 +94,13 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             facts["timelines"][point.name] = timeline(outcome)
             for step, part in steps_of(point, outcome):
                 labels = _prompt_labels(under_test, step, part)
-                series += series_of(step, part, spec, labels)
-                facts["points"][step.name] = facts_of(step, part, checked)
+                fact = facts["points"][step.name] = facts_of(step, part, checked)
                 if beside:
-                    facts["points"][step.name]["server"] = beside.facts(part)
+                    fact["server"] = beside.facts(part)
+                    drafted = fact["server"]["figures"]
+                    fact["problems"] += contradiction(labels, drafted)
+                    labels |= observed(labels, drafted)
+                series += series_of(step, part, spec, labels)
             _tell_failures(point, outcome, under_test.target)
             done += 1
             if not point.ramp:
