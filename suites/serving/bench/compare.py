@@ -24,7 +24,8 @@ import numpy as np
 import psutil
 
 from suites.base.errors import UserError
-from suites.serving.bench import known_queue, misled
+from suites.serving.bench import known_queue, misled, verdicts
+from suites.serving.bench.goals import goal
 from suites.serving.bench.peers import (
     CLIENTS,
     TOKENS,
@@ -39,7 +40,7 @@ from suites.serving.instrument.emitter import Emitter, Schedule
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Comparison", "compare", "goals"]
+__all__ = ["Comparison", "compare", "goals", "ratios"]
 
 _SCHEDULE = Schedule(ttft_ms=20, itl_ms=20)
 # A client that takes longer, start included, has failed: the whole table stays within minutes.
@@ -248,9 +249,8 @@ def goals(results: Sequence[Comparison]) -> list[str]:
     for (client, streams), r in ran.items():
         if client != "fenmark":
             continue
-        bare = ran.get(("bare", streams))
         told = []
-        if bare:
+        if bare := ran.get(("bare", streams)):
             ratio = r.cpu_ms_per_1000_events / bare.cpu_ms_per_1000_events
             told.append((f"CPU an event {ratio:.2f} × bare", ratio <= _MOST_CPU_RATIO, "1.3"))
         if streams == _MANY_STREAMS:
@@ -261,10 +261,30 @@ def goals(results: Sequence[Comparison]) -> list[str]:
                 (f"ITL error p99 {itl:.2f} ms", itl <= _MOST_ITL_P99_MS, "1 ms"),
             ]
         lines += [
-            f"{streams} streams: {what} ({'met' if met else 'missed'}: {most} at most)"
+            goal(f"{streams} streams: {what}", f"{most} at most", met=met)
             for what, met, most in told
         ]
     return lines
+
+
+def ratios(results: Sequence[Comparison]) -> list[str]:
+    """Ours over each other client of the same run, a line for each number of streams."""
+    ran = {(r.client, r.streams): r for r in results if not r.problem}
+    lines = []
+    for streams in dict.fromkeys(r.streams for r in results):
+        if not (ours := ran.pop(("fenmark", streams), None)):
+            continue
+        others = [r for (_, count), r in ran.items() if count == streams]
+        cpu = [
+            f"{ours.cpu_ms_per_1000_events / r.cpu_ms_per_1000_events:.2g} × {_named(r)}"
+            for r in others
+        ]
+        lines += [f"{streams} streams, CPU of an event: ours is {', '.join(cpu)}"] * bool(cpu)
+    return lines
+
+
+def _named(result: Comparison) -> str:
+    return f"{result.client} {result.version}".strip()
 
 
 def _print(results: Sequence[Comparison], load: float) -> None:
@@ -281,7 +301,7 @@ def _print(results: Sequence[Comparison], load: float) -> None:
     for r in results:
         if r.problem.startswith("absent"):
             continue
-        client = f"{r.client} {r.version}".strip()
+        client = _named(r)
         if r.problem:
             table.add_row(client, str(r.streams), f"did not run: {r.problem}")
             continue
@@ -299,9 +319,7 @@ def _print(results: Sequence[Comparison], load: float) -> None:
         )
     terminal = Terminal(piped=150)
     terminal.show(table)
-    for line in absent:
-        terminal.say(line)
-    for line in goals(results):
+    for line in (*absent, *ratios(results), *goals(results)):
         terminal.say(line)
     busy = "idle" if load <= _IDLE_LOAD else "busy, so errors and CPU are not the client's alone"
     terminal.say(
@@ -338,6 +356,8 @@ def _main() -> None:
             misled.print_table(misled.misled(peers, misled.CLIENTS))
             print()
             known_queue.print_table(*known_queue.steps())
+            print()
+            print(verdicts.summed_up())
 
 
 if __name__ == "__main__":

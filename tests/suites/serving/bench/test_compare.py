@@ -144,6 +144,15 @@ def test_numbers_to_reach_are_said_to_be_met_or_missed():
     ]
 
 
+def test_ours_is_set_against_each_other_client_of_the_same_run():
+    ours = compare.Comparison(client="fenmark", streams=64, cpu_ms_per_1000_events=20.0)
+    peer = replace(ours, client="vllm", version="0.33.0", cpu_ms_per_1000_events=800.0)
+    alone, failed = replace(ours, streams=8), replace(peer, client="sglang", problem="exit 1")
+    assert compare.ratios([ours, peer, failed, alone]) == [
+        "64 streams, CPU of an event: ours is 0.025 × vllm 0.33.0"
+    ]
+
+
 def test_details_of_every_request_are_named_by_their_place_or_stand_for_all(tmp_path):
     report = {"ttfts": [0.03, 0.03], "itls": [[0.021], [0.021]]}
     (tmp_path / "report.json").write_text("{}\n" + json.dumps(report))
