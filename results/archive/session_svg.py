@@ -56,12 +56,13 @@ def draw(cell: str, case: str, turns: Sequence[Turn]) -> Picture:
 
 
 def _lanes(turns: Sequence[Turn]) -> list[int]:
-    """Lay requests out so that none covers another: each in the first lane that is free."""
-    free_s: list[float] = []
+    """Lay requests out so that none covers another: turns first, each sub-agent's where it fits."""
+    free_s = [0.0]
     lanes = []
     for turn in turns:
-        lane = next((n for n, until in enumerate(free_s) if until <= turn.sent_s), len(free_s))
-        lane = min(lane, _MOST_LANES - 1)
+        first = 0 if turn.turn else 1
+        free = (n for n in range(first, len(free_s)) if free_s[n] <= turn.sent_s)
+        lane = min(next(free, len(free_s)), _MOST_LANES - 1)
         free_s[lane : lane + 1] = [turn.ended_s]
         lanes.append(lane)
     return lanes

@@ -44,6 +44,7 @@ _LAST = b'"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d}}\n\n'
 # emitter reads a request later than the client sent it.
 _SO_TIMESTAMPNS = 35
 _STAMP = struct.Struct("ll")  # seconds and nanoseconds of the wall clock
+_NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 _END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
@@ -179,6 +180,9 @@ class _Server:
         if not found or len(body) < length:
             return
         stream.inbox = b""
+        if head.startswith(b"GET "):  # what clients ask beside their load
+            stream.socket.send(_NOTHING)
+            return
         stream.received_ns = _arrival_ns(stamps)
         request = json.loads(body[:length]) if length else {}
         prompt = request.get("prompt") or request.get("messages") or []

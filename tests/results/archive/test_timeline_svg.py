@@ -120,11 +120,11 @@ def test_a_session_is_drawn_request_by_request_with_its_tokens():
         for bar in root.iter(f"{SVG}rect")
         if bar.get("class") == "answer"
     ]
-    # 642 units for ten seconds from 64 on; the second sub-agent has a line of its own.
+    # 642 units for ten seconds from 64 on; sub-agents have lines of their own.
     assert bars == [
         (96.1, 44.0, 96.3),
-        (256.6, 44.0, 192.6),
-        (288.7, 60.0, 96.3),
+        (256.6, 60.0, 192.6),
+        (288.7, 76.0, 96.3),
         (577.6, 44.0, 128.4),
     ]
     known = [bar for bar in root.iter(f"{SVG}rect") if bar.get("class") == "known"]

@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -39,6 +41,8 @@ def test_the_emitters_log_holds_what_it_sent(tmp_path):
     point = Point(shape="closed", concurrency=2, requests=3, input_tokens=8, output_tokens=4)
     with Emitter(Schedule(ttft_ms=5, itl_ms=2), log=log) as emitter:
         outcome = run_point(Target(url=emitter.url, model="m"), point, seed=0)
+        with pytest.raises(HTTPError, match="404"):  # as clients ask beside their load
+            urlopen(f"{emitter.url}/server_info", timeout=5)
     sent = {tuple(line["sent_ns"]): line for line in map(json.loads, log.read_text().splitlines())}
     for request in outcome.answered:
         line = sent[tuple(request.truth_ns)]
