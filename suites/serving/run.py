@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from suites.serving.load.outcome import Outcome
     from suites.serving.workers.node_worker import Generator
 
-__all__ = ["facts_of", "run_cell"]
+__all__ = ["facts_of", "not_answered", "run_cell"]
 
 # The check must have run at least nine tenths as fast as the endpoint did.
 _RATE_SLACK = 0.9
@@ -107,8 +107,9 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
                 points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
         facts |= course.facts(points[0])
-    if not any(item.metric == "e2e" for item in series):
-        raise _nothing_answered(spec, facts)
+    asked = spec["subject"]
+    if refusal := not_answered(facts, where=asked["endpoint"] or asked["model"]):
+        raise refusal
     return CellResult(series=tuple(series), facts=facts)
 
 
@@ -138,17 +139,24 @@ def _by_address(target: Target, outcome: Outcome) -> str:
     return ", ".join(f"{named[place]} {count}" for place, count in failed.most_common())
 
 
-def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError:
-    """Nothing to sign: no request of any point was answered as asked."""
-    failures: Counter[str] = Counter()
-    for fact in facts["points"].values():
-        failures.update(fact["failures"])
-    details = [detail for fact in facts["points"].values() for detail in fact["failure_details"]]
+def not_answered(facts: dict[str, Any], where: str) -> CheckError | None:
+    """Why nothing is signed: at no point were as many requests answered as asked as failed.
+
+    None where some point says something of the requests that it was to measure.
+    """
+    points = facts["points"].values()
+    failed = [sum(fact["failures"].values()) for fact in points]
+    measured = [fact["measured"] for fact in points]
+    if any(whole and 2 * lost <= whole for lost, whole in zip(failed, measured, strict=True)):
+        return None
+    failures = sum((Counter(fact["failures"]) for fact in points), Counter())
+    details = [detail for fact in points for detail in fact["failure_details"]]
     named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
     said = f"; the server said: {printable(details[0], 200)}" if details else ""
+    few = f"too few of {sum(measured)} requests were" if sum(failed) < sum(measured) else ""
     return CheckError(
-        f"no request was answered as asked ({named}){said}",
-        where=spec["subject"]["endpoint"] or spec["subject"]["model"],
+        f"{few or 'no request was'} answered as asked ({named}){said}",
+        where=where,
         expected="answers as asked for",
     )
 

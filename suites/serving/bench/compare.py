@@ -33,6 +33,7 @@ from suites.serving.bench.peers import (
     Peers,
     SeenRequest,
     gaps_ms,
+    offline,
 )
 from suites.serving.bench.saturation import LOADS, print_table, saturate
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -151,7 +152,12 @@ def _watched(command: Sequence[str], folder: Path) -> _Ended:
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
         # A folder of its own: clients leave files where they stand.
         child = subprocess.Popen(
-            list(command), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            cwd=folder,
+            env=offline(),
         )
     over = threading.Event()
 

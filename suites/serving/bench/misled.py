@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.errors import CheckError, UserError
 from suites.engines.process import EngineProcess
 from suites.serving.bench.odd_server import BEHAVIOURS, Behaviour
-from suites.serving.bench.peers import Peers, write_tokenizer
+from suites.serving.bench.peers import Peers, offline, write_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -170,6 +170,7 @@ def _run(client: Reporter, python: str, url: str, ask: Ask, folder: Path) -> dic
                 stdout=stdout,
                 stderr=stderr,
                 cwd=folder,
+                env=offline(),
                 timeout=_LIMIT_S,
                 check=False,
             )
@@ -238,6 +239,7 @@ def _plain(url: str, ask: Ask) -> dict[str, Any]:
 
     seen: list[tuple[float, float]] = []
     body = {"model": "odd", "max_tokens": ask.tokens, "stream": True}
+    body["stream_options"] = {"include_usage": True}
 
     async def one(client: httpx.AsyncClient, number: int) -> None:
         prompt = [number] * ask.input_tokens

@@ -6,6 +6,7 @@ Each but httpx has an environment of its own; some bring torch, gigabytes of it.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ __all__ = [
     "Peers",
     "SeenRequest",
     "gaps_ms",
+    "offline",
     "write_tokenizer",
 ]
 
@@ -160,6 +162,11 @@ class Peers:
             if problem:
                 return f"cannot install: {problem}"
         return ""
+
+
+def offline() -> dict[str, str]:
+    """Environment of a client: some ask a hub for the model's name, again and again."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1"}
 
 
 def _told(command: Sequence[str], limit_s: float) -> tuple[str, str]:

@@ -114,6 +114,7 @@ class _Stream:
     sent: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
+    counts: bool = False
     names: list[str] = field(default_factory=list)
     received_ns: int = 0
     times: list[int] = field(default_factory=list)
@@ -188,6 +189,8 @@ class _Server:
         prompt = request.get("prompt") or request.get("messages") or []
         stream.prompt_tokens, stream.tokens = len(prompt), int(request.get("max_tokens", 16))
         stream.sent, stream.times = 0, []
+        # Some clients fail on a count that they did not ask for.
+        stream.counts = bool((request.get("stream_options") or {}).get("include_usage"))
         self._requests += 1
         name = b"cmpl-%020x" % self._requests
         stream.opening = _OPENING % name
@@ -228,7 +231,7 @@ class _Server:
         tail = b""
         if stream.sent >= stream.tokens:
             last = _LAST % (stream.prompt_tokens, stream.tokens)
-            tail = _chunk(stream.opening + last) + _END
+            tail = (_chunk(stream.opening + last) if stream.counts else b"") + _END
         times = [monotonic_ns() for _ in range(count)]
         stream.times += times
         events = b"".join(_chunk(stream.opening + _EVENT % time) for time in times)
