@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from dataclasses import replace
+from socket import create_connection
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 
 from suites.base.errors import UserError
+from suites.client.listing import listed
 from suites.client.target import Target
 from suites.serving.bench import compare, peers
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -41,7 +44,9 @@ def test_the_emitters_log_holds_what_it_sent(tmp_path):
     point = Point(shape="closed", concurrency=2, requests=3, input_tokens=8, output_tokens=4)
     with Emitter(Schedule(ttft_ms=5, itl_ms=2), log=log) as emitter:
         outcome = run_point(Target(url=emitter.url, model="m"), point, seed=0)
-        with pytest.raises(HTTPError, match="404"):  # as clients ask beside their load
+        # As clients ask beside their load.
+        assert listed(Target(url=emitter.url, model="m")) == ("emitter",)
+        with pytest.raises(HTTPError, match="404"):
             urlopen(f"{emitter.url}/server_info", timeout=5)
     sent = {tuple(line["sent_ns"]): line for line in map(json.loads, log.read_text().splitlines())}
     for request in outcome.answered:
@@ -49,6 +54,22 @@ def test_the_emitters_log_holds_what_it_sent(tmp_path):
         # The kernel had it after we sent it and before the emitter answered.
         assert request.sent_ns < line["received_ns"] < line["sent_ns"][0]
     assert len({line["names"][0] for line in sent.values()}) == len(sent)
+
+
+def test_the_emitters_log_holds_what_was_sent_to_those_who_left_midway(tmp_path):
+    log = tmp_path / "log"
+    with Emitter(Schedule(ttft_ms=1, itl_ms=5), log=log) as emitter:
+        host, port = emitter.url.removeprefix("http://").split(":")
+        with create_connection((host, int(port)), timeout=5) as peer:
+            body = b'{"prompt": [1], "max_tokens": 1000}'
+            peer.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            assert peer.recv(1)
+        for _ in range(500):
+            if log.read_text():
+                break
+            time.sleep(0.01)
+    (left,) = map(json.loads, log.read_text().splitlines())
+    assert 0 < len(left["sent_ns"]) < 1000
 
 
 def line(*sent_ms, received_ms=0, names=()):
