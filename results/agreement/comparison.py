@@ -26,6 +26,8 @@ _IDENTITY = (
     "suite", "case", "metric", "percentile", "meter", "turn", "adapter", "api", "addresses",
     "documents", "speculation", "draft_tokens", "acceptance_length", "acceptance",
 )  # fmt: skip
+# Drafts accepted as often: tokens a step relative to the other's, a place's share absolute.
+_SAME_LENGTH, _SAME_SHARE = 0.03, 0.05
 _BOUNDS = ("value", "low", "high")
 # Magnitudes that something here could have; ratios of others overflow.
 _LEAST, _MOST = 1e-15, 1e15
@@ -78,11 +80,13 @@ def compare(
         The changes, worst first, and a line for every figure only one run has.
     """
     before, after = _judged(base), _judged(head)
-    shared = [key for key in before if key in after]
+    apart = [key for key in before if key in after and not _drafts_alike(before[key], after[key])]
+    shared = [key for key in before if key in after and key not in apart]
     widening = _widening(len(shared))
     changes = [_change(before[key], after[key], widening, min_change) for key in shared]
     alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
     alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
+    alone += [f"drafts were accepted otherwise: {_title(before[key])}" for key in apart]
     order = {"regression": 0, "improvement": 1, "no difference shown": 2}
     changes.sort(key=lambda change: (order[change.verdict], -abs(math.log(change.ratio))))
     return changes, alone
@@ -140,7 +144,32 @@ def _can_be_judged(row: Row) -> bool:
 
 
 def _identity(row: Row) -> tuple[str, ...]:
+    if row.get("acceptance") == "measured":  # held against the other's by `_drafts_alike`
+        row = {**row, "acceptance_length": ""}
     return tuple(str(row.get(name, "")) for name in _IDENTITY)
+
+
+def _drafts_alike(base: Row, head: Row) -> bool:
+    """Whether both engines accepted as many drafted tokens, as far as both say it."""
+    first, second = base.get("acceptance_length"), head.get("acceptance_length")
+    if (first is None) != (second is None):
+        return False
+    told = isinstance(first, int | float) and isinstance(second, int | float)
+    if told and abs(first - second) > _SAME_LENGTH * first:
+        return False
+    rates = [_rates(row) for row in (base, head)]
+    if not all(rates):  # one of the two servers says nothing of places
+        return True
+    pairs = zip(*rates, strict=False)
+    return len(rates[0]) == len(rates[1]) and all(abs(a - b) <= _SAME_SHARE for a, b in pairs)
+
+
+def _rates(row: Row) -> list[float]:
+    """Shares of drafts accepted by place, empty where a row has none that can be read."""
+    try:
+        return [float(share) for share in str(row.get("acceptance_rates") or "").split("/")]
+    except ValueError:
+        return []
 
 
 def _title(row: Row) -> str:

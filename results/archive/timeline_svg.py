@@ -1,12 +1,11 @@
-"""Pictures of how loads went, from a result's raw samples: one SVG for each point.
+"""Pictures of how loads went, from a result's raw samples: an SVG for each point.
 
-A picture stands alone: it carries its style, for light and dark, and its words. It is drawn from a
-stranger's samples as well, so what it reads is bounded and what it says is escaped.
+Of conversations there is one of a session too. They are drawn from a stranger's samples as well, so
+what is read is bounded and what is said is escaped.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from results.archive import session_svg
 from results.archive.beside import sendable
+from results.archive.svg_parts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Picture, framed, ticks
 from results.statement import raw_samples
 from suites.base.errors import UserError
 from suites.base.printable import printable
@@ -25,21 +26,12 @@ if TYPE_CHECKING:
 
     from results.statement.statement import Statement
 
-__all__ = ["Picture", "pictures", "pictures_beside"]
+__all__ = ["pictures", "pictures_beside"]
 
-_WIDTH, _PANEL, _GAP, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 88, 36, 64, 14, 30, 28
+_PANEL, _GAP = 88, 36
 _MOST_STEPS = 100_000
 _MOST_CASES = 1_000
-_TICKS = 6
 _SCOPES = {"wall": 0, "node": 1, "chip": 2, "package": 3}
-_STYLE = (
-    "svg{font:12px system-ui,sans-serif;background:#fff;color:#1b1f24}"
-    "text{fill:currentColor}.axis{stroke:#6e7781;fill:none}.steady{fill:#0969da;opacity:.09}"
-    ".a,.b{fill:none;stroke-width:1.6;stroke-linecap:round}"
-    ".a{stroke:#0969da}.b{stroke:#bc4c00;stroke-dasharray:5 3}"
-    "@media (prefers-color-scheme:dark){svg{background:#0d1117;color:#e6edf3}"
-    ".steady{fill:#58a6ff;opacity:.13}.a{stroke:#58a6ff}.b{stroke:#f0883e}}"
-)
 _Value = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Values = Annotated[list[_Value | None], Field(max_length=_MOST_STEPS)]
 
@@ -67,29 +59,11 @@ class _Timeline(BaseModel):
     in_flight: _Values
     ttft_ms: _Values
     power: list[_Power] = Field(default=[], max_length=64)
+    session: list[session_svg.Turn] = Field(default=[], max_length=session_svg.MOST_TURNS)
 
     @property
     def span_s(self) -> float:
         return self.step_s * len(self.sent)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One point's picture.
-
-    Attributes:
-        cell: the process that measured it.
-        case: of the serving suite; of a ramp, all of it.
-        words: what the picture shows, for those who do not see it.
-        height: of the picture, for a width of 720.
-        svg: the file.
-    """
-
-    cell: str
-    case: str
-    words: str
-    height: int
-    svg: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +87,8 @@ def pictures(evidence: Mapping[str, Any]) -> Iterator[Picture]:
                 continue
             if read.sent:
                 yield _draw(cell, case, read)
+            if read.session:
+                yield session_svg.draw(cell, case, read.session)
 
 
 def pictures_beside(home: Path, statement: Statement) -> list[Picture]:
@@ -127,19 +103,12 @@ def pictures_beside(home: Path, statement: Statement) -> list[Picture]:
 
 def _draw(cell: str, case: str, line: _Timeline) -> Picture:
     panels = list(_panels(line))
-    height = _TOP + len(panels) * (_PANEL + _GAP) + _BOTTOM
+    height = TOP + len(panels) * (_PANEL + _GAP) + BOTTOM
     words = _words(line, panels)
-    title = escape(f"Timeline of {printable(case, 200)}")
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        f'aria-labelledby="title desc"><title id="title">{title}</title>'
-        f'<desc id="desc">{escape(words)}</desc><style>{_STYLE}</style>'
-    )
-    parts = [head, f'<text x="{_LEFT}" y="18" font-weight="600">{title}</text>']
+    parts: list[str] = []
     for place, (name, lines) in enumerate(panels):
-        parts += _panel(line, name, lines, _TOP + place * (_PANEL + _GAP) + 14)
-    parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{height - 8}" text-anchor="end">seconds</text>')
-    svg = "".join([*parts, "</svg>\n"])
+        parts += _panel(line, name, lines, TOP + place * (_PANEL + _GAP) + 14)
+    svg = framed(f"Timeline of {printable(case, 200)}", words, height, parts)
     return Picture(cell=cell, case=case, words=words, height=height, svg=svg)
 
 
@@ -174,20 +143,20 @@ def _words(line: _Timeline, panels: Sequence[tuple[str, list[_Line]]]) -> str:
 
 
 def _panel(line: _Timeline, name: str, lines: Sequence[_Line], top: float) -> Iterator[str]:
-    bottom, width = top + _PANEL, _WIDTH - _LEFT - _RIGHT
+    bottom, width = top + _PANEL, WIDTH - LEFT - RIGHT
     span_s = line.span_s
     most = max((v for series in lines for v in series.values if v is not None), default=0.0) or 1.0
 
     def across(seconds: float) -> float:
-        return round(_LEFT + width * min(max(seconds, 0.0), span_s) / span_s, 1)
+        return round(LEFT + width * min(max(seconds, 0.0), span_s) / span_s, 1)
 
     low, high = (across(seconds) for seconds in line.steady_s)
     yield f'<rect class="steady" x="{low}" y="{top}" width="{max(0.0, round(high - low, 1))}" '
-    yield f'height="{_PANEL}"/><path class="axis" d="M{_LEFT} {top}V{bottom}H{_WIDTH - _RIGHT}"/>'
-    yield f'<text x="{_LEFT + 6}" y="{top - 3}">{escape(_legend(name, lines))}</text>'
-    yield f'<text x="{_LEFT - 6}" y="{top + 9}" text-anchor="end">{most:.3g}</text>'
-    yield f'<text x="{_LEFT - 6}" y="{bottom}" text-anchor="end">0</text>'
-    for seconds in _ticks(span_s):
+    yield f'height="{_PANEL}"/><path class="axis" d="M{LEFT} {top}V{bottom}H{WIDTH - RIGHT}"/>'
+    yield f'<text x="{LEFT + 6}" y="{top - 3}">{escape(_legend(name, lines))}</text>'
+    yield f'<text x="{LEFT - 6}" y="{top + 9}" text-anchor="end">{most:.3g}</text>'
+    yield f'<text x="{LEFT - 6}" y="{bottom}" text-anchor="end">0</text>'
+    for seconds in ticks(span_s):
         at = f'x="{across(seconds)}" y="{bottom + 14}"'
         yield f'<text {at} text-anchor="middle">{seconds:g}</text>'
     for series, css in zip(lines, "ab", strict=False):
@@ -214,9 +183,3 @@ def _path(points: Iterator[tuple[float, float] | None], up: Any) -> str:
         # The round end of a line of no length is a dot, for a step whose neighbours have none.
         parts.append(f"{'L' if before else 'M'}{point[0]} {up(point[1])}" + "h0" * (not before))
     return "".join(parts)
-
-
-def _ticks(span_s: float) -> list[float]:
-    step = 10.0 ** math.floor(math.log10(span_s / _TICKS))
-    step *= next(factor for factor in (1, 2, 5, 10) if span_s / (step * factor) <= _TICKS)
-    return [round(place * step, 9) for place in range(int(span_s / step) + 1)]

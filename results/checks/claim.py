@@ -190,12 +190,14 @@ def of_statement(statement: Statement) -> Claim:
     predicate = statement.predicate
     chip = predicate.machine.chip
     flags = [(name, value) for engine in predicate.engines for name, value in engine.flags.items()]
+    told = {str(item.labels.get("speculation", "none")) for item in predicate.measurements}
+    drafting = [("speculation", value) for value in told]
     return Claim(
         measurements=predicate.measurements,
         chip=catalog.chips().get(chip.catalog_id or ""),
         count=chip.count,
         models=[(engine.model, engine.precision) for engine in predicate.engines],
-        speculative=any(_speculates(name, value) for name, value in flags),
+        speculative=any(_speculates(name, value) for name, value in [*flags, *drafting]),
         statement=statement,
         predicate=predicate,
     )

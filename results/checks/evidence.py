@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "Harness", "Key", "evidence", "harness_of", "key_of"]
 
 # Labels that tell two figures of one case and metric apart.
-_TELLING = ("percentile", "statistic", "meter", "host", "process", "turn", "adapter")
+_TELLING = ("percentile", "statistic", "meter", "host", "process", "turn", "adapter", "position")
 # And two of one row of a harness' file.
 _OF_FILE = ("scope", "tokens")
 

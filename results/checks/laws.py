@@ -16,6 +16,7 @@ from results.checks import (
     queueing,
     roofline,
     samples,
+    speculation,
 )
 from results.checks.finding import Law
 
@@ -24,6 +25,11 @@ __all__ = ["LAWS", "ONE_ANSWER", "SAMPLES"]
 # A link stands alone in its cell: inside a text it would need more than its colour.
 _DATASHEET = "[Williams, Waterman and Patterson 2009](https://doi.org/10.1145/1498765.1498785)"
 _LITTLE = "[Little 1961](https://doi.org/10.1287/opre.9.3.383)"
+
+_DRAFTED = (
+    "10%; unknown precision as 4 bits; where a draft is stated, six tokens a step, or those it "
+    "says it accepts if they are fewer or the engine was made to accept them"
+)
 
 SAMPLES = Law(
     name="samples",
@@ -144,7 +150,7 @@ LAWS = (
         name="roofline",
         formula="tokens/s ≤ 1 ÷ max(FLOPs ÷ peak, bytes ÷ bandwidth) of a token",
         source=_DATASHEET,
-        tolerance="10%; unknown precision as 4 bits; six tokens a step where a draft is stated",
+        tolerance=_DRAFTED,
         needs=frozenset(roofline.RATES),
         find=roofline.rates_stay_below_the_roofline,
     ),
@@ -152,7 +158,7 @@ LAWS = (
         name="roofline",
         formula="bytes of the touched weights ÷ TPOT ≤ bandwidth × chips",
         source=_DATASHEET,
-        tolerance="10%; unknown precision as 4 bits; six tokens a step where a draft is stated",
+        tolerance=_DRAFTED,
         needs=frozenset({"tpot"}),
         find=roofline.steps_read_their_weights,
     ),
@@ -163,6 +169,14 @@ LAWS = (
         tolerance="10%; a shared prefix counts as computed before; not of a trace or conversations",
         needs=frozenset({"ttft"}),
         find=roofline.prompts_are_computed,
+    ),
+    Law(
+        name="speculation",
+        formula="1 ≤ tokens a step ≤ drafts + 1; = 1 + the shares accepted up to each place, "
+        "which never rise",
+        source="definition of acceptance length",
+        tolerance="6%",
+        find=speculation.drafts_add_up,
     ),
     Law(
         name="memory",

@@ -38,7 +38,7 @@ _SIGNED = {"clock_offset"}
 # Labels that tell two figures of one case and metric apart.
 _APART = (
     "percentile", "statistic", "meter", "scope", "tokens", "host", "process", "pool", "column",
-    "turn", "adapter",
+    "turn", "adapter", "position",
 )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from results.catalog.peaks import highest_peak, kernel_peak
-from results.checks.claim import least, most, place_of
+from results.checks.claim import least, most, number, place_of
 from results.checks.finding import TOLERANCE, Held, at_most
+from results.checks.speculation import LENGTHS
 from results.economy.floor import least_time_s, sockets
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
             stated = item.model_copy(update={"labels": _as_labels(point)})
             time_s = least_time_s(stated, what, entry, count)
             if metric != "prefill_throughput" and "bandwidth" in time_s:
-                time_s["bandwidth"] /= _tokens_a_step(claim)
+                time_s["bandwidth"] /= _tokens_a_step(claim, point)
             if shortest := max(time_s.values(), default=0.0):
                 reason = f"{{left}} tokens/s, {_whose(claim, entry)} can give {{right}}"
                 yield at_most(place_of(item), least(item), TOLERANCE / shortest, reason)
@@ -101,7 +102,7 @@ def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
         read = what.geometry.decode_min_bytes(
             context, bits_per_parameter=what.stored, kv_dtype_bytes=what.bits / 8
         )
-        rate = read / _GIGA * 1e3 / most(item) / _tokens_a_step(claim)
+        rate = read / _GIGA * 1e3 / most(item) / _tokens_a_step(claim, point)
         reason = f"takes {{left}} GB/s, {_whose(claim, entry)} has {{right}}"
         yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
@@ -172,8 +173,14 @@ def _whose(claim: Claim, entry: ChipEntry) -> str:
     return f"{_chips(claim, entry)} × {entry.name}"
 
 
-def _tokens_a_step(claim: Claim) -> float:
-    return _MOST_TOKENS_A_STEP if claim.speculative else 1.0
+def _tokens_a_step(claim: Claim, point: ClaimedPoint) -> float:
+    """Tokens of a step from above: those that the point says, where an engine was made to."""
+    if not claim.speculative:
+        return 1.0
+    told = [number(item.labels.get("acceptance_length")) for item in point.items]
+    length = max((LENGTHS * length for length in told if length), default=_MOST_TOKENS_A_STEP)
+    pinned = any(item.labels.get("acceptance") == "pinned" for item in point.items)
+    return length if pinned else min(length, _MOST_TOKENS_A_STEP)
 
 
 def _as_labels(point: ClaimedPoint) -> dict[str, float]:

@@ -25,6 +25,7 @@ from results.checks import (
     power,
     queueing,
     roofline,
+    speculation,
 )
 from results.checks.laws import LAWS
 from results.economy import floor
@@ -46,7 +47,7 @@ __all__ = ["constants", "document", "model_table"]
 
 _MODULES = (
     chip_names, claim, finding, floor, labels, machine, names, order, peaks, points, power,
-    queueing, roofline, texts, widths,
+    queueing, roofline, speculation, texts, widths,
 )  # fmt: skip
 # What a part says otherwise than all others do if it looks back at earlier tokens.
 _LOOKING_BACK = ("kv_values", "kept", "cached", "prefill_flops")

@@ -102,7 +102,8 @@ def _print_presets(*, as_json: bool) -> None:
         return
     table = Table("preset", "is", "asks", "address", "notes", box=None)
     for name, item in known.items():
-        table.add_row(name, item.title, ", ".join(item.apis), item.url or "--endpoint", item.notes)
+        notes = f"{item.notes} Not read there: {item.unread}." if item.unread else item.notes
+        table.add_row(name, item.title, ", ".join(item.apis), item.url or "--endpoint", notes)
     Terminal(piped=220).show(table)
 
 

@@ -332,6 +332,15 @@ OPTIONS: tuple[Option, ...] = (
         suites=_ENGINES,
     ),
     Option(
+        name="acceptance_rates",
+        help="Speculation: share of drafts accepted up to each place, likewise: 0.8,0.5.",
+        kind=float,
+        least=0,
+        most=1,
+        many="comma",
+        suites=_ENGINES,
+    ),
+    Option(
         name="seed",
         help="Seeds every generated input; drawn afresh for each run, and stated, if not given.",
         kind=int,

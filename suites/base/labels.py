@@ -248,9 +248,15 @@ _ALL = (
     _whole("draft_tokens", "tokens drafted a step", least=0, most=_MOST_AT_ONCE),
     _text(
         "acceptance",
-        "whether that length was made so by the engine, whatever was drafted, or is as stated",
-        *("pinned", "stated"),
+        "whether that length was made so by the engine, whatever was drafted, is as stated, or as "
+        "the server's own metrics say",
+        *("pinned", "stated", "measured"),
     ),
+    _text(
+        "acceptance_rates",
+        "share of the drafts that were accepted up to each place, the first place first",
+    ),
+    _whole("position", "place in a draft of a speculating engine", most=_MOST_AT_ONCE),
     _number("acceptance_length", "mean tokens of a step of a speculating engine", unit="tokens"),
     _text("image", "container the engine ran in"),
     _whole(

@@ -109,6 +109,18 @@ _ALL = (
         better="higher",
         title="Accepted draft tokens",
     ),
+    Metric(
+        name="server_acceptance_length",
+        unit="tokens",
+        better="higher",
+        title="Tokens a step, drafts accepted",
+    ),
+    Metric(
+        name="server_position_acceptance",
+        unit="share",
+        better="higher",
+        title="Drafts accepted to this place",
+    ),
     # Kernels.
     Metric(name="time", unit="ms", better="lower", title="Kernel time"),
     Metric(name="compute_rate", unit="TFLOP/s", better="higher", title="Attained compute"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.child import note
 from suites.base.errors import CheckError, UserError
 from suites.base.printable import printable
+from suites.client.listing import listed, said_of
 from suites.client.loop import run_loop
 from suites.client.prompts import Prompts
 from suites.client.request import answer_of, read_exchange
@@ -76,7 +77,8 @@ def _one(target: Target) -> tuple[Target, dict[str, Any]]:
     target, answer = _understood(target)
     if target.pooled:
         counted = "at the end" if answer.prompt_tokens is not None else "not at all"
-        note(f"{target.address} answers: counts tokens {counted}")
+        models = said_of(target.model, listed(target))
+        note(f"{target.address} answers: counts tokens {counted}, {models}")
         return target, {"counts": counted}
     target, answer = _counted(target, answer)
     as_asked = not target.natural and bool(target.extras) and answer.failure == ""
@@ -86,8 +88,9 @@ def _one(target: Target) -> tuple[Target, dict[str, Any]]:
         "prefix_cache": _cache(target, answer),
     }
     note(
-        f"{target.address} answers: counts tokens {flags['counts']}, length {flags['length']}, "
-        f"prefix cache {flags['prefix_cache']}"
+        f"{target.address} answers with a stream: takes {target.vocabulary.kind}, counts tokens "
+        f"{flags['counts']}, length {flags['length']}, prefix cache {flags['prefix_cache']}, "
+        f"{said_of(target.model, listed(target))}"
     )
     return target, flags
 
@@ -135,7 +138,10 @@ def _remedy(target: Target, answer: Answer) -> str:
     if answer.failure in {"http_401", "http_403"}:
         return "give its key in a variable named by --api-key-env"
     if answer.failure == "http_404":
-        return "look at the address and at --model; a path with a version is used as given"
+        return (
+            f"look at the address and at --model, it {said_of(target.model, listed(target))}; "
+            "a path with a version is used as given"
+        )
     if answer.failure in _NOT_UNDERSTOOD and target.api == "completions":
         return "an endpoint that takes no token ids is asked with --api chat"
     return ""

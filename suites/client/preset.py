@@ -37,7 +37,8 @@ class Preset(BaseModel):
         exactly: fields beyond OpenAI's that ask for an exact number of tokens.
         drop: fields of ours that it refuses.
         notes: what else to know.
-        source: where this was read.
+        source: where this was read: its makers' own pages, specification or code.
+        unread: what of it could not be read there, and who says it; empty for nothing.
         read_on: when.
     """
 
@@ -53,6 +54,7 @@ class Preset(BaseModel):
     drop: tuple[str, ...] = ()
     notes: str
     source: str
+    unread: str = ""
     read_on: date
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import UserError
 from suites.engines.template import BUNDLED, chosen, speculating
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from suites.base.records import Label
 
-__all__ = ["conditions", "speculation_of"]
+__all__ = ["conditions", "contradiction", "observed", "of_case", "speculation_of"]
+
+# What was pinned or stated holds if the server's own metrics are as near: tokens a step relative
+# to it, a place's share absolute.
+_SAME_LENGTH, _SAME_SHARE = 0.05, 0.05
 
 
 def speculation_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,9 +28,9 @@ def speculation_of(options: Mapping[str, Any]) -> dict[str, Any]:
         UserError: they do not go together, or the engine started here drafts nothing.
     """
     method, drafts = options.get("speculation"), options.get("draft_tokens")
-    acceptance = options.get("acceptance_length")
+    acceptance, rates = options.get("acceptance_length"), options.get("acceptance_rates")
     if not method:
-        for name in ("draft_tokens", "acceptance_length"):
+        for name in ("draft_tokens", "acceptance_length", "acceptance_rates"):
             if options.get(name):
                 raise UserError(
                     "of no speculation",
@@ -40,8 +46,9 @@ def speculation_of(options: Mapping[str, Any]) -> dict[str, Any]:
             where="--acceptance-length",
             expected=f"from 1 to {drafts + 1}: those accepted, and the engine's own",
         )
-    said = {"method": method, "drafts": drafts}
+    said: dict[str, Any] = {"method": method, "drafts": drafts}
     said |= {} if acceptance is None else {"acceptance": acceptance}
+    said |= _rates(rates, drafts, acceptance) if rates else {}
     if not options.get("endpoint"):
         engine = str(options.get("engine") or BUNDLED)
         if engine == BUNDLED:
@@ -54,6 +61,41 @@ def speculation_of(options: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
+def _rates(rates: Sequence[float], drafts: int, acceptance: float | None) -> dict[str, Any]:
+    """Shares of drafts accepted up to each place, as the list in JSON that engines take.
+
+    Raises:
+        UserError: they are not one for each place, they rise, or the length is given too.
+    """
+    rates = [float(rate) for rate in rates]
+    rises = any(after > before for before, after in pairwise(rates))
+    if len(rates) != drafts or rises or not all(0 <= rate <= 1 for rate in rates):
+        raise UserError(
+            f"{', '.join(f'{rate:g}' for rate in rates)} for {drafts} drafts",
+            where="--acceptance-rates",
+            expected=f"{drafts} shares from 0 to 1, none above the one before",
+        )
+    if acceptance is not None:
+        raise UserError(
+            "both given", where="--acceptance-length, --acceptance-rates", expected="one of the two"
+        )
+    return {"acceptance": round(1 + sum(rates), 6), "rates": json.dumps(rates)}
+
+
+def of_case(spec: Mapping[str, Any]) -> str:
+    """What a case's name says of it; empty where nothing is drafted."""
+    said = spec["speculation"]
+    if not said:
+        return ""
+    length = f"-{said['acceptance']:g}" if "acceptance" in said else ""
+    return f"spec-{said['method']}{said['drafts']}{length}"
+
+
+def _text(rates: Iterable[float]) -> str:
+    """Shares by place as a label has them."""
+    return "/".join(f"{rate:.2f}" for rate in rates)
+
+
 def conditions(spec: Mapping[str, Any]) -> dict[str, Label]:
     """Labels of all figures: how the engine speculates, and whether we made it so."""
     said = spec["speculation"]
@@ -63,4 +105,49 @@ def conditions(spec: Mapping[str, Any]) -> dict[str, Label]:
     if "acceptance" in said:
         labels["acceptance_length"] = said["acceptance"]
         labels["acceptance"] = "stated" if spec["endpoint"] else "pinned"
+    if "rates" in said:
+        labels["acceptance_rates"] = _text(json.loads(said["rates"]))
     return labels
+
+
+def observed(
+    labels: Mapping[str, Label], figures: Mapping[str, Mapping[str, float]]
+) -> dict[str, Label]:
+    """Further conditions that a server's own metrics say, where nothing said them before.
+
+    Args:
+        labels: as `conditions` gives them.
+        figures: of the load, as `suites.serving.processes.server_metrics` sums them up.
+    """
+    length = figures.get("server_acceptance_length", {}).get("")
+    if length is None:
+        return {}
+    shares = list(figures.get("server_position_acceptance", {}).values())
+    said: dict[str, Label] = {"speculation": "unnamed"}
+    if shares:
+        said |= {"draft_tokens": len(shares), "acceptance_rates": _text(shares)}
+    if "acceptance" not in labels:
+        said |= {"acceptance": "measured", "acceptance_length": round(length, 2)}
+    return {name: value for name, value in said.items() if name not in labels}
+
+
+def contradiction(
+    labels: Mapping[str, Label], figures: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Say where a server's own metrics are against what was pinned or stated of its drafts."""
+    length = figures.get("server_acceptance_length", {}).get("")
+    told = labels.get("acceptance_length")
+    if length is None or not isinstance(told, int | float):
+        return []
+    how, problems = labels["acceptance"], []
+    if abs(length - told) > _SAME_LENGTH * told:
+        problems.append(f"{length:.2f} tokens a step by the server's metrics, {told:g} {how}")
+    rates = str(labels.get("acceptance_rates", "")).split("/")
+    shares = figures.get("server_position_acceptance", {})
+    for place, (rate, share) in enumerate(zip(rates, shares.values(), strict=False), start=1):
+        if rate and abs(float(rate) - share) > _SAME_SHARE:
+            problems.append(
+                f"{share:.2f} of the drafts accepted to place {place} by the server's metrics, "
+                f"{rate} {how}"
+            )
+    return problems

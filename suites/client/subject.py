@@ -56,6 +56,8 @@ class Subject:
         engine: fields of `results.statement.statement.Engine`.
         check_alive: raises when an engine of ours has ended.
         labels: conditions that every figure states.
+        metrics: address of the metrics of an engine started here that drafts tokens, for they say
+            how many it accepts; empty otherwise.
         tokens: what counts the tokens of an answer's text, None where nothing does.
     """
 
@@ -64,6 +66,7 @@ class Subject:
     check_alive: Callable[[], None]
     tokens: Tokens | None = None
     labels: dict[str, Label] = field(default_factory=dict)
+    metrics: str = ""
 
 
 def subject_spec(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -250,7 +253,14 @@ def subject(spec: Mapping[str, Any], *, slots: int, context: int) -> Iterator[Su
             check_alive=engine.check_alive,
             tokens=tokens,
             labels=conditions(spec),
+            metrics=_metrics_of(spec, engine),
         )
+
+
+def _metrics_of(spec: Mapping[str, Any], engine: LlamaCpp | ServedEngine) -> str:
+    if not spec["speculation"] or not isinstance(engine, ServedEngine):
+        return ""
+    return engine.template.metrics and f"{engine.url}{engine.template.metrics}"
 
 
 def _gated(spec: Mapping[str, Any], engine: dict[str, Any], target: Target) -> dict[str, Any]:

@@ -166,6 +166,13 @@ class Target:
         return f"{urlsplit(self.url).scheme}://{self.authority}{self._path}"
 
     @property
+    def listing(self) -> str:
+        """Where the models are listed, beside what requests go to."""
+        path, _, query = self._path.partition("?")
+        place = path.removesuffix(_PATHS[self.api]) + "/models"
+        return f"{urlsplit(self.url).scheme}://{self.authority}{place}{f'?{query}' * bool(query)}"
+
+    @property
     def authority(self) -> str:
         """Host and port, as a request names them."""
         parts = urlsplit(self.url)
@@ -201,17 +208,18 @@ class Target:
             f"Host: {self.authority}",
             "Content-Type: application/json",
             f"Accept: {'application/json' if self.pooled else 'text/event-stream'}",
-            *(f"{name}: {value}" for name, value in self.headers),
-            *([self._key_line] if self.key else []),
+            *(f"{name}: {value}" for name, value in self.own_headers),
             "Content-Length: ",
         ]
         return "\r\n".join(lines).encode("latin-1")
 
     @property
-    def _key_line(self) -> str:
-        if self.key_header:
-            return f"{self.key_header}: {self.key}"
-        return f"Authorization: Bearer {self.key}"
+    def own_headers(self) -> tuple[tuple[str, str], ...]:
+        """Those of the user's, the key among them."""
+        if not self.key:
+            return self.headers
+        plain = ("Authorization", f"Bearer {self.key}")
+        return (*self.headers, (self.key_header, self.key) if self.key_header else plain)
 
     def frame(self, output_tokens: int) -> tuple[bytes, bytes]:
         """What stands before and after the prompt in a body asking for exactly these tokens."""

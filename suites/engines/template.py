@@ -101,12 +101,15 @@ class Speculation(_Frozen):
     Attributes:
         arguments: to draft by `{method}`, `{drafts}` tokens a step.
         pinned: in their place, to accept `{acceptance}` tokens a step whatever was drafted.
+        pinned_rates: in their place, to accept each place of a draft as often as `{rates}`, a list
+            in JSON, says; empty where the engine has none.
         environment: set beside `pinned`.
         source, read_on: where this was read, and when.
     """
 
     arguments: tuple[str, ...]
     pinned: tuple[str, ...]
+    pinned_rates: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     source: str
     read_on: date
@@ -123,6 +126,7 @@ class Template(_Frozen):
             must stand first. The program `{python}` is the one that runs Fenmark.
         needs: modules the program's interpreter must have.
         health: path that answers 200 once the model is loaded.
+        metrics: path of its Prometheus metrics, empty where they are not served unasked.
         start_s: usual time to the first answer, for the estimate of a run.
         ready_within_s, stop_within_s: time limits for starting and for an orderly end.
         request_fields: fields of a request, beyond OpenAI's, that the engine knows.
@@ -142,6 +146,7 @@ class Template(_Frozen):
     arguments: tuple[str, ...]
     needs: tuple[str, ...] = ()
     health: str
+    metrics: str = ""
     start_s: float = 120
     ready_within_s: float = 1800
     stop_within_s: float
@@ -295,6 +300,14 @@ def speculating(
             where="--speculation",
             remedy="give the engine's own options with --engine-flag",
         )
+    if "rates" in speculation:
+        if not engine.speculation.pinned_rates:
+            raise UserError(
+                f"{engine.name} pins no place of a draft by itself",
+                where="--acceptance-rates",
+                remedy="give --acceptance-length",
+            )
+        return engine.speculation.pinned_rates, {}
     if "acceptance" in speculation:
         return engine.speculation.pinned, engine.speculation.environment
     return engine.speculation.arguments, {}

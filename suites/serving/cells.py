@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from suites.base.errors import UserError
 from suites.base.ray_nodes import check_address
 from suites.base.records import Cell
+from suites.client.speculation import of_case
 from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED, least_tokens
 from suites.serving.given import limit, listed, whole
@@ -79,11 +80,12 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     shape = _PROFILES[profile]
     search = _search(options)
     points = points_of(shape, options)
+    subject = subject_spec(options)
+    points = [replace(point, drafting=of_case(subject)) for point in points]
     pattern = options.get("case")
     points = [point for point in points if not pattern or fnmatch(point.name, pattern)]
     if not points:
         return []
-    subject = subject_spec(options)
     subject["asking"]["natural"] = points[0].natural
     if subject["api"] in POOLED:
         points = [_without_output(point, subject) for point in points]

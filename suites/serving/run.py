@@ -14,6 +14,7 @@ from suites.base.errors import CheckError
 from suites.base.printable import printable
 from suites.base.records import CellResult
 from suites.client.recount import counted_how, recounted
+from suites.client.speculation import contradiction, observed
 from suites.client.subject import packages, subject
 from suites.serving.course import course_of
 from suites.serving.instrument.validity import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from suites.serving.load.outcome import Outcome
     from suites.serving.workers.node_worker import Generator
 
-__all__ = ["facts_of", "run_cell"]
+__all__ = ["facts_of", "not_answered", "run_cell"]
 
 # The check must have run at least nine tenths as fast as the endpoint did.
 _RATE_SLACK = 0.9
@@ -74,7 +75,8 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         checks = {point.name: _first_check(load, point, spec) for point in points}
         under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
-        beside = stack.enter_context(MetricsWatch(spec["metrics"])) if spec["metrics"] else None
+        metrics = spec["metrics"] or under_test.metrics
+        beside = stack.enter_context(MetricsWatch(metrics)) if metrics else None
         done = 0
         while done < len(points):
             point = points[done]
@@ -92,18 +94,22 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             facts["timelines"][point.name] = timeline(outcome)
             for step, part in steps_of(point, outcome):
                 labels = _prompt_labels(under_test, step, part)
-                series += series_of(step, part, spec, labels)
-                facts["points"][step.name] = facts_of(step, part, checked)
+                fact = facts["points"][step.name] = facts_of(step, part, checked)
                 if beside:
-                    facts["points"][step.name]["server"] = beside.facts(part)
+                    fact["server"] = beside.facts(part)
+                    drafted = fact["server"]["figures"]
+                    fact["problems"] += contradiction(labels, drafted)
+                    labels |= observed(labels, drafted)
+                series += series_of(step, part, spec, labels)
             _tell_failures(point, outcome, under_test.target)
             done += 1
             if not point.ramp:
                 points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
         facts |= course.facts(points[0])
-    if not any(item.metric == "e2e" for item in series):
-        raise _nothing_answered(spec, facts)
+    asked = spec["subject"]
+    if refusal := not_answered(facts, where=asked["endpoint"] or asked["model"]):
+        raise refusal
     return CellResult(series=tuple(series), facts=facts)
 
 
@@ -133,17 +139,24 @@ def _by_address(target: Target, outcome: Outcome) -> str:
     return ", ".join(f"{named[place]} {count}" for place, count in failed.most_common())
 
 
-def _nothing_answered(spec: dict[str, Any], facts: dict[str, Any]) -> CheckError:
-    """Nothing to sign: no request of any point was answered as asked."""
-    failures: Counter[str] = Counter()
-    for fact in facts["points"].values():
-        failures.update(fact["failures"])
-    details = [detail for fact in facts["points"].values() for detail in fact["failure_details"]]
+def not_answered(facts: dict[str, Any], where: str) -> CheckError | None:
+    """Why nothing is signed: at no point were as many requests answered as asked as failed.
+
+    None where some point says something of the requests that it was to measure.
+    """
+    points = facts["points"].values()
+    failed = [sum(fact["failures"].values()) for fact in points]
+    measured = [fact["measured"] for fact in points]
+    if any(whole and 2 * lost <= whole for lost, whole in zip(failed, measured, strict=True)):
+        return None
+    failures = sum((Counter(fact["failures"]) for fact in points), Counter())
+    details = [detail for fact in points for detail in fact["failure_details"]]
     named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
     said = f"; the server said: {printable(details[0], 200)}" if details else ""
+    few = f"too few of {sum(measured)} requests were" if sum(failed) < sum(measured) else ""
     return CheckError(
-        f"no request was answered as asked ({named}){said}",
-        where=spec["subject"]["endpoint"] or spec["subject"]["model"],
+        f"{few or 'no request was'} answered as asked ({named}){said}",
+        where=where,
         expected="answers as asked for",
     )
 

@@ -40,7 +40,7 @@ def series_of(
         # Good requests are a share of the measured ones; the rate is that share of all done.
         share = len(good) / max(1, len(outcome.measured))
         samples["goodput"] = ("1/s", [share * done / duration_s])
-    apart = [*_by_turn(requests), *_by_adapter(requests)]
+    apart = [*(_by_turn(requests) if point.sessions else []), *_by_adapter(requests)]
     windowed = {"output_throughput", "total_throughput", "prefill_throughput"}
     return [
         Series(

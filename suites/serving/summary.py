@@ -221,7 +221,9 @@ def _server_rows(blank: Row, facts: list[dict[str, Any]]) -> Iterator[Row]:
         server = fact.get("server", {"figures": {}})
         for metric, statistics in server["figures"].items():
             for statistic, value in statistics.items():
-                labels = {"statistic": statistic} if statistic else {}
+                labels: dict[str, Label] = {"statistic": statistic} if statistic else {}
+                if metric == "server_position_acceptance":
+                    labels = {"position": int(statistic)}
                 yield replace(
                     blank,
                     metric=metric,

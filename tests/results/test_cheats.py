@@ -243,6 +243,7 @@ def counted_twice(predicate):
 ISL, OSL = honest.ISL, honest.OSL
 
 # What the runner changed -> the law that tells. On the H100 of `honest`.
+DRAFTED = {"speculation": "mtp", "draft_tokens": 2}
 CHEATS = {
     "throughput × 10, closed": (scaled("output_throughput", 10, CLOSED), "queueing"),
     "throughput × 1.5, closed": (scaled("output_throughput", 1.5, CLOSED), "queueing"),
@@ -254,6 +255,37 @@ CHEATS = {
     "saturated, closed": (saturated(CLOSED), "queueing"),
     "a rate of vectors without their latency": (embedding(told=False), "queueing"),
     "a rate of vectors × 3": (embedding(faster=3), "queueing"),
+    "more tokens a step than were drafted": (
+        updated("", {"labels": {**DRAFTED, "acceptance_length": 3.5}}, CLOSED),
+        "speculation",
+    ),
+    "a step that brings less than its own token": (
+        updated("", {"labels": {**DRAFTED, "acceptance_length": 0.4}}, CLOSED),
+        "speculation",
+    ),
+    "places that a draft does not have": (
+        updated("", {"labels": {**DRAFTED, "acceptance_rates": "0.90/0.8/it's"}}, CLOSED),
+        "speculation",
+    ),
+    "a later place accepted more often": (
+        updated("", {"labels": {**DRAFTED, "acceptance_rates": "0.5/0.7"}}, CLOSED),
+        "speculation",
+    ),
+    "longer steps than their places make": (
+        updated(
+            "",
+            {"labels": {**DRAFTED, "acceptance_length": 2.9, "acceptance_rates": "0.8/0.5"}},
+            CLOSED,
+        ),
+        "speculation",
+    ),
+    "a pace beyond the tokens that a step brings": (
+        together(
+            scaled("tpot", 1 / 12, CLOSED),
+            updated("", {"labels": {**DRAFTED, "acceptance_length": 2.0}}, CLOSED),
+        ),
+        "roofline",
+    ),
     "concurrency in labels and case ÷ 4": (
         case_renamed("closed/c8", "closed/c2", concurrency=2),
         "queueing",

@@ -139,11 +139,14 @@ export class Claim {
     /** @type {number} chips, or logical cores of a CPU */
     this.count = machine.chip.count;
     // A draft may give several tokens a step, as the result itself says.
-    this.speculative = engines.some((/** @type {any} */ { flags = {} }) =>
-      Object.entries(flags).some(
-        ([name, value]) =>
-          this.drafts.test(name) && !NO_SPECULATION.includes(said(value).toLowerCase()),
-      ),
+    /** @type {[string, any][]} */
+    const told = [
+      ...engines.flatMap((/** @type {any} */ { flags = {} }) => Object.entries(flags)),
+      ...this.figures.map(({ labels }) => ["speculation", labels.speculation ?? "none"]),
+    ];
+    this.speculative = told.some(
+      ([name, value]) =>
+        this.drafts.test(name) && !NO_SPECULATION.includes(said(value).toLowerCase()),
     );
     const model = modelOf(engines, tables);
     this.what = model && servedAt(model, engines, this.by);

@@ -5,7 +5,7 @@
 import { atMost, said, start } from "./laws-held.js";
 import { highestPeak, isSaid, kernelPeak, leastTimes, sockets } from "./laws-models.js";
 
-/** @import { Claim } from "./laws-claim.js" */
+/** @import { Claim, Point } from "./laws-claim.js" */
 
 /** Attained rate ≤ datasheet peak of its dtype × chips; memory bandwidth likewise.
  * @param {Claim} claim */
@@ -44,7 +44,7 @@ export function* ratesStayBelowTheRoofline(claim) {
       if (isl) load.isl = Math.max(1, isl * (1 - Math.min(1, shared)));
       const times = leastTimes(metric, load, what, chip, count, by);
       if (metric !== "prefill_throughput" && times.bandwidth !== undefined)
-        times.bandwidth /= tokensAStep(claim);
+        times.bandwidth /= tokensAStep(claim, point);
       const shortest = Math.max(0, ...Object.values(times));
       if (!shortest) continue;
       const reason = `{left} tokens/s, ${whose(claim)} can give {right}`;
@@ -63,7 +63,7 @@ export function* stepsReadTheirWeights(claim) {
     if (!item) continue;
     const context = Math.trunc(point.load.context ?? 1);
     const read = what.geometry.decodeMinBytes(context, 1, what.stored, what.bits / 8);
-    const rate = ((read / by.roofline.GIGA) * 1e3) / item.most / tokensAStep(claim);
+    const rate = ((read / by.roofline.GIGA) * 1e3) / item.most / tokensAStep(claim, point);
     const reason = `takes {left} GB/s, ${whose(claim)} has {right}`;
     yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
   }
@@ -124,8 +124,16 @@ const chipsOf = ({ chip, count }) => (chip.kind === "cpu" ? sockets(chip, count)
 /** @param {Claim} claim */
 const whose = (claim) => `${chipsOf(claim)} × ${claim.chip.name}`;
 
-/** @param {Claim} claim */
-const tokensAStep = ({ speculative, by }) => (speculative ? by.roofline.MOST_TOKENS_A_STEP : 1);
+/** Tokens of a step from above: those that the point says, where an engine was made to.
+ * @param {Claim} claim @param {Point} point */
+function tokensAStep(claim, { items }) {
+  const { MOST_TOKENS_A_STEP: most } = claim.by.roofline;
+  if (!claim.speculative) return 1;
+  const told = items.map(({ labels }) => claim.number(labels.acceptance_length) ?? 0).filter(Boolean);
+  const length = told.length ? claim.by.speculation.LENGTHS * Math.max(...told) : most;
+  const pinned = items.some(({ labels }) => labels.acceptance === "pinned");
+  return pinned ? length : Math.min(length, most);
+}
 
 /** Memory that could hold the weights, from above; null where it is not known.
  * @param {Claim} claim @returns {number | null} */

@@ -12,6 +12,7 @@ import * as points from "./laws-points.js";
 import * as power from "./laws-power.js";
 import * as queueing from "./laws-queueing.js";
 import * as roofline from "./laws-roofline.js";
+import * as speculation from "./laws-speculation.js";
 
 /** @import { Tables } from "./laws-claim.js" */
 /** @import { Held } from "./laws-held.js" */
@@ -23,7 +24,9 @@ import * as roofline from "./laws-roofline.js";
 
 /** By the name that the table gives them, in camel case.
  * @type {Record<string, any>} */
-const FIND = { ...order, ...queueing, ...power, ...roofline, ...machine, ...names, ...points };
+const FIND = {
+  ...order, ...queueing, ...power, ...roofline, ...machine, ...names, ...points, ...speculation,
+};
 
 /** @param {string} find such as each_figure_stands_once @returns {Find | undefined} */
 const named = (find) => FIND[find.replace(/_./g, (letter) => letter[1].toUpperCase())];

@@ -32,7 +32,8 @@ def curve(
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
-    dashed line is the Pareto front: no measured point is better in both.
+    dashed line is the Pareto front: no measured point is better in both; rows under conditions of
+    their own bound none.
 
     Args:
         pen: draws, as `chart.draw` does.
@@ -59,7 +60,8 @@ def curve(
         )
         for digest, own in runs.items()
     ]
-    front = pareto(list(zip(points["interactivity"], per_chip, strict=True)))
+    plain = rows["conditions"] == ""
+    front = pareto(list(zip(points["interactivity"][plain], per_chip[plain], strict=True)))
     chart = Chart(
         title=_("Output throughput per chip against interactivity"),
         x=Axis(title=_("interactivity, output tokens/s per user")),

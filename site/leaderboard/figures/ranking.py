@@ -48,8 +48,8 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     a law flags, or whose result was withdrawn or superseded, never ranks; a quick profile, or a run
     without challenge, raw samples or self-check, ranks below. What another harness measured, and
     its runner attests, follows all that was measured here. Adds `ranks`, `proven`, `shape` (what
-    was asked of the engine, without how many at once) and `place`: 0 for proven serving rows to 7
-    for isolated phases that do not rank.
+    was asked of the engine, under which conditions, without how many at once) and `place`: 0 for
+    proven serving rows to 7 for isolated phases that do not rank.
     """
     method = rows["throughput_method"]
     sound = rows["valid"] & (rows["flags"] == 0) & rows["moderated"].isin(RANKING)

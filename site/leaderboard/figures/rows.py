@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from leaderboard.base.text import clean, slug
+from leaderboard.figures.conditions import conditions
 from leaderboard.figures.costs import Electricity, Floor, Owned, Rent, costs_of
 from leaderboard.figures.figures import Figure, points_of
 from leaderboard.words import Words
@@ -55,6 +56,7 @@ _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
     "load", "load_zh", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
     "price_sheet", "electricity_method", "owned_basis", "floor_method", "api_price", "per",
+    "conditions",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
 _NUMBERS = (
@@ -152,7 +154,10 @@ class Row:
 
 
 def _load(words: Words, point: BoardPoint) -> str:
-    """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4"."""
+    """Say what the engine was asked to do, such as "128→64 tokens · concurrency 4".
+
+    What made its tokens other work stands with the lengths, before the first dot.
+    """
     labels = point.labels
     parts = []
     if "isl" in labels and "osl" in labels:
@@ -160,7 +165,8 @@ def _load(words: Words, point: BoardPoint) -> str:
     for label, phrase in _LOADS.items():
         if label in labels and not (label == "isl" and parts):
             parts.append(words(phrase, n=labels[label]))
-    return " · ".join(parts) or point.case
+    shape, *loads = parts or [point.case]
+    return " · ".join([", ".join(filter(None, (shape, conditions(words, labels)))), *loads])
 
 
 def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
@@ -310,6 +316,7 @@ def _row(point: BoardPoint, cost: Cost | None) -> dict[str, Any]:
         "case": clean(point.case),
         "load": clean(_load(_WORDS["en"], point)),
         "load_zh": clean(_load(_WORDS["zh"], point)),
+        "conditions": clean(conditions(_WORDS["en"], point.labels)),
         "meter": _meter(point),
         "valid": point.labels.get("valid", True) is not False,
         "doubts": _doubts(point),

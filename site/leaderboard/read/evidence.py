@@ -50,7 +50,8 @@ _ENERGY = {
 def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[Evidence]:
     """Gather what may be set beside a claim.
 
-    No flagged or disputed row, none of MLPerf, nothing simulated.
+    No flagged or disputed row, none of MLPerf, nothing simulated; of what was measured here no row
+    whose tokens some condition made other work.
 
     Args:
         stamp: identifies the code and the prices that costs are computed with.
@@ -68,7 +69,7 @@ def _packed(reported: Reported) -> bytes:
 def _measured(rows: pd.DataFrame) -> Iterator[Evidence]:
     measured = rows["throughput_method"] == "measured"
     unmarked = (rows["flags"] == 0) & (rows["moderated"] == "")
-    ranked = rows[rows["valid"] & unmarked & measured]
+    ranked = rows[rows["valid"] & unmarked & measured & (rows["conditions"] == "")]
     places: set[int] = set()
     for column, least in _BEST.items():
         groups = ranked[ranked[column].notna()].groupby(["chip_id", "model_id", "precision"])[

@@ -1,7 +1,8 @@
 """Our client beside others, against the emitter that says what it sent.
 
 `python -m suites.serving.bench.compare --streams 64,512`: client on one core, emitter on another.
-Peers are installed into folders of their own; one that cannot run is listed with the reason.
+Peers have folders of their own, or are named by `--peer NAME=PYTHON`; one that is absent or cannot
+run is listed with what installs it, or the reason.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ import numpy as np
 import psutil
 
 from suites.base.errors import UserError
-from suites.serving.bench import known_queue, misled
+from suites.serving.bench import known_queue, misled, verdicts
+from suites.serving.bench.goals import goal
 from suites.serving.bench.peers import (
     CLIENTS,
     TOKENS,
     Client,
+    Peers,
     SeenRequest,
     gaps_ms,
-    install,
-    python_of,
+    offline,
 )
 from suites.serving.bench.saturation import LOADS, print_table, saturate
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -39,12 +41,19 @@ from suites.serving.instrument.emitter import Emitter, Schedule
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "goals", "ratios"]
 
 _SCHEDULE = Schedule(ttft_ms=20, itl_ms=20)
 # A client that takes longer, start included, has failed: the whole table stays within minutes.
 _LIMIT_S = 75.0
 _LOOK_EVERY_S = 0.25
+# What ours is to reach: CPU of an event over the bare protocol's in the same run; and where there
+# are many streams, errors of TTFT (p50, p99, relative) and of ITL (p99, ms).
+_MOST_CPU_RATIO = 1.3
+_MANY_STREAMS = 512
+_MOST_TTFT_P50, _MOST_TTFT_P99, _MOST_ITL_P99_MS = 0.01, 0.03, 1.0
+# A machine with more than this on its mind is busy, and its figures say what it was busy with.
+_IDLE_LOAD = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +68,11 @@ class Comparison:
         memory_mb: largest resident size of all its processes together.
         note: what a reader must know of the figures.
         problem: why there are no figures, "" when there are.
+        version: of the client, "" for our own and plain ones.
     """
 
     client: str = ""
+    version: str = ""
     streams: int = 0
     cpu_ms_per_1000_events: float = 0.0
     ttft_error_p50: float = 0.0
@@ -74,8 +85,8 @@ class Comparison:
     problem: str = ""
 
 
-def compare(streams: Sequence[int], home: Path, clients: Sequence[Client]) -> list[Comparison]:
-    """Run every client at every number of streams; `home` holds their environments.
+def compare(streams: Sequence[int], peers: Peers, clients: Sequence[Client]) -> list[Comparison]:
+    """Run every client at every number of streams.
 
     Raises:
         UserError: fewer than two cores.
@@ -83,12 +94,15 @@ def compare(streams: Sequence[int], home: Path, clients: Sequence[Client]) -> li
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise UserError("one core only", where="compare", expected="a core for each side")
-    home.mkdir(parents=True, exist_ok=True)
-    problems = {client.name: install(client, home) for client in clients}
+    missing = {client.name: peers.missing(client) for client in clients}
+    versions = {client.name: peers.version(client) for client in clients}
     return [
-        Comparison(client=client.name, streams=count, problem=problems[client.name])
-        if problems[client.name]
-        else _run(client, python_of(client, home), count, cores=(cores[0], cores[-1]))
+        Comparison(client=client.name, streams=count, problem=missing[client.name])
+        if missing[client.name]
+        else replace(
+            _run(client, peers.python(client), count, cores=(cores[0], cores[-1])),
+            version=versions[client.name],
+        )
         for count in streams
         for client in clients
     ]
@@ -138,7 +152,12 @@ def _watched(command: Sequence[str], folder: Path) -> _Ended:
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
         # A folder of its own: clients leave files where they stand.
         child = subprocess.Popen(
-            list(command), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            cwd=folder,
+            env=offline(),
         )
     over = threading.Event()
 
@@ -192,8 +211,13 @@ def _matched(
     """Each request the client reports, with what the emitter says of the same one.
 
     Raises:
-        LookupError: the client reports none, or one the emitter never had.
+        LookupError: the client reports none, or one the emitter never had; of those without names,
+            it reports fewer or more than the emitter had.
     """
+    if seen and not any(request.name for request in seen):
+        if len(seen) != len(log):
+            raise LookupError(f"{len(seen)} of {len(log)} requests reported")
+        return list(zip(seen, log, strict=True))  # percentiles of all need no pairs
     by_name = {name: line for line in log for name in (*line["names"], str(line["sent_ns"][0]))}
     if not seen:
         raise LookupError("no request reported")
@@ -224,7 +248,52 @@ def _p50_p99(values: Sequence[float]) -> tuple[float, float]:
     return float(p50), float(p99)
 
 
-def _print(results: Sequence[Comparison]) -> None:
+def goals(results: Sequence[Comparison]) -> list[str]:
+    """Say of each number that ours is to reach whether it did, one line each."""
+    lines = []
+    ran = {(r.client, r.streams): r for r in results if not r.problem}
+    for (client, streams), r in ran.items():
+        if client != "fenmark":
+            continue
+        told = []
+        if bare := ran.get(("bare", streams)):
+            ratio = r.cpu_ms_per_1000_events / bare.cpu_ms_per_1000_events
+            told.append((f"CPU an event {ratio:.2f} × bare", ratio <= _MOST_CPU_RATIO, "1.3"))
+        if streams == _MANY_STREAMS:
+            p50, p99, itl = abs(r.ttft_error_p50), abs(r.ttft_error_p99), abs(r.itl_error_p99_ms)
+            told += [
+                (f"TTFT error p50 {p50:.1%}", p50 <= _MOST_TTFT_P50, "1%"),
+                (f"TTFT error p99 {p99:.1%}", p99 <= _MOST_TTFT_P99, "3%"),
+                (f"ITL error p99 {itl:.2f} ms", itl <= _MOST_ITL_P99_MS, "1 ms"),
+            ]
+        lines += [
+            goal(f"{streams} streams: {what}", f"{most} at most", met=met)
+            for what, met, most in told
+        ]
+    return lines
+
+
+def ratios(results: Sequence[Comparison]) -> list[str]:
+    """Ours over each other client of the same run, a line for each number of streams."""
+    ran = {(r.client, r.streams): r for r in results if not r.problem}
+    lines = []
+    for streams in dict.fromkeys(r.streams for r in results):
+        if not (ours := ran.pop(("fenmark", streams), None)):
+            continue
+        others = [r for (_, count), r in ran.items() if count == streams]
+        cpu = [
+            f"{ours.cpu_ms_per_1000_events / r.cpu_ms_per_1000_events:.2g} × {_named(r)}"
+            for r in others
+        ]
+        lines += [f"{streams} streams, CPU of an event: ours is {', '.join(cpu)}"] * bool(cpu)
+    return lines
+
+
+def _named(result: Comparison) -> str:
+    return f"{result.client} {result.version}".strip()
+
+
+def _print(results: Sequence[Comparison], load: float) -> None:
     from rich.table import Table
 
     from suites.base.terminal import Terminal
@@ -232,12 +301,18 @@ def _print(results: Sequence[Comparison]) -> None:
     table = Table("client", "streams", "CPU ms / 1,000 events", "TTFT error p50", "p99", box=None)
     for heading in ("ITL error p50, ms", "p99, ms", "start, s", "memory, MB", ""):
         table.add_column(heading)
+    absent = dict.fromkeys(
+        f"{r.client} is {r.problem}" for r in results if r.problem.startswith("absent")
+    )
     for r in results:
+        if r.problem.startswith("absent"):
+            continue
+        client = _named(r)
         if r.problem:
-            table.add_row(r.client, str(r.streams), f"did not run: {r.problem}")
+            table.add_row(client, str(r.streams), f"did not run: {r.problem}")
             continue
         table.add_row(
-            r.client,
+            client,
             str(r.streams),
             f"{r.cpu_ms_per_1000_events:.1f}",
             f"{r.ttft_error_p50:+.1%}",
@@ -250,10 +325,12 @@ def _print(results: Sequence[Comparison]) -> None:
         )
     terminal = Terminal(piped=150)
     terminal.show(table)
-    load_1min = os.getloadavg()[0]
+    for line in (*absent, *ratios(results), *goals(results)):
+        terminal.say(line)
+    busy = "idle" if load <= _IDLE_LOAD else "busy, so errors and CPU are not the client's alone"
     terminal.say(
-        f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; load of the machine "
-        f"{load_1min:.1f}. Truth is one for all: the emitter's log, request by request, from the "
+        f"{TOKENS} tokens a request every {_SCHEDULE.itl_ms:g} ms; the machine was {busy} (load "
+        f"{load:.1f} before). One truth for all: the emitter's log, request by request, from the "
         "kernel's stamp of the request's arrival to the time each event was handed to the kernel. "
         "Ours, httpx and aiohttp leave out the first round, which opens connections."
     )
@@ -262,38 +339,31 @@ def _print(results: Sequence[Comparison]) -> None:
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", default="64,512")
-    parser.add_argument("--folder", type=Path, default=Path(".nox/peers"))
-    parser.add_argument(
-        "--without-peers",
-        action="store_true",
-        help="without vllm, sglang, guidellm and aiperf: gigabytes",
-    )
+    Peers.add_options(parser)
     parser.add_argument("--clients", help="only these, comma-separated")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     names = options.clients.split(",") if options.clients else [c.name for c in CLIENTS]
-    if options.without_peers:
-        names = [name for name in names if name not in {"guidellm", "aiperf"}]
     chosen = [client for client in CLIENTS if client.name in names]
+    load_1min = os.getloadavg()[0]
     try:
-        results = compare(
-            [int(part) for part in options.streams.split(",")], options.folder.absolute(), chosen
-        )
+        peers = Peers.from_options(options)
+        results = compare([int(part) for part in options.streams.split(",")], peers, chosen)
     except UserError as error:
         sys.exit(str(error))
     if options.json:
         print(json.dumps([asdict(result) for result in results]))
     else:
-        _print(results)
+        _print(results, load_1min)
         if not options.clients:
             print()
             print_table([saturate(load) for load in LOADS])
             print()
-            left_out = misled.LARGE if options.without_peers else ()
-            chosen_too = [client for client in misled.CLIENTS if client.name not in left_out]
-            misled.print_table(misled.misled(options.folder.absolute(), chosen_too))
+            misled.print_table(misled.misled(peers, misled.CLIENTS))
             print()
             known_queue.print_table(*known_queue.steps())
+            print()
+            print(verdicts.summed_up())
 
 
 if __name__ == "__main__":

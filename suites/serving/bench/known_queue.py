@@ -23,6 +23,7 @@ import numpy as np
 from suites.base.records import CellResult
 from suites.base.statistics import weight_of
 from suites.client.request import Request
+from suites.serving.bench.goals import goal
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.load.arrivals import due_times_s
 from suites.serving.load.outcome import Outcome
@@ -45,6 +46,7 @@ __all__ = [
     "KnownQueue",
     "Searched",
     "coverage",
+    "goals",
     "measured",
     "print_table",
     "search",
@@ -257,6 +259,8 @@ _USES = ((0.3, 2000), (0.5, 4000), (0.7, 10_000))
 _QUEUE = KnownQueue(capacity=10.0)
 _LIMIT_MS = 1000.0
 _SEEDS = range(3)
+# What is to be reached: shares of the intervals that hold the truth, and of the knee.
+_LEAST_HELD, _MOST_OFF = 0.9, 0.03
 
 
 def steps() -> tuple[list[Coverage], list[Searched]]:
@@ -283,6 +287,22 @@ def print_table(covered: Sequence[Coverage], searched: Sequence[Searched]) -> No
         ends = f"{found.rate:.4g}", f"{found.knee:.4g}", f"{found.error:+.1%}"
         table.add_row(*ends, str(found.loads), f"{found.requests:,}")
     terminal.show(table)
+    for line in goals(covered, searched):
+        terminal.say(line)
+
+
+def goals(covered: Sequence[Coverage], searched: Sequence[Searched]) -> list[str]:
+    """Say of each number that is to be reached whether it was."""
+    held = min(one.held / one.runs for one in covered)
+    furthest = max(abs(found.error) for found in searched)
+    return [
+        goal(
+            f"intervals hold the truth in {held:.0%} of the runs at least",
+            "90%",
+            met=held >= _LEAST_HELD,
+        ),
+        goal(f"searched rates within {furthest:.1%} of the knee", "3%", met=furthest <= _MOST_OFF),
+    ]
 
 
 def _main() -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.errors import CheckError, UserError
 from suites.engines.process import EngineProcess
 from suites.serving.bench.odd_server import BEHAVIOURS, Behaviour
-from suites.serving.bench.peers import TOKENIZER, Client, install, python_of
+from suites.serving.bench.peers import Peers, offline, write_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,13 +64,6 @@ class Reporter:
     command: Callable[[str, Ask, Path], list[str]]
     read: Callable[[str, Path], dict[str, Any]]
 
-    @property
-    def environment(self) -> Client:
-        """The same for `peers.install`, which keeps one folder for each name."""
-        return Client(
-            name=self.name, package=self.package, arguments=lambda *_: [], read=lambda *_: []
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misled:
@@ -81,10 +74,12 @@ class Misled:
         void: why the client gave no number.
         no_pace: why it gave no TPOT.
         problem: why it did not run.
+        version: of the client, "" for our own and plain ones.
     """
 
     client: str
     behaviour: str
+    version: str = ""
     ttft_error: float | None = None
     tpot_error: float | None = None
     void: str = ""
@@ -104,14 +99,14 @@ class Misled:
         return f"{told}; TPOT void: {self.no_pace}" if self.no_pace else told
 
 
-def misled(home: Path, clients: Sequence[Reporter]) -> list[Misled]:
-    """Let every client measure every server; `home` holds the peers' environments."""
-    home.mkdir(parents=True, exist_ok=True)
-    problems = {client.name: install(client.environment, home) for client in clients}
+def misled(peers: Peers, clients: Sequence[Reporter]) -> list[Misled]:
+    """Let every client measure every server."""
+    missing = {client.name: peers.missing(client) for client in clients}
+    versions = {client.name: peers.version(client) for client in clients}
     return [
-        Misled(client=client.name, behaviour=of.name, problem=problems[client.name][:120])
-        if problems[client.name]
-        else _measure(client, python_of(client.environment, home), of)
+        Misled(client=client.name, behaviour=of.name, problem=missing[client.name])
+        if missing[client.name]
+        else replace(_measure(client, peers.python(client), of), version=versions[client.name])
         for of in BEHAVIOURS
         for client in clients
     ]
@@ -175,6 +170,7 @@ def _run(client: Reporter, python: str, url: str, ask: Ask, folder: Path) -> dic
                 stdout=stdout,
                 stderr=stderr,
                 cwd=folder,
+                env=offline(),
                 timeout=_LIMIT_S,
                 check=False,
             )
@@ -243,6 +239,7 @@ def _plain(url: str, ask: Ask) -> dict[str, Any]:
 
     seen: list[tuple[float, float]] = []
     body = {"model": "odd", "max_tokens": ask.tokens, "stream": True}
+    body["stream_options"] = {"include_usage": True}
 
     async def one(client: httpx.AsyncClient, number: int) -> None:
         prompt = [number] * ask.input_tokens
@@ -279,14 +276,7 @@ def _plain(url: str, ask: Ask) -> dict[str, Any]:
     return {"ttft_ms": 1e3 * median(ttft_s), "tpot_ms": 1e3 * median(tpot_s), "void": ""}
 
 
-# Peers. A tokenizer that they can load without a network: every "word" is a token.
-
-
-def _tokenizer(folder: Path) -> str:
-    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
-    kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(kind))
-    return str(folder)
+# Peers.
 
 
 def _prompts(folder: Path, ask: Ask, field: str, **more: Any) -> str:
@@ -301,7 +291,7 @@ def _aiperf(url: str, ask: Ask, folder: Path) -> list[str]:
     load = ["--request-rate", str(ask.rate)] if ask.rate else ["--concurrency", str(ask.streams)]
     return [
         *("-m", "aiperf", "profile", "-m", "odd", "--url", url, "--ui", "none", *load),
-        *("--endpoint-type", "completions", "--streaming", "--tokenizer", _tokenizer(folder)),
+        *("--endpoint-type", "completions", "--streaming", "--tokenizer", write_tokenizer(folder)),
         *("--request-count", str(ask.requests), "--extra-inputs", f"max_tokens:{ask.tokens}"),
         *("--custom-dataset-type", "single_turn", "--input-file", _prompts(folder, ask, "text")),
         *("--export-level", "records", "--artifact-dir", str(folder / "artifacts")),
@@ -353,7 +343,14 @@ def _random(ask: Ask) -> list[str]:
 def _vllm(url: str, ask: Ask, folder: Path) -> list[str]:
     return [
         *("-m", "vllm.entrypoints.cli.main", "bench", "serve", "--backend", "openai"),
-        *("--base-url", url, "--endpoint", "/v1/completions", "--tokenizer", _tokenizer(folder)),
+        *(
+            "--base-url",
+            url,
+            "--endpoint",
+            "/v1/completions",
+            "--tokenizer",
+            write_tokenizer(folder),
+        ),
         *("--dataset-name", "random", *_random(ask), "--ignore-eos", "--save-result"),
         *("--result-dir", str(folder), "--result-filename", "report.json"),
     ]
@@ -362,7 +359,7 @@ def _vllm(url: str, ask: Ask, folder: Path) -> list[str]:
 def _sglang(url: str, ask: Ask, folder: Path) -> list[str]:
     return [
         *("-m", "sglang.bench_serving", "--backend", "sglang-oai", "--base-url", url),
-        *("--tokenizer", _tokenizer(folder), "--dataset-name", "random-ids", *_random(ask)),
+        *("--tokenizer", write_tokenizer(folder), "--dataset-name", "random-ids", *_random(ask)),
         *("--random-range-ratio", "1.0", "--output-file", str(folder / "report.json")),
     ]
 
@@ -381,8 +378,6 @@ CLIENTS = (
     Reporter(name="guidellm", package="guidellm", command=_guidellm, read=_read_guidellm),
     Reporter(name="aiperf", package="aiperf", command=_aiperf, read=_read_aiperf),
 )
-# What brings gigabytes with it.
-LARGE = frozenset({"vllm", "sglang", "guidellm", "aiperf"})
 _OWN: dict[str, Callable[[str, Ask], dict[str, Any]]] = {"fenmark": _ours, "httpx": _plain}
 
 
@@ -392,12 +387,15 @@ def print_table(results: Sequence[Misled]) -> None:
 
     from suites.base.terminal import Terminal
 
-    names = list(dict.fromkeys(result.client for result in results))
-    table = Table("server", *names, box=None)
-    for of in dict.fromkeys(result.behaviour for result in results):
-        table.add_row(of, *(result.verdict for result in results if result.behaviour == of))
+    ran = [result for result in results if not result.problem.startswith("absent")]
+    names = dict.fromkeys((result.client, result.version) for result in ran)
+    table = Table("server", *(" ".join(name).strip() for name in names), box=None)
+    for of in dict.fromkeys(result.behaviour for result in ran):
+        table.add_row(of, *(result.verdict for result in ran if result.behaviour == of))
     terminal = Terminal(piped=150)
     terminal.show(table)
+    for line in dict.fromkeys(f"{r.client} is {r.problem}" for r in results if r not in ran):
+        terminal.say(line)
     terminal.say(
         "How far each client's median lies from what the server's own log says it did; right is "
         f"within {_RIGHT:.0%}. An overloaded server's TTFT is compared with that without a queue: "
@@ -407,7 +405,7 @@ def print_table(results: Sequence[Misled]) -> None:
 
 def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path(".nox/peers"))
+    Peers.add_options(parser)
     parser.add_argument("--clients", help="only these, comma-separated")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--as", dest="client", choices=list(_OWN))
@@ -420,7 +418,8 @@ def _main() -> None:
         return
     names = options.clients.split(",") if options.clients else [c.name for c in CLIENTS]
     try:
-        results = misled(options.folder.absolute(), [c for c in CLIENTS if c.name in names])
+        chosen = [client for client in CLIENTS if client.name in names]
+        results = misled(Peers.from_options(options), chosen)
     except UserError as error:
         sys.exit(str(error))
     if options.json:

@@ -140,6 +140,7 @@ def _main() -> None:
     parser.add_argument("--tokens", type=int, default=64)
     options = parser.parse_args()
     body = {"model": "emitter", "prompt": [1] * 16, "max_tokens": options.tokens, "stream": True}
+    body["stream_options"] = {"include_usage": True}
     run = _CLIENTS[options.client](f"{options.url}/v1/completions", options.streams, body)
     with asyncio.Runner(loop_factory=_loop_of(options.client)) as runner:
         answers = runner.run(run)

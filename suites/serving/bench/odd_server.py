@@ -96,13 +96,15 @@ class _Server:
         prompt = body.get("prompt") or body.get("messages") or ""
         asked = int(body.get("max_tokens") or body.get("max_completion_tokens") or 16)
         async with self._free:
-            made_ns = await self._stream(json.dumps(prompt), prompt, asked, writer)
+            counted = (body.get("stream_options") or {}).get("include_usage")
+            made_ns = await self._stream(prompt, asked, writer, counted=bool(counted))
         line = {"received_ns": received_ns, "made_ns": made_ns}
         self._log.write(json.dumps(line) + "\n")
 
     async def _stream(
-        self, key: str, prompt: Any, asked: int, writer: asyncio.StreamWriter
+        self, prompt: Any, asked: int, writer: asyncio.StreamWriter, *, counted: bool
     ) -> list[int]:
+        key = json.dumps(prompt)
         of, known = self._of, key in self._known
         self._known.add(key)
         self._answered += 1
@@ -128,7 +130,9 @@ class _Server:
         tail = [_event(name, "")] * (asked - real)
         count = len(prompt) if isinstance(prompt, list) else len(prompt.split())
         usage = {"prompt_tokens": count, "completion_tokens": asked, "total_tokens": count + asked}
-        closing = [_event(name, "", finish="length"), _event(name, None, usage=usage), _END]
+        # Some clients fail on a count that they did not ask for.
+        closing = [_event(name, "", finish="length")]
+        closing += [_event(name, None, usage=usage)] * counted + [_END]
         writer.write(b"".join(map(_chunk, [*tail, *closing])) + b"0\r\n\r\n")
         await writer.drain()
         return made_ns

@@ -1,35 +1,40 @@
-"""The clients that `compare` sets ours beside: how each is run, and what it reports.
+"""The clients that `compare` sets ours beside: where each is, how it is run, what it reports.
 
-Each but httpx is installed into an environment of its own; guidellm brings torch, 6 GB of it.
+Each but httpx has an environment of its own; some bring torch, gigabytes of it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from suites.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import argparse
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "CLIENTS",
-    "TOKENIZER",
     "TOKENS",
     "Client",
+    "Peers",
     "SeenRequest",
     "gaps_ms",
-    "install",
-    "python_of",
+    "offline",
+    "write_tokenizer",
 ]
 
 TOKENS = 64
 ROUNDS = 3  # requests of each stream
-_INSTALL_LIMIT_S = 900
+_INSTALL_LIMIT_S = 1800
+_LOOK_LIMIT_S = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,7 @@ class SeenRequest:
 
     Attributes:
         name: what the emitter's log calls it: its response's id, its X-Request-ID, or the time at
-            which its first event was sent.
+            which its first event was sent; "" where the client says none, and reports them all.
         ttft_ms: from when the client says that it sent it.
         gaps_ms: as many as the client gives.
     """
@@ -67,32 +72,111 @@ class Client:
     note: str = ""
 
 
-def python_of(client: Client, home: Path) -> str:
-    """Path of the interpreter the client runs on."""
-    return str(home / client.name / "bin" / "python") if client.package else sys.executable
+class _Packaged(Protocol):
+    """What has a name in the tables, and perhaps a package that brings it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def package(self) -> str: ...
 
 
-def install(client: Client, home: Path) -> str:
-    """Make the client's environment if it has none; return what went wrong, "" for nothing."""
-    python = python_of(client, home)
-    ready = home / client.name / "installed"
-    if not client.package or ready.exists():
-        return ""
-    steps = (
-        [sys.executable, "-m", "venv", "--clear", str(home / client.name)],
-        [python, "-m", "pip", "install", "-q", client.package],
-    )
-    for step in steps:
-        try:
-            done = subprocess.run(
-                step, capture_output=True, text=True, check=False, timeout=_INSTALL_LIMIT_S
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peers:
+    """Where clients are installed.
+
+    Attributes:
+        home: folder with an environment for each, by its name.
+        given: interpreters that have a client already, by its name.
+        may_install: whether what is absent is installed into `home`.
+    """
+
+    home: Path
+    given: Mapping[str, str] = field(default_factory=dict)
+    may_install: bool = False
+
+    @staticmethod
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        """Let a command say where they are."""
+        parser.add_argument("--folder", type=Path, default=Path(".nox/peers"))
+        parser.add_argument("--install", action="store_true", help="install what is absent there")
+        parser.add_argument(
+            "--peer",
+            action="append",
+            default=[],
+            metavar="NAME=PYTHON",
+            help="an interpreter that has this client already; may be repeated",
+        )
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace) -> Self:
+        """Read what `add_options` added.
+
+        Raises:
+            UserError: a peer without a name or an interpreter.
+        """
+        given = dict(pair.partition("=")[::2] for pair in options.peer)
+        for name, python in given.items():
+            if not name or not Path(python).is_file():
+                raise UserError(
+                    f"no interpreter at {python!r}", where="--peer", expected="NAME=PYTHON"
+                )
+        home = options.folder.absolute()
+        return cls(home=home, given=given, may_install=options.install)
+
+    def python(self, client: _Packaged) -> str:
+        """Path of the interpreter that the client runs on."""
+        if not client.package:
+            return sys.executable
+        own = self.home / client.name / "bin" / "python"
+        return self.given.get(client.name) or str(own)
+
+    def version(self, client: _Packaged) -> str:
+        """Version of the client's package there; "" where it has none or is absent."""
+        package = client.package.partition("[")[0]
+        if not package:
+            return ""
+        look = f"from importlib.metadata import version; print(version({package!r}))"
+        out, problem = _told([self.python(client), "-c", look], _LOOK_LIMIT_S)
+        return "" if problem else out.strip()
+
+    def missing(self, client: _Packaged) -> str:
+        """Say what installs a client that is absent, or why it cannot be; "" for one that is here.
+
+        Installs it where that is allowed.
+        """
+        if not client.package or self.version(client):
+            return ""
+        home = self.home / client.name
+        if not self.may_install:
+            return (
+                f"absent: `{sys.executable} -m venv {home} && "
+                f"{home}/bin/pip install '{client.package}'` installs it, or --install"
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"cannot install: {error}"
-        if done.returncode:
-            return " ".join(["cannot install:", *done.stderr.strip().splitlines()[-1:]])
-    ready.touch()  # last, so that a broken installation is begun again
-    return ""
+        steps = (
+            [sys.executable, "-m", "venv", "--clear", str(home)],
+            [str(home / "bin" / "python"), "-m", "pip", "install", "-q", client.package],
+        )
+        for step in steps:
+            _, problem = _told(step, _INSTALL_LIMIT_S)
+            if problem:
+                return f"cannot install: {problem}"
+        return ""
+
+
+def offline() -> dict[str, str]:
+    """Environment of a client: some ask a hub for the model's name, again and again."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1"}
+
+
+def _told(command: Sequence[str], limit_s: float) -> tuple[str, str]:
+    """Run a command to its end: what it printed, and what went wrong, "" for nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "", str(error)
+    last = done.stderr.strip().splitlines()[-1:]
+    return done.stdout, " ".join([f"exit {done.returncode}", *last]) if done.returncode else ""
 
 
 # Ours and the plain ones print, for each request, when it was sent and of each token when it was
@@ -146,13 +230,27 @@ def _naive(name: str) -> Callable[[str, int, Path], list[str]]:
     return arguments
 
 
-# A tokenizer both can load without a network; the emitter counts the tokens itself.
-TOKENIZER = {
+# A tokenizer that all can load without a network: every "word" is a token, and numbers are others,
+# for those that draw prompts of ids.
+_WORDS = ("word", "[UNK]", *(f"w{number}" for number in range(254)))
+_TOKENIZER = {
     "version": "1.0",
     "added_tokens": [],
     "pre_tokenizer": {"type": "Whitespace"},
-    "model": {"type": "WordLevel", "vocab": {"word": 0, "[UNK]": 1}, "unk_token": "[UNK]"},
+    "model": {
+        "type": "WordLevel",
+        "vocab": {word: number for number, word in enumerate(_WORDS)},
+        "unk_token": "[UNK]",
+    },
 }
+
+
+def write_tokenizer(folder: Path) -> str:
+    """Write it as Hugging Face's libraries read it; return the folder."""
+    (folder / "tokenizer.json").write_text(json.dumps(_TOKENIZER))
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(kind))
+    return str(folder)
 
 
 def _guidellm(url: str, streams: int, folder: Path) -> list[str]:
@@ -183,12 +281,10 @@ def _read_guidellm(_: str, folder: Path) -> list[SeenRequest]:
 def _aiperf(url: str, streams: int, folder: Path) -> list[str]:
     line = json.dumps({"text": "word " * 16})
     (folder / "prompts.jsonl").write_text(f"{line}\n" * streams)
-    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
-    kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(kind))
+    tokenizer = write_tokenizer(folder)
     return [
         *("-m", "aiperf", "profile", "-m", "emitter", "--url", url, "--ui", "none"),
-        *("--endpoint-type", "completions", "--streaming", "--tokenizer", str(folder)),
+        *("--endpoint-type", "completions", "--streaming", "--tokenizer", tokenizer),
         *("--concurrency", str(streams), "--request-count", str(ROUNDS * streams)),
         *("--extra-inputs", f"max_tokens:{TOKENS}", "--custom-dataset-type", "single_turn"),
         *("--input-file", str(folder / "prompts.jsonl"), "--export-level", "records"),
@@ -209,6 +305,50 @@ def _read_aiperf(_: str, folder: Path) -> list[SeenRequest]:
     ]
 
 
+def _random(streams: int) -> list[str]:
+    """Options that vLLM's and SGLang's benchmark share."""
+    sizes = ("--random-input-len", "16", "--random-output-len", str(TOKENS))
+    count = ("--num-prompts", str(ROUNDS * streams), "--max-concurrency", str(streams))
+    return ["--model", "emitter", "--disable-tqdm", *sizes, *count]
+
+
+def _vllm(url: str, streams: int, folder: Path) -> list[str]:
+    return [
+        *("-m", "vllm.entrypoints.cli.main", "bench", "serve", "--backend", "openai"),
+        *("--base-url", url, "--endpoint", "/v1/completions"),
+        *("--tokenizer", write_tokenizer(folder), "--dataset-name", "random", *_random(streams)),
+        *("--request-id-prefix", "vllm-", "--save-result", "--save-detailed"),
+        *("--result-dir", str(folder), "--result-filename", "report.json"),
+    ]
+
+
+def _sglang(url: str, streams: int, folder: Path) -> list[str]:
+    return [
+        *("-m", "sglang.bench_serving", "--backend", "sglang-oai", "--base-url", url),
+        *("--tokenizer", write_tokenizer(folder), "--dataset-name", "random-ids"),
+        *(*_random(streams), "--random-range-ratio", "1.0", "--warmup-requests", "0"),
+        *("--output-details", "--output-file", str(folder / "report.json")),
+    ]
+
+
+def _read_details(prefix: str) -> Callable[[str, Path], list[SeenRequest]]:
+    """What both write of every request, in order of their plan; times are in seconds."""
+
+    def read(_: str, folder: Path) -> list[SeenRequest]:
+        report = json.loads((folder / "report.json").read_text().strip().splitlines()[-1])
+        seen = zip(report["ttfts"], report["itls"], strict=True)
+        return [
+            SeenRequest(
+                name=prefix and f"{prefix}{place}",
+                ttft_ms=1e3 * ttft_s,
+                gaps_ms=[1e3 * gap_s for gap_s in gaps_s],
+            )
+            for place, (ttft_s, gaps_s) in enumerate(seen)
+        ]
+
+    return read
+
+
 CLIENTS = (
     Client(name="fenmark", arguments=_ours, read=_read_pairs),
     Client(
@@ -219,6 +359,8 @@ CLIENTS = (
     ),
     Client(name="httpx", arguments=_naive("httpx"), read=_read_pairs),
     Client(name="aiohttp", package="aiohttp", arguments=_naive("aiohttp"), read=_read_pairs),
+    Client(name="vllm", package="vllm", arguments=_vllm, read=_read_details("vllm-")),
+    Client(name="sglang", package="sglang[all]", arguments=_sglang, read=_read_details("")),
     Client(
         name="guidellm",
         package="guidellm",

@@ -6,6 +6,7 @@ own protocol reads the bytes at the times they would come, on a clock that only 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, cast
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from suites.client.request import read_exchange
 from suites.client.wire import Connection, Exchange, Tape
 from suites.serving.bench.behaviours import BEHAVIOURS, INPUT_TOKENS, STEP_MS, Behaviour
+from suites.serving.bench.goals import goal
 from suites.serving.instrument.validity import gap_problems, pace_problems, problems
 from suites.serving.load.outcome import Outcome
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from suites.client.request import Request
 
-__all__ = ["BehaviourVerdict", "judged", "page", "played"]
+__all__ = ["BehaviourVerdict", "judged", "page", "played", "summed_up"]
 
 # A request has failed when it takes longer.
 _LIMIT_MS = 60_000.0
@@ -169,6 +171,14 @@ def page() -> str:
         verdict = judged(behaviour, played(behaviour))
         rows.append(f"| {behaviour.name} | {verdict.kind} | {verdict.because} |\n")
     return _HEAD.format(count=len(rows)) + "".join(rows)
+
+
+def summed_up() -> str:
+    """Say how many behaviours end how, and whether any figure is wrong and called valid."""
+    kinds = Counter(judged(behaviour, played(behaviour)).kind for behaviour in BEHAVIOURS)
+    each = ", ".join(f"{kinds[kind]} {kind}" for kind in ("right", "void", "refused"))
+    wrong = f"{len(BEHAVIOURS)} behaviours of servers: {each}, {kinds['wrong']} wrong and valid"
+    return goal(wrong, "none wrong", met=not kinds["wrong"])
 
 
 if __name__ == "__main__":

@@ -44,6 +44,12 @@ _LAST = b'"choices":[],"usage":{"prompt_tokens":%d,"completion_tokens":%d}}\n\n'
 # emitter reads a request later than the client sent it.
 _SO_TIMESTAMPNS = 35
 _STAMP = struct.Struct("ll")  # seconds and nanoseconds of the wall clock
+_NOTHING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+_LISTING = b'{"object":"list","data":[{"id":"emitter","object":"model"}]}'
+_MODELS = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_LISTING),
+    _LISTING,
+)
 _END = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
@@ -113,6 +119,7 @@ class _Stream:
     sent: int = 0
     tokens: int = 0
     prompt_tokens: int = 0
+    counts: bool = False
     names: list[str] = field(default_factory=list)
     received_ns: int = 0
     times: list[int] = field(default_factory=list)
@@ -179,11 +186,16 @@ class _Server:
         if not found or len(body) < length:
             return
         stream.inbox = b""
+        if head.startswith(b"GET "):  # what clients ask beside their load
+            stream.socket.send(_MODELS if b"/models " in head else _NOTHING)
+            return
         stream.received_ns = _arrival_ns(stamps)
         request = json.loads(body[:length]) if length else {}
         prompt = request.get("prompt") or request.get("messages") or []
         stream.prompt_tokens, stream.tokens = len(prompt), int(request.get("max_tokens", 16))
         stream.sent, stream.times = 0, []
+        # Some clients fail on a count that they did not ask for.
+        stream.counts = bool((request.get("stream_options") or {}).get("include_usage"))
         self._requests += 1
         name = b"cmpl-%020x" % self._requests
         stream.opening = _OPENING % name
@@ -224,20 +236,26 @@ class _Server:
         tail = b""
         if stream.sent >= stream.tokens:
             last = _LAST % (stream.prompt_tokens, stream.tokens)
-            tail = _chunk(stream.opening + last) + _END
+            tail = (_chunk(stream.opening + last) if stream.counts else b"") + _END
         times = [monotonic_ns() for _ in range(count)]
         stream.times += times
         events = b"".join(_chunk(stream.opening + _EVENT % time) for time in times)
-        if self._log and stream.sent >= stream.tokens:
-            line = {"names": stream.names, "received_ns": stream.received_ns}
-            self._log.write(json.dumps({**line, "sent_ns": stream.times}) + "\n")
+        if stream.sent >= stream.tokens:
+            self._note(stream)
         message = (_HEAD if first else b"") + events + tail
         try:
             return stream.socket.send(message) == len(message)
         except OSError:
             return False
 
+    def _note(self, stream: _Stream) -> None:
+        if self._log:
+            line = {"names": stream.names, "received_ns": stream.received_ns}
+            self._log.write(json.dumps({**line, "sent_ns": stream.times}) + "\n")
+
     def _drop(self, stream: _Stream) -> None:
+        if 0 < stream.sent < stream.tokens:  # left midway: what it was sent was work for it too
+            self._note(stream)
         self._selector.unregister(stream.socket)
         stream.socket.close()
 

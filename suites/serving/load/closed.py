@@ -54,7 +54,7 @@ class Closed:
                 rest_s(exchange, self._drive.failed_in_a_row), lambda: self._go(connection)
             )
         else:
-            self._go(connection)
+            self._drive.soon(partial(self._go, connection))
 
     def stop(self) -> None:
         pass

@@ -49,6 +49,7 @@ class Point:
         step: which of them this is, from 1; 0 for all of the ramp.
         media: images or sounds beside each prompt's text.
         lora_mix: names of adapters with their shares.
+        drafting: how the engine drafts tokens, as cases are told apart by it; empty for not at all.
         part: which of how many processes this part of the load is for.
     """
 
@@ -78,6 +79,7 @@ class Point:
     step: int = 0
     media: Media | None = None
     lora_mix: Mix = ()
+    drafting: str = ""
     part: tuple[int, int] = (0, 1)
 
     @classmethod
@@ -105,9 +107,12 @@ class Point:
     @property
     def name(self) -> str:
         """The case, as results have it."""
-        if self.pooled:
-            return f"{self.pooled}/{self._case}"
-        return self._case
+        case = f"{self.pooled}/{self._case}" if self.pooled else self._case
+        return case + self._drafted
+
+    @property
+    def _drafted(self) -> str:
+        return f"/{self.drafting}" if self.drafting else ""
 
     @property
     def _case(self) -> str:
@@ -142,7 +147,7 @@ class Point:
     def condition(self, searched: str) -> str:
         """What a search for the highest rate or concurrency holds fixed."""
         spaced = f"/{self._spacing}" if self.shape == "open" else ""
-        return f"{searched}{spaced}/{self._size}"
+        return f"{searched}{spaced}/{self._size}{self._drafted}"
 
     @property
     def _spacing(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from suites.serving.load.open import Open
@@ -26,14 +26,17 @@ def replay(turns: Sequence[Turn], *, rate: float, cap: int = 0) -> Open:
 
 
 class _Sessions:
-    """Keeps turns back until the one before has ended."""
+    """Keeps turns back until the one before has ended, and says which turn a request is."""
 
     def __init__(self, turns: Sequence[Turn]) -> None:
         self._turns = turns
         self._kept: dict[int, deque[Exchange]] = {}
+        self._due: Counter[int] = Counter()
 
     def may_go(self, exchange: Exchange) -> bool:
         session = self._turns[exchange.index].session
+        self._due[session] += 1
+        exchange.session, exchange.turn = session, self._due[session]
         if session in self._kept:
             self._kept[session].append(exchange)
             return False

@@ -20,9 +20,12 @@ __all__ = ["append"]
 def append(path: Path, process: int, case: str, requests: Sequence[Request]) -> None:
     """Add one load's requests to the file; a repeated load replaces its earlier rows.
 
-    Columns: process, case, index, measured, failure, intended_ns, sent_ns, first_token_ns (null
-    where none came), token_ns (list), ended_ns, input_tokens, output_tokens. Times are
-    nanoseconds of the machine's monotonic clock.
+    Columns: process, case, index, session (of a conversation or a trace, -1 for none), turn (from
+    1; 0 outside of a session and for a sub-agent's), adapter ("" for the model itself), measured,
+    failure, intended_ns, sent_ns, first_token_ns (null where none came), token_ns (list),
+    ended_ns, input_tokens, output_tokens, cached_tokens (null where the server says nothing of its
+    cache). Times are nanoseconds of the machine's monotonic clock. What an older file lacks is null
+    in it.
 
     Raises:
         UserError: the file cannot be written, or holds something else.
@@ -57,6 +60,9 @@ def _schema() -> object:
             ("process", integer),
             ("case", pa.string()),
             ("index", integer),
+            ("session", integer),
+            ("turn", integer),
+            ("adapter", pa.string()),
             ("measured", pa.bool_()),
             ("failure", pa.string()),
             ("intended_ns", integer),
@@ -66,6 +72,7 @@ def _schema() -> object:
             ("ended_ns", integer),
             ("input_tokens", integer),
             ("output_tokens", integer),
+            ("cached_tokens", integer),
         ]
     )
 
@@ -75,6 +82,9 @@ def _row(process: int, case: str, request: Request) -> dict[str, object]:
         "process": process,
         "case": case,
         "index": request.index,
+        "session": request.session,
+        "turn": request.turn,
+        "adapter": request.adapter,
         "measured": request.measured,
         "failure": request.failure,
         "intended_ns": request.intended_ns,
@@ -84,4 +94,5 @@ def _row(process: int, case: str, request: Request) -> dict[str, object]:
         "ended_ns": request.ended_ns,
         "input_tokens": request.input_tokens,
         "output_tokens": request.output_tokens,
+        "cached_tokens": request.cached_tokens,
     }

@@ -5,6 +5,7 @@ Counted from the same record as the figures, ramp-up and drain included.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ __all__ = ["timeline"]
 # Finer than a picture shows is of no use, nor are steps that hold no request.
 _STEPS = 120
 _LEAST_STEP_S = 0.1
+# Requests of a session that a picture can tell apart.
+_LEAST_TURNS, _MOST_TURNS = 2, 400
 
 
 def timeline(outcome: Outcome) -> dict[str, Any]:
@@ -26,7 +29,8 @@ def timeline(outcome: Outcome) -> dict[str, Any]:
     Returns:
         `start_ns` (monotonic clock) and `step_s`; `steady_s`, between which seconds the steady
         state lay; and a value for each step: `sent` and `done` (requests per second), `in_flight`
-        (mean) and `ttft_ms` (median of the requests meant to be sent in it, None for none).
+        (mean) and `ttft_ms` (median of the requests meant to be sent in it, None for none). Of
+        conversations and traces also `session`: the longest that lies in the steady state.
     """
     requests = [request for request in outcome.requests if request.failure != "cancelled"]
     if not requests:
@@ -51,6 +55,39 @@ def timeline(outcome: Outcome) -> dict[str, Any]:
             for low in edges[:-1]
         ],
         "ttft_ms": _medians(requests, since_s, edges),
+        **_session(requests),
+    }
+
+
+def _session(requests: list[Request]) -> dict[str, Any]:
+    """Each request of one session, in order: turn (0 for a sub-agent's), times, tokens.
+
+    Times are seconds from when the session began.
+    """
+    sessions: defaultdict[int, list[Request]] = defaultdict(list)
+    for request in requests:
+        sessions[request.session].append(request)
+    sessions.pop(-1, None)
+    whole = [own for own in sessions.values() if all(r.measured and not r.failure for r in own)]
+    longest = max(whole, key=len, default=[])
+    if len(longest) < _LEAST_TURNS:
+        return {}
+    start_ns = min(request.sent_ns for request in longest)
+    own = sorted(longest, key=lambda request: request.sent_ns)[:_MOST_TURNS]
+    return {"session": [_turn(request, start_ns) for request in own]}
+
+
+def _turn(request: Request, start_ns: int) -> dict[str, Any]:
+    times = (request.sent_ns, request.token_ns[0], request.ended_ns)
+    sent_s, first_s, ended_s = (round((ns - start_ns) / 1e9, 6) for ns in times)
+    return {
+        "turn": request.turn,
+        "sent_s": sent_s,
+        "first_s": first_s,
+        "ended_s": ended_s,
+        "input": request.input_tokens,
+        "output": request.output_tokens,
+        "cached": request.cached_tokens,
     }
 
 

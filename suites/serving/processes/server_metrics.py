@@ -42,11 +42,23 @@ _SERIES = {
     "prefix_hits": ("vllm:prefix_cache_hits", "vllm:gpu_prefix_cache_hits"),
     "prefix_queries": ("vllm:prefix_cache_queries", "vllm:gpu_prefix_cache_queries"),
     "prefix_hit_share": ("sglang:cache_hit_rate", "trtllm_kv_cache_hit_rate"),
-    "drafted": ("vllm:spec_decode_num_draft_tokens",),
-    "accepted": ("vllm:spec_decode_num_accepted_tokens",),
+    "drafts": ("vllm:spec_decode_num_drafts", "llamacpp:spec_decode_num_drafts"),
+    "drafted": ("vllm:spec_decode_num_draft_tokens", "llamacpp:spec_decode_num_draft_tokens"),
+    "accepted": (
+        "vllm:spec_decode_num_accepted_tokens",
+        "llamacpp:spec_decode_num_accepted_tokens",
+    ),
+    "acceptance_length": ("sglang:spec_accept_length",),
 }
+# Of each place of a draft, by the label `position` from 0: how often it was accepted.
+_BY_POSITION = {
+    "vllm:spec_decode_num_accepted_tokens_per_pos",
+    "llamacpp:spec_decode_num_accepted_tokens_per_pos",
+}
+_POSITION = re.compile(r"position=\"(\d{1,3})\"", re.ASCII)
 _NAMES = {series: name for name, all_ in _SERIES.items() for series in all_}
 # Several engines behind one address: what they hold adds up, what they are full of does not.
+_MEANS = {"kv_use", "prefix_hit_share", "acceptance_length"}
 _SHARES = {"kv_use", "prefix_hit_share"}
 _GAUGES = {
     "running": "server_running",
@@ -65,11 +77,13 @@ UNITS = {
     "server_preemptions": "count",
     "server_prefix_hit_share": "share",
     "server_draft_acceptance": "share",
+    "server_acceptance_length": "tokens",
+    "server_position_acceptance": "share",
 }
 # A name, labels whose values may hold any sign, a number, perhaps a time.
 _SAMPLE = re.compile(
     r"([A-Za-z_:][\w:]*)"
-    r"(?:\{(?:[^\"{}]|\"(?:[^\"\\]|\\.)*\")*\})?"
+    r"(\{(?:[^\"{}]|\"(?:[^\"\\]|\\.)*\")*\})?"
     r"[ \t]+(\S{1,64})(?:[ \t]+-?\d+)?\s*",
     re.ASCII,
 )
@@ -87,13 +101,20 @@ def read_text(text: str) -> dict[str, float]:
     for line in text.splitlines():
         if len(line) > _LONGEST_LINE or not (match := _SAMPLE.fullmatch(line)):
             continue
-        name = _NAMES.get(match[1].removesuffix("_total"))
-        value = _number(match[2])
+        name = _name_of(match[1].removesuffix("_total"), match[2] or "")
+        value = _number(match[3])
         if name and 0 <= value <= (1 if name in _SHARES else _MOST):
             found.setdefault(name, []).append(value)
     return {
-        name: fmean(values) if name in _SHARES else sum(values) for name, values in found.items()
+        name: fmean(values) if name in _MEANS else sum(values) for name, values in found.items()
     }
+
+
+def _name_of(series: str, labels: str) -> str | None:
+    if series in _BY_POSITION:
+        place = _POSITION.search(labels)
+        return f"accepted_at_{int(place[1])}" if place else None
+    return _NAMES.get(series)
 
 
 def _number(word: str) -> float:
@@ -107,7 +128,8 @@ def figures(samples: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]
     """Sum up the samples of a load, in order of time: metric -> statistic -> value.
 
     Levels have min, mean and max; what is counted up has its growth, under "". A counter that was
-    set back while the load ran says nothing.
+    set back while the load ran says nothing. Acceptance by position has the place in the draft,
+    from 1, for a statistic.
     """
     summed: dict[str, dict[str, Any]] = {}
     for name, metric in _GAUGES.items():
@@ -121,7 +143,25 @@ def figures(samples: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]
         hits, asked = _growth(samples, part), _growth(samples, whole)
         if hits is not None and asked and hits <= asked:
             summed[metric] = {"": hits / asked}
-    return summed
+    return summed | _acceptance(samples)
+
+
+def _acceptance(samples: Sequence[Mapping[str, float]]) -> dict[str, dict[str, Any]]:
+    """Tokens a step of a speculating engine, its own among them, and how often each place held.
+
+    As vLLM defines both (`vllm.v1.spec_decode.metrics`, 0.33.0): 1 + accepted ÷ drafts, and
+    accepted at a place ÷ drafts.
+    """
+    drafts, accepted = _growth(samples, "drafts"), _growth(samples, "accepted")
+    if not drafts or accepted is None:
+        told = [sample["acceptance_length"] for sample in samples if "acceptance_length" in sample]
+        told = [length for length in told if length >= 1]  # 0 until something was drafted
+        return {"server_acceptance_length": {"": fmean(told)}} if told else {}
+    shares: dict[str, float] = {}
+    while (held := _growth(samples, f"accepted_at_{len(shares)}")) is not None and held <= drafts:
+        shares[str(len(shares) + 1)] = held / drafts
+    by_position = {"server_position_acceptance": shares} if shares else {}
+    return {"server_acceptance_length": {"": 1 + accepted / drafts}, **by_position}
 
 
 def _growth(samples: Sequence[Mapping[str, float]], name: str) -> float | None:

@@ -92,3 +92,58 @@ def test_a_strangers_words_are_no_markup():
     root = ET.fromstring(picture.svg)
     assert not list(root.iter(f"{SVG}script"))
     assert "\x1b" not in picture.svg
+
+
+def turn(number, sent_s, first_s, ended_s, **fields):
+    times = {"sent_s": sent_s, "first_s": first_s, "ended_s": ended_s}
+    return {"turn": number, **times, "input": 100, "output": 8, "cached": None, **fields}
+
+
+SESSION = [
+    turn(1, 0.0, 0.5, 2.0),
+    turn(0, 2.5, 3.0, 6.0, input=50),
+    turn(0, 2.5, 3.5, 5.0, input=50),
+    turn(2, 7.0, 8.0, 10.0, input=200, cached=150),
+]
+
+
+def test_a_session_is_drawn_request_by_request_with_its_tokens():
+    whole, session = drawn({**LINE, "session": SESSION}, "agents/n1/turns2")
+    assert session.case == f"{whole.case}, one session"
+    assert session.words == (
+        "10 seconds, 2 turns and 2 requests of sub-agents. Input 50 to 200 tokens, 38% of it had "
+        "by the server; first token after 0.5 to 1 seconds."
+    )
+    root = ET.fromstring(session.svg)
+    bars = [
+        tuple(float(bar.get(name)) for name in ("x", "y", "width"))
+        for bar in root.iter(f"{SVG}rect")
+        if bar.get("class") == "answer"
+    ]
+    # 642 units for ten seconds from 64 on; sub-agents have lines of their own.
+    assert bars == [
+        (96.1, 44.0, 96.3),
+        (256.6, 60.0, 192.6),
+        (288.7, 76.0, 96.3),
+        (577.6, 44.0, 128.4),
+    ]
+    known = [bar for bar in root.iter(f"{SVG}rect") if bar.get("class") == "known"]
+    assert [float(bar.get("height")) for bar in known] == [0.0, 0.0, 0.0, 66.0]
+
+
+def test_more_requests_at_once_than_there_are_lines_share_the_last():
+    crowd = [turn(0, 0.0, 0.1, 1.0) for _ in range(100)]
+    _, session = drawn({**LINE, "session": crowd})
+    assert session.height < 700
+
+
+@pytest.mark.parametrize(
+    "field", [{"sent_s": -1}, {"first_s": "x"}, {"input": 1e300}, {"turn": None}]
+)
+def test_a_session_of_strange_values_is_drawn_not_at_all(field):
+    assert drawn({**LINE, "session": [{**SESSION[0], **field}]}) == []
+
+
+def test_a_session_of_no_length_is_drawn():
+    _, session = drawn({**LINE, "session": [turn(1, 0.0, 0.0, 0.0, input=0)]})
+    ET.fromstring(session.svg)

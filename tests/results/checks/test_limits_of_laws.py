@@ -187,3 +187,56 @@ def test_weights_lie_on_the_chips_or_where_the_engine_may_spill_them(flags, mach
     predicate["machine"]["memory_bytes"] = machine_gb * 10**9
     findings = check(Statement.model_validate(data))
     assert [one.reason for one in findings if one.rule == "memory"] == told
+
+
+DRAFTS = [
+    # Labels beside `speculation`, and whether they can be.
+    ({"draft_tokens": 3, "acceptance_length": 4.0}, True),
+    ({"draft_tokens": 3, "acceptance_length": 4.1}, False),
+    ({"acceptance_length": 1.0}, True),
+    ({"acceptance_length": 0.9}, False),
+    ({"draft_tokens": 2, "acceptance_length": 2.3, "acceptance_rates": "0.80/0.50"}, True),
+    ({"draft_tokens": 2, "acceptance_length": 2.6, "acceptance_rates": "0.80/0.50"}, False),
+    ({"draft_tokens": 2, "acceptance_length": 2.0, "acceptance_rates": "0.80/0.50"}, False),
+    ({"draft_tokens": 2, "acceptance_rates": "0.50/0.52"}, False),
+    ({"draft_tokens": 1, "acceptance_rates": "0.50/0.40"}, False),
+    ({"draft_tokens": 2, "acceptance_rates": "0.50/1.40"}, False),
+    ({"draft_tokens": 2, "acceptance_rates": "often"}, False),
+]
+
+
+@pytest.mark.parametrize(("labels", "fits"), DRAFTS)
+def test_drafts_add_up_to_what_a_step_brings(found, labels, fits):  # noqa: F811
+    rules = found(row("failed", "count", 0.0, labels={"speculation": "mtp", **labels}))
+    assert (("speculation", "flagged") in rules) != fits
+
+
+@pytest.mark.parametrize(
+    ("labels", "factor"),
+    [
+        ({}, 1.0),
+        ({"speculation": "none"}, 1.0),
+        ({"speculation": "mtp"}, 6.0),
+        ({"speculation": "mtp", "acceptance_length": 2.0}, 2.12),
+        ({"speculation": "mtp", "acceptance_length": 8.0, "draft_tokens": 9}, 6.0),
+        ({"speculation": "mtp", "acceptance_length": 8.0, "acceptance": "pinned"}, 8.48),
+    ],
+)
+def test_a_step_reads_the_weights_once_for_all_tokens_that_it_brings(found, labels, factor):  # noqa: F811
+    # 32 layers of 218.1 M weights and a head of 525.3 M, 2 bytes each, at 3,350 GB/s and a tenth
+    # more: 4.073 ms a step.
+    for tpot_ms, fits in ((4.08 / factor, True), (4.06 / factor, False)):
+        rules = found(row("tpot", "ms", tpot_ms, labels=labels))
+        assert (("roofline", "flagged") in rules) != fits
+
+
+def test_shares_by_place_are_figures_of_their_own(found):  # noqa: F811
+    rows = [
+        row(
+            *("server_position_acceptance", "share", share),
+            method="reported",
+            labels={"position": place, "speculation": "mtp"},
+        )
+        for place, share in ((1, 0.8), (2, 0.5))
+    ]
+    assert found(*rows) == set()

@@ -33,6 +33,7 @@ def test_every_preset_says_where_it_was_read_and_asks_all_it_has(name):
     known = preset(name)
     assert known.source.startswith("https://")
     assert known.read_on <= date(2026, 12, 31)
+    assert not known.unread or not known.unread.endswith(".")
     assert set(known.apis) <= set(get_args(Api))
     for api in known.apis:
         target, body = asked_by(name, api=api)

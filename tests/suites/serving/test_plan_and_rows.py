@@ -17,7 +17,7 @@ from suites.serving.instrument.instrument import Error
 from suites.serving.instrument.validity import instrument_problem, media_problems
 from suites.serving.load.outcome import Outcome
 from suites.serving.load.point import Point
-from suites.serving.run import run_cell
+from suites.serving.run import not_answered, run_cell
 from tests.builders import answered, assert_signable
 
 URL = "http://127.0.0.1:9"
@@ -172,6 +172,34 @@ def test_where_nothing_is_answered_nothing_is_signed(exact_instrument, capsys):
         with pytest.raises(CheckError, match=r"no request was answered as asked \(timeout 2\)"):
             run_cell(cell.spec)
     assert "2 of 2 failed (timeout 2)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("points", "says"),
+    [
+        ([(2, 2)], "no request was answered as asked (http_429 2)"),
+        (
+            [(12, 7)],
+            "too few of 12 requests were answered as asked (http_429 7); the server said: go",
+        ),
+        ([(12, 7), (0, 0)], "too few of 12 requests"),
+        ([(12, 6)], ""),
+        ([(12, 12), (12, 0)], ""),
+    ],
+)
+def test_where_most_requests_fail_at_every_point_nothing_is_signed(points, says):
+    facts = {
+        str(at): {
+            "measured": measured,
+            "failures": {"http_429": failed} if failed else {},
+            "failure_details": ["go \x1b[31maway"] if failed else [],
+        }
+        for at, (measured, failed) in enumerate(points)
+    }
+    refusal = not_answered({"points": facts}, where="http://h")
+    assert (refusal is None) == (not says)
+    assert says in str(refusal)
+    assert "\x1b" not in str(refusal)
 
 
 def test_an_instrument_error_above_two_percent_is_a_reason_with_advice():

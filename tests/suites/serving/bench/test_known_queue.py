@@ -64,3 +64,14 @@ def test_the_table_says_what_was_found(monkeypatch, capsys):
     assert told["search"][0]["knee"] == pytest.approx(10 - math.log(10))
     known_queue.print_table(*known_queue.steps())
     assert "intervals that hold it" in capsys.readouterr().out
+
+
+def test_numbers_to_reach_are_said_to_be_met_or_missed():
+    covered = known_queue.Coverage(
+        use=0.5, percentile=50.0, true_ms=1.0, runs=30, held=26, width=0.1
+    )
+    searched = known_queue.Searched(rate=7.5, knee=7.697, loads=9, requests=10)
+    assert known_queue.goals([covered], [searched]) == [
+        "intervals hold the truth in 87% of the runs at least (missed: 90%)",
+        "searched rates within 2.6% of the knee (met: 3%)",
+    ]

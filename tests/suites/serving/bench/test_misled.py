@@ -12,6 +12,7 @@ import pytest
 from suites.serving.bench import misled
 from suites.serving.bench.misled import CLIENTS, Misled, Reporter, judge
 from suites.serving.bench.odd_server import BEHAVIOURS, Behaviour
+from suites.serving.bench.peers import Peers
 
 BLANK = Misled(client="c", behaviour="b")
 IN_TURN, TAIL, *_ = BEHAVIOURS
@@ -71,15 +72,19 @@ def test_clients_measure_servers_in_processes_of_their_own(tmp_path, monkeypatch
     monkeypatch.setattr(misled, "Ask", lambda **_: ASK)
     (plain,) = [client for client in CLIENTS if client.name == "httpx"]
     ends = Reporter(name="ends", command=lambda *_: ["-c", "exit('no')"], read=lambda *_: {})
-    results = misled.misled(tmp_path, [plain, ends])
-    told, ended = results
+    away = Reporter(name="away", package="no-such", command=lambda *_: [], read=lambda *_: {})
+    results = misled.misled(Peers(home=tmp_path), [plain, ends, away])
+    told, ended, absent = results
+    assert absent.problem.startswith("absent: ")
     assert (told.client, told.behaviour, told.problem) == ("httpx", "empty tail", "")
     # 45 of 60 counted tokens are empty events of one moment: 14 steps over 59. A busy machine may
     # delay both alike.
     assert -0.9 < told.tpot_error < -0.5
     assert "no" in ended.problem
     misled.print_table(results)
-    assert "empty tail" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "empty tail" in shown
+    assert "away is absent" in shown
 
 
 ASK = misled.Ask(streams=2, requests=4)

@@ -12,8 +12,9 @@ import pytest
 
 import leaderboard
 from suites.client.target import Target
+from suites.serving.bench import verdicts
 from suites.serving.bench.behaviours import BEHAVIOURS, INPUT_TOKENS, TOKENS
-from suites.serving.bench.verdicts import judged, page, played
+from suites.serving.bench.verdicts import judged, page, played, summed_up
 from suites.serving.load.outcome import run_point
 from suites.serving.load.point import Point
 
@@ -40,6 +41,15 @@ def test_a_figure_that_is_not_the_truth_is_called_wrong(lie):
     behaviour = replace(BEHAVIOURS[0], **lie)
     verdict = judged(behaviour, played(behaviour))
     assert (verdict.kind, verdict.because.split()[0]) == ("wrong", next(iter(lie)).split("_")[0])
+
+
+def test_all_of_them_are_summed_up_in_one_line(monkeypatch):
+    assert f"{len(BEHAVIOURS)} behaviours" in summed_up()
+    assert summed_up().endswith("0 wrong and valid (met: none wrong)")
+    lies = (BEHAVIOURS[0], replace(BEHAVIOURS[0], ttft_ms=40.0))
+    monkeypatch.setattr(verdicts, "BEHAVIOURS", lies)
+    told = "2 behaviours of servers: 1 right, 0 void, 0 refused, 1 wrong and valid"
+    assert summed_up() == f"{told} (missed: none wrong)"
 
 
 class Answer(socketserver.BaseRequestHandler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from itertools import combinations, islice, pairwise
 
 import numpy as np
@@ -263,6 +264,20 @@ def test_samples_hold_a_row_per_request_and_a_repeated_load_replaces_its_own(tmp
     assert table.num_rows == 2 * len(outcome.requests)
     first = table.to_pylist()[0]
     assert first["first_token_ns"] == first["token_ns"][0] > first["sent_ns"]
+    assert (first["session"], first["turn"], first["adapter"]) == (-1, 0, "")
+
+
+def test_samples_say_session_turn_and_adapter_and_add_to_an_older_file(tmp_path, run):
+    answered = run(closed(concurrency=1, requests=2)).requests[0]
+    path = tmp_path / "samples.parquet"
+    append(path, 0, "old", [answered])
+    later = ("session", "turn", "adapter", "cached_tokens")
+    pq.write_table(pq.read_table(path).drop_columns(later), path)
+    asked = replace(answered, session=7, turn=2, adapter="sql", cached_tokens=5)
+    append(path, 0, "agents/n1", [asked])
+    old, new = pq.read_table(path).select(["case", *later]).to_pylist()
+    assert old == {"case": "old"} | dict.fromkeys(later)
+    assert new == {"case": "agents/n1"} | dict(zip(later, (7, 2, "sql", 5), strict=True))
 
 
 def test_samples_are_not_written_over_something_else(tmp_path):

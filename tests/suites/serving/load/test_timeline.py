@@ -62,3 +62,39 @@ def test_what_failed_is_in_flight_and_has_no_ttft():
 
 def test_a_load_that_sent_nothing_has_none():
     assert timeline(outcome()) == {}
+
+
+def test_the_longest_session_of_the_steady_state_is_laid_out_turn_by_turn():
+    def of(session, turn, at_s, **fields):
+        more = {"input_tokens": 10 * turn + 5, "output_tokens": 2, **fields}
+        return asked(at_s, at_s + 0.5, at_s + 1, session=session, turn=turn, **more)
+
+    line = timeline(
+        outcome(
+            *(of(1, turn, 2.0 * turn) for turn in (1, 2)),
+            of(2, 2, 5.0, cached_tokens=15),
+            of(2, 0, 4.5),
+            of(2, 1, 3.0),
+            *(of(3, turn, float(turn), measured=False) for turn in (1, 2, 3, 4)),
+            *(of(4, turn, float(turn), failure="reset") for turn in (1, 2, 3, 4)),
+            *(asked(float(n), n + 0.1, n + 0.2) for n in range(5)),
+        )
+    )
+    first, sub, last = line["session"]
+    assert [turn["turn"] for turn in (first, sub, last)] == [1, 0, 2]
+    assert [turn["sent_s"] for turn in (first, sub, last)] == [0.0, 1.5, 2.0]
+    assert last == {
+        "turn": 2,
+        "sent_s": 2.0,
+        "first_s": 2.5,
+        "ended_s": 3.0,
+        "input": 25,
+        "output": 2,
+        "cached": 15,
+    }
+
+
+def test_a_load_without_conversations_has_no_session():
+    assert "session" not in timeline(outcome(asked(0.0, 0.5, 1.0), asked(1.0, 1.5, 2.0)))
+    alone = asked(0.0, 0.5, 1.0, session=1, turn=1)
+    assert "session" not in timeline(outcome(alone))

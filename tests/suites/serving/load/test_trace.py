@@ -134,6 +134,8 @@ def test_a_turn_waits_for_the_one_before_and_is_charged_for_it(tmp_path):
         outcome = run_point(target, point_of(written(tmp_path / "t.jsonl")), seed=0)
     assert [r.output_tokens for r in outcome.requests] == [8, 4, 6, 4, 5]
     assert len(outcome.answered) == 5
+    turns = [(r.session, r.turn) for r in outcome.requests]
+    assert turns == [(0, 1), (1, 1), (0, 2), (2, 1), (0, 3)]
     first, _, second, _, third = outcome.requests
     for earlier, later in pairwise([first, second, third]):
         assert later.sent_ns >= earlier.ended_ns

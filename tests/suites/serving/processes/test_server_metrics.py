@@ -31,7 +31,10 @@ vllm:prefix_cache_queries_total 1000
 vllm:prefix_cache_hits_total 1e2
 vllm:spec_decode_num_draft_tokens_total 50
 vllm:spec_decode_num_accepted_tokens_total 30
+vllm:spec_decode_num_drafts_total 25
 vllm:spec_decode_num_accepted_tokens_per_pos_total{position="0"} 20
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="0",position="1"} 10
+vllm:spec_decode_num_accepted_tokens_per_pos_total{engine="1"} 7
 """
 SGLANG = """\
 sglang:num_running_reqs{tp_rank="0"} 7
@@ -39,6 +42,8 @@ sglang:num_queue_reqs 1
 sglang:token_usage 0.5
 sglang:cache_hit_rate 0.125
 sglang:num_retracted_reqs 0
+sglang:spec_accept_length{tp_rank="0"} 2.5
+sglang:spec_accept_length{tp_rank="1"} 2.7
 """
 TRTLLM = """\
 trtllm_num_requests_running{model_name="m"} 2
@@ -63,6 +68,9 @@ LLAMACPP = "llamacpp:requests_processing 4\nllamacpp:requests_deferred 46\n"
                 "prefix_hits": 100,
                 "drafted": 50,
                 "accepted": 30,
+                "drafts": 25,
+                "accepted_at_0": 20,
+                "accepted_at_1": 10,
             },
         ),
         (
@@ -73,6 +81,7 @@ LLAMACPP = "llamacpp:requests_processing 4\nllamacpp:requests_deferred 46\n"
                 "kv_use": 0.5,
                 "prefix_hit_share": 0.125,
                 "preemptions": 0,
+                "acceptance_length": 2.6,
             },
         ),
         (TRTLLM, {"running": 2, "queue": 0, "kv_use": 0.62, "prefix_hit_share": 0.5}),
@@ -83,7 +92,7 @@ LLAMACPP = "llamacpp:requests_processing 4\nllamacpp:requests_deferred 46\n"
     ],
 )  # fmt: skip
 def test_every_engine_says_it_by_the_same_names(text, values):
-    assert read_text(text) == values
+    assert read_text(text) == pytest.approx(values)
 
 
 @given(st.text(max_size=300), st.sampled_from(["", "vllm:num_requests_running", "sglang:"]))
@@ -107,6 +116,22 @@ def test_levels_have_a_range_and_counters_their_growth():
     assert figures([]) == {}
     assert "server_preemptions" not in figures(seen[:1])
     assert "server_preemptions" not in figures([*seen, {"preemptions": 0.0}])
+
+
+def test_drafts_say_tokens_a_step_and_how_often_each_place_was_accepted():
+    before = {"drafts": 100.0, "accepted": 50.0, "accepted_at_0": 40.0, "accepted_at_1": 10.0}
+    after = {"drafts": 200.0, "accepted": 180.0, "accepted_at_0": 120.0, "accepted_at_1": 60.0}
+    assert figures([before, after]) == {
+        "server_acceptance_length": {"": 2.3},
+        "server_position_acceptance": {"1": 0.8, "2": 0.5},
+    }
+    # More accepted than drafted is no share; a server that drafts nothing says nothing.
+    claims = figures([before, {**after, "accepted_at_0": 141.0}])
+    assert "server_position_acceptance" not in claims
+    assert figures([dict.fromkeys(before, 0.0)] * 2) == {}
+    told = [{"acceptance_length": value} for value in (0.0, 2.5, 3.5)]
+    assert figures(told) == {"server_acceptance_length": {"": 3.0}}
+    assert set(claims) <= set(UNITS)
 
 
 @pytest.mark.parametrize(
