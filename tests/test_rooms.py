@@ -38,6 +38,7 @@ FOLDERS = {
         "serving",
         "serving/bench",
         "quality",
+        "quality/bench",
         "",
     ],
     "results": [

@@ -8,13 +8,21 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import CheckError
-from suites.quality.agreement import Agreement, Place, Reference, agreement
+from suites.quality.agreement import (
+    GREEDY_TOKENS,
+    Agreement,
+    Place,
+    Reference,
+    agreement,
+    prefix,
+    share_of_other_ids,
+)
 from suites.quality.grading import graded
 from suites.quality.items import FAMILIES, items
 from suites.quality.scores import Comparison, Score, compared, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from suites.quality.asking import Asker, Reply
     from suites.quality.items import Item
@@ -148,7 +156,10 @@ def _of(reference: Reference) -> dict[Stratum, tuple[int, int]]:
 
 def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> Agreement:
     told = asker.ask(
-        [place.text for place in reference.places], max_tokens=1, logprobs=_CANDIDATES, done=done
+        [place.text for place in reference.places],
+        max_tokens=GREEDY_TOKENS,
+        logprobs=_CANDIDATES,
+        done=done,
     )
     missing = [reply.failure or "no log-probabilities" for reply in told if not reply.logprobs]
     if missing:
@@ -157,9 +168,26 @@ def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> 
             where="--reference",
             expected="a server that gives log-probabilities (logprobs)",
         )
+    both = [
+        prefix(place.greedy, reply.greedy)
+        for place, reply in zip(reference.places, told, strict=True)
+        if place.greedy and reply.greedy
+    ]
     return agreement(
-        [place.logprobs for place in reference.places], [reply.logprobs or {} for reply in told]
+        [place.logprobs for place in reference.places],
+        [reply.logprobs or {} for reply in told],
+        prefixes=both,
+        other_ids=share_of_other_ids(reference.ids, _ids(told)),
     )
+
+
+def _ids(told: Sequence[Reply]) -> dict[str, int]:
+    """Gather ids by text; a text that stands for several tokens is left out."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for reply in told:
+        for text, number in reply.ids.items():
+            found[text].add(number)
+    return {text: ids.pop() for text, ids in sorted(found.items()) if len(ids) == 1}
 
 
 def record(
@@ -185,9 +213,15 @@ def record(
     """
     found = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
     texts = _texts(seed, places)
-    replies = asker.ask(texts, max_tokens=1, logprobs=_CANDIDATES, done=done) if texts else []
+    replies = (
+        asker.ask(texts, max_tokens=GREEDY_TOKENS, logprobs=_CANDIDATES, done=done) if texts else []
+    )
     kept = [
-        Place(text=text, logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()})
+        Place(
+            text=text,
+            logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()},
+            greedy=list(reply.greedy),
+        )
         for text, reply in zip(texts, replies, strict=True)
         if reply.logprobs
     ]
@@ -198,6 +232,7 @@ def record(
         seed=seed.hex(),
         right={f"{family}/{level}": counts for (family, level), counts in found.strata.items()},
         places=kept,
+        ids=_ids(replies),
     )
 
 
