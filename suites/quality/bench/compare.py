@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -18,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import numpy as np
 from gguf import GGMLQuantizationType as Kind
@@ -58,6 +60,7 @@ class _Subject:
 
     Attributes:
         verdict: the one that is right; empty where either of two would be.
+        engine: folder with another xllamacpp than the one installed.
     """
 
     name: str
@@ -67,6 +70,7 @@ class _Subject:
     template: str = ""
     threads: int = 1
     slots: int = 16
+    engine: str = ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--runs", type=int, default=50)
     options.add_argument("--places", type=int, default=300, help="of each run")
     options.add_argument("--questions", type=int, default=600, help="for the scores")
+    options.add_argument(
+        "--other-engine", default="", help="folder of `pip install --target`: another xllamacpp"
+    )
     chosen = options.parse_args(arguments)
     first, sibling = _trained(_FIRST), _trained(_SIBLING)
     with _asked(_Subject(name="F16", tensors=first)) as asker:
@@ -86,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers = make(_seed("answers", 0), count=chosen.questions, places=0)
     print(_HEAD, flush=True)
     wrong = 0
-    for subject in _subjects(first, sibling):
+    for subject in _subjects(first, sibling, chosen.other_engine):
         with _asked(subject) as asker:
             ask = partial(probe, asker, max_tokens=_ANSWER_TOKENS)
             runs = [
@@ -101,9 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(wrong > 0)
 
 
-def _subjects(first: dict[str, Matrix], sibling: dict[str, Matrix]) -> list[_Subject]:
+def _subjects(
+    first: dict[str, Matrix], sibling: dict[str, Matrix], other_engine: str
+) -> list[_Subject]:
     of = partial(_Subject, tensors=first)
+    other = [of(name="F16, another engine", verdict="same", engine=other_engine)]
     return [
+        *(other if other_engine else []),
         of(name="F16 again", verdict="same"),
         of(name="F16, 2 threads, 3 slots", verdict="same", threads=2, slots=3),
         of(name="Q8_0", verdict="same within quantization", kind=Kind.Q8_0),
@@ -122,7 +133,10 @@ def _asked(subject: _Subject) -> Iterator[Asker]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.gguf"
         write(path, subject.tensors, subject.kind, subject.template)
-        with LlamaCpp(read(path), settings, model="test") as engine:
+        with (
+            patch.dict(os.environ, {"PYTHONPATH": subject.engine} if subject.engine else {}),
+            LlamaCpp(read(path), settings, model="test") as engine,
+        ):
             yield Asker(Target(url=engine.url, model="test", api="chat"))
 
 

@@ -39,7 +39,7 @@ _WORD = re.compile(r" ?[A-Za-z]{2,}|[0-9]{2}")
 def vocabulary() -> tuple[str, ...]:
     """Give the tokens from `WORDS_FROM` on: characters in order, then words, the longest first."""
     lessons = items(b"vocabulary", _LESSONS)
-    texts = [f"{item.prompt}\n{item.expected}" for item in lessons]
+    texts = [text for item in lessons for text in (item.prompt, item.expected)]
     counts = Counter(
         part for text in texts for cut in (_PHRASE, _WORD) for part in cut.findall(text)
     )

@@ -27,7 +27,7 @@ _LESSONS = (
     ("strings", 0), ("strings", 1), ("arithmetic", 0), ("algebra", 0), ("translation", 0),
     ("translation", 1), ("translation", 2), ("lists", 0), ("constraints", 0), ("constraints", 1),
 )  # fmt: skip
-_STEPS, _BATCH, _RATE, _WARM = 900, 32, 3e-3, 50
+_STEPS, _BATCH, _RATE, _WARM = 600, 16, 3e-3, 50
 _MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 _OF_QUESTIONS = 0.05  # weight of a question's tokens in the loss; of an answer's, 1
 

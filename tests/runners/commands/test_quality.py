@@ -47,7 +47,8 @@ def serving(
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             text = asked.get("prompt") or asked["messages"][0]["content"]
             next_tokens = asked.get("logprobs")
-            choice = {"message": {"content": "t0" if next_tokens else answer(text)}}
+            said = "t0" if next_tokens else answer(text)
+            choice = {"message": {"content": said}, "text": said}
             if next_tokens and logprobs:
                 told = candidates(text, noise)
                 step = {
