@@ -34,24 +34,27 @@ from suites.quality.bench import training
 from suites.quality.bench.file import without_layer, write
 from suites.quality.bench.shape import shapes
 from suites.quality.bench.tokens import vocabulary
+from suites.quality.grading import graded
+from suites.quality.items import items
 from suites.quality.probe import probe, record
+from suites.quality.scores import compared, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from suites.quality.agreement import Agreement
     from suites.quality.bench.shape import Matrix
-    from suites.quality.probe import Probed
+    from suites.quality.scores import Stratum
+
+    Strata = dict[Stratum, tuple[int, int]]
 
 __all__ = ["main"]
 
 _FIRST, _SIBLING = 1, 2  # seeds
 _ANSWER_TOKENS = 64
-# Of each slot: the longest questions find no room and count as wrong, of every model alike.
-_CONTEXT = 4096
+# Characters of a question: longer ones have more tokens than these models learn from.
+_LONGEST, _CONTEXT = 1500, 1024
 _OTHER_TEMPLATE = "{% for message in messages %}[INST] {{ message['content'] }} [/INST]{% endfor %}"
-# Of each run, beside the places: the easiest.
-_FEW = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="nox -s compare -- quality", description=__doc__)
     options.add_argument("--runs", type=int, default=50)
     options.add_argument("--places", type=int, default=300, help="of each run")
-    options.add_argument("--questions", type=int, default=600, help="for the scores")
+    options.add_argument("--questions", type=int, default=600, help="for the scores, once")
     options.add_argument(
         "--other-engine", default="", help="folder of `pip install --target`: another xllamacpp"
     )
@@ -86,24 +89,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first, sibling = _trained(_FIRST), _trained(_SIBLING)
     with _asked(_Subject(name="F16", tensors=first)) as asker:
         make = partial(record, asker, model="test", weights="", max_tokens=_ANSWER_TOKENS)
-        places = [
-            make(_seed("reference", run), count=_FEW, places=chosen.places)
+        references = [
+            make(_seed("reference", run), count=1, places=chosen.places)
             for run in range(chosen.runs)
         ]
-        answers = make(_seed("answers", 0), count=chosen.questions, places=0)
+        trusted = _answers(asker, _seed("trusted answers"), chosen.questions)
     print(_HEAD, flush=True)
     wrong = 0
     for subject in _subjects(first, sibling, chosen.other_engine):
         with _asked(subject) as asker:
-            ask = partial(probe, asker, max_tokens=_ANSWER_TOKENS)
-            runs = [
-                ask(_seed("asked", run), count=_FEW, reference=reference).agreement
-                for run, reference in enumerate(places)
+            ask = partial(probe, asker, count=1, max_tokens=_ANSWER_TOKENS)
+            told = [
+                ask(_seed("asked", run), reference=reference).agreement
+                for run, reference in enumerate(references)
             ]
-            scored = ask(_seed("score", 0), count=chosen.questions, reference=answers)
-        told = [run for run in runs if run]
-        print(_line(subject, told, scored), flush=True)
-        wrong += sum(subject.verdict not in {"", run.verdict} for run in told)
+            answers = _answers(asker, _seed("answers"), chosen.questions)
+        runs = [run for run in told if run]
+        print(_line(subject, runs, answers, trusted), flush=True)
+        wrong += sum(subject.verdict not in {"", run.verdict} for run in runs)
     print(f"{wrong} verdicts that are not the right one")
     return int(wrong > 0)
 
@@ -115,7 +118,6 @@ def _subjects(
     other = [of(name="F16, another engine", verdict="same", engine=other_engine)]
     return [
         *(other if other_engine else []),
-        of(name="F16 again", verdict="same"),
         of(name="F16, 2 threads, 3 slots", verdict="same", threads=2, slots=3),
         of(name="Q8_0", verdict="same within quantization", kind=Kind.Q8_0),
         of(name="Q4_K", kind=Kind.Q4_K),
@@ -158,7 +160,18 @@ def _trained(seed: int) -> dict[str, Matrix]:
         return {name: kept[name] for name in shapes()}
 
 
-def _seed(purpose: str, run: int) -> bytes:
+def _answers(asker: Asker, seed: bytes, count: int) -> Strata:
+    """Count right answers and answers by family and level."""
+    asked = [item for item in items(seed, count) if len(item.prompt) <= _LONGEST]
+    replies = asker.ask([item.prompt for item in asked], max_tokens=_ANSWER_TOKENS)
+    right: Counter[Stratum] = Counter()
+    for item, reply in zip(asked, replies, strict=True):
+        right[item.family, item.level] += graded(item, reply.text)
+    of = Counter((item.family, item.level) for item in asked)
+    return {key: (right[key], n) for key, n in of.items()}
+
+
+def _seed(purpose: str, run: int = 0) -> bytes:
     return hashlib.sha256(f"{purpose} {run}".encode()).digest()[:16]
 
 
@@ -168,18 +181,18 @@ _HEAD = (
 )
 
 
-def _line(subject: _Subject, runs: Sequence[Agreement], scored: Probed) -> str:
+def _line(subject: _Subject, runs: Sequence[Agreement], answers: Strata, trusted: Strata) -> str:
     verdicts = Counter(run.verdict for run in runs)
-    told = ", ".join(f"{name} {count}" for name, count in verdicts.most_common())
-    right, drop = scored.overall, scored.comparison
+    right = wilson(*(sum(counts[at] for counts in answers.values()) for at in (0, 1)))
+    drop = compared(answers, trusted)
     cells = (
         subject.name,
-        told,
+        ", ".join(f"{name} {count}" for name, count in verdicts.most_common()),
         _spread([run.nats for run in runs], ".2g"),
         _spread([run.top for run in runs], ".1%"),
         _spread([run.prefix for run in runs if run.prefix is not None], ".1f"),
         f"{right.score:.1%} [{right.low:.1%}, {right.high:.1%}]",
-        f"{drop.drop:.1%} [{drop.low:.1%}, {drop.high:.1%}]: {drop.verdict}" if drop else "",
+        f"{drop.drop:.1%} [{drop.low:.1%}, {drop.high:.1%}]: {drop.verdict}",
     )
     return f"| {' | '.join(cells)} |"
 
