@@ -34,8 +34,9 @@ from suites.quality.bench import training
 from suites.quality.bench.file import without_layer, write
 from suites.quality.bench.shape import shapes
 from suites.quality.bench.tokens import vocabulary
+from suites.quality.bench.training import LESSONS
 from suites.quality.grading import graded
-from suites.quality.items import items
+from suites.quality.items import FAMILIES, LEVELS, items
 from suites.quality.probe import probe, record
 from suites.quality.scores import compared, wilson
 
@@ -52,8 +53,7 @@ __all__ = ["main"]
 
 _FIRST, _SIBLING = 1, 2  # seeds
 _ANSWER_TOKENS = 64
-# Characters of a question: longer ones have more tokens than these models learn from.
-_LONGEST, _CONTEXT = 1500, 1024
+_CONTEXT = 1024
 _OTHER_TEMPLATE = "{% for message in messages %}[INST] {{ message['content'] }} [/INST]{% endfor %}"
 
 
@@ -161,8 +161,9 @@ def _trained(seed: int) -> dict[str, Matrix]:
 
 
 def _answers(asker: Asker, seed: bytes, count: int) -> Strata:
-    """Count right answers and answers by family and level."""
-    asked = [item for item in items(seed, count) if len(item.prompt) <= _LONGEST]
+    """Count right answers and answers to questions of the kinds that were taught."""
+    of_all = count * len(FAMILIES) * len(LEVELS) // len(LESSONS)
+    asked = [item for item in items(seed, of_all) if (item.family, item.level) in LESSONS]
     replies = asker.ask([item.prompt for item in asked], max_tokens=_ANSWER_TOKENS)
     right: Counter[Stratum] = Counter()
     for item, reply in zip(asked, replies, strict=True):

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from suites.quality.bench.shape import Matrix
 
-__all__ = ["train"]
+__all__ = ["LESSONS", "train"]
 
 # What can be learnt in minutes: tables, copies from a place, a word so many times.
-_LESSONS = (
+LESSONS = (
     ("strings", 0), ("strings", 1), ("translation", 0), ("translation", 1), ("translation", 2),
     ("constraints", 0), ("constraints", 1), ("constraints", 2), ("constraints", 3), ("tools", 0),
 )  # fmt: skip
@@ -88,7 +88,7 @@ def _batches(random: Random) -> Iterator[tuple[Any, Any]]:
 
 
 def _lesson(random: Random) -> list[int]:
-    family, level = random.choice(_LESSONS)
+    family, level = random.choice(LESSONS)
     question, answer, grade = FAMILIES[family](random, level)
     if grade == "words":
         rules = json.loads(answer)
