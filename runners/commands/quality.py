@@ -173,8 +173,6 @@ class _bar:  # noqa: N801 - a context, not a kind of thing
 def _show(found: Probed, model: str, terminal: Terminal) -> None:
     from rich.table import Table
 
-    from suites.quality.agreement import GREEDY_TOKENS
-
     table = Table(title=f"Questions to {model}", box=None, pad_edge=False)
     for head in ("family", "right", "95% interval", "n"):
         table.add_column(head, justify="left" if head == "family" else "right")
@@ -203,6 +201,6 @@ def _show(found: Probed, model: str, terminal: Terminal) -> None:
         if same.prefix is not None:
             terminal.say(
                 f"greedy   {same.prefix:.1f} [{same.prefix_low:.1f}, {same.prefix_high:.1f}] of "
-                f"{GREEDY_TOKENS} tokens before the first that differs"
+                f"{same.prefix_of:.1f} tokens before the first that differs"
             )
     terminal.say(f"verdict  {found.verdict}")

@@ -25,7 +25,6 @@ __all__ = [
     "Reference",
     "agreement",
     "divergence",
-    "prefix",
     "share_of_other_ids",
 ]
 
@@ -108,8 +107,9 @@ class Agreement:
     Attributes:
         top: share of places whose likeliest token is the same, with its 95% interval.
         nats: mean divergence per token from the reference, with its 95% interval.
-        prefix: mean tokens of the greedy continuation, of `GREEDY_TOKENS`, before the first that
-            differs, with its 95% interval; None where either side does not tell them.
+        prefix: mean tokens of the greedy continuation before the first that differs, with its 95%
+            interval; None where either side does not tell them.
+        prefix_of: mean tokens of the reference's continuations, `GREEDY_TOKENS` at most.
         other_ids: share of the tokens told by both that bear another id; None where none does.
     """
 
@@ -124,6 +124,7 @@ class Agreement:
     prefix: float | None = None
     prefix_low: float | None = None
     prefix_high: float | None = None
+    prefix_of: float | None = None
     other_ids: float | None = None
 
 
@@ -131,13 +132,13 @@ def agreement(
     reference: Sequence[Mapping[str, float]],
     told: Sequence[Mapping[str, float]],
     *,
-    prefixes: Sequence[int] = (),
+    continuations: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
     other_ids: float | None = None,
 ) -> Agreement:
     """Compare the next tokens at the same places.
 
     Args:
-        prefixes: equal tokens of the greedy continuations, see `prefix`.
+        continuations: texts of greedy tokens, of the reference and told; where both tell them.
         other_ids: see `Agreement`; another vocabulary is another model.
 
     Intervals by a bootstrap over places (Efron 1979), seeded, so that two readers get the same.
@@ -152,6 +153,7 @@ def agreement(
     nats = [divergence(ours, theirs) for ours, theirs in pairs]
     top_low, top_high = _resampled(tops)
     nats_low, nats_high = _resampled(nats)
+    prefixes = [_prefix(ours, theirs) for ours, theirs in continuations]
     prefix_low, prefix_high = _resampled(prefixes) if prefixes else (None, None)
     return Agreement(
         top=_mean(tops),
@@ -167,11 +169,12 @@ def agreement(
         prefix=_mean(prefixes) if prefixes else None,
         prefix_low=prefix_low,
         prefix_high=prefix_high,
+        prefix_of=_mean([len(ours) for ours, _ in continuations]) if prefixes else None,
         other_ids=other_ids,
     )
 
 
-def prefix(reference: Sequence[str], told: Sequence[str]) -> int:
+def _prefix(reference: Sequence[str], told: Sequence[str]) -> int:
     """Count the tokens of two continuations before the first that differs."""
     same = takewhile(lambda pair: pair[0] == pair[1], zip(reference, told, strict=False))
     return sum(1 for _ in same)

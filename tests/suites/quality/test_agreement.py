@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suites.quality.agreement import agreement, divergence
+from suites.quality.agreement import agreement, divergence, share_of_other_ids
 
 
 def told(random: Random, spread: float = 3.0, noise: float = 0.0, seed: int = 0, most: int = 10):
@@ -59,3 +59,19 @@ def test_places_without_candidates_are_refused():
         agreement([{"a": -0.1}], [{}])
     with pytest.raises(ValueError, match="every place"):
         agreement([], [])
+
+
+def test_greedy_continuations_are_compared_to_the_first_token_that_differs():
+    continuations = [("abcd", "abcd"), ("abcd", "abxd"), ("abcd", "xbcd"), ("abcd", "ab")]
+    found = agreement(places(0.0), places(0.0), continuations=continuations)
+    assert (found.prefix, found.prefix_of) == ((4 + 2 + 0 + 2) / 4, 4)
+    assert found.prefix_low < found.prefix < found.prefix_high
+    assert agreement(places(0.0), places(0.0)).prefix is None
+
+
+@pytest.mark.parametrize(
+    ("told", "share"),
+    [({"a": 1, "b": 2}, 0), ({"a": 1, "b": 9}, 0.5), ({"c": 3}, None), ({}, None)],
+)
+def test_ids_are_compared_where_both_sides_tell_them(told, share):
+    assert share_of_other_ids({"a": 1, "b": 2}, told) == share
