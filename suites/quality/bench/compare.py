@@ -154,7 +154,7 @@ def _trained(seed: int) -> dict[str, Matrix]:
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = io.BytesIO()
-        np.savez(kept, **tensors)
+        np.savez(kept, allow_pickle=False, **tensors)
         write_atomically(path, kept.getvalue())
     with np.load(path) as kept:
         return {name: kept[name] for name in shapes()}
