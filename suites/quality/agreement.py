@@ -36,8 +36,8 @@ SAME_NATS, QUANTIZED_NATS = 0.0005, 0.06
 _SAME_TOP, _QUANTIZED_TOP = 0.98, 0.85
 # Tokens of a greedy continuation.
 GREEDY_TOKENS = 16
-# A share of tokens that bear other ids: a few texts stand for several tokens, not many.
-_OTHER_IDS = 0.05
+# A share of tokens that bear other ids, and of how many: a few texts stand for several tokens.
+_OTHER_IDS, _LEAST_SHARED = 0.05, 10
 _LEAST = 1e-9  # of a token that the other side does not tell
 _RESAMPLES = 1000
 Verdict = Literal["same", "same within quantization", "different", "undecided"]
@@ -110,7 +110,7 @@ class Agreement:
         prefix: mean tokens of the greedy continuation before the first that differs, with its 95%
             interval; None where either side does not tell them.
         prefix_of: mean tokens of the reference's continuations, `GREEDY_TOKENS` at most.
-        other_ids: share of the tokens told by both that bear another id; None where none does.
+        other_ids: see `share_of_other_ids`.
     """
 
     top: float
@@ -139,7 +139,7 @@ def agreement(
 
     Args:
         continuations: texts of greedy tokens, of the reference and told; where both tell them.
-        other_ids: see `Agreement`; another vocabulary is another model.
+        other_ids: see `share_of_other_ids`; another vocabulary is another model.
 
     Intervals by a bootstrap over places (Efron 1979), seeded, so that two readers get the same.
 
@@ -181,13 +181,15 @@ def _prefix(reference: Sequence[str], told: Sequence[str]) -> int:
 
 
 def share_of_other_ids(reference: Mapping[str, int], told: Mapping[str, int]) -> float | None:
-    """Return which share of the tokens told by both bears another id; None where none is."""
+    """Return which share of the tokens told by both bears another id; None of fewer than ten."""
     shared = reference.keys() & told.keys()
-    return sum(reference[text] != told[text] for text in shared) / len(shared) if shared else None
+    if len(shared) < _LEAST_SHARED:
+        return None
+    return sum(reference[text] != told[text] for text in shared) / len(shared)
 
 
 def _resampled(values: Sequence[float]) -> tuple[float, float]:
-    """Ends of the 95% interval of a mean; whatever else is resampled, the same places are."""
+    """Ends of the 95% interval of a mean; of places as often and in the same order each time."""
     random = Random(0)
     return _ends([_mean(random.choices(values, k=len(values))) for _ in range(_RESAMPLES)])
 

@@ -163,7 +163,9 @@ def _together(candidates: Iterable[tuple[str, float]]) -> dict[str, float]:
         chances[text] += math.exp(min(logprob, 0.0))
     if any(map(math.isnan, chances.values())):
         raise ValueError("a logarithm that is no number")
-    return {text: max(math.log(chance), _LEAST) for text, chance in chances.items() if chance}
+    return {
+        text: max(min(math.log(chance), 0.0), _LEAST) for text, chance in chances.items() if chance
+    }
 
 
 def _candidates(told: Any) -> Iterator[tuple[str, float]]:

@@ -32,6 +32,7 @@ __all__ = ["Probed", "probe", "record"]
 # A share of questions without an answer that still says something of the model.
 _MOST_FAILED = 0.02
 _CANDIDATES = 10
+_PART = "\ufffd"  # of a character, as servers show it
 # Texts of places: the questions themselves, cut where the next token is open.
 _SHORTEST, _LONGEST = 40, 1500
 
@@ -181,11 +182,12 @@ def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> 
 
 
 def _ids(told: Sequence[Reply]) -> dict[str, int]:
-    """Gather ids by text; a text that stands for several tokens is left out."""
+    """Gather ids by text; texts that stand for several tokens are left out."""
     found: defaultdict[str, set[int]] = defaultdict(set)
     for reply in told:
         for text, number in reply.ids.items():
-            found[text].add(number)
+            if text and _PART not in text:
+                found[text].add(number)
     return {text: ids.pop() for text, ids in sorted(found.items()) if len(ids) == 1}
 
 

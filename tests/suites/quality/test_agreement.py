@@ -69,9 +69,9 @@ def test_greedy_continuations_are_compared_to_the_first_token_that_differs():
     assert agreement(places(0.0), places(0.0)).prefix is None
 
 
-@pytest.mark.parametrize(
-    ("told", "share"),
-    [({"a": 1, "b": 2}, 0), ({"a": 1, "b": 9}, 0.5), ({"c": 3}, None), ({}, None)],
-)
-def test_ids_are_compared_where_both_sides_tell_them(told, share):
-    assert share_of_other_ids({"a": 1, "b": 2}, told) == share
+@pytest.mark.parametrize(("moved", "share"), [(0, 0), (1, 0.1), (10, 1)])
+def test_ids_are_compared_where_both_sides_tell_enough_of_them(moved, share):
+    ids = {f"t{number}": number for number in range(10)}
+    told = {text: number + (number < moved) for text, number in ids.items()}
+    assert share_of_other_ids(ids, told | {"z": 99}) == share
+    assert share_of_other_ids(dict(list(ids.items())[:9]), told) is None
