@@ -207,10 +207,12 @@ def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float)
 def divergence(reference: Mapping[str, float], told: Mapping[str, float]) -> float:
     """Return the divergence in nats over the reference's candidates and one for all the others.
 
-    Σ p·ln(p ÷ q); candidates that the other side does not tell share what it left over.
+    Σ p·ln(p ÷ q); candidates that the other side does not tell share what it left over, and are no
+    likelier than the least of those it tells: a tie at the last place makes no divergence.
     """
     unknown = [token for token in reference if token not in told]
-    share = max(_left(told.values()) / (len(unknown) + 1), _LEAST)
+    share = _left(told.values()) / (len(unknown) + 1)
+    share = max(min(share, math.exp(min(told.values()))), _LEAST)
     shares = {token: math.exp(told[token]) if token in told else share for token in reference}
     total = sum(
         math.exp(logprob) * (logprob - math.log(max(shares[token], _LEAST)))

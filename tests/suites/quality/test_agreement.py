@@ -47,6 +47,13 @@ def test_divergence_of_two_full_distributions_is_the_textbooks():
     assert divergence(p, p) == pytest.approx(0, abs=1e-12)
 
 
+def test_a_tie_at_the_last_place_that_is_told_is_no_divergence():
+    flat = {"a": 0.3, "b": 0.1}
+    ours, theirs = ({**flat, last: 0.02} for last in ("c", "d"))
+    p, q = ({token: math.log(share) for token, share in side.items()} for side in (ours, theirs))
+    assert divergence(p, q) == pytest.approx(0, abs=1e-12)
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_divergence_is_never_negative_and_nothing_of_oneself(one, other):
     p, q = told(Random(one)), told(Random(other))
