@@ -40,6 +40,7 @@ FOLDERS = {
         "serving",
         "serving/bench",
         "quality",
+        "quality/bench",
         "",
     ],
     "results": [

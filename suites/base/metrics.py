@@ -126,6 +126,8 @@ _ALL = (
     Metric(name="compute_rate", unit="TFLOP/s", better="higher", title="Attained compute"),
     Metric(name="integer_rate", unit="TOP/s", better="higher", title="Attained integer compute"),
     Metric(name="bandwidth", unit="GB/s", better="higher", title="Attained bandwidth"),
+    # Of a named benchmark, by its harness.
+    Metric(name="task_score", unit="share", better="higher", title="Score of a named task"),
     # Energy.
     Metric(name="power", unit="W", better="lower", title="Mean power"),
     Metric(name="idle_power", unit="W", better="lower", title="Idle power"),

@@ -8,13 +8,20 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import CheckError
-from suites.quality.agreement import Agreement, Place, Reference, agreement
+from suites.quality.agreement import (
+    GREEDY_TOKENS,
+    Agreement,
+    Place,
+    Reference,
+    agreement,
+    share_of_other_ids,
+)
 from suites.quality.grading import graded
 from suites.quality.items import FAMILIES, items
 from suites.quality.scores import Comparison, Score, compared, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from suites.quality.asking import Asker, Reply
     from suites.quality.items import Item
@@ -25,6 +32,7 @@ __all__ = ["Probed", "probe", "record"]
 # A share of questions without an answer that still says something of the model.
 _MOST_FAILED = 0.02
 _CANDIDATES = 10
+_PART = "\ufffd"  # of a character, as servers show it
 # Texts of places: the questions themselves, cut where the next token is open.
 _SHORTEST, _LONGEST = 40, 1500
 
@@ -148,7 +156,10 @@ def _of(reference: Reference) -> dict[Stratum, tuple[int, int]]:
 
 def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> Agreement:
     told = asker.ask(
-        [place.text for place in reference.places], max_tokens=1, logprobs=_CANDIDATES, done=done
+        [place.text for place in reference.places],
+        max_tokens=GREEDY_TOKENS,
+        logprobs=_CANDIDATES,
+        done=done,
     )
     missing = [reply.failure or "no log-probabilities" for reply in told if not reply.logprobs]
     if missing:
@@ -157,9 +168,27 @@ def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> 
             where="--reference",
             expected="a server that gives log-probabilities (logprobs)",
         )
+    continuations = [
+        (place.greedy, reply.greedy)
+        for place, reply in zip(reference.places, told, strict=True)
+        if place.greedy and reply.greedy
+    ]
     return agreement(
-        [place.logprobs for place in reference.places], [reply.logprobs or {} for reply in told]
+        [place.logprobs for place in reference.places],
+        [reply.logprobs or {} for reply in told],
+        continuations=continuations,
+        other_ids=share_of_other_ids(reference.ids, _ids(told)),
     )
+
+
+def _ids(told: Sequence[Reply]) -> dict[str, int]:
+    """Gather ids by text; texts that stand for several tokens are left out."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for reply in told:
+        for text, number in reply.ids.items():
+            if text and _PART not in text:
+                found[text].add(number)
+    return {text: ids.pop() for text, ids in sorted(found.items()) if len(ids) == 1}
 
 
 def record(
@@ -185,9 +214,15 @@ def record(
     """
     found = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
     texts = _texts(seed, places)
-    replies = asker.ask(texts, max_tokens=1, logprobs=_CANDIDATES, done=done) if texts else []
+    replies = (
+        asker.ask(texts, max_tokens=GREEDY_TOKENS, logprobs=_CANDIDATES, done=done) if texts else []
+    )
     kept = [
-        Place(text=text, logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()})
+        Place(
+            text=text,
+            logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()},
+            greedy=list(reply.greedy),
+        )
         for text, reply in zip(texts, replies, strict=True)
         if reply.logprobs
     ]
@@ -198,6 +233,7 @@ def record(
         seed=seed.hex(),
         right={f"{family}/{level}": counts for (family, level), counts in found.strata.items()},
         places=kept,
+        ids=_ids(replies),
     )
 
 
