@@ -24,6 +24,7 @@ FOLDERS = {
         "meters",
         "engines",
         "client",
+        "quality",
         "kernels/cuda",
         "kernels/backends",
         "kernels/families",
@@ -37,7 +38,6 @@ FOLDERS = {
         "serving/workers",
         "serving",
         "serving/bench",
-        "quality",
         "",
     ],
     "results": [

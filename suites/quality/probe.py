@@ -14,13 +14,21 @@ from suites.quality.items import FAMILIES, items
 from suites.quality.scores import Comparison, Score, compared, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from suites.quality.asking import Asker, Reply
     from suites.quality.items import Item
     from suites.quality.scores import Stratum
 
-__all__ = ["Probed", "probe", "record"]
+__all__ = [
+    "Probed",
+    "by_stratum",
+    "check_answered",
+    "next_tokens",
+    "of_reference",
+    "probe",
+    "record",
+]
 
 # A share of questions without an answer that still says something of the model.
 _MOST_FAILED = 0.02
@@ -96,14 +104,12 @@ def probe(
     """
     asked = items(seed, count)
     replies = asker.ask([item.prompt for item in asked], max_tokens=max_tokens, done=done)
-    failures = [reply.failure for reply in replies if reply.failure]
-    if len(failures) > _MOST_FAILED * count:
-        raise CheckError(
-            f"{len(failures)} of {count} questions had no answer: {failures[0]}",
-            where="quality",
-            expected=f"at most {_MOST_FAILED:.0%}",
-        )
-    strata = _strata(asked, replies)
+    failed = check_answered(replies)
+    rights = [
+        not reply.failure and graded(item, reply.text)
+        for item, reply in zip(asked, replies, strict=True)
+    ]
+    strata = by_stratum(asked, rights)
     right = sum(right for right, _ in strata.values())
     counts = [reply.tokens for reply in replies]
     tokens = sum(n for n in counts if n is not None) if None not in counts else None
@@ -111,19 +117,38 @@ def probe(
         seed=seed.hex(),
         families={name: _family(strata, name) for name in FAMILIES if _asks(strata, name)},
         overall=wilson(right, len(asked)),
-        failed=len(failures),
+        failed=failed,
         tokens_per_solved=tokens / right if tokens and right else None,
         strata=strata,
-        comparison=compared(strata, _of(reference)) if reference and reference.right else None,
+        comparison=compared(strata, of_reference(reference))
+        if reference and reference.right
+        else None,
         agreement=_agreement(asker, reference, done) if reference and reference.places else None,
     )
 
 
-def _strata(asked: list[Item], replies: list[Reply]) -> dict[Stratum, tuple[int, int]]:
+def check_answered(replies: Sequence[Reply]) -> int:
+    """Return how many questions had no answer.
+
+    Raises:
+        CheckError: they are more than 2%.
+    """
+    failures = [reply.failure for reply in replies if reply.failure]
+    if len(failures) > _MOST_FAILED * len(replies):
+        raise CheckError(
+            f"{len(failures)} of {len(replies)} questions had no answer: {failures[0]}",
+            where="quality",
+            expected=f"at most {_MOST_FAILED:.0%}",
+        )
+    return len(failures)
+
+
+def by_stratum(asked: Sequence[Item], rights: Sequence[bool]) -> dict[Stratum, tuple[int, int]]:
+    """Count right answers and answers by family and level."""
     counts: defaultdict[Stratum, list[int]] = defaultdict(lambda: [0, 0])
-    for item, reply in zip(asked, replies, strict=True):
+    for item, right in zip(asked, rights, strict=True):
         count = counts[item.family, item.level]
-        count[0] += not reply.failure and graded(item, reply.text)
+        count[0] += right
         count[1] += 1
     return {key: (right, n) for key, (right, n) in sorted(counts.items())}
 
@@ -137,7 +162,8 @@ def _family(strata: Mapping[Stratum, tuple[int, int]], family: str) -> Score:
     return wilson(sum(right for right, _ in own), sum(n for _, n in own))
 
 
-def _of(reference: Reference) -> dict[Stratum, tuple[int, int]]:
+def of_reference(reference: Reference) -> dict[Stratum, tuple[int, int]]:
+    """Right answers and answers of a reference, by family and level."""
     strata = {}
     for key, counts in reference.right.items():
         family, _, level = key.partition("/")
@@ -147,6 +173,19 @@ def _of(reference: Reference) -> dict[Stratum, tuple[int, int]]:
 
 
 def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> Agreement:
+    told = next_tokens(asker, reference, done)
+    return agreement([place.logprobs for place in reference.places], told)
+
+
+def next_tokens(
+    asker: Asker, reference: Reference, done: Callable[[], None] = lambda: None
+) -> list[dict[str, float]]:
+    """Ask for the likeliest next tokens at a reference's places.
+
+    Raises:
+        UserError: see `Asker.ask`.
+        CheckError: likewise; or the server gives no log-probabilities.
+    """
     told = asker.ask(
         [place.text for place in reference.places], max_tokens=1, logprobs=_CANDIDATES, done=done
     )
@@ -157,9 +196,9 @@ def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> 
             where="--reference",
             expected="a server that gives log-probabilities (logprobs)",
         )
-    return agreement(
-        [place.logprobs for place in reference.places], [reply.logprobs or {} for reply in told]
-    )
+    return [
+        {token: min(one, 0.0) for token, one in (reply.logprobs or {}).items()} for reply in told
+    ]
 
 
 def record(

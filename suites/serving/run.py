@@ -15,6 +15,7 @@ from suites.base.printable import printable
 from suites.base.records import CellResult
 from suites.client.recount import counted_how, recounted
 from suites.client.subject import packages, subject
+from suites.quality.run import ask
 from suites.serving.course import course_of
 from suites.serving.instrument.validity import (
     gap_problems,
@@ -30,6 +31,7 @@ from suites.serving.load.steadiness import drift, saturation
 from suites.serving.load.timeline import timeline
 from suites.serving.processes.live import live_view
 from suites.serving.processes.metrics_watch import MetricsWatch
+from suites.serving.questions import HiddenQuestions
 from suites.serving.series import series_of
 from suites.serving.workers.node_worker import generator
 
@@ -59,7 +61,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     points = [Point.from_json(fields) for fields in spec["points"]]
     course = course_of(spec)
     slots = course.most_streams or max(map(_slots, points))
-    context = max(map(_longest, points)) + 64
+    context = max(max(map(_longest, points)) + 64, spec.get("quality", {}).get("context", 0))
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}, "timelines": {}}
     with ExitStack() as stack:
@@ -75,9 +77,11 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         under_test = running or opened()
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
         beside = stack.enter_context(MetricsWatch(spec["metrics"])) if spec["metrics"] else None
+        hidden = HiddenQuestions(spec["questions"], spec["process"])
+        hidden.ask_at_rest(load, under_test.target, points[0])
         done = 0
         while done < len(points):
-            point = points[done]
+            point = hidden.among(points[done])
             progress(100 * done, 100 * len(points), point.name)
             instrument = checks.get(point.name) or _first_check(load, point, spec)
             show = live_view(point, done, len(points))
@@ -85,6 +89,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             seed = f"{spec['seed']}/{done}"
             outcome = load.run(under_test.target, point, seed=seed, show=show)
             outcome = _recounted(outcome, under_test)
+            hidden.keep(point, outcome)
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
@@ -101,10 +106,19 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             if not point.ramp:
                 points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
-        facts |= course.facts(points[0])
-    if not any(item.metric == "e2e" for item in series):
-        raise _nothing_answered(spec, facts)
+        if not any(item.metric == "e2e" for item in series):
+            raise _nothing_answered(spec, facts)
+        facts |= course.facts(points[0]) | hidden.facts() | _questions(under_test, spec, slots)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _questions(under_test: Subject, spec: dict[str, Any], slots: int) -> dict[str, Any]:
+    """Ask what a run asks beside its loads; nothing where it does not."""
+    if "quality" not in spec:
+        return {}
+    answers = ask(under_test.target, spec["quality"], at_once=slots)
+    under_test.check_alive()
+    return {"quality": answers}
 
 
 def _recounted(outcome: Outcome, under_test: Subject) -> Outcome:

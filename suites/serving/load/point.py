@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from suites.client.prompts import Turn
+from suites.quality.hidden import Hidden
 from suites.serving.load.adapters import Mix, mix_text
 from suites.serving.load.media import Media
 from suites.serving.load.sessions import Sessions
@@ -49,6 +50,7 @@ class Point:
         step: which of them this is, from 1; 0 for all of the ramp.
         media: images or sounds beside each prompt's text.
         lora_mix: names of adapters with their shares.
+        hidden: which requests are questions.
         part: which of how many processes this part of the load is for.
     """
 
@@ -78,6 +80,7 @@ class Point:
     step: int = 0
     media: Media | None = None
     lora_mix: Mix = ()
+    hidden: Hidden | None = None
     part: tuple[int, int] = (0, 1)
 
     @classmethod
@@ -98,6 +101,7 @@ class Point:
                 "ramp": tuple(data["ramp"]),
                 "media": Media(**data["media"]) if data["media"] else None,
                 "lora_mix": tuple((name, share) for name, share in data["lora_mix"]),
+                "hidden": Hidden(**data["hidden"]) if data["hidden"] else None,
                 "part": tuple(data["part"]),
             }
         )
@@ -230,6 +234,8 @@ class Point:
         labels = self.media.labels if self.media else {}
         if self.lora_mix:
             labels |= {"lora_mix": mix_text(self.lora_mix), "adapters": len(self.lora_mix)}
+        if self.hidden:
+            labels["hidden_share"] = self.hidden.share
         return labels
 
 
