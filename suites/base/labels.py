@@ -200,6 +200,7 @@ _ALL = (
     _text("question_api", "interface that questions were asked by", "chat", "completions"),
     _tokens("answer_tokens", "most output tokens of an answer"),
     _number("temperature", "of sampling; 0 is greedy"),
+    _text("levels", "right answers of those at each level of difficulty, the easiest first"),
     _whole("unanswered", "questions that got no answer", least=0),
     _whole("left_out", "questions too long for the context that was served", least=0),
     _text("reference_sha256", "digest of the reference that trusted weights made"),

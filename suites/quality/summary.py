@@ -11,7 +11,7 @@ from suites.base.records import Row
 from suites.quality.agreement import agreement
 from suites.quality.grading import graded
 from suites.quality.hidden import is_right, overlooked
-from suites.quality.items import FAMILIES
+from suites.quality.items import FAMILIES, LEVELS
 from suites.quality.probe import by_stratum, of_reference
 from suites.quality.record import HiddenRecord, Record
 from suites.quality.reference_file import digest_of
@@ -65,18 +65,20 @@ def _of_record(record: Record) -> Iterator[Row]:
         "left_out": record.count - len(asked),
     }
     yield _score("score", "questions/all", wilson(sum(rights), len(rights)), of_all)
+    strata = by_stratum(asked, rights)
     for family in FAMILIES:
-        own = [right for item, right in zip(asked, rights, strict=True) if item.family == family]
-        if own:
-            told = labels | {"family": family}
-            yield _score("score", f"questions/{family}", wilson(sum(own), len(own)), told)
+        levels = [strata.get((family, level), (0, 0)) for level in LEVELS]
+        right, n = (sum(counts[place] for counts in levels) for place in (0, 1))
+        if n:
+            told = {"family": family, "levels": " ".join(f"{one}/{of}" for one, of in levels)}
+            yield _score("score", f"questions/{family}", wilson(right, n), labels | told)
     counts = [answer.tokens for answer in record.answers if answer.tokens is not None]
     solved = tokens_per_solved(counts, rights) if len(counts) == len(rights) else None
     if solved:
         row = _row("tokens_per_solved", "questions/all", solved.value, len(counts), labels)
         yield replace(row, low=solved.low, high=solved.high)
     if record.reference:
-        yield from _against(record.reference, by_stratum(asked, rights), record, labels)
+        yield from _against(record.reference, strata, record, labels)
 
 
 def _against(
