@@ -55,9 +55,8 @@ def nonce_is_ours(claim: Claim, context: Context) -> Iterator[Held]:
         seed = item.labels.get("question_seed")
         # True is 1 to Python, and nothing of the kind elsewhere.
         if run and item.suite == QUALITY and (type(seed) is not int or seed != run.seed):
-            yield Held(
-                where=place_of(item), reason="its questions are not made from the run's seed"
-            )
+            reason = "its questions are not made from the run's seed"
+            yield Held(where=place_of(item), reason=reason)
 
 
 def outputs_come_from_the_seed(claim: Claim, context: Context) -> Iterator[Held]:

@@ -140,8 +140,10 @@ class Cost extends HTMLElement {
   likes(row) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
     const proven = text("profile") !== "quick" && !text("doubts");
-    const ranks = !this.rows.number(row, "flags") && ["", "disputed"].includes(text("moderated"));
-    return [text("model_id"), text("load").split(" · ")[0], proven, ranks].join("|");
+    const sound = !this.rows.number(row, "flags") && !this.rows.number(row, "barred");
+    const ranks = sound && ["", "disputed"].includes(text("moderated"));
+    const random = this.rows.number(row, "random");
+    return [text("model_id"), text("load").split(" · ")[0], random, proven, ranks].join("|");
   }
 
   /** Every row with its costs, of each model and load the cheapest first. */

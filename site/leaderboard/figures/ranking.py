@@ -50,12 +50,12 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
 
     Figures rank within a model and a load only: rows of one stand together, cheapest first.
     Without a price by throughput; ties by digest and case, so that two builds agree. A row that
-    a law flags, or whose result was withdrawn or superseded, never ranks, nor does one whose weights
-    are not known to answer as well as the model at full width; random weights stand apart. A quick
-    profile, or a run without challenge, raw samples or self-check, ranks below. What another
-    harness measured, and its runner attests, follows all that was measured here. Adds `ranks`,
-    `proven`, `random`, `shape` (what was asked of the engine, without how many at once) and
-    `place`: 0 for proven serving rows to 7 for isolated phases that do not rank.
+    a law flags, or whose result was withdrawn or superseded, never ranks, nor does one whose
+    weights are not known to answer as well as the model at full width; random weights stand apart.
+    A quick profile, or a run without challenge, raw samples or self-check, ranks below. What
+    another harness measured, and its runner attests, follows all that was measured here. Adds
+    `ranks`, `proven`, `random`, `shape` (what was asked of the engine, without how many at once)
+    and `place`: 0 for proven serving rows to 7 for isolated phases that do not rank.
     """
     method = rows["throughput_method"]
     sound = rows["valid"] & (rows["flags"] == 0) & rows["moderated"].isin(RANKING)

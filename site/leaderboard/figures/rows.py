@@ -70,8 +70,8 @@ _NUMBERS = (
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
     "barred", "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id",
-    "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
-    "doubts", "moderated", "price_sheet",
+    "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
+    "valid", "doubts", "moderated", "price_sheet",
 )  # fmt: skip
 # Marks of a notice with which a row still ranks.
 RANKING = ("", "disputed")
@@ -192,7 +192,6 @@ def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     table[list(_NUMBERS)] = table[list(_NUMBERS)].astype(float)
     table[list(_COUNTS)] = table[list(_COUNTS)].fillna(0).astype("int64")
     table["valid"] = table["valid"].map(lambda value: value is True)
-    table["barred"] = False
     # Columns that were set one by one lie apart in memory; a copy puts them together.
     return table.copy()
 

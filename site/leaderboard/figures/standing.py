@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 __all__ = ["with_standing"]
 
 _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
-_OF_RESULT = ["digest", "model", "precision", "weights", "terms", "strata", "solved_tokens"]
 _ENDS = ("", "_low", "_high")
+_OF_RESULT = [
+    *("digest", "model", "precision", "weights", "terms", "strata"),
+    *(f"solved_tokens{end}" for end in _ENDS),
+]
 _SAID = {
     "reference": "at full width",
     "kept": "quality kept: {lost} of right answers lost",
@@ -42,7 +45,7 @@ class _Result:
     weights: str
     asked: Asked | None
     full_width: bool
-    solved_tokens: float
+    solved_tokens: Span | None
 
     @classmethod
     def of(cls, flat: Mapping[Any, Any]) -> Self:
@@ -52,7 +55,7 @@ class _Result:
             weights=flat["weights"],
             asked=from_text(flat["strata"], flat["terms"]),
             full_width=is_full_width(flat["model"], flat["precision"]),
-            solved_tokens=flat["solved_tokens"],
+            solved_tokens=_span(flat, "solved_tokens"),
         )
 
     @property
@@ -111,23 +114,26 @@ def _said(own: _Result, found: Standing) -> tuple[str, str]:
     return _WORDS["en"](text, lost=lost), _WORDS["zh"](text, lost=lost)
 
 
-def _tokens_at_full_width(references: Sequence[_Result]) -> float | None:
-    """Tokens of a right answer at full width, the mean of all results there; None without any."""
-    known = [one.solved_tokens for one in references if not math.isnan(one.solved_tokens)]
-    return math.fsum(known) / len(known) if known else None
+def _tokens_at_full_width(references: Sequence[_Result]) -> Span | None:
+    """Tokens of a right answer at full width: those of the result that is surest of them."""
+    known = [one.solved_tokens for one in references if one.solved_tokens]
+    return min(known, key=lambda span: (span.high or math.inf) / span.value, default=None)
 
 
-def _with_equal(rows: pd.DataFrame, base: Mapping[str, float]) -> pd.DataFrame:
+def _with_equal(rows: pd.DataFrame, base: Mapping[str, Span]) -> pd.DataFrame:
     """Add what tokens cost that give as many right answers as a million at full width."""
-    priced = rows["digest"].isin(list(base)) & rows["rent_usd"].notna()
-    for at in rows.index[priced & rows["solved_tokens"].notna()]:
+    for at in rows.index[rows["digest"].isin(list(base))]:
         row = rows.loc[at]
         usd, tokens = (_span(row, name) for name in ("rent_usd", "solved_tokens"))
-        equal = equal_quality_usd(usd, tokens, Span(base[row["digest"]], None, None))
+        if not usd or not tokens:
+            continue
+        equal = equal_quality_usd(usd, tokens, base[row["digest"]])
         rows.loc[at, [f"equal_usd{end}" for end in _ENDS]] = [equal.value, equal.low, equal.high]
     return rows
 
 
-def _span(row: pd.Series[Any], name: str) -> Span:
-    ends = (row[f"{name}{end}"] for end in _ENDS)
-    return Span(*(None if math.isnan(end) else end for end in ends))
+def _span(row: Mapping[Any, Any] | pd.Series[Any], name: str) -> Span | None:
+    value, low, high = (row[f"{name}{end}"] for end in _ENDS)
+    if math.isnan(value):
+        return None
+    return Span(value, *(None if math.isnan(end) else end for end in (low, high)))
