@@ -35,6 +35,7 @@ __all__ = [
     "is_full_width",
     "pooled",
     "standing",
+    "without",
 ]
 
 # A row ranks whose right answers are surely less than so many points below the reference's. Six
@@ -136,6 +137,18 @@ def pooled(parts: Iterable[Asked]) -> dict[Stratum, tuple[int, int]]:
     return {key: (rights[key], n) for key, n in answers.items()}
 
 
+def without(
+    strata: Mapping[Stratum, tuple[int, int]], part: Asked
+) -> dict[Stratum, tuple[int, int]]:
+    """Take the answers of one of them out again."""
+    kept = {}
+    for key, (right, n) in strata.items():
+        own_right, own_n = part.strata.get(key, (0, 0))
+        if n > own_n:
+            kept[key] = (right - own_right, n - own_n)
+    return kept
+
+
 def standing(
     own: Asked | None, reference: Mapping[Stratum, tuple[int, int]], *, full_width: bool
 ) -> Standing:
@@ -156,6 +169,6 @@ def standing(
         "undecided": "unknown",
     }
     kind = kinds[drop.verdict]
-    if full_width and kind == "unknown":
+    if full_width and kind != "worse":
         return Standing(kind="reference", comparison=drop)
     return Standing(kind=kind, comparison=drop)

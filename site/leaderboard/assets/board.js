@@ -2,7 +2,7 @@
 // The leaderboard, alive: filter, search, sort, choose columns and units; every view is a link.
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
-import { kept, money, oneFen, perMtok, range, unit } from "./currency.js";
+import { answers, kept, money, oneFen, perMtok, range, unit } from "./currency.js";
 import { element, figure, link, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 
@@ -296,20 +296,8 @@ class Board extends HTMLElement {
       element("span", "nowrap", element("b", "num", money(own.value)), " ", unit("Mtok")),
       element("span", "ci", ...ends),
       oneFen(figure(this.rows.number(row, "rent_fens")), this.word("fen")),
-      ...this.answers(row, "solved", 1000),
-      ...this.answers(row, "equal", 1),
+      ...answers(this.rows, row, (key) => this.word(key)),
     ];
-  }
-
-  /** What right answers cost, and tokens that give as many as those at full width.
-   * @param {number} row @param {"solved" | "equal"} name @param {number} count */
-  answers(row, name, count) {
-    const own = this.rows.span(row, `${name}_usd`);
-    if (!own) return [];
-    const { value, low, high } = own;
-    const ends = low === null || high === null ? [] : [" (", ...range([low * count, high * count]), ")"];
-    const [before, after] = this.word(name).split("{cost}");
-    return [element("span", "ci", before, money(value * count), ...ends, after)];
   }
 }
 

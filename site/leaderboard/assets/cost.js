@@ -1,7 +1,7 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economy/economics.py.
 import { Rows } from "./data.js";
-import { AMOUNTS, kept, perMtok, rate } from "./currency.js";
+import { AMOUNTS, answers, kept, perMtok, rate } from "./currency.js";
 import { element, figure, link, proof } from "./format.js";
 import { line, offer } from "./save.js";
 
@@ -344,7 +344,7 @@ class Cost extends HTMLElement {
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
-      this.money(rented, "measured", wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
+      this.rented(row, rented, wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
       this.money(owned, text("electricity_method"), wishes.capex === null ? this.basis(row) : this.ownedNote(row)),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),
@@ -353,6 +353,14 @@ class Cost extends HTMLElement {
     cells.forEach((cell, at) => (cell.dataset.label = heads[at + 1]));
     made.append(...cells);
     return made;
+  }
+
+  /** @param {number} row @param {number[] | null} usd @param {string} note */
+  rented(row, usd, note) {
+    const cell = this.money(usd, "measured", note);
+    const sheet = this.known(row, "rent_usd");
+    if (usd && sheet) cell.append(...answers(this.rows, row, (key) => this.word(key), usd[0] / sheet));
+    return cell;
   }
 
   /** @param {number[] | null} usd one value, or two bounds @param {string} method @param {string} [note] */

@@ -54,8 +54,9 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     weights are not known to answer as well as the model at full width; random weights stand apart.
     A quick profile, or a run without challenge, raw samples or self-check, ranks below. What
     another harness measured, and its runner attests, follows all that was measured here. Adds
-    `ranks`, `proven`, `random`, `shape` (what was asked of the engine, without how many at once)
-    and `place`: 0 for proven serving rows to 7 for isolated phases that do not rank.
+    `ranks`, `proven`, `random`, `shape` (what was asked of the engine, without how many at once),
+    `equal_least` (the cheapest tokens of equal quality of the same work) and `place`: 0 for proven
+    serving rows to 7 for isolated phases that do not rank.
     """
     method = rows["throughput_method"]
     sound = rows["valid"] & (rows["flags"] == 0) & rows["moderated"].isin(RANKING)
@@ -63,13 +64,16 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     ranks = sound & (method == "measured") & ~rows["barred"]
     proven = (rows["profile"] != "quick") & (rows["doubts"] == "")
     below = (~proven).astype(int).where(ranks, 3).mask(sound & (method == ATTESTED), 2)
-    return rows.assign(
+    rows = rows.assign(
         ranks=ranks,
         proven=proven,
         random=rows["weights"] == "random",
         shape=rows["load"].str.split(" · ", n=1).str[0],
         place=2 * below + (rows["suite"] != "serving").astype(int),
-    ).sort_values(
+    )
+    equal = rows["equal_usd"].where(ranks)
+    least = equal.groupby([rows[name] for name in ("place", *_WORK)]).transform("min")
+    return rows.assign(equal_least=equal.notna() & (equal == least)).sort_values(
         ["place", *_WORK, "rent_cny", "throughput", "digest", "suite", "case"],
         ascending=[True, *[True] * len(_WORK), True, False, True, True, True],
         na_position="last",

@@ -69,7 +69,7 @@ _NUMBERS = (
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
-    "barred", "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id",
+    "barred", "equal_least", "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id",
     "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
     "valid", "doubts", "moderated", "price_sheet",
 )  # fmt: skip
@@ -109,6 +109,8 @@ class Row:
         barred: it is not known to be good enough to rank.
         solved, equal: cost in USD of a right answer, and of as many as a million tokens at full
             width give; None where nobody asked.
+        equal_least: nothing that ranks makes tokens of equal quality for less, of the same model
+            and load.
         moderated: what a notice in the log says of the result: "withdrawn", "disputed",
             "superseded"; else empty.
         figures: by the names of `FIGURES`.
@@ -148,6 +150,7 @@ class Row:
     rent_missing: str
     quality: str
     barred: bool
+    equal_least: bool
     solved: Span | None
     equal: Span | None
     power_cap_w: float | None = None

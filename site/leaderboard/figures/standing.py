@@ -8,18 +8,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from leaderboard.words import Words
-from results.agreement.quality import Asked, from_text, is_full_width, pooled, standing
+from results.agreement.quality import (
+    Asked,
+    from_text,
+    is_full_width,
+    pooled,
+    standing,
+    without,
+)
 from results.economy.economics import Span
 from results.economy.solved import equal_quality_usd
+from suites.models.names import known_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import pandas as pd
 
     from results.agreement.quality import Standing
+    from suites.quality.scores import Stratum
 
-__all__ = ["with_standing"]
+__all__ = ["RANDOM", "with_standing"]
+
+RANDOM = "random weights"
 
 _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
 _ENDS = ("", "_low", "_high")
@@ -28,12 +40,16 @@ _OF_RESULT = [
     *(f"solved_tokens{end}" for end in _ENDS),
 ]
 _SAID = {
-    "reference": "at full width",
+    "reference": "at full width, nobody to compare with",
     "kept": "quality kept: {lost} of right answers lost",
     "worse": "worse by {lost}",
     "unknown": "quality unknown",
 }
-_UNDECIDED = "quality unknown: {lost} of right answers lost"
+_COMPARED = {
+    **_SAID,
+    "reference": "at full width: {lost} of right answers lost",
+    "unknown": "quality unknown: {lost} of right answers lost",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ class _Result:
     def of(cls, flat: Mapping[Any, Any]) -> Self:
         return cls(
             digest=flat["digest"],
-            model=flat["model"],
+            model=known_as(flat["model"]) or flat["model"],
             weights=flat["weights"],
             asked=from_text(flat["strata"], flat["terms"]),
             full_width=is_full_width(flat["model"], flat["precision"]),
@@ -62,6 +78,37 @@ class _Result:
     def alike(self) -> tuple[object, ...]:
         """Results of one model that were asked on one set of terms."""
         return (self.model, self.asked.terms if self.asked else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    """Sound results at full width that are alike, and their answers together."""
+
+    results: Sequence[_Result]
+    digests: AbstractSet[str]
+    strata: Mapping[Stratum, tuple[int, int]]
+
+    @classmethod
+    def of(cls, results: Sequence[_Result]) -> Self:
+        strata = pooled(one.asked for one in results if one.asked)
+        return cls(results, {one.digest for one in results}, strata)
+
+    def standing(self, own: _Result) -> Standing:
+        """Hold a result against the others."""
+        among = own.digest in self.digests
+        others = without(self.strata, own.asked) if among and own.asked else self.strata
+        # One at full width that is left out is worse than those that stand.
+        full_width = among or (own.full_width and not self.digests)
+        return standing(own.asked, others, full_width=full_width)
+
+    @property
+    def tokens(self) -> Span | None:
+        """Tokens of a right answer: those of the result that is surest of them."""
+        known = [one.solved_tokens for one in self.results if one.solved_tokens]
+        return min(known, key=lambda span: (span.high or math.inf) / span.value, default=None)
+
+
+_NONE = _References((), frozenset(), {})
 
 
 def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
@@ -76,12 +123,8 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
     # A result without an engine, or without any row, has no weights to judge.
     judged = rows.loc[rows["weights"] != "", _OF_RESULT].drop_duplicates("digest")
     results = [_Result.of(one) for one in judged.to_dict("records")]
-    trusted = set(rows.loc[sound, "digest"])
-    references: defaultdict[tuple[object, ...], list[_Result]] = defaultdict(list)
-    for one in results:
-        if one.full_width and one.asked and one.digest in trusted:
-            references[one.alike].append(one)
-    stands = {one.digest: _standing(one, references[one.alike]) for one in results}
+    references = _references(results, set(rows.loc[sound, "digest"]))
+    stands = {one.digest: references.get(one.alike, _NONE).standing(one) for one in results}
     said = {one.digest: _said(one, stands[one.digest]) for one in results}
     barred = {
         one.digest: one.weights != "random" and not stands[one.digest].ranks for one in results
@@ -91,44 +134,59 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
         quality_zh=rows["digest"].map({d: told[1] for d, told in said.items()}).fillna(""),
         barred=rows["digest"].map(barred).eq(True),
     )
-    base = {
-        one.digest: tokens
-        for one in results
-        if not one.full_width and (tokens := _tokens_at_full_width(references[one.alike]))
-    }
-    return _with_equal(table, base)
+    return _with_equal(table, results, references)
 
 
-def _standing(own: _Result, references: Sequence[_Result]) -> Standing:
-    parts = [one.asked for one in references if one.asked and one is not own]
-    return standing(own.asked, pooled(parts), full_width=own in references)
+def _references(
+    results: Sequence[_Result], sound: AbstractSet[str]
+) -> Mapping[tuple[object, ...], _References]:
+    """Results at full width that others are held against; none that is worse than the rest."""
+    groups: defaultdict[tuple[object, ...], list[_Result]] = defaultdict(list)
+    for one in results:
+        real = one.weights != "random"
+        if real and one.full_width and one.asked and one.digest in sound:
+            groups[one.alike].append(one)
+    return {alike: _those_that_stand(group) for alike, group in groups.items()}
+
+
+def _those_that_stand(group: Sequence[_Result]) -> _References:
+    together = _References.of(group)
+    return _References.of([one for one in group if together.standing(one).ranks])
 
 
 def _said(own: _Result, found: Standing) -> tuple[str, str]:
     if own.weights == "random":
-        text, lost = "random weights", ""
+        text, lost = RANDOM, ""
     else:
         drop = found.comparison
         lost = f"{drop.drop:.1%} [{drop.low:.1%}, {drop.high:.1%}]" if drop else ""
-        text = _UNDECIDED if drop and found.kind == "unknown" else _SAID[found.kind]
+        text = (_COMPARED if drop else _SAID)[found.kind]
     return _WORDS["en"](text, lost=lost), _WORDS["zh"](text, lost=lost)
 
 
-def _tokens_at_full_width(references: Sequence[_Result]) -> Span | None:
-    """Tokens of a right answer at full width: those of the result that is surest of them."""
-    known = [one.solved_tokens for one in references if one.solved_tokens]
-    return min(known, key=lambda span: (span.high or math.inf) / span.value, default=None)
+def _with_equal(
+    rows: pd.DataFrame,
+    results: Sequence[_Result],
+    references: Mapping[tuple[object, ...], _References],
+) -> pd.DataFrame:
+    """Add what tokens cost that give as many right answers as a million at full width.
 
-
-def _with_equal(rows: pd.DataFrame, base: Mapping[str, Span]) -> pd.DataFrame:
-    """Add what tokens cost that give as many right answers as a million at full width."""
-    for at in rows.index[rows["digest"].isin(list(base))]:
-        row = rows.loc[at]
-        usd, tokens = (_span(row, name) for name in ("rent_usd", "solved_tokens"))
-        if not usd or not tokens:
-            continue
-        equal = equal_quality_usd(usd, tokens, base[row["digest"]])
-        rows.loc[at, [f"equal_usd{end}" for end in _ENDS]] = [equal.value, equal.low, equal.high]
+    Only where full width and another precision of a model were asked the same.
+    """
+    others = {one.alike for one in results if one.asked and not one.full_width}
+    compared = {
+        one.digest: (one, references[one.alike])
+        for one in results
+        if one.alike in others and one.alike in references
+    }
+    for at in rows.index[rows["digest"].isin(list(compared))]:
+        own, of = compared[rows.at[at, "digest"]]
+        usd, tokens, base = _span(rows.loc[at], "rent_usd"), own.solved_tokens, of.tokens
+        if usd and tokens and base:
+            same = own.digest in of.digests
+            equal = usd if same else equal_quality_usd(usd, tokens, base)
+            ends = [equal.value, equal.low, equal.high]
+            rows.loc[at, [f"equal_usd{end}" for end in _ENDS]] = ends
     return rows
 
 

@@ -31,7 +31,7 @@ _TEXTS = (
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
-_COUNTS = ("place", "flags", "barred", "random", "count")
+_COUNTS = ("place", "flags", "barred", "random", "equal_least", "count")
 _NUMBERS = (
     *(
         f"{name}{end}"
@@ -72,9 +72,17 @@ def words(_: Words) -> dict[str, str]:
         "modelled": _("modelled"),
         "reported": _("reported"),
         "attested": _("attested"),
+        **answer_words(_),
+        **proof_words(_),
+    }
+
+
+def answer_words(_: Words) -> dict[str, str]:
+    """Return what a live table says of what right answers cost."""
+    return {
         "solved": _("1,000 right answers: {cost}"),
         "equal": _("a million tokens of equal quality: {cost}"),
-        **proof_words(_),
+        "equal-least": _("a million tokens of equal quality: {cost}, the least here"),
     }
 
 

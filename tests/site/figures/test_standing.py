@@ -106,7 +106,41 @@ def test_tokens_of_equal_quality_cost_by_the_tokens_of_a_right_answer(board):
     )
     assert row["equal_usd_high"] == pytest.approx(row["equal_usd"] * math.exp(reach), rel=1e-3)
     assert of(board, 2)["equal_usd"] == pytest.approx(row["rent_usd"] * 2.6, rel=1e-3)
-    assert math.isnan(of(board, 0)["equal_usd"])  # it is the measure itself
+    # Full width is the measure itself; of all that rank it makes them for least.
+    assert of(board, 0)["equal_usd"] == of(board, 0)["rent_usd"]
+    assert [of(board, place)["equal_least"] for place in range(6)] == [True] + [False] * 5
+    assert math.isnan(of(board, 4)["equal_usd"])  # asked on terms of its own
+
+
+def test_full_width_alone_has_no_tokens_of_equal_quality():
+    table = rows(asked(1, "bf16", GOOD), gpu(number=2))
+    assert table["equal_usd"].isna().all()
+    assert not table["equal_least"].any()
+    assert set(table["quality"]) == {"at full width, nobody to compare with", "random weights"}
+
+
+def test_who_says_full_width_and_answers_worse_than_others_is_no_reference():
+    table = rows(
+        *(asked(number, "bf16", GOOD) for number in (1, 2)),
+        asked(3, "bf16", BAD),
+        asked(4, "q2_k", BAD),
+    )
+    told = table.drop_duplicates("digest").set_index("digest")["quality"]
+    assert [told[f"{number - 1:064x}"].split(":")[0][:11] for number in (1, 2, 3, 4)] == [
+        "at full wid", "at full wid", "worse by 39", "worse by 39",
+    ]  # fmt: skip
+
+
+def test_random_weights_are_no_reference():
+    table = rows(asked(1, "bf16", BAD, weights="random"), asked(2, "q2_k", BAD))
+    assert "quality unknown" in set(table["quality"])
+
+
+def test_a_model_has_one_reference_however_its_name_is_written():
+    named = asked(2, "q2_k", BAD)
+    named["predicate"]["engines"][0]["model"] = "Llama-3.1-8B"
+    told = set(rows(asked(1, "bf16", GOOD), named)["quality"])
+    assert any(text.startswith("worse by") for text in told)
 
 
 def test_a_flagged_result_is_no_reference():
