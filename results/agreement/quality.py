@@ -18,11 +18,11 @@ from suites.models.names import known_as
 from suites.models.widths import bits_of
 from suites.quality.items import FAMILIES
 from suites.quality.scores import Comparison, compared
+from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from results.statement.statement import Measurement
     from suites.quality.scores import Stratum
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Asked",
     "Standing",
     "asked",
+    "change_of_answers",
     "from_text",
     "in_text",
     "is_full_width",
@@ -43,6 +44,7 @@ __all__ = [
 BOARD_MARGIN = 0.05
 _LEVELS = re.compile(r"\d{1,6}/\d{1,6}(?: \d{1,6}/\d{1,6}){0,9}", re.ASCII)
 _USUAL_BITS = 16.0
+_TERMS = ("question_api", "answer_tokens", "temperature")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,25 +78,35 @@ class Standing:
         return self.kind in {"reference", "kept"}
 
 
-def asked(measurements: Iterable[Measurement]) -> Asked | None:
-    """Read what a result answered; None where it was asked nothing, or says it oddly."""
+def asked(figures: Iterable[tuple[object, object, Mapping[str, object]]]) -> Asked | None:
+    """Read what a result answered; None where it was asked nothing, or says it oddly.
+
+    Args:
+        figures: suite, metric and labels of each.
+    """
     strata: dict[Stratum, tuple[int, int]] = {}
     terms: set[tuple[str, ...]] = set()
-    for item in measurements:
-        family, levels = item.labels.get("family"), item.labels.get("levels")
-        if item.suite != "quality" or item.metric != "score" or family not in FAMILIES:
+    for suite, metric, labels in figures:
+        family, levels = labels.get("family"), labels.get("levels")
+        if suite != QUALITY or metric != "score" or not isinstance(family, str):
             continue
-        if not isinstance(levels, str) or not _LEVELS.fullmatch(levels):
+        if family not in FAMILIES or not isinstance(levels, str) or not _LEVELS.fullmatch(levels):
             return None
-        names = ("question_api", "answer_tokens", "temperature")
-        terms.add(tuple(f"{item.labels.get(name)}" for name in names))
+        terms.add(tuple(f"{labels.get(name)}" for name in _TERMS))
         for level, text in enumerate(levels.split()):
             right, n = map(int, text.split("/"))
             if right > n:
                 return None
             if n:
-                strata[str(family), level] = (right, n)
+                strata[family, level] = (right, n)
     return Asked(terms=terms.pop(), strata=strata) if len(terms) == 1 and strata else None
+
+
+def change_of_answers(base: Asked | None, head: Asked | None) -> Comparison | None:
+    """Say how many right answers a second run lost; None where they were not asked the same."""
+    if base is None or head is None or base.terms != head.terms:
+        return None
+    return compared(head.strata, base.strata) if base.strata.keys() & head.strata.keys() else None
 
 
 def in_text(answered: Asked) -> str:

@@ -69,9 +69,9 @@ _NUMBERS = (
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
-    "barred", "equal_least", "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id",
-    "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "valid", "doubts", "moderated", "price_sheet",
+    "digest", "tier", "flags", "barred", "equal_least", "profile", "suite_version", "finished_at",
+    "chip_id", "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite",
+    "case", "valid", "doubts", "moderated", "price_sheet",
 )  # fmt: skip
 # Marks of a notice with which a row still ranks.
 RANKING = ("", "disputed")
@@ -311,7 +311,8 @@ def _about(result: Result) -> dict[str, Any]:
 def _answers(result: Result) -> dict[str, Any]:
     """What the result was asked, for comparison with others, and the tokens of a right answer."""
     rows = result.predicate.measurements
-    answered, solved = asked(rows), solved_tokens(rows)
+    answered = asked((row.suite, row.metric, row.labels) for row in rows)
+    solved = solved_tokens(rows)
     flat: dict[str, Any] = _spread("solved_tokens", solved) if solved else {}
     if answered:
         flat["terms"] = " ".join(map(str, answered.terms))

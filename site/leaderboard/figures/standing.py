@@ -180,7 +180,7 @@ def _with_equal(
         if one.alike in others and one.alike in references
     }
     for at in rows.index[rows["digest"].isin(list(compared))]:
-        own, of = compared[rows.at[at, "digest"]]
+        own, of = compared[rows.loc[at, "digest"]]
         usd, tokens, base = _span(rows.loc[at], "rent_usd"), own.solved_tokens, of.tokens
         if usd and tokens and base:
             same = own.digest in of.digests

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["context"]
 
-# Column of the board's data, title, unit (of money what it is for), which way is better: as METRICS in
-# compare.js.
+# Column of the board's data, title, unit (of money what it is for), which way is better: as METRICS
+# in compare.js.
 _METRICS = (
     ("throughput", "Output tokens/s", "tokens/s", "higher"),
     ("ttft", "TTFT", "ms", "lower"),
