@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from results.economy.number_format import span
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from results.economy.costs import CostRow
     from results.economy.economics import Measured as Row
+    from results.economy.own_prices import Money
 
-__all__ = ["quality_lines", "says_no"]
+__all__ = ["cost_lines", "quality_lines", "says_no"]
 
 _NO = {"different", "worse", "worse under load"}
 
@@ -34,3 +38,14 @@ def quality_lines(rows: Iterable[Row]) -> Iterator[str]:
             yield f"reference, by next tokens: {verdict}; {row.value:.3g} nats a token"
         elif row.metric == "hidden_drop":
             yield f"hidden in {about}: {verdict}; {row.value:.1%} {ends} of right answers lost"
+
+
+def cost_lines(costs: Iterable[CostRow], money: Money) -> Iterator[str]:
+    """Say what right answers cost at each load, of tokens paid by the hour."""
+    for row in costs:
+        if row.solved_usd:
+            amounts = [
+                f"{span(row.solved_usd.times(1000 * money.sheet.per_usd(name)))} {name}"
+                for name in ([money.currency] if money.currency else ["USD", "CNY"])
+            ]
+            yield f"{row.case}: 1,000 right answers cost {', '.join(amounts)} of rent"

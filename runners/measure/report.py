@@ -14,7 +14,7 @@ from results.economy.number_format import span
 from results.economy.within_limits import within_limits
 from results.statement.precision import served_of
 from results.statement.statement_v2 import ATTESTED, ChipV2
-from runners.measure.quality_lines import quality_lines
+from runners.measure.quality_lines import cost_lines, quality_lines
 from suites.base.metrics import METRICS
 from suites.base.terminal import styled
 from suites.base.user_folders import home
@@ -101,6 +101,8 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
         terminal.say(line)
     if costs:
         terminal.show(cost_table(costs, money))
+    for line in cost_lines(costs, money):
+        terminal.say(line)
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
     terminal.say(styled(said, "dim"))
     terminal.say()
