@@ -587,7 +587,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="questions",
-        help="Quality: how many are asked, 600 by default; 110 in the quick profile.",
+        help="Quality: how many are asked: 600; 110 in the quick profile, 2000 in the full one.",
         kind=int,
         least=11,
         most=2000,

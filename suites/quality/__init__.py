@@ -1,7 +1,7 @@
 """Whether a cheap token is the same token: graded questions, and agreement with weights.
 
 Options of `beside`:
-    questions: int: how many; 110 in the quick profile, else 600.
+    questions: int: how many; 110 in the quick profile, 600 in standard, 2000 in full.
     question_api: str: "chat" (default) or "completions".
     answer_tokens: int: the most of an answer, 2048 by default, 256 in the quick profile.
     temperature: float: of sampling, 0 (greedy) by default.

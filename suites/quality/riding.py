@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["beside"]
 
-_QUICK = {"questions": 110, "answer_tokens": 256}
-_USUAL = {"questions": 600, "answer_tokens": 2048}
+_USUAL = {
+    "quick": {"questions": 110, "answer_tokens": 256},
+    "standard": {"questions": 600, "answer_tokens": 2048},
+    "full": {"questions": 2000, "answer_tokens": 2048},
+}
 # Questions are asked on one engine: after its load, else after its isolated phases.
 _HOSTS = ("serving", "inference")
 # An engine of ours has room for so long a question; longer ones are left out, and counted.
@@ -65,7 +68,7 @@ def beside(cells: Sequence[Cell], profile: str, options: Mapping[str, Any]) -> l
 
 
 def _spec(profile: str, options: Mapping[str, Any], *, endpoint: bool) -> dict[str, Any]:
-    usual = _QUICK if profile == "quick" else _USUAL
+    usual = _USUAL[profile]
     tokens = int(options.get("answer_tokens") or usual["answer_tokens"])
     given = options.get("quality_reference")
     if given:
