@@ -61,7 +61,10 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     points = [Point.from_json(fields) for fields in spec["points"]]
     course = course_of(spec)
     slots = course.most_streams or max(map(_slots, points))
-    context = max(max(map(_longest, points)) + 64, spec.get("quality", {}).get("context", 0))
+    context = max(map(_longest, points)) + 64
+    if spec["questions"]:  # a question may take a token for each of its bytes
+        context += spec["questions"]["room"]
+    context = max(context, spec.get("quality", {}).get("context", 0))
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}, "timelines": {}}
     with ExitStack() as stack:
