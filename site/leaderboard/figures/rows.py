@@ -309,7 +309,12 @@ def _about(result: Result) -> dict[str, Any]:
 
 
 def _answers(result: Result) -> dict[str, Any]:
-    """What the result was asked, for comparison with others, and the tokens of a right answer."""
+    """What the result was asked, for comparison with others, and the tokens of a right answer.
+
+    Nothing where its answers are not there to be graded again.
+    """
+    if not result.recomputed:
+        return {}
     rows = result.predicate.measurements
     answered = asked((row.suite, row.metric, row.labels) for row in rows)
     solved = solved_tokens(rows)

@@ -149,6 +149,12 @@ def test_a_flagged_result_is_no_reference():
     assert told == "quality unknown"
 
 
+def test_answers_that_nobody_can_grade_again_count_for_nothing():
+    table = rows(asked(1, "bf16", GOOD), asked(2, "q8_0", KEPT), unsampled={0})
+    assert set(table["quality"]) == {"quality unknown"}
+    assert table["solved_tokens"].notna().equals(table["digest"] == f"{1:064x}")
+
+
 @pytest.mark.parametrize("levels", ["5/4", "x", "1/2 " * 20, "1/2\n"])
 def test_answers_that_are_oddly_told_are_none(levels):
     table = rows(asked(1, "bf16", {"arithmetic": levels}))
