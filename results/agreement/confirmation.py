@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from results.agreement.comparison import compare, rows_of
 from results.agreement.quality import asked, change_of_answers
 from results.statement.nonce import seed_of
-from suites.quality.scores import MARGIN
+from suites.quality.scores import MARGIN, in_points
 from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
@@ -232,7 +232,8 @@ def shortcomings(first: Predicate, second: Predicate) -> Iterator[str]:
         yield "its figures do not agree with the first's"
     answers = change_of_answers(_asked(first), _asked(second))
     if answers and (answers.low > 0 or answers.high < 0) and abs(answers.drop) > MARGIN:
-        yield f"{answers.drop:+.1%} of the first's right answers are lost"
+        points = in_points(answers.drop, answers.low, answers.high)
+        yield f"it lost {points} points of the first's right answers"
 
 
 def _same_owner(first: Entered, second: Entered) -> Iterator[str]:

@@ -14,6 +14,7 @@ from results.proof import envelope
 from runners.ci.markdown import code
 from suites.base import files, json_file
 from suites.base.errors import CheckError, UserError
+from suites.quality.scores import in_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,9 +110,8 @@ def answers(base: Side, head: Side) -> Comparison | None:
 
 def told(lost: Comparison) -> str:
     """Say in a line how many right answers were lost."""
-    return (
-        f"right answers lost: {lost.drop:+.1%} [{lost.low:+.1%}, {lost.high:+.1%}]: {lost.verdict}"
-    )
+    points = in_points(lost.drop, lost.low, lost.high)
+    return f"right answers lost, in points: {points}: {lost.verdict}"
 
 
 def markdown(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from results.economy.number_format import span
+from suites.quality.scores import in_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,17 +28,19 @@ def quality_lines(rows: Iterable[Row]) -> Iterator[str]:
     """Say how many answers were right, and what each comparison gave."""
     for row in rows:
         verdict, about = row.labels.get("verdict"), row.case.partition("/")[2]
-        ends = f"[{row.low:.1%}, {row.high:.1%}]" if None not in {row.low, row.high} else ""
+        if row.low is None or row.high is None:
+            continue
         if row.case == "questions/all" and row.metric == "score":
+            ends = f"[{row.low:.1%}, {row.high:.1%}]"
             yield f"{row.value:.1%} {ends} of {row.n} questions answered right"
         elif row.metric == "tokens_per_solved":
             yield f"{row.value:.0f} output tokens for each right answer"
-        elif row.metric == "score_drop":
-            yield f"reference, by answers: {verdict}; {row.value:.1%} {ends} of right answers lost"
         elif row.metric == "divergence":
             yield f"reference, by next tokens: {verdict}; {row.value:.3g} nats a token"
-        elif row.metric == "hidden_drop":
-            yield f"hidden in {about}: {verdict}; {row.value:.1%} {ends} of right answers lost"
+        elif row.metric in {"score_drop", "hidden_drop"}:
+            what = "reference, by answers" if row.metric == "score_drop" else f"hidden in {about}"
+            points = in_points(row.value, row.low, row.high)
+            yield f"{what}: {verdict}; {points} points of right answers lost"
 
 
 def cost_lines(costs: Iterable[CostRow], money: Money) -> Iterator[str]:

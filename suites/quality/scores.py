@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MARGIN", "Comparison", "Score", "Solved", "compared", "tokens_per_solved", "wilson"]
+__all__ = [
+    "MARGIN",
+    "Comparison",
+    "Score",
+    "Solved",
+    "compared",
+    "in_points",
+    "tokens_per_solved",
+    "wilson",
+]
 
 _Z95 = 1.959963984540054
 # How much worse still counts as the same: a hundredth more than what two sets of six hundred
@@ -43,6 +52,11 @@ class Comparison:
     low: float
     high: float
     verdict: Literal["not worse", "worse", "undecided"]
+
+
+def in_points(drop: float, low: float, high: float) -> str:
+    """Write a loss of right answers in points of a hundred questions: "5.1 [2.0, 8.2]"."""
+    return f"{100 * drop:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def wilson(right: int, n: int) -> Score:
@@ -124,7 +138,7 @@ def compared(
         drop += weight * (right_ref / n_ref - right / n)
         variance += weight**2 * (_variance(right, n) + _variance(right_ref, n_ref))
     reach = NormalDist().inv_cdf(1 - 0.025 / looks) * math.sqrt(variance)
-    low, high = drop - reach, drop + reach
+    low, high = max(-1.0, drop - reach), min(1.0, drop + reach)
     verdict: Literal["not worse", "worse", "undecided"] = "undecided"
     if high < margin:
         verdict = "not worse"

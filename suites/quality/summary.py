@@ -15,7 +15,7 @@ from suites.quality.items import FAMILIES, LEVELS
 from suites.quality.probe import by_stratum, of_reference
 from suites.quality.record import HiddenRecord, Record
 from suites.quality.reference_file import digest_of
-from suites.quality.scores import MARGIN, compared, tokens_per_solved, wilson
+from suites.quality.scores import MARGIN, compared, in_points, tokens_per_solved, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,8 +104,8 @@ def _against(
 def worse_under_load(results: Sequence[CellResult]) -> dict[str, str]:
     """Say of each load, by its case, why answers under it are surely worse than at rest."""
     return {
-        load.case: f"worse under load: {drop.drop:.1%} [{drop.low:.1%}, {drop.high:.1%}] "
-        "fewer right answers than at rest"
+        load.case: f"worse under load: {in_points(drop.drop, drop.low, drop.high)} points fewer "
+        "right answers than at rest"
         for load in _loads(results)
         if (drop := load.comparison) and drop.low > 0
     }

@@ -102,7 +102,7 @@ export function answers(rows, row, word, dearer = 1) {
     const [value, low, high] = [own.value, own.low, own.high].map((one) => one === null ? null : one * count * dearer);
     const ends = low === null || high === null ? [] : [" (", ...range([low, high]), ")"];
     const [before, after] = word(key).split("{cost}");
-    return [element("span", "ci", before, money(value ?? NaN), ...ends, after)];
+    return [element("span", "ci basis", before, money(value ?? NaN), ...ends, after)];
   });
 }
 

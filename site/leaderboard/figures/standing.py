@@ -19,6 +19,7 @@ from results.agreement.quality import (
 from results.economy.economics import Span
 from results.economy.solved import equal_quality_usd
 from suites.models.names import known_as
+from suites.quality.scores import in_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,14 +42,14 @@ _OF_RESULT = [
 ]
 _SAID = {
     "reference": "at full width, nobody to compare with",
-    "kept": "quality kept: {lost} of right answers lost",
-    "worse": "worse by {lost}",
+    "kept": "quality kept: {lost} points lost",
+    "worse": "worse by {lost} points",
     "unknown": "quality unknown",
 }
 _COMPARED = {
     **_SAID,
-    "reference": "at full width: {lost} of right answers lost",
-    "unknown": "quality unknown: {lost} of right answers lost",
+    "reference": "at full width: {lost} points lost",
+    "unknown": "quality unknown: {lost} points lost",
 }
 
 
@@ -159,7 +160,7 @@ def _said(own: _Result, found: Standing) -> tuple[str, str]:
         text, lost = RANDOM, ""
     else:
         drop = found.comparison
-        lost = f"{drop.drop:.1%} [{drop.low:.1%}, {drop.high:.1%}]" if drop else ""
+        lost = in_points(drop.drop, drop.low, drop.high) if drop else ""
         text = (_COMPARED if drop else _SAID)[found.kind]
     return _WORDS["en"](text, lost=lost), _WORDS["zh"](text, lost=lost)
 

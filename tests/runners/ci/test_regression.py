@@ -135,7 +135,7 @@ def test_fewer_right_answers_fail_the_check_and_stand_in_every_form(fenmark, tmp
         (tmp_path / name).write_text(json.dumps(answered(share)))
     worse = fenmark("compare-runs", tmp_path / "a", tmp_path / "b")
     assert worse.returncode == 1
-    assert "right answers lost: +20.0% [" in worse.stdout
+    assert "right answers lost, in points: 20.0 [" in worse.stdout
     plain = fenmark("compare-runs", tmp_path / "b", tmp_path / "a", "--json")
     assert plain.returncode == 0
     told = json.loads(plain.stdout)
@@ -146,4 +146,4 @@ def test_fewer_right_answers_fail_the_check_and_stand_in_every_form(fenmark, tmp
     comment = regression.markdown(
         *comparison.compare(*(one.rows for one in sides)), regression.answers(*sides)
     )
-    assert "\nRight answers lost: +20.0% [" in comment
+    assert "\nRight answers lost, in points: 20.0 [" in comment

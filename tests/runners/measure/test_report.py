@@ -172,9 +172,9 @@ def test_a_run_that_was_asked_says_what_it_answered_and_what_answers_cost():
     said, _ = money_of(answered(), price="3.6/h", currency="usd")
     assert "50.0% [46.0%, 54.0%] of 600 questions answered right" in said
     assert "50 output tokens for each right answer" in said
-    assert "reference, by answers: worse; 20.0% [15.0%, 25.0%] of right answers lost" in said
+    assert "reference, by answers: worse; 20.0 [15.0, 25.0] points of right answers lost" in said
     assert "reference, by next tokens: different; 0.3 nats a token" in said
-    assert "hidden in closed/c4: undecided; 1.0% [-4.0%, 6.0%] of right answers lost" in said
+    assert "hidden in closed/c4: undecided; 1.0 [-4.0, 6.0] points of right answers lost" in said
     rates = [
         row["value"]
         for row in answered()["predicate"]["measurements"]

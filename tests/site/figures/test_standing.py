@@ -86,7 +86,7 @@ def test_a_row_ranks_by_its_answers_and_says_what_is_known_of_them(board, place,
 
 def test_the_barred_row_says_how_much_worse_it_is_and_stands_below_all_that_rank(board):
     # (50+49+40+20+5+50+50+45+35+20 − 40−22−10−2−0−41−30−15−5−2) of 500 answers.
-    assert of(board, 2)["quality"].startswith("worse by 39.4% [")
+    assert of(board, 2)["quality"].startswith("worse by 39.4 [")
     assert of(board, 2)["place"] > max(of(board, place)["place"] for place in (0, 1, 5))
     assert shown(board.loc[[f"{2:064x}"]].reset_index(), "en")[0].barred
 

@@ -125,7 +125,8 @@ def test_a_server_that_is_cheaper_under_load_is_told_and_its_figures_are_void(ch
     assert drop.low > 0
     speed = [row for row in summarize([cheap_under_load]) if row.metric == "output_throughput"]
     assert not speed[0].labels["valid"]
-    assert speed[0].labels["invalid_because"].startswith("worse under load")
+    # On a busy machine other reasons stand before it.
+    assert "worse under load: " in speed[0].labels["invalid_because"]
 
 
 def test_a_hidden_question_looks_like_the_load(honest):
