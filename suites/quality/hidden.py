@@ -20,7 +20,15 @@ from suites.quality.items import FAMILIES, Item
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["LEAST_ROOM", "MOST_KEPT", "Hidden", "is_right", "overlooked", "seed_of"]
+__all__ = [
+    "LEAST_ROOM",
+    "MOST_ANSWERS",
+    "MOST_REQUESTS",
+    "Hidden",
+    "is_right",
+    "overlooked",
+    "seed_of",
+]
 
 # Questions that are short, whose answer is a line of a few tokens.
 _FAMILIES = ("arithmetic", "algebra", "strings", "lists", "trace", "translation")
@@ -28,9 +36,9 @@ _LEVELS = 3
 _DRAWS = 1000
 # Every draw of some family fits into so many bytes.
 LEAST_ROOM = 150
-# Answers of one load that are kept as evidence, the first ones.
-MOST_KEPT = 2_000
-_MOST_NUMBERS = 1_000_000
+# Of a whole run, kept as evidence: answers, and requests among which they are looked for. Whoever
+# grades them again does so in seconds.
+MOST_ANSWERS, MOST_REQUESTS = 20_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +112,7 @@ def overlooked(hidden: Hidden, numbers: Collection[int]) -> int:
     Raises:
         ValueError: a number is none that a load has, or no question.
     """
-    if any(not 0 <= number < _MOST_NUMBERS or not hidden.hides(number) for number in numbers):
+    if any(number < 0 or not hidden.hides(number) for number in numbers):
         raise ValueError("an answer to a request that is no question")
     asked = sum(map(hidden.hides, range(max(numbers, default=-1) + 1)))
     return asked - len(numbers)

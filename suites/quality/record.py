@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from suites.quality.agreement import Reference  # noqa: TC001 - pydantic reads the types
-from suites.quality.hidden import MOST_KEPT, Hidden, seed_of
+from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
 from suites.quality.items import Item, items
 
 __all__ = [
@@ -86,6 +86,11 @@ class Record(_Strict):
         return questions(self.seed, self.count, self.longest)
 
 
+_Answers = Annotated[
+    dict[Annotated[int, Field(ge=0, lt=MOST_REQUESTS)], Answer], Field(max_length=MOST_ANSWERS)
+]
+
+
 class HiddenRecord(_Strict):
     """Questions hidden among the loads of one engine, and their like at rest.
 
@@ -99,12 +104,18 @@ class HiddenRecord(_Strict):
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)]
     process: Annotated[int, Field(ge=0, le=10_000)]
     share: Annotated[float, Field(gt=0, le=1)]
-    room: Annotated[int, Field(ge=0, le=10**9)]
-    rest: Annotated[dict[int, Answer], Field(max_length=MOST_KEPT)]
-    loads: Annotated[
-        dict[str, Annotated[dict[int, Answer], Field(max_length=MOST_KEPT)]],
-        Field(max_length=_MOST_LOADS),
-    ]
+    room: Annotated[int, Field(ge=LEAST_ROOM, le=10**9)]
+    rest: _Answers
+    loads: Annotated[dict[str, _Answers], Field(max_length=_MOST_LOADS)]
+
+    @property
+    def requests(self) -> int:
+        """Requests among which its answers are looked for."""
+        return sum(max(answers, default=-1) + 1 for answers in (self.rest, *self.loads.values()))
+
+    @property
+    def answers(self) -> int:
+        return sum(map(len, (self.rest, *self.loads.values())))
 
     def hidden(self, case: str) -> Hidden:
         """Which requests of a load are questions."""

@@ -10,7 +10,7 @@ from suites.base.metrics import METRICS
 from suites.base.records import Row
 from suites.quality.agreement import agreement
 from suites.quality.grading import graded
-from suites.quality.hidden import is_right, overlooked
+from suites.quality.hidden import MOST_ANSWERS, MOST_REQUESTS, is_right, overlooked
 from suites.quality.items import FAMILIES, LEVELS
 from suites.quality.probe import by_stratum, of_reference
 from suites.quality.record import HiddenRecord, Record
@@ -40,10 +40,11 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
 
 
 def _questions(results: Sequence[CellResult]) -> Iterator[Row]:
-    for result in results:
-        if QUALITY in result.facts:
-            record = Record.of(result.facts[QUALITY])
-            yield from _of_record(record)
+    records = [result.facts[QUALITY] for result in results if QUALITY in result.facts]
+    if len(records) > 1:
+        raise ValueError("a run asks its questions once")
+    for record in records:
+        yield from _of_record(Record.of(record))
 
 
 def _of_record(record: Record) -> Iterator[Row]:
@@ -148,6 +149,7 @@ class _Load:
 def _loads(results: Sequence[CellResult]) -> list[_Load]:
     """Every load with answered questions, and all of them together."""
     records = [HiddenRecord.of(r.facts["hidden"]) for r in results if "hidden" in r.facts]
+    _check(records)
     rest = _together([_graded(record, "rest", record.rest) for record in records])
     parts: dict[str, list[_Graded]] = {}
     for record in records:
@@ -169,6 +171,18 @@ def _loads(results: Sequence[CellResult]) -> list[_Load]:
         )
         for case, load in under.items()
     ]
+
+
+def _check(records: Sequence[HiddenRecord]) -> None:
+    """Refuse records of several runs, and more than can be graded in seconds."""
+    if len({(one.seed, one.share, one.room) for one in records}) > 1:
+        raise ValueError("hidden questions of several seeds, shares or lengths")
+    if len({one.process for one in records}) < len(records):
+        raise ValueError("hidden questions of one engine twice")
+    answers = sum(one.answers for one in records)
+    requests = sum(one.requests for one in records)
+    if answers > MOST_ANSWERS or requests > MOST_REQUESTS:
+        raise ValueError(f"{answers} answers to hidden questions among {requests} requests")
 
 
 def _together(parts: Sequence[_Graded]) -> _Graded:

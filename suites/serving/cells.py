@@ -98,6 +98,8 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
     # What they ask next depends on what they saw: engines would not agree on the points.
     cells = 1 if subject["endpoint"] or sweep or search else shape["cells"]
     questions = _questions(points, options, subject, profile)
+    if questions:
+        questions["engines"] = cells
     loads = _SEARCHED if search else 1
     return [
         Cell(

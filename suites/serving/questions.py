@@ -9,7 +9,7 @@ from suites.base.child import note
 from suites.base.errors import UserError
 from suites.client.counting import plain
 from suites.client.vocabulary import PIECE_BYTES, UNIQUE_TOKENS
-from suites.quality.hidden import LEAST_ROOM, MOST_KEPT, Hidden, seed_of
+from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
 from suites.quality.record import MOST_CHARACTERS, Answer, HiddenRecord, kept
 
 if TYPE_CHECKING:
@@ -75,10 +75,17 @@ class HiddenQuestions:
     """The hidden questions of one cell: asked at rest, then under each load, and kept."""
 
     def __init__(self, spec: Mapping[str, Any] | None, process: int) -> None:
-        """Read what `suites.serving.cells` planned: `seed`, `share`, `room`, `at_rest`; or none."""
+        """Read what `suites.serving.cells` planned, or none.
+
+        Args:
+            spec: `seed`, `share` and `room` of `suites.quality.hidden.Hidden`, `at_rest` questions
+                asked before the loads, and `engines` of the run, which share what may be kept.
+        """
         self._spec, self._process = spec, process
         self._rest: dict[int, Answer] = {}
         self._loads: dict[str, dict[int, Answer]] = {}
+        engines = spec["engines"] if spec else 1
+        self._answers_left, self._requests_left = MOST_ANSWERS // engines, MOST_REQUESTS // engines
 
     def ask_at_rest(self, load: Generator, target: Target, like: Point) -> None:
         """Ask one question after another, in the words and fields of the load to come."""
@@ -95,7 +102,8 @@ class HiddenQuestions:
             duration_s=0.0,
             hidden=hidden,
         )
-        self._rest = _answers(hidden, load.run(target, rest, seed=hidden.seed))
+        outcome = load.run(target, rest, seed=hidden.seed)
+        self._rest = self._kept(hidden, outcome)
 
     def among(self, point: Point) -> Point:
         """The load with questions among it."""
@@ -104,7 +112,15 @@ class HiddenQuestions:
     def keep(self, point: Point, outcome: Outcome) -> None:
         """Keep what was answered under a load."""
         if point.hidden:
-            self._loads[point.name] = _answers(point.hidden, outcome)
+            self._loads[point.name] = self._kept(point.hidden, outcome)
+
+    def _kept(self, hidden: Hidden, outcome: Outcome) -> dict[int, Answer]:
+        """Keep answers as far as an eighth of what is left allows: loads to come are not known."""
+        limits = self._answers_left // 8, self._requests_left // 8
+        answers = _answers(hidden, outcome, *limits)
+        self._answers_left -= len(answers)
+        self._requests_left -= max(answers, default=-1) + 1
+        return answers
 
     def facts(self) -> dict[str, Any]:
         """What is kept as evidence."""
@@ -125,7 +141,9 @@ class HiddenQuestions:
         return Hidden(seed=seed, share=spec["share"], room=spec["room"])
 
 
-def _answers(hidden: Hidden, outcome: Outcome) -> dict[int, Answer]:
+def _answers(
+    hidden: Hidden, outcome: Outcome, most_answers: int, most_requests: int
+) -> dict[int, Answer]:
     """Answers to the first questions, by their numbers, up to one that the load's end cut off."""
     ended = {
         request.question: request
@@ -133,10 +151,10 @@ def _answers(hidden: Hidden, outcome: Outcome) -> dict[int, Answer]:
         if request.question >= 0 and request.failure != "cancelled"
     }
     answers: dict[int, Answer] = {}
-    for number in range(max(ended, default=-1) + 1):
+    for number in range(min(max(ended, default=-1) + 1, most_requests)):
         if not hidden.hides(number):
             continue
-        if number not in ended or len(answers) == MOST_KEPT:
+        if number not in ended or len(answers) == most_answers:
             break
         answers[number] = _answer(ended[number])
     return answers

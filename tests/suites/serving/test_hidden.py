@@ -6,8 +6,10 @@ import json
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,8 +17,11 @@ from suites.base.errors import UserError
 from suites.base.records import CellResult
 from suites.quality import summarize as quality_rows
 from suites.quality.hidden import Hidden
+from suites.quality.record import HiddenRecord
 from suites.serving import plan, run, summarize
 from suites.serving.instrument.instrument import Error, Instrument
+from suites.serving.load.point import Point
+from suites.serving.questions import HiddenQuestions
 from tests.builders import assert_signable
 from tests.suites.quality.test_items import right_answer
 
@@ -159,6 +164,45 @@ def test_answers_that_were_left_out_or_invented_are_no_evidence(cheap_under_load
         answers[next(str(n) for n in range(99) if not LOAD.hides(n))] = {"text": "1", "tokens": 1}
     with pytest.raises(ValueError, match=r"hidden questions|no question"):
         summarize([CellResult(series=cheap_under_load.series, facts=facts)])
+
+
+def test_what_cannot_be_graded_again_in_seconds_is_no_evidence():
+    answer = {"text": "1", "tokens": 1}
+    record = {"seed": SEED, "process": 0, "share": 1.0, "room": ROOM, "rest": {}, "loads": {}}
+
+    def judged(*changes):
+        cells = [CellResult(series=(), facts={"hidden": {**record, **one}}) for one in changes]
+        return quality_rows(cells)
+
+    with pytest.raises(ValueError, match="20100 answers to hidden questions among 20100 requests"):
+        judged({"loads": {f"closed/c{n}": dict.fromkeys(range(201), answer) for n in range(100)}})
+    with pytest.raises(ValueError, match="20 answers to hidden questions among 19999980 requests"):
+        judged({"loads": {f"closed/c{n}": {999_998: answer} for n in range(20)}})
+    with pytest.raises(ValueError, match="room"):
+        judged({"room": 20, "rest": {0: answer}})
+    with pytest.raises(ValueError, match="several seeds"):
+        judged({}, {"process": 1, "seed": SEED + 1})
+    with pytest.raises(ValueError, match="one engine twice"):
+        judged({}, {})
+
+
+def test_the_answers_of_many_loads_stay_within_what_may_be_kept():
+    spec = {"seed": SEED, "share": 1.0, "room": ROOM, "at_rest": 33, "engines": 5}
+    kept = HiddenQuestions(spec, 0)
+    asked = {"endpoint": "http://h", "model": "m", "api": "chat", "concurrency": [8], "isl": 66}
+    point = Point.from_json(plan("quick", asked)[0].spec["points"][0])
+    answered = SimpleNamespace(
+        requests=[
+            SimpleNamespace(question=n, failure="", text=b"1", output_tokens=1) for n in range(3000)
+        ]
+    )
+    for concurrency in range(1, 40):
+        among = kept.among(replace(point, concurrency=concurrency))
+        kept.keep(among, answered)
+    record = HiddenRecord.of(kept.facts()["hidden"])
+    assert len(record.loads) == 39
+    assert [len(answers) for answers in record.loads.values()][:3] == [500, 437, 382]
+    assert 3900 < record.answers <= 4000
 
 
 @pytest.mark.parametrize(
