@@ -16,6 +16,7 @@ from suites.quality.items import Item, items
 
 __all__ = [
     "MOST_CHARACTERS",
+    "MOST_PLACES",
     "MOST_QUESTIONS",
     "Answer",
     "HiddenRecord",
@@ -27,7 +28,7 @@ __all__ = [
 MOST_QUESTIONS = 2_000
 # A right answer ends with its last line, or is JSON that is shorter.
 MOST_CHARACTERS = 4_096
-_MOST_PLACES = 1_000
+MOST_PLACES = 1_000
 _MOST_LOADS = 2_000
 
 
@@ -78,7 +79,7 @@ class Record(_Strict):
     reference: Reference | None = None
     next_tokens: Annotated[
         list[Annotated[dict[str, Annotated[float, Field(le=1e-3, ge=-200)]], Field(min_length=1)]],
-        Field(max_length=_MOST_PLACES),
+        Field(max_length=MOST_PLACES),
     ] = []
 
     def questions(self) -> list[Item]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import UserError
 from suites.quality.items import LEVELS
+from suites.quality.record import MOST_PLACES
 from suites.quality.reference_file import read_reference
 
 if TYPE_CHECKING:
@@ -71,8 +72,12 @@ def _spec(profile: str, options: Mapping[str, Any], *, endpoint: bool) -> dict[s
     usual = _USUAL[profile]
     tokens = int(options.get("answer_tokens") or usual["answer_tokens"])
     given = options.get("quality_reference")
-    if given:
-        read_reference(Path(given))
+    if given and len(read_reference(Path(given)).places) > MOST_PLACES:
+        raise UserError(
+            f"more than {MOST_PLACES} places",
+            where=str(given),
+            expected="fewer: what they give is signed and read again",
+        )
     api = options.get("question_api") or "chat"
     if api not in {"chat", "completions"}:
         raise UserError(f"unknown {api!r}", where="--question-api", expected="chat or completions")
