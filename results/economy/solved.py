@@ -19,8 +19,8 @@ _MTOK = 1e6
 
 def solved_tokens(rows: Iterable[Measured]) -> Span | None:
     """Output tokens for each right answer, as a result states them; None where it was not asked."""
-    found = next((row for row in rows if row.metric == "tokens_per_solved"), None)
-    return Span(found.value, found.low, found.high) if found and found.value > 0 else None
+    stated = next((row for row in rows if row.metric == "tokens_per_solved"), None)
+    return Span(stated.value, stated.low, stated.high) if stated and stated.value > 0 else None
 
 
 def solved_usd(usd_per_mtok: Span, tokens: Span) -> Span:
@@ -42,11 +42,11 @@ def equal_quality_usd(usd_per_mtok: Span, tokens: Span, reference: Span) -> Span
     return _product(_product(usd_per_mtok, tokens), turned)
 
 
-def _product(one: Span, other: Span) -> Span:
+def _product(left: Span, right: Span) -> Span:
     """Multiply two independent figures: relative reaches add in quadrature, on the logarithm."""
-    value = one.value * other.value
-    low = _reach((one.value, one.low), (other.value, other.low))
-    high = _reach((one.value, one.high), (other.value, other.high))
+    value = left.value * right.value
+    low = _reach((left.value, left.low), (right.value, right.low))
+    high = _reach((left.value, left.high), (right.value, right.high))
     return Span(
         value,
         None if low is None else value / math.exp(low),
@@ -56,5 +56,5 @@ def _product(one: Span, other: Span) -> Span:
 
 def _reach(*ends: tuple[float, float | None]) -> float | None:
     logs = [math.log(end / value) if end and end > 0 else None for value, end in ends]
-    told = [log for log in logs if log is not None]
-    return math.hypot(*told) if len(told) == len(logs) else None
+    known = [log for log in logs if log is not None]
+    return math.hypot(*known) if len(known) == len(logs) else None
