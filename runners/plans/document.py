@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from runners.options.registry import DEFAULT_SUITES, by_name
+from runners.options.registry import by_name
 from runners.plans.places import line_of
 from suites.base import files, toml_file
 from suites.base.errors import UserError
@@ -73,7 +73,11 @@ class Plan(_Strict):
 
     name: _Name
     answers: Annotated[str, Field(min_length=1, max_length=2000)]
-    suites: list[Literal["kernels", "inference", "serving", "quality"]] = [*DEFAULT_SUITES]
+    suites: list[Literal["kernels", "inference", "serving", "quality"]] = [
+        "kernels",
+        "inference",
+        "serving",
+    ]
     profile: Literal["quick", "standard", "full"] = "quick"
     cell_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None
     machine: PlanMachine | None = None

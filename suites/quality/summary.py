@@ -71,8 +71,9 @@ def _of_record(record: Record) -> Iterator[Row]:
         levels = [strata.get((family, level), (0, 0)) for level in LEVELS]
         right, n = (sum(counts[place] for counts in levels) for place in (0, 1))
         if n:
-            told = {"family": family, "levels": " ".join(f"{one}/{of}" for one, of in levels)}
-            yield _score("score", f"questions/{family}", wilson(right, n), labels | told)
+            counted = " ".join(f"{part}/{of}" for part, of in levels)
+            own = {**labels, "family": family, "levels": counted}
+            yield _score("score", f"questions/{family}", wilson(right, n), own)
     counts = [answer.tokens for answer in record.answers if answer.tokens is not None]
     solved = tokens_per_solved(counts, rights) if len(counts) == len(rights) else None
     if solved:

@@ -164,7 +164,9 @@ def shard(rows: pd.DataFrame) -> tuple[bytes, bytes]:
         )
     for name in ("meter", "rent_price", "owned_basis", "floor_method"):
         strings[name]["zh"] = [translated(text, "zh") for text in strings[name]["values"]]
-    numbers = {name: rows[name].astype(int).tolist() for name in _COUNTS}
+    numbers: dict[str, Sequence[float | None]] = {
+        name: rows[name].astype(int).tolist() for name in _COUNTS
+    }
     numbers |= {name: _numbers(rows[name]) for name in _NUMBERS}
     columns = {"rows": len(rows), "strings": strings, "numbers": numbers}
     return _encode(columns), _encode(rows["digest"].tolist())
