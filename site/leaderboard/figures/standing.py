@@ -126,13 +126,13 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
     results = [_Result.of(one) for one in judged.to_dict("records")]
     references = _references(results, set(rows.loc[sound, "digest"]))
     stands = {one.digest: references.get(one.alike, _NONE).standing(one) for one in results}
-    said = {one.digest: _said(one, stands[one.digest]) for one in results}
+    words = {one.digest: _words(one, stands[one.digest]) for one in results}
     barred = {
         one.digest: one.weights != "random" and not stands[one.digest].ranks for one in results
     }
     table = rows.assign(
-        quality=rows["digest"].map({digest: told[0] for digest, told in said.items()}).fillna(""),
-        quality_zh=rows["digest"].map({d: told[1] for d, told in said.items()}).fillna(""),
+        quality=rows["digest"].map({digest: en for digest, (en, _) in words.items()}).fillna(""),
+        quality_zh=rows["digest"].map({digest: zh for digest, (_, zh) in words.items()}).fillna(""),
         barred=rows["digest"].map(barred).eq(True),
     )
     return _with_equal(table, results, references)
@@ -155,13 +155,13 @@ def _those_that_stand(group: Sequence[_Result]) -> _References:
     return _References.of([one for one in group if together.standing(one).ranks])
 
 
-def _said(own: _Result, found: Standing) -> tuple[str, str]:
+def _words(own: _Result, stands: Standing) -> tuple[str, str]:
     if own.weights == "random":
         text, lost = RANDOM, ""
     else:
-        drop = found.comparison
+        drop = stands.comparison
         lost = in_points(drop.drop, drop.low, drop.high) if drop else ""
-        text = (_COMPARED if drop else _SAID)[found.kind]
+        text = (_COMPARED if drop else _SAID)[stands.kind]
     return _WORDS["en"](text, lost=lost), _WORDS["zh"](text, lost=lost)
 
 
