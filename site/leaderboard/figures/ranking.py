@@ -53,19 +53,23 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
     a law flags, or whose result was withdrawn or superseded, never ranks, nor does one whose
     weights are not known to answer as well as the model at full width; random weights stand apart.
     A quick profile, or a run without challenge, raw samples or self-check, ranks below. What
-    another harness measured, and its runner attests, follows all that was measured here. Adds
-    `ranks`, `proven`, `random`, `shape` (what was asked of the engine, without how many at once),
-    `equal_least` (the cheapest tokens of equal quality of the same work) and `place`: 0 for proven
-    serving rows to 7 for isolated phases that do not rank.
+    another harness measured, and its runner attests, follows all that was measured here.
+
+    Adds `ranks`, `sound` (it would rank but for its answers), `proven`, `random`, `shape` (what was
+    asked of the engine, without how many at once), `equal_least` (the cheapest tokens of equal
+    quality of the same work) and `place`: 0 for proven serving rows to 7 for isolated phases that
+    do not rank.
     """
     method = rows["throughput_method"]
     sound = rows["valid"] & (rows["flags"] == 0) & rows["moderated"].isin(RANKING)
     rows = with_standing(rows, sound)
-    ranks = sound & (method == "measured") & ~rows["barred"]
+    measured = sound & (method == "measured")
+    ranks = measured & ~rows["barred"]
     proven = (rows["profile"] != "quick") & (rows["doubts"] == "")
     below = (~proven).astype(int).where(ranks, 3).mask(sound & (method == ATTESTED), 2)
     rows = rows.assign(
         ranks=ranks,
+        sound=measured,
         proven=proven,
         random=rows["weights"] == "random",
         shape=rows["load"].str.split(" · ", n=1).str[0],

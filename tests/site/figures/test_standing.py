@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from leaderboard.figures import ranking
+from leaderboard.figures import history, ranking
 from leaderboard.figures.rows import shown
 from tests.site.figures.test_ranking import gpu, rows
 
@@ -89,6 +89,13 @@ def test_the_barred_row_says_how_much_worse_it_is_and_stands_below_all_that_rank
     assert of(board, 2)["quality"].startswith("worse by 39.4 [")
     assert of(board, 2)["place"] > max(of(board, place)["place"] for place in (0, 1, 5))
     assert shown(board.loc[[f"{2:064x}"]].reset_index(), "en")[0].barred
+
+
+def test_how_a_barred_configuration_changed_is_history_all_the_same():
+    table = rows(asked(1, "fp8", {}), asked(2, "fp8", {}))
+    assert not table["ranks"].any()
+    assert set(history.chosen(table, 30)["digest"]) == {f"{n:064x}" for n in range(2)}
+    assert history.chosen(rows(asked(1, "fp8", {}), asked(2, "fp8", {}), flags={0, 1}), 30).empty
 
 
 def test_random_weights_rank_among_themselves():
