@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from suites import inference, kernels, serving
+from suites import inference, kernels, quality, serving
 from suites.meters.windows import MeteredCell, energy_rows
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class KeptCell:
 
 
 def rows_of(cells: Sequence[RunCell]) -> list[Row]:
-    """Sum up every suite's cells, and the energy of their windows; pure.
+    """Sum up every suite's cells, the questions asked in them, and their windows' energy; pure.
 
     Raises:
         KeyError: there is no such suite.
@@ -60,7 +60,7 @@ def rows_of(cells: Sequence[RunCell]) -> list[Row]:
     for cell in cells:
         by_suite.setdefault(cell.suite, []).append(cell.result)
     rows = [row for suite, results in by_suite.items() for row in _SUMMARIES[suite](results)]
-    return rows + energy_rows(cells)
+    return rows + quality.summarize([cell.result for cell in cells]) + energy_rows(cells)
 
 
 def raw_samples(cells: Sequence[RunCell]) -> bytes:

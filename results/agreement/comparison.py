@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from suites.base.metrics import METRICS
+from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +134,8 @@ def _judged(rows: Iterable[Row]) -> dict[tuple[str, ...], Row]:
 def _can_be_judged(row: Row) -> bool:
     metric = METRICS.get(row["metric"])
     return (
-        row["method"] == "measured"
+        not _counts_answers(row)
+        and row["method"] == "measured"
         and row.get("valid", True)
         and metric is not None
         and metric.better != "neither"
@@ -141,6 +143,11 @@ def _can_be_judged(row: Row) -> bool:
             isinstance(row[name], int | float) and _LEAST <= row[name] <= _MOST for name in _BOUNDS
         )
     )
+
+
+def _counts_answers(row: Row) -> bool:
+    """Shares of right answers are compared by family and level: see `results.agreement.quality`."""
+    return row.get("suite") == QUALITY and row["unit"] == METRICS["score"].unit
 
 
 def _identity(row: Row) -> tuple[str, ...]:

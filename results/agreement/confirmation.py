@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from results.agreement.comparison import compare, rows_of
+from results.agreement.quality import asked, change_of_answers
 from results.statement.nonce import seed_of
+from suites.quality.scores import MARGIN, in_points
+from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from results.agreement.comparison import Change
+    from results.agreement.quality import Asked
     from results.statement.statement import Engine, Measurement, Predicate
 
 __all__ = [
@@ -226,6 +230,10 @@ def shortcomings(first: Predicate, second: Predicate) -> Iterator[str]:
     yield from (str(one) for one in differences(first, second) if one.decisive)
     if not agreement(first, second).holds:
         yield "its figures do not agree with the first's"
+    answers = change_of_answers(_asked(first), _asked(second))
+    if answers and (answers.low > 0 or answers.high < 0) and abs(answers.drop) > MARGIN:
+        points = in_points(answers.drop, answers.low, answers.high)
+        yield f"it lost {points} points of the first's right answers"
 
 
 def _same_owner(first: Entered, second: Entered) -> Iterator[str]:
@@ -280,6 +288,10 @@ def _copied(first: Predicate, second: Predicate) -> Iterator[str]:
         yield "its figures are the first's times a constant"
 
 
+def _asked(predicate: Predicate) -> Asked | None:
+    return asked((item.suite, item.metric, item.labels) for item in predicate.measurements)
+
+
 def _sharp(predicate: Predicate) -> dict[tuple[str, ...], Measurement]:
     """Figures with an interval of some width, which no two runs share by chance."""
     return {
@@ -287,6 +299,7 @@ def _sharp(predicate: Predicate) -> dict[tuple[str, ...], Measurement]:
         for item in predicate.measurements
         if item.method == "measured" and item.value > 0
         if item.low is not None and item.low != item.high
+        if item.suite != QUALITY  # of a few questions two runs may well answer as many
     }
 
 

@@ -319,8 +319,8 @@ LAWS = (
         name="nonce",
         outcome="refused",
         formula="the challenge was issued by this log, is unused and not expired, "
-        "and seeds the run",
-        source="a challenge is used once",
+        "and seeds the run; the run's seed makes the questions",
+        source="a challenge is used once; who knows the questions before can know the answers",
         find=origin.nonce_is_ours,
     ),
     Law(

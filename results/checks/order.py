@@ -33,8 +33,8 @@ _END_TO_END = 1.5
 _INTERACTIVITY = 1.1
 # A client's clock against the engine's own, and a busy machine's decode against a quiet one's.
 _CLOCKS, _ALONE = 0.75, 5.0
-# The offset of a host's clock lies on both sides of zero.
-_SIGNED = {"clock_offset"}
+# A clock's offset, and what is lost against a reference, lie on both sides of zero.
+_SIGNED = {"clock_offset", "score_drop", "hidden_drop"}
 # Labels that tell two figures of one case and metric apart.
 _APART = (
     "percentile", "statistic", "meter", "scope", "tokens", "host", "process", "pool", "column",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from results.checks.claim import place_of
 from results.checks.finding import Held
 from results.statement.nonce import seed_of
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import UserError
 from suites.kernels.spotcheck import recompute
+from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,6 +51,12 @@ def nonce_is_ours(claim: Claim, context: Context) -> Iterator[Held]:
     if run and run.nonce is not None and run.seed != seed_of(run.nonce):
         reason = f"{run.seed} does not come from the challenge: inputs may be older"
         yield Held(where="run.seed", reason=reason)
+    for item in claim.measurements if run else ():
+        seed = item.labels.get("question_seed")
+        # True is 1 to Python, and nothing of the kind elsewhere.
+        if run and item.suite == QUALITY and (type(seed) is not int or seed != run.seed):
+            reason = "its questions are not made from the run's seed"
+            yield Held(where=place_of(item), reason=reason)
 
 
 def outputs_come_from_the_seed(claim: Claim, context: Context) -> Iterator[Held]:

@@ -11,6 +11,7 @@ from results.checks.finding import Held
 from results.statement.statement_v2 import ATTESTED
 from results.statement.texts import is_printable, printable
 from suites.meters.windows import ENERGY
+from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,11 +47,16 @@ def samples_give_the_figures(claim: Claim, context: Context) -> Iterator[Held]:
 
 
 def _hidden(claim: Claim, given: Evidence) -> Iterator[Held]:
-    """Failures of a case that is stated are stated too."""
+    """Failures of a case that is stated are stated too, and all that questions gave."""
     stated = {key_of(item) for item in claim.measurements}
     cases = {item.case for item in claim.measurements}
     for key, row in given.rows.items():
-        if row.metric == "failed" and row.value and row.case in cases and key not in stated:
+        if key in stated:
+            continue
+        if row.suite == QUALITY:
+            reason = f"is not stated, its raw samples give {_shown(row.value)}"
+            yield Held(where=f"{row.case} {row.metric}", reason=reason, right=_number(row.value))
+        elif row.metric == "failed" and row.value and row.case in cases:
             reason = f"0 is stated, its raw samples give {_shown(row.value)}"
             yield Held(
                 where=f"{row.case} failed", reason=reason, left=0.0, right=_number(row.value)

@@ -241,6 +241,7 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[s
 
     `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how;
     `owned_…` share what owning costs, `…_kwh` a metered energy.
+    `usd_per_right_answer` is the rent of the tokens spent for one, where questions were asked.
     `usd_per_mtok_low` and `_high` are the interval of the throughput; `price_low` and `price_high`
     the range of the price by the hour; `api_usd` is what hosts ask for tokens of that kind. What
     nothing is known of is null.
@@ -264,6 +265,9 @@ def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[s
         "usd_per_mtok_input": input_,
         "usd_per_mtok_low": row.rental_usd.low if row.rental_usd else None,
         "usd_per_mtok_high": row.rental_usd.high if row.rental_usd else None,
+        "usd_per_right_answer": row.solved_usd.value if row.solved_usd else None,
+        "usd_per_right_answer_low": row.solved_usd.low if row.solved_usd else None,
+        "usd_per_right_answer_high": row.solved_usd.high if row.solved_usd else None,
         "rental": row.rental_kind,
         "rental_missing": row.missing or None,
         "price_class": price.price_class if price else None,

@@ -51,10 +51,12 @@ def cost_table(
     """
     from rich.table import Table
 
+    rows = list(rows)
     title = f"A million tokens, price sheet {sheet}"
-    table = Table(*_columns(view), box=None, title=title)
+    answers = any(row.solved_usd for _, _, row in rows)
+    table = Table(*_columns(view, answers=answers), box=None, title=title)
     for _, chip, row in rows:
-        table.add_row(chip, row.case, row.tokens, *_cells(row, view))
+        table.add_row(chip, row.case, row.tokens, *_cells(row, view, answers=answers))
     return table
 
 
@@ -63,18 +65,19 @@ def carbon(row: CostRow, grid: Grid) -> Span | None:
     return row.energy_kwh.times(grid.kg(1.0, row.pue)) if row.energy_kwh else None
 
 
-def _columns(view: View) -> tuple[str, ...]:
+def _columns(view: View, *, answers: bool) -> tuple[str, ...]:
     money = view.currency
     return (
         *("chip", "case", "tokens", f"rental, {money}", "price range", "x one fen"),
         *([f"blended {view.mix.label}, {money}"] if view.mix else []),
+        *([f"1,000 right answers, {money}"] if answers else []),
         *(f"owned, {money}", "kWh"),
         *([f"kg CO2e, {view.grid.code}"] if view.shows_grid else []),
         *(f"floor, {money}", "energy is", "rate is"),
     )
 
 
-def _cells(row: CostRow, view: View) -> tuple[str, ...]:
+def _cells(row: CostRow, view: View, *, answers: bool) -> tuple[str, ...]:
     def money(usd: Span | None) -> str:
         return span(usd.times(view.per_usd) if usd else None)
 
@@ -83,6 +86,7 @@ def _cells(row: CostRow, view: View) -> tuple[str, ...]:
     return (
         *(money(row.rental_usd), _range(row, view.per_usd), span(row.fen)),
         *([money(alone[0])] if view.mix else []),
+        *([money(row.solved_usd.times(1e3) if row.solved_usd else None)] if answers else []),
         *(money(row.owned.usd if row.owned else None), span(row.energy_kwh)),
         *([span(carbon(row, view.grid))] if view.shows_grid else []),
         *(money(alone[1]), row.energy_method or "unknown", row.method),

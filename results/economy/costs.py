@@ -25,6 +25,7 @@ from results.economy.economics import (
 )
 from results.economy.floor import floor
 from results.economy.own_prices import OWN_CLASS, Own
+from results.economy.solved import solved_tokens, solved_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -126,6 +127,7 @@ class CostRow:
         owned: None where the sheet has no purchase price, or the power is not known.
         draw_usd: electricity of a million tokens at the power that owning is computed with, the
             meter's or the nameplate's; None of a CPU, whose cores are no whole chip.
+        solved_usd: rent of one right answer; None where no question was asked, or without a rent.
         energy_kwh: kWh per million tokens at the meter, without PUE; None without energy.
         energy_usd: USD per million tokens for electricity alone, with PUE, at the reference
             tariff.
@@ -153,6 +155,7 @@ class CostRow:
     flags: tuple[str, ...]
     owned: Owned | None
     draw_usd: float | None
+    solved_usd: Span | None
     energy_kwh: Span | None
     energy_usd: Span | None
     energy_apart: Apart | None
@@ -221,6 +224,7 @@ class _Case:
     own: Own
     split: Kinds
     is_cpu: bool
+    solved: Span | None
 
 
 def cost_rows(
@@ -256,8 +260,9 @@ def cost_rows(
     own = own or Own()
     is_cpu = _is_cpu(entry, kind)
     price = _price(entry, count, sheet, own, rental=rental, is_cpu=is_cpu, any_class=any_class)
+    rows = list(measurements)
     case = _Case(
-        rows=list(measurements),
+        rows=rows,
         entry=entry,
         count=count,
         served=served,
@@ -267,6 +272,7 @@ def cost_rows(
         own=own,
         split=split,
         is_cpu=is_cpu,
+        solved=solved_tokens(rows),
     )
     return [
         _cost_row(row, case)
@@ -376,6 +382,9 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
         flags=tuple(_flags(case, rent, owned)),
         owned=owned,
         draw_usd=_draw_usd(rate, case),
+        solved_usd=solved_usd(rent, case.solved)
+        if rent and case.solved and _TOKENS[rate.metric] == "output"
+        else None,
         energy_kwh=kwh,
         energy_usd=kwh.times(usd_per_kwh) if kwh else None,
         energy_apart=energy_apart(rate, kwh.value, case.rows, case.split)

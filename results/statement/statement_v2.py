@@ -61,7 +61,7 @@ __all__ = [
 PREDICATE_TYPE = "urn:fenmark:result:v2"
 # The suite of figures that another harness measured: its file is what the result is about.
 ATTESTED = "attested"
-_SUITES = ("kernels", "inference", "serving")
+_SUITES = ("kernels", "inference", "serving", "quality")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class RunV2(Run):
         list[Annotated[Name, _OneOf((*_SUITES, ATTESTED))]],
         Field(
             min_length=1,
-            max_length=3,
+            max_length=4,
             json_schema_extra={
                 "if": {"minItems": 2},
                 "then": {"items": {"enum": [*_SUITES]}},

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 from results.agreement.comparison import rows_of
 from results.agreement.confirmation import differences
+from results.agreement.quality import asked, change_of_answers
 from results.archive import archive
 from results.proof import envelope
 from runners.ci.markdown import code
 from suites.base import files, json_file
 from suites.base.errors import CheckError, UserError
+from suites.quality.scores import in_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from results.agreement.comparison import Change, Row
     from results.statement.statement import Predicate
+    from suites.quality.scores import Comparison
 
-__all__ = ["Side", "conditions", "find", "load_side", "markdown"]
+__all__ = ["Side", "answers", "conditions", "find", "load_side", "markdown", "told"]
 
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
 _REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
@@ -97,16 +100,33 @@ def conditions(base: Side, head: Side) -> list[str]:
     return [f"{one.what}: {one.first} in base, {one.second} in head" for one in found]
 
 
-def markdown(changes: Sequence[Change], notes: Sequence[str]) -> str:
+def answers(base: Side, head: Side) -> Comparison | None:
+    """Compare right answers of the same kind and level; None where not the same was asked."""
+    both = (
+        asked((row.get("suite"), row["metric"], row) for row in side.rows) for side in (base, head)
+    )
+    return change_of_answers(*both)
+
+
+def told(lost: Comparison) -> str:
+    """Say in a line how many right answers were lost."""
+    points = in_points(lost.drop, lost.low, lost.high)
+    return f"right answers lost, in points: {points}: {lost.verdict}"
+
+
+def markdown(
+    changes: Sequence[Change], notes: Sequence[str], lost: Comparison | None = None
+) -> str:
     """Return the comparison as a comment for a pull request: the verdict, then the rest folded."""
-    told = [change for change in changes if change.verdict != "no difference shown"]
+    changed = [change for change in changes if change.verdict != "no difference shown"]
     counted = (
         f"{sum(change.verdict == kind for change in changes)} {kind}s"
         for kind in ("regression", "improvement")
     )
     head = f"**Fenmark: {', '.join(counted)} in {len(changes)} figures compared**"
     rest = [change for change in changes if change.verdict == "no difference shown"]
-    parts = [head, *_table(told)]
+    parts = [head, *(["", f"{told(lost)[0].upper()}{told(lost)[1:]}."] if lost else [])]
+    parts += _table(changed)
     if rest:
         parts += ["", f"<details><summary>{len(rest)} without a difference shown</summary>"]
         parts += [*_table(rest), "", "</details>"]

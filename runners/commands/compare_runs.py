@@ -26,6 +26,8 @@ def compare_runs(
 ) -> None:
     """Compare two runs, figure by figure, and exit 1 on a significant regression.
 
+    Right answers are compared by kind and level; exit 1 where they are worse.
+
     Examples:
 
     fenmark compare-runs main/results out/results --markdown
@@ -53,11 +55,13 @@ def compare_runs(
             remedy="compare runs of the same suite and profile",
         )
     notes = [*regression.conditions(before, after), *alone]
+    lost = regression.answers(before, after)
     if json_:
         told = {"changes": [asdict(item) for item in changes], "unmatched": alone}
+        told |= {"answers": asdict(lost) if lost else None}
         print_json({**told, "conditions": notes[: len(notes) - len(alone)]})
     elif markdown:
-        print_whole(regression.markdown(changes, notes))
+        print_whole(regression.markdown(changes, notes, lost))
     else:
         table = Table("case", "metric", "base", "head", "ratio [95%]", "verdict", box=None)
         for item in changes:
@@ -66,8 +70,10 @@ def compare_runs(
             table.add_row(item.case, item.metric, *values, span, item.verdict)
         terminal = Terminal()
         terminal.show(table)
+        if lost:
+            terminal.say(regression.told(lost))
         for note in notes:
             terminal.say(f"! {note}")
-    actions.add_summary(regression.markdown(changes, notes))
-    if any(item.verdict == "regression" for item in changes):
+    actions.add_summary(regression.markdown(changes, notes, lost))
+    if (lost and lost.verdict == "worse") or any(one.verdict == "regression" for one in changes):
         raise typer.Exit(1)

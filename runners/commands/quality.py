@@ -68,10 +68,11 @@ def quality(
     from suites.quality.asking import Asker
     from suites.quality.probe import probe
     from suites.quality.probe import record as make
+    from suites.quality.reference_file import read_reference
 
     if record and record.exists():
         raise UserError("is there already", where=str(record), remedy="name another with --record")
-    trusted = _read(reference) if reference else None
+    trusted = read_reference(reference) if reference else None
     drawn = _seed(seed) if seed else secrets.token_bytes(16)
     target = Target(url=endpoint, model=model, api=api, key=key_from(api_key_env))
     asker = Asker(target, temperature=temperature, concurrency=concurrency)
@@ -116,26 +117,6 @@ def _seed(text: str) -> bytes:
             f"{len(seed)} bytes", where="--seed", expected="8 to 64 bytes: who guesses it can cheat"
         )
     return seed
-
-
-_MOST_BYTES = 2**26
-
-
-def _read(path: Path) -> Reference:
-    from pydantic import ValidationError
-
-    from suites.base import files
-    from suites.base.errors import UserError
-    from suites.quality.agreement import Reference
-
-    expected = "what `fenmark quality --record` wrote"
-    data = files.read(path, _MOST_BYTES, expected=expected)
-    try:
-        return Reference.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise UserError(first["msg"], where=f"{path}:{field}", expected=expected) from error
 
 
 def _write(place: Path, made: Reference, terminal: Terminal) -> None:

@@ -36,6 +36,9 @@ def run(
 ) -> None:
     """Measure this machine, sign the result and add it to the archive's log.
 
+    Exit 1 where questions were asked and the reference calls the weights different or worse, or
+    answers are worse under load; the result is signed all the same.
+
     Examples:
 
     fenmark run --profile quick --out out/results
@@ -47,6 +50,8 @@ def run(
     fenmark run --suite serving --preset deepseek --model deepseek-chat --osl natural
 
     fenmark run --suite inference,serving --engine vllm --model qwen2.5-0.5b
+
+    fenmark run --suite serving,quality --endpoint http://host:8000 --model NAME --api chat
 
     fenmark run --price 0.12/h --tariff 0.6CNY/kWh
 
@@ -75,6 +80,7 @@ def _measure(
 ) -> None:
     from results.archive import archive
     from runners.measure.pipeline import measure
+    from runners.measure.quality_lines import says_no
     from runners.measure.report import print_outcome
     from suites.base.terminal import Terminal, print_json
 
@@ -88,6 +94,8 @@ def _measure(
     if log:
         accepted = log.submit(out / f"{outcome.digest}{archive.SUFFIX}")
         accepted.tell(shown)
+    if says_no(outcome.statement.predicate.measurements):
+        raise typer.Exit(1)
 
 
 def _print_presets(*, as_json: bool) -> None:

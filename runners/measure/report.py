@@ -14,6 +14,7 @@ from results.economy.number_format import span
 from results.economy.within_limits import within_limits
 from results.statement.precision import served_of
 from results.statement.statement_v2 import ATTESTED, ChipV2
+from runners.measure.quality_lines import cost_lines, quality_lines
 from suites.base.metrics import METRICS
 from suites.base.terminal import styled
 from suites.base.user_folders import home
@@ -74,8 +75,9 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     machine, run = predicate.machine, predicate.run
     sheet = money.sheet
     rows = headlines(predicate.measurements)
+    solved = [row for row in predicate.measurements if row.metric == "tokens_per_solved"]
     costs = cost_rows(
-        rows,
+        [*rows, *solved],
         chip=machine.chip.catalog_id,
         count=machine.chip.count,
         sheet=sheet,
@@ -95,8 +97,12 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
     terminal.show(speed_table(rows))
     terminal.say()
     _print_searches(predicate, terminal)
+    for line in quality_lines(predicate.measurements):
+        terminal.say(line)
     if costs:
         terminal.show(cost_table(costs, money))
+    for line in cost_lines(costs, money):
+        terminal.say(line)
     said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
     terminal.say(styled(said, "dim"))
     terminal.say()

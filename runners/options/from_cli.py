@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from runners.options.options import PROFILES, Options, suite
-from runners.options.registry import SUITES, by_name
+from runners.options.registry import DEFAULT_SUITES, SUITES, by_name
 from suites.base.errors import UserError
 from suites.client.preset import with_preset
 
@@ -23,7 +23,7 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
     Raises:
         UserError: no such suite, profile or option, or a value that is not one of its option's.
     """
-    suites = _words(given.get("suite") or ",".join(SUITES))
+    suites = _words(given.get("suite") or ",".join(DEFAULT_SUITES))
     for name in suites or [""]:
         suite(name)
     profile = given.get("profile") or "quick"

@@ -6,8 +6,9 @@ import importlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from runners.options.registry import SUITES
+from runners.options.registry import DEFAULT_SUITES, SUITES
 from suites.base.errors import UserError
+from suites.quality import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ PROFILES: tuple[Profile, ...] = ("quick", "standard", "full")
 class Suite(Protocol):
     """What every suite package offers to a runner."""
 
-    def plan(self, profile: str, options: Mapping[str, Any]) -> list[Cell]:
+    def plan(self, profile: str, options: Mapping[str, Any], /) -> list[Cell]:
         """Expand a profile into cells; pure."""
 
     def summarize(self, results: Sequence[CellResult]) -> list[Row]:
@@ -43,7 +44,7 @@ class Options:
             endpoint, concurrency, …); a suite takes those it knows and refuses a bad value.
     """
 
-    suites: tuple[str, ...] = SUITES
+    suites: tuple[str, ...] = DEFAULT_SUITES
     profile: Profile = "quick"
     seed: int | None = None
     suite_options: dict[str, Any] = field(default_factory=dict)
@@ -74,7 +75,13 @@ def expand(options: Options) -> list[Cell]:
         UserError: an option is unknown or selects nothing.
     """
     wanted = {**options.suite_options, "seed": options.seed}
-    cells = [cell for name in options.suites for cell in suite(name).plan(options.profile, wanted)]
+    asks = "quality" in options.suites
+    # Named at all, it lets questions be hidden among a load; None leaves the share to the suite.
+    wanted |= {"hidden_share": wanted.get("hidden_share")} if asks else {}
+    measured = [name for name in options.suites if name != "quality"] or list(options.suites)
+    cells = [cell for name in measured for cell in suite(name).plan(options.profile, wanted)]
+    if cells and asks:
+        return beside(cells, options.profile, wanted)
     if not cells:
         raise UserError(
             f"no case matches {wanted.get('case')!r}",

@@ -21,12 +21,24 @@ from suites.base.parameters import with_parameters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["OPTIONS", "SUITES", "Option", "by_key", "by_name", "of_suite", "with_options"]
+__all__ = [
+    "DEFAULT_SUITES",
+    "OPTIONS",
+    "SUITES",
+    "Option",
+    "by_key",
+    "by_name",
+    "of_suite",
+    "with_options",
+]
 
 # In the order they run: what the chip can do, what an engine makes of it, what users see.
-SUITES = ("kernels", "inference", "serving")
+DEFAULT_SUITES = ("kernels", "inference", "serving")
+# Questions are asked of the server that another suite measures, after it.
+SUITES = (*DEFAULT_SUITES, "quality")
 _ENGINES = ("inference", "serving")
 _LOAD = ("serving",)
+_QUALITY = ("quality",)
 
 # A signed statement's list holds at most this many values (`results.statement.statement.Option`).
 _LONGEST_LIST = 1024
@@ -224,8 +236,8 @@ _MONEY: dict[str, Any] = {**_OF_RUN, "planned": False}
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="suite",
-        help="Comma-separated: kernels,inference,serving.",
-        default=",".join(SUITES),
+        help="Comma-separated: kernels,inference,serving; quality beside one of the last two.",
+        default=",".join(DEFAULT_SUITES),
         speaks=True,
         **_OF_RUN,
     ),
@@ -581,6 +593,52 @@ OPTIONS: tuple[Option, ...] = (
         most=30 * _DAY_S,
         unit="s",
         suites=_LOAD,
+    ),
+    Option(
+        name="questions",
+        help="Quality: how many are asked: 600; 110 in the quick profile, 2000 in the full one.",
+        kind=int,
+        least=11,
+        most=2000,
+        suites=_QUALITY,
+    ),
+    Option(
+        name="question_api",
+        help="Quality: chat (default) or completions.",
+        pattern="chat|completions",
+        suites=_QUALITY,
+    ),
+    Option(
+        name="answer_tokens",
+        help="Quality: most tokens of an answer, 2048 by default; 256 in the quick profile.",
+        kind=int,
+        least=1,
+        most=100_000,
+        unit="tokens",
+        suites=_QUALITY,
+    ),
+    Option(
+        name="temperature",
+        help="Quality: of sampling, 0 (greedy) by default.",
+        kind=float,
+        least=0,
+        most=2,
+        suites=_QUALITY,
+    ),
+    Option(
+        name="quality_reference",
+        help="Quality: what trusted weights answered, as `fenmark quality --record` wrote it.",
+        suites=_QUALITY,
+        holds="file",
+        **_LOCAL,
+    ),
+    Option(
+        name="hidden_share",
+        help="Quality: share of the load's requests that are questions; 0.05 of text, 0: none.",
+        kind=float,
+        least=0,
+        most=0.5,
+        suites=_QUALITY,
     ),
     Option(
         name="slo_ttft",

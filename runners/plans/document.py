@@ -73,7 +73,11 @@ class Plan(_Strict):
 
     name: _Name
     answers: Annotated[str, Field(min_length=1, max_length=2000)]
-    suites: list[Literal["kernels", "inference", "serving"]] = ["kernels", "inference", "serving"]
+    suites: list[Literal["kernels", "inference", "serving", "quality"]] = [
+        "kernels",
+        "inference",
+        "serving",
+    ]
     profile: Literal["quick", "standard", "full"] = "quick"
     cell_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None
     machine: PlanMachine | None = None

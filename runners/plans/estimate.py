@@ -43,17 +43,25 @@ class Estimator:
         if not self._here or "backend" not in chosen:
             chosen["backend"] = [name for name in installed() if ":" not in name]
         return _OVERHEAD_S + sum(
-            self._suite_s(name, options.profile, chosen) for name in options.suites
+            self._suites_s(names, options.profile, chosen) for names in _apart(options.suites)
         )
 
-    def _suite_s(self, name: str, profile: Any, chosen: dict[str, Any]) -> float:
-        known = {option.in_statement for option in of_suite(name)}
+    def _suites_s(self, names: tuple[str, ...], profile: Any, chosen: dict[str, Any]) -> float:
+        known = {option.in_statement for name in names for option in of_suite(name)}
         chosen = {key: value for key, value in chosen.items() if key in known}
-        key = (name, profile, repr(sorted(chosen.items())))
+        key = (names, profile, repr(sorted(chosen.items())))
         if key not in self._known:
-            asked = Options(suites=(name,), profile=profile, suite_options=chosen)
+            asked = Options(suites=names, profile=profile, suite_options=chosen)
             self._known[key] = sum(cell.estimated_s for cell in expand(asked))
         return self._known[key]
+
+
+def _apart(suites: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Suites that are estimated by themselves; questions with those that may ask them."""
+    if "quality" not in suites:
+        return [(name,) for name in suites]
+    alone = [name for name in suites if name == "kernels"]
+    return [*((name,) for name in alone), tuple(name for name in suites if name not in alone)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

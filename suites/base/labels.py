@@ -163,7 +163,7 @@ _ALL = (
     ),
     _text("model", "geometry the figure is about; empty for none"),
     # Kernels.
-    _text("family", "kind of kernel"),
+    _text("family", "kind of kernel, or of question"),
     _text(
         "dtype",
         "type of the operands",
@@ -195,6 +195,23 @@ _ALL = (
     _number("share_of_datasheet_roofline", "attained over attainable, by the datasheet"),
     _text("reached_by", "case that reached the limit"),
     _text("place", "device whose limit it is"),
+    # Quality.
+    _whole("question_seed", "the run's seed, which questions are made from", least=0),
+    _text("question_api", "interface that questions were asked by", "chat", "completions"),
+    _tokens("answer_tokens", "most output tokens of an answer"),
+    _number("temperature", "of sampling; 0 is greedy"),
+    _text("levels", "right answers of those at each level of difficulty, the easiest first"),
+    _whole("unanswered", "questions that got no answer", least=0),
+    _whole("left_out", "questions too long for the context that was served", least=0),
+    _text("reference_sha256", "digest of the reference that trusted weights made"),
+    _number("margin", "loss of right answers that still counts as none", most=1),
+    _text(
+        "verdict",
+        "what the figure says of the weights, or of the load",
+        *("same", "same within quantization", "different", "undecided", "not worse", "worse"),
+        *("worse under load", "not worse under load"),
+    ),
+    _number("hidden_share", "share of the load's requests that are questions", most=1),
     # Energy.
     _text("meter", "name of the meter, one of the statement's"),
     _text("scope", "what the joules cover", "chip", "package", "node", "wall"),

@@ -126,6 +126,26 @@ _ALL = (
     Metric(name="compute_rate", unit="TFLOP/s", better="higher", title="Attained compute"),
     Metric(name="integer_rate", unit="TOP/s", better="higher", title="Attained integer compute"),
     Metric(name="bandwidth", unit="GB/s", better="higher", title="Attained bandwidth"),
+    # Whether it is the same token: questions graded by program, next tokens beside a reference's.
+    Metric(name="score", unit="share", better="higher", title="Right answers"),
+    Metric(name="score_drop", unit="share", better="lower", title="Right answers lost"),
+    Metric(
+        name="tokens_per_solved", unit="tokens", better="lower", title="Output tokens, right answer"
+    ),
+    Metric(name="divergence", unit="nats/token", better="lower", title="Divergence, next tokens"),
+    Metric(
+        name="top1_agreement", unit="share", better="higher", title="Likeliest next token the same"
+    ),
+    Metric(name="greedy_prefix", unit="tokens", better="higher", title="Greedy tokens the same"),
+    Metric(name="hidden_score", unit="share", better="higher", title="Right answers under load"),
+    Metric(name="open_score", unit="share", better="higher", title="Right answers at rest"),
+    Metric(name="hidden_drop", unit="share", better="lower", title="Right answers lost under load"),
+    Metric(
+        name="hidden_tokens",
+        unit="count",
+        better="neither",
+        title="Output tokens of hidden questions",
+    ),
     # Of a named benchmark, by its harness.
     Metric(name="task_score", unit="share", better="higher", title="Score of a named task"),
     # Energy.

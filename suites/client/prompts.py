@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from suites.client.vocabulary import PIECE_BYTES, UNIQUE_TOKENS
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from suites.client.target import Target
 
-__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Turn", "Writer"]
+__all__ = ["BLOCK_TOKENS", "Conversations", "Prompts", "Questions", "Turn", "Writer"]
 
 # Tokens that one id of a trace stands for, as Mooncake's trace has it.
 BLOCK_TOKENS = 512
@@ -57,6 +57,7 @@ class Writer:
         fresh: tuple[int, int] | None = None,
         model: str = "",
         parts: bytes = b"",
+        question: bytes = b"",
     ) -> bytes:
         """Bytes of a request whose messages end after so many tokens; the last is its length.
 
@@ -66,6 +67,7 @@ class Writer:
                 no other prompt has.
             model: asked for in place of the target's.
             parts: of a chat's message, before its text: images or sounds, as JSON.
+            question: stands at the end of the text, in place of as many bytes of it.
         """
         ends = [PIECE_BYTES * (tokens - self._vocabulary.special) for tokens in messages]
         if blocks:
@@ -78,6 +80,9 @@ class Writer:
             text = self._text(number, common, kept) + self._text(other, 0, ends[-1] - 1 - kept)
         else:
             text = self._text(number, common, ends[-1] - 1)
+        if question:
+            kept = (len(text) - len(question)) // PIECE_BYTES * PIECE_BYTES
+            text = text[: max(0, kept - 1)] + question
         if self._target.api == "rerank":
             text = self._target.ranked(text)
         if self._target.chats and len(ends) > 1:
@@ -110,6 +115,16 @@ class Writer:
         return bytes(text + self._stream[place : place + length - len(text)])[:length]
 
 
+class Questions(Protocol):
+    """Questions hidden among requests, by the requests' numbers."""
+
+    def hides(self, number: int) -> bool:
+        """Whether this one is a question."""
+
+    def text(self, number: int) -> bytes:
+        """The question, as a text of JSON has it."""
+
+
 class Prompts:
     """The requests of one run: of one size, or of sizes that come round."""
 
@@ -125,6 +140,7 @@ class Prompts:
         models: Sequence[str] = (),
         parts: Callable[[int], bytes] = lambda _: b"",
         part: tuple[int, int] = (0, 1),
+        questions: Questions | None = None,
     ) -> None:
         """Prepare them.
 
@@ -136,8 +152,10 @@ class Prompts:
             models: asked for in turn, over and over; without, the target's.
             parts: images or sounds of a request, by its number.
             part: which of how many processes this is; all draw from one seed.
+            questions: hidden among them.
         """
         self._place, self._places = part
+        self._questions = questions
         self._natural, self._pooled = target.natural, target.pooled
         self._lengths = lengths or ((input_tokens, output_tokens),)
         self._share, self._models, self._parts = shared, models or ("",), parts
@@ -156,6 +174,11 @@ class Prompts:
         """Tokens that request `index` has in common with earlier ones."""
         return max(0, _common(self._share, self.size(index)[0]))
 
+    def question(self, index: int) -> int:
+        """Number of the question that request `index` hides, -1 for none."""
+        number = self._number(index)
+        return number if self._questions and self._questions.hides(number) else -1
+
     def model(self, index: int) -> str:
         """The model that request `index` asks for, "" for the target's."""
         return self._models[self._number(index) % len(self._models)]
@@ -171,6 +194,9 @@ class Prompts:
             output_tokens=most,
             model=self.model(index),
             parts=self._parts(number),
+            question=self._questions.text(number)
+            if self._questions and self._questions.hides(number)
+            else b"",
         )
 
     def _number(self, index: int) -> int:

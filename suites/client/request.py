@@ -53,6 +53,7 @@ class Request:
         counted_by, silent_tokens, text, first_text: see `suites.client.stream.Answer`.
         session, turn: which conversation of the load, and its turn; see `Exchange`.
         adapter: the model it asked for, where a load asks for several.
+        question: number of the hidden question that it asks, -1 for none.
     """
 
     index: int
@@ -85,6 +86,7 @@ class Request:
     session: int = -1
     turn: int = 0
     adapter: str = ""
+    question: int = -1
 
     @property
     def ttft_ms(self) -> float:

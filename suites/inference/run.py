@@ -10,6 +10,7 @@ from suites.base.records import CellResult
 from suites.client.subject import packages, subject
 from suites.inference.measure import Case, measure
 from suites.inference.order import servers
+from suites.quality.run import ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +30,20 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         UserError: the model or the endpoint cannot be used.
     """
     cases = [Case(**fields) for fields in spec["cases"]]
+    quality = spec.get("quality")
     starts = servers(cases, running=bool(spec["subject"]["endpoint"]))
     total = sum(len(server.cases) for server in starts)
     series: list[Series] = []
     again: dict[str, Any] = {}
     engines: dict[int, dict[str, Any]] = {}
     done = 0
-    for server in starts:
-        with subject(spec["subject"], slots=server.slots, context=server.context) as under_test:
+    # The one with most slots answers most questions at a time.
+    asked = max(range(len(starts)), key=lambda place: starts[place].slots)
+    answers: dict[str, Any] = {}
+    for place, server in enumerate(starts):
+        asks = quality if place == asked else None
+        context = max(server.context, asks["context"] if asks else 0)
+        with subject(spec["subject"], slots=server.slots, context=context) as under_test:
             engines[server.slots] = under_test.engine
             note(f"{under_test.engine['name']} is up")
             for case in server.cases:
@@ -54,12 +61,15 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
                         replace(s, labels={**s.labels, **under_test.labels}) for s in measured
                     ]
                 done += 1
+            if asks:
+                answers = {"quality": ask(under_test.target, asks, at_once=server.slots)}
+                under_test.check_alive()
     progress(total, total, cases[0].name)
     # By slots: the order was drawn, and another run's engines are the same.
     described = [engines[slots] for slots in sorted(engines)]
     return CellResult(
         series=tuple(series),
-        facts={"engines": described, "packages": packages(described[0]), **again},
+        facts={"engines": described, "packages": packages(described[0]), **again, **answers},
         warnings=_left_out(spec["left_out"]),
     )
 

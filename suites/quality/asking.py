@@ -81,10 +81,13 @@ class Asker:
         """
         stop, row = Event(), [0]
 
-        def one(prompt: str) -> Reply:
+        addresses = [self._target.alone(place).address for place in range(len(self._target.urls))]
+
+        def one(place: int, prompt: str) -> Reply:
             if stop.is_set():
                 return Reply(failure="not asked")
-            reply = self._one(client, prompt, max_tokens, logprobs)
+            address = addresses[place % len(addresses)]
+            reply = self._one(client, address, prompt, max_tokens, logprobs)
             row[0] = row[0] + 1 if reply.failure else 0
             if row[0] >= _MOST_FAILURES:
                 stop.set()
@@ -96,7 +99,7 @@ class Asker:
             httpx.Client(transport=transport, headers=self._headers(), timeout=110) as client,
             ThreadPoolExecutor(self._concurrency) as pool,
         ):
-            replies = list(pool.map(one, prompts))
+            replies = list(pool.map(one, range(len(prompts)), prompts))
         if stop.is_set():
             raise CheckError(
                 f"ten requests in a row failed: {next(r.failure for r in replies if r.failure)}",
@@ -105,14 +108,18 @@ class Asker:
         return replies
 
     def _headers(self) -> dict[str, str]:
-        key = self._target.key
-        return {"Authorization": f"Bearer {key}"} if key else {}
+        target = self._target
+        own = {target.key_header: target.key} if target.key_header and target.key else {}
+        usual = {"Authorization": f"Bearer {target.key}"} if target.key and not own else {}
+        return dict(target.headers) | own | usual
 
-    def _one(self, client: httpx.Client, prompt: str, max_tokens: int, logprobs: int) -> Reply:
-        chats = self._target.api == "chat"
+    def _one(
+        self, client: httpx.Client, address: str, prompt: str, max_tokens: int, logprobs: int
+    ) -> Reply:
+        target, chats = self._target, self._target.api == "chat"
         body: dict[str, Any] = {
-            "model": self._target.model,
-            "max_tokens": max_tokens,
+            "model": target.model,
+            target.max_tokens_field or "max_tokens": max_tokens,
             "temperature": self._temperature,
             "stream": False,
             **(
@@ -123,12 +130,13 @@ class Asker:
             body |= (
                 {"logprobs": True, "top_logprobs": logprobs} if chats else {"logprobs": logprobs}
             )
+        body = {name: value for name, value in body.items() if name not in target.without}
         try:
-            answer = client.post(self._target.address, json=body)
+            answer = client.post(address, json=body | target.body)
         except httpx.ConnectError as error:
             raise UserError(
                 f"cannot connect ({error})",
-                where=self._target.address,
+                where=address,
                 expected="a running OpenAI-compatible server",
             ) from error
         except httpx.HTTPError as error:

@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from suites.quality.items import Item
     from suites.quality.scores import Stratum
 
-__all__ = ["Probed", "probe", "record"]
+__all__ = [
+    "Probed",
+    "agreement_of",
+    "by_stratum",
+    "check_answered",
+    "next_tokens",
+    "of_reference",
+    "probe",
+    "record",
+    "token_ids",
+]
 
 # A share of questions without an answer that still says something of the model.
 _MOST_FAILED = 0.02
@@ -104,14 +114,12 @@ def probe(
     """
     asked = items(seed, count)
     replies = asker.ask([item.prompt for item in asked], max_tokens=max_tokens, done=done)
-    failures = [reply.failure for reply in replies if reply.failure]
-    if len(failures) > _MOST_FAILED * count:
-        raise CheckError(
-            f"{len(failures)} of {count} questions had no answer: {failures[0]}",
-            where="quality",
-            expected=f"at most {_MOST_FAILED:.0%}",
-        )
-    strata = _strata(asked, replies)
+    failed = check_answered(replies)
+    rights = [
+        not reply.failure and graded(item, reply.text)
+        for item, reply in zip(asked, replies, strict=True)
+    ]
+    strata = by_stratum(asked, rights)
     right = sum(right for right, _ in strata.values())
     counts = [reply.tokens for reply in replies]
     tokens = sum(n for n in counts if n is not None) if None not in counts else None
@@ -119,19 +127,38 @@ def probe(
         seed=seed.hex(),
         families={name: _family(strata, name) for name in FAMILIES if _asks(strata, name)},
         overall=wilson(right, len(asked)),
-        failed=len(failures),
+        failed=failed,
         tokens_per_solved=tokens / right if tokens and right else None,
         strata=strata,
-        comparison=compared(strata, _of(reference)) if reference and reference.right else None,
+        comparison=compared(strata, of_reference(reference))
+        if reference and reference.right
+        else None,
         agreement=_agreement(asker, reference, done) if reference and reference.places else None,
     )
 
 
-def _strata(asked: list[Item], replies: list[Reply]) -> dict[Stratum, tuple[int, int]]:
+def check_answered(replies: Sequence[Reply]) -> int:
+    """Return how many questions had no answer.
+
+    Raises:
+        CheckError: they are more than 2%.
+    """
+    failures = [reply.failure for reply in replies if reply.failure]
+    if len(failures) > _MOST_FAILED * len(replies):
+        raise CheckError(
+            f"{len(failures)} of {len(replies)} questions had no answer: {failures[0]}",
+            where="quality",
+            expected=f"at most {_MOST_FAILED:.0%}",
+        )
+    return len(failures)
+
+
+def by_stratum(asked: Sequence[Item], rights: Sequence[bool]) -> dict[Stratum, tuple[int, int]]:
+    """Count right answers and answers by family and level."""
     counts: defaultdict[Stratum, list[int]] = defaultdict(lambda: [0, 0])
-    for item, reply in zip(asked, replies, strict=True):
+    for item, right in zip(asked, rights, strict=True):
         count = counts[item.family, item.level]
-        count[0] += not reply.failure and graded(item, reply.text)
+        count[0] += right
         count[1] += 1
     return {key: (right, n) for key, (right, n) in sorted(counts.items())}
 
@@ -145,7 +172,8 @@ def _family(strata: Mapping[Stratum, tuple[int, int]], family: str) -> Score:
     return wilson(sum(right for right, _ in own), sum(n for _, n in own))
 
 
-def _of(reference: Reference) -> dict[Stratum, tuple[int, int]]:
+def of_reference(reference: Reference) -> dict[Stratum, tuple[int, int]]:
+    """Right answers and answers of a reference, by family and level."""
     strata = {}
     for key, counts in reference.right.items():
         family, _, level = key.partition("/")
@@ -155,6 +183,52 @@ def _of(reference: Reference) -> dict[Stratum, tuple[int, int]]:
 
 
 def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> Agreement:
+    told = next_tokens(asker, reference, done)
+    return agreement_of(
+        reference,
+        [reply.logprobs or {} for reply in told],
+        [reply.greedy for reply in told],
+        token_ids(told),
+    )
+
+
+def agreement_of(
+    reference: Reference,
+    logprobs: Sequence[Mapping[str, float]],
+    greedy: Sequence[Sequence[str]],
+    ids: Mapping[str, int],
+) -> Agreement:
+    """Compare what a server told with a reference, place by place.
+
+    Args:
+        logprobs: of the likeliest next tokens; greedy: texts of the tokens that follow.
+        ids: of tokens by their text, as far as the server tells them.
+
+    Raises:
+        ValueError: see `suites.quality.agreement.agreement`; or places are missing.
+    """
+    continuations = [
+        (place.greedy, told)
+        for place, told in zip(reference.places, greedy, strict=True)
+        if place.greedy and told
+    ]
+    return agreement(
+        [place.logprobs for place in reference.places],
+        logprobs,
+        continuations=continuations,
+        other_ids=share_of_other_ids(reference.ids, ids),
+    )
+
+
+def next_tokens(
+    asker: Asker, reference: Reference, done: Callable[[], None] = lambda: None
+) -> list[Reply]:
+    """Ask for the likeliest next tokens at a reference's places, and for those that follow.
+
+    Raises:
+        UserError: see `Asker.ask`.
+        CheckError: likewise; or the server gives no log-probabilities.
+    """
     told = asker.ask(
         [place.text for place in reference.places],
         max_tokens=GREEDY_TOKENS,
@@ -164,24 +238,14 @@ def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> 
     missing = [reply.failure or "no log-probabilities" for reply in told if not reply.logprobs]
     if missing:
         raise CheckError(
-            f"{len(missing)} of {len(told)} places have no candidates: {missing[0]}",
+            missing[0],
             where="--reference",
             expected="a server that gives log-probabilities (logprobs)",
         )
-    continuations = [
-        (place.greedy, reply.greedy)
-        for place, reply in zip(reference.places, told, strict=True)
-        if place.greedy and reply.greedy
-    ]
-    return agreement(
-        [place.logprobs for place in reference.places],
-        [reply.logprobs or {} for reply in told],
-        continuations=continuations,
-        other_ids=share_of_other_ids(reference.ids, _ids(told)),
-    )
+    return told
 
 
-def _ids(told: Sequence[Reply]) -> dict[str, int]:
+def token_ids(told: Sequence[Reply]) -> dict[str, int]:
     """Gather ids by text; texts that stand for several tokens are left out."""
     found: defaultdict[str, set[int]] = defaultdict(set)
     for reply in told:
@@ -233,7 +297,7 @@ def record(
         seed=seed.hex(),
         right={f"{family}/{level}": counts for (family, level), counts in found.strata.items()},
         places=kept,
-        ids=_ids(replies),
+        ids=token_ids(replies),
     )
 
 

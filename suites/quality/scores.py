@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["MARGIN", "Comparison", "Score", "compared", "wilson"]
+__all__ = [
+    "MARGIN",
+    "Comparison",
+    "Score",
+    "Solved",
+    "compared",
+    "in_points",
+    "tokens_per_solved",
+    "wilson",
+]
 
 _Z95 = 1.959963984540054
 # How much worse still counts as the same: a hundredth more than what two sets of six hundred
@@ -44,6 +54,11 @@ class Comparison:
     verdict: Literal["not worse", "worse", "undecided"]
 
 
+def in_points(drop: float, low: float, high: float) -> str:
+    """Write a loss of right answers in points of a hundred questions: "5.1 [2.0, 8.2]"."""
+    return f"{100 * drop:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
 def wilson(right: int, n: int) -> Score:
     """Return a share with Wilson's score interval (1927).
 
@@ -65,10 +80,37 @@ def wilson(right: int, n: int) -> Score:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """Output tokens spent for each right answer, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def tokens_per_solved(tokens: Sequence[int], rights: Sequence[bool]) -> Solved | None:
+    """Tokens of all answers by right ones; None where nothing was right or no token counted.
+
+    The interval is the delta method's on the logarithm of a ratio of means (Cochran 1977, 6.4):
+    variance (Σ(t/t̄ − r/r̄)²) ÷ n².
+    """
+    n, spent, right = len(tokens), sum(tokens), sum(rights)
+    if not spent or not right:
+        return None
+    mean_tokens, mean_right = spent / n, right / n
+    off = ((t / mean_tokens - r / mean_right) ** 2 for t, r in zip(tokens, rights, strict=True))
+    reach = math.exp(_Z95 * math.sqrt(math.fsum(off)) / n)
+    value = spent / right
+    return Solved(value=value, low=value / reach, high=value * reach)
+
+
 def compared(
     measured: Mapping[Stratum, tuple[int, int]],
     reference: Mapping[Stratum, tuple[int, int]],
     margin: float = MARGIN,
+    *,
+    looks: int = 1,
 ) -> Comparison:
     """Compare right answers by family and level: variance between strata is none of the drop's.
 
@@ -77,6 +119,8 @@ def compared(
 
     Args:
         measured, reference: right answers and answers of each (family, level).
+        looks: comparisons that are made together: each is given so much less chance to be wrong
+            (Bonferroni).
 
     Raises:
         ValueError: they have no stratum in common.
@@ -93,8 +137,8 @@ def compared(
         weight = n / total
         drop += weight * (right_ref / n_ref - right / n)
         variance += weight**2 * (_variance(right, n) + _variance(right_ref, n_ref))
-    reach = _Z95 * math.sqrt(variance)
-    low, high = drop - reach, drop + reach
+    reach = NormalDist().inv_cdf(1 - 0.025 / looks) * math.sqrt(variance)
+    low, high = max(-1.0, drop - reach), min(1.0, drop + reach)
     verdict: Literal["not worse", "worse", "undecided"] = "undecided"
     if high < margin:
         verdict = "not worse"

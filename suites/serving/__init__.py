@@ -34,6 +34,7 @@ Options of `plan`:
     fleet: str: address of a Ray cluster whose nodes make the load (extra `fleet`).
     samples: str: Parquet file that gets a row per request.
     weights: str, cache: str, threads: int: for the engine we start.
+    hidden_share: float: with the suite quality, share of the requests that are hidden questions.
     seed: int, case: str (pattern): as for every suite.
 """
 

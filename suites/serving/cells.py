@@ -16,6 +16,7 @@ from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED, least_tokens
 from suites.serving.given import limit, listed, whole
 from suites.serving.points import points_of
+from suites.serving.questions import at_rest, hidden_share, room_of
 from suites.serving.search import Search, least_requests
 from suites.serving.sweep import read_sweep
 
@@ -98,6 +99,9 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
         points = [_search_start(points[0], search, options)]
     # What they ask next depends on what they saw: engines would not agree on the points.
     cells = 1 if subject["endpoint"] or sweep or search else shape["cells"]
+    questions = _questions(points, options, subject, profile)
+    if questions:
+        questions["engines"] = cells
     loads = _SEARCHED if search else 1
     return [
         Cell(
@@ -119,12 +123,31 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
                 "fleet": fleet,
                 "metrics": _metrics(options),
                 "samples": str(options["samples"]) if options.get("samples") else None,
+                "questions": questions,
             },
             estimated_s=start_s(subject)
             + loads * sum(_estimate_s(point, shape) for point in points),
         )
         for number in range(cells)
     ]
+
+
+def _questions(
+    points: list[Point], options: Mapping[str, Any], subject: Mapping[str, Any], profile: str
+) -> dict[str, Any] | None:
+    """How questions are hidden among the loads; None where they are not."""
+    if "hidden_share" not in options:
+        return None
+    text = subject["api"] != "completions" or subject["words"] is not None
+    share = hidden_share(points, options, text=text)
+    if not share:
+        return None
+    return {
+        "seed": int(options.get("seed") or 0),
+        "share": share,
+        "room": min(map(room_of, points)),
+        "at_rest": at_rest(profile),
+    }
 
 
 def _without_output(point: Point, subject: Mapping[str, Any]) -> Point:

@@ -16,6 +16,7 @@ from suites.base.records import CellResult
 from suites.client.recount import counted_how, recounted
 from suites.client.speculation import contradiction, observed
 from suites.client.subject import packages, subject
+from suites.quality.run import ask
 from suites.serving.course import course_of
 from suites.serving.instrument.validity import (
     gap_problems,
@@ -31,6 +32,7 @@ from suites.serving.load.steadiness import drift, saturation
 from suites.serving.load.timeline import timeline
 from suites.serving.processes.live import live_view
 from suites.serving.processes.metrics_watch import MetricsWatch
+from suites.serving.questions import HiddenQuestions
 from suites.serving.series import series_of
 from suites.serving.workers.node_worker import generator
 
@@ -61,6 +63,9 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     course = course_of(spec)
     slots = course.most_streams or max(map(_slots, points))
     context = max(map(_longest, points)) + 64
+    if spec["questions"]:  # a question may take a token for each of its bytes
+        context += spec["questions"]["room"]
+    context = max(context, spec.get("quality", {}).get("context", 0))
     series: list[Series] = []
     facts: dict[str, Any] = {"points": {}, "timelines": {}}
     with ExitStack() as stack:
@@ -77,9 +82,11 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         facts |= {"engines": [under_test.engine], "packages": packages(under_test.engine)}
         metrics = spec["metrics"] or under_test.metrics
         beside = stack.enter_context(MetricsWatch(metrics)) if metrics else None
+        hidden = HiddenQuestions(spec["questions"], spec["process"])
+        hidden.ask_at_rest(load, under_test.target, points[0])
         done = 0
         while done < len(points):
-            point = points[done]
+            point = hidden.among(points[done])
             progress(100 * done, 100 * len(points), point.name)
             instrument = checks.get(point.name) or _first_check(load, point, spec)
             show = live_view(point, done, len(points))
@@ -87,6 +94,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             seed = f"{spec['seed']}/{done}"
             outcome = load.run(under_test.target, point, seed=seed, show=show)
             outcome = _recounted(outcome, under_test)
+            hidden.keep(point, outcome)
             under_test.check_alive()
             if spec["samples"]:
                 append(Path(spec["samples"]), spec["process"], point.name, outcome.requests)
@@ -106,11 +114,20 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             if not point.ramp:
                 points += course.further(point, outcome, facts["points"][point.name])
         progress(100 * done, 100 * len(points), points[-1].name)
-        facts |= course.facts(points[0])
-    asked = spec["subject"]
-    if refusal := not_answered(facts, where=asked["endpoint"] or asked["model"]):
-        raise refusal
+        asked = spec["subject"]
+        if refusal := not_answered(facts, where=asked["endpoint"] or asked["model"]):
+            raise refusal
+        facts |= course.facts(points[0]) | hidden.facts() | _questions(under_test, spec, slots)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _questions(under_test: Subject, spec: dict[str, Any], slots: int) -> dict[str, Any]:
+    """Ask what a run asks beside its loads; nothing where it does not."""
+    if "quality" not in spec:
+        return {}
+    answers = ask(under_test.target, spec["quality"], at_once=slots)
+    under_test.check_alive()
+    return {"quality": answers}
 
 
 def _recounted(outcome: Outcome, under_test: Subject) -> Outcome:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base.records import CellResult, Label, Row, Series
 from suites.base.statistics import Interval, between_processes, dependence, percentile_interval
+from suites.quality.summary import worse_under_load
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.instrument.validity import instrument_problem
 from suites.serving.load.histogram import Histogram
@@ -52,11 +53,12 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
         (item for result in results for item in result.series), key=lambda item: item.case
     )
     rows: list[Row] = []
+    worse = worse_under_load(results)
     for case, group in groupby(series, lambda item: item.case):
         facts = [
             result.facts["points"][case] for result in results if case in result.facts["points"]
         ]
-        rows += _case_rows(list(group), facts)
+        rows += _case_rows(list(group), facts, worse.get(case) or worse.get("all"))
     searches = [result.facts["search"] for result in results if "search" in result.facts]
     return [*rows, *filter(None, map(_searched, searches))]
 
@@ -84,13 +86,16 @@ def _searched(search: dict[str, Any]) -> Row | None:
     )
 
 
-def _case_rows(series: list[Series], facts: list[dict[str, Any]]) -> Iterator[Row]:
+def _case_rows(
+    series: list[Series], facts: list[dict[str, Any]], worse: str | None
+) -> Iterator[Row]:
     by_metric: dict[tuple[str, Label], list[Series]] = {}
     for item in series:
         part = item.labels.get(_PART_OF.get(item.metric, ""), "")
         by_metric.setdefault((item.metric, part), []).append(item)
     checks = [Instrument.from_json(fact["instrument"]) for fact in facts]
     shared = sorted({problem for fact in facts for problem in fact["problems"]})
+    shared += [worse] if worse else []
     first = series[0]
     blank = Row(
         suite="serving",

@@ -92,6 +92,14 @@ def published(suite: str, cheat: Callable[[Json], object], engine: str = "") -> 
     return data
 
 
+def asked_from(seed: object) -> Callable[[Json], object]:
+    """Questions made from a seed; None states none."""
+    score = honest.figure("score", "share", 0.5, 600) | {"suite": "quality"}
+    labels = {} if seed is None else {"question_seed": seed}
+    asked = {**score, "case": "questions/all", "low": 0.4, "high": 0.6, "labels": labels}
+    return lambda predicate: predicate["measurements"].append(asked)
+
+
 def statements() -> dict[str, Json]:
     """Honest results, and false ones that between them break every law."""
     signed = [json.loads(base64.b64decode(one["payload"])) for one in honest.every_published()]
@@ -122,6 +130,10 @@ def statements() -> dict[str, Json]:
             lambda predicate: predicate["measurements"].extend([power, rate])
         ),
         "a seed of one's own": h100(at("run.nonce", "challenge")),
+        **{
+            f"questions of seed {seed!r}": h100(asked_from(seed))
+            for seed in (honest.h100()["predicate"]["run"]["seed"], 12345, True, "0", 0.5, None)
+        },
         "no released version": h100(at("run.suite_version", "9.9.9")),
         "code of one's own": h100(at("source.modified", True)),
         "a replayed trace": h100(replayed("replay/chat/x1")),

@@ -2,7 +2,7 @@
 // The leaderboard, alive: filter, search, sort, choose columns and units; every view is a link.
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
-import { kept, money, oneFen, perMtok, range, unit } from "./currency.js";
+import { answers, kept, money, oneFen, perMtok, range, unit } from "./currency.js";
 import { element, figure, link, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 
@@ -296,6 +296,7 @@ class Board extends HTMLElement {
       element("span", "nowrap", element("b", "num", money(own.value)), " ", unit("Mtok")),
       element("span", "ci", ...ends),
       oneFen(figure(this.rows.number(row, "rent_fens")), this.word("fen")),
+      ...answers(this.rows, row, (key) => this.word(key)),
     ];
   }
 }

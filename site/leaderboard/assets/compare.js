@@ -14,8 +14,11 @@ const METRICS = [
   ["ttft", "ms", "lower"],
   ["tpot", "ms", "lower"],
   ["energy", "J/token", "lower"],
-  ["rent_usd", "", "lower"], // its unit is the reader's choice,
+  ["rent_usd", "Mtok", "lower"], // its unit is the reader's choice
+  ["solved_usd", "1,000", "lower"],
 ];
+/** What so many tokens or answers are paid as. @type {Record<string, number>} */
+const MONEY = { rent_usd: 1, solved_usd: 1000 };
 /** Columns of a file: the ratio to the first configuration, with its interval. */
 const RATIOS = new Map(
   METRICS.map(([name]) => [name, ["", "_low", "_high"].map((end) => `${name}_ratio_to_first${end}`)]),
@@ -86,7 +89,11 @@ class Compare extends HTMLElement {
     const output = /** @type {HTMLElement} */ (this.querySelector(".output"));
     const rows = chosen.map(({ row }) => row);
     const models = new Set(rows.map((row) => this.rows.text(row, "model")));
-    const warning = models.size > 1 ? [element("p", "note warn", this.word("models-differ"))] : [];
+    const warnings = [
+      ...(models.size > 1 ? ["models-differ"] : []),
+      ...(rows.some((row) => this.rows.number(row, "barred")) ? ["barred"] : []),
+    ];
+    const warning = warnings.map((key) => element("p", "note warn", this.word(key)));
     const digests = await Promise.all(rows.map((row) => this.rows.digest(row)));
     const table = element("div", "scroll", this.table(rows, digests));
     output.replaceChildren(this.pickers(query, chosen), ...warning, table);
@@ -168,12 +175,14 @@ class Compare extends HTMLElement {
     }
     const modelled = (/** @type {number} */ one) =>
       name === "energy" && this.rows.text(one, "energy_method") !== "measured";
-    const said = (/** @type {number[]} */ ...values) => (unit ? [values.map((one) => figure(one)).join(" – ")] : range(values));
+    const count = MONEY[name];
+    const said = (/** @type {number[]} */ ...values) =>
+      count ? range(values.map((one) => one * count)) : [values.map((one) => figure(one)).join(" – ")];
     const interval = own.low === null || own.high === null ? [this.count(row, name)] : said(own.low, own.high);
     cell.append(
       element("b", modelled(row) ? "num method modelled" : "num", ...said(own.value)),
       " ",
-      unit ? element("span", "unit", unit) : moneyUnit("Mtok"),
+      count ? moneyUnit(unit) : element("span", "unit", unit),
       element("span", "ci", ...interval),
     );
     const found = this.against(first, row, name);

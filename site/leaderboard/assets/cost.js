@@ -1,7 +1,7 @@
 // @ts-check
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economy/economics.py.
 import { Rows } from "./data.js";
-import { AMOUNTS, kept, perMtok, rate } from "./currency.js";
+import { AMOUNTS, answers, kept, perMtok, rate } from "./currency.js";
 import { element, figure, link, proof } from "./format.js";
 import { line, offer } from "./save.js";
 
@@ -140,8 +140,10 @@ class Cost extends HTMLElement {
   likes(row) {
     const text = (/** @type {string} */ name) => this.rows.text(row, name);
     const proven = text("profile") !== "quick" && !text("doubts");
-    const ranks = !this.rows.number(row, "flags") && ["", "disputed"].includes(text("moderated"));
-    return [text("model_id"), text("load").split(" · ")[0], proven, ranks].join("|");
+    const sound = !this.rows.number(row, "flags") && !this.rows.number(row, "barred");
+    const ranks = sound && ["", "disputed"].includes(text("moderated"));
+    const random = this.rows.number(row, "random");
+    return [text("model_id"), text("load").split(" · ")[0], random, proven, ranks].join("|");
   }
 
   /** Every row with its costs, of each model and load the cheapest first. */
@@ -342,7 +344,7 @@ class Cost extends HTMLElement {
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
       element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
-      this.money(rented, "measured", wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
+      this.rented(row, rented, wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
       this.money(owned, text("electricity_method"), wishes.capex === null ? this.basis(row) : this.ownedNote(row)),
       this.money(electricity, text("electricity_method")),
       this.money(floor, "measured", text("floor_method")),
@@ -351,6 +353,14 @@ class Cost extends HTMLElement {
     cells.forEach((cell, at) => (cell.dataset.label = heads[at + 1]));
     made.append(...cells);
     return made;
+  }
+
+  /** @param {number} row @param {number[] | null} usd @param {string} note */
+  rented(row, usd, note) {
+    const cell = this.money(usd, "measured", note);
+    const sheet = this.known(row, "rent_usd");
+    if (usd && sheet) cell.append(...answers(this.rows, row, (key) => this.word(key), usd[0] / sheet));
+    return cell;
   }
 
   /** @param {number[] | null} usd one value, or two bounds @param {string} method @param {string} [note] */

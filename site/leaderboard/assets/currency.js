@@ -88,6 +88,24 @@ export function perMtok(usd, fen, method = "measured", note = "") {
   ];
 }
 
+/** What right answers cost, and tokens that give as many as those at full width: `answers` in
+ * parts.html, alive.
+ * @param {import("./data.js").Rows} rows @param {number} row @param {(key: string) => string} word
+ * @param {number} [dearer] the reader's rent over the sheet's */
+export function answers(rows, row, word, dearer = 1) {
+  const least = rows.number(row, "equal_least") && dearer === 1;
+  /** @type {[string, string, number][]} */
+  const kinds = [["solved_usd", "solved", 1000], ["equal_usd", least ? "equal-least" : "equal", 1]];
+  return kinds.flatMap(([name, key, count]) => {
+    const own = rows.span(row, name);
+    if (!own) return [];
+    const [value, low, high] = [own.value, own.low, own.high].map((one) => one === null ? null : one * count * dearer);
+    const ends = low === null || high === null ? [] : [" (", ...range([low, high]), ")"];
+    const [before, after] = word(key).split("{cost}");
+    return [element("span", "ci basis", before, money(value ?? NaN), ...ends, after)];
+  });
+}
+
 /** Write all money of the page in the chosen currency. */
 function show() {
   if (select) select.value = chosen;

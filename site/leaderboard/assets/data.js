@@ -148,7 +148,8 @@ export class Rows {
   }
 
   /** By one column; rows that are equal in it keep their ranking. The browser sorts the figures,
-   * which takes a fraction of what comparing rows by a function of ours does.
+   * which takes a fraction of what comparing rows by a function of ours does. What does not rank
+   * stands below all that does: a flagged figure, or a worse answer, is often the best of a column.
    * @param {string} name @param {1 | -1} way */
   sorted(name, way) {
     const key = keys(this.numbers[name], way);
@@ -161,6 +162,11 @@ export class Rows {
       order[at] = row;
       next.set(key[row], at + 1);
     }
+    const { place } = this.numbers;
+    const ranking = order.filter((row) => place[row] < BARRED);
+    const others = order.filter((row) => place[row] >= BARRED);
+    order.set(ranking);
+    order.set(others, ranking.length);
     return order;
   }
 
@@ -176,6 +182,9 @@ export class Rows {
     );
   }
 }
+
+/** Places from here on do not rank: see leaderboard/figures/ranking.py. */
+const BARRED = 6;
 
 /** Figures to sort by, ascending: what has none stands last, whichever way the others go. Two of
  * those differ by NaN, which `||` passes on to the next rule.

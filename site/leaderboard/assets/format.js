@@ -48,6 +48,7 @@ export function proof(rows, row, digest, root, word) {
     element("span", "tag", word(`tier-${text("tier")}`)),
     ...(text("moderated") ? [" ", link(run, word(text("moderated")), "tag warn")] : []),
     ...(rows.number(row, "flags") ? [" ", link(run, word("flagged"), "tag warn")] : []),
+    ...(text("quality") ? [" ", link(`${rows.base}quality/#who-ranks`, text("quality"), rows.number(row, "barred") ? "tag quality warn" : "tag quality")] : []),
     element(
       "span",
       "ci",

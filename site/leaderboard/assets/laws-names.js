@@ -155,9 +155,13 @@ export function* suiteIsKnown({ predicate: { run }, tables }) {
     );
 }
 
-/** The seed of a run with a challenge comes from it; whether it was new, the log alone could ask.
+/** The seed of a run with a challenge comes from it, and questions from that seed; whether it was
+ * new, the log alone could ask.
  * @param {Claim} claim @param {number | null} seed that the run's challenge gives */
-export function* nonceIsOurs({ predicate: { run } }, seed) {
-  if (seed === null || run.seed === seed) return;
-  yield held("run.seed", `${run.seed} does not come from the challenge: inputs may be older`);
+export function* nonceIsOurs({ figures, predicate: { run } }, seed) {
+  if (seed !== null && run.seed !== seed)
+    yield held("run.seed", `${run.seed} does not come from the challenge: inputs may be older`);
+  for (const figure of figures)
+    if (figure.suite === "quality" && member(figure.labels, "question_seed") !== run.seed)
+      yield held(figure.where, "its questions are not made from the run's seed");
 }

@@ -81,6 +81,7 @@ class Cost:
 
     Attributes:
         rent: None where the sheet has no price of its default class for the chip.
+        solved: rent of one right answer, in USD; None where no question was asked.
         missing: which price there is not, where there is no rent.
         owned: None where the sheet has no purchase price, or the power is not known.
         electricity: None without energy.
@@ -92,6 +93,7 @@ class Cost:
     """
 
     rent: Rent | None
+    solved: Span | None
     missing: str
     owned: Owned | None
     electricity: Electricity | None
@@ -123,6 +125,7 @@ def costs_of(result: Result, sheet: PriceSheet) -> dict[tuple[str, str], Cost]:
     return {
         (row.suite, row.case): Cost(
             rent=_rent(row),
+            solved=row.solved_usd,
             missing=row.missing,
             owned=_owned(row, purchase_usd),
             electricity=_electricity(row),

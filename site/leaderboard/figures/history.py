@@ -74,7 +74,7 @@ def chosen(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     if rows.empty:  # most chips of the catalogue, and pandas takes its time over nothing
         return rows.assign(line=0)
     # Few columns until the lines are chosen: rows have a hundred.
-    runs = rows.loc[rows["ranks"] & (rows["engine_name"] != ""), _COLUMNS]
+    runs = rows.loc[rows["sound"] & (rows["engine_name"] != ""), _COLUMNS]
     runs = runs[runs.duplicated(_SAME, keep=False)].sort_values([*_SAME, "finished_at", "digest"])
     heads = runs.drop_duplicates(_SAME, keep="last")
     order = heads.assign(fine=~_regressed(runs, heads)).sort_values(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leaderboard.figures.rows import RANKING, shown
+from leaderboard.figures.standing import with_standing
 from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ INTERACTIVE_TTFT_MS = 2000.0
 INTERACTIVE_TPOT_MS = 100.0
 
 
+# Rows that are the same work stand together.
+_WORK = ("model_id", "shape", "random")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The best row of each question, None where nothing was measured."""
@@ -45,25 +50,36 @@ def ranked(rows: pd.DataFrame) -> pd.DataFrame:
 
     Figures rank within a model and a load only: rows of one stand together, cheapest first.
     Without a price by throughput; ties by digest and case, so that two builds agree. A row that
-    a law flags, or whose result was withdrawn or superseded, never ranks; a quick profile, or a run
-    without challenge, raw samples or self-check, ranks below. What another harness measured, and
-    its runner attests, follows all that was measured here. Adds `ranks`, `proven`, `shape` (what
-    was asked of the engine, under which conditions, without how many at once) and `place`: 0 for
-    proven serving rows to 7 for isolated phases that do not rank.
+    a law flags, or whose result was withdrawn or superseded, never ranks, nor does one whose
+    weights are not known to answer as well as the model at full width; random weights stand apart.
+    A quick profile, or a run without challenge, raw samples or self-check, ranks below. What
+    another harness measured, and its runner attests, follows all that was measured here.
+
+    Adds `ranks`, `sound` (it would rank but for its answers), `proven`, `random`, `shape` (what was
+    asked of the engine, under which conditions, without how many at once), `equal_least` (the
+    cheapest tokens of equal quality of the same work) and `place`: 0 for proven serving rows to 7
+    for isolated phases that do not rank.
     """
     method = rows["throughput_method"]
     sound = rows["valid"] & (rows["flags"] == 0) & rows["moderated"].isin(RANKING)
-    ranks = sound & (method == "measured")
+    rows = with_standing(rows, sound)
+    measured = sound & (method == "measured")
+    ranks = measured & ~rows["barred"]
     proven = (rows["profile"] != "quick") & (rows["doubts"] == "")
     below = (~proven).astype(int).where(ranks, 3).mask(sound & (method == ATTESTED), 2)
-    return rows.assign(
+    rows = rows.assign(
         ranks=ranks,
+        sound=measured,
         proven=proven,
+        random=rows["weights"] == "random",
         shape=rows["load"].str.split(" · ", n=1).str[0],
         place=2 * below + (rows["suite"] != "serving").astype(int),
-    ).sort_values(
-        ["place", "model_id", "shape", "rent_cny", "throughput", "digest", "suite", "case"],
-        ascending=[True, True, True, True, False, True, True, True],
+    )
+    equal = rows["equal_usd"].where(ranks)
+    least = equal.groupby([rows[name] for name in ("place", *_WORK)]).transform("min")
+    return rows.assign(equal_least=equal.notna() & (equal == least)).sort_values(
+        ["place", *_WORK, "rent_cny", "throughput", "digest", "suite", "case"],
+        ascending=[True, *[True] * len(_WORK), True, False, True, True, True],
         na_position="last",
         ignore_index=True,
     )
@@ -107,13 +123,14 @@ def _least(rows: pd.DataFrame, column: str, lang: str) -> Row | None:
 def _comparable(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep what may be set side by side: proven rows if any, of one model under one load.
 
-    Tokens of another model or load are other work. The one that most chips ran speaks.
+    Tokens of another model or load are other work, and those of random weights say nothing. The one
+    that most chips ran speaks.
     """
     proven = rows[rows["proven"]]
     rows = proven if len(proven) else rows
     if rows.empty:
         return rows
-    loads = rows.groupby(["model_id", "shape"], sort=True)["chip_id"].agg(["nunique", "size"])
-    model, shape = loads.sort_values(["nunique", "size"], ascending=False, kind="stable").index[0]
-    alike: pd.DataFrame = rows[(rows["model_id"] == model) & (rows["shape"] == shape)]
+    loads = rows.groupby(list(_WORK), sort=True)["chip_id"].agg(["nunique", "size"])
+    most = loads.sort_values(["nunique", "size"], ascending=False, kind="stable").index[0]
+    alike: pd.DataFrame = rows[rows[list(_WORK)].eq(list(most)).all(axis=1)]
     return alike

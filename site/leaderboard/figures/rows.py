@@ -19,9 +19,12 @@ from leaderboard.figures.costs import Electricity, Floor, Owned, Rent, costs_of
 from leaderboard.figures.figures import Figure, points_of
 from leaderboard.words import Words
 from results import catalog
+from results.agreement.quality import asked, in_text
 from results.economy.economics import Span
+from results.economy.solved import solved_tokens
 from results.statement.statement_v2 import ATTESTED
 from suites.base.metrics import METRICS
+from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,10 +51,11 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
     "energy_input": ("energy_per_input_token",),
 }
 _MONEY = (
-    "rent_cny", "rent_usd", "rent_fens", "owned_usd", "owned_fens",
-    "electricity_usd", "electricity_fens",
+    "rent_cny", "rent_usd", "rent_fens", "solved_usd", "solved_tokens", "owned_usd", "owned_fens",
+    "electricity_usd", "electricity_fens", "equal_usd",
 )  # fmt: skip
 _TEXTS = (
+    "quality", "quality_zh", "weights", "terms", "strata",
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
     "load", "load_zh", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
@@ -67,9 +71,9 @@ _NUMBERS = (
 )
 _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
-    "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id", "chip",
-    "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
-    "doubts", "moderated", "price_sheet",
+    "digest", "tier", "flags", "barred", "equal_least", "profile", "suite_version", "finished_at",
+    "chip_id", "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite",
+    "case", "valid", "doubts", "moderated", "price_sheet",
 )  # fmt: skip
 # Marks of a notice with which a row still ranks.
 RANKING = ("", "disputed")
@@ -102,6 +106,13 @@ class Row:
         doubts: what the run does not prove: that it is not older than its challenge, that its raw
             samples give its figures, that the instrument checked itself; it ranks below those
             that do.
+        quality: what is known of the weights: random, kept or lost against the model's full width,
+            or unknown; in the page's language.
+        barred: it is not known to be good enough to rank.
+        solved, equal: cost in USD of a right answer, and of as many as a million tokens at full
+            width give; None where nobody asked.
+        equal_least: nothing that ranks makes tokens of equal quality for less, of the same model
+            and load.
         moderated: what a notice in the log says of the result: "withdrawn", "disputed",
             "superseded"; else empty.
         figures: by the names of `FIGURES`.
@@ -139,18 +150,16 @@ class Row:
     floor: Floor | None
     price_sheet: str
     rent_missing: str
+    quality: str
+    barred: bool
+    equal_least: bool
+    solved: Span | None
+    equal: Span | None
     power_cap_w: float | None = None
 
     @property
     def date(self) -> str:
         return self.finished_at[:10]
-
-    @property
-    def ranks(self) -> bool:
-        """Say whether the row may stand among measured ones; a flagged one never does."""
-        rate = self.figures.get("throughput")
-        sound = self.valid and not self.flags and self.moderated in RANKING
-        return sound and rate is not None and rate.method == "measured"
 
 
 def _load(words: Words, point: BoardPoint) -> str:
@@ -172,14 +181,15 @@ def _load(words: Words, point: BoardPoint) -> str:
 def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     """Return the rows of a result as flat records; one with no suite where it has none.
 
-    Kernels are no rows: a chip's page shows those of its newest run.
+    Kernels are no rows: a chip's page shows those of its newest run. What questions gave is said of
+    every row.
     """
     costs = costs_of(result, sheet) if sheet else {}
     about = _about(result)
     found = [
         {**about, **_row(point, costs.get((point.suite, point.case)))}
         for point in points_of(result)
-        if point.suite != "kernels"
+        if point.suite not in {"kernels", QUALITY}
     ]
     return found or [about]
 
@@ -215,6 +225,9 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
         **{name: flat[name] for name in _PLAIN},
         load=flat["load_zh"] if lang == "zh" else flat["load"],
         meter=translated(flat["meter"], lang),
+        quality=flat["quality_zh"] if lang == "zh" else flat["quality"],
+        solved=_span(flat, "solved_usd"),
+        equal=_span(flat, "equal_usd"),
         figures={
             name: Figure(
                 metric=name,
@@ -262,6 +275,10 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
     )
 
 
+def _span(flat: Mapping[str, Any], name: str) -> Span | None:
+    return None if math.isnan(flat[name]) else Span(**_ends(flat, name))
+
+
 def _ends(flat: Mapping[str, Any], name: str) -> dict[str, Any]:
     low, high = flat[f"{name}_low"], flat[f"{name}_high"]
     return {
@@ -292,8 +309,26 @@ def _about(result: Result) -> dict[str, Any]:
         "count": chip.count,
         "flags": len(result.flags),
         "power_cap_w": _power_cap(result),
+        **_answers(result),
         "kernels": sum(row.suite == "kernels" for row in result.measurements),
     }
+
+
+def _answers(result: Result) -> dict[str, Any]:
+    """What the result was asked, for comparison with others, and the tokens of a right answer.
+
+    Nothing where its answers are not there to be graded again.
+    """
+    if not result.recomputed:
+        return {}
+    rows = result.predicate.measurements
+    answered = asked((row.suite, row.metric, row.labels) for row in rows)
+    solved = solved_tokens(rows)
+    flat: dict[str, Any] = _spread("solved_tokens", solved) if solved else {}
+    if answered:
+        flat["terms"] = " ".join(map(str, answered.terms))
+        flat["strata"] = in_text(answered)
+    return flat
 
 
 def _power_cap(result: Result) -> float | None:
@@ -312,6 +347,7 @@ def _row(point: BoardPoint, cost: Cost | None) -> dict[str, Any]:
         "precision": clean(point.precision),
         "engine": clean(_engine(point)),
         "engine_name": clean(engine.name) if engine else "",
+        "weights": engine.weights if engine else "",
         "suite": clean(_suite(point)),
         "case": clean(point.case),
         "load": clean(_load(_WORDS["en"], point)),
@@ -357,6 +393,7 @@ def _money(cost: Cost) -> dict[str, Any]:
     # Where there is no rent, the same column says which price is missing.
     flat: dict[str, Any] = {"price_sheet": cost.sheet, "rent_price": clean(cost.missing)}
     flat["per"] = cost.per
+    flat |= _spread("solved_usd", cost.solved or Span(math.nan, None, None))
     flat |= _spread("draw_usd", Span(cost.draw_usd or math.nan, None, None))
     if cost.rent:
         flat["rent_price"] = cost.rent.price

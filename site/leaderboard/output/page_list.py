@@ -252,8 +252,14 @@ class Content:
     @cached_property
     def _known(self) -> Mapping[str, str]:
         """A line on each result: what no row says of it, and may change without it."""
+        # Another result, even of another chip, may say how good the answers of this one are.
+        stands: defaultdict[str, set[str]] = defaultdict(set)
+        beside = self.rows[["digest", "quality", "equal_usd", "equal_least"]]
+        for digest, *told in beside.to_numpy().tolist():
+            stands[digest].add(str(told))
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} "
+            f"{sorted(stands[digest])} "
             f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
@@ -333,6 +339,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
                 "fen": _("{n}× one fen"),
                 "below owned": _("below the cost of owning"),
                 "power unknown": _("its power is not known: capital alone"),
+                **board.answer_words(_),
                 **board.proof_words(_),
             },
         },

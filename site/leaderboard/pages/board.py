@@ -25,12 +25,13 @@ _TIERS = ("self-signed", "registered", "CI-attested", "reproduced")
 _MANY = 2000
 _TEXTS = (
     "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
-    "profile", "tier", "date", "doubts", "moderated", "meter", "throughput_method", "energy_method",
+    "profile", "tier", "date", "quality", "doubts", "moderated", "meter", "throughput_method",
+    "energy_method",
     "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method", "per",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
-_COUNTS = ("place", "flags", "count")
+_COUNTS = ("place", "flags", "barred", "random", "equal_least", "count")
 _NUMBERS = (
     *(
         f"{name}{end}"
@@ -43,6 +44,7 @@ _NUMBERS = (
         for end in ("", "_low", "_high")
     ),
     "rent_fens",
+    *(f"{name}{end}" for name in ("solved_usd", "equal_usd") for end in ("", "_low", "_high")),
     "purchase_usd",
     "draw_usd",
     "floor_usd",
@@ -70,7 +72,17 @@ def words(_: Words) -> dict[str, str]:
         "modelled": _("modelled"),
         "reported": _("reported"),
         "attested": _("attested"),
+        **answer_words(_),
         **proof_words(_),
+    }
+
+
+def answer_words(_: Words) -> dict[str, str]:
+    """Return what a live table says of what right answers cost."""
+    return {
+        "solved": _("1,000 right answers: {cost}"),
+        "equal": _("a million tokens of equal quality: {cost}"),
+        "equal-least": _("a million tokens of equal quality: {cost}, the least here"),
     }
 
 
@@ -146,12 +158,15 @@ def shard(rows: pd.DataFrame) -> tuple[bytes, bytes]:
     """
     texts = rows.assign(date=rows["finished_at"].str[:10])
     strings = {name: _dictionary(texts[name]) for name in _TEXTS}
-    strings["load"]["zh"] = _dictionary_of(
-        strings["load"]["values"], texts["load"], texts["load_zh"]
-    )
+    for name in ("load", "quality"):
+        strings[name]["zh"] = _dictionary_of(
+            strings[name]["values"], texts[name], texts[f"{name}_zh"]
+        )
     for name in ("meter", "rent_price", "owned_basis", "floor_method"):
         strings[name]["zh"] = [translated(text, "zh") for text in strings[name]["values"]]
-    numbers = {name: rows[name].tolist() for name in _COUNTS}
+    numbers: dict[str, Sequence[float | None]] = {
+        name: rows[name].astype(int).tolist() for name in _COUNTS
+    }
     numbers |= {name: _numbers(rows[name]) for name in _NUMBERS}
     columns = {"rows": len(rows), "strings": strings, "numbers": numbers}
     return _encode(columns), _encode(rows["digest"].tolist())

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["context"]
 
-# Column of the board's data, title, unit or nothing of money, which way is better: as METRICS in
-# compare.js.
+# Column of the board's data, title, unit (of money what it is for), which way is better: as METRICS
+# in compare.js.
 _METRICS = (
     ("throughput", "Output tokens/s", "tokens/s", "higher"),
     ("ttft", "TTFT", "ms", "lower"),
     ("tpot", "TPOT", "ms", "lower"),
     ("energy", "Energy, output tokens", "J/token", "lower"),
-    ("rent_usd", "Cost, output tokens", "", "lower"),
+    ("rent_usd", "Cost, output tokens", "Mtok", "lower"),
+    ("solved_usd", "Cost, 1,000 right answers", "1,000", "lower"),
 )
+# What so many tokens or answers are paid as.
+_MONEY = {"rent_usd": 1, "solved_usd": 1000}
 
 
 def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
@@ -49,12 +52,17 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
         "metric": _("Metric"),
         "model": _("Model"),
         "models-differ": _("These ran different models: their tokens are not the same work."),
+        "barred": _(
+            "One of these does not rank: its weights are not known to answer as well as the model "
+            "at full width. A cheaper token may be a worse one."
+        ),
         **{name: _(title) for name, title, *_rest in _METRICS},
         **{f"verdict-{name}": text for name, text in verdicts.items()},
     }
     pair = shown(_pair(rows), _.lang)
     lines = [_line(_, metric, pair) for metric in _METRICS] if pair else []
-    return {"pair": pair, "lines": lines, "words": words, "verdicts": verdicts}
+    barred = any(row.barred for row in pair)
+    return {"pair": pair, "lines": lines, "words": words, "verdicts": verdicts, "barred": barred}
 
 
 def _pair(rows: pd.DataFrame) -> pd.DataFrame:
@@ -77,12 +85,13 @@ def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> d
     return {
         "title": _(title),
         "cells": [(figure, unit) for figure in figures],
+        "count": _MONEY.get(name),
         "ratio": found,
         "verdict": verdict,
     }
 
 
 def _figure(row: Row, name: str) -> Figure | Span | None:
-    if name == "rent_usd":
-        return row.rent.usd if row.rent else None
+    if name in _MONEY:
+        return row.solved if name == "solved_usd" else row.rent.usd if row.rent else None
     return row.figures.get(name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import clean
 from leaderboard.figures.rows import shown
+from leaderboard.figures.standing import RANDOM
 from leaderboard.read import cache
 from leaderboard.words import Words
 from results.economy.claims import Evidence
@@ -50,8 +51,8 @@ _ENERGY = {
 def evidence(rows: pd.DataFrame, reported: Reported, stamp: str) -> list[Evidence]:
     """Gather what may be set beside a claim.
 
-    No flagged or disputed row, none of MLPerf, nothing simulated; of what was measured here no row
-    whose tokens some condition made other work.
+    No flagged or disputed row, none whose answers are worse or unknown, none of MLPerf, nothing
+    simulated; of what was measured here no row whose tokens some condition made other work.
 
     Args:
         stamp: identifies the code and the prices that costs are computed with.
@@ -69,7 +70,8 @@ def _packed(reported: Reported) -> bytes:
 def _measured(rows: pd.DataFrame) -> Iterator[Evidence]:
     measured = rows["throughput_method"] == "measured"
     unmarked = (rows["flags"] == 0) & (rows["moderated"] == "")
-    ranked = rows[rows["valid"] & unmarked & measured & (rows["conditions"] == "")]
+    alike = (rows["conditions"] == "") & ~rows["barred"]
+    ranked = rows[rows["valid"] & unmarked & measured & alike]
     places: set[int] = set()
     for column, least in _BEST.items():
         groups = ranked[ranked[column].notna()].groupby(["chip_id", "model_id", "precision"])[
@@ -99,10 +101,15 @@ def _signed(row: Row, model: str) -> Evidence:
         floor_usd=row.floor.usd if row.floor else None,
         kind="measured",
         where=f"verify/?statement={row.digest}",
-        words=" · ".join(filter(None, (row.chip, row.model, row.precision, row.engine, row.load))),
+        words=" · ".join(filter(None, _described(row))),
         date=row.date,
         statistic="median",
     )
+
+
+def _described(row: Row) -> tuple[str, ...]:
+    random = RANDOM if row.quality == RANDOM else ""
+    return (row.chip, row.model, row.precision, row.engine, row.load, random)
 
 
 def _reported(reported: Reported) -> Iterator[Evidence]:

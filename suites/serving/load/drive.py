@@ -82,13 +82,20 @@ class Drive:
         pace: Pace,
         *,
         watch: Callable[[Recording], None] | None = None,
+        apart: Callable[[int], bool] = lambda _: False,
     ) -> None:
-        """Describe the load; `watch` is called ten times a second for a live view."""
+        """Describe the load.
+
+        Args:
+            watch: called ten times a second for a live view.
+            apart: whether a request, by its place, is load and never measured.
+        """
         self.stop = stop
         self.recording = Recording()
         self.sent = 0
         self.failed_in_a_row = 0
         self._requests, self._pace, self._watch = requests, pace, watch
+        self._apart = apart
         self._connections = Connections(
             target,
             payload=lambda exchange: requests.request(exchange.index),
@@ -142,8 +149,9 @@ class Drive:
             shared_tokens=self._requests.shared(self.sent),
             intended_ns=intended_ns,
         )
+        apart = self._apart(self.sent)
         self.sent += 1
-        if self.is_steady if measured is None else measured:
+        if (self.is_steady if measured is None else measured) and not apart:
             self._measured_sent += 1
             self._measured_open += 1
             exchange.measured = True

@@ -121,9 +121,23 @@ def run_point(
         request_limit_s=point.request_limit_s,
     )
     requests, pace = _load(target, point, stop, seed)
-    outcome = read_outcome(run_loop(Drive(target, requests, stop, pace, watch=watch).run()))
-    if point.lora_mix and isinstance(requests, Prompts):
-        asked = [replace(r, adapter=requests.model(r.index)) for r in outcome.requests]
+    asks = requests.question if isinstance(requests, Prompts) else lambda _: -1
+    # Where all are questions, at rest, they are what is measured.
+    hidden = point.hidden and point.hidden.share < 1
+    drive = Drive(
+        target,
+        requests,
+        stop,
+        pace,
+        watch=watch,
+        **({"apart": lambda index: asks(index) >= 0} if hidden else {}),
+    )
+    outcome = read_outcome(run_loop(drive.run()))
+    if isinstance(requests, Prompts) and (point.lora_mix or point.hidden):
+        asked = [
+            replace(r, adapter=requests.model(r.index), question=requests.question(r.index))
+            for r in outcome.requests
+        ]
         outcome = replace(outcome, requests=asked)
     return outcome
 
@@ -151,6 +165,7 @@ def _prompts(target: Target, point: Point, seed: int | str) -> Prompts:
         models=cycle_of(point.lora_mix) if point.lora_mix else (),
         **({"parts": MediaParts(point.media, seed)} if point.media else {}),
         part=point.part,
+        questions=point.hidden,
     )
 
 

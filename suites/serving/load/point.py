@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from suites.client.prompts import Turn
+from suites.quality.hidden import Hidden
 from suites.serving.load.adapters import Mix, mix_text
 from suites.serving.load.media import Media
 from suites.serving.load.sessions import Sessions
@@ -50,6 +51,7 @@ class Point:
         media: images or sounds beside each prompt's text.
         lora_mix: names of adapters with their shares.
         drafting: how the engine drafts tokens, as cases are told apart by it; empty for not at all.
+        hidden: which requests are questions.
         part: which of how many processes this part of the load is for.
     """
 
@@ -80,6 +82,7 @@ class Point:
     media: Media | None = None
     lora_mix: Mix = ()
     drafting: str = ""
+    hidden: Hidden | None = None
     part: tuple[int, int] = (0, 1)
 
     @classmethod
@@ -100,6 +103,7 @@ class Point:
                 "ramp": tuple(data["ramp"]),
                 "media": Media(**data["media"]) if data["media"] else None,
                 "lora_mix": tuple((name, share) for name, share in data["lora_mix"]),
+                "hidden": Hidden(**data["hidden"]) if data["hidden"] else None,
                 "part": tuple(data["part"]),
             }
         )
@@ -235,6 +239,8 @@ class Point:
         labels = self.media.labels if self.media else {}
         if self.lora_mix:
             labels |= {"lora_mix": mix_text(self.lora_mix), "adapters": len(self.lora_mix)}
+        if self.hidden:
+            labels["hidden_share"] = self.hidden.share
         return labels
 
 

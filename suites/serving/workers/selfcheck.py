@@ -36,7 +36,14 @@ def check(
         CheckError: the emitter did not start.
     """
     itl_ms = _OPEN_ITL_MS
-    plain: dict[str, Any] = {"turns": (), "lengths": (), "ramp": (), "lora_mix": (), "media": None}
+    plain: dict[str, Any] = {
+        "turns": (),
+        "lengths": (),
+        "ramp": (),
+        "lora_mix": (),
+        "media": None,
+        "hidden": None,
+    }
     short = replace(point, requests=0, duration_s=duration_s, **plain)
     if point.sessions:  # with all that can be in flight, and no pauses
         streams = point.concurrency * point.sessions.in_flight

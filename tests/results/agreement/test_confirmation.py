@@ -32,13 +32,28 @@ FIRST, SECOND = "1" * 64, "2" * 64
 
 
 def statement(
-    *values, half=0.01, run=None, chip="Some CPU", build="1.0", packages=None, hardware="one,two"
+    *values,
+    half=0.01,
+    run=None,
+    chip="Some CPU",
+    build="1.0",
+    packages=None,
+    hardware="one,two",
+    right=None,
 ):
-    """A run with one figure per value, each with a relative half-width."""
+    """A run with one figure per value, each with a relative half-width.
+
+    Args:
+        right: right answers of five hundred; None where it was asked nothing.
+    """
     figures = [
         around(value, half, case=f"decode/b{batch}/ctx64", labels={})
         for batch, value in enumerate(values)
     ]
+    if right is not None:
+        about = {"suite": "quality", "case": "questions/tools", "metric": "score", "unit": "share"}
+        labels = {"family": "tools", "levels": f"{right}/500"}
+        figures.append(around(right / 500, 0.05, **about, labels=labels))
     made = stated(
         *figures,
         version=1,
@@ -159,6 +174,16 @@ def test_figures_that_differ_confirm_nothing():
     assert objections(statement(10.0, 20.0), again(12.0, 20.1)) == (
         "its figures do not agree with the first's",
     )
+
+
+def test_answers_that_are_as_many_by_chance_are_no_copy_and_confirm():
+    assert objections(statement(10.0, right=400), again(10.1, right=400)) == ()
+
+
+@pytest.mark.parametrize("right", [300, 480])
+def test_answers_that_differ_confirm_nothing(right):
+    (why,) = objections(statement(10.0, right=400), again(10.1, right=right))
+    assert "points of the first's right answers" in why
 
 
 def test_a_sharp_difference_of_a_few_percent_is_none_between_two_boards():

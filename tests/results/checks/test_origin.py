@@ -196,3 +196,15 @@ def test_eight_measured_figures_with_intervals_are_a_fingerprint():
         "raw samples samples/x.json"
     }
     assert prints(*many[:7], {**many[7], "method": "modelled"}) == {"raw samples samples/x.json"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "held"), [({"question_seed": 7}, 0), ({"question_seed": 8}, 1), ({}, 1)]
+)
+def test_questions_are_made_from_the_seed_of_the_run(labels, held):
+    about = {"suite": "quality", "case": "questions/all", "metric": "score", "unit": "share"}
+    asked = figure(**about, value=0.5, low=0.4, high=0.6, labels=labels)
+    data = stated(asked, seed=7, suites=["quality"])
+    told = [(one.where, one.reason) for one in of_law("nonce", read_statement(data))]
+    reason = "its questions are not made from the run's seed"
+    assert told == [("questions/all score", reason)] * held

@@ -11,8 +11,10 @@ from results.statement.statement_v2 import read_statement
 from suites.base.records import CellResult, Series
 from suites.evidence import KeptCell, raw_samples, rows_of
 from suites.meters.windows import EnergyWindow
+from suites.quality.record import Record, questions
 from tests.builders import figure, stated
 from tests.results import honest, raw
+from tests.suites.quality.test_items import right_answer
 
 CASE = "decode/b1/ctx64"
 
@@ -314,3 +316,54 @@ def test_what_a_run_writes_is_read_back_to_the_figures_it_states():
     assert given.metered
     assert [*given.rows.values()] == rows_of(cells)
     assert {row.metric for row in rows_of(cells)} == {"tpot", "energy_per_output_token"}
+
+
+def asked(**change):
+    """Raw samples of eleven questions of which two were answered right."""
+    made = Record(
+        seed=7, count=11, longest=0, api="chat", answer_tokens=64, temperature=0.0, answers=[]
+    )  # fmt: skip
+    items = questions(7, 11, 0)
+    answers = [
+        {"text": right_answer(item) if place < 2 else "no idea", "tokens": 10}
+        for place, item in enumerate(items)
+    ]
+    facts = {**made.model_dump(mode="json"), "answers": answers, **change}
+    return encoded({"serving-p0": {**cell(), "facts": {"quality": facts, "points": {}}}})
+
+
+def answered():
+    """A statement of what these samples give."""
+    fields = ("suite", "case", "metric", "unit", "value", "low", "high", "n", "method", "labels")
+    rows = evidence(asked(), "raw").rows.values()
+    figures = [figure(**{name: getattr(row, name) for name in fields}) for row in rows]
+    return stated(*figures, seed=7, suites=["serving", "quality"])
+
+
+def test_every_answer_is_graded_again():
+    data = answered()
+    assert refused(data, asked()) == []
+    all_of_them = data["predicate"]["measurements"][0]
+    assert (all_of_them["case"], all_of_them["value"]) == ("questions/all", 2 / 11)
+    all_of_them["value"] = 3 / 11
+    [found] = refused(data, asked())
+    assert found.reason == "0.2727272727 is stated, its raw samples give 0.1818181818"
+
+
+def test_a_family_that_answers_badly_cannot_be_left_out():
+    data = answered()
+    left = data["predicate"]["measurements"].pop()
+    [found] = refused(data, asked())
+    assert found.where == f"{left['case']} {left['metric']}"
+    assert found.reason.startswith("is not stated, its raw samples give")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"answers": []}, {"count": 12}, {"seed": -1}, {"answers": "all"}, {"longest": 1},
+     {"answers": [{"text": "x" * 4097}] * 11}],
+)  # fmt: skip
+def test_answers_that_are_not_all_there_are_no_samples(change):
+    assert any(
+        one.reason.startswith("give no figures") for one in refused(answered(), asked(**change))
+    )

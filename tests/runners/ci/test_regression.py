@@ -118,3 +118,32 @@ def test_two_runs_without_a_common_figure_fail_the_check(fenmark, tmp_path):
     done = fenmark("compare-runs", tmp_path / "a", tmp_path / "b")
     assert (done.returncode, done.stdout) == (1, "")
     assert "share no measured figure" in done.stderr
+
+
+def answered(share):
+    """A run whose speed is the same, and whose right answers are a share of five hundred."""
+    terms = {"question_api": "chat", "answer_tokens": 256, "temperature": 0.0}
+    right = round(500 * share)
+    told = {"suite": "quality", "case": "questions/tools", "metric": "score", "unit": "share"}
+    ends = {"value": share, "low": share - 0.04, "high": share + 0.04, "method": "measured"}
+    answers = {**told, **ends, **terms, "family": "tools", "levels": f"{right}/500"}
+    return [around(1.0), answers]
+
+
+def test_fewer_right_answers_fail_the_check_and_stand_in_every_form(fenmark, tmp_path):
+    for name, share in (("a", 0.8), ("b", 0.6)):
+        (tmp_path / name).write_text(json.dumps(answered(share)))
+    worse = fenmark("compare-runs", tmp_path / "a", tmp_path / "b")
+    assert worse.returncode == 1
+    assert "right answers lost, in points: 20.0 [" in worse.stdout
+    plain = fenmark("compare-runs", tmp_path / "b", tmp_path / "a", "--json")
+    assert plain.returncode == 0
+    told = json.loads(plain.stdout)
+    assert told["answers"]["drop"] == pytest.approx(-0.2)
+    # Shares of right answers are no ratio, and are said once.
+    assert {change["metric"] for change in told["changes"]} == {around(1.0)["metric"]}
+    sides = [regression.load_side(str(tmp_path / name), []) for name in "ab"]
+    comment = regression.markdown(
+        *comparison.compare(*(one.rows for one in sides)), regression.answers(*sides)
+    )
+    assert "\nRight answers lost, in points: 20.0 [" in comment

@@ -8,6 +8,7 @@ from results.economy.own_prices import own_prices
 from results.proof import envelope
 from results.statement import strict_json
 from results.statement.statement import Statement
+from runners.measure.quality_lines import says_no
 from runners.measure.report import not_valid, print_findings, print_result
 from suites.base.errors import UserError
 from suites.base.terminal import Terminal
@@ -142,3 +143,53 @@ def test_what_a_search_found_is_shown_for_each_chip_and_how_that_was_derived():
     assert row.split()[1:] == ["24", "[24,", "25]", "agents", "24", "[24,", "25]", "-"]
     assert "Derived: 24 agents ÷ 1 chip; no meter saw the load found." in said
     assert "Within limits" not in money_of(honest.h100())[0]
+
+
+def answered():
+    """A run that answered questions, was held against a reference, and hid some in its load."""
+    data = unlisted()
+    of_all = {"suite": "quality", "case": "questions/all", "labels": {"question_seed": 0}}
+
+    def row(metric, value, reach, unit="share", **changes):
+        ends = {"value": value, "low": value - reach, "high": value + reach, "unit": unit}
+        return figure(**{**of_all, "metric": metric, "n": 600, **ends, **changes})
+
+    def verdict(text):
+        return {"question_seed": 0, "verdict": text}
+
+    data["predicate"]["measurements"] += [
+        row("score", 0.5, 0.04),
+        row("tokens_per_solved", 50.0, 4.0, unit="tokens"),
+        row("score_drop", 0.2, 0.05, case="reference/answers", labels=verdict("worse")),
+        row("divergence", 0.3, 0.1, unit="nats/token", case="reference/next-tokens",
+            labels=verdict("different")),
+        row("hidden_drop", 0.01, 0.05, case="hidden/closed/c4", labels=verdict("undecided")),
+    ]  # fmt: skip
+    return data
+
+
+def test_a_run_that_was_asked_says_what_it_answered_and_what_answers_cost():
+    said, _ = money_of(answered(), price="3.6/h", currency="usd")
+    assert "50.0% [46.0%, 54.0%] of 600 questions answered right" in said
+    assert "50 output tokens for each right answer" in said
+    assert "reference, by answers: worse; 20.0 [15.0, 25.0] points of right answers lost" in said
+    assert "reference, by next tokens: different; 0.3 nats a token" in said
+    assert "hidden in closed/c4: undecided; 1.0 [-4.0, 6.0] points of right answers lost" in said
+    rates = [
+        row["value"]
+        for row in answered()["predicate"]["measurements"]
+        if row["metric"] == "decode_throughput"
+    ]
+    # A thousandth of a dollar pays a second; a thousand answers take 50,000 tokens.
+    cost = 50_000 / max(rates) / 1000
+    assert f"1,000 right answers cost {cost:.3g} [" in said
+
+
+@pytest.mark.parametrize(
+    ("verdict", "no"),
+    [("worse", True), ("different", True), ("worse under load", True), ("undecided", False)],
+)
+def test_a_verdict_against_the_weights_fails_the_run(verdict, no):
+    data = unlisted()
+    data["predicate"]["measurements"][0]["labels"] |= {"verdict": verdict}
+    assert says_no(Statement.model_validate(data).predicate.measurements) == no

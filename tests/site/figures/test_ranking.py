@@ -16,7 +16,7 @@ from runners.measure.attest import Stated, attest
 from tests.site.conftest import accept, statement
 
 
-def rows(*statements, flags=()):
+def rows(*statements, flags=(), unsampled=()):
     sheet = catalog.latest_prices()
     records = []
     for at, one in enumerate(statements):
@@ -28,6 +28,7 @@ def rows(*statements, flags=()):
             log="",
             index=None,
             flags=("queueing: x",) if at in flags else (),
+            recomputed=at not in unsampled,
             predicate=Statement.model_validate(one).predicate,
         )
         records += rows_of(result, sheet)
