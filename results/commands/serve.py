@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from securesystemslib.signer import Key
+
+    from results.service.store import Store
+    from results.service.vouching import Vouching
 
 __all__ = ["serve"]
 
@@ -44,6 +50,24 @@ def serve(
     connections_of_address: Annotated[
         int, typer.Option(help="Open at once, of one address or IPv6 /64.", min=1)
     ] = 2048,
+    per_owner_day: Annotated[
+        int, typer.Option(help="Results of an owner in a day of UTC; 0: no limit.", min=0)
+    ] = 10_000,
+    mib_per_owner_day: Annotated[
+        int, typer.Option(help="MiB of them; 0: no limit.", min=0)
+    ] = 16_384,
+    accept_organization: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="https://github.com/OWNER whose workflows are registered by their identity; "
+            "repeatable.",
+        ),
+    ] = None,
+    trusted_root: Annotated[
+        Path | None,
+        typer.Option(help="With it: Sigstore's trusted_root.json, which has to vouch for them."),
+    ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,6 +97,7 @@ def serve(
     from results.service.api.problems import SAFETY
     from results.service.challenge import Challenges
     from results.service.connections import listen
+    from results.service.desk import Daily
     from results.service.store import open_store
     from results.service.submission_check import Intake
     from suites.base.errors import UserError
@@ -97,9 +122,44 @@ def serve(
         _keep_key_file(data, signer.public_key)
         intake.runners()  # a broken key file is said now, not at the first submission
         app = create_app(
-            intake, signer.public_key, limits=limits, write_log=_to_stderr, witnesses=witness or []
+            intake,
+            signer.public_key,
+            limits=limits,
+            write_log=_to_stderr,
+            witnesses=witness or [],
+            daily=Daily(submissions=per_owner_day, bytes=mib_per_owner_day * 2**20),
+            vouching=_vouching(store, accept_organization or [], trusted_root),
         )
         listen(app, host, port, limits, SAFETY)
+
+
+def _vouching(
+    store: Store, organizations: Sequence[str], trusted_root: Path | None
+) -> Vouching | None:
+    from results.service.vouching import Vouching
+    from suites.base.errors import UserError
+    from suites.base.files import read_text
+
+    if not organizations:
+        return None
+    for one in organizations:
+        if not re.fullmatch(r"https://github\.com/[\w.-]+", one):
+            raise UserError(
+                f"{one!r} is no organization",
+                where="--accept-organization",
+                expected="https://github.com/OWNER",
+            )
+    if trusted_root is None:
+        raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
+    signer = store.own_administrator
+    if signer is None:
+        raise UserError(
+            "needs the log's own key among its administrators",
+            where="--accept-organization",
+            expected="a log whose catalogue entry names no others, or that key too",
+        )
+    text = read_text(trusted_root, expected="a trusted_root.json")
+    return Vouching(organizations=tuple(organizations), trusted_root=text, signer=signer)
 
 
 def _keep_key_file(data: Path, key: Key) -> None:

@@ -6,7 +6,8 @@ reach back to the entry where the key is thought to have been stolen.
 
 Two kinds of entries speak: records that the log's operator writes from key files (`type` "key"),
 and notices that somebody signed. A registration needs three words: the runner's own key over it
-(proof of possession), an administrator's, and the old key's if it is to replace one.
+(proof of possession), an administrator's, and if it is to replace one the old key's, or that of
+the recovery key which the old one's registration named.
 """
 
 from __future__ import annotations
@@ -164,13 +165,20 @@ class KeyLog:
         else:
             self._take(told, index)
 
+    def unready(self, told: Notice) -> str:
+        """Say why a registration could not count though an administrator signed it; else ""."""
+        return next(self._applicants_faults(told), "")
+
     def _registration_faults(self, told: Notice, _index: int) -> Iterator[str]:
+        yield from self._applicants_faults(told)
+        if not told.signed_by(self.authority):
+            yield "is signed by no administrator of this log"
+
+    def _applicants_faults(self, told: Notice) -> Iterator[str]:
         runner = told.runner
         if runner is None or not told.signed_by([runner.key]):
             yield "is not signed by the key it registers"
             return
-        if not told.signed_by(self.authority):
-            yield "is signed by no administrator of this log"
         if not runner.owner.strip():
             yield "names no owner"
         if told.keyid in self.registered:
@@ -180,7 +188,7 @@ class KeyLog:
         old = self._replaced(runner)
         if runner.replaces and old is None:
             yield f"replaces {runner.replaces}, whose key is not known here"
-        if old and not told.signed_by([old.key]):
+        if old and not told.signed_by(old.own_keys):
             yield f"replaces {old.id}, whose key has not signed that"
 
     def _revocation_faults(self, told: Notice, index: int) -> Iterator[str]:
@@ -188,9 +196,9 @@ class KeyLog:
             if told.since is not None and told.since > index:
                 yield f"distrusts from entry {told.since}, which is not there yet"
             return
-        own = [one.key for one in self._runners() if one.key.keyid == told.keyid]
-        if not told.signed_by(own):
-            yield "is signed neither by its key nor by an administrator of this log"
+        known = [one for one in self._runners() if one.key.keyid == told.keyid]
+        if not told.signed_by(key for one in known for key in one.own_keys):
+            yield "is signed neither by its key, its recovery key nor an administrator of this log"
         elif told.since is not None:
             # Who stole a key must not be able to take back what its owner signed before.
             yield "reaches back, which takes an administrator"

@@ -8,6 +8,7 @@ log holds its digest, the envelope lies beside (`notices/`). Who has to sign whi
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -38,9 +39,11 @@ __all__ = [
     "draft",
     "files",
     "fitted",
+    "is_about_key",
     "lay",
     "notice_entry",
     "paths",
+    "payload_sha256",
     "place",
     "read",
 ]
@@ -255,6 +258,20 @@ def read(data: bytes, where: str) -> Notice:
         runner=runner,
         data=data,
     )
+
+
+def payload_sha256(data: bytes, where: str) -> str:
+    """Return the digest of what is signed, the same whoever signs it besides."""
+    return hashlib.sha256(envelope.payload_of(data, where)).hexdigest()
+
+
+def is_about_key(data: bytes) -> bool:
+    """Tell a notice about a key from anything else, before it is believed."""
+    try:
+        stated = strict_json.loads(envelope.payload_of(data, "notice"), "notice")
+    except UserError:
+        return False
+    return isinstance(stated, dict) and stated.get("predicateType") == NOTICE_TYPE
 
 
 def _parse(payload: bytes, where: str) -> _Statement:

@@ -36,6 +36,7 @@ class Candidate:
     """A verified and checked result that waits to be stored; fields as in `Submission`.
 
     Attributes:
+        owner: of that key, as its registration says, or its runner's id.
         dated: its key is valid for a time, so that the log has to say when this was.
         raw: the raw samples that came with it, which give its figures; None where none came.
         unchecked: laws that could not be held, and why, one line each.
@@ -49,6 +50,7 @@ class Candidate:
     findings: tuple[Finding, ...]
     statement: Statement
     envelope: bytes
+    owner: str = ""
     dated: bool = False
     raw: bytes | None = None
     unchecked: tuple[str, ...] = ()

@@ -13,11 +13,11 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, String, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, load_only
 
@@ -31,6 +31,7 @@ from results.proof.moderation import Logged, Moderation, ResultNotice
 from results.proof.receipt import Receipt
 from results.proof.writer import Writer
 from results.service import engine as database
+from results.service.desk import Desk
 from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
@@ -42,11 +43,12 @@ from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from securesystemslib.signer import Signer
+    from securesystemslib.signer import Key, Signer
 
     from results.keys.identity import Runner
+    from results.proof.notice import Notice
     from results.service.insert import Candidate
 
 __all__ = [
@@ -135,8 +137,36 @@ class Store:
         self._key_files = home / "runners"
         self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
+        self.desk = Desk(engine)
         self.ledger = Ledger(home / "log")
         self.samples = SampleFiles(home / "samples")
+
+    @property
+    def administrators(self) -> tuple[Key, ...]:
+        """Keys whose notices and requests count here."""
+        return self._writer.administrators
+
+    @property
+    def own_administrator(self) -> Signer | None:
+        """The log's own key, where it is an administrator's; None where those keep theirs."""
+        own = self._signer.public_key.keyid
+        return self._signer if own in {key.keyid for key in self.administrators} else None
+
+    def brought(self, keyids: Iterable[str], since: str) -> tuple[int, int]:
+        """Count results of some keys since a time, and the bytes of their envelopes."""
+        query = select(func.count(), func.sum(func.length(Submission.envelope))).where(
+            Submission.keyid.in_(list(keyids)), Submission.received_at >= since
+        )
+        with self._engine.connect() as connection:
+            number, size = connection.execute(query).one()
+        return number, int(size or 0)
+
+    def counts(self) -> dict[str, tuple[int, str]]:
+        """Count the results of each key, and tell when the last came."""
+        query = select(Submission.keyid, func.count(), func.max(Submission.received_at))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.group_by(Submission.keyid)).all()
+        return {keyid: (number, last) for keyid, number, last in rows}
 
     def recover(self) -> int:
         """Bring the log up to the rows; return how many entries it lacked.
@@ -176,11 +206,7 @@ class Store:
                     insert_entries(connection, [time_entry(time)])
                 places |= insert_new(connection, new)
             self._time = time or self._time
-            try:
-                self.recover()  # though nothing is new: an earlier batch may have no receipts yet
-            except OSError as error:
-                _LOG.error("%s", error)
-                raise receipt_pending(error) from error
+            self._follow()  # though nothing is new: an earlier batch may have no receipts yet
             receipts = self._receipts(
                 (row.size, row.at, row.digest, row.flags) for row in places.values()
             )
@@ -279,13 +305,49 @@ class Store:
             said = self._moderation(keys)
             if fault := said.offer(told, self.size(), datetime.now(UTC)):
                 raise CheckError(fault)
-            place = notice.lay(self._home, told.data)
-            try:
+            with self._laid(told.data):
                 self._enter([told])
-            except OperationalError:
-                place.unlink(missing_ok=True)
-                raise
             return said
+
+    def enter_key_notice(self, told: Notice, runners: Sequence[Runner]) -> None:
+        """Take a notice about a key, durably on return.
+
+        Args:
+            runners: of the key files, as `sync_keys` takes them.
+
+        Raises:
+            CheckError: it would count for nothing; it leaves no trace.
+            OperationalError: the database is full, locked or out of reach; nothing was stored.
+            Problem: 503, it is stored, the log could not be written yet.
+        """
+        with self._writing:
+            if fault := self._key_log(runners).offer(told.data, self.size()):
+                raise CheckError(fault)
+            with self._laid(told.data), self._engine.begin() as connection:
+                insert_entries(connection, [notice.notice_entry(told.digest)])
+            self._follow()
+
+    @contextmanager
+    def _laid(self, data: bytes) -> Iterator[None]:
+        """Lay a notice down before the entry that names it, and take it away if none comes."""
+        place = notice.lay(self._home, data)
+        try:
+            yield
+        except OperationalError:
+            place.unlink(missing_ok=True)
+            raise
+
+    def _follow(self) -> None:
+        """Let the log follow the rows.
+
+        Raises:
+            Problem: 503, it could not be written yet.
+        """
+        try:
+            self.recover()
+        except OSError as error:
+            _LOG.error("%s", error)
+            raise receipt_pending(error) from error
 
     def _enter(self, due: Sequence[ResultNotice]) -> None:
         """Enter notices that count; of results that they remove, drop envelope and samples."""
@@ -299,11 +361,7 @@ class Store:
             dropped = list(connection.scalars(samples)) if removed else []
             if removed:
                 connection.execute(erased)
-        try:
-            self.recover()
-        except OSError as error:
-            _LOG.error("%s", error)
-            raise receipt_pending(error) from error
+        self._follow()
         self.samples.drop(dropped, self.named)
 
     def _moderation(self, keys: KeyLog) -> Moderation:
@@ -418,6 +476,20 @@ class Store:
         streamed = ordered.execution_options(yield_per=_ROWS_AT_ONCE)
         with Session(self._engine) as session, session.execute(streamed) as result:
             return _first_of(result.scalars(), limit)
+
+    def flagged(self, settled: Container[str], most: int) -> list[Submission]:
+        """List results that a law has something against, latest first.
+
+        Args:
+            settled: digests of those of which something was said already.
+        """
+        query = (
+            select(Submission).options(_TOLD).where(func.trim(Submission.flags, type_=String) != "")
+        )
+        ordered = query.order_by(Submission.at.desc()).execution_options(yield_per=_ROWS_AT_ONCE)
+        with Session(self._engine) as session, session.execute(ordered) as result:
+            fresh = (row for row in result.scalars() if row.digest not in settled)
+            return list(islice(fresh, most))
 
     def named(self, digests: Iterable[str]) -> set[str]:
         """Tell which of these digests of raw samples a result names."""

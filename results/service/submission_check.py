@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.proof.envelope import Verified
     from results.proof.moderation import ResultNotice
+    from results.proof.notice import Notice
     from results.service.challenge import Challenges
     from results.service.store import Store
     from results.statement.statement import Statement
@@ -60,6 +61,7 @@ class Intake:
     store: Store
     keys: KeyLog = field(default_factory=KeyLog)
     moderation: Moderation = field(default_factory=Moderation)
+    _listed: list[Runner] = field(default_factory=list)
     _runners: list[Runner] = field(default_factory=list)
     _reading: Lock = field(default_factory=Lock)
     _seen: tuple[tuple[str, int], ...] = ((" ", 0),)
@@ -99,7 +101,7 @@ class Intake:
         listed = {runner.key.keyid for runner in runners}
         entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
         self.moderation = self.store.sync_moderation(keys)
-        self._runners, self.keys = [*runners, *entered], keys
+        self._listed, self._runners, self.keys = runners, [*runners, *entered], keys
 
     def notice(self, body: bytes) -> tuple[ResultNotice, str]:
         """Read a notice about a result, and tell which key known here signed it.
@@ -135,6 +137,23 @@ class Intake:
                 self.moderation = self.store.moderate(told, self.keys)
             except CheckError as error:
                 raise Problem(422, "notice", f"the notice {error.what}") from error
+        return True
+
+    def enter(self, told: Notice) -> bool:
+        """Take a notice about a key, durably on return; tell whether it is new.
+
+        Raises:
+            Problem: it would count for nothing.
+        """
+        self.runners()
+        with self._reading:
+            if told.digest in self.keys.notices:
+                return False
+            try:
+                self.store.enter_key_notice(told, self._listed)
+            except CheckError as error:
+                raise Problem(422, "notice", f"the notice {error.what}") from error
+        self.runners()  # its file is new, so that all is read again
         return True
 
     def judge(self, body: bytes, samples: bytes | None = None) -> Candidate:
@@ -195,6 +214,7 @@ class Intake:
             findings=findings,
             statement=statement,
             envelope=body,
+            owner=runner.owner or runner.id,
             dated=runner.bounded,
             raw=raw,
             unchecked=judged.unchecked,
@@ -208,8 +228,8 @@ class Intake:
             raise Problem(
                 403,
                 "signature",
-                "no key registered here verifies a signature of this envelope; keys are added by "
-                "pull request (`fenmark keys show`)",
+                "no key registered here verifies a signature of this envelope; `fenmark register` "
+                "asks to be",
                 errors=[{"field": "signatures", "rule": "signature"}],
             ) from error
         except UserError as error:

@@ -195,7 +195,7 @@ def serving(tmp_path, runners, log_signer, database):
     """Opens the API over the same folder, as often as asked."""
 
     @contextmanager
-    def serve(limits=None, lines=None, data="data", by=log_signer):
+    def serve(limits=None, lines=None, data="data", by=log_signer, **more):
         with open_store(tmp_path / data, by, url=database) as store:
             (tmp_path / data / "runners").mkdir(exist_ok=True)
             place = tmp_path / data / "runners" / f"{runner_id(by.public_key)}.toml"
@@ -204,7 +204,7 @@ def serving(tmp_path, runners, log_signer, database):
                 folders=[runners], challenges=Challenges.of_key(by.private_bytes), store=store
             )
             write = (lambda _: None) if lines is None else lines.append
-            app = create_app(intake, by.public_key, limits=limits, write_log=write)
+            app = create_app(intake, by.public_key, limits=limits, write_log=write, **more)
             with running(app, limits) as url, httpx.Client(base_url=url, timeout=30) as client:
                 yield client
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from results.service.api.administration import add_administration
 from results.service.api.health_and_metrics import add_operation
 from results.service.api.log import add_log
 from results.service.api.middleware import Frame
@@ -15,13 +16,16 @@ from results.service.api.moderation import add_moderation
 from results.service.api.notices import add_notices
 from results.service.api.problems import add_handlers
 from results.service.api.reading import add_reading
+from results.service.api.registrations import add_registrations
 from results.service.api.samples import add_samples
 from results.service.api.service import Service
 from results.service.api.writing import add_writing
 from results.service.cosigning import Cosigning
+from results.service.desk import Daily
 from results.service.group_commit import Committer
 from results.service.health import Health
 from results.service.limits import Limits, Quota
+from results.service.owner_quotas import OwnerQuotas
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from results.service.submission_check import Intake
+    from results.service.vouching import Vouching
 
 __all__ = ["create_app"]
 
@@ -41,6 +46,8 @@ def create_app(
     limits: Limits | None = None,
     write_log: Callable[[str], None] = print,
     witnesses: Sequence[str] = (),
+    daily: Daily | None = None,
+    vouching: Vouching | None = None,
 ) -> ASGIApp:
     """Build the application over an open store.
 
@@ -50,6 +57,8 @@ def create_app(
         write_log: takes one JSON line a request: route, status, digest and key id, no more of
             anybody's.
         witnesses: URLs to ask for cosignatures.
+        daily: what an owner may submit a day, who has no quota of their own; None: no limit.
+        vouching: whose workflows are registered without an administrator.
     """
     given = limits or Limits()
     service = Service(
@@ -60,6 +69,8 @@ def create_app(
         addresses=Quota.of(given),
         keys=Quota.of(given),
         health=Health(intake.store),
+        owners=OwnerQuotas(intake=intake, everybody=daily or Daily()),
+        vouching=vouching,
     )
 
     @asynccontextmanager
@@ -89,6 +100,8 @@ def create_app(
         add_log,
         add_notices,
         add_moderation,
+        add_registrations,
+        add_administration,
         add_operation,
         add_writing,
     ):  # it completes the OpenAPI

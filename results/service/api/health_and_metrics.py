@@ -34,8 +34,14 @@ def add_operation(app: FastAPI, service: Service) -> None:
     async def healthz() -> JSONResponse:
         checks = await service.health.checks()
         well = all(seen == OK for seen in checks.values())
+        switches = service.store.desk.switches
         return JSONResponse(
-            {"status": OK if well else "failing", "checks": checks},
+            {
+                "status": OK if well else "failing",
+                "checks": checks,
+                "read_only": switches.read_only,
+                "message": switches.message,
+            },
             status_code=200 if well else 503,
             headers={"Cache-Control": "no-store"},
         )
@@ -87,6 +93,8 @@ def _metrics(service: Service) -> Iterator[str]:
         **_disk(service),
         **_since(service.ledger.home / "cosigned", "cosigned"),
         **_since(service.ledger.home.parent / PUBLISHED, "published"),
+        "fenmark_read_only": ("gauge", service.store.desk.switches.read_only),
+        "fenmark_registrations_pending": ("gauge", service.store.desk.pending()),
         "fenmark_commits_total": ("counter", service.committer.batches),
         "fenmark_commit_seconds_total": ("counter", service.committer.seconds),
     }

@@ -45,6 +45,7 @@ class Frame:
             return
         started, status, method = time.perf_counter(), 0, scope["method"]
         address, number = self._address(scope), uuid.uuid4().hex
+        scope.setdefault("state", {})["address"] = address
         if method == "HEAD":  # as GET, less the body
             scope = {**scope, "method": "GET"}
 

@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from results.service.limits import Buckets
+from results.service.request import Nonces
+
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
@@ -14,10 +17,14 @@ if TYPE_CHECKING:
     from results.service.group_commit import Committer
     from results.service.health import Health
     from results.service.limits import Limits, Quota
+    from results.service.owner_quotas import OwnerQuotas
     from results.service.store import Store
     from results.service.submission_check import Intake
+    from results.service.vouching import Vouching
 
 __all__ = ["Service"]
+
+_REGISTRATIONS_PER_MINUTE = 10.0  # of an address
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +35,10 @@ class Service:
         intake: judges what comes in; its store takes what passes.
         log_key: public key of the log.
         addresses, keys: what each may still ask and send.
+        owners: what their owners may still submit today.
+        registering: how often an address may ask to be registered.
+        nonces: of signed requests.
+        vouching: whose workflows are registered by themselves.
         health: whether disk, log and database do their work.
         judging: one thread: it holds the interpreter, so that more would only take turns, and a
             kernel computed again must not hold up the event loop.
@@ -44,6 +55,10 @@ class Service:
     addresses: Quota
     keys: Quota
     health: Health
+    owners: OwnerQuotas
+    vouching: Vouching | None = None
+    registering: Buckets = field(default_factory=lambda: Buckets(_REGISTRATIONS_PER_MINUTE))
+    nonces: Nonces = field(default_factory=Nonces)
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from results.service import parcel
 from results.service.api.problems import PROBLEM, limit
 from results.service.api.samples import parted
+from results.service.api.signed import admit_writes
 from results.service.problem import Problem
 from results.statement import strict_json
 
@@ -51,8 +52,9 @@ _REFUSALS = {
     "413": "Larger than 1 MiB, or than 12 MiB with raw samples",
     "415": "Not JSON, or encoded",
     "422": "A check refused it, or its raw samples do not give its figures",
-    "429": "Too many at once",
-    "503": "The database is locked or out of reach; or it is stored, and its receipt follows",
+    "429": "Too many at once, or more than its owner may bring today",
+    "503": "Read-only for now; the database is locked or out of reach; or it is stored, and its "
+    "receipt follows",
     "507": "The disk is full; nothing was stored",
 }
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
@@ -91,6 +93,7 @@ def add_writing(app: FastAPI, service: Service) -> None:
 
     async def submit(request: Request) -> JSONResponse:
         request.scope["route"] = route  # for the request log, as the framework's own routes do
+        admit_writes(service)
         kind = _kind(request)
         async with AsyncExitStack() as held:
             body = await read_body(
@@ -107,9 +110,10 @@ def add_writing(app: FastAPI, service: Service) -> None:
         request.state.about = {"digest": candidate.digest, "keyid": candidate.keyid}
         limit(service.keys, candidate.keyid)
         service.keys.bytes.charge(candidate.keyid, len(body), time.monotonic())
+        service.owners.charge(candidate, len(body))
         # Shielded: who hangs up after the body was read still gets what was promised by asking
         # again.
-        stored = await asyncio.shield(_stored(service, candidate))
+        stored = await asyncio.shield(_counted(service, candidate, len(body)))
         return _answer(service, stored, candidate)
 
     # The framework's reading of bodies and parameters has no part in this one, and would take a
@@ -117,6 +121,18 @@ def add_writing(app: FastAPI, service: Service) -> None:
     route = Route("/v1/submissions", submit, methods=["POST"])
     app.router.routes.insert(0, route)
     app.openapi()["paths"]["/v1/submissions"] = {"post": _OPERATION}
+
+
+async def _counted(service: Service, candidate: Candidate, size: int) -> Stored:
+    """Store a result, and count it for its owner only if it is new."""
+    new = False
+    try:
+        stored = await _stored(service, candidate)
+        new = stored.new
+    finally:
+        if not new:
+            service.owners.give_back(candidate, size)
+    return stored
 
 
 async def _stored(service: Service, candidate: Candidate) -> Stored:
