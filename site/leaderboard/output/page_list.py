@@ -22,6 +22,7 @@ from leaderboard.pages import (
     fen,
     models,
     overview,
+    owners,
     page_shells,
     power_caps,
     sidebyside,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
+    from leaderboard.pages.owners import OwnerView
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
     from leaderboard.read.reported import Reported
@@ -151,6 +153,12 @@ class Content:
         return sorted(said, key=lambda one: (one.time or one.notice.at, one.index), reverse=True)
 
     @cached_property
+    def owners(self) -> Mapping[str, OwnerView]:
+        """Owners by name, with their registered runners."""
+        archive = self.archive
+        return owners.views(archive.registered, self.newest, archive.sources)
+
+    @cached_property
     def evidence(self) -> Sequence[Evidence]:
         """What a claim is set beside."""
         return evidence(self.rows, self.reported, self.stamp)
@@ -215,7 +223,7 @@ class Content:
     def _known(self) -> Mapping[str, str]:
         """A line on each result: what no row says of it, and may change without it."""
         return {
-            digest: f"{digest} {source.tier} {source.log} {source.index} "
+            digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
             f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
@@ -344,6 +352,15 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "notices": content.notices,
         },
     )
+    names = {chip.id: chip.name for chip in content.chips.values()}
+    for owner in content.owners.values():
+        yield Page(
+            template="owner",
+            url=f"owners/{owner.id}/",
+            title=owner.name,
+            context=partial(dict, owner=owner, chips=names),
+            made_of=owner.made_of,
+        )
     yield Page(
         template="verify",
         url="verify/",
@@ -473,6 +490,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "curved": chip.id in content.curved,
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
+        "owner_of": partial(_owner, content),
         "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
         "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang),
@@ -573,8 +591,15 @@ def _runners(content: Content) -> list[dict[str, Any]]:
             "tier": content.archive.sources[own["digest"].iloc[0]].standing.tier,
             "results": len(own),
             "keyid": keyid,
+            "owner": _owner(content, keyid),
             "last": own["finished_at"].iloc[0][:10],
         }
         for keyid, own in groups
     ]
     return sorted(runners, key=lambda runner: -runner["results"])
+
+
+def _owner(content: Content, keyid: str) -> OwnerView | None:
+    """Return who owns a runner, if somebody has looked at that."""
+    one = content.archive.registered.get(keyid)
+    return content.owners[one.runner.owner] if one else None
