@@ -215,6 +215,18 @@ def message(
 
 
 @admin.command()
+def login(to: _Board, by: _By = None) -> None:
+    """Print a link to the page for administrators, good once within two minutes.
+
+    Example: fenmark admin login --to https://log.example --by admin.pem
+    """
+    from suites.base.terminal import print_whole
+
+    link = str(_asked(to, by, "POST", "/v1/admin/login")["link"])
+    print_whole(f"{to.rstrip('/')}{link}\n")
+
+
+@admin.command()
 def acts(
     to: _Board,
     by: _By = None,

@@ -20,9 +20,18 @@ from results.service.problem import Problem
 from results.statement.texts import LINE
 
 if TYPE_CHECKING:
+    from results.proof.moderation import ResultNotice
     from results.service.api.service import Service
 
-__all__ = ["OwnerQuotaAsked", "Refusal", "SwitchesAsked", "act_on", "add_administration", "queue"]
+__all__ = [
+    "OwnerQuotaAsked",
+    "Refusal",
+    "SwitchesAsked",
+    "act_on",
+    "add_administration",
+    "note_moderation",
+    "queue",
+]
 
 _Owner = Annotated[str, Field(min_length=1, max_length=256, pattern=LINE)]
 _Reason = Annotated[str, Field(min_length=1, max_length=1000, pattern=LINE)]
@@ -79,8 +88,6 @@ def add_administration(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/admin/{action}", summary="Refuse a registration, set a quota or a switch")
     async def act(request: Request, action: str) -> JSONResponse:
-        if action not in _ACTS:
-            raise Problem(404, "not-found", f"expected {', '.join(_ACTS)}")
         body = await read_body(request, service.limits.body_s, requests.MOST_BYTES)
         signed = by_administrator(request, service, body)
         loop = asyncio.get_running_loop()
@@ -103,7 +110,21 @@ def act_on(
         Problem: it does not fit, or there is nothing to do it to.
     """
     act = {"by": by, "action": action, "request": request, "now": datetime.now(UTC)}
+    if action not in _ACTS:
+        raise Problem(404, "not-found", f"expected {', '.join(_ACTS)}")
     return _ACTS[action](service, body, act)
+
+
+def note_moderation(service: Service, told: ResultNotice, *, by: str, request: bytes) -> None:
+    """Note that an administrator said something of a result."""
+    service.store.desk.note(
+        by=by,
+        action=told.action,
+        subject=told.result,
+        detail={"notice": told.digest, "reason": told.reason},
+        request=request,
+        now=datetime.now(UTC),
+    )
 
 
 def queue(service: Service) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from results.service.api.admin_page import add_admin_page
 from results.service.api.administration import add_administration
 from results.service.api.health_and_metrics import add_operation
 from results.service.api.log import add_log
@@ -101,6 +102,7 @@ def create_app(
         add_notices,
         add_moderation,
         add_registrations,
+        add_admin_page,  # before the acts, whose route would take its own
         add_administration,
         add_operation,
         add_writing,

@@ -59,8 +59,10 @@ class Frame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update({**problems.SAFETY, "X-Request-Id": number})
-                if scope["method"] == "GET":
+                headers["X-Request-Id"] = number
+                for name, value in problems.SAFETY.items():  # a page has a policy of its own
+                    headers.setdefault(name, value)
+                if scope["method"] == "GET" and not scope["path"].startswith("/admin"):
                     headers["Access-Control-Allow-Origin"] = "*"
             elif method == "HEAD":
                 message = {**message, "body": b""}

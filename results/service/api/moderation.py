@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import FastAPI, Query, Request, Response
@@ -12,6 +11,7 @@ from fastapi.responses import JSONResponse
 from results.proof import notice
 from results.proof.moderation import Action  # noqa: TC001 - FastAPI reads it
 from results.service import request as requests
+from results.service.api.administration import note_moderation
 from results.service.api.problems import limit
 from results.service.api.reading import ASK_AGAIN, DIGITS, cached
 from results.service.api.registrations import enter as enter_about_key
@@ -77,14 +77,7 @@ def add_moderation(app: FastAPI, service: Service) -> None:
         # Shielded: who hangs up now finds it entered by sending it again.
         new = await asyncio.shield(loop.run_in_executor(judging, intake.moderate, told))
         if new and by in {key.keyid for key in service.store.administrators}:
-            service.store.desk.note(
-                by=by,
-                action=told.action,
-                subject=told.result,
-                detail={"notice": told.digest, "reason": told.reason},
-                request=body,
-                now=datetime.now(UTC),
-            )
+            note_moderation(service, told, by=by, request=body)
         state = service.intake.moderation.state(told.result)
         return JSONResponse(
             {"notice": told.digest, "result": told.result, "moderation": state.to_json()},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from results.service.limits import Buckets
 from results.service.request import Nonces
+from results.service.sessions import Sessions
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
@@ -38,6 +39,7 @@ class Service:
         owners: what their owners may still submit today.
         registering: how often an address may ask to be registered.
         nonces: of signed requests.
+        sessions: of administrators in a browser.
         vouching: whose workflows are registered by themselves.
         health: whether disk, log and database do their work.
         judging: one thread: it holds the interpreter, so that more would only take turns, and a
@@ -59,6 +61,7 @@ class Service:
     vouching: Vouching | None = None
     registering: Buckets = field(default_factory=lambda: Buckets(_REGISTRATIONS_PER_MINUTE))
     nonces: Nonces = field(default_factory=Nonces)
+    sessions: Sessions = field(default_factory=Sessions)
     judging: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
