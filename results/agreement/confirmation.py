@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from results.agreement.comparison import compare, rows_of
+from results.keys.owner_names import reads_as
 from results.statement.nonce import seed_of
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def _same_owner(first: Entered, second: Entered) -> Iterator[str]:
     for result, which in ((first, "the first result"), (second, "it")):
         if not result.owner:
             yield f"the key that signed {which} is not registered to an owner"
-    if first.owner and _folded(first.owner) == _folded(second.owner):
+    if first.owner and reads_as(first.owner) == reads_as(second.owner):
         yield f"both keys are registered to {second.owner}"
 
 
@@ -294,10 +295,6 @@ def _seeded(predicate: Predicate) -> bool:
     """Tell whether a run drew its inputs from its own challenge."""
     run = predicate.run
     return run.nonce is not None and run.seed == seed_of(run.nonce)
-
-
-def _folded(owner: str) -> str:
-    return " ".join(owner.casefold().split())
 
 
 def _verdict(change: Change) -> Verdict:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,6 +48,23 @@ def serve(
     connections_of_address: Annotated[
         int, typer.Option(help="Open at once, of one address or IPv6 /64.", min=1)
     ] = 2048,
+    processes: Annotated[
+        int,
+        typer.Option(
+            help="That read, verify and check, beside the one that orders; 0: it does all itself. "
+            "Limits of addresses and keys count in each.",
+            min=0,
+            max=64,
+        ),
+    ] = 0,
+    public_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="By which clients reach it, with a port that is not the usual one; repeatable. "
+            "Registrations and administrators' requests are signed for it.",
+        ),
+    ] = None,
     per_owner_day: Annotated[
         int, typer.Option(help="Results of an owner in a day of UTC; 0: no limit.", min=0)
     ] = 10_000,
@@ -87,7 +102,7 @@ def serve(
 
     Examples:
       fenmark serve --port 8000 --data server --runners keys/
-      fenmark serve --data server --trusted-proxy 10.0.0.0/8 --trusted-proxy fd00::/8
+      fenmark serve --data server --trusted-proxy 10.0.0.0/8 --public-name board.example.org
       fenmark serve --data server --per-minute 600 --mib-per-minute 64
     """
     from results.keys import keyfile
@@ -96,8 +111,10 @@ def serve(
     from results.service.api import Limits, create_app
     from results.service.api.problems import SAFETY
     from results.service.challenge import Challenges
-    from results.service.connections import listen
+    from results.service.connections import bound, listen
     from results.service.desk import Daily
+    from results.service.logs import write_line
+    from results.service.processes import FrontSettings, serve_behind
     from results.service.store import open_store
     from results.service.submission_check import Intake
     from suites.base.errors import UserError
@@ -125,12 +142,18 @@ def serve(
             intake,
             signer.public_key,
             limits=limits,
-            write_log=_to_stderr,
+            write_log=write_line,
             witnesses=witness or [],
             daily=Daily(submissions=per_owner_day, bytes=mib_per_owner_day * 2**20),
             vouching=_vouching(store, accept_organization or [], trusted_root),
+            names=public_name or (),
         )
-        listen(app, host, port, limits, SAFETY)
+        behind = FrontSettings(data=data, url=database_url, folders=intake.folders, limits=limits)
+        with bound(host, port) as (listener, url):
+            if processes:
+                serve_behind(app, processes, behind, listener, url)
+            else:
+                listen(app, listener, url, limits, SAFETY)
 
 
 def _vouching(
@@ -169,8 +192,3 @@ def _keep_key_file(data: Path, key: Key) -> None:
     (data / "runners").mkdir(exist_ok=True)
     text = runner_toml(key, owner="log").encode()
     write_atomically(data / "runners" / f"{runner_id(key)}.toml", text)
-
-
-def _to_stderr(line: str) -> None:
-    with suppress(OSError):  # where the disk that takes stderr is full, answers go on
-        sys.stderr.write(f"{line}\n")  # JSON already

@@ -188,8 +188,18 @@ class KeyLog:
         old = self._replaced(runner)
         if runner.replaces and old is None:
             yield f"replaces {runner.replaces}, whose key is not known here"
-        if old and not told.signed_by(old.own_keys):
+        if old:
+            yield from self._handing_over_faults(told, old)
+
+    def _handing_over_faults(self, told: Notice, old: Runner) -> Iterator[str]:
+        if not told.signed_by(old.own_keys):
             yield f"replaces {old.id}, whose key has not signed that"
+        if any(one.replaces == old.id for _, one in self.registered.values()):
+            yield f"replaces {old.id}, which was replaced already"
+        recovery = [key for key in old.own_keys if key.keyid != old.key.keyid]
+        if not (self.good(old.key.keyid) or told.signed_by(recovery)):
+            # Who stole a key must not be able to hand it to themselves once it is revoked.
+            yield f"replaces {old.id}, whose key was revoked: only its recovery key still may"
 
     def _revocation_faults(self, told: Notice, index: int) -> Iterator[str]:
         if told.signed_by(self.authority):

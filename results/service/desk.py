@@ -7,13 +7,14 @@ about a key or a result is a signed notice, and those are.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
 
 from results.service.orm import Act, OwnerQuota, Registration, Setting
+from results.service.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ __all__ = ["BY_SERVER", "MOST_PENDING", "Application", "Daily", "Desk", "Switche
 
 # Registrations that wait; more are turned away until some were decided.
 MOST_PENDING = 1000
+# How long one is kept that waits, or that was refused.
+_KEPT = timedelta(days=90)
 BY_SERVER = "server"
 _SWITCHES = "switches"  # name of their row
 
@@ -77,35 +80,55 @@ class Desk:
         self.switches = self._stored_switches()
         self.quotas = self._stored_quotas()
 
+    def admit(self) -> None:
+        """Let through what would write.
+
+        Raises:
+            Problem: 503, the server is read-only for now.
+        """
+        switches = self.switches
+        if switches.read_only:
+            raise Problem(
+                503,
+                "read-only",
+                switches.message or "nothing new is taken for now; reading goes on",
+                errors=[{"retry_after_s": switches.retry_after_s}],
+            )
+
     def apply(self, asked: Application, now: datetime) -> str:
         """Keep a registration; return its state: one known already keeps what was decided.
 
-        An earlier one of the same key that still waits gives way to it.
+        An earlier one of the same key that still waits gives way to it, and so do those of 90 days
+        ago that were not accepted.
 
         Raises:
             OverflowError: too many wait.
+            Problem: the server is read-only.
         """
         row = {**asdict(asked), "state": "pending", "received_at": _time(now)}
         waiting = select(func.count()).where(Registration.state == "pending")
         earlier = delete(Registration).where(
             Registration.keyid == asked.keyid, Registration.state == "pending"
         )
+        outdated = delete(Registration).where(
+            Registration.state != "accepted", Registration.received_at < _time(now - _KEPT)
+        )
         with self._lock, self._engine.begin() as connection:
+            self.admit()
             known = connection.scalar(select(Registration.state).where(Registration.id == asked.id))
             if known:
                 return known
             connection.execute(earlier)
+            connection.execute(outdated)
             if (connection.scalar(waiting) or 0) >= MOST_PENDING:
                 raise OverflowError
             connection.execute(insert(Registration), [row])
         return "pending"
 
-    def decide(
-        self, identity: str, state: str, *, by: str, reason: str = "", now: datetime
-    ) -> bool:
-        """Note what became of a registration that waits; tell whether there was one."""
+    def accept(self, identity: str, *, by: str, now: datetime) -> bool:
+        """Note that the log holds a registration, refused before or not; tell whether it is new."""
         with self._lock, self._engine.begin() as connection:
-            return decided(connection, identity, state, by=by, reason=reason, now=now)
+            return decided(connection, identity, "accepted", by=by, now=now)
 
     def registration(self, identity: str) -> dict[str, Any] | None:
         """Return a registration, its notice as text."""
@@ -141,7 +164,7 @@ class Desk:
         self.quotas = others | ({owner: daily} if daily else {})
 
     def set_switches(self, act: dict[str, Any], **changes: Any) -> Switches:
-        """Change how the server is run, at once and after every restart."""
+        """Change how the server is run, at once and after every restart; see the store's."""
         with self._lock, self._engine.begin() as connection:
             changed = replace(self.switches, **changes)
             connection.execute(delete(Setting).where(Setting.name == _SWITCHES))
@@ -197,9 +220,10 @@ class Desk:
 
 
 def decided(
-    connection: Connection, identity: str, state: str, *, by: str, reason: str, now: datetime
+    connection: Connection, identity: str, state: str, *, by: str, reason: str = "", now: datetime
 ) -> bool:
     """Note a decision within a transaction; of who was refused nothing private stays."""
+    open_to = ("pending", "refused") if state == "accepted" else ("pending",)
     values: dict[str, Any] = {
         "state": state,
         "decided_at": _time(now),
@@ -210,7 +234,7 @@ def decided(
         values["contact"] = ""
     changed = connection.execute(
         update(Registration)
-        .where(Registration.id == identity, Registration.state == "pending")
+        .where(Registration.id == identity, Registration.state.in_(open_to))
         .values(**values)
     )
     return bool(changed.rowcount)

@@ -110,7 +110,7 @@ def mirror(
             earlier = checkpoint.read(there, f"{where}/{_HEAD}")[0]
             check_extends(log, head, [earlier], f"{where}/{_HEAD}")
         held = {item["path"]: item for batch in store.list() for item in batch}
-        wanted = {name: path for name, path in _published(home)}
+        wanted = dict(_published(home))
         written = [name for name, path in wanted.items() if _differs(path, name, held.get(name))]
         # An object that cannot be written ends it here, before the checkpoint that covers it.
         list(pool.map(lambda name: store.put(name, wanted[name].read_bytes()), written))

@@ -79,6 +79,7 @@ class Submission(Base):
         UniqueConstraint("payload_sha256", "keyid"),
         Index("ix_submissions_chip", "chip"),
         Index("ix_submissions_runner", "runner"),
+        Index("ix_submissions_keyid", "keyid", "received_at"),
     )
 
     at: Mapped[int] = mapped_column(ForeignKey("entries.at"), primary_key=True)

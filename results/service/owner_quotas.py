@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from results.keys.owner_names import reads_as
 from results.service.problem import Problem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class OwnerQuotas:
     """Counts what each owner brings today.
 
     Counted in memory, from what the store holds of today on: a restart forgets refused attempts
-    and the bytes of raw samples alone.
+    and the bytes of raw samples alone. Owners whose names read the same have one count.
 
     Attributes:
         everybody: what an owner without a quota of their own may.
@@ -47,7 +48,8 @@ class OwnerQuotas:
         if not (allowed.submissions or allowed.bytes):
             return
         with self._lock:
-            number, brought = self._today(candidate.owner, candidate.received_at[:10])
+            name = reads_as(candidate.owner)
+            number, brought = self._today(name, candidate.received_at[:10])
             over = [
                 f"{most} {what}"
                 for what, now, most in (
@@ -63,26 +65,31 @@ class OwnerQuotas:
                     f"{candidate.owner} may bring {over[0]} a day",
                     errors=[{"retry_after_s": _until_tomorrow_s(candidate.received_at)}],
                 )
-            self._brought[candidate.owner] = (number + 1, brought + size)
+            self._brought[name] = (number + 1, brought + size)
 
     def give_back(self, candidate: Candidate, size: int) -> None:
         """Take back what was counted of a result that turned out not to be new."""
+        name = reads_as(candidate.owner)
         with self._lock:
-            if candidate.owner in self._brought and candidate.received_at[:10] == self._day:
-                number, brought = self._brought[candidate.owner]
-                self._brought[candidate.owner] = (number - 1, brought - size)
+            if name in self._brought and candidate.received_at[:10] == self._day:
+                number, brought = self._brought[name]
+                self._brought[name] = (number - 1, brought - size)
 
     def allowed(self, owner: str) -> Daily:
         """Return what an owner may bring a day."""
         return self.intake.store.desk.quotas.get(owner, self.everybody)
 
-    def _today(self, owner: str, day: str) -> tuple[int, int]:
+    def _today(self, name: str, day: str) -> tuple[int, int]:
         if day != self._day:
             self._day, self._brought = day, {}
-        if owner not in self._brought:
-            keys = [one.key.keyid for one in self.intake.runners() if owner in {one.owner, one.id}]
-            self._brought[owner] = self.intake.store.brought(keys, day)
-        return self._brought[owner]
+        if name not in self._brought:
+            keys = [
+                one.key.keyid
+                for one in self.intake.runners()
+                if reads_as(one.owner or one.id) == name
+            ]
+            self._brought[name] = self.intake.store.brought(keys, day)
+        return self._brought[name]
 
 
 def _until_tomorrow_s(time: str) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from results.keys.keyless import KeylessKey
+from results.keys.owner_names import reads_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from results.keys.identity import Runner
     from results.service.submission_check import Intake
 
-__all__ = ["Owner", "owners"]
+__all__ = ["Owner", "alike", "owners"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +70,9 @@ def owners(intake: Intake) -> list[Owner]:
         )
         for name, own in sorted(by_name.items())
     ]
+
+
+def alike(intake: Intake, owner: str) -> dict[str, int]:
+    """Count the runners of each owner whose name reads the same, that owner's own among them."""
+    reads, counted = reads_as(owner), Counter(one.owner or one.id for one in intake.runners())
+    return {name: number for name, number in sorted(counted.items()) if reads_as(name) == reads}

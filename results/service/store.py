@@ -31,7 +31,7 @@ from results.proof.moderation import Logged, Moderation, ResultNotice
 from results.proof.receipt import Receipt
 from results.proof.writer import Writer
 from results.service import engine as database
-from results.service.desk import Desk
+from results.service.desk import Desk, Switches
 from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
@@ -57,6 +57,7 @@ __all__ = [
     "Store",
     "Stored",
     "envelopes",
+    "following",
     "keyid_of",
     "notices",
     "open_store",
@@ -125,10 +126,17 @@ class ResultPage:
 
 
 class Store:
-    """Rows and log of one folder. Only one process opens it, only one thread commits."""
+    """Rows and log of one folder. Only one process opens it, only one thread commits.
 
-    def __init__(self, home: Path, engine: Engine, signer: Signer, origin: str) -> None:
-        """Keep the parts; `open_store` makes them."""
+    Attributes:
+        follows: another process has it open, and this one reads along: nothing is put in.
+    """
+
+    def __init__(
+        self, home: Path, engine: Engine, signer: Signer, origin: str, *, follows: bool = False
+    ) -> None:
+        """Keep the parts; `open_store` and `following` make them."""
+        self.follows = follows
         self._engine = engine
         self._signer = signer
         self._origin = origin
@@ -152,6 +160,11 @@ class Store:
         own = self._signer.public_key.keyid
         return self._signer if own in {key.keyid for key in self.administrators} else None
 
+    def set_switches(self, act: dict[str, Any], **changes: Any) -> Switches:
+        """Change how the server is run: once it is read-only, nothing enters the log any more."""
+        with self._writing:
+            return self.desk.set_switches(act, **changes)
+
     def brought(self, keyids: Iterable[str], since: str) -> tuple[int, int]:
         """Count results of some keys since a time, and the bytes of their envelopes."""
         query = select(func.count(), func.sum(func.length(Submission.envelope))).where(
@@ -167,6 +180,10 @@ class Store:
         with self._engine.connect() as connection:
             rows = connection.execute(query.group_by(Submission.keyid)).all()
         return {keyid: (number, last) for keyid, number, last in rows}
+
+    @property
+    def _puts_nothing_in(self) -> bool:
+        return self.follows or self.desk.switches.read_only
 
     def recover(self) -> int:
         """Bring the log up to the rows; return how many entries it lacked.
@@ -195,9 +212,11 @@ class Store:
 
         Raises:
             OperationalError: the database is full, locked or out of reach; nothing was stored.
-            Problem: 503, everything is stored, the log could not be written yet.
+            Problem: 503, the server is read-only; or everything is stored, and the log could not
+                be written yet.
         """
         with self._writing:
+            self.desk.admit()
             with self._engine.begin() as connection:
                 places = places_of(connection, batch)
                 new = choose_new(connection, batch, set(places))
@@ -235,10 +254,13 @@ class Store:
     def sync_keys(self, runners: Sequence[Runner]) -> KeyLog:
         """Put into the log what key files and notices say that it does not; return what it says.
 
-        A notice that would count for nothing stays out, and its fault is logged.
+        A notice that would count for nothing stays out, and its fault is logged. While the server
+        is read-only nothing is put in.
         """
         with self._writing:
             said = self._key_log(runners)
+            if self._puts_nothing_in:
+                return said
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             dated = ({**one, "time": now} for one in events(runners, said))
             records = [strict_json.canonical(one) for one in dated]
@@ -272,9 +294,12 @@ class Store:
     def sync_moderation(self, keys: KeyLog) -> Moderation:
         """Put into the log what notices about results say that lie here; return what it says.
 
-        One that would count for nothing stays out, and its fault is logged.
+        One that would count for nothing stays out, and its fault is logged. While the server is
+        read-only nothing is put in.
         """
         with self._writing:
+            if self._puts_nothing_in:
+                return self._moderation(keys)
             said, due = self._moderation(keys), list[ResultNotice]()
             at, now = self.size(), datetime.now(UTC)
             for digest, data in notice.files(self._home).items():
@@ -302,6 +327,7 @@ class Store:
             Problem: 503, it is stored, the log could not be written yet.
         """
         with self._writing:
+            self.desk.admit()
             said = self._moderation(keys)
             if fault := said.offer(told, self.size(), datetime.now(UTC)):
                 raise CheckError(fault)
@@ -321,6 +347,7 @@ class Store:
             Problem: 503, it is stored, the log could not be written yet.
         """
         with self._writing:
+            self.desk.admit()
             if fault := self._key_log(runners).offer(told.data, self.size()):
                 raise CheckError(fault)
             with self._laid(told.data), self._engine.begin() as connection:
@@ -380,6 +407,11 @@ class Store:
     def _fetch(self, digest: str) -> bytes:
         return archive.read(notice.place(self._home, digest))
 
+    @property
+    def notice_folder(self) -> Path:
+        """Where they lie."""
+        return self._home / notice.NOTICES
+
     def notice_files(self) -> list[Path]:
         """List the files of notices, entered or waiting to be."""
         return notice.paths(self._home)
@@ -411,6 +443,8 @@ class Store:
 
     def keep_key_files(self, paths: Sequence[Path]) -> None:
         """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
+        if self._puts_nothing_in:
+            return
         self._key_files.mkdir(exist_ok=True)
         for path in paths:
             write_atomically(self._key_files / path.name, read_key_file(path).encode())
@@ -558,8 +592,7 @@ def open_store(
     (home / "log").mkdir(parents=True, exist_ok=True)
     with database.connect(home, url) as engine, database.only_server(home, engine):
         database.migrate(engine)
-        name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
-        store = Store(home, engine, signer, name)
+        store = Store(home, engine, signer, origin or _origin(signer))
         check_rows(engine, store.ledger)
         store.ledger.rewind()
         store.recover()
@@ -569,6 +602,19 @@ def open_store(
             yield store
         finally:
             store.ledger.settle()
+
+
+@contextmanager
+def following(home: Path, signer: Signer, *, url: str | None = None) -> Iterator[Store]:
+    """Read along in a store that another process has open; see `open_store`."""
+    with database.connect(home, url) as engine:
+        store = Store(home, engine, signer, _origin(signer), follows=True)
+        store.desk.switches = Switches()  # those of now are the other's to hold to
+        yield store
+
+
+def _origin(signer: Signer) -> str:
+    return f"fenmark.log/{runner_id(signer.public_key)}"
 
 
 def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:

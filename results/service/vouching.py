@@ -47,7 +47,7 @@ class Vouching:
         identity = str(key.keyval["identity"])
         for one in self.organizations:
             inside = f"{one}/"
-            named = runner.owner in {one, one.rpartition("/")[2]}
+            named = runner.owner == one.rpartition("/")[2]
             if named and all(
                 place.startswith(inside) for place in (key.caller.source_repository, identity)
             ):

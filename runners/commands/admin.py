@@ -294,6 +294,9 @@ def _queue_lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['registrations_pending']} registrations wait"
     for one in told["registrations"]:
         yield f"  {one['id'][:16]}  {one['received_at']}  {one['owner']!r} {one['contact']!r}"
+        for name, number in one["alike"].items():
+            same = "is this owner's already: ask them" if name == one["owner"] else "reads the same"
+            yield f"    {name!r}, with {number} runners, {same}"
     yield f"{len(told['disputes'])} disputes wait"
     for one in told["disputes"]:
         yield f"  {one['result'][:16]}  {one['reason']}"

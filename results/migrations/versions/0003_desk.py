@@ -46,6 +46,8 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON, nullable=False),
         sa.Column("request", sa.LargeBinary, nullable=False),
     )
+    # What each key brought, and since when: asked for by every list of owners.
+    op.create_index("ix_submissions_keyid", "submissions", ["keyid", "received_at"])
     _append_only()
 
 
@@ -69,6 +71,7 @@ def _append_only() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_submissions_keyid", "submissions")
     for table in ("acts", "settings", "owner_quotas", "registrations"):
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":

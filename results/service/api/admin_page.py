@@ -27,6 +27,7 @@ from results.service.api.signed import by_administrator
 from results.service.api.writing import read_body
 from results.service.problem import Problem
 from results.service.sessions import LASTS
+from results.statement.texts import is_line
 from suites.base.errors import UserError
 from suites.base.printable import printable
 
@@ -69,7 +70,7 @@ def add_admin_page(app: FastAPI, service: Service) -> None:
         session = _session(request, service)
         if session is None:
             return _closed(request)
-        if not hmac.compare_digest(form.pop("csrf", ""), session.csrf):
+        if not hmac.compare_digest(form.pop("csrf", "").encode(), session.csrf.encode()):
             raise Problem(403, "other-target", "this form is of another session")
         request.state.about = {"keyid": session.by}
         if form.get("action") == "leave":
@@ -126,7 +127,10 @@ async def _form(request: Request, service: Service) -> dict[str, str]:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=16)
     except ValueError as error:
         raise Problem(400, "invalid", "is no form") from error
-    return {name: values[-1] for name, values in fields.items()}
+    form = {name: values[-1] for name, values in fields.items()}
+    if not all(map(is_line, form.values())):
+        raise Problem(400, "invalid", "has control characters")
+    return form
 
 
 def _session(request: Request, service: Service) -> Session | None:

@@ -16,6 +16,7 @@ from results.service.api.reading import DIGITS
 from results.service.api.signed import by_administrator, fitted
 from results.service.api.writing import read_body
 from results.service.desk import Daily
+from results.service.owners import alike
 from results.service.problem import Problem
 from results.statement.texts import LINE
 
@@ -128,13 +129,19 @@ def note_moderation(service: Service, told: ResultNotice, *, by: str, request: b
 
 
 def queue(service: Service) -> dict[str, Any]:
-    """Return what waits, and how the server is run."""
+    """Return what waits, and how the server is run.
+
+    `alike` of a registration has the runners of each owner whose name reads as the one it claims.
+    """
     store = service.store
     moderation = service.intake.moderation
     flagged = store.flagged(moderation.states, _MOST_LISTED)
     return {
         "registrations_pending": store.desk.pending(),
-        "registrations": store.desk.registrations("pending", "", _MOST_LISTED),
+        "registrations": [
+            {**row, "alike": alike(service.intake, row["owner"])}
+            for row in store.desk.registrations("pending", "", _MOST_LISTED)
+        ],
         "disputes": [one.to_json() for one in moderation.disputes[:_MOST_LISTED]],
         "flagged": [
             {"digest": row.digest, "runner": row.runner, "chip": row.chip, "flags": row.flags}
@@ -177,7 +184,7 @@ def _switch(service: Service, body: dict[str, Any], act: dict[str, Any]) -> dict
         raise Problem(400, "invalid", "expected read_only, message or retry_after_s")
     subject = ", ".join(sorted(changes))
     noted = {**act, "subject": subject, "detail": changes}
-    return asdict(service.store.desk.set_switches(noted, **changes))
+    return asdict(service.store.set_switches(noted, **changes))
 
 
 _ACTS = {"refuse": _refuse, "quota": _quota, "switches": _switch}

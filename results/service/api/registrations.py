@@ -7,17 +7,18 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from results.keys.owner_names import name_fault
 from results.proof import notice
 from results.service import request as requests
 from results.service.api.reading import ASK_AGAIN, DIGITS, cached
 from results.service.api.signed import admit_writes, by_administrator, fitted, no_request, signed
 from results.service.api.writing import read_body
 from results.service.desk import BY_SERVER, Application
-from results.service.owners import owners
+from results.service.owners import alike, owners
 from results.service.problem import Problem
 from results.statement.texts import LINE, is_line
 from suites.base.errors import UserError
@@ -77,7 +78,7 @@ def _add_asking(app: FastAPI, service: Service) -> None:
         )
 
     @app.get("/v1/registrations/{identity}", summary="What became of a registration")
-    def registration(identity: str) -> JSONResponse:
+    def registration(identity: Annotated[str, Path(pattern=_ID)]) -> JSONResponse:
         row = service.store.desk.registration(identity)
         if row is None:
             raise Problem(404, "not-found", "no registration has this id")
@@ -160,8 +161,12 @@ def _considered(service: Service, told: Notice, identity: str, contact: str, req
     assert runner
     service.intake.runners()
     fault = service.intake.keys.unready(told)
-    if not all(map(is_line, (runner.owner, runner.hardware, runner.contact))):
+    if not all(map(is_line, (runner.hardware, runner.contact))):
         fault = "has control characters in its texts"
+    if name := name_fault(runner.owner):
+        fault = f"names an owner that {name}"
+    if runner.recovery and runner.recovery == runner.key.keyval.get("public"):
+        fault = "names its own key as the one that recovers it"
     if fault:
         raise Problem(422, "registration", f"the registration {fault}")
     application = Application(
@@ -169,7 +174,8 @@ def _considered(service: Service, told: Notice, identity: str, contact: str, req
     )
     state = _applied(service, application, datetime.now(UTC))
     vouching = service.vouching
-    if state == "pending" and vouching and (who := vouching.identity(runner)):
+    unlike = {runner.owner}.issuperset(alike(service.intake, runner.owner))
+    if state == "pending" and vouching and unlike and (who := vouching.identity(runner)):
         signed_too = notice.countersign(told.data, vouching.signer, "registration")
         entered = notice.read(signed_too, "registration")
         enter(service, entered, by=BY_SERVER, request=request, who=who)
@@ -202,9 +208,9 @@ def enter(service: Service, told: Notice, *, by: str, request: bytes, who: str =
     new, now = service.intake.enter(told), datetime.now(UTC)
     desk = service.store.desk
     identity = notice.payload_sha256(told.data, "registration")
-    if told.action == "registered":
-        desk.decide(identity, "accepted", by=who or by, now=now)
-    if new:
+    # The log is what counts: a stop between it and this is made good when it is sent again.
+    undecided = told.action == "registered" and desk.accept(identity, by=who or by, now=now)
+    if new or undecided:
         subject = identity if told.action == "registered" else told.keyid
         about = {"notice": told.digest, **({"identity": who} if who else {})}
         desk.note(

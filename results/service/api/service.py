@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from results.service.owner_quotas import OwnerQuotas
     from results.service.store import Store
     from results.service.submission_check import Intake
+    from results.service.taking import Taker
     from results.service.vouching import Vouching
 
 __all__ = ["Service"]
@@ -41,6 +42,8 @@ class Service:
         nonces: of signed requests.
         sessions: of administrators in a browser.
         vouching: whose workflows are registered by themselves.
+        names: hosts, with their ports, that signed requests may be made for; local ones always.
+        taker: takes what was judged.
         health: whether disk, log and database do their work.
         judging: one thread: it holds the interpreter, so that more would only take turns, and a
             kernel computed again must not hold up the event loop.
@@ -53,12 +56,14 @@ class Service:
     intake: Intake
     log_key: Key
     limits: Limits
+    taker: Taker
     committer: Committer
     addresses: Quota
     keys: Quota
     health: Health
     owners: OwnerQuotas
     vouching: Vouching | None = None
+    names: frozenset[str] = frozenset()
     registering: Buckets = field(default_factory=lambda: Buckets(_REGISTRATIONS_PER_MINUTE))
     nonces: Nonces = field(default_factory=Nonces)
     sessions: Sessions = field(default_factory=Sessions)

@@ -6,7 +6,6 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from fastapi.responses import JSONResponse
@@ -110,10 +109,9 @@ def add_writing(app: FastAPI, service: Service) -> None:
         request.state.about = {"digest": candidate.digest, "keyid": candidate.keyid}
         limit(service.keys, candidate.keyid)
         service.keys.bytes.charge(candidate.keyid, len(body), time.monotonic())
-        service.owners.charge(candidate, len(body))
         # Shielded: who hangs up after the body was read still gets what was promised by asking
         # again.
-        stored = await asyncio.shield(_counted(service, candidate, len(body)))
+        stored = await asyncio.shield(service.taker.take(candidate, len(body)))
         return _answer(service, stored, candidate)
 
     # The framework's reading of bodies and parameters has no part in this one, and would take a
@@ -121,41 +119,6 @@ def add_writing(app: FastAPI, service: Service) -> None:
     route = Route("/v1/submissions", submit, methods=["POST"])
     app.router.routes.insert(0, route)
     app.openapi()["paths"]["/v1/submissions"] = {"post": _OPERATION}
-
-
-async def _counted(service: Service, candidate: Candidate, size: int) -> Stored:
-    """Store a result, and count it for its owner only if it is new."""
-    new = False
-    try:
-        stored = await _stored(service, candidate)
-        new = stored.new
-    finally:
-        if not new:
-            service.owners.give_back(candidate, size)
-    return stored
-
-
-async def _stored(service: Service, candidate: Candidate) -> Stored:
-    """Keep its raw samples, then the result; no samples stay of a result that does not."""
-    if candidate.raw is None:
-        return await service.committer.commit(candidate)
-    store, digest = service.store, sha256(candidate.raw).hexdigest()
-    await asyncio.to_thread(
-        store.samples.keep,
-        digest,
-        candidate.raw,
-        keyid=candidate.keyid,
-        day=candidate.received_at[:10],
-    )
-    taken = False
-    try:
-        stored = await service.committer.commit(candidate)
-        # A removed result, sent again in another envelope, is known, and its samples stay away.
-        receipt, moderation = stored.receipt, service.intake.moderation
-        taken = receipt is not None and not moderation.state(receipt.digest).removed
-    finally:
-        await asyncio.to_thread(store.samples.settle, digest, store.named, taken=taken)
-    return stored
 
 
 def _answer(service: Service, stored: Stored, candidate: Candidate) -> JSONResponse:
