@@ -15,7 +15,7 @@ import signal
 import tempfile
 import threading
 from collections import Counter
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -44,7 +44,6 @@ from suites.base.errors import CheckError
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
     from multiprocessing.sharedctypes import Synchronized
@@ -286,8 +285,9 @@ def _front(
                 app.start(pipe)
                 pipe.send("listening")
 
-            def capture_signals(self) -> AbstractContextManager[None]:
-                return nullcontext()
+            @contextmanager
+            def capture_signals(self) -> Iterator[None]:
+                yield
 
         Server(for_long(app, settings.limits, SAFETY)).run(sockets=[listener])
         app.tell(pipe)
@@ -302,7 +302,8 @@ class _Remote:
     _waiting: dict[int, asyncio.Future[Stored]] = field(default_factory=dict)
 
     async def take(self, candidate: Candidate, size: int) -> Stored:
-        number, done = next(self._numbers), asyncio.get_running_loop().create_future()
+        number = next(self._numbers)
+        done: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting[number] = done
         # The sequencer has a thread that does nothing but read: this hardly ever waits.
         self.pipe.send((number, candidate, size))

@@ -65,11 +65,11 @@ def add_moderation(app: FastAPI, service: Service) -> None:
         judging, intake = service.judging, service.intake
         if notice.is_about_key(body):
             entered = loop.run_in_executor(judging, _about_key, request, service, body)
-            new, told = await asyncio.shield(entered)
+            new, about = await asyncio.shield(entered)
             return JSONResponse(
-                {"notice": told.digest, "keyid": told.keyid, "action": told.action},
+                {"notice": about.digest, "keyid": about.keyid, "action": about.action},
                 status_code=201 if new else 200,
-                headers={"Location": f"/v1/notices/{told.digest}/envelope"},
+                headers={"Location": f"/v1/notices/{about.digest}/envelope"},
             )
         told, by = await loop.run_in_executor(judging, intake.notice, body)
         request.state.about = {"digest": told.digest, "keyid": by}
