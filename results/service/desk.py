@@ -251,7 +251,10 @@ def noted(
     now: datetime,
 ) -> None:
     """Add to what was done, within the transaction that does it."""
+    # Numbered here: a database's own counter begins anew where a backup was put back.
+    last = connection.scalar(select(func.max(Act.at))) or 0
     row = {
+        "at": last + 1,
         "time": _time(now),
         "by": by,
         "action": action,

@@ -79,7 +79,7 @@ _HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te", b
 _NOT_SENT = {*_HOP, b"content-length", _PEER}
 _NOT_ANSWERED = {*_HOP, b"date", b"server"}
 _STOP = "stop"
-_COUNTED = ("answered", "outcomes", "refused", "flagged")
+_COUNTED = ("answered", "outcomes", "refused", "broken", "flagged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

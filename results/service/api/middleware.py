@@ -98,6 +98,7 @@ class Frame:
         self.service.answered[about["method"], route, status] += 1
         if problem := state.get("problem"):
             self.service.refused[problem] += 1
+        self.service.broken.update(state.get("rules", ()))
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             **about,

@@ -50,6 +50,7 @@ class Service:
         answered: responses by method, route and status.
         outcomes: new results by outcome.
         refused: requests by the problem they were answered with.
+        broken: refused results by the rule that refused them.
         flagged: new results by the rule that has something against them.
     """
 
@@ -71,6 +72,7 @@ class Service:
     answered: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
     flagged: Counter[str] = field(default_factory=Counter)
 
     @property

@@ -9,9 +9,13 @@ from securesystemslib.signer import CryptoSigner
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from results.bench.postgres import new_schema
 from results.keys.identity import read_runner, runner_id
 from results.proof import envelope, notice
+from results.service import engine as database
 from results.service import request as requests
+from results.service.backup import back_up, restore
+from results.service.desk import Daily, Desk
 from results.service.publish import publish
 from results.service.request import Asked
 from runners.machine.keys import registration
@@ -342,3 +346,19 @@ def test_strangers_fill_no_queue(apply, client, monkeypatch):
     assert problem(answers[-1]) == (503, "too-many-pending")
     answers = [apply(f"lab-{number}") for number in range(9)]
     assert problem(answers[-1]) == (429, "too-many-requests")
+
+
+def test_a_desk_that_was_restored_into_postgresql_goes_on(
+    client, ask, admin, sealed, tmp_path, postgres
+):
+    assert client.post("/v1/submissions", content=sealed()).is_success
+    assert ask(admin, "POST", "/v1/admin/quota", {"owner": "Lab", "submissions": 7}).is_success
+    back_up(tmp_path / "data", tmp_path / "backup.tar.gz")
+    url = new_schema(postgres)
+    restore(tmp_path / "backup.tar.gz", tmp_path / "restored", url=url)
+    with database.connect(tmp_path / "restored", url) as engine:
+        desk = Desk(engine)
+        assert desk.quotas == {"Lab": Daily(submissions=7)}
+        desk.note(by="k", action="quota", subject="x", detail={}, request=b"", now=NOW)
+        assert [one["at"] for one in desk.acts(0, 9)] == [1, 2]
+    assert "fenmark_backed_up_entries" in client.get("/metrics").text
