@@ -54,12 +54,14 @@ def running(programs: Path, *, durable: bool) -> Iterator[Path]:
     ]
     try:
         with subprocess.Popen(command, cwd="/", stdout=null, stderr=null, user=user) as server:
-            while not _answers(home):
-                if server.poll() is not None:
-                    raise RuntimeError("PostgreSQL does not start")
-                time.sleep(0.02)
-            yield home
-            server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
+            try:
+                while not _answers(home):
+                    if server.poll() is not None:
+                        raise RuntimeError("PostgreSQL does not start")
+                    time.sleep(0.02)
+                yield home
+            finally:
+                server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
     finally:
         shutil.rmtree(home)
 

@@ -74,7 +74,9 @@ def main() -> None:
     with postgres.running(programs, durable=True) as home:
         for _ in range(given.rounds):
             for fronts in Random(len(seen)).sample(_FRONTS, len(_FRONTS)):
-                seen.setdefault(fronts, []).append(_flooded(home, signer, bodies, fronts))
+                flooded = _flooded(home, signer, bodies, fronts)
+                seen.setdefault(fronts, []).append(flooded)
+                print(f"  {fronts}: {flooded.rate:,.0f}/s", flush=True)
     for fronts in _FRONTS:
         _print(fronts, seen[fronts], seen[1])
 

@@ -67,6 +67,13 @@ class KeyLog:
     times: list[tuple[int, str]] = field(default_factory=list)
     notices: set[str] = field(default_factory=set)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    _named: dict[str, Runner] = field(init=False)  # by id
+
+    def __post_init__(self) -> None:
+        """Look runners up by their ids: a log may register ten thousand."""
+        self._named = {}
+        for runner in self._runners():
+            self._named.setdefault(runner.id, runner)
 
     @classmethod
     def of(
@@ -83,22 +90,42 @@ class KeyLog:
             fetch: gives the envelope of a notice by its digest; raises UserError where it is none.
         """
         keys = cls(known=known, authority=authority)
+        keys.follow(records, fetch)
+        return keys
+
+    def follow(
+        self,
+        records: Iterable[tuple[int, dict[str, Any]]],
+        fetch: Callable[[str], bytes] | None = None,
+    ) -> None:
+        """Read on, from where it was read to; see `of`."""
         for index, record in records:
             match record:
                 case {"type": "key" | "time", "time": str(time)}:
-                    keys._note_time(index, time)
+                    self._note_time(index, time)
             match record:
                 case {"type": "key", "action": "added", "keyid": str(keyid)}:
-                    keys.added.add(keyid)
+                    self.added.add(keyid)
                 case {"type": "key", "action": "revoked" | "rotated", "keyid": str(keyid)}:
-                    keys._distrust(keyid, index)
+                    self._distrust(keyid, index)
                 case {"type": "notice", "notice": str(digest)} if fetch and _DIGEST.fullmatch(
                     digest
                 ):
-                    keys._enter(index, digest, fetch)
+                    self._enter(index, digest, fetch)
                 case _:
                     pass
-        return keys
+
+    def copy(self) -> KeyLog:
+        """Return another that may read on by itself."""
+        return replace(
+            self,
+            added=set(self.added),
+            registered=dict(self.registered),
+            distrusted={keyid: [*spans] for keyid, spans in self.distrusted.items()},
+            times=[*self.times],
+            notices=set(self.notices),
+            refused=[*self.refused],
+        )
 
     def good(self, keyid: str, index: int | None = None) -> bool:
         """Tell whether a key was good for the entry at an index; None: for the next entry."""
@@ -137,7 +164,9 @@ class KeyLog:
         elif told.action == "reinstated":
             self._trust(told.keyid, since)
         elif told.runner:
-            self.registered[told.keyid] = (index, replace(told.runner, registered_by="log"))
+            runner = replace(told.runner, registered_by="log")
+            self.registered[told.keyid] = (index, runner)
+            self._named.setdefault(runner.id, runner)
             old = self._replaced(told.runner)
             if old:
                 self._distrust(old.key.keyid, index)
@@ -183,7 +212,8 @@ class KeyLog:
             yield "names no owner"
         if told.keyid in self.registered:
             yield "registers a key that is registered already"
-        if any(one.id == runner.id and one.key.keyid != told.keyid for one in self._runners()):
+        namesake = self._named.get(runner.id)
+        if namesake and namesake.key.keyid != told.keyid:
             yield f"registers a second key as {runner.id}"
         old = self._replaced(runner)
         if runner.replaces and old is None:
@@ -250,7 +280,7 @@ class KeyLog:
         yield from (runner for _, runner in self.registered.values())
 
     def _replaced(self, runner: Runner) -> Runner | None:
-        return next((one for one in self._runners() if one.id == runner.replaces), None)
+        return self._named.get(runner.replaces or "")
 
     def _distrust(self, keyid: str, start: int) -> None:
         """Distrust a key from an entry on; once distrusted, only further back."""

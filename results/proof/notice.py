@@ -22,7 +22,7 @@ from suites.base.errors import CheckError, UserError
 from suites.base.files import read_limited, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -216,19 +216,25 @@ def paths(home: Path) -> list[Path]:
     return sorted((home / NOTICES).glob(f"*{_SUFFIX}"))
 
 
-def files(home: Path) -> dict[str, bytes]:
+def files(home: Path, *, known: Container[str] = ()) -> dict[str, bytes]:
     """Read the envelopes that lie in an archive, by digest, whether its log holds them or not.
+
+    Args:
+        known: digests of those that need not be read.
 
     Raises:
         UserError: one cannot be read.
     """
     found = {}
     for path in paths(home):
+        if path.name.removesuffix(_SUFFIX) in known:
+            continue
         try:
             data = read_limited(path)
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
-        found[envelope.digest(data)] = data
+        if (digest := envelope.digest(data)) not in known:
+            found[digest] = data
     return found
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, load_only
 
 from results.archive import archive
-from results.keys.identity import read_key_file, runner_id
+from results.keys.identity import Runner, read_key_file, runner_id
 from results.proof import checkpoint, moderation, notice
 from results.proof.checkpoint import Checkpoint
 from results.proof.keylog import KeyLog, events, time_entry
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key, Signer
 
-    from results.keys.identity import Runner
     from results.proof.notice import Notice
     from results.service.insert import Candidate
 
@@ -145,6 +144,7 @@ class Store:
         self._key_files = home / "runners"
         self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
+        self._read_so_far = (tuple[Runner, ...](), 0, KeyLog(authority=self.administrators))
         self.desk = Desk(engine)
         self.ledger = Ledger(home / "log")
         self.samples = SampleFiles(home / "samples")
@@ -281,8 +281,8 @@ class Store:
     def _notices_due(self, said: KeyLog, at: int) -> list[bytes]:
         """Entries of notices that lie here, count, and are not in the log, from a place on."""
         due: list[bytes] = []
-        for digest, data in notice.files(self._home).items():
-            if digest in said.notices or moderation.is_about_result(data):
+        for digest, data in notice.files(self._home, known=said.notices).items():
+            if moderation.is_about_result(data):
                 continue
             fault = said.offer(data, at + len(due))
             if fault:
@@ -302,8 +302,9 @@ class Store:
                 return self._moderation(keys)
             said, due = self._moderation(keys), list[ResultNotice]()
             at, now = self.size(), datetime.now(UTC)
-            for digest, data in notice.files(self._home).items():
-                if digest in said.entered or not moderation.is_about_result(data):
+            known = {*said.entered, *keys.notices}
+            for digest, data in notice.files(self._home, known=known).items():
+                if not moderation.is_about_result(data):
                     continue
                 where = str(notice.place(self._home, digest))
                 try:
@@ -393,7 +394,7 @@ class Store:
 
     def _moderation(self, keys: KeyLog) -> Moderation:
         return Moderation.of(
-            self._records(),
+            self._records(0, self.size()),
             self._fetch,
             keys=keys,
             authority=self._writer.administrators,
@@ -450,16 +451,23 @@ class Store:
             write_atomically(self._key_files / path.name, read_key_file(path).encode())
 
     def _key_log(self, runners: Sequence[Runner]) -> KeyLog:
-        return KeyLog.of(
-            self._records(),
-            self._fetch,
-            known=runners,
-            authority=self._writer.administrators,
-        )
+        """Read what the log says of keys, from where it was last read to."""
+        known, start, before = self._read_so_far
+        if known != tuple(runners):
+            known, start = tuple(runners), 0
+            before = KeyLog(known=runners, authority=self.administrators)
+        said, size = before.copy(), self.size()
+        said.follow(self._records(start, size), self._fetch)
+        if not said.refused:  # a notice whose file is missing may come back
+            self._read_so_far = (known, size, said.copy())
+        return said
 
-    def _records(self) -> list[tuple[int, dict[str, Any]]]:
-        """Index and record of every entry that is no result, in order."""
-        query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))
+    def _records(self, start: int, end: int) -> list[tuple[int, dict[str, Any]]]:
+        """Index and record of every entry of a range that is no result, in order."""
+        results = select(Submission.at).where(Submission.at >= start)
+        query = select(Entry.at, Entry.record).where(
+            Entry.at >= start, Entry.at < end, Entry.at.not_in(results)
+        )
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(Entry.at)).all()
         return [(row.at, strict_json.loads(row.record, "log")) for row in rows]
