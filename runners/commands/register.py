@@ -12,7 +12,14 @@ __all__ = ["register"]
 
 def register(
     to: Annotated[str, typer.Option(help="Base URL of the submission API.")],
-    owner: Annotated[str, typer.Option(help="Who runs this machine; shown beside its results.")],
+    owner: Annotated[
+        str,
+        typer.Option(
+            envvar="FENMARK_OWNER",
+            help="Who runs this machine; shown beside its results. Without it: what became of the "
+            "registration that was sent last.",
+        ),
+    ] = "",
     contact: Annotated[
         str, typer.Option(help="Where questions go: told to the board's administrators alone.")
     ] = "",
@@ -42,7 +49,8 @@ def register(
     """Ask for a registration, signed with the key itself; an administrator decides.
 
     The key is made if there is none. Owner, hardware and key are public once it is accepted; the
-    contact never is. Asked again, it says what became of it. Exits 1 if it was refused.
+    contact never is. Asked again, it says what became of it. Exits 1 if it was refused. The owner
+    may stand in FENMARK_OWNER.
 
     Examples:
       fenmark register --to https://log.example --owner "Example Lab" --contact bench@example.org

@@ -36,6 +36,8 @@ def ask(
 ) -> dict[str, Any]:
     """Send a registration of a key, made if it is not there; return what became of it.
 
+    Without an owner it is the one that was sent to this board last.
+
     Keys of the answer: `id`, `keyid`, `runner`, `state`, and `reason` where one was given.
 
     Raises:
@@ -44,20 +46,24 @@ def ask(
         CheckError: the board turned it away.
     """
     place = path or default_path()
-    if not place.exists():
-        create(place)
-    made = registration(
-        place,
-        owner,
-        "",
-        hardware=hardware,
-        recovery=_public(recovery) if recovery else "",
-        replaces=replaces,
-        recovers=recovers,
-        valid_until=valid_until,
-    )
     with connect(url) as board:
-        made = _asked_before(board, made) or made
+        sent = board.home / _SENT
+        if not owner and sent.exists():
+            made = read_limited(sent)
+        else:
+            if not place.exists():
+                create(place)
+            made = registration(
+                place,
+                owner,
+                "",
+                hardware=hardware,
+                recovery=_public(recovery) if recovery else "",
+                replaces=replaces,
+                recovers=recovers,
+                valid_until=valid_until,
+            )
+            made = _asked_before(board, made) or made
         body = {"notice": made.decode(), "contact": contact}
         told = board.signed(in_use(place).signer, "POST", "/v1/registrations", body)
         told |= board.registration(notice.payload_sha256(made, "the registration"))

@@ -238,8 +238,18 @@ def test_the_commands_do_it_end_to_end(client, fenmark, keys, admin_pem, monkeyp
     assert done.returncode == 0, done.stderr
     again = json.loads(fenmark(*register).stdout)
     assert (again["state"], again["id"]) == ("accepted", asked["id"])
+    assert json.loads(fenmark("register", *where, "--json").stdout) == again
     acts = json.loads(fenmark("admin", "acts", *where, *by, "--json").stdout)["acts"]
     assert [one["action"] for one in acts] == ["registered"]
+
+
+def test_who_never_asked_has_to_say_who_they_are(client, fenmark, monkeypatch, tmp_path):
+    monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "lab"))
+    told = fenmark("register", "--to", client.base_url, "--json")
+    assert (told.returncode, "--owner" in told.stderr) == (2, True)
+    monkeypatch.setenv("FENMARK_OWNER", "Example Lab")
+    told = fenmark("register", "--to", client.base_url, "--json")
+    assert json.loads(told.stdout)["state"] == "pending"
 
 
 class _Tomorrow(datetime):
