@@ -40,9 +40,18 @@ def running(programs: Path, *, durable: bool) -> Iterator[Path]:
     if user:
         shutil.chown(home, user)
     data, null = home / "data", subprocess.DEVNULL
-    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
+    initdb: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-N",
+    ]
     subprocess.run(initdb, check=True, cwd="/", stdout=null, stderr=null, user=user)
-    command = [
+    command: list[str | Path] = [
         programs / "postgres",
         "-D",
         data,

@@ -44,9 +44,9 @@ from suites.base.errors import CheckError
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Sequence
+    from ctypes import c_ulonglong
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
-    from multiprocessing.sharedctypes import Synchronized
 
     import httpx
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -113,7 +113,7 @@ def serve_behind(
     """
     with tempfile.TemporaryDirectory(prefix="fenmark-") as folder:
         place = str(Path(folder) / "sequencer")
-        changes = _SPAWN.Value("Q", 0)
+        changes = _SPAWN.RawValue("Q", 0)
         sequencer = _Sequencer(frame)
         frame.service.intake.announce = _announcing(changes)
         for _ in range(fronts):
@@ -139,9 +139,12 @@ def serve_behind(
         raise CheckError("a process that takes requests ended by itself", where="--processes")
 
 
-def _announcing(changes: Synchronized[int]) -> Any:
+def _announcing(changes: c_ulonglong) -> Callable[[], None]:
+    """Return what says that the log says more; without a lock that a killed front could hold."""
+    alone = threading.Lock()
+
     def announce() -> None:
-        with changes.get_lock():
+        with alone:
             changes.value += 1
 
     return announce
@@ -168,7 +171,7 @@ class _Sequencer:
         settings: FrontSettings,
         listener: socket.socket,
         place: str,
-        changes: Synchronized[int],
+        changes: c_ulonglong,
     ) -> None:
         ours, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(
@@ -260,7 +263,7 @@ def _front(
     listener: socket.socket,
     place: str,
     pipe: Connection,
-    changes: Synchronized[int],
+    changes: c_ulonglong,
 ) -> None:
     """Serve until the sequencer says so, or is gone: signals to the group are its to answer."""
     for one in (signal.SIGTERM, signal.SIGINT):
@@ -321,6 +324,12 @@ class _Remote:
             while True:  # what was accepted is still answered
                 loop.call_soon_threadsafe(self._settle, *self.pipe.recv())
         server.should_exit = True  # nobody orders any more
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._give_up)
+
+    def _give_up(self) -> None:
+        for number in [*self._waiting]:
+            self._settle(number, _stopping())
 
     def _settle(self, number: int, outcome: Stored | Exception) -> None:
         done = self._waiting.pop(number)
@@ -413,8 +422,7 @@ class _Front:
         except httpx.InvalidURL as error:
             raise Problem(400, "invalid", "is no path") from error
         except httpx.HTTPError as error:
-            stopping = "the server starts or stops"
-            raise Problem(503, "stopping", stopping, errors=[{"retry_after_s": 5}]) from error
+            raise _stopping() from error
         passed = Response(got.content, got.status_code)
         passed.raw_headers = [
             pair
@@ -422,3 +430,7 @@ class _Front:
             if (pair := (name.lower(), value))[0] not in _NOT_ANSWERED
         ]
         return passed
+
+
+def _stopping() -> Problem:
+    return Problem(503, "stopping", "the server starts or stops", errors=[{"retry_after_s": 5}])

@@ -295,8 +295,8 @@ def _queue_lines(told: dict[str, Any]) -> Iterator[str]:
     for one in told["registrations"]:
         yield f"  {one['id'][:16]}  {one['received_at']}  {one['owner']!r} {one['contact']!r}"
         for name, number in one["alike"].items():
-            same = "is this owner's already: ask them" if name == one["owner"] else "reads the same"
-            yield f"    {name!r}, with {number} runners, {same}"
+            same = "registered already: ask them" if name == one["owner"] else "reads the same"
+            yield f"    {name!r} (runners: {number}): {same}"
     yield f"{len(told['disputes'])} disputes wait"
     for one in told["disputes"]:
         yield f"  {one['result'][:16]}  {one['reason']}"

@@ -57,8 +57,8 @@ def test_an_administrator_is_told_of_owners_that_read_the_same(
         "NVIDIA": {"NVIDIA": 1},
     }
     shown = fenmark("admin", "queue", "--to", client.base_url, "--by", admin_pem).stdout
-    assert "'NVIDIA', with 1 runners, reads the same" in shown
-    assert "'NVIDIA', with 1 runners, is this owner's already: ask them" in shown
+    assert "'NVIDIA' (runners: 1): reads the same" in shown
+    assert "'NVIDIA' (runners: 1): registered already: ask them" in shown
 
 
 def test_owners_that_read_the_same_and_all_their_keys_share_a_quota(
