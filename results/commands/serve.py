@@ -110,11 +110,11 @@ def serve(
     from results.service.addresses import read_network
     from results.service.api import Limits, create_app
     from results.service.api.problems import SAFETY
+    from results.service.api.processes import FrontSettings, serve_behind
     from results.service.challenge import Challenges
     from results.service.connections import bound, listen
     from results.service.desk import Daily
     from results.service.logs import write_line
-    from results.service.processes import FrontSettings, serve_behind
     from results.service.store import open_store
     from results.service.submission_check import Intake
     from suites.base.errors import UserError

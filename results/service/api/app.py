@@ -113,7 +113,7 @@ def create_app(
 def create_front(
     intake: Intake, log_key: Key, taker: Taker, limits: Limits, write_log: Callable[[str], None]
 ) -> Frame:
-    """Build what a process answers by itself that reads along in a store: see `processes`.
+    """Build what a process answers by itself that reads along in a store: see `api/processes`.
 
     Args:
         taker: takes what it judged, where the store is open.

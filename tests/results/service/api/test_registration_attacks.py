@@ -11,7 +11,7 @@ from results.proof import envelope, notice
 from results.service import request as requests
 from results.service.request import Asked
 from runners.machine.keys import registration
-from tests.results.registering.conftest import problem
+from tests.results.service.api.conftest import problem
 from tests.results.test_moderation import NOW, said
 
 pytestmark = pytest.mark.usefixtures("known")

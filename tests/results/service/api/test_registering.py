@@ -19,7 +19,7 @@ from results.service.desk import Daily, Desk
 from results.service.publish import publish
 from results.service.request import Asked
 from runners.machine.keys import registration
-from tests.results.registering.conftest import problem
+from tests.results.service.api.conftest import problem
 from tests.results.test_moderation import NOW
 
 pytestmark = pytest.mark.usefixtures("known")
