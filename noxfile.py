@@ -31,6 +31,8 @@ COMPARISONS = {
     "serving": "suites.serving.bench.compare",
     "api": "results.bench.api",
     "load": "results.bench.load",
+    "processes": "results.bench.processes",
+    "scale": "results.bench.scale",
     "mutations": "results.bench.mutations",
     "json": "results.bench.parsing",
     "kills": "results.bench.kills",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from results.agreement.comparison import compare, rows_of
 from results.agreement.quality import asked, change_of_answers
+from results.keys.owner_names import reads_as
 from results.statement.nonce import seed_of
 from suites.quality.scores import MARGIN, in_points
 from suites.quality.summary import QUALITY
@@ -244,7 +245,7 @@ def _same_owner(first: Entered, second: Entered) -> Iterator[str]:
     for result, which in ((first, "the first result"), (second, "it")):
         if not result.owner:
             yield f"the key that signed {which} is not registered to an owner"
-    if first.owner and _folded(first.owner) == _folded(second.owner):
+    if first.owner and reads_as(first.owner) == reads_as(second.owner):
         yield f"both keys are registered to {second.owner}"
 
 
@@ -307,10 +308,6 @@ def _seeded(predicate: Predicate) -> bool:
     """Tell whether a run drew its inputs from its own challenge."""
     run = predicate.run
     return run.nonce is not None and run.seed == seed_of(run.nonce)
-
-
-def _folded(owner: str) -> str:
-    return " ".join(owner.casefold().split())
 
 
 def _verdict(change: Change) -> Verdict:

@@ -35,7 +35,7 @@ from results.proof.receipt import result_entry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["main"]
+__all__ = ["flood", "main"]
 
 _CLIENTS = 64
 _LENGTH = re.compile(rb"(?i)content-length: (\d+)")
@@ -101,9 +101,9 @@ def _submissions(signer: CryptoSigner, folder: Path, number: int, judged: float)
     bodies = [envelope.sign(statement_bytes(signer, at), signer) for at in range(number)]
     peer = _transactions(folder / "peer.db", bodies)
     print(f"SQLite alone, {_CLIENTS} rows a durable transaction: {peer:,.0f} rows/s")
-    with served(folder, signer, "--per-minute", "0", "--mib-per-minute", "0") as address:
+    with served(folder, signer, "--per-minute", "0", "--mib-per-minute", "0") as server:
         started = time.perf_counter()
-        waits_s = sorted(asyncio.run(_flood(address, bodies)))
+        waits_s = sorted(asyncio.run(flood(server.address, bodies)))
         rate = len(bodies) / (time.perf_counter() - started)
     p99_s = waits_s[int(len(waits_s) * 0.99)]
     print(
@@ -130,7 +130,7 @@ def _transactions(path: Path, bodies: list[bytes]) -> float:
     return len(bodies) / taken
 
 
-async def _flood(address: tuple[str, int], bodies: list[bytes]) -> list[float]:
+async def flood(address: tuple[str, int], bodies: list[bytes]) -> list[float]:
     """Send over connections kept open, written beforehand: the client must cost next to nothing."""
     head = "POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
     left = iter([head.format(len(body)).encode() + body for body in bodies])

@@ -207,9 +207,9 @@ def main() -> None:
     unlimited = ("--per-minute", "0")
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(Path(folder), signer, *unlimited) as address,
+        served(Path(folder), signer, *unlimited) as server,
     ):
-        asyncio.run(_rounds(address, rounds))
+        asyncio.run(_rounds(server.address, rounds))
 
 
 if __name__ == "__main__":

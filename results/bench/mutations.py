@@ -46,11 +46,11 @@ def main() -> None:
     unlimited = ("--per-minute", "0", "--mib-per-minute", "0")
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(Path(folder), signer, *unlimited) as address,
+        served(Path(folder), signer, *unlimited) as server,
     ):
         chance = random.Random(given.seed)
         bodies = [spoiled(signer, at, chance) for at in range(given.number)]
-        statuses = asyncio.run(_send(address, bodies))
+        statuses = asyncio.run(_send(server.address, bodies))
     for status, number in sorted(statuses.items()):
         print(f"{status or 'no answer'}: {number:,}")
     failures = sum(number for status, number in statuses.items() if not 200 <= status < 500)

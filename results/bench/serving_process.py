@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from results.bench.made_up import FENMARK
@@ -15,12 +16,25 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-__all__ = ["served"]
+__all__ = ["Served", "served"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that runs.
+
+    Attributes:
+        address: host and port.
+        pid: of its process.
+    """
+
+    address: tuple[str, int]
+    pid: int
 
 
 @contextmanager
-def served(folder: Path, signer: CryptoSigner, *options: str) -> Iterator[tuple[str, int]]:
-    """Serve while the context lasts; give host and port.
+def served(folder: Path, signer: CryptoSigner, *options: str) -> Iterator[Served]:
+    """Serve while the context lasts.
 
     Args:
         folder: empty; takes the store and the key file.
@@ -40,6 +54,6 @@ def served(folder: Path, signer: CryptoSigner, *options: str) -> Iterator[tuple[
         assert server.stdout
         host, _, port = server.stdout.readline().split()[-1].removeprefix("http://").partition(":")
         try:
-            yield host, int(port)
+            yield Served((host, int(port)), server.pid)
         finally:
             server.terminate()

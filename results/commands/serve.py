@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from securesystemslib.signer import Key
+
+    from results.service.store import Store
+    from results.service.vouching import Vouching
 
 __all__ = ["serve"]
 
@@ -44,6 +48,41 @@ def serve(
     connections_of_address: Annotated[
         int, typer.Option(help="Open at once, of one address or IPv6 /64.", min=1)
     ] = 2048,
+    processes: Annotated[
+        int,
+        typer.Option(
+            help="That read, verify and check, beside the one that orders; 0: it does all itself. "
+            "Limits of addresses and keys count in each.",
+            min=0,
+            max=64,
+        ),
+    ] = 0,
+    public_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="By which clients reach it, with a port that is not the usual one; repeatable. "
+            "Registrations and administrators' requests are signed for it.",
+        ),
+    ] = None,
+    per_owner_day: Annotated[
+        int, typer.Option(help="Results of an owner in a day of UTC; 0: no limit.", min=0)
+    ] = 10_000,
+    mib_per_owner_day: Annotated[
+        int, typer.Option(help="MiB of them; 0: no limit.", min=0)
+    ] = 16_384,
+    accept_organization: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="https://github.com/OWNER whose workflows are registered by their identity; "
+            "repeatable.",
+        ),
+    ] = None,
+    trusted_root: Annotated[
+        Path | None,
+        typer.Option(help="With it: Sigstore's trusted_root.json, which has to vouch for them."),
+    ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,7 +102,7 @@ def serve(
 
     Examples:
       fenmark serve --port 8000 --data server --runners keys/
-      fenmark serve --data server --trusted-proxy 10.0.0.0/8 --trusted-proxy fd00::/8
+      fenmark serve --data server --trusted-proxy 10.0.0.0/8 --public-name board.example.org
       fenmark serve --data server --per-minute 600 --mib-per-minute 64
     """
     from results.keys import keyfile
@@ -71,8 +110,11 @@ def serve(
     from results.service.addresses import read_network
     from results.service.api import Limits, create_app
     from results.service.api.problems import SAFETY
+    from results.service.api.processes import FrontSettings, serve_behind
     from results.service.challenge import Challenges
-    from results.service.connections import listen
+    from results.service.connections import bound, listen
+    from results.service.desk import Daily
+    from results.service.logs import write_line
     from results.service.store import open_store
     from results.service.submission_check import Intake
     from suites.base.errors import UserError
@@ -99,9 +141,50 @@ def serve(
         _keep_key_file(data, signer.public_key)
         intake.runners()  # a broken key file is said now, not at the first submission
         app = create_app(
-            intake, signer.public_key, limits=limits, write_log=_to_stderr, witnesses=witness or []
+            intake,
+            signer.public_key,
+            limits=limits,
+            write_log=write_line,
+            witnesses=witness or [],
+            daily=Daily(submissions=per_owner_day, bytes=mib_per_owner_day * 2**20),
+            vouching=_vouching(store, accept_organization or [], trusted_root),
+            names=public_name or (),
         )
-        listen(app, host, port, limits, SAFETY)
+        behind = FrontSettings(data=data, url=database_url, folders=intake.folders, limits=limits)
+        with bound(host, port) as (listener, url):
+            if processes:
+                serve_behind(app, processes, behind, listener, url)
+            else:
+                listen(app, listener, url, limits, SAFETY)
+
+
+def _vouching(
+    store: Store, organizations: Sequence[str], trusted_root: Path | None
+) -> Vouching | None:
+    from results.service.vouching import Vouching
+    from suites.base.errors import UserError
+    from suites.base.files import read_text
+
+    if not organizations:
+        return None
+    for one in organizations:
+        if not re.fullmatch(r"https://github\.com/[\w.-]+", one):
+            raise UserError(
+                f"{one!r} is no organization",
+                where="--accept-organization",
+                expected="https://github.com/OWNER",
+            )
+    if trusted_root is None:
+        raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
+    signer = store.own_administrator
+    if signer is None:
+        raise UserError(
+            "needs the log's own key among its administrators",
+            where="--accept-organization",
+            expected="a log whose catalogue entry names no others, or that key too",
+        )
+    text = read_text(trusted_root, expected="a trusted_root.json")
+    return Vouching(organizations=tuple(organizations), trusted_root=text, signer=signer)
 
 
 def _keep_key_file(data: Path, key: Key) -> None:
@@ -111,8 +194,3 @@ def _keep_key_file(data: Path, key: Key) -> None:
     (data / "runners").mkdir(exist_ok=True)
     text = runner_toml(key, owner="log").encode()
     write_atomically(data / "runners" / f"{runner_id(key)}.toml", text)
-
-
-def _to_stderr(line: str) -> None:
-    with suppress(OSError):  # where the disk that takes stderr is full, answers go on
-        sys.stderr.write(f"{line}\n")  # JSON already

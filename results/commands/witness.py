@@ -31,7 +31,7 @@ def witness(
     from results.keys.identity import read_key_file, read_runner
     from results.proof import checkpoint
     from results.proof.witness import Witness, create_app
-    from results.service.connections import listen
+    from results.service.connections import bound, listen
     from results.service.limits import Limits
     from suites.base.locks import held
     from suites.base.terminal import Terminal
@@ -49,5 +49,6 @@ def witness(
     for line in ("[[witness]]", f'name = "{name}"', f'public_key = "{public}"'):
         terminal.say(line)
     app = create_app(Witness(name=name, signer=signer, logs=logs, home=data))
-    with held(data, busy="is open in another process", remedy=_ONE_MEMORY):
-        listen(app, host, port, Limits(), {})
+    held_here = held(data, busy="is open in another process", remedy=_ONE_MEMORY)
+    with held_here, bound(host, port) as (listener, url):
+        listen(app, listener, url, Limits(), {})

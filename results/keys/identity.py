@@ -68,6 +68,8 @@ class _KeyFile(BaseModel):
     trusted_root: Annotated[str, Field(max_length=65_536)] = ""  # Sigstore's own has 7 kB
     owner: _Text = ""
     contact: _Text = ""
+    hardware: _Text = ""
+    recovery: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     valid_from: Timestamp | None = None
     valid_until: Timestamp | None = None
     replaces: _Text | None = None
@@ -84,6 +86,9 @@ class Runner:
         id: stem of the key file.
         key: public key; `key.keyid` is the SHA-256 of its canonical form.
         owner, contact: as stated in the file, empty if not.
+        hardware: that it is said to be; what a result states is another thing.
+        recovery: raw Ed25519 key, in hexadecimal, that may revoke this one and hand over from it
+            where its own private part is lost; empty: none was named beforehand.
         registered_by: "log": an administrator of a known log entered it there; "catalogue": its
             file lies in the catalogue, added by a reviewed pull request; "": nobody has looked.
         doubt: why a registration does not count for the result at hand; else empty.
@@ -104,6 +109,13 @@ class Runner:
     replaces: str | None = None
     endorsement: str = ""
     revoked_reason: str | None = None
+    hardware: str = ""
+    recovery: str = ""
+
+    @property
+    def own_keys(self) -> list[Key]:
+        """Its key, and the one that recovers it where one was named."""
+        return [self.key, *([ed25519_key(self.recovery)] if self.recovery else [])]
 
     @property
     def registered(self) -> bool:
@@ -170,6 +182,8 @@ def runner_toml(
     *,
     owner: str = "",
     contact: str = "",
+    hardware: str = "",
+    recovery: str = "",
     valid_until: str = "",
     replaces: str = "",
     endorsement: str = "",
@@ -177,8 +191,8 @@ def runner_toml(
     """Write the key file: what goes into an archive, and into a registration.
 
     Args:
-        replaces: id of the file whose key this one takes over from.
-        endorsement: of that key, see `endorse`.
+        hardware, recovery, replaces: see `Runner`.
+        endorsement: of the key it replaces, see `endorse`.
     """
     if isinstance(key, keyless.KeylessKey):
         public = {name: key.keyval[name] for name in ("identity", "issuer")}
@@ -194,10 +208,14 @@ def runner_toml(
         "owner": owner,
         "contact": contact,
     }
-    lines |= {"valid_until": valid_until} if valid_until else {}
-    lines |= {"replaces": replaces} if replaces else {}
-    lines |= {"endorsement": endorsement} if endorsement else {}
-    return _lines(lines)
+    more = {
+        "hardware": hardware,
+        "recovery": recovery,
+        "valid_until": valid_until,
+        "replaces": replaces,
+        "endorsement": endorsement,
+    }
+    return _lines(lines | {name: value for name, value in more.items() if value})
 
 
 def endorse(old: Signer, new: Key) -> str:
@@ -309,6 +327,8 @@ def read_to_publish(text: str, where: str, *, registered: bool = False) -> tuple
         key = _named_key(file)
         for bound in (file.valid_from, file.valid_until):
             datetime.fromisoformat(bound or "2000-01-01")
+        if file.recovery:
+            ed25519_key(file.recovery)
         _check_key(file, key)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UserError(str(error), where=where, expected=_EXPECTED) from error
@@ -323,6 +343,8 @@ def read_to_publish(text: str, where: str, *, registered: bool = False) -> tuple
         replaces=file.replaces,
         endorsement=file.endorsement,
         revoked_reason=file.revoked_reason or ("revoked" if file.revoked_at else None),
+        hardware=file.hardware,
+        recovery=file.recovery,
     )
     return runner, _lines(file.model_dump(exclude_defaults=True))
 

@@ -6,7 +6,8 @@ reach back to the entry where the key is thought to have been stolen.
 
 Two kinds of entries speak: records that the log's operator writes from key files (`type` "key"),
 and notices that somebody signed. A registration needs three words: the runner's own key over it
-(proof of possession), an administrator's, and the old key's if it is to replace one.
+(proof of possession), an administrator's, and if it is to replace one the old key's, or that of
+the recovery key which the old one's registration named.
 """
 
 from __future__ import annotations
@@ -66,6 +67,13 @@ class KeyLog:
     times: list[tuple[int, str]] = field(default_factory=list)
     notices: set[str] = field(default_factory=set)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    _named: dict[str, Runner] = field(init=False)  # by id
+
+    def __post_init__(self) -> None:
+        """Look runners up by their ids: a log may register ten thousand."""
+        self._named = {}
+        for runner in self._runners():
+            self._named.setdefault(runner.id, runner)
 
     @classmethod
     def of(
@@ -82,22 +90,42 @@ class KeyLog:
             fetch: gives the envelope of a notice by its digest; raises UserError where it is none.
         """
         keys = cls(known=known, authority=authority)
+        keys.follow(records, fetch)
+        return keys
+
+    def follow(
+        self,
+        records: Iterable[tuple[int, dict[str, Any]]],
+        fetch: Callable[[str], bytes] | None = None,
+    ) -> None:
+        """Read on, from where it was read to; see `of`."""
         for index, record in records:
             match record:
                 case {"type": "key" | "time", "time": str(time)}:
-                    keys._note_time(index, time)
+                    self._note_time(index, time)
             match record:
                 case {"type": "key", "action": "added", "keyid": str(keyid)}:
-                    keys.added.add(keyid)
+                    self.added.add(keyid)
                 case {"type": "key", "action": "revoked" | "rotated", "keyid": str(keyid)}:
-                    keys._distrust(keyid, index)
+                    self._distrust(keyid, index)
                 case {"type": "notice", "notice": str(digest)} if fetch and _DIGEST.fullmatch(
                     digest
                 ):
-                    keys._enter(index, digest, fetch)
+                    self._enter(index, digest, fetch)
                 case _:
                     pass
-        return keys
+
+    def copy(self) -> KeyLog:
+        """Return another that may read on by itself."""
+        return replace(
+            self,
+            added=set(self.added),
+            registered=dict(self.registered),
+            distrusted={keyid: [*spans] for keyid, spans in self.distrusted.items()},
+            times=[*self.times],
+            notices=set(self.notices),
+            refused=[*self.refused],
+        )
 
     def good(self, keyid: str, index: int | None = None) -> bool:
         """Tell whether a key was good for the entry at an index; None: for the next entry."""
@@ -136,7 +164,9 @@ class KeyLog:
         elif told.action == "reinstated":
             self._trust(told.keyid, since)
         elif told.runner:
-            self.registered[told.keyid] = (index, replace(told.runner, registered_by="log"))
+            runner = replace(told.runner, registered_by="log")
+            self.registered[told.keyid] = (index, runner)
+            self._named.setdefault(runner.id, runner)
             old = self._replaced(told.runner)
             if old:
                 self._distrust(old.key.keyid, index)
@@ -164,33 +194,51 @@ class KeyLog:
         else:
             self._take(told, index)
 
+    def unready(self, told: Notice) -> str:
+        """Say why a registration could not count though an administrator signed it; else ""."""
+        return next(self._applicants_faults(told), "")
+
     def _registration_faults(self, told: Notice, _index: int) -> Iterator[str]:
+        yield from self._applicants_faults(told)
+        if not told.signed_by(self.authority):
+            yield "is signed by no administrator of this log"
+
+    def _applicants_faults(self, told: Notice) -> Iterator[str]:
         runner = told.runner
         if runner is None or not told.signed_by([runner.key]):
             yield "is not signed by the key it registers"
             return
-        if not told.signed_by(self.authority):
-            yield "is signed by no administrator of this log"
         if not runner.owner.strip():
             yield "names no owner"
         if told.keyid in self.registered:
             yield "registers a key that is registered already"
-        if any(one.id == runner.id and one.key.keyid != told.keyid for one in self._runners()):
+        namesake = self._named.get(runner.id)
+        if namesake and namesake.key.keyid != told.keyid:
             yield f"registers a second key as {runner.id}"
         old = self._replaced(runner)
         if runner.replaces and old is None:
             yield f"replaces {runner.replaces}, whose key is not known here"
-        if old and not told.signed_by([old.key]):
+        if old:
+            yield from self._handing_over_faults(told, old)
+
+    def _handing_over_faults(self, told: Notice, old: Runner) -> Iterator[str]:
+        if not told.signed_by(old.own_keys):
             yield f"replaces {old.id}, whose key has not signed that"
+        if any(one.replaces == old.id for _, one in self.registered.values()):
+            yield f"replaces {old.id}, which was replaced already"
+        recovery = [key for key in old.own_keys if key.keyid != old.key.keyid]
+        if not (self.good(old.key.keyid) or told.signed_by(recovery)):
+            # Who stole a key must not be able to hand it to themselves once it is revoked.
+            yield f"replaces {old.id}, whose key was revoked: only its recovery key still may"
 
     def _revocation_faults(self, told: Notice, index: int) -> Iterator[str]:
         if told.signed_by(self.authority):
             if told.since is not None and told.since > index:
                 yield f"distrusts from entry {told.since}, which is not there yet"
             return
-        own = [one.key for one in self._runners() if one.key.keyid == told.keyid]
-        if not told.signed_by(own):
-            yield "is signed neither by its key nor by an administrator of this log"
+        known = [one for one in self._runners() if one.key.keyid == told.keyid]
+        if not told.signed_by(key for one in known for key in one.own_keys):
+            yield "is signed neither by its key, its recovery key nor an administrator of this log"
         elif told.since is not None:
             # Who stole a key must not be able to take back what its owner signed before.
             yield "reaches back, which takes an administrator"
@@ -232,7 +280,7 @@ class KeyLog:
         yield from (runner for _, runner in self.registered.values())
 
     def _replaced(self, runner: Runner) -> Runner | None:
-        return next((one for one in self._runners() if one.id == runner.replaces), None)
+        return self._named.get(runner.replaces or "")
 
     def _distrust(self, keyid: str, start: int) -> None:
         """Distrust a key from an entry on; once distrusted, only further back."""

@@ -8,6 +8,7 @@ log holds its digest, the envelope lies beside (`notices/`). Who has to sign whi
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -21,7 +22,7 @@ from suites.base.errors import CheckError, UserError
 from suites.base.files import read_limited, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -38,9 +39,11 @@ __all__ = [
     "draft",
     "files",
     "fitted",
+    "is_about_key",
     "lay",
     "notice_entry",
     "paths",
+    "payload_sha256",
     "place",
     "read",
 ]
@@ -213,19 +216,25 @@ def paths(home: Path) -> list[Path]:
     return sorted((home / NOTICES).glob(f"*{_SUFFIX}"))
 
 
-def files(home: Path) -> dict[str, bytes]:
+def files(home: Path, *, known: Container[str] = ()) -> dict[str, bytes]:
     """Read the envelopes that lie in an archive, by digest, whether its log holds them or not.
+
+    Args:
+        known: digests of those that need not be read.
 
     Raises:
         UserError: one cannot be read.
     """
     found = {}
     for path in paths(home):
+        if path.name.removesuffix(_SUFFIX) in known:
+            continue
         try:
             data = read_limited(path)
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
-        found[envelope.digest(data)] = data
+        if (digest := envelope.digest(data)) not in known:
+            found[digest] = data
     return found
 
 
@@ -255,6 +264,20 @@ def read(data: bytes, where: str) -> Notice:
         runner=runner,
         data=data,
     )
+
+
+def payload_sha256(data: bytes, where: str) -> str:
+    """Return the digest of what is signed, the same whoever signs it besides."""
+    return hashlib.sha256(envelope.payload_of(data, where)).hexdigest()
+
+
+def is_about_key(data: bytes) -> bool:
+    """Tell a notice about a key from anything else, before it is believed."""
+    try:
+        stated = strict_json.loads(envelope.payload_of(data, "notice"), "notice")
+    except UserError:
+        return False
+    return isinstance(stated, dict) and stated.get("predicateType") == NOTICE_TYPE
 
 
 def _parse(payload: bytes, where: str) -> _Statement:

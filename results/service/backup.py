@@ -16,7 +16,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
@@ -35,6 +35,7 @@ from results.service.orm import Base, Entry
 from results.service.samples import kept
 from suites.base import files
 from suites.base.errors import CheckError, UserError
+from suites.base.files import write_atomically
 from suites.base.locks import held
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-__all__ = ["Manifest", "back_up", "restore"]
+__all__ = ["BACKED_UP", "Manifest", "back_up", "restore"]
 
+# In the store's folder: the checkpoint that was last backed up, for operators.
+BACKED_UP = ".backed-up"
 _MANIFEST, _ROWS, _KEY = "backup.json", "fenmark.db", "log.pem"
 _MOST_MANIFEST = 2**30
 _AT_ONCE = 500  # rows, of which each holds an envelope of up to 1 MiB
@@ -126,6 +129,8 @@ def back_up(data: Path, out: Path, *, url: str | None = None) -> Manifest:
         files.flush([partial])
         partial.replace(out)
         files.flush([out.parent])
+    with suppress(OSError):  # a folder that is only read from can be backed up too
+        write_atomically(data / BACKED_UP, note)
     return manifest
 
 

@@ -55,13 +55,15 @@ class Challenges:
         """Derive the secret from the log's private key, for this purpose alone."""
         return cls(hmac.digest(private_key, b"fenmark challenge v1", hashlib.sha256))
 
-    def issue(self, now: datetime, not_before: str) -> tuple[str, datetime]:
+    def issue(
+        self, now: datetime, not_before: str, lifetime: timedelta = LIFETIME
+    ) -> tuple[str, datetime]:
         """Return a nonce and when it expires.
 
         Args:
             not_before: root hash of the log as it stands, in hexadecimal.
         """
-        expires = int((now + LIFETIME).timestamp())
+        expires = int((now + lifetime).timestamp())
         body = secrets.token_bytes(_RANDOM) + expires.to_bytes(_EXPIRY, "big")
         nonce = urlsafe_b64encode(body + self._mac(body, not_before)).decode()
         return nonce, datetime.fromtimestamp(expires, UTC)

@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,13 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from starlette.types import ASGIApp
 
     from results.service.limits import Limits
 
-__all__ = ["configured", "listen"]
+__all__ = ["STOP_WITHIN_S", "bound", "configured", "for_long", "listen"]
 
 _MOST_HEAD_BYTES = 64 * 1024
 _MOST_PIPELINED = 16  # requests sent before the first of them was answered
@@ -40,7 +40,7 @@ _OTHER_FILES = 256
 # commits gives way at every touch of the disk, some twenty times a batch, and would wait 5 ms
 # each time behind the event loop: 100 ms of a batch that takes 10.
 _HAND_OVER_S = 0.0002
-_STOP_WITHIN_S = 30
+STOP_WITHIN_S = 30
 
 
 def configured(
@@ -73,17 +73,16 @@ def configured(
     )
 
 
-def listen(app: ASGIApp, host: str, port: int, limits: Limits, headers: Mapping[str, str]) -> None:
-    """Serve until SIGTERM or Ctrl-C, then finish; one line on stdout when it listens.
+@contextmanager
+def bound(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+    """Give a socket to listen on, and its URL.
 
     Args:
         port: 0 takes a free one.
-        headers: of answers to what never reaches the application.
 
     Raises:
         UserError: the address cannot be had.
     """
-    sys.setswitchinterval(_HAND_OVER_S)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,23 +91,42 @@ def listen(app: ASGIApp, host: str, port: int, limits: Limits, headers: Mapping[
         except OSError as error:
             raise UserError(f"cannot listen: {error.strerror}", where=f"{host}:{port}") from error
         shown = f"[{host}]" if ":" in host else host
+        yield listener, f"http://{shown}:{listener.getsockname()[1]}"
 
-        class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
-                print(f"listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
 
-        config = configured(
-            app,
-            replace(limits, connections=min(limits.connections, _most_connections())),
-            headers,
-            log_config=LOGGING,
-            log_level="error",
-            timeout_graceful_shutdown=_STOP_WITHIN_S,
-        )
-        # Uvicorn raises again what stopped it: SIGTERM must not end us before the store is settled.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        Server(config).run(sockets=[listener])
+def for_long(
+    app: ASGIApp, limits: Limits, headers: Mapping[str, str], **more: Any
+) -> uvicorn.Config:
+    """Configure a server of a process of its own: its log, its files, its end. See `configured`."""
+    sys.setswitchinterval(_HAND_OVER_S)
+    # Uvicorn raises again what stopped it: SIGTERM must not end us before the store is settled.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return configured(
+        app,
+        replace(limits, connections=min(limits.connections, _most_connections())),
+        headers,
+        log_config=LOGGING,
+        log_level="error",
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        **more,
+    )
+
+
+def listen(
+    app: ASGIApp, listener: socket.socket, url: str, limits: Limits, headers: Mapping[str, str]
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish; one line on stdout when it listens.
+
+    Args:
+        url: where that is.
+    """
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            print(f"listening on {url}", flush=True)
+
+    Server(for_long(app, limits, headers)).run(sockets=[listener])
 
 
 def _most_connections() -> int:

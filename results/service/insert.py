@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, insert, select, tuple_
 
-from results.checks import copied, fingerprints, outcome, rules
+from results.checks import copied, outcome, rules
 from results.proof.receipt import result_entry
 from results.service.orm import Entry, Sample, Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from results.checks import Finding
-    from results.statement.statement import Statement
 
 __all__ = [
     "Candidate",
@@ -36,7 +34,10 @@ class Candidate:
     """A verified and checked result that waits to be stored; fields as in `Submission`.
 
     Attributes:
+        owner: of that key, as its registration says, or its runner's id.
         dated: its key is valid for a time, so that the log has to say when this was.
+        nonce: of the challenge that it answers.
+        prints: digests of what no two runs share, by name.
         raw: the raw samples that came with it, which give its figures; None where none came.
         unchecked: laws that could not be held, and why, one line each.
     """
@@ -46,9 +47,14 @@ class Candidate:
     keyid: str
     runner: str
     received_at: str
+    chip: str
+    profile: str
+    finished_at: str
+    nonce: str | None
+    prints: Mapping[str, str]
     findings: tuple[Finding, ...]
-    statement: Statement
     envelope: bytes
+    owner: str = ""
     dated: bool = False
     raw: bytes | None = None
     unchecked: tuple[str, ...] = ()
@@ -58,32 +64,22 @@ class Candidate:
         return self.payload_sha256, self.keyid
 
     @property
-    def nonce(self) -> str | None:
-        return self.statement.predicate.run.nonce
-
-    @cached_property
-    def prints(self) -> dict[str, str]:
-        """Digests of what no two runs share, by name."""
-        return fingerprints(self.statement)
-
-    @property
     def samples(self) -> set[str]:
         return set(self.prints.values())
 
     def row(self, place: Place) -> dict[str, Any]:
         """Columns of `Submission`."""
-        run, chip = self.statement.predicate.run, self.statement.predicate.machine.chip
         return {
             "at": place.at,
             "digest": self.digest,
             "payload_sha256": self.payload_sha256,
             "keyid": self.keyid,
             "runner": self.runner,
-            "chip": chip.catalog_id or chip.name,
-            "profile": run.profile,
-            "finished_at": run.finished_at,
+            "chip": self.chip,
+            "profile": self.profile,
+            "finished_at": self.finished_at,
             "received_at": self.received_at,
-            "nonce": run.nonce,
+            "nonce": self.nonce,
             "outcome": place.outcome,
             "findings": place.findings,
             "flags": place.flags,

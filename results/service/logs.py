@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from suites.base.printable import LIMIT, as_json, printable
 
-__all__ = ["LOGGING", "JsonLines"]
+__all__ = ["LOGGING", "JsonLines", "write_line"]
 
 
 class JsonLines(logging.Formatter):
@@ -35,3 +37,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
 }
+
+
+def write_line(line: str) -> None:
+    """Write a line of JSON to stderr; where the disk that takes it is full, answers go on."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Dialect,
     ForeignKey,
     Index,
@@ -16,7 +17,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["Base", "Entry", "Sample", "Submission", "WordColumn"]
+__all__ = [
+    "Act",
+    "Base",
+    "Entry",
+    "OwnerQuota",
+    "Registration",
+    "Sample",
+    "Setting",
+    "Submission",
+    "WordColumn",
+]
 
 
 class WordColumn(TypeDecorator[list[str]]):
@@ -68,6 +79,7 @@ class Submission(Base):
         UniqueConstraint("payload_sha256", "keyid"),
         Index("ix_submissions_chip", "chip"),
         Index("ix_submissions_runner", "runner"),
+        Index("ix_submissions_keyid", "keyid", "received_at"),
     )
 
     at: Mapped[int] = mapped_column(ForeignKey("entries.at"), primary_key=True)
@@ -93,3 +105,70 @@ class Sample(Base):
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[int] = mapped_column(ForeignKey("submissions.at"))
+
+
+class Registration(Base):
+    """A key whose holder asked to be registered, and what became of it.
+
+    Attributes:
+        id: SHA-256 of the payload of its notice, which signatures added later leave as it is.
+        state: "pending", "accepted" or "refused".
+        contact: for administrators alone; gone where it was refused.
+        notice: signed by who asked, as it came.
+        decided_by: id of the administrator's key, or the identity that was enough.
+    """
+
+    __tablename__ = "registrations"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    keyid: Mapped[str] = mapped_column(String(64), index=True)
+    owner: Mapped[str] = mapped_column(String(256))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    contact: Mapped[str] = mapped_column(String(256))
+    notice: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[str] = mapped_column(String(32))
+    decided_at: Mapped[str | None] = mapped_column(String(32))
+    decided_by: Mapped[str | None] = mapped_column(String(256))
+    reason: Mapped[str | None] = mapped_column(String(1000))
+
+
+class OwnerQuota(Base):
+    """What an owner may submit a day, where it is not what everybody may.
+
+    Attributes:
+        submissions, bytes: 0 limits nothing.
+    """
+
+    __tablename__ = "owner_quotas"
+
+    owner: Mapped[str] = mapped_column(String(256), primary_key=True)
+    submissions: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class Setting(Base):
+    """How the server is run now, so that it is so after a restart."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+class Act(Base):
+    """What an administrator did; rows are added, and the database refuses to change one.
+
+    Attributes:
+        by: id of the key, or "server" for what it did by itself.
+        request: the signed request, byte for byte; empty where a page's session stood for it.
+    """
+
+    __tablename__ = "acts"
+
+    at: Mapped[int] = mapped_column(primary_key=True)
+    time: Mapped[str] = mapped_column(String(32))
+    by: Mapped[str] = mapped_column(String(64))
+    action: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(256))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    request: Mapped[bytes] = mapped_column(LargeBinary)

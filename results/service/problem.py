@@ -27,6 +27,10 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         super().__init__(detail)
         self.status, self.name, self.detail, self.errors = status, name, detail, errors
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it pass between processes with all its members."""
+        return _again, (self.status, self.name, self.detail, self.errors)
+
     def to_json(self) -> dict[str, Any]:
         """Return the problem document."""
         more = {"errors": list(self.errors)} if self.errors else {}
@@ -37,3 +41,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
             "detail": self.detail,
             **more,
         }
+
+
+def _again(status: int, name: str, detail: str, errors: Sequence[dict[str, Any]]) -> Problem:
+    return Problem(status, name, detail, errors=errors)

@@ -17,15 +17,16 @@ from suites.base.files import write_atomically
 from suites.base.locks import held
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from results.proof.checkpoint import Checkpoint
 
-__all__ = ["PUBLISHED", "publish"]
+__all__ = ["PUBLISHED", "check_extends", "publish"]
 
 # In the store's folder: the checkpoint that was last published, for operators.
 PUBLISHED = ".published"
-_ELSEWHERE = "name another folder with --out"
+_ELSEWHERE = "name another place with --out or --to"
 
 
 def publish(data: Path, out: Path, *, url: str | None = None) -> int:
@@ -50,7 +51,9 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
         head = checkpoint.read(note, str(ledger.checkpoint_file))[0]
         with database.connect(data, url) as engine:
             check_rows(engine, ledger)
-        _check_extends(ledger, head, Ledger(out / "log"))
+        published = Ledger(out / "log")
+        there = (published.unverified(), *published.promised())
+        check_extends(ledger, head, there, str(published.checkpoint_file))
         _write_below(data, out, head.size, url)
         gone = _removed(data, out, head.size, url)
         _write_log(ledger, out / "log", note, head.size)
@@ -60,10 +63,19 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
     return head.size
 
 
-def _check_extends(ledger: Ledger, head: Checkpoint, published: Ledger) -> None:
-    """Refuse to overwrite an archive that is not the beginning of this log."""
-    where = str(published.checkpoint_file)
-    for there in (published.unverified(), *published.promised()):
+def check_extends(
+    ledger: Ledger, head: Checkpoint, published: Iterable[Checkpoint], where: str
+) -> None:
+    """Refuse to overwrite an archive that is not the beginning of this log.
+
+    Args:
+        head: of the log.
+        published: what the archive commits to.
+
+    Raises:
+        CheckError: it is newer, of another log or of another history.
+    """
+    for there in published:
         if not there.size:
             continue
         if there.origin != head.origin:

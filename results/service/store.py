@@ -13,16 +13,16 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, String, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, load_only
 
 from results.archive import archive
-from results.keys.identity import read_key_file, runner_id
+from results.keys.identity import Runner, read_key_file, runner_id
 from results.proof import checkpoint, moderation, notice
 from results.proof.checkpoint import Checkpoint
 from results.proof.keylog import KeyLog, events, time_entry
@@ -31,6 +31,7 @@ from results.proof.moderation import Logged, Moderation, ResultNotice
 from results.proof.receipt import Receipt
 from results.proof.writer import Writer
 from results.service import engine as database
+from results.service.desk import Desk, Switches
 from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
@@ -42,11 +43,11 @@ from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from securesystemslib.signer import Signer
+    from securesystemslib.signer import Key, Signer
 
-    from results.keys.identity import Runner
+    from results.proof.notice import Notice
     from results.service.insert import Candidate
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Store",
     "Stored",
     "envelopes",
+    "following",
     "keyid_of",
     "notices",
     "open_store",
@@ -123,10 +125,17 @@ class ResultPage:
 
 
 class Store:
-    """Rows and log of one folder. Only one process opens it, only one thread commits."""
+    """Rows and log of one folder. Only one process opens it, only one thread commits.
 
-    def __init__(self, home: Path, engine: Engine, signer: Signer, origin: str) -> None:
-        """Keep the parts; `open_store` makes them."""
+    Attributes:
+        follows: another process has it open, and this one reads along: nothing is put in.
+    """
+
+    def __init__(
+        self, home: Path, engine: Engine, signer: Signer, origin: str, *, follows: bool = False
+    ) -> None:
+        """Keep the parts; `open_store` and `following` make them."""
+        self.follows = follows
         self._engine = engine
         self._signer = signer
         self._origin = origin
@@ -135,8 +144,46 @@ class Store:
         self._key_files = home / "runners"
         self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
+        self._read_so_far = (tuple[Runner, ...](), 0, KeyLog(authority=self.administrators))
+        self.desk = Desk(engine)
         self.ledger = Ledger(home / "log")
         self.samples = SampleFiles(home / "samples")
+
+    @property
+    def administrators(self) -> tuple[Key, ...]:
+        """Keys whose notices and requests count here."""
+        return self._writer.administrators
+
+    @property
+    def own_administrator(self) -> Signer | None:
+        """The log's own key, where it is an administrator's; None where those keep theirs."""
+        own = self._signer.public_key.keyid
+        return self._signer if own in {key.keyid for key in self.administrators} else None
+
+    def set_switches(self, act: dict[str, Any], **changes: Any) -> Switches:
+        """Change how the server is run: once it is read-only, nothing enters the log any more."""
+        with self._writing:
+            return self.desk.set_switches(act, **changes)
+
+    def brought(self, keyids: Iterable[str], since: str) -> tuple[int, int]:
+        """Count results of some keys since a time, and the bytes of their envelopes."""
+        query = select(func.count(), func.sum(func.length(Submission.envelope))).where(
+            Submission.keyid.in_(list(keyids)), Submission.received_at >= since
+        )
+        with self._engine.connect() as connection:
+            number, size = connection.execute(query).one()
+        return number, int(size or 0)
+
+    def counts(self) -> dict[str, tuple[int, str]]:
+        """Count the results of each key, and tell when the last came."""
+        query = select(Submission.keyid, func.count(), func.max(Submission.received_at))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.group_by(Submission.keyid)).all()
+        return {keyid: (number, last) for keyid, number, last in rows}
+
+    @property
+    def _puts_nothing_in(self) -> bool:
+        return self.follows or self.desk.switches.read_only
 
     def recover(self) -> int:
         """Bring the log up to the rows; return how many entries it lacked.
@@ -165,9 +212,11 @@ class Store:
 
         Raises:
             OperationalError: the database is full, locked or out of reach; nothing was stored.
-            Problem: 503, everything is stored, the log could not be written yet.
+            Problem: 503, the server is read-only; or everything is stored, and the log could not
+                be written yet.
         """
         with self._writing:
+            self.desk.admit()
             with self._engine.begin() as connection:
                 places = places_of(connection, batch)
                 new = choose_new(connection, batch, set(places))
@@ -176,11 +225,7 @@ class Store:
                     insert_entries(connection, [time_entry(time)])
                 places |= insert_new(connection, new)
             self._time = time or self._time
-            try:
-                self.recover()  # though nothing is new: an earlier batch may have no receipts yet
-            except OSError as error:
-                _LOG.error("%s", error)
-                raise receipt_pending(error) from error
+            self._follow()  # though nothing is new: an earlier batch may have no receipts yet
             receipts = self._receipts(
                 (row.size, row.at, row.digest, row.flags) for row in places.values()
             )
@@ -209,10 +254,13 @@ class Store:
     def sync_keys(self, runners: Sequence[Runner]) -> KeyLog:
         """Put into the log what key files and notices say that it does not; return what it says.
 
-        A notice that would count for nothing stays out, and its fault is logged.
+        A notice that would count for nothing stays out, and its fault is logged. While the server
+        is read-only nothing is put in.
         """
         with self._writing:
             said = self._key_log(runners)
+            if self._puts_nothing_in:
+                return said
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             dated = ({**one, "time": now} for one in events(runners, said))
             records = [strict_json.canonical(one) for one in dated]
@@ -233,8 +281,8 @@ class Store:
     def _notices_due(self, said: KeyLog, at: int) -> list[bytes]:
         """Entries of notices that lie here, count, and are not in the log, from a place on."""
         due: list[bytes] = []
-        for digest, data in notice.files(self._home).items():
-            if digest in said.notices or moderation.is_about_result(data):
+        for digest, data in notice.files(self._home, known=said.notices).items():
+            if moderation.is_about_result(data):
                 continue
             fault = said.offer(data, at + len(due))
             if fault:
@@ -246,13 +294,17 @@ class Store:
     def sync_moderation(self, keys: KeyLog) -> Moderation:
         """Put into the log what notices about results say that lie here; return what it says.
 
-        One that would count for nothing stays out, and its fault is logged.
+        One that would count for nothing stays out, and its fault is logged. While the server is
+        read-only nothing is put in.
         """
         with self._writing:
+            if self._puts_nothing_in:
+                return self._moderation(keys)
             said, due = self._moderation(keys), list[ResultNotice]()
             at, now = self.size(), datetime.now(UTC)
-            for digest, data in notice.files(self._home).items():
-                if digest in said.entered or not moderation.is_about_result(data):
+            known = {*said.entered, *keys.notices}
+            for digest, data in notice.files(self._home, known=known).items():
+                if not moderation.is_about_result(data):
                     continue
                 where = str(notice.place(self._home, digest))
                 try:
@@ -276,16 +328,54 @@ class Store:
             Problem: 503, it is stored, the log could not be written yet.
         """
         with self._writing:
+            self.desk.admit()
             said = self._moderation(keys)
             if fault := said.offer(told, self.size(), datetime.now(UTC)):
                 raise CheckError(fault)
-            place = notice.lay(self._home, told.data)
-            try:
+            with self._laid(told.data):
                 self._enter([told])
-            except OperationalError:
-                place.unlink(missing_ok=True)
-                raise
             return said
+
+    def enter_key_notice(self, told: Notice, runners: Sequence[Runner]) -> None:
+        """Take a notice about a key, durably on return.
+
+        Args:
+            runners: of the key files, as `sync_keys` takes them.
+
+        Raises:
+            CheckError: it would count for nothing; it leaves no trace.
+            OperationalError: the database is full, locked or out of reach; nothing was stored.
+            Problem: 503, it is stored, the log could not be written yet.
+        """
+        with self._writing:
+            self.desk.admit()
+            if fault := self._key_log(runners).offer(told.data, self.size()):
+                raise CheckError(fault)
+            with self._laid(told.data), self._engine.begin() as connection:
+                insert_entries(connection, [notice.notice_entry(told.digest)])
+            self._follow()
+
+    @contextmanager
+    def _laid(self, data: bytes) -> Iterator[None]:
+        """Lay a notice down before the entry that names it, and take it away if none comes."""
+        place = notice.lay(self._home, data)
+        try:
+            yield
+        except OperationalError:
+            place.unlink(missing_ok=True)
+            raise
+
+    def _follow(self) -> None:
+        """Let the log follow the rows.
+
+        Raises:
+            Problem: 503, it could not be written yet.
+        """
+        try:
+            self.recover()
+        except OSError as error:
+            _LOG.error("%s", error)
+            raise receipt_pending(error) from error
 
     def _enter(self, due: Sequence[ResultNotice]) -> None:
         """Enter notices that count; of results that they remove, drop envelope and samples."""
@@ -299,16 +389,12 @@ class Store:
             dropped = list(connection.scalars(samples)) if removed else []
             if removed:
                 connection.execute(erased)
-        try:
-            self.recover()
-        except OSError as error:
-            _LOG.error("%s", error)
-            raise receipt_pending(error) from error
+        self._follow()
         self.samples.drop(dropped, self.named)
 
     def _moderation(self, keys: KeyLog) -> Moderation:
         return Moderation.of(
-            self._records(),
+            self._records(0, self.size()),
             self._fetch,
             keys=keys,
             authority=self._writer.administrators,
@@ -321,6 +407,11 @@ class Store:
 
     def _fetch(self, digest: str) -> bytes:
         return archive.read(notice.place(self._home, digest))
+
+    @property
+    def notice_folder(self) -> Path:
+        """Where they lie."""
+        return self._home / notice.NOTICES
 
     def notice_files(self) -> list[Path]:
         """List the files of notices, entered or waiting to be."""
@@ -353,21 +444,30 @@ class Store:
 
     def keep_key_files(self, paths: Sequence[Path]) -> None:
         """Keep copies: an archive must verify after its runners' files were moved elsewhere."""
+        if self._puts_nothing_in:
+            return
         self._key_files.mkdir(exist_ok=True)
         for path in paths:
             write_atomically(self._key_files / path.name, read_key_file(path).encode())
 
     def _key_log(self, runners: Sequence[Runner]) -> KeyLog:
-        return KeyLog.of(
-            self._records(),
-            self._fetch,
-            known=runners,
-            authority=self._writer.administrators,
-        )
+        """Read what the log says of keys, from where it was last read to."""
+        known, start, before = self._read_so_far
+        if known != tuple(runners):
+            known, start = tuple(runners), 0
+            before = KeyLog(known=runners, authority=self.administrators)
+        said, size = before.copy(), self.size()
+        said.follow(self._records(start, size), self._fetch)
+        if not said.refused:  # a notice whose file is missing may come back
+            self._read_so_far = (known, size, said.copy())
+        return said
 
-    def _records(self) -> list[tuple[int, dict[str, Any]]]:
-        """Index and record of every entry that is no result, in order."""
-        query = select(Entry.at, Entry.record).where(Entry.at.not_in(select(Submission.at)))
+    def _records(self, start: int, end: int) -> list[tuple[int, dict[str, Any]]]:
+        """Index and record of every entry of a range that is no result, in order."""
+        results = select(Submission.at).where(Submission.at >= start)
+        query = select(Entry.at, Entry.record).where(
+            Entry.at >= start, Entry.at < end, Entry.at.not_in(results)
+        )
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(Entry.at)).all()
         return [(row.at, strict_json.loads(row.record, "log")) for row in rows]
@@ -418,6 +518,20 @@ class Store:
         streamed = ordered.execution_options(yield_per=_ROWS_AT_ONCE)
         with Session(self._engine) as session, session.execute(streamed) as result:
             return _first_of(result.scalars(), limit)
+
+    def flagged(self, settled: Container[str], most: int) -> list[Submission]:
+        """List results that a law has something against, latest first.
+
+        Args:
+            settled: digests of those of which something was said already.
+        """
+        query = (
+            select(Submission).options(_TOLD).where(func.trim(Submission.flags, type_=String) != "")
+        )
+        ordered = query.order_by(Submission.at.desc()).execution_options(yield_per=_ROWS_AT_ONCE)
+        with Session(self._engine) as session, session.execute(ordered) as result:
+            fresh = (row for row in result.scalars() if row.digest not in settled)
+            return list(islice(fresh, most))
 
     def named(self, digests: Iterable[str]) -> set[str]:
         """Tell which of these digests of raw samples a result names."""
@@ -486,8 +600,7 @@ def open_store(
     (home / "log").mkdir(parents=True, exist_ok=True)
     with database.connect(home, url) as engine, database.only_server(home, engine):
         database.migrate(engine)
-        name = origin or f"fenmark.log/{runner_id(signer.public_key)}"
-        store = Store(home, engine, signer, name)
+        store = Store(home, engine, signer, origin or _origin(signer))
         check_rows(engine, store.ledger)
         store.ledger.rewind()
         store.recover()
@@ -497,6 +610,19 @@ def open_store(
             yield store
         finally:
             store.ledger.settle()
+
+
+@contextmanager
+def following(home: Path, signer: Signer, *, url: str | None = None) -> Iterator[Store]:
+    """Read along in a store that another process has open; see `open_store`."""
+    with database.connect(home, url) as engine:
+        store = Store(home, engine, signer, _origin(signer), follows=True)
+        store.desk.switches = Switches()  # those of now are the other's to hold to
+        yield store
+
+
+def _origin(signer: Signer) -> str:
+    return f"fenmark.log/{runner_id(signer.public_key)}"
 
 
 def envelopes(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str, bytes]]:

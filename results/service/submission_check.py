@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from results.archive.beside import evidence_of
-from results.checks import Context, Evidence, judge, outcome
+from results.checks import Context, Evidence, fingerprints, judge, outcome
 from results.checks.evidence import harness_of
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey
@@ -26,13 +27,14 @@ from results.service.store import payload_sha256
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from results.checks import Finding
     from results.keys.identity import Runner
     from results.proof.envelope import Verified
     from results.proof.moderation import ResultNotice
+    from results.proof.notice import Notice
     from results.service.challenge import Challenges
     from results.service.store import Store
     from results.statement.statement import Statement
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Intake"]
 
 _LOG = logging.getLogger(__name__)
+_MANY_FILES, _LOOK_EVERY_S = 500, 1.0
 _NOT_SENT = Evidence(absent="no raw samples were sent with it")
 
 
@@ -53,6 +56,8 @@ class Intake:
         store: tells what is known already.
         keys: what the log says of keys.
         moderation: what it says of results besides themselves.
+        announce: called when either changed.
+        heard: how often another process announced that.
     """
 
     folders: Sequence[Path]
@@ -60,20 +65,33 @@ class Intake:
     store: Store
     keys: KeyLog = field(default_factory=KeyLog)
     moderation: Moderation = field(default_factory=Moderation)
+    announce: Callable[[], None] = lambda: None
+    heard: Callable[[], int] = lambda: 0
+    _listed: list[Runner] = field(default_factory=list)
     _runners: list[Runner] = field(default_factory=list)
     _reading: Lock = field(default_factory=Lock)
-    _seen: tuple[tuple[str, int], ...] = ((" ", 0),)
+    _seen: tuple[object, ...] = (None,)
+    _glance: tuple[int, ...] = ()
+    _looked_s: float = 0.0
 
     def runners(self) -> list[Runner]:
         """Return those who may submit now; key files and notices are read again when one changes.
 
         A file that is no key file, or of a key that cannot be verified here, turns away nobody
-        but its own runner, and is named in the log.
+        but its own runner, and is named in the log. Of very many files, what changes inside one is
+        seen within a second.
         """
-        files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
-        watched = [*files, *self.store.notice_files()]
-        seen = tuple((str(path), _changed_ns(path)) for path in watched)
+        told = (self.heard(), int(self.store.desk.switches.read_only))
+        folders = [*self.folders, self.store.notice_folder]
+        glance, now_s = (*told, *map(_changed_ns, folders)), time.monotonic()
         with self._reading:
+            many = len(self._seen) > _MANY_FILES
+            if many and glance == self._glance and now_s - self._looked_s < _LOOK_EVERY_S:
+                return self._runners
+            files = [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
+            watched = [*files, *self.store.notice_files()]
+            seen = (*told, *((str(path), _changed_ns(path)) for path in watched))
+            self._glance, self._looked_s = glance, now_s
             if seen != self._seen:
                 before, self._seen = self._seen, seen
                 try:
@@ -99,7 +117,8 @@ class Intake:
         listed = {runner.key.keyid for runner in runners}
         entered = [one for _, one in keys.registered.values() if one.key.keyid not in listed]
         self.moderation = self.store.sync_moderation(keys)
-        self._runners, self.keys = [*runners, *entered], keys
+        self._listed, self._runners, self.keys = runners, [*runners, *entered], keys
+        self.announce()
 
     def notice(self, body: bytes) -> tuple[ResultNotice, str]:
         """Read a notice about a result, and tell which key known here signed it.
@@ -135,6 +154,24 @@ class Intake:
                 self.moderation = self.store.moderate(told, self.keys)
             except CheckError as error:
                 raise Problem(422, "notice", f"the notice {error.what}") from error
+        self.announce()
+        return True
+
+    def enter(self, told: Notice) -> bool:
+        """Take a notice about a key, durably on return; tell whether it is new.
+
+        Raises:
+            Problem: it would count for nothing.
+        """
+        self.runners()
+        with self._reading:
+            if told.digest in self.keys.notices:
+                return False
+            try:
+                self.store.enter_key_notice(told, self._listed)
+            except CheckError as error:
+                raise Problem(422, "notice", f"the notice {error.what}") from error
+        self.runners()  # its file is new, so that all is read again
         return True
 
     def judge(self, body: bytes, samples: bytes | None = None) -> Candidate:
@@ -183,18 +220,22 @@ class Intake:
                 f"it is {received_at} here, outside the validity of {runner.id}",
                 errors=[{"field": "signatures", "rule": "key-window"}],
             )
-        digest = envelope.digest(body)
-        if self.moderation.state(digest).removed:
-            raise Problem(410, "removed", "this result was removed from the board")
+        digest, chip = envelope.digest(body), statement.predicate.machine.chip
+        self._check_removed(digest)
         return Candidate(
             digest=digest,
             payload_sha256=payload_sha256(verified.payload),
             keyid=runner.key.keyid,
             runner=runner.id,
             received_at=received_at,
+            chip=chip.catalog_id or chip.name,
+            profile=run.profile,
+            finished_at=run.finished_at,
+            nonce=run.nonce,
+            prints=fingerprints(statement),
             findings=findings,
-            statement=statement,
             envelope=body,
+            owner=runner.owner or runner.id,
             dated=runner.bounded,
             raw=raw,
             unchecked=judged.unchecked,
@@ -208,21 +249,38 @@ class Intake:
             raise Problem(
                 403,
                 "signature",
-                "no key registered here verifies a signature of this envelope; keys are added by "
-                "pull request (`fenmark keys show`)",
+                "no key registered here verifies a signature of this envelope; `fenmark register` "
+                "asks to be",
                 errors=[{"field": "signatures", "rule": "signature"}],
             ) from error
         except UserError as error:
             raise _invalid(error) from error
         runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
-        if not self.keys.good(runner.key.keyid):
+        self._check_key(runner.key.keyid, runner.id)
+        return runner, verified
+
+    def judged_elsewhere(self, candidate: Candidate) -> None:
+        """Hold a candidate that another process judged to what the log says by now.
+
+        Raises:
+            Problem: its key was revoked, or the result removed, meanwhile.
+        """
+        self.runners()
+        self._check_key(candidate.keyid, candidate.runner)
+        self._check_removed(candidate.digest)
+
+    def _check_key(self, keyid: str, runner: str) -> None:
+        if not self.keys.good(keyid):
             raise Problem(
                 403,
                 "key-revoked",
-                f"the key of {runner.id} was revoked or replaced",
+                f"the key of {runner} was revoked or replaced",
                 errors=[{"field": "signatures", "rule": "key-revoked"}],
             )
-        return runner, verified
+
+    def _check_removed(self, digest: str) -> None:
+        if self.moderation.state(digest).removed:
+            raise Problem(410, "removed", "this result was removed from the board")
 
 
 def _raw(statement: Statement, packed: bytes) -> bytes:

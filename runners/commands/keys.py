@@ -178,10 +178,15 @@ def notice_(
     action: Annotated[Literal["revoked", "reinstated"], typer.Argument(help="What it is now.")],
     file: Annotated[Path, typer.Argument(help="Public key file of the key it is about.")],
     reason: Annotated[str, typer.Option(help="Why, in public: stolen, lost, retired.")],
-    by: Annotated[Path, typer.Option(help="Private key: the key's own, or an administrator's.")],
-    into: Annotated[
-        Path, typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own.")
+    by: Annotated[
+        Path,
+        typer.Option(help="Private key: the key's own, its recovery key, or an administrator's."),
     ],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own."),
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Base URL of the submission API.")] = None,
     since: Annotated[
         int | None,
         typer.Option(
@@ -193,10 +198,12 @@ def notice_(
 ) -> None:
     """Say in the log that a key is revoked, or good again after all.
 
-    Its owner may revoke a key from now on; an administrator also from the entry where it is thought
-    to have been stolen, and reinstate it.
+    Its owner may revoke a key from now on, also with its recovery key; an administrator also from
+    the entry where it is thought to have been stolen, and reinstate it.
 
-    Example: fenmark keys notice revoked ID.toml --reason stolen --by admin.pem --into server
+    Examples:
+      fenmark keys notice revoked ID.toml --reason stolen --by admin.pem --into server
+      fenmark keys notice revoked ID.toml --reason lost --by recovery.pem --to https://log.example
     """
     from datetime import UTC, datetime
 
@@ -204,10 +211,22 @@ def notice_(
     from results.keys import keyfile
     from results.keys.identity import read_runner
     from results.proof import envelope, notice
+    from runners.submit.submit import connect
+    from suites.base.errors import UserError
+    from suites.base.terminal import Terminal
 
     runner = read_runner(read(file).decode(errors="replace"), str(file))
     said = notice.draft(action, runner, datetime.now(UTC), reason=reason, since=since)
-    _lay(envelope.sign(said, keyfile.load(by)), into, str(file))
+    signed = envelope.sign(said, keyfile.load(by))
+    if (into is None) == (to is None):
+        raise UserError("goes to one log", expected="--into FOLDER or --to URL")
+    if into:
+        _lay(signed, into, str(file))
+        return
+    assert to is not None
+    with connect(to) as log:
+        log.notice(signed)
+    Terminal().say(f"{action}: {runner.key.keyid}")
 
 
 def _lay(data: bytes, into: Path, where: str) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "RunnerKey",
     "create",
     "default_path",
+    "in_use",
     "keyless_key",
     "load",
     "load_or_create",
@@ -145,10 +146,19 @@ def registration(
     owner: str,
     contact: str,
     *,
+    hardware: str = "",
+    recovery: str = "",
     valid_until: str = "",
     replaces: Path | None = None,
+    recovers: str = "",
 ) -> bytes:
     """Return a registration of a key, signed by it and by the key it is to replace.
+
+    Args:
+        path: of its private key.
+        recovery: public part of the key that may revoke and replace it.
+        replaces: private key that hands over: the old one, or the old one's recovery key.
+        recovers: id of the runner that a recovery key speaks for; empty: `replaces` is its own.
 
     Where `$FENMARK_KEYLESS` names a workflow's key file, it is the workflow's.
 
@@ -157,21 +167,32 @@ def registration(
     """
     if not owner.strip():
         raise UserError("is empty", where="--owner", expected="who runs this machine")
-    key, workflow = load(path), os.environ.get("FENMARK_KEYLESS")
-    key = _as_workflow(key, Path(workflow)) if workflow else key
+    key = in_use(path)
     old = load(replaces) if replaces else None
     public = key.signer.public_key
     text = runner_toml(
         public,
         owner=owner,
         contact=contact,
+        hardware=hardware,
+        recovery=recovery,
         valid_until=valid_until,
-        replaces=old.runner if old else "",
+        replaces=recovers or (old.runner if old else ""),
     )
     runner = read_runner(text, "the registration")
     payload = notice.draft("registered", runner, datetime.now(UTC), key_file=text)
     signed = envelope.sign(payload, key.signer)
     return notice.countersign(signed, old.signer, str(replaces)) if old else signed
+
+
+def in_use(path: Path) -> RunnerKey:
+    """Load the key of a file, or what `$FENMARK_KEYLESS` puts in its place for results.
+
+    Raises:
+        UserError: see `load_or_create`.
+    """
+    key, workflow = load(path), os.environ.get("FENMARK_KEYLESS")
+    return _as_workflow(key, Path(workflow)) if workflow else key
 
 
 def _named(signer: CryptoSigner, path: Path, *, created: bool) -> RunnerKey:

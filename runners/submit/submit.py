@@ -7,7 +7,7 @@ import random
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from results.archive import archive
 from results.archive.beside import place_of, sendable
@@ -17,17 +17,20 @@ from results.proof import checkpoint as notes
 from results.proof import envelope, merkle
 from results.proof.receipt import Receipt, hashes
 from results.service import parcel
+from results.service import request as requests
 from results.service.challenge import Challenge
+from results.service.request import Asked
 from results.statement import strict_json
 from runners.machine.keys import default_path
 from suites.base.errors import CheckError, UserError
 from suites.base.files import write_all, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import httpx
+    from securesystemslib.signer import Signer
 
     from results.proof.checkpoint import Checkpoint
     from suites.base.terminal import Terminal
@@ -38,6 +41,7 @@ __all__ = ["Accepted", "LogClient", "Unreachable", "connect", "envelopes_of"]
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _UNSUPPORTED_KIND = 415
+_REMEDIES = {"signature": "`fenmark register --to URL` asks for the key to be registered"}
 
 
 class Unreachable(CheckError):  # noqa: N818 - what it is, not that it is an error
@@ -173,6 +177,46 @@ class LogClient:
         """
         self._ask("POST", "/v1/notices", data)
 
+    def registration(self, identity: str) -> dict[str, Any]:
+        """Ask what became of a registration.
+
+        Raises:
+            Unreachable: no answer.
+            CheckError: there is none of this id.
+        """
+        return _json(self._ask("GET", f"/v1/registrations/{identity}"))
+
+    def signed(
+        self,
+        signer: Signer,
+        method: Literal["GET", "POST"],
+        target: str,
+        body: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Ask something that is signed, over a nonce of the server's.
+
+        Args:
+            target: path and query.
+
+        Raises:
+            Unreachable: no answer.
+            CheckError: it was refused.
+        """
+        given = _json(self._ask("GET", "/v1/nonce"))
+        asked = Asked(
+            schema_version=1,
+            method=method,
+            host=self.client.base_url.netloc.decode(),
+            target=target,
+            nonce=str(given.get("nonce", ""))[:256],
+            body=body or {},
+        )
+        data = requests.sign(signer, asked)
+        if method == "GET":
+            headers = {"Authorization": requests.in_header(data)}
+            return _json(self._ask("GET", target, headers=headers))
+        return _json(self._ask("POST", target, data))
+
     def keyid_of(self, digest: str) -> str:
         """Ask which key signed a result.
 
@@ -288,12 +332,18 @@ class LogClient:
         write_atomically(place, note)
 
     def _ask(
-        self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        kind: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Ask until there is an answer that asking again would not change."""
         import httpx
 
-        headers = {"Content-Type": kind} if body is not None else {}
+        headers = dict(headers or {}) | ({"Content-Type": kind} if body is not None else {})
         said = ""
         for attempt in range(self.attempts):
             wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1)
@@ -363,7 +413,15 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _remedy(answer: httpx.Response) -> str:
-    return "register the key that `fenmark keys show` prints" if answer.status_code == 403 else ""
+    return _REMEDIES.get(_name(answer), "")
+
+
+def _name(answer: httpx.Response) -> str:
+    """Return the last part of a problem's type; empty where it is none."""
+    try:
+        return str(answer.json()["type"]).rpartition(":")[2]
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _same(logged: bytes, sent: bytes) -> bool:

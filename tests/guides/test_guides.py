@@ -180,7 +180,7 @@ def test_every_file_of_the_deployment_is_named_in_the_guide_and_is_there():
             for path in (ROOT / "results" / "service" / "api").glob("*.py")
         )
         for metric in watched - {"fenmark_"}:
-            plain = metric.replace("cosigned", "{what}").replace("published", "{what}")
+            plain = re.sub("cosigned|published|backed_up", "{what}", metric)
             assert metric in code or plain in code, metric
 
 

@@ -1,16 +1,9 @@
 """A small true statement, and an archive that holds it."""
 
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import tempfile
 import threading
 import time
-import uuid
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -19,6 +12,8 @@ from securesystemslib.signer import CryptoSigner
 from typer.testing import CliRunner
 
 from results.archive import archive
+from results.bench.postgres import binaries, new_schema
+from results.bench.postgres import running as running_postgres
 from results.catalog import logs_data
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
@@ -141,39 +136,15 @@ def running(app, limits=None):
             thread.join()
 
 
-def _answers(home):
-    import psycopg
-
-    with suppress(psycopg.OperationalError):
-        psycopg.connect(f"host={home} user=postgres").close()
-        return True
-    return False
-
-
 @pytest.fixture(scope="session")
 def postgres():
-    """Starts Debian's PostgreSQL; gives the folder of its socket."""
+    """Starts PostgreSQL; gives the folder of its socket."""
     pytest.importorskip("psycopg", exc_type=ImportError, reason="no PostgreSQL driver")
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
+    programs = binaries()
+    if programs is None:
         pytest.skip("PostgreSQL is not installed")
-    # It refuses to run as root, and a socket's path must be short.
-    user = "postgres" if os.geteuid() == 0 else None
-    home = Path(tempfile.mkdtemp(prefix="fenmark-pg-"))
-    if user:
-        shutil.chown(home, user)
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user}
-    data, binaries = home / "data", found[-1].parent
-    initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
-    subprocess.run(initdb, check=True, cwd="/", **silent)
-    command = [binaries / "postgres", "-D", data, "-k", home, "-h", "", "-F"]
-    with subprocess.Popen(command, cwd="/", **silent) as server:
-        while not _answers(home):
-            assert server.poll() is None
-            time.sleep(0.02)
+    with running_postgres(programs, durable=False) as home:
         yield home
-        server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
-    shutil.rmtree(home)
 
 
 @pytest.fixture
@@ -181,13 +152,7 @@ def database(request):
     """URL of an empty store: None for the default SQLite file, or PostgreSQL's."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return None
-    import psycopg
-
-    home = request.getfixturevalue("postgres")
-    name = f"test_{uuid.uuid4().hex}"  # a schema is made in a moment, a database is not
-    with psycopg.connect(f"host={home} user=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"postgresql+psycopg://postgres@/postgres?host={home}&options=-csearch_path%3D{name}"
+    return new_schema(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture
@@ -195,7 +160,7 @@ def serving(tmp_path, runners, log_signer, database):
     """Opens the API over the same folder, as often as asked."""
 
     @contextmanager
-    def serve(limits=None, lines=None, data="data", by=log_signer):
+    def serve(limits=None, lines=None, data="data", by=log_signer, **more):
         with open_store(tmp_path / data, by, url=database) as store:
             (tmp_path / data / "runners").mkdir(exist_ok=True)
             place = tmp_path / data / "runners" / f"{runner_id(by.public_key)}.toml"
@@ -204,7 +169,7 @@ def serving(tmp_path, runners, log_signer, database):
                 folders=[runners], challenges=Challenges.of_key(by.private_bytes), store=store
             )
             write = (lambda _: None) if lines is None else lines.append
-            app = create_app(intake, by.public_key, limits=limits, write_log=write)
+            app = create_app(intake, by.public_key, limits=limits, write_log=write, **more)
             with running(app, limits) as url, httpx.Client(base_url=url, timeout=30) as client:
                 yield client
 

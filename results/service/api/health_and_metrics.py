@@ -10,6 +10,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
 from results.proof import checkpoint
+from results.service.backup import BACKED_UP
 from results.service.health import OK
 from results.service.publish import PUBLISHED
 from suites.base.errors import UserError
@@ -34,8 +35,14 @@ def add_operation(app: FastAPI, service: Service) -> None:
     async def healthz() -> JSONResponse:
         checks = await service.health.checks()
         well = all(seen == OK for seen in checks.values())
+        switches = service.store.desk.switches
         return JSONResponse(
-            {"status": OK if well else "failing", "checks": checks},
+            {
+                "status": OK if well else "failing",
+                "checks": checks,
+                "read_only": switches.read_only,
+                "message": switches.message,
+            },
             status_code=200 if well else 503,
             headers={"Cache-Control": "no-store"},
         )
@@ -60,7 +67,7 @@ def _disk(service: Service) -> dict[str, tuple[str, float]]:
 
 
 def _since(note: Path, what: str) -> dict[str, tuple[str, float]]:
-    """Entries and time of the checkpoint last cosigned or published; none where none was."""
+    """Entries and time of the checkpoint last cosigned, published or backed up, if any was."""
     with suppress(OSError, UserError):
         written_s = note.stat().st_mtime
         size = checkpoint.read(note.read_bytes(), note.name)[0].size
@@ -78,6 +85,7 @@ def _metrics(service: Service) -> Iterator[str]:
         yield f"fenmark_requests_total{{{labels}}} {number}\n"
     yield from _by_name("fenmark_submissions_total", "outcome", service.outcomes)
     yield from _by_name("fenmark_refusals_total", "problem", service.refused)
+    yield from _by_name("fenmark_refused_results_total", "rule", service.broken)
     yield from _by_name("fenmark_flags_total", "rule", service.flagged)
     size = service.ledger.unverified().size
     values: dict[str, tuple[str, float]] = {
@@ -87,6 +95,9 @@ def _metrics(service: Service) -> Iterator[str]:
         **_disk(service),
         **_since(service.ledger.home / "cosigned", "cosigned"),
         **_since(service.ledger.home.parent / PUBLISHED, "published"),
+        **_since(service.ledger.home.parent / BACKED_UP, "backed_up"),
+        "fenmark_read_only": ("gauge", service.store.desk.switches.read_only),
+        "fenmark_registrations_pending": ("gauge", service.store.desk.pending()),
         "fenmark_commits_total": ("counter", service.committer.batches),
         "fenmark_commit_seconds_total": ("counter", service.committer.seconds),
     }

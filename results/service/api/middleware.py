@@ -45,6 +45,7 @@ class Frame:
             return
         started, status, method = time.perf_counter(), 0, scope["method"]
         address, number = self._address(scope), uuid.uuid4().hex
+        scope.setdefault("state", {})["address"] = address
         if method == "HEAD":  # as GET, less the body
             scope = {**scope, "method": "GET"}
 
@@ -58,8 +59,10 @@ class Frame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update({**problems.SAFETY, "X-Request-Id": number})
-                if scope["method"] == "GET":
+                headers["X-Request-Id"] = number
+                for name, value in problems.SAFETY.items():  # a page has a policy of its own
+                    headers.setdefault(name, value)
+                if scope["method"] == "GET" and not scope["path"].startswith("/admin"):
                     headers["Access-Control-Allow-Origin"] = "*"
             elif method == "HEAD":
                 message = {**message, "body": b""}
@@ -95,6 +98,7 @@ class Frame:
         self.service.answered[about["method"], route, status] += 1
         if problem := state.get("problem"):
             self.service.refused[problem] += 1
+        self.service.broken.update(state.get("rules", ()))
         line: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             **about,

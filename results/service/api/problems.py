@@ -61,6 +61,8 @@ def limit(quota: Quota, name: str) -> None:
 def _noted(request: Request, error: Problem) -> JSONResponse:
     """Answer, and let the server's log say with what."""
     request.state.problem = error.name
+    if error.name == "refused":
+        request.state.rules = {one["rule"] for one in error.errors}
     return answer(error)
 
 

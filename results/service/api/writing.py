@@ -6,7 +6,6 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from fastapi.responses import JSONResponse
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from results.service import parcel
 from results.service.api.problems import PROBLEM, limit
 from results.service.api.samples import parted
+from results.service.api.signed import admit_writes
 from results.service.problem import Problem
 from results.statement import strict_json
 
@@ -51,8 +51,9 @@ _REFUSALS = {
     "413": "Larger than 1 MiB, or than 12 MiB with raw samples",
     "415": "Not JSON, or encoded",
     "422": "A check refused it, or its raw samples do not give its figures",
-    "429": "Too many at once",
-    "503": "The database is locked or out of reach; or it is stored, and its receipt follows",
+    "429": "Too many at once, or more than its owner may bring today",
+    "503": "Read-only for now; the database is locked or out of reach; or it is stored, and its "
+    "receipt follows",
     "507": "The disk is full; nothing was stored",
 }
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
@@ -91,6 +92,7 @@ def add_writing(app: FastAPI, service: Service) -> None:
 
     async def submit(request: Request) -> JSONResponse:
         request.scope["route"] = route  # for the request log, as the framework's own routes do
+        admit_writes(service)
         kind = _kind(request)
         async with AsyncExitStack() as held:
             body = await read_body(
@@ -109,7 +111,7 @@ def add_writing(app: FastAPI, service: Service) -> None:
         service.keys.bytes.charge(candidate.keyid, len(body), time.monotonic())
         # Shielded: who hangs up after the body was read still gets what was promised by asking
         # again.
-        stored = await asyncio.shield(_stored(service, candidate))
+        stored = await asyncio.shield(service.taker.take(candidate, len(body)))
         return _answer(service, stored, candidate)
 
     # The framework's reading of bodies and parameters has no part in this one, and would take a
@@ -117,29 +119,6 @@ def add_writing(app: FastAPI, service: Service) -> None:
     route = Route("/v1/submissions", submit, methods=["POST"])
     app.router.routes.insert(0, route)
     app.openapi()["paths"]["/v1/submissions"] = {"post": _OPERATION}
-
-
-async def _stored(service: Service, candidate: Candidate) -> Stored:
-    """Keep its raw samples, then the result; no samples stay of a result that does not."""
-    if candidate.raw is None:
-        return await service.committer.commit(candidate)
-    store, digest = service.store, sha256(candidate.raw).hexdigest()
-    await asyncio.to_thread(
-        store.samples.keep,
-        digest,
-        candidate.raw,
-        keyid=candidate.keyid,
-        day=candidate.received_at[:10],
-    )
-    taken = False
-    try:
-        stored = await service.committer.commit(candidate)
-        # A removed result, sent again in another envelope, is known, and its samples stay away.
-        receipt, moderation = stored.receipt, service.intake.moderation
-        taken = receipt is not None and not moderation.state(receipt.digest).removed
-    finally:
-        await asyncio.to_thread(store.samples.settle, digest, store.named, taken=taken)
-    return stored
 
 
 def _answer(service: Service, stored: Stored, candidate: Candidate) -> JSONResponse:

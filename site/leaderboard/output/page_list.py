@@ -24,6 +24,7 @@ from leaderboard.pages import (
     fen,
     models,
     overview,
+    owners,
     page_shells,
     power_caps,
     sidebyside,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
+    from leaderboard.pages.owners import OwnerView
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
     from leaderboard.read.reported import Reported
@@ -161,6 +163,12 @@ class Content:
         return sorted(said, key=lambda one: (one.time or one.notice.at, one.index), reverse=True)
 
     @cached_property
+    def owners(self) -> Mapping[str, OwnerView]:
+        """Owners by name, with their registered runners."""
+        archive = self.archive
+        return owners.views(archive.registered, self.newest, archive.sources)
+
+    @cached_property
     def evidence(self) -> Sequence[Evidence]:
         """What a claim is set beside."""
         return evidence(self.rows, self.reported, self.stamp)
@@ -258,7 +266,7 @@ class Content:
         for digest, *told in beside.to_numpy().tolist():
             stands[digest].add(str(told))
         return {
-            digest: f"{digest} {source.tier} {source.log} {source.index} "
+            digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
             f"{sorted(stands[digest])} "
             f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
@@ -390,6 +398,15 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "notices": content.notices,
         },
     )
+    names = {chip.id: chip.name for chip in content.chips.values()}
+    for owner in content.owners.values():
+        yield Page(
+            template="owner",
+            url=f"owners/{owner.id}/",
+            title=owner.name,
+            context=partial(dict, owner=owner, chips=names),
+            made_of=owner.made_of,
+        )
     yield Page(
         template="verify",
         url="verify/",
@@ -534,6 +551,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "curved": chip.id in content.curved,
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
+        "owner_of": partial(_owner, content),
         "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
         "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang) if len(rows) else [],
@@ -634,8 +652,15 @@ def _runners(content: Content) -> list[dict[str, Any]]:
             "tier": content.archive.sources[own["digest"].iloc[0]].standing.tier,
             "results": len(own),
             "keyid": keyid,
+            "owner": _owner(content, keyid),
             "last": own["finished_at"].iloc[0][:10],
         }
         for keyid, own in groups
     ]
     return sorted(runners, key=lambda runner: -runner["results"])
+
+
+def _owner(content: Content, keyid: str) -> OwnerView | None:
+    """Return who owns a runner, if somebody has looked at that."""
+    one = content.archive.registered.get(keyid)
+    return content.owners[one.runner.owner] if one else None

@@ -20,6 +20,7 @@ from leaderboard.read.cache import Kept
 from leaderboard.read.foreign import listed
 from leaderboard.read.keyfiles import KeyFiles
 from leaderboard.read.known import keys, known_log
+from leaderboard.read.registered import registered
 from leaderboard.words import Words
 from results.agreement.confirmation import Entered, confirmed
 from results.archive import archive
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from leaderboard.base.workers import Workers
     from leaderboard.read.known import CheckedLog
+    from leaderboard.read.registered import Registered
     from results.archive.archive import ArchiveContext
     from results.catalog import PriceSheet
     from results.checks import Finding
@@ -109,6 +111,7 @@ class Archive:
         log_files: (file, SHA-256) of what the verified logs consist of, by path on the site.
         key_files: text of the runners' key files, by id.
         moderated: results that notices are about, by digest; those that were removed too.
+        registered: runners whose owner somebody has looked at, by key id.
     """
 
     rows: pd.DataFrame
@@ -122,6 +125,7 @@ class Archive:
     log_files: Mapping[str, tuple[Path, str]]
     key_files: Mapping[str, str]
     moderated: Mapping[str, Moderated] = field(default_factory=dict)
+    registered: Mapping[str, Registered] = field(default_factory=dict)
 
     def open(self, digest: str) -> Result:
         """Read a verified result again, with everything its statement says.
@@ -237,6 +241,7 @@ def read(
         },
         key_files=known.keys.texts,
         moderated=moderated,
+        registered=registered((log.around for log in known.logs.values()), known.keys.runners),
     )
 
 

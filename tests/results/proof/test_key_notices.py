@@ -100,7 +100,7 @@ def test_an_owner_revokes_their_own_key_from_here_on():
     [
         (
             said("revoked", LAB, OTHER),
-            "is signed neither by its key nor by an administrator of this log",
+            "is signed neither by its key, its recovery key nor an administrator of this log",
         ),
         (said("revoked", LAB, LAB, since=3), "reaches back, which takes an administrator"),
         (

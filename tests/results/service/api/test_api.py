@@ -7,9 +7,12 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from securesystemslib.signer import CryptoSigner
 from sqlalchemy import create_engine
@@ -206,6 +209,8 @@ def test_a_refused_result_is_told_its_rule_and_leaves_no_trace(client, sealed, r
     assert answer.headers["content-type"] == "application/problem+json"
     assert [error["rule"] for error in answer.json()["errors"]] == [rule]
     assert client.get("/v1/results").json() == {"results": [], "next": None}
+    counted = f'fenmark_refused_results_total{{rule="{rule}"}} 1'
+    assert counted in client.get("/metrics").text
 
 
 def test_copied_samples_are_accepted_with_a_flag_in_public(client, sealed):
@@ -422,6 +427,26 @@ def test_a_second_server_on_the_same_folder_is_refused(client, tmp_path):
         open_store(tmp_path / "data", CryptoSigner.generate_ed25519()),
     ):
         pass
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_tables_of_every_earlier_version_come_up_with_their_rows(
+    serving, sealed, tmp_path, database, revision
+):
+    with serving() as client:
+        first = post(client, sealed()).json()
+    config = Config()
+    config.set_main_option("script_location", str(files("results") / "migrations"))
+    engine = create_engine(database or f"sqlite:///{tmp_path / 'data' / 'fenmark.db'}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+    engine.dispose()
+    with serving() as client:
+        again = post(client, sealed())
+        assert (again.status_code, again.json()) == (200, first)
+        assert post(client, sealed("run-2")).status_code == 201
+        assert client.get("/v1/owners").is_success
 
 
 def test_the_migrations_make_the_tables_the_code_has(client, tmp_path, database):
