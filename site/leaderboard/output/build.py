@@ -16,7 +16,7 @@ from leaderboard.figures import ranking
 from leaderboard.figures.rows import shown
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
 from leaderboard.output.output_tree import Tree
-from leaderboard.pages import badges, best, board, embeds, page_shells
+from leaderboard.pages import badges, best, board, embeds, front, page_shells
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Pages
 from leaderboard.read import archives, forecasts, known, reported
@@ -210,10 +210,19 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
         else:
             made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
             tree.make(path, made_of, partial(pages.make, page))
-        urls.append(page.url)
+        if not page.bare:
+            urls.append(page.url)
+    for model in content.models:
+        made_of = f"{content.stamp} {content.made_of_model_page(model)}"
+        path = f"{prefix}models/{model}/front.json"
+        tree.make(path, made_of, partial(_points, words, content, model))
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
     return urls
+
+
+def _points(words: Words, content: Content, model: str) -> str:
+    return front.as_file(words, content.points.get(model, ()))
 
 
 def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:

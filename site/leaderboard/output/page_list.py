@@ -20,6 +20,7 @@ from leaderboard.pages import (
     board,
     chips,
     fen,
+    front,
     models,
     overview,
     page_shells,
@@ -27,8 +28,8 @@ from leaderboard.pages import (
     sidebyside,
 )
 from leaderboard.pages import reported as reported_rows
-from leaderboard.pages.pages import Page
-from leaderboard.read import cache, known
+from leaderboard.pages.pages import Page, currency_of
+from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
 from results import catalog
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint
+    from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
@@ -156,6 +158,11 @@ class Content:
         return evidence(self.rows, self.reported, self.stamp)
 
     @cached_property
+    def points(self) -> Mapping[str, Sequence[Point]]:
+        """Speed and cost of each model, by its page."""
+        return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
+
+    @cached_property
     def claims(self) -> Sequence[ClaimView]:
         """The register, judged; empty without a price sheet."""
         return fen.claim_views(self.evidence, self.sheet) if self.sheet else ()
@@ -195,6 +202,10 @@ class Content:
     def made_of_model(self) -> Mapping[str, str]:
         """Identify the results of each model, the same way."""
         return self._made_of_each("model_id")
+
+    def made_of_model_page(self, model: str) -> str:
+        """Identify what a model's page shows: its results, and what others report."""
+        return f"{self.made_of_model.get(model, '')} {self.reported.made_of}"
 
     @cached_property
     def made_of_all(self) -> str:
@@ -273,7 +284,15 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             url=f"models/{model.id}/",
             title=model.name,
             context=partial(_model, _, content, model),
-            made_of=content.made_of_model.get(model.id, ""),
+            made_of=content.made_of_model_page(model.id),
+        )
+        yield Page(
+            template="front_embed",
+            url=f"models/{model.id}/embed/",
+            title=model.name,
+            context=lambda model=model: {"model": model, **_front(_, content, model, "../../../")},
+            made_of=content.made_of_model_page(model.id),
+            bare=True,
         )
     yield Page(
         template="curves",
@@ -496,7 +515,19 @@ def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> l
 
 def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
     rows = content.of_model.get(model.id, content.rows[:0])
-    return {"model": model, **_tables(_, rows)}
+    return {
+        "model": model,
+        "site_url": content.site_url,
+        **_front(_, content, model, "../../"),
+        **_tables(_, rows),
+    }
+
+
+def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str, Any]:
+    code = currency_of(_.lang, content.rates)
+    price_class = content.sheet.default_class if content.sheet else ""
+    own = content.points.get(model.id, ())
+    return front.context(_, own, price_class, (code, content.rates[code]), root)
 
 
 def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
