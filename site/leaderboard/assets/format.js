@@ -52,6 +52,7 @@ export function proof(rows, row, digest, root, word) {
       "span",
       "ci",
       [text("date"), word(text("profile")), ...doubts.map(word), ""].join(" · "),
+      ...(text("page") ? [link(`${root}r/${digest}/${text("page")}/`, word("all figures")), " · "] : []),
       link(`${root}verify/?statement=${digest}`, word("verify")),
       " · ",
       link(`${rows.base}statements/${digest}.dsse.json`, digest.slice(0, 8), "mono"),

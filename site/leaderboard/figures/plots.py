@@ -160,5 +160,5 @@ def _curve_mark(_: Words, row: Row, root: str) -> Mark:
             rate=figure(value),
             users=figure(users.value),
         ),
-        link=f"{root}verify/?statement={row.digest}",
+        link=f"{root}{row.where}",
     )

@@ -8,6 +8,8 @@ carries; the downloads are exact.
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,16 @@ if TYPE_CHECKING:
     from leaderboard.figures.figures import BoardPoint, Result
     from results.catalog import PriceSheet
 
-__all__ = ["FIGURES", "Row", "frame", "rows_of", "shown", "translated"]
+__all__ = [
+    "FIGURES",
+    "Row",
+    "address",
+    "frame",
+    "page_names",
+    "rows_of",
+    "shown",
+    "translated",
+]
 
 _DIGITS = 5
 # As the option's own bound.
@@ -53,7 +64,7 @@ _MONEY = (
 _TEXTS = (
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "load", "load_zh", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
+    "load", "load_zh", "page", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
     "price_sheet", "electricity_method", "owned_basis", "floor_method", "api_price", "per",
     *(f"{name}_method" for name in FIGURES),
 )  # fmt: skip
@@ -67,7 +78,7 @@ _COUNTS = ("count", "chips", "flags", "kernels")
 _PLAIN = (
     "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id", "chip",
     "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
-    "doubts", "moderated", "price_sheet",
+    "doubts", "moderated", "price_sheet", "page",
 )  # fmt: skip
 # Marks of a notice with which a row still ranks.
 RANKING = ("", "disputed")
@@ -82,6 +93,8 @@ _LOADS = {
     "rate": "{n} requests/s",
     "documents": "{n} documents",
 }
+# Names that a page may have as they are: none ends as a name with a digest does.
+_PAGE = re.compile(r"(?!.*-[0-9a-f]{16}$)[a-z0-9][a-z0-9.-]{0,80}")
 _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
 
 
@@ -102,6 +115,7 @@ class Row:
             that do.
         moderated: what a notice in the log says of the result: "withdrawn", "disputed",
             "superseded"; else empty.
+        page: name of the row's own page below its result's; empty where it has none.
         figures: by the names of `FIGURES`.
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
@@ -130,6 +144,7 @@ class Row:
     valid: bool
     doubts: str
     moderated: str
+    page: str
     figures: Mapping[str, Figure]
     rent: Rent | None
     owned: Owned | None
@@ -144,11 +159,35 @@ class Row:
         return self.finished_at[:10]
 
     @property
+    def where(self) -> str:
+        """Address of the row in the site: its own page, or else that of its proof."""
+        return address(self.digest, self.page)
+
+    @property
     def ranks(self) -> bool:
         """Say whether the row may stand among measured ones; a flagged one never does."""
         rate = self.figures.get("throughput")
         sound = self.valid and not self.flags and self.moderated in RANKING
         return sound and rate is not None and rate.method == "measured"
+
+
+def address(digest: str, page: str) -> str:
+    """Return where a row stands in the site."""
+    return f"r/{digest}/{page}/" if page else f"verify/?statement={digest}"
+
+
+def page_names(points: Iterable[BoardPoint]) -> dict[tuple[str, str], str]:
+    """Name the page of each row of a result, by suite and case: `serving-closed-c4`.
+
+    What is no such name, or would be another's too, is told apart by a digest.
+    """
+    cases = [(point.suite, point.case) for point in points if point.suite != "kernels"]
+    plain = {case: "-".join(case).replace("/", "-") for case in cases}
+    times = Counter(plain.values())
+    return {
+        case: name if times[name] == 1 and _PAGE.fullmatch(name) else slug("/".join(case))
+        for case, name in plain.items()
+    }
 
 
 def _load(words: Words, point: BoardPoint) -> str:
@@ -170,10 +209,12 @@ def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     """
     costs = costs_of(result, sheet) if sheet else {}
     about = _about(result)
+    points = points_of(result)
+    pages = page_names(points)
     found = [
-        {**about, **_row(point, costs.get((point.suite, point.case)))}
-        for point in points_of(result)
-        if point.suite != "kernels"
+        {**about, **_row(point, costs.get(case)), "page": pages[case]}
+        for point in points
+        if (case := (point.suite, point.case)) in pages
     ]
     return found or [about]
 

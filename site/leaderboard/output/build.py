@@ -170,6 +170,8 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
         tree.put(f"schema/statement-v{version}.json", data)
     for digest, source in archive.sources.items():
         tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
+    for digest, file in content.samples.items():
+        tree.copy(f"samples/{digest}.json", file, digest)
     for path, (file, digest) in archive.log_files.items():
         tree.copy(path, file, digest)
     for name, text in archive.key_files.items():
@@ -226,7 +228,7 @@ def _points(words: Words, content: Content, model: str) -> str:
 
 
 def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:
-    shell_pages = {"index.html", "shell/index.html", "shell/entity/index.html"}
+    shell_pages = {f"{url}index.html" for url in page_shells.SHELL_URLS.values()}
     unused = ("assets/javascripts/", "assets/images/", "sitemap")
     for path in sorted(rendered.root.rglob("*")):
         name = str(path.relative_to(rendered.root))
@@ -250,9 +252,17 @@ def _put_board(tree: Tree, content: Content) -> None:
                 tree.put(path, data, made_of)
     for row in shown(ranking.leading(content.rated)):
         tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
+    _put_row_badges(tree, content)
     for chip in content.curved:
         made_of = f"{content.stamp} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
+
+
+def _put_row_badges(tree: Tree, content: Content) -> None:
+    """Put a badge of each row that has a page and a rate."""
+    rows = content.rated
+    for row in shown(rows[(rows["page"] != "") & (rows["model_id"] != "")]):
+        tree.put(f"{row.where}badge.svg", badges.badge(row))
 
 
 def _chart(content: Content, chip: str) -> str:

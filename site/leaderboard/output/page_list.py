@@ -10,10 +10,10 @@ from markupsafe import escape
 
 from leaderboard.figures import history, plots, power_curve, ranking
 from leaderboard.figures.breakeven import breakeven
-from leaderboard.figures.figures import points_of
+from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
-from leaderboard.figures.rows import Row, shown
+from leaderboard.figures.rows import Row, address, shown
 from leaderboard.output import downloads
 from leaderboard.pages import (
     best,
@@ -25,6 +25,7 @@ from leaderboard.pages import (
     overview,
     page_shells,
     power_caps,
+    row,
     sidebyside,
 )
 from leaderboard.pages import reported as reported_rows
@@ -33,16 +34,19 @@ from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
 from results import catalog
+from results.archive.archive import home_of
+from results.archive.beside import place_of
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.statement.statement_v2 import ATTESTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import BoardPoint
+    from leaderboard.figures.figures import BoardPoint, Result
     from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline
     from leaderboard.pages.chips import ChipView
@@ -61,6 +65,8 @@ __all__ = ["Content", "pages"]
 # Rows in the page itself; the live board loads the others, the downloads hold all.
 _STATIC_ROWS = 50
 _LATEST = 8
+# Rows with a page of their own, in each language: beyond that a row's proof is its address.
+_ROW_PAGES = 2000
 # Runs described in full on a chip's page, and configurations on the history page.
 _RUNS = 10
 _LINES = 30
@@ -95,13 +101,14 @@ class Content:
         forecast: Forecasts = NONE,
     ) -> None:
         self.archive = archive
+        self._opened: Result | None = None
         self.timelines: Mapping[str, Sequence[Timeline]] = {}
         self.reported = reported
         self.forecasts = forecast
         self.sheet = sheet
         self.stamp = cache.stamp(sheet)
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
-        self.rows = ranking.ranked(archive.rows)
+        self.rows = _with_pages(ranking.ranked(archive.rows))
         self.rated = self.rows[self.rows["throughput"].notna()]
         self.chips: Mapping[str, ChipView] = chips.views(self.rows, sheet)
         self.models: Mapping[str, ModelView] = models.views(self.rows)
@@ -199,6 +206,38 @@ class Content:
         return {str(chip): own[:_RUNS].tolist() for chip, own in groups}
 
     @cached_property
+    def paged(self) -> Mapping[str, Sequence[int]]:
+        """Places of the rows that have a page, by result."""
+        rows = self.rows[self.rows["page"] != ""]
+        return {str(digest): list(own) for digest, own in rows.groupby("digest").groups.items()}
+
+    def made_of_row_page(self, digest: str) -> str:
+        """Identify what a row's page shows, and whether its samples stand beside it."""
+        return f"{self._known[digest]} {' '.join(self.samples_of(digest))}"
+
+    @cached_property
+    def samples(self) -> Mapping[str, Path]:
+        """Files of raw samples that are published, by digest: of rows with a page."""
+        found: dict[str, Path] = {}
+        for digest, (place, *_more) in self.paged.items():
+            if NO_SAMPLES not in self.rows.loc[place, "doubts"]:
+                home = home_of(self.archive.sources[digest].path)
+                stated = str(self.rows.loc[place, "samples"]).split()
+                found |= {one: place_of(home, one) for one in stated}
+        return found
+
+    def samples_of(self, digest: str) -> list[str]:
+        """Name those of them that a result with a page was computed from."""
+        stated = str(self.rows.loc[self.paged[digest][0], "samples"]).split()
+        return [one for one in stated if one in self.samples]
+
+    def opened(self, digest: str) -> Result:
+        """Read a result again; the last one is kept, as its rows are shown one after another."""
+        if self._opened is None or self._opened.digest != digest:
+            self._opened = self.archive.open(digest)
+        return self._opened
+
+    @cached_property
     def made_of_model(self) -> Mapping[str, str]:
         """Identify the results of each model, the same way."""
         return self._made_of_each("model_id")
@@ -230,6 +269,17 @@ class Content:
             f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
+
+
+def _with_pages(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave rows their pages while there are not too many, those of the newest results first."""
+    if (rows["page"] != "").sum() <= _ROW_PAGES:
+        return rows
+    counts = (rows["page"] != "").groupby(rows["digest"]).sum().rename("count")
+    ends = rows[["digest", "finished_at"]].drop_duplicates("digest").join(counts, on="digest")
+    newest = ends.sort_values(["finished_at", "digest"], ascending=[False, True])
+    paged = set(newest[newest["count"].cumsum() <= _ROW_PAGES]["digest"])
+    return rows.assign(page=rows["page"].where(rows["digest"].isin(paged), ""))
 
 
 def pages(_: Words, content: Content) -> Iterator[Page]:
@@ -294,6 +344,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             made_of=content.made_of_model_page(model.id),
             bare=True,
         )
+    yield from _rows(_, content)
     yield Page(
         template="curves",
         url="curves/",
@@ -381,6 +432,29 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         context=lambda: {"files": downloads.LISTING, "dataset": _dataset(_, content)},
         made_of="",
     )
+
+
+def _rows(_: Words, content: Content) -> Iterator[Page]:
+    """Yield a page of each row, those of one result together."""
+    names = content.rows[["page", "chip", "model", "load"]].to_numpy().tolist()
+    for digest, places in content.paged.items():
+        for place in places:
+            page, *about = names[place]
+            yield Page(
+                template="row",
+                url=address(digest, page),
+                title=" · ".join(filter(None, about)),
+                context=partial(_row, _, content, place),
+                made_of=content.made_of_row_page(digest),
+            )
+
+
+def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
+    [shown_row] = shown(content.rows.loc[[place]], _.lang)
+    result = content.opened(shown_row.digest)
+    samples = content.samples_of(shown_row.digest)
+    key = content.archive.sources[shown_row.digest].runner.id
+    return row.context(shown_row, result, samples, content.site_url, key)
 
 
 def _best(_: Words, content: Content) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _TIERS = ("self-signed", "registered", "CI-attested", "reproduced")
 # and tokens of different models are not the same work.
 _MANY = 2000
 _TEXTS = (
-    "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
+    "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load", "page",
     "profile", "tier", "date", "doubts", "moderated", "meter", "throughput_method", "energy_method",
     "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method", "per",
 )  # fmt: skip
@@ -77,6 +77,7 @@ def words(_: Words) -> dict[str, str]:
 def proof_words(_: Words) -> dict[str, str]:
     """Return what a live table says of the result behind a row."""
     return {
+        "all figures": _("all figures"),
         "verify": _("verify"),
         "flagged": _("flagged"),
         **{mark: _(mark) for mark in ("disputed", "superseded", "withdrawn")},

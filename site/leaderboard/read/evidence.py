@@ -97,7 +97,7 @@ def _signed(row: Row, model: str) -> Evidence:
         electricity_usd=row.electricity.usd.value if row.electricity else None,
         floor_usd=row.floor.usd if row.floor else None,
         kind="measured",
-        where=f"verify/?statement={row.digest}",
+        where=row.where,
         words=" · ".join(filter(None, (row.chip, row.model, row.precision, row.engine, row.load))),
         date=row.date,
         statistic="median",

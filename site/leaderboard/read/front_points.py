@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import clean
 from leaderboard.figures.front import OWNED, Point
+from leaderboard.figures.rows import address
 from leaderboard.read import cache as builds
 from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
@@ -153,13 +154,9 @@ def _of_row(row: Mapping[str, Any], prices: _Prices) -> Point:
         tpot_p99=_or_none(row["tpot_p99"]),
         statistic="median",
         profile=row["profile"],
-        where=_address(row),
+        where=address(row["digest"], row["page"]),
         date=row["finished_at"][:10],
     )
-
-
-def _address(row: Mapping[str, Any]) -> str:
-    return f"verify/?statement={row['digest']}"
 
 
 def _load_of(shape: str) -> str:
