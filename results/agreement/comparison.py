@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from suites.base.metrics import METRICS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Row", "Verdict", "compare", "rows_of"]
 
-Verdict = Literal["regression", "improvement", "no difference shown"]
+Verdict = Literal["regression", "improvement", "other hardware", "no difference shown"]
 Row = dict[str, Any]
 
 _CONFIDENCE = 0.95
@@ -26,6 +26,7 @@ _IDENTITY = (
     "suite", "case", "metric", "percentile", "meter", "turn", "adapter", "api", "addresses",
     "documents", "speculation", "draft_tokens", "acceptance_length", "acceptance",
 )  # fmt: skip
+_JUDGED = ("regression", "improvement")
 _BOUNDS = ("value", "low", "high")
 # Magnitudes that something here could have; ratios of others overflow.
 _LEAST, _MOST = 1e-15, 1e15
@@ -37,13 +38,15 @@ class Change:
 
     Attributes:
         ratio: head over base; [low, high] its interval, widened for the number of comparisons.
+        percentile: of a latency's distribution; None of a figure that has none.
         verdict: a regression or improvement only if the interval excludes 1 and the change is
-            at least the threshold asked for.
+            at least the threshold asked for, and only of the same hardware.
     """
 
     suite: str
     case: str
     metric: str
+    percentile: float | None
     unit: str
     base: float
     head: float
@@ -51,6 +54,11 @@ class Change:
     low: float
     high: float
     verdict: Verdict
+
+    @property
+    def title(self) -> str:
+        """The metric, with its percentile where it has one: "ttft p90"."""
+        return _told(self.metric, self.percentile)
 
 
 def rows_of(predicate: Predicate) -> list[Row]:
@@ -60,7 +68,11 @@ def rows_of(predicate: Predicate) -> list[Row]:
 
 
 def compare(
-    base: Iterable[Row], head: Iterable[Row], *, min_change: float = 0.03
+    base: Iterable[Row],
+    head: Iterable[Row],
+    *,
+    min_change: float = 0.03,
+    same_hardware: bool = True,
 ) -> tuple[list[Change], list[str]]:
     """Compare the measured figures both runs hold.
 
@@ -73,6 +85,7 @@ def compare(
         base, head: summary rows. Rows without an interval, without a direction, or modelled
             are not judged.
         min_change: smallest relative change worth a verdict, such as 0.03.
+        same_hardware: another chip's figures differ, but are no improvement or regression.
 
     Returns:
         The changes, worst first, and a line for every figure only one run has.
@@ -81,9 +94,14 @@ def compare(
     shared = [key for key in before if key in after]
     widening = _widening(len(shared))
     changes = [_change(before[key], after[key], widening, min_change) for key in shared]
+    if not same_hardware:
+        changes = [
+            replace(one, verdict="other hardware") if one.verdict in _JUDGED else one
+            for one in changes
+        ]
     alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
     alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
-    order = {"regression": 0, "improvement": 1, "no difference shown": 2}
+    order = {name: place for place, name in enumerate(get_args(Verdict))}
     changes.sort(key=lambda change: (order[change.verdict], -abs(math.log(change.ratio))))
     return changes, alone
 
@@ -96,6 +114,7 @@ def _change(base: Row, head: Row, widening: float, min_change: float) -> Change:
         suite=head.get("suite", ""),
         case=head["case"],
         metric=head["metric"],
+        percentile=_percentile(head),
         unit=head["unit"],
         base=base["value"],
         head=head["value"],
@@ -144,4 +163,14 @@ def _identity(row: Row) -> tuple[str, ...]:
 
 
 def _title(row: Row) -> str:
-    return f"{row['case']} {row['metric']}"
+    return f"{row['case']} {_told(row['metric'], _percentile(row))}"
+
+
+def _percentile(row: Row) -> float | None:
+    """What a row says of it; a summary may say anything."""
+    found = row.get("percentile")
+    return found if isinstance(found, int | float) else None
+
+
+def _told(metric: str, percentile: float | None) -> str:
+    return metric if percentile is None else f"{metric} p{percentile:g}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.agreement.comparison import rows_of
-from results.agreement.confirmation import differences
+from results.agreement.confirmation import differences, hardware
 from results.archive import archive
 from results.proof import envelope
 from runners.ci.markdown import code
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from results.agreement.comparison import Change, Row
     from results.statement.statement import Predicate
 
-__all__ = ["Side", "conditions", "find", "load_side", "markdown"]
+__all__ = ["Side", "conditions", "find", "load_side", "markdown", "same_hardware"]
 
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
 _REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
@@ -97,6 +97,13 @@ def conditions(base: Side, head: Side) -> list[str]:
     return [f"{one.what}: {one.first} in base, {one.second} in head" for one in found]
 
 
+def same_hardware(base: Side, head: Side) -> bool:
+    """Whether both ran on as many of the same chip; of a summary nothing else is known."""
+    if base.predicate is None or head.predicate is None:
+        return True
+    return hardware(base.predicate) == hardware(head.predicate)
+
+
 def markdown(changes: Sequence[Change], notes: Sequence[str]) -> str:
     """Return the comparison as a comment for a pull request: the verdict, then the rest folded."""
     told = [change for change in changes if change.verdict != "no difference shown"]
@@ -119,7 +126,7 @@ def _table(changes: Sequence[Change]) -> list[str]:
     if not changes:
         return []
     rows = [
-        f"| {code(change.case)} | {change.metric} | {change.base:.4g} {code(change.unit)} "
+        f"| {code(change.case)} | {change.title} | {change.base:.4g} {code(change.unit)} "
         f"| {change.head:.4g} {code(change.unit)} "
         f"| {change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}] | {change.verdict} |"
         for change in changes[:_MOST_ROWS]

@@ -120,7 +120,7 @@ function drawn({ marks }, number, across, up) {
     ...line,
     ...marks.map((mark, at) => {
       const look = { class: mark.hollow ? "mark hollow" : "mark", transform: `translate(${places[at]})`, d: shape };
-      return svg("a", { href: mark.link, "aria-label": mark.words }, svg("path", look, svg("title", {}, mark.words)));
+      return svg("a", { href: mark.link }, svg("title", {}, mark.words), svg("path", look));
     }),
   );
 }

@@ -176,7 +176,7 @@ class Front extends HTMLElement {
   tell(event) {
     const mark = /** @type {Element} */ (event.target).closest?.(".drawn a");
     const told = this.querySelector(".told");
-    if (mark && told) told.textContent = mark.getAttribute("aria-label");
+    if (mark && told) told.textContent = mark.querySelector("title")?.textContent ?? "";
   }
 
   /** The points of this view, for a file. */

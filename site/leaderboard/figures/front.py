@@ -52,6 +52,7 @@ class Point:
         usd: of a million output tokens, by class of price; a class without a price is left out.
         derived: the rate is computed from times and load that were reported.
         tpot_p99: ms, None where nobody says.
+        cores: of a CPU, as many as were measured: the rate is of all of them; else 0.
         pools: chips that prefill and that decode apart; empty where they do both.
         statistic: of `per_user`; basis: what a prediction rests on.
         where: address of the evidence in the site.
@@ -73,6 +74,7 @@ class Point:
     layout: str = ""
     speculation: str = ""
     pools: tuple[int, ...] = ()
+    cores: int = 0
     concurrency: float | None = None
     tpot_p99: float | None = None
     statistic: str = ""

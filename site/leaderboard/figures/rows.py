@@ -51,8 +51,10 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
     "prefill": ("prefill_throughput",),
     "interactivity": ("interactivity",),
     "ttft": ("ttft",),
+    "ttft_p90": ("ttft_p90",),
     "ttft_p99": ("ttft_p99",),
     "tpot": ("tpot",),
+    "tpot_p90": ("tpot_p90",),
     "tpot_p99": ("tpot_p99",),
     "energy": ("energy_per_output_token",),
     "energy_input": ("energy_per_input_token",),
@@ -74,11 +76,11 @@ _NUMBERS = (
     *("purchase_usd", "full_usd", "draw_usd", "floor_usd", "floor_fens", "api_usd"),
     "power_cap_w",
 )
-_COUNTS = ("count", "chips", "flags", "kernels")
+_COUNTS = ("count", "chips", "cores", "flags", "warned", "kernels")
 _PLAIN = (
-    "digest", "tier", "flags", "profile", "suite_version", "finished_at", "chip_id", "chip",
-    "chips", "model", "model_id", "precision", "engine", "engine_name", "suite", "case", "valid",
-    "doubts", "moderated", "price_sheet", "page",
+    "digest", "tier", "flags", "warned", "profile", "suite_version", "finished_at", "chip_id",
+    "chip", "chips", "cores", "model", "model_id", "precision", "engine", "engine_name", "suite",
+    "case", "valid", "doubts", "moderated", "price_sheet", "page",
 )  # fmt: skip
 # Marks of a notice with which a row still ranks.
 RANKING = ("", "disputed")
@@ -106,7 +108,9 @@ class Row:
         digest: of the signed statement the row is from.
         tier: how much is known beyond the signature.
         flags: how many of the physical checks have something against the result.
+        warned: how many warnings the run itself gave.
         chips: accelerators of the machine; a CPU is one.
+        cores: of a CPU, as many as were measured; else 0.
         load: what the engine was asked to do, in the page's language.
         meter: of the energy: name, scope and method; empty without energy.
         valid: the instrument's own error was small enough.
@@ -126,12 +130,14 @@ class Row:
     digest: str
     tier: str
     flags: int
+    warned: int
     profile: str
     suite_version: str
     finished_at: str
     chip_id: str
     chip: str
     chips: int
+    cores: int
     model: str
     model_id: str
     precision: str
@@ -253,7 +259,7 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
         figures={
             name: Figure(
                 metric=name,
-                unit=METRICS[names[0].removesuffix("_p99")].unit,
+                unit=METRICS[_metric(names[0])].unit,
                 n=int(flat[f"{name}_n"]),
                 method=flat[f"{name}_method"],
                 **_ends(flat, name),
@@ -324,8 +330,10 @@ def _about(result: Result) -> dict[str, Any]:
         "chip": entry.name if entry else clean(chip.name),
         # A CPU's count is its cores, and it is one chip.
         "chips": 1 if chip.kind == "cpu" else chip.count,
+        "cores": chip.count if chip.kind == "cpu" else 0,
         "count": chip.count,
         "flags": len(result.flags),
+        "warned": result.warned,
         "power_cap_w": _power_cap(result),
         "kernels": sum(row.suite == "kernels" for row in result.measurements),
     }
@@ -415,10 +423,15 @@ def _money(cost: Cost) -> dict[str, Any]:
     return flat
 
 
+def _metric(name: str) -> str:
+    """Return the metric of a figure's name, which may end in a percentile."""
+    return re.sub(r"_p\d+$", "", name)
+
+
 def _in_unit(point: BoardPoint, metric: str) -> Figure | None:
     """A figure in a unit that is not its metric's cannot stand in a column with the others."""
     found = point.figures.get(metric)
-    return found if found and found.unit == METRICS[metric.removesuffix("_p99")].unit else None
+    return found if found and found.unit == METRICS[_metric(metric)].unit else None
 
 
 def _meter(point: BoardPoint) -> str:

@@ -16,9 +16,11 @@ from leaderboard.figures.price_history import drawn, past_prices
 from leaderboard.figures.rows import Row, address, shown
 from leaderboard.output import downloads
 from leaderboard.pages import (
+    answers,
     best,
     board,
     chips,
+    embeds,
     fen,
     front,
     models,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from leaderboard.figures.figures import BoardPoint, Result
     from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline
+    from leaderboard.pages.answers import Relative
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
@@ -71,6 +74,8 @@ _ROW_PAGES = 2000
 _RUNS = 10
 _LINES = 30
 _LINES_OF_CHIP = 8
+# What a chip is bounded by that nobody has shown anything of: a large, a middling, a small model.
+_FLOORED = ("deepseek-v3", "gpt-oss-120b", "llama-3.1-8b")
 # What a prediction of ours may rest on; another forecaster's words stand as they are.
 _LEVELS = frozenset({"datasheet", "kernels", "calibrated"})
 _FORMATS = {
@@ -192,9 +197,35 @@ class Content:
 
     def made_of_chip_page(self, chip: str) -> str:
         """Identify what a chip's page shows: its results, and what others report of it."""
-        others = self.reported.made_of if self.reported.of_chip(chip) else ""
         drawn = sorted(self.timelines.keys() & set(self.runs_of(chip)))
-        return f"{self.made_of_chip.get(chip, '')} {others} {' '.join(drawn)}"
+        claimed = (f"{own.claim.id} {own.judged.verdict}" for own in self.claims_of(chip))
+        near = (f"{own.chip} {own.kind}" for own in self.relatives_of(chip))
+        known = self.made_of_chip.get(chip, "")
+        return " ".join((known, self.reported.made_of, *drawn, *claimed, *near))
+
+    @cached_property
+    def shown_of(self) -> Mapping[str, str]:
+        """The best kind of evidence that there is of each chip, predictions apart."""
+        kinds = {row.chip: row.kind for row in self.evidence if row.kind == "reported"}
+        return kinds | {row.chip: row.kind for row in self.evidence if row.kind == "measured"}
+
+    def relatives_of(self, chip: str) -> Sequence[Relative]:
+        """Name the chips that stand nearest to one of which nobody has shown anything."""
+        entry = self.chips[chip].entry
+        if chip in self.shown_of or entry is None:
+            return ()
+        entries = {own.id: own.entry for own in self.chips.values() if own.entry}
+        return answers.relatives(entry, self.shown_of, entries)
+
+    def claims_of(self, chip: str) -> Sequence[ClaimView]:
+        """What is claimed of a chip, as it is judged."""
+        entry = self.chips[chip].entry
+        return [own for own in self.claims if entry and own.claim.chip == entry.id]
+
+    @cached_property
+    def points_of(self) -> Mapping[str, Mapping[str, Sequence[Point]]]:
+        """Speed and cost of each chip, by model; what is predicted, of models that somebody ran."""
+        return answers.by_chip(self.points)
 
     def runs_of(self, chip: str) -> Sequence[str]:
         """Return the results that a chip's page shows in full, newest first."""
@@ -266,6 +297,7 @@ class Content:
         """A line on each result: what no row says of it, and may change without it."""
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} "
+            f"{'paged' if digest in self.paged else ''} "
             f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
@@ -463,14 +495,14 @@ def _best(_: Words, content: Content) -> dict[str, Any]:
         "owned": _("Owned"),
         "rented": _("Rented"),
         "energy": _("Energy, output tokens"),
-        "rate": _("Output tokens/s per chip"),
+        "rate": _("Output tokens/s per chip (of a CPU, of the cores measured)"),
     }
     return {
         "best": best.context(content.evidence),
         "limits": best.LIMITS,
         "measures": list(titles.items()),
         "sheet": content.sheet,
-        "words": {"none": _("nobody has shown this yet")},
+        "words": {"none": _("nobody has shown this yet"), "quick": _("quick")},
     }
 
 
@@ -558,6 +590,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
     return {
         "chip": chip,
+        **_answers(_, content, chip),
         "past": past,
         "past_drawn": drawn(_, chip.name, past, content.rates),
         **tables,
@@ -572,6 +605,26 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "verdicts": _verdicts(_),
         "reported": content.reported.of_chip(chip.id),
         "capped": _capped(_, content, chip, rows),
+    }
+
+
+def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
+    """What the chip is known to do with each model; of one nobody has shown, what is near it."""
+    sheet = content.sheet
+    bounded = chip.id not in content.shown_of and chip.entry is not None and sheet is not None
+    curved = content.curved.get(chip.id)
+    own = None if curved is None else embeds.of_one_model(curved)
+    return {
+        "answers": answers.answers(
+            _, content.points_of.get(chip.id, {}), sheet.default_class if sheet else ""
+        ),
+        "price_class": sheet.default_class if sheet else "",
+        "names": {model.id: model.name for model in content.models.values()},
+        "relatives": content.relatives_of(chip.id),
+        "floors": answers.floors(chip.entry, _FLOORED, sheet) if bounded else [],
+        "claims": content.claims_of(chip.id),
+        "curve": own is not None and plots.curve(_, own, "../../"),
+        "curve_model": "" if own is None else own.iloc[0]["model"],
     }
 
 

@@ -30,7 +30,7 @@ _TEXTS = (
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
-_COUNTS = ("place", "flags", "count")
+_COUNTS = ("place", "flags", "warned", "count")
 _NUMBERS = (
     *(
         f"{name}{end}"
@@ -62,6 +62,11 @@ def words(_: Words) -> dict[str, str]:
         "all": _("all"),
         "unit": _("Energy in"),
         "more": _("Show more"),
+        "empty": _("No row fits these choices; without them there are {n}."),
+        "reset": _("Show them all"),
+        "sort": _("Order"),
+        "best first": _("best first"),
+        "worst first": _("worst first"),
         "cite": _("To cite this view: Fenmark leaderboard, {n} rows, {url}"),
         "rows": _("{n} rows"),
         "n": _("n = {n}"),
@@ -79,7 +84,9 @@ def proof_words(_: Words) -> dict[str, str]:
     return {
         "all figures": _("all figures"),
         "verify": _("verify"),
+        "interval": _("95% interval"),
         "flagged": _("flagged"),
+        "warnings": _("{n} warnings"),
         **{mark: _(mark) for mark in ("disputed", "superseded", "withdrawn")},
         "no challenge": _("no challenge"),
         "no raw samples": _("no raw samples"),
@@ -95,8 +102,8 @@ def columns(_: Words) -> dict[str, str]:
         "model": _("Model"),
         "load": _("Load"),
         "throughput": _("Output tokens/s"),
-        "ttft": _("TTFT"),
-        "tpot": _("TPOT"),
+        "ttft": _("TTFT, median"),
+        "tpot": _("TPOT, median"),
         "energy": _("Energy, output tokens"),
         "cost": _("Cost, output tokens"),
         "owned": _("Owned"),

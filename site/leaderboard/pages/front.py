@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leaderboard.figures.front import Point
     from leaderboard.words import Words
 
-__all__ = ["as_file", "context"]
+__all__ = ["about", "as_file", "context", "setup"]
 
 _ALL = "*"
 _DIGITS = 4
@@ -85,8 +85,8 @@ def as_file(_: Words, every: Sequence[Point]) -> str:
                 "usd": [point.usd.get(name) for name in CLASSES],
                 "p99": point.tpot_p99,
                 "where": point.where,
-                "setup": _setup(_, point),
-                "about": _about(_, point),
+                "setup": setup(_, point),
+                "about": about(_, point),
             }
             for point in points
         ],
@@ -143,22 +143,24 @@ def _row(_: Words, point: Point, price_class: str) -> Mapping[str, Any]:
         "rate": point.rate,
         "p99": point.tpot_p99,
         "where": point.where,
-        "setup": _setup(_, point),
-        "about": _about(_, point),
+        "setup": setup(_, point),
+        "about": about(_, point),
     }
 
 
 def _words(_: Words, point: Point) -> str:
-    return " · ".join(filter(None, (_setup(_, point), _p99(_, point), _about(_, point))))
+    return " · ".join(filter(None, (setup(_, point), _p99(_, point), about(_, point))))
 
 
 def _p99(_: Words, point: Point) -> str:
     return _("TPOT p99 {ms} ms", ms=figure(point.tpot_p99)) if point.tpot_p99 else ""
 
 
-def _setup(_: Words, point: Point) -> str:
+def setup(_: Words, point: Point) -> str:
     """Say what ran: engine, precision, layout, speculation, pools."""
     parts = [point.engine, point.precision, point.layout]
+    if point.cores:
+        parts.append(_("{n} cores", n=point.cores))
     if point.speculation:
         parts.append(_("speculation {name}", name=point.speculation))
     if point.pools:
@@ -167,7 +169,7 @@ def _setup(_: Words, point: Point) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _about(_: Words, point: Point) -> str:
+def about(_: Words, point: Point) -> str:
     """Say under which load, how it is known, and by whom."""
     parts = [_load(_, point.load)]
     if point.concurrency:

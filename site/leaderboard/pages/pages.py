@@ -87,6 +87,7 @@ def _templates() -> Environment:
         bytecode_cache=kept.Templates(),
     )
     environment.filters["figure"] = text.figure
+    environment.filters["stated"] = text.stated
     return environment
 
 

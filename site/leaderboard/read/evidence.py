@@ -101,6 +101,7 @@ def _signed(row: Row, model: str) -> Evidence:
         words=" · ".join(filter(None, (row.chip, row.model, row.precision, row.engine, row.load))),
         date=row.date,
         statistic="median",
+        quick=row.profile == "quick",
     )
 
 

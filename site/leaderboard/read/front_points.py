@@ -150,6 +150,7 @@ def _of_row(row: Mapping[str, Any], prices: _Prices) -> Point:
         high=_or_none(row["throughput_high"] / row["chips"]),
         engine=row["engine"],
         precision=row["precision"],
+        cores=row["cores"],
         concurrency=_after(row["load"], "concurrency "),
         tpot_p99=_or_none(row["tpot_p99"]),
         statistic="median",

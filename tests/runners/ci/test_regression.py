@@ -118,3 +118,13 @@ def test_two_runs_without_a_common_figure_fail_the_check(fenmark, tmp_path):
     done = fenmark("compare-runs", tmp_path / "a", tmp_path / "b")
     assert (done.returncode, done.stdout) == (1, "")
     assert "share no measured figure" in done.stderr
+
+
+def test_hardware_is_the_chip_and_how_many(published):
+    side = regression.load_side(str(published[2]), [])
+    chip = side.predicate.machine.chip.model_copy(update={"catalog_id": "epyc-9005"})
+    machine = side.predicate.machine.model_copy(update={"chip": chip})
+    other = replace(side, predicate=side.predicate.model_copy(update={"machine": machine}))
+    assert regression.same_hardware(side, side)
+    assert not regression.same_hardware(side, other)
+    assert regression.same_hardware(side, regression.Side(name="summary", rows=[]))

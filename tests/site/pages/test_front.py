@@ -125,7 +125,7 @@ def test_an_address_holds_what_was_chosen_and_the_lines_to_embed_do_too(page: Pa
     assert "◈" in page.locator(".drawn .legend").inner_text()
     mark = page.locator(".drawn a").first
     mark.focus()
-    assert page.locator(".told").inner_text() == mark.get_attribute("aria-label")
+    assert page.locator(".told").inner_text() == mark.locator("title").text_content()
     assert "evidence=predicted" in page.locator(".embedding").text_content()
     told = json.loads(saved(page, "json"))["rows"]
     assert {row["load"] for row in told} == {"8192→1024"}

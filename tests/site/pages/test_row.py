@@ -75,7 +75,9 @@ def test_its_samples_are_published_byte_for_byte(public: Path):
 
 
 def test_the_lines_on_the_page_fetch_what_verifies(public: Path, tmp_path: Path):
-    lines = re.search(r"<code tabindex=\"0\">(mkdir.*?)</code>", first(public).read_text("utf-8"), re.S)
+    lines = re.search(
+        r"<code tabindex=\"0\">(mkdir.*?)</code>", first(public).read_text("utf-8"), re.DOTALL
+    )
     assert lines
     for to, url in re.findall(r"curl -fo (\S+) https://example.org/(\S+)", lines[1]):
         (tmp_path / to).parent.mkdir(parents=True, exist_ok=True)
