@@ -5,16 +5,19 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.figures.rows import shown
+from leaderboard.figures.tables import MONEY, SCHEMA, Beside
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
+from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, best, board, embeds, front, page_shells
 from leaderboard.pages import reported as reported_rows
@@ -166,6 +169,8 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     _put_reported(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
+    tree.put("data/points.schema.json", table_schema(POINTS, SCHEMA))
+    tree.put("data/reported.schema.json", table_schema(REPORTED, reported_files.SCHEMA))
     for version, data in known.schemas():
         tree.put(f"schema/statement-v{version}.json", data)
     for digest, source in archive.sources.items():
@@ -299,7 +304,10 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
         if not tree.keep(made_of[chip], *(_part(chip, kind) for kind in downloads.KINDS))
     ]
     newest = {str(chip): own for chip, own in content.newest.groupby("chip_id")["digest"]}
-    results = [[(digest, sources[digest]) for digest in newest[chip]] for chip in stale]
+    beside = _beside(content, stale)
+    results = [
+        [(digest, sources[digest], beside[digest]) for digest in newest[chip]] for chip in stale
+    ]
     worth_it = sum(map(len, results)) >= _WORTH_PROCESSES
     made = workers.map(downloads.part, results, worth_it=worth_it)
     for chip, files in zip(stale, made, strict=True):
@@ -311,6 +319,22 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
         content_of = partial(downloads.whole, kind, [tree.place(part) for part in parts])
         path, known = f"data/points.{kind}", f"{content.stamp} {of_all}"
         workers.beside(partial(tree.make, path, known, content_of))
+
+
+def _beside(content: Content, chips: Sequence[str]) -> dict[str, Beside]:
+    """Return what is known of the results of some chips beside their statements."""
+    rows = content.rows[content.rows["chip_id"].isin(chips)]
+    flags = dict(zip(rows["digest"], rows["flags"], strict=True))
+    money: dict[str, dict[tuple[str, str], tuple[Any, ...]]] = {digest: {} for digest in flags}
+    texts, amounts = MONEY[:2], list(MONEY[2:])
+    priced = rows[rows[amounts].notna().any(axis=1)]
+    for digest, suite, case, sheet, price, *usd in (
+        priced[["digest", "suite", "case", *texts, *amounts]].to_numpy().tolist()
+    ):
+        rented = "" if math.isnan(usd[0]) else price
+        known = (None if math.isnan(one) else one for one in usd)
+        money[digest][suite, case] = (sheet, rented, *known)
+    return {digest: Beside(int(count), money[digest]) for digest, count in flags.items()}
 
 
 def _part(chip: str, kind: str) -> str:

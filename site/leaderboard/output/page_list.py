@@ -14,7 +14,7 @@ from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
 from leaderboard.figures.rows import Row, address, shown
-from leaderboard.output import downloads
+from leaderboard.output import dictionary, downloads
 from leaderboard.pages import (
     answers,
     best,
@@ -461,7 +461,16 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="data",
         url="data/",
         title="Data",
-        context=lambda: {"files": downloads.LISTING, "dataset": _dataset(_, content)},
+        context=lambda: {
+            "files": downloads.LISTING,
+            "dataset": _dataset(_, content),
+            "tables": [
+                ("points", _("Columns of points"), dictionary.POINTS),
+                ("reported-columns", _("Columns of reported results"), dictionary.REPORTED),
+                ("view", _("Figures in the file of a view"), dictionary.VIEW),
+            ],
+            "suffixes": dictionary.SUFFIXES,
+        },
         made_of="",
     )
 
