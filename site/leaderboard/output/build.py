@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
-from leaderboard.figures.rows import shown
+from leaderboard.figures.rows import address, shown
 from leaderboard.figures.tables import MONEY, SCHEMA, Beside
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
 from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
@@ -32,6 +32,8 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pandas as pd
 
     from leaderboard.output.page_list import Content
     from results.catalog import PriceSheet
@@ -229,7 +231,7 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
 
 
 def _points(words: Words, content: Content, model: str) -> str:
-    return front.as_file(words, content.points.get(model, ()))
+    return front.as_file(words, content.points.of_model(model))
 
 
 def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:
@@ -265,9 +267,16 @@ def _put_board(tree: Tree, content: Content) -> None:
 
 def _put_row_badges(tree: Tree, content: Content) -> None:
     """Put a badge of each row that has a page and a rate."""
-    rows = content.rated
-    for row in shown(rows[(rows["page"] != "") & (rows["model_id"] != "")]):
-        tree.put(f"{row.where}badge.svg", badges.badge(row))
+    rows = content.rated[(content.rated["page"] != "") & (content.rated["model_id"] != "")]
+    for place, (digest, page) in enumerate(rows[["digest", "page"]].to_numpy().tolist()):
+        made_of = f"{content.stamp} {content.made_of_row_page(digest)}"
+        made = partial(_row_badge, rows, place)
+        tree.make(f"{address(digest, page)}badge.svg", made_of, made)
+
+
+def _row_badge(rows: pd.DataFrame, place: int) -> str:
+    [row] = shown(rows.iloc[[place]])
+    return badges.badge(row)
 
 
 def _chart(content: Content, chip: str) -> str:

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Result
-    from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline
     from leaderboard.pages.answers import Relative
     from leaderboard.pages.chips import ChipView
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.models import ModelView
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
+    from leaderboard.read.front_points import Points
     from leaderboard.read.reported import Reported
     from leaderboard.words import Words
     from results.catalog import PriceSheet
@@ -69,7 +69,7 @@ __all__ = ["Content", "pages"]
 _STATIC_ROWS = 50
 _LATEST = 8
 # Rows with a page of their own, in each language: beyond that a row's proof is its address.
-_ROW_PAGES = 2000
+_ROW_PAGES = 1000
 # Runs described in full on a chip's page, and configurations on the history page.
 _RUNS = 10
 _LINES = 30
@@ -170,8 +170,8 @@ class Content:
         return evidence(self.rows, self.reported, self.stamp)
 
     @cached_property
-    def points(self) -> Mapping[str, Sequence[Point]]:
-        """Speed and cost of each model, by its page."""
+    def points(self) -> Points:
+        """Speed and cost of each model and chip."""
         return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
 
     @cached_property
@@ -222,11 +222,6 @@ class Content:
         entry = self.chips[chip].entry
         return [own for own in self.claims if entry and own.claim.chip == entry.id]
 
-    @cached_property
-    def points_of(self) -> Mapping[str, Mapping[str, Sequence[Point]]]:
-        """Speed and cost of each chip, by model; what is predicted, of models that somebody ran."""
-        return answers.by_chip(self.points)
-
     def runs_of(self, chip: str) -> Sequence[str]:
         """Return the results that a chip's page shows in full, newest first."""
         return self._runs.get(chip, ())
@@ -249,18 +244,21 @@ class Content:
     @cached_property
     def samples(self) -> Mapping[str, Path]:
         """Files of raw samples that are published, by digest: of rows with a page."""
-        found: dict[str, Path] = {}
-        for digest, (place, *_more) in self.paged.items():
-            if NO_SAMPLES not in self.rows.loc[place, "doubts"]:
-                home = home_of(self.archive.sources[digest].path)
-                stated = str(self.rows.loc[place, "samples"]).split()
-                found |= {one: place_of(home, one) for one in stated}
-        return found
+        return {
+            one: place_of(home_of(self.archive.sources[digest].path), one)
+            for digest, own in self._samples.items()
+            for one in own
+        }
 
-    def samples_of(self, digest: str) -> list[str]:
+    def samples_of(self, digest: str) -> Sequence[str]:
         """Name those of them that a result with a page was computed from."""
-        stated = str(self.rows.loc[self.paged[digest][0], "samples"]).split()
-        return [one for one in stated if one in self.samples]
+        return self._samples.get(digest, ())
+
+    @cached_property
+    def _samples(self) -> Mapping[str, Sequence[str]]:
+        heads = self.rows.loc[self.rows["page"] != "", ["digest", "samples", "doubts"]]
+        known = heads[~heads["doubts"].str.contains(NO_SAMPLES, regex=False)]
+        return {digest: own.split() for digest, own, _ in known.to_numpy().tolist()}
 
     def opened(self, digest: str) -> Result:
         """Read a result again; the last one is kept, as its rows are shown one after another."""
@@ -625,7 +623,7 @@ def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     own = None if curved is None else embeds.of_one_model(curved)
     return {
         "answers": answers.answers(
-            _, content.points_of.get(chip.id, {}), sheet.default_class if sheet else ""
+            _, content.points.of_chip(chip.id), sheet.default_class if sheet else ""
         ),
         "price_class": sheet.default_class if sheet else "",
         "names": {model.id: model.name for model in content.models.values()},
@@ -662,7 +660,7 @@ def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
 def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str, Any]:
     code = currency_of(_.lang, content.rates)
     price_class = content.sheet.default_class if content.sheet else ""
-    own = content.points.get(model.id, ())
+    own = content.points.of_model(model.id)
     return front.context(_, own, price_class, (code, content.rates[code]), root)
 
 

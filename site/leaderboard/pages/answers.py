@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from results.catalog import ChipEntry, PriceSheet
 
-__all__ = ["Answer", "Floored", "Relative", "answers", "by_chip", "floors", "relatives"]
+__all__ = ["Answer", "Floored", "Relative", "answers", "floors", "relatives"]
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _RELATIVES = 3
@@ -76,20 +75,6 @@ class Floored:
     model: str
     joules: float
     usd: float
-
-
-def by_chip(points: Mapping[str, Sequence[Point]]) -> dict[str, dict[str, list[Point]]]:
-    """Return the points of each chip by model; predicted ones only of models that somebody ran."""
-    chips: defaultdict[str, defaultdict[str, list[Point]]]
-    chips = defaultdict(lambda: defaultdict(list))
-    for model, own in points.items():
-        if any(point.kind == "reported" for point in own):
-            shown = own
-        else:
-            shown = [point for point in own if point.kind != "predicted"]
-        for point in shown:
-            chips[point.chip][model].append(point)
-    return {chip: dict(models) for chip, models in chips.items()}
 
 
 def answers(_: Words, models: Mapping[str, Sequence[Point]], price_class: str) -> list[Answer]:

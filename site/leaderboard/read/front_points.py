@@ -28,7 +28,7 @@ from suites.base.records import Row
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from results.prediction.cells import Cell
     from results.prediction.fronts import Predicted
 
-__all__ = ["points"]
+__all__ = ["NO_POINTS", "Points", "points"]
 
 _SAME = ["model_id", "chip_id", "shape", "throughput_method"]
 _CONFIGURED = {
@@ -49,9 +49,47 @@ _CONFIGURED = {
 }
 
 
+class Points:
+    """What is known of each model and chip; a build asks for a few of them: they are made late."""
+
+    def __init__(
+        self,
+        signed: Iterable[tuple[str, Point]],
+        others: Mapping[str, Sequence[Mapping[str, Any]]],
+    ) -> None:
+        self._others = others
+        self._signed: defaultdict[str, list[Point]] = defaultdict(list)
+        for model, point in signed:
+            self._signed[model].append(point)
+
+    def of_model(self, model: str) -> list[Point]:
+        """Return the points of a model, signed ones first."""
+        others = (Point(**fields) for fields in self._others.get(model, ()))
+        return [*self._signed.get(model, ()), *others]
+
+    def of_chip(self, chip: str) -> dict[str, list[Point]]:
+        """Return the points of a chip by model; predicted ones only of models that somebody ran."""
+        found: dict[str, list[Point]] = {}
+        for model in sorted(self._signed.keys() | self._others.keys()):
+            others = self._others.get(model, ())
+            ran = any(fields["kind"] == "reported" for fields in others)
+            own = [point for point in self._signed.get(model, ()) if point.chip == chip]
+            own += [
+                Point(**fields)
+                for fields in others
+                if fields["chip"] == chip and (ran or fields["kind"] != "predicted")
+            ]
+            if own:
+                found[model] = own
+        return found
+
+
+NO_POINTS = Points((), {})
+
+
 def points(
     rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, stamp: str
-) -> dict[str, list[Point]]:
+) -> Points:
     """Gather the points of each model, by its page.
 
     None that a law flags, or that is disputed, of MLPerf, simulated, or claimed by a vendor.
@@ -60,14 +98,10 @@ def points(
         stamp: identifies the code and the prices that costs are computed with.
     """
     if sheet is None:
-        return {}
-    by_model: defaultdict[str, list[Point]] = defaultdict(list)
+        return NO_POINTS
     prices = _Prices(sheet)
     made = builds.kept("fronts", f"{stamp} {reported.made_of}", partial(_packed, reported, prices))
-    of_others = ((model, Point(**fields)) for model, fields in json.loads(made))
-    for model, point in chain(_signed(rows, prices), of_others):
-        by_model[model].append(point)
-    return by_model
+    return Points(_signed(rows, prices), json.loads(made))
 
 
 class _Prices:
@@ -112,8 +146,10 @@ class _Prices:
 
 
 def _packed(reported: Reported, prices: _Prices) -> bytes:
-    found = chain(_of_publishers(reported, prices), _predicted(prices))
-    return json.dumps([(model, asdict(point)) for model, point in found]).encode()
+    by_model: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for model, point in chain(_of_publishers(reported, prices), _predicted(prices)):
+        by_model[model].append(asdict(point))
+    return json.dumps(by_model).encode()
 
 
 def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:

@@ -50,7 +50,7 @@ def test_the_live_table_shows_what_the_static_one_shows(browser, base, url):
 def cells_without_script(page) -> list[list[str]]:
     rows = page.locator("table.board tbody tr").all()
     return [
-        [" ".join(text.split()) for text in row.locator("td").all_inner_texts()] for row in rows
+        [" ".join(text.split()) for text in row.locator("th, td").all_inner_texts()] for row in rows
     ]
 
 
@@ -132,8 +132,8 @@ def test_owned_cost_and_floor_come_when_asked_for(browser, base):
     assert "show=owned" in page.url
     both = open_board(browser, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
     shown = both.locator("tbody tr").all()
-    floors = [float(row.locator("td").nth(9).inner_text().split()[0]) for row in shown]
-    owned = [float(row.locator("td").nth(8).inner_text().split()[0]) for row in shown]
+    floors = [float(row.locator("th, td").nth(9).inner_text().split()[0]) for row in shown]
+    owned = [float(row.locator("th, td").nth(8).inner_text().split()[0]) for row in shown]
     assert floors == sorted(floors, reverse=True)
     assert all(0 < floor < cost for floor, cost in zip(floors, owned, strict=True))
     both.close()

@@ -36,7 +36,7 @@ def of_rows(*rows: dict[str, Any]) -> list[Any]:
     ranked = table.assign(shape=table["load"].str.split(" · ", n=1).str[0])
     nothing = Reported(publishers=[], made_of="")
     made = points(pd.DataFrame(ranked), nothing, catalog.latest_prices(), "test")
-    return [point for point in made.get("llama-3.1-8b", []) if point.kind != "predicted"]
+    return [point for point in made.of_model("llama-3.1-8b") if point.kind != "predicted"]
 
 
 def test_a_signed_row_is_a_point_per_chip():
