@@ -12,7 +12,7 @@ import pytest
 
 from leaderboard.base.text import stated
 from leaderboard.figures import plots, ranking
-from leaderboard.figures.rows import frame
+from leaderboard.figures.rows import FIGURES, frame
 from leaderboard.pages import badges, sidebyside
 from leaderboard.pages.reported import _figure
 from leaderboard.words import Words
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import pandas as pd
     from playwright.sync_api import Browser, Page
 
 ENGLISH = Words.load("en")
@@ -32,6 +33,16 @@ ROW: dict[str, Any] = {
     "case": "c1", "finished_at": "2026-11-20", "load": "128→64 tokens · concurrency 4",
     "throughput": 400.0, "throughput_method": "measured", "valid": True, "profile": "full",
 }  # fmt: skip
+
+
+def ranked(*rows: dict[str, Any]) -> pd.DataFrame:
+    """Rows as an archive's are: each figure with a count and a method."""
+    told = {
+        f"{name}_{end}": value
+        for name in FIGURES
+        for end, value in (("n", 5), ("method", "measured"))
+    }
+    return ranking.ranked(frame([told | row for row in rows]).assign(tier="self-signed"))
 
 
 class Tables(HTMLParser):
@@ -131,7 +142,7 @@ LATE = {"ttft": 100.0, "tpot": 20.0, "rent_cny": 1.0, "rent_usd": 0.1}
 def test_a_limit_is_kept_by_a_tail_and_its_bound_never_by_the_median(
     tail: dict[str, float], *, holds: bool
 ):
-    rows = ranking.ranked(frame([ROW | LATE | tail]))
+    rows = ranked(ROW | LATE | tail)
     assert (ranking.answers(rows, "en").cheapest is not None) is holds
 
 
@@ -147,9 +158,7 @@ def test_a_reported_latency_shows_its_p99_beside_the_median():
 
 
 def test_a_comparison_says_what_differs():
-    rows = ranking.ranked(
-        frame([ROW | {"digest": "a"}, ROW | {"digest": "b", "chip": "Other", "engine": "e 2"}])
-    )
+    rows = ranked(ROW | {"digest": "a"}, ROW | {"digest": "b", "chip": "Other", "engine": "e 2"})
     differing = sidebyside.context(ENGLISH, rows)["differing"]
     assert any("different chips" in line for line in differing)
     assert any("different engines" in line for line in differing)
@@ -236,11 +245,16 @@ def test_the_other_language_shows_the_same_view(phone: tuple[Page, str]):
 
 
 @pytest.mark.browser
-def test_a_row_whose_page_is_gone_leads_to_its_proof(phone: tuple[Page, str], site: Path):
-    page, base = phone
+def test_a_row_whose_page_is_gone_leads_to_its_proof(
+    phone: tuple[Page, str], site: Path, serve: Callable[[Path], str], tmp_path: Path
+):
+    page, _ = phone
+    # A host answers with the page 404.html of its root, whose links are those of the site's address.
+    (tmp_path / "fenmark").symlink_to(site)
+    (tmp_path / "404.html").symlink_to(site / "404.html")
     digest = next((site / "statements").iterdir()).name.partition(".")[0]
-    page.goto(f"{base}zh/r/{digest}/serving-gone/")
-    page.wait_for_url(f"**/zh/verify/?statement={digest}")
+    page.goto(f"{serve(tmp_path)}fenmark/zh/r/{digest}/serving-gone/")
+    page.wait_for_url(f"**/fenmark/zh/verify/?statement={digest}")
 
 
 def test_a_best_figure_of_a_quick_run_says_so(site: Path):

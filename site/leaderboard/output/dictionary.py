@@ -150,7 +150,7 @@ VIEW: tuple[Column, ...] = (
     Column("ttft_ms", "median time to first token", "ms"),
     Column("tpot_ms", "median time per output token", "ms"),
     Column("energy_j_per_output_token", "energy of an output token, as metered", "J/token"),
-    *(Column(own.name, own.about, own.unit, own.formula) for own in _MONEY if own.unit),
+    *(own for own in _MONEY if own.unit and own.name != "electricity_usd_per_mtok"),
     Column(
         "electricity_fen_per_mtok", "electricity of a million output tokens, derived", "fen/Mtok",
         "electricity_usd_per_mtok × CNY/USD × 100",

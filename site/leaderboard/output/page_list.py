@@ -475,7 +475,8 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
 
 def _rows(_: Words, content: Content) -> Iterator[Page]:
     """Yield a page of each row, those of one result together."""
-    names = content.rows[["page", "chip", "model", "load"]].to_numpy().tolist()
+    load = "load_zh" if _.lang == "zh" else "load"
+    names = content.rows[["page", "chip", "model", load]].to_numpy().tolist()
     for digest, places in content.paged.items():
         for place in places:
             page, *about = names[place]

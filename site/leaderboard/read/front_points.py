@@ -87,9 +87,7 @@ class Points:
 NO_POINTS = Points((), {})
 
 
-def points(
-    rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, stamp: str
-) -> Points:
+def points(rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, stamp: str) -> Points:
     """Gather the points of each model, by its page.
 
     None that a law flags, or that is disputed, of MLPerf, simulated, or claimed by a vendor.

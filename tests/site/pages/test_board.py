@@ -209,6 +209,11 @@ def test_the_saved_board_says_how_each_figure_came_about(browser, base):
     page = open_board(browser, f"{base}leaderboard/?suite=")
     rows = json.loads(saved(page, "json"))["rows"]
     methods = {"measured", "modelled", None}
+    money = [
+        method for row in rows for name, method in row.items() if name.endswith("_per_mtok_method")
+    ]
+    assert any(money)
+    assert all(method is None or method.startswith("derived") for method in money)
     assert {row["energy_j_per_output_token_method"] for row in rows} <= methods
     assert all(row["meter"] and row["tier"] for row in rows if row["energy_j_per_output_token"])
     page.close()
