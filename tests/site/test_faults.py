@@ -249,7 +249,7 @@ def test_a_row_whose_page_is_gone_leads_to_its_proof(
     phone: tuple[Page, str], site: Path, serve: Callable[[Path], str], tmp_path: Path
 ):
     page, _ = phone
-    # A host answers with the page 404.html of its root, whose links are those of the site's address.
+    # A host answers with its root's 404.html, whose links are those of the site's address.
     (tmp_path / "fenmark").symlink_to(site)
     (tmp_path / "404.html").symlink_to(site / "404.html")
     digest = next((site / "statements").iterdir()).name.partition(".")[0]

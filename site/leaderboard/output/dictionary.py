@@ -57,8 +57,8 @@ _FIGURE = (
         "value",
         "the figure: of a latency the percentile in its metric, else the median of processes",
     ),
-    Column("low", "lower end of its 95% interval; empty where the samples give none", "as `unit`"),
-    Column("high", "upper end, likewise", "as `unit`"),
+    Column("low", "lower end of its 95% interval; empty where the samples give none", "as unit"),
+    Column("high", "upper end, likewise", "as unit"),
     Column("n", "samples or processes that the figure rests on", "count"),
 )
 _MONEY = (

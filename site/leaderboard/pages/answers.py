@@ -106,7 +106,9 @@ def _answer(_: Words, model: str, points: Sequence[Point], price_class: str) -> 
 def relatives(
     entry: ChipEntry, known: Mapping[str, str], chips: Mapping[str, ChipEntry]
 ) -> list[Relative]:
-    """Find the chips of its kind whose datasheets are nearest, by ratios, among those in `known`.
+    """Find the chips whose datasheets are nearest, by ratios, among those in `known`.
+
+    Processors stand beside processors, and accelerators of any kind beside accelerators.
 
     Args:
         known: kind of the best evidence, by chip.
@@ -114,12 +116,17 @@ def relatives(
     found = []
     for chip, kind in known.items():
         other = chips.get(chip)
-        if other and other.id != entry.id and other.kind == entry.kind:
+        if other and other.id != entry.id and _kin(entry, other):
             ratios = _ratios(entry, other)
             shared = [abs(math.log(ratio)) for ratio in ratios if ratio]
             if len(shared) >= _LEAST_SHARED:
                 found.append((sum(shared) / len(shared), _relative(other, kind, ratios)))
     return [own for _, own in sorted(found, key=lambda pair: (pair[0], pair[1].chip))[:_RELATIVES]]
+
+
+def _kin(one: ChipEntry, other: ChipEntry) -> bool:
+    apart = {"cpu", "system", "switch"}
+    return one.kind == other.kind or not apart & {one.kind, other.kind}
 
 
 def _relative(other: ChipEntry, kind: str, ratios: Sequence[float | None]) -> Relative:
@@ -146,8 +153,8 @@ def _peak(entry: ChipEntry) -> float | None:
 
 def floors(entry: ChipEntry, models: Iterable[str], sheet: PriceSheet) -> list[Floored]:
     """Bound each model's decode by the datasheet, in the narrowest weights it has units for."""
-    # Of a CPU nobody rents whole sockets; the entry says nothing of one core.
-    if entry.kind == "cpu":
+    # Of a CPU nobody rents whole sockets; and bandwidth alone bounds no batch without end.
+    if entry.kind == "cpu" or not entry.peak_tflops:
         return []
     return [own for model in models if (own := _floored(entry, model, sheet))]
 

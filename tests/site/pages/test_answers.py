@@ -71,6 +71,8 @@ def test_the_nearest_chips_are_those_whose_datasheets_differ_least():
     assert first.bandwidth == pytest.approx(3350 / 4800, rel=0.01)
     assert first.memory == pytest.approx(80 / 141, rel=0.01)
     assert answers.relatives(chips["h200-sxm"], {"h200-sxm": "reported"}, chips) == []
+    assert len(answers.relatives(chips["ascend-910b"], known, chips)) == 3
+    assert answers.relatives(chips["epyc-9004"], known, chips) == []
 
 
 def test_a_floor_is_arithmetic_at_the_peak_and_nameplate_power():
@@ -81,7 +83,9 @@ def test_a_floor_is_arithmetic_at_the_peak_and_nameplate_power():
     assert own.usd == pytest.approx(
         own.joules / 3.6 * sheet.usd_per_kwh * sheet.pue.value, rel=1e-6
     )
-    assert answers.floors(catalog.chips()["epyc-9004"], ["llama-3.1-8b"], sheet) == []
+    # A processor, and a chip whose peak nobody knows.
+    for unbounded in ("epyc-9004", "cerebras-wse-3"):
+        assert answers.floors(catalog.chips()[unbounded], ["llama-3.1-8b"], sheet) == []
     assert not any(math.isnan(one.usd) for one in answers.floors(chip, ["deepseek-v3"], sheet))
 
 
