@@ -96,7 +96,7 @@ class View:
 
     load: str
     price_class: str
-    evidence: str
+    evidence: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def default_view(points: Sequence[Point], price_class: str) -> View:
         price_class: that comes first of those that as many chips have.
     """
     shown = [point for point in points if point.kind != "predicted"]
-    evidence = "reported" if shown else "predicted"
+    evidence: Kind = "reported" if shown else "predicted"
     shown = shown or list(points)
     loads = _most(shown, lambda point: [point.load])
     own = [point for point in shown if point.load == loads]
@@ -145,7 +145,7 @@ def lines(points: Iterable[Point], view: View) -> list[Line]:
 
     Chips stand by their evidence, then by the least they cost.
     """
-    by_chip: defaultdict[str, defaultdict[str, list[Point]]]
+    by_chip: defaultdict[str, defaultdict[Kind, list[Point]]]
     by_chip = defaultdict(lambda: defaultdict(list))
     for point in points:
         if view.load not in {"*", point.load} or view.price_class not in point.usd:

@@ -370,7 +370,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             template="front_embed",
             url=f"models/{model.id}/embed/",
             title=model.name,
-            context=lambda model=model: {"model": model, **_front(_, content, model, "../../../")},
+            context=partial(_embedded, _, content, model),
             made_of=content.made_of_model_page(model.id),
             bare=True,
         )
@@ -619,7 +619,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
 def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     """What the chip is known to do with each model; of one nobody has shown, what is near it."""
     sheet = content.sheet
-    bounded = chip.id not in content.shown_of and chip.entry is not None and sheet is not None
+    unknown = chip.id not in content.shown_of
     curved = content.curved.get(chip.id)
     own = None if curved is None else embeds.of_one_model(curved)
     return {
@@ -629,7 +629,9 @@ def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "price_class": sheet.default_class if sheet else "",
         "names": {model.id: model.name for model in content.models.values()},
         "relatives": content.relatives_of(chip.id),
-        "floors": answers.floors(chip.entry, _FLOORED, sheet) if bounded else [],
+        "floors": answers.floors(chip.entry, _FLOORED, sheet)
+        if unknown and chip.entry and sheet
+        else [],
         "claims": content.claims_of(chip.id),
         "curve": own is not None and plots.curve(_, own, "../../"),
         "curve_model": "" if own is None else own.iloc[0]["model"],
@@ -656,6 +658,10 @@ def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
         **_front(_, content, model, "../../"),
         **_tables(_, rows),
     }
+
+
+def _embedded(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
+    return {"model": model, **_front(_, content, model, "../../../")}
 
 
 def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str, Any]:

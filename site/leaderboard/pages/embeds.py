@@ -61,7 +61,8 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
 def of_one_model(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the model that most are of: throughput of different models is no curve."""
     counts = rows["model_id"].value_counts()
-    return rows[rows["model_id"] == min(counts[counts == counts.max()].index)]
+    own: pd.DataFrame = rows[rows["model_id"] == min(counts[counts == counts.max()].index)]
+    return own
 
 
 def _alone(head: str, foot: str, drawn: Markup, series: Sequence[MarkSeries]) -> Markup:

@@ -163,7 +163,8 @@ def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
     )
     before = own.groupby(_SAME)["rate"].transform(lambda rates: rates.cummax().shift())
     for row in own[(own["rate"] > before) | before.isna()].to_dict("records"):
-        yield known_as(row["model"]) or row["model_id"], _of_row(row, prices)
+        told = {str(name): value for name, value in row.items()}
+        yield known_as(row["model"]) or row["model_id"], _of_row(told, prices)
 
 
 def _of_row(row: Mapping[str, Any], prices: _Prices) -> Point:
@@ -295,8 +296,8 @@ def _layout(asked: Mapping[str, Any]) -> str:
 
 def _pools(asked: Mapping[str, Any]) -> tuple[int, ...]:
     chips = (asked.get("prefill_chips"), asked.get("decode_chips"))
-    apart = asked.get("disaggregated") is True and all(isinstance(n, int) for n in chips)
-    return tuple(chips) if apart else ()
+    counted = tuple(n for n in chips if isinstance(n, int))
+    return counted if asked.get("disaggregated") is True and len(counted) == len(chips) else ()
 
 
 def _number(value: object) -> float | None:
