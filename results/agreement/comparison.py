@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from suites.base.metrics import METRICS
 from suites.quality.summary import QUALITY
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Row", "Verdict", "compare", "rows_of"]
 
-Verdict = Literal["regression", "improvement", "no difference shown"]
+Verdict = Literal["regression", "improvement", "other hardware", "no difference shown"]
 Row = dict[str, Any]
 
 _CONFIDENCE = 0.95
@@ -29,6 +29,7 @@ _IDENTITY = (
 )  # fmt: skip
 # Drafts accepted as often: tokens a step relative to the other's, a place's share absolute.
 _SAME_LENGTH, _SAME_SHARE = 0.03, 0.05
+_JUDGED = ("regression", "improvement")
 _BOUNDS = ("value", "low", "high")
 # Magnitudes that something here could have; ratios of others overflow.
 _LEAST, _MOST = 1e-15, 1e15
@@ -40,13 +41,15 @@ class Change:
 
     Attributes:
         ratio: head over base; [low, high] its interval, widened for the number of comparisons.
+        percentile: of a latency's distribution; None of a figure that has none.
         verdict: a regression or improvement only if the interval excludes 1 and the change is
-            at least the threshold asked for.
+            at least the threshold asked for, and only of the same hardware.
     """
 
     suite: str
     case: str
     metric: str
+    percentile: float | None
     unit: str
     base: float
     head: float
@@ -54,6 +57,11 @@ class Change:
     low: float
     high: float
     verdict: Verdict
+
+    @property
+    def title(self) -> str:
+        """The metric, with its percentile where it has one: "ttft p90"."""
+        return _told(self.metric, self.percentile)
 
 
 def rows_of(predicate: Predicate) -> list[Row]:
@@ -63,7 +71,11 @@ def rows_of(predicate: Predicate) -> list[Row]:
 
 
 def compare(
-    base: Iterable[Row], head: Iterable[Row], *, min_change: float = 0.03
+    base: Iterable[Row],
+    head: Iterable[Row],
+    *,
+    min_change: float = 0.03,
+    same_hardware: bool = True,
 ) -> tuple[list[Change], list[str]]:
     """Compare the measured figures both runs hold.
 
@@ -76,6 +88,7 @@ def compare(
         base, head: summary rows. Rows without an interval, without a direction, or modelled
             are not judged.
         min_change: smallest relative change worth a verdict, such as 0.03.
+        same_hardware: another chip's figures differ, but are no improvement or regression.
 
     Returns:
         The changes, worst first, and a line for every figure only one run has.
@@ -85,10 +98,15 @@ def compare(
     shared = [key for key in before if key in after and key not in apart]
     widening = _widening(len(shared))
     changes = [_change(before[key], after[key], widening, min_change) for key in shared]
+    if not same_hardware:
+        changes = [
+            replace(one, verdict="other hardware") if one.verdict in _JUDGED else one
+            for one in changes
+        ]
     alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
     alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
     alone += [f"drafts were accepted otherwise: {_title(before[key])}" for key in apart]
-    order = {"regression": 0, "improvement": 1, "no difference shown": 2}
+    order = {name: place for place, name in enumerate(get_args(Verdict))}
     changes.sort(key=lambda change: (order[change.verdict], -abs(math.log(change.ratio))))
     return changes, alone
 
@@ -101,6 +119,7 @@ def _change(base: Row, head: Row, widening: float, min_change: float) -> Change:
         suite=head.get("suite", ""),
         case=head["case"],
         metric=head["metric"],
+        percentile=_percentile(head),
         unit=head["unit"],
         base=base["value"],
         head=head["value"],
@@ -180,4 +199,14 @@ def _rates(row: Row) -> list[float]:
 
 
 def _title(row: Row) -> str:
-    return f"{row['case']} {row['metric']}"
+    return f"{row['case']} {_told(row['metric'], _percentile(row))}"
+
+
+def _percentile(row: Row) -> float | None:
+    """What a row says of it; a summary may say anything."""
+    found = row.get("percentile")
+    return found if isinstance(found, int | float) else None
+
+
+def _told(metric: str, percentile: float | None) -> str:
+    return metric if percentile is None else f"{metric} p{percentile:g}"

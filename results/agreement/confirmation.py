@@ -37,6 +37,7 @@ __all__ = [
     "agreement",
     "confirmed",
     "differences",
+    "hardware",
     "repetitions",
     "shortcomings",
 ]
@@ -156,7 +157,7 @@ def differences(first: Predicate, second: Predicate) -> list[Difference]:
     """List the conditions in which two runs differ, decisive ones first."""
     suites = set(first.run.suites)
     pairs = [
-        ("chip", _chip(first), _chip(second), True),
+        ("chip", hardware(first), hardware(second), True),
         ("suites", *_both(first, second, "suites"), True),
         ("profile", *_both(first, second, "profile"), True),
         ("options", *_both(first, second, "options"), True),
@@ -317,7 +318,8 @@ def _verdict(change: Change) -> Verdict:
     return "undecided" if blunt else "agrees"
 
 
-def _chip(predicate: Predicate) -> str:
+def hardware(predicate: Predicate) -> str:
+    """Name how many of which chip a run was on."""
     chip = predicate.machine.chip
     return f"{chip.count} x {chip.catalog_id or chip.name}"
 

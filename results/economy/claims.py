@@ -71,6 +71,7 @@ class Evidence:
         words: chip, model, load and publisher, for a reader.
         date: when it was measured or published; empty where nobody says.
         statistic: of its latencies, such as "median" or "mean"; empty likewise.
+        quick: whether a short profile measured it, which shows less.
     """
 
     chip: str
@@ -89,6 +90,7 @@ class Evidence:
     words: str
     date: str = ""
     statistic: str = ""
+    quick: bool = False
 
     def of_all_tokens(self, isl: float, osl: float) -> Evidence:
         """Return the same row of output tokens with its input tokens counted too."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.agreement.comparison import rows_of
-from results.agreement.confirmation import differences
+from results.agreement.confirmation import differences, hardware
 from results.agreement.quality import asked, change_of_answers
 from results.archive import archive
 from results.proof import envelope
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from results.statement.statement import Predicate
     from suites.quality.scores import Comparison
 
-__all__ = ["Side", "answers", "conditions", "find", "load_side", "markdown", "told"]
+__all__ = [
+    "Side",
+    "answers",
+    "conditions",
+    "find",
+    "load_side",
+    "markdown",
+    "same_hardware",
+    "told",
+]
 
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
 _REQUIRED = {"case", "metric", "unit", "method", "value", "low", "high"}
@@ -100,6 +109,13 @@ def conditions(base: Side, head: Side) -> list[str]:
     return [f"{one.what}: {one.first} in base, {one.second} in head" for one in found]
 
 
+def same_hardware(base: Side, head: Side) -> bool:
+    """Whether both ran on as many of the same chip; of a summary nothing else is known."""
+    if base.predicate is None or head.predicate is None:
+        return True
+    return hardware(base.predicate) == hardware(head.predicate)
+
+
 def answers(base: Side, head: Side) -> Comparison | None:
     """Compare right answers of the same kind and level; None where not the same was asked."""
     both = (
@@ -139,7 +155,7 @@ def _table(changes: Sequence[Change]) -> list[str]:
     if not changes:
         return []
     rows = [
-        f"| {code(change.case)} | {change.metric} | {change.base:.4g} {code(change.unit)} "
+        f"| {code(change.case)} | {change.title} | {change.base:.4g} {code(change.unit)} "
         f"| {change.head:.4g} {code(change.unit)} "
         f"| {change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}] | {change.verdict} |"
         for change in changes[:_MOST_ROWS]

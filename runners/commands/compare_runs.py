@@ -47,32 +47,36 @@ def compare_runs(
 
     archives = results or [Path("out/results"), Path("results/public")]
     before, after = (regression.load_side(side, archives) for side in (base, head))
-    changes, alone = compare(before.rows, after.rows, min_change=min_change)
+    same = regression.same_hardware(before, after)
+    changes, alone = compare(before.rows, after.rows, min_change=min_change, same_hardware=same)
     if not changes:
         raise CheckError(
             "share no measured figure with an interval",
             where=f"{base} and {head}",
             remedy="compare runs of the same suite and profile",
         )
-    notes = [*regression.conditions(before, after), *alone]
+    differing = regression.conditions(before, after)
+    notes = [*differing, *alone]
     lost = regression.answers(before, after)
     if json_:
         told = {"changes": [asdict(item) for item in changes], "unmatched": alone}
         told |= {"answers": asdict(lost) if lost else None}
-        print_json({**told, "conditions": notes[: len(notes) - len(alone)]})
+        print_json({**told, "conditions": differing})
     elif markdown:
         print_whole(regression.markdown(changes, notes, lost))
     else:
         table = Table("case", "metric", "base", "head", "ratio [95%]", "verdict", box=None)
+        terminal = Terminal()
+        for note in differing:
+            terminal.say(f"! {note}")
         for item in changes:
             span = f"{item.ratio:.3f} [{item.low:.3f}, {item.high:.3f}]"
             values = (f"{item.base:.4g} {item.unit}", f"{item.head:.4g} {item.unit}")
-            table.add_row(item.case, item.metric, *values, span, item.verdict)
-        terminal = Terminal()
+            table.add_row(item.case, item.title, *values, span, item.verdict)
         terminal.show(table)
         if lost:
             terminal.say(regression.told(lost))
-        for note in notes:
+        for note in alone:
             terminal.say(f"! {note}")
     actions.add_summary(regression.markdown(changes, notes, lost))
     if (lost and lost.verdict == "worse") or any(one.verdict == "regression" for one in changes):

@@ -109,8 +109,9 @@ class Terminal(Console):
         )
 
     def show(self, table: Table) -> None:
-        """Print a table; its headings are ours, and go on without a mark."""
+        """Print a table: nothing in it is cut; its headings are ours, and go on without a mark."""
         for column in table.columns:
+            column.overflow = "fold"
             column.header = Text(_shown(str(column.header)))
         self.print(table)
 

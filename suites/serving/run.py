@@ -104,10 +104,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
                 labels = _prompt_labels(under_test, step, part)
                 fact = facts["points"][step.name] = facts_of(step, part, checked)
                 if beside:
-                    fact["server"] = beside.facts(part)
-                    drafted = fact["server"]["figures"]
-                    fact["problems"] += contradiction(labels, drafted)
-                    labels |= observed(labels, drafted)
+                    labels |= _by_the_server(fact, beside, part, labels)
                 series += series_of(step, part, spec, labels)
             _tell_failures(point, outcome, under_test.target)
             done += 1
@@ -119,6 +116,16 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
             raise refusal
         facts |= course.facts(points[0]) | hidden.facts() | _questions(under_test, spec, slots)
     return CellResult(series=tuple(series), facts=facts)
+
+
+def _by_the_server(
+    fact: dict[str, Any], beside: MetricsWatch, part: Outcome, labels: dict[str, Any]
+) -> dict[str, Any]:
+    """Add what the server's own metrics say to the facts of a step; return the labels they give."""
+    fact["server"] = beside.facts(part)
+    drafted = fact["server"]["figures"]
+    fact["problems"] += contradiction(labels, drafted)
+    return observed(labels, drafted)
 
 
 def _questions(under_test: Subject, spec: dict[str, Any], slots: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import { money, unit } from "./currency.js";
 import { element, figure, link } from "./format.js";
 
 /** @typedef {{model: string, chip: string, chip_name: string, measure: string, value: number,
- *   tokens_per_s_per_user_at_least: number, evidence: string, id: string, words: string}} Cell */
+ *   tokens_per_s_per_user_at_least: number, evidence: string, id: string, words: string, quick: boolean}} Cell */
 
 const FIELDS = ["measure", "limit", "evidence"];
 const MARKS = /** @type {Record<string, string>} */ ({ measured: "●", reported: "◇" });
@@ -93,7 +93,7 @@ class Best extends HTMLElement {
     );
     const ratio = LESS.has(cell.measure) ? cell.value / top : top / cell.value;
     const of = priced ? unit("Mtok") : element("span", "unit", UNITS[cell.measure]);
-    return element("td", "n", shown, element("span", "ci", of, ` · ×${figure(ratio)}`));
+    return element("td", "n", shown, element("span", "ci", of, ` · ×${figure(ratio)}${cell.quick ? ` · ${this.word("quick")}` : ""}`));
   }
 
   /** @param {string} key */

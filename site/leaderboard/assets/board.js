@@ -3,7 +3,7 @@
 // The table it takes over was made by the generator; a test compares the two, cell by cell.
 import { NOTHING, Rows } from "./data.js";
 import { answers, kept, money, oneFen, perMtok, range, unit } from "./currency.js";
-import { element, figure, link, proof } from "./format.js";
+import { element, figure, heading, interval, link, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 
 const FILTERS = ["model", "chip", "suite", "precision", "tier"];
@@ -74,7 +74,7 @@ class Board extends HTMLElement {
   }
 
   heads() {
-    return /** @type {HTMLElement[]} */ ([...this.table.querySelectorAll("th")]);
+    return /** @type {HTMLElement[]} */ ([...this.table.querySelectorAll("thead th")]);
   }
 
   /** Give the controls their choices. */
@@ -109,6 +109,10 @@ class Board extends HTMLElement {
     this.querySelector(".more")?.addEventListener("click", () => {
       this.limit += PAGE;
       this.show();
+    });
+    this.querySelector(".reset")?.addEventListener("click", () => {
+      this.state = new URLSearchParams("model=");
+      this.set("suite", "serving");
     });
     offer(this, "leaderboard", NUMBERS, () => this.lines());
   }
@@ -189,7 +193,9 @@ class Board extends HTMLElement {
   /** @param {number} count of rows in the view */
   say(count) {
     const said = /** @type {HTMLElement} */ (this.querySelector(".count"));
-    said.textContent = this.word("rows").replace("{n}", count.toLocaleString("en-US"));
+    const all = this.about.models.reduce((sum, { serving }) => sum + serving, 0);
+    said.textContent = this.word(count ? "rows" : "empty").replace("{n}", (count || all).toLocaleString("en-US"));
+    /** @type {HTMLElement} */ (this.querySelector(".reset")).hidden = count > 0;
     const more = /** @type {HTMLElement} */ (this.querySelector(".more"));
     more.hidden = count <= this.limit;
     const cite = /** @type {HTMLElement} */ (this.querySelector(".cite"));
@@ -223,12 +229,12 @@ class Board extends HTMLElement {
     const cell = (column, name, ...content) => {
       const own = element("td", name, ...content);
       own.hidden = hidden.has(column);
-      if (column !== "chip") own.dataset.label = this.titles?.get(column) ?? "";
+      own.dataset.label = this.titles?.get(column) ?? "";
       made.append(own);
     };
     const chip = link(`${this.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
-    cell("chip", "head", chip);
+    made.append(heading(chip));
     const model = text("model_id")
       ? link(`${this.root}models/${text("model_id")}/`, text("model"))
       : text("model");
@@ -255,11 +261,10 @@ class Board extends HTMLElement {
     if (other) shown.append(element("span", "fm-hidden", `${this.word(method)} `));
     shown.append(element("b", "num", figure(own.value * scale)));
     if (unit) shown.append(" ", element("span", "unit", unit));
-    const interval =
-      own.low === null || own.high === null
-        ? this.word("n").replace("{n}", String(this.rows.number(row, `${name}_n`)))
-        : `${figure(own.low * scale)} – ${figure(own.high * scale)}`;
-    return [shown, element("span", "ci", interval)];
+    if (own.low === null || own.high === null)
+      return [shown, element("span", "ci", this.word("n").replace("{n}", String(this.rows.number(row, `${name}_n`))))];
+    const ends = `${figure(own.low * scale)} – ${figure(own.high * scale)}`;
+    return [shown, interval((key) => this.word(key), ends)];
   }
 
   /** @param {number} row */
@@ -291,10 +296,13 @@ class Board extends HTMLElement {
   rent(row) {
     const own = this.rows.span(row, "rent_usd");
     if (!own) return [element("span", "muted", "–"), element("span", "ci basis", this.rows.text(row, "rent_price"))];
-    const ends = own.low === null || own.high === null ? ["–"] : range([own.low, own.high]);
+    const ends =
+      own.low === null || own.high === null
+        ? element("span", "ci", "–")
+        : interval((key) => this.word(key), ...range([own.low, own.high]));
     return [
       element("span", "nowrap", element("b", "num", money(own.value)), " ", unit("Mtok")),
-      element("span", "ci", ...ends),
+      ends,
       oneFen(figure(this.rows.number(row, "rent_fens")), this.word("fen")),
       ...answers(this.rows, row, (key) => this.word(key)),
     ];

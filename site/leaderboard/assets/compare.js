@@ -2,7 +2,7 @@
 // Two to four configurations side by side: figures, ratios to the first, and an honest verdict.
 import { NOTHING, Rows } from "./data.js";
 import { kept, range, unit as moneyUnit } from "./currency.js";
-import { element, figure, proof } from "./format.js";
+import { element, figure, heading, interval, proof } from "./format.js";
 import { NUMBERS, figures, line, offer } from "./save.js";
 import { ratio, verdict } from "./ratio.js";
 
@@ -23,6 +23,8 @@ const MONEY = { rent_usd: 1, solved_usd: 1000 };
 const RATIOS = new Map(
   METRICS.map(([name]) => [name, ["", "_low", "_high"].map((end) => `${name}_ratio_to_first${end}`)]),
 );
+/** What is no matter of the same machine under the same work, and is said. */
+const DIFFERENCES = ["model", "chip", "precision", "engine", "load"];
 const MOST = 4;
 // Configurations to choose from at once, best first: a list of thousands is no choice.
 const OFFERED = 300;
@@ -88,9 +90,10 @@ class Compare extends HTMLElement {
     const chosen = found.length ? found : this.standard();
     const output = /** @type {HTMLElement} */ (this.querySelector(".output"));
     const rows = chosen.map(({ row }) => row);
-    const models = new Set(rows.map((row) => this.rows.text(row, "model")));
     const warnings = [
-      ...(models.size > 1 ? ["models-differ"] : []),
+      ...DIFFERENCES.filter((name) => new Set(rows.map((row) => this.rows.text(row, name))).size > 1).map(
+        (name) => `${name}-differ`,
+      ),
       ...(rows.some((row) => this.rows.number(row, "barred")) ? ["barred"] : []),
     ];
     const warning = warnings.map((key) => element("p", "note warn", this.word(key)));
@@ -158,11 +161,12 @@ class Compare extends HTMLElement {
     for (const cell of head.children) cell.setAttribute("scope", "col");
     const body = document.createElement("tbody");
     for (const metric of METRICS) {
-      const line = element("tr", "", element("td", "head", this.word(metric[0])));
+      const line = element("tr", "", heading(this.word(metric[0])));
       rows.forEach((row) => line.append(this.cell(rows[0], row, metric)));
       body.append(line);
     }
-    return element("table", "board", element("thead", "", head), body);
+    const caption = element("caption", "fm-hidden", this.word("caption"));
+    return element("table", "board", caption, element("thead", "", head), body);
   }
 
   /** @param {number} first @param {number} row @param {(typeof METRICS)[0]} metric */
@@ -178,20 +182,25 @@ class Compare extends HTMLElement {
     const count = MONEY[name];
     const said = (/** @type {number[]} */ ...values) =>
       count ? range(values.map((one) => one * count)) : [values.map((one) => figure(one)).join(" – ")];
-    const interval = own.low === null || own.high === null ? [this.count(row, name)] : said(own.low, own.high);
+    const word = (/** @type {string} */ key) => this.word(key);
+    const ends =
+      own.low === null || own.high === null
+        ? element("span", "ci", this.count(row, name))
+        : interval(word, ...said(own.low, own.high));
     cell.append(
       element("b", modelled(row) ? "num method modelled" : "num", ...said(own.value)),
       " ",
       count ? moneyUnit(unit) : element("span", "unit", unit),
-      element("span", "ci", ...interval),
+      ends,
     );
     const found = this.against(first, row, name);
     if (!found) return cell;
     // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
     const judged = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
-    const bounds = found.low === null ? "" : ` (${figure(found.low)} – ${figure(found.high)})`;
+    const bounds = found.low === null ? "" : `(${figure(found.low)} – ${figure(found.high)})`;
+    const announced = bounds ? [" ", element("span", "fm-hidden", `${word("interval")} `), bounds] : [];
     cell.append(
-      element("span", "ci", `×${figure(found.value)}${bounds}`),
+      element("span", "ci", `×${figure(found.value)}`, ...announced),
       element("span", `ci verdict-${judged}`, this.word(`verdict-${judged}`)),
     );
     return cell;

@@ -2,7 +2,7 @@
 // The reader's own price, tariff, PUE and utilization; the formulas of results/economy/economics.py.
 import { Rows } from "./data.js";
 import { AMOUNTS, answers, kept, perMtok, rate } from "./currency.js";
-import { element, figure, link, proof } from "./format.js";
+import { element, figure, heading, interval, link, proof } from "./format.js";
 import { line, offer } from "./save.js";
 
 const FIELDS = ["price", "utilization", "capex", "life", "tariff", "pue"];
@@ -334,16 +334,18 @@ class Cost extends HTMLElement {
     const made = document.createElement("tr");
     const chip = link(`${this.dataset.root}chips/${text("chip_id")}/`, "");
     chip.append(element("b", "", text("chip")));
-    made.append(element("td", "head", chip));
+    made.append(heading(chip));
     const load = `${text("precision")} · ${text("engine")} · ${text("load")}`;
-    const heads = [...this.querySelectorAll("th")].map((head) => head.textContent ?? "");
+    const heads = [...this.querySelectorAll("thead th")].map((head) => head.textContent ?? "");
     const rate = /** @type {import("./ratio.js").Span} */ (this.rows.span(row, "throughput"));
-    const interval =
-      rate.low === null ? `n = ${this.rows.number(row, "throughput_n")}` : `${figure(rate.low)} – ${figure(rate.high)}`;
+    const ends =
+      rate.low === null
+        ? element("span", "ci", `n = ${this.rows.number(row, "throughput_n")}`)
+        : interval((key) => this.word(key), `${figure(rate.low)} – ${figure(rate.high)}`);
     const cheap = rented !== null && owned !== null && rented[0] < owned[0];
     const cells = [
       element("td", "", text("model"), element("span", "ci", load)),
-      element("td", "n", element("b", "num", figure(rate.value)), element("span", "ci", interval)),
+      element("td", "n", element("b", "num", figure(rate.value)), ends),
       this.rented(row, rented, wishes.price === null ? this.rentNote(row) : cheap ? this.word("below owned") : ""),
       this.money(owned, text("electricity_method"), wishes.capex === null ? this.basis(row) : this.ownedNote(row)),
       this.money(electricity, text("electricity_method")),

@@ -38,6 +38,11 @@ export function rate() {
   return RATES.get(chosen) ?? 1;
 }
 
+/** The chosen currency. */
+export function currency() {
+  return chosen;
+}
+
 /** Name the currency in an address where it is not the one that the address means anyway.
  * @param {URLSearchParams} query */
 export function kept(query) {

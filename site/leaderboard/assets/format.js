@@ -30,6 +30,19 @@ export function element(tag, name = "", ...content) {
   return made;
 }
 
+/** What names a row. @param {...(Node | string)} content */
+export function heading(...content) {
+  const made = element("th", "head", ...content);
+  made.setAttribute("scope", "row");
+  return made;
+}
+
+/** An interval, said to be one to those who hear the page: `announced` in parts.html, alive.
+ * @param {(key: string) => string} word @param {...(Node | string)} content */
+export function interval(word, ...content) {
+  return element("span", "ci", element("span", "fm-hidden", `${word("interval")} `), ...content);
+}
+
 /** @param {string} href @param {string} text @param {string} [name] */
 export function link(href, text, name = "") {
   const made = /** @type {HTMLAnchorElement} */ (element("a", name, text));
@@ -43,16 +56,19 @@ export function link(href, text, name = "") {
 export function proof(rows, row, digest, root, word) {
   const text = (/** @type {string} */ name) => rows.text(row, name);
   const doubts = text("doubts").split(", ").filter(Boolean);
+  const warned = rows.number(row, "warned");
   const run = `${root}chips/${text("chip_id")}/#run-${digest.slice(0, 12)}`;
   return [
     element("span", "tag", word(`tier-${text("tier")}`)),
     ...(text("moderated") ? [" ", link(run, word(text("moderated")), "tag warn")] : []),
     ...(rows.number(row, "flags") ? [" ", link(run, word("flagged"), "tag warn")] : []),
     ...(text("quality") ? [" ", link(`${rows.base}quality/#who-ranks`, text("quality"), rows.number(row, "barred") ? "tag quality warn" : "tag quality")] : []),
+    ...(warned ? [" ", link(run, word("warnings").replace("{n}", String(warned)), "tag")] : []),
     element(
       "span",
       "ci",
       [text("date"), word(text("profile")), ...doubts.map(word), ""].join(" · "),
+      ...(text("page") ? [link(`${root}r/${digest}/${text("page")}/`, word("all figures")), " · "] : []),
       link(`${root}verify/?statement=${digest}`, word("verify")),
       " · ",
       link(`${rows.base}statements/${digest}.dsse.json`, digest.slice(0, 8), "mono"),

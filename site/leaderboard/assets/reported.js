@@ -142,7 +142,7 @@ class Reported extends HTMLElement {
     if (page !== this.page()) this.state.set("page", String(page));
     this.table.tBodies[0].replaceChildren(...rows.slice((page - 1) * PAGE, page * PAGE).map((row) => this.line(row)));
     this.reflect(page, pages);
-    this.say(this.word("rows").replace("{n}", String(rows.length)));
+    this.say(this.word(rows.length ? "rows" : "empty").replace("{n}", String(rows.length || this.rows.length)));
     const row = asked ? document.getElementById(asked) : null;
     row?.classList.add("asked");
     row?.scrollIntoView({ block: "center" });

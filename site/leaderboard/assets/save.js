@@ -5,7 +5,8 @@
 /** @typedef {Record<string, string | number | null>} Line */
 
 const TEXTS = ["chip", "chip_id", "model", "precision", "engine", "suite", "case", "load"];
-/** @type {[string, string, string][]} column, its name with the unit, column of its method */
+/** @type {[string, string, string][]} column, its name with the unit, column of its method; of money, which
+ * is derived, what it was derived with */
 const FIGURES = [
   ["throughput", "output_throughput_tokens_per_s", "throughput_method"],
   ["ttft", "ttft_ms", ""],
@@ -48,9 +49,16 @@ export function figures(rows, row) {
     found[`${title}_low`] = own?.low ?? null;
     found[`${title}_high`] = own?.high ?? null;
     if (count !== undefined) found[`${title}_n`] = own ? count : null;
-    found[`${title}_method`] = own ? (method && rows.text(row, method)) || "measured" : null;
+    found[`${title}_method`] = own ? told(title, method && rows.text(row, method)) : null;
   }
   return found;
+}
+
+/** How a figure is known. @param {string} title @param {string} method */
+function told(title, method) {
+  if (!title.endsWith("_per_mtok")) return method || "measured";
+  const from = { "": "", measured: ", energy measured", modelled: ", energy modelled" }[method] ?? `, ${method}`;
+  return `derived${from}`;
 }
 
 /** @param {Line[]} table */

@@ -1,5 +1,6 @@
 // @ts-check
-// Light or dark before the first paint; without this file the page follows the system.
+// Light or dark before the first paint; without this file the page follows the system. The other
+// language shows the same view: its link takes along what the address says by then.
 (() => {
   const root = document.documentElement;
   /** @returns {string | null} */
@@ -15,6 +16,12 @@
   root.classList.replace("no-js", "js");
 
   addEventListener("DOMContentLoaded", () => {
+    const other = /** @type {HTMLAnchorElement | null} */ (document.querySelector(".fm-lang"));
+    for (const moment of ["pointerdown", "click"])
+      other?.addEventListener(moment, () => {
+        other.search = location.search;
+        other.hash = location.hash;
+      });
     const button = /** @type {HTMLButtonElement | null} */ (document.querySelector(".fm-theme"));
     if (!button) return;
     button.hidden = false;

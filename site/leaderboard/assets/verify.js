@@ -302,7 +302,9 @@ class Check {
           figure === null ? null : Number(number(figure).toPrecision(6)),
         );
         const interval = low === null || high === null ? "–" : `${low} – ${high}`;
-        for (const cell of [m.case, m.metric, value, interval, m.unit, m.n, m.method])
+        const percentile = m.labels?.percentile;
+        const metric = typeof percentile === "number" ? `${m.metric} p${percentile}` : m.metric;
+        for (const cell of [m.case, metric, value, interval, m.unit, m.n, m.method])
           row.insertCell().textContent = String(cell);
         return row;
       }),

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from suites.base.printable import printable
 
-__all__ = ["clean", "figure", "prose", "slug"]
+__all__ = ["clean", "figure", "prose", "slug", "stated"]
 
 # A name longer than this is an accident or an attack; the signed statement has all of it.
 _MAX_SHOWN = 200
@@ -48,6 +48,11 @@ def slug(text: str) -> str:
         return plain
     mark = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_MARK]
     return f"{plain}-{mark}" if plain else mark
+
+
+def stated(value: float) -> str:
+    """Return a datasheet's number as it was published, such as 2,516 or 0.5: never rounded."""
+    return f"{value:,.15g}"
 
 
 @cache

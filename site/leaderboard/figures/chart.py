@@ -246,13 +246,13 @@ def _mark(mark: Mark, shape: str, across: _Span, up: _Span) -> Markup:
         bar = Markup('<path class="bar" d="M{} {}V{}"/>').format(
             x, up.at(mark.low), up.at(mark.high)
         )
-    drawn = Markup(
-        '<path class="mark{}" transform="translate({} {})" d="{}"><title>{}</title></path>'
-    ).format(" hollow" if mark.hollow else "", x, y, shape, clean(mark.words))
-    if not mark.link:
-        return bar + drawn
-    return bar + Markup('<a href="{}" aria-label="{}">{}</a>').format(
-        mark.link, clean(mark.words), drawn
+    said = Markup("<title>{}</title>").format(clean(mark.words))
+    # Of a link the title is its name, and shows over what is in it: said once, not twice.
+    look = Markup('<path class="mark{}" transform="translate({} {})" d="{}">{}</path>').format(
+        " hollow" if mark.hollow else "", x, y, shape, "" if mark.link else said
+    )
+    return bar + (
+        Markup('<a href="{}">{}{}</a>').format(mark.link, said, look) if mark.link else look
     )
 
 

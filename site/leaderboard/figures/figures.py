@@ -109,6 +109,11 @@ class Result:
         return self.predicate.run.finished_at[:10]
 
     @property
+    def warned(self) -> int:
+        """How many warnings the run itself gave."""
+        return len(self.predicate.warnings)
+
+    @property
     def profile(self) -> str:
         return self.predicate.run.profile
 

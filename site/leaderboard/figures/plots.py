@@ -54,7 +54,7 @@ def curve(
         runs[row.digest].append(row)
     series = [
         MarkSeries(
-            name=f"{own[0].chip} · {own[0].precision} · {digest[:8]}",
+            name=f"{_sized(_, own[0])} · {own[0].precision} · {digest[:8]}",
             joined=True,
             marks=sorted((_curve_mark(_, row, root) for row in own), key=lambda mark: mark.x),
         )
@@ -62,10 +62,16 @@ def curve(
     ]
     plain = rows["conditions"] == ""
     front = pareto(list(zip(points["interactivity"][plain], per_chip[plain], strict=True)))
+    # A processor is one chip, whatever part of it was measured.
+    of_cores = any(row.cores for row in drawn)
     chart = Chart(
         title=_("Output throughput per chip against interactivity"),
         x=Axis(title=_("interactivity, output tokens/s per user")),
-        y=Axis(title=_("output tokens/s per chip")),
+        y=Axis(
+            title=_("output tokens/s per chip; of a CPU, of the cores measured")
+            if of_cores
+            else _("output tokens/s per chip")
+        ),
         series=series,
         lines=[("front", front)] if len(front) > 1 else [],
     )
@@ -116,17 +122,29 @@ def roofline(_: Words, points: Sequence[BoardPoint], root: str) -> Markup | None
             )
     if not kernels or not peak or not memory:
         return None
+    marks = [mark for own in kernels.values() for mark in own]
+    peak = max(peak, *(mark.y for mark in marks))
+    # Data in a cache come faster than memory gives them: such kernels have a roof of their own.
+    cache = max(mark.y * 1e3 / mark.x for mark in marks)
     ridge = peak * 1e3 / memory
-    intensities = [mark.x for marks in kernels.values() for mark in marks]
-    left, right = min(*intensities, ridge / 2), max(*intensities, ridge * 2)
+    left = min(*(mark.x for mark in marks), ridge / 2)
+    right = max(*(mark.x for mark in marks), ridge * 2)
+    roofs = [("roof", memory), *([("roof cache", cache)] if cache > memory else [])]
     chart = Chart(
         title=_("Measured roofline of the chip with its kernels"),
         x=Axis(title=_("operational intensity, FLOP per byte"), scale="log"),
         y=Axis(title=_("attained TFLOP/s"), scale="log"),
         series=[MarkSeries(name=name, marks=marks) for name, marks in sorted(kernels.items())],
-        lines=[("roof", [(left, left * memory / 1e3), (ridge, peak), (right, peak)])],
+        lines=[(name, _roof(left, right, peak, rate)) for name, rate in roofs],
     )
     return draw(chart)
+
+
+def _roof(left: float, right: float, peak: float, gb_s: float) -> list[tuple[float, float]]:
+    """Return its corners; (FLOP per byte, TFLOP/s)."""
+    ridge = peak * 1e3 / gb_s
+    slope = [(left, left * gb_s / 1e3)] if left < ridge else []
+    return [*slope, (max(ridge, left), peak), (right, peak)]
 
 
 def _attained_tflops(point: BoardPoint, intensity: float) -> Figure | None:
@@ -147,6 +165,11 @@ def _attained_tflops(point: BoardPoint, intensity: float) -> Figure | None:
     )
 
 
+def _sized(_: Words, row: Row) -> str:
+    """Name a row's chip; of a CPU with the cores that were measured."""
+    return _("{chip}, {n} cores", chip=row.chip, n=row.cores) if row.cores else row.chip
+
+
 def _curve_mark(_: Words, row: Row, root: str) -> Mark:
     users, total = row.figures["interactivity"], row.figures["throughput"]
     value = total.value / row.chips
@@ -156,11 +179,13 @@ def _curve_mark(_: Words, row: Row, root: str) -> Mark:
         low=None if total.low is None else total.low / row.chips,
         high=None if total.high is None else total.high / row.chips,
         words=_(
-            "{chip}, {case}: {rate} tokens/s per chip at {users} tokens/s per user",
-            chip=row.chip,
+            "{chip}, {case}: {rate} tokens/s at {users} tokens/s per user"
+            if row.cores
+            else "{chip}, {case}: {rate} tokens/s per chip at {users} tokens/s per user",
+            chip=_sized(_, row),
             case=row.case,
             rate=figure(value),
             users=figure(users.value),
         ),
-        link=f"{root}verify/?statement={row.digest}",
+        link=f"{root}{row.where}",
     )

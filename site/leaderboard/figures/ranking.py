@@ -98,15 +98,24 @@ def answers(rows: pd.DataFrame, lang: str) -> Answers:
     # A decode-only window leaves the prompts' share of the cost out: it may not win.
     priced = rows["ranks"] & (rows["suite"] == "serving") & rows["rent_cny"].notna()
     metered = rows["ranks"] & (rows["energy_method"] == "measured") & (rows["energy"] > 0)
-    # A row whose own percentile is known is held to the 99th, else to the median.
-    ttft = rows["ttft_p99"].fillna(rows["ttft"])
-    tpot = rows["tpot_p99"].fillna(rows["tpot"])
+    ttft, tpot = _tail(rows, "ttft"), _tail(rows, "tpot")
     interactive = priced & (ttft <= INTERACTIVE_TTFT_MS) & (tpot <= INTERACTIVE_TPOT_MS)
     return Answers(
         cheapest=_least(rows[interactive], "rent_cny", lang),
         most_tokens_per_joule=_least(rows[metered], "energy", lang),
         nearest_to_one_fen=_least(rows[priced], "rent_cny", lang),
     )
+
+
+def _tail(rows: pd.DataFrame, metric: str) -> pd.Series[float]:
+    """The 99th percentile of a latency, or the 90th of a run too short for it; no median is one.
+
+    The upper end of its interval where it has one: that is what the run shows it to stay below.
+    """
+    high, *others = (rows[f"{metric}_{end}"] for end in ("p99_high", "p99", "p90_high", "p90"))
+    for other in others:
+        high = high.fillna(other)
+    return high
 
 
 def leading(rows: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,8 @@ carries; the downloads are exact.
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +35,16 @@ if TYPE_CHECKING:
     from leaderboard.figures.figures import BoardPoint, Result
     from results.catalog import PriceSheet
 
-__all__ = ["FIGURES", "Row", "frame", "rows_of", "shown", "translated"]
+__all__ = [
+    "FIGURES",
+    "Row",
+    "address",
+    "frame",
+    "page_names",
+    "rows_of",
+    "shown",
+    "translated",
+]
 
 _DIGITS = 5
 # As the option's own bound.
@@ -44,8 +55,10 @@ FIGURES: Mapping[str, tuple[str, ...]] = {
     "prefill": ("prefill_throughput",),
     "interactivity": ("interactivity",),
     "ttft": ("ttft",),
+    "ttft_p90": ("ttft_p90",),
     "ttft_p99": ("ttft_p99",),
     "tpot": ("tpot",),
+    "tpot_p90": ("tpot_p90",),
     "tpot_p99": ("tpot_p99",),
     "energy": ("energy_per_output_token",),
     "energy_input": ("energy_per_input_token",),
@@ -58,7 +71,7 @@ _TEXTS = (
     "quality", "quality_zh", "weights", "terms", "strata",
     "digest", "keyid", "runner", "finished_at", "profile", "suite_version", "reproduces",
     "chip_id", "chip", "model", "model_id", "precision", "engine", "engine_name", "suite", "case",
-    "load", "load_zh", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
+    "load", "load_zh", "page", "doubts", "moderated", "prints", "samples", "meter", "rent_price",
     "price_sheet", "electricity_method", "owned_basis", "floor_method", "api_price", "per",
     "conditions",
     *(f"{name}_method" for name in FIGURES),
@@ -69,11 +82,11 @@ _NUMBERS = (
     *("purchase_usd", "full_usd", "draw_usd", "floor_usd", "floor_fens", "api_usd"),
     "power_cap_w",
 )
-_COUNTS = ("count", "chips", "flags", "kernels")
+_COUNTS = ("count", "chips", "cores", "flags", "warned", "kernels")
 _PLAIN = (
-    "digest", "tier", "flags", "barred", "equal_least", "profile", "suite_version", "finished_at",
-    "chip_id", "chip", "chips", "model", "model_id", "precision", "engine", "engine_name", "suite",
-    "case", "valid", "doubts", "moderated", "price_sheet",
+    "digest", "tier", "flags", "barred", "equal_least", "warned", "profile", "suite_version",
+    "finished_at", "chip_id", "chip", "chips", "cores", "model", "model_id", "precision", "engine",
+    "engine_name", "suite", "case", "valid", "doubts", "moderated", "price_sheet", "page",
 )  # fmt: skip
 # Marks of a notice with which a row still ranks.
 RANKING = ("", "disputed")
@@ -88,6 +101,8 @@ _LOADS = {
     "rate": "{n} requests/s",
     "documents": "{n} documents",
 }
+# Names that a page may have as they are: none ends as a name with a digest does.
+_PAGE = re.compile(r"(?!.*-[0-9a-f]{16}$)[a-z0-9][a-z0-9.-]{0,80}")
 _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
 
 
@@ -99,7 +114,9 @@ class Row:
         digest: of the signed statement the row is from.
         tier: how much is known beyond the signature.
         flags: how many of the physical checks have something against the result.
+        warned: how many warnings the run itself gave.
         chips: accelerators of the machine; a CPU is one.
+        cores: of a CPU, as many as were measured; else 0.
         load: what the engine was asked to do, in the page's language.
         meter: of the energy: name, scope and method; empty without energy.
         valid: the instrument's own error was small enough.
@@ -115,6 +132,7 @@ class Row:
             and load.
         moderated: what a notice in the log says of the result: "withdrawn", "disputed",
             "superseded"; else empty.
+        page: name of the row's own page below its result's; empty where it has none.
         figures: by the names of `FIGURES`.
         rent, owned, electricity, floor: cost of a million output tokens.
         price_sheet: id of the sheet they are from.
@@ -125,12 +143,14 @@ class Row:
     digest: str
     tier: str
     flags: int
+    warned: int
     profile: str
     suite_version: str
     finished_at: str
     chip_id: str
     chip: str
     chips: int
+    cores: int
     model: str
     model_id: str
     precision: str
@@ -143,6 +163,7 @@ class Row:
     valid: bool
     doubts: str
     moderated: str
+    page: str
     figures: Mapping[str, Figure]
     rent: Rent | None
     owned: Owned | None
@@ -160,6 +181,31 @@ class Row:
     @property
     def date(self) -> str:
         return self.finished_at[:10]
+
+    @property
+    def where(self) -> str:
+        """Address of the row in the site: its own page, or else that of its proof."""
+        return address(self.digest, self.page)
+
+
+def address(digest: str, page: str) -> str:
+    """Return where a row stands in the site."""
+    return f"r/{digest}/{page}/" if page else f"verify/?statement={digest}"
+
+
+def page_names(points: Iterable[BoardPoint]) -> dict[tuple[str, str], str]:
+    """Name the page of each row of a result, by suite and case: `serving-closed-c4`.
+
+    What is no such name, or would be another's too, is told apart by a digest.
+    """
+    rows = (point for point in points if point.suite not in {"kernels", QUALITY})
+    cases = [(point.suite, point.case) for point in rows]
+    plain = {case: "-".join(case).replace("/", "-") for case in cases}
+    times = Counter(plain.values())
+    return {
+        case: name if times[name] == 1 and _PAGE.fullmatch(name) else slug("/".join(case))
+        for case, name in plain.items()
+    }
 
 
 def _load(words: Words, point: BoardPoint) -> str:
@@ -186,10 +232,12 @@ def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     """
     costs = costs_of(result, sheet) if sheet else {}
     about = _about(result)
+    points = points_of(result)
+    pages = page_names(points)
     found = [
-        {**about, **_row(point, costs.get((point.suite, point.case)))}
-        for point in points_of(result)
-        if point.suite not in {"kernels", QUALITY}
+        {**about, **_row(point, costs.get(case)), "page": pages[case]}
+        for point in points
+        if (case := (point.suite, point.case)) in pages
     ]
     return found or [about]
 
@@ -231,7 +279,7 @@ def _shown(flat: Mapping[str, Any], lang: str) -> Row:
         figures={
             name: Figure(
                 metric=name,
-                unit=METRICS[names[0].removesuffix("_p99")].unit,
+                unit=METRICS[_metric(names[0])].unit,
                 n=int(flat[f"{name}_n"]),
                 method=flat[f"{name}_method"],
                 **_ends(flat, name),
@@ -306,8 +354,10 @@ def _about(result: Result) -> dict[str, Any]:
         "chip": entry.name if entry else clean(chip.name),
         # A CPU's count is its cores, and it is one chip.
         "chips": 1 if chip.kind == "cpu" else chip.count,
+        "cores": chip.count if chip.kind == "cpu" else 0,
         "count": chip.count,
         "flags": len(result.flags),
+        "warned": result.warned,
         "power_cap_w": _power_cap(result),
         **_answers(result),
         "kernels": sum(row.suite == "kernels" for row in result.measurements),
@@ -418,10 +468,15 @@ def _money(cost: Cost) -> dict[str, Any]:
     return flat
 
 
+def _metric(name: str) -> str:
+    """Return the metric of a figure's name, which may end in a percentile."""
+    return re.sub(r"_p\d+$", "", name)
+
+
 def _in_unit(point: BoardPoint, metric: str) -> Figure | None:
     """A figure in a unit that is not its metric's cannot stand in a column with the others."""
     found = point.figures.get(metric)
-    return found if found and found.unit == METRICS[metric.removesuffix("_p99")].unit else None
+    return found if found and found.unit == METRICS[_metric(metric)].unit else None
 
 
 def _meter(point: BoardPoint) -> str:

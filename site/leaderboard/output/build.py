@@ -5,18 +5,21 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
-from leaderboard.figures.rows import shown
+from leaderboard.figures.rows import address, shown
+from leaderboard.figures.tables import MONEY, SCHEMA, Beside
 from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
+from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
 from leaderboard.output.output_tree import Tree
-from leaderboard.pages import badges, best, board, choose, embeds, page_shells
+from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Pages
 from leaderboard.read import archives, forecasts, known, reported
@@ -30,6 +33,8 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pandas as pd
 
     from leaderboard.output.page_list import Content
     from results.catalog import PriceSheet
@@ -168,10 +173,14 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     _put_choices(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
+    tree.put("data/points.schema.json", table_schema(POINTS, SCHEMA))
+    tree.put("data/reported.schema.json", table_schema(REPORTED, reported_files.SCHEMA))
     for version, data in known.schemas():
         tree.put(f"schema/statement-v{version}.json", data)
     for digest, source in archive.sources.items():
         tree.copy(f"statements/{digest}.dsse.json", source.path, digest)
+    for digest, file in content.samples.items():
+        tree.copy(f"samples/{digest}.json", file, digest)
     for path, (file, digest) in archive.log_files.items():
         tree.copy(path, file, digest)
     for name, text in archive.key_files.items():
@@ -212,14 +221,23 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
         else:
             made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
             tree.make(path, made_of, partial(pages.make, page))
-        urls.append(page.url)
+        if not page.bare:
+            urls.append(page.url)
+    for model in content.models:
+        made_of = f"{content.stamp} {content.made_of_model_page(model)}"
+        path = f"{prefix}models/{model}/front.json"
+        tree.make(path, made_of, partial(_points, words, content, model))
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
     return urls
 
 
+def _points(words: Words, content: Content, model: str) -> str:
+    return front.as_file(words, content.points.of_model(model))
+
+
 def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:
-    shell_pages = {"index.html", "shell/index.html", "shell/entity/index.html"}
+    shell_pages = {f"{url}index.html" for url in page_shells.SHELL_URLS.values()}
     unused = ("assets/javascripts/", "assets/images/", "sitemap")
     for path in sorted(rendered.root.rglob("*")):
         name = str(path.relative_to(rendered.root))
@@ -243,6 +261,7 @@ def _put_board(tree: Tree, content: Content) -> None:
                 tree.put(path, data, made_of)
     for row in shown(ranking.leading(content.rated)):
         tree.put(f"badges/{row.chip_id}.svg", badges.badge(row))
+    _put_row_badges(tree, content)
     for chip in content.curved:
         made_of = f"{content.stamp} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
@@ -265,6 +284,20 @@ def _choices(content: Content, model: str) -> str:
 
 def _compact(data: object) -> str:
     return json.dumps(data, separators=(",", ":"), allow_nan=False)
+
+
+def _put_row_badges(tree: Tree, content: Content) -> None:
+    """Put a badge of each row that has a page and a rate."""
+    rows = content.rated[(content.rated["page"] != "") & (content.rated["model_id"] != "")]
+    for place, (digest, page) in enumerate(rows[["digest", "page"]].to_numpy().tolist()):
+        made_of = f"{content.stamp} {content.made_of_row_page(digest)}"
+        made = partial(_row_badge, rows, place)
+        tree.make(f"{address(digest, page)}badge.svg", made_of, made)
+
+
+def _row_badge(rows: pd.DataFrame, place: int) -> str:
+    [row] = shown(rows.iloc[[place]])
+    return badges.badge(row)
 
 
 def _chart(content: Content, chip: str) -> str:
@@ -301,7 +334,10 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
         if not tree.keep(made_of[chip], *(_part(chip, kind) for kind in downloads.KINDS))
     ]
     newest = {str(chip): own for chip, own in content.newest.groupby("chip_id")["digest"]}
-    results = [[(digest, sources[digest]) for digest in newest[chip]] for chip in stale]
+    beside = _beside(content, stale)
+    results = [
+        [(digest, sources[digest], beside[digest]) for digest in newest[chip]] for chip in stale
+    ]
     worth_it = sum(map(len, results)) >= _WORTH_PROCESSES
     made = workers.map(downloads.part, results, worth_it=worth_it)
     for chip, files in zip(stale, made, strict=True):
@@ -313,6 +349,22 @@ def _put_downloads(tree: Tree, content: Content, workers: Workers) -> None:
         content_of = partial(downloads.whole, kind, [tree.place(part) for part in parts])
         path, known = f"data/points.{kind}", f"{content.stamp} {of_all}"
         workers.beside(partial(tree.make, path, known, content_of))
+
+
+def _beside(content: Content, chips: Sequence[str]) -> dict[str, Beside]:
+    """Return what is known of the results of some chips beside their statements."""
+    rows = content.rows[content.rows["chip_id"].isin(chips)]
+    flags = dict(zip(rows["digest"], rows["flags"], strict=True))
+    money: dict[str, dict[tuple[str, str], tuple[Any, ...]]] = {digest: {} for digest in flags}
+    texts, amounts = MONEY[:2], list(MONEY[2:])
+    priced = rows[rows[amounts].notna().any(axis=1)]
+    for digest, suite, case, sheet, price, *usd in (
+        priced[["digest", "suite", "case", *texts, *amounts]].to_numpy().tolist()
+    ):
+        rented = "" if math.isnan(usd[0]) else price
+        known = (None if math.isnan(one) else one for one in usd)
+        money[digest][suite, case] = (sheet, rented, *known)
+    return {digest: Beside(int(count), money[digest]) for digest, count in flags.items()}
 
 
 def _part(chip: str, kind: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from leaderboard.figures.tables import Beside
     from leaderboard.read.archives import Archive, FoundEnvelope, Moderated
 
 __all__ = ["COLUMNS", "KINDS", "LISTING", "encoded", "part", "proofs", "whole"]
@@ -43,12 +44,12 @@ _CSV_HEAD = (",".join(COLUMNS) + "\n").encode()
 _ROW_GROUP = 100_000
 
 
-def part(sources: Sequence[tuple[str, FoundEnvelope]]) -> tuple[bytes, ...]:
+def part(sources: Sequence[tuple[str, FoundEnvelope, Beside]]) -> tuple[bytes, ...]:
     """Return all figures of some results in the three kinds, in the order given."""
     rows = [
         row
-        for digest, source in sources
-        for row in rows_of(opened(digest, source, with_flags=False))
+        for digest, source, known in sources
+        for row in rows_of(opened(digest, source, with_flags=False), known)
     ]
     return encoded(SCHEMA, rows)
 

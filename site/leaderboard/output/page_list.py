@@ -11,49 +11,58 @@ from markupsafe import escape
 
 from leaderboard.figures import history, plots, power_curve, ranking
 from leaderboard.figures.breakeven import breakeven
-from leaderboard.figures.figures import points_of
+from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
-from leaderboard.figures.rows import Row, shown
-from leaderboard.output import downloads
+from leaderboard.figures.rows import Row, address, shown
+from leaderboard.output import dictionary, downloads
 from leaderboard.pages import (
+    answers,
     best,
     board,
     chips,
     choose,
+    embeds,
     fen,
+    front,
     models,
     overview,
     owners,
     page_shells,
     power_caps,
+    row,
     sidebyside,
 )
 from leaderboard.pages import reported as reported_rows
-from leaderboard.pages.pages import Page
-from leaderboard.read import cache, known
+from leaderboard.pages.pages import Page, currency_of
+from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
 from leaderboard.read.loads import reported_loads, signed_loads
 from results import catalog
+from results.archive.archive import home_of
+from results.archive.beside import place_of
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.statement.statement_v2 import ATTESTED
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from markupsafe import Markup
 
-    from leaderboard.figures.figures import BoardPoint
+    from leaderboard.figures.figures import BoardPoint, Result
     from leaderboard.output.timelines import Timeline
+    from leaderboard.pages.answers import Relative
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.pages.owners import OwnerView
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
+    from leaderboard.read.front_points import Points
     from leaderboard.read.reported import Reported
     from leaderboard.words import Words
     from results.catalog import PriceSheet
@@ -66,10 +75,14 @@ __all__ = ["Content", "pages"]
 # Rows in the page itself; the live board loads the others, the downloads hold all.
 _STATIC_ROWS = 50
 _LATEST = 8
+# Rows with a page of their own, in each language: beyond that a row's proof is its address.
+_ROW_PAGES = 1000
 # Runs described in full on a chip's page, and configurations on the history page.
 _RUNS = 10
 _LINES = 30
 _LINES_OF_CHIP = 8
+# What a chip is bounded by that nobody has shown anything of: a large, a middling, a small model.
+_FLOORED = ("deepseek-v3", "gpt-oss-120b", "llama-3.1-8b")
 # What a prediction of ours may rest on; another forecaster's words stand as they are.
 _LEVELS = frozenset({"datasheet", "kernels", "calibrated"})
 _FORMATS = {
@@ -100,13 +113,14 @@ class Content:
         forecast: Forecasts = NONE,
     ) -> None:
         self.archive = archive
+        self._opened: Result | None = None
         self.timelines: Mapping[str, Sequence[Timeline]] = {}
         self.reported = reported
         self.forecasts = forecast
         self.sheet = sheet
         self.stamp = cache.stamp(sheet)
         self.site_url = f"{base_url.rstrip('/')}/" if base_url else ""
-        self.rows = ranking.ranked(archive.rows)
+        self.rows = _with_pages(ranking.ranked(archive.rows))
         self.rated = self.rows[self.rows["throughput"].notna()]
         self.chips: Mapping[str, ChipView] = chips.views(self.rows, sheet)
         self.models: Mapping[str, ModelView] = models.views(self.rows)
@@ -202,6 +216,11 @@ class Content:
         return f"{self.reported.made_of} {signed}"
 
     @cached_property
+    def points(self) -> Points:
+        """Speed and cost of each model and chip."""
+        return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
+
+    @cached_property
     def claims(self) -> Sequence[ClaimView]:
         """The register, judged; empty without a price sheet."""
         return fen.claim_views(self.evidence, self.sheet) if self.sheet else ()
@@ -224,9 +243,30 @@ class Content:
 
     def made_of_chip_page(self, chip: str) -> str:
         """Identify what a chip's page shows: its results, and what others report of it."""
-        others = self.reported.made_of if self.reported.of_chip(chip) else ""
         drawn = sorted(self.timelines.keys() & set(self.runs_of(chip)))
-        return f"{self.made_of_chip.get(chip, '')} {others} {' '.join(drawn)}"
+        claimed = (f"{own.claim.id} {own.judged.verdict}" for own in self.claims_of(chip))
+        near = (f"{own.chip} {own.kind}" for own in self.relatives_of(chip))
+        known = self.made_of_chip.get(chip, "")
+        return " ".join((known, self.reported.made_of, *drawn, *claimed, *near))
+
+    @cached_property
+    def shown_of(self) -> Mapping[str, str]:
+        """The best kind of evidence that there is of each chip, predictions apart."""
+        kinds = {row.chip: row.kind for row in self.evidence if row.kind == "reported"}
+        return kinds | {row.chip: row.kind for row in self.evidence if row.kind == "measured"}
+
+    def relatives_of(self, chip: str) -> Sequence[Relative]:
+        """Name the chips that stand nearest to one of which nobody has shown anything."""
+        entry = self.chips[chip].entry
+        if chip in self.shown_of or entry is None:
+            return ()
+        entries = {own.id: own.entry for own in self.chips.values() if own.entry}
+        return answers.relatives(entry, self.shown_of, entries)
+
+    def claims_of(self, chip: str) -> Sequence[ClaimView]:
+        """What is claimed of a chip, as it is judged."""
+        entry = self.chips[chip].entry
+        return [own for own in self.claims if entry and own.claim.chip == entry.id]
 
     def runs_of(self, chip: str) -> Sequence[str]:
         """Return the results that a chip's page shows in full, newest first."""
@@ -238,9 +278,48 @@ class Content:
         return {str(chip): own[:_RUNS].tolist() for chip, own in groups}
 
     @cached_property
+    def paged(self) -> Mapping[str, Sequence[int]]:
+        """Places of the rows that have a page, by result."""
+        rows = self.rows[self.rows["page"] != ""]
+        return {str(digest): list(own) for digest, own in rows.groupby("digest").groups.items()}
+
+    def made_of_row_page(self, digest: str) -> str:
+        """Identify what a row's page shows, and whether its samples stand beside it."""
+        return f"{self._known[digest]} {' '.join(self.samples_of(digest))}"
+
+    @cached_property
+    def samples(self) -> Mapping[str, Path]:
+        """Files of raw samples that are published, by digest: of rows with a page."""
+        return {
+            one: place_of(home_of(self.archive.sources[digest].path), one)
+            for digest, own in self._samples.items()
+            for one in own
+        }
+
+    def samples_of(self, digest: str) -> Sequence[str]:
+        """Name those of them that a result with a page was computed from."""
+        return self._samples.get(digest, ())
+
+    @cached_property
+    def _samples(self) -> Mapping[str, Sequence[str]]:
+        heads = self.rows.loc[self.rows["page"] != "", ["digest", "samples", "doubts"]]
+        known = heads[~heads["doubts"].str.contains(NO_SAMPLES, regex=False)]
+        return {digest: own.split() for digest, own, _ in known.to_numpy().tolist()}
+
+    def opened(self, digest: str) -> Result:
+        """Read a result again; the last one is kept, as its rows are shown one after another."""
+        if self._opened is None or self._opened.digest != digest:
+            self._opened = self.archive.open(digest)
+        return self._opened
+
+    @cached_property
     def made_of_model(self) -> Mapping[str, str]:
         """Identify the results of each model, the same way."""
         return self._made_of_each("model_id")
+
+    def made_of_model_page(self, model: str) -> str:
+        """Identify what a model's page shows: its results, and what others report."""
+        return f"{self.made_of_model.get(model, '')} {self.reported.made_of}"
 
     @cached_property
     def made_of_all(self) -> str:
@@ -267,10 +346,21 @@ class Content:
             stands[digest].add(str(told))
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
-            f"{sorted(stands[digest])} "
+            f"{sorted(stands[digest])} {'paged' if digest in self.paged else ''} "
             f"{' '.join(one.notice.digest for one in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
+
+
+def _with_pages(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave rows their pages while there are not too many, those of the newest results first."""
+    if (rows["page"] != "").sum() <= _ROW_PAGES:
+        return rows
+    counts = (rows["page"] != "").groupby(rows["digest"]).sum().rename("count")
+    ends = rows[["digest", "finished_at"]].drop_duplicates("digest").join(counts, on="digest")
+    newest = ends.sort_values(["finished_at", "digest"], ascending=[False, True])
+    paged = set(newest[newest["count"].cumsum() <= _ROW_PAGES]["digest"])
+    return rows.assign(page=rows["page"].where(rows["digest"].isin(paged), ""))
 
 
 def pages(_: Words, content: Content) -> Iterator[Page]:
@@ -325,8 +415,17 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             url=f"models/{model.id}/",
             title=model.name,
             context=partial(_model, _, content, model),
-            made_of=content.made_of_model.get(model.id, ""),
+            made_of=content.made_of_model_page(model.id),
         )
+        yield Page(
+            template="front_embed",
+            url=f"models/{model.id}/embed/",
+            title=model.name,
+            context=partial(_embedded, _, content, model),
+            made_of=content.made_of_model_page(model.id),
+            bare=True,
+        )
+    yield from _rows(_, content)
     yield Page(
         template="curves",
         url="curves/",
@@ -422,9 +521,42 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         template="data",
         url="data/",
         title="Data",
-        context=lambda: {"files": downloads.LISTING, "dataset": _dataset(_, content)},
+        context=lambda: {
+            "files": downloads.LISTING,
+            "dataset": _dataset(_, content),
+            "tables": [
+                ("points", _("Columns of points"), dictionary.POINTS),
+                ("reported-columns", _("Columns of reported results"), dictionary.REPORTED),
+                ("view", _("Figures in the file of a view"), dictionary.VIEW),
+            ],
+            "suffixes": dictionary.SUFFIXES,
+        },
         made_of="",
     )
+
+
+def _rows(_: Words, content: Content) -> Iterator[Page]:
+    """Yield a page of each row, those of one result together."""
+    load = "load_zh" if _.lang == "zh" else "load"
+    names = content.rows[["page", "chip", "model", load]].to_numpy().tolist()
+    for digest, places in content.paged.items():
+        for place in places:
+            page, *about = names[place]
+            yield Page(
+                template="row",
+                url=address(digest, page),
+                title=" · ".join(filter(None, about)),
+                context=partial(_row, _, content, place),
+                made_of=content.made_of_row_page(digest),
+            )
+
+
+def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
+    [shown_row] = shown(content.rows.loc[[place]], _.lang)
+    result = content.opened(shown_row.digest)
+    samples = content.samples_of(shown_row.digest)
+    key = content.archive.sources[shown_row.digest].runner.id
+    return row.context(shown_row, result, samples, content.site_url, key)
 
 
 def _best(_: Words, content: Content) -> dict[str, Any]:
@@ -433,14 +565,14 @@ def _best(_: Words, content: Content) -> dict[str, Any]:
         "owned": _("Owned"),
         "rented": _("Rented"),
         "energy": _("Energy, output tokens"),
-        "rate": _("Output tokens/s per chip"),
+        "rate": _("Output tokens/s per chip (of a CPU, of the cores measured)"),
     }
     return {
         "best": best.context(content.evidence),
         "limits": best.LIMITS,
         "measures": list(titles.items()),
         "sheet": content.sheet,
-        "words": {"none": _("nobody has shown this yet")},
+        "words": {"none": _("nobody has shown this yet"), "quick": _("quick")},
     }
 
 
@@ -543,6 +675,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
     return {
         "chip": chip,
+        **_answers(_, content, chip),
         "past": past,
         "past_drawn": drawn(_, chip.name, past, content.rates),
         **tables,
@@ -561,6 +694,28 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     }
 
 
+def _answers(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
+    """What the chip is known to do with each model; of one nobody has shown, what is near it."""
+    sheet = content.sheet
+    unknown = chip.id not in content.shown_of
+    curved = content.curved.get(chip.id)
+    own = None if curved is None else embeds.of_one_model(curved)
+    return {
+        "answers": answers.answers(
+            _, content.points.of_chip(chip.id), sheet.default_class if sheet else ""
+        ),
+        "price_class": sheet.default_class if sheet else "",
+        "names": {model.id: model.name for model in content.models.values()},
+        "relatives": content.relatives_of(chip.id),
+        "floors": answers.floors(chip.entry, _FLOORED, sheet)
+        if unknown and chip.entry and sheet
+        else [],
+        "claims": content.claims_of(chip.id),
+        "curve": own is not None and plots.curve(_, own, "../../"),
+        "curve_model": "" if own is None else own.iloc[0]["model"],
+    }
+
+
 def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Curves against the power cap: measured ones, then what others report, never in one chart."""
     held = shown(rows[rows["power_cap_w"].notna()], _.lang) if len(rows) else []
@@ -575,7 +730,23 @@ def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> l
 
 def _model(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
     rows = content.of_model.get(model.id, content.rows[:0])
-    return {"model": model, **_tables(_, rows)}
+    return {
+        "model": model,
+        "site_url": content.site_url,
+        **_front(_, content, model, "../../"),
+        **_tables(_, rows),
+    }
+
+
+def _embedded(_: Words, content: Content, model: ModelView) -> dict[str, Any]:
+    return {"model": model, **_front(_, content, model, "../../../")}
+
+
+def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str, Any]:
+    code = currency_of(_.lang, content.rates)
+    price_class = content.sheet.default_class if content.sheet else ""
+    own = content.points.of_model(model.id)
+    return front.context(_, own, price_class, (code, content.rates[code]), root)
 
 
 def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:

@@ -27,11 +27,13 @@ class _Quiet(SimpleHTTPRequestHandler):
         path = (
             path / "index.html" if path.is_dir() and self.path.split("?")[0].endswith("/") else path
         )
+        missing = not path.exists()
+        path = Path(self.directory) / "404.html" if missing else path
         willing = "gzip" in self.headers.get("Accept-Encoding", "")
         if not willing or path.suffix not in _TEXTS or not path.is_file():
             return super().send_head()
         data = gzip.compress(path.read_bytes(), mtime=0)
-        self.send_response(HTTPStatus.OK)
+        self.send_response(HTTPStatus.NOT_FOUND if missing else HTTPStatus.OK)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(data)))

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from results.economy.costs import CostRow
     from results.statement.reported import ReportedMeasurement
 
-__all__ = ["COLUMNS", "KINDS", "files"]
+__all__ = ["COLUMNS", "KINDS", "SCHEMA", "files"]
 
 # Each row says whose it is and how to cite them: packed, that takes a thirtieth.
 KINDS = ("csv.gz", "parquet")
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     {
         **dict.fromkeys(
             (
@@ -44,7 +44,7 @@ _SCHEMA = pa.schema(
 )
 _DERIVED = "derived by Fenmark from reported figures"
 _ENGLISH = Words.load("en")
-COLUMNS = tuple(_SCHEMA.names)
+COLUMNS = tuple(SCHEMA.names)
 # Which tokens a metric counts; the accounting of an energy is in its label.
 _TOKENS = {
     "output_throughput": "output",
@@ -60,7 +60,7 @@ _TOKENS = {
 
 def files(lines: Iterable[ReportedLine]) -> tuple[bytes, ...]:
     """Return every figure of some lines in each kind, in published order."""
-    return encoded(_SCHEMA, [row for line in lines for row in _rows(line)], KINDS)
+    return encoded(SCHEMA, [row for line in lines for row in _rows(line)], KINDS)
 
 
 def _rows(line: ReportedLine) -> Iterator[tuple[Any, ...]]:

@@ -34,6 +34,6 @@ def badge(row: Row) -> str:
 
 def _told(row: Row) -> str:
     if row.rent:
-        return f"{figure(row.rent.cny.value)} CNY per million output tokens"
+        return f"{figure(row.rent.cny.value)} CNY per million output tokens, derived"
     rate = row.figures["throughput"].value
     return f"{figure(rate)} output tokens/s, {clean(row.model)}"

@@ -129,6 +129,7 @@ def flat(evidence: Sequence[Evidence], price_class: str) -> list[dict[str, Any]]
             "price_class": {"rented": price_class, "owned": "owned"}.get(measure),
             "statistic": best.evidence.statistic or None,
             "date": best.evidence.date,
+            "quick": best.evidence.quick,
             "id": best.evidence.where,
             "words": best.evidence.words,
         }

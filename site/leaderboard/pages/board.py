@@ -24,14 +24,14 @@ _TIERS = ("self-signed", "registered", "CI-attested", "reproduced")
 # and tokens of different models are not the same work.
 _MANY = 2000
 _TEXTS = (
-    "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load",
+    "chip_id", "chip", "model", "model_id", "precision", "engine", "suite", "case", "load", "page",
     "profile", "tier", "date", "quality", "doubts", "moderated", "meter", "throughput_method",
     "energy_method",
     "electricity_method", "price_sheet", "rent_price", "owned_basis", "floor_method", "per",
 )  # fmt: skip
 # What a reader may choose from; the index has it, so that the choice is there before the rows.
 _CHOICES = ("chip", "suite", "precision", "tier")
-_COUNTS = ("place", "flags", "barred", "random", "equal_least", "count")
+_COUNTS = ("place", "flags", "barred", "random", "equal_least", "warned", "count")
 _NUMBERS = (
     *(
         f"{name}{end}"
@@ -64,6 +64,11 @@ def words(_: Words) -> dict[str, str]:
         "all": _("all"),
         "unit": _("Energy in"),
         "more": _("Show more"),
+        "empty": _("No row fits these choices; without them there are {n}."),
+        "reset": _("Show them all"),
+        "sort": _("Order"),
+        "best first": _("best first"),
+        "worst first": _("worst first"),
         "cite": _("To cite this view: Fenmark leaderboard, {n} rows, {url}"),
         "rows": _("{n} rows"),
         "n": _("n = {n}"),
@@ -89,8 +94,11 @@ def answer_words(_: Words) -> dict[str, str]:
 def proof_words(_: Words) -> dict[str, str]:
     """Return what a live table says of the result behind a row."""
     return {
+        "all figures": _("all figures"),
         "verify": _("verify"),
+        "interval": _("95% interval"),
         "flagged": _("flagged"),
+        "warnings": _("{n} warnings"),
         **{mark: _(mark) for mark in ("disputed", "superseded", "withdrawn")},
         "no challenge": _("no challenge"),
         "no raw samples": _("no raw samples"),
@@ -106,8 +114,8 @@ def columns(_: Words) -> dict[str, str]:
         "model": _("Model"),
         "load": _("Load"),
         "throughput": _("Output tokens/s"),
-        "ttft": _("TTFT"),
-        "tpot": _("TPOT"),
+        "ttft": _("TTFT, median"),
+        "tpot": _("TPOT, median"),
         "energy": _("Energy, output tokens"),
         "cost": _("Cost, output tokens"),
         "owned": _("Owned"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from leaderboard.words import Words
 
-__all__ = ["curve"]
+__all__ = ["curve", "of_one_model"]
 
 _LINE = 18
 # Standing alone it cannot borrow the site's style sheet; the colours are those of fenmark.css.
@@ -44,8 +44,7 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
     Args:
         rows: those of `plots.measured`, one at least.
     """
-    counts = rows["model_id"].value_counts()
-    own = rows[rows["model_id"] == min(counts[counts == counts.max()].index)]
+    own = of_one_model(rows)
     first = own.iloc[0]
     head = f"{first['chip']} · {first['model']}"
     dates = sorted(own["finished_at"].str[:10])
@@ -57,6 +56,13 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
     # The file stands in charts/, one below the pages it links to.
     found = plots.curve(_, own, "../", pen)
     return str(found[0]) if found else ""
+
+
+def of_one_model(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the model that most are of: throughput of different models is no curve."""
+    counts = rows["model_id"].value_counts()
+    own: pd.DataFrame = rows[rows["model_id"] == min(counts[counts == counts.max()].index)]
+    return own
 
 
 def _alone(head: str, foot: str, drawn: Markup, series: Sequence[MarkSeries]) -> Markup:

@@ -19,12 +19,12 @@ from suites.base.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Shells", "documents", "render"]
+__all__ = ["SHELL_URLS", "Shells", "documents", "render"]
 
 _HERE = Path(__file__).parent.parent
 _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 # Depth in the tree -> the shell page whose relative links fit there.
-_SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/"}
+SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/", 3: "shell/entity/part/"}
 _MARK = re.compile(r"@@(title|description|content)@@")
 _MENU = (
     ("leaderboard", "Leaderboard", ""),
@@ -89,13 +89,13 @@ def render(lang: str, base_url: str | None, cache: Path) -> Shells:
             built = Path(scratch) / "site"
             _mkdocs(lang, base_url, Path(scratch) / "docs", built)
             built.replace(cached)
-    by_depth = {depth: _read(cached, url) for depth, url in _SHELL_URLS.items()}
+    by_depth = {depth: _read(cached, url) for depth, url in SHELL_URLS.items()}
     documents = frozenset(
         f"{page.parent.relative_to(cached)}/"
         for page in cached.glob("**/index.html")
         if page.parent != cached and page.relative_to(cached).parts[0] != "shell"
     )
-    return Shells(cached, by_depth, _SHELL_URLS, documents)
+    return Shells(cached, by_depth, SHELL_URLS, documents)
 
 
 def documents(lang: str) -> dict[str, tuple[str, str]]:
@@ -172,7 +172,7 @@ def _without_styles(page: str) -> str:
 def _write_sources(lang: str, docs: Path) -> None:
     """Lay documents and shells out as mkdocs reads them."""
     shutil.copytree(_HERE / ("docs" if lang == "en" else f"docs_{lang}"), docs)
-    for url in _SHELL_URLS.values():
+    for url in SHELL_URLS.values():
         page = docs / url / "index.md"
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.page_shells import Shells
     from leaderboard.words import Words
 
-__all__ = ["Page", "Pages"]
+__all__ = ["Page", "Pages", "currency_of"]
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -52,19 +52,26 @@ class Pages:
                 notice=partial(_notice, self.words),
                 lang=self.words.lang,
                 rates=dict(self.rates),
-                currency="CNY" if self.words.lang == "zh" and "CNY" in self.rates else "USD",
+                currency=currency_of(self.words.lang, self.rates),
                 root=root,
                 base=root if self.words.lang == "en" else f"../{root}",
                 url=page.url,
                 **page.context(),
             )
         )
+        if page.bare:
+            return str(content)
         return self.shells.fill(
             page.url,
             title=text.clean(self.words(page.title)),
             description=text.clean(self.words(page.about or page.title)),
             content=content,
         )
+
+
+def currency_of(lang: str, rates: Mapping[str, float]) -> str:
+    """Name the currency that a page is made in."""
+    return "CNY" if lang == "zh" and "CNY" in rates else "USD"
 
 
 @cache
@@ -80,6 +87,7 @@ def _templates() -> Environment:
         bytecode_cache=kept.Templates(),
     )
     environment.filters["figure"] = text.figure
+    environment.filters["stated"] = text.stated
     return environment
 
 
@@ -122,6 +130,7 @@ class Page:
         title, about: English; translated when the page is made.
         context: returns what the template asks for.
         made_of: identifies the results the page depends on; None for all of them.
+        bare: the template is the whole page, to be shown elsewhere, and no part of the site's map.
     """
 
     template: str
@@ -130,3 +139,4 @@ class Page:
     about: str = ""
     context: Callable[[], dict[str, Any]] = dict
     made_of: str | None = None
+    bare: bool = False

@@ -57,7 +57,7 @@ def _measured(rows: Sequence[Row], root: str) -> Iterator[tuple[str, CapPoint]]:
                 joules=energy.value if energy else None,
                 usd=row.rent.usd.value if row.rent else None,
                 fens=row.rent.fens.value if row.rent else None,
-                link=f"{root}verify/?statement={row.digest}",
+                link=f"{root}{row.where}",
             ),
         )
 

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.base.text import clean
+from leaderboard.base.text import clean, figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,7 +79,7 @@ def _rows(_: Words, section: Section) -> list[dict[str, Any]]:
                 "load": line.load(_),
                 "flags": list(line.flags),
                 "chips": line.result.chip.count,
-                "figures": {key: _figure(_, told) for key, told in line.figures.items()},
+                "figures": {key: _figure(_, told, line.p99) for key, told in line.figures.items()},
                 "costs": [_cost(_, cost) for cost in line.costs if cost.tokens == "output"],
                 "link": line.link,
                 "date": clean(line.result.date or ""),
@@ -117,11 +117,15 @@ def _price(line: ReportedLine) -> tuple[bool, float, float]:
     return bool(line.flags), min(rents, default=float("inf")), -of_chip
 
 
-def _figure(_: Words, told: ReportedMeasurement) -> list[Any]:
+def _figure(
+    _: Words, told: ReportedMeasurement, p99: Mapping[str, ReportedMeasurement]
+) -> list[Any]:
     """Return value, unit and what else must be said of it."""
     marks: Mapping[str, object] = told.labels
     notes = (_.listed(clean(str(marks[name]))) for name in _MARKS if marks.get(name))
-    return [told.value, clean(told.unit), *notes]
+    tail = p99.get(told.metric, told)
+    worst = [] if tail is told else [f"p99 {figure(tail.value)} {clean(tail.unit)}"]
+    return [told.value, clean(told.unit), *notes, *worst]
 
 
 def _cost(_: Words, cost: CostRow) -> dict[str, Any]:

@@ -24,14 +24,24 @@ __all__ = ["context"]
 # in compare.js.
 _METRICS = (
     ("throughput", "Output tokens/s", "tokens/s", "higher"),
-    ("ttft", "TTFT", "ms", "lower"),
-    ("tpot", "TPOT", "ms", "lower"),
+    ("ttft", "TTFT, median", "ms", "lower"),
+    ("tpot", "TPOT, median", "ms", "lower"),
     ("energy", "Energy, output tokens", "J/token", "lower"),
     ("rent_usd", "Cost, output tokens", "Mtok", "lower"),
     ("solved_usd", "Cost, 1,000 right answers", "1,000", "lower"),
 )
 # What so many tokens or answers are paid as.
 _MONEY = {"rent_usd": 1, "solved_usd": 1000}
+
+
+# What is no matter of the same machine under the same work: as DIFFERENCES in compare.js.
+_DIFFERENCES = {
+    "model": "These ran different models: their tokens are not the same work.",
+    "chip": "These ran on different chips: a ratio is of the chips, no improvement of one.",
+    "precision": "These ran at different precisions.",
+    "engine": "These ran on different engines or versions of them.",
+    "load": "These ran under different loads: latency and throughput depend on it.",
+}
 
 
 def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
@@ -50,8 +60,9 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
         **board.proof_words(_),
         "configuration": _("Configuration"),
         "metric": _("Metric"),
+        "caption": _("Compare"),
         "model": _("Model"),
-        "models-differ": _("These ran different models: their tokens are not the same work."),
+        **{f"{name}-differ": _(said) for name, said in _DIFFERENCES.items()},
         "barred": _(
             "One of these does not rank: its weights are not known to answer as well as the model "
             "at full width. A cheaper token may be a worse one."
@@ -61,8 +72,17 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
     }
     pair = shown(_pair(rows), _.lang)
     lines = [_line(_, metric, pair) for metric in _METRICS] if pair else []
-    barred = any(row.barred for row in pair)
-    return {"pair": pair, "lines": lines, "words": words, "verdicts": verdicts, "barred": barred}
+    differing = [
+        said for name, said in _DIFFERENCES.items() if len({getattr(r, name) for r in pair}) > 1
+    ]
+    return {
+        "pair": pair,
+        "differing": differing,
+        "barred": any(row.barred for row in pair),
+        "lines": lines,
+        "words": words,
+        "verdicts": verdicts,
+    }
 
 
 def _pair(rows: pd.DataFrame) -> pd.DataFrame:

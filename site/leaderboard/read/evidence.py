@@ -100,10 +100,11 @@ def _signed(row: Row, model: str) -> Evidence:
         electricity_usd=row.electricity.usd.value if row.electricity else None,
         floor_usd=row.floor.usd if row.floor else None,
         kind="measured",
-        where=f"verify/?statement={row.digest}",
+        where=row.where,
         words=" · ".join(filter(None, _described(row))),
         date=row.date,
         statistic="median",
+        quick=row.profile == "quick",
     )
 
 

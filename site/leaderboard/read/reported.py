@@ -93,6 +93,12 @@ class ReportedLine:
             labels |= measurement.labels
         return labels
 
+    @property
+    def p99(self) -> Mapping[str, ReportedMeasurement]:
+        """The 99th percentile of a metric, where it was published."""
+        rows = self.result.measurements
+        return {row.metric: row for row in rows if row.labels.get("statistic") == "p99"}
+
     def load(self, _: Words) -> str:
         """Say what was asked of the machine, such as "1024→1024 tokens · concurrency 64"."""
         asked = self.asked

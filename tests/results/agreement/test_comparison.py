@@ -146,3 +146,26 @@ def test_intervals_hold_together_with_95_percent_by_bonferroni():
     widened = math.log(together.high) / math.log(alone.high)
     assert widened == pytest.approx(2.241403 / 1.959964, rel=1e-6)
     assert together.low == pytest.approx(1 / together.high)
+
+
+def test_another_chip_is_no_improvement_whatever_the_figures_say():
+    sides = (
+        [around(100.0, case="a"), around(1.0, case="b")],
+        [around(90.0, case="a"), around(1.0, case="b")],
+    )
+    assert sorted(verdicts(*sides, same_hardware=False)) == [
+        "no difference shown",
+        "other hardware",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percentile", "title"),
+    [(90.0, "tpot p90"), (99.9, "tpot p99.9"), ("`x`", "tpot"), (None, "tpot")],
+)
+def test_a_latency_is_named_with_its_percentile(percentile, title):
+    row = around(1.0, percentile=percentile)
+    [change], _ = comparison.compare([row], [row])
+    assert change.title == title
+    _, [alone] = comparison.compare([row], [])
+    assert alone.endswith(title)

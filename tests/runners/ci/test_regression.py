@@ -147,3 +147,13 @@ def test_fewer_right_answers_fail_the_check_and_stand_in_every_form(fenmark, tmp
         *comparison.compare(*(one.rows for one in sides)), regression.answers(*sides)
     )
     assert "\nRight answers lost, in points: 20.0 [" in comment
+
+
+def test_hardware_is_the_chip_and_how_many(published):
+    side = regression.load_side(str(published[2]), [])
+    chip = side.predicate.machine.chip.model_copy(update={"catalog_id": "epyc-9005"})
+    machine = side.predicate.machine.model_copy(update={"chip": chip})
+    other = replace(side, predicate=side.predicate.model_copy(update={"machine": machine}))
+    assert regression.same_hardware(side, side)
+    assert not regression.same_hardware(side, other)
+    assert regression.same_hardware(side, regression.Side(name="summary", rows=[]))

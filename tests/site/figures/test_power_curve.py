@@ -97,7 +97,7 @@ def row(cap, rate, when="2026-11-28", **others):
         method="measured",
     )
     return SimpleNamespace(
-        **{**told, "digest": "ab", "finished_at": when, "rent": None, **others},
+        **{**told, "where": "r/ab/b1/", "finished_at": when, "rent": None, **others},
         power_cap_w=cap,
         figures={"throughput": throughput},
     )
@@ -108,7 +108,7 @@ def test_signed_rows_with_a_cap_are_a_curve_and_the_newest_of_one_cap_stands():
     (found,) = measured_curves([*mixed, row(300.0, 9.0, model="other")], "../../")
     assert found.name == "m · bf16 · vllm · b1"
     assert [(point.cap_w, point.rate) for point in found.points] == [(200.0, 15.0), (300.0, 20.0)]
-    assert found.points[0].link == "../../verify/?statement=ab"
+    assert found.points[0].link == "../../r/ab/b1/"
 
 
 def section(view, *caps):

@@ -43,7 +43,7 @@ def test_the_live_table_shows_what_the_static_one_shows(tab, plain, base, url):
 def cells_without_script(page) -> list[list[str]]:
     rows = page.locator("table.board tbody tr").all()
     return [
-        [" ".join(text.split()) for text in row.locator("td").all_inner_texts()] for row in rows
+        [" ".join(text.split()) for text in row.locator("th, td").all_inner_texts()] for row in rows
     ]
 
 
@@ -189,6 +189,11 @@ def test_the_saved_board_says_how_each_figure_came_about(tab, base):
     open_board(tab, f"{base}leaderboard/?suite=")
     rows = json.loads(saved(tab, "json"))["rows"]
     methods = {"measured", "modelled", None}
+    money = [
+        method for row in rows for name, method in row.items() if name.endswith("_per_mtok_method")
+    ]
+    assert any(money)
+    assert all(method is None or method.startswith("derived") for method in money)
     assert {row["energy_j_per_output_token_method"] for row in rows} <= methods
     assert all(row["meter"] and row["tier"] for row in rows if row["energy_j_per_output_token"])
 

@@ -25,11 +25,11 @@ def test_every_measured_chip_has_a_badge_and_a_chart_and_no_other_has(site):
     assert charts == {path.name for path in (site / "badges").iterdir()}
 
 
-def test_a_chart_leads_to_the_signed_statements(site):
+def test_a_chart_leads_to_the_pages_of_its_rows(site):
     text = (site / "charts" / "h100-sxm.svg").read_text(encoding="utf-8")
-    links = re.findall(r'href="\.\./verify/\?statement=([0-9a-f]{64})"', text)
+    links = re.findall(r'href="\.\./(r/[0-9a-f]{64}/[^"]+/)"', text)
     assert links
-    assert all((site / "statements" / f"{digest}.dsse.json").is_file() for digest in links)
+    assert all((site / link / "index.html").is_file() for link in links)
 
 
 def test_a_chip_s_page_says_how_to_embed_its_chart(site):

@@ -110,3 +110,18 @@ def test_a_record_of_the_log_is_one_json_line():
     told = json.loads(line)
     assert (told["level"], told["message"]) == ("ERROR", f"no: {SHOWN}")
     assert "ValueError" in told["traceback"]
+
+
+@pytest.mark.parametrize("width", [24, 40, 80])
+def test_a_table_too_wide_for_its_screen_cuts_no_name(width: int):
+    name = "0123456789abcdef" * 4
+    table = Table("digest", "chip", "value", box=None)
+    table.add_row(name, "epyc-9004", "12.3 tokens/s")
+    shown = io.StringIO()
+    Terminal(file=shown, width=width).show(table)
+    assert "…" not in shown.getvalue()
+    lines = [
+        line.removeprefix(" ").removeprefix("↪ ").split(" ")[0]
+        for line in shown.getvalue().splitlines()[1:]
+    ]
+    assert "".join(lines) == name

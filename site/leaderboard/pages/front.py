@@ -1,0 +1,185 @@
+"""The front of a model: as its page shows it, and as a file for its script."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.base.text import figure
+from leaderboard.figures import front
+from leaderboard.figures.chart import draw
+from leaderboard.figures.front import CLASSES, KINDS, MOST_CHIPS, OWNED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from leaderboard.figures.front import Point
+    from leaderboard.words import Words
+
+__all__ = ["about", "as_file", "context", "setup"]
+
+_ALL = "*"
+_DIGITS = 4
+
+
+def context(
+    _: Words, points: Sequence[Point], price_class: str, money: tuple[str, float], root: str
+) -> dict[str, Any]:
+    """Return the front that a page opens with; nothing where no point has a price.
+
+    Args:
+        price_class: default class of the price sheet.
+        money: the page's currency and its units for a dollar.
+    """
+    priced = [_rounded(point) for point in points if point.usd]
+    if not priced:
+        return {"front": None}
+    view = front.default_view(priced, price_class)
+    lines = front.lines(priced, view)
+    shown = lines[:MOST_CHIPS]
+    drawn = front.chart(_, shown, view, money, lambda point: _words(_, point), root)
+    return {
+        "front": {
+            "chart": draw(drawn),
+            "view": asdict(view),
+            "rows": [_row(_, point, view.price_class) for line in shown for point in line.points],
+            "chips": len(lines),
+            "shown": len(shown),
+            "most": MOST_CHIPS,
+            "loads": {load: _load(_, load) for load in [*_loads(priced), _ALL]},
+            "classes": {name: _class(_, name) for name in _classes(priced)},
+            "kinds": {kind: f"{mark} {_(kind)}" for kind, mark in KINDS.items()},
+            "words": {
+                "title": drawn.title,
+                "x": drawn.x.title,
+                "y": _("{code} per million output tokens"),
+                "per user": _("tokens/s per user"),
+                "p99": _("TPOT p99 {ms} ms"),
+                "none": _(
+                    "No chip is known in this view; another load, class or evidence has some."
+                ),
+                "some": _(
+                    "{shown} of {chips} chips are drawn: best evidence first, then the cheapest"
+                ),
+            },
+        }
+    }
+
+
+def as_file(_: Words, every: Sequence[Point]) -> str:
+    """Return every point as JSON, with what the page says of it; costs by `CLASSES`."""
+    points = [_rounded(point) for point in every if point.usd]
+    loads = _loads(points)
+    found = {
+        "loads": loads,
+        "classes": CLASSES,
+        "chips": {point.chip: point.chip_name for point in points},
+        "points": [
+            {
+                "kind": point.kind,
+                "chip": point.chip,
+                "load": loads.index(point.load),
+                "user": point.per_user,
+                "rate": point.rate,
+                "usd": [point.usd.get(name) for name in CLASSES],
+                "p99": point.tpot_p99,
+                "where": point.where,
+                "setup": setup(_, point),
+                "about": about(_, point),
+            }
+            for point in points
+        ],
+    }
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
+def _rounded(point: Point) -> Point:
+    """Keep the digits that the file has: what is drawn here and there is the same."""
+    return replace(
+        point,
+        per_user=_short(point.per_user),
+        rate=_short(point.rate),
+        usd={name: _short(usd) for name, usd in point.usd.items()},
+        tpot_p99=point.tpot_p99 and _short(point.tpot_p99),
+    )
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _loads(points: Sequence[Point]) -> list[str]:
+    """Loads of a model, those that most was published of first."""
+    counts: dict[str, tuple[int, int]] = {}
+    for point in points:
+        real, every = counts.get(point.load, (0, 0))
+        counts[point.load] = (real + (point.kind != "predicted"), every + 1)
+    return sorted(counts, key=lambda load: (-counts[load][0], -counts[load][1], load))
+
+
+def _classes(points: Sequence[Point]) -> list[str]:
+    return [name for name in CLASSES if any(name in point.usd for point in points)]
+
+
+def _class(_: Words, name: str) -> str:
+    return _("Owned") if name == OWNED else _("Rented: {name}", name=_(name))
+
+
+def _load(_: Words, load: str) -> str:
+    if load == _ALL:
+        return _("all loads together")
+    isl, arrow, osl = load.partition("→")
+    return _("{isl}→{osl} tokens", isl=isl, osl=osl) if arrow else load or _("not stated")
+
+
+def _row(_: Words, point: Point, price_class: str) -> Mapping[str, Any]:
+    return {
+        "chip": point.chip,
+        "name": point.chip_name,
+        "kind": point.kind,
+        "usd": point.usd[price_class],
+        "user": point.per_user,
+        "rate": point.rate,
+        "p99": point.tpot_p99,
+        "where": point.where,
+        "setup": setup(_, point),
+        "about": about(_, point),
+    }
+
+
+def _words(_: Words, point: Point) -> str:
+    return " · ".join(filter(None, (setup(_, point), _p99(_, point), about(_, point))))
+
+
+def _p99(_: Words, point: Point) -> str:
+    return _("TPOT p99 {ms} ms", ms=figure(point.tpot_p99)) if point.tpot_p99 else ""
+
+
+def setup(_: Words, point: Point) -> str:
+    """Say what ran: engine, precision, layout, speculation, pools."""
+    parts = [point.engine, point.precision, point.layout]
+    if point.cores:
+        parts.append(_("{n} cores", n=point.cores))
+    if point.speculation:
+        parts.append(_("speculation {name}", name=point.speculation))
+    if point.pools:
+        prefill, decode = point.pools
+        parts.append(_("{prefill} chips prefill, {decode} decode", prefill=prefill, decode=decode))
+    return " · ".join(filter(None, parts))
+
+
+def about(_: Words, point: Point) -> str:
+    """Say under which load, how it is known, and by whom."""
+    parts = [_load(_, point.load)]
+    if point.concurrency:
+        parts.append(_("concurrency {n}", n=f"{point.concurrency:g}"))
+    if point.profile == "quick":
+        parts.append(_("quick"))
+    if point.derived:
+        parts.append(_("throughput derived from times and load"))
+    if point.basis:
+        ends = {"low": figure(point.low), "high": figure(point.high)}
+        parts.append(_("predicted from: {basis}", basis=_(point.basis)))
+        parts.append(_("{low} to {high} tokens/s per chip", **ends))
+    return " · ".join([*parts, *filter(None, (_.listed(point.publisher), point.date))])
