@@ -37,7 +37,10 @@ COMPARISONS = {
     "choose": "results.bench.choosing",
     "site": "leaderboard.bench.compare",
     "plans": "runners.bench.plans",
+    "quality": "suites.quality.bench.compare",
 }
+# Dependency groups of those that have an environment of their own.
+NEEDS = {"quality": "train"}
 
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["bench"]
@@ -153,9 +156,10 @@ def compare(session: nox.Session) -> None:
     wanted = session.posargs[:1] or ["kernels"]
     if wanted[0] not in COMPARISONS:
         session.error(f"no comparison {wanted[0]!r}: expected one of {', '.join(COMPARISONS)}")
-    python = environment(session, "dev", *DEVELOPMENT) / "python"
+    own = NEEDS.get(wanted[0])
+    scripts = environment(session, own, own) if own else environment(session, "dev", *DEVELOPMENT)
     module = COMPARISONS[wanted[0]]
-    session.run(str(python), "-m", module, *session.posargs[1:], external=True)
+    session.run(str(scripts / "python"), "-m", module, *session.posargs[1:], external=True)
 
 
 @nox.session(venv_backend="none")

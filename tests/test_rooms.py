@@ -38,6 +38,7 @@ FOLDERS = {
         "serving/workers",
         "serving",
         "serving/bench",
+        "quality/bench",
         "",
     ],
     "results": [

@@ -122,9 +122,8 @@ def _seed(text: str) -> bytes:
 def _write(place: Path, made: Reference, terminal: Terminal) -> None:
     from suites.base.files import write_atomically
 
-    write_atomically(place, made.model_dump_json(indent=1).encode() + b"\n")
-    right, asked = (sum(counts[at] for counts in made.right.values()) for at in (0, 1))
-    terminal.say(f"{right} of {asked} right, {len(made.places)} places, in {place}", whole=True)
+    write_atomically(place, made.to_bytes())
+    terminal.say(f"{made.told()}, in {place}", whole=True)
 
 
 class _bar:  # noqa: N801 - a context, not a kind of thing
@@ -180,4 +179,9 @@ def _show(found: Probed, model: str, terminal: Terminal) -> None:
             f"tokens the same, {same.nats:.2g} [{same.nats_low:.2g}, {same.nats_high:.2g}] "
             "nats of divergence"
         )
+        if same.prefix is not None:
+            terminal.say(
+                f"greedy   {same.prefix:.1f} [{same.prefix_low:.1f}, {same.prefix_high:.1f}] of "
+                f"{same.prefix_of:.1f} tokens before the first that differs"
+            )
     terminal.say(f"verdict  {found.verdict}")

@@ -239,6 +239,13 @@ _ALL = (
         "of the publisher's distribution: mean, median, std, min, max, or p and the percentile",
     ),
     _text("tokens", "which energy is divided by which tokens"),
+    # Of a named benchmark of answers.
+    _text("task", "benchmark, as its harness names it"),
+    _text("task_version", "of the benchmark, as its harness counts"),
+    _text("scored_by", "the harness' own name for what counts as right, such as acc_norm"),
+    _text("answer_filter", "how the harness finds the answer in the text; none: as it stands"),
+    _number("stderr", "standard error of the score, as the harness says", most=1),
+    _whole("fewshot", "solved examples before each question", least=0),
     # Figures of an attested result: whose they are, and what their file says.
     _text("harness", "reader of the harness that measured, such as guidellm"),
     _text("harness_version", "of that harness, as its file or the signer says"),

@@ -124,6 +124,7 @@ _ALL = (
     Metric(
         name="top1_agreement", unit="share", better="higher", title="Likeliest next token the same"
     ),
+    Metric(name="greedy_prefix", unit="tokens", better="higher", title="Greedy tokens the same"),
     Metric(name="hidden_score", unit="share", better="higher", title="Right answers under load"),
     Metric(name="open_score", unit="share", better="higher", title="Right answers at rest"),
     Metric(name="hidden_drop", unit="share", better="lower", title="Right answers lost under load"),
@@ -133,6 +134,8 @@ _ALL = (
         better="neither",
         title="Output tokens of hidden questions",
     ),
+    # Of a named benchmark, by its harness.
+    Metric(name="task_score", unit="share", better="higher", title="Score of a named task"),
     # Energy.
     Metric(name="power", unit="W", better="lower", title="Mean power"),
     Metric(name="idle_power", unit="W", better="lower", title="Idle power"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,7 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Agreement", "Place", "Reference", "agreement", "divergence"]
+__all__ = [
+    "GREEDY_TOKENS",
+    "Agreement",
+    "Place",
+    "Reference",
+    "agreement",
+    "divergence",
+    "share_of_other_ids",
+]
 
 # Mean divergence in nats per token. Rounding by another batch or thread count stays far below the
 # first; of llama.cpp's quantizations of an 8B model (its own table: Q8_0 0.0014, Q4_K_M 0.031,
@@ -25,6 +34,10 @@ __all__ = ["Agreement", "Place", "Reference", "agreement", "divergence"]
 SAME_NATS, QUANTIZED_NATS = 0.0005, 0.06
 # Where a quantization changes the likeliest token more often than this it is another model.
 _SAME_TOP, _QUANTIZED_TOP = 0.98, 0.85
+# Tokens of a greedy continuation.
+GREEDY_TOKENS = 16
+# A share of tokens that bear other ids, and of how many: a few texts stand for several tokens.
+_OTHER_IDS, _LEAST_SHARED = 0.05, 10
 _LEAST = 1e-9  # of a token that the other side does not tell
 _RESAMPLES = 1000
 Verdict = Literal["same", "same within quantization", "different", "undecided"]
@@ -40,6 +53,7 @@ class Place(_Strict):
     Attributes:
         text: what the model reads.
         logprobs: natural logarithms of the likeliest tokens' probabilities, by their text.
+        greedy: texts of the tokens that greedy decoding goes on with; empty where not told.
     """
 
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -47,6 +61,9 @@ class Place(_Strict):
         dict[Annotated[str, Field(max_length=200)], Annotated[float, Field(le=1e-3, ge=-200)]],
         Field(min_length=1, max_length=100),
     ]
+    greedy: Annotated[
+        list[Annotated[str, Field(max_length=200)]], Field(max_length=GREEDY_TOKENS)
+    ] = []
 
 
 class Reference(_Strict):
@@ -59,6 +76,7 @@ class Reference(_Strict):
         seed: of the questions behind `right`, in hexadecimal.
         right: right answers and answers of each "family/level".
         places: for `agreement`.
+        ids: of tokens by their text, as far as the server told them.
     """
 
     format: Literal[1]
@@ -67,6 +85,19 @@ class Reference(_Strict):
     seed: Annotated[str, Field(pattern=r"^[0-9a-f]{2,128}$")]
     right: dict[Annotated[str, Field(max_length=60)], tuple[int, int]]
     places: Annotated[list[Place], Field(max_length=5000)] = []
+    ids: Annotated[
+        dict[Annotated[str, Field(max_length=200)], Annotated[int, Field(ge=0, lt=2**32)]],
+        Field(max_length=200_000),
+    ] = {}
+
+    def to_bytes(self) -> bytes:
+        """Return its file."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    def told(self) -> str:
+        """Say what it holds, in a line."""
+        right, asked = (sum(counts[at] for counts in self.right.values()) for at in (0, 1))
+        return f"{right} of {asked} right, {len(self.places)} places, {len(self.ids)} token ids"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +107,10 @@ class Agreement:
     Attributes:
         top: share of places whose likeliest token is the same, with its 95% interval.
         nats: mean divergence per token from the reference, with its 95% interval.
+        prefix: mean tokens of the greedy continuation before the first that differs, with its 95%
+            interval; None where either side does not tell them.
+        prefix_of: mean tokens of the reference's continuations, `GREEDY_TOKENS` at most.
+        other_ids: see `share_of_other_ids`.
     """
 
     top: float
@@ -86,12 +121,25 @@ class Agreement:
     nats_high: float
     n: int
     verdict: Verdict
+    prefix: float | None = None
+    prefix_low: float | None = None
+    prefix_high: float | None = None
+    prefix_of: float | None = None
+    other_ids: float | None = None
 
 
 def agreement(
-    reference: Sequence[Mapping[str, float]], told: Sequence[Mapping[str, float]]
+    reference: Sequence[Mapping[str, float]],
+    told: Sequence[Mapping[str, float]],
+    *,
+    continuations: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
+    other_ids: float | None = None,
 ) -> Agreement:
     """Compare the next tokens at the same places.
+
+    Args:
+        continuations: texts of greedy tokens, of the reference and told; where both tell them.
+        other_ids: see `share_of_other_ids`; another vocabulary is another model.
 
     Intervals by a bootstrap over places (Efron 1979), seeded, so that two readers get the same.
 
@@ -103,13 +151,10 @@ def agreement(
     pairs = list(zip(reference, told, strict=True))
     tops = [float(_top(ours) == _top(theirs)) for ours, theirs in pairs]
     nats = [divergence(ours, theirs) for ours, theirs in pairs]
-    random = Random(0)
-    means: list[tuple[float, float]] = []
-    for _ in range(_RESAMPLES):
-        drawn = random.choices(range(len(pairs)), k=len(pairs))
-        means.append((_mean([tops[n] for n in drawn]), _mean([nats[n] for n in drawn])))
-    top_low, top_high = _ends([top for top, _ in means])
-    nats_low, nats_high = _ends([nat for _, nat in means])
+    top_low, top_high = _resampled(tops)
+    nats_low, nats_high = _resampled(nats)
+    prefixes = [_prefix(ours, theirs) for ours, theirs in continuations]
+    prefix_low, prefix_high = _resampled(prefixes) if prefixes else (None, None)
     return Agreement(
         top=_mean(tops),
         top_low=top_low,
@@ -118,8 +163,35 @@ def agreement(
         nats_low=nats_low,
         nats_high=nats_high,
         n=len(pairs),
-        verdict=_verdict(top_low, top_high, nats_low, nats_high),
+        verdict="different"
+        if (other_ids or 0) > _OTHER_IDS
+        else _verdict(top_low, top_high, nats_low, nats_high),
+        prefix=_mean(prefixes) if prefixes else None,
+        prefix_low=prefix_low,
+        prefix_high=prefix_high,
+        prefix_of=_mean([len(ours) for ours, _ in continuations]) if prefixes else None,
+        other_ids=other_ids,
     )
+
+
+def _prefix(reference: Sequence[str], told: Sequence[str]) -> int:
+    """Count the tokens of two continuations before the first that differs."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(reference, told, strict=False))
+    return sum(1 for _ in same)
+
+
+def share_of_other_ids(reference: Mapping[str, int], told: Mapping[str, int]) -> float | None:
+    """Return which share of the tokens told by both bears another id; None of fewer than ten."""
+    shared = reference.keys() & told.keys()
+    if len(shared) < _LEAST_SHARED:
+        return None
+    return sum(reference[text] != told[text] for text in shared) / len(shared)
+
+
+def _resampled(values: Sequence[float]) -> tuple[float, float]:
+    """Ends of the 95% interval of a mean; of places as often and in the same order each time."""
+    random = Random(0)
+    return _ends([_mean(random.choices(values, k=len(values))) for _ in range(_RESAMPLES)])
 
 
 def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float) -> Verdict:
@@ -135,10 +207,12 @@ def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float)
 def divergence(reference: Mapping[str, float], told: Mapping[str, float]) -> float:
     """Return the divergence in nats over the reference's candidates and one for all the others.
 
-    Σ p·ln(p ÷ q); candidates that the other side does not tell share what it left over.
+    Σ p·ln(p ÷ q); candidates that the other side does not tell share what it left over, and are no
+    likelier than the least of those it tells: a tie at the last place makes no divergence.
     """
     unknown = [token for token in reference if token not in told]
-    share = max(_left(told.values()) / (len(unknown) + 1), _LEAST)
+    share = _left(told.values()) / (len(unknown) + 1)
+    share = max(min(share, math.exp(min(told.values()))), _LEAST)
     shares = {token: math.exp(told[token]) if token in told else share for token in reference}
     total = sum(
         math.exp(logprob) * (logprob - math.log(max(shares[token], _LEAST)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from suites.base.printable import printable
 from suites.client.bounded_answers import BoundedTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from suites.client.target import Target
 
@@ -23,6 +25,8 @@ __all__ = ["Asker", "Reply"]
 
 _MOST_FAILURES = 10  # in a row; then the server is left alone
 _SAID = 300  # characters of a server's words
+_LEAST = -200.0  # a logarithm of a chance that is none
+_TOKEN, _MOST_CANDIDATES = 200, 100  # characters of a token; tokens told at one place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +37,16 @@ class Reply:
         text: the answer; thoughts that the server tells apart are not in it.
         tokens: output tokens by the server's count, thoughts included; None where it has none.
         logprobs: of the first token's candidates, by its text; empty where none were asked for.
+        greedy: texts of the answer's tokens, told where candidates are.
+        ids: of tokens by their text, as far as the server tells them.
         failure: why there is no answer; empty where there is one.
     """
 
     text: str = ""
     tokens: int | None = None
     logprobs: dict[str, float] | None = None
+    greedy: tuple[str, ...] = ()
+    ids: Mapping[str, int] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -136,10 +144,10 @@ class Asker:
         if answer.status_code != httpx.codes.OK:
             said = printable(" ".join(answer.text.split()), _SAID)
             return Reply(failure=f"HTTP {answer.status_code}: {said}")
-        return _read(answer.content)
+        return _read(answer.content, max_tokens)
 
 
-def _read(content: bytes) -> Reply:
+def _read(content: bytes, max_tokens: int) -> Reply:
     try:
         message = json.loads(content)
         choice = message["choices"][0]
@@ -148,10 +156,24 @@ def _read(content: bytes) -> Reply:
         return Reply(
             text=text or "",
             tokens=tokens if isinstance(tokens, int) and tokens >= 0 else None,
-            logprobs=dict(_candidates(choice.get("logprobs"))),
+            logprobs=_together(_candidates(choice.get("logprobs"))),
+            greedy=tuple(_greedy(choice.get("logprobs"), max_tokens)),
+            ids=dict(_ids(choice.get("logprobs"), max_tokens)),
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return Reply(failure="no answer of an OpenAI-compatible server")
+
+
+def _together(candidates: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Add up tokens of one text, such as parts of a character: chances add, not logarithms."""
+    chances: defaultdict[str, float] = defaultdict(float)
+    for text, logprob in candidates:
+        chances[text] += math.exp(min(logprob, 0.0))
+    if any(map(math.isnan, chances.values())):
+        raise ValueError("a logarithm that is no number")
+    return {
+        text: max(min(math.log(chance), 0.0), _LEAST) for text, chance in chances.items() if chance
+    }
 
 
 def _candidates(told: Any) -> Iterator[tuple[str, float]]:
@@ -159,8 +181,25 @@ def _candidates(told: Any) -> Iterator[tuple[str, float]]:
     if not told:
         return
     if told.get("content"):
-        for one in told["content"][0]["top_logprobs"]:
-            yield str(one["token"]), float(one["logprob"])
+        for one in told["content"][0]["top_logprobs"][:_MOST_CANDIDATES]:
+            yield str(one["token"])[:_TOKEN], float(one["logprob"])
     elif told.get("top_logprobs"):
-        for token, logprob in told["top_logprobs"][0].items():
-            yield str(token), float(logprob)
+        for token, logprob in list(told["top_logprobs"][0].items())[:_MOST_CANDIDATES]:
+            yield str(token)[:_TOKEN], float(logprob)
+
+
+def _greedy(told: Any, most: int) -> Iterator[str]:
+    """Texts of the tokens of an answer, in either of the two forms."""
+    told = told or {}
+    steps = told.get("content")
+    texts = [step["token"] for step in steps] if steps else told.get("tokens") or []
+    yield from (str(text)[:_TOKEN] for text in texts[:most])
+
+
+def _ids(told: Any, most: int) -> Iterator[tuple[str, int]]:
+    """Ids that llama.cpp tells beside each candidate."""
+    for step in ((told or {}).get("content") or [])[:most]:
+        for one in (step.get("top_logprobs") or [])[:_MOST_CANDIDATES]:
+            number = one.get("id")
+            if type(number) is int and 0 <= number < 2**32:
+                yield str(one["token"])[:_TOKEN], number

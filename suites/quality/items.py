@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FAMILIES", "LEVELS", "Item", "items"]
+__all__ = ["FAMILIES", "LEVELS", "WORDS", "Item", "items"]
 
 Grade = Literal["line", "json", "words"]
 LEVELS = range(5)
@@ -48,7 +48,7 @@ _NAMES = (
     "Mei", "Noor", "Omar", "Pia", "Qiu", "Rosa", "Sven", "Tao", "Uma", "Vera", "Wei", "Ximena",
     "Yara", "Zeno",
 )  # fmt: skip
-_WORDS = (
+WORDS = (
     "amber", "basin", "copper", "dragon", "ember", "forest", "garden", "harbor", "island", "jungle",
     "kettle", "lantern", "marble", "needle", "orchid", "pepper", "quartz", "ribbon", "silver",
     "timber", "umbra", "velvet", "willow", "yellow", "zephyr",
@@ -135,7 +135,7 @@ _STRING_STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def _strings(random: Random, level: int) -> _Made:
-    value = word = "".join(random.sample(_WORDS, 1 + level // 3))
+    value = word = "".join(random.sample(WORDS, 1 + level // 3))
     steps = random.sample(_STRING_STEPS, 1 + level // 2 + (level == 4))
     for _, change in steps:
         value = change(value)
@@ -186,7 +186,7 @@ def _schema(random: Random, level: int) -> _Made:
     people = random.sample(_NAMES, 1 + level)
     facts, records = [], []
     for name in people:
-        age, city = random.randint(18, 80), random.choice(_WORDS).title()
+        age, city = random.randint(18, 80), random.choice(WORDS).title()
         member = random.random() < 0.5
         facts.append(
             f"{name} is {age}, lives in {city} and is {'a' if member else 'not a'} member."
@@ -202,7 +202,7 @@ def _schema(random: Random, level: int) -> _Made:
 
 def _facts(random: Random, count: int) -> list[tuple[str, int]]:
     keys = [
-        f"{random.choice(_WORDS)}-{number:04d}" for number in random.sample(range(10_000), count)
+        f"{random.choice(WORDS)}-{number:04d}" for number in random.sample(range(10_000), count)
     ]
     return [(key, random.randint(1000, 9999)) for key in keys]
 
@@ -245,7 +245,7 @@ def _constraints(random: Random, level: int) -> _Made:
         told.append(f"each at least {rules['shortest']} letters long")
     if rules["ascending"]:
         told.append("in alphabetical order, no word twice")
-    theme = " and ".join(random.sample(_WORDS, 2))
+    theme = " and ".join(random.sample(WORDS, 2))
     prompt = (
         f"With {theme} in mind, write {', '.join(told)}. "
         "Lower case, no punctuation, on the last line alone."

@@ -8,7 +8,14 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from suites.base.errors import CheckError
-from suites.quality.agreement import Agreement, Place, Reference, agreement
+from suites.quality.agreement import (
+    GREEDY_TOKENS,
+    Agreement,
+    Place,
+    Reference,
+    agreement,
+    share_of_other_ids,
+)
 from suites.quality.grading import graded
 from suites.quality.items import FAMILIES, items
 from suites.quality.scores import Comparison, Score, compared, wilson
@@ -22,17 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Probed",
+    "agreement_of",
     "by_stratum",
     "check_answered",
     "next_tokens",
     "of_reference",
     "probe",
     "record",
+    "token_ids",
 ]
 
 # A share of questions without an answer that still says something of the model.
 _MOST_FAILED = 0.02
 _CANDIDATES = 10
+_PART = "\ufffd"  # of a character, as servers show it
 # Texts of places: the questions themselves, cut where the next token is open.
 _SHORTEST, _LONGEST = 40, 1500
 
@@ -174,31 +184,75 @@ def of_reference(reference: Reference) -> dict[Stratum, tuple[int, int]]:
 
 def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> Agreement:
     told = next_tokens(asker, reference, done)
-    return agreement([place.logprobs for place in reference.places], told)
+    return agreement_of(
+        reference,
+        [reply.logprobs or {} for reply in told],
+        [reply.greedy for reply in told],
+        token_ids(told),
+    )
+
+
+def agreement_of(
+    reference: Reference,
+    logprobs: Sequence[Mapping[str, float]],
+    greedy: Sequence[Sequence[str]],
+    ids: Mapping[str, int],
+) -> Agreement:
+    """Compare what a server told with a reference, place by place.
+
+    Args:
+        logprobs: of the likeliest next tokens; greedy: texts of the tokens that follow.
+        ids: of tokens by their text, as far as the server tells them.
+
+    Raises:
+        ValueError: see `suites.quality.agreement.agreement`; or places are missing.
+    """
+    continuations = [
+        (place.greedy, told)
+        for place, told in zip(reference.places, greedy, strict=True)
+        if place.greedy and told
+    ]
+    return agreement(
+        [place.logprobs for place in reference.places],
+        logprobs,
+        continuations=continuations,
+        other_ids=share_of_other_ids(reference.ids, ids),
+    )
 
 
 def next_tokens(
     asker: Asker, reference: Reference, done: Callable[[], None] = lambda: None
-) -> list[dict[str, float]]:
-    """Ask for the likeliest next tokens at a reference's places.
+) -> list[Reply]:
+    """Ask for the likeliest next tokens at a reference's places, and for those that follow.
 
     Raises:
         UserError: see `Asker.ask`.
         CheckError: likewise; or the server gives no log-probabilities.
     """
     told = asker.ask(
-        [place.text for place in reference.places], max_tokens=1, logprobs=_CANDIDATES, done=done
+        [place.text for place in reference.places],
+        max_tokens=GREEDY_TOKENS,
+        logprobs=_CANDIDATES,
+        done=done,
     )
     missing = [reply.failure or "no log-probabilities" for reply in told if not reply.logprobs]
     if missing:
         raise CheckError(
-            f"{len(missing)} of {len(told)} places have no candidates: {missing[0]}",
+            missing[0],
             where="--reference",
             expected="a server that gives log-probabilities (logprobs)",
         )
-    return [
-        {token: min(one, 0.0) for token, one in (reply.logprobs or {}).items()} for reply in told
-    ]
+    return told
+
+
+def token_ids(told: Sequence[Reply]) -> dict[str, int]:
+    """Gather ids by text; texts that stand for several tokens are left out."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for reply in told:
+        for text, number in reply.ids.items():
+            if text and _PART not in text:
+                found[text].add(number)
+    return {text: ids.pop() for text, ids in sorted(found.items()) if len(ids) == 1}
 
 
 def record(
@@ -224,9 +278,15 @@ def record(
     """
     found = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
     texts = _texts(seed, places)
-    replies = asker.ask(texts, max_tokens=1, logprobs=_CANDIDATES, done=done) if texts else []
+    replies = (
+        asker.ask(texts, max_tokens=GREEDY_TOKENS, logprobs=_CANDIDATES, done=done) if texts else []
+    )
     kept = [
-        Place(text=text, logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()})
+        Place(
+            text=text,
+            logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()},
+            greedy=list(reply.greedy),
+        )
         for text, reply in zip(texts, replies, strict=True)
         if reply.logprobs
     ]
@@ -237,6 +297,7 @@ def record(
         seed=seed.hex(),
         right={f"{family}/{level}": counts for (family, level), counts in found.strata.items()},
         places=kept,
+        ids=token_ids(replies),
     )
 
 

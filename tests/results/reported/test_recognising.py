@@ -27,6 +27,7 @@ KIND_OF = {
     "llama_bench.md": "llama-bench", "llama_bench_ragged.csv": "llama-bench",
     "llama_bench_ragged.sql": "llama-bench", "llm_d_report.yaml": "llm-d",
     "llm_inference_bench.csv": "llm-inference-bench", "llmperf.json": "llmperf",
+    "lm_eval.json": "lm-eval",
     "mlenergy_model.json": "mlenergy", "mlperf_log_summary.txt": "mlperf",
     "sglang.jsonl": "sglang", "vllm_serve.json": "vllm", "vllm_serve_all_failed.json": "vllm",
     "vllm_serve_llm_d.json": "vllm", "vllm_sweep.json": "vllm",

@@ -39,19 +39,26 @@ def candidates(prompt: str, noise: float) -> dict[str, float]:
 
 
 @contextmanager
-def serving(answer, *, noise: float = 0.0, status: int = 200, logprobs: bool = True):
+def serving(
+    answer, *, noise: float = 0.0, status: int = 200, logprobs: bool = True, first_id: int = 0
+):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             text = asked.get("prompt") or asked["messages"][0]["content"]
-            choice = {"message": {"content": "t0" if asked["max_tokens"] == 1 else answer(text)}}
-            if asked.get("logprobs") and logprobs:
+            next_tokens = asked.get("logprobs")
+            said = "t0" if next_tokens else answer(text)
+            choice = {"message": {"content": said}, "text": said}
+            if next_tokens and logprobs:
                 told = candidates(text, noise)
-                choice["logprobs"] = {
-                    "content": [
-                        {"top_logprobs": [{"token": t, "logprob": p} for t, p in told.items()]}
-                    ]
+                step = {
+                    "token": max(told, key=told.get),
+                    "top_logprobs": [
+                        {"token": token, "logprob": told[token], "id": first_id + number}
+                        for number, token in enumerate(sorted(told))
+                    ],
                 }
+                choice["logprobs"] = {"content": [step, {**step, "token": "."}]}
             body = json.dumps({"choices": [choice], "usage": {"completion_tokens": 20}}).encode()
             if status != 200:
                 body = b'{"error": "no such \x1b[31mmodel"}'
@@ -122,6 +129,21 @@ def test_weights_are_told_by_their_next_tokens(quality, reference, noise, limit,
     told = json.loads(out)
     assert (told["verdict"], ended) == (verdict, code), told["agreement"]
     assert told["comparison"]["verdict"] == "not worse" or told["comparison"]["drop"] == 0
+
+
+def test_other_ids_are_another_vocabulary_however_alike_the_texts(quality, reference):
+    assert json.loads(reference.read_text())["ids"]["t3"] == 3
+    with serving(able(3), first_id=5) as url:
+        code, out, _ = quality(url, "--reference", str(reference), "--json")
+    told = json.loads(out)
+    assert (code, told["verdict"], told["agreement"]["other_ids"]) == (1, "different", 1.0)
+    assert told["agreement"]["nats"] == pytest.approx(0, abs=1e-9)
+
+
+def test_greedy_tokens_are_counted_to_the_first_that_differs(quality, reference):
+    with serving(able(3)) as url:
+        _, out, _ = quality(url, "--reference", str(reference))
+    assert "greedy   2.0 [2.0, 2.0] of 2.0 tokens" in out
 
 
 def test_a_worse_model_is_told_by_its_answers_where_no_tokens_are_told(quality, reference):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suites.quality.agreement import agreement, divergence
+from suites.quality.agreement import agreement, divergence, share_of_other_ids
 
 
 def told(random: Random, spread: float = 3.0, noise: float = 0.0, seed: int = 0, most: int = 10):
@@ -47,6 +47,13 @@ def test_divergence_of_two_full_distributions_is_the_textbooks():
     assert divergence(p, p) == pytest.approx(0, abs=1e-12)
 
 
+def test_a_tie_at_the_last_place_that_is_told_is_no_divergence():
+    flat = {"a": 0.3, "b": 0.1}
+    ours, theirs = ({**flat, last: 0.02} for last in ("c", "d"))
+    p, q = ({token: math.log(share) for token, share in side.items()} for side in (ours, theirs))
+    assert divergence(p, q) == pytest.approx(0, abs=1e-12)
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_divergence_is_never_negative_and_nothing_of_oneself(one, other):
     p, q = told(Random(one)), told(Random(other))
@@ -59,3 +66,19 @@ def test_places_without_candidates_are_refused():
         agreement([{"a": -0.1}], [{}])
     with pytest.raises(ValueError, match="every place"):
         agreement([], [])
+
+
+def test_greedy_continuations_are_compared_to_the_first_token_that_differs():
+    continuations = [("abcd", "abcd"), ("abcd", "abxd"), ("abcd", "xbcd"), ("abcd", "ab")]
+    found = agreement(places(0.0), places(0.0), continuations=continuations)
+    assert (found.prefix, found.prefix_of) == ((4 + 2 + 0 + 2) / 4, 4)
+    assert found.prefix_low < found.prefix < found.prefix_high
+    assert agreement(places(0.0), places(0.0)).prefix is None
+
+
+@pytest.mark.parametrize(("moved", "share"), [(0, 0), (1, 0.1), (10, 1)])
+def test_ids_are_compared_where_both_sides_tell_enough_of_them(moved, share):
+    ids = {f"t{number}": number for number in range(10)}
+    told = {text: number + (number < moved) for text, number in ids.items()}
+    assert share_of_other_ids(ids, told | {"z": 99}) == share
+    assert share_of_other_ids(dict(list(ids.items())[:9]), told) is None

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suites.quality.items import FAMILIES, LEVELS
+from suites.quality.bench.power import STRATA, answered, chances, verdicts
 from suites.quality.scores import compared, wilson
-
-STRATA = [(family, level) for family in FAMILIES for level in LEVELS]
-
-
-def chances(random: Random) -> dict[tuple[str, int], float]:
-    """A model's chances: families differ, and each level is harder than the one before."""
-    made = {}
-    for family in FAMILIES:
-        skill = random.uniform(-0.5, 3.5)
-        for level in LEVELS:
-            made[family, level] = 1 / (1 + math.exp(1.6 * (level - skill)))
-    return made
-
-
-def answered(random: Random, chance, each: int):
-    return {key: (sum(random.random() < chance[key] for _ in range(each)), each) for key in STRATA}
-
-
-def less(chance, points: float):
-    """The same model with so many points fewer of all."""
-    low, high = 0.0, 8.0
-    for _ in range(60):
-        shift = (low + high) / 2
-        worse = {
-            key: 1 / (1 + math.exp(-math.log(p / (1 - p)) + shift)) for key, p in chance.items()
-        }
-        if sum(chance.values()) - sum(worse.values()) < points * len(chance):
-            low = shift
-        else:
-            high = shift
-    return worse
 
 
 def test_wilson_against_figures_worked_out_by_hand():
@@ -76,16 +44,8 @@ def test_coverage_of_the_overall_interval_is_93_percent_and_more():
 
 
 def test_a_drop_of_five_points_is_found_with_six_hundred_questions():
-    random, found, alarms = Random(5), 0, 0
-    for _ in range(200):
-        chance = chances(random)
-        reference = answered(random, chance, 110)
-        worse = compared(answered(random, less(chance, 0.05), 11), reference)
-        same = compared(answered(random, chance, 11), reference)
-        found += worse.verdict == "worse"
-        alarms += same.verdict == "worse"
-    assert found >= 180
-    assert alarms < 10
+    assert verdicts(0.05, 200)["worse"] >= 180
+    assert verdicts(0.0, 200)["worse"] < 10
 
 
 def test_strata_that_only_one_side_has_say_nothing():
