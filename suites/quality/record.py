@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from suites.quality.agreement import Reference  # noqa: TC001 - pydantic reads the types
+from suites.quality.agreement import GREEDY_TOKENS, Reference
 from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
 from suites.quality.items import Item, items
 
@@ -20,6 +20,7 @@ __all__ = [
     "MOST_QUESTIONS",
     "Answer",
     "HiddenRecord",
+    "NextTokens",
     "Record",
     "kept",
     "questions",
@@ -30,6 +31,9 @@ MOST_QUESTIONS = 2_000
 MOST_CHARACTERS = 4_096
 MOST_PLACES = 1_000
 _MOST_LOADS = 2_000
+
+
+_Token = Annotated[str, Field(max_length=200)]
 
 
 class _Strict(BaseModel):
@@ -57,6 +61,20 @@ class Answer(_Strict):
     tokens: Annotated[int, Field(ge=0, le=10**9)] | None = None
 
 
+class NextTokens(_Strict):
+    """What a server told at one of a reference's places.
+
+    Attributes:
+        logprobs: natural logarithms of the likeliest next tokens' probabilities, by their text.
+        greedy: texts of the tokens that greedy decoding goes on with; empty where not told.
+    """
+
+    logprobs: Annotated[
+        dict[_Token, Annotated[float, Field(le=0, ge=-200)]], Field(min_length=1, max_length=100)
+    ]
+    greedy: Annotated[list[_Token], Field(max_length=GREEDY_TOKENS)] = []
+
+
 class Record(_Strict):
     """Questions asked one after another, or a few at a time, of a server without other load.
 
@@ -66,7 +84,8 @@ class Record(_Strict):
         answer_tokens: most tokens of an answer.
         answers: to those asked, in order.
         reference: what the answers are compared with.
-        next_tokens: natural logarithms of the likeliest next tokens at the reference's places.
+        next_tokens: what the server told at the reference's places.
+        token_ids: ids that it told, of tokens whose ids the reference has, by their text.
     """
 
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)]
@@ -77,10 +96,10 @@ class Record(_Strict):
     temperature: Annotated[float, Field(ge=0, le=2)]
     answers: Annotated[list[Answer], Field(max_length=MOST_QUESTIONS)]
     reference: Reference | None = None
-    next_tokens: Annotated[
-        list[Annotated[dict[str, Annotated[float, Field(le=1e-3, ge=-200)]], Field(min_length=1)]],
-        Field(max_length=MOST_PLACES),
-    ] = []
+    next_tokens: Annotated[list[NextTokens], Field(max_length=MOST_PLACES)] = []
+    token_ids: Annotated[
+        dict[_Token, Annotated[int, Field(ge=0, lt=2**32)]], Field(max_length=200_000)
+    ] = {}
 
     def questions(self) -> list[Item]:
         """Make the questions that were asked."""

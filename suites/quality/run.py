@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from suites.base.child import note
 from suites.quality.asking import Asker
-from suites.quality.probe import check_answered, next_tokens
-from suites.quality.record import Answer, Record, kept, questions
+from suites.quality.probe import check_answered, next_tokens, token_ids
+from suites.quality.record import Answer, NextTokens, Record, kept, questions
 from suites.quality.reference_file import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from suites.client.target import Target
+    from suites.quality.agreement import Reference
     from suites.quality.asking import Reply
 
 __all__ = ["ask"]
@@ -50,9 +51,26 @@ def ask(target: Target, spec: Mapping[str, Any], *, at_once: int) -> dict[str, A
         temperature=spec["temperature"],
         answers=[_answer(reply) for reply in replies],
         reference=reference,
-        next_tokens=next_tokens(asker, reference) if reference and reference.places else [],
+        **(_told(asker, reference) if reference and reference.places else {}),
     )
     return record.model_dump(mode="json")
+
+
+def _told(asker: Asker, reference: Reference) -> dict[str, Any]:
+    """Ask at the reference's places; of ids those that can be compared are kept."""
+    replies = next_tokens(asker, reference)
+    return {
+        "next_tokens": [
+            NextTokens(
+                logprobs={token: min(log, 0.0) for token, log in (reply.logprobs or {}).items()},
+                greedy=list(reply.greedy),
+            )
+            for reply in replies
+        ],
+        "token_ids": {
+            text: number for text, number in token_ids(replies).items() if text in reference.ids
+        },
+    }
 
 
 def _answer(reply: Reply) -> Answer:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from suites.base.metrics import METRICS
 from suites.base.records import Row
-from suites.quality.agreement import agreement
 from suites.quality.grading import graded
 from suites.quality.hidden import MOST_ANSWERS, MOST_REQUESTS, is_right, overlooked
 from suites.quality.items import FAMILIES, LEVELS
-from suites.quality.probe import by_stratum, of_reference
+from suites.quality.probe import agreement_of, by_stratum, of_reference
 from suites.quality.record import HiddenRecord, Record
 from suites.quality.reference_file import digest_of
 from suites.quality.scores import MARGIN, compared, in_points, tokens_per_solved, wilson
@@ -95,12 +94,20 @@ def _against(
         told = labels | {"verdict": drop.verdict, "margin": MARGIN}
         yield _drop("score_drop", "reference/answers", drop, len(record.answers), told)
     if reference.places:
-        same = agreement([place.logprobs for place in reference.places], record.next_tokens)
+        same = agreement_of(
+            reference,
+            [place.logprobs for place in record.next_tokens],
+            [place.greedy for place in record.next_tokens],
+            record.token_ids,
+        )
         told, case = labels | {"verdict": same.verdict}, "reference/next-tokens"
         nats = _row("divergence", case, same.nats, same.n, told)
         yield replace(nats, low=same.nats_low, high=same.nats_high)
         top = _row("top1_agreement", case, same.top, same.n, told)
         yield replace(top, low=same.top_low, high=same.top_high)
+        if same.prefix is not None:
+            greedy = _row("greedy_prefix", case, same.prefix, same.n, told)
+            yield replace(greedy, low=same.prefix_low, high=same.prefix_high)
 
 
 def worse_under_load(results: Sequence[CellResult]) -> dict[str, str]:
