@@ -44,6 +44,7 @@ __all__ = [
 BOARD_MARGIN = 0.05
 _LEVELS = re.compile(r"\d{1,6}/\d{1,6}(?: \d{1,6}/\d{1,6}){0,9}", re.ASCII)
 _USUAL_BITS = 16.0
+_MOST_LEFT_OUT = 0.1
 _TERMS = ("question_api", "answer_tokens", "temperature")
 
 
@@ -79,15 +80,20 @@ class Standing:
 
 
 def asked(figures: Iterable[tuple[object, object, Mapping[str, object]]]) -> Asked | None:
-    """Read what a result answered; None where it was asked nothing, or says it oddly.
+    """Read what a result answered; None where it says it oddly, or was not asked all the same.
+
+    Who leaves the long questions out answers others: up to a tenth may be too long for a context.
 
     Args:
         figures: suite, metric and labels of each.
     """
     strata: dict[Stratum, tuple[int, int]] = {}
     terms: set[tuple[str, ...]] = set()
+    left_out = 0
     for suite, metric, labels in figures:
         family, levels = labels.get("family"), labels.get("levels")
+        if suite == QUALITY and isinstance(omitted := labels.get("left_out"), int):
+            left_out += omitted
         if suite != QUALITY or metric != "score" or not isinstance(family, str):
             continue
         if family not in FAMILIES or not isinstance(levels, str) or not _LEVELS.fullmatch(levels):
@@ -99,7 +105,10 @@ def asked(figures: Iterable[tuple[object, object, Mapping[str, object]]]) -> Ask
                 return None
             if n:
                 strata[family, level] = (right, n)
-    return Asked(terms=terms.pop(), strata=strata) if len(terms) == 1 and strata else None
+    answers = sum(n for _, n in strata.values())
+    if len(terms) != 1 or not strata or left_out > _MOST_LEFT_OUT * (answers + left_out):
+        return None
+    return Asked(terms=terms.pop(), strata=strata)
 
 
 def change_of_answers(base: Asked | None, head: Asked | None) -> Comparison | None:

@@ -39,6 +39,12 @@ def test_what_is_oddly_told_is_no_answer(labels):
     assert asked([("quality", "score", {**TERMS, **labels})]) is None
 
 
+@pytest.mark.parametrize(("left_out", "counts"), [(44, True), (45, False)])
+def test_who_leaves_more_than_a_tenth_of_the_questions_out_was_not_asked_the_same(left_out, counts):
+    every = ("quality", "score", {**TERMS, "left_out": left_out})
+    assert (asked([every, *figures(GOOD)]) is not None) == counts  # of 400 answers
+
+
 @pytest.mark.parametrize("family", [["tools"], {}, None, 7])
 def test_a_family_that_is_no_text_is_passed_over(family):
     assert asked([("quality", "score", {**TERMS, "family": family, "levels": "1/2"})]) is None
