@@ -171,7 +171,7 @@ LAWS = (
         find=roofline.prompts_are_computed,
     ),
     Law(
-        name="speculation",
+        name="labels",
         formula="1 ≤ tokens a step ≤ drafts + 1; = 1 + the shares accepted up to each place, "
         "which never rise",
         source="definition of acceptance length",

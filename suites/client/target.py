@@ -217,7 +217,7 @@ class Target:
     def own_headers(self) -> tuple[tuple[str, str], ...]:
         """Those of the user's, the key among them."""
         if not self.key:
-            return self.headers
+            return tuple(self.headers)
         plain = ("Authorization", f"Bearer {self.key}")
         return (*self.headers, (self.key_header, self.key) if self.key_header else plain)
 

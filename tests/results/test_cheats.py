@@ -257,19 +257,19 @@ CHEATS = {
     "a rate of vectors × 3": (embedding(faster=3), "queueing"),
     "more tokens a step than were drafted": (
         updated("", {"labels": {**DRAFTED, "acceptance_length": 3.5}}, CLOSED),
-        "speculation",
+        "labels",
     ),
     "a step that brings less than its own token": (
         updated("", {"labels": {**DRAFTED, "acceptance_length": 0.4}}, CLOSED),
-        "speculation",
+        "labels",
     ),
     "places that a draft does not have": (
         updated("", {"labels": {**DRAFTED, "acceptance_rates": "0.90/0.8/it's"}}, CLOSED),
-        "speculation",
+        "labels",
     ),
     "a later place accepted more often": (
         updated("", {"labels": {**DRAFTED, "acceptance_rates": "0.5/0.7"}}, CLOSED),
-        "speculation",
+        "labels",
     ),
     "longer steps than their places make": (
         updated(
@@ -277,7 +277,7 @@ CHEATS = {
             {"labels": {**DRAFTED, "acceptance_length": 2.9, "acceptance_rates": "0.8/0.5"}},
             CLOSED,
         ),
-        "speculation",
+        "labels",
     ),
     "a pace beyond the tokens that a step brings": (
         together(

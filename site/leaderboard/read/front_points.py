@@ -151,7 +151,8 @@ def _packed(reported: Reported, prices: _Prices) -> bytes:
 
 
 def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
-    sound = rows["valid"] & (rows["flags"] == 0) & (rows["moderated"] == "")
+    unmarked = (rows["flags"] == 0) & (rows["moderated"] == "") & ~rows["barred"]
+    sound = rows["valid"] & unmarked
     shown = rows["throughput_method"].isin(["measured", ATTESTED])
     loaded = rows["suite"].isin(["serving", ATTESTED]) & (rows["model_id"] != "")
     own = rows[sound & shown & loaded & (rows["throughput"] > 0)]

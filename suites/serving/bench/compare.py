@@ -33,13 +33,12 @@ from suites.serving.bench.peers import (
     Peers,
     SeenRequest,
     gaps_ms,
-    offline,
 )
 from suites.serving.bench.saturation import LOADS, print_table, saturate
 from suites.serving.instrument.emitter import Emitter, Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Comparison", "compare", "goals", "ratios"]
 
@@ -115,7 +114,8 @@ def _run(client: Client, python: str, streams: int, *, cores: tuple[int, int]) -
         with Emitter(_SCHEDULE, cpu=cores[1], log=log) as emitter:
             command = [python, *client.arguments(emitter.url, streams, folder)]
             started_ns = monotonic_ns()
-            ended = _watched(["taskset", "-c", str(cores[0]), *command], folder)
+            pinned = ["taskset", "-c", str(cores[0]), *command]
+            ended = _watched(pinned, folder, client.environment)
         if ended.problem:
             return Comparison(client=client.name, streams=streams, problem=ended.problem[:200])
         try:
@@ -147,7 +147,7 @@ class _Ended:
     problem: str = ""
 
 
-def _watched(command: Sequence[str], folder: Path) -> _Ended:
+def _watched(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> _Ended:
     """Run a client to its end or its limit, and leave no process of it behind."""
     with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
         # A folder of its own: clients leave files where they stand.
@@ -157,7 +157,7 @@ def _watched(command: Sequence[str], folder: Path) -> _Ended:
             stdout=out,
             stderr=err,
             cwd=folder,
-            env=offline(),
+            env={**os.environ, **environment},
         )
     over = threading.Event()
 

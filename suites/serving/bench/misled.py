@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from suites.base.errors import CheckError, UserError
 from suites.engines.process import EngineProcess
 from suites.serving.bench.odd_server import BEHAVIOURS, Behaviour
-from suites.serving.bench.peers import Peers, offline, write_tokenizer
+from suites.serving.bench.peers import OFFLINE, Peers, write_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["CLIENTS", "Ask", "Misled", "Reporter", "judge", "misled", "print_table"]
 
@@ -54,6 +55,7 @@ class Reporter:
 
     Attributes:
         package: what is installed for it, "" for nothing.
+        environment: variables of its own.
         command: behind its python, from URL, what to do and a folder of its own.
         read: medians of TTFT and TPOT in ms from its standard output and that folder, and why it
             gives none: {"ttft_ms", "tpot_ms", "void"}.
@@ -61,6 +63,7 @@ class Reporter:
 
     name: str
     package: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     command: Callable[[str, Ask, Path], list[str]]
     read: Callable[[str, Path], dict[str, Any]]
 
@@ -170,7 +173,7 @@ def _run(client: Reporter, python: str, url: str, ask: Ask, folder: Path) -> dic
                 stdout=stdout,
                 stderr=stderr,
                 cwd=folder,
-                env=offline(),
+                env={**os.environ, **client.environment},
                 timeout=_LIMIT_S,
                 check=False,
             )
@@ -374,7 +377,13 @@ CLIENTS = (
     Reporter(name="fenmark", command=_self("fenmark"), read=_last_line),
     Reporter(name="httpx", command=_self("httpx"), read=_last_line),
     Reporter(name="vllm", package="vllm", command=_vllm, read=_read_medians),
-    Reporter(name="sglang", package="sglang[all]", command=_sglang, read=_read_medians),
+    Reporter(
+        name="sglang",
+        package="sglang[all]",
+        environment=OFFLINE,
+        command=_sglang,
+        read=_read_medians,
+    ),
     Reporter(name="guidellm", package="guidellm", command=_guidellm, read=_read_guidellm),
     Reporter(name="aiperf", package="aiperf", command=_aiperf, read=_read_aiperf),
 )

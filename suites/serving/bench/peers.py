@@ -6,7 +6,6 @@ Each but httpx has an environment of its own; some bring torch, gigabytes of it.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -22,17 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLIENTS",
+    "OFFLINE",
     "TOKENS",
     "Client",
     "Peers",
     "SeenRequest",
     "gaps_ms",
-    "offline",
     "write_tokenizer",
 ]
 
 TOKENS = 64
 ROUNDS = 3  # requests of each stream
+# For what asks a hub for the model's name, for half a minute.
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
 _INSTALL_LIMIT_S = 1800
 _LOOK_LIMIT_S = 60
 
@@ -62,11 +63,13 @@ class Client:
         package: what is installed for it, "" for nothing.
         arguments: behind its python, from URL, streams and a folder of its own.
         read: what it reported, from its standard output and that folder.
+        environment: variables of its own.
         note: what a reader must know of its figures.
     """
 
     name: str
     package: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
     arguments: Callable[[str, int, Path], list[str]]
     read: Callable[[str, Path], list[SeenRequest]]
     note: str = ""
@@ -162,11 +165,6 @@ class Peers:
             if problem:
                 return f"cannot install: {problem}"
         return ""
-
-
-def offline() -> dict[str, str]:
-    """Environment of a client: some ask a hub for the model's name, again and again."""
-    return {**os.environ, "HF_HUB_OFFLINE": "1"}
 
 
 def _told(command: Sequence[str], limit_s: float) -> tuple[str, str]:
@@ -360,7 +358,13 @@ CLIENTS = (
     Client(name="httpx", arguments=_naive("httpx"), read=_read_pairs),
     Client(name="aiohttp", package="aiohttp", arguments=_naive("aiohttp"), read=_read_pairs),
     Client(name="vllm", package="vllm", arguments=_vllm, read=_read_details("vllm-")),
-    Client(name="sglang", package="sglang[all]", arguments=_sglang, read=_read_details("")),
+    Client(
+        name="sglang",
+        package="sglang[all]",
+        environment=OFFLINE,
+        arguments=_sglang,
+        read=_read_details(""),
+    ),
     Client(
         name="guidellm",
         package="guidellm",

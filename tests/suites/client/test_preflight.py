@@ -41,6 +41,10 @@ class Service(BaseHTTPRequestHandler):
         lines = [f"data: {json.dumps(event)}\n\n" for event in events]
         return self.answer(200, "".join([*lines, "data: [DONE]\n\n"]).encode())
 
+    def do_GET(self):
+        self.asked.append({"path": self.path, "key": self.headers["Authorization"]})
+        self.answer(200, json.dumps(self.habits.get("lists")).encode())
+
     def answer(self, status, body):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -205,6 +209,38 @@ def test_fields_that_are_not_sent_are_not_left_out_again(service):
     with pytest.raises(CheckError):
         preflight(natural)
     assert len(Service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("lists", "says"),
+    [
+        ({"data": [{"id": "m"}, {"id": "other"}]}, "lists 2 models\n"),
+        ({"data": [{"id": "big\x1b[31m"}]}, "lists 1 model, m not among them: big"),
+        ({"data": [{"id": str(n)} for n in range(9)]}, "not among them: 0, 1, 2, 3, 4, …"),
+        ({"data": [{"id": 5}]}, "lists no models"),
+        ({"data": "all"}, "lists no models"),
+        ([1], "lists no models"),
+        (None, "lists no models"),
+    ],
+)
+def test_the_models_an_endpoint_lists_are_said(service, capsys, lists, says):
+    preflight(replace(service(lists=lists), key="k3y"))
+    told = capsys.readouterr().out
+    assert says in told.replace('"}', "\n").replace("\\u2026", "…")
+    assert "\x1b" not in told
+    assert Service.asked[-1] == {"path": "/v1/models", "key": "Bearer k3y"}
+
+
+def test_an_unknown_model_is_told_which_there_are(service):
+    with pytest.raises(CheckError, match="it lists 1 model, m not among them: other"):
+        preflight(service(status=404, lists={"data": [{"id": "other"}]}))
+
+
+def test_models_are_listed_beside_what_is_asked():
+    address = "https://h/d/x/chat/completions?api-version=1"
+    assert (
+        Target(url=address, model="m", api="chat").listing == "https://h/d/x/models?api-version=1"
+    )
 
 
 def test_an_address_where_nobody_answers_is_said():

@@ -101,6 +101,9 @@ def read_request(peer):
             return False
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
+    if head.startswith(b"GET "):  # which models are listed
+        peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        return read_request(peer)
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
     while len(body) < length:
         body += peer.recv(65536)
