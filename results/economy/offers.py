@@ -141,8 +141,8 @@ def markets(offers: Iterable[Offer]) -> list[Market]:
     for offer in offers:
         groups[offer.chip, offer.price_class, offer.per].add(offer)
     order = {name: place for place, name in enumerate(RENTAL_CLASSES)}
-    markets = [_market(key, own) for key, own in groups.items()]
-    return sorted(markets, key=lambda one: (one.chip, order[one.price_class]))
+    each = [_market(key, own) for key, own in groups.items()]
+    return sorted(each, key=lambda market: (market.chip, order[market.price_class]))
 
 
 def sheet_of(

@@ -665,7 +665,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     # Most chips of the catalogue have no row, and pandas takes its time over nothing.
     rows = content.of_chip.get(chip.id, content.no_rows)
     newest = content.newest_of_chip.get(chip.id)
-    with_kernels = [] if newest is None else newest[newest["kernels"] > 0]["digest"]
+    with_kernels = () if newest is None else newest[newest["kernels"] > 0]["digest"]
     kernels: list[BoardPoint] = []
     # A roof and the kernels under it must be of one run.
     for digest in with_kernels[:1]:
