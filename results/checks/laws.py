@@ -211,8 +211,8 @@ LAWS = (
     ),
     Law(
         name="chip",
-        formula="entry, count and memory claimed = those of driver, CPUID, PCI bus and kernel, "
-        "and of several the driver lists each; "
+        formula="entry, kind, count and memory claimed = those of driver, CPUID, PCI bus and "
+        "kernel, and of several the driver lists each; "
         "tp × pp × dp and threads ≤ count; chip and count in a harness' file = those claimed",
         source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",

@@ -79,6 +79,10 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
         if chip.catalog_id is None and _unlisted_then(seen, predicate.run):
             differs = False
         yield Held(where=where, reason=reason if differs else None)
+        if claim.chip:
+            reason = f"{chip.kind} is stated, {claim.chip.id} is a {claim.chip.kind}"
+            same = _kinds_agree(chip.kind, claim.chip.kind)
+            yield Held(where="machine.chip.kind", reason=None if same else reason)
     yield from _on_the_bus(claim, machine)
     if chip.kind == "gpu":
         missing = "names a GPU, and no driver" if machine.driver is None else None
@@ -95,6 +99,11 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
         where = "machine.chip.memory_bytes"
         yield at_most(where, chip.memory_bytes, high, "{left} bytes, the datasheet allows {right}")
         yield at_most(where, low, chip.memory_bytes, "{right} bytes, the datasheet has {left}")
+
+
+def _kinds_agree(stated: str, listed: str) -> bool:
+    """A CPU is none of the others, and a GPU one; a runner calls other accelerators so too."""
+    return stated == listed if "cpu" in {stated, listed} or listed == "gpu" else True
 
 
 def _said_by_file(claim: Claim, chip: Chip) -> Iterator[Held]:

@@ -161,7 +161,8 @@ def _bounded(
     claim: Claim, item: Measurement, low_w: float, high_w: float, idle_w: float
 ) -> Iterator[Held]:
     where, scope = place_of(item), item.labels.get("scope")
-    if idle_w and scope in _CHIP_SCOPES and not _pooled(item):
+    part = _pooled(item) and claim.count != 1  # one chip has no pools
+    if idle_w and scope in _CHIP_SCOPES and not part:
         reason = "rests at {left} W, and draws {right} W at work"
         yield at_most(where, idle_w / TOLERANCE, high_w, reason)
     bounds = _nameplate_w(claim, item)
@@ -174,7 +175,7 @@ def _bounded(
         reason = "draws {left} W, the nameplate allows {right}"
         yield at_most(where, low_w, most_w * TOLERANCE, reason)
     # Memory beside the processor has no nameplate, and a pool is a part of the chips.
-    if "dram" not in str(item.labels.get("meter")) and not _pooled(item):
+    if "dram" not in str(item.labels.get("meter")) and not part:
         reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work"
         yield at_most(where, least_w * _REST, high_w, reason)
 

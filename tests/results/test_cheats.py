@@ -338,6 +338,13 @@ CHEATS = {
         updated("energy_per_output_token", {"labels": {"meter": "nvml 9"}}),
         "meter",
     ),
+    "a lone chip's joules called those of a pool": (
+        together(
+            scaled("energy_per_output_token", 0.1),
+            updated("energy_per_output_token", {"labels": {"tokens": "of the pool"}}),
+        ),
+        "power",
+    ),
     "idle power ÷ 100": (scaled("idle_power", 0.01), "power"),
     "no meter at all": (at("meters", []), "meter"),
     "a model called a counter": (at("meters.0.name", "nameplate model"), "meter"),
@@ -350,6 +357,14 @@ CHEATS = {
     "eight chips where the driver shows one": (at("machine.chip.count", 8), "chip"),
     "eight chips, and no list of the driver's": (
         together(at("machine.chip.count", 8), at("machine.conditions", {})),
+        "chip",
+    ),
+    "eight GPUs called a CPU": (
+        together(at("machine.chip.count", 8), at("machine.chip.kind", "cpu")),
+        "chip",
+    ),
+    "a GPU called another accelerator": (
+        together(at("machine.chip.kind", "npu"), at("machine.conditions", {})),
         "chip",
     ),
     "no driver for a GPU": (at("machine.driver", None), "chip"),

@@ -22,6 +22,11 @@ export function* chipsAreThoseSeen(claim) {
     const odd = `${said(chip.catalog_id)} is claimed, ${named}`;
     const fits = entry === chip.catalog_id || (chip.catalog_id === null && unlistedThen(claim, entry));
     yield held("machine.chip.catalog_id", fits ? null : odd);
+    if (claim.chip) {
+      const { id, kind } = claim.chip;
+      const told = `${chip.kind} is stated, ${id} is a ${kind}`;
+      yield held("machine.chip.kind", kindsAgree(chip.kind, kind) ? null : told);
+    }
   }
   yield* onTheBus(claim);
   if (chip.kind === "gpu")
@@ -38,6 +43,11 @@ export function* chipsAreThoseSeen(claim) {
   yield atMost(where, bytes, high, "{left} bytes, the datasheet allows {right}");
   yield atMost(where, low, bytes, "{right} bytes, the datasheet has {left}");
 }
+
+/** A CPU is none of the others, a GPU is called one; a runner calls other accelerators so too.
+ * @param {string} stated @param {string} listed */
+const kindsAgree = (stated, listed) =>
+  stated === listed || (stated !== "cpu" && listed !== "cpu" && listed !== "gpu");
 
 /** A harness' file may say itself what it ran on: by name, and how many of them.
  * @param {Claim} claim @param {any} chip */

@@ -127,7 +127,8 @@ function* bounded(claim, item, low, high, idle) {
   const { TOLERANCE } = claim.by.finding;
   const { CHIP_SCOPES, NODE_FACTOR, NODE_W, REST } = claim.by.power;
   const ofChip = CHIP_SCOPES.includes(item.labels.scope);
-  if (idle && ofChip && !isPooled(item)) {
+  const part = isPooled(item) && claim.count !== 1; // one chip has no pools
+  if (idle && ofChip && !part) {
     const reason = "rests at {left} W, and draws {right} W at work";
     yield atMost(item.where, idle / TOLERANCE, high, reason);
   }
@@ -136,7 +137,7 @@ function* bounded(claim, item, low, high, idle) {
   const most = ofChip ? bounds.most : bounds.most * NODE_FACTOR + NODE_W;
   yield atMost(item.where, low, most * TOLERANCE, "draws {left} W, the nameplate allows {right}");
   // Memory beside the processor has no nameplate, and a pool is a part of the chips.
-  if (said(item.labels.meter).includes("dram") || isPooled(item)) return;
+  if (said(item.labels.meter).includes("dram") || part) return;
   const reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work";
   yield atMost(item.where, bounds.least * REST, high, reason);
 }
