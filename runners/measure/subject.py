@@ -128,12 +128,19 @@ def _accelerator(device: str, count: int) -> ChipV2:
     """Name the first accelerator, and how many of them the run uses."""
     found = machine.accelerators() or machine.unnamed_accelerators()
     if not found:
-        return ChipV2(catalog_id=None, name=f"unnamed {device} device", kind="other", count=count)
+        return ChipV2(
+            catalog_id=None,
+            name=f"unnamed {device} device",
+            kind="other",
+            count=count,
+            features=[],
+        )
     return ChipV2(
         catalog_id=machine.listed_accelerator(found[0]),
         name=found[0].name,
         kind="gpu",
         count=count,
+        features=[],
         memory_bytes=found[0].memory_bytes,
         pci=sorted({card.pci for card in found if card.pci and card.name == found[0].name}),
     )
@@ -157,6 +164,7 @@ def _unseen(stated: str | None, count: int) -> ChipV2:
         name=f"{stated or 'unknown chip'} behind an endpoint, as the runner states it",
         kind="other",
         count=count,
+        features=[],
     )
 
 

@@ -823,7 +823,7 @@ def _runners(content: Content) -> list[dict[str, Any]]:
             "tier": content.archive.sources[own["digest"].iloc[0]].standing.tier,
             "results": len(own),
             "keyid": keyid,
-            "owner": _owner(content, keyid),
+            "owner": _owner(content, str(keyid)),
             "last": own["finished_at"].iloc[0][:10],
         }
         for keyid, own in groups

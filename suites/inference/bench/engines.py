@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from suites.base import user_folders
 from suites.base.errors import CheckError, UserError
 from suites.client.subject import subject, subject_spec
-from suites.engines import default_threads, generate_folder
+from suites.engines.hf_folder import generate_folder
+from suites.engines.llamacpp import default_threads
 from suites.engines.template import BUNDLED, check_installed
 from suites.inference.measure import Case, measure
 from suites.models import load
