@@ -180,9 +180,12 @@ def _drafts_alike(base: Row, head: Row) -> bool:
     first, second = base.get("acceptance_length"), head.get("acceptance_length")
     if (first is None) != (second is None):
         return False
-    if isinstance(first, int | float) and isinstance(second, int | float):
-        if abs(first - second) > _SAME_LENGTH * first:
-            return False
+    if (
+        isinstance(first, int | float)
+        and isinstance(second, int | float)
+        and abs(first - second) > _SAME_LENGTH * first
+    ):
+        return False
     rates = [_rates(row) for row in (base, head)]
     if not all(rates):  # one of the two servers says nothing of places
         return True
