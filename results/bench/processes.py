@@ -132,7 +132,7 @@ def _spent(sequencer: psutil.Process, postmaster: psutil.Process) -> tuple[float
 
 def _seconds(processes: Sequence[psutil.Process]) -> float:
     times = [one.cpu_times() for one in processes]
-    return sum(float(one.user + one.system) for one in times)
+    return sum([float(one.user) + float(one.system) for one in times], 0.0)
 
 
 def _print(fronts: int, rounds: Sequence[_Round], alone: Sequence[_Round]) -> None:
