@@ -139,7 +139,7 @@ def _print(fronts: int, rounds: Sequence[_Round], alone: Sequence[_Round]) -> No
     ratios = sorted(one.rate / base.rate for one, base in zip(rounds, alone, strict=True))
 
     def median_ms(name: str) -> float:
-        return statistics.median(getattr(one, name) for one in rounds) * 1e3
+        return statistics.median(float(getattr(one, name)) for one in rounds) * 1e3
 
     spent = f"{median_ms('sequencer_s'):.2f} ms in the process with the store"
     print(
