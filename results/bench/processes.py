@@ -132,14 +132,14 @@ def _spent(sequencer: psutil.Process, postmaster: psutil.Process) -> tuple[float
 
 def _seconds(processes: Sequence[psutil.Process]) -> float:
     times = [one.cpu_times() for one in processes]
-    return sum(float(one.user + one.system) for one in times)
+    return sum([float(one.user) + float(one.system) for one in times], 0.0)
 
 
 def _print(fronts: int, rounds: Sequence[_Round], alone: Sequence[_Round]) -> None:
     ratios = sorted(one.rate / base.rate for one, base in zip(rounds, alone, strict=True))
 
     def median_ms(name: str) -> float:
-        return float(statistics.median(getattr(one, name) for one in rounds)) * 1e3
+        return statistics.median(float(getattr(one, name)) for one in rounds) * 1e3
 
     spent = f"{median_ms('sequencer_s'):.2f} ms in the process with the store"
     print(
