@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table; give back 1 where a verdict was not the right one."""
     options = argparse.ArgumentParser(prog="nox -s compare -- quality", description=__doc__)
     options.add_argument("--runs", type=int, default=50)
-    options.add_argument("--places", type=int, default=300, help="of each run")
+    options.add_argument("--places", type=int, default=120, help="of each run")
     options.add_argument("--questions", type=int, default=600, help="for the scores, once")
     options.add_argument(
         "--other-engine", default="", help="folder of `pip install --target`: another xllamacpp"
