@@ -74,7 +74,8 @@ _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 def loads(data: bytes, where: str, limits: DocumentLimits = _USUAL) -> Any:
     """Parse JSON, refusing duplicate keys, NaN, huge integers, depth and size.
 
-    Takes up to about twice the time of `json.loads`, and less for documents of numbers or long texts.
+    Takes up to about twice the time of `json.loads`, and less for documents of numbers or long
+    texts.
 
     Args:
         data: the bytes as received.

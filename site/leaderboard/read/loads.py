@@ -46,7 +46,8 @@ def signed_loads(archive: Archive, rows: pd.DataFrame, model: str) -> Iterator[O
     Args:
         rows: of the model's results.
     """
-    told = rows[(rows["flags"] == 0) & (rows["moderated"] == "") & rows["valid"]]
+    clean = (rows["flags"] == 0) & (rows["moderated"] == "") & ~rows["barred"]
+    told = rows[rows["valid"] & clean]
     newest = told.sort_values(["finished_at", "digest"], ascending=[False, True])["digest"]
     for digest in newest.drop_duplicates()[:_RESULTS]:
         record = signed_record(archive.open(digest).predicate, f"verify/?statement={digest}")
