@@ -114,8 +114,11 @@ def no_more_is_served_than_asked(claim: Claim, _: Context) -> Iterator[Held]:
             item = point.get(metric)
             if item is None or per_request is None:
                 continue
-            stray = 1 + _ARRIVALS / math.sqrt(max(1, _requests(point)))
-            bound = offered * per_request * stray * MOST
+            asked = offered * per_request
+            # How many would arrive in the window that these were counted in.
+            arrivals = _requests(point) * min(1.0, asked / item.value) if item.value > 0 else 1
+            stray = 1 + _ARRIVALS / math.sqrt(max(1, arrivals))
+            bound = asked * stray * MOST
             yield at_most(place_of(item), least(item), bound, "{left} done, {right} at most asked")
 
 

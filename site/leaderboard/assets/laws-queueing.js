@@ -71,7 +71,10 @@ export function* noMoreIsServedThanAsked({ points, by }) {
     ])) {
       const item = point.get(metric);
       if (!item || each === undefined) continue;
-      const bound = offered * each * strayOf(point, by.queueing) * by.queueing.MOST;
+      const asked = offered * each;
+      // How many would arrive in the window that these were counted in.
+      const share = item.value > 0 ? Math.min(1, asked / item.value) : 0;
+      const bound = asked * strayOf(point, by.queueing, share) * by.queueing.MOST;
       yield atMost(item.where, item.least, bound, "{left} done, {right} at most asked");
     }
   }
@@ -156,7 +159,7 @@ function* isEqual(item, [low, high], told, slack) {
   yield atMost(item.where, low / slack, item.most, `{right}, ${told} needs {left}`);
 }
 
-/** How far arrivals in a window of its requests may stray.
+/** How far arrivals in a window of its requests, or of a share of them, may stray.
  * @param {Point} point @param {Constants} by */
-const strayOf = (point, { ARRIVALS }) =>
-  1 + ARRIVALS / Math.sqrt(Math.max(1, point.get("e2e", 50)?.n ?? 1));
+const strayOf = (point, { ARRIVALS }, share = 1) =>
+  1 + ARRIVALS / Math.sqrt(Math.max(1, (point.get("e2e", 50)?.n ?? 1) * share));

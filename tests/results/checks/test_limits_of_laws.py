@@ -240,3 +240,16 @@ def test_shares_by_place_are_figures_of_their_own(found):  # noqa: F811
         for place, share in ((1, 0.8), (2, 0.5))
     ]
     assert found(*rows) == set()
+
+
+@pytest.mark.parametrize(("done", "fits"), [(13, True), (15, False)])
+def test_few_arrivals_stray_by_what_was_expected_of_them(found, done, fits):  # noqa: F811
+    """Of 6 that a Poisson process would send in a window 6 + 3·√6 = 13.3 are seldom passed."""
+    window_s, offered = 6.0, 1.0
+    load = {"rate": offered, "isl": 64, "osl": 8}
+    case = "open/poisson/r1/isl64/osl8"
+    rows = [
+        row("request_throughput", "1/s", done / window_s, case, "serving", labels=load),
+        row("e2e", "ms", 100.0, case, "serving", n=done, labels={**load, "percentile": 50}),
+    ]
+    assert (("queueing", "flagged") in found(*rows)) is not fits
