@@ -177,7 +177,7 @@ def test_a_stranger_revokes_nothing(known, lay, sent, lab, admin, caplog):
     lay(said("registered", lab, lab, admin))
     lay(said("revoked", lab, CryptoSigner.generate_ed25519()))
     assert len(sent("run-1", lab)) == 64
-    assert "neither by its key nor by an administrator" in caplog.text
+    assert "signed neither by its key, its recovery key nor an administrator" in caplog.text
 
 
 @pytest.mark.parametrize("since", [None, 0])

@@ -177,6 +177,7 @@ def statement(
             "cpu_name": text[:256] or "Test CPU 9000",
             "virtual_machine": "kvm",
             "driver": "580" if kind == "gpu" else None,
+            "conditions": {f"gpu{n}_temperature_c": 31 for n in range(2) if kind == "gpu"},
         },
         engines=[engine(name=text[:256] or "llama.cpp", model=text[:256] or model)],
         meters=[meter],

@@ -140,6 +140,15 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             "curved": True,
             "capped": [],
             "timelines": {},
+            "answers": [],
+            "price_class": "",
+            "names": {},
+            "relatives": [],
+            "floors": [],
+            "claims": [],
+            "curve": None,
+            "curve_model": "",
+            "owner_of": lambda _: None,
         }
         page = Page(template="chip", url="chips/", title=text, context=lambda: context)
         html = Pages(Words.load("en"), BARE).make(page)

@@ -41,6 +41,7 @@ _FACTORS: Mapping[str, Mapping[str, float]] = {
     "TOP/s": {"TOPS": 1.0, "TOP/s": 1.0, "TFLOPS": 1.0, "GOPS": 1e-3, "POPS": 1e3},
     "GB/s": {"GB/s": 1.0, "TB/s": 1e3, "MB/s": 1e-3, "GiB/s": 1.073741824},
     "count": {"count": 1.0, "requests": 1.0},
+    "share": {"share": 1.0},
     "J/image": {"J/image": 1.0},
     "J/video": {"J/video": 1.0},
 }

@@ -130,9 +130,10 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
     barred = {
         one.digest: one.weights != "random" and not stands[one.digest].ranks for one in results
     }
+    silent = ("", "")
     table = rows.assign(
-        quality=rows["digest"].map({digest: en for digest, (en, _) in words.items()}).fillna(""),
-        quality_zh=rows["digest"].map({digest: zh for digest, (_, zh) in words.items()}).fillna(""),
+        quality=[words.get(digest, silent)[0] for digest in rows["digest"]],
+        quality_zh=[words.get(digest, silent)[1] for digest in rows["digest"]],
         barred=rows["digest"].map(barred).eq(True),
     )
     return _with_equal(table, results, references)

@@ -69,5 +69,5 @@ def test_a_reader_asks_for_another_figure_and_passes_it_on(
     assert tab.locator("fenmark-best thead th").count() == 1 + min(8, len(shown))
     assert "tokens/s" in tab.locator("fenmark-best tbody").inner_text()
     tab.locator("fenmark-best [name=limit]").select_option("100")
-    tab.wait_for_function("document.querySelector('fenmark-best tbody').innerText !== ''")
+    tab.wait_for_function("() => document.querySelector('fenmark-best tbody').innerText !== ''")
     assert "limit=100" in tab.url

@@ -33,7 +33,7 @@ ROW: dict[str, Any] = {
 
 def of_rows(*rows: dict[str, Any]) -> list[Any]:
     table = frame([ROW | row for row in rows])
-    ranked = table.assign(shape=table["load"].str.split(" · ", n=1).str[0])
+    ranked = table.assign(shape=table["load"].str.split(" · ", n=1).str[0], barred=False)
     nothing = Reported(publishers=[], made_of="")
     made = points(pd.DataFrame(ranked), nothing, catalog.latest_prices(), "test")
     return [point for point in made.of_model("llama-3.1-8b") if point.kind != "predicted"]
@@ -109,7 +109,7 @@ def test_the_browser_draws_the_picture_of_the_page(page: Page, address: str):
         "before => document.querySelector('.drawn').innerHTML !== before", arg=made
     )
     page.locator("[name=evidence]").select_option("reported")
-    page.wait_for_function("location.search === ''")
+    page.wait_for_function("() => location.search === ''")
     page.locator(".drawn svg.chart .mark").nth(0).wait_for()
     again = drawn(page)
     assert NUMBER.sub("#", again) == NUMBER.sub("#", made)

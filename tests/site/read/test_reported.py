@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from leaderboard import build
 from leaderboard.base.text import figure
+from leaderboard.figures.ranking import ranked
 from leaderboard.figures.rows import frame
 from leaderboard.output.reported_files import files
 from leaderboard.read import reported
@@ -234,7 +235,7 @@ def test_evidence_leads_to_the_row_itself(tmp_path):
     read = reported.read([tmp_path], catalog.latest_prices())
     (section,) = read.sections
     (line,) = section.lines
-    places = {row.where for row in evidence(frame([]), read, "test")}
+    places = {row.where for row in evidence(ranked(frame([])), read, "test")}
     assert places == {f"reported/{section.id}/#{line.anchor}"}
 
 

@@ -11,8 +11,9 @@ import pytest
 from suites.base import user_folders
 from suites.base.errors import CheckError, UserError
 from suites.client.subject import packages, start_s, subject, subject_spec
-from suites.engines import Choice, LlamaCpp, ServedEngine, Settings, default_threads
 from suites.engines.gate import PROMPTS, Reference, load_reference, store
+from suites.engines.llamacpp import LlamaCpp, Settings, default_threads
+from suites.engines.served import Choice, ServedEngine
 from suites.serving.instrument.emitter import Emitter, Schedule
 
 AT = {"endpoint": "http://h", "model": "m"}

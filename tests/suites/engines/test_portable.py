@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from suites.engines import generate_folder
+from suites.engines.hf_folder import generate_folder
 from suites.engines.portable.server import server
 from suites.models import load
 

@@ -160,7 +160,7 @@ FAILURES = {
         sending(whole(event(), b"data: {oops}\n\n", DONE)),
         "garbage",
     ),
-    "sends lines that are no events": (sending(whole(b"<html>what?</html>\n\n", DONE)), "garbage"),
+    "sends lines that are not events": (sending(whole(b"<html>what?</html>\n\n", DONE)), "garbage"),
     "sends a chunk size that is not a number": (
         sending(HEAD + b"zz\r\nhello\r\n" + LAST),
         "garbage",
