@@ -35,6 +35,7 @@ from leaderboard.pages import (
 )
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Page, currency_of
+from leaderboard.pages.questions import questions
 from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.pages.owners import OwnerView
+    from leaderboard.pages.questions import Question
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
     from leaderboard.read.front_points import Points
@@ -373,6 +375,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         title="What a million tokens really cost",
         context=lambda: {
             "answers": overview.answers(_, content.rows),
+            "questions": list(_questions(_, content)),
             **_best(_, content),
             "latest": _latest(content.rows, _.lang),
         },
@@ -530,8 +533,9 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
                 ("view", _("Figures in the file of a view"), dictionary.VIEW),
             ],
             "suffixes": dictionary.SUFFIXES,
+            "publishers": content.reported.publishers,
         },
-        made_of="",
+        made_of=content.reported.made_of,
     )
 
 
@@ -557,6 +561,14 @@ def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
     samples = content.samples_of(shown_row.digest)
     key = content.archive.sources[shown_row.digest].runner.id
     return row.context(shown_row, result, samples, content.site_url, key)
+
+
+def _questions(_: Words, content: Content) -> Iterator[Question]:
+    """Yield what a reader may ask, with the samples of the newest result that has some."""
+    latest = _latest(content.rows, _.lang)
+    with_samples = (own for own in latest if own.page and content.samples_of(own.digest))
+    samples = next((f"{own.where}#samples" for own in with_samples), "")
+    return questions(_, priced=content.sheet is not None, samples=samples)
 
 
 def _best(_: Words, content: Content) -> dict[str, Any]:
