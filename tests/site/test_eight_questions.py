@@ -137,7 +137,7 @@ CHECKS: dict[str, Callable[[Walk, str, Words, Path], None]] = {
 @pytest.mark.browser
 def test_each_is_answered_in_two_clicks_in_both_languages(
     tab: Page, published: Path, serve: Callable[[Path], str]
-):
+) -> None:
     for lang, prefix in LANGUAGES.items():
         for question in WALKS:
             walk, answer = ask(tab, f"{serve(published)}{prefix}", question)
@@ -146,7 +146,7 @@ def test_each_is_answered_in_two_clicks_in_both_languages(
             CHECKS[question](walk, answer, Words.load(lang), published)
 
 
-def test_no_published_page_is_heavy(published: Path):
+def test_no_published_page_is_heavy(published: Path) -> None:
     (most_nodes, crowded), (most_kb, large) = heaviest(published)
     assert 1000 < most_nodes <= MOST_NODES, crowded
     assert 100 < most_kb <= MOST_KB, large

@@ -14,6 +14,7 @@ import os
 import re
 import resource
 import tempfile
+import textwrap
 import threading
 import time
 from contextlib import contextmanager
@@ -263,7 +264,8 @@ def _asked(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
     for lang, prefix in (("English", ""), ("Chinese", "zh/")):
         for question in WALKS:
             walk, answer = ask(page, f"{base}{prefix}", question)
-            steps = f"{walk.clicks}, {walk.choices} choices: {answer[:_ANSWER]}"
+            begins = textwrap.shorten(answer, _ANSWER, placeholder=" …")
+            steps = f"{walk.clicks}, {walk.choices} choices: {begins}"
             yield f"clicks to an answer, {lang}: {question}", steps, f"{MOST_CLICKS}"
     page.close()
 
