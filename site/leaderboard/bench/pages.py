@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-__all__ = ["PHONE_PAGES", "compressed", "heaviest", "home_kb", "nodes"]
+__all__ = ["PHONE_PAGES", "compressed", "heaviest", "home_kb"]
 
 # Pages that a reader meets first -> what is there once the page is alive.
 PHONE_PAGES = {
@@ -27,17 +27,12 @@ PHONE_PAGES = {
 _ELEMENT = re.compile(rb"<[a-zA-Z]")  # in a text it is written &lt;
 
 
-def nodes(page: bytes) -> int:
-    """Return how many elements a page has as it is sent."""
-    return len(_ELEMENT.findall(page))
-
-
 def heaviest(site: Path) -> tuple[tuple[int, str], tuple[float, str]]:
     """Return the most nodes and the most kB of a page, each with the page's path."""
     most_nodes, most_kb = (0, ""), (0.0, "")
     for path in site.rglob("*.html"):
         page, name = path.read_bytes(), str(path.relative_to(site))
-        most_nodes = max(most_nodes, (nodes(page), name))
+        most_nodes = max(most_nodes, (len(_ELEMENT.findall(page)), name))
         most_kb = max(most_kb, (len(page) / 1e3, name))
     return most_nodes, most_kb
 
