@@ -76,6 +76,8 @@ __all__ = ["Content", "pages"]
 
 # Rows in the page itself; the live board loads the others, the downloads hold all.
 _STATIC_ROWS = 50
+# Of a chip's page, which says of each row what it costs in a second table.
+_ROWS_OF_CHIP = 25
 _LATEST = 8
 # Rows with a page of their own, in each language: beyond that a row's proof is its address.
 _ROW_PAGES = 1000
@@ -683,7 +685,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     for digest in with_kernels[:1]:
         points = points_of(content.archive.open(digest))
         kernels = [point for point in points if point.suite == "kernels"]
-    tables = _tables(_, rows)
+    tables = _tables(_, rows, _ROWS_OF_CHIP)
     past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
     return {
         "chip": chip,
@@ -761,15 +763,15 @@ def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str,
     return front.context(_, own, price_class, (code, content.rates[code]), root)
 
 
-def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
+def _tables(_: Words, rows: pd.DataFrame, most: int = _STATIC_ROWS) -> dict[str, Any]:
     """Return the first rows of output tokens, how many there are, and the first of prefill."""
     if rows.empty:
         return {"rows": [], "total": 0, "prefills": []}
     rated, prefills = (rows[rows[name].notna()] for name in ("throughput", "prefill"))
     return {
-        "rows": shown(rated[:_STATIC_ROWS], _.lang),
+        "rows": shown(rated[:most], _.lang),
         "total": len(rated),
-        "prefills": shown(prefills[:_STATIC_ROWS], _.lang),
+        "prefills": shown(prefills[:most], _.lang),
     }
 
 
