@@ -1,18 +1,20 @@
 """The site's own figures: `nox -s compare -- site`, or `python -m leaderboard.bench.compare`.
 
-Makes an archive of signed and logged results, builds the site from it twice and once more with
-one result added, and looks at the board in Chromium on a throttled phone. Peers are boards of the
-same kind; their limits are those of the reader, so they stand here as numbers to reach.
+Makes an archive of signed and logged results, builds the site from it, from the published archive
+and from what ships of others' results, twice and once more with one result added. Then it looks at
+its pages in Chromium on a throttled phone, and asks the eight questions that readers bring. Peers
+are boards of the same kind; their limits are those of the reader, so they stand here as numbers to
+reach.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import re
 import resource
 import tempfile
+import textwrap
 import threading
 import time
 from contextlib import contextmanager
@@ -24,6 +26,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.table import Table
 from securesystemslib.signer import CryptoSigner
 
+import results
+from leaderboard.bench.pages import PHONE_PAGES, compressed, heaviest, home_kb
+from leaderboard.bench.questions import MOST_CLICKS, WALKS, ask
 from leaderboard.output.build import build
 from leaderboard.output.preview import server
 from results import catalog
@@ -32,6 +37,7 @@ from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
 from results.proof.ledger import Ledger
 from results.proof.receipt import result_entry
+from results.reported.shipping import DATA
 from results.statement import strict_json
 from suites import models
 from suites.base.terminal import Terminal
@@ -44,10 +50,12 @@ if TYPE_CHECKING:
 __all__ = ["CHROMIUM", "main", "served"]
 
 CHROMIUM = Path("/usr/bin/chromium")
+_PUBLISHED = Path(results.__file__).parent / "public"
 # Lighthouse's slow-4G phone: 1.6 Mbit/s, 150 ms, a processor four times slower.
 _PHONE = {"downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8, "latency": 150}
 _SLOWER = 4
 _REPEATS = 9
+_ANSWER = 60  # characters of it
 # Layout Instability API, as Lighthouse sums it.
 _WATCH_SHIFTS = """
 globalThis.fenmarkShift = 0;
@@ -79,11 +87,17 @@ def main() -> None:
 
 
 def _builds(folder: Path, out: Path, count: int) -> Iterator[tuple[str, str, str]]:
-    yield "full build, s (processor)", _timed(lambda: build([folder], out)), "30 at 20,000"
-    yield "build of the same, s (processor)", _timed(lambda: build([folder], out)), ""
+    reported = 0
+
+    def build_all() -> None:
+        nonlocal reported
+        reported = build([folder, _PUBLISHED], out, others=[DATA]).reported
+
+    full = _timed(build_all)
+    yield f"full build with {reported:,} reported, s (processor)", full, "60 at 20,000"
+    yield "build of the same, s (processor)", _timed(build_all), ""
     _make(folder, range(count, count + 1))
-    one_more = _timed(lambda: build([folder], out))
-    yield "build after one new result, s (processor)", one_more, "2"
+    yield "build after one new result, s (processor)", _timed(build_all), "3"
     peak_mb, of_worker_mb = (
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -212,8 +226,11 @@ def _view(site: Path) -> Iterator[tuple[str, str, str]]:
     page, index = site / "leaderboard" / "index.html", site / "data" / "board" / "index.json"
     named = re.findall(r"assets/fenmark/\w+\.js", page.read_text(encoding="utf-8"))
     own = [site / name for name in dict.fromkeys(named)]
-    yield "first view, kB compressed", f"{_compressed(page, index, *styles, *own):.0f}", "150"
-    yield "own code in it, kB compressed", f"{_compressed(*own):.1f}", "15"
+    yield "board, kB compressed", f"{compressed(page, index, *styles, *own):.0f}", "150"
+    yield "own code in it, kB compressed", f"{compressed(*own):.1f}", "15"
+    (nodes, most_nodes), (kilobytes, largest) = heaviest(site)
+    yield f"most nodes of a page: {most_nodes}", f"{nodes:,}", "5,000"
+    yield f"largest page, kB: {largest}", f"{kilobytes:.0f}", "500"
     if not CHROMIUM.exists():
         yield "board in a browser", f"not measured: no {CHROMIUM}", ""
         return
@@ -222,7 +239,10 @@ def _view(site: Path) -> Iterator[tuple[str, str, str]]:
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with served(site) as base, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield from _on_a_phone(browser, f"{base}leaderboard/")
+        yield "home, kB compressed, all it asks for", f"{home_kb(browser, base, site):.0f}", "150"
+        for url in PHONE_PAGES:
+            yield from _on_a_phone(browser, base, url)
+        yield from _asked(browser, base)
         desk = browser.new_page()
         desk.goto(f"{base}leaderboard/?model=&suite=")
         desk.locator("fenmark-board[ready]").wait_for()
@@ -238,7 +258,19 @@ def _view(site: Path) -> Iterator[tuple[str, str, str]]:
         browser.close()
 
 
-def _on_a_phone(browser: Browser, address: str) -> Iterator[tuple[str, str, str]]:
+def _asked(browser: Browser, base: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what each question of readers takes from home, and how its answer begins."""
+    page = browser.new_page()
+    for lang, prefix in (("English", ""), ("Chinese", "zh/")):
+        for question in WALKS:
+            walk, answer = ask(page, f"{base}{prefix}", question)
+            begins = textwrap.shorten(answer, _ANSWER, placeholder=" …")
+            steps = f"{walk.clicks}, {walk.choices} choices: {begins}"
+            yield f"clicks to an answer, {lang}: {question}", steps, f"{MOST_CLICKS}"
+    page.close()
+
+
+def _on_a_phone(browser: Browser, base: str, url: str) -> Iterator[tuple[str, str, str]]:
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     session = context.new_cdp_session(page)
@@ -247,12 +279,13 @@ def _on_a_phone(browser: Browser, address: str) -> Iterator[tuple[str, str, str]
     session.send("Emulation.setCPUThrottlingRate", {"rate": _SLOWER})
     page.add_init_script(_WATCH_SHIFTS)
     start = time.perf_counter()
-    page.goto(address, wait_until="commit")
-    page.locator("fenmark-board[ready]").wait_for()
+    page.goto(f"{base}{url}", wait_until="commit")
+    page.locator(PHONE_PAGES[url]).first.wait_for(state="attached")
     alive = time.perf_counter() - start
     page.wait_for_timeout(1000)
-    yield "board alive on a throttled phone, s", f"{alive:.1f}", "2"
-    yield "cumulative layout shift there", f"{page.evaluate('fenmarkShift'):.3f}", "0"
+    name = url or "home"
+    yield f"alive on a throttled phone, s: {name}", f"{alive:.1f}", "2"
+    yield f"layout shift there: {name}", f"{page.evaluate('fenmarkShift'):.3f}", "below 0.02"
     context.close()
 
 
@@ -268,10 +301,6 @@ def _shown_ms(page: Page, query: str) -> float:
             query,
         )
     )
-
-
-def _compressed(*paths: Path) -> float:
-    return sum(len(gzip.compress(path.read_bytes())) for path in paths) / 1e3
 
 
 if __name__ == "__main__":

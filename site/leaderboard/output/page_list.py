@@ -35,6 +35,7 @@ from leaderboard.pages import (
 )
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Page, currency_of
+from leaderboard.pages.questions import questions
 from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.pages.owners import OwnerView
+    from leaderboard.pages.questions import Question
     from leaderboard.read.archives import Archive
     from leaderboard.read.forecasts import Forecasts
     from leaderboard.read.front_points import Points
@@ -74,6 +76,8 @@ __all__ = ["Content", "pages"]
 
 # Rows in the page itself; the live board loads the others, the downloads hold all.
 _STATIC_ROWS = 50
+# Of a chip's page, which says of each row what it costs in a second table.
+_ROWS_OF_CHIP = 25
 _LATEST = 8
 # Rows with a page of their own, in each language: beyond that a row's proof is its address.
 _ROW_PAGES = 1000
@@ -373,6 +377,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
         title="What a million tokens really cost",
         context=lambda: {
             "answers": overview.answers(_, content.rows),
+            "questions": list(_questions(_, content)),
             **_best(_, content),
             "latest": _latest(content.rows, _.lang),
         },
@@ -530,8 +535,9 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
                 ("view", _("Figures in the file of a view"), dictionary.VIEW),
             ],
             "suffixes": dictionary.SUFFIXES,
+            "publishers": content.reported.publishers,
         },
-        made_of="",
+        made_of=content.reported.made_of,
     )
 
 
@@ -557,6 +563,14 @@ def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
     samples = content.samples_of(shown_row.digest)
     key = content.archive.sources[shown_row.digest].runner.id
     return row.context(shown_row, result, samples, content.site_url, key)
+
+
+def _questions(_: Words, content: Content) -> Iterator[Question]:
+    """Yield what a reader may ask, with the samples of the newest result that has some."""
+    latest = _latest(content.rows, _.lang)
+    with_samples = (own for own in latest if own.page and content.samples_of(own.digest))
+    samples = next((f"{own.where}#samples" for own in with_samples), "")
+    return questions(_, priced=content.sheet is not None, samples=samples)
 
 
 def _best(_: Words, content: Content) -> dict[str, Any]:
@@ -671,7 +685,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
     for digest in with_kernels[:1]:
         points = points_of(content.archive.open(digest))
         kernels = [point for point in points if point.suite == "kernels"]
-    tables = _tables(_, rows)
+    tables = _tables(_, rows, _ROWS_OF_CHIP)
     past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
     return {
         "chip": chip,
@@ -749,15 +763,15 @@ def _front(_: Words, content: Content, model: ModelView, root: str) -> dict[str,
     return front.context(_, own, price_class, (code, content.rates[code]), root)
 
 
-def _tables(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
+def _tables(_: Words, rows: pd.DataFrame, most: int = _STATIC_ROWS) -> dict[str, Any]:
     """Return the first rows of output tokens, how many there are, and the first of prefill."""
     if rows.empty:
         return {"rows": [], "total": 0, "prefills": []}
     rated, prefills = (rows[rows[name].notna()] for name in ("throughput", "prefill"))
     return {
-        "rows": shown(rated[:_STATIC_ROWS], _.lang),
+        "rows": shown(rated[:most], _.lang),
         "total": len(rated),
-        "prefills": shown(prefills[:_STATIC_ROWS], _.lang),
+        "prefills": shown(prefills[:most], _.lang),
     }
 
 
