@@ -204,5 +204,8 @@ def _extra(lang: str, base_url: str | None) -> dict[str, Any]:
             "runners": words("Runners and trust"),
             "pages": words("Pages"),
             "theme": words("Switch between light and dark"),
+            "search": words("Search"),
+            "search_what": words("Search chips, models and documents"),
+            "search_failed": words("The search could not be loaded."),
         },
     }
