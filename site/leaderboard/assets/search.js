@@ -8,7 +8,6 @@ import { element, link } from "./format.js";
 /** @typedef {{place: Place, called: string[], words: Set<string>, about: string[], whole: string}} Sought */
 
 const MOST = 8;
-const ROOT = new URL("../../", import.meta.url);
 const WORD = /\p{Script=Han}+|(?:(?!\p{Script=Han})[\p{L}\p{N}.+])+/gu;
 
 /** @param {string} text */
@@ -17,13 +16,14 @@ const wordsOf = (text) => text.normalize("NFKC").toLowerCase().match(WORD) ?? []
 const search = /** @type {HTMLElement} */ (document.querySelector(".fm-search"));
 const field = /** @type {HTMLInputElement} */ (search.querySelector("input"));
 const list = /** @type {HTMLElement} */ (search.querySelector("ul"));
+const root = search.dataset.root ?? "";
 const status = /** @type {HTMLElement} */ (search.querySelector("[role=status]"));
 
 /** @type {Promise<{words: Record<string, string>, sought: Sought[]}> | null} */
 let index = null;
 
 async function load() {
-  const answer = await fetch(new URL("search.json", ROOT));
+  const answer = await fetch(`${root}search.json`);
   if (!answer.ok) throw new Error(String(answer.status));
   const { words, places } = await answer.json();
   return { words, sought: /** @type {Place[]} */ (places).map(prepared) };
@@ -37,10 +37,10 @@ function prepared(place) {
   return { place, called, words: new Set(each.flat()), about: wordsOf(about), whole: called.join(" ") };
 }
 
-/** How well a place answers: every word must be found, and a whole word of a name counts most.
+/** How well a place answers: every word must be found, and a whole name counts most, but of a chapter.
  * @param {Sought} sought @param {string[]} query */
 function score(sought, query) {
-  let sum = sought.called.includes(query.join("")) ? 10 : 0;
+  let sum = sought.place[0] !== "section" && sought.called.includes(query.join("")) ? 10 : 0;
   for (const word of query) {
     const own = rank(sought, word);
     if (!own) return 0;
@@ -72,7 +72,7 @@ function shown({ place, called }, query, words) {
   // Of a place that is found by another name, that name says why.
   const held = called.findIndex((name) => query.every((word) => name.includes(word)));
   const more = held > 0 ? names[held - 1] : about;
-  const made = link(new URL(url, ROOT).href, title);
+  const made = link(root + url, title);
   made.append(element("span", "sub", [words[kind], more].filter(Boolean).join(" · ")));
   return element("li", "", made);
 }

@@ -73,9 +73,7 @@ def as_file(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
-def entries(
-    _: Words, content: Content, pages: Iterable[Page], shells: Shells
-) -> Iterator[Entry]:
+def entries(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -> Iterator[Entry]:
     """Yield every place of a language.
 
     Args:
@@ -90,7 +88,7 @@ def entries(
         if page.bare or (kind == "page" and page.url.count("/") > 1):
             continue
         title = clean(_(page.title))
-        also = (*names[page.url], clean(other(page.title)), in_chinese(title))
+        also = (*names[page.url], clean(other(page.title)))
         yield Entry(kind, title, page.url, about.get(page.url, ""), _others(title, also))
     yield from _documents(_, shells)
 
@@ -98,8 +96,14 @@ def entries(
 def _names(content: Content) -> Mapping[str, list[str]]:
     """Return what chips, models and claims are also called, by the URLs of their pages."""
     names: defaultdict[str, list[str]] = defaultdict(list)
-    for part, chip in chip_names.named_parts():
-        names[f"chips/{slug(chip)}/"].append(part.rstrip("*"))
+    for chip in content.chips.values():
+        names[f"chips/{chip.id}/"].append(in_chinese(chip.name))
+    for model in content.models.values():
+        names[f"models/{model.id}/"].append(in_chinese(model.name))
+    for section in content.reported.sections:
+        names[f"reported/{section.id}/"].append(in_chinese(section.chip))
+    for part, entry in chip_names.named_parts():
+        names[f"chips/{slug(entry)}/"].append(part.rstrip("*"))
     reported = {
         result.model
         for section in content.reported.sections
@@ -107,10 +111,10 @@ def _names(content: Content) -> Mapping[str, list[str]]:
         if result.model
     }
     for name in sorted(reported):
-        if model := known_as(name):
-            names[f"models/{slug(model)}/"].append(clean(name))
-    for model, ids in content.names_of_geometry.items():
-        names[f"models/{slug(model)}/"] += (content.models[own].name for own in ids)
+        if geometry := known_as(name):
+            names[f"models/{slug(geometry)}/"].append(clean(name))
+    for geometry, ids in content.names_of_geometry.items():
+        names[f"models/{slug(geometry)}/"] += (content.models[own].name for own in ids)
     for view in content.claims:
         claim = view.claim
         names[f"claims/{claim.id}/"] += (claim.who, claim.who_zh, view.chip, view.model)
@@ -142,7 +146,8 @@ def _documents(_: Words, shells: Shells) -> Iterator[Entry]:
         if name in own:
             page = (shells.root / name / "index.html").read_text(encoding="utf-8")
             for anchor, heading in _HEADING.findall(page):
-                yield Entry("section", Markup(heading).striptags(), f"{url}#{anchor}", title)
+                chapter = Markup(heading).striptags()  # noqa: S704 - our own documents
+                yield Entry("section", chapter, f"{url}#{anchor}", title)
 
 
 def _others(title: str, names: Iterable[str]) -> Sequence[str]:
