@@ -169,6 +169,12 @@ def test_without_javascript_there_is_no_field_and_never_the_themes_own(site: Pat
     ).read_text(encoding="utf-8")
 
 
+def test_the_page_that_says_there_is_none_knows_where_the_names_are(site: Path):
+    page = (site / "404.html").read_text(encoding="utf-8")
+    assert 'data-index="/fenmark/search.json"' in page
+    assert 'class="fm-lang" href="/fenmark/zh/"' in page
+
+
 @pytest.mark.parametrize("lang", ["", "zh/"])
 def test_every_place_of_the_index_is_there(site: Path, lang: str):
     index = json.loads((site / lang / "search.json").read_text(encoding="utf-8"))

@@ -16,14 +16,14 @@ const wordsOf = (text) => text.normalize("NFKC").toLowerCase().match(WORD) ?? []
 const search = /** @type {HTMLElement} */ (document.querySelector(".fm-search"));
 const field = /** @type {HTMLInputElement} */ (search.querySelector("input"));
 const list = /** @type {HTMLElement} */ (search.querySelector("ul"));
-const root = search.dataset.root ?? "";
+const file = search.dataset.index ?? "";
 const status = /** @type {HTMLElement} */ (search.querySelector("[role=status]"));
 
 /** @type {Promise<{words: Record<string, string>, sought: Sought[]}> | null} */
 let index = null;
 
 async function load() {
-  const answer = await fetch(`${root}search.json`);
+  const answer = await fetch(file);
   if (!answer.ok) throw new Error(String(answer.status));
   const { words, places } = await answer.json();
   return { words, sought: /** @type {Place[]} */ (places).map(prepared) };
@@ -72,7 +72,7 @@ function shown({ place, called }, query, words) {
   // Of a place that is found by another name, that name says why.
   const held = called.findIndex((name) => query.every((word) => name.includes(word)));
   const more = held > 0 ? names[held - 1] : about;
-  const made = link(root + url, title);
+  const made = link(file.replace("search.json", url), title);
   made.append(element("span", "sub", [words[kind], more].filter(Boolean).join(" · ")));
   return element("li", "", made);
 }
