@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Told(HTMLParser):
-    """The Open Graph properties and the title of a page."""
+    """The Open Graph properties of a page."""
 
     def __init__(self) -> None:
         super().__init__()

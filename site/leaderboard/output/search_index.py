@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "as_file", "entries"]
 
-# Template -> what a page is of, in the order that equal hits are shown in; other pages are the
-# site's own, and a page below one of those is found from there.
+# Template -> what a page is of; other pages are the site's own, and a page below one of those is
+# found from there.
 _KINDS = {"chip": "chip", "model": "model", "claim": "claim", "reported_chip": "reported"}
+# Equal hits are shown in this order.
 _ORDER = ("chip", "model", "page", "document", "section", "claim", "reported")
 # More names than these come with an archive that is out to be large.
 _MOST_NAMES = 40
@@ -88,7 +89,7 @@ def entries(_: Words, content: Content, pages: Iterable[Page], shells: Shells) -
         if page.bare or (kind == "page" and page.url.count("/") > 1):
             continue
         title = clean(_(page.title))
-        also = (*names[page.url], clean(other(page.title)))
+        also = map(clean, (*names[page.url], other(page.title)))
         yield Entry(kind, title, page.url, about.get(page.url, ""), _others(title, also))
     yield from _documents(_, shells)
 
@@ -112,7 +113,7 @@ def _names(content: Content) -> Mapping[str, list[str]]:
     }
     for name in sorted(reported):
         if geometry := known_as(name):
-            names[f"models/{slug(geometry)}/"].append(clean(name))
+            names[f"models/{slug(geometry)}/"].append(name)
     for geometry, ids in content.names_of_geometry.items():
         names[f"models/{slug(geometry)}/"] += (content.models[own].name for own in ids)
     for view in content.claims:
@@ -154,9 +155,9 @@ def _others(title: str, names: Iterable[str]) -> Sequence[str]:
     """Leave out names that the title, or a name before, holds already."""
     kept: list[str] = []
     for name in filter(None, names):
-        if not any(_bare(name) in _bare(own) for own in (title, *kept)):
+        if len(kept) < _MOST_NAMES and not any(_bare(name) in _bare(own) for own in (title, *kept)):
             kept.append(name)
-    return kept[:_MOST_NAMES]
+    return kept
 
 
 def _bare(name: str) -> str:
