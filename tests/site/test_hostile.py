@@ -101,6 +101,7 @@ class Tags(HTMLParser):
 
 
 BARE = Shells(
+    lang="en",
     root=None,
     by_depth={1: "<title>@@title@@</title><main>@@content@@</main>"},
     urls={1: ""},

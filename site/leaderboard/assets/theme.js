@@ -1,6 +1,7 @@
 // @ts-check
 // Light or dark before the first paint; without this file the page follows the system. The other
-// language shows the same view: its link takes along what the address says by then.
+// language shows the same view: its link takes along what the address says by then. The search is
+// fetched when its field is focused, which "/" does.
 (() => {
   const root = document.documentElement;
   /** @returns {string | null} */
@@ -22,6 +23,16 @@
         other.search = location.search;
         other.hash = location.hash;
       });
+    const field = /** @type {HTMLInputElement | null} */ (document.querySelector(".fm-search input"));
+    field?.addEventListener("focus", () => import("./search.js"), { once: true });
+    addEventListener("keydown", (event) => {
+      const plain = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey;
+      const at = /** @type {HTMLElement} */ (event.target);
+      if (!field || !plain || at.isContentEditable || at.matches("input, select, textarea")) return;
+      event.preventDefault();
+      field.focus();
+      field.select();
+    });
     const button = /** @type {HTMLButtonElement | null} */ (document.querySelector(".fm-theme"));
     if (!button) return;
     button.hidden = false;

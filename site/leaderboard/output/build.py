@@ -16,7 +16,7 @@ from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.figures.rows import address, shown
 from leaderboard.figures.tables import MONEY, SCHEMA, Beside
-from leaderboard.output import downloads, feeds, page_list, reported_files, timelines
+from leaderboard.output import downloads, feeds, page_list, reported_files, search_index, timelines
 from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells
@@ -213,23 +213,22 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     pages = Pages(words, rendered, content.rates)
     # The shells' folder is named by what they are made of.
     surroundings = f"{content.stamp} {rendered.root.name} {content.site_url}"
-    urls = []
-    for page in page_list.pages(words, content):
+    listed = list(page_list.pages(words, content))
+    for page in listed:
         path = f"{prefix}{page.url}index.html"
         if page.made_of is None:
             tree.put(path, pages.make(page))
         else:
             made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
             tree.make(path, made_of, partial(pages.make, page))
-        if not page.bare:
-            urls.append(page.url)
     for model in content.models:
         made_of = f"{content.stamp} {content.made_of_model_page(model)}"
         path = f"{prefix}models/{model}/front.json"
         tree.make(path, made_of, partial(_points, words, content, model))
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
-    return urls
+    tree.put(f"{prefix}search.json", search_index.as_file(words, content, listed, rendered))
+    return [page.url for page in listed if not page.bare]
 
 
 def _points(words: Words, content: Content, model: str) -> str:

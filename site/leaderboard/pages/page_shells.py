@@ -25,7 +25,13 @@ _HERE = Path(__file__).parent.parent
 _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 # Depth in the tree -> the shell page whose relative links fit there.
 SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/", 3: "shell/entity/part/"}
-_MARK = re.compile(r"@@(title|description|content)@@")
+_MARK = re.compile(r"@@(title|description|content|picture)@@")
+# Pages that there is one of, with a picture in the gallery; a picture of one chip's page beside a
+# link to another's would show the wrong figures.
+_PICTURED = {
+    "chips", "compare", "cost", "curves", "data", "docs", "history", "leaderboard", "models",
+    "reported", "runners", "verify",
+}  # fmt: skip
 _MENU = (
     ("leaderboard", "Leaderboard", ""),
     ("curves", "Curves", ""),
@@ -47,19 +53,25 @@ class Shells:
     """A rendered tree of one language.
 
     Attributes:
+        lang: "en" or "zh".
         root: documents and theme assets, ready to be copied.
         by_depth: page shells with @@marks@@, by their depth in the tree.
         urls: the URL each shell believes it has.
         documents: URLs of the finished documents.
     """
 
+    lang: str
     root: Path
     by_depth: Mapping[int, str]
     urls: Mapping[int, str]
     documents: frozenset[str]
 
-    def fill(self, url: str, *, title: str, description: str, content: str) -> str:
-        """Return the page of `url`: title and description are escaped here, content is HTML."""
+    def fill(self, url: str, *, kind: str, title: str, description: str, content: str) -> str:
+        """Return the page of `url`: title and description are escaped here, content is HTML.
+
+        Args:
+            kind: its template, for the picture that stands beside links to it.
+        """
         from markupsafe import escape
 
         depth = url.count("/")
@@ -69,7 +81,12 @@ class Shells:
             page = page.replace(f"{self.urls[depth]}", url)
         here = "../" * depth + url.partition("/")[0] + "/"
         page = page.replace(f'<a href="{here}">', f'<a href="{here}" aria-current="page">', 1)
-        marks = {"title": escape(title), "description": escape(description), "content": content}
+        marks = {
+            "title": escape(title),
+            "description": escape(description),
+            "content": content,
+            "picture": _picture(self.lang, kind),
+        }
         # In one pass: a mark in what a stranger calls a chip is no mark.
         return _MARK.sub(lambda mark: str(marks[mark[1]]), page)
 
@@ -95,7 +112,7 @@ def render(lang: str, base_url: str | None, cache: Path) -> Shells:
         for page in cached.glob("**/index.html")
         if page.parent != cached and page.relative_to(cached).parts[0] != "shell"
     )
-    return Shells(cached, by_depth, SHELL_URLS, documents)
+    return Shells(lang, cached, by_depth, SHELL_URLS, documents)
 
 
 def documents(lang: str) -> dict[str, tuple[str, str]]:
@@ -111,6 +128,13 @@ def documents(lang: str) -> dict[str, tuple[str, str]]:
         found[path.stem] = (title[1] if title else path.stem, about[1] if about else "")
     # How to read the figures comes before the details of each suite.
     return dict(sorted(found.items(), key=lambda item: (item[0] != "methodology", item[0])))
+
+
+def _picture(lang: str, kind: str) -> str:
+    """Name the gallery's picture of a kind of page."""
+    if lang == "zh":
+        return "chinese"
+    return kind if kind in _PICTURED else "overview"
 
 
 def _read(root: Path, url: str) -> str:
@@ -196,6 +220,8 @@ def _extra(lang: str, base_url: str | None) -> dict[str, Any]:
         "other_root": other[1],
         "other_name": other[2],
         "other_site": f"{(base_url or '').rstrip('/')}/{other[1].removeprefix('../')}",
+        "english_site": f"{(base_url or '').rstrip('/')}/",
+        "picture_of_documents": _picture(lang, "docs"),
         "translated": sorted(translated),
         "words": {
             "methodology": words("Methodology"),
@@ -204,5 +230,8 @@ def _extra(lang: str, base_url: str | None) -> dict[str, Any]:
             "runners": words("Runners and trust"),
             "pages": words("Pages"),
             "theme": words("Switch between light and dark"),
+            "search": words("Search"),
+            "search_what": words("Search chips, models and documents"),
+            "search_failed": words("The search could not be loaded."),
         },
     }

@@ -63,6 +63,7 @@ class Pages:
             return str(content)
         return self.shells.fill(
             page.url,
+            kind=page.template,
             title=text.clean(self.words(page.title)),
             description=text.clean(self.words(page.about or page.title)),
             content=content,
