@@ -139,6 +139,7 @@ def test_whatever_a_name_is_the_page_has_the_same_tags(name):
             "past": {},
             "past_drawn": {},
             "curved": True,
+            "badged": True,
             "capped": [],
             "timelines": {},
             "answers": [],

@@ -163,6 +163,11 @@ class Content:
         return Groups(plots.measured(self.rows), "chip_id")
 
     @cached_property
+    def badged(self) -> frozenset[str]:
+        """Chips with a row that ranks, and so with a badge."""
+        return frozenset(ranking.leading(self.rated)["chip_id"])
+
+    @cached_property
     def history(self) -> pd.DataFrame:
         """The runs the history page sets side by side."""
         return history.chosen(self.rows, _LINES)
@@ -696,6 +701,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "priced": [row for row in tables["rows"] if row.rent or row.owned or row.floor],
         "site_url": content.site_url,
         "curved": chip.id in content.curved,
+        "badged": chip.id in content.badged,
         "kernels": kernels,
         "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
         "owner_of": partial(_owner, content),

@@ -322,17 +322,20 @@ def _predicted(prices: _Prices) -> Iterator[tuple[str, Point]]:
                 if chip in names:
                     name = names[chip].name
                     for one in own:
-                        yield model, _of_prediction(one, chip, name, f"{isl}→{osl}", prices)
+                        yield model, _of_prediction(one, model, (chip, name), (isl, osl), prices)
 
 
-def _of_prediction(own: Predicted, chip: str, name: str, load: str, prices: _Prices) -> Point:
-    layout = own.layout
+def _of_prediction(
+    own: Predicted, model: str, of: tuple[str, str], lengths: tuple[int, int], prices: _Prices
+) -> Point:
+    """A prediction, which leads to the page that computes it again in the browser."""
+    (chip, name), (isl, osl), layout = of, lengths, own.layout
     ranks = (("TP", layout.tp), ("DP", layout.dp), ("EP", layout.ep))
     return Point(
         chip=chip,
         chip_name=name,
         kind="predicted",
-        load=load,
+        load=f"{isl}→{osl}",
         per_user=own.tokens_per_s_user,
         rate=own.tokens_per_s_chip,
         low=own.low,
@@ -344,5 +347,5 @@ def _of_prediction(own: Predicted, chip: str, name: str, load: str, prices: _Pri
         concurrency=own.concurrency,
         statistic="mean",
         basis=own.basis,
-        where="prediction/",
+        where=f"choose/?model={model}&isl={isl}&osl={osl}&ttft=&chips={chip}",
     )

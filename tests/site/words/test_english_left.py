@@ -34,6 +34,7 @@ NAMES = sorted(
 )
 ALLOWED = {
     "fenmark": "the command",
+    "choose": "its verb, in a sentence that says what to type",
     "verify": "its verb, in a sentence that says what to type",
     "root": "the account of Unix",
     "systemd": "a program",

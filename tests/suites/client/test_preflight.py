@@ -101,7 +101,10 @@ def notes(capsys):
 
 
 KEY = "; give its key in a variable named by --api-key-env"
-ADDRESS = "; look at the address and at --model, it lists no models; a path with a version is used as given"
+ADDRESS = (
+    "; look at the address and at --model, it lists no models; "
+    "a path with a version is used as given"
+)
 NO_IDS = "; an endpoint that takes no token ids is asked with --api chat"
 
 
@@ -190,8 +193,10 @@ def test_what_it_answered_is_said_in_one_line(service, capsys):
     preflight(target)
     assert notes(capsys) == [
         f"asking {target.address}",
-        f"{target.address} answers with a stream: takes words, approximate, "
-        "counts tokens at the end, length as asked, prefix cache told, lists no models",
+        (
+            f"{target.address} answers with a stream: takes words, approximate, "
+            "counts tokens at the end, length as asked, prefix cache told, lists no models"
+        ),
     ]
 
 
