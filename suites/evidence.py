@@ -9,7 +9,6 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from suites import inference, kernels, quality, serving
 from suites.meters.windows import MeteredCell, energy_rows
 
 if TYPE_CHECKING:
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
     from suites.meters.windows import EnergyWindow
 
 __all__ = ["KeptCell", "RunCell", "raw_samples", "rows_of"]
-
-_SUMMARIES: Mapping[str, Callable[[Sequence[CellResult]], list[Row]]] = {
-    "kernels": kernels.summarize,
-    "inference": inference.summarize,
-    "serving": serving.summarize,
-}
 
 
 class RunCell(MeteredCell, Protocol):
@@ -56,10 +49,18 @@ def rows_of(cells: Sequence[RunCell]) -> list[Row]:
     Raises:
         KeyError: there is no such suite.
     """
+    # A reader of statements alone needs no suite: HTTP clients and meters come with them.
+    from suites import inference, kernels, quality, serving
+
+    summaries: Mapping[str, Callable[[Sequence[CellResult]], list[Row]]] = {
+        "kernels": kernels.summarize,
+        "inference": inference.summarize,
+        "serving": serving.summarize,
+    }
     by_suite: dict[str, list[CellResult]] = {}
     for cell in cells:
         by_suite.setdefault(cell.suite, []).append(cell.result)
-    rows = [row for suite, results in by_suite.items() for row in _SUMMARIES[suite](results)]
+    rows = [row for suite, results in by_suite.items() for row in summaries[suite](results)]
     return rows + quality.summarize([cell.result for cell in cells]) + energy_rows(cells)
 
 
