@@ -99,10 +99,11 @@ def of_model(using: Predictor, geometry: Geometry) -> dict[str, Any]:
 
 def of_evidence(using: Predictor, geometry: Geometry, loads: Iterable[Observed]) -> dict[str, Any]:
     """Return what is known of a model's loads: those observed, and those learnt from."""
-    rows = [_load(own) for own in loads] + [
+    # As `choose` has them, and to the last bit: of two that serve as much the first stands.
+    rows = [
         [*_setup(option), isl, osl, *times, {}, {}]
         for option, isl, osl, *times in deployments.taught(using, geometry)
-    ]
+    ] + [_load(own) for own in loads]
     precisions = {*deployments.PRECISIONS, *(row[2] for row in rows)}
     return {
         "rows": rows,
@@ -120,13 +121,8 @@ def _setup(option: Option) -> list[Any]:
 
 
 def _load(own: Observed) -> list[Any]:
-    at = [{f"{p:g}": _short(ms) for p, ms in own.at[metric].items()} for metric in choose.METRICS]
-    times = [[_short(ms) for ms in times] for times in (own.ttft, own.tpot)]
-    return [*_setup(own.option), own.isl, own.osl, *times, *at]
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.7g}")
+    at = [{f"{p:g}": ms for p, ms in own.at[metric].items()} for metric in choose.METRICS]
+    return [*_setup(own.option), own.isl, own.osl, own.ttft, own.tpot, *at]
 
 
 def _plain(bits: float | Widths) -> Any:
