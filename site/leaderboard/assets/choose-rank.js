@@ -19,10 +19,9 @@ import { Predictor } from "./predict.js";
 /** Why a chip is not ranked: a key of the page's words, and what they are filled with.
  * @typedef {{chip: string, why: string, values: Record<string, string>}} Loser */
 
-const HOURS_PER_MONTH = 730.5;
-const SECONDS_PER_HOUR = 3600;
-const MTOK = 1e6;
-const MEASURE = 3;
+export const HOURS_PER_MONTH = 730.5;
+export const SECONDS_PER_HOUR = 3600;
+export const MTOK = 1e6;
 
 /** All that is known of a model's set-ups for a demand, and why others are refused.
  * @param {any} base what all models share @param {any} model what one adds @param {any[]} evidence rows
@@ -161,7 +160,7 @@ export function choose(base, options, unseen, demand, limits, priceOf, atHand, m
   const predicted = ordered.filter(({ option }) => option.kind === "predicted");
   return {
     ranked: ordered,
-    measure: predicted.sort((one, other) => one.monthly[0] - other.monthly[0]).slice(0, MEASURE),
+    measure: predicted.sort((one, other) => one.monthly[0] - other.monthly[0]).slice(0, base.constants.choose.MEASURE),
     losers: lost.losers().filter(({ chip }) => !shown.has(chip)),
   };
 }

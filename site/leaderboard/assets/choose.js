@@ -2,7 +2,7 @@
 // The choose page: a form, and the ranked answer to it; all of it is in the address.
 import { kept, money, rate, unit } from "./currency.js";
 import { element, figure, link } from "./format.js";
-import { choose, kilowatts, known } from "./choose-rank.js";
+import { HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR, choose, kilowatts, known } from "./choose-rank.js";
 
 /** @import { Demand, Loser, Option, Price, Ranked } from "./choose-rank.js" */
 
@@ -10,13 +10,9 @@ const FIELDS = [
   "model", "isl", "osl", "ttft", "tpot", "percentile", "volume", "per", "class", "region", "engine", "precision",
   "chips", "price", "margin",
 ]; // prettier-ignore
-const MARKS = /** @type {Record<string, string>} */ ({ measured: "●", attested: "◐", reported: "◇", predicted: "◈" });
 const ENGINES = /** @type {Record<string, string>} */ ({ vllm: "vLLM", sglang: "SGLang", trtllm: "TensorRT-LLM", trt: "TensorRT-LLM" });
 const OWNED = "owned";
 const SHOWN = 20;
-const HOURS_PER_MONTH = 730.5;
-const SECONDS_PER_HOUR = 3600;
-const MTOK = 1e6;
 
 /** A reader's own words that cannot be meant. */
 class Unclear extends Error {}
@@ -124,7 +120,6 @@ class Choose extends HTMLElement {
     } catch (error) {
       problem.textContent = error instanceof Unclear ? error.message : this.word("failed");
       problem.hidden = false;
-      if (!(error instanceof Unclear || error instanceof TypeError || error instanceof Error)) throw error;
     }
   }
 
@@ -279,7 +274,7 @@ class Choose extends HTMLElement {
   setup(option) {
     const { kind, basis, concurrency, setup } = option;
     const [chip, ...rest] = this.named(option).split(" · ");
-    const mark = element("span", "mark", MARKS[kind]);
+    const mark = element("span", "mark", this.base.constants.choose.MARKS[kind]);
     mark.title = this.word(kind);
     const said = kind === "predicted" ? `${this.word(kind)}, ${this.word(basis)}` : this.word(kind);
     const where = /^(?:reported|verify)\//.test(basis) ? link(`${this.dataset.root}${basis}`, said) : said;

@@ -135,7 +135,7 @@ const inBytes = (weights, bits) =>
 
 /** Pairs (query, key) with key ≤ query and at most `window` keys a query.
  * @param {number} tokens @param {number} window */
-function causalPairs(tokens, window) {
+export function causalPairs(tokens, window) {
   const seen = Math.min(tokens, window);
   return (seen * (seen + 1)) / 2 + (tokens - seen) * seen;
 }

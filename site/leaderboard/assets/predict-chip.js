@@ -1,6 +1,8 @@
 // @ts-check
 // How long an operator takes on a chip: results/prediction/grid.py, roofline.py and chip.py.
 
+import { causalPairs } from "./laws-geometry.js";
+
 /** What a prediction would need and nobody published; its message is the reason shown. */
 export class Missing extends Error {}
 
@@ -127,7 +129,7 @@ export class Chip {
       ["prefill", part.head_dim, heads, kvHeads].join("/"),
       "no prefill attention was measured",
     );
-    const pairs = causal(isl, part.window || part.chunk);
+    const pairs = causalPairs(isl, part.window || part.chunk || isl);
     return Math.exp(grid.at(isl)) * this.prefillRoof(pairs, heads, part.head_dim);
   }
 
@@ -192,10 +194,3 @@ export class Chip {
 /** @param {string} dtype @param {number[]} shape */
 const expertsKey = (dtype, [hidden, inter, topk, count, tp, ep]) =>
   ["experts", dtype, hidden, inter, topk, count, tp, ep].join("/");
-
-/** Pairs (query, key) of a prompt, where at most so many are seen; 0 for all.
- * @param {number} isl @param {number} limit */
-export function causal(isl, limit) {
-  const seen = limit ? Math.min(isl, limit) : isl;
-  return (seen * (seen + 1)) / 2 + (isl - seen) * seen;
-}

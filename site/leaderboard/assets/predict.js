@@ -1,7 +1,7 @@
 // @ts-check
 // Predicted times of a set-up at each load: results/prediction/steps.py, memory.py, fit.py and many.py.
-import { workOf } from "./laws-geometry.js";
-import { Chip, Grid, Missing, causal } from "./predict-chip.js";
+import { causalPairs, workOf } from "./laws-geometry.js";
+import { Chip, Grid, Missing } from "./predict-chip.js";
 
 /** @typedef {{chip: string, precision: string, engine: string, ranks: number[]}} Setup */
 /** Mean times and their ends, milliseconds.
@@ -252,8 +252,8 @@ export class Predictor {
     if (part.kind === "mla") {
       const width = part.nope_dim + part.rope_dim + part.value_dim;
       const heads = Math.max(1, Math.floor(part.heads / tp));
-      const index = 2 * part.index_heads * part.index_dim * causal(isl, 0);
-      return chip.latentPrefill(isl, causal(isl, part.topk), heads, width) + index / (0.5 * chip.peak("fp8"));
+      const index = 2 * part.index_heads * part.index_dim * causalPairs(isl, isl);
+      return chip.latentPrefill(isl, causalPairs(isl, part.topk || isl), heads, width) + index / (0.5 * chip.peak("fp8"));
     }
     // Scans reach a fifth of the peak, in four launches.
     const flops = this.works[place].prefill(Math.trunc(isl)) / tp;
