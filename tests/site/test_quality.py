@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urljoin
 
 import pytest
@@ -77,3 +79,53 @@ def test_every_page_kind_would_pass_an_audit(browser, base, lang, width):
     context.close()
     assert complaints == []
     assert len(set(titles)) == len(titles)
+
+
+@pytest.fixture
+def torn(site):
+    """The leaderboard's page, which stops in the middle of its table until the rest is released."""
+    page = (site / "leaderboard" / "index.html").read_bytes()
+    cut = page.index(b"</tr>", page.index(b"<tbody>"))
+    released = threading.Event()
+
+    class Torn(SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(site))
+
+        def do_GET(self):
+            if self.path != "/leaderboard/":
+                super().do_GET()
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page[:cut])
+            self.wfile.flush()
+            released.wait()
+            self.wfile.write(page[cut:])
+
+        def log_message(self, *words):
+            """Say nothing: the test's own words suffice."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Torn) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.server_port}/leaderboard/", released
+        released.set()
+        listening.shutdown()
+
+
+def test_a_table_shows_when_it_has_arrived_in_whole_and_then_nothing_moves(browser, torn):
+    address, released = torn
+    context = browser.new_context(viewport={"width": 1280, "height": 844})
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    page.goto(address, wait_until="commit")
+    table = page.locator("main table").first
+    table.locator("tbody tr").first.wait_for(state="attached")
+    assert not table.is_visible()
+    assert page.locator("main h1").is_visible()
+    released.set()
+    table.wait_for(state="visible")
+    page.wait_for_load_state()
+    assert page.evaluate("shifted") <= MOST_SHIFT
+    context.close()

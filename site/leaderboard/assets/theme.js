@@ -34,9 +34,7 @@
       field.select();
     });
     const button = /** @type {HTMLButtonElement | null} */ (document.querySelector(".fm-theme"));
-    if (!button) return;
-    button.hidden = false;
-    button.addEventListener("click", () => {
+    button?.addEventListener("click", () => {
       const dark = root.dataset.theme
         ? root.dataset.theme === "dark"
         : matchMedia("(prefers-color-scheme: dark)").matches;
