@@ -819,7 +819,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="meter",
         help="A wall meter of yours: shelly:HOST, tasmota:HOST, kasa:HOST, nut:HOST/UPS, "
-        "yokogawa:HOST, snmp:HOST/OID*FACTOR, home-assistant:URL/sensor.NAME; ,accuracy=1 in %.",
+        "yokogawa:HOST, snmp:HOST/OID*FACTOR, rdtech:PORT, home-assistant:URL/sensor.NAME; "
+        ",accuracy=1 in %.",
         many="again",
         holds="address",
         **_LOCAL,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from suites.base.errors import UserError
-from suites.meters import home_assistant, kasa, nut, shelly, snmp, tasmota, yokogawa
+from suites.meters import home_assistant, kasa, nut, rdtech, shelly, snmp, tasmota, yokogawa
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ KINDS: dict[str, Callable[[str, float | None], PolledMeter]] = {
     "nut": nut.open_meter,
     "yokogawa": yokogawa.open_meter,
     "snmp": snmp.open_meter,
+    "rdtech": rdtech.open_meter,
 }
 _MOST_PERCENT = 100.0
 

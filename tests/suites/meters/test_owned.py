@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import socketserver
+import struct
 import threading
-from contextlib import contextmanager
+import tty
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,7 +18,7 @@ from results.statement.statement import Chip
 from runners.measure.run_meters import gauge_for
 from runners.options.registry import by_name
 from suites.base.errors import UserError
-from suites.meters import snmp
+from suites.meters import rdtech, snmp
 from suites.meters.owned import KINDS, open_meters
 
 
@@ -64,11 +68,11 @@ def udp(answer):
     return serving(socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler))
 
 
-def watts(text):
+def watts(text, scope="wall"):
     (meter,) = open_meters([text])
     reading = meter.read()
     assert reading.joules is None
-    assert meter.info.scope == "wall"
+    assert meter.info.scope == scope
     assert meter.period_s > 0
     assert meter.resolution_w > 0
     return reading.power_w
@@ -198,9 +202,70 @@ def test_an_snmp_answer_that_is_none_is_refused(fault, says):
         open_meters([f"snmp:{host}/{APC}"])
 
 
+@contextmanager
+def usb_c(*pieces):
+    """A serial line whose other end answers each question with the same pieces, one write each."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+
+    def answer():
+        with suppress(OSError):
+            while os.read(ours, 1) == b"\xf0":
+                for piece in pieces:
+                    os.write(ours, piece)
+
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        yield os.ttyname(theirs)
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def measured(model, milliwatts, end):
+    """What a meter at 20 V answers: model, voltage, current, power; no figure of its groups."""
+    start = struct.pack(">HHHI", model, 2000, milliwatts // 20, milliwatts)
+    return start + bytes(130 - len(start) - len(end)) + end
+
+
+# By hand: of the UM34C's checked places 1 (4C), 3 (D0) and 9 (34) alone are not zero, and
+# 4C xor D0 xor 34 is A8.
+UM25C = measured(0x09C9, 65_536, b"\xff\xf1")
+UM34C = measured(0x0D4C, 0x00003C34, b"\xa8")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"), [((UM25C[:20], UM25C[20:]), 65.536), ((UM34C,), 15.412)]
+)
+def test_a_usb_c_meter_over_its_serial_line_in_pieces_too(pieces, expected):
+    with usb_c(*pieces) as port:
+        assert watts(f"rdtech:{port}", scope="node") == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (UM25C[:-1] + b"\xf0", "wrong end"),
+        (UM34C[:-1] + b"\xa9", "wrong end"),
+        (b"\x09\x64" + UM25C[2:], "0964 is not the model"),
+    ],
+)
+def test_what_another_device_answers_is_refused(answer, says):
+    with usb_c(answer) as port, pytest.raises(UserError, match=says):
+        open_meters([f"rdtech:{port}"])
+
+
+def test_a_usb_c_meter_that_falls_silent_is_said(monkeypatch):
+    monkeypatch.setattr(rdtech, "_TIMEOUT_S", 0.01)
+    with usb_c(UM25C[:100]) as port, pytest.raises(UserError, match="of 130 bytes came"):
+        open_meters([f"rdtech:{port}"])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("rdtech:/dev/null", "is not a serial port"),
+        ("rdtech:/dev/none-of-that-name", "No such file"),
         ("wattmeter:x", "names no meter; expected KIND:ADDRESS"),
         ("shelly:", "names no meter"),
         ("shelly:127.0.0.1:9,accuracy=none", "could not convert"),
