@@ -71,13 +71,14 @@ class _Port:
 
 
 def _opened(path: str) -> int:
-    # Only where there are terminals: this machine may be none that has them.
+    # Windows has neither.
+    import termios
     import tty
 
     handle = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     try:
         tty.setraw(handle)
-    except tty.error as error:
+    except termios.error as error:
         os.close(handle)
         raise OSError(f"{path} is not a serial port") from error
     return handle
