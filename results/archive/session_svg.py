@@ -113,8 +113,8 @@ def _words(turns: Sequence[Turn], span_s: float) -> str:
         told.append(f"and {len(turns) - len(own)} requests of sub-agents")
     waited = [turn.first_s - turn.sent_s for turn in turns]
     inputs = [turn.input for turn in turns]
-    said = [turn.cached for turn in turns if turn.cached is not None]
-    more = f", {sum(said) / max(1, sum(inputs)):.0%} of it had by the server" if said else ""
+    cached = [turn.cached for turn in turns if turn.cached is not None]
+    more = f", {sum(cached) / max(1, sum(inputs)):.0%} of it had by the server" if cached else ""
     return (
         f"{' '.join(told)}. Input {min(inputs):,} to {max(inputs):,} tokens{more}; "
         f"first token after {min(waited):.3g} to {max(waited):.3g} seconds."
