@@ -161,8 +161,8 @@ def sheet_of(
     every = markets(offers)
     good = [market for market in every if not market.is_thin]
     rows = [_price(market, day, source) for market in good if market.chip != GENERIC]
-    theirs = {row.price_class for row in rows}
-    kept = [price for price in base.rentals if price.price_class not in theirs]
+    priced = {row.price_class for row in rows}
+    kept = [price for price in base.rentals if price.price_class not in priced]
     generic = [_price(market, day, source) for market in good if market.chip == GENERIC]
     generic = [price for price in generic if price.price_class == RENTAL_CLASSES[0]]
     return base.model_copy(
