@@ -114,8 +114,8 @@ def cost(
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
-        found = _counts(rows) if count else [_flat(*item, view) for item in rows]
-        print_json(found, allow_nan=False)
+        rows_json = _counts(rows) if count else [_flat(*item, view) for item in rows]
+        print_json(rows_json, allow_nan=False)
     elif rows:
         terminal = Terminal(piped=200)
         terminal.show(_count_table(rows) if count else cost_table(rows, view, money.sheet.id))
@@ -164,10 +164,10 @@ def _counts(rows: Sequence[_Costed]) -> list[dict[str, Any]]:
     return [
         {
             "source": source,
-            "rows": len(found),
-            **{name: sum(has(row) is not None for row in found) for name, has in _FIGURES.items()},
+            "rows": len(costed),
+            **{name: sum(has(row) is not None for row in costed) for name, has in _FIGURES.items()},
         }
-        for source, found in by_source.items()
+        for source, costed in by_source.items()
     ]
 
 
@@ -221,14 +221,14 @@ def _reported(
     from results.reported import read_folder
     from results.reported.costing import reported_cost_rows
 
-    for found in read_folder(folder, on_broken):
-        for result in found.results:
+    for file in read_folder(folder, on_broken):
+        for result in file.results:
             origin = {
                 "digest": None,
-                "view": found.source.view,
-                "reported_by": found.source.kind,
+                "view": file.source.view,
+                "reported_by": file.source.kind,
                 "reported_id": result.id,
-                "footnote": found.source.footnote,
+                "footnote": file.source.footnote,
             }
             for row in reported_cost_rows(
                 result, money.sheet, rental, money.own, model=model, split=split
