@@ -149,17 +149,17 @@ def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
         (machine.listed_cpu(), machine.usable_cores(), False),
         (expected or card, 1, True),
     ):
-        ours = [figure for figure in figures if figure.device is device]
+        measured = [figure for figure in figures if figure.device is device]
         if device and not cards:
             continue
         rates = references.signed_rates(asked.results, chip, count, tuple(measuring.RATES))
-        yield from references.others(rates, ours)
+        yield from references.others(rates, measured)
         if device:
-            yield from references.datasheet(ours, chip)
+            yield from references.datasheet(measured, chip)
 
 
 def _wanted(known: Sequence[Reference]) -> float:
-    counts = (float(one.value) for one in known if one.figure == identity.CORES)
+    counts = (float(reference.value) for reference in known if reference.figure == identity.CORES)
     return next(counts, 0.0)
 
 

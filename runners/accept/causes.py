@@ -166,7 +166,10 @@ def device_causes(
         seen: its surroundings, read again and again under load.
     """
     slowed = {
-        str(value) for one in seen for name, value in one.items() if name.endswith("_slowed_by")
+        str(value)
+        for reading in seen
+        for name, value in reading.items()
+        if name.endswith("_slowed_by")
     }
     if slowed:
         yield Cause(

@@ -54,10 +54,10 @@ def host(
         yield from _text(name.replace("_", " "), str(settings.get(name, "")))
 
 
-def cards(found: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iterator[Figure]:
+def cards(accelerators: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iterator[Figure]:
     """Say what each accelerator is and how it is joined; cards of a machine are twins."""
-    yield Figure(name="accelerators", kind="identity", value=float(len(found)), device=True)
-    for index, card in enumerate(found):
+    yield Figure(name="accelerators", kind="identity", value=float(len(accelerators)), device=True)
+    for index, card in enumerate(accelerators):
         head = f"GPU {index}"
         yield Figure(name=f"{head} name", kind="identity", value=card.name, device=True)
         if card.memory_bytes:

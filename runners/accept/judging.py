@@ -52,10 +52,10 @@ def grade(graded: Sequence[Graded]) -> Grade:
     A: all as expected. B: nothing lacks more than a tenth. C: nothing lacks more than a quarter.
     D: more, or not what was sold. "none": no measured figure had anything to be compared with.
     """
-    if any(one.verdict == "not what was sold" for one in graded):
+    if any(figure.verdict == "not what was sold" for figure in graded):
         return "D"
-    numbers = [one for one in graded if not isinstance(one.value, str)]
-    if all(one.verdict == "not graded" for one in numbers):
+    numbers = [figure for figure in graded if not isinstance(figure.value, str)]
+    if all(figure.verdict == "not graded" for figure in numbers):
         return "none"
     worst = max(map(_shortfall, graded))
     return "A" if worst == 0 else "B" if worst <= _B else "C" if worst <= _C else "D"
@@ -134,12 +134,12 @@ def _bottom(figure: Figure) -> float:
     return float(figure.value) if figure.low is None else figure.low
 
 
-def _shortfall(one: Graded) -> float:
-    if one.passed or one.expected is None:
+def _shortfall(figure: Graded) -> float:
+    if figure.passed or figure.expected is None:
         return 0.0
-    if isinstance(one.value, str):
+    if isinstance(figure.value, str):
         return _UNLIKE
-    return max(_lack(one.value, one.expected), _UNLIKE)
+    return max(_lack(figure.value, figure.expected), _UNLIKE)
 
 
 def _graded(

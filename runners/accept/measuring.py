@@ -134,22 +134,22 @@ def device_kernels(backend: str, cards: int, folder: Path) -> list[Figure]:
     Raises:
         UserError, CheckError: as the kernel suite has them.
     """
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for card in range(cards):
         with _visible(card), watched(nvidia.cards_now) as seen:
             for pattern in (_LIMITS, _COPIES):
                 rows = _run("kernels", "full", {"case": pattern, "backend": [backend]}, folder)
-                found += _figures(rows, device=True, card=card)
-        found += clock(card, seen)
+                figures += _figures(rows, device=True, card=card)
+        figures += clock(card, seen)
     if cards > 1:
         rows = _run("kernels", "full", {"case": _PEERS, "backend": [backend]}, folder)
-        found += _figures(rows, device=True)
-    return found
+        figures += _figures(rows, device=True)
+    return figures
 
 
 def clock(card: int, seen: Sequence[Mapping[str, Reading]]) -> Iterator[Figure]:
     """Median clock of a card while it works: of the readings above half of its highest."""
-    clocks = [float(one[name]) for one in seen if (name := f"gpu{card}_sm_mhz") in one]
+    clocks = [float(reading[name]) for reading in seen if (name := f"gpu{card}_sm_mhz") in reading]
     if working := [mhz for mhz in clocks if mhz > max(clocks) / 2]:
         yield Figure(
             name=f"GPU {card} clock under load (MHz)",

@@ -138,9 +138,9 @@ def signed_rates(
         here = stated.machine.chip
         if chip is None or (here.catalog_id, here.count) != (chip, count):
             continue
-        for one in stated.measurements:
-            if one.metric in metrics and one.method == "measured":
-                yield f"{one.case} ({one.unit})", one.value
+        for row in stated.measurements:
+            if row.metric in metrics and row.method == "measured":
+                yield f"{row.case} ({row.unit})", row.value
 
 
 def datasheet(figures: Iterable[Figure], chip: str | None) -> Iterator[Reference]:

@@ -63,8 +63,8 @@ def find(digest: str, archives: Sequence[Path]) -> Path:
         UserError: no archive holds it, or several results begin so.
     """
     home = ", ".join(map(str, archives))
-    found = {path.name: path for folder in archives for path in archive.envelopes(folder)}
-    matches = [path for name, path in sorted(found.items()) if name.startswith(digest)]
+    files = {path.name: path for folder in archives for path in archive.envelopes(folder)}
+    matches = [path for name, path in sorted(files.items()) if name.startswith(digest)]
     if len(digest) < _SHORTEST_DIGEST or not matches:
         raise UserError(
             f"no result {digest!r}",
@@ -105,8 +105,11 @@ def conditions(base: Side, head: Side) -> list[str]:
     """Say in what the two runs differ beside their figures; nothing is known of a summary."""
     if base.predicate is None or head.predicate is None:
         return []
-    found = differences(base.predicate, head.predicate)
-    return [f"{one.what}: {one.first} in base, {one.second} in head" for one in found]
+    unlike = differences(base.predicate, head.predicate)
+    return [
+        f"{difference.what}: {difference.first} in base, {difference.second} in head"
+        for difference in unlike
+    ]
 
 
 def same_hardware(base: Side, head: Side) -> bool:

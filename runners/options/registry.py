@@ -212,8 +212,10 @@ class Option:
             f"{'above' if self.above else 'from'} {self.least:g}" * math.isfinite(self.least),
             f"to {self.most:g}" * math.isfinite(self.most),
         ]
-        said = " ".join(part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part)
-        return f"{said}, or {self.word}" if self.word else said
+        described = " ".join(
+            part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part
+        )
+        return f"{described}, or {self.word}" if self.word else described
 
     def _numbers(self, words: Iterable[str]) -> list[Any]:
         try:
