@@ -52,8 +52,8 @@ def read(path: Path) -> Configuration:
     Raises:
         UserError: the file is missing, is not TOML, or has an unknown field or option.
     """
-    found = toml_file.read_model(path, Configuration, name=path.stem)
-    return found.model_copy(update={"options": _checked(found.options, path)})
+    configuration = toml_file.read_model(path, Configuration, name=path.stem)
+    return configuration.model_copy(update={"options": _checked(configuration.options, path)})
 
 
 def _checked(options: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -85,7 +85,10 @@ def measure(
         CheckError: a process failed, or the sides share no case.
     """
     configurations = dict(zip("AB", sides, strict=True))
-    cells = {side: _cells(suite, profile, one) for side, one in configurations.items()}
+    cells = {
+        side: _cells(suite, profile, configuration)
+        for side, configuration in configurations.items()
+    }
     results: dict[str, list[CellResult]] = {"A": [], "B": []}
     order = turns(pairs)
     for turn, (pair, side) in enumerate(order):

@@ -160,12 +160,12 @@ def _room(out: Path) -> Iterator[MachineFact]:
 
 
 def _engine() -> Iterator[MachineFact]:
-    found = importlib.util.find_spec("xllamacpp") is not None
+    installed = importlib.util.find_spec("xllamacpp") is not None
     yield MachineFact(
         subject="engine llama.cpp",
-        status="ok" if found else "missing",
-        says="xllamacpp is installed" if found else "xllamacpp is not installed",
-        remedy="" if found else "pip install xllamacpp, or measure a server with --endpoint",
+        status="ok" if installed else "missing",
+        says="xllamacpp is installed" if installed else "xllamacpp is not installed",
+        remedy="" if installed else "pip install xllamacpp, or measure a server with --endpoint",
     )
     for name in names():
         engine = template(name)

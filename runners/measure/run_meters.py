@@ -62,7 +62,7 @@ class Gauge:
     def windows(self, result: CellResult) -> tuple[EnergyWindow, ...]:
         """Energy of the rest and of every window with tokens or calls, by every meter."""
         # Series of one case share their windows: each counts once.
-        found = dict.fromkeys(
+        windows = dict.fromkeys(
             (series.suite, series.case, window)
             for series in result.series
             for window in series.windows
@@ -76,7 +76,7 @@ class Gauge:
                 _window(suite, case, window, energy),
                 resolution_w=steps.get(energy.meter.name, 0.0),
             )
-            for suite, case, window in (*rests, *found)
+            for suite, case, window in (*rests, *windows)
             for energy in self._energies(window)
         )
 
@@ -135,13 +135,13 @@ class Gauge:
         """Totals first, so that a reader who wants one figure takes that of all chips."""
         if not self._recorder:
             return []
-        found = self._recorder.energy(window.start_ns, window.end_ns)
+        energies = self._recorder.energy(window.start_ns, window.end_ns)
         whole = {
             _total_info(members).name
             for members in _kinds([meter.info for meter in self._watched], lambda info: info)
         }
-        totals = [_total(members) for members in _kinds(found, lambda energy: energy.meter)]
-        return [*(total for total in totals if total.meter.name in whole), *found]
+        totals = [_total(members) for members in _kinds(energies, lambda energy: energy.meter)]
+        return [*(total for total in totals if total.meter.name in whole), *energies]
 
 
 def gauge_for(chip: Chip, options: Mapping[str, Any]) -> Gauge:

@@ -126,8 +126,8 @@ def _chips(chosen: dict[str, Any]) -> int:
 
 def _accelerator(device: str, count: int) -> ChipV2:
     """Name the first accelerator, and how many of them the run uses."""
-    found = machine.accelerators() or machine.unnamed_accelerators()
-    if not found:
+    cards = machine.accelerators() or machine.unnamed_accelerators()
+    if not cards:
         return ChipV2(
             catalog_id=None,
             name=f"unnamed {device} device",
@@ -136,13 +136,13 @@ def _accelerator(device: str, count: int) -> ChipV2:
             features=[],
         )
     return ChipV2(
-        catalog_id=machine.listed_accelerator(found[0]),
-        name=found[0].name,
+        catalog_id=machine.listed_accelerator(cards[0]),
+        name=cards[0].name,
         kind="gpu",
         count=count,
         features=[],
-        memory_bytes=found[0].memory_bytes,
-        pci=sorted({card.pci for card in found if card.pci and card.name == found[0].name}),
+        memory_bytes=cards[0].memory_bytes,
+        pci=sorted({card.pci for card in cards if card.pci and card.name == cards[0].name}),
     )
 
 

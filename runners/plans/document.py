@@ -165,7 +165,9 @@ def _find(named: str | Path) -> Path:
 
 def _complaint(path: Path, text: str, error: ValidationError) -> UserError:
     """Turn the deepest of pydantic's complaints into one line: unions complain once per member."""
-    first = max(error.errors(include_url=False), key=lambda one: len(_keys(text, one["loc"])))
+    first = max(
+        error.errors(include_url=False), key=lambda complaint: len(_keys(text, complaint["loc"]))
+    )
     keys = _keys(text, first["loc"])
     what = {
         "extra_forbidden": f"no field {keys[-1]!r}",

@@ -96,10 +96,10 @@ class Fleet:
                 raise CheckError(
                     "no host of it is left", where="--fleet", remedy="--resume goes on later"
                 ) from error
-            return Ended(job=job, how="lost", said=str(error), host=host.node.host)
+            return Ended(job=job, how="lost", reason=str(error), host=host.node.host)
         except UserError as error:
             how: How = "failed" if isinstance(error, CheckError) else "refused"
-            return Ended(job=job, how=how, said=str(error), host=host.node.host)
+            return Ended(job=job, how=how, reason=str(error), host=host.node.host)
         return replace(ended, host=host.node.host)
 
     def forget(self, job: Job) -> None:
