@@ -88,11 +88,11 @@ def accept(
         text = page(graded, absent, machine=", ".join([machine.cpu().name, *cards]), when=when)
         write_atomically(html, text.encode())
     if json_:
-        print_json([one.to_json() for one in graded])
+        print_json([figure.to_json() for figure in graded])
     else:
         Terminal(piped=160).show(table(graded))
     for line in absent:
         complain(f"  not measured: {line}")
     complain(f"  grade {grade(graded)}")
-    if not all(one.passed for one in graded):
+    if not all(figure.passed for figure in graded):
         raise typer.Exit(1)

@@ -49,5 +49,5 @@ def _runnable(plan: str, kinds: list[Machines]) -> dict[str, int]:
     counts = {}
     for kind in kinds:
         target = Target.of_kind(kind.chip, kind.chips)
-        counts[kind.name] = sum(not one.reason for one in prospects(document, target))
+        counts[kind.name] = sum(not prospect.reason for prospect in prospects(document, target))
     return counts
