@@ -195,16 +195,16 @@ def differences(python: dict[str, Any], browser: dict[str, Any]) -> float:
     if len(python["ranked"]) != len(browser["ranked"]):
         return float("inf")
     rows = zip(python["ranked"], browser["ranked"], strict=True)
-    return max((_apart(a, b) for ours, theirs in rows for a, b in zip(ours, theirs, strict=True)),
+    return max((_apart(a, b) for row, twin in rows for a, b in zip(row, twin, strict=True)),
                default=0.0)  # fmt: skip
 
 
-def _apart(one: Any, other: Any) -> float:
-    if one == other:
+def _apart(value: Any, other: Any) -> float:
+    if value == other:
         return 0.0
-    if not (isinstance(one, int | float) and isinstance(other, int | float)) or not one:
+    if not (isinstance(value, int | float) and isinstance(other, int | float)) or not value:
         return float("inf")
-    return abs(other / one - 1)
+    return abs(other / value - 1)
 
 
 def main() -> None:

@@ -152,13 +152,13 @@ def lines(points: Iterable[Point], view: View) -> list[Line]:
             continue
         if _ORDER[point.kind] <= _ORDER[view.evidence]:
             by_chip[point.chip][point.kind].append(point)
-    found = []
+    drawn = []
     for chip, kinds in by_chip.items():
         kind = min(kinds, key=_ORDER.__getitem__)
         front = _front(kinds[kind], view.price_class)
-        found.append(Line(chip, front[0].chip_name, kind, front))
+        drawn.append(Line(chip, front[0].chip_name, kind, front))
     return sorted(
-        found,
+        drawn,
         key=lambda line: (_ORDER[line.kind], line.points[-1].usd[view.price_class], line.chip),
     )
 
