@@ -82,7 +82,7 @@ def check(reference: Reference, url: str, *, model: str, key: str | None = None)
         CheckError: fewer prompts agree than a correct engine's would.
     """
     given = _continuations(url, model, key)
-    agreed = sum(one == other for one, other in zip(given, reference.continuations, strict=True))
+    agreed = sum(text == other for text, other in zip(given, reference.continuations, strict=True))
     if agreed < _LEAST_AGREEING:
         raise CheckError(
             f"the engine does not compute this model: {agreed} of {len(PROMPTS)} greedy "
@@ -115,14 +115,14 @@ def load_reference(path: Path) -> Reference:
             "continuations": list(texts),
             **rest,
         } if not rest and all(isinstance(text, str) for text in texts):
-            found = Reference(weights_sha256=weights, engine=engine, continuations=tuple(texts))
+            reference = Reference(weights_sha256=weights, engine=engine, continuations=tuple(texts))
         case _:
             raise UserError("no reference", where=str(path), expected=expected)
-    if len(found.continuations) != len(PROMPTS):
+    if len(reference.continuations) != len(PROMPTS):
         raise UserError(
             "made for other prompts", where=str(path), remedy="record it again: `fenmark reference`"
         )
-    return found
+    return reference
 
 
 def store(reference: Reference, path: Path | None = None) -> Path:

@@ -149,11 +149,11 @@ def agreement(
     if not reference or len(reference) != len(told) or not all(told):
         raise ValueError("candidates are needed at every place")
     pairs = list(zip(reference, told, strict=True))
-    tops = [float(_top(ours) == _top(theirs)) for ours, theirs in pairs]
-    nats = [divergence(ours, theirs) for ours, theirs in pairs]
+    tops = [float(_top(trusted) == _top(given)) for trusted, given in pairs]
+    nats = [divergence(trusted, given) for trusted, given in pairs]
     top_low, top_high = _resampled(tops)
     nats_low, nats_high = _resampled(nats)
-    prefixes = [_prefix(ours, theirs) for ours, theirs in continuations]
+    prefixes = [_prefix(trusted, given) for trusted, given in continuations]
     prefix_low, prefix_high = _resampled(prefixes) if prefixes else (None, None)
     return Agreement(
         top=_mean(tops),
@@ -169,7 +169,7 @@ def agreement(
         prefix=_mean(prefixes) if prefixes else None,
         prefix_low=prefix_low,
         prefix_high=prefix_high,
-        prefix_of=_mean([len(ours) for ours, _ in continuations]) if prefixes else None,
+        prefix_of=_mean([len(trusted) for trusted, _ in continuations]) if prefixes else None,
         other_ids=other_ids,
     )
 

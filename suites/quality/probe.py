@@ -247,12 +247,12 @@ def next_tokens(
 
 def token_ids(told: Sequence[Reply]) -> dict[str, int]:
     """Gather ids by text; texts that stand for several tokens are left out."""
-    found: defaultdict[str, set[int]] = defaultdict(set)
+    by_text: defaultdict[str, set[int]] = defaultdict(set)
     for reply in told:
         for text, number in reply.ids.items():
             if text and _PART not in text:
-                found[text].add(number)
-    return {text: ids.pop() for text, ids in sorted(found.items()) if len(ids) == 1}
+                by_text[text].add(number)
+    return {text: ids.pop() for text, ids in sorted(by_text.items()) if len(ids) == 1}
 
 
 def record(
@@ -276,7 +276,7 @@ def record(
     Raises:
         UserError, CheckError: see `probe`.
     """
-    found = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
+    probed = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
     texts = _texts(seed, places)
     replies = (
         asker.ask(texts, max_tokens=GREEDY_TOKENS, logprobs=_CANDIDATES, done=done) if texts else []
@@ -284,7 +284,7 @@ def record(
     kept = [
         Place(
             text=text,
-            logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()},
+            logprobs={token: min(logprob, 0.0) for token, logprob in reply.logprobs.items()},
             greedy=list(reply.greedy),
         )
         for text, reply in zip(texts, replies, strict=True)
@@ -295,7 +295,7 @@ def record(
         model=model,
         weights=weights,
         seed=seed.hex(),
-        right={f"{family}/{level}": counts for (family, level), counts in found.strata.items()},
+        right={f"{family}/{level}": counts for (family, level), counts in probed.strata.items()},
         places=kept,
         ids=token_ids(replies),
     )

@@ -183,12 +183,12 @@ def _loads(results: Sequence[CellResult]) -> list[_Load]:
 
 def _check(records: Sequence[HiddenRecord]) -> None:
     """Refuse records of several runs, and more than can be graded in seconds."""
-    if len({(one.seed, one.share, one.room) for one in records}) > 1:
+    if len({(record.seed, record.share, record.room) for record in records}) > 1:
         raise ValueError("hidden questions of several seeds, shares or lengths")
-    if len({one.process for one in records}) < len(records):
+    if len({record.process for record in records}) < len(records):
         raise ValueError("hidden questions of one engine twice")
-    answers = sum(one.answers for one in records)
-    requests = sum(one.requests for one in records)
+    answers = sum(record.answers for record in records)
+    requests = sum(record.requests for record in records)
     if answers > MOST_ANSWERS or requests > MOST_REQUESTS:
         raise ValueError(f"{answers} answers to hidden questions among {requests} requests")
 

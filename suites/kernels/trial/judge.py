@@ -214,9 +214,9 @@ class _Trial:
         if verdict.problem:
             raise CheckError(f"wrong output: {verdict.problem}", where=self._case.name)
         for number, operands in enumerate(inputs):
-            ours = backend.get(self._case.run(backend, **operands, **work.parameters))
-            off = backend.get(outputs[number]) - ours
-            size = float(np.linalg.norm(ours))
+            right = backend.get(self._case.run(backend, **operands, **work.parameters))
+            off = backend.get(outputs[number]) - right
+            size = float(np.linalg.norm(right))
             if not np.linalg.norm(off) <= _COARSE * size:  # NaN is no answer either
                 raise CheckError(
                     f"wrong output: call {number + 1} of {len(inputs)} was not computed",
@@ -365,8 +365,8 @@ def _poison(array: np.ndarray) -> None:
     array[...] = np.nan if np.issubdtype(array.dtype, np.floating) else -1
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return np.array_equal(one.view(np.uint8), np.ascontiguousarray(other).view(np.uint8))
+def _same(array: np.ndarray, other: np.ndarray) -> bool:
+    return np.array_equal(array.view(np.uint8), np.ascontiguousarray(other).view(np.uint8))
 
 
 def _memory_folder() -> str | None:
