@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from results.agreement.comparison import Change
-    from results.agreement.quality import Asked
+    from results.agreement.quality import QualityAnswers
     from results.statement.statement import Engine, Measurement, Predicate
 
 __all__ = [
@@ -292,7 +292,7 @@ def _copied(first: Predicate, second: Predicate) -> Iterator[str]:
         yield "its figures are the first's times a constant"
 
 
-def _asked(predicate: Predicate) -> Asked | None:
+def _asked(predicate: Predicate) -> QualityAnswers | None:
     return asked((item.suite, item.metric, item.labels) for item in predicate.measurements)
 
 

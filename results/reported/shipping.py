@@ -32,7 +32,7 @@ __all__ = [
     "DATA",
     "PER_CHIP",
     "Publisher",
-    "Shipped",
+    "ShippedFile",
     "build",
     "pack",
     "packed_name",
@@ -101,7 +101,7 @@ class Publisher(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shipped:
+class ShippedFile:
     """What became of one file.
 
     Attributes:
@@ -145,7 +145,7 @@ def shipped_files(folder: Path = DATA) -> Iterator[ReportedFile]:
     yield from read_folder(folder, fail)
 
 
-def build(source: Path, out: Path) -> list[Shipped]:
+def build(source: Path, out: Path) -> list[ShippedFile]:
     """Read every file on record below `source` and write `out/data`; equal files give equal bytes.
 
     Raises:
@@ -244,13 +244,13 @@ def _about(publisher: Publisher, made: list[tuple[Publisher, ReportedFile]]) -> 
     return "\n".join(lines) + "\n"
 
 
-def _told(publisher: Publisher, imported: ReportedFile, packed: bytes) -> Shipped:
+def _told(publisher: Publisher, imported: ReportedFile, packed: bytes) -> ShippedFile:
     flagged = Counter(
         rule
         for result in imported.results
         for rule in {finding.rule for finding in judge_reported(result).findings}
     )
-    return Shipped(
+    return ShippedFile(
         publisher=publisher.publisher,
         evidence=publisher.evidence,
         file=imported.source.file,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Evidence",
     "Folded",
-    "Refusal",
+    "RefusedRow",
     "ReportedChip",
     "ReportedFile",
     "ReportedMeasurement",
@@ -108,7 +108,7 @@ class ReportedResult(_Strict):
     measurements: Annotated[list[ReportedMeasurement], Field(min_length=1)]
 
 
-class Refusal(_Strict):
+class RefusedRow(_Strict):
     """A row that could not be understood; `row` counts from 1."""
 
     row: Count
@@ -130,7 +130,7 @@ class ReportedFile(_Strict):
     rows: Count
     results: list[ReportedResult]
     folded: list[Folded]
-    refused: list[Refusal]
+    refused: list[RefusedRow]
 
 
 def read_folder(folder: Path, on_broken: Callable[[UserError], None]) -> Iterator[ReportedFile]:

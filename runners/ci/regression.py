@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from results.agreement.comparison import Change, Row
     from results.statement.statement import Predicate
-    from suites.quality.scores import Comparison
+    from suites.quality.scores import ScoreComparison
 
 __all__ = [
     "Side",
@@ -119,7 +119,7 @@ def same_hardware(base: Side, head: Side) -> bool:
     return hardware(base.predicate) == hardware(head.predicate)
 
 
-def answers(base: Side, head: Side) -> Comparison | None:
+def answers(base: Side, head: Side) -> ScoreComparison | None:
     """Compare right answers of the same kind and level; None where not the same was asked."""
     both = (
         asked((row.get("suite"), row["metric"], row) for row in side.rows) for side in (base, head)
@@ -127,14 +127,14 @@ def answers(base: Side, head: Side) -> Comparison | None:
     return change_of_answers(*both)
 
 
-def told(lost: Comparison) -> str:
+def told(lost: ScoreComparison) -> str:
     """Say in a line how many right answers were lost."""
     points = in_points(lost.drop, lost.low, lost.high)
     return f"right answers lost, in points: {points}: {lost.verdict}"
 
 
 def markdown(
-    changes: Sequence[Change], notes: Sequence[str], lost: Comparison | None = None
+    changes: Sequence[Change], notes: Sequence[str], lost: ScoreComparison | None = None
 ) -> str:
     """Return the comparison as a comment for a pull request: the verdict, then the rest folded."""
     changed = [change for change in changes if change.verdict != "no difference shown"]

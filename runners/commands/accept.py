@@ -52,7 +52,7 @@ def accept(
     from datetime import UTC, datetime
 
     from runners.accept import references
-    from runners.accept.acceptance import PARTS, Asked
+    from runners.accept.acceptance import PARTS, AcceptanceScope
     from runners.accept.acceptance import accept as test
     from runners.accept.judging import grade
     from runners.accept.report import page, table
@@ -69,7 +69,7 @@ def accept(
         if not folder.is_dir():
             raise UserError(f"no folder {folder}", where=flag)
     public = Path("results/public")
-    asked = Asked(
+    asked = AcceptanceScope(
         parts=part or PARTS,
         expected=references.sold(expected) if expected else None,
         before=references.earlier(before) if before else {},

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from suites.kernels.case import Case
-    from suites.kernels.trial import Tried
+    from suites.kernels.trial import TriedKernel
 
 __all__ = ["kernels"]
 
@@ -79,7 +79,7 @@ def _case(name: str, model: str, profile: str) -> Case:
     )
 
 
-def _answer(case: Case, file: Path, tried: Tried, reference: Tried) -> dict[str, Any]:
+def _answer(case: Case, file: Path, tried: TriedKernel, reference: TriedKernel) -> dict[str, Any]:
     from hashlib import sha256
 
     return {
@@ -95,7 +95,7 @@ def _answer(case: Case, file: Path, tried: Tried, reference: Tried) -> dict[str,
     }
 
 
-def _apart(kernel: Tried, other: Tried) -> bool:
+def _apart(kernel: TriedKernel, other: TriedKernel) -> bool:
     ends = [(tried.seconds.low, tried.seconds.high) for tried in (kernel, other)]
     (low, high), (other_low, other_high) = ends
     if None in {low, high, other_low, other_high}:
@@ -103,7 +103,7 @@ def _apart(kernel: Tried, other: Tried) -> bool:
     return bool(low > other_high or high < other_low)  # type: ignore[operator]
 
 
-def _microseconds(tried: Tried) -> dict[str, float | None]:
+def _microseconds(tried: TriedKernel) -> dict[str, float | None]:
     seconds = {name: getattr(tried.seconds, name) for name in ("value", "low", "high")}
     return {name: None if value is None else value * 1e6 for name, value in seconds.items()}
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runners.plans.cell_forecast import Prospect
-    from runners.plans.document import Document
-    from runners.plans.fitting import Target
+    from runners.plans.document import PlanDocument
+    from runners.plans.fitting import TargetMachine
     from runners.plans.work import JobHosts
 
 __all__ = ["plan"]
@@ -155,7 +155,7 @@ def run(
     from runners.plans.cells import PlanShard
     from runners.plans.display import PlanDisplay
     from runners.plans.document import read
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
     from runners.plans.plan_runner import run_plan
     from runners.submit.submit import connect
     from suites.base.errors import CheckError
@@ -166,7 +166,7 @@ def run(
     with _workers(document, out, fleet, fleet_tag) as (workers, forecast):
         cells = _chosen(forecast, only, shard)
         # A fleet's hosts are of many kinds, and have many prices.
-        target = None if fleet else Target.this_machine()
+        target = None if fleet else TargetMachine.this_machine()
         terminal.say(_estimate([prospect for prospect in cells if not prospect.reason], target))
         with PlanDisplay(terminal) as display, connect(to) if to else nullcontext() as log:
             progress = run_plan(
@@ -250,17 +250,17 @@ def gather(
 
 @contextmanager
 def _workers(
-    document: Document, out: Path, fleet: str | None, tag: str
+    document: PlanDocument, out: Path, fleet: str | None, tag: str
 ) -> Iterator[tuple[JobHosts, Iterable[Prospect]]]:
     """Give the hosts that take the cells, and what they can run of the plan."""
     from runners.plans.cell_forecast import prospects
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
     from runners.plans.plan_runner import HOME
     from runners.plans.work import Here
 
     if fleet is None:
         # What another machine could run is of no use now.
-        yield Here(out / HOME), prospects(document, Target.this_machine())
+        yield Here(out / HOME), prospects(document, TargetMachine.this_machine())
         return
     import sys
 
@@ -275,13 +275,13 @@ def _workers(
 
 def _look(
     file: str, set_: list[str] | None, chip: str | None, chips: int | None
-) -> tuple[Document, Target, Iterable[Prospect]]:
+) -> tuple[PlanDocument, TargetMachine, Iterable[Prospect]]:
     from runners.plans.cell_forecast import prospects
     from runners.plans.document import read
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
 
     document = read(file).with_options(set_ or [])
-    target = Target.of(document.plan, chip, chips)
+    target = TargetMachine.of(document.plan, chip, chips)
     return document, target, prospects(document, target)
 
 
@@ -298,7 +298,7 @@ def _chosen(forecast: Iterable[Prospect], only: str | None, shard: str) -> list[
     return [prospect for prospect in cells if part.holds(prospect.cell)]
 
 
-def _estimate(runnable: list[Prospect], target: Target | None) -> str:
+def _estimate(runnable: list[Prospect], target: TargetMachine | None) -> str:
     from results import catalog
     from runners.plans.estimate import rent
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from results.statement.statement import Chip
     from suites.base.records import CellResult
-    from suites.meters import Meter, MeterInfo, Recorder
+    from suites.meters import EnergyMeter, MeterInfo, Recorder
 
 __all__ = ["Gauge", "gauge", "gauge_for"]
 
@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 class Gauge:
     """The meters watched during a run: all real ones, or the model that stands in for them."""
 
-    def __init__(self, watched: Sequence[Meter], idle_s: float = _IDLE_S) -> None:
+    def __init__(self, watched: Sequence[EnergyMeter], idle_s: float = _IDLE_S) -> None:
         """Watch these meters; with none, a run has no energy and says so."""
         self._watched = list(watched)
         self._idle_s = idle_s if any(map(_is_real, watched)) else 0.0
@@ -169,7 +169,7 @@ def gauge(
         UserError: a trace is none, two have one name, or a meter or exporter does not answer.
     """
     logs = [meters.TraceMeter(Path(trace)) for trace in traces]
-    walls: list[Meter] = [*logs, *open_meters(owned)]
+    walls: list[EnergyMeter] = [*logs, *open_meters(owned)]
     names = [log.info.name for log in logs]
     if len(set(names)) < len(names):
         raise UserError(
@@ -196,7 +196,7 @@ def gauge(
     return Gauge([meters.ModelledMeter(low_w=low_w, high_w=high_w, source=source)])
 
 
-def _is_real(meter: Meter) -> bool:
+def _is_real(meter: EnergyMeter) -> bool:
     return meter.info.method != "model"
 
 

@@ -18,7 +18,7 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["READY", "Document", "Plan", "read", "ready"]
+__all__ = ["READY", "PlanDocument", "SweepPlan", "read", "ready"]
 
 READY = Path(__file__).parent / "ready"
 
@@ -57,7 +57,7 @@ class Retry(_Strict):
     after: list[Literal["failed", "time"]] = ["failed", "time"]
 
 
-class Plan(_Strict):
+class SweepPlan(_Strict):
     """A sweep: every combination of its axes, less what is excluded, and what is included besides.
 
     Attributes:
@@ -89,7 +89,7 @@ class Plan(_Strict):
 
 
 @dataclass(frozen=True)
-class Document:
+class PlanDocument:
     """A plan with the text it was read from.
 
     Attributes:
@@ -99,13 +99,13 @@ class Document:
 
     path: Path
     text: str
-    plan: Plan
+    plan: SweepPlan
 
     @cached_property
     def sha256(self) -> str:
         return sha256(self.text.encode()).hexdigest()
 
-    def with_options(self, given: Sequence[str]) -> Document:
+    def with_options(self, given: Sequence[str]) -> PlanDocument:
         """Return the plan with `option=value` set for every cell.
 
         Raises:
@@ -134,7 +134,7 @@ def ready() -> dict[str, Path]:
     return {path.stem: path for path in sorted(READY.glob("*.toml"))}
 
 
-def read(named: str | Path) -> Document:
+def read(named: str | Path) -> PlanDocument:
     """Read a plan file, or a plan that comes with Fenmark by its name.
 
     Raises:
@@ -144,10 +144,10 @@ def read(named: str | Path) -> Document:
     text = files.read_text(path, most=toml_file.MOST_BYTES, expected="a plan in TOML")
     raw = toml_file.parse(text, str(path))
     try:
-        plan = Plan.model_validate(raw)
+        plan = SweepPlan.model_validate(raw)
     except ValidationError as error:
         raise _complaint(path, text, error) from error
-    return Document(path=path, text=text, plan=plan)
+    return PlanDocument(path=path, text=text, plan=plan)
 
 
 def _find(named: str | Path) -> Path:
@@ -174,7 +174,7 @@ def _complaint(path: Path, text: str, error: ValidationError) -> UserError:
         "missing": f"{keys[-1]!r} is missing",
     }.get(first["type"], f"{'.'.join(map(str, keys))}: {first['msg']}")
     parts: dict[str | int, type[BaseModel]] = {"retry": Retry, "machine": PlanMachine}
-    fields = parts.get(keys[0], Plan)
+    fields = parts.get(keys[0], SweepPlan)
     expected = ", ".join(fields.model_fields) if first["type"] == "extra_forbidden" else ""
     return UserError(what, where=f"{path}:{line_of(text, keys)}", expected=expected)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from runners.plans.cell_forecast import Prospect
     from runners.plans.cells import PlanShard
-    from runners.plans.document import Document
+    from runners.plans.document import PlanDocument
     from runners.plans.work import JobHosts
     from runners.submit.submit import LogClient
 
@@ -44,7 +44,7 @@ class _Drive:
         lost: cells whose host went away under them; each may be begun anew once.
     """
 
-    document: Document
+    document: PlanDocument
     out: Path
     workers: JobHosts
     log: LogClient | None
@@ -90,7 +90,7 @@ class _Drive:
 
 
 def run_plan(
-    document: Document,
+    document: PlanDocument,
     prospects: Sequence[Prospect],
     out: Path,
     workers: JobHosts,
@@ -180,7 +180,7 @@ def _begin(prospect: Prospect, done: dict[str, str]) -> CellState:
     )
 
 
-def _job(document: Document, prospect: Prospect, log: LogClient | None) -> Job:
+def _job(document: PlanDocument, prospect: Prospect, log: LogClient | None) -> Job:
     minutes = document.plan.cell_minutes
     return Job(
         options=prospect.cell.options(),
@@ -190,7 +190,7 @@ def _job(document: Document, prospect: Prospect, log: LogClient | None) -> Job:
     )
 
 
-def _finished(document: Document, out: Path) -> dict[str, str]:
+def _finished(document: PlanDocument, out: Path) -> dict[str, str]:
     """Find the cells of a plan in an archive: id → digest."""
     digests = {}
     for path in archive.envelopes(out):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.service.challenge import Challenge
     from results.statement.statement import Predicate
     from runners.measure.outcome import FinishedRun
-    from runners.options.options import Options
+    from runners.options.options import RunOptions
     from suites.base.terminal import Terminal
 
 __all__ = ["Reproduction", "reproduce"]
@@ -118,7 +118,7 @@ def reproduce(
     )
 
 
-def _as_here(first: Predicate, options: Options) -> Predicate:
+def _as_here(first: Predicate, options: RunOptions) -> Predicate:
     """Return the first statement as this machine would write it, so far as that is known before."""
     run = first.run.model_copy(update={"suite_version": provenance.suite_version()})
     here = machine.describe(chip_under_test(options))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GREEDY_TOKENS",
-    "Agreement",
-    "Place",
     "Reference",
+    "ReferencePlace",
+    "TokenAgreement",
     "agreement",
     "divergence",
     "share_of_other_ids",
@@ -47,7 +47,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Place(_Strict):
+class ReferencePlace(_Strict):
     """A text and what comes next.
 
     Attributes:
@@ -84,7 +84,7 @@ class Reference(_Strict):
     weights: Annotated[str, Field(max_length=300)] = ""
     seed: Annotated[str, Field(pattern=r"^[0-9a-f]{2,128}$")]
     right: dict[Annotated[str, Field(max_length=60)], tuple[int, int]]
-    places: Annotated[list[Place], Field(max_length=5000)] = []
+    places: Annotated[list[ReferencePlace], Field(max_length=5000)] = []
     ids: Annotated[
         dict[Annotated[str, Field(max_length=200)], Annotated[int, Field(ge=0, lt=2**32)]],
         Field(max_length=200_000),
@@ -101,7 +101,7 @@ class Reference(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class TokenAgreement:
     """How an endpoint's next tokens agree with a reference's.
 
     Attributes:
@@ -134,7 +134,7 @@ def agreement(
     *,
     continuations: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
     other_ids: float | None = None,
-) -> Agreement:
+) -> TokenAgreement:
     """Compare the next tokens at the same places.
 
     Args:
@@ -155,7 +155,7 @@ def agreement(
     nats_low, nats_high = _resampled(nats)
     prefixes = [_prefix(trusted, given) for trusted, given in continuations]
     prefix_low, prefix_high = _resampled(prefixes) if prefixes else (None, None)
-    return Agreement(
+    return TokenAgreement(
         top=_mean(tops),
         top_low=top_low,
         top_high=top_high,

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from suites.quality.agreement import GREEDY_TOKENS, Reference
 from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
-from suites.quality.items import Item, items
+from suites.quality.items import GradedQuestion, items
 
 __all__ = [
     "MOST_CHARACTERS",
@@ -21,7 +21,7 @@ __all__ = [
     "Answer",
     "HiddenRecord",
     "NextTokens",
-    "Record",
+    "QualityRecord",
     "kept",
     "questions",
 ]
@@ -75,7 +75,7 @@ class NextTokens(_Strict):
     greedy: Annotated[list[_Token], Field(max_length=GREEDY_TOKENS)] = []
 
 
-class Record(_Strict):
+class QualityRecord(_Strict):
     """Questions asked one after another, or a few at a time, of a server without other load.
 
     Attributes:
@@ -101,7 +101,7 @@ class Record(_Strict):
         dict[_Token, Annotated[int, Field(ge=0, lt=2**32)]], Field(max_length=200_000)
     ] = {}
 
-    def questions(self) -> list[Item]:
+    def questions(self) -> list[GradedQuestion]:
         """Make the questions that were asked."""
         return questions(self.seed, self.count, self.longest)
 
@@ -142,7 +142,7 @@ class HiddenRecord(_Strict):
         return Hidden(seed=seed_of(self.seed, self.process, case), share=self.share, room=self.room)
 
 
-def questions(seed: int, count: int, longest: int) -> list[Item]:
+def questions(seed: int, count: int, longest: int) -> list[GradedQuestion]:
     """Make the questions of a run that are short enough to be asked."""
     made = items(f"questions/{seed}".encode(), count)
     return [item for item in made if not longest or len(item.prompt) <= longest]

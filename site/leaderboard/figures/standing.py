@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from leaderboard.words import Words
 from results.agreement.quality import (
-    Asked,
+    QualityAnswers,
     from_text,
     is_full_width,
     pooled,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from results.agreement.quality import Standing
+    from results.agreement.quality import QualityStanding
     from suites.quality.scores import Stratum
 
 __all__ = ["RANDOM", "with_standing"]
@@ -60,7 +60,7 @@ class _Result:
     digest: str
     model: str
     weights: str
-    asked: Asked | None
+    asked: QualityAnswers | None
     full_width: bool
     solved_tokens: Span | None
 
@@ -94,7 +94,7 @@ class _References:
         strata = pooled(result.asked for result in results if result.asked)
         return cls(results, {result.digest for result in results}, strata)
 
-    def standing(self, own: _Result) -> Standing:
+    def standing(self, own: _Result) -> QualityStanding:
         """Hold a result against the others."""
         among = own.digest in self.digests
         others = without(self.strata, own.asked) if among and own.asked else self.strata
@@ -159,7 +159,7 @@ def _those_that_stand(group: Sequence[_Result]) -> _References:
     return _References.of([result for result in group if together.standing(result).ranks])
 
 
-def _words(own: _Result, stands: Standing) -> tuple[str, str]:
+def _words(own: _Result, stands: QualityStanding) -> tuple[str, str]:
     if own.weights == "random":
         text, lost = RANDOM, ""
     else:
