@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from results.checks import judge_reported
 from results.reported.importing import import_file
@@ -22,6 +22,7 @@ from results.statement.reported import Evidence, read_folder
 from results.statement.statement import Name, Text  # noqa: TC001 (pydantic reads them)
 from suites.base import files, toml_file
 from suites.base.errors import CheckError, UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,11 +53,7 @@ None of the files is copied, and none of the figures was measured by Fenmark. Ci
 """
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class PublishedFile(_Strict):
+class PublishedFile(StrictModel):
     """One file of a publisher's.
 
     Attributes:
@@ -69,7 +66,7 @@ class PublishedFile(_Strict):
     licence: Text | None = None
 
 
-class Publisher(_Strict):
+class Publisher(StrictModel):
     """A publisher on record.
 
     Attributes:

@@ -8,12 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from runners.options.registry import by_name
 from runners.plans.places import line_of
 from suites.base import files, toml_file
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +29,7 @@ Group = dict[str, Value]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class PlanMachine(_Strict):
+class PlanMachine(StrictModel):
     """The machine a plan is for, where it is not the one that reads the plan.
 
     Attributes:
@@ -44,7 +41,7 @@ class PlanMachine(_Strict):
     chips: Annotated[int, Field(ge=1, le=100_000)] = 1
 
 
-class Retry(_Strict):
+class Retry(StrictModel):
     """When a cell is tried again.
 
     Attributes:
@@ -57,7 +54,7 @@ class Retry(_Strict):
     after: list[Literal["failed", "time"]] = ["failed", "time"]
 
 
-class SweepPlan(_Strict):
+class SweepPlan(StrictModel):
     """A sweep: every combination of its axes, less what is excluded, and what is included besides.
 
     Attributes:

@@ -13,7 +13,9 @@ from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,11 +45,7 @@ _RESAMPLES = 1000
 Verdict = Literal["same", "same within quantization", "different", "undecided"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class ReferencePlace(_Strict):
+class ReferencePlace(StrictModel):
     """A text and what comes next.
 
     Attributes:
@@ -66,7 +64,7 @@ class ReferencePlace(_Strict):
     ] = []
 
 
-class Reference(_Strict):
+class Reference(StrictModel):
     """What trusted weights say.
 
     Attributes:

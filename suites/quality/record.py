@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from suites.base.strict_model import StrictModel
 from suites.quality.agreement import GREEDY_TOKENS, Reference
 from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
 from suites.quality.items import GradedQuestion, items
@@ -36,9 +37,7 @@ _MOST_LOADS = 2_000
 _Token = Annotated[str, Field(max_length=200)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Recorded(StrictModel):
     @classmethod
     def of(cls, facts: Any) -> Self:
         """Read what `model_dump` made of one, and JSON of that.
@@ -49,7 +48,7 @@ class _Strict(BaseModel):
         return cls.model_validate_json(json.dumps(facts))
 
 
-class Answer(_Strict):
+class Answer(_Recorded):
     """What came back to a question.
 
     Attributes:
@@ -61,7 +60,7 @@ class Answer(_Strict):
     tokens: Annotated[int, Field(ge=0, le=10**9)] | None = None
 
 
-class NextTokens(_Strict):
+class NextTokens(_Recorded):
     """What a server told at one of a reference's places.
 
     Attributes:
@@ -75,7 +74,7 @@ class NextTokens(_Strict):
     greedy: Annotated[list[_Token], Field(max_length=GREEDY_TOKENS)] = []
 
 
-class QualityRecord(_Strict):
+class QualityRecord(_Recorded):
     """Questions asked one after another, or a few at a time, of a server without other load.
 
     Attributes:
@@ -111,7 +110,7 @@ _Answers = Annotated[
 ]
 
 
-class HiddenRecord(_Strict):
+class HiddenRecord(_Recorded):
     """Questions hidden among the loads of one engine, and their like at rest.
 
     Attributes:
