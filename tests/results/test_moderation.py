@@ -424,3 +424,23 @@ def test_who_is_unknown_to_a_log_is_told_who_may_say_it(action, more, why):
         logged=lambda _: moderation.Logged(0, UNKNOWN),
     )
     assert (stated.refused, stated.states) == ([(digest, why)], {})
+
+
+def test_a_removed_results_owner_is_who_the_removal_names(signer, admin):
+    """Its envelope is gone: nothing else says any more who may have superseded it."""
+    newer, keyid = "1" * 64, signer.public_key.keyid
+    notices = [
+        said("superseded", UNKNOWN, signer, newer=newer),
+        said("removed", UNKNOWN, admin, keyid=keyid),
+    ]
+    by_digest = {envelope.digest(data): data for data in notices}
+    results = {UNKNOWN: moderation.Logged(0, None), newer: moderation.Logged(1, keyid)}
+    stated = moderation.Moderation.of(
+        [(2 + at, json.loads(moderation.entry(digest))) for at, digest in enumerate(by_digest)],
+        by_digest.__getitem__,
+        keys=KeyLog(known=[read_runner(runner_toml(signer.public_key), "a key")]),
+        authority=[admin.public_key],
+        logged=results.get,
+    )
+    assert stated.refused == []
+    assert [placed.notice.action for placed in stated.notices] == ["superseded", "removed"]
