@@ -100,8 +100,8 @@ def compare(
     changes = [_change(before[key], after[key], widening, min_change) for key in shared]
     if not same_hardware:
         changes = [
-            replace(one, verdict="other hardware") if one.verdict in _JUDGED else one
-            for one in changes
+            replace(change, verdict="other hardware") if change.verdict in _JUDGED else change
+            for change in changes
         ]
     alone = [f"only in base: {_title(before[key])}" for key in before if key not in after]
     alone += [f"only in head: {_title(after[key])}" for key in after if key not in before]
@@ -207,8 +207,8 @@ def _title(row: Row) -> str:
 
 def _percentile(row: Row) -> float | None:
     """What a row says of it; a summary may say anything."""
-    found = row.get("percentile")
-    return found if isinstance(found, int | float) else None
+    percentile = row.get("percentile")
+    return percentile if isinstance(percentile, int | float) else None
 
 
 def _told(metric: str, percentile: float | None) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from results.agreement.comparison import Change
-    from results.agreement.quality import Asked
+    from results.agreement.quality import QualityAnswers
     from results.statement.statement import Engine, Measurement, Predicate
 
 __all__ = [
@@ -148,7 +148,9 @@ def agreement(first: Predicate, second: Predicate) -> Agreement:
     """Hold a second run's measured figures against the first's."""
     changes, alone = compare(rows_of(first), rows_of(second), min_change=TOLERANCE)
     return Agreement(
-        figures=tuple(ComparedFigure(change=one, verdict=_verdict(one)) for one in changes),
+        figures=tuple(
+            ComparedFigure(change=change, verdict=_verdict(change)) for change in changes
+        ),
         missing=tuple(alone),
     )
 
@@ -172,12 +174,12 @@ def differences(first: Predicate, second: Predicate) -> list[Difference]:
         ("kernel", first.machine.kernel, second.machine.kernel, False),
         ("container", str(first.machine.container), str(second.machine.container), False),
     ]
-    found = [
-        Difference(what=what, first=one, second=other, decisive=decisive)
-        for what, one, other, decisive in pairs
-        if one != other
+    unlike = [
+        Difference(what=what, first=value, second=other, decisive=decisive)
+        for what, value, other, decisive in pairs
+        if value != other
     ]
-    return sorted(found, key=lambda one: not one.decisive)
+    return sorted(unlike, key=lambda difference: not difference.decisive)
 
 
 def repetitions(results: Sequence[Entered], sizes: Mapping[str, int]) -> list[Repetition]:
@@ -205,11 +207,11 @@ def repetitions(results: Sequence[Entered], sizes: Mapping[str, int]) -> list[Re
 
 def confirmed(judged: Iterable[Repetition]) -> dict[str, tuple[str, ...]]:
     """Map the digest of each reproduced result to those of the runs that confirm it."""
-    found = defaultdict[str, tuple[str, ...]](tuple)
-    for one in judged:
-        if not one.objections:
-            found[one.first] += (one.second,)
-    return dict(found)
+    confirming = defaultdict[str, tuple[str, ...]](tuple)
+    for repetition in judged:
+        if not repetition.objections:
+            confirming[repetition.first] += (repetition.second,)
+    return dict(confirming)
 
 
 def _objections(first: Entered, second: Entered, sizes: Mapping[str, int]) -> Iterator[str]:
@@ -229,7 +231,7 @@ def shortcomings(first: Predicate, second: Predicate) -> Iterator[str]:
         yield "its seed does not come from its challenge"
     yield from _same_hardware(first, second)
     yield from _copied(first, second)
-    yield from (str(one) for one in differences(first, second) if one.decisive)
+    yield from (str(difference) for difference in differences(first, second) if difference.decisive)
     if not agreement(first, second).holds:
         yield "its figures do not agree with the first's"
     answers = change_of_answers(_asked(first), _asked(second))
@@ -290,7 +292,7 @@ def _copied(first: Predicate, second: Predicate) -> Iterator[str]:
         yield "its figures are the first's times a constant"
 
 
-def _asked(predicate: Predicate) -> Asked | None:
+def _asked(predicate: Predicate) -> QualityAnswers | None:
     return asked((item.suite, item.metric, item.labels) for item in predicate.measurements)
 
 
@@ -330,8 +332,8 @@ def _commit(predicate: Predicate) -> str:
 
 
 def _both(first: Predicate, second: Predicate, field: str) -> tuple[str, str]:
-    one, other = getattr(first.run, field), getattr(second.run, field)
-    return _said(one), _said(other)
+    value, other = getattr(first.run, field), getattr(second.run, field)
+    return _said(value), _said(other)
 
 
 def _said(value: object) -> str:
@@ -340,9 +342,11 @@ def _said(value: object) -> str:
 
 def _engines(first: Iterable[Engine], second: Iterable[Engine]) -> list[tuple[str, str, str]]:
     """Pair engines by name; what makes one engine's figures another's is in the text."""
-    ours, theirs = ({engine.name: _engine(engine) for engine in side} for side in (first, second))
-    names = [*ours, *(name for name in theirs if name not in ours)]
-    return [(name, ours.get(name, "none"), theirs.get(name, "none")) for name in names]
+    engines, others = (
+        {engine.name: _engine(engine) for engine in side} for side in (first, second)
+    )
+    names = [*engines, *(name for name in others if name not in engines)]
+    return [(name, engines.get(name, "none"), others.get(name, "none")) for name in names]
 
 
 def _engine(engine: Engine) -> str:
@@ -353,9 +357,10 @@ def _engine(engine: Engine) -> str:
 def _packages(
     first: Predicate, second: Predicate, suites: set[str]
 ) -> list[tuple[str, str, str, bool]]:
-    one, other = first.software.packages, second.software.packages
+    packages, others = first.software.packages, second.software.packages
     # The suite's own version stands above, and a package only one side names was not in its path.
-    shared = sorted((one.keys() & other.keys()) - {"fenmark"})
+    shared = sorted((packages.keys() & others.keys()) - {"fenmark"})
     return [
-        (name, one[name], other[name], bool(suites & _DECISIVE.get(name, set()))) for name in shared
+        (name, packages[name], others[name], bool(suites & _DECISIVE.get(name, set())))
+        for name in shared
     ]

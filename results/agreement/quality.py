@@ -17,7 +17,7 @@ from suites import models
 from suites.models.names import known_as
 from suites.models.widths import bits_of
 from suites.quality.items import FAMILIES
-from suites.quality.scores import Comparison, compared
+from suites.quality.scores import ScoreComparison, compared
 from suites.quality.summary import QUALITY
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BOARD_MARGIN",
-    "Asked",
-    "Standing",
+    "QualityAnswers",
+    "QualityStanding",
     "asked",
     "change_of_answers",
     "from_text",
@@ -49,7 +49,7 @@ _TERMS = ("question_api", "answer_tokens", "temperature")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class QualityAnswers:
     """What a result answered.
 
     Attributes:
@@ -62,7 +62,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class QualityStanding:
     """Whether a result may stand among others of its model.
 
     Attributes:
@@ -72,14 +72,14 @@ class Standing:
     """
 
     kind: Literal["reference", "kept", "worse", "unknown"]
-    comparison: Comparison | None = None
+    comparison: ScoreComparison | None = None
 
     @property
     def ranks(self) -> bool:
         return self.kind in {"reference", "kept"}
 
 
-def asked(figures: Iterable[tuple[object, object, Mapping[str, object]]]) -> Asked | None:
+def asked(figures: Iterable[tuple[object, object, Mapping[str, object]]]) -> QualityAnswers | None:
     """Read what a result answered; None where it says it oddly, or was not asked all the same.
 
     Who leaves the long questions out answers others: up to a tenth may be too long for a context.
@@ -108,30 +108,32 @@ def asked(figures: Iterable[tuple[object, object, Mapping[str, object]]]) -> Ask
     answers = sum(n for _, n in strata.values())
     if len(terms) != 1 or not strata or left_out > _MOST_LEFT_OUT * (answers + left_out):
         return None
-    return Asked(terms=terms.pop(), strata=strata)
+    return QualityAnswers(terms=terms.pop(), strata=strata)
 
 
-def change_of_answers(base: Asked | None, head: Asked | None) -> Comparison | None:
+def change_of_answers(
+    base: QualityAnswers | None, head: QualityAnswers | None
+) -> ScoreComparison | None:
     """Say how many right answers a second run lost; None where they were not asked the same."""
     if base is None or head is None or base.terms != head.terms:
         return None
     return compared(head.strata, base.strata) if base.strata.keys() & head.strata.keys() else None
 
 
-def in_text(answered: Asked) -> str:
+def in_text(answered: QualityAnswers) -> str:
     """Write right answers and answers as a text, for `from_text`."""
     return " ".join(
         f"{family}/{level}/{right}/{n}" for (family, level), (right, n) in answered.strata.items()
     )
 
 
-def from_text(text: str, terms: str) -> Asked | None:
+def from_text(text: str, terms: str) -> QualityAnswers | None:
     """Read what `in_text` wrote; None of an empty text."""
     strata: dict[Stratum, tuple[int, int]] = {}
     for part in text.split():
         family, level, right, n = part.split("/")
         strata[family, int(level)] = (int(right), int(n))
-    return Asked(terms=tuple(terms.split()), strata=strata) if strata else None
+    return QualityAnswers(terms=tuple(terms.split()), strata=strata) if strata else None
 
 
 def is_full_width(model: str, precision: str) -> bool:
@@ -147,7 +149,7 @@ def _published_bits(model: str) -> float:
     return (bits_of(published.precision) if published else None) or _USUAL_BITS
 
 
-def pooled(parts: Iterable[Asked]) -> dict[Stratum, tuple[int, int]]:
+def pooled(parts: Iterable[QualityAnswers]) -> dict[Stratum, tuple[int, int]]:
     """Put the answers of several results together."""
     rights: Counter[Stratum] = Counter()
     answers: Counter[Stratum] = Counter()
@@ -159,7 +161,7 @@ def pooled(parts: Iterable[Asked]) -> dict[Stratum, tuple[int, int]]:
 
 
 def without(
-    strata: Mapping[Stratum, tuple[int, int]], part: Asked
+    strata: Mapping[Stratum, tuple[int, int]], part: QualityAnswers
 ) -> dict[Stratum, tuple[int, int]]:
     """Take the answers of one of them out again."""
     kept = {}
@@ -171,8 +173,8 @@ def without(
 
 
 def standing(
-    own: Asked | None, reference: Mapping[Stratum, tuple[int, int]], *, full_width: bool
-) -> Standing:
+    own: QualityAnswers | None, reference: Mapping[Stratum, tuple[int, int]], *, full_width: bool
+) -> QualityStanding:
     """Compare a result with the reference, if it was asked and there is one.
 
     Args:
@@ -180,9 +182,9 @@ def standing(
         full_width: of this one: it stands for itself where there is no other.
     """
     if own is None:
-        return Standing(kind="unknown")
+        return QualityStanding(kind="unknown")
     if not reference.keys() & own.strata.keys():
-        return Standing(kind="reference" if full_width else "unknown")
+        return QualityStanding(kind="reference" if full_width else "unknown")
     drop = compared(own.strata, reference, BOARD_MARGIN)
     kinds: dict[str, Literal["kept", "worse", "unknown"]] = {
         "not worse": "kept",
@@ -191,5 +193,5 @@ def standing(
     }
     kind = kinds[drop.verdict]
     if full_width and kind != "worse":
-        return Standing(kind="reference", comparison=drop)
-    return Standing(kind=kind, comparison=drop)
+        return QualityStanding(kind="reference", comparison=drop)
+    return QualityStanding(kind=kind, comparison=drop)

@@ -202,7 +202,7 @@ class ArchiveContext:
     def findings(self, opened: OpenedResult) -> list[Finding]:
         """Return what the laws, the log and the keys have against a result."""
         own = [*opened.findings, *self._of_key(opened)]
-        known = {one.rule for one in own}
+        known = {finding.rule for finding in own}
         entered = self.logged_flags.get(opened.digest, ())
         reason = "was flagged when it entered the log"
         return own + [
@@ -283,13 +283,13 @@ def accept(
     """
     envelope.parse(payload, "the statement")
     sealed = _signed_before(directory, payload, signer) or envelope.sign(payload, signer)
-    found = envelope.digest(sealed)
+    accepted = envelope.digest(sealed)
     logger = log_signer or signer
     keys = directory / "runners"
     keys.mkdir(parents=True, exist_ok=True)
     for key in (signer.public_key, logger.public_key):
         write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
-    write_atomically(directory / f"{found}{SUFFIX}", sealed)
+    write_atomically(directory / f"{accepted}{SUFFIX}", sealed)
     log = directory / "log"
     log.mkdir(exist_ok=True)
     ledger = Ledger(log)
@@ -298,9 +298,9 @@ def accept(
         added = strict_json.canonical(key_added(runner_id(signer.public_key), signer.public_key))
         ledger.append(added, origin=origin, signer=logger)
     enter_notices(directory, logger)
-    for digest in [*_left_behind(directory, ledger, signer), found]:
+    for digest in [*_left_behind(directory, ledger, signer), accepted]:
         logged = ledger.append(result_entry(digest), origin=origin, signer=logger)
-    return LoggedResult(digest=found, logged=logged)
+    return LoggedResult(digest=accepted, logged=logged)
 
 
 def broken_keys(directory: Path) -> list[UserError]:
@@ -359,9 +359,9 @@ def _erase(home: Path, digest: str) -> None:
             samples |= _samples_of(place)
             place.unlink()
     if samples:
-        samples -= {one for path in envelopes(home) for one in _samples_of(path)}
-    for one in samples:
-        place_of(home, one).unlink(missing_ok=True)
+        samples -= {kept for path in envelopes(home) for kept in _samples_of(path)}
+    for sample in samples:
+        place_of(home, sample).unlink(missing_ok=True)
 
 
 def _places_of(home: Path, digest: str) -> tuple[Path, Path]:
@@ -378,8 +378,8 @@ def _samples_of(path: Path) -> set[str]:
 
 def envelopes(directory: Path) -> list[Path]:
     """List the envelope files of an archive, in order of name."""
-    found = [*directory.glob(f"*{SUFFIX}"), *directory.glob(f"submissions/*{SUFFIX}")]
-    return sorted(found, key=lambda path: path.name)
+    files = [*directory.glob(f"*{SUFFIX}"), *directory.glob(f"submissions/*{SUFFIX}")]
+    return sorted(files, key=lambda path: path.name)
 
 
 def open_result(path: Path, runners: Sequence[Runner] | None = None) -> OpenedResult:
@@ -465,9 +465,9 @@ def open_verified(
 
 def refusals(findings: Iterable[Finding], where: str) -> Iterator[str]:
     """Yield a line for each figure that a law refuses: a problem in every verb."""
-    for one in findings:
-        if one.outcome == "refused":
-            yield f"{where}: refused ({one.rule}): {one.where} {one.reason}"
+    for finding in findings:
+        if finding.outcome == "refused":
+            yield f"{where}: refused ({finding.rule}): {finding.where} {finding.reason}"
 
 
 def _check_dates(run: Run, where: str) -> None:
@@ -494,7 +494,7 @@ def repetitions_in(ledger: Ledger, results: Sequence[Entered]) -> list[Repetitio
     Raises:
         CheckError: a bundle of the log is missing or damaged.
     """
-    runs = [one.predicate.run for one in results]
+    runs = [result.predicate.run for result in results]
     roots = {run.not_before for run in runs if run.reproduces and run.not_before}
     return repetitions(results, ledger.sizes_of(roots))
 
@@ -529,9 +529,9 @@ def surroundings(
         problem = f"{log}: no log to hold to account"
     at_hand = {runner.key.keyid for runner in runners}
     runners += [
-        replace(one, registered_by="")  # `ArchiveContext.signer` says for which entries it is
-        for _, one in inside.keys.registered.values()
-        if one.key.keyid not in at_hand
+        replace(runner, registered_by="")  # `ArchiveContext.signer` says for which entries it is
+        for _, runner in inside.keys.registered.values()
+        if runner.key.keyid not in at_hand
     ]
     return ArchiveContext(
         runners=runners,
@@ -635,8 +635,10 @@ def _contents(ledger: Ledger, runners: Sequence[Runner], writer: Writer) -> _Con
         index = places.get(digest)
         return None if index is None else Logged(index, signer_of(home, digest, signers))
 
-    said = Moderation.of(others, fetch, keys=keys, authority=writer.administrators, logged=logged)
-    return _Contents(places=places, flags=flags, keys=keys, moderation=said)
+    moderation = Moderation.of(
+        others, fetch, keys=keys, authority=writer.administrators, logged=logged
+    )
+    return _Contents(places=places, flags=flags, keys=keys, moderation=moderation)
 
 
 def signer_of(home: Path, digest: str, known: Sequence[Runner] | None = None) -> str | None:
@@ -650,7 +652,9 @@ def signer_of(home: Path, digest: str, known: Sequence[Runner] | None = None) ->
         with suppress(UserError):
             data = read(path)
             if envelope.digest(data) == digest:
-                return envelope.verify(data, [one.key for one in signers], str(path)).key.keyid
+                return envelope.verify(
+                    data, [runner.key for runner in signers], str(path)
+                ).key.keyid
     return None
 
 

@@ -53,13 +53,13 @@ def beside(home: Path, statement: Statement) -> Evidence:
     Args:
         home: the archive the envelope lies in.
     """
-    digests = [one.digest.sha256 for one in statement.subject]
+    digests = [file.digest.sha256 for file in statement.subject]
     if len(digests) != 1:
         return Evidence(absent=f"it names {len(digests)} files of raw samples")
     place = _place_of(home, digests[0])  # most have none: no path is made to look
     try:
-        found = os.stat(place)  # noqa: PTH116
-        stamp = (found.st_size, found.st_mtime_ns)
+        status = os.stat(place)  # noqa: PTH116
+        stamp = (status.st_size, status.st_mtime_ns)
         return _given(Path(place), digests[0], stamp, harness_of(statement))
     except FileNotFoundError:
         return Evidence(absent=_NONE)
@@ -109,7 +109,7 @@ def sendable(home: Path, statement: Statement) -> bytes | None:
     """
     for problem in other_samples(home, statement):
         raise UserError(problem)
-    [digest, *more] = [one.digest.sha256 for one in statement.subject]
+    [digest, *more] = [file.digest.sha256 for file in statement.subject]
     try:
         data = None if more else _read(place_of(home, digest), digest)
     except OSError:

@@ -47,7 +47,7 @@ class Inspected:
 
     @property
     def findings(self) -> list[tuple[str, Finding]]:
-        return [(name, one) for name, judged in self.results for one in judged.findings]
+        return [(name, finding) for name, judged in self.results for finding in judged.findings]
 
     @property
     def clean(self) -> bool:
@@ -55,7 +55,7 @@ class Inspected:
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict, each rule once, and every finding with its figure and numbers."""
-        every = [one for _, one in self.findings]
+        every = [finding for _, finding in self.findings]
         unchecked = dict.fromkeys(text for _, judged in self.results for text in judged.unchecked)
         return {
             "kind": self.kind,
@@ -66,8 +66,8 @@ class Inspected:
             "flags": rules(every, "flagged"),
             "refused": rules(every, "refused"),
             "findings": [
-                {"result": name, "figure": one.where, **one.to_json()}
-                for name, one in self.findings
+                {"result": name, "figure": finding.where, **finding.to_json()}
+                for name, finding in self.findings
             ],
             "unchecked": list(unchecked),
         }
@@ -92,14 +92,14 @@ def inspect(
         UserError: it cannot be read, or nothing here understands it.
     """
     try:
-        found = None if kind else _ours(path, Context(model=model))
-        if found:
-            return found
+        inspected = None if kind else _ours(path, Context(model=model))
+        if inspected:
+            return inspected
         imported = import_file(kind, path, chip=chip, count=count)
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
     if not imported.results:
-        reasons = "; ".join(sorted({one.reason for one in imported.refused})[:3])
+        reasons = "; ".join(sorted({refusal.reason for refusal in imported.refused})[:3])
         raise UserError(f"no row can be read: {reasons}", where=str(path))
     return _reported(imported, Context(model=model))
 
@@ -144,7 +144,7 @@ def _signed(data: bytes, path: Path, context: Context) -> Inspected:
     except UserError as error:
         payload, signature = envelope.payload_of(data, where), f"not verified: {error}"
     else:
-        runner = next(one for one in runners if one.key.keyid == verified.key.keyid)
+        runner = next(signer for signer in runners if signer.key.keyid == verified.key.keyid)
         payload, signature = verified.payload, f"verified: {runner.id} ({runner.tier})"
         context = replace(context, claims=verified.claims)
     statement = envelope.parse(payload, where)

@@ -12,7 +12,7 @@ from suites.base.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["MOST_TURNS", "Turn", "draw"]
+__all__ = ["MOST_TURNS", "SessionTurn", "draw"]
 
 MOST_TURNS = 1_000
 _LANE, _BAR, _TOKENS, _GAP = 16, 11, 88, 36
@@ -23,7 +23,7 @@ _Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 _Tokens = Annotated[int, Field(ge=0, le=10**9)]
 
 
-class Turn(BaseModel):
+class SessionTurn(BaseModel):
     """One request of a session; times in seconds from when the session began.
 
     Attributes:
@@ -42,7 +42,7 @@ class Turn(BaseModel):
     cached: _Tokens | None
 
 
-def draw(cell: str, case: str, turns: Sequence[Turn]) -> Picture:
+def draw(cell: str, case: str, turns: Sequence[SessionTurn]) -> Picture:
     """Draw when each request waited and was answered, and how many tokens its prompt had."""
     turns = sorted(turns, key=lambda turn: turn.sent_s)
     span_s = max(turn.ended_s for turn in turns) or 1.0
@@ -55,7 +55,7 @@ def draw(cell: str, case: str, turns: Sequence[Turn]) -> Picture:
     return Picture(cell=cell, case=f"{case}, one session", words=words, height=height, svg=svg)
 
 
-def _lanes(turns: Sequence[Turn]) -> list[int]:
+def _lanes(turns: Sequence[SessionTurn]) -> list[int]:
     """Lay requests out so that none covers another: turns first, each sub-agent's where it fits."""
     free_s = [0.0]
     lanes = []
@@ -72,7 +72,7 @@ def _across(seconds: float, span_s: float) -> float:
     return round(LEFT + (WIDTH - LEFT - RIGHT) * min(seconds, span_s) / span_s, 1)
 
 
-def _requests(turns: Sequence[Turn], lanes: Sequence[int], span_s: float) -> Iterator[str]:
+def _requests(turns: Sequence[SessionTurn], lanes: Sequence[int], span_s: float) -> Iterator[str]:
     yield f'<text x="{LEFT + 6}" y="{TOP + 8}">'
     yield "requests: to the first token (orange), its answer (blue)</text>"
     for turn, lane in zip(turns, lanes, strict=True):
@@ -86,7 +86,7 @@ def _requests(turns: Sequence[Turn], lanes: Sequence[int], span_s: float) -> Ite
             yield f'<rect class="{kind}" x="{left}" y="{top}" width="{width}" height="{_BAR}"/>'
 
 
-def _prompts(turns: Sequence[Turn], span_s: float, top: float) -> Iterator[str]:
+def _prompts(turns: Sequence[SessionTurn], span_s: float, top: float) -> Iterator[str]:
     bottom = top + _TOKENS
     most = max(turn.input for turn in turns) or 1
     yield f'<path class="axis" d="M{LEFT} {top}V{bottom}H{WIDTH - RIGHT}"/>'
@@ -105,7 +105,7 @@ def _prompts(turns: Sequence[Turn], span_s: float, top: float) -> Iterator[str]:
         yield f'<rect class="known" {at} y="{round(bottom - had, 1)}" height="{had}"/>'
 
 
-def _words(turns: Sequence[Turn], span_s: float) -> str:
+def _words(turns: Sequence[SessionTurn], span_s: float) -> str:
     """What the picture shows, for those who do not see it."""
     own = [turn for turn in turns if turn.turn]
     told = [f"{span_s:.3g} seconds, {len(own)} turns"]
@@ -113,8 +113,8 @@ def _words(turns: Sequence[Turn], span_s: float) -> str:
         told.append(f"and {len(turns) - len(own)} requests of sub-agents")
     waited = [turn.first_s - turn.sent_s for turn in turns]
     inputs = [turn.input for turn in turns]
-    said = [turn.cached for turn in turns if turn.cached is not None]
-    more = f", {sum(said) / max(1, sum(inputs)):.0%} of it had by the server" if said else ""
+    cached = [turn.cached for turn in turns if turn.cached is not None]
+    more = f", {sum(cached) / max(1, sum(inputs)):.0%} of it had by the server" if cached else ""
     return (
         f"{' '.join(told)}. Input {min(inputs):,} to {max(inputs):,} tokens{more}; "
         f"first token after {min(waited):.3g} to {max(waited):.3g} seconds."

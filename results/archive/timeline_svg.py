@@ -59,7 +59,7 @@ class _Timeline(BaseModel):
     in_flight: _Values
     ttft_ms: _Values
     power: list[_Power] = Field(default=[], max_length=64)
-    session: list[session_svg.Turn] = Field(default=[], max_length=session_svg.MOST_TURNS)
+    session: list[session_svg.SessionTurn] = Field(default=[], max_length=session_svg.MOST_TURNS)
 
     @property
     def span_s(self) -> float:

@@ -212,7 +212,9 @@ def _judge_chunk(files: Sequence[Path], around: ArchiveContext) -> list[Verdict]
     keys = [runner.key for runner in around.runners]
     for at in range(0, len(files), _FEW):
         sealed = [_sealed(file, keys) for file in files[at : at + _FEW]]
-        verdicts += [one if isinstance(one, Verdict) else _judge(*one, around) for one in sealed]
+        verdicts += [
+            opened if isinstance(opened, Verdict) else _judge(*opened, around) for opened in sealed
+        ]
     return verdicts
 
 
@@ -293,14 +295,16 @@ def _with_copies(verdicts: Sequence[Verdict], places: Mapping[str, int]) -> list
     """Note which results repeat what an earlier one brought, as a log does on entry."""
     known: dict[str, str] = {}
     more: dict[str, list[Finding]] = {}
-    for one in sorted(verdicts, key=lambda one: places.get(one.digest, len(places))):
-        found = copied(one.prints, known)
-        more[one.digest] = [finding for finding in found if finding.rule not in one.flags]
-        for print_ in one.prints.values():
-            known.setdefault(print_, one.digest)
+    for verdict in sorted(verdicts, key=lambda verdict: places.get(verdict.digest, len(places))):
+        copies = copied(verdict.prints, known)
+        more[verdict.digest] = [finding for finding in copies if finding.rule not in verdict.flags]
+        for print_ in verdict.prints.values():
+            known.setdefault(print_, verdict.digest)
     return [
-        one._replace(findings=(*one.findings, *more[one.digest])) if more.get(one.digest) else one
-        for one in verdicts
+        verdict._replace(findings=(*verdict.findings, *more[verdict.digest]))
+        if more.get(verdict.digest)
+        else verdict
+        for verdict in verdicts
     ]
 
 
@@ -310,28 +314,30 @@ def _with_confirmations(
     """Note which results others reproduce; only those concerned are read again."""
     places = around.places or {}
     sound = {
-        one.digest: file
-        for one, file in zip(verdicts, files, strict=True)
-        if not one.problems and one.digest in places and one.moderation.confirms
+        verdict.digest: file
+        for verdict, file in zip(verdicts, files, strict=True)
+        if not verdict.problems and verdict.digest in places and verdict.moderation.confirms
     }
-    pairs = {one.digest: one.reproduces for one in verdicts if one.reproduces in sound}
+    pairs = {
+        verdict.digest: verdict.reproduces for verdict in verdicts if verdict.reproduces in sound
+    }
     concerned = [
         around.placed(archive.open_result(sound[digest], around.runners)).entered(places[digest])
         for digest in sorted(sound.keys() & {*pairs, *pairs.values()})
     ]
     judged = archive.repetitions_in(log, concerned)
-    strays = {one.digest: (_STRAY,) for one in verdicts if one.reproduces}
-    objections = strays | {one.second: one.objections for one in judged}
-    found = confirmed(judged)
-    told = found.keys() | objections.keys()
+    strays = {verdict.digest: (_STRAY,) for verdict in verdicts if verdict.reproduces}
+    objections = strays | {repetition.second: repetition.objections for repetition in judged}
+    confirming = confirmed(judged)
+    told = confirming.keys() | objections.keys()
     return [
-        one._replace(
-            confirmed_by=found.get(one.digest, ()),
-            objections=objections.get(one.digest, ()),
+        verdict._replace(
+            confirmed_by=confirming.get(verdict.digest, ()),
+            objections=objections.get(verdict.digest, ()),
         )
-        if one.digest in told
-        else one
-        for one in verdicts
+        if verdict.digest in told
+        else verdict
+        for verdict in verdicts
     ]
 
 

@@ -65,12 +65,12 @@ def _verification(signer: CryptoSigner) -> float:
     opened = Envelope(payload, envelope.PAYLOAD_TYPE, {})
     raw = _raw_checks(signer, public, payload)
     whole = "envelope read, verified, payload strictly parsed"
-    ours: dict[str, Callable[[], object]] = {
+    layers: dict[str, Callable[[], object]] = {
         "signature of an opened envelope": lambda: ed25519.holds(public, signature, opened.pae()),
         "envelope read and verified": lambda: envelope.verify(sealed, keys, "x"),
         whole: lambda: envelope.parse(envelope.verify(sealed, keys, "x").payload, "x"),
     }
-    rates = _rates({**raw, **ours})
+    rates = _rates({**raw, **layers})
     best = max(rates[name] for name in raw)
     for name, rate in rates.items():
         what = f"{name}, {len(payload)} bytes"
@@ -179,11 +179,11 @@ def _archive(signer: CryptoSigner, home: Path, entries: int) -> None:
 
 def _rates(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Calls a second on one core, taken in turns, the best of three: a neighbour only slows."""
-    found = dict.fromkeys(calls, 0.0)
+    rates = dict.fromkeys(calls, 0.0)
     for _ in range(3):
         for name, call in calls.items():
-            found[name] = max(found[name], _once(call, 0.5))
-    return found
+            rates[name] = max(rates[name], _once(call, 0.5))
+    return rates
 
 
 def _once(call: Callable[[], object], window_s: float) -> float:

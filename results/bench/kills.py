@@ -107,14 +107,14 @@ def main() -> None:
 def exercise(folder: Path, kills: int, seed: int = 0, *, show: bool = False) -> Figures:
     """Kill a server so many times in an empty folder, and hold it to what it said before."""
     with _log_disk(folder / "data/log") as own_disk:
-        one = _Exercise(folder=folder, random=Random(seed), own_disk=own_disk)
+        run = _Exercise(folder=folder, random=Random(seed), own_disk=own_disk)
         for number, kind in zip(range(kills), itertools.cycle(_TURNS), strict=False):
-            one.kill(number, kind)
+            run.kill(number, kind)
             if show:
-                told = f"{len(one.figures.receipts)} receipts, {one.figures.forks} forks"
+                told = f"{len(run.figures.receipts)} receipts, {run.figures.forks} forks"
                 print(f"kill {number + 1} of {kills}, {kind}: {told}", flush=True)
-        one.settle()
-        return one.figures
+        run.settle()
+        return run.figures
 
 
 @contextmanager

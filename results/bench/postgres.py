@@ -22,8 +22,8 @@ __all__ = ["binaries", "new_schema", "running"]
 def binaries() -> Path | None:
     """Return the folder of Debian's newest PostgreSQL, or of one on the path; None without."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = str(debian[-1]) if debian else shutil.which("initdb")
-    return Path(found).resolve().parent if found else None
+    initdb = str(debian[-1]) if debian else shutil.which("initdb")
+    return Path(initdb).resolve().parent if initdb else None
 
 
 @contextmanager

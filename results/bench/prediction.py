@@ -83,11 +83,11 @@ def _where(sample: Sample, engine: str) -> Floats:
 def _tables(sample: Sample) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for unit, key in UNITS.items():
-        found = {
+        errors = {
             **baselines(sample, key),
             "kernel sum, fitted": leave_out(sample, key, PRIORS["tpot"]),
         }
-        for name, held in found.items():
+        for name, held in errors.items():
             shown = "not installed" if held is None else _pair(held)
             rows.setdefault(name, {})[unit] = shown
     return rows

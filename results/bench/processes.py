@@ -131,19 +131,22 @@ def _spent(sequencer: psutil.Process, postmaster: psutil.Process) -> tuple[float
 
 
 def _seconds(processes: Sequence[psutil.Process]) -> float:
-    times = [one.cpu_times() for one in processes]
-    return sum([float(one.user) + float(one.system) for one in times], 0.0)
+    times = [process.cpu_times() for process in processes]
+    return sum([float(spent.user) + float(spent.system) for spent in times], 0.0)
 
 
 def _print(fronts: int, rounds: Sequence[_Round], alone: Sequence[_Round]) -> None:
-    ratios = sorted(one.rate / base.rate for one, base in zip(rounds, alone, strict=True))
+    ratios = sorted(measured.rate / base.rate for measured, base in zip(rounds, alone, strict=True))
+
+    def median_of(name: str) -> float:
+        return statistics.median(float(getattr(measured, name)) for measured in rounds)
 
     def median_ms(name: str) -> float:
-        return statistics.median(float(getattr(one, name)) for one in rounds) * 1e3
+        return median_of(name) * 1e3
 
     spent = f"{median_ms('sequencer_s'):.2f} ms in the process with the store"
     print(
-        f"{fronts} before the sequencer: {statistics.median(one.rate for one in rounds):,.0f}/s, "
+        f"{fronts} before the sequencer: {median_of('rate'):,.0f}/s, "
         f"{statistics.median(ratios):.2f} of one process ({ratios[0]:.2f} to {ratios[-1]:.2f}), "
         f"p99 {median_ms('p99_s'):,.0f} ms; of a processor's time a submission takes "
         f"{median_ms('fronts_s'):.2f} ms in fronts, {spent}, which bounds it to "

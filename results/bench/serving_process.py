@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-__all__ = ["Served", "served"]
+__all__ = ["ServingProcess", "served"]
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServingProcess:
     """A server that runs.
 
     Attributes:
@@ -33,7 +33,7 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, signer: CryptoSigner, *options: str) -> Iterator[Served]:
+def served(folder: Path, signer: CryptoSigner, *options: str) -> Iterator[ServingProcess]:
     """Serve while the context lasts.
 
     Args:
@@ -54,6 +54,6 @@ def served(folder: Path, signer: CryptoSigner, *options: str) -> Iterator[Served
         assert server.stdout
         host, _, port = server.stdout.readline().split()[-1].removeprefix("http://").partition(":")
         try:
-            yield Served((host, int(port)), server.pid)
+            yield ServingProcess((host, int(port)), server.pid)
         finally:
             server.terminate()

@@ -115,27 +115,27 @@ def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _found(said: str, parts: Sequence[tuple[str, str]]) -> list[str]:
+def _found(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     spans = [
         (start, start + len(part.removesuffix(_AND_LETTERS)), entry)
         for part, entry in parts
-        if (start := _start(said, part)) >= 0
+        if (start := _start(name, part)) >= 0
     ]
     whole = [
         (end - start, entry)
         for start, end, entry in spans
         if not any(s <= start and end <= e and e - s > end - start for s, e, _ in spans)
-        and not _ANOTHER.match(said[end:])
+        and not _ANOTHER.match(name[end:])
     ]
     return [entry for _, entry in sorted(whole, key=lambda pair: -pair[0])]
 
 
-def _start(said: str, part: str) -> int:
+def _start(name: str, part: str) -> int:
     """Return where a part stands in a name, as words of it; -1 where it does not."""
     word = part.removesuffix(_AND_LETTERS)
     if not word:
         return -1
     if word == part:
-        return f" {said} ".find(f" {word} ")
-    at = f" {said}".find(f" {word}")
-    return -1 if at < 0 or said[at + len(word) :][:1].isdigit() else at
+        return f" {name} ".find(f" {word} ")
+    at = f" {name}".find(f" {word}")
+    return -1 if at < 0 or name[at + len(word) :][:1].isdigit() else at

@@ -470,13 +470,13 @@ def read_sheet(path: Path) -> PriceSheet:
 
 def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str, Any]:
     """Put what a partial sheet lacks from our newest; its own prices of a chip replace ours."""
-    ours = base.model_dump(exclude={"id", "thin", "preferred"}, exclude_none=True)
-    merged: dict[str, Any] = {"id": id_of(path), **ours, **given, "preferred": ()}
+    newest = base.model_dump(exclude={"id", "thin", "preferred"}, exclude_none=True)
+    merged: dict[str, Any] = {"id": id_of(path), **newest, **given, "preferred": ()}
     if isinstance(given.get("tariffs"), list) and "reference_tariff" not in given:
         first = given["tariffs"][0] if given["tariffs"] else {}
         merged["reference_tariff"] = first.get("region", "") if isinstance(first, dict) else ""
     elif "tariffs" not in given and "reference_tariff" in given:
-        merged["tariffs"] = ours["tariffs"]
+        merged["tariffs"] = newest["tariffs"]
     rate = merged["cny_per_usd"]
     yuan = rate.get("value") if isinstance(rate, dict) else None
     for name in ("rentals", "purchases"):
@@ -488,7 +488,7 @@ def _completed(given: dict[str, Any], base: PriceSheet, path: Path) -> dict[str,
                 _require_prices(row, f"{path}:rentals.{at}")
         own = [_own_row(row, yuan) for row in rows]
         mine = {row.get("chip") for row in own if isinstance(row, dict)}
-        merged[name] = [*own, *(row for row in ours[name] if row["chip"] not in mine)]
+        merged[name] = [*own, *(row for row in newest[name] if row["chip"] not in mine)]
     if isinstance(given.get("generic"), dict):
         any_core = {"chip": GENERIC, "per": "core", **given["generic"]}
         _require_prices(any_core, f"{path}:generic")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from results.commands.cost_table import View
+    from results.commands.cost_table import CostView
     from results.economy.apart import Kinds
     from results.economy.costs import CostRow
     from results.economy.own_prices import Money
@@ -81,7 +81,7 @@ def cost(
     from results.catalog.carbon_data import grid as grid_of
     from results.catalog.prices_data import RENTAL_KINDS
     from results.commands.api_lines import api_lines, tokens_of
-    from results.commands.cost_table import View, cost_table
+    from results.commands.cost_table import CostView, cost_table
     from results.economy.apart import STATED, read_kinds
     from results.economy.money_options import money_of
     from suites import models
@@ -95,7 +95,7 @@ def cost(
     money = money_of(given)
     currency = money.currency or "USD"
     sizes = models.load(model) if model else None
-    view = View(
+    view = CostView(
         currency=currency,
         per_usd=money.sheet.per_usd(currency),
         mix=read_kinds(mix, "--mix") if mix else None,
@@ -114,8 +114,8 @@ def cost(
         expected = "*.dsse.json of `fenmark run` or *.reported.json of `fenmark import`"
         raise UserError("holds no result to cost", where=str(results), expected=expected)
     if json_:
-        found = _counts(rows) if count else [_flat(*item, view) for item in rows]
-        print_json(found, allow_nan=False)
+        rows_json = _counts(rows) if count else [_flat(*item, view) for item in rows]
+        print_json(rows_json, allow_nan=False)
     elif rows:
         terminal = Terminal(piped=200)
         terminal.show(_count_table(rows) if count else cost_table(rows, view, money.sheet.id))
@@ -127,7 +127,7 @@ def cost(
         raise CheckError(f"left out broken files: {len(broken)}", where=str(results))
 
 
-def _footnotes(rows: Sequence[_Costed], view: View) -> Iterator[str]:
+def _footnotes(rows: Sequence[_Costed], view: CostView) -> Iterator[str]:
     """Say what is behind the columns: repeated, for the caller to fold."""
     for origin, chip, row in rows:
         if row.rental_kind:
@@ -164,10 +164,10 @@ def _counts(rows: Sequence[_Costed]) -> list[dict[str, Any]]:
     return [
         {
             "source": source,
-            "rows": len(found),
-            **{name: sum(has(row) is not None for row in found) for name, has in _FIGURES.items()},
+            "rows": len(costed),
+            **{name: sum(has(row) is not None for row in costed) for name, has in _FIGURES.items()},
         }
-        for source, found in by_source.items()
+        for source, costed in by_source.items()
     ]
 
 
@@ -221,14 +221,14 @@ def _reported(
     from results.reported import read_folder
     from results.reported.costing import reported_cost_rows
 
-    for found in read_folder(folder, on_broken):
-        for result in found.results:
+    for file in read_folder(folder, on_broken):
+        for result in file.results:
             origin = {
                 "digest": None,
-                "view": found.source.view,
-                "reported_by": found.source.kind,
+                "view": file.source.view,
+                "reported_by": file.source.kind,
                 "reported_id": result.id,
-                "footnote": found.source.footnote,
+                "footnote": file.source.footnote,
             }
             for row in reported_cost_rows(
                 result, money.sheet, rental, money.own, model=model, split=split
@@ -236,7 +236,7 @@ def _reported(
                 yield origin, result.chip.catalog_id or result.chip.name, row
 
 
-def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: View) -> dict[str, Any]:
+def _flat(origin: dict[str, Any], chip: str, row: CostRow, view: CostView) -> dict[str, Any]:
     """One JSON row; `usd_per_mtok_*` is of the tokens the row counts, null for the other kind.
 
     `input_usd`, `cached_usd` and `output_usd` share the same rent among all kinds; `apart_by` how;

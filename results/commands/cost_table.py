@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from results.economy.apart import Kinds
     from results.economy.costs import CostRow
 
-__all__ = ["View", "carbon", "cost_table"]
+__all__ = ["CostView", "carbon", "cost_table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class CostView:
     """How costs are shown.
 
     Attributes:
@@ -41,7 +41,7 @@ class View:
 
 
 def cost_table(
-    rows: Iterable[tuple[dict[str, Any], str, CostRow]], view: View, sheet: str
+    rows: Iterable[tuple[dict[str, Any], str, CostRow]], view: CostView, sheet: str
 ) -> Table:
     """Show what a million tokens of each row cost.
 
@@ -65,7 +65,7 @@ def carbon(row: CostRow, grid: Grid) -> Span | None:
     return row.energy_kwh.times(grid.kg(1.0, row.pue)) if row.energy_kwh else None
 
 
-def _columns(view: View, *, answers: bool) -> tuple[str, ...]:
+def _columns(view: CostView, *, answers: bool) -> tuple[str, ...]:
     money = view.currency
     return (
         *("chip", "case", "tokens", f"rental, {money}", "price range", "x one fen"),
@@ -77,7 +77,7 @@ def _columns(view: View, *, answers: bool) -> tuple[str, ...]:
     )
 
 
-def _cells(row: CostRow, view: View, *, answers: bool) -> tuple[str, ...]:
+def _cells(row: CostRow, view: CostView, *, answers: bool) -> tuple[str, ...]:
     def money(usd: Span | None) -> str:
         return span(usd.times(view.per_usd) if usd else None)
 

@@ -63,10 +63,10 @@ def import_(
     if json_:
         print_json(told)
     else:
-        for one in told:
-            if one["kind"]:
-                _print(Terminal(stderr=True), one)
-    if broken or not all(one["imported"] for one in told):
+        for file in told:
+            if file["kind"]:
+                _print(Terminal(stderr=True), file)
+    if broken or not all(file["imported"] for file in told):
         raise typer.Exit(2 if broken else 1)
 
 
@@ -129,12 +129,12 @@ def _told(path: Path, imported: ReportedFile) -> dict[str, Any]:
     judged = [judge_reported(result) for result in imported.results]
     return {
         **counts(path, imported),
-        "flagged": sum(bool(one.findings) for one in judged),
-        "held": sum(one.held > 0 for one in judged),
+        "flagged": sum(bool(verdict.findings) for verdict in judged),
+        "held": sum(verdict.held > 0 for verdict in judged),
         "unchecked": dict(
-            Counter(line for one in judged for line in one.unchecked).most_common(_LISTED)
+            Counter(line for verdict in judged for line in verdict.unchecked).most_common(_LISTED)
         ),
-        "findings": [finding.to_json() for one in judged for finding in one.findings],
+        "findings": [finding.to_json() for verdict in judged for finding in verdict.findings],
     }
 
 

@@ -43,8 +43,8 @@ def list_(
 
     if chip is not None:
         catalog.require(chip, "--chip")
-    one = chosen_sheet(price_sheet, as_of)
-    sheets = list(catalog.price_sheets().values()) if history else [one]
+    chosen = chosen_sheet(price_sheet, as_of)
+    sheets = list(catalog.price_sheets().values()) if history else [chosen]
     rows = [row for sheet in sheets for row in _rows(sheet, chip)]
     if json_:
         print_json(rows)
@@ -95,8 +95,8 @@ def import_(
     offers = read_offers(kind, files or [])
     source = f"{kind}, read {date}"
     sheet = sheet_of(offers, catalog.latest_prices(), name=id_of(out), day=date, source=source)
-    found = markets(offers)
-    priced = [one for one in found if not one.is_thin]
+    offered = markets(offers)
+    priced = [market for market in offered if not market.is_thin]
     if not priced:
         raise CheckError(
             f"gives no market of three offers: {len(offers)} offers read",

@@ -95,14 +95,14 @@ def fetch(
 
     told: list[dict[str, Any]] = []
     out.mkdir(parents=True, exist_ok=True)
-    found: list[tuple[Path, str]] = []
+    files: list[tuple[Path, str]] = []
     for source in sources:
         try:
-            found += tables(source, out / "files")
+            files += tables(source, out / "files")
         except UserError as error:
             complain(f"fenmark: {error}")
             told.append(unread(Path(source), error))
-    for path, origin in found:
+    for path, origin in files:
         try:
             told.append(_imported(path, origin, kind, out))
         except UserError as error:
@@ -111,11 +111,11 @@ def fetch(
     if json_:
         print_json(told)
     else:
-        for one in told:
-            if one["kind"]:
-                say_counts(Terminal(), one, f"in {one['written'] or 'no file'}")
-    if not all(one["imported"] for one in told):
-        raise typer.Exit(2 if any("error" in one for one in told) else 1)
+        for file in told:
+            if file["kind"]:
+                say_counts(Terminal(), file, f"in {file['written'] or 'no file'}")
+    if not all(file["imported"] for file in told):
+        raise typer.Exit(2 if any("error" in file for file in told) else 1)
 
 
 def _imported(path: Path, origin: str, kind: str | None, out: Path) -> dict[str, Any]:

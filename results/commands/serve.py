@@ -167,10 +167,10 @@ def _vouching(
 
     if not organizations:
         return None
-    for one in organizations:
-        if not re.fullmatch(r"https://github\.com/[\w.-]+", one):
+    for organization in organizations:
+        if not re.fullmatch(r"https://github\.com/[\w.-]+", organization):
             raise UserError(
-                f"{one!r} is no organization",
+                f"{organization!r} is no organization",
                 where="--accept-organization",
                 expected="https://github.com/OWNER",
             )

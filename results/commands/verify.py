@@ -108,8 +108,8 @@ def _tier(verdict: verification.Verdict) -> str:
     place = verdict.claims.get("runner_environment")
     notes = [f"by the {verdict.registered_by}"] if verdict.registered_by else []
     notes += [f"{place} runner"] if place else []
-    said = f" ({', '.join(notes)})" if notes else ""
-    return f"{verdict.tier or 'not signed'}{said}"
+    noted = f" ({', '.join(notes)})" if notes else ""
+    return f"{verdict.tier or 'not signed'}{noted}"
 
 
 def _print_broken(broken: list[str]) -> None:
@@ -150,7 +150,7 @@ def _print(verdicts: list[verification.Verdict]) -> None:
         gone = verdict.moderation.removed and not verdict.signature and good
         how = f"{'removed' if gone else _tier(verdict)}, {logged[verdict.inclusion]}"
         if verdict.confirmed_by:
-            how += f", reproduced by {', '.join(one[:16] for one in verdict.confirmed_by)}"
+            how += f", reproduced by {', '.join(digest[:16] for digest in verdict.confirmed_by)}"
         terminal.say(mark, f"  {verdict.digest[:16]}…  {how}")
         for line in _notes(verdict):
             terminal.say(line, indent=4)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOWER_IS_BETTER",
     "UNKNOWN_ISL",
-    "Best",
+    "BestEvidence",
     "Bound",
     "Evidence",
     "Judgement",
@@ -129,7 +129,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
+class BestEvidence:
     """The evidence that goes furthest towards a claim, in the claim's unit."""
 
     value: float
@@ -179,7 +179,7 @@ class Judgement:
     verdict: Verdict
     why: str
     bound: Bound | None
-    best: Best | None
+    best: BestEvidence | None
     needs: Needs | None
 
 
@@ -195,7 +195,7 @@ def judge(claim: Claim, evidence: Iterable[Evidence], sheet: PriceSheet) -> Judg
     return Judgement(verdict=verdict, why=why, bound=bound, best=best, needs=needs_of(claim, sheet))
 
 
-def _verdict(claim: Claim, bound: Bound | None, best: Best | None) -> tuple[Verdict, str]:
+def _verdict(claim: Claim, bound: Bound | None, best: BestEvidence | None) -> tuple[Verdict, str]:
     if bound and _beyond(claim, bound.value):
         return "below the physical floor", "The datasheet does not allow it."
     if claim.model is None:
@@ -214,14 +214,14 @@ def _beyond(claim: Claim, value: float) -> bool:
     return claim.value < value if claim.unit in LOWER_IS_BETTER else claim.value > value
 
 
-def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> Best | None:
+def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> BestEvidence | None:
     """Return the row that goes furthest, of the claim's model, chip and kind of token.
 
     A claim that does not say which tokens it counts, or counts both, is set beside whatever
     flatters it most, input and output together among them.
     """
     valued = [
-        Best(value=value, evidence=row)
+        BestEvidence(value=value, evidence=row)
         for row in evidence
         if row.model == claim.model
         and claim.chip in {None, row.chip}

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from results.catalog.api_data import ApiPrice
     from results.economy.apart import Kinds
     from results.economy.economics import Measured
-    from results.economy.floor import Floor
+    from results.economy.floor import EnergyFloor
     from results.economy.own_prices import Money
     from results.statement.precision import Served
     from suites.base.records import Method
 
-__all__ = ["CostRow", "Owned", "PriceUsed", "cost_rows", "price_of"]
+__all__ = ["CostRow", "OwnedCost", "PriceUsed", "cost_rows", "price_of"]
 
 _HOURS_PER_YEAR = 8766  # 365.25 days
 # Which tokens a rate counts, and which energy belongs to it.
@@ -86,7 +86,7 @@ class PriceUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
+class OwnedCost:
     """What a million tokens cost on chips of one's own.
 
     Attributes:
@@ -153,7 +153,7 @@ class CostRow:
     price: PriceUsed | None
     missing: str
     flags: tuple[str, ...]
-    owned: Owned | None
+    owned: OwnedCost | None
     draw_usd: float | None
     solved_usd: Span | None
     energy_kwh: Span | None
@@ -404,7 +404,7 @@ def _cost_row(rate: Measured, case: _Case) -> CostRow:
     )
 
 
-def _floor(rate: Measured, case: _Case) -> Floor | None:
+def _floor(rate: Measured, case: _Case) -> EnergyFloor | None:
     if not case.served or not case.entry:
         return None
     return floor(rate, case.served, case.entry, case.count)
@@ -437,7 +437,7 @@ def _rental(rate: Measured, price: PriceUsed) -> Span:
     )
 
 
-def _flags(case: _Case, rent: Span | None, owned: Owned | None) -> Iterator[str]:
+def _flags(case: _Case, rent: Span | None, owned: OwnedCost | None) -> Iterator[str]:
     """Say what makes a price doubtful: cheaper than owning, or than half of its like."""
     price = case.price
     if rent and owned and rent.value < owned.usd.value:
@@ -450,7 +450,7 @@ def _flags(case: _Case, rent: Span | None, owned: Owned | None) -> Iterator[str]
         yield _BELOW_CLASS
 
 
-def _owned(rate: Measured, case: _Case) -> Owned | None:
+def _owned(rate: Measured, case: _Case) -> OwnedCost | None:
     """Capital over the reference life, and electricity at the reference tariff.
 
     Life, utilization, tariff and PUE are the same for all results, so that those of any region
@@ -488,7 +488,7 @@ def _owned(rate: Measured, case: _Case) -> Owned | None:
         power_w / rate.value, case.sheet.pue.value, case.sheet.usd_per_kwh
     )
     capital = apart(rate, whole_usd - power_usd, case.rows, case.split)
-    return Owned(
+    return OwnedCost(
         usd=Span(
             whole_usd,
             usd(middle, rate.high) if rate.high else None,

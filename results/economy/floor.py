@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from results.economy.economics import Measured
     from results.statement.precision import Served
 
-__all__ = ["Floor", "Work", "floor", "least_time_s", "sockets", "work_per_token"]
+__all__ = ["EnergyFloor", "TokenWork", "floor", "least_time_s", "sockets", "work_per_token"]
 
 _TERA, _GIGA = 1e12, 1e9
 # Caches are kept at the width of the weights, but no wider than this.
@@ -24,7 +24,7 @@ _WIDEST_CACHE_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class TokenWork:
     """What one token takes at least.
 
     Attributes:
@@ -37,7 +37,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Floor:
+class EnergyFloor:
     """The least energy of a token.
 
     Attributes:
@@ -49,7 +49,7 @@ class Floor:
     method: str
 
 
-def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> Floor | None:
+def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> EnergyFloor | None:
     """Bound the energy of the tokens a row counts.
 
     max(FLOPs / peak, bytes / bandwidth) x nameplate. The peak is the highest of a dtype no
@@ -73,7 +73,7 @@ def floor(row: Measured, served: Served, entry: ChipEntry, count: int) -> Floor 
     if not time_s:
         return None
     known = "roofline" if len(time_s) == 2 else f"{next(iter(time_s))} alone"
-    return Floor(
+    return EnergyFloor(
         joules_per_token=max(time_s.values()) * power_w,
         method=f"datasheet {known} at nameplate power",
     )
@@ -92,7 +92,7 @@ def least_time_s(row: Measured, served: Served, entry: ChipEntry, count: int) ->
     return time_s
 
 
-def work_per_token(row: Measured, served: Served) -> Work:
+def work_per_token(row: Measured, served: Served) -> TokenWork:
     """Work behind one token of a throughput.
 
     Prefill: the prompt's FLOPs and one look at the weights, over its tokens. Decode: one step of
@@ -103,7 +103,7 @@ def work_per_token(row: Measured, served: Served) -> Work:
     if row.metric == "prefill_throughput":
         tokens = isl or 1
         weights = _step_bytes(served, context=1, batch=1)
-        return Work(flops=geometry.prefill_flops(tokens) / tokens, read_bytes=weights / tokens)
+        return TokenWork(flops=geometry.prefill_flops(tokens) / tokens, read_bytes=weights / tokens)
     if row.metric == "decode_throughput":
         return _decode(served, context=_label(row, "context") or 1, batch=_label(row, "batch"))
     osl = _label(row, "osl") or 0
@@ -111,18 +111,18 @@ def work_per_token(row: Measured, served: Served) -> Work:
     # Of an answer of unknown length, every token is taken for one of its steps.
     steps_share = (osl - 1) / osl if osl else 1.0
     prompt_flops = geometry.prefill_flops(isl) / osl if isl and osl else 0.0
-    return Work(
+    return TokenWork(
         flops=prompt_flops + steps_share * step.flops, read_bytes=steps_share * step.read_bytes
     )
 
 
-def _decode(served: Served, context: int, batch: int | None) -> Work:
+def _decode(served: Served, context: int, batch: int | None) -> TokenWork:
     """One token of a decode step; of an unknown batch, the weights are read for nobody."""
     geometry = served.geometry
     flops = float(geometry.decode_flops(context))
     if batch:
-        return Work(flops=flops, read_bytes=_step_bytes(served, context, batch) / batch)
-    return Work(flops=flops, read_bytes=geometry.kv_bytes(context, _cache_bytes(served)))
+        return TokenWork(flops=flops, read_bytes=_step_bytes(served, context, batch) / batch)
+    return TokenWork(flops=flops, read_bytes=geometry.kv_bytes(context, _cache_bytes(served)))
 
 
 def _step_bytes(served: Served, context: int, batch: int) -> float:

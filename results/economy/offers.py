@@ -18,7 +18,7 @@ from results.catalog.prices_data import GENERIC, RENTAL_CLASSES, PriceSheet, Ren
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["FEWEST", "Market", "Offer", "chip_of", "markets", "sheet_of", "toml_of"]
+__all__ = ["FEWEST", "ChipOffers", "Offer", "chip_of", "markets", "sheet_of", "toml_of"]
 
 FEWEST = 3  # offers that make a price
 _DIGITS = 6  # significant, of what is written
@@ -93,7 +93,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Market:
+class ChipOffers:
     """All offers of one chip in one class.
 
     Attributes:
@@ -135,7 +135,7 @@ def chip_of(*names: str) -> str | None:
     return next((chip for pattern, chip in _NAMES if re.search(pattern, squeezed)), None)
 
 
-def markets(offers: Iterable[Offer]) -> list[Market]:
+def markets(offers: Iterable[Offer]) -> list[ChipOffers]:
     """Gather offers by chip and class, in their order; two alike count once."""
     groups: defaultdict[tuple[str, str, str], set[Offer]] = defaultdict(set)
     for offer in offers:
@@ -161,8 +161,8 @@ def sheet_of(
     every = markets(offers)
     good = [market for market in every if not market.is_thin]
     rows = [_price(market, day, source) for market in good if market.chip != GENERIC]
-    theirs = {row.price_class for row in rows}
-    kept = [price for price in base.rentals if price.price_class not in theirs]
+    priced = {row.price_class for row in rows}
+    kept = [price for price in base.rentals if price.price_class not in priced]
     generic = [_price(market, day, source) for market in good if market.chip == GENERIC]
     generic = [price for price in generic if price.price_class == RENTAL_CLASSES[0]]
     return base.model_copy(
@@ -194,12 +194,12 @@ def toml_of(sheet: PriceSheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _market(key: tuple[str, str, str], offers: set[Offer]) -> Market:
+def _market(key: tuple[str, str, str], offers: set[Offer]) -> ChipOffers:
     chip, price_class, per = key
     prices = sorted(offer.usd_per_hour for offer in offers)
     tenths = quantiles(prices, n=10, method="inclusive") if len(prices) > 1 else prices
     thin = len(prices) < FEWEST
-    return Market(
+    return ChipOffers(
         chip=chip,
         price_class=price_class,
         per=per,
@@ -211,7 +211,7 @@ def _market(key: tuple[str, str, str], offers: set[Offer]) -> Market:
     )
 
 
-def _price(market: Market, day: str, source: str) -> RentalPrice:
+def _price(market: ChipOffers, day: str, source: str) -> RentalPrice:
     def rounded(usd: float) -> float:
         return float(f"{usd:.{_DIGITS}g}")
 

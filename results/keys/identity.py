@@ -380,7 +380,7 @@ def _key(file: _KeyFile) -> Key:
 
 
 def _caller(file: _KeyFile) -> keyless.Caller | None:
-    stated = {one.name: getattr(file, one.name) for one in fields(keyless.Caller)}
+    stated = {field.name: getattr(file, field.name) for field in fields(keyless.Caller)}
     if not any(stated.values()):
         return None
     if not all(stated.values()):

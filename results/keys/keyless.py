@@ -166,8 +166,8 @@ class KeylessKey(SigstoreKey):
         commit and ref).
         """
         certificate = _bundle(signature).signing_certificate
-        found = {name: _extension(certificate, oid) for name, oid in _CLAIMS.items()}
-        return {name: value for name, value in found.items() if value}
+        values = {name: _extension(certificate, oid) for name, oid in _CLAIMS.items()}
+        return {name: value for name, value in values.items() if value}
 
 
 class KeylessSigner(Signer):
@@ -226,8 +226,8 @@ def _extension(certificate: Certificate, oid: str) -> str:
     from cryptography.x509 import ExtensionNotFound, ObjectIdentifier
 
     try:
-        found = certificate.extensions.get_extension_for_oid(ObjectIdentifier(oid)).value
-        return asn1.decode_der(str, found.public_bytes())
+        extension = certificate.extensions.get_extension_for_oid(ObjectIdentifier(oid)).value
+        return asn1.decode_der(str, extension.public_bytes())
     except (ExtensionNotFound, ValueError):
         return ""
 

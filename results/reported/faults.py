@@ -54,9 +54,9 @@ def page(files: Iterable[ReportedFile] | None = None) -> str:
     ]
     sections = []
     for file, results in judged:
-        flagged = [(result, one.findings) for result, one in results if one.findings]
+        flagged = [(result, verdict.findings) for result, verdict in results if verdict.findings]
         corrected = [result for result in file.results if "count_in_file" in result.labels]
-        held = sum(one.held > 0 for _, one in results)
+        held = sum(verdict.held > 0 for _, verdict in results)
         counts = (len(results), held, len(flagged), len(corrected))
         named = f"{_publisher(file)} | {_text(file.source.file.rpartition('/')[2])}"
         table.append(f"| {named} | {' | '.join(f'{count:,}' for count in counts)} |")

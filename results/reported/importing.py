@@ -16,7 +16,13 @@ from results.reported.parts.names import stated
 from results.reported.parts.reading import Broken
 from results.reported.parts.simulated import file_says, row_says
 from results.reported.recognising import KINDS, recognise, rows_of
-from results.statement.reported import Folded, Refusal, ReportedFile, ReportedResult, ReportedSource
+from results.statement.reported import (
+    Folded,
+    RefusedRow,
+    ReportedFile,
+    ReportedResult,
+    ReportedSource,
+)
 from suites.base.errors import UserError
 from suites.base.printable import printable
 
@@ -102,16 +108,16 @@ def import_document(
 
 def _sorted(
     reader: Kind, rows: list[Any], told: str | None
-) -> tuple[list[ReportedResult], list[Folded], list[Refusal]]:
+) -> tuple[list[ReportedResult], list[Folded], list[RefusedRow]]:
     results: list[ReportedResult] = []
     folded: list[Folded] = []
-    refused: list[Refusal] = []
+    refused: list[RefusedRow] = []
     first: dict[object, str] = {}
     for index, row in enumerate(rows, 1):
         try:
             result = reader.read(_measured(_with_fields(row), told))
         except (Refused, ValidationError) as error:
-            refused.append(Refusal(row=index, reason=_reason(error)))
+            refused.append(RefusedRow(row=index, reason=_reason(error)))
             continue
         run = reader.same_run(row)
         if run in first:

@@ -120,9 +120,9 @@ def _section(kind: Kind) -> str:
 
 def _lines(kind: Kind) -> Iterator[str]:
     for field in kind.fields:
-        ours = f"`{field.metric}`" if field.metric else "-"
+        metric = f"`{field.metric}`" if field.metric else "-"
         unit = METRICS[field.metric].unit if field.metric else "-"
-        yield f"| `{field.theirs}` | {field.unit} | {ours} | {unit} | {field.definition} |"
+        yield f"| `{field.theirs}` | {field.unit} | {metric} | {unit} | {field.definition} |"
 
 
 if __name__ == "__main__":

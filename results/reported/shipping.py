@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from results.checks import judge_reported
 from results.reported.importing import import_file
@@ -22,6 +22,7 @@ from results.statement.reported import Evidence, read_folder
 from results.statement.statement import Name, Text  # noqa: TC001 (pydantic reads them)
 from suites.base import files, toml_file
 from suites.base.errors import CheckError, UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +33,7 @@ __all__ = [
     "DATA",
     "PER_CHIP",
     "Publisher",
-    "Shipped",
+    "ShippedFile",
     "build",
     "pack",
     "packed_name",
@@ -52,11 +53,7 @@ None of the files is copied, and none of the figures was measured by Fenmark. Ci
 """
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class PublishedFile(_Strict):
+class PublishedFile(StrictModel):
     """One file of a publisher's.
 
     Attributes:
@@ -69,7 +66,7 @@ class PublishedFile(_Strict):
     licence: Text | None = None
 
 
-class Publisher(_Strict):
+class Publisher(StrictModel):
     """A publisher on record.
 
     Attributes:
@@ -101,7 +98,7 @@ class Publisher(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shipped:
+class ShippedFile:
     """What became of one file.
 
     Attributes:
@@ -145,7 +142,7 @@ def shipped_files(folder: Path = DATA) -> Iterator[ReportedFile]:
     yield from read_folder(folder, fail)
 
 
-def build(source: Path, out: Path) -> list[Shipped]:
+def build(source: Path, out: Path) -> list[ShippedFile]:
     """Read every file on record below `source` and write `out/data`; equal files give equal bytes.
 
     Raises:
@@ -244,13 +241,13 @@ def _about(publisher: Publisher, made: list[tuple[Publisher, ReportedFile]]) -> 
     return "\n".join(lines) + "\n"
 
 
-def _told(publisher: Publisher, imported: ReportedFile, packed: bytes) -> Shipped:
+def _told(publisher: Publisher, imported: ReportedFile, packed: bytes) -> ShippedFile:
     flagged = Counter(
         rule
         for result in imported.results
         for rule in {finding.rule for finding in judge_reported(result).findings}
     )
-    return Shipped(
+    return ShippedFile(
         publisher=publisher.publisher,
         evidence=publisher.evidence,
         file=imported.source.file,

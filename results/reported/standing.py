@@ -87,5 +87,5 @@ def standing(
     )
 
 
-def _near(one: float, other: float) -> bool:
-    return max(one, other) <= _CLASS * min(one, other)
+def _near(value: float, other: float) -> bool:
+    return max(value, other) <= _CLASS * min(value, other)

@@ -6,12 +6,13 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from results.statement import strict_json
 from results.statement.statement import Name, Sha256, Timestamp  # noqa: TC001 (pydantic)
 from results.statement.texts import unprintable
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,11 +24,7 @@ _Ms = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 _Size = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class ForecastCell(_Strict):
+class ForecastCell(StrictModel):
     """What is forecast: names as in the catalogue and the library, sizes as of a cell."""
 
     chip: Name
@@ -50,7 +47,7 @@ class ForecastCell(_Strict):
         )
 
 
-class ForecastTime(_Strict):
+class ForecastTime(StrictModel):
     """A mean time in ms, with the interval that is to hold it in nine cases of ten."""
 
     value: _Ms
@@ -64,7 +61,7 @@ class ForecastTime(_Strict):
         return self
 
 
-class Forecast(_Strict):
+class Forecast(StrictModel):
     """One forecast.
 
     Attributes:
@@ -90,16 +87,16 @@ class Forecast(_Strict):
         return self
 
 
-class _Digest(_Strict):
+class _Digest(StrictModel):
     sha256: Sha256
 
 
-class _Subject(_Strict):
+class _Subject(StrictModel):
     name: Name
     digest: _Digest
 
 
-class _Statement(_Strict):
+class _Statement(StrictModel):
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
     subject: Annotated[list[_Subject], Field(min_length=1, max_length=1)]
     predicateType: Literal["urn:fenmark:forecast:v1"]  # noqa: N815 - in-toto's own name

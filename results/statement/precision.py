@@ -68,5 +68,5 @@ def served_of(engines: Iterable[Engine], own: Geometry | None = None) -> Served 
     Args:
         own: as `served`.
     """
-    found = {(engine.model, engine.precision) for engine in engines}
-    return served(*found.pop(), own=own) if len(found) == 1 else None
+    pairs = {(engine.model, engine.precision) for engine in engines}
+    return served(*pairs.pop(), own=own) if len(pairs) == 1 else None

@@ -59,12 +59,12 @@ def read(data: bytes, where: str) -> list[KeptCell]:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))[:200]
         raise _refused(f"{where}:{field}", first["msg"], "raw samples as `run` writes") from error
-    series = [one for cell in cells.values() for one in cell.series]
-    cases = {one.case for one in series}
+    series = [kept for cell in cells.values() for kept in cell.series]
+    cases = {kept.case for kept in series}
     counted = {"cells": (cells, _MOST_CELLS), "series": (series, _MOST_SERIES)}
-    for what, (found, most) in {**counted, "cases": (cases, _MOST_CASES)}.items():
-        if len(found) > most:
-            raise _refused(where, f"holds {len(found)} {what}", f"{most} at most")
+    for what, (items, most) in {**counted, "cases": (cases, _MOST_CASES)}.items():
+        if len(items) > most:
+            raise _refused(where, f"holds {len(items)} {what}", f"{most} at most")
     return [_kept(name, cells[name]) for name in sorted(cells, key=_process)]
 
 

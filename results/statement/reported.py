@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from results.statement.statement import Count, Label, Measurement, Name, Sha256, Text
 from suites.base import files as plain_files
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Evidence",
     "Folded",
-    "Refusal",
+    "RefusedRow",
     "ReportedChip",
     "ReportedFile",
     "ReportedMeasurement",
@@ -37,11 +38,7 @@ _MOST = 2**28  # bytes; the largest of what is published today makes 2 MB
 Evidence = Literal["measured", "vendor-claimed", "simulated"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class ReportedSource(_Strict):
+class ReportedSource(StrictModel):
     """Where a file of results comes from.
 
     Attributes:
@@ -71,7 +68,7 @@ class ReportedSource(_Strict):
     cite: Text | None = None
 
 
-class ReportedChip(_Strict):
+class ReportedChip(StrictModel):
     """What it ran on: `count` chips of one name; None where the source does not say."""
 
     name: Name
@@ -85,7 +82,7 @@ class ReportedMeasurement(Measurement):
     method: Literal["reported"]
 
 
-class ReportedResult(_Strict):
+class ReportedResult(StrictModel):
     """One published result.
 
     Attributes:
@@ -108,21 +105,21 @@ class ReportedResult(_Strict):
     measurements: Annotated[list[ReportedMeasurement], Field(min_length=1)]
 
 
-class Refusal(_Strict):
+class RefusedRow(StrictModel):
     """A row that could not be understood; `row` counts from 1."""
 
     row: Count
     reason: Text
 
 
-class Folded(_Strict):
+class Folded(StrictModel):
     """A row that repeats the run of another; `id` is the result it was folded into."""
 
     row: Count
     id: Name
 
 
-class ReportedFile(_Strict):
+class ReportedFile(StrictModel):
     """One imported file; rows = len(results) + len(folded) + len(refused)."""
 
     schema_version: Literal[1]
@@ -130,7 +127,7 @@ class ReportedFile(_Strict):
     rows: Count
     results: list[ReportedResult]
     folded: list[Folded]
-    refused: list[Refusal]
+    refused: list[RefusedRow]
 
 
 def read_folder(folder: Path, on_broken: Callable[[UserError], None]) -> Iterator[ReportedFile]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from suites.base.strict_model import StrictModel
 
 __all__ = [
     "PREDICATE_TYPE",
@@ -43,22 +45,18 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Digest(_Strict):
+class Digest(StrictModel):
     sha256: Sha256
 
 
-class Subject(_Strict):
+class Subject(StrictModel):
     """The evidence the statement is about: the file of raw samples."""
 
     name: Name
     digest: Digest
 
 
-class PlanCell(_Strict):
+class PlanCell(StrictModel):
     """One cell of a plan.
 
     Attributes:
@@ -72,7 +70,7 @@ class PlanCell(_Strict):
     cell: Name
 
 
-class Run(_Strict):
+class Run(StrictModel):
     """Which run this is.
 
     Attributes:
@@ -103,7 +101,7 @@ class Run(_Strict):
     plan: PlanCell | None = None
 
 
-class Chip(_Strict):
+class Chip(StrictModel):
     """What was measured: the accelerators, or the CPU where there are none.
 
     Attributes:
@@ -121,7 +119,7 @@ class Chip(_Strict):
     memory_bytes: Count | None = None
 
 
-class Machine(_Strict):
+class Machine(StrictModel):
     """The host. `conditions` holds what moved or might have: load, governor, temperature."""
 
     chip: Chip
@@ -136,7 +134,7 @@ class Machine(_Strict):
     conditions: Annotated[dict[Name, Label], Field(default_factory=dict)]
 
 
-class Software(_Strict):
+class Software(StrictModel):
     """Versions of everything in the measured path, and variables that change speed."""
 
     python: Name
@@ -144,7 +142,7 @@ class Software(_Strict):
     environment: Annotated[dict[Name, Text], Field(default_factory=dict)]
 
 
-class CiIdentity(_Strict):
+class CiIdentity(StrictModel):
     """The CI job that ran, as the CI says it.
 
     Attributes:
@@ -168,7 +166,7 @@ class CiIdentity(_Strict):
     job_workflow_ref: Name | None = None
 
 
-class Source(_Strict):
+class Source(StrictModel):
     """The code that measured: its commit, and whether the tree differed from it."""
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
@@ -177,7 +175,7 @@ class Source(_Strict):
     ci: CiIdentity | None = None
 
 
-class Engine(_Strict):
+class Engine(StrictModel):
     """The engine under test and the model it ran.
 
     Attributes:
@@ -201,7 +199,7 @@ class Engine(_Strict):
     ) = None
 
 
-class Meter(_Strict):
+class Meter(StrictModel):
     """An energy meter, or the model that stood in for one.
 
     Attributes:
@@ -218,7 +216,7 @@ class Meter(_Strict):
     note: Text = ""
 
 
-class Measurement(_Strict):
+class Measurement(StrictModel):
     """One figure; the fields are those of `suites.base.records.Row`."""
 
     suite: Name
@@ -233,7 +231,7 @@ class Measurement(_Strict):
     labels: Annotated[dict[Name, Label], Field(default_factory=dict)]
 
 
-class Output(_Strict):
+class Output(StrictModel):
     """A few elements of what a kernel gave in the first process, at places its seed chose.
 
     Anyone who knows the seed can compute them again: see `suites.kernels.spotcheck`.
@@ -243,7 +241,7 @@ class Output(_Strict):
     elements: Annotated[list[Finite], Field(min_length=1, max_length=16)]
 
 
-class Predicate(_Strict):
+class Predicate(StrictModel):
     schema_version: Literal[1]
     run: Run
     machine: Machine
@@ -264,7 +262,7 @@ class Predicate(_Strict):
         return version
 
 
-class Statement(_Strict):
+class Statement(StrictModel):
     """in-toto Statement v1 around a Fenmark predicate."""
 
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]

@@ -94,11 +94,11 @@ class _Labels:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        found = handler(schema)
-        for name, said in found["properties"].items():
+        made = handler(schema)
+        for name, described in made["properties"].items():
             label = LABELS[name]
-            said["description"] = label.meaning + (f", {label.unit}" if label.unit else "")
-        return found
+            described["description"] = label.meaning + (f", {label.unit}" if label.unit else "")
+        return made
 
 
 def _schema_of(label: LabelType) -> core_schema.CoreSchema:
@@ -278,9 +278,9 @@ class _Published(GenerateJsonSchema):
         return {"pattern": LINE, **super().str_schema(schema)}
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        found = super().dict_schema(schema)
+        made = super().dict_schema(schema)
         # A name that is not printable is not one of any type either.
-        return found | ({"additionalProperties": False} if "patternProperties" in found else {})
+        return made | ({"additionalProperties": False} if "patternProperties" in made else {})
 
 
 def json_schema() -> dict[str, Any]:

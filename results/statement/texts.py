@@ -60,10 +60,11 @@ def printable(value: Any, place: Place = ()) -> Any:
             return _forbidden(place).sub(" ", text)
         case dict(members):
             return {
-                printable(name): printable(one, (*place, name)) for name, one in members.items()
+                printable(name): printable(member, (*place, name))
+                for name, member in members.items()
             }
         case list() | tuple():
-            return [printable(one, (*place, at)) for at, one in enumerate(value)]
+            return [printable(item, (*place, at)) for at, item in enumerate(value)]
         case _:
             return value
 
@@ -78,11 +79,11 @@ def _texts(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
         case str(text):
             yield place, text
         case dict(members):
-            for name, one in members.items():
+            for name, member in members.items():
                 yield place, str(name)
-                yield from _texts(one, (*place, name))
+                yield from _texts(member, (*place, name))
         case list(items):
-            for at, one in enumerate(items):
-                yield from _texts(one, (*place, at))
+            for at, member in enumerate(items):
+                yield from _texts(member, (*place, at))
         case _:
             pass

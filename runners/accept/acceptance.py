@@ -18,7 +18,7 @@ from runners.accept.causes import (
     lost_time,
     missing_cores,
 )
-from runners.accept.figures import Cause, Reference
+from runners.accept.figures import Cause, ExpectedFigure
 from runners.accept.judging import judge
 from runners.machine import machine
 from suites.base.errors import CheckError, UserError
@@ -27,18 +27,18 @@ from suites.kernels.backends import installed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from runners.accept.figures import Figure, Graded
+    from runners.accept.figures import Graded, MachineFigure
     from runners.accept.references import Sold
     from runners.machine.conditions import Reading
 
-__all__ = ["PARTS", "Asked", "accept"]
+__all__ = ["PARTS", "AcceptanceScope", "accept"]
 
 PARTS = ("identity", "cores", "kernels", "engine", "disk")
 _ROOT = Path("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AcceptanceScope:
     """What to test, and what to hold it against.
 
     Attributes:
@@ -59,7 +59,7 @@ class Asked:
     engine: Mapping[str, Any] = field(default_factory=dict)
 
 
-def accept(asked: Asked, say: Callable[[str], None]) -> tuple[list[Graded], list[str]]:
+def accept(asked: AcceptanceScope, say: Callable[[str], None]) -> tuple[list[Graded], list[str]]:
     """Test this machine.
 
     Args:
@@ -74,7 +74,7 @@ def accept(asked: Asked, say: Callable[[str], None]) -> tuple[list[Graded], list
     allowed = limits.allowed_cores()
     cards, settings = machine.accelerators(), machine.settings()
     before, waited = machine.surroundings(), limits.throttled_s(_ROOT)
-    figures: list[Figure] = []
+    figures: list[MachineFigure] = []
     absent: list[str] = [] if cards else ["no accelerator answers: the processor is under test"]
     spins: list[CoreSpin] = []
     with tempfile.TemporaryDirectory() as home, measuring.watched(machine.surroundings) as seen:
@@ -109,13 +109,15 @@ def accept(asked: Asked, say: Callable[[str], None]) -> tuple[list[Graded], list
     return judge(figures, known, evidence), absent
 
 
-def _parts(asked: Asked, folder: Path, cards: int) -> dict[str, Callable[[], Sequence[Figure]]]:
+def _parts(
+    asked: AcceptanceScope, folder: Path, cards: int
+) -> dict[str, Callable[[], Sequence[MachineFigure]]]:
     """Name what is measured, with what measures it."""
     backends = installed()
     on_host = [name for name in backends if name in {"numpy", "torch"}]
     on_device = [name for name in backends if name not in on_host]
     named = asked.engine.get("engine") is not None
-    parts: dict[str, Callable[[], Sequence[Figure]]] = {}
+    parts: dict[str, Callable[[], Sequence[MachineFigure]]] = {}
     if "kernels" in asked.parts:
         parts["kernels of the processor"] = lambda: measuring.host_kernels(on_host, folder)
         if cards and on_device:
@@ -131,16 +133,16 @@ def _parts(asked: Asked, folder: Path, cards: int) -> dict[str, Callable[[], Seq
     return parts
 
 
-def _identity(held: CoreLimits, settings: Mapping[str, Reading]) -> Iterator[Figure]:
+def _identity(held: CoreLimits, settings: Mapping[str, Reading]) -> Iterator[MachineFigure]:
     memory = machine.memory_bytes()
     yield from identity.host(machine.cpu(), machine.listed_cpu(), held, memory, _ROOT)
     yield from identity.cards(machine.accelerators(), settings)
 
 
-def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
+def _known(asked: AcceptanceScope, figures: Sequence[MachineFigure]) -> Iterator[ExpectedFigure]:
     """Return what measured figures are compared with, the nearest of kin first."""
     own = "cores of one's own"
-    yield Reference(figure=measuring.SHARE, value=1.0, least=LEAST_SHARE, basis=own)
+    yield ExpectedFigure(figure=measuring.SHARE, value=1.0, least=LEAST_SHARE, basis=own)
     yield from references.again(asked.before, figures)
     cards = machine.accelerators()
     card = machine.listed_accelerator(cards[0]) if cards else None
@@ -149,17 +151,17 @@ def _known(asked: Asked, figures: Sequence[Figure]) -> Iterator[Reference]:
         (machine.listed_cpu(), machine.usable_cores(), False),
         (expected or card, 1, True),
     ):
-        ours = [figure for figure in figures if figure.device is device]
+        measured = [figure for figure in figures if figure.device is device]
         if device and not cards:
             continue
         rates = references.signed_rates(asked.results, chip, count, tuple(measuring.RATES))
-        yield from references.others(rates, ours)
+        yield from references.others(rates, measured)
         if device:
-            yield from references.datasheet(ours, chip)
+            yield from references.datasheet(measured, chip)
 
 
-def _wanted(known: Sequence[Reference]) -> float:
-    counts = (float(one.value) for one in known if one.figure == identity.CORES)
+def _wanted(known: Sequence[ExpectedFigure]) -> float:
+    counts = (float(reference.value) for reference in known if reference.figure == identity.CORES)
     return next(counts, 0.0)
 
 

@@ -12,7 +12,7 @@ from runners.accept.figures import Cause
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from runners.accept.figures import Figure
+    from runners.accept.figures import MachineFigure
     from runners.machine.conditions import Reading
 
 __all__ = [
@@ -166,7 +166,10 @@ def device_causes(
         seen: its surroundings, read again and again under load.
     """
     slowed = {
-        str(value) for one in seen for name, value in one.items() if name.endswith("_slowed_by")
+        str(value)
+        for reading in seen
+        for name, value in reading.items()
+        if name.endswith("_slowed_by")
     }
     if slowed:
         yield Cause(
@@ -183,7 +186,7 @@ def device_causes(
             )
 
 
-def explain(figure: Figure, evidence: Causes) -> Cause:
+def explain(figure: MachineFigure, evidence: Causes) -> Cause:
     """Return the likeliest cause for a figure that is too low."""
     if figure.device and evidence.device and figure.kind in {"compute", "bandwidth", "engine"}:
         return evidence.device[0]
@@ -257,7 +260,7 @@ def _clocked(pauses: Sequence[tuple[float, float]]) -> bool:
     return abs(sum(turns)) / sum(length for _, length in pauses) >= _CLOCKED
 
 
-def _spread(figure: Figure) -> float:
+def _spread(figure: MachineFigure) -> float:
     """Half width of the interval over the value; 0 without one."""
     if figure.low is None or figure.high is None or not isinstance(figure.value, float):
         return 0.0

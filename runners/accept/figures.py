@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["Cause", "Figure", "Graded", "Kind", "Reference", "Value"]
+__all__ = ["Cause", "ExpectedFigure", "Graded", "Kind", "MachineFigure", "Value"]
 
 Value = float | str
 Kind = Literal[
@@ -14,7 +14,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class MachineFigure:
     """Something read or measured here; of a number, more is better.
 
     Attributes:
@@ -34,7 +34,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class ExpectedFigure:
     """What a figure of this name should be.
 
     Attributes:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from results import catalog
-from runners.accept.figures import Figure, Reference
+from runners.accept.figures import ExpectedFigure, MachineFigure
 from runners.accept.references import LEAST_MEMORY
 from runners.machine import conditions
 
@@ -31,17 +31,19 @@ _TEXTS = ("pci", "vbios", "ecc", "mig", "persistence")
 
 def host(
     cpu: Cpu, listed: str | None, limits: CoreLimits, memory_bytes: int, root: Path
-) -> Iterator[Figure]:
+) -> Iterator[MachineFigure]:
     """Say what the processor and its memory are.
 
     Args:
         listed: catalogue id of the processor.
         root: of the file system, `/`.
     """
-    yield Figure(name="processor", kind="identity", value=cpu.name)
-    yield Figure(name="processor in the catalogue", kind="identity", value=listed or "not listed")
-    yield Figure(name=CORES, kind="cores", value=float(limits.cores))
-    yield Figure(name="memory (GiB)", kind="identity", value=round(memory_bytes / 2**30, 2))
+    yield MachineFigure(name="processor", kind="identity", value=cpu.name)
+    yield MachineFigure(
+        name="processor in the catalogue", kind="identity", value=listed or "not listed"
+    )
+    yield MachineFigure(name=CORES, kind="cores", value=float(limits.cores))
+    yield MachineFigure(name="memory (GiB)", kind="identity", value=round(memory_bytes / 2**30, 2))
     sockets = {
         conditions.read(path)
         for path in root.glob("sys/devices/system/cpu/cpu[0-9]*/topology/physical_package_id")
@@ -54,14 +56,18 @@ def host(
         yield from _text(name.replace("_", " "), str(settings.get(name, "")))
 
 
-def cards(found: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iterator[Figure]:
+def cards(
+    accelerators: Sequence[Accelerator], settings: Mapping[str, Reading]
+) -> Iterator[MachineFigure]:
     """Say what each accelerator is and how it is joined; cards of a machine are twins."""
-    yield Figure(name="accelerators", kind="identity", value=float(len(found)), device=True)
-    for index, card in enumerate(found):
+    yield MachineFigure(
+        name="accelerators", kind="identity", value=float(len(accelerators)), device=True
+    )
+    for index, card in enumerate(accelerators):
         head = f"GPU {index}"
-        yield Figure(name=f"{head} name", kind="identity", value=card.name, device=True)
+        yield MachineFigure(name=f"{head} name", kind="identity", value=card.name, device=True)
         if card.memory_bytes:
-            yield Figure(
+            yield MachineFigure(
                 name=f"{head} memory (GB)",
                 kind="identity",
                 value=round(card.memory_bytes / 1e9, 2),
@@ -78,11 +84,11 @@ def cards(found: Sequence[Accelerator], settings: Mapping[str, Reading]) -> Iter
 
 
 def promised(
-    figures: Sequence[Figure],
+    figures: Sequence[MachineFigure],
     expected: Sold | None,
     limits: CoreLimits,
     settings: Mapping[str, Reading],
-) -> Iterator[Reference]:
+) -> Iterator[ExpectedFigure]:
     """Return what identity should be: what was sold, or else what the hardware itself could be."""
     entry = catalog.chips()[expected.chip] if expected else None
     if expected and entry and entry.kind == "cpu":
@@ -95,26 +101,26 @@ def promised(
         yield from _card_limits(index, settings)
 
 
-def _all_cores(limits: CoreLimits) -> Iterator[Reference]:
+def _all_cores(limits: CoreLimits) -> Iterator[ExpectedFigure]:
     cores = float(limits.online)
-    yield Reference(figure=CORES, value=cores, least=cores, basis="cores the kernel runs")
+    yield ExpectedFigure(figure=CORES, value=cores, least=cores, basis="cores the kernel runs")
 
 
-def _processor(expected: Sold, limits: CoreLimits) -> Iterator[Reference]:
+def _processor(expected: Sold, limits: CoreLimits) -> Iterator[ExpectedFigure]:
     name = "processor in the catalogue"
-    yield Reference(figure=name, value=expected.chip, basis=_SOLD, sold=True)
+    yield ExpectedFigure(figure=name, value=expected.chip, basis=_SOLD, sold=True)
     if expected.count is None:
         yield from _all_cores(limits)
     else:
         count = float(expected.count)
-        yield Reference(figure=CORES, value=count, least=count, basis=_SOLD, sold=True)
+        yield ExpectedFigure(figure=CORES, value=count, least=count, basis=_SOLD, sold=True)
 
 
 def _accelerators(
-    figures: Sequence[Figure], expected: Sold, entry: catalog.ChipEntry
-) -> Iterator[Reference]:
+    figures: Sequence[MachineFigure], expected: Sold, entry: catalog.ChipEntry
+) -> Iterator[ExpectedFigure]:
     count = float(expected.count or 1)
-    yield Reference(figure="accelerators", value=count, least=count, basis=_SOLD, sold=True)
+    yield ExpectedFigure(figure="accelerators", value=count, least=count, basis=_SOLD, sold=True)
     for figure in figures:
         _, _, what = figure.name.partition(" ")[2].partition(" ")
         if not figure.device or not what:
@@ -122,32 +128,34 @@ def _accelerators(
         if what == "name":
             here = catalog.identify(catalog.Seen(name=str(figure.value)))
             told = figure.value if here == expected.chip else entry.name
-            yield Reference(figure=figure.name, value=told, basis=_SOLD, sold=True)
+            yield ExpectedFigure(figure=figure.name, value=told, basis=_SOLD, sold=True)
         elif what == "memory (GB)" and entry.memory_gb:
             each = entry.memory_gb / entry.chips
             least = LEAST_MEMORY * each
-            yield Reference(figure=figure.name, value=each, least=least, basis=_SOLD, sold=True)
+            yield ExpectedFigure(
+                figure=figure.name, value=each, least=least, basis=_SOLD, sold=True
+            )
         elif what == "power limit (W)" and entry.tdp_w:
             each = entry.tdp_w / entry.chips
             least = _LEAST_POWER * each
-            yield Reference(figure=figure.name, value=each, least=least, basis="nameplate")
+            yield ExpectedFigure(figure=figure.name, value=each, least=least, basis="nameplate")
         elif what == "mig":
-            yield Reference(figure=figure.name, value="off", basis="a whole chip", sold=True)
+            yield ExpectedFigure(figure=figure.name, value="off", basis="a whole chip", sold=True)
 
 
-def _card_limits(index: int, settings: Mapping[str, Reading]) -> Iterator[Reference]:
+def _card_limits(index: int, settings: Mapping[str, Reading]) -> Iterator[ExpectedFigure]:
     lanes = _LANES.match(str(settings.get(f"gpu{index}_pcie", "")))
     if lanes and lanes[4]:
         most = float(lanes[4])
         name = f"GPU {index} PCIe lanes"
-        yield Reference(figure=name, value=most, least=most, basis="lanes the card has")
+        yield ExpectedFigure(figure=name, value=most, least=most, basis="lanes the card has")
     usual = settings.get(f"gpu{index}_power_limit_default_w")
     if isinstance(usual, float):
         name = f"GPU {index} power limit (W)"
-        yield Reference(figure=name, value=usual, least=usual, basis="the card's own limit")
+        yield ExpectedFigure(figure=name, value=usual, least=usual, basis="the card's own limit")
 
 
-def _numbers(index: int, settings: Mapping[str, Reading]) -> Iterator[Figure]:
+def _numbers(index: int, settings: Mapping[str, Reading]) -> Iterator[MachineFigure]:
     lanes = _LANES.match(str(settings.get(f"gpu{index}_pcie", "")))
     numbers = {
         "PCIe lanes": lanes and lanes[2],
@@ -157,7 +165,7 @@ def _numbers(index: int, settings: Mapping[str, Reading]) -> Iterator[Figure]:
     for name, number in numbers.items():
         if number is not None:
             kind = "compute" if name.startswith("power") else "link"
-            yield Figure(
+            yield MachineFigure(
                 name=f"GPU {index} {name}",
                 kind=kind,  # type: ignore[arg-type]
                 value=float(number),
@@ -181,6 +189,8 @@ def _channels(root: Path) -> str:
     return f"{filled} of {len(modules)}" if modules else ""
 
 
-def _text(name: str, value: str, twins: str = "") -> Iterator[Figure]:
+def _text(name: str, value: str, twins: str = "") -> Iterator[MachineFigure]:
     if value:
-        yield Figure(name=name, kind="identity", value=value, device=bool(twins), twins=twins)
+        yield MachineFigure(
+            name=name, kind="identity", value=value, device=bool(twins), twins=twins
+        )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runners.accept.causes import Causes
-    from runners.accept.figures import Figure, Reference, Value
+    from runners.accept.figures import ExpectedFigure, MachineFigure, Value
 
 __all__ = ["Grade", "grade", "judge"]
 
@@ -25,7 +25,7 @@ _UNLIKE = 1e-9  # of what is no number: a B
 
 
 def judge(
-    figures: Sequence[Figure], references: Sequence[Reference], evidence: Causes
+    figures: Sequence[MachineFigure], references: Sequence[ExpectedFigure], evidence: Causes
 ) -> list[Graded]:
     """Hold each figure against its references, in their order, and against its twins.
 
@@ -52,17 +52,17 @@ def grade(graded: Sequence[Graded]) -> Grade:
     A: all as expected. B: nothing lacks more than a tenth. C: nothing lacks more than a quarter.
     D: more, or not what was sold. "none": no measured figure had anything to be compared with.
     """
-    if any(one.verdict == "not what was sold" for one in graded):
+    if any(figure.verdict == "not what was sold" for figure in graded):
         return "D"
-    numbers = [one for one in graded if not isinstance(one.value, str)]
-    if all(one.verdict == "not graded" for one in numbers):
+    numbers = [figure for figure in graded if not isinstance(figure.value, str)]
+    if all(figure.verdict == "not graded" for figure in numbers):
         return "none"
     worst = max(map(_shortfall, graded))
     return "A" if worst == 0 else "B" if worst <= _B else "C" if worst <= _C else "D"
 
 
 def _judged(
-    figure: Figure, known: list[Reference], twins: list[Figure], evidence: Causes
+    figure: MachineFigure, known: list[ExpectedFigure], twins: list[MachineFigure], evidence: Causes
 ) -> Graded:
     failed = [reference for reference in known if _fails(figure, reference)]
     if failed:
@@ -85,19 +85,19 @@ def _judged(
     return _graded(figure, None, "nothing to hold it against", "not graded", "")
 
 
-def _fails(figure: Figure, reference: Reference) -> bool:
+def _fails(figure: MachineFigure, reference: ExpectedFigure) -> bool:
     if isinstance(figure.value, str) or reference.least is None:
         return figure.value != reference.value
     return _top(figure) < reference.least
 
 
-def _may_fail(figure: Figure, reference: Reference) -> bool:
+def _may_fail(figure: MachineFigure, reference: ExpectedFigure) -> bool:
     if isinstance(figure.value, str) or reference.least is None:
         return False
     return figure.value < reference.least
 
 
-def _slow(figure: Figure, against: Reference) -> str:
+def _slow(figure: MachineFigure, against: ExpectedFigure) -> str:
     lack = _lack(figure.value, against.value)
     if figure.low is None or figure.high is None:
         return f"slow by {lack:.0%}"
@@ -109,7 +109,7 @@ def _lack(value: float | str, expected: float | str) -> float:
     return 1 - float(value) / float(expected)
 
 
-def _usual(twins: Sequence[Figure]) -> Value | None:
+def _usual(twins: Sequence[MachineFigure]) -> Value | None:
     """What twins have: the median of numbers, the most frequent text."""
     if not twins:
         return None
@@ -117,7 +117,7 @@ def _usual(twins: Sequence[Figure]) -> Value | None:
     return statistics.median(numbers) if numbers else statistics.mode(twin.value for twin in twins)
 
 
-def _apart(figure: Figure, twins: Sequence[Figure], usual: Value) -> str:
+def _apart(figure: MachineFigure, twins: Sequence[MachineFigure], usual: Value) -> str:
     """Return the verdict on a figure that is not as its twins are; "" where it is."""
     if isinstance(figure.value, str):
         return "" if figure.value == usual else "differs from its twins"
@@ -126,24 +126,24 @@ def _apart(figure: Figure, twins: Sequence[Figure], usual: Value) -> str:
     return f"differs from its twins by {_lack(figure.value, usual):.0%}"
 
 
-def _top(figure: Figure) -> float:
+def _top(figure: MachineFigure) -> float:
     return float(figure.value) if figure.high is None else figure.high
 
 
-def _bottom(figure: Figure) -> float:
+def _bottom(figure: MachineFigure) -> float:
     return float(figure.value) if figure.low is None else figure.low
 
 
-def _shortfall(one: Graded) -> float:
-    if one.passed or one.expected is None:
+def _shortfall(figure: Graded) -> float:
+    if figure.passed or figure.expected is None:
         return 0.0
-    if isinstance(one.value, str):
+    if isinstance(figure.value, str):
         return _UNLIKE
-    return max(_lack(one.value, one.expected), _UNLIKE)
+    return max(_lack(figure.value, figure.expected), _UNLIKE)
 
 
 def _graded(
-    figure: Figure, expected: float | str | None, basis: str, verdict: str, cause: str
+    figure: MachineFigure, expected: float | str | None, basis: str, verdict: str, cause: str
 ) -> Graded:
     return Graded(
         figure=figure.name,

@@ -65,5 +65,7 @@ def _quota_of(group: Path) -> float | None:
 
 def _throttled_of(group: Path) -> float:
     lines = (line.split() for line in conditions.read(group / "cpu.stat").splitlines())
-    said = {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
-    return said.get("throttled_usec", 0) / 1e6 or said.get("throttled_time", 0) / 1e9
+    counters = {
+        words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()
+    }
+    return counters.get("throttled_usec", 0) / 1e6 or counters.get("throttled_time", 0) / 1e9

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from runners.accept.causes import CoreSpin
-from runners.accept.figures import Figure
+from runners.accept.figures import MachineFigure
 from runners.machine import nvidia
 from runners.measure import children, execute
 from runners.measure.run_meters import Gauge
@@ -93,11 +93,11 @@ def spin_all(cores: Sequence[int], seconds: float, folder: Path) -> list[CoreSpi
         return list(threads.map(spin, cores))
 
 
-def core_figures(spins: Sequence[CoreSpin]) -> Iterator[Figure]:
+def core_figures(spins: Sequence[CoreSpin]) -> Iterator[MachineFigure]:
     """Speed of each core while it works for us, and the share of the cores' time that was ours."""
     for spin in spins:
         rate = between_processes(spin.rates)
-        yield Figure(
+        yield MachineFigure(
             name=f"core {spin.core} speed (units/s)",
             kind="core",
             value=rate.value,
@@ -109,7 +109,7 @@ def core_figures(spins: Sequence[CoreSpin]) -> Iterator[Figure]:
     interval = between_processes(slices)
     # The mean, which a few long pauses move and the median of slices does not show.
     value = 1 - sum(spin.lost_s for spin in spins) / sum(spin.wall_s for spin in spins)
-    yield Figure(
+    yield MachineFigure(
         name=SHARE,
         kind="share",
         value=value,
@@ -118,7 +118,7 @@ def core_figures(spins: Sequence[CoreSpin]) -> Iterator[Figure]:
     )
 
 
-def host_kernels(backends: Sequence[str], folder: Path) -> list[Figure]:
+def host_kernels(backends: Sequence[str], folder: Path) -> list[MachineFigure]:
     """Attain the processor's limits: products by dtype, memory read and written.
 
     Raises:
@@ -128,30 +128,30 @@ def host_kernels(backends: Sequence[str], folder: Path) -> list[Figure]:
     return list(_figures(rows, device=False))
 
 
-def device_kernels(backend: str, cards: int, folder: Path) -> list[Figure]:
+def device_kernels(backend: str, cards: int, folder: Path) -> list[MachineFigure]:
     """Attain the limits of each accelerator in turn, with its copies; and the sum over all.
 
     Raises:
         UserError, CheckError: as the kernel suite has them.
     """
-    found: list[Figure] = []
+    figures: list[MachineFigure] = []
     for card in range(cards):
         with _visible(card), watched(nvidia.cards_now) as seen:
             for pattern in (_LIMITS, _COPIES):
                 rows = _run("kernels", "full", {"case": pattern, "backend": [backend]}, folder)
-                found += _figures(rows, device=True, card=card)
-        found += clock(card, seen)
+                figures += _figures(rows, device=True, card=card)
+        figures += clock(card, seen)
     if cards > 1:
         rows = _run("kernels", "full", {"case": _PEERS, "backend": [backend]}, folder)
-        found += _figures(rows, device=True)
-    return found
+        figures += _figures(rows, device=True)
+    return figures
 
 
-def clock(card: int, seen: Sequence[Mapping[str, Reading]]) -> Iterator[Figure]:
+def clock(card: int, seen: Sequence[Mapping[str, Reading]]) -> Iterator[MachineFigure]:
     """Median clock of a card while it works: of the readings above half of its highest."""
-    clocks = [float(one[name]) for one in seen if (name := f"gpu{card}_sm_mhz") in one]
+    clocks = [float(reading[name]) for reading in seen if (name := f"gpu{card}_sm_mhz") in reading]
     if working := [mhz for mhz in clocks if mhz > max(clocks) / 2]:
-        yield Figure(
+        yield MachineFigure(
             name=f"GPU {card} clock under load (MHz)",
             kind="compute",
             value=statistics.median(working),
@@ -160,7 +160,7 @@ def clock(card: int, seen: Sequence[Mapping[str, Reading]]) -> Iterator[Figure]:
         )
 
 
-def engine(chosen: Mapping[str, Any], folder: Path, *, device: bool) -> list[Figure]:
+def engine(chosen: Mapping[str, Any], folder: Path, *, device: bool) -> list[MachineFigure]:
     """Prefill one short prompt and decode one stream with an engine.
 
     Args:
@@ -173,7 +173,7 @@ def engine(chosen: Mapping[str, Any], folder: Path, *, device: bool) -> list[Fig
     return list(_figures(_run("inference", "quick", wanted, folder), device=device))
 
 
-def disk(folder: Path) -> Figure:
+def disk(folder: Path) -> MachineFigure:
     """Read a quarter of a GiB that was just written, past the page cache of this system.
 
     Raises:
@@ -195,7 +195,7 @@ def disk(folder: Path) -> Figure:
                 pass
             rates.append(_DISK_BYTES / 1e9 / (time.perf_counter() - start))
     interval = median_interval(rates)
-    return Figure(
+    return MachineFigure(
         name="disk read (GB/s)",
         kind="disk",
         value=interval.value,
@@ -237,13 +237,15 @@ def _run(name: str, profile: str, chosen: Mapping[str, Any], folder: Path) -> li
         return rows_of(execute.run_cells(cells, workspace, Gauge([]), lambda *_: None))
 
 
-def _figures(rows: Sequence[Row], *, device: bool, card: int | None = None) -> Iterator[Figure]:
+def _figures(
+    rows: Sequence[Row], *, device: bool, card: int | None = None
+) -> Iterator[MachineFigure]:
     for row in rows:
         kind = RATES.get(row.metric)
         if kind is None or "reached_by" in row.labels or row.labels.get("cache") == "hot":
             continue
         name = f"{row.case} ({row.unit})"
-        yield Figure(
+        yield MachineFigure(
             name=name if card is None else f"GPU {card} {name}",
             kind=kind if row.labels.get("family") not in LINKS else "link",
             value=row.value,

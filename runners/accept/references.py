@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from results import catalog
 from results.archive import archive
 from results.catalog.attainable_data import bandwidth_gb_s, tflop_s
-from runners.accept.figures import Reference
+from runners.accept.figures import ExpectedFigure
 from suites.base import json_file
 from suites.base.errors import UserError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runners.accept.figures import Figure
+    from runners.accept.figures import MachineFigure
 
 __all__ = [
     "LEAST_MEMORY",
@@ -99,15 +99,19 @@ def earlier(path: Path) -> dict[str, float]:
     return {row.figure: row.value for row in rows if isinstance(row.value, float) and row.value > 0}
 
 
-def again(known: Mapping[str, float], figures: Iterable[Figure]) -> Iterator[Reference]:
+def again(known: Mapping[str, float], figures: Iterable[MachineFigure]) -> Iterator[ExpectedFigure]:
     """Hold figures against those of an earlier test."""
     for figure in figures:
         if value := known.get(figure.name):
             least = _AGAIN * value
-            yield Reference(figure=figure.name, value=value, least=least, basis="an earlier test")
+            yield ExpectedFigure(
+                figure=figure.name, value=value, least=least, basis="an earlier test"
+            )
 
 
-def others(rates: Iterable[tuple[str, float]], figures: Sequence[Figure]) -> Iterator[Reference]:
+def others(
+    rates: Iterable[tuple[str, float]], figures: Sequence[MachineFigure]
+) -> Iterator[ExpectedFigure]:
     """Hold figures against the same case on other machines of this chip.
 
     Args:
@@ -118,7 +122,7 @@ def others(rates: Iterable[tuple[str, float]], figures: Sequence[Figure]) -> Ite
         known.setdefault(name, []).append(value)
     for figure in figures:
         if values := known.get(named(figure.name)):
-            yield Reference(
+            yield ExpectedFigure(
                 figure=figure.name,
                 value=statistics.median(values),
                 least=_OTHERS * min(values),
@@ -138,12 +142,12 @@ def signed_rates(
         here = stated.machine.chip
         if chip is None or (here.catalog_id, here.count) != (chip, count):
             continue
-        for one in stated.measurements:
-            if one.metric in metrics and one.method == "measured":
-                yield f"{one.case} ({one.unit})", one.value
+        for row in stated.measurements:
+            if row.metric in metrics and row.method == "measured":
+                yield f"{row.case} ({row.unit})", row.value
 
 
-def datasheet(figures: Iterable[Figure], chip: str | None) -> Iterator[Reference]:
+def datasheet(figures: Iterable[MachineFigure], chip: str | None) -> Iterator[ExpectedFigure]:
     """Hold an accelerator's figures against what its datasheet makes attainable.
 
     A CPU's datasheet speaks of the whole socket, of which a rented machine is a part.
@@ -161,7 +165,7 @@ def datasheet(figures: Iterable[Figure], chip: str | None) -> Iterator[Reference
         if rate:
             value, basis = rate
             least = _DATASHEET[figure.kind] * value
-            yield Reference(figure=figure.name, value=value, least=least, basis=basis)
+            yield ExpectedFigure(figure=figure.name, value=value, least=least, basis=basis)
 
 
 def named(name: str) -> str:

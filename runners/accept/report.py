@@ -28,12 +28,12 @@ def table(graded: Sequence[Graded]) -> Table:
     shown = Table(box=None, pad_edge=False)
     for column in ("figure", "value", "expected", "verdict"):
         shown.add_column(column, overflow="fold")
-    for one in graded:
-        style = "green" if one.verdict == "as expected" else "dim" if one.passed else "red"
-        expected = f"{_number(one.expected)} ({one.basis})" if one.expected is not None else ""
-        shown.add_row(one.figure, _number(one.value), expected, styled(one.verdict, style))
-        if one.cause:
-            shown.add_row("", "", "", styled(one.cause, "dim"))
+    for row in graded:
+        style = "green" if row.verdict == "as expected" else "dim" if row.passed else "red"
+        expected = f"{_number(row.expected)} ({row.basis})" if row.expected is not None else ""
+        shown.add_row(row.figure, _number(row.value), expected, styled(row.verdict, style))
+        if row.cause:
+            shown.add_row("", "", "", styled(row.cause, "dim"))
     return shown
 
 

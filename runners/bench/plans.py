@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runners.plans.cells import expand
-from runners.plans.document import Document, Plan
-from runners.plans.fitting import Target, reason
+from runners.plans.document import PlanDocument, SweepPlan
+from runners.plans.fitting import TargetMachine, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def _main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repeats", type=int, default=5)
     repeats = arguments.parse_args().repeats
-    plan = Plan.model_validate(
+    plan = SweepPlan.model_validate(
         {
             "name": "large",
             "answers": "?",
@@ -52,8 +52,8 @@ def _main() -> None:
             "axes": _AXES,
         }
     )
-    document = Document(path=Path("large.toml"), text="", plan=plan)
-    target = Target.of_kind("h100-sxm", 8)
+    document = PlanDocument(path=Path("large.toml"), text="", plan=plan)
+    target = TargetMachine.of_kind("h100-sxm", 8)
     product_s = _best_s(lambda: list(itertools.product(*_AXES.values())), repeats)
     expand_s = _best_s(lambda: list(expand(document)), repeats)
     prune_s = _best_s(lambda: [reason(cell, target) for cell in expand(document)], repeats)

@@ -38,8 +38,8 @@ def annotate(level: Level, message: str, *, title: str = "Fenmark", place: str =
     """Attach a message to the job, and to a line of a file where `place` names one."""
     if not active():
         return
-    found = _PLACE.match(printable(place))
-    where = {"file": found["file"], "line": found["line"], "col": found["column"]} if found else {}
+    match = _PLACE.match(printable(place))
+    where = {"file": match["file"], "line": match["line"], "col": match["column"]} if match else {}
     given = {**where, "title": title}
     properties = ",".join(
         f"{name}={_property(printable(text))}" for name, text in given.items() if text

@@ -38,18 +38,18 @@ def identity() -> CiIdentity | None:
     if not active():
         return None
     claims = _claims()
-    said = (
+    fields = (
         {field: claims.get(claim) for field, claim, _ in _NAMES}
         if claims
         else {field: os.environ.get(variable) for field, _, variable in _NAMES}
     )
     try:
         return CiIdentity.model_validate(
-            {"claimed_by": "oidc" if claims else "environment", **said}
+            {"claimed_by": "oidc" if claims else "environment", **fields}
         )
     except ValidationError as error:
         # Another CI that speaks the same language may know less: the run is no worse for it.
-        missing = ", ".join(sorted({str(one["loc"][0]) for one in error.errors()}))
+        missing = ", ".join(sorted({str(complaint["loc"][0]) for complaint in error.errors()}))
         annotate("warning", f"the statement does not name this job: it does not say its {missing}")
         return None
 

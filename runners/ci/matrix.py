@@ -33,16 +33,18 @@ def matrix(
     """
     include = [
         {
-            "name": one.name if shards == 1 else f"{one.name} {shard}/{shards}",
-            "labels": list(one.labels),
-            "chip": one.chip,
-            "chips": one.chips,
+            "name": machine.name if shards == 1 else f"{machine.name} {shard}/{shards}",
+            "labels": list(machine.labels),
+            "chip": machine.chip,
+            "chips": machine.chips,
             "plan": plan or "",
             "shard": f"{shard}/{shards}",
-            "timeout_minutes": one.timeout_minutes,
+            "timeout_minutes": machine.timeout_minutes,
         }
-        for one in machines
-        for shards in [min(one.count, (cells or {}).get(one.name, one.count)) if plan else 1]
+        for machine in machines
+        for shards in [
+            min(machine.count, (cells or {}).get(machine.name, machine.count)) if plan else 1
+        ]
         for shard in range(1, shards + 1)
     ]
     if len(include) > _MOST_JOBS:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from results.agreement.comparison import Change, Row
     from results.statement.statement import Predicate
-    from suites.quality.scores import Comparison
+    from suites.quality.scores import ScoreComparison
 
 __all__ = [
     "Side",
@@ -63,8 +63,8 @@ def find(digest: str, archives: Sequence[Path]) -> Path:
         UserError: no archive holds it, or several results begin so.
     """
     home = ", ".join(map(str, archives))
-    found = {path.name: path for folder in archives for path in archive.envelopes(folder)}
-    matches = [path for name, path in sorted(found.items()) if name.startswith(digest)]
+    files = {path.name: path for folder in archives for path in archive.envelopes(folder)}
+    matches = [path for name, path in sorted(files.items()) if name.startswith(digest)]
     if len(digest) < _SHORTEST_DIGEST or not matches:
         raise UserError(
             f"no result {digest!r}",
@@ -105,8 +105,11 @@ def conditions(base: Side, head: Side) -> list[str]:
     """Say in what the two runs differ beside their figures; nothing is known of a summary."""
     if base.predicate is None or head.predicate is None:
         return []
-    found = differences(base.predicate, head.predicate)
-    return [f"{one.what}: {one.first} in base, {one.second} in head" for one in found]
+    unlike = differences(base.predicate, head.predicate)
+    return [
+        f"{difference.what}: {difference.first} in base, {difference.second} in head"
+        for difference in unlike
+    ]
 
 
 def same_hardware(base: Side, head: Side) -> bool:
@@ -116,7 +119,7 @@ def same_hardware(base: Side, head: Side) -> bool:
     return hardware(base.predicate) == hardware(head.predicate)
 
 
-def answers(base: Side, head: Side) -> Comparison | None:
+def answers(base: Side, head: Side) -> ScoreComparison | None:
     """Compare right answers of the same kind and level; None where not the same was asked."""
     both = (
         asked((row.get("suite"), row["metric"], row) for row in side.rows) for side in (base, head)
@@ -124,14 +127,14 @@ def answers(base: Side, head: Side) -> Comparison | None:
     return change_of_answers(*both)
 
 
-def told(lost: Comparison) -> str:
+def told(lost: ScoreComparison) -> str:
     """Say in a line how many right answers were lost."""
     points = in_points(lost.drop, lost.low, lost.high)
     return f"right answers lost, in points: {points}: {lost.verdict}"
 
 
 def markdown(
-    changes: Sequence[Change], notes: Sequence[str], lost: Comparison | None = None
+    changes: Sequence[Change], notes: Sequence[str], lost: ScoreComparison | None = None
 ) -> str:
     """Return the comparison as a comment for a pull request: the verdict, then the rest folded."""
     changed = [change for change in changes if change.verdict != "no difference shown"]

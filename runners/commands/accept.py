@@ -52,7 +52,7 @@ def accept(
     from datetime import UTC, datetime
 
     from runners.accept import references
-    from runners.accept.acceptance import PARTS, Asked
+    from runners.accept.acceptance import PARTS, AcceptanceScope
     from runners.accept.acceptance import accept as test
     from runners.accept.judging import grade
     from runners.accept.report import page, table
@@ -69,7 +69,7 @@ def accept(
         if not folder.is_dir():
             raise UserError(f"no folder {folder}", where=flag)
     public = Path("results/public")
-    asked = Asked(
+    asked = AcceptanceScope(
         parts=part or PARTS,
         expected=references.sold(expected) if expected else None,
         before=references.earlier(before) if before else {},
@@ -88,11 +88,11 @@ def accept(
         text = page(graded, absent, machine=", ".join([machine.cpu().name, *cards]), when=when)
         write_atomically(html, text.encode())
     if json_:
-        print_json([one.to_json() for one in graded])
+        print_json([figure.to_json() for figure in graded])
     else:
         Terminal(piped=160).show(table(graded))
     for line in absent:
         complain(f"  not measured: {line}")
     complain(f"  grade {grade(graded)}")
-    if not all(one.passed for one in graded):
+    if not all(figure.passed for figure in graded):
         raise typer.Exit(1)

@@ -244,9 +244,9 @@ def acts(
         print_json(told)
         return
     terminal = Terminal()
-    for one in told["acts"]:
-        line = f"{one['at']}  {one['time']}  {one['by'][:12]}  {one['action']}  {one['subject']}"
-        terminal.say(f"{line}  {one['detail']}", whole=True)
+    for act in told["acts"]:
+        line = f"{act['at']}  {act['time']}  {act['by'][:12]}  {act['action']}  {act['subject']}"
+        terminal.say(f"{line}  {act['detail']}", whole=True)
 
 
 def _asked(
@@ -275,7 +275,11 @@ def _waiting(identity: str, to: str, by: Path | None) -> dict[str, Any]:
     while cursor is not None:
         query = f"state=pending&limit=100&cursor={cursor.replace(' ', '%20')}"
         page = _asked(to, by, "GET", f"/v1/registrations?{query}")
-        matching += [one for one in page["registrations"] if one["id"].startswith(identity)]
+        matching += [
+            registration
+            for registration in page["registrations"]
+            if registration["id"].startswith(identity)
+        ]
         cursor = page["next"]
     if len(matching) != 1:
         raise UserError(
@@ -292,17 +296,19 @@ def _queue_lines(told: dict[str, Any]) -> Iterator[str]:
     if switches["message"]:
         yield f"message: {switches['message']}"
     yield f"{told['registrations_pending']} registrations wait"
-    for one in told["registrations"]:
-        yield f"  {one['id'][:16]}  {one['received_at']}  {one['owner']!r} {one['contact']!r}"
-        for name, number in one["alike"].items():
-            same = "registered already: ask them" if name == one["owner"] else "reads the same"
+    for registration in told["registrations"]:
+        who = f"{registration['owner']!r} {registration['contact']!r}"
+        yield f"  {registration['id'][:16]}  {registration['received_at']}  {who}"
+        for name, number in registration["alike"].items():
+            known = name == registration["owner"]
+            same = "registered already: ask them" if known else "reads the same"
             yield f"    {name!r} (runners: {number}): {same}"
     yield f"{len(told['disputes'])} disputes wait"
-    for one in told["disputes"]:
-        yield f"  {one['result'][:16]}  {one['reason']}"
+    for dispute in told["disputes"]:
+        yield f"  {dispute['result'][:16]}  {dispute['reason']}"
     yield f"{len(told['flagged'])} flagged results of which nothing was said"
-    for one in told["flagged"]:
-        yield f"  {one['digest'][:16]}  {one['runner']}  {', '.join(one['flags'])}"
+    for result in told["flagged"]:
+        yield f"  {result['digest'][:16]}  {result['runner']}  {', '.join(result['flags'])}"
     for owner, daily in told["quotas"].items():
         yield f"quota of {owner!r}: {daily['submissions']} results, {daily['bytes']} bytes a day"
 
@@ -320,12 +326,12 @@ def _signer(by: Path | None) -> Signer:
     return keyfile.load(by or default_path())
 
 
-def _signed(action: Action, digest: str, by: Path | None, **said: Any) -> bytes:
+def _signed(action: Action, digest: str, by: Path | None, **details: Any) -> bytes:
     from datetime import UTC, datetime
 
     from results.proof import envelope, moderation
 
-    payload = moderation.draft(action, digest, datetime.now(UTC), **said)
+    payload = moderation.draft(action, digest, datetime.now(UTC), **details)
     return envelope.sign(payload, _signer(by))
 
 

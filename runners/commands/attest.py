@@ -88,7 +88,7 @@ def attest(
         _print(Terminal(stderr=json_), told[-1], attested, out)
     if json_:
         print_json(told)
-    if broken or not all(one["digest"] for one in told):
+    if broken or not all(file["digest"] for file in told):
         raise typer.Exit(broken or 1)
 
 
@@ -97,7 +97,7 @@ def _told(path: Path, attested: Attested) -> dict[str, Any]:
 
     about = counts(path, attested.read)
     by_law, digests = sum(attested.refused.values()), [digest for digest, _ in attested.signed]
-    findings = [one for _, judged in attested.signed for one in judged.findings]
+    findings = [finding for _, judged in attested.signed for finding in judged.findings]
     return {
         "digest": digests[0] if digests else None,
         "digests": digests,

@@ -79,5 +79,7 @@ def compare_runs(
         for note in alone:
             terminal.say(f"! {note}")
     actions.add_summary(regression.markdown(changes, notes, lost))
-    if (lost and lost.verdict == "worse") or any(one.verdict == "regression" for one in changes):
+    if (lost and lost.verdict == "worse") or any(
+        change.verdict == "regression" for change in changes
+    ):
         raise typer.Exit(1)

@@ -32,12 +32,12 @@ def doctor(
     from runners.machine import machine
     from runners.measure.doctor import examine
     from runners.measure.subject import chip_under_test
-    from runners.options.options import Options
+    from runners.options.options import RunOptions
     from suites.base.terminal import Terminal, print_json, styled
 
     findings = examine(out)
     if json_:
-        described = machine.describe(chip_under_test(Options())).model_dump(mode="json")
+        described = machine.describe(chip_under_test(RunOptions())).model_dump(mode="json")
         print_json({"machine": described, "findings": [asdict(item) for item in findings]})
         return
     table = Table(title="This machine", box=None, title_justify="left", pad_edge=False)

@@ -49,15 +49,15 @@ def trace(
         raise UserError(f"{offset_s} s", where="--offset-s", expected="less than a century")
     shift_ns = round(offset_s * 1e9)
     window = [_time_ns(text, option) for text, option in ((start, "--start"), (end, "--end"))]
-    found = tracefile.energy(
+    measured = tracefile.energy(
         tracefile.read(file), *(None if at is None else at - shift_ns for at in window)
     )
     if json_:
-        print_json(asdict(found))
+        print_json(asdict(measured))
         return
     Terminal().say(
-        f"{found.average_w:.2f} W over {found.duration_s:.1f} s: {found.energy_j:.0f} J, "
-        f"{found.samples} samples, longest gap {found.max_gap_s:.3f} s"
+        f"{measured.average_w:.2f} W over {measured.duration_s:.1f} s: {measured.energy_j:.0f} J, "
+        f"{measured.samples} samples, longest gap {measured.max_gap_s:.3f} s"
     )
 
 

@@ -144,12 +144,12 @@ def _score(folder: Path, *, json_: bool) -> None:
     from suites.base.terminal import Terminal, complain, print_json
 
     broken: list[UserError] = []
-    found = scored(folder, broken.append, shipped_files())
-    if not found and not broken:
+    forecasts = scored(folder, broken.append, shipped_files())
+    if not forecasts and not broken:
         raise UserError("holds no forecast", where=str(folder), remedy="see `fenmark forecast`")
     for error in broken:
         complain(f"fenmark: {error}")
-    runs = calibrations((own.logged.forecast, each) for own in found for each in own.scores)
+    runs = calibrations((own.logged.forecast, each) for own in forecasts for each in own.scores)
     if json_:
         print_json(
             {
@@ -161,7 +161,7 @@ def _score(folder: Path, *, json_: bool) -> None:
                         **own.logged.forecast.model_dump(mode="json"),
                         "scores": [asdict(each) for each in own.scores],
                     }
-                    for own in found
+                    for own in forecasts
                 ],
                 "calibration": [asdict(run) for run in runs],
             },
@@ -169,7 +169,7 @@ def _score(folder: Path, *, json_: bool) -> None:
         )
     else:
         terminal = Terminal(piped=200)
-        for own in found:
+        for own in forecasts:
             for line in _lines(own):
                 terminal.say(line)
         for run in runs:

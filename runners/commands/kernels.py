@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from suites.kernels.case import Case
-    from suites.kernels.trial import Tried
+    from suites.kernels.trial import TriedKernel
 
 __all__ = ["kernels"]
 
@@ -48,18 +48,18 @@ def try_(
     from suites.kernels.trial import try_kernel
 
     chosen = _case(case, model, profile)
-    theirs = try_kernel(chosen, file, function=function)
-    ours = try_kernel(chosen, Path(trial.__file__).with_name("ours.py"))
-    answer = _answer(chosen, file, theirs, ours)
+    tried = try_kernel(chosen, file, function=function)
+    reference = try_kernel(chosen, Path(trial.__file__).with_name("ours.py"))
+    answer = _answer(chosen, file, tried, reference)
     if json_:
         print_json(answer)
         return
     terminal = Terminal()
-    terminal.say(f"{chosen.name}: right in every one of {theirs.sets} calls a batch")
+    terminal.say(f"{chosen.name}: right in every one of {tried.sets} calls a batch")
     for name, seconds in (("theirs", answer["theirs_us"]), ("ours", answer["ours_us"])):
         value, low, high = (_figure(seconds[key]) for key in ("value", "low", "high"))
         terminal.say(f"{name:<7} {value} µs a call [{low} to {high}]")
-    apart = "" if _apart(theirs, ours) else ", and no difference shown: the intervals overlap"
+    apart = "" if _apart(tried, reference) else ", and no difference shown: the intervals overlap"
     terminal.say(f"speed   {answer['speedup']:.2f} times ours{apart}")
 
 
@@ -67,10 +67,10 @@ def _case(name: str, model: str, profile: str) -> Case:
     from suites.base.errors import UserError
     from suites.kernels.catalog import select
 
-    found = select(profile, {"case": name, "model": model, "backend": ["numpy"]})
-    if len(found) == 1:
-        return found[0]
-    several = f"{len(found)} cases match, such as {found[0].name}" if found else "no case matches"
+    cases = select(profile, {"case": name, "model": model, "backend": ["numpy"]})
+    if len(cases) == 1:
+        return cases[0]
+    several = f"{len(cases)} cases match, such as {cases[0].name}" if cases else "no case matches"
     raise UserError(
         f"{several} for {name!r}",
         where="--case",
@@ -79,7 +79,7 @@ def _case(name: str, model: str, profile: str) -> Case:
     )
 
 
-def _answer(case: Case, file: Path, theirs: Tried, ours: Tried) -> dict[str, Any]:
+def _answer(case: Case, file: Path, tried: TriedKernel, reference: TriedKernel) -> dict[str, Any]:
     from hashlib import sha256
 
     return {
@@ -87,25 +87,25 @@ def _answer(case: Case, file: Path, theirs: Tried, ours: Tried) -> dict[str, Any
         "file": str(file),
         "sha256": sha256(file.read_bytes()).hexdigest(),
         "verdict": "right",
-        "calls_checked_per_batch": theirs.sets,
-        "theirs_us": _microseconds(theirs),
-        "ours_us": _microseconds(ours),
-        "speedup": ours.seconds.value / theirs.seconds.value,
-        "floor_us": theirs.floor_s * 1e6,
+        "calls_checked_per_batch": tried.sets,
+        "theirs_us": _microseconds(tried),
+        "ours_us": _microseconds(reference),
+        "speedup": reference.seconds.value / tried.seconds.value,
+        "floor_us": tried.floor_s * 1e6,
     }
 
 
-def _apart(one: Tried, other: Tried) -> bool:
-    ends = [(tried.seconds.low, tried.seconds.high) for tried in (one, other)]
+def _apart(kernel: TriedKernel, other: TriedKernel) -> bool:
+    ends = [(tried.seconds.low, tried.seconds.high) for tried in (kernel, other)]
     (low, high), (other_low, other_high) = ends
     if None in {low, high, other_low, other_high}:
         return False
     return bool(low > other_high or high < other_low)  # type: ignore[operator]
 
 
-def _microseconds(tried: Tried) -> dict[str, float | None]:
+def _microseconds(tried: TriedKernel) -> dict[str, float | None]:
     seconds = {name: getattr(tried.seconds, name) for name in ("value", "low", "high")}
-    return {name: None if one is None else one * 1e6 for name, one in seconds.items()}
+    return {name: None if value is None else value * 1e6 for name, value in seconds.items()}
 
 
 def _figure(value: float | None) -> str:

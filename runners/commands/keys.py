@@ -216,8 +216,8 @@ def notice_(
     from suites.base.terminal import Terminal
 
     runner = read_runner(read(file).decode(errors="replace"), str(file))
-    said = notice.draft(action, runner, datetime.now(UTC), reason=reason, since=since)
-    signed = envelope.sign(said, keyfile.load(by))
+    payload = notice.draft(action, runner, datetime.now(UTC), reason=reason, since=since)
+    signed = envelope.sign(payload, keyfile.load(by))
     if (into is None) == (to is None):
         raise UserError("goes to one log", expected="--into FOLDER or --to URL")
     if into:

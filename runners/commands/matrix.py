@@ -43,11 +43,11 @@ def _runnable(plan: str, kinds: list[Machines]) -> dict[str, int]:
     """Count the cells each kind of machine can run; it may still lack an engine."""
     from runners.plans.cell_forecast import prospects
     from runners.plans.document import read
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
 
     document = read(plan)
     counts = {}
     for kind in kinds:
-        target = Target.of_kind(kind.chip, kind.chips)
-        counts[kind.name] = sum(not one.reason for one in prospects(document, target))
+        target = TargetMachine.of_kind(kind.chip, kind.chips)
+        counts[kind.name] = sum(not prospect.reason for prospect in prospects(document, target))
     return counts

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from runners.plans.cell_forecast import Prospect
-    from runners.plans.document import Document
-    from runners.plans.fitting import Target
+    from runners.plans.document import PlanDocument
+    from runners.plans.fitting import TargetMachine
     from runners.plans.work import JobHosts
 
 __all__ = ["plan"]
@@ -47,15 +47,19 @@ def ready(json_: _Json = False) -> None:
 
     documents = [read(path) for path in plans().values()]
     if json_:
-        found = [
-            {"name": one.plan.name, "answers": one.plan.answers, "file": str(one.path)}
-            for one in documents
+        shipped = [
+            {
+                "name": document.plan.name,
+                "answers": document.plan.answers,
+                "file": str(document.path),
+            }
+            for document in documents
         ]
-        print_json(found)
+        print_json(shipped)
         return
     terminal = Terminal()
-    for one in documents:
-        terminal.say(f"{one.plan.name:<22} {one.plan.answers}")
+    for document in documents:
+        terminal.say(f"{document.plan.name:<22} {document.plan.answers}")
 
 
 @plan.command()
@@ -68,9 +72,9 @@ def check(file: _File, set_: _Set = None, chip: _Chip = None, chips: _Chips = No
     """
     from suites.base.terminal import Terminal
 
-    document, target, found = _look(file, set_, chip, chips)
-    cells = list(found)
-    runnable = [one for one in cells if not one.reason]
+    document, target, forecast = _look(file, set_, chip, chips)
+    cells = list(forecast)
+    runnable = [prospect for prospect in cells if not prospect.reason]
     terminal = Terminal()
     terminal.say(
         f"{document.path}: {len(cells)} cells, {len(runnable)} of them run on {target.name}"
@@ -96,17 +100,21 @@ def list_(
 
     from suites.base.terminal import Terminal, print_json
 
-    _, target, found = _look(file, set_, chip, chips)
-    cells = _chosen(found, only, shard)
+    _, target, forecast = _look(file, set_, chip, chips)
+    cells = _chosen(forecast, only, shard)
     if json_:
-        print_json([one.to_json() for one in cells])
+        print_json([prospect.to_json() for prospect in cells])
         return
     table = Table("cell", "minutes", "", box=None)
-    for one in cells:
-        table.add_row(one.cell.id, "" if one.reason else f"{one.estimated_s / 60:.1f}", one.reason)
+    for prospect in cells:
+        table.add_row(
+            prospect.cell.id,
+            "" if prospect.reason else f"{prospect.estimated_s / 60:.1f}",
+            prospect.reason,
+        )
     terminal = Terminal(piped=160)
     terminal.show(table)
-    terminal.say(_estimate([one for one in cells if not one.reason], target))
+    terminal.say(_estimate([prospect for prospect in cells if not prospect.reason], target))
 
 
 @plan.command()
@@ -147,7 +155,7 @@ def run(
     from runners.plans.cells import PlanShard
     from runners.plans.display import PlanDisplay
     from runners.plans.document import read
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
     from runners.plans.plan_runner import run_plan
     from runners.submit.submit import connect
     from suites.base.errors import CheckError
@@ -155,11 +163,11 @@ def run(
 
     document = read(file).with_options(set_ or [])
     terminal = Terminal(stderr=True)
-    with _workers(document, out, fleet, fleet_tag) as (workers, found):
-        cells = _chosen(found, only, shard)
+    with _workers(document, out, fleet, fleet_tag) as (workers, forecast):
+        cells = _chosen(forecast, only, shard)
         # A fleet's hosts are of many kinds, and have many prices.
-        target = None if fleet else Target.this_machine()
-        terminal.say(_estimate([one for one in cells if not one.reason], target))
+        target = None if fleet else TargetMachine.this_machine()
+        terminal.say(_estimate([prospect for prospect in cells if not prospect.reason], target))
         with PlanDisplay(terminal) as display, connect(to) if to else nullcontext() as log:
             progress = run_plan(
                 document,
@@ -208,9 +216,9 @@ def sbatch(
     from runners.plans.slurm import script
     from suites.base.terminal import print_whole
 
-    document, _, found = _look(file, set_, chip, chips)
+    document, _, forecast = _look(file, set_, chip, chips)
     text = script(
-        document, list(found), out=out, tasks=tasks, options=sbatch_ or [], given=set_ or []
+        document, list(forecast), out=out, tasks=tasks, options=sbatch_ or [], given=set_ or []
     )
     print_whole(text)
 
@@ -242,17 +250,17 @@ def gather(
 
 @contextmanager
 def _workers(
-    document: Document, out: Path, fleet: str | None, tag: str
+    document: PlanDocument, out: Path, fleet: str | None, tag: str
 ) -> Iterator[tuple[JobHosts, Iterable[Prospect]]]:
     """Give the hosts that take the cells, and what they can run of the plan."""
     from runners.plans.cell_forecast import prospects
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
     from runners.plans.plan_runner import HOME
     from runners.plans.work import Here
 
     if fleet is None:
         # What another machine could run is of no use now.
-        yield Here(out / HOME), prospects(document, Target.this_machine())
+        yield Here(out / HOME), prospects(document, TargetMachine.this_machine())
         return
     import sys
 
@@ -267,38 +275,38 @@ def _workers(
 
 def _look(
     file: str, set_: list[str] | None, chip: str | None, chips: int | None
-) -> tuple[Document, Target, Iterable[Prospect]]:
+) -> tuple[PlanDocument, TargetMachine, Iterable[Prospect]]:
     from runners.plans.cell_forecast import prospects
     from runners.plans.document import read
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
 
     document = read(file).with_options(set_ or [])
-    target = Target.of(document.plan, chip, chips)
+    target = TargetMachine.of(document.plan, chip, chips)
     return document, target, prospects(document, target)
 
 
-def _chosen(found: Iterable[Prospect], only: str | None, shard: str) -> list[Prospect]:
+def _chosen(forecast: Iterable[Prospect], only: str | None, shard: str) -> list[Prospect]:
     from fnmatch import fnmatchcase
 
     from runners.plans.cells import PlanShard
     from suites.base.errors import UserError
 
     part = PlanShard.parse(shard)
-    cells = [one for one in found if fnmatchcase(one.cell.id, only or "*")]
+    cells = [prospect for prospect in forecast if fnmatchcase(prospect.cell.id, only or "*")]
     if only and not cells:
         raise UserError(f"no cell matches {only!r}", where="--only", remedy="see `plan list`")
-    return [one for one in cells if part.holds(one.cell)]
+    return [prospect for prospect in cells if part.holds(prospect.cell)]
 
 
-def _estimate(runnable: list[Prospect], target: Target | None) -> str:
+def _estimate(runnable: list[Prospect], target: TargetMachine | None) -> str:
     from results import catalog
     from runners.plans.estimate import rent
 
-    seconds = [one.estimated_s for one in runnable]
-    said = f"estimate: {len(runnable)} cells, {sum(seconds) / 60:.0f} minutes"
+    seconds = [prospect.estimated_s for prospect in runnable]
+    sentence = f"estimate: {len(runnable)} cells, {sum(seconds) / 60:.0f} minutes"
     if target and (cost := rent(seconds, target, catalog.latest_prices())):
-        said += (
+        sentence += (
             f", rent {cost.low:.2f} to {cost.high:.2f} USD ({cost.price.kind}, "
             f"{cost.price.date}, price sheet {cost.sheet})"
         )
-    return said
+    return sentence

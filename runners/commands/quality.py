@@ -92,14 +92,14 @@ def quality(
             )
             _write(record, made, terminal)
             return
-        found = probe(
+        probed = probe(
             asker, drawn, count=count, max_tokens=max_tokens, reference=trusted, done=done
         )
     if json_:
-        print_json(found.to_json())
+        print_json(probed.to_json())
     else:
-        _show(found, model, terminal)
-    if found.verdict in {"different", "worse"}:
+        _show(probed, model, terminal)
+    if probed.verdict in {"different", "worse"}:
         raise typer.Exit(1)
 
 
@@ -151,29 +151,29 @@ class _bar:  # noqa: N801 - a context, not a kind of thing
         self._bar.stop()
 
 
-def _show(found: Probed, model: str, terminal: Terminal) -> None:
+def _show(probed: Probed, model: str, terminal: Terminal) -> None:
     from rich.table import Table
 
     table = Table(title=f"Questions to {model}", box=None, pad_edge=False)
     for head in ("family", "right", "95% interval", "n"):
         table.add_column(head, justify="left" if head == "family" else "right")
-    for name, score in [*found.families.items(), ("all", found.overall)]:
+    for name, score in [*probed.families.items(), ("all", probed.overall)]:
         interval = f"[{score.low:.1%}, {score.high:.1%}]"
         table.add_row(name, f"{score.score:.1%}", interval, str(score.n))
     terminal.show(table)
-    terminal.say(f"seed     {found.seed}")
-    if found.failed:
-        terminal.say(f"failed   {found.failed} questions had no answer and count as wrong")
-    if found.tokens_per_solved:
-        terminal.say(f"tokens   {found.tokens_per_solved:.0f} for each right answer")
-    if found.comparison:
-        drop = found.comparison
+    terminal.say(f"seed     {probed.seed}")
+    if probed.failed:
+        terminal.say(f"failed   {probed.failed} questions had no answer and count as wrong")
+    if probed.tokens_per_solved:
+        terminal.say(f"tokens   {probed.tokens_per_solved:.0f} for each right answer")
+    if probed.comparison:
+        drop = probed.comparison
         terminal.say(
             f"right    {-drop.drop:+.1%} [{-drop.high:+.1%}, {-drop.low:+.1%}] against the "
             f"reference: {drop.verdict}"
         )
-    if found.agreement:
-        same = found.agreement
+    if probed.agreement:
+        same = probed.agreement
         terminal.say(
             f"tokens   {same.top:.1%} [{same.top_low:.1%}, {same.top_high:.1%}] of {same.n} next "
             f"tokens the same, {same.nats:.2g} [{same.nats_low:.2g}, {same.nats_high:.2g}] "
@@ -184,4 +184,4 @@ def _show(found: Probed, model: str, terminal: Terminal) -> None:
                 f"greedy   {same.prefix:.1f} [{same.prefix_low:.1f}, {same.prefix_high:.1f}] of "
                 f"{same.prefix_of:.1f} tokens before the first that differs"
             )
-    terminal.say(f"verdict  {found.verdict}")
+    terminal.say(f"verdict  {probed.verdict}")

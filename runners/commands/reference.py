@@ -66,13 +66,13 @@ def reference(
     spec = {**subject_spec(options), "gate": False}
     slots, context = (_SLOTS, _LONG_CONTEXT) if quality else (1, _CONTEXT)
     with subject(spec, slots=slots, context=context) as trusted:
-        found = record(
+        reference = record(
             trusted.target.url,
             model=spec["model"],
             weights_sha256=trusted.engine["weights_sha256"],
             engine=f"{trusted.engine['name']} {trusted.engine['version']}",
         )
-        Terminal().say(str(store(found, out)))
+        Terminal().say(str(store(reference, out)))
         if quality:
             _record_answers(trusted, quality, count, places)
 

@@ -71,7 +71,7 @@ def reproduce(
     if to:
         with connect(to) as log:
             challenge = log.challenge_or_none(terminal)
-    found = repeat(
+    reproduction = repeat(
         first,
         out,
         force=force,
@@ -85,44 +85,46 @@ def reproduce(
         tokenizer=tokenizer and str(tokenizer.absolute()),
     )
     if json_:
-        print_json(found.to_json())
+        print_json(reproduction.to_json())
     else:
-        _print(found, out, Terminal(piped=112))
+        _print(reproduction, out, Terminal(piped=112))
     if to:
         with connect(to) as log:
-            accepted = log.submit(out / f"{found.outcome.digest}{archive.SUFFIX}")
+            accepted = log.submit(out / f"{reproduction.outcome.digest}{archive.SUFFIX}")
             accepted.tell(Terminal(stderr=True))
-    raise typer.Exit(0 if found.agrees else 1)
+    raise typer.Exit(0 if reproduction.agrees else 1)
 
 
-def _print(found: Reproduction, out: Path, terminal: Terminal) -> None:
+def _print(reproduction: Reproduction, out: Path, terminal: Terminal) -> None:
     from rich.table import Table
 
     table = Table("case", "metric", "there", "here", "ratio [95%]", "", box=None)
-    for one in found.agreement.figures:
-        change = one.change
+    for figure in reproduction.agreement.figures:
+        change = figure.change
         span = f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
         values = (f"{change.base:.4g} {change.unit}", f"{change.head:.4g} {change.unit}")
-        table.add_row(change.case, change.metric, *values, span, one.verdict)
+        table.add_row(change.case, change.metric, *values, span, figure.verdict)
     terminal.show(table)
-    for line in (*map(str, found.differences), *found.agreement.missing):
+    for line in (*map(str, reproduction.differences), *reproduction.agreement.missing):
         terminal.say(f"! {line}")
     for line in (
-        _verdict(found),
-        f"repeats  {found.first}",
-        f"signed   {out / found.outcome.digest}.dsse.json",
+        _verdict(reproduction),
+        f"repeats  {reproduction.first}",
+        f"signed   {out / reproduction.outcome.digest}.dsse.json",
     ):
         terminal.say(line, whole=True)
 
 
-def _verdict(found: Reproduction) -> str:
+def _verdict(reproduction: Reproduction) -> str:
     counts = {
-        verdict: found.agreement.count(verdict) for verdict in ("agrees", "differs", "undecided")
+        verdict: reproduction.agreement.count(verdict)
+        for verdict in ("agrees", "differs", "undecided")
     }
-    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    if not found.agrees:
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    if not reproduction.agrees:
         how = "not reproduced" if counts["differs"] else "not decided"
-        return f"verdict  {how} ({said})"
-    if found.hindrances:
-        return f"verdict  agrees ({said}), but confirms nothing: {'; '.join(found.hindrances)}"
-    return f"verdict  agrees ({said}); whether it confirms is for the log to show"
+        return f"verdict  {how} ({counted})"
+    if reproduction.hindrances:
+        why = "; ".join(reproduction.hindrances)
+        return f"verdict  agrees ({counted}), but confirms nothing: {why}"
+    return f"verdict  agrees ({counted}); whether it confirms is for the log to show"

@@ -47,11 +47,11 @@ def submit(
                 refused.append((path, error))
     if json_:
         errors = [{"path": str(path), "error": str(reason)} for path, reason in refused]
-        receipts = [one.to_json() for one in accepted]
+        receipts = [receipt.to_json() for receipt in accepted]
         print_json({"ok": not refused, "receipts": receipts, "errors": errors})
     else:
-        for one in accepted:
-            one.tell(Terminal())
+        for receipt in accepted:
+            receipt.tell(Terminal())
     for path, reason in refused:
         complain(f"fenmark: {path.name}: {reason}")
     raise typer.Exit(1 if refused else 0)

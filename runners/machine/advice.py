@@ -122,45 +122,47 @@ def _card(
     def of(name: str) -> Reading | None:
         return settings.get(f"gpu{index}_{name}", surroundings.get(f"gpu{index}_{name}"))
 
-    def found(says: str, remedy: str, *, spoils: bool = True) -> MachineFact:
+    def advice(says: str, remedy: str, *, spoils: bool = True) -> MachineFact:
         subject = f"GPU {index}"
         return MachineFact(
             subject=subject, status="warn" if spoils else "note", says=says, remedy=remedy
         )
 
     if of("persistence") == "off":
-        yield found(
+        yield advice(
             "persistence mode is off: the driver unloads between processes, and each start pays",
             f"nvidia-smi -i {index} -pm 1",
         )
     limit, usual = of("power_limit_w"), of("power_limit_default_w")
     if isinstance(limit, float) and isinstance(usual, float) and limit < usual:
-        yield found(
+        yield advice(
             f"its power limit is {limit:.0f} W, below the {usual:.0f} W it comes with",
             f"nvidia-smi -i {index} -pl {usual:.0f}, or leave it: it is recorded",
             spoils=False,
         )
     if of("mig") == "on":
-        yield found(
+        yield advice(
             "MIG is on: only a slice of the chip is measured",
             f"nvidia-smi -i {index} -mig 0",
         )
     if of("ecc") == "off":
-        yield found(
+        yield advice(
             "ECC is off: more bandwidth than a server runs with",
             f"nvidia-smi -i {index} -e 1",
             spoils=False,
         )
     others = of("processes")
     if isinstance(others, int) and others:
-        yield found(f"{others} processes compute on it already", "end them, or choose another card")
+        yield advice(
+            f"{others} processes compute on it already", "end them, or choose another card"
+        )
     if of("slowed_by"):
-        yield found(
+        yield advice(
             f"it is slowed by {of('slowed_by')} before the run", "let it cool; see its limit"
         )
     link = re.match(r"gen \d+ x(\d+) of gen \d+ x(\d+)", str(of("pcie")))
     if link and link[1] != link[2]:
-        yield found(
+        yield advice(
             f"its PCIe link has {link[1]} of {link[2]} lanes: copies are slower",
             "seat it again, or use another slot",
         )

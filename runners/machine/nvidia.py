@@ -49,8 +49,8 @@ def cards_settings() -> dict[str, Reading]:
             for name, value in _settings(card)
         }
         joined = topology(
-            (one, other, _link(cards[one], cards[other]))
-            for one, other in combinations(range(len(cards)), 2)
+            (card, other, _link(cards[card], cards[other]))
+            for card, other in combinations(range(len(cards)), 2)
         )
     return settings | ({"gpu_topology": joined} if joined else {})
 
@@ -174,9 +174,9 @@ def _nvlinks(card: Any) -> int:
     return sum(state == pynvml.NVML_FEATURE_ENABLED for state in states)
 
 
-def _link(one: Any, other: Any) -> str:
-    status = _ask(pynvml.nvmlDeviceGetP2PStatus, one, other, pynvml.NVML_P2P_CAPS_INDEX_NVLINK)
+def _link(card: Any, other: Any) -> str:
+    status = _ask(pynvml.nvmlDeviceGetP2PStatus, card, other, pynvml.NVML_P2P_CAPS_INDEX_NVLINK)
     if status == pynvml.NVML_P2P_STATUS_OK:
         return "NVLink"
-    level = _ask(pynvml.nvmlDeviceGetTopologyCommonAncestor, one, other)
+    level = _ask(pynvml.nvmlDeviceGetTopologyCommonAncestor, card, other)
     return _SHARED.get(level, "an unknown path") if level is not None else "an unknown path"

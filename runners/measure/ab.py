@@ -22,10 +22,10 @@ from suites.base.records import Cell, CellResult
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Configuration", "measure", "read"]
+__all__ = ["ComparedSide", "measure", "read"]
 
 
-class Configuration(BaseModel):
+class ComparedSide(BaseModel):
     """One side of a comparison, as its TOML file states it.
 
     Attributes:
@@ -46,14 +46,14 @@ class Configuration(BaseModel):
     prefix: list[str] = []
 
 
-def read(path: Path) -> Configuration:
+def read(path: Path) -> ComparedSide:
     """Read a configuration.
 
     Raises:
         UserError: the file is missing, is not TOML, or has an unknown field or option.
     """
-    found = toml_file.read_model(path, Configuration, name=path.stem)
-    return found.model_copy(update={"options": _checked(found.options, path)})
+    configuration = toml_file.read_model(path, ComparedSide, name=path.stem)
+    return configuration.model_copy(update={"options": _checked(configuration.options, path)})
 
 
 def _checked(options: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _checked(options: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def measure(
-    sides: tuple[Configuration, Configuration],
+    sides: tuple[ComparedSide, ComparedSide],
     suite: str,
     profile: str,
     pairs: int,
@@ -85,7 +85,10 @@ def measure(
         CheckError: a process failed, or the sides share no case.
     """
     configurations = dict(zip("AB", sides, strict=True))
-    cells = {side: _cells(suite, profile, one) for side, one in configurations.items()}
+    cells = {
+        side: _cells(suite, profile, configuration)
+        for side, configuration in configurations.items()
+    }
     results: dict[str, list[CellResult]] = {"A": [], "B": []}
     order = turns(pairs)
     for turn, (pair, side) in enumerate(order):
@@ -98,7 +101,7 @@ def measure(
     return ratios
 
 
-def _cells(suite: str, profile: str, side: Configuration) -> list[Cell]:
+def _cells(suite: str, profile: str, side: ComparedSide) -> list[Cell]:
     """The first process of the plan: here pairs, not the plan, repeat it."""
     cells = load_suite(suite).plan(profile, {"seed": 0, **side.options})
     if not cells:
@@ -106,7 +109,7 @@ def _cells(suite: str, profile: str, side: Configuration) -> list[Cell]:
     return cells[:1] if suite == "kernels" else cells
 
 
-def _run(side: Configuration, cell: Cell, pair: int) -> CellResult:
+def _run(side: ComparedSide, cell: Cell, pair: int) -> CellResult:
     with tempfile.TemporaryDirectory(prefix="fenmark-ab-") as work:
         spec, out = Path(work) / "spec.json", Path(work) / "out.json"
         spec.write_text(json.dumps({**cell.spec, "process": pair}))

@@ -134,17 +134,17 @@ def attest(path: Path, out: Path, stated: Stated) -> Attested:
 def _parts(imported: ReportedFile, stated: Stated) -> Iterator[_Part]:
     """Part the rows of a file by what they are about, and into statements of a size."""
     model = models.load(stated.model).id if stated.model else None
-    found: dict[str, _Part] = {}
+    parts: dict[str, _Part] = {}
     for result in imported.results:
         chip = chip_of_another(stated.chip, stated.count or result.chip.count, result.chip.name)
         engine = _engine(result, model, stated.precision)
         about = json.dumps([engine, chip.model_dump()], sort_keys=True)
-        if about not in found:
-            found[about] = _Part(engine, machine.describe(chip), {})
-        found[about].cases[result.id] = [
+        if about not in parts:
+            parts[about] = _Part(engine, machine.describe(chip), {})
+        parts[about].cases[result.id] = [
             _by_signer(row, stated.harness_version) for row in rows_of(result, imported.source.kind)
         ]
-    for part in found.values():
+    for part in parts.values():
         yield from _sized(part)
 
 

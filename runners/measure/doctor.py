@@ -17,7 +17,7 @@ from runners.machine import machine
 from runners.machine.advice import advice
 from runners.machine.finding import MachineFact
 from runners.measure.subject import chip_under_test
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from suites import meters
 from suites.base.extras import install
 from suites.base.user_folders import home
@@ -77,7 +77,7 @@ def set_variables() -> dict[str, str]:
 
 
 def _chip() -> Iterator[MachineFact]:
-    cpu, chip = machine.cpu(), chip_under_test(Options())
+    cpu, chip = machine.cpu(), chip_under_test(RunOptions())
     cores, entry = chip.count, chip.catalog_id
     listed = f"catalogue entry {entry}" if entry else "not in the catalogue"
     yield MachineFact(
@@ -115,7 +115,7 @@ def _chip() -> Iterator[MachineFact]:
 
 def _price() -> Iterator[MachineFact]:
     """Say what the end of a run will compute with, and how to give one's own price."""
-    chip, sheet = chip_under_test(Options()), chosen_sheet(None, None)
+    chip, sheet = chip_under_test(RunOptions()), chosen_sheet(None, None)
     price = price_of(chip.catalog_id, chip.kind, chip.count, own_prices(sheet))
     yield MachineFact(
         subject="price",
@@ -160,12 +160,12 @@ def _room(out: Path) -> Iterator[MachineFact]:
 
 
 def _engine() -> Iterator[MachineFact]:
-    found = importlib.util.find_spec("xllamacpp") is not None
+    installed = importlib.util.find_spec("xllamacpp") is not None
     yield MachineFact(
         subject="engine llama.cpp",
-        status="ok" if found else "missing",
-        says="xllamacpp is installed" if found else "xllamacpp is not installed",
-        remedy="" if found else "pip install xllamacpp, or measure a server with --endpoint",
+        status="ok" if installed else "missing",
+        says="xllamacpp is installed" if installed else "xllamacpp is not installed",
+        remedy="" if installed else "pip install xllamacpp, or measure a server with --endpoint",
     )
     for name in names():
         engine = template(name)

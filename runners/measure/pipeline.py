@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from results.service.challenge import Challenge
     from results.statement.statement import PlanCell
     from runners.measure.workspace import Started
-    from runners.options.options import Options
+    from runners.options.options import RunOptions
     from suites.base.terminal import Terminal
 
 __all__ = ["measure"]
 
 
 def measure(
-    options: Options,
+    options: RunOptions,
     out: Path,
     *,
     resume: bool,
@@ -124,7 +124,7 @@ def measure(
     return outcome
 
 
-def _seeded(options: Options, challenge: Challenge | None) -> Options:
+def _seeded(options: RunOptions, challenge: Challenge | None) -> RunOptions:
     """Draw the inputs from the challenge, else as asked, else from a seed nobody has used."""
     if challenge:
         return replace(options, seed=seed_of(challenge.nonce))

@@ -103,11 +103,11 @@ def print_result(predicate: Predicate, terminal: Terminal, money: Money) -> bool
         terminal.show(cost_table(costs, money))
     for line in cost_lines(costs, money):
         terminal.say(line)
-    said = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
-    terminal.say(styled(said, "dim"))
+    conditions = _conditions(costs, sheet) if costs else "No case of this run made tokens to cost."
+    terminal.say(styled(conditions, "dim"))
     terminal.say()
-    found = [*not_valid(predicate.measurements), *not_repeated(predicate.measurements)]
-    for warning in [*predicate.warnings, *found]:
+    doubts = [*not_valid(predicate.measurements), *not_repeated(predicate.measurements)]
+    for warning in [*predicate.warnings, *doubts]:
         terminal.say(styled("!", "yellow"), f" {warning}")
     return any(row.price is None or row.price.generic for row in costs)
 
@@ -129,12 +129,12 @@ def _print_searches(predicate: Predicate, terminal: Terminal) -> None:
     if not searches:
         return
     table = _table("Within limits", "case", "most [next tried]", "", "a chip", "a megawatt")
-    for one in searches:
-        ends = (span(one.load), one.name, span(one.per_chip), span(one.per_megawatt))
-        table.add_row(one.case, *ends)
+    for search in searches:
+        ends = (span(search.load), search.name, span(search.per_chip), span(search.per_megawatt))
+        table.add_row(search.case, *ends)
     terminal.show(table)
-    for one in searches:
-        terminal.say(styled(f"Derived: {one.how}.", "dim"))
+    for search in searches:
+        terminal.say(styled(f"Derived: {search.how}.", "dim"))
     terminal.say()
 
 
@@ -241,8 +241,8 @@ def among_reported(predicate: Predicate) -> str | None:
 
 def print_findings(judged: Judged, terminal: Terminal) -> None:
     """Warn of figures that a log would flag or refuse, before they are sent to one."""
-    for one in judged.findings:
-        terminal.say(styled(one.outcome, "red"), f" {one}")
+    for finding in judged.findings:
+        terminal.say(styled(finding.outcome, "red"), f" {finding}")
     if judged.findings:
         terminal.say(
             "A flagged result is shown and does not rank, a refused one is not taken: look for "
@@ -351,26 +351,26 @@ def _conditions(costs: Sequence[CostRow], sheet: PriceSheet) -> str:
     prices = sorted({row.rental_kind for row in costs if row.rental_kind})
     missing = sorted({row.missing for row in costs if row.missing})
     rent = f"Rental: {'; '.join(prices)}, electricity included" if prices else "No rental price"
-    said = [f"Price sheet {sheet.id}", f"{rent}{': ' * bool(missing)}{'; '.join(missing)}"]
+    sentences = [f"Price sheet {sheet.id}", f"{rent}{': ' * bool(missing)}{'; '.join(missing)}"]
     if any(row.price and row.price.generic for row in costs):
-        said.append(
+        sentences.append(
             "The generic price is that of any cloud's logical core: this chip has none of its own"
         )
     bases = sorted({row.owned.basis for row in costs if row.owned})
     if bases and sheet.ownership:
         life, busy = sheet.ownership.life_years.value, sheet.ownership.utilization.value
-        said.append(f"Owned: {'; '.join(bases)}, {life:g} years, busy {busy:.0%} of them")
-    said += [f"A price {flag}: look at it twice" for flag in sorted(_flagged(costs))]
+        sentences.append(f"Owned: {'; '.join(bases)}, {life:g} years, busy {busy:.0%} of them")
+    sentences += [f"A price {flag}: look at it twice" for flag in sorted(_flagged(costs))]
     electricity = f"{sheet.usd_per_kwh:.4g} USD/kWh ({sheet.reference_tariff})"
-    said.append(
+    sentences.append(
         f"Energy: electricity alone, {electricity}, PUE {sheet.pue.value}; a modelled figure is "
         "the middle of its bounds, not a measurement"
         if any(row.energy_usd for row in costs)
         else "Energy: no meter could be read and no nameplate of its cores is known: not costed"
     )
     if any(row.floor_usd is not None for row in costs):
-        said.append("Physical floor: the datasheet's roofline time at nameplate power")
-    return ". ".join(said) + "."
+        sentences.append("Physical floor: the datasheet's roofline time at nameplate power")
+    return ". ".join(sentences) + "."
 
 
 def _flagged(costs: Sequence[CostRow]) -> set[str]:

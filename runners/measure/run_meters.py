@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from results.statement.statement import Chip
     from suites.base.records import CellResult
-    from suites.meters import Meter, MeterInfo, Recorder
+    from suites.meters import EnergyMeter, MeterInfo, Recorder
 
 __all__ = ["Gauge", "gauge", "gauge_for"]
 
@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 class Gauge:
     """The meters watched during a run: all real ones, or the model that stands in for them."""
 
-    def __init__(self, watched: Sequence[Meter], idle_s: float = _IDLE_S) -> None:
+    def __init__(self, watched: Sequence[EnergyMeter], idle_s: float = _IDLE_S) -> None:
         """Watch these meters; with none, a run has no energy and says so."""
         self._watched = list(watched)
         self._idle_s = idle_s if any(map(_is_real, watched)) else 0.0
@@ -62,7 +62,7 @@ class Gauge:
     def windows(self, result: CellResult) -> tuple[EnergyWindow, ...]:
         """Energy of the rest and of every window with tokens or calls, by every meter."""
         # Series of one case share their windows: each counts once.
-        found = dict.fromkeys(
+        windows = dict.fromkeys(
             (series.suite, series.case, window)
             for series in result.series
             for window in series.windows
@@ -76,7 +76,7 @@ class Gauge:
                 _window(suite, case, window, energy),
                 resolution_w=steps.get(energy.meter.name, 0.0),
             )
-            for suite, case, window in (*rests, *found)
+            for suite, case, window in (*rests, *windows)
             for energy in self._energies(window)
         )
 
@@ -135,13 +135,13 @@ class Gauge:
         """Totals first, so that a reader who wants one figure takes that of all chips."""
         if not self._recorder:
             return []
-        found = self._recorder.energy(window.start_ns, window.end_ns)
+        energies = self._recorder.energy(window.start_ns, window.end_ns)
         whole = {
             _total_info(members).name
             for members in _kinds([meter.info for meter in self._watched], lambda info: info)
         }
-        totals = [_total(members) for members in _kinds(found, lambda energy: energy.meter)]
-        return [*(total for total in totals if total.meter.name in whole), *found]
+        totals = [_total(members) for members in _kinds(energies, lambda energy: energy.meter)]
+        return [*(total for total in totals if total.meter.name in whole), *energies]
 
 
 def gauge_for(chip: Chip, options: Mapping[str, Any]) -> Gauge:
@@ -169,7 +169,7 @@ def gauge(
         UserError: a trace is none, two have one name, or a meter or exporter does not answer.
     """
     logs = [meters.TraceMeter(Path(trace)) for trace in traces]
-    walls: list[Meter] = [*logs, *open_meters(owned)]
+    walls: list[EnergyMeter] = [*logs, *open_meters(owned)]
     names = [log.info.name for log in logs]
     if len(set(names)) < len(names):
         raise UserError(
@@ -196,7 +196,7 @@ def gauge(
     return Gauge([meters.ModelledMeter(low_w=low_w, high_w=high_w, source=source)])
 
 
-def _is_real(meter: Meter) -> bool:
+def _is_real(meter: EnergyMeter) -> bool:
     return meter.info.method != "model"
 
 

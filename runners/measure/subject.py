@@ -15,14 +15,14 @@ from suites.base.errors import UserError
 from suites.engines import template
 
 if TYPE_CHECKING:
-    from runners.options.options import Options
+    from runners.options.options import RunOptions
 
 __all__ = ["chip_of_another", "chip_under_test", "with_subject"]
 
 _CPU = "cpu"
 
 
-def chip_under_test(options: Options) -> ChipV2:
+def chip_under_test(options: RunOptions) -> ChipV2:
     """Name the chip: this machine's CPU, its accelerator, or what stands behind an endpoint.
 
     Raises:
@@ -79,7 +79,7 @@ def chip_of_another(stated: str | None, count: int | None, named: str) -> ChipV2
     return _accelerator(here[0].name, count or 1)
 
 
-def with_subject(options: Options) -> Options:
+def with_subject(options: RunOptions) -> RunOptions:
     """Add what the suites must know: CPU backends by default, datasheet limits, meters' cadence."""
     chip = chip_under_test(options)
     chosen: dict[str, Any] = {**options.suite_options}
@@ -126,8 +126,8 @@ def _chips(chosen: dict[str, Any]) -> int:
 
 def _accelerator(device: str, count: int) -> ChipV2:
     """Name the first accelerator, and how many of them the run uses."""
-    found = machine.accelerators() or machine.unnamed_accelerators()
-    if not found:
+    cards = machine.accelerators() or machine.unnamed_accelerators()
+    if not cards:
         return ChipV2(
             catalog_id=None,
             name=f"unnamed {device} device",
@@ -136,17 +136,17 @@ def _accelerator(device: str, count: int) -> ChipV2:
             features=[],
         )
     return ChipV2(
-        catalog_id=machine.listed_accelerator(found[0]),
-        name=found[0].name,
+        catalog_id=machine.listed_accelerator(cards[0]),
+        name=cards[0].name,
         kind="gpu",
         count=count,
         features=[],
-        memory_bytes=found[0].memory_bytes,
-        pci=sorted({card.pci for card in found if card.pci and card.name == found[0].name}),
+        memory_bytes=cards[0].memory_bytes,
+        pci=sorted({card.pci for card in cards if card.pci and card.name == cards[0].name}),
     )
 
 
-def _behind_endpoint(options: Options) -> ChipV2:
+def _behind_endpoint(options: RunOptions) -> ChipV2:
     chosen = options.suite_options
     if "kernels" in options.suites:
         raise UserError(

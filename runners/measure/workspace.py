@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.service.challenge import Challenge
 from results.statement.statement import PlanCell
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from suites.base.errors import UserError
 from suites.base.files import write_atomically
 from suites.base.locks import held
@@ -70,7 +70,7 @@ class Started:
     run_id: str
     started_at: str
     suite_version: str
-    options: Options
+    options: RunOptions
     challenge: Challenge | None = None
     reproduces: str | None = None
     plan: PlanCell | None = None
@@ -81,7 +81,7 @@ class Started:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Started:
         read = {
-            "options": Options.from_json(data["options"]),
+            "options": RunOptions.from_json(data["options"]),
             "challenge": data["challenge"] and Challenge(**data["challenge"]),
             "plan": data["plan"] and PlanCell(**data["plan"]),
         }
@@ -116,7 +116,7 @@ class Workspace:
 
     def begin(
         self,
-        options: Options,
+        options: RunOptions,
         suite_version: str,
         *,
         challenge: Challenge | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from runners.options.options import PROFILES, Options, suite
+from runners.options.options import PROFILES, RunOptions, suite
 from runners.options.registry import DEFAULT_SUITES, SUITES, by_name
 from suites.base.errors import UserError
 from suites.client.preset import with_preset
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["from_arguments", "without_effect"]
 
 
-def from_arguments(given: Mapping[str, Any]) -> Options:
+def from_arguments(given: Mapping[str, Any]) -> RunOptions:
     """Read the parameters of `fenmark run`; None is one that was not given.
 
     Raises:
@@ -37,7 +37,7 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
         for name, value in given.items()
         if value not in (None, []) and value is not False
     }
-    return Options(
+    return RunOptions(
         suites=tuple(name for name in SUITES if name in suites),
         profile=cast("Profile", profile),
         seed=given.get("seed"),
@@ -52,7 +52,7 @@ def from_arguments(given: Mapping[str, Any]) -> Options:
     )
 
 
-def without_effect(options: Options) -> list[str]:
+def without_effect(options: RunOptions) -> list[str]:
     """Name the flags that none of the chosen suites reads."""
     return [
         option.flag

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from results.statement.statement_v2 import ATTESTED
-from runners.options.options import Options, suite
+from runners.options.options import RunOptions, suite
 from runners.options.registry import by_key
 from suites import models
 from suites.base import files, toml_file
@@ -16,12 +16,12 @@ from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
     from results.statement.statement import Predicate
-    from runners.options.registry import Option
+    from runners.options.registry import RunOption
 
 __all__ = ["from_statement", "stated_options"]
 
 
-def stated_options(options: Options) -> dict[str, Any]:
+def stated_options(options: RunOptions) -> dict[str, Any]:
     """Return what the statement says; a sweep is stated by the text of its file.
 
     Only options of the suites that ran are stated, and nothing that holds on one machine only or
@@ -42,7 +42,7 @@ def stated_options(options: Options) -> dict[str, Any]:
     }
 
 
-def _as_stated(option: Option, value: Any) -> Any:
+def _as_stated(option: RunOption, value: Any) -> Any:
     if option.stated == "text":
         return files.read_text(Path(value), most=toml_file.MOST_BYTES)
     if option.name == "model" and models.is_path(str(value)):
@@ -52,7 +52,7 @@ def _as_stated(option: Option, value: Any) -> Any:
 
 def from_statement(
     predicate: Predicate, out: Path, *, flags_allowed: bool = False, **local: Any
-) -> Options:
+) -> RunOptions:
     """Return the options that repeat a stated run here.
 
     A stranger's statement is data: nothing in it names a file, program, address or secret of this
@@ -92,7 +92,7 @@ def from_statement(
     _check_engines(predicate, chosen)
     if "sweep" in chosen:
         chosen["sweep"] = _keep_sweep(str(chosen["sweep"]), out)
-    return Options(
+    return RunOptions(
         suites=tuple(run.suites), profile=run.profile, seed=run.seed, suite_options=chosen
     )
 

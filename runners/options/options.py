@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from suites.base.records import Cell, CellResult, Row
 
-__all__ = ["PROFILES", "Options", "Profile", "Suite", "expand", "suite"]
+__all__ = ["PROFILES", "Profile", "RunOptions", "Suite", "expand", "suite"]
 
 Profile = Literal["quick", "standard", "full"]
 PROFILES: tuple[Profile, ...] = ("quick", "standard", "full")
@@ -32,7 +32,7 @@ class Suite(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class RunOptions:
     """What the user asked for.
 
     Attributes:
@@ -53,7 +53,7 @@ class Options:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Options:
+    def from_json(cls, data: dict[str, Any]) -> RunOptions:
         return cls(**{**data, "suites": tuple(data["suites"])})
 
 
@@ -68,7 +68,7 @@ def suite(name: str) -> Suite:
     return cast("Suite", importlib.import_module(f"suites.{name}"))
 
 
-def expand(options: Options) -> list[Cell]:
+def expand(options: RunOptions) -> list[Cell]:
     """Expand options into the cells to run, in order.
 
     Raises:

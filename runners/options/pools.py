@@ -21,11 +21,11 @@ def chips_of(pool: str, where: str) -> int:
     Raises:
         UserError: it is written otherwise, or an axis stands twice or is 0.
     """
-    found = _POOL.fullmatch(pool)
-    axes = _AXIS.findall(found[2]) if found else []
+    match = _POOL.fullmatch(pool)
+    axes = _AXIS.findall(match[2]) if match else []
     sizes = {axis: int(size) for axis, size in axes}
-    if not found or len(sizes) < len(axes) or not all((int(found[1]), *sizes.values())):
+    if not match or len(sizes) < len(axes) or not all((int(match[1]), *sizes.values())):
         raise UserError(
             f"{pool!r} is not a pool", where=where, expected="INSTANCESxAXES, such as 2xtp8"
         )
-    return int(found[1]) * math.prod(size for axis, size in sizes.items() if axis != "ep")
+    return int(match[1]) * math.prod(size for axis, size in sizes.items() if axis != "ep")

@@ -25,7 +25,7 @@ __all__ = [
     "DEFAULT_SUITES",
     "OPTIONS",
     "SUITES",
-    "Option",
+    "RunOption",
     "by_key",
     "by_name",
     "of_suite",
@@ -58,7 +58,7 @@ _ARTICLED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class RunOption:
     """One option of a run.
 
     Attributes:
@@ -212,8 +212,10 @@ class Option:
             f"{'above' if self.above else 'from'} {self.least:g}" * math.isfinite(self.least),
             f"to {self.most:g}" * math.isfinite(self.most),
         ]
-        said = " ".join(part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part)
-        return f"{said}, or {self.word}" if self.word else said
+        described = " ".join(
+            part for part in (noun, self.unit and f"in {self.unit}", *bounds) if part
+        )
+        return f"{described}, or {self.word}" if self.word else described
 
     def _numbers(self, words: Iterable[str]) -> list[Any]:
         try:
@@ -233,19 +235,19 @@ _MONEY: dict[str, Any] = {**_OF_RUN, "planned": False}
 
 
 # One line an option, in the order of `fenmark run --help`.
-OPTIONS: tuple[Option, ...] = (
-    Option(
+OPTIONS: tuple[RunOption, ...] = (
+    RunOption(
         name="suite",
         help="Comma-separated: kernels,inference,serving; quality beside one of the last two.",
         default=",".join(DEFAULT_SUITES),
         speaks=True,
         **_OF_RUN,
     ),
-    Option(
+    RunOption(
         name="profile", help="quick, standard or full.", default="quick", speaks=True, **_OF_RUN
     ),
-    Option(name="case", help="Only cases matching this pattern, such as 'gemm*'.", speaks=True),
-    Option(
+    RunOption(name="case", help="Only cases matching this pattern, such as 'gemm*'.", speaks=True),
+    RunOption(
         name="backend",
         help="Kernel backends, comma-separated: numpy,torch,cupy.",
         many="comma",
@@ -253,27 +255,27 @@ OPTIONS: tuple[Option, ...] = (
         suites=("kernels",),
         speaks=True,
     ),
-    Option(
+    RunOption(
         name="model",
         help="Model: an id, a config.json, .gguf or .toml file, ./FOLDER, or a served name.",
         foreign=_MODEL,
         speaks=True,
     ),
-    Option(
+    RunOption(
         name="weights",
         help="GGUF file, or model folder, instead of random weights.",
         suites=_ENGINES,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="reference",
         help="Continuations the engine must give; made by `fenmark reference`.",
         suites=_ENGINES,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="power_cap_w",
         help="Hold each chip at so many watts during the run; the old limit comes back.",
         kind=float,
@@ -283,22 +285,22 @@ OPTIONS: tuple[Option, ...] = (
         # It changes a machine: a stranger's statement sets it with the reader's yes alone.
         asked=True,
     ),
-    Option(name="threads", help="Engine threads.", kind=int, least=1, most=65_536),
-    Option(
+    RunOption(name="threads", help="Engine threads.", kind=int, least=1, most=65_536),
+    RunOption(
         name="engine",
         help="llama.cpp (default), vllm, vllm:cpu, sglang, …; see the engines page.",
         pattern=_WORD,
         suites=_ENGINES,
         speaks=True,
     ),
-    Option(
+    RunOption(
         name="engine_program",
         help="Its program, if not on PATH: words as in a shell.",
         suites=_ENGINES,
         holds="program",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="engine_flag",
         key="engine_flags",
         help="Added to its command line; may be repeated.",
@@ -306,28 +308,36 @@ OPTIONS: tuple[Option, ...] = (
         suites=_ENGINES,
         asked=True,
     ),
-    Option(name="engine_image", help="Image it runs in, as NAME@sha256:DIGEST.", suites=_ENGINES),
-    Option(
+    RunOption(
+        name="engine_image", help="Image it runs in, as NAME@sha256:DIGEST.", suites=_ENGINES
+    ),
+    RunOption(
         name="dtype",
         help="The engine's name of a precision.",
         pattern=_WORD,
         suites=_ENGINES,
         speaks=True,
     ),
-    Option(name="tp", help="Tensor parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
-    Option(
+    RunOption(
+        name="tp", help="Tensor parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES
+    ),
+    RunOption(
         name="pp", help="Pipeline parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES
     ),
-    Option(name="dp", help="Data parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
-    Option(name="ep", help="Expert parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES),
-    Option(
+    RunOption(
+        name="dp", help="Data parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES
+    ),
+    RunOption(
+        name="ep", help="Expert parallelism.", kind=int, least=1, most=100_000, suites=_ENGINES
+    ),
+    RunOption(
         name="speculation",
         help="The engine drafts tokens by this method of its own, such as ngram or mtp.",
         pattern=_WORD,
         suites=_ENGINES,
         speaks=True,
     ),
-    Option(
+    RunOption(
         name="draft_tokens",
         help="Speculation: tokens drafted a step.",
         kind=int,
@@ -335,7 +345,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1024,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="acceptance_length",
         help="Speculation: tokens a step, pinned where we start the engine, else stated.",
         kind=float,
@@ -343,7 +353,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1025,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="acceptance_rates",
         help="Speculation: share of drafts accepted up to each place, likewise: 0.8,0.5.",
         kind=float,
@@ -352,7 +362,7 @@ OPTIONS: tuple[Option, ...] = (
         many="comma",
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="seed",
         help="Seeds every generated input; drawn afresh for each run, and stated, if not given.",
         kind=int,
@@ -360,49 +370,49 @@ OPTIONS: tuple[Option, ...] = (
         most=2**53 - 1,
         **_OF_RUN,
     ),
-    Option(
+    RunOption(
         name="endpoint",
         help="A running OpenAI-compatible server to measure; several with commas between.",
         suites=_ENGINES,
         holds="address",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="preset",
         help="How a known service or server is asked; `fenmark run --presets` lists them.",
         pattern=_WORD,
         suites=_ENGINES,
         speaks=True,
     ),
-    Option(
+    RunOption(
         name="chip",
         help="Catalogue id of the chip behind --endpoint.",
         pattern=_WORD,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="chips", help="How many of them.", kind=int, least=1, most=1_000_000, suites=_ENGINES
     ),
-    Option(
+    RunOption(
         name="prefill_pool",
         help="Disaggregated endpoint: its prefill instances, such as 2xtp8.",
         pattern=_POOL,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="decode_pool",
         help="Its decode instances, such as 1xdp32ep32.",
         pattern=_POOL,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="api",
         help="completions (default), chat, responses, embeddings or rerank.",
         pattern=_WORD,
         suites=_ENGINES,
         speaks=True,
     ),
-    Option(
+    RunOption(
         name="documents",
         help="Rerank: documents a question, 8 by default.",
         kind=int,
@@ -410,7 +420,7 @@ OPTIONS: tuple[Option, ...] = (
         most=10_000,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="concurrency",
         help="Closed loop, comma-separated: 1,64,512.",
         kind=int,
@@ -419,7 +429,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1_000_000,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="rate",
         help="Open loop, requests per second: 10,50.",
         kind=float,
@@ -430,7 +440,7 @@ OPTIONS: tuple[Option, ...] = (
         unit="requests/s",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="users",
         help="Serving: people in conversation at a time, comma-separated; see --turns.",
         kind=int,
@@ -439,7 +449,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1_000_000,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="agents",
         help="Serving: agents in a session at a time, comma-separated; see --turns.",
         kind=int,
@@ -448,7 +458,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1_000_000,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="turns",
         help="Requests of each conversation, 4 by default; its prompt grows with each.",
         kind=int,
@@ -456,7 +466,7 @@ OPTIONS: tuple[Option, ...] = (
         most=100_000,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="turn_isl",
         help="Input tokens each further turn adds: a message or a tool's result; --isl by default.",
         kind=int,
@@ -465,13 +475,13 @@ OPTIONS: tuple[Option, ...] = (
         unit="tokens",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="think_time",
         help="Seconds before each further turn: 5, exponential:5, uniform:2-8, lognormal:5:1.2.",
         pattern=r"[a-z]{0,16}:?[\d.]{1,16}([:-][\d.]{1,16})?",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="sub_agents",
         help="Sub-agents that run side by side once in each agent's session.",
         kind=int,
@@ -479,7 +489,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1024,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="cache_target",
         help="Share of all input tokens that earlier prompts of the load began with: 0.9.",
         kind=float,
@@ -487,7 +497,7 @@ OPTIONS: tuple[Option, ...] = (
         most=0.9999,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="images",
         help="Images of noise in every prompt of a chat, each another.",
         kind=int,
@@ -495,13 +505,13 @@ OPTIONS: tuple[Option, ...] = (
         most=1024,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="image_size",
         help="Their size in pixels, 512x512 by default.",
         pattern=r"\d{1,4}x\d{1,4}",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="audio",
         help="Seconds of noise in every prompt of a chat, as WAV at 16 kHz.",
         kind=float,
@@ -511,14 +521,14 @@ OPTIONS: tuple[Option, ...] = (
         unit="s",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="lora_mix",
         help="Adapters that requests name, with weights, comma-separated: sql:3,chat:1.",
         many="comma",
         pattern=r"[A-Za-z0-9][\w./@+:-]{0,160}",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="ramp",
         help="Serving: steps from the first to the last of two rates or concurrencies.",
         kind=int,
@@ -526,8 +536,10 @@ OPTIONS: tuple[Option, ...] = (
         most=1000,
         suites=_LOAD,
     ),
-    Option(name="arrival", help="poisson, constant, burst or gamma.", pattern=_WORD, suites=_LOAD),
-    Option(
+    RunOption(
+        name="arrival", help="poisson, constant, burst or gamma.", pattern=_WORD, suites=_LOAD
+    ),
+    RunOption(
         name="burstiness",
         help="Gamma arrivals: 1 is Poisson, below is burstier.",
         kind=float,
@@ -535,7 +547,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1e6,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="isl",
         help="Input tokens per request.",
         kind=int,
@@ -544,7 +556,7 @@ OPTIONS: tuple[Option, ...] = (
         unit="tokens",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="osl",
         help="Output tokens per request; natural lets the model end its answers.",
         kind=int,
@@ -554,7 +566,7 @@ OPTIONS: tuple[Option, ...] = (
         unit="tokens",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="isl_spread",
         help="Input tokens uniform within this share of --isl to both sides: 0.2.",
         kind=float,
@@ -562,7 +574,7 @@ OPTIONS: tuple[Option, ...] = (
         most=0.99,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="osl_spread",
         help="Likewise output tokens.",
         kind=float,
@@ -570,14 +582,14 @@ OPTIONS: tuple[Option, ...] = (
         most=0.99,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="lengths",
         help="Serving: JSONL of request lengths (isl, osl), in place of both.",
         suites=_LOAD,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="requests",
         help="Requests per point.",
         kind=int,
@@ -585,7 +597,7 @@ OPTIONS: tuple[Option, ...] = (
         most=100_000_000,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="duration",
         help="Seconds per point, instead of --requests.",
         kind=float,
@@ -594,7 +606,7 @@ OPTIONS: tuple[Option, ...] = (
         unit="s",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="questions",
         help="Quality: how many are asked: 600; 110 in the quick profile, 2000 in the full one.",
         kind=int,
@@ -602,13 +614,13 @@ OPTIONS: tuple[Option, ...] = (
         most=2000,
         suites=_QUALITY,
     ),
-    Option(
+    RunOption(
         name="question_api",
         help="Quality: chat (default) or completions.",
         pattern="chat|completions",
         suites=_QUALITY,
     ),
-    Option(
+    RunOption(
         name="answer_tokens",
         help="Quality: most tokens of an answer, 2048 by default; 256 in the quick profile.",
         kind=int,
@@ -617,7 +629,7 @@ OPTIONS: tuple[Option, ...] = (
         unit="tokens",
         suites=_QUALITY,
     ),
-    Option(
+    RunOption(
         name="temperature",
         help="Quality: of sampling, 0 (greedy) by default.",
         kind=float,
@@ -625,14 +637,14 @@ OPTIONS: tuple[Option, ...] = (
         most=2,
         suites=_QUALITY,
     ),
-    Option(
+    RunOption(
         name="quality_reference",
         help="Quality: what trusted weights answered, as `fenmark quality --record` wrote it.",
         suites=_QUALITY,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="hidden_share",
         help="Quality: share of the load's requests that are questions; 0.05 of text, 0: none.",
         kind=float,
@@ -640,7 +652,7 @@ OPTIONS: tuple[Option, ...] = (
         most=0.5,
         suites=_QUALITY,
     ),
-    Option(
+    RunOption(
         name="slo_ttft",
         help="Goodput: TTFT limit in ms.",
         kind=float,
@@ -650,7 +662,7 @@ OPTIONS: tuple[Option, ...] = (
         unit="ms",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="slo_tpot",
         help="Goodput: TPOT limit in ms.",
         kind=float,
@@ -660,13 +672,13 @@ OPTIONS: tuple[Option, ...] = (
         unit="ms",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="search",
         help="Serving: rate, concurrency, users or agents; finds the most that meet the limits.",
         pattern="rate|concurrency|users|agents",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="goodput_share",
         help="Search: share of the requests that has to meet them, 0.9 by default.",
         kind=float,
@@ -674,7 +686,7 @@ OPTIONS: tuple[Option, ...] = (
         most=0.999,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="processes",
         help="Processes of the load generator.",
         kind=int,
@@ -682,14 +694,14 @@ OPTIONS: tuple[Option, ...] = (
         most=4096,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="metrics",
         help="Serving: the endpoint's Prometheus metrics, read beside the load: URL.",
         suites=_LOAD,
         holds="address",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="telemetry",
         help="DCGM, node or IPMI exporter of a host behind --endpoint: URL, or URL#0,1; repeat it.",
         many="again",
@@ -697,28 +709,28 @@ OPTIONS: tuple[Option, ...] = (
         holds="address",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="fleet",
         help="Serving: nodes of a Ray cluster make the load: ray://HOST:PORT.",
         suites=_LOAD,
         holds="address",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="sweep",
         help="Serving: TOML of a sweep that finds the concurrencies.",
         suites=_LOAD,
         holds="file",
         stated="text",
     ),
-    Option(
+    RunOption(
         name="trace",
         help="Serving: requests to replay: JSONL, or a trace of Mooncake, Azure or BurstGPT.",
         suites=_LOAD,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="trace_speed",
         help="Replay this many times as fast.",
         kind=float,
@@ -727,7 +739,7 @@ OPTIONS: tuple[Option, ...] = (
         most=1e6,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="shared_prefix",
         help="Share of every prompt all have in common, 0 by default.",
         kind=float,
@@ -735,14 +747,14 @@ OPTIONS: tuple[Option, ...] = (
         most=1,
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="tokenizer",
         help="tokenizer.json: prompts of exact length as text, and answers counted by it.",
         suites=_ENGINES,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="request_limit",
         help="Seconds after which a request has failed, 600 by default.",
         kind=float,
@@ -752,14 +764,14 @@ OPTIONS: tuple[Option, ...] = (
         unit="s",
         suites=_LOAD,
     ),
-    Option(
+    RunOption(
         name="api_key_env",
         help="Variable that holds the endpoint's API key.",
         suites=_ENGINES,
         holds="secret",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="header",
         help="Further header of every request, NAME: VALUE; may be repeated.",
         many="again",
@@ -768,40 +780,40 @@ OPTIONS: tuple[Option, ...] = (
         holds="secret",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="extra_body",
         help="Further fields of every request, as a JSON object; they win over ours.",
         suites=_ENGINES,
         asked=True,
     ),
-    Option(
+    RunOption(
         name="drop_field",
         help="Field of ours that the endpoint does not take; may be repeated.",
         many="again",
         pattern=_WORD,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="max_tokens_field",
         help="Its name for the most output tokens, such as max_completion_tokens.",
         pattern=_WORD,
         suites=_ENGINES,
     ),
-    Option(
+    RunOption(
         name="ca",
         help="PEM file of the authorities that vouch for the endpoint.",
         suites=_ENGINES,
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="insecure",
         help="Take any certificate from the endpoint.",
         kind=bool,
         suites=_ENGINES,
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="samples",
         help="Parquet file with a row per serving request.",
         suites=_LOAD,
@@ -809,14 +821,14 @@ OPTIONS: tuple[Option, ...] = (
         planned=False,
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="meter_trace",
         help="A file a wall meter writes meanwhile: CSV or SPEC PTDaemon log.",
         many="again",
         holds="file",
         **_LOCAL,
     ),
-    Option(
+    RunOption(
         name="meter",
         help="A wall meter of yours: shelly:HOST, tasmota:HOST, kasa:HOST, nut:HOST/UPS, "
         "yokogawa:HOST, snmp:HOST/OID*FACTOR, rdtech:PORT, home-assistant:URL/sensor.NAME; "
@@ -826,7 +838,7 @@ OPTIONS: tuple[Option, ...] = (
         **_LOCAL,
     ),
     *(
-        Option(
+        RunOption(
             name=option.name,
             help=option.help,
             holds="file" if option.is_file else "value",
@@ -836,9 +848,9 @@ OPTIONS: tuple[Option, ...] = (
     ),
     # Found by the run itself: the model cache, the catalogue's limits of the chip, and how long
     # a meter must see a case.
-    Option(name="cache", derived=True, suites=_ENGINES, holds="file", **_LOCAL),
-    Option(name="datasheet", derived=True, suites=("kernels",), **_LOCAL),
-    Option(
+    RunOption(name="cache", derived=True, suites=_ENGINES, holds="file", **_LOCAL),
+    RunOption(name="datasheet", derived=True, suites=("kernels",), **_LOCAL),
+    RunOption(
         name="energy_hold_s",
         derived=True,
         kind=float,
@@ -851,18 +863,18 @@ OPTIONS: tuple[Option, ...] = (
 
 
 @cache
-def by_name() -> dict[str, Option]:
+def by_name() -> dict[str, RunOption]:
     """Options that a command line or a plan may name."""
     return {option.name: option for option in OPTIONS if not option.derived}
 
 
 @cache
-def by_key() -> dict[str, Option]:
+def by_key() -> dict[str, RunOption]:
     """Options of the suites, by their name in a run's options and in a statement."""
     return {option.in_statement: option for option in OPTIONS if option.suites}
 
 
-def of_suite(suite: str) -> list[Option]:
+def of_suite(suite: str) -> list[RunOption]:
     """Options that a suite reads."""
     return [option for option in OPTIONS if suite in option.suites]
 
@@ -885,14 +897,14 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def _on_command_line(option: Option) -> Any:
+def _on_command_line(option: RunOption) -> Any:
     if option.many == "comma":
         return str | None
     value: Any = Path if option.holds == "file" else str if option.word else option.kind
     return (list[value] if option.many else value) | None
 
 
-def _typer_option(typer: Any, option: Option) -> Any:
+def _typer_option(typer: Any, option: RunOption) -> Any:
     bounds = {}
     numbers = option.kind in {int, float} and not option.word
     if numbers and not option.many and not option.above:

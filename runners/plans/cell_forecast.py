@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runners.plans.cells import Combination
-    from runners.plans.document import Document
-    from runners.plans.fitting import Target
+    from runners.plans.document import PlanDocument
+    from runners.plans.fitting import TargetMachine
 
 __all__ = ["Prospect", "prospects"]
 
@@ -49,7 +49,7 @@ class Prospect:
         }
 
 
-def prospects(document: Document, target: Target) -> Iterator[Prospect]:
+def prospects(document: PlanDocument, target: TargetMachine) -> Iterator[Prospect]:
     """Yield every cell of a plan, in its order.
 
     Raises:
@@ -72,7 +72,7 @@ def prospects(document: Document, target: Target) -> Iterator[Prospect]:
         yield Prospect(cell=cell, reason=why, estimated_s=seconds)
 
 
-def _check_names(cell: Combination, document: Document) -> None:
+def _check_names(cell: Combination, document: PlanDocument) -> None:
     """An engine or a model nobody knows is a mistake in the plan, on every machine."""
     engine, model = cell.given.get("engine"), cell.given.get("model")
     try:
@@ -85,7 +85,7 @@ def _check_names(cell: Combination, document: Document) -> None:
         raise _placed(error, name, cell, document) from error
 
 
-def _placed(error: UserError, name: str, cell: Combination, document: Document) -> UserError:
+def _placed(error: UserError, name: str, cell: Combination, document: PlanDocument) -> UserError:
     """Name the line a refused value stands in."""
     line = line_saying(document.text, name, str(cell.given.get(name, "")))
     return UserError(

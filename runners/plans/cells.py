@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from typer._click.core import Command, Parameter
 
-    from runners.options.options import Options
-    from runners.plans.document import Document, Group, Value
+    from runners.options.options import RunOptions
+    from runners.plans.document import Group, PlanDocument, Value
 
 __all__ = ["Combination", "PlanShard", "expand"]
 
@@ -74,7 +74,7 @@ class Combination:
     place: str
     excluded: str = ""
 
-    def options(self) -> Options:
+    def options(self) -> RunOptions:
         """Return the options of its run.
 
         Raises:
@@ -104,7 +104,7 @@ class _Choice:
     place: str
 
 
-def expand(document: Document) -> Iterator[Combination]:
+def expand(document: PlanDocument) -> Iterator[Combination]:
     """Yield the cells of a plan in its order, those an `exclude` rule leaves out marked.
 
     Raises:
@@ -130,7 +130,7 @@ def expand(document: Document) -> Iterator[Combination]:
 
 
 def _cell(
-    document: Document,
+    document: PlanDocument,
     number: int,
     choices: Sequence[_Choice],
     excluded: str,
@@ -157,7 +157,7 @@ def _cell(
     return Combination(id=name, number=number, given=given, place=place, excluded=excluded)
 
 
-def _axis(document: Document, name: str) -> list[_Choice]:
+def _axis(document: PlanDocument, name: str) -> list[_Choice]:
     values = document.plan.axes[name]
     if not values:
         raise UserError("an axis without values", where=document.place("axes", name))
@@ -174,7 +174,7 @@ def _axis(document: Document, name: str) -> list[_Choice]:
 
 
 def _rule(
-    document: Document, number: int, axes: Sequence[Sequence[_Choice]]
+    document: PlanDocument, number: int, axes: Sequence[Sequence[_Choice]]
 ) -> tuple[dict[str, set[str]], str]:
     """Read an `exclude` rule: labels by axis, and what to say of a cell it leaves out."""
     rule = dict(document.plan.exclude[number])
@@ -209,7 +209,7 @@ def _matches(match: Mapping[str, set[str]], combination: Sequence[_Choice]) -> b
 
 
 def _choice(
-    document: Document, path: tuple[str | int, ...], axis: str, asked: Group, *, label: str
+    document: PlanDocument, path: tuple[str | int, ...], axis: str, asked: Group, *, label: str
 ) -> _Choice:
     """Read options as `fenmark run` does, so that both know the same names and values."""
     place = _place(document, path, asked)
@@ -232,7 +232,7 @@ def _choice(
     return _Choice(axis, label, raw, given, place)
 
 
-def _place(document: Document, path: tuple[str | int, ...], asked: Group) -> str:
+def _place(document: PlanDocument, path: tuple[str | int, ...], asked: Group) -> str:
     """Where options stand: the value itself where there is one."""
     if len(asked) != 1:
         return document.place(*path)
@@ -240,7 +240,7 @@ def _place(document: Document, path: tuple[str | int, ...], asked: Group) -> str
     return document.place(*path, name, value=value)
 
 
-def _beside(document: Document, key: str, value: Value) -> Value:
+def _beside(document: PlanDocument, key: str, value: Value) -> Value:
     """A file is named from where the plan lies."""
     if by_name()[key].holds != "file":
         return value

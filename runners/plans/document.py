@@ -8,17 +8,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from runners.options.registry import by_name
 from runners.plans.places import line_of
 from suites.base import files, toml_file
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["READY", "Document", "Plan", "read", "ready"]
+__all__ = ["READY", "PlanDocument", "SweepPlan", "read", "ready"]
 
 READY = Path(__file__).parent / "ready"
 
@@ -28,11 +29,7 @@ Group = dict[str, Value]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class PlanMachine(_Strict):
+class PlanMachine(StrictModel):
     """The machine a plan is for, where it is not the one that reads the plan.
 
     Attributes:
@@ -44,7 +41,7 @@ class PlanMachine(_Strict):
     chips: Annotated[int, Field(ge=1, le=100_000)] = 1
 
 
-class Retry(_Strict):
+class Retry(StrictModel):
     """When a cell is tried again.
 
     Attributes:
@@ -57,7 +54,7 @@ class Retry(_Strict):
     after: list[Literal["failed", "time"]] = ["failed", "time"]
 
 
-class Plan(_Strict):
+class SweepPlan(StrictModel):
     """A sweep: every combination of its axes, less what is excluded, and what is included besides.
 
     Attributes:
@@ -89,7 +86,7 @@ class Plan(_Strict):
 
 
 @dataclass(frozen=True)
-class Document:
+class PlanDocument:
     """A plan with the text it was read from.
 
     Attributes:
@@ -99,13 +96,13 @@ class Document:
 
     path: Path
     text: str
-    plan: Plan
+    plan: SweepPlan
 
     @cached_property
     def sha256(self) -> str:
         return sha256(self.text.encode()).hexdigest()
 
-    def with_options(self, given: Sequence[str]) -> Document:
+    def with_options(self, given: Sequence[str]) -> PlanDocument:
         """Return the plan with `option=value` set for every cell.
 
         Raises:
@@ -134,7 +131,7 @@ def ready() -> dict[str, Path]:
     return {path.stem: path for path in sorted(READY.glob("*.toml"))}
 
 
-def read(named: str | Path) -> Document:
+def read(named: str | Path) -> PlanDocument:
     """Read a plan file, or a plan that comes with Fenmark by its name.
 
     Raises:
@@ -144,10 +141,10 @@ def read(named: str | Path) -> Document:
     text = files.read_text(path, most=toml_file.MOST_BYTES, expected="a plan in TOML")
     raw = toml_file.parse(text, str(path))
     try:
-        plan = Plan.model_validate(raw)
+        plan = SweepPlan.model_validate(raw)
     except ValidationError as error:
         raise _complaint(path, text, error) from error
-    return Document(path=path, text=text, plan=plan)
+    return PlanDocument(path=path, text=text, plan=plan)
 
 
 def _find(named: str | Path) -> Path:
@@ -165,14 +162,16 @@ def _find(named: str | Path) -> Path:
 
 def _complaint(path: Path, text: str, error: ValidationError) -> UserError:
     """Turn the deepest of pydantic's complaints into one line: unions complain once per member."""
-    first = max(error.errors(include_url=False), key=lambda one: len(_keys(text, one["loc"])))
+    first = max(
+        error.errors(include_url=False), key=lambda complaint: len(_keys(text, complaint["loc"]))
+    )
     keys = _keys(text, first["loc"])
     what = {
         "extra_forbidden": f"no field {keys[-1]!r}",
         "missing": f"{keys[-1]!r} is missing",
     }.get(first["type"], f"{'.'.join(map(str, keys))}: {first['msg']}")
     parts: dict[str | int, type[BaseModel]] = {"retry": Retry, "machine": PlanMachine}
-    fields = parts.get(keys[0], Plan)
+    fields = parts.get(keys[0], SweepPlan)
     expected = ", ".join(fields.model_fields) if first["type"] == "extra_forbidden" else ""
     return UserError(what, where=f"{path}:{line_of(text, keys)}", expected=expected)
 

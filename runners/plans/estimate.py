@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runners.options.options import Options, expand
+from runners.options.options import RunOptions, expand
 from runners.options.registry import of_suite
 from suites.kernels.backends import installed
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from results.catalog import PriceSheet, RentalPrice
     from runners.plans.cells import Combination
-    from runners.plans.fitting import Target
+    from runners.plans.fitting import TargetMachine
 
 __all__ = ["Estimator", "HourlyRent", "rent"]
 
@@ -51,7 +51,7 @@ class Estimator:
         chosen = {key: value for key, value in chosen.items() if key in known}
         key = (names, profile, repr(sorted(chosen.items())))
         if key not in self._known:
-            asked = Options(suites=names, profile=profile, suite_options=chosen)
+            asked = RunOptions(suites=names, profile=profile, suite_options=chosen)
             self._known[key] = sum(cell.estimated_s for cell in expand(asked))
         return self._known[key]
 
@@ -80,7 +80,7 @@ class HourlyRent:
     sheet: str
 
 
-def rent(seconds: Sequence[float], target: Target, sheet: PriceSheet) -> HourlyRent | None:
+def rent(seconds: Sequence[float], target: TargetMachine, sheet: PriceSheet) -> HourlyRent | None:
     """Return the rent of a target for so many seconds; None where its chip has no price."""
     price = sheet.any_rental(target.chip.id) if target.chip else None
     if price is None or price.per != "chip" or target.chip is None:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from results.catalog import ChipEntry
     from runners.plans.cells import Combination
-    from runners.plans.document import Plan
+    from runners.plans.document import SweepPlan
 
-__all__ = ["Target", "reason"]
+__all__ = ["TargetMachine", "reason"]
 
 _GB = 1e9
 _CPU = "cpu"
@@ -41,7 +41,7 @@ _FORMATS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class TargetMachine:
     """The machine the cells are for.
 
     Attributes:
@@ -63,7 +63,9 @@ class Target:
         return self.cpu_memory_bytes is not None
 
     @classmethod
-    def of(cls, plan: Plan, chip: str | None = None, chips: int | None = None) -> Target:
+    def of(
+        cls, plan: SweepPlan, chip: str | None = None, chips: int | None = None
+    ) -> TargetMachine:
         """Take the machine the user names, else the plan's, else this one.
 
         Raises:
@@ -76,7 +78,7 @@ class Target:
         return cls.this_machine()
 
     @classmethod
-    def of_kind(cls, chip: str, chips: int) -> Target:
+    def of_kind(cls, chip: str, chips: int) -> TargetMachine:
         """Take so many of a chip of the catalogue, or a machine with a "cpu" and nothing else.
 
         Raises:
@@ -100,7 +102,7 @@ class Target:
         )
 
     @classmethod
-    def this_machine(cls) -> Target:
+    def this_machine(cls) -> TargetMachine:
         accelerators = machine.accelerators()
         entry = (
             catalog.chips().get(machine.listed_accelerator(accelerators[0]) or "")
@@ -118,12 +120,12 @@ class Target:
         )
 
 
-def reason(cell: Combination, target: Target) -> str:
+def reason(cell: Combination, target: TargetMachine) -> str:
     """Say why a cell does not run on a machine; empty where nothing speaks against it."""
     return cell.excluded or next(_against(cell.given, target), "")
 
 
-def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
+def _against(given: Mapping[str, Any], target: TargetMachine) -> Iterator[str]:
     if "power_cap_w" in given:
         yield from _cap(given, target)
     if set(given["suite"].split(",")) == {"kernels"} or "endpoint" in given:
@@ -143,7 +145,7 @@ def _against(given: Mapping[str, Any], target: Target) -> Iterator[str]:
         yield from _on_accelerators(given, dtype, target)
 
 
-def _cap(given: Mapping[str, Any], target: Target) -> Iterator[str]:
+def _cap(given: Mapping[str, Any], target: TargetMachine) -> Iterator[str]:
     """Hold a power cap against this machine's limits, or against the chip's nameplate."""
     watts, kind = float(given["power_cap_w"]), "gpu" if target.chips else _CPU
     if "endpoint" in given:
@@ -154,14 +156,16 @@ def _cap(given: Mapping[str, Any], target: Target) -> Iterator[str]:
         yield f"{watts:g} W is above the nameplate power of {target.chip.name}"
 
 
-def _on_cpu(engine: str, given: Mapping[str, Any], dtype: str, target: Target) -> Iterator[str]:
+def _on_cpu(
+    engine: str, given: Mapping[str, Any], dtype: str, target: TargetMachine
+) -> Iterator[str]:
     if not target.here and target.chips:
         yield f"{engine} computes on the CPU, and the plan is for {target.name}"
     if target.cpu_memory_bytes:
         yield from _memory(given, dtype, target.cpu_memory_bytes, split=1)
 
 
-def _on_accelerators(given: Mapping[str, Any], dtype: str, target: Target) -> Iterator[str]:
+def _on_accelerators(given: Mapping[str, Any], dtype: str, target: TargetMachine) -> Iterator[str]:
     chips = math.prod(given.get(axis) or 1 for axis in ("tp", "pp", "dp"))
     if chips > target.chips:
         yield f"takes {chips} chips of {target.chips}"
@@ -175,7 +179,7 @@ def _on_accelerators(given: Mapping[str, Any], dtype: str, target: Target) -> It
         yield from _memory(given, dtype, target.memory_bytes, split=split)
 
 
-def _engine(engine: str, given: Mapping[str, Any], target: Target) -> Iterator[str]:
+def _engine(engine: str, given: Mapping[str, Any], target: TargetMachine) -> Iterator[str]:
     chosen, device = template.chosen(engine)
     if engine.endswith(f":{device}") and device != "cpu" and not target.chips:
         yield f"{engine} needs a {device} device, and {target.name} has none"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from runners.machine import keys
 from runners.plans.cell_forecast import Prospect, prospects
-from runners.plans.document import Document, Plan
-from runners.plans.fitting import Target
+from runners.plans.document import PlanDocument, SweepPlan
+from runners.plans.fitting import TargetMachine
 from runners.plans.work import Ended, folder_of, run_job
 from suites.base.errors import CheckError, UserError
 from suites.base.ray_nodes import NodeLostError
@@ -44,7 +44,7 @@ class _Host:
 class Fleet:
     """Hosts of a connected cluster as workers of one plan."""
 
-    def __init__(self, cluster: Cluster, document: Document, tag: str = "") -> None:
+    def __init__(self, cluster: Cluster, document: PlanDocument, tag: str = "") -> None:
         """Ask every host with the tag what it can run.
 
         Raises:
@@ -96,10 +96,10 @@ class Fleet:
                 raise CheckError(
                     "no host of it is left", where="--fleet", remedy="--resume goes on later"
                 ) from error
-            return Ended(job=job, how="lost", said=str(error), host=host.node.host)
+            return Ended(job=job, how="lost", reason=str(error), host=host.node.host)
         except UserError as error:
             how: How = "failed" if isinstance(error, CheckError) else "refused"
-            return Ended(job=job, how=how, said=str(error), host=host.node.host)
+            return Ended(job=job, how=how, reason=str(error), host=host.node.host)
         return replace(ended, host=host.node.host)
 
     def forget(self, job: Job) -> None:
@@ -124,8 +124,8 @@ def _best(of_one: Sequence[Prospect]) -> Prospect:
 
 def _prospects(path: str, text: str, plan: dict[str, Any]) -> list[Prospect]:
     """On a host: what it can run of a plan. Files the plan names must lie there as here."""
-    document = Document(path=Path(path), text=text, plan=Plan.model_validate(plan))
-    return list(prospects(document, Target.this_machine()))
+    document = PlanDocument(path=Path(path), text=text, plan=SweepPlan.model_validate(plan))
+    return list(prospects(document, TargetMachine.this_machine()))
 
 
 def _work(job: Job) -> Ended:

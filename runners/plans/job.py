@@ -13,7 +13,7 @@ from typing import Any
 
 from results.archive.archive import envelopes
 from results.statement.statement import PlanCell
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from suites.base import child
 
 __all__ = ["Job"]
@@ -30,7 +30,7 @@ class Job:
         to: log whose challenge seeds the run, empty for none.
     """
 
-    options: Options
+    options: RunOptions
     plan: PlanCell
     limit_s: float
     to: str = ""
@@ -45,7 +45,7 @@ class Job:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Job:
         return cls(
-            options=Options.from_json(data["options"]),
+            options=RunOptions.from_json(data["options"]),
             plan=PlanCell(**data["plan"]),
             limit_s=data["limit_s"],
             to=data["to"],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from runners.plans.cell_forecast import Prospect
     from runners.plans.cells import PlanShard
-    from runners.plans.document import Document
+    from runners.plans.document import PlanDocument
     from runners.plans.work import JobHosts
     from runners.submit.submit import LogClient
 
@@ -44,7 +44,7 @@ class _Drive:
         lost: cells whose host went away under them; each may be begun anew once.
     """
 
-    document: Document
+    document: PlanDocument
     out: Path
     workers: JobHosts
     log: LogClient | None
@@ -64,10 +64,10 @@ class _Drive:
             cell.overhead_s = round(ended.wall_s - ended.measured_s, 2)
             self._submit(cell)
             return False
-        cell.state, cell.reason = "failed", ended.said
+        cell.state, cell.reason = "failed", ended.reason
         again = self._again(ended, cell)
         if not again:
-            actions.annotate("error", f"{cell.id}: {ended.said}", place=self.places[cell.id])
+            actions.annotate("error", f"{cell.id}: {ended.reason}", place=self.places[cell.id])
         return again
 
     def _submit(self, cell: CellState) -> None:
@@ -90,7 +90,7 @@ class _Drive:
 
 
 def run_plan(
-    document: Document,
+    document: PlanDocument,
     prospects: Sequence[Prospect],
     out: Path,
     workers: JobHosts,
@@ -161,7 +161,7 @@ def _run(drive: _Drive, jobs: list[Job]) -> None:
             drive.tell(progress, cell)
             workers.start(job)
         # Nobody works and nobody takes what is left: its hosts have gone.
-        gone = Ended(job=jobs.pop(0), how="refused", said=_NOBODY) if not workers.busy else None
+        gone = Ended(job=jobs.pop(0), how="refused", reason=_NOBODY) if not workers.busy else None
         ended = gone or workers.wait()
         again = drive.take(ended)
         drive.tell(progress, progress.cells[ended.job.id])
@@ -170,25 +170,27 @@ def _run(drive: _Drive, jobs: list[Job]) -> None:
             jobs.append(ended.job)
 
 
-def _begin(one: Prospect, done: dict[str, str]) -> CellState:
-    if digest := done.get(one.cell.id):
-        return CellState(id=one.cell.id, state="finished", digest=digest)
-    if one.reason:
-        return CellState(id=one.cell.id, state="pruned", reason=one.reason)
-    return CellState(id=one.cell.id, state="waiting", estimated_s=round(one.estimated_s, 1))
+def _begin(prospect: Prospect, done: dict[str, str]) -> CellState:
+    if digest := done.get(prospect.cell.id):
+        return CellState(id=prospect.cell.id, state="finished", digest=digest)
+    if prospect.reason:
+        return CellState(id=prospect.cell.id, state="pruned", reason=prospect.reason)
+    return CellState(
+        id=prospect.cell.id, state="waiting", estimated_s=round(prospect.estimated_s, 1)
+    )
 
 
-def _job(document: Document, one: Prospect, log: LogClient | None) -> Job:
+def _job(document: PlanDocument, prospect: Prospect, log: LogClient | None) -> Job:
     minutes = document.plan.cell_minutes
     return Job(
-        options=one.cell.options(),
-        plan=PlanCell(name=document.plan.name, sha256=document.sha256, cell=one.cell.id),
-        limit_s=minutes * 60 if minutes else time_limit_s(one.estimated_s),
+        options=prospect.cell.options(),
+        plan=PlanCell(name=document.plan.name, sha256=document.sha256, cell=prospect.cell.id),
+        limit_s=minutes * 60 if minutes else time_limit_s(prospect.estimated_s),
         to=log.url if log else "",
     )
 
 
-def _finished(document: Document, out: Path) -> dict[str, str]:
+def _finished(document: PlanDocument, out: Path) -> dict[str, str]:
     """Find the cells of a plan in an archive: id → digest."""
     digests = {}
     for path in archive.envelopes(out):

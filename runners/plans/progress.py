@@ -11,7 +11,7 @@ from suites.base.files import write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runners.plans.document import Document
+    from runners.plans.document import PlanDocument
 
 __all__ = ["CellState", "Progress"]
 
@@ -46,7 +46,7 @@ class CellState:
 class Progress:
     """All cells of this shard, by id, in the plan's order."""
 
-    document: Document
+    document: PlanDocument
     shard: str
     path: Path
     cells: dict[str, CellState] = field(default_factory=dict)

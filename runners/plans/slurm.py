@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runners.plans.cell_forecast import Prospect
-    from runners.plans.document import Document
+    from runners.plans.document import PlanDocument
 
 __all__ = ["script"]
 
 
 def script(
-    document: Document,
+    document: PlanDocument,
     cells: Sequence[Prospect],
     *,
     out: Path,

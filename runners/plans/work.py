@@ -35,7 +35,7 @@ class Ended:
         how: "failed": the work failed; "time": it hung; "refused": its input is bad; "lost": its
             host has gone.
         parcel: the signed result, None unless finished.
-        said: why not, in a line.
+        reason: why not, in a line.
         host: where it ran.
         wall_s: of the whole process; what of it the suites took is `measured_s`.
     """
@@ -43,7 +43,7 @@ class Ended:
     job: Job
     how: How
     parcel: Bundle | None = None
-    said: str = ""
+    reason: str = ""
     host: str = ""
     wall_s: float = 0.0
     measured_s: float = 0.0
@@ -124,12 +124,12 @@ def run_job(job: Job, home: Path) -> Ended:
     ended = children.run(command, log, job.limit_s, lambda _: None)
     wall_s = time.monotonic() - began
     if ended.too_long:
-        said = f"did not end within {job.limit_s:.0f} s and was stopped; log: {ended.tail()}"
-        return Ended(job=job, how="time", said=said, wall_s=wall_s)
+        reason = f"did not end within {job.limit_s:.0f} s and was stopped; log: {ended.tail()}"
+        return Ended(job=job, how="time", reason=reason, wall_s=wall_s)
     if ended.code:
         how: How = "refused" if ended.code == UserError.exit_code else "failed"
-        said = ended.tail(lines=1) if ended.code > 0 else f"was killed by signal {-ended.code}"
-        return Ended(job=job, how=how, said=said, wall_s=wall_s)
+        reason = ended.tail(lines=1) if ended.code > 0 else f"was killed by signal {-ended.code}"
+        return Ended(job=job, how=how, reason=reason, wall_s=wall_s)
     [path] = envelopes(results)
     measured_s = json.loads(out.read_bytes())["measured_s"]
     return Ended(job=job, how="finished", parcel=pack(path), wall_s=wall_s, measured_s=measured_s)

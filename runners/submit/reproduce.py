@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.service.challenge import Challenge
     from results.statement.statement import Predicate
     from runners.measure.outcome import FinishedRun
-    from runners.options.options import Options
+    from runners.options.options import RunOptions
     from suites.base.terminal import Terminal
 
 __all__ = ["Reproduction", "reproduce"]
@@ -47,7 +47,9 @@ class Reproduction:
     @property
     def agrees(self) -> bool:
         """The figures agree, and they are about the same thing."""
-        return self.agreement.holds and not any(one.decisive for one in self.differences)
+        return self.agreement.holds and not any(
+            difference.decisive for difference in self.differences
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -56,10 +58,11 @@ class Reproduction:
             "agrees": self.agrees,
             "hindrances": list(self.hindrances),
             "figures": [
-                {**asdict(one.change), "verdict": one.verdict} for one in self.agreement.figures
+                {**asdict(figure.change), "verdict": figure.verdict}
+                for figure in self.agreement.figures
             ],
             "missing": list(self.agreement.missing),
-            "differences": [asdict(one) for one in self.differences],
+            "differences": [asdict(difference) for difference in self.differences],
         }
 
 
@@ -88,11 +91,11 @@ def reproduce(
     """
     predicate = first.statement.predicate
     options = with_subject(from_statement(predicate, out, flags_allowed=flags_allowed, **local))
-    found = differences(predicate, _as_here(predicate, options))
-    for difference in found:
+    unlike = differences(predicate, _as_here(predicate, options))
+    for difference in unlike:
         terminal.say(str(difference), indent=2)
     if not force:
-        _refuse(first.digest, predicate, found)
+        _refuse(first.digest, predicate, unlike)
     for line in first.unchecked:
         if line.startswith("samples:"):
             terminal.say(f"of the first result: {line}", indent=2)
@@ -115,7 +118,7 @@ def reproduce(
     )
 
 
-def _as_here(first: Predicate, options: Options) -> Predicate:
+def _as_here(first: Predicate, options: RunOptions) -> Predicate:
     """Return the first statement as this machine would write it, so far as that is known before."""
     run = first.run.model_copy(update={"suite_version": provenance.suite_version()})
     here = machine.describe(chip_under_test(options))
@@ -129,14 +132,14 @@ def _as_here(first: Predicate, options: Options) -> Predicate:
     )
 
 
-def _refuse(digest: str, predicate: Predicate, found: list[Difference]) -> None:
+def _refuse(digest: str, predicate: Predicate, unlike: list[Difference]) -> None:
     if predicate.run.options is None:
         raise CheckError(
             "does not state its options, so that nobody can tell what to repeat",
             where=digest,
             remedy="--force runs with the defaults of today",
         )
-    decisive = [str(one) for one in found if one.decisive]
+    decisive = [str(difference) for difference in unlike if difference.decisive]
     if decisive:
         raise CheckError(
             f"cannot be compared with a run here ({'; '.join(decisive)})",

@@ -66,8 +66,8 @@ class Accepted:
 
     def to_json(self) -> dict[str, Any]:
         """The receipt with what was found."""
-        found = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
-        return {**self.receipt.to_json(), **found, "unchecked": self.unchecked}
+        judgement = {"new": self.new, "outcome": self.outcome, "findings": self.findings}
+        return {**self.receipt.to_json(), **judgement, "unchecked": self.unchecked}
 
     def tell(self, terminal: Terminal) -> None:
         """The same for people."""
@@ -111,15 +111,15 @@ def envelopes_of(paths: Sequence[Path]) -> list[Path]:
     Raises:
         UserError: a path does not exist or holds none.
     """
-    found: list[Path] = []
+    listed: list[Path] = []
     for path in paths:
         files = archive.envelopes(path) if path.is_dir() else [path]
         if not files or not files[0].exists():
             raise UserError(
                 "holds no result", where=str(path), expected=f"an archive or *{archive.SUFFIX}"
             )
-        found += files
-    return found
+        listed += files
+    return listed
 
 
 class _OtherKindError(CheckError):
@@ -249,8 +249,8 @@ class LogClient:
         except Unreachable:
             write_all(kept)
             raise
-        found = _json(answer)
-        receipt = Receipt.from_json(found, "the log's answer")
+        receipt_json = _json(answer)
+        receipt = Receipt.from_json(receipt_json, "the log's answer")
         self._hold_to(receipt, data)
         for place in (place for place, held in kept.items() if not (alone and held is samples)):
             place.unlink(missing_ok=True)
@@ -258,9 +258,9 @@ class LogClient:
         return Accepted(
             receipt=receipt,
             new=answer.status_code == 201,
-            outcome=str(found.get("outcome", "")),
-            findings=_findings(found.get("findings")),
-            unchecked=[*told, *_lines(found.get("unchecked"))],
+            outcome=str(receipt_json.get("outcome", "")),
+            findings=_findings(receipt_json.get("findings")),
+            unchecked=[*told, *_lines(receipt_json.get("unchecked"))],
         )
 
     def _send(self, data: bytes, samples: bytes | None) -> tuple[httpx.Response, bool]:
@@ -313,7 +313,7 @@ class LogClient:
         place = self.home / "checkpoint"
         if place.exists():
             seen = notes.verify(place.read_bytes(), [self.key()], str(place))
-            earlier, later = sorted((seen, checkpoint), key=lambda one: one.size)
+            earlier, later = sorted((seen, checkpoint), key=lambda point: point.size)
             path = f"/v1/consistency/{earlier.size}?to={later.size}"
             proof = hashes(_json(self._ask("GET", path)).get("proof", []), path)
             if seen.origin != checkpoint.origin or not merkle.verify_consistency(
@@ -344,27 +344,29 @@ class LogClient:
         import httpx
 
         headers = dict(headers or {}) | ({"Content-Type": kind} if body is not None else {})
-        said = ""
+        reason = ""
         for attempt in range(self.attempts):
             wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt) * random.uniform(0.5, 1)
             try:
                 answer = self.client.request(method, path, content=body, headers=headers)
             except httpx.TransportError as error:
-                said = str(error) or type(error).__name__
+                reason = str(error) or type(error).__name__
             else:
                 if answer.is_success:
                     return answer
-                said = _detail(answer)
+                reason = _detail(answer)
                 if answer.status_code == _UNSUPPORTED_KIND:
-                    raise _OtherKindError(said, where=str(self.client.base_url))
+                    raise _OtherKindError(reason, where=str(self.client.base_url))
                 if answer.status_code not in {408, 429} and answer.status_code < 500:
-                    raise CheckError(said, where=f"{self.client.base_url}", remedy=_remedy(answer))
+                    raise CheckError(
+                        reason, where=f"{self.client.base_url}", remedy=_remedy(answer)
+                    )
                 asked = answer.headers.get("retry-after", "")
                 wait_s = max(wait_s, min(_LONGEST_WAIT_S, float(asked) if asked.isdigit() else 0))
             if attempt + 1 < self.attempts:
                 self.pause(wait_s)
         raise Unreachable(
-            f"gave no answer in {self.attempts} attempts: {said}",
+            f"gave no answer in {self.attempts} attempts: {reason}",
             where=str(self.client.base_url),
             remedy="what was to be sent is kept; `fenmark submit --to URL` alone sends it",
         )
@@ -372,12 +374,12 @@ class LogClient:
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
-        found = strict_json.loads(answer.content, str(answer.url))
+        body = strict_json.loads(answer.content, str(answer.url))
     except UserError as error:
         raise CheckError(f"is not a submission API: {error.what}", where=str(answer.url)) from error
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise CheckError("is not a submission API", where=str(answer.url), expected="a JSON object")
-    return found
+    return body
 
 
 def _samples_of(path: Path, data: bytes) -> bytes | None:
@@ -393,14 +395,16 @@ def _samples_of(path: Path, data: bytes) -> bytes | None:
     return sendable(archive.home_of(path), statement)
 
 
-def _lines(found: Any) -> list[str]:
-    return [str(line) for line in found] if isinstance(found, list) else []
+def _lines(lines: Any) -> list[str]:
+    return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
-def _findings(found: Any) -> list[dict[str, str]]:
+def _findings(findings: Any) -> list[dict[str, str]]:
     """Take over those findings of a log that are some: it may say anything."""
     names = ("rule", "outcome", "where", "reason")
-    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    items = (
+        [item for item in findings if isinstance(item, dict)] if isinstance(findings, list) else []
+    )
     return [{name: str(item.get(name, "")) for name in names} for item in items]
 
 
@@ -427,10 +431,10 @@ def _name(answer: httpx.Response) -> str:
 def _same(logged: bytes, sent: bytes) -> bool:
     """Tell whether two envelopes hold one payload; who runs the log chose the first."""
     try:
-        one, other = strict_json.loads(logged, "logged"), strict_json.loads(sent, "sent")
+        envelope, other = strict_json.loads(logged, "logged"), strict_json.loads(sent, "sent")
     except UserError:
         return False
-    return isinstance(one, dict) and bool(one.get("payload") == other["payload"])
+    return isinstance(envelope, dict) and bool(envelope.get("payload") == other["payload"])
 
 
 def _short(text: str) -> str:

@@ -70,14 +70,14 @@ def open_plain(path: Path) -> BufferedReader | BytesIO:
         OSError: it cannot be read, is no plain file, or is next to nothing but holes.
     """
     descriptor = _plain(path)
-    found = os.fstat(descriptor)
-    if found.st_size == 0:  # as a file of the kernel's, which may never end
+    status = os.fstat(descriptor)
+    if status.st_size == 0:  # as a file of the kernel's, which may never end
         os.close(descriptor)
         return BytesIO()
-    stored = getattr(found, "st_blocks", found.st_size) * _BLOCK
-    if found.st_size > _LARGE and stored < found.st_size * _SHARE_STORED:
+    stored = getattr(status, "st_blocks", status.st_size) * _BLOCK
+    if status.st_size > _LARGE and stored < status.st_size * _SHARE_STORED:
         os.close(descriptor)
-        what = f"has {found.st_size:,} bytes, of which {stored:,} were ever written"
+        what = f"has {status.st_size:,} bytes, of which {stored:,} were ever written"
         raise OSError(errno.EFBIG, what, str(path))
     return os.fdopen(descriptor, "rb")
 

@@ -60,19 +60,19 @@ def compare(a: Sequence[CellResult], b: Sequence[CellResult]) -> list[PairedRati
 
     A metric that was not positive in every process has no ratio and is left out.
     """
-    ours, theirs = ([_medians(result) for result in side] for side in (a, b))
-    shared = set.intersection(*(set(process) for process in (*ours, *theirs)))
-    found = []
-    for key in [key for key in ours[0] if key in shared]:
-        values = [process[key] for process in ours], [process[key] for process in theirs]
+    before, after = ([_medians(result) for result in side] for side in (a, b))
+    shared = set.intersection(*(set(process) for process in (*before, *after)))
+    ratios = []
+    for key in [key for key in before[0] if key in shared]:
+        values = [process[key] for process in before], [process[key] for process in after]
         if min(map(min, values)) > 0:
             ratio = ratio_interval(*values)
-            found.append(
+            ratios.append(
                 PairedRatio(
                     case=key[0], metric=key[1], ratio=ratio, verdict=_verdict(key[1], ratio)
                 )
             )
-    return found
+    return ratios
 
 
 def _medians(result: CellResult) -> dict[tuple[str, str], float]:

@@ -66,7 +66,7 @@ class Cluster:
         Raises:
             UserError: there is none.
         """
-        found = [
+        nodes = [
             Node(
                 id=node["NodeID"],
                 host=node["NodeManagerHostname"],
@@ -76,7 +76,7 @@ class Cluster:
             for node in self._ray.nodes()
             if node["Alive"] and node["Resources"].get("CPU")
         ]
-        tagged = [node for node in found if not tag or tag in node.resources]
+        tagged = [node for node in nodes if not tag or tag in node.resources]
         if not tagged:
             raise UserError(
                 "the fleet has no node for this",

@@ -20,7 +20,7 @@ from suites.base.files import write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PROMPTS", "Reference", "check", "find", "load_reference", "record", "store"]
+__all__ = ["PROMPTS", "GateReference", "check", "find", "load_reference", "record", "store"]
 
 # Beginnings with an expected end, so that the best token leads by far: near ties are where two
 # correct engines part, by the order of their sums.
@@ -43,7 +43,7 @@ _MOST_BYTES = 2**16  # of a reference, which holds eight digests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class GateReference:
     """What trusted weights answer.
 
     Attributes:
@@ -59,7 +59,7 @@ class Reference:
 
 def record(
     url: str, *, model: str, weights_sha256: str, engine: str, key: str | None = None
-) -> Reference:
+) -> GateReference:
     """Ask a trusted engine for its continuations.
 
     Raises:
@@ -72,17 +72,19 @@ def record(
             where=engine,
             expected="greedy decoding that can be repeated",
         )
-    return Reference(weights_sha256=weights_sha256, engine=engine, continuations=first)
+    return GateReference(weights_sha256=weights_sha256, engine=engine, continuations=first)
 
 
-def check(reference: Reference, url: str, *, model: str, key: str | None = None) -> dict[str, Any]:
+def check(
+    reference: GateReference, url: str, *, model: str, key: str | None = None
+) -> dict[str, Any]:
     """Compare an engine with a reference; what it gives back goes into the result.
 
     Raises:
         CheckError: fewer prompts agree than a correct engine's would.
     """
     given = _continuations(url, model, key)
-    agreed = sum(one == other for one, other in zip(given, reference.continuations, strict=True))
+    agreed = sum(text == other for text, other in zip(given, reference.continuations, strict=True))
     if agreed < _LEAST_AGREEING:
         raise CheckError(
             f"the engine does not compute this model: {agreed} of {len(PROMPTS)} greedy "
@@ -94,13 +96,13 @@ def check(reference: Reference, url: str, *, model: str, key: str | None = None)
     return {"gate_agreed": agreed, "gate_of": len(PROMPTS), "gate_reference": reference.engine}
 
 
-def find(weights_sha256: str | None) -> Reference | None:
+def find(weights_sha256: str | None) -> GateReference | None:
     """Reference of these weights, None if they are unknown or nobody recorded one here."""
     path = _path(weights_sha256 or "unknown")
     return load_reference(path) if path.exists() else None
 
 
-def load_reference(path: Path) -> Reference:
+def load_reference(path: Path) -> GateReference:
     """Read a reference file.
 
     Raises:
@@ -115,17 +117,19 @@ def load_reference(path: Path) -> Reference:
             "continuations": list(texts),
             **rest,
         } if not rest and all(isinstance(text, str) for text in texts):
-            found = Reference(weights_sha256=weights, engine=engine, continuations=tuple(texts))
+            reference = GateReference(
+                weights_sha256=weights, engine=engine, continuations=tuple(texts)
+            )
         case _:
             raise UserError("no reference", where=str(path), expected=expected)
-    if len(found.continuations) != len(PROMPTS):
+    if len(reference.continuations) != len(PROMPTS):
         raise UserError(
             "made for other prompts", where=str(path), remedy="record it again: `fenmark reference`"
         )
-    return found
+    return reference
 
 
-def store(reference: Reference, path: Path | None = None) -> Path:
+def store(reference: GateReference, path: Path | None = None) -> Path:
     """Keep a reference, by the digest of its weights unless a path is given.
 
     Raises:

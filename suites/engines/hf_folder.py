@@ -127,10 +127,10 @@ def _known_good(folder: Path, record: Path) -> str | None:
     """Digest of the folder if it is what was recorded, else None."""
     try:
         recorded = json.loads(record.read_bytes())["sha256"]
-        found = digest(folder)
+        present = digest(folder)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if found == recorded else None
+    return present if present == recorded else None
 
 
 def _make(geometry: Geometry, kind: str, folder: Path, seed: int) -> None:

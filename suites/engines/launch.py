@@ -55,12 +55,12 @@ def engine_version(url: str, version: VersionSource, *, key: str | None = None) 
         return "unknown"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        said = httpx.get(
+        answer = httpx.get(
             f"{url.rstrip('/')}{version.path}", headers=headers, timeout=10, trust_env=False
         ).json()
     except (httpx.HTTPError, ValueError):
         return "unknown"
-    value = said.get(version.field) if isinstance(said, dict) else None
+    value = answer.get(version.field) if isinstance(answer, dict) else None
     return str(value)[:256] if value else "unknown"
 
 

@@ -82,10 +82,10 @@ class EngineProcess:
         if not lines:
             raise self.failure(f"not ready within {self._limit_s:.0f} s")
         try:
-            said: dict[str, Any] = json.loads(lines[0])
+            greeting: dict[str, Any] = json.loads(lines[0])
         except ValueError:
             raise self.failure("ended while starting") from None
-        return said
+        return greeting
 
     def check_alive(self) -> None:
         """Raise with the log's last lines if the child has ended.

@@ -212,17 +212,17 @@ def chosen(engine: str, *, dev: Path = Path("/dev")) -> tuple[Template, str]:
         UserError: no such engine, or it does not run on that device.
     """
     name, _, device = engine.partition(":")
-    found = template(name)
+    known = template(name)
     if not device:
         here = device_here(dev)
-        return found, here if here in found.devices else next(iter(found.devices))
-    if device not in found.devices:
+        return known, here if here in known.devices else next(iter(known.devices))
+    if device not in known.devices:
         raise UserError(
-            f"{found.name} has no command line for {device!r}",
+            f"{known.name} has no command line for {device!r}",
             where="--engine",
-            expected=" or ".join(f"{name}:{key}" for key in found.devices),
+            expected=" or ".join(f"{name}:{key}" for key in known.devices),
         )
-    return found, device
+    return known, device
 
 
 def device_here(dev: Path = Path("/dev")) -> str:
@@ -271,7 +271,7 @@ def command(
     }
 
     def fill(text: str) -> str:
-        return _FIELD.sub(lambda found: _value(found[1], known, folder), text)
+        return _FIELD.sub(lambda match: _value(match[1], known, folder), text)
 
     return Command(
         program=_program(engine, here, program),
@@ -337,17 +337,17 @@ def check_installed(engine: str, program: str | None) -> None:
     Raises:
         UserError: it is not there; the message says how to get it.
     """
-    found, device = chosen(engine)
-    here = found.devices[device]
-    words = _program(found, here, program)
-    launch = here.launch or found.launch
+    known, device = chosen(engine)
+    here = known.devices[device]
+    words = _program(known, here, program)
+    launch = here.launch or known.launch
     # In a container the interpreter is not the first word, and only the container knows.
-    modules = [launch[1], *found.needs] if launch[:1] == ("-m",) and len(words) == 1 else []
+    modules = [launch[1], *known.needs] if launch[:1] == ("-m",) and len(words) == 1 else []
     missing = _missing_part(words[0], modules)
     if missing:
         raise UserError(
             missing,
-            where=f"--engine {found.id}:{device}",
+            where=f"--engine {known.id}:{device}",
             expected=here.install,
             remedy="or name the program with --engine-program",
         )

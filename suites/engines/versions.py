@@ -23,13 +23,13 @@ def remarks(engine: Mapping[str, Any]) -> list[str]:
         engine: fields of `results.statement.statement.Engine`.
     """
     name, version = engine["name"], engine["version"]
-    found = [_of_version(name, version)]
+    texts = [_of_version(name, version)]
     if engine["weights"] == "real" and "gate_agreed" not in engine["flags"]:
-        found.append(
+        texts.append(
             f"{name}: these weights have no reference, so its answers were not checked; "
             "record one with `fenmark reference`"
         )
-    return [text for text in found if text]
+    return [text for text in texts if text]
 
 
 def _of_version(name: str, version: str) -> str:

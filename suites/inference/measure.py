@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from suites.base.records import Label
     from suites.client.target import Target
 
-__all__ = ["Case", "measure"]
+__all__ = ["InferenceCase", "measure"]
 
 # A prompt this short warms the connection, the server's worker and the decode path.
 _WARM_TOKENS = 16
@@ -34,7 +34,7 @@ _SPARE_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class InferenceCase:
     """One isolated measurement.
 
     Attributes:
@@ -70,7 +70,7 @@ class Case:
 
 
 def measure(
-    target: Target, case: Case, *, seed: int | str, check_alive: Callable[[], None]
+    target: Target, case: InferenceCase, *, seed: int | str, check_alive: Callable[[], None]
 ) -> list[Series]:
     """Run one case and give its series.
 
@@ -88,7 +88,7 @@ def measure(
     return _prefill(case, rounds) if case.family == "prefill" else _decode(case, rounds)
 
 
-async def _rounds(target: Target, case: Case, seed: int | str) -> list[list[Request]]:
+async def _rounds(target: Target, case: InferenceCase, seed: int | str) -> list[list[Request]]:
     """Requests of each round; one untimed short round warms everything first."""
     tape = Tape()
     # Other prompts for each case: an engine with a prefix cache remembers those of the last one.
@@ -156,7 +156,7 @@ async def _round(
     return [read_exchange(tape, exchange) for exchange in ended]
 
 
-def _check_counts(case: Case, requests: Sequence[Request]) -> None:
+def _check_counts(case: InferenceCase, requests: Sequence[Request]) -> None:
     for request in requests:
         if request.failure:
             raise CheckError(
@@ -177,7 +177,7 @@ def _check_counts(case: Case, requests: Sequence[Request]) -> None:
             )
 
 
-def _prefill(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
+def _prefill(case: InferenceCase, rounds: Sequence[Sequence[Request]]) -> list[Series]:
     requests = [request for requests in rounds for request in requests]
     windows = tuple(
         Window(start_ns=r.sent_ns, end_ns=r.token_ns[0], input_tokens=r.input_tokens)
@@ -193,7 +193,7 @@ def _prefill(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
     ]
 
 
-def _can_be_timed(case: Case, requests: Sequence[Request]) -> bool:
+def _can_be_timed(case: InferenceCase, requests: Sequence[Request]) -> bool:
     """Whether a round holds steps to time; one that failed is for `_check_counts` to name."""
     if case.family == "prefill" or any(request.failure for request in requests):
         return True
@@ -211,7 +211,7 @@ def _inside(request: Request, start: int, end: int) -> list[int]:
     return [time for time in request.token_ns if start <= time <= end]
 
 
-def _decode(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
+def _decode(case: InferenceCase, rounds: Sequence[Sequence[Request]]) -> list[Series]:
     """Time steps only while all requests of the batch decode: no prefill, none ended."""
     steps_ms: list[float] = []
     rates: list[float] = []
@@ -238,7 +238,7 @@ def _decode(case: Case, rounds: Sequence[Sequence[Request]]) -> list[Series]:
     ]
 
 
-def _untimed(case: Case) -> CheckError:
+def _untimed(case: InferenceCase) -> CheckError:
     if case.batch == 1:
         return CheckError(
             "all tokens came in one piece, again and again",
@@ -254,7 +254,11 @@ def _untimed(case: Case) -> CheckError:
 
 
 def _series(
-    case: Case, metric: str, unit: str, samples: Sequence[float], windows: tuple[Window, ...] = ()
+    case: InferenceCase,
+    metric: str,
+    unit: str,
+    samples: Sequence[float],
+    windows: tuple[Window, ...] = (),
 ) -> Series:
     return Series(
         suite="inference",

@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from suites.inference.measure import Case
+    from suites.inference.measure import InferenceCase
 
-__all__ = ["Server", "drawn", "room", "servers"]
+__all__ = ["EngineStart", "drawn", "room", "servers"]
 
 # Tokens of cache an engine gets beyond those of its longest case.
 _SPARE_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class EngineStart:
     """One start of the engine.
 
     Attributes:
@@ -36,15 +36,15 @@ class Server:
 
     slots: int
     context: int
-    cases: tuple[Case, ...]
+    cases: tuple[InferenceCase, ...]
 
 
-def drawn(cases: Sequence[Case], seed: int) -> list[Case]:
+def drawn(cases: Sequence[InferenceCase], seed: int) -> list[InferenceCase]:
     """Shuffle the batches, and the cases of each batch; the same seed gives the same order."""
     draw = Random(f"{seed}/order")
     batches = sorted({case.batch for case in cases})
     draw.shuffle(batches)
-    shuffled: list[Case] = []
+    shuffled: list[InferenceCase] = []
     for batch in batches:
         group = [case for case in cases if case.batch == batch]
         draw.shuffle(group)
@@ -52,7 +52,7 @@ def drawn(cases: Sequence[Case], seed: int) -> list[Case]:
     return shuffled
 
 
-def servers(cases: Sequence[Case], *, running: bool) -> list[Server]:
+def servers(cases: Sequence[InferenceCase], *, running: bool) -> list[EngineStart]:
     """Lay the cases out, in order, on servers with as many slots as their batch.
 
     The first case comes once more behind the last, on a server as its first one was. A case that
@@ -68,13 +68,13 @@ def servers(cases: Sequence[Case], *, running: bool) -> list[Server]:
     return [_server(group, cases) for group in groups]
 
 
-def _server(group: tuple[Case, ...], cases: Sequence[Case]) -> Server:
+def _server(group: tuple[InferenceCase, ...], cases: Sequence[InferenceCase]) -> EngineStart:
     """As large as all cases of its batches need, so the same whenever their turn comes."""
     batches = {case.batch for case in group}
     context = max(room(case) for case in cases if case.batch in batches)
-    return Server(slots=max(batches), context=context, cases=group)
+    return EngineStart(slots=max(batches), context=context, cases=group)
 
 
-def room(case: Case) -> int:
+def room(case: InferenceCase) -> int:
     """Tokens of cache that each request of a case needs."""
     return case.input_tokens + case.output_tokens + _SPARE_TOKENS

@@ -13,7 +13,7 @@ from suites.base.records import Cell
 from suites.client.subject import start_s, subject_spec
 from suites.client.target import POOLED
 from suites.engines.template import BUNDLED
-from suites.inference.measure import Case
+from suites.inference.measure import InferenceCase
 from suites.inference.order import drawn, room, servers
 from suites.models import load
 
@@ -96,7 +96,11 @@ def plan(profile: str, options: Mapping[str, Any]) -> list[Cell]:
 
 
 def _cell(
-    process: int, subject: dict[str, Any], seed: int, cases: Sequence[Case], left_out: list[str]
+    process: int,
+    subject: dict[str, Any],
+    seed: int,
+    cases: Sequence[InferenceCase],
+    left_out: list[str],
 ) -> Cell:
     ordered = drawn(cases, seed)
     starts = servers(ordered, running=bool(subject["endpoint"]))
@@ -115,7 +119,9 @@ def _cell(
     )
 
 
-def within_memory(cases: Sequence[Case], model: str, memory_bytes: int) -> list[Case]:
+def within_memory(
+    cases: Sequence[InferenceCase], model: str, memory_bytes: int
+) -> list[InferenceCase]:
     """Keep, in order, the cases an engine has memory for.
 
     Its cache has as many slots as the case's batch.
@@ -138,13 +144,15 @@ def within_memory(cases: Sequence[Case], model: str, memory_bytes: int) -> list[
     return kept
 
 
-def _cases(shape: Mapping[str, Any]) -> list[Case]:
+def _cases(shape: Mapping[str, Any]) -> list[InferenceCase]:
     prefills = [
-        Case(family="prefill", input_tokens=isl, output_tokens=1, batch=1, repeats=shape["repeats"])
+        InferenceCase(
+            family="prefill", input_tokens=isl, output_tokens=1, batch=1, repeats=shape["repeats"]
+        )
         for isl in shape["isl"]
     ]
     decodes = [
-        Case(
+        InferenceCase(
             family="decode",
             input_tokens=context,
             output_tokens=shape["steps"],
@@ -156,6 +164,6 @@ def _cases(shape: Mapping[str, Any]) -> list[Case]:
     return prefills + decodes
 
 
-def _estimate_s(case: Case) -> float:
+def _estimate_s(case: InferenceCase) -> float:
     prefill_s = case.batch * case.input_tokens / _PREFILL_TOKENS_S
     return case.repeats * (prefill_s + case.output_tokens * _STEP_S)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.child import note, progress
 from suites.base.records import CellResult
 from suites.client.subject import packages, subject
-from suites.inference.measure import Case, measure
+from suites.inference.measure import InferenceCase, measure
 from suites.inference.order import servers
 from suites.quality.run import ask
 
@@ -29,7 +29,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
         CheckError: the engine failed or counted other tokens than asked for.
         UserError: the model or the endpoint cannot be used.
     """
-    cases = [Case(**fields) for fields in spec["cases"]]
+    cases = [InferenceCase(**fields) for fields in spec["cases"]]
     quality = spec.get("quality")
     starts = servers(cases, running=bool(spec["subject"]["endpoint"]))
     total = sum(len(server.cases) for server in starts)
@@ -74,7 +74,7 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     )
 
 
-def _kept(case: Case, series: Sequence[Series]) -> dict[str, Any]:
+def _kept(case: InferenceCase, series: Sequence[Series]) -> dict[str, Any]:
     return {"case": case.name, "samples": {item.metric: item.samples for item in series}}
 
 

@@ -30,10 +30,10 @@ def run_cell(spec: dict[str, Any]) -> CellResult:
     }
     import pytest
 
-    from suites.kernels.session import Session
+    from suites.kernels.session import KernelSession
 
     report = sys.stdout
-    session = Session(spec, report=lambda line: print(line, file=report, flush=True))
+    session = KernelSession(spec, report=lambda line: print(line, file=report, flush=True))
     _ = session.cases  # a bad spec stops here, with its one line
     here = Path(__file__).parent
     talk = io.StringIO()

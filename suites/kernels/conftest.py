@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from suites.kernels.session import Session
+from suites.kernels.session import KernelSession
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -27,12 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take the session that the child process registered, or make one from the options."""
-    if any(isinstance(plugin, Session) for plugin in config.pluginmanager.get_plugins()):
+    if any(isinstance(plugin, KernelSession) for plugin in config.pluginmanager.get_plugins()):
         return
     backends = config.getoption("--backend")
     spec: dict[str, Any] = {name: config.getoption(f"--{name}") for name in _OPTIONS}
     spec["backend"] = backends.split(",") if backends else None
-    config.pluginmanager.register(Session(spec))
+    config.pluginmanager.register(KernelSession(spec))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -71,6 +71,6 @@ class _Replay:
         return self._now
 
 
-def _session(config: pytest.Config) -> Session:
+def _session(config: pytest.Config) -> KernelSession:
     plugins = config.pluginmanager.get_plugins()
-    return next(plugin for plugin in plugins if isinstance(plugin, Session))
+    return next(plugin for plugin in plugins if isinstance(plugin, KernelSession))

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from suites.kernels.case import Case
     from suites.kernels.harness import TimedCase
 
-__all__ = ["Session"]
+__all__ = ["KernelSession"]
 
 
-class Session:
+class KernelSession:
     """Measures the cases of one spec and gathers the results.
 
     The spec has the options of `plan`, the profile's name and `process`, this process's number.

@@ -1,6 +1,6 @@
 """Energy: real meters where this machine has them, bounds from nameplate power where not."""
 
-from suites.meters.base import Energy, Meter, MeterInfo, Reading
+from suites.meters.base import Energy, EnergyMeter, MeterInfo, Reading
 from suites.meters.discovery import available, describe
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
@@ -9,7 +9,7 @@ from suites.meters.telemetry import telemetry
 
 __all__ = [
     "Energy",
-    "Meter",
+    "EnergyMeter",
     "MeterInfo",
     "ModelledMeter",
     "Reading",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["Energy", "Kind", "Meter", "MeterInfo", "Reading"]
+__all__ = ["Energy", "EnergyMeter", "Kind", "MeterInfo", "Reading"]
 
 Kind = Literal["hardware counter", "sampled power", "external meter", "model"]
 
@@ -70,7 +70,7 @@ class Energy:
     counter_to_integral: float | None = None
 
 
-class Meter(Protocol):
+class EnergyMeter(Protocol):
     """Something that can be read again and again.
 
     Attributes:

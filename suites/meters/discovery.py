@@ -9,11 +9,11 @@ from suites.meters import amd, nvml, rapl, remote, tools
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from suites.meters.base import Meter
+    from suites.meters.base import EnergyMeter
 
 __all__ = ["available", "describe"]
 
-_Kind = tuple[str, "Callable[[], Sequence[Meter]]", "Callable[[], str]"]
+_Kind = tuple[str, "Callable[[], Sequence[EnergyMeter]]", "Callable[[], str]"]
 _KINDS: tuple[_Kind, ...] = (
     ("NVML", nvml.find, nvml.reason_absent),
     ("AMD SMI", amd.find, amd.reason_absent),
@@ -26,7 +26,7 @@ _KINDS: tuple[_Kind, ...] = (
 )
 
 
-def available() -> list[Meter]:
+def available() -> list[EnergyMeter]:
     """Open every real meter this user may read on this machine."""
     return [meter for _, find, _ in _KINDS for meter in find()]
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from suites.base.errors import UserError
-from suites.meters.base import Energy, Meter, Reading
+from suites.meters.base import Energy, EnergyMeter, Reading
 from suites.meters.follow import TraceMeter
 from suites.meters.modelled import ModelledMeter
 from suites.meters.trace import counter_joules, counter_to_integral, max_gap_s, sampled_joules
@@ -31,7 +31,7 @@ _POSSIBLE = (0.1, 10.0)
 class Recorder:
     """Keeps readings of several meters side by side, never mixed; use as a context manager."""
 
-    def __init__(self, meters: Sequence[Meter]) -> None:
+    def __init__(self, meters: Sequence[EnergyMeter]) -> None:
         """Watch these meters, each at its own cadence; reading begins on entry."""
         self._watches = [_watch(meter) for meter in meters]
         self._stopped = threading.Event()
@@ -60,7 +60,7 @@ class Recorder:
 class _Watch:
     """One meter and its readings, by a thread of its own: a slow meter holds up no other."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: EnergyMeter) -> None:
         self._meter = meter
         self._readings: list[Reading] = []
         self._refused: Counter[str] = Counter()
@@ -177,7 +177,7 @@ class _Follow(_Watch):
             self._lost = str(error)
 
 
-def _watch(meter: Meter) -> _Watch:
+def _watch(meter: EnergyMeter) -> _Watch:
     return _Follow(meter) if isinstance(meter, TraceMeter) else _Watch(meter)
 
 

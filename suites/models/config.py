@@ -159,9 +159,9 @@ def _family(kind: str, data: dict[str, Any], where: str) -> Family:
 
 
 def _named(data: dict[str, Any], name: str) -> str:
-    said = data.get("_name_or_path")
-    if isinstance(said, str) and len(said) <= _LONGEST_NAME and _NAME.fullmatch(said):
-        return said
+    given = data.get("_name_or_path")
+    if isinstance(given, str) and len(given) <= _LONGEST_NAME and _NAME.fullmatch(given):
+        return given
     return name[:_LONGEST_NAME]
 
 

@@ -179,16 +179,16 @@ class _Reader:
             raise self._broken(f"GGUF of version {version}")
         if tensors > _MOST_TENSORS or keys > _MOST_KEYS:
             raise self._broken("its header is cut off or counts what no model has")
-        said: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for _ in range(keys):
             name = self._text()
             value = self._value(self._whole("<I"), texts=name == self._texts)
             if value is not None:
-                said[name] = value
+                values[name] = value
         held = dict(self._tensor() for _ in range(tensors))
         if len(held) != tensors:
             raise self._broken("names a tensor twice")
-        return GgufHeader(where=self._where, keys=said, tensors=held)
+        return GgufHeader(where=self._where, keys=values, tensors=held)
 
     def _tensor(self) -> tuple[str, Tensor]:
         name = self._text()

@@ -90,18 +90,18 @@ def name_of(identity: Identity, given: str | None, where: str) -> str:
         UserError: the name given is that of another model.
     """
     if given is None or (known_as(given) is None and not _alike(given, identity.name)):
-        ours = known_as(identity.name)
-        if ours and not _fits(identity, load(ours)):
+        known = known_as(identity.name)
+        if known and not _fits(identity, load(known)):
             raise UserError(
-                f"is called {identity.name}, and has other sizes than {ours}",
+                f"is called {identity.name}, and has other sizes than {known}",
                 where=where,
                 expected="weights that bear out their name",
             )
-        return ours or identity.name
-    ours = known_as(given)
-    if ours and not _fits(identity, load(ours)):
+        return known or identity.name
+    known = known_as(given)
+    if known and not _fits(identity, load(known)):
         raise _contradiction(identity, given, where)
-    return ours or given
+    return known or given
 
 
 def _contradiction(identity: Identity, given: str, where: str) -> UserError:
@@ -115,18 +115,19 @@ def _contradiction(identity: Identity, given: str, where: str) -> UserError:
     )
 
 
-def _fits(identity: Identity, ours: Geometry) -> bool:
+def _fits(identity: Identity, known: Geometry) -> bool:
     """Whether layers hold as many weights as those of a geometry, or the whole does."""
-    theirs = identity.geometry
-    if theirs is not None:
-        sizes = [(_layers(theirs), _layers(ours)), (theirs.hidden, ours.hidden)]
+    own = identity.geometry
+    if own is not None:
+        sizes = [(_layers(own), _layers(known)), (own.hidden, known.hidden)]
     elif identity.parameters:
-        sizes = [(identity.parameters, ours.parameters())]
-        if ours.tied_embeddings and not _near(*sizes[0]):  # the file may hold the head all the same
-            sizes = [(identity.parameters, ours.parameters() + ours.vocab * ours.hidden)]
+        sizes = [(identity.parameters, known.parameters())]
+        # The file may hold the head all the same.
+        if known.tied_embeddings and not _near(*sizes[0]):
+            sizes = [(identity.parameters, known.parameters() + known.vocab * known.hidden)]
     else:
-        return known_as(identity.name) == ours.id
-    return all(_near(one, other) for one, other in sizes)
+        return known_as(identity.name) == known.id
+    return all(_near(size, other) for size, other in sizes)
 
 
 def _layers(geometry: Geometry) -> int:
@@ -134,8 +135,8 @@ def _layers(geometry: Geometry) -> int:
     return census["experts"] + census["mixers"] + census["dense"]
 
 
-def _near(one: int, other: int) -> bool:
-    return abs(one - other) <= _NEAR * other
+def _near(size: int, other: int) -> bool:
+    return abs(size - other) <= _NEAR * other
 
 
 def _alike(given: str, own: str) -> bool:

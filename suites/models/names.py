@@ -71,8 +71,8 @@ _PUBLISHED = (
 # Other languages read these too, so that nothing in them depends on what Python calls a digit or a
 # line.
 _TABLE = tuple(
-    (re.compile(_MAKER + _OTHER + pattern, re.ASCII | re.DOTALL), ours)
-    for pattern, ours in _PUBLISHED
+    (re.compile(_MAKER + _OTHER + pattern, re.ASCII | re.DOTALL), model)
+    for pattern, model in _PUBLISHED
 )
 _LONGEST = 200
 
@@ -83,5 +83,5 @@ def known_as(name: str) -> str | None:
     if name in available():
         return name
     lower = name.lower()[:_LONGEST].replace(" ", "-")
-    ours = next((ours for theirs, ours in _TABLE if theirs.search(lower)), "")
-    return ours if ours in available() else None
+    model = next((model for pattern, model in _TABLE if pattern.search(lower)), "")
+    return model if model in available() else None

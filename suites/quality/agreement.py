@@ -13,16 +13,18 @@ from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "GREEDY_TOKENS",
-    "Agreement",
-    "Place",
     "Reference",
+    "ReferencePlace",
+    "TokenAgreement",
     "agreement",
     "divergence",
     "share_of_other_ids",
@@ -43,11 +45,7 @@ _RESAMPLES = 1000
 Verdict = Literal["same", "same within quantization", "different", "undecided"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Place(_Strict):
+class ReferencePlace(StrictModel):
     """A text and what comes next.
 
     Attributes:
@@ -66,7 +64,7 @@ class Place(_Strict):
     ] = []
 
 
-class Reference(_Strict):
+class Reference(StrictModel):
     """What trusted weights say.
 
     Attributes:
@@ -84,7 +82,7 @@ class Reference(_Strict):
     weights: Annotated[str, Field(max_length=300)] = ""
     seed: Annotated[str, Field(pattern=r"^[0-9a-f]{2,128}$")]
     right: dict[Annotated[str, Field(max_length=60)], tuple[int, int]]
-    places: Annotated[list[Place], Field(max_length=5000)] = []
+    places: Annotated[list[ReferencePlace], Field(max_length=5000)] = []
     ids: Annotated[
         dict[Annotated[str, Field(max_length=200)], Annotated[int, Field(ge=0, lt=2**32)]],
         Field(max_length=200_000),
@@ -101,7 +99,7 @@ class Reference(_Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class TokenAgreement:
     """How an endpoint's next tokens agree with a reference's.
 
     Attributes:
@@ -134,7 +132,7 @@ def agreement(
     *,
     continuations: Sequence[tuple[Sequence[str], Sequence[str]]] = (),
     other_ids: float | None = None,
-) -> Agreement:
+) -> TokenAgreement:
     """Compare the next tokens at the same places.
 
     Args:
@@ -149,13 +147,13 @@ def agreement(
     if not reference or len(reference) != len(told) or not all(told):
         raise ValueError("candidates are needed at every place")
     pairs = list(zip(reference, told, strict=True))
-    tops = [float(_top(ours) == _top(theirs)) for ours, theirs in pairs]
-    nats = [divergence(ours, theirs) for ours, theirs in pairs]
+    tops = [float(_top(trusted) == _top(given)) for trusted, given in pairs]
+    nats = [divergence(trusted, given) for trusted, given in pairs]
     top_low, top_high = _resampled(tops)
     nats_low, nats_high = _resampled(nats)
-    prefixes = [_prefix(ours, theirs) for ours, theirs in continuations]
+    prefixes = [_prefix(trusted, given) for trusted, given in continuations]
     prefix_low, prefix_high = _resampled(prefixes) if prefixes else (None, None)
-    return Agreement(
+    return TokenAgreement(
         top=_mean(tops),
         top_low=top_low,
         top_high=top_high,
@@ -169,7 +167,7 @@ def agreement(
         prefix=_mean(prefixes) if prefixes else None,
         prefix_low=prefix_low,
         prefix_high=prefix_high,
-        prefix_of=_mean([len(ours) for ours, _ in continuations]) if prefixes else None,
+        prefix_of=_mean([len(trusted) for trusted, _ in continuations]) if prefixes else None,
         other_ids=other_ids,
     )
 

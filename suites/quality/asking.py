@@ -83,7 +83,7 @@ class Asker:
 
         addresses = [self._target.alone(place).address for place in range(len(self._target.urls))]
 
-        def one(place: int, prompt: str) -> Reply:
+        def ask_at(place: int, prompt: str) -> Reply:
             if stop.is_set():
                 return Reply(failure="not asked")
             address = addresses[place % len(addresses)]
@@ -99,7 +99,7 @@ class Asker:
             httpx.Client(transport=transport, headers=self._headers(), timeout=110) as client,
             ThreadPoolExecutor(self._concurrency) as pool,
         ):
-            replies = list(pool.map(one, range(len(prompts)), prompts))
+            replies = list(pool.map(ask_at, range(len(prompts)), prompts))
         if stop.is_set():
             raise CheckError(
                 f"ten requests in a row failed: {next(r.failure for r in replies if r.failure)}",
@@ -142,8 +142,8 @@ class Asker:
         except httpx.HTTPError as error:
             return Reply(failure=str(error) or type(error).__name__)
         if answer.status_code != httpx.codes.OK:
-            said = printable(" ".join(answer.text.split()), _SAID)
-            return Reply(failure=f"HTTP {answer.status_code}: {said}")
+            excerpt = printable(" ".join(answer.text.split()), _SAID)
+            return Reply(failure=f"HTTP {answer.status_code}: {excerpt}")
         return _read(answer.content, max_tokens)
 
 
@@ -181,8 +181,8 @@ def _candidates(told: Any) -> Iterator[tuple[str, float]]:
     if not told:
         return
     if told.get("content"):
-        for one in told["content"][0]["top_logprobs"][:_MOST_CANDIDATES]:
-            yield str(one["token"])[:_TOKEN], float(one["logprob"])
+        for candidate in told["content"][0]["top_logprobs"][:_MOST_CANDIDATES]:
+            yield str(candidate["token"])[:_TOKEN], float(candidate["logprob"])
     elif told.get("top_logprobs"):
         for token, logprob in list(told["top_logprobs"][0].items())[:_MOST_CANDIDATES]:
             yield str(token)[:_TOKEN], float(logprob)
@@ -199,7 +199,7 @@ def _greedy(told: Any, most: int) -> Iterator[str]:
 def _ids(told: Any, most: int) -> Iterator[tuple[str, int]]:
     """Ids that llama.cpp tells beside each candidate."""
     for step in ((told or {}).get("content") or [])[:most]:
-        for one in (step.get("top_logprobs") or [])[:_MOST_CANDIDATES]:
-            number = one.get("id")
+        for candidate in (step.get("top_logprobs") or [])[:_MOST_CANDIDATES]:
+            number = candidate.get("id")
             if type(number) is int and 0 <= number < 2**32:
-                yield str(one["token"])[:_TOKEN], number
+                yield str(candidate["token"])[:_TOKEN], number

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.printable import printable
 
 if TYPE_CHECKING:
-    from suites.quality.items import Item
+    from suites.quality.items import GradedQuestion
 
 __all__ = ["graded"]
 
@@ -20,7 +20,7 @@ _LEAD = re.compile(r"^(?:the\s+)?(?:final\s+)?answer(?:\s+is)?\s*[:=]?\s*", re.I
 _MARKS = " \t*_`\"'$.。,;:!()[]\u201c\u201d\u2018\u2019\\"
 
 
-def graded(item: Item, answer: str) -> bool:
+def graded(item: GradedQuestion, answer: str) -> bool:
     """Tell whether an answer is right.
 
     A line is compared without marks of emphasis, quotes and a leading "answer is"; a number as a

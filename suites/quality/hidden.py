@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from suites.base.errors import UserError
 from suites.quality.grading import graded
-from suites.quality.items import FAMILIES, Item
+from suites.quality.items import FAMILIES, GradedQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -60,7 +60,7 @@ class Hidden:
         drawn = hashlib.sha256(f"{self.seed}/{number}".encode()).digest()[:8]
         return int.from_bytes(drawn, "big") < self.share * 2**64
 
-    def question(self, number: int) -> Item:
+    def question(self, number: int) -> GradedQuestion:
         """Make the question of a request.
 
         Raises:
@@ -70,7 +70,9 @@ class Hidden:
         for _ in range(_DRAWS):
             family, level = random.choice(_FAMILIES), random.randrange(_LEVELS)
             prompt, expected, grade = FAMILIES[family](random, level)
-            item = Item(family=family, level=level, prompt=prompt, expected=expected, grade=grade)
+            item = GradedQuestion(
+                family=family, level=level, prompt=prompt, expected=expected, grade=grade
+            )
             if len(_in_json(item)) <= self.room:
                 return item
         raise UserError(
@@ -88,7 +90,7 @@ class Hidden:
         return replace(self, share=1.0)
 
 
-def _in_json(item: Item) -> bytes:
+def _in_json(item: GradedQuestion) -> bytes:
     return json.dumps(f"\n\n{item.prompt}", ensure_ascii=False)[1:-1].encode()
 
 
@@ -97,7 +99,7 @@ def seed_of(seed: int, process: int, case: str) -> str:
     return f"{seed}/{process}/{case}"
 
 
-def is_right(item: Item, answer: str) -> bool:
+def is_right(item: GradedQuestion, answer: str) -> bool:
     """Whether any line of an answer is right.
 
     A load's answers go on after their end of sequence: what a model says then is not looked at

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FAMILIES", "LEVELS", "WORDS", "Item", "items"]
+__all__ = ["FAMILIES", "LEVELS", "WORDS", "GradedQuestion", "items"]
 
 Grade = Literal["line", "json", "words"]
 LEVELS = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class GradedQuestion:
     """One question.
 
     Attributes:
@@ -59,7 +59,7 @@ _MONTHS = (
 )  # fmt: skip
 
 
-def items(seed: bytes, count: int) -> list[Item]:
+def items(seed: bytes, count: int) -> list[GradedQuestion]:
     """Make the questions of a seed: families and levels in turn, so that all are about as many.
 
     Args:
@@ -68,14 +68,16 @@ def items(seed: bytes, count: int) -> list[Item]:
     """
     random = Random(seed)
     makers = [(name, level) for level in LEVELS for name in FAMILIES]
-    made: dict[str, Item] = {}
+    made: dict[str, GradedQuestion] = {}
     for number in range(count):
         name, level = makers[number % len(makers)]
         for _ in range(_DRAWS):
             prompt, expected, grade = FAMILIES[name](random, level)
             if prompt not in made:  # no question twice
                 break
-        made[prompt] = Item(family=name, level=level, prompt=prompt, expected=expected, grade=grade)
+        made[prompt] = GradedQuestion(
+            family=name, level=level, prompt=prompt, expected=expected, grade=grade
+        )
     asked = list(made.values())
     random.shuffle(asked)
     return asked

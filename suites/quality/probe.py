@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 from suites.base.errors import CheckError
 from suites.quality.agreement import (
     GREEDY_TOKENS,
-    Agreement,
-    Place,
     Reference,
+    ReferencePlace,
+    TokenAgreement,
     agreement,
     share_of_other_ids,
 )
 from suites.quality.grading import graded
 from suites.quality.items import FAMILIES, items
-from suites.quality.scores import Comparison, Score, compared, wilson
+from suites.quality.scores import QualityScore, ScoreComparison, compared, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from suites.quality.asking import Asker, Reply
-    from suites.quality.items import Item
+    from suites.quality.items import GradedQuestion
     from suites.quality.scores import Stratum
 
 __all__ = [
@@ -64,13 +64,13 @@ class Probed:
     """
 
     seed: str
-    families: Mapping[str, Score]
-    overall: Score
+    families: Mapping[str, QualityScore]
+    overall: QualityScore
     failed: int
     tokens_per_solved: float | None
     strata: Mapping[Stratum, tuple[int, int]]
-    comparison: Comparison | None = None
-    agreement: Agreement | None = None
+    comparison: ScoreComparison | None = None
+    agreement: TokenAgreement | None = None
 
     @property
     def verdict(self) -> str:
@@ -153,7 +153,9 @@ def check_answered(replies: Sequence[Reply]) -> int:
     return len(failures)
 
 
-def by_stratum(asked: Sequence[Item], rights: Sequence[bool]) -> dict[Stratum, tuple[int, int]]:
+def by_stratum(
+    asked: Sequence[GradedQuestion], rights: Sequence[bool]
+) -> dict[Stratum, tuple[int, int]]:
     """Count right answers and answers by family and level."""
     counts: defaultdict[Stratum, list[int]] = defaultdict(lambda: [0, 0])
     for item, right in zip(asked, rights, strict=True):
@@ -167,7 +169,7 @@ def _asks(strata: Mapping[Stratum, tuple[int, int]], family: str) -> bool:
     return any(name == family for name, _ in strata)
 
 
-def _family(strata: Mapping[Stratum, tuple[int, int]], family: str) -> Score:
+def _family(strata: Mapping[Stratum, tuple[int, int]], family: str) -> QualityScore:
     own = [counts for (name, _), counts in strata.items() if name == family]
     return wilson(sum(right for right, _ in own), sum(n for _, n in own))
 
@@ -182,7 +184,7 @@ def of_reference(reference: Reference) -> dict[Stratum, tuple[int, int]]:
     return strata
 
 
-def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> Agreement:
+def _agreement(asker: Asker, reference: Reference, done: Callable[[], None]) -> TokenAgreement:
     told = next_tokens(asker, reference, done)
     return agreement_of(
         reference,
@@ -197,7 +199,7 @@ def agreement_of(
     logprobs: Sequence[Mapping[str, float]],
     greedy: Sequence[Sequence[str]],
     ids: Mapping[str, int],
-) -> Agreement:
+) -> TokenAgreement:
     """Compare what a server told with a reference, place by place.
 
     Args:
@@ -247,12 +249,12 @@ def next_tokens(
 
 def token_ids(told: Sequence[Reply]) -> dict[str, int]:
     """Gather ids by text; texts that stand for several tokens are left out."""
-    found: defaultdict[str, set[int]] = defaultdict(set)
+    by_text: defaultdict[str, set[int]] = defaultdict(set)
     for reply in told:
         for text, number in reply.ids.items():
             if text and _PART not in text:
-                found[text].add(number)
-    return {text: ids.pop() for text, ids in sorted(found.items()) if len(ids) == 1}
+                by_text[text].add(number)
+    return {text: ids.pop() for text, ids in sorted(by_text.items()) if len(ids) == 1}
 
 
 def record(
@@ -276,15 +278,15 @@ def record(
     Raises:
         UserError, CheckError: see `probe`.
     """
-    found = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
+    probed = probe(asker, seed, count=count, max_tokens=max_tokens, done=done)
     texts = _texts(seed, places)
     replies = (
         asker.ask(texts, max_tokens=GREEDY_TOKENS, logprobs=_CANDIDATES, done=done) if texts else []
     )
     kept = [
-        Place(
+        ReferencePlace(
             text=text,
-            logprobs={token: min(one, 0.0) for token, one in reply.logprobs.items()},
+            logprobs={token: min(logprob, 0.0) for token, logprob in reply.logprobs.items()},
             greedy=list(reply.greedy),
         )
         for text, reply in zip(texts, replies, strict=True)
@@ -295,7 +297,7 @@ def record(
         model=model,
         weights=weights,
         seed=seed.hex(),
-        right={f"{family}/{level}": counts for (family, level), counts in found.strata.items()},
+        right={f"{family}/{level}": counts for (family, level), counts in probed.strata.items()},
         places=kept,
         ids=token_ids(replies),
     )

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from suites.base.strict_model import StrictModel
 from suites.quality.agreement import GREEDY_TOKENS, Reference
 from suites.quality.hidden import LEAST_ROOM, MOST_ANSWERS, MOST_REQUESTS, Hidden, seed_of
-from suites.quality.items import Item, items
+from suites.quality.items import GradedQuestion, items
 
 __all__ = [
     "MOST_CHARACTERS",
@@ -21,7 +22,7 @@ __all__ = [
     "Answer",
     "HiddenRecord",
     "NextTokens",
-    "Record",
+    "QualityRecord",
     "kept",
     "questions",
 ]
@@ -36,9 +37,7 @@ _MOST_LOADS = 2_000
 _Token = Annotated[str, Field(max_length=200)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Recorded(StrictModel):
     @classmethod
     def of(cls, facts: Any) -> Self:
         """Read what `model_dump` made of one, and JSON of that.
@@ -49,7 +48,7 @@ class _Strict(BaseModel):
         return cls.model_validate_json(json.dumps(facts))
 
 
-class Answer(_Strict):
+class Answer(_Recorded):
     """What came back to a question.
 
     Attributes:
@@ -61,7 +60,7 @@ class Answer(_Strict):
     tokens: Annotated[int, Field(ge=0, le=10**9)] | None = None
 
 
-class NextTokens(_Strict):
+class NextTokens(_Recorded):
     """What a server told at one of a reference's places.
 
     Attributes:
@@ -75,7 +74,7 @@ class NextTokens(_Strict):
     greedy: Annotated[list[_Token], Field(max_length=GREEDY_TOKENS)] = []
 
 
-class Record(_Strict):
+class QualityRecord(_Recorded):
     """Questions asked one after another, or a few at a time, of a server without other load.
 
     Attributes:
@@ -101,7 +100,7 @@ class Record(_Strict):
         dict[_Token, Annotated[int, Field(ge=0, lt=2**32)]], Field(max_length=200_000)
     ] = {}
 
-    def questions(self) -> list[Item]:
+    def questions(self) -> list[GradedQuestion]:
         """Make the questions that were asked."""
         return questions(self.seed, self.count, self.longest)
 
@@ -111,7 +110,7 @@ _Answers = Annotated[
 ]
 
 
-class HiddenRecord(_Strict):
+class HiddenRecord(_Recorded):
     """Questions hidden among the loads of one engine, and their like at rest.
 
     Attributes:
@@ -142,7 +141,7 @@ class HiddenRecord(_Strict):
         return Hidden(seed=seed_of(self.seed, self.process, case), share=self.share, room=self.room)
 
 
-def questions(seed: int, count: int, longest: int) -> list[Item]:
+def questions(seed: int, count: int, longest: int) -> list[GradedQuestion]:
     """Make the questions of a run that are short enough to be asked."""
     made = items(f"questions/{seed}".encode(), count)
     return [item for item in made if not longest or len(item.prompt) <= longest]

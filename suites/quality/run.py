@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from suites.base.child import note
 from suites.quality.asking import Asker
 from suites.quality.probe import check_answered, next_tokens, token_ids
-from suites.quality.record import Answer, NextTokens, Record, kept, questions
+from suites.quality.record import Answer, NextTokens, QualityRecord, kept, questions
 from suites.quality.reference_file import read_reference
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["ask"]
 
 
 def ask(target: Target, spec: Mapping[str, Any], *, at_once: int) -> dict[str, Any]:
-    """Ask, and return what is kept: see `suites.quality.record.Record`.
+    """Ask, and return what is kept: see `suites.quality.record.QualityRecord`.
 
     Args:
         spec: as `suites.quality.riding` made it.
@@ -42,7 +42,7 @@ def ask(target: Target, spec: Mapping[str, Any], *, at_once: int) -> dict[str, A
     note(f"asking {len(asked)} questions")
     replies = asker.ask([item.prompt for item in asked], max_tokens=spec["answer_tokens"])
     check_answered(replies)
-    record = Record(
+    record = QualityRecord(
         seed=spec["seed"],
         count=spec["count"],
         longest=spec["longest"],

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MARGIN",
-    "Comparison",
-    "Score",
+    "QualityScore",
+    "ScoreComparison",
     "Solved",
     "compared",
     "in_points",
@@ -29,7 +29,7 @@ Stratum = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class QualityScore:
     """A share of right answers with its 95% interval."""
 
     score: float
@@ -39,7 +39,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class ScoreComparison:
     """A model against its reference, question for question of the same kind and level.
 
     Attributes:
@@ -59,7 +59,7 @@ def in_points(drop: float, low: float, high: float) -> str:
     return f"{100 * drop:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def wilson(right: int, n: int) -> Score:
+def wilson(right: int, n: int) -> QualityScore:
     """Return a share with Wilson's score interval (1927).
 
     (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) ÷ (1 + z²/n).
@@ -72,7 +72,7 @@ def wilson(right: int, n: int) -> Score:
     share, z2 = right / n, _Z95**2
     middle = share + z2 / (2 * n)
     reach = _Z95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return Score(
+    return QualityScore(
         score=share,
         low=max(0.0, min(share, (middle - reach) / (1 + z2 / n))),
         high=min(1.0, max(share, (middle + reach) / (1 + z2 / n))),
@@ -111,7 +111,7 @@ def compared(
     margin: float = MARGIN,
     *,
     looks: int = 1,
-) -> Comparison:
+) -> ScoreComparison:
     """Compare right answers by family and level: variance between strata is none of the drop's.
 
     Σ w·(p_ref − p), w the measured share of the stratum; variance Σ w²·(v + v_ref), with
@@ -144,7 +144,7 @@ def compared(
         verdict = "not worse"
     elif low > 0:
         verdict = "worse"
-    return Comparison(drop=drop, low=low, high=high, verdict=verdict)
+    return ScoreComparison(drop=drop, low=low, high=high, verdict=verdict)
 
 
 def _variance(right: int, n: int) -> float:

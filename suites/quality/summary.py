@@ -12,7 +12,7 @@ from suites.quality.grading import graded
 from suites.quality.hidden import MOST_ANSWERS, MOST_REQUESTS, is_right, overlooked
 from suites.quality.items import FAMILIES, LEVELS
 from suites.quality.probe import agreement_of, by_stratum, of_reference
-from suites.quality.record import HiddenRecord, Record
+from suites.quality.record import HiddenRecord, QualityRecord
 from suites.quality.reference_file import digest_of
 from suites.quality.scores import MARGIN, compared, in_points, tokens_per_solved, wilson
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from suites.base.records import CellResult, Label
     from suites.quality.agreement import Reference
     from suites.quality.record import Answer
-    from suites.quality.scores import Comparison, Score, Stratum
+    from suites.quality.scores import QualityScore, ScoreComparison, Stratum
 
 __all__ = ["QUALITY", "summarize", "worse_under_load"]
 
@@ -43,10 +43,10 @@ def _questions(results: Sequence[CellResult]) -> Iterator[Row]:
     if len(records) > 1:
         raise ValueError("a run asks its questions once")
     for record in records:
-        yield from _of_record(Record.of(record))
+        yield from _of_record(QualityRecord.of(record))
 
 
-def _of_record(record: Record) -> Iterator[Row]:
+def _of_record(record: QualityRecord) -> Iterator[Row]:
     asked = record.questions()
     if len(asked) != len(record.answers) or not asked:
         raise ValueError(f"{len(record.answers)} answers to {len(asked)} questions")
@@ -85,7 +85,7 @@ def _of_record(record: Record) -> Iterator[Row]:
 def _against(
     reference: Reference,
     strata: Mapping[Stratum, tuple[int, int]],
-    record: Record,
+    record: QualityRecord,
     labels: dict[str, Label],
 ) -> Iterator[Row]:
     labels = labels | {"reference_sha256": digest_of(reference)}
@@ -133,7 +133,7 @@ class _Graded:
     tokens: int
 
     @property
-    def score(self) -> Score:
+    def score(self) -> QualityScore:
         return wilson(*(sum(counts[place] for counts in self.strata.values()) for place in (0, 1)))
 
 
@@ -151,7 +151,7 @@ class _Load:
     rest: _Graded
     share: float
     seed: int
-    comparison: Comparison | None
+    comparison: ScoreComparison | None
 
 
 def _loads(results: Sequence[CellResult]) -> list[_Load]:
@@ -183,12 +183,12 @@ def _loads(results: Sequence[CellResult]) -> list[_Load]:
 
 def _check(records: Sequence[HiddenRecord]) -> None:
     """Refuse records of several runs, and more than can be graded in seconds."""
-    if len({(one.seed, one.share, one.room) for one in records}) > 1:
+    if len({(record.seed, record.share, record.room) for record in records}) > 1:
         raise ValueError("hidden questions of several seeds, shares or lengths")
-    if len({one.process for one in records}) < len(records):
+    if len({record.process for record in records}) < len(records):
         raise ValueError("hidden questions of one engine twice")
-    answers = sum(one.answers for one in records)
-    requests = sum(one.requests for one in records)
+    answers = sum(record.answers for record in records)
+    requests = sum(record.requests for record in records)
     if answers > MOST_ANSWERS or requests > MOST_REQUESTS:
         raise ValueError(f"{answers} answers to hidden questions among {requests} requests")
 
@@ -241,18 +241,18 @@ def _hidden_rows(results: Sequence[CellResult]) -> Iterator[Row]:
             yield _drop("hidden_drop", case, drop, score.n, told)
 
 
-def _under_load(drop: Comparison) -> str:
+def _under_load(drop: ScoreComparison) -> str:
     if drop.low > 0:
         return "worse under load"
     return "not worse under load" if drop.high < MARGIN else "undecided"
 
 
-def _score(metric: str, case: str, score: Score, labels: dict[str, Label]) -> Row:
+def _score(metric: str, case: str, score: QualityScore, labels: dict[str, Label]) -> Row:
     row = _row(metric, case, score.score, score.n, labels)
     return replace(row, low=score.low, high=score.high)
 
 
-def _drop(metric: str, case: str, drop: Comparison, n: int, labels: dict[str, Label]) -> Row:
+def _drop(metric: str, case: str, drop: ScoreComparison, n: int, labels: dict[str, Label]) -> Row:
     return replace(_row(metric, case, drop.drop, n, labels), low=drop.low, high=drop.high)
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from results.archive import archive, verification
 from results.keys.identity import read_runner, runner_id, runner_toml
 from results.proof import envelope, moderation, notice
+from results.proof.keylog import KeyLog
 from results.service import parcel
 from results.service.publish import publish
 from runners.cli import app as command_line
@@ -364,3 +365,82 @@ def test_raw_samples_of_a_removed_result_go_with_it(
     again = parcel.pack(sealed + b" ", given)  # the same words in another envelope
     assert client.post("/v1/submissions", content=again, headers=kind).json()["digest"] == digest
     assert list((tmp_path / "data" / "samples").iterdir()) == []
+
+
+def test_what_programs_read_of_a_result_is_this(signer):
+    newer, keyid = "1" * 64, signer.public_key.keyid
+    told = [
+        moderation.read(said("disputed", UNKNOWN, signer, reason="odd"), "a notice"),
+        moderation.read(said("superseded", UNKNOWN, signer, newer=newer), "a notice"),
+    ]
+    placed = [moderation.Placed(7, None, keyid, told[0]), moderation.Placed(9, "T", keyid, told[1])]
+    common = {"result": UNKNOWN, "at": "2026-11-28T00:00:00Z", "by": keyid}
+    assert moderation.State(tuple(placed)).to_json() == {
+        "state": "superseded",
+        "reason": "it was superseded",
+        "newer": newer,
+        "ranks": False,
+        "history": [
+            {
+                "notice": told[0].digest,
+                "index": 7,
+                "time": None,
+                "action": "disputed",
+                "reason": "odd",
+                "evidence": "https://example.org/why",
+                **common,
+            },
+            {
+                "notice": told[1].digest,
+                "index": 9,
+                "time": "T",
+                "action": "superseded",
+                "reason": "it was superseded",
+                "newer": newer,
+                **common,
+            },
+        ],
+    }
+    assert moderation.State(()).to_json() is None
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "why"),
+    [
+        ("disputed", {}, "is signed by no runner known here"),
+        ("withdrawn", {}, "is not signed by the key that signed the result"),
+        ("removed", {"keyid": UNKNOWN}, "is signed by no administrator of this log"),
+    ],
+)
+def test_who_is_unknown_to_a_log_is_told_who_may_say_it(action, more, why):
+    """Of an entry that is in a log all the same."""
+    data = said(action, UNKNOWN, CryptoSigner.generate_ed25519(), **more)
+    digest = envelope.digest(data)
+    stated = moderation.Moderation.of(
+        [(1, json.loads(moderation.entry(digest)))],
+        {digest: data}.__getitem__,
+        keys=KeyLog(),
+        authority=[],
+        logged=lambda _: moderation.Logged(0, UNKNOWN),
+    )
+    assert (stated.refused, stated.states) == ([(digest, why)], {})
+
+
+def test_a_removed_results_owner_is_who_the_removal_names(signer, admin):
+    """Its envelope is gone: nothing else says any more who may have superseded it."""
+    newer, keyid = "1" * 64, signer.public_key.keyid
+    notices = [
+        said("superseded", UNKNOWN, signer, newer=newer),
+        said("removed", UNKNOWN, admin, keyid=keyid),
+    ]
+    by_digest = {envelope.digest(data): data for data in notices}
+    results = {UNKNOWN: moderation.Logged(0, None), newer: moderation.Logged(1, keyid)}
+    stated = moderation.Moderation.of(
+        [(2 + at, json.loads(moderation.entry(digest))) for at, digest in enumerate(by_digest)],
+        by_digest.__getitem__,
+        keys=KeyLog(known=[read_runner(runner_toml(signer.public_key), "a key")]),
+        authority=[admin.public_key],
+        logged=results.get,
+    )
+    assert stated.refused == []
+    assert [placed.notice.action for placed in stated.notices] == ["superseded", "removed"]

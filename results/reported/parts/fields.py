@@ -146,21 +146,21 @@ def measured(
             )
 
 
-def _stated(row: Mapping[str, Any], theirs: str) -> Iterator[tuple[str, str]]:
+def _stated(row: Mapping[str, Any], name_in_file: str) -> Iterator[tuple[str, str]]:
     """Yield the fields of a row that a line of the table means, with their statistic."""
-    if "{}" not in theirs:
-        if theirs in row:
-            yield theirs, ""
+    if "{}" not in name_in_file:
+        if name_in_file in row:
+            yield name_in_file, ""
         return
-    pattern = _pattern(theirs)
+    pattern = _pattern(name_in_file)
     for name in row:
         if (match := pattern.fullmatch(name)) and (word := statistic(match[1])):
             yield name, word
 
 
 @cache
-def _pattern(theirs: str) -> re.Pattern[str]:
-    before, _, after = theirs.partition("{}")
+def _pattern(name_in_file: str) -> re.Pattern[str]:
+    before, _, after = name_in_file.partition("{}")
     return re.compile(f"{re.escape(before)}(.{{1,24}}){re.escape(after)}")
 
 

@@ -96,11 +96,11 @@ def _newer(cells: dict[tuple[str, ...], str]) -> Iterator[tuple[tuple[str, ...],
         yield ("scheduler_metrics", "start_time"), began
 
 
-def _strategy(said: dict[tuple[str, ...], str]) -> Row:
+def _strategy(cells: dict[tuple[str, ...], str]) -> Row:
     """Say how requests were sent: of a profile of several loads, the one of this benchmark."""
-    kind, at = said.get(("Benchmark", "Strategy"), ""), said.get(("Run Info", "Run Index"), "")
+    kind, at = cells.get(("Benchmark", "Strategy"), ""), cells.get(("Run Info", "Run Index"), "")
     strategy: Row = {"type_": kind}
-    profile = _loaded(said.get(("Run Info", "Profile"), ""))
+    profile = _loaded(cells.get(("Run Info", "Profile"), ""))
     for name in ("streams", "rate", "max_concurrency"):
         value = profile.get(name) if isinstance(profile, dict) else None
         if isinstance(value, list):

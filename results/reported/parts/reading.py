@@ -167,10 +167,14 @@ def _yaml(path: PurePath, content: str) -> list[Any]:
         # An alias may stand for a billion copies of what it names, and no report needs one.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(content, loader)):
             raise _unreadable(path, "has YAML aliases")
-        found = list(yaml.load_all(content, loader))
+        documents = list(yaml.load_all(content, loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _unreadable(path, f"is not YAML: {' '.join(str(error).split())[:100]}") from error
-    rows = [row for one in found for row in (one if isinstance(one, list) else [one])]
+    rows = [
+        row
+        for document in documents
+        for row in (document if isinstance(document, list) else [document])
+    ]
     return [_plain(row) for row in rows if row is not None]
 
 

@@ -89,11 +89,11 @@ def _rows(document: Document) -> Sequence[Any]:
         elif any(isinstance(row.get(field), dict) for field in ("Request Throughput", *_COUNTS)):
             for name, values in row.items():
                 for stage_name, value in values.items() if isinstance(values, dict) else ():
-                    one = stages.setdefault(str(stage_name), {})
-                    one.update(_parted(name, [("value", value)]))
+                    stage = stages.setdefault(str(stage_name), {})
+                    stage.update(_parted(name, [("value", value)]))
         else:
             rows.append(row)
-    return [{"stage": stage, **row} for stage, row in stages.items()] + rows
+    return [{"stage": name, **stage} for name, stage in stages.items()] + rows
 
 
 _NAMES = {"Performance Parameters", "Stage", "N"}

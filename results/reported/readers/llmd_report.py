@@ -125,9 +125,9 @@ def _of_v0_2(row: Row) -> Row:
         "requests": metrics.get("requests"),
         "latency": metrics.get("latency"),
         "throughput": {
-            ours: {"mean": rates[theirs], "units": unit}
-            for theirs, (ours, unit) in _RATES.items()
-            if theirs in rates
+            name: {"mean": rates[name_in_file], "units": unit}
+            for name_in_file, (name, unit) in _RATES.items()
+            if name_in_file in rates
         },
     }
     hosts, roles, engines = (
@@ -175,8 +175,8 @@ def _read(row: Row) -> ReportedResult:
         values | {f"load.{name}": value for name, value in load.items()}, _CONDITIONS
     )
     for name in ("tool", "tool_version", "stage", "source"):
-        if said := text(load, name):
-            labels[f"load_{name}"] = said
+        if stated := text(load, name):
+            labels[f"load_{name}"] = stated
     answered = labels.get("requests")
     failed = labels.get("failed_requests")
     if isinstance(answered, int) and isinstance(failed, int):

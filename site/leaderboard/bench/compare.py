@@ -80,7 +80,7 @@ def main() -> None:
             table.add_row(*row)
         for row in _view(out):
             table.add_row(*row)
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     terminal = Terminal()
     terminal.show(table)
     terminal.say(f"load of this machine, 1, 5 and 15 min: {load}; {os.cpu_count()} cores")

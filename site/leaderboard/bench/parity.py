@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-__all__ = ["IN_BROWSER", "Workload", "chosen", "differences", "tables", "workloads"]
+__all__ = ["IN_BROWSER", "AskedWorkload", "chosen", "differences", "tables", "workloads"]
 
 _SEED = 1
 _ASSETS = Path(page.__file__).parent.parent / "assets"
@@ -68,7 +68,7 @@ IN_BROWSER = """async ([base, tables, asked]) => {
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class AskedWorkload:
     """What is asked for; price class and chips at hand with it."""
 
     model: str
@@ -95,14 +95,14 @@ class Workload:
         }
 
 
-def workloads(count: int, seed: int = _SEED) -> list[Workload]:
+def workloads(count: int, seed: int = _SEED) -> list[AskedWorkload]:
     """Draw workloads, every model in turn; half at lengths that somebody reported."""
     drawn_by = random.Random(seed)
     names = models.available()
     return [_workload(drawn_by, names[place % len(names)]) for place in range(count)]
 
 
-def _workload(drawn_by: random.Random, model: str) -> Workload:
+def _workload(drawn_by: random.Random, model: str) -> AskedWorkload:
     any_length = (drawn_by.randint(16, 40_000), drawn_by.randint(2, 9000))
     isl, osl = drawn_by.choice([*_LENGTHS, any_length, any_length, any_length])
     rps = 10 ** drawn_by.uniform(-2, 3)
@@ -115,7 +115,7 @@ def _workload(drawn_by: random.Random, model: str) -> Workload:
         drawn_by.choice([None, 20.0, 50.0]),
         drawn_by.choice([None, 50.0, 90.0, 95.0, 99.0, 99.9]),
     )
-    return Workload(
+    return AskedWorkload(
         model,
         demand,
         limits,
@@ -142,7 +142,7 @@ def _records(model: str) -> list[Record]:
     return [record for file in files for record in reported_records(file, {model})]
 
 
-def tables(asked: Iterable[Workload]) -> dict[str, Any]:
+def tables(asked: Iterable[AskedWorkload]) -> dict[str, Any]:
     """What the page would load of each model."""
     return {
         name: page.of_model(name, [load for own in _records(name) for load in loads_of(own)])
@@ -150,7 +150,7 @@ def tables(asked: Iterable[Workload]) -> dict[str, Any]:
     }
 
 
-def chosen(asked: Workload) -> dict[str, Any]:
+def chosen(asked: AskedWorkload) -> dict[str, Any]:
     """What Python answers, in the form of the page's."""
     using, geometry = predictor(), models.load(asked.model)
     options, unseen = predicted(
@@ -168,7 +168,7 @@ def chosen(asked: Workload) -> dict[str, Any]:
     return _told(asked, choice)
 
 
-def _told(asked: Workload, choice: Choice) -> dict[str, Any]:
+def _told(asked: AskedWorkload, choice: Choice) -> dict[str, Any]:
     return {
         "ranked": [_row(asked, own) for own in choice.ranked],
         "measure": [own.option.setup.words() for own in choice.measure],
@@ -176,7 +176,7 @@ def _told(asked: Workload, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _row(asked: Workload, own: Ranked) -> list[Any]:
+def _row(asked: AskedWorkload, own: Ranked) -> list[Any]:
     option = own.option
     building = Building(catalog.latest_prices().pue.value, grid("USA"))
     power = drawn(predictor(), models.load(asked.model), own, asked.demand, building)
@@ -195,16 +195,16 @@ def differences(python: dict[str, Any], browser: dict[str, Any]) -> float:
     if len(python["ranked"]) != len(browser["ranked"]):
         return float("inf")
     rows = zip(python["ranked"], browser["ranked"], strict=True)
-    return max((_apart(a, b) for ours, theirs in rows for a, b in zip(ours, theirs, strict=True)),
+    return max((_apart(a, b) for row, twin in rows for a, b in zip(row, twin, strict=True)),
                default=0.0)  # fmt: skip
 
 
-def _apart(one: Any, other: Any) -> float:
-    if one == other:
+def _apart(value: Any, other: Any) -> float:
+    if value == other:
         return 0.0
-    if not (isinstance(one, int | float) and isinstance(other, int | float)) or not one:
+    if not (isinstance(value, int | float) and isinstance(other, int | float)) or not value:
         return float("inf")
-    return abs(other / one - 1)
+    return abs(other / value - 1)
 
 
 def main() -> None:
@@ -229,11 +229,11 @@ def main() -> None:
             _compare(asked, opened)
 
 
-def _model(asked: Workload) -> str:
+def _model(asked: AskedWorkload) -> str:
     return asked.model
 
 
-def _compare(asked: Sequence[Workload], opened: Page) -> None:
+def _compare(asked: Sequence[AskedWorkload], opened: Page) -> None:
     worst, own_s, page_ms = 0.0, [], []
     for _, alike in groupby(sorted(asked, key=_model), key=_model):
         group = list(alike)

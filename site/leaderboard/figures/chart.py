@@ -125,7 +125,7 @@ def draw(chart: Chart) -> Markup:
 def picture(chart: Chart) -> Markup:
     """Draw the SVG alone."""
     x, y, series, lines = chart.x, chart.y, chart.series, chart.lines
-    every = [mark for one in series for mark in one.marks]
+    every = [mark for drawn in series for mark in drawn.marks]
     across = _span(
         [m.x for m in every] + [p[0] for _, points in lines for p in points],
         x,
@@ -145,7 +145,7 @@ def picture(chart: Chart) -> Markup:
         ),
         _grid(across, up, x, y),
         *(_line(name, points, across, up) for name, points in lines),
-        *(_series(number, one, across, up) for number, one in enumerate(series)),
+        *(_series(number, drawn, across, up) for number, drawn in enumerate(series)),
         Markup("</svg>"),
     ]
     return Markup("").join(parts)
@@ -246,13 +246,13 @@ def _mark(mark: Mark, shape: str, across: _Span, up: _Span) -> Markup:
         bar = Markup('<path class="bar" d="M{} {}V{}"/>').format(
             x, up.at(mark.low), up.at(mark.high)
         )
-    said = Markup("<title>{}</title>").format(clean(mark.words))
+    title = Markup("<title>{}</title>").format(clean(mark.words))
     # Of a link the title is its name, and shows over what is in it: said once, not twice.
     look = Markup('<path class="mark{}" transform="translate({} {})" d="{}">{}</path>').format(
-        " hollow" if mark.hollow else "", x, y, shape, "" if mark.link else said
+        " hollow" if mark.hollow else "", x, y, shape, "" if mark.link else title
     )
     return bar + (
-        Markup('<a href="{}">{}{}</a>').format(mark.link, said, look) if mark.link else look
+        Markup('<a href="{}">{}{}</a>').format(mark.link, title, look) if mark.link else look
     )
 
 
@@ -267,9 +267,9 @@ def names(series: Sequence[MarkSeries], top: float, step: float) -> Markup:
             *(LEFT + 6, top + number * step),
             shape,
             *(LEFT + 18, top + number * step + 4),
-            clean(one.name),
+            clean(drawn.name),
         )
-        for number, one in enumerate(series)
+        for number, drawn in enumerate(series)
         for colour, shape in [shape_of(number)]
     )
     return Markup("").join(lines)
@@ -282,7 +282,7 @@ def _legend(series: Sequence[MarkSeries]) -> Markup:
         Markup(
             '<li class="s{}"><svg viewBox="-7 -7 14 14" aria-hidden="true"><path d="{}"/></svg>{}'
             "</li>"
-        ).format(*shape_of(number), escape(clean(one.name)))
-        for number, one in enumerate(series)
+        ).format(*shape_of(number), escape(clean(drawn.name)))
+        for number, drawn in enumerate(series)
     ]
     return Markup('<ul class="legend">{}</ul>').format(Markup("").join(items))

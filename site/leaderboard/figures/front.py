@@ -23,7 +23,7 @@ __all__ = [
     "KINDS",
     "MOST_CHIPS",
     "OWNED",
-    "Line",
+    "FrontLine",
     "Point",
     "View",
     "chart",
@@ -100,7 +100,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FrontLine:
     """A chip by its best kind of evidence, fastest users first."""
 
     chip: str
@@ -140,7 +140,7 @@ def _most(points: Iterable[Point], names: Callable[[Point], Sequence[str]]) -> s
     return min(counts, key=lambda name: (-len(chips[name]), -counts[name], name))
 
 
-def lines(points: Iterable[Point], view: View) -> list[Line]:
+def lines(points: Iterable[Point], view: View) -> list[FrontLine]:
     """Return what a view shows: of each chip the best evidence alone, and its front.
 
     Chips stand by their evidence, then by the least they cost.
@@ -152,13 +152,13 @@ def lines(points: Iterable[Point], view: View) -> list[Line]:
             continue
         if _ORDER[point.kind] <= _ORDER[view.evidence]:
             by_chip[point.chip][point.kind].append(point)
-    found = []
+    drawn = []
     for chip, kinds in by_chip.items():
         kind = min(kinds, key=_ORDER.__getitem__)
         front = _front(kinds[kind], view.price_class)
-        found.append(Line(chip, front[0].chip_name, kind, front))
+        drawn.append(FrontLine(chip, front[0].chip_name, kind, front))
     return sorted(
-        found,
+        drawn,
         key=lambda line: (_ORDER[line.kind], line.points[-1].usd[view.price_class], line.chip),
     )
 
@@ -174,7 +174,7 @@ def _front(points: Iterable[Point], price_class: str) -> list[Point]:
 
 def chart(
     _: Words,
-    shown: Sequence[Line],
+    shown: Sequence[FrontLine],
     view: View,
     money: tuple[str, float],
     words: Callable[[Point], str],

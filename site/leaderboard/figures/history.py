@@ -97,7 +97,7 @@ def _regressed(runs: pd.DataFrame, heads: pd.DataFrame) -> np.ndarray:
     places = runs.index.get_indexer(heads.index)
     newest, before = (runs.iloc[places - back] for back in (0, 1))
     verdicts = [
-        (found := ratio(a, b)) is not None and found.verdict("higher") == "worse"
+        (change := ratio(a, b)) is not None and change.verdict("higher") == "worse"
         for a, b in zip(_spans(newest), _spans(before), strict=True)
     ]
     return np.array(verdicts, dtype=bool)
@@ -115,10 +115,10 @@ def _line(rows: Sequence[Row]) -> ConfigurationRuns:
     """Set each run beside the one before; the rows come oldest first."""
     changes = [RunChange(row=rows[0], ratio=None, verdict="unknown")]
     for before, after in pairwise(rows):
-        found = ratio(after.figures["throughput"], before.figures["throughput"])
+        change = ratio(after.figures["throughput"], before.figures["throughput"])
         changes.append(
             RunChange(
-                row=after, ratio=found, verdict=found.verdict("higher") if found else "unknown"
+                row=after, ratio=change, verdict=change.verdict("higher") if change else "unknown"
             )
         )
     return ConfigurationRuns(changes=tuple(reversed(changes)))

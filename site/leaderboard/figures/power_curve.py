@@ -76,12 +76,12 @@ class CapCurve:
 
 def curves(points: Iterable[tuple[str, CapPoint]]) -> list[CapCurve]:
     """Gather points by subject; the last of one cap stands. Subjects with one cap are no curve."""
-    found: dict[str, dict[float, CapPoint]] = {}
+    by_name: dict[str, dict[float, CapPoint]] = {}
     for name, point in points:
-        found.setdefault(name, {})[point.cap_w] = point
+        by_name.setdefault(name, {})[point.cap_w] = point
     return [
         CapCurve(name=name, points=[own[cap] for cap in sorted(own)])
-        for name, own in found.items()
+        for name, own in by_name.items()
         if len(own) > 1
     ]
 
@@ -115,7 +115,7 @@ def knee(points: Sequence[CapPoint]) -> Knee | None:
     return Knee(cap_w=caps[best], low_w=caps[low], high_w=caps[high])
 
 
-def chart(_: Words, found: Sequence[CapCurve], *, measured: bool) -> Markup | None:
+def chart(_: Words, drawn: Sequence[CapCurve], *, measured: bool) -> Markup | None:
     """Draw joules per output token against the cap; None where no curve has joules.
 
     Args:
@@ -123,7 +123,7 @@ def chart(_: Words, found: Sequence[CapCurve], *, measured: bool) -> Markup | No
     """
     series = [
         MarkSeries(name=curve.name, joined=True, marks=marks)
-        for curve in found[:_MOST_SERIES]
+        for curve in drawn[:_MOST_SERIES]
         if len(marks := _marks(curve, hollow=not measured)) > 1
     ]
     if not series:

@@ -31,12 +31,12 @@ def past_prices(chip: str, sheets: Iterable[PriceSheet]) -> dict[str, list[Renta
         sheets: oldest first; of two prices of one date the later sheet's counts.
     """
     every = list(sheets)
-    found = {}
+    by_class = {}
     for name in RENTAL_CLASSES:
         dated = {price.date: price for sheet in every if (price := sheet.rental(chip, name))}
         if dated:
-            found[name] = [dated[day] for day in sorted(dated)]
-    return found
+            by_class[name] = [dated[day] for day in sorted(dated)]
+    return by_class
 
 
 def drawn(
@@ -77,13 +77,13 @@ def _mark(_: Words, name: str, price: RentalPrice, unit: str, rate: float) -> Ma
         usd * rate for usd in (price.usd_per_hour, price.usd_per_hour_low, price.usd_per_hour_high)
     )
     spread = _("range {low} to {high}", low=figure(low), high=figure(high)) if low < high else ""
-    said = f"{_(name)}, {price.date}: {figure(usual)} {unit}/h"
+    words = f"{_(name)}, {price.date}: {figure(usual)} {unit}/h"
     return Mark(
         x=_day(price.date),
         y=usual,
         low=low,
         high=high,
-        words=f"{said}, {spread}" if spread else said,
+        words=f"{words}, {spread}" if spread else words,
     )
 
 

@@ -125,8 +125,8 @@ def leading(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _least(rows: pd.DataFrame, column: str, lang: str) -> Row | None:
-    found = _comparable(rows)[column]
-    return shown(rows.loc[[found.idxmin()]], lang)[0] if len(found) else None
+    values = _comparable(rows)[column]
+    return shown(rows.loc[[values.idxmin()]], lang)[0] if len(values) else None
 
 
 def _comparable(rows: pd.DataFrame) -> pd.DataFrame:

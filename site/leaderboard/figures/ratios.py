@@ -57,7 +57,7 @@ def ratio(a: _Spanned, b: _Spanned) -> Ratio | None:
     return Ratio(value, value * math.exp(-error), value * math.exp(error))
 
 
-def _spread(one: _Spanned) -> float:
-    assert one.low is not None
-    assert one.high is not None
-    return math.log(one.high / one.low) / (2 * _Z95)
+def _spread(spanned: _Spanned) -> float:
+    assert spanned.low is not None
+    assert spanned.high is not None
+    return math.log(spanned.high / spanned.low) / (2 * _Z95)

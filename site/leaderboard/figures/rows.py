@@ -234,12 +234,12 @@ def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     about = _about(result)
     points = points_of(result)
     pages = page_names(points)
-    found = [
+    with_page = [
         {**about, **_row(point, costs.get(case)), "page": pages[case]}
         for point in points
         if (case := (point.suite, point.case)) in pages
     ]
-    return found or [about]
+    return with_page or [about]
 
 
 def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -259,7 +259,7 @@ def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
         return []
     names = list(rows.columns)
     values = rows.to_numpy(dtype=object).tolist()
-    return [_shown(dict(zip(names, one, strict=True)), lang) for one in values]
+    return [_shown(dict(zip(names, row, strict=True)), lang) for row in values]
 
 
 def translated(listed: str, lang: str) -> str:
@@ -408,11 +408,11 @@ def _row(point: BoardPoint, cost: Cost | None) -> dict[str, Any]:
         "doubts": _doubts(point),
     }
     for name, metrics in FIGURES.items():
-        found = next((f for metric in metrics if (f := _in_unit(point, metric))), None)
-        if found:
-            flat |= _spread(name, found)
-            flat[f"{name}_n"] = found.n
-            flat[f"{name}_method"] = found.method
+        value = next((f for metric in metrics if (f := _in_unit(point, metric))), None)
+        if value:
+            flat |= _spread(name, value)
+            flat[f"{name}_n"] = value.n
+            flat[f"{name}_method"] = value.method
     return flat | _money(cost) if cost else flat
 
 
@@ -475,8 +475,8 @@ def _metric(name: str) -> str:
 
 def _in_unit(point: BoardPoint, metric: str) -> Figure | None:
     """A figure in a unit that is not its metric's cannot stand in a column with the others."""
-    found = point.figures.get(metric)
-    return found if found and found.unit == METRICS[_metric(metric)].unit else None
+    value = point.figures.get(metric)
+    return value if value and value.unit == METRICS[_metric(metric)].unit else None
 
 
 def _meter(point: BoardPoint) -> str:

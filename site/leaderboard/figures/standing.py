@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from leaderboard.words import Words
 from results.agreement.quality import (
-    Asked,
+    QualityAnswers,
     from_text,
     is_full_width,
     pooled,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from results.agreement.quality import Standing
+    from results.agreement.quality import QualityStanding
     from suites.quality.scores import Stratum
 
 __all__ = ["RANDOM", "with_standing"]
@@ -60,7 +60,7 @@ class _Result:
     digest: str
     model: str
     weights: str
-    asked: Asked | None
+    asked: QualityAnswers | None
     full_width: bool
     solved_tokens: Span | None
 
@@ -91,10 +91,10 @@ class _References:
 
     @classmethod
     def of(cls, results: Sequence[_Result]) -> Self:
-        strata = pooled(one.asked for one in results if one.asked)
-        return cls(results, {one.digest for one in results}, strata)
+        strata = pooled(result.asked for result in results if result.asked)
+        return cls(results, {result.digest for result in results}, strata)
 
-    def standing(self, own: _Result) -> Standing:
+    def standing(self, own: _Result) -> QualityStanding:
         """Hold a result against the others."""
         among = own.digest in self.digests
         others = without(self.strata, own.asked) if among and own.asked else self.strata
@@ -105,7 +105,7 @@ class _References:
     @property
     def tokens(self) -> Span | None:
         """Tokens of a right answer: those of the result that is surest of them."""
-        known = [one.solved_tokens for one in self.results if one.solved_tokens]
+        known = [result.solved_tokens for result in self.results if result.solved_tokens]
         return min(known, key=lambda span: (span.high or math.inf) / span.value, default=None)
 
 
@@ -123,12 +123,15 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
     """
     # A result without an engine, or without any row, has no weights to judge.
     judged = rows.loc[rows["weights"] != "", _OF_RESULT].drop_duplicates("digest")
-    results = [_Result.of(one) for one in judged.to_dict("records")]
+    results = [_Result.of(row) for row in judged.to_dict("records")]
     references = _references(results, set(rows.loc[sound, "digest"]))
-    stands = {one.digest: references.get(one.alike, _NONE).standing(one) for one in results}
-    words = {one.digest: _words(one, stands[one.digest]) for one in results}
+    stands = {
+        result.digest: references.get(result.alike, _NONE).standing(result) for result in results
+    }
+    words = {result.digest: _words(result, stands[result.digest]) for result in results}
     barred = {
-        one.digest: one.weights != "random" and not stands[one.digest].ranks for one in results
+        result.digest: result.weights != "random" and not stands[result.digest].ranks
+        for result in results
     }
     silent = ("", "")
     table = rows.assign(
@@ -144,19 +147,19 @@ def _references(
 ) -> Mapping[tuple[object, ...], _References]:
     """Results at full width that others are held against; none that is worse than the rest."""
     groups: defaultdict[tuple[object, ...], list[_Result]] = defaultdict(list)
-    for one in results:
-        real = one.weights != "random"
-        if real and one.full_width and one.asked and one.digest in sound:
-            groups[one.alike].append(one)
+    for result in results:
+        real = result.weights != "random"
+        if real and result.full_width and result.asked and result.digest in sound:
+            groups[result.alike].append(result)
     return {alike: _those_that_stand(group) for alike, group in groups.items()}
 
 
 def _those_that_stand(group: Sequence[_Result]) -> _References:
     together = _References.of(group)
-    return _References.of([one for one in group if together.standing(one).ranks])
+    return _References.of([result for result in group if together.standing(result).ranks])
 
 
-def _words(own: _Result, stands: Standing) -> tuple[str, str]:
+def _words(own: _Result, stands: QualityStanding) -> tuple[str, str]:
     if own.weights == "random":
         text, lost = RANDOM, ""
     else:
@@ -175,11 +178,11 @@ def _with_equal(
 
     Only where full width and another precision of a model were asked the same.
     """
-    others = {one.alike for one in results if one.asked and not one.full_width}
+    others = {result.alike for result in results if result.asked and not result.full_width}
     compared = {
-        one.digest: (one, references[one.alike])
-        for one in results
-        if one.alike in others and one.alike in references
+        result.digest: (result, references[result.alike])
+        for result in results
+        if result.alike in others and result.alike in references
     }
     for at in rows.index[rows["digest"].isin(list(compared))]:
         own, of = compared[rows.loc[at, "digest"]]

@@ -248,15 +248,15 @@ def read(
 def _moderated(known: _Gathered) -> dict[str, Moderated]:
     """Apply what the log of each result says of it, and no other's; return it by digest."""
     moderated, sources = {}, dict(known.sources)
-    for (log, digest), said in known.moderated.items():
+    for (log, digest), stated in known.moderated.items():
         source = sources.get(digest)
         if source and source.log != log:
             continue
-        moderated[digest] = said
-        if source and said.state.removed:
+        moderated[digest] = stated
+        if source and stated.state.removed:
             del known.sources[digest]
         elif source:
-            known.sources[digest] = replace(source, state=said.state)
+            known.sources[digest] = replace(source, state=stated.state)
     return moderated
 
 
@@ -315,7 +315,7 @@ def _gather(
 
 def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
     """Find the envelopes of a folder by their digest, and what of them cannot be read."""
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     unread = []
     submissions = folder / "submissions"
     if linked := submissions.is_symlink():
@@ -329,9 +329,9 @@ def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
             unread.append((str(path), f"cannot be read: {error.strerror}"))
             continue
         # A copy under another name does not hide the envelope.
-        if digest not in found or path.name == digest + archive.SUFFIX:
-            found[digest] = path
-    return found, unread
+        if digest not in paths or path.name == digest + archive.SUFFIX:
+            paths[digest] = path
+    return paths, unread
 
 
 def _log(folder: Path, around: ArchiveContext, known: _Gathered) -> tuple[str, str]:
@@ -384,11 +384,11 @@ def _rows(
     old = old[_as_checked(old, {archive.home_of(path) for path in paths.values()})]
     new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
-    found = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
-    tables = [old, *(table for table, _ in found)]
+    read = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
+    tables = [old, *(table for table, _ in read)]
     filled = [table for table in tables if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else old
-    return table, [problem for _, problems in found for problem in problems]
+    return table, [problem for _, problems in read for problem in problems]
 
 
 def _as_checked(kept: pd.DataFrame, homes: Iterable[Path]) -> np.ndarray:
@@ -447,7 +447,7 @@ def _result(path: Path, runners: Sequence[Runner]) -> Result:
         flags=_lines(verified.findings),
         predicate=verified.predicate,
         prints=tuple(fingerprints(verified.statement).values()),
-        samples=tuple(one.digest.sha256 for one in verified.statement.subject),
+        samples=tuple(file.digest.sha256 for file in verified.statement.subject),
         recomputed=bool(verified.evidence.rows),
     )
 
@@ -515,7 +515,7 @@ def _claims(data: bytes, runner: Runner) -> Mapping[str, str]:
 
 
 def _lines(findings: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple(clean(str(one)) for one in findings)
+    return tuple(clean(str(finding)) for finding in findings)
 
 
 def _placed(
@@ -548,12 +548,12 @@ def _compared(
     prints = dict(zip(table["digest"], table["prints"], strict=True))
     known: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}
-    for digest in sorted(prints, key=lambda one: _entered(sources[one])):
+    for digest in sorted(prints, key=lambda entry: _entered(sources[entry])):
         own = dict.fromkeys(prints[digest].split())
-        if found := copied({f"evidence {one[:12]}…": one for one in own}, known):
-            repeated[digest] = _lines(found)
-        for one in own:
-            known.setdefault(one, digest)
+        if copies := copied({f"evidence {print_[:12]}…": print_ for print_ in own}, known):
+            repeated[digest] = _lines(copies)
+        for print_ in own:
+            known.setdefault(print_, digest)
     return {
         digest: replace(source, flags=source.flags + repeated[digest])
         if digest in repeated
@@ -588,9 +588,9 @@ def _confirmed(
             again = archive.open_result(source.path, [source.runner])
             by_log[source.log].append(again.entered(source.index))
     judged = [
-        one
+        repetition
         for log, results in by_log.items()
-        for one in archive.repetitions_in(Ledger(logs[log].folder / "log"), results)
+        for repetition in archive.repetitions_in(Ledger(logs[log].folder / "log"), results)
     ]
     return {
         **sources,

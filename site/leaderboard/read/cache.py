@@ -57,8 +57,8 @@ class Kept:
             return rows.frame([])
         if (table.schema.metadata or {}).get(b"fenmark") != self._stamp:
             return rows.frame([])
-        found: pd.DataFrame = table.to_pandas()
-        return found
+        cached: pd.DataFrame = table.to_pandas()
+        return cached
 
     def store(self, table: pd.DataFrame) -> None:
         """Keep rows for the next build; where that cannot be, the next build takes longer."""

@@ -52,7 +52,7 @@ NONE = Forecasts()
 
 def read(folders: Sequence[Path]) -> Forecasts:
     """Read and score the forecasts of some archives; what is broken hides none of the others."""
-    found: dict[str, Scored] = {}
+    by_digest: dict[str, Scored] = {}
     refused: list[tuple[str, str]] = []
     for folder in folders:
         broken: list[UserError] = []
@@ -61,7 +61,9 @@ def read(folders: Sequence[Path]) -> Forecasts:
         except UserError as error:
             own = []
             broken.append(error)
-        found = {one.logged.digest: one for one in own} | found
+        by_digest = {forecast.logged.digest: forecast for forecast in own} | by_digest
         refused += [(error.where, error.what) for error in broken]
-    order = sorted(found.values(), key=lambda one: (not one.scores, one.logged.index))
+    order = sorted(
+        by_digest.values(), key=lambda forecast: (not forecast.scores, forecast.logged.index)
+    )
     return Forecasts(tuple(order), tuple(refused))

@@ -69,7 +69,7 @@ class Points:
 
     def of_chip(self, chip: str) -> dict[str, list[Point]]:
         """Return the points of a chip by model; predicted ones only of models that somebody ran."""
-        found: dict[str, list[Point]] = {}
+        by_model: dict[str, list[Point]] = {}
         for model in sorted(self._signed.keys() | self._others.keys()):
             others = self._others.get(model, ())
             ran = any(fields["kind"] == "reported" for fields in others)
@@ -80,8 +80,8 @@ class Points:
                 if fields["chip"] == chip and (ran or fields["kind"] != "predicted")
             ]
             if own:
-                found[model] = own
-        return found
+                by_model[model] = own
+        return by_model
 
 
 NO_POINTS = Points((), {})
@@ -120,7 +120,7 @@ class _Prices:
         return {name: unit / rate for name, unit in self.units(chip).items()} | dict(known)
 
     def _of(self, chip: str) -> Iterator[tuple[str, float]]:
-        one = Row(
+        output = Row(
             suite="serving",
             case="",
             metric="output_throughput",
@@ -132,7 +132,7 @@ class _Prices:
             method="reported",
         )
         cost: Callable[..., list[CostRow]] = partial(
-            cost_rows, [one], chip=chip, count=1, sheet=self.sheet
+            cost_rows, [output], chip=chip, count=1, sheet=self.sheet
         )
         for name in RENTAL_CLASSES:
             rented = cost(rental=name)[0].rental_usd
@@ -230,7 +230,7 @@ def _of_publishers(reported: Reported, prices: _Prices) -> Iterator[tuple[str, P
 
 def _undominated(own: list[Point]) -> Iterator[Point]:
     best = 0.0
-    for point in sorted(own, key=lambda one: (-one.per_user, -one.rate, one.where)):
+    for point in sorted(own, key=lambda point: (-point.per_user, -point.rate, point.where)):
         if point.rate > best:
             best = point.rate
             yield point
@@ -241,7 +241,7 @@ def _of_line(
 ) -> Iterator[Point]:
     """Yield the point of a published row, where it says how fast users are served, and how many."""
     count = line.result.chip.count
-    cost = next((one for one in line.costs if one.tokens == "output"), None)
+    cost = next((cost for cost in line.costs if cost.tokens == "output"), None)
     told = next((m for name in _SPEEDS if (m := line.figures.get(name))), None)
     if not told or not told.value:
         return
@@ -306,12 +306,12 @@ def _number(value: object) -> float | None:
 
 
 def _p99(line: ReportedLine) -> float | None:
-    found = (
-        one.value
-        for one in line.result.measurements
-        if one.metric in {"tpot", "itl"} and one.labels.get("statistic") == "p99"
+    values = (
+        figure.value
+        for figure in line.result.measurements
+        if figure.metric in {"tpot", "itl"} and figure.labels.get("statistic") == "p99"
     )
-    return next(found, None)
+    return next(values, None)
 
 
 def _predicted(prices: _Prices) -> Iterator[tuple[str, Point]]:
@@ -321,8 +321,9 @@ def _predicted(prices: _Prices) -> Iterator[tuple[str, Point]]:
             for chip, own in chips.items():
                 if chip in names:
                     name = names[chip].name
-                    for one in own:
-                        yield model, _of_prediction(one, model, (chip, name), (isl, osl), prices)
+                    for cheapest in own:
+                        point = _of_prediction(cheapest, model, (chip, name), (isl, osl), prices)
+                        yield model, point
 
 
 def _of_prediction(

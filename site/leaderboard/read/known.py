@@ -139,7 +139,7 @@ def known(listed: bytes, logs: Mapping[str, CheckedLog], policy: Policy | None =
             "keys": hashlib.sha256(listed).hexdigest(),
             "laws": hashlib.sha256(laws()).hexdigest(),
             "schemas": {name: hashlib.sha256(data).hexdigest() for name, data in schemas()},
-            "logs": {name: asdict(one) for name, one in sorted(logs.items())},
+            "logs": {name: asdict(log) for name, log in sorted(logs.items())},
             "policy": policy and {"quorum": policy.quorum, "witnesses": policy.keys},
         },
         sort_keys=True,

@@ -36,15 +36,15 @@ def registered(logs: Iterable[ArchiveContext], listed: Iterable[Runner]) -> dict
     Args:
         listed: runners of the key files.
     """
-    found: dict[str, Registered] = {}
-    for keyid, one in _entries(logs):
-        if one.runner.owner.strip() and (one.known or keyid not in found):
-            found[keyid] = one
+    registered: dict[str, Registered] = {}
+    for keyid, entry in _entries(logs):
+        if entry.runner.owner.strip() and (entry.known or keyid not in registered):
+            registered[keyid] = entry
     for runner in listed:
         if runner.registered and runner.owner.strip():
             ended = bool(runner.revoked_reason)
-            found.setdefault(runner.key.keyid, Registered(runner, "", ended, known=True))
-    return found
+            registered.setdefault(runner.key.keyid, Registered(runner, "", ended, known=True))
+    return registered
 
 
 def _entries(logs: Iterable[ArchiveContext]) -> Iterator[tuple[str, Registered]]:

@@ -175,7 +175,7 @@ class Section:
         chips, of the node and at the wall are columns of their own.
         """
         keys = {key for line in self.lines for key in line.figures}
-        found = {key.partition(_OF)[0] for key in keys}
+        metrics = {key.partition(_OF)[0] for key in keys}
         titles = {
             "output_throughput": _("Output tokens/s"),
             "decode_throughput": _("Output tokens/s, decode"),
@@ -194,7 +194,7 @@ class Section:
             "bandwidth": _("Bandwidth"),
             "time": _("Kernel time"),
         }
-        told = {metric for metric in found if _BETTER.get(metric) not in found}
+        told = {metric for metric in metrics if _BETTER.get(metric) not in metrics}
         others = {metric: METRICS[metric].title for metric in sorted(told - titles.keys())}
         shown = [
             (metric, title) for metric, title in {**titles, **others}.items() if metric in told
@@ -272,21 +272,23 @@ def read(folders: Iterable[Path], sheet: PriceSheet | None) -> Reported:
     refused = []
     for path in (path for folder in folders for path in reported_files(folder)):
         try:
-            found = read_file(path)
-            _can_be_drawn(found, path)
+            file = read_file(path)
+            _can_be_drawn(file, path)
         except UserError as error:
             refused.append((str(path), str(error)))
             continue
-        known.setdefault((found.source.kind, found.source.file_sha256), found)
+        known.setdefault((file.source.kind, file.source.file_sha256), file)
     by_kind: defaultdict[str, list[ReportedFile]] = defaultdict(list)
     for key in sorted(known):
         by_kind[key[0]].append(known[key])
     publishers = [_publisher(kind, own, sheet) for kind, own in by_kind.items()]
     # MLPerf stands apart from the others, after them.
-    publishers.sort(key=lambda one: (one.view != "general", -one.total, one.kind))
+    publishers.sort(
+        key=lambda publisher: (publisher.view != "general", -publisher.total, publisher.kind)
+    )
     made_of = hashlib.sha256()
-    for found in known.values():
-        made_of.update(found.model_dump_json().encode())
+    for file in known.values():
+        made_of.update(file.model_dump_json().encode())
     return Reported(
         publishers=publishers,
         made_of=made_of.hexdigest() if known else "",
@@ -304,10 +306,10 @@ def _can_be_drawn(file: ReportedFile, path: Path) -> None:
     if kind not in KINDS:
         raise UserError(f"is of kind {kind!r}", where=str(path), expected=", ".join(KINDS))
     for result in file.results:
-        for one in result.measurements:
-            if one.metric not in METRICS or not is_physical(one):
+        for figure in result.measurements:
+            if figure.metric not in METRICS or not is_physical(figure):
                 raise UserError(
-                    f"has the figure {one.metric!r} of {one.value:.3g}",
+                    f"has the figure {figure.metric!r} of {figure.value:.3g}",
                     where=f"{path}:{result.id}",
                     expected="a metric and a magnitude that Fenmark knows",
                     remedy="import it again",
@@ -322,20 +324,20 @@ def _publisher(
         kind=kind,
         view=source.view,
         title=clean(source.title),
-        licence=clean("; ".join(dict.fromkeys(found.source.licence for found in files))),
+        licence=clean("; ".join(dict.fromkeys(file.source.licence for file in files))),
         evidence=_EVIDENCE.get(source.evidence or "", ""),
         cite=clean(source.cite or ""),
         footnote=source.footnote,
-        files=[found.source for found in files],
-        refused=sum(len(found.refused) for found in files),
-        folded=sum(len(found.folded) for found in files),
+        files=[file.source for file in files],
+        refused=sum(len(file.refused) for file in files),
+        folded=sum(len(file.folded) for file in files),
         sheet=sheet,
         sections=[],
     )
     by_chip: defaultdict[str, list[tuple[ReportedSource, ReportedResult]]] = defaultdict(list)
-    for found in files:
-        for result in found.results:
-            by_chip[_chip_name(result)].append((found.source, result))
+    for file in files:
+        for result in file.results:
+            by_chip[_chip_name(result)].append((file.source, result))
     for chip, results in sorted(by_chip.items(), key=lambda item: (-len(item[1]), item[0])):
         claimed = results[0][1].chip.catalog_id
         listed = claimed if claimed in catalog.chips() else ""
@@ -363,7 +365,7 @@ def _anchors(results: Iterable[ReportedResult]) -> Iterator[str]:
 
 def _flags(result: ReportedResult) -> list[str]:
     findings = judge_reported(result).findings
-    return list(dict.fromkeys(clean(f"{one.rule}: {one.reason}") for one in findings))
+    return list(dict.fromkeys(clean(f"{finding.rule}: {finding.reason}") for finding in findings))
 
 
 def _chip_name(result: ReportedResult) -> str:
@@ -374,9 +376,9 @@ def _chip_name(result: ReportedResult) -> str:
 def _told(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
     """Return one figure of each column; the downloads have every statistic."""
     best: dict[str, ReportedMeasurement] = {}
-    for one in sorted(measurements, key=_telling):
-        scope = one.labels.get("scope")
-        best.setdefault(f"{one.metric}{_OF}{scope}" if scope else one.metric, one)
+    for figure in sorted(measurements, key=_telling):
+        scope = figure.labels.get("scope")
+        best.setdefault(f"{figure.metric}{_OF}{scope}" if scope else figure.metric, figure)
     return best
 
 

@@ -20,7 +20,7 @@ from suites.client.subject import subject, subject_spec
 from suites.engines.hf_folder import generate_folder
 from suites.engines.llamacpp import default_threads
 from suites.engines.template import BUNDLED, check_installed
-from suites.inference.measure import Case, measure
+from suites.inference.measure import InferenceCase, measure
 from suites.models import load
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["loop_and_step_ms", "main"]
 
-_PREFILL = Case(family="prefill", input_tokens=512, output_tokens=1, batch=1, repeats=2)
-_DECODE = Case(family="decode", input_tokens=64, output_tokens=24, batch=1, repeats=2)
+_PREFILL = InferenceCase(family="prefill", input_tokens=512, output_tokens=1, batch=1, repeats=2)
+_DECODE = InferenceCase(family="decode", input_tokens=64, output_tokens=24, batch=1, repeats=2)
 _CONTEXT = 576
 _REPEATS = 15
 

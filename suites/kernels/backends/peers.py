@@ -23,13 +23,13 @@ from suites.kernels.backends import host
 from suites.kernels.backends.base import contribution
 from suites.kernels.backends.torch_devices import LIBRARIES, load_plugin
 
-__all__ = ["Peers", "meet"]
+__all__ = ["SumPeers", "meet"]
 
 # A peer imports torch first, which takes seconds on a cold disk.
 _START = timedelta(minutes=2)
 
 
-class Peers:
+class SumPeers:
     """The other processes of a sum over `count` devices of one kind."""
 
     def __init__(self, kind: str, count: int) -> None:
@@ -67,9 +67,9 @@ class Peers:
 
 
 @cache
-def meet(kind: str, count: int) -> Peers:
+def meet(kind: str, count: int) -> SumPeers:
     """Start the peers at their first use; they stay until this process ends."""
-    return Peers(kind, count)
+    return SumPeers(kind, count)
 
 
 def _join(kind: str, rank: int, count: int, store: str) -> None:

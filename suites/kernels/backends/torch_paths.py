@@ -61,8 +61,8 @@ def _int_mm(_: object, *, a: Any, b: Any) -> Any:
 
 
 def _fp8(_: object, *, a: Any, b: Any) -> Any:
-    one = _ones((), torch.float32, a.device)
-    return _scaled_mm(a, b, one, one)
+    unit = _ones((), torch.float32, a.device)
+    return _scaled_mm(a, b, unit, unit)
 
 
 def _fp4(_: object, *, a: Any, b: Any) -> Any:

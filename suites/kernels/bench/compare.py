@@ -51,13 +51,13 @@ def turn(
     meet the same moment of a shared machine, and their spread is blind to the next one.
     """
     runs, waiting = [], list(peers)
-    ours: tuple[list[InstrumentRun], list[InstrumentRun]] = ([], [])
+    halves: tuple[list[InstrumentRun], list[InstrumentRun]] = ([], [])
     for number in range(2 * _PROCESSES):
-        ours[number % 2].append(instruments.one_process())
+        halves[number % 2].append(instruments.one_process())
         if waiting and number % 2:
             name, run = waiting.pop(0)
             runs.append((name, run()))
-    for processes in ours:
+    for processes in halves:
         runs += [(_OURS, instruments.joined(processes)), (_ALONE, processes[0])]
     return runs
 
@@ -145,7 +145,7 @@ def _share_of_raw(case: Case) -> float:
 
     through = Rotation(case, [operands])
     pairs = [(seconds(lambda: xp.matmul(a, b)), seconds(through)) for _ in range(_PROCESSES)]
-    return statistics.median(raw / ours for raw, ours in pairs)
+    return statistics.median(raw / timed for raw, timed in pairs)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """A stranger's kernel, run in a process of its own and judged from outside."""
 
-from suites.kernels.trial.judge import Tried, try_kernel
+from suites.kernels.trial.judge import TriedKernel, try_kernel
 
-__all__ = ["Tried", "try_kernel"]
+__all__ = ["TriedKernel", "try_kernel"]

@@ -37,14 +37,14 @@ def _main() -> None:
     answers = os.fdopen(int(sys.argv[1]), "w", buffering=1)
     spec = json.loads(sys.stdin.readline())
     try:
-        operands = [_arrays(spec["inputs"], "r", one["operands"]) for one in spec["sets"]]
-        outs = [_arrays(spec["outputs"], "r+", one["out"])["out"] for one in spec["sets"]]
+        operands = [_arrays(spec["inputs"], "r", paths["operands"]) for paths in spec["sets"]]
+        outs = [_arrays(spec["outputs"], "r+", paths["out"])["out"] for paths in spec["sets"]]
         parameters = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in spec["parameters"].items()
         }
         function = _load(spec)
-        calls = [(one | parameters, out) for one, out in zip(operands, outs, strict=True)]
+        calls = [(arrays | parameters, out) for arrays, out in zip(operands, outs, strict=True)]
         if "out" in signature(function).parameters:
             calls = [(keywords | {"out": out}, out) for keywords, out in calls]
         answers.write("ready\n")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from suites.kernels.case import Case
 
-__all__ = ["Effort", "Tried", "least_seconds", "try_kernel"]
+__all__ = ["Effort", "TriedKernel", "least_seconds", "try_kernel"]
 
 _GUEST = Path(__file__).with_name("guest.py")
 # prctl(2): orphans of our descendants become our children, so that none escapes unseen.
@@ -73,7 +73,7 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class TriedKernel:
     """A kernel that gave right answers, and how long a call of it takes.
 
     Attributes:
@@ -94,7 +94,7 @@ def try_kernel(
     function: str = "",
     effort: Effort | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
-) -> Tried:
+) -> TriedKernel:
     """Run a file's function as a case's kernel, check every answer and time it.
 
     Args:
@@ -125,7 +125,7 @@ def try_kernel(
             where=case.name,
             expected=f"≥ {floor * 1e6:.3g} µs",
         )
-    return Tried(seconds=interval, sets=trial.sets, floor_s=floor)
+    return TriedKernel(seconds=interval, sets=trial.sets, floor_s=floor)
 
 
 def least_seconds(case: Case) -> float:
@@ -214,9 +214,9 @@ class _Trial:
         if verdict.problem:
             raise CheckError(f"wrong output: {verdict.problem}", where=self._case.name)
         for number, operands in enumerate(inputs):
-            ours = backend.get(self._case.run(backend, **operands, **work.parameters))
-            off = backend.get(outputs[number]) - ours
-            size = float(np.linalg.norm(ours))
+            right = backend.get(self._case.run(backend, **operands, **work.parameters))
+            off = backend.get(outputs[number]) - right
+            size = float(np.linalg.norm(right))
             if not np.linalg.norm(off) <= _COARSE * size:  # NaN is no answer either
                 raise CheckError(
                     f"wrong output: call {number + 1} of {len(inputs)} was not computed",
@@ -365,8 +365,8 @@ def _poison(array: np.ndarray) -> None:
     array[...] = np.nan if np.issubdtype(array.dtype, np.floating) else -1
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    return np.array_equal(one.view(np.uint8), np.ascontiguousarray(other).view(np.uint8))
+def _same(array: np.ndarray, other: np.ndarray) -> bool:
+    return np.array_equal(array.view(np.uint8), np.ascontiguousarray(other).view(np.uint8))
 
 
 def _memory_folder() -> str | None:

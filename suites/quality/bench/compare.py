@@ -43,7 +43,7 @@ from suites.quality.scores import compared, wilson
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from suites.quality.agreement import Agreement
+    from suites.quality.agreement import TokenAgreement
     from suites.quality.bench.shape import Matrix
     from suites.quality.scores import Stratum
 
@@ -182,7 +182,9 @@ _HEAD = (
 )
 
 
-def _line(subject: _Subject, runs: Sequence[Agreement], answers: Strata, trusted: Strata) -> str:
+def _line(
+    subject: _Subject, runs: Sequence[TokenAgreement], answers: Strata, trusted: Strata
+) -> str:
     verdicts = Counter(run.verdict for run in runs)
     right = wilson(*(sum(counts[at] for counts in answers.values()) for at in (0, 1)))
     drop = compared(answers, trusted)

@@ -39,10 +39,10 @@ def quantized(matrix: NDArray[np.float32], kind: GGMLQuantizationType) -> NDArra
 @cache
 def _chunk() -> Any:
     """`ggml_quantize_chunk` (ggml.h): type, source, target, first row, rows, columns, weights."""
-    found = find_spec("xllamacpp.xllamacpp")
-    if found is None or found.origin is None:
+    module = find_spec("xllamacpp.xllamacpp")
+    if module is None or module.origin is None:
         raise ValueError("xllamacpp is not installed")
-    chunk = ctypes.CDLL(found.origin).ggml_quantize_chunk
+    chunk = ctypes.CDLL(module.origin).ggml_quantize_chunk
     pointer, count = ctypes.c_void_p, ctypes.c_int64
     chunk.argtypes = [ctypes.c_int, pointer, pointer, count, count, count, pointer]
     chunk.restype = ctypes.c_size_t

@@ -115,8 +115,8 @@ def _logits(ids: Tensor, tensors: Mapping[str, Tensor]) -> Tensor:
         return values.view(rows, length, count, HEAD_DIM).transpose(1, 2)
 
     def turned(values: Tensor) -> Tensor:
-        one, other = values[..., 0::2], values[..., 1::2]
-        both = (one * cos - other * sin, one * sin + other * cos)
+        even, odd = values[..., 0::2], values[..., 1::2]
+        both = (even * cos - odd * sin, even * sin + odd * cos)
         return torch.stack(both, -1).flatten(-2)
 
     x = tensors["token_embd.weight"][ids]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from results.agreement.quality import Asked, asked, change_of_answers, from_text, in_text
+from results.agreement.quality import QualityAnswers, asked, change_of_answers, from_text, in_text
 
 TERMS = {"question_api": "chat", "answer_tokens": 256, "temperature": 0.0}
 GOOD = {"arithmetic": "90/100 60/100", "tools": "80/100 50/100"}
@@ -16,7 +16,7 @@ def figures(levels, **terms):
 
 def test_what_was_answered_is_read_by_family_and_level():
     read = asked([*figures(GOOD), ("serving", "score", {}), ("quality", "tokens_per_solved", {})])
-    assert read == Asked(
+    assert read == QualityAnswers(
         terms=("chat", "256", "0.0"),
         strata={
             ("arithmetic", 0): (90, 100), ("arithmetic", 1): (60, 100),

@@ -11,7 +11,7 @@ from results.statement.statement_v2 import read_statement
 from suites.base.records import CellResult, Series
 from suites.evidence import KeptCell, raw_samples, rows_of
 from suites.meters.windows import EnergyWindow
-from suites.quality.record import Record, questions
+from suites.quality.record import QualityRecord, questions
 from tests.builders import figure, stated
 from tests.results import honest, raw
 from tests.suites.quality.test_items import right_answer
@@ -320,7 +320,7 @@ def test_what_a_run_writes_is_read_back_to_the_figures_it_states():
 
 def asked(**change):
     """Raw samples of eleven questions of which two were answered right."""
-    made = Record(
+    made = QualityRecord(
         seed=7, count=11, longest=0, api="chat", answer_tokens=64, temperature=0.0, answers=[]
     )  # fmt: skip
     items = questions(7, 11, 0)

@@ -1,13 +1,15 @@
 """What notices in a log do to its keys: who may say what, and from which entry on it holds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from results.keys.identity import read_runner, runner_id, runner_toml
+from results.keys.identity import endorse, read_runner, runner_id, runner_toml
 from results.proof import envelope, notice
 from results.proof.keylog import EntrySpan, KeyLog, time_entry
+from suites.base.errors import UserError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LAB, NEW, ADMIN, OTHER = (CryptoSigner.generate_ed25519() for _ in range(4))
@@ -86,6 +88,38 @@ def test_a_notice_that_is_not_what_the_log_holds_counts_for_nothing():
     records = [(3, {"type": "notice", "notice": "a" * 64})]
     keys = KeyLog.of(records, lambda _: REGISTERED, authority=[ADMIN.public_key])
     assert keys.refused == [("a" * 64, "is not what the log holds")]
+
+
+def test_a_notice_that_cannot_be_had_is_refused_with_the_reason():
+    def fetch(digest):
+        raise UserError("cannot be read", where=digest)
+
+    digest = envelope.digest(REGISTERED)
+    keys = KeyLog.of([(3, {"type": "notice", "notice": digest})], fetch)
+    assert keys.refused == [(digest, f"{digest}: cannot be read")]
+
+
+def test_a_second_key_under_the_name_of_a_known_one_is_refused():
+    """Names are 48 bits of a key's id: two keys of one name can be made on purpose."""
+    name = runner_id(LAB.public_key)
+    namesake = replace(read_runner(runner_toml(OTHER.public_key), "a key"), id=name)
+    assert whys(REGISTERED, known=[namesake]) == [f"registers a second key as {name}"]
+
+
+def test_a_key_files_endorsement_makes_an_heir_and_its_word_alone_none():
+    old, key = LAB.public_key, NEW.public_key
+    names = {"replaces": runner_id(old)}
+    signed = {"endorsement": endorse(LAB, key)}
+    first, heir, claims = (
+        read_runner(text, "a key")
+        for text in (
+            runner_toml(old),
+            runner_toml(key, **names, **signed),
+            runner_toml(key, **names),
+        )
+    )
+    assert KeyLog(known=[first, heir]).heirs(KEY, 5) == {KEY, key.keyid}
+    assert KeyLog(known=[first, claims]).heirs(KEY, 5) == {KEY}
 
 
 def test_an_owner_revokes_their_own_key_from_here_on():

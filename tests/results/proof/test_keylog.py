@@ -8,7 +8,7 @@ from securesystemslib.signer import CryptoSigner
 
 from results.archive import verification
 from results.keys.identity import endorse, read_folder, read_runner, runner_id, runner_toml
-from results.proof.keylog import KeyLog
+from results.proof.keylog import KeyLog, events
 from results.service.publish import publish
 from suites.base.errors import UserError
 
@@ -99,3 +99,18 @@ def test_what_fenmark_writes_as_a_key_file_it_reads(runners, signer):
 def test_a_broken_key_file_is_named(signer, line):
     with pytest.raises(UserError, match="some file"):
         read_runner(f"{runner_toml(signer.public_key)}{line}\n", "some file")
+
+
+def test_a_log_is_told_once_that_a_key_was_revoked(signer):
+    key, text = signer.public_key, 'revoked_at = "2026-11-23T12:00:00Z"\nrevoked_reason = "lost"\n'
+    runner = read_runner(runner_toml(key) + text, "a key file")
+    told = list(events([runner], KeyLog()))
+    assert [one["action"] for one in told] == ["added", "revoked"]
+    assert told[1] == {
+        "type": "key",
+        "action": "revoked",
+        "keyid": key.keyid,
+        "runner": runner.id,
+        "reason": "lost",
+    }
+    assert list(events([runner], KeyLog.of(enumerate(told)))) == []

@@ -190,3 +190,11 @@ def test_a_log_with_a_damaged_edge_takes_no_entry(tmp_path, signer):
     (tmp_path / "tile/0/000.p/2").write_bytes(b"\0" * 64)
     with pytest.raises(CheckError, match="do not match the checkpoint"):
         Ledger(tmp_path).extend([b"three"], origin=ORIGIN, signer=signer)
+
+
+def test_a_log_that_another_key_signed_names_its_checkpoint(tmp_path, signer):
+    ledger = Ledger(tmp_path / "log")
+    ledger.append(b"x", origin=ORIGIN, signer=signer)
+    with pytest.raises(CheckError) as caught:
+        ledger.verify([public(CryptoSigner.generate_ed25519())])
+    assert str(caught.value).startswith(f"{tmp_path / 'log' / 'checkpoint'}: ")

@@ -157,3 +157,20 @@ def test_notices_lie_beside_the_log_by_their_digest(tmp_path):
     (tmp_path / "notices" / "odd.dsse.json").mkdir()
     with pytest.raises(UserError, match=r"odd.dsse.json: cannot be read"):
         notice.files(tmp_path)
+
+
+def test_what_is_no_envelope_is_no_notice_about_a_key():
+    about_another = envelope.sign(strict_json.canonical({"predicateType": "other"}), LAB)
+    assert notice.is_about_key(signed("revoked", reason="lost"))
+    assert not any(map(notice.is_about_key, (b"", b"{}", about_another)))
+
+
+def test_a_notice_is_laid_only_beside_a_log(tmp_path):
+    data = signed("revoked", reason="lost")
+    with pytest.raises(UserError) as caught:
+        notice.lay(tmp_path, data)
+    assert str(caught.value) == (
+        f"{tmp_path}: holds no log; expected a server's data folder or an archive"
+    )
+    (tmp_path / "log").mkdir()
+    assert notice.lay(tmp_path, data).read_bytes() == data

@@ -57,3 +57,18 @@ def test_a_bundle_with_an_entry_more_or_less_is_refused():
 )
 def test_a_partial_tile_is_outgrown_once_its_tree_has_more(path, size, outgrown):
     assert tiles.is_outgrown(path, size) is outgrown
+
+
+@pytest.mark.parametrize(
+    ("number", "path"),
+    [
+        (7, "tile/0/007"),
+        (999, "tile/0/999"),
+        (1000, "tile/0/x001/000"),
+        (1_234_067, "tile/0/x001/x234/067"),
+    ],
+)
+def test_a_tile_lies_where_the_specification_says(number, path):
+    """Golden: the example of C2SP tlog-tiles, and both sides of a thousand."""
+    assert tiles.tile_path(0, number, tiles.WIDTH) == path
+    assert tiles.tile_path(0, number, 5) == f"{path}.p/5"

@@ -8,7 +8,7 @@ import pytest
 
 from runners.accept import acceptance, measuring
 from runners.accept.causes import CoreSpin
-from runners.accept.figures import Figure, Graded
+from runners.accept.figures import Graded, MachineFigure
 from runners.accept.report import page
 from suites.base.errors import CheckError
 
@@ -154,7 +154,7 @@ def test_rows_of_a_suite_are_figures(monkeypatch, tmp_path):
     monkeypatch.setattr(measuring, "watched", lambda _: nullcontext([clocks, {}]))
     found = measuring.device_kernels("torch:cuda", 2, tmp_path)
     assert shown == ["0", "0", "1", "1", "0,1"]
-    first = Figure(
+    first = MachineFigure(
         name="GPU 0 read/f32 (GB/s)", kind="bandwidth", value=2.0, low=1.0, high=3.0, device=True,
         twins="read/f32 (GB/s)",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from runners.accept.causes import (
     lost_time,
     missing_cores,
 )
-from runners.accept.figures import Figure, Graded, Reference
+from runners.accept.figures import ExpectedFigure, Graded, MachineFigure
 from runners.accept.judging import grade, judge
 from runners.accept.measuring import SHARE, core_figures
 from runners.accept.spin import of_units
@@ -21,7 +21,7 @@ from suites.base.statistics import between_processes
 SEEDS = range(20)
 UNIT_MS, SPAN_MS = 0.4, 1500
 TICK_MS = 0.02
-OWN = Reference(figure=SHARE, value=1.0, least=0.95, basis="own")
+OWN = ExpectedFigure(figure=SHARE, value=1.0, least=0.95, basis="own")
 
 
 def units(random, pauses=(), speed=1.0):
@@ -134,8 +134,8 @@ def test_a_slow_core_differs_from_its_twin():
 )
 @pytest.mark.parametrize("sold", [True, False])
 def test_missing_cores_are_named(limits, word, sold):
-    figure = Figure(name="cores", kind="cores", value=limits.cores)
-    known = Reference(figure="cores", value=2.0, least=2.0, basis="", sold=sold)
+    figure = MachineFigure(name="cores", kind="cores", value=limits.cores)
+    known = ExpectedFigure(figure="cores", value=2.0, least=2.0, basis="", sold=sold)
     one = judge([figure], [known], Causes(missing=missing_cores(limits, 2.0)))[0]
     assert one.verdict == ("not what was sold" if sold else f"slow by {1 - limits.cores / 2:.0%}")
     assert word in one.cause
@@ -147,14 +147,14 @@ def bandwidth(seed, factor, spread=0.03):
     rates = 20 * factor * random.lognormal(0, spread, 5)
     rates[random.random(5) < 0.05] *= 0.8
     rate = between_processes(rates.tolist())
-    return Figure(
+    return MachineFigure(
         name="read (GB/s)", kind="bandwidth", value=rate.value, low=rate.low, high=rate.high
     )
 
 
 def of_bandwidth(seed, factor, evidence=None, **more):
     others = 20 * np.random.default_rng(seed + 100).lognormal(0, 0.03, 4)
-    known = Reference(
+    known = ExpectedFigure(
         figure="read (GB/s)", value=float(np.median(others)), least=0.85 * min(others), basis="4"
     )
     return judge([bandwidth(seed, factor, **more)], [known], evidence or Causes())[0]
@@ -178,30 +178,30 @@ def test_what_took_the_time_explains_slow_memory_too():
 
 
 def test_processes_that_differ_point_to_a_neighbour():
-    figure = Figure(name="x", kind="bandwidth", value=10.0, low=6.0, high=12.0)
-    known = Reference(figure="x", value=20.0, least=18.0, basis="")
+    figure = MachineFigure(name="x", kind="bandwidth", value=10.0, low=6.0, high=12.0)
+    known = ExpectedFigure(figure="x", value=20.0, least=18.0, basis="")
     one = judge([figure], [known], Causes())[0]
     assert one.verdict == "slow by 50% [40%, 70%]"
     assert "processes differ by ±30%" in one.cause
 
 
 def test_an_interval_too_wide_to_tell_is_not_called_good():
-    figure = Figure(name="x", kind="bandwidth", value=10.0, low=2.0, high=30.0)
-    known = Reference(figure="x", value=20.0, least=18.0, basis="")
+    figure = MachineFigure(name="x", kind="bandwidth", value=10.0, low=2.0, high=30.0)
+    known = ExpectedFigure(figure="x", value=20.0, least=18.0, basis="")
     one = judge([figure], [known], Causes())[0]
     assert (one.verdict, one.expected, one.passed) == ("not graded", 20.0, True)
     assert one.cause.startswith("the interval is too wide to tell: a busy neighbour")
 
 
 def test_nothing_to_compare_with_is_not_graded():
-    one = judge([Figure(name="disk", kind="disk", value=1.0)], [], Causes())[0]
+    one = judge([MachineFigure(name="disk", kind="disk", value=1.0)], [], Causes())[0]
     assert (one.verdict, one.expected, one.passed) == ("not graded", None, True)
     assert grade([one]) == "none"
 
 
 def test_a_name_that_differs_is_not_what_was_sold():
-    figure = Figure(name="GPU 0 name", kind="identity", value="NVIDIA L4", device=True)
-    known = Reference(figure="GPU 0 name", value="NVIDIA H100", basis="sold", sold=True)
+    figure = MachineFigure(name="GPU 0 name", kind="identity", value="NVIDIA L4", device=True)
+    known = ExpectedFigure(figure="GPU 0 name", value="NVIDIA H100", basis="sold", sold=True)
     one = judge([figure], [known], Causes())[0]
     assert (one.verdict, grade([one])) == ("not what was sold", "D")
 
@@ -234,8 +234,8 @@ def test_what_slows_a_card_explains_its_figures():
         "slowed under load by power limit",
         "GPU 0 is capped at 350 W of 700 W",
     ]
-    figure = Figure(name="peak", kind="compute", value=400.0, device=True)
-    known = Reference(figure="peak", value=800.0, least=600.0, basis="")
+    figure = MachineFigure(name="peak", kind="compute", value=400.0, device=True)
+    known = ExpectedFigure(figure="peak", value=800.0, least=600.0, basis="")
     one = judge([figure], [known], Causes(device=causes))[0]
     assert one.cause.startswith("slowed under load by power limit")
 

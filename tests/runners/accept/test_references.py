@@ -9,13 +9,13 @@ from results import catalog
 from results.catalog.attainable_data import attainable, bandwidth_gb_s, tflop_s
 from runners.accept import identity, references
 from runners.accept.causes import Causes, CoreLimits
-from runners.accept.figures import Figure
+from runners.accept.figures import MachineFigure
 from runners.accept.judging import judge
 from runners.machine.machine import Accelerator
 from suites.base.errors import UserError
 
 PUBLIC = Path(__file__).parents[3] / "results" / "public"
-READ = Figure(name="read/f32/numpy/64MiB (GB/s)", kind="bandwidth", value=9.0)
+READ = MachineFigure(name="read/f32/numpy/64MiB (GB/s)", kind="bandwidth", value=9.0)
 H100 = Accelerator(name="NVIDIA H100 80GB HBM3", driver="580.1", memory_bytes=80 * 10**9)
 CARD = {
     "power_limit_w": 700.0,
@@ -95,7 +95,7 @@ def test_cores_of_another_processor_are_not_what_was_sold(tmp_path):
 
 
 def test_an_earlier_test_is_held_against(tmp_path):
-    earlier = judge([Figure(name=READ.name, kind="bandwidth", value=18.0)], [], Causes())
+    earlier = judge([MachineFigure(name=READ.name, kind="bandwidth", value=18.0)], [], Causes())
     path = tmp_path / "before.json"
     path.write_text(json.dumps([one.to_json() for one in earlier]))
     known = list(references.again(references.earlier(path), [READ]))
@@ -117,7 +117,7 @@ def test_signed_results_of_the_chip_are_held_against():
     rates = list(references.signed_rates([PUBLIC], "epyc-9004", 2, ("bandwidth",)))
     name, value = rates[0]
     assert not list(references.signed_rates([PUBLIC], "epyc-9004", 4, ("bandwidth",)))
-    slow = Figure(name=f"GPU 3 {name}", kind="bandwidth", value=value / 10)
+    slow = MachineFigure(name=f"GPU 3 {name}", kind="bandwidth", value=value / 10)
     known = next(references.others(rates, [slow, READ]))
     assert known.figure == slow.name
     assert "signed result" in known.basis
@@ -125,8 +125,12 @@ def test_signed_results_of_the_chip_are_held_against():
 
 
 def test_a_datasheet_speaks_of_its_own_chip():
-    peak = Figure(name="GPU 0 peak/bf16/torch:cuda/n4096 (TFLOP/s)", kind="compute", value=500.0)
-    read = Figure(name="GPU 0 read/f32/torch:cuda/256MiB (GB/s)", kind="bandwidth", value=2900.0)
+    peak = MachineFigure(
+        name="GPU 0 peak/bf16/torch:cuda/n4096 (TFLOP/s)", kind="compute", value=500.0
+    )
+    read = MachineFigure(
+        name="GPU 0 read/f32/torch:cuda/256MiB (GB/s)", kind="bandwidth", value=2900.0
+    )
     known = {one.figure: one for one in references.datasheet([peak, read], "h100-sxm")}
     assert known[peak.name].value == 846
     assert known[read.name].value == 2923
@@ -134,7 +138,7 @@ def test_a_datasheet_speaks_of_its_own_chip():
         "slow by 41%",
         "as expected",
     ]
-    odd = Figure(name="peak/bf16/torch:cuda/n64 (GB/s)", kind="bandwidth", value=1.0)
+    odd = MachineFigure(name="peak/bf16/torch:cuda/n64 (GB/s)", kind="bandwidth", value=1.0)
     assert list(references.datasheet([odd], "h100-sxm")) == []
     assert list(references.datasheet([peak], "epyc-9004")) == []
     assert list(references.datasheet([peak], None)) == []

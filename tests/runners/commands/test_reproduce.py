@@ -12,7 +12,7 @@ from results.archive import archive
 from results.keys.identity import runner_id
 from results.proof import envelope
 from runners.options.in_statement import from_statement, stated_options
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from runners.options.registry import by_key
 from suites.base.errors import UserError
 
@@ -117,7 +117,7 @@ def test_a_statement_tells_nothing_about_the_machine_of_its_runner(tmp_path):
         "concurrency": (1, 2),
         "threads": None,
     }
-    stated = stated_options(Options(suite_options=asked))
+    stated = stated_options(RunOptions(suite_options=asked))
     assert stated == {"sweep": "least = 1\n", "concurrency": [1, 2]}
 
 
@@ -185,7 +185,7 @@ def test_the_id_of_a_run_becomes_no_path(tmp_path):
 
 def test_only_options_of_the_suites_that_ran_are_stated():
     asked = {"isl": 512, "backend": ["numpy"], "engine": "llama.cpp"}
-    assert stated_options(Options(suites=("kernels",), suite_options=asked)) == {
+    assert stated_options(RunOptions(suites=("kernels",), suite_options=asked)) == {
         "backend": ["numpy"]
     }
 

@@ -16,7 +16,7 @@ import pytest
 
 from results.statement.nonce import seed_of
 from runners.measure.workspace import Workspace
-from runners.options.options import Options
+from runners.options.options import RunOptions
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[3]
@@ -231,7 +231,7 @@ def test_measuring_needs_no_package_that_a_device_image_lacks(environment, tmp_p
 def test_a_mistyped_option_does_not_cost_an_interrupted_run(fenmark, tmp_path):
     space = Workspace(tmp_path / "results")
     with space.locked():
-        started = space.begin(Options(suites=("inference",)), "1")
+        started = space.begin(RunOptions(suites=("inference",)), "1")
     done = fenmark("run", "--suite", "kernels", "--case", "nope*", "--out", space.out)
     assert done.returncode == 2
     assert space.unfinished() == started

@@ -4,7 +4,7 @@ import pytest
 
 from runners.machine import conditions, machine
 from runners.measure.subject import chip_under_test
-from runners.options.options import Options
+from runners.options.options import RunOptions
 
 CPU = "devices/system/cpu"
 POWERCAP = "class/powercap"
@@ -163,7 +163,7 @@ def test_links_are_summed_up_the_most_frequent_first():
 
 
 def test_what_moves_is_read_again_after_the_run():
-    before = machine.describe(chip_under_test(Options()))
+    before = machine.describe(chip_under_test(RunOptions()))
     moved = machine.after(before)
     assert "load_1m" in before.conditions
     assert "load_1m_after" in moved.conditions

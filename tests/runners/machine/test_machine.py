@@ -5,7 +5,7 @@ import pytest
 from results.statement.statement_v2 import MachineV2
 from runners.machine import machine
 from runners.measure.subject import chip_under_test
-from runners.options.options import Options
+from runners.options.options import RunOptions
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def kernel_files(tmp_path, monkeypatch):
 
 
 def test_this_machine_is_described_in_the_schema():
-    described = machine.describe(chip_under_test(Options()))
+    described = machine.describe(chip_under_test(RunOptions()))
     assert MachineV2.model_validate_json(described.model_dump_json(), strict=False) == described
     assert described.chip.count >= 1
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from runners.options.options import Options, expand
+from runners.options.options import RunOptions, expand
 from suites.base.errors import UserError
 from suites.base.records import CellResult
 from suites.client.target import Target
-from suites.quality.agreement import Place, Reference
+from suites.quality.agreement import Reference, ReferencePlace
 from suites.quality.items import FAMILIES, LEVELS
 from suites.quality.record import questions
 from suites.quality.run import ask
@@ -24,7 +24,7 @@ TRUSTED = Reference(
     model="m",
     seed="00" * 8,
     right={f"{family}/{level}": (10 * (level < 3), 10) for family in FAMILIES for level in LEVELS},
-    places=[Place(text=text, logprobs=candidates(text, 0)) for text in TEXTS],
+    places=[ReferencePlace(text=text, logprobs=candidates(text, 0)) for text in TEXTS],
 )  # fmt: skip
 
 
@@ -99,7 +99,9 @@ def test_a_reference_is_held_against_answers_and_next_tokens(
 
 
 def expanded(**given):
-    return expand(Options(suites=given.pop("suites", ("serving", "quality")), suite_options=given))
+    return expand(
+        RunOptions(suites=given.pop("suites", ("serving", "quality")), suite_options=given)
+    )
 
 
 def test_one_engine_of_a_run_asks_and_has_room_for_questions():
@@ -131,7 +133,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_runs(given, what):
 
 def test_a_reference_of_more_places_than_can_be_read_again_is_refused(tmp_path):
     place = tmp_path / "large.json"
-    many = [Place(text="x", logprobs={"a": -0.1})] * 1001
+    many = [ReferencePlace(text="x", logprobs={"a": -0.1})] * 1001
     place.write_text(TRUSTED.model_copy(update={"places": many}).model_dump_json())
     with pytest.raises(UserError, match="more than 1000 places"):
         expanded(endpoint="http://h", model="m", api="chat", quality_reference=str(place))

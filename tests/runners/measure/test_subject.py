@@ -6,18 +6,18 @@ import pytest
 
 from runners.machine import machine
 from runners.measure.subject import chip_under_test, with_subject
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from suites.base.errors import UserError
 
 
 def options(*suites, **chosen):
-    return Options(suites=suites, suite_options=chosen)
+    return RunOptions(suites=suites, suite_options=chosen)
 
 
 def test_by_default_the_cpu_is_the_chip_and_kernels_run_on_it():
-    chip = chip_under_test(Options())
+    chip = chip_under_test(RunOptions())
     assert chip.kind == "cpu"
-    assert all(":" not in name for name in with_subject(Options()).suite_options["backend"])
+    assert all(":" not in name for name in with_subject(RunOptions()).suite_options["backend"])
 
 
 def test_kernels_of_an_accelerator_are_not_credited_to_the_cpu():
@@ -67,22 +67,22 @@ def test_a_chip_that_cannot_be_meant_is_refused(wrong):
 
 def test_an_engine_on_accelerators_is_a_result_about_all_it_spreads_over():
     chosen = {"engine": "vllm:cuda", "tp": 2, "pp": 2, "ep": 4}
-    chip = chip_under_test(Options(suites=("serving",), suite_options=chosen))
+    chip = chip_under_test(RunOptions(suites=("serving",), suite_options=chosen))
     assert (chip.kind, chip.count) == ("other", 4)  # no driver here to name it
-    cpu = chip_under_test(Options(suites=("serving",), suite_options={"engine": "vllm:cpu"}))
+    cpu = chip_under_test(RunOptions(suites=("serving",), suite_options={"engine": "vllm:cpu"}))
     assert cpu.kind == "cpu"
 
 
 def test_kernels_on_the_cpu_beside_an_engine_on_a_gpu_are_two_results():
     chosen = {"engine": "vllm:cuda", "backend": ["numpy"]}
     with pytest.raises(UserError, match="one chip"):
-        chip_under_test(Options(suites=("kernels", "serving"), suite_options=chosen))
+        chip_under_test(RunOptions(suites=("kernels", "serving"), suite_options=chosen))
 
 
 def test_an_engine_that_is_not_installed_is_said_before_anything_is_measured():
     chosen = {"engine": "mindie"}
     with pytest.raises(UserError, match=r"mindieservice_daemon.*not on PATH") as caught:
-        with_subject(Options(suites=("serving",), suite_options=chosen))
+        with_subject(RunOptions(suites=("serving",), suite_options=chosen))
     assert "hiascend" in caught.value.expected
     named = {"engine": "mindie", "engine_program": "/bin/sh", "backend": []}
-    assert with_subject(Options(suites=("serving",), suite_options=named)).suite_options
+    assert with_subject(RunOptions(suites=("serving",), suite_options=named)).suite_options

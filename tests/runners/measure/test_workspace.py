@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runners.measure.workspace import FinishedCell, Workspace
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from suites.base.errors import CheckError, UserError
 from suites.base.records import CellResult, Series, Window
 from suites.meters.windows import EnergyWindow
@@ -51,33 +51,33 @@ def workspace(tmp_path):
 
 
 def test_a_finished_cell_comes_back_as_it_was(workspace):
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     workspace.keep(cell())
     assert workspace.finished("kernels-p0") == cell()
     assert workspace.finished("kernels-p1") is None
 
 
 def test_an_interrupted_run_is_found_again_with_its_identity_and_options(workspace):
-    options = Options(suites=("kernels",), seed=7, suite_options={"case": "gemm*"})
+    options = RunOptions(suites=("kernels",), seed=7, suite_options={"case": "gemm*"})
     started = workspace.begin(options, "1")
     assert Workspace(workspace.out).unfinished() == started
 
 
 def test_beginning_anew_forgets_the_old_cells(workspace):
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     workspace.keep(cell())
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     assert workspace.finished("kernels-p0") is None
 
 
 def test_the_statement_of_a_killed_run_is_signed_again_byte_for_byte(workspace):
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     first = workspace.keep_statement(b"first")
     assert workspace.keep_statement(b"second") == first == b"first"
 
 
 def test_a_cleared_run_leaves_nothing_to_resume(workspace):
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     workspace.clear()
     assert workspace.unfinished() is None
     assert not workspace.home.exists()
@@ -89,7 +89,7 @@ def test_a_second_run_into_the_same_folder_is_refused(workspace):
 
 
 def test_a_damaged_run_file_is_one_clear_error(workspace):
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     (workspace.home / "run.json").write_text("{")
     with pytest.raises(UserError, match="run without --resume"):
         workspace.unfinished()
@@ -102,7 +102,7 @@ def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path):
 
 
 def test_cells_are_stored_as_json_without_nan(workspace):
-    workspace.begin(Options(), "1")
+    workspace.begin(RunOptions(), "1")
     workspace.keep(cell())
     stored = json.loads((workspace.home / "cells" / "kernels-p0.json").read_text())
     assert stored["energy"][0]["joules"] == 1.0

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from runners.machine import power_cap
 from runners.options.pools import chips_of
 from runners.plans.cells import PlanShard, expand
-from runners.plans.document import Document, Plan
-from runners.plans.fitting import Target, reason
+from runners.plans.document import PlanDocument, SweepPlan
+from runners.plans.fitting import TargetMachine, reason
 from suites.base.errors import UserError
 
 GB = 10**9
 
 
 def document(**fields):
-    plan = Plan.model_validate({"name": "p", "answers": "?", "suites": ["serving"], **fields})
-    return Document(path=Path("/plans/p.toml"), text="", plan=plan)
+    plan = SweepPlan.model_validate({"name": "p", "answers": "?", "suites": ["serving"], **fields})
+    return PlanDocument(path=Path("/plans/p.toml"), text="", plan=plan)
 
 
 def cells(**fields):
@@ -143,7 +143,7 @@ def test_a_cell_that_cannot_run_says_why(fields, chip, chips, said):
     found = {"engine": "vllm:cuda", **fields}
     plan = document(options=found)
     [cell] = list(expand(plan))
-    why = reason(cell, Target.of(plan.plan, chip, chips))
+    why = reason(cell, TargetMachine.of(plan.plan, chip, chips))
     assert said in why
     assert bool(why) == bool(said)
 
@@ -158,7 +158,7 @@ def test_more_chips_or_more_memory_never_rule_a_cell_out(tp, pp, memory):
     [cell] = list(expand(plan))
 
     def fits(gb, chips):
-        target = Target(
+        target = TargetMachine(
             name="x", chip=None, chips=chips, memory_bytes=gb * GB, cpu_memory_bytes=None
         )
         return not reason(cell, target)
@@ -200,14 +200,14 @@ def test_a_large_plan_lists_as_json_lines_of_the_contract():
 )
 def test_a_power_cap_is_an_axis_that_a_plan_is_checked_for(chip, watts, says):
     (cell,) = cells(suites=["kernels"], axes={"power_cap_w": [watts]})
-    found = reason(cell, Target.of_kind(chip, 1))
+    found = reason(cell, TargetMachine.of_kind(chip, 1))
     assert found.startswith(says)
     assert bool(found) is bool(says)
 
 
 def test_a_power_cap_that_this_machine_cannot_set_is_said_before_a_run(monkeypatch):
     (cell,) = cells(suites=["kernels"], axes={"power_cap_w": [100]})
-    here = replace(Target.of_kind("cpu", 1), cpu_memory_bytes=2**34)
+    here = replace(TargetMachine.of_kind("cpu", 1), cpu_memory_bytes=2**34)
     monkeypatch.setattr(power_cap, "limits", lambda *_: [])
     assert reason(cell, here) == "this machine offers no power limit of its cpu"
     (behind,) = cells(axes={"power_cap_w": [100]}, options={"endpoint": "http://host:8000"})

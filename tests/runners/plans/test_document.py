@@ -5,7 +5,7 @@ import pytest
 from runners.plans.cell_forecast import prospects
 from runners.plans.cells import expand
 from runners.plans.document import read, ready
-from runners.plans.fitting import Target
+from runners.plans.fitting import TargetMachine
 from runners.plans.places import line_of
 from suites.base.errors import UserError
 
@@ -44,7 +44,7 @@ def plan(tmp_path):
 
 def complaint(path):
     with pytest.raises(UserError) as caught:
-        list(prospects(read(path), Target.of(read(path).plan)))
+        list(prospects(read(path), TargetMachine.of(read(path).plan)))
     return str(caught.value).removeprefix(f"{path}:")
 
 
@@ -158,7 +158,7 @@ def test_every_plan_that_ships_is_sound_and_says_what_it_answers():
         behind = (
             ["endpoint=http://127.0.0.1:9", "model=m"] if "deployment" in path.read_text() else []
         )
-        target = Target.of(document.plan, None if document.plan.machine else "h100-sxm")
+        target = TargetMachine.of(document.plan, None if document.plan.machine else "h100-sxm")
         found = list(prospects(document.with_options(behind), target))
         assert found
         if name != "laptop-cpu":

@@ -11,7 +11,7 @@ import pytest
 from suites.base import user_folders
 from suites.base.errors import CheckError, UserError
 from suites.client.subject import packages, start_s, subject, subject_spec
-from suites.engines.gate import PROMPTS, Reference, load_reference, store
+from suites.engines.gate import PROMPTS, GateReference, load_reference, store
 from suites.engines.llamacpp import LlamaCpp, Settings, default_threads
 from suites.engines.served import Choice, ServedEngine
 from suites.serving.instrument.emitter import Emitter, Schedule
@@ -335,7 +335,7 @@ def test_an_engine_with_a_reference_is_asked_whether_it_computes_the_model(
 ):
     reference, asked = tmp_path / "reference.json", []
     digests = ("a" * 64,) * len(PROMPTS)
-    store(Reference(weights_sha256="0" * 64, engine="e", continuations=digests), reference)
+    store(GateReference(weights_sha256="0" * 64, engine="e", continuations=digests), reference)
     monkeypatch.setattr(ServedEngine, "for_model", Started.for_model)
     monkeypatch.setattr(
         "suites.client.subject.check",

@@ -18,7 +18,7 @@ from suites.base.records import CellResult
 from suites.client.request import Request
 from suites.client.target import Target
 from suites.inference import measure, plan, summarize
-from suites.inference.measure import Case, _check_counts, _decode, _prefill
+from suites.inference.measure import InferenceCase, _check_counts, _decode, _prefill
 from suites.inference.plan import within_memory
 from suites.inference.run import run_cell
 from suites.models import load
@@ -26,8 +26,8 @@ from suites.serving.instrument.emitter import Emitter, Schedule
 from tests.builders import assert_signable
 
 GIB = 2**30
-PREFILL = Case(family="prefill", input_tokens=8, output_tokens=1, batch=1, repeats=1)
-DECODE = Case(family="decode", input_tokens=8, output_tokens=4, batch=1, repeats=1)
+PREFILL = InferenceCase(family="prefill", input_tokens=8, output_tokens=1, batch=1, repeats=1)
+DECODE = InferenceCase(family="decode", input_tokens=8, output_tokens=4, batch=1, repeats=1)
 PAIR = replace(DECODE, batch=2)
 
 
@@ -59,7 +59,7 @@ def by_metric(series):
 
 def test_the_full_profile_spans_prompts_and_batches_as_promised():
     (cell, *_) = plan("full", {"model": "tiny-15m"})
-    cases = [Case(**fields) for fields in cell.spec["cases"]]
+    cases = [InferenceCase(**fields) for fields in cell.spec["cases"]]
     prompts = sorted(case.input_tokens for case in cases if case.family == "prefill")
     assert prompts == [128, 256, 512, 1024, 2048, 4096, 8192]
     decodes = {(case.batch, case.input_tokens) for case in cases if case.family == "decode"}
@@ -69,7 +69,7 @@ def test_the_full_profile_spans_prompts_and_batches_as_promised():
 
 def test_cases_beyond_the_memory_are_left_out_and_each_of_the_rest_fits():
     (cell, *_) = plan("full", {"endpoint": "http://h", "model": "m"})
-    cases = [Case(**fields) for fields in cell.spec["cases"]]
+    cases = [InferenceCase(**fields) for fields in cell.spec["cases"]]
     kept = within_memory(cases, "llama-3.1-8b", 24 * GIB)
     geometry = load("llama-3.1-8b")
 

@@ -16,17 +16,19 @@ from runners.measure.report import not_repeated
 from suites.base.records import Series
 from suites.client.subject import start_s
 from suites.inference import plan, run, summarize
-from suites.inference.measure import Case
+from suites.inference.measure import InferenceCase
 from suites.inference.order import drawn, servers
 from tests.builders import assert_signable
 
 
 def decode(batch, context=128):
-    return Case(family="decode", input_tokens=context, output_tokens=24, batch=batch, repeats=3)
+    return InferenceCase(
+        family="decode", input_tokens=context, output_tokens=24, batch=batch, repeats=3
+    )
 
 
 def prefill(isl):
-    return Case(family="prefill", input_tokens=isl, output_tokens=1, batch=1, repeats=3)
+    return InferenceCase(family="prefill", input_tokens=isl, output_tokens=1, batch=1, repeats=3)
 
 
 CASES = [prefill(128), prefill(512), decode(1), decode(2), decode(4), decode(4, 512), decode(8)]

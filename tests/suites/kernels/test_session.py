@@ -9,7 +9,7 @@ import pytest
 
 from suites.base.errors import CheckError
 from suites.kernels.harness import overhead_ns
-from suites.kernels.session import Session
+from suites.kernels.session import KernelSession
 
 SPEC = {
     "profile": "quick",
@@ -22,7 +22,7 @@ SPEC = {
 @pytest.fixture
 def session():
     said = []
-    session = Session(SPEC, report=lambda line: said.append(json.loads(line)))
+    session = KernelSession(SPEC, report=lambda line: said.append(json.loads(line)))
     session.said = said
     return session
 

@@ -12,7 +12,7 @@ import pytest
 from results.statement.statement import Chip, Meter
 from runners.measure import pipeline
 from runners.measure.run_meters import Gauge, gauge
-from runners.options.options import Options
+from runners.options.options import RunOptions
 from suites.base.errors import UserError
 from suites.base.records import CellResult, Series, Window
 from suites.base.terminal import Terminal
@@ -182,7 +182,7 @@ def test_a_run_hands_the_log_to_the_meters_beside_its_cells(tmp_path, monkeypatc
     monkeypatch.setattr(pipeline.execute, "run_cells", run_cells)
     path = tmp_path / "wall.csv"
     path.write_text("time,power_w\n1,100\n1.5,100\n")
-    options = Options(
+    options = RunOptions(
         suites=("kernels",),
         suite_options={"case": "rmsnorm/f32/numpy/*", "meter_trace": [str(path)]},
     )

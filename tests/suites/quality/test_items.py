@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suites.quality.grading import graded
-from suites.quality.items import FAMILIES, LEVELS, Item, items
+from suites.quality.items import FAMILIES, LEVELS, GradedQuestion, items
 
 
-def of(family: str, count: int = 4) -> list[Item]:
+def of(family: str, count: int = 4) -> list[GradedQuestion]:
     return [one for one in items(b"a seed", 55 * count) if one.family == family]
 
 
@@ -109,7 +109,7 @@ def test_parcels_end_where_the_chain_leads():
         assert holder == item.expected
 
 
-def right_answer(item: Item) -> str:
+def right_answer(item: GradedQuestion) -> str:
     if item.grade != "words":
         return item.expected
     rules = json.loads(item.expected)
@@ -142,7 +142,7 @@ def test_a_right_answer_is_right_however_it_is_dressed_and_a_wrong_one_is_not(fa
     ],
 )  # fmt: skip
 def test_numbers_are_compared_as_numbers(answer, right):
-    item = Item(family="arithmetic", level=0, prompt="p", expected="1234")
+    item = GradedQuestion(family="arithmetic", level=0, prompt="p", expected="1234")
     assert graded(item, answer) is right
 
 

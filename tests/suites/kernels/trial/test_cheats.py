@@ -14,7 +14,7 @@ from suites.kernels import trial
 from suites.kernels.backends import load_backend
 from suites.kernels.case import Case
 from suites.kernels.families import Sizes, works
-from suites.kernels.trial import Tried
+from suites.kernels.trial import TriedKernel
 from suites.kernels.trial.judge import Effort, least_seconds, try_kernel
 from suites.models import load
 
@@ -220,7 +220,7 @@ def test_the_verb_prints_both_times_as_json(monkeypatch, tmp_path, capsys, case)
 
     file = tmp_path / "kernel.py"
     file.write_text("def peak(a, b):\n    return a @ b\n")
-    done = Tried(seconds=Interval(2e-6, 1e-6, 3e-6, 9), sets=4, floor_s=1e-9)
+    done = TriedKernel(seconds=Interval(2e-6, 1e-6, 3e-6, 9), sets=4, floor_s=1e-9)
     monkeypatch.setattr(kernels, "_case", lambda *_: case)
     monkeypatch.setattr(trial, "try_kernel", lambda *_, **__: done)
     kernels.try_(file, case="peak*", json_=True)
