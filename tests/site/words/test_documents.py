@@ -36,6 +36,11 @@ def headings(text: str) -> list[tuple[str, str]]:
     return re.findall(r'<h([2-6]) id="([^"]+)"', page)
 
 
+def english_address(url: str) -> str:
+    """From a Chinese page, pictures and documents without a translation lie two folders up."""
+    return re.sub(r"^\.\./\.\./([\w-]+)/(?=#|$)", r"\1.md", url).removeprefix("../../")
+
+
 def made_of(text: str) -> dict[str, object]:
     """What a translation keeps."""
     bare = ANCHOR.sub("", FENCED.sub("", text))
@@ -49,8 +54,7 @@ def made_of(text: str) -> dict[str, object]:
             if line.startswith("|")
         ],
         "quoted": {" ".join(quoted.split()) for _, quoted in QUOTED.findall(bare)},
-        # From a Chinese page, a document without a translation lies two folders up.
-        "links": {re.sub(r"^\.\./\.\./([\w-]+)/", r"\1.md", url) for url in ADDRESS.findall(bare)},
+        "links": set(map(english_address, ADDRESS.findall(bare))),
         "numbers": set(NUMBER.findall(prose)),
     }
 
