@@ -53,7 +53,11 @@ ALLOWED = {
     "guidellm": "a client",
     "httpx": "a client",
     "serve": "a client's name: vLLM bench serve",
-    "torchvision": "a package",
+    **dict.fromkeys(
+        ("nox", "pandas", "pyarrow", "pynvml", "torch", "torchvision", "transformers"), "a package"
+    ),
+    "cpuset": "of Linux",
+    "taskset": "of Linux",
     "token": "the unit J/token",
     "tokens": "the unit tokens/s",
     "closed": "a division of MLPerf",
