@@ -15,6 +15,7 @@ from results.checks import page as laws
 from suites.base.errors import CheckError
 
 HOME = Path(leaderboard.__file__).parent
+FRONT = re.compile(r"\A---\n.*?^---\n", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^( *)(```+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 ADDRESS = re.compile(r"\]\(([^)\s]+)\)")
@@ -25,8 +26,9 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def text_of(lang: str, name: str) -> str:
-    """A document without the parts that code writes: those have checks of their own."""
+    """A document without its front matter and what code writes, which has checks of its own."""
     text = (HOME / ("docs" if lang == "en" else f"docs_{lang}") / f"{name}.md").read_text("utf-8")
+    text = FRONT.sub("", text)
     return text.replace(laws.table() if lang == "en" else written.laws(), "")
 
 
