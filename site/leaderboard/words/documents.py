@@ -1,4 +1,7 @@
-"""What code writes into Chinese documents: `python -m leaderboard.words.documents laws`."""
+"""What code writes into Chinese documents: `python -m leaderboard.words.documents laws`.
+
+`importers` and `laws` are the parts; each stands in the document of that name, or in `methodology`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from results.checks import page
+from leaderboard.words import Words
+from results.checks import page as checks
+from results.reported import page as readers
 from suites.base.errors import CheckError
 
-__all__ = ["PARTS", "chinese", "laws"]
+__all__ = ["PARTS", "chinese", "importers", "laws"]
 
 _WORDS = "zh_documents.toml"
 
@@ -30,10 +35,16 @@ def chinese(text: str) -> str:
 
 def laws() -> str:
     """Return the table of laws, in Markdown and Chinese."""
-    return page.table(chinese)
+    return checks.table(chinese)
 
 
-PARTS = {"laws": laws}
+def importers() -> str:
+    """Return the tables of importers, in Markdown and Chinese."""
+    words = Words.load("zh")
+    return readers.tables(chinese, lambda text: words.table.get(text) or words.listed(text))
+
+
+PARTS = {"importers": importers, "laws": laws}
 
 
 @cache

@@ -12,6 +12,7 @@ import leaderboard
 from leaderboard.pages.page_shells import documents
 from leaderboard.words import documents as written
 from results.checks import page as laws
+from results.reported import page as readers
 from suites.base.errors import CheckError
 
 HOME = Path(leaderboard.__file__).parent
@@ -29,7 +30,9 @@ def text_of(lang: str, name: str) -> str:
     """A document without its front matter and what code writes, which has checks of its own."""
     text = (HOME / ("docs" if lang == "en" else f"docs_{lang}") / f"{name}.md").read_text("utf-8")
     text = FRONT.sub("", text)
-    return text.replace(laws.table() if lang == "en" else written.laws(), "")
+    for english, chinese in ((laws.table, written.laws), (readers.tables, written.importers)):
+        text = text.replace(english() if lang == "en" else chinese(), "")
+    return text
 
 
 def headings(text: str) -> list[tuple[str, str]]:
@@ -80,6 +83,7 @@ def test_a_chinese_document_leads_to_chinese_ones(name: str):
 
 def test_what_code_writes_into_chinese_documents_is_as_the_code_says():
     assert written.laws() in (HOME / "docs_zh" / "methodology.md").read_text("utf-8")
+    assert written.importers() in (HOME / "docs_zh" / "importers.md").read_text("utf-8")
 
 
 def test_a_cell_without_chinese_is_an_error_that_names_it():

@@ -11,6 +11,7 @@ import pytest
 
 from leaderboard.words import Words
 from results import catalog
+from results.reported.importing import KINDS
 from suites import models
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ NAMES = sorted(
     reverse=True,
 )
 ALLOWED = {
+    **dict.fromkeys(KINDS, "a kind of file, as `--kind` takes it"),
+    "perf": "a client's name: evalscope perf",
     "fenmark": "the command",
     "choose": "its verb, in a sentence that says what to type",
     "verify": "its verb, in a sentence that says what to type",
@@ -45,12 +48,9 @@ ALLOWED = {
     "copy": "a kernel, as its case names it",
     "gemm": "a kernel, as its case names it",
     "parquet": "a file's ending",
-    "sglang": "an engine",
     "aiohttp": "a client",
-    "aiperf": "a client",
     "bare": "a client, as the comparison names it",
     "bench": "a client's name: vLLM bench serve",
-    "guidellm": "a client",
     "httpx": "a client",
     "serve": "a client's name: vLLM bench serve",
     **dict.fromkeys(
