@@ -38,6 +38,7 @@ ALLOWED = {
     "perf": "a client's name: evalscope perf",
     "fenmark": "the command",
     "choose": "its verb, in a sentence that says what to type",
+    "forecast": "its verb, in a heading",
     "verify": "its verb, in a sentence that says what to type",
     "root": "the account of Unix",
     "systemd": "a program",
