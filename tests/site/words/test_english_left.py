@@ -55,10 +55,10 @@ ALLOWED = {
     "httpx": "a client",
     "serve": "a client's name: vLLM bench serve",
     **dict.fromkeys(
-        ("nox", "pandas", "pyarrow", "pynvml", "torch", "torchvision", "transformers"), "a package"
+        ("amdsmi", "nox", "pandas", "pyarrow", "pynvml", "torch", "torchvision", "transformers"),
+        "a package",
     ),
-    "cpuset": "of Linux",
-    "taskset": "of Linux",
+    **dict.fromkeys(("bash", "cpuset", "hwmon", "powercap", "taskset"), "of Linux"),
     "token": "the unit J/token",
     "tokens": "the unit tokens/s",
     "closed": "a division of MLPerf",
