@@ -55,7 +55,17 @@ ALLOWED = {
     "httpx": "a client",
     "serve": "a client's name: vLLM bench serve",
     **dict.fromkeys(
-        ("amdsmi", "nox", "pandas", "pyarrow", "pynvml", "torch", "torchvision", "transformers"),
+        (
+            "amdsmi",
+            "nox",
+            "pandas",
+            "pyarrow",
+            "pynvml",
+            "pyperf",
+            "torch",
+            "torchvision",
+            "transformers",
+        ),
         "a package",
     ),
     **dict.fromkeys(("bash", "cpuset", "hwmon", "powercap", "taskset"), "of Linux"),
