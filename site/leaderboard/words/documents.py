@@ -1,6 +1,6 @@
 """What code writes into Chinese documents: `python -m leaderboard.words.documents laws`.
 
-`importers` and `laws` are the parts; each stands in the document of that name, or in `methodology`.
+`importers` and `labels` stand in the documents of these names, `laws` in the methodology.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 from leaderboard.words import Words
 from results.checks import page as checks
 from results.reported import page as readers
+from suites.base import labels as names
 from suites.base.errors import CheckError
 
-__all__ = ["PARTS", "chinese", "importers", "laws"]
+__all__ = ["PARTS", "chinese", "importers", "labels", "laws"]
 
 _WORDS = "zh_documents.toml"
 
@@ -44,7 +45,12 @@ def importers() -> str:
     return readers.tables(chinese, lambda text: words.table.get(text) or words.listed(text))
 
 
-PARTS = {"importers": importers, "laws": laws}
+def labels() -> str:
+    """Return the table of labels, in Markdown and Chinese."""
+    return names.table(chinese)
+
+
+PARTS = {"importers": importers, "labels": labels, "laws": laws}
 
 
 @cache

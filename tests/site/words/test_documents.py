@@ -13,9 +13,16 @@ from leaderboard.pages.page_shells import documents
 from leaderboard.words import documents as written
 from results.checks import page as laws
 from results.reported import page as readers
+from suites.base import labels
 from suites.base.errors import CheckError
 
 HOME = Path(leaderboard.__file__).parent
+# Document -> what the code writes into it, in English and in Chinese.
+PARTS = {
+    "importers": (readers.tables, written.importers),
+    "labels": (labels.table, written.labels),
+    "methodology": (laws.table, written.laws),
+}
 FRONT = re.compile(r"\A---\n.*?^---\n", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^( *)(```+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -30,7 +37,7 @@ def text_of(lang: str, name: str) -> str:
     """A document without its front matter and what code writes, which has checks of its own."""
     text = (HOME / ("docs" if lang == "en" else f"docs_{lang}") / f"{name}.md").read_text("utf-8")
     text = FRONT.sub("", text)
-    for english, chinese in ((laws.table, written.laws), (readers.tables, written.importers)):
+    for english, chinese in PARTS.values():
         text = text.replace(english() if lang == "en" else chinese(), "")
     return text
 
@@ -81,9 +88,10 @@ def test_a_chinese_document_leads_to_chinese_ones(name: str):
     assert above & translated == set()
 
 
-def test_what_code_writes_into_chinese_documents_is_as_the_code_says():
-    assert written.laws() in (HOME / "docs_zh" / "methodology.md").read_text("utf-8")
-    assert written.importers() in (HOME / "docs_zh" / "importers.md").read_text("utf-8")
+@pytest.mark.parametrize("name", PARTS)
+def test_what_code_writes_into_chinese_documents_is_as_the_code_says(name: str):
+    _, chinese = PARTS[name]
+    assert chinese() in (HOME / "docs_zh" / f"{name}.md").read_text("utf-8")
 
 
 def test_a_cell_without_chinese_is_an_error_that_names_it():

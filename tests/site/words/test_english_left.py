@@ -57,6 +57,7 @@ ALLOWED = {
     **dict.fromkeys(
         (
             "amdsmi",
+            "cryptography",
             "nox",
             "pandas",
             "pyarrow",
