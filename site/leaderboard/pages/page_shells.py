@@ -26,11 +26,12 @@ _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 # Depth in the tree -> the shell page whose relative links fit there.
 SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/", 3: "shell/entity/part/"}
 _MARK = re.compile(r"@@(title|description|content|picture)@@")
-_MARKS = r"\u3000-\u303f\uff00-\uffef"
+_FULL_WIDTH = r"\u3000-\u303f\uff00-\uffef"
+_CHINESE = rf"\u4e00-\u9fff{_FULL_WIDTH}"
 # Between two Chinese characters, or beside a full-width mark; code keeps its lines.
 _LINE_END = re.compile(
-    rf"(?P<kept><pre.*?</pre>)|(?<=[\u4e00-\u9fff{_MARKS}])\n *(?=[\u4e00-\u9fff{_MARKS}])"
-    rf"|(?<=[{_MARKS}])\n *|\n *(?=[{_MARKS}])",
+    rf"(?P<kept><pre.*?</pre>)|(?<=[{_CHINESE}])\n *(?=[{_CHINESE}])"
+    rf"|(?<=[{_FULL_WIDTH}])\n *|\n *(?=[{_FULL_WIDTH}])",
     re.DOTALL,
 )
 # Pages that there is one of, with a picture in the gallery; a picture of one chip's page beside a

@@ -101,8 +101,8 @@ def test_a_cell_without_chinese_is_an_error_that_names_it():
 
 
 def test_lines_of_a_chinese_paragraph_are_joined_where_a_space_would_show():
-    assert unwrapped("<p>测量\n成本，\n<code>a</code>\n（见\n    下文）</p>") == (
-        "<p>测量成本，<code>a</code>（见下文）</p>"
+    assert unwrapped("<p>测量\n成本，\n<code>a</code>\n《见\n    下文》</p>") == (
+        "<p>测量成本，<code>a</code>《见下文》</p>"
     )
     latin_and_code = "<p>用\nvLLM\n测量</p><pre>测\n量</pre>"
     assert unwrapped(latin_and_code) == latin_and_code
