@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from results.checks.laws import LAWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from results.checks.finding import Law
 
 __all__ = ["table"]
 
@@ -18,13 +20,15 @@ def table(translate: Callable[[str], str] = str) -> str:
     Args:
         translate: English cell -> the cell in the table's language.
     """
-    rows = [
-        (_name(law.name, translate(law.name)), *map(translate, cells))
-        for law in LAWS
-        for cells in [(law.outcome, law.formula, law.source, law.tolerance)]
-    ]
-    head = map(translate, ("rule", "outcome", "what is held", "source", "tolerance"))
-    return "\n".join(map(_line, (tuple(head), ("---",) * 5, *rows))) + "\n"
+    head = ("rule", "outcome", "what is held", "source", "tolerance")
+    rows = [_cells(law, translate) for law in LAWS]
+    lines = (map(translate, head), ("---",) * len(head), *rows)
+    return "\n".join(map(_line, lines)) + "\n"
+
+
+def _cells(law: Law, translate: Callable[[str], str]) -> tuple[str, ...]:
+    others = (law.outcome, law.formula, law.source, law.tolerance)
+    return (_name(law.name, translate(law.name)), *map(translate, others))
 
 
 def _name(name: str, translated: str) -> str:
@@ -32,7 +36,7 @@ def _name(name: str, translated: str) -> str:
     return name if name == translated else f"{translated} `{name}`"
 
 
-def _line(cells: tuple[str, ...]) -> str:
+def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -332,13 +332,12 @@ def table(translate: Callable[[str], str] = str) -> str:
     Args:
         translate: English cell -> the cell in the table's language.
     """
-    rows = [
-        (f"`{label.name}`", *map(translate, (label.expected, label.unit, label.meaning)))
-        for label in LABELS.values()
-    ]
-    head = tuple(map(translate, ("label", "value", "unit", "meaning")))
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return "\n".join((lines[0], "|---|---|---|---|", *lines[1:])) + "\n"
+    head = map(translate, ("label", "value", "unit", "meaning"))
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|---|"]
+    for label in LABELS.values():
+        cells = map(translate, (label.expected, label.unit, label.meaning))
+        lines.append(f"| `{label.name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
