@@ -8,11 +8,11 @@ from results.reported.recognising import KINDS
 from suites.base.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from results.reported.parts.kind import Kind
 
-__all__ = ["page"]
+__all__ = ["page", "tables"]
 
 _HEAD = """---
 title: Importers
@@ -95,34 +95,56 @@ of all, `file_sha256`.
 
 def page() -> str:
     """Return the page, in Markdown."""
+    return f"{_HEAD}\n{tables()}"
+
+
+def tables(translate: Callable[[str], str] = str, name: Callable[[str], str] = str) -> str:
+    """Return the readers and what each reads by, in Markdown.
+
+    Args:
+        translate: English cell or sentence -> the same in the tables' language.
+        name: the same of a publisher's title and footnote, which pages of results say too.
+    """
     kinds = sorted(KINDS.values(), key=lambda kind: kind.name)
-    summary = ["| kind | reads |", "|---|---|"]
-    summary += [
-        f"| [`{kind.name}`](#{kind.name}) | {kind.title}: {kind.formats} |" for kind in kinds
-    ]
-    parts = ["\n".join(summary), *map(_section, kinds)]
-    return f"{_HEAD}\n" + "\n\n".join(parts) + "\n"
+    what = translate("{title}: {formats}")
+    summary = [_row(map(translate, ("kind", "reads"))), "|---|---|"]
+    for kind in kinds:
+        reads = what.format(title=name(kind.title), formats=translate(kind.formats))
+        summary.append(f"| [`{kind.name}`](#{kind.name}) | {reads} |")
+    parts = ["\n".join(summary), *(_section(kind, translate, name) for kind in kinds)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _section(kind: Kind) -> str:
+def _section(kind: Kind, translate: Callable[[str], str], name: Callable[[str], str]) -> str:
+    head = ("their field", "their unit", "metric", "our unit", "definition")
+    about = translate("{title}. {footnote} Licence: {licence}.")
     return "\n".join(
         (
             f"## {kind.name}",
             "",
-            f"{kind.title}. {kind.footnote} Licence: {kind.licence}.",
+            about.format(
+                title=name(kind.title),
+                footnote=name(kind.footnote),
+                licence=translate(kind.licence),
+            ),
             "",
-            "| their field | their unit | metric | our unit | definition |",
+            _row(map(translate, head)),
             "|---|---|---|---|---|",
-            *_lines(kind),
+            *_lines(kind, translate),
         )
     )
 
 
-def _lines(kind: Kind) -> Iterator[str]:
+def _lines(kind: Kind, translate: Callable[[str], str]) -> Iterator[str]:
     for field in kind.fields:
         metric = f"`{field.metric}`" if field.metric else "-"
         unit = METRICS[field.metric].unit if field.metric else "-"
-        yield f"| `{field.theirs}` | {field.unit} | {metric} | {unit} | {field.definition} |"
+        cells = (translate(field.unit), metric, translate(unit), translate(field.definition))
+        yield _row((f"`{field.theirs}`", *cells))
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

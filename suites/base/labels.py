@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["LABELS", "LabelType", "page"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["LABELS", "LabelType", "page", "table"]
 
 # Longest context any model of the catalogue states, with room for ten times more.
 _MOST_TOKENS = 100_000_000
@@ -315,18 +318,26 @@ not in it is carried and never read.
 A boolean is not a number and a number is not a boolean. Numbers are finite, bounds are included,
 and a text is one line of at most 256 characters.
 
-| label | value | unit | meaning |
-|---|---|---|---|
 """
 
 
 def page() -> str:
     """Return the page of the documentation."""
-    rows = (
-        f"| `{label.name}` | {label.expected} | {label.unit} | {label.meaning} |"
-        for label in LABELS.values()
-    )
-    return _HEAD + "\n".join(rows) + "\n"
+    return _HEAD + table()
+
+
+def table(translate: Callable[[str], str] = str) -> str:
+    """Return the labels, in Markdown.
+
+    Args:
+        translate: English cell -> the cell in the table's language.
+    """
+    head = map(translate, ("label", "value", "unit", "meaning"))
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|---|"]
+    for label in LABELS.values():
+        cells = map(translate, (label.expected, label.unit, label.meaning))
+        lines.append(f"| `{label.name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

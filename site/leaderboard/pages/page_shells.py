@@ -19,13 +19,21 @@ from suites.base.errors import CheckError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SHELL_URLS", "Shells", "documents", "render"]
+__all__ = ["SHELL_URLS", "Shells", "documents", "render", "unwrapped"]
 
 _HERE = Path(__file__).parent.parent
 _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 # Depth in the tree -> the shell page whose relative links fit there.
 SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/", 3: "shell/entity/part/"}
 _MARK = re.compile(r"@@(title|description|content|picture)@@")
+_FULL_WIDTH = r"\u3000-\u303f\uff00-\uffef"
+_CHINESE = rf"\u4e00-\u9fff{_FULL_WIDTH}"
+# Between two Chinese characters, or beside a full-width mark; code keeps its lines.
+_LINE_END = re.compile(
+    rf"(?P<kept><pre.*?</pre>)|(?<=[{_CHINESE}])\n *(?=[{_CHINESE}])"
+    rf"|(?<=[{_FULL_WIDTH}])\n *|\n *(?=[{_FULL_WIDTH}])",
+    re.DOTALL,
+)
 # Pages that there is one of, with a picture in the gallery; a picture of one chip's page beside a
 # link to another's would show the wrong figures.
 _PICTURED = {
@@ -183,7 +191,8 @@ def _mkdocs(lang: str, base_url: str | None, docs: Path, out: Path) -> None:
         ]
         build(config)
         for page in out.rglob("*.html"):
-            page.write_text(_without_styles(page.read_text(encoding="utf-8")), encoding="utf-8")
+            text = _without_styles(page.read_text(encoding="utf-8"))
+            page.write_text(unwrapped(text) if lang == "zh" else text, encoding="utf-8")
     except MkDocsException as error:
         raise CheckError(f"mkdocs cannot render the documents: {error}", where=str(docs)) from error
 
@@ -191,6 +200,11 @@ def _mkdocs(lang: str, base_url: str | None, docs: Path, out: Path) -> None:
 def _without_styles(page: str) -> str:
     """Turn the alignment of Markdown tables into classes: the policy forbids inline styles."""
     return re.sub(r' style="text-align: (left|right|center);"', r' class="to-\1"', page)
+
+
+def unwrapped(page: str) -> str:
+    """Join the lines of Chinese paragraphs: a browser shows a line's end there as a space."""
+    return _LINE_END.sub(lambda found: found["kept"] or "", page)
 
 
 def _write_sources(lang: str, docs: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from leaderboard.words import Words
 from results import catalog
+from results.reported.importing import KINDS
 from suites import models
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ NAMES = sorted(
     reverse=True,
 )
 ALLOWED = {
+    **dict.fromkeys(KINDS, "a kind of file, as `--kind` takes it"),
+    "perf": "a client's name: evalscope perf",
     "fenmark": "the command",
     "choose": "its verb, in a sentence that says what to type",
+    "forecast": "its verb, in a heading",
     "verify": "its verb, in a sentence that says what to type",
     "root": "the account of Unix",
     "systemd": "a program",
@@ -45,7 +49,27 @@ ALLOWED = {
     "copy": "a kernel, as its case names it",
     "gemm": "a kernel, as its case names it",
     "parquet": "a file's ending",
-    "sglang": "an engine",
+    "aiohttp": "a client",
+    "bare": "a client, as the comparison names it",
+    "bench": "a client's name: vLLM bench serve",
+    "httpx": "a client",
+    "serve": "a client's name: vLLM bench serve",
+    **dict.fromkeys(
+        (
+            "amdsmi",
+            "cryptography",
+            "nox",
+            "pandas",
+            "pyarrow",
+            "pynvml",
+            "pyperf",
+            "torch",
+            "torchvision",
+            "transformers",
+        ),
+        "a package",
+    ),
+    **dict.fromkeys(("bash", "cpuset", "hwmon", "powercap", "taskset"), "of Linux"),
     "token": "the unit J/token",
     "tokens": "the unit tokens/s",
     "closed": "a division of MLPerf",
