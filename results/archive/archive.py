@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from results.agreement.confirmation import Entered, repetitions
 from results.archive.beside import beside, place_of
 from results.catalog import known_logs
-from results.checks import Context, Evidence, Finding, judge
+from results.checks import Context, Evidence, Finding, judge_all
 from results.keys.identity import (
     REGISTERED,
     Runner,
@@ -60,13 +60,14 @@ __all__ = [
     "enter_notices",
     "envelopes",
     "home_of",
+    "judged",
     "log_origin",
     "moderated",
     "one_log",
     "open_bytes",
     "open_each",
     "open_result",
-    "open_verified",
+    "open_unjudged",
     "read",
     "refusals",
     "repetitions_in",
@@ -429,13 +430,26 @@ def open_bytes(
         UserError, CheckError: as `open_result`, but for figures.
     """
     verified = envelope.verify(data, [runner.key for runner in known], str(path))
-    return open_verified(verified, path, known, digest or envelope.digest(data), home_of(path))
+    digest = digest or envelope.digest(data)
+    [opened] = judged([open_unjudged(verified, path, known, digest, home_of(path))])
+    return opened
 
 
-def open_verified(
+def judged(results: Sequence[OpenedResult]) -> list[OpenedResult]:
+    """Hold results against the laws, and return them with what those say."""
+    every = judge_all(
+        (one.statement, Context(claims=one.claims, evidence=one.evidence)) for one in results
+    )
+    return [
+        replace(one, findings=told.findings, unchecked=told.unchecked)
+        for one, told in zip(results, every, strict=True)
+    ]
+
+
+def open_unjudged(
     verified: Verified, path: Path, known: Sequence[Runner], digest: str, home: Path
 ) -> OpenedResult:
-    """Parse the payload of an envelope file whose signature holds; what the laws say is in it.
+    """Parse the payload of an envelope file whose signature holds, before any law is held.
 
     Args:
         digest: of the file's bytes.
@@ -450,16 +464,12 @@ def open_verified(
     _check_dates(statement.predicate.run, str(path))
     keyid = verified.key.keyid
     runner = next(item for item in known if item.key.keyid == keyid)
-    given = beside(home, statement)
-    judged = judge(statement, Context(claims=verified.claims, evidence=given))
     return OpenedResult(
         digest=digest,
         statement=statement,
         runner=runner,
-        findings=judged.findings,
         claims=verified.claims,
-        evidence=given,
-        unchecked=judged.unchecked,
+        evidence=beside(home, statement),
     )
 
 

@@ -28,14 +28,19 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Key
 
-    from results.archive.archive import ArchiveContext
+    from results.archive.archive import ArchiveContext, OpenedResult
     from results.proof.cosignature import Policy
     from results.proof.envelope import Verified
+
+    # File and digest of an envelope, and what came of its signature, then of its payload.
+    _Sealed = tuple[Path, str, Verified | UserError]
+    _Opened = tuple[Path, str, OpenedResult | UserError]
 
 __all__ = ["Verdict", "forks", "verify"]
 
 _CHUNK = 500  # envelopes: about a tenth of a second of work
 _FEW = 25  # envelopes of 1 MiB, and what they hold, are in memory at once
+_MOST_BYTES = 2**20  # of payloads whose laws are held together; an object takes tenfold
 _STRAY = "the result it repeats is not in this log, or does not verify"
 _WORTH_PROCESSES = 2000  # starting one takes as long as some thousand envelopes
 
@@ -205,20 +210,20 @@ def _judge_kept(files: Sequence[Path]) -> list[Verdict]:
 def _judge_chunk(files: Sequence[Path], around: ArchiveContext) -> list[Verdict]:
     """Judge envelopes, a few at a time.
 
-    All signatures of those few are checked first: tables of libsodium and objects of Python drive
-    each other out of the processor's first cache.
+    All signatures of those few are checked first, then all payloads are read, then each law is
+    held against all: tables of libsodium, code and objects drive each other out of the processor's
+    first cache.
     """
-    verdicts: list[Verdict] = []
     keys = [runner.key for runner in around.runners]
-    for at in range(0, len(files), _FEW):
-        sealed = [_sealed(file, keys) for file in files[at : at + _FEW]]
-        verdicts += [
-            opened if isinstance(opened, Verdict) else _judge(*opened, around) for opened in sealed
-        ]
-    return verdicts
+    return [
+        verdict
+        for at in range(0, len(files), _FEW)
+        for few in _opened([_sealed(file, keys) for file in files[at : at + _FEW]], around)
+        for verdict in _judge_few(few, around)
+    ]
 
 
-def _sealed(path: Path, keys: Sequence[Key]) -> Verdict | tuple[Path, str, Verified | UserError]:
+def _sealed(path: Path, keys: Sequence[Key]) -> Verdict | _Sealed:
     """Read an envelope and check its signature: its file, its digest, and what was signed."""
     try:
         data = archive.read(path)
@@ -231,8 +236,48 @@ def _sealed(path: Path, keys: Sequence[Key]) -> Verdict | tuple[Path, str, Verif
         return path, digest, error
 
 
-def _judge(
-    path: Path, digest: str, verified: Verified | UserError, around: ArchiveContext
+def _opened(
+    sealed: Sequence[Verdict | _Sealed], around: ArchiveContext
+) -> Iterator[list[Verdict | _Opened]]:
+    """Read what was signed; yield so many at once as take little memory."""
+    batch: list[Verdict | _Opened] = []
+    weight = 0
+    for one in sealed:
+        if isinstance(one, Verdict):
+            batch.append(one)
+            continue
+        path, digest, verified = one
+        result: OpenedResult | UserError
+        try:
+            if isinstance(verified, UserError):
+                raise verified
+            weight += len(verified.payload)
+            home = archive.home_of(path)
+            result = archive.open_unjudged(verified, path, around.runners, digest, home)
+            weight += _MOST_BYTES if result.evidence.rows else 0
+        except UserError as error:
+            result = error
+        batch.append((path, digest, result))
+        if weight >= _MOST_BYTES:
+            yield batch
+            batch, weight = [], 0
+    yield batch
+
+
+def _judge_few(few: Sequence[Verdict | _Opened], around: ArchiveContext) -> Iterator[Verdict]:
+    results = [one[2] for one in few if not isinstance(one, Verdict)]
+    judged = iter(archive.judged([one for one in results if not isinstance(one, UserError)]))
+    for one in few:
+        if isinstance(one, Verdict):
+            yield one
+        else:
+            path, digest, result = one
+            told = result if isinstance(result, UserError) else next(judged)
+            yield _verdict(path, digest, told, around)
+
+
+def _verdict(
+    path: Path, digest: str, opened: OpenedResult | UserError, around: ArchiveContext
 ) -> Verdict:
     problems: list[str] = []
     keyid = tier = reproduces = None
@@ -240,11 +285,9 @@ def _judge(
     findings: list[Finding] = []
     claims = prints = _NOTHING
     unchecked: Sequence[str] = ()
-    home = archive.home_of(path)
     try:
-        if isinstance(verified, UserError):
-            raise verified
-        opened = archive.open_verified(verified, path, around.runners, digest, home)
+        if isinstance(opened, UserError):
+            raise opened
         opened = around.placed(opened)
         keyid, claims = opened.keyid, opened.claims
         tier, reason = opened.standing.tier, opened.standing.reason
@@ -252,6 +295,7 @@ def _judge(
         findings = around.findings(opened)
         problems += archive.refusals(findings, str(path))
         prints, unchecked = fingerprints(opened.statement), opened.unchecked
+        home = archive.home_of(path)
         problems += other_samples(home, opened.statement, opened.evidence)
         run = opened.predicate.run
         reproduces = run.reproduces

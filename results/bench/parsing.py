@@ -89,6 +89,14 @@ SHAPES: dict[str, bytes] = {
     "a byte of no text at the end": _text("é")[:-2] + b'\xff"',
     "words beside escapes": _filled(r'"\ud83d\ude00..........."'),
     "objects beside escapes": _filled('{"a":"' + r"\ud83d\ude00" * 60 + '"}'),
+    "objects of a backslash": _filled(r'{"a":"\\"}'),
+    "objects of a code point": _filled(r'{"a":"\u00e9"}'),
+    "objects of pairs": _filled('{"a":"' + r"\ud83d\ude00" * 5 + '"}'),
+    "objects of Chinese": _filled('{"a":"' + "语言模型" * 3 + '"}'),
+    "objects of accents": _filled('{"é":"é:"}'),
+    "keys of code points": _filled(r'{"\u00e9":1}'),
+    "words of a code point": _filled(r'"\u00e9"'),
+    "words of a pair": _filled(r'"\ud83d\ude00"'),
     "short reals": b"[0.5,1.5,2.5,1e5]",
 }
 

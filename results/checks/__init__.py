@@ -20,7 +20,7 @@ from results.checks.laws import LAWS, ONE_ANSWER, SAMPLES
 from results.checks.origin import NONCE, copies, fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from results.checks.claim import Claim
     from results.statement.reported import ReportedResult
@@ -39,6 +39,7 @@ __all__ = [
     "evidence",
     "fingerprints",
     "judge",
+    "judge_all",
     "judge_reported",
     "outcome",
     "rules",
@@ -62,12 +63,17 @@ class Judged:
 
 def judge(statement: Statement, context: Context | None = None) -> Judged:
     """Hold a signed result against every law."""
-    return _judged(of_statement(statement), context or Context())
+    return judge_all([(statement, context or Context())])[0]
+
+
+def judge_all(results: Iterable[tuple[Statement, Context]]) -> list[Judged]:
+    """Hold signed results against every law, a law after another: so its code stays at hand."""
+    return _judged([(of_statement(statement), context) for statement, context in results])
 
 
 def judge_reported(result: ReportedResult, context: Context | None = None) -> Judged:
     """Hold somebody else's result against every law that what it says allows to ask."""
-    return _judged(of_reported(result), context or Context())
+    return _judged([(of_reported(result), context or Context())])[0]
 
 
 def check(statement: Statement, context: Context | None = None) -> list[Finding]:
@@ -97,18 +103,43 @@ def rules(findings: Sequence[Finding], outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(one.rule for one in findings if one.outcome == outcome))
 
 
-def _judged(claim: Claim, context: Context) -> Judged:
-    held, findings = 0, []
-    if context.model:
-        claim = replace(claim, own=context.model)
-    for law in _laws_of(frozenset([item.metric for item in claim.measurements])):
-        for one in law.find(claim, context):
-            held += 1
+def _judged(claims: Sequence[tuple[Claim, Context]]) -> list[Judged]:
+    alike: dict[frozenset[str], list[_Judging]] = {}
+    judging = [_Judging(*pair) for pair in claims]
+    for one in judging:
+        metrics = frozenset([item.metric for item in one.claim.measurements])
+        alike.setdefault(metrics, []).append(one)
+    for metrics, several in alike.items():
+        for law in _laws_of(metrics):
+            for one in several:
+                one.hold(law)
+    return [one.judged() for one in judging]
+
+
+class _Judging:
+    """A claim that laws are held against."""
+
+    __slots__ = ("claim", "context", "findings", "held")
+
+    def __init__(self, claim: Claim, context: Context) -> None:
+        self.claim = replace(claim, own=context.model) if context.model else claim
+        self.context = context
+        self.held = 0
+        self.findings: list[Finding] = []
+
+    def hold(self, law: Law) -> None:
+        for one in law.find(self.claim, self.context):
+            self.held += 1
             if one.reason is not None:
-                outcome = law.outcome if claim.statement else "flagged"
-                findings.append(_finding(law, one, one.reason, outcome))
-    unchecked = (*roofline.unchecked(claim), *samples.unchecked(claim, context))
-    return Judged(held=held, findings=tuple(findings), unchecked=unchecked)
+                outcome = law.outcome if self.claim.statement else "flagged"
+                self.findings.append(_finding(law, one, one.reason, outcome))
+
+    def judged(self) -> Judged:
+        unchecked = (
+            *roofline.unchecked(self.claim),
+            *samples.unchecked(self.claim, self.context),
+        )
+        return Judged(held=self.held, findings=tuple(self.findings), unchecked=unchecked)
 
 
 @lru_cache(maxsize=1024)

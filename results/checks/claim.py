@@ -62,6 +62,7 @@ _WORDS = {
     "serving": {"c": "concurrency", "r": "rate", "isl": "isl", "osl": "osl"},
     "inference": {"b": "batch", "ctx": "context", "isl": "isl"},
 }
+_LOADED = frozenset(label for labels in _LOAD.values() for label in labels)
 _SHAPES = ("closed", "open", "prefill", "decode", "embeddings", "rerank")
 _WORD = re.compile(r"([a-z]{1,3})(\d{1,8}(?:\.\d{1,8})?(?:e[+-]?\d)?)", re.ASCII)
 _LATENCIES = frozenset({"ttft", "tpot", "itl", "e2e", "send_delay", "service_time"})
@@ -166,11 +167,10 @@ class Claim:
         stated = dict(self.labels)
         for item in items:
             stated.update(item.labels)
-        load = {
-            name: value
-            for name, names in _LOAD.items()
-            if (value := _stated(stated, names)) is not None
-        }
+        load: dict[str, float] = {}
+        if not _LOADED.isdisjoint(stated):
+            loads = ((name, _stated(stated, names)) for name, names in _LOAD.items())
+            load = {name: value for name, value in loads if value is not None}
         named = case_load(suite, case) if self.statement else {}
         if named:
             load.pop("turns", None)  # a case that names its load replays no trace

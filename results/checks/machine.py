@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from results import catalog
@@ -373,5 +373,6 @@ def _axis(flags: Mapping[str, object], names: Sequence[str]) -> float:
     return 1.0
 
 
+@lru_cache(maxsize=64)  # several laws ask for the same two
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)

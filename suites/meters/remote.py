@@ -15,12 +15,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from suites.meters.base import MeterInfo, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
 __all__ = [
     "HttpMeter",
@@ -177,6 +177,8 @@ def open_client(
     headers: dict[str, str] | None = None, *, auth: tuple[str, str] | None = None
 ) -> httpx.Client:
     """Keep certificates loaded, but no connection open between two readings."""
+    import httpx  # takes as long to load as all else that a reader of results needs
+
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.Client(timeout=_TIMEOUT_S, auth=auth, headers=headers, limits=limits)
 
@@ -197,6 +199,8 @@ def page_of(client: httpx.Client, url: str) -> str:
     Raises:
         OSError: no answer, or an answer that is an error.
     """
+    import httpx
+
     try:
         return client.get(url).raise_for_status().text
     except (httpx.HTTPError, httpx.InvalidURL) as error:

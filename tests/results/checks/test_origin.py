@@ -10,6 +10,7 @@ from results.checks import Context, origin
 from results.statement.nonce import seed_of
 from results.statement.statement_v2 import read_statement
 from suites.base.errors import UserError
+from suites.kernels import spotcheck
 from tests.builders import figure, stated
 
 NONCE = "a challenge"
@@ -42,7 +43,7 @@ def asked(monkeypatch):
             raise UserError("is broken", where=case)
         return None if case.endswith("m5") else (TRUE, 0.5)
 
-    monkeypatch.setattr(origin, "recompute", recompute)
+    monkeypatch.setattr(spotcheck, "recompute", recompute)
     return calls
 
 
