@@ -13,6 +13,7 @@ from results.catalog.prices_data import (
     latest_prices,
     price_sheets,
     prices_as_of,
+    prices_known,
 )
 from results.catalog.versions_data import Version, versions
 
@@ -36,6 +37,7 @@ __all__ = [
     "nearest",
     "price_sheets",
     "prices_as_of",
+    "prices_known",
     "require",
     "versions",
 ]
