@@ -13,8 +13,12 @@ from playwright.sync_api import expect
 from leaderboard import build
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
+from leaderboard.output import page_list
+from leaderboard.output.output_tree import built_below
+from leaderboard.pages import page_shells
+from leaderboard.pages.pages import Pages
 from leaderboard.pages.past import past_view
-from leaderboard.read import archives
+from leaderboard.read import archives, reported
 from leaderboard.words import Words
 from results import catalog
 from results.archive import archive
@@ -24,12 +28,14 @@ from results.proof import envelope, moderation, notice
 from results.proof.keylog import time_entry
 from results.proof.ledger import Ledger
 from results.statement.statement_v2 import read_statement
+from suites.base import user_folders
 from suites.base.errors import UserError
 from tests.site.conftest import BASE_URL, SIGNER, accept, statement, unchecked
 from tests.site.figures.test_ranking import gpu
 from tests.site.test_moderation import by_index
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 REASON = "the meter was <b>wrong</b>"
@@ -200,13 +206,23 @@ def test_times_of_entries():
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, home) -> Path:
-    """The board of today with the view of a day below it; all of one base, to be rendered once."""
-    out = tmp_path_factory.mktemp("past-site") / "out"
-    build([home], out, BASE_URL)
-    build([home], out / "as-of/2026-11-24", BASE_URL, moment=Moment.read("2026-11-24"))
-    build([home], out, BASE_URL)
+def view(tmp_path_factory, home) -> Path:
+    """The board of a day as a site."""
+    out = tmp_path_factory.mktemp("past-site") / "as-of/2026-11-24"
+    build([home], out, BASE_URL, moment=Moment.read("2026-11-24"))
     return out
+
+
+def page_of_days(home: Path, moment: str | None, lang: str, built: Collection[str]) -> str:
+    """Make the page that lists days, and no other."""
+    with Workers() as workers:
+        at = Moment.read(moment) if moment else None
+        held = archives.read([home], catalog.latest_prices(), workers, moment=at)
+    content = page_list.Content(held, reported.read([], None), catalog.latest_prices(), BASE_URL)
+    content.past_views = frozenset(built)
+    words = Words.load(lang)
+    [page] = [one for one in page_list.pages(words, content) if one.template == "as_of"]
+    return Pages(words, page_shells.render(lang, BASE_URL, user_folders.cache())).make(page)
 
 
 def test_a_view_at_its_place_leads_to_the_board_of_today(home):
@@ -218,52 +234,59 @@ def test_a_view_at_its_place_leads_to_the_board_of_today(home):
         assert not past_view(Words.load(lang), view, "").today
 
 
-def test_every_page_of_a_view_says_what_it_is_and_none_of_today_does(site):
-    view = site / "as-of/2026-11-24"
-    pages = [path for path in site.rglob("*.html") if not path.is_relative_to(view)]
-    assert not [path for path in pages if 'class="fm-past"' in path.read_text()]
+def test_every_page_of_a_view_says_what_it_is(view):
     for path in view.rglob("*.html"):
         text, zh = path.read_text(), path.is_relative_to(view / "zh")
         assert '<meta name="robots" content="noindex">' in text, path
         assert text.count('<aside class="fm-past"') == 1, path
         says = "2026-11-24 结束时的榜单" if zh else "the board at the end of 2026-11-24, with 9 log"
         assert says in text, path
-        assert ('/as-of/">' in text or 'href="as-of/">' in text) != (path.name == "404.html"), path
+        leads = '/as-of/">' in text or 'href="as-of/">' in text
+        assert leads != (path.name == "404.html"), path
     assert not (view / "sitemap.xml").exists()
     assert "Past view: 2026-11-24" in (view / "llms.txt").read_text()
-    assert (site / "sitemap.xml").exists()
+    for tree in ("", "zh"):
+        feed = json.loads((view / tree / "feed.json").read_text())["items"]
+        assert max(item["date_published"][:10] for item in feed) <= "2026-11-24"
 
 
 @pytest.mark.parametrize(
-    ("tree", "says", "came"),
+    ("lang", "says", "came", "leads"),
     [
-        ("", "removed later (2026-11-26), envelope no longer kept", "3 results came"),
-        ("zh/", "信封不再保存", "新增 3 个结果"),
+        ("en", "removed later (2026-11-26), envelope no longer kept", "new results: 3", "../as-of"),
+        ("zh", "信封不再保存", "新增 3 个结果", "../../as-of"),
     ],
 )
-def test_the_page_of_days_lists_them_with_size_and_command(site, home, tree, says, came):
-    removed = by_index(home)[2]
-    now = (site / tree / "as-of/index.html").read_text()
+def test_the_page_of_days_lists_them_with_size_and_command(home, lang, says, came, leads):
+    now = page_of_days(home, None, lang, ["2026-11-24"])
     for day, size in (("20", 4), ("22", 6), ("24", 9), ("26", 11)):
         assert f"--as-of 2026-11-{day} --out as-of/2026-11-{day}" in now
         assert f">{size}</td>" in now
+        assert (f'<a href="{leads}/2026-11-{day}/' in now) is (day == "24")
     assert came in now
     assert "the meter was &lt;b&gt;wrong&lt;/b&gt;" in now
-    assert "as-of/2026-11-24/" in now.replace("--out as-of/2026-11-24<", "")
     assert says not in now
-    then = (site / "as-of/2026-11-24" / tree / "as-of/index.html").read_text()
+    assert "fm-past" not in now
+    then = page_of_days(home, "2026-11-24", lang, [])
     assert says in then
-    assert removed[:16] in then
+    assert by_index(home)[2][:16] in then
     assert "2026-11-26 --out" not in then
-    feed = json.loads((site / "as-of/2026-11-24" / tree / "feed.json").read_text())["items"]
-    assert max(item["date_published"][:10] for item in feed) <= "2026-11-24"
+
+
+def test_a_site_knows_the_views_that_stand_below_it(view, tmp_path):
+    (view.parent / "no-site").mkdir(exist_ok=True)
+    assert built_below(view.parent) == {"2026-11-24"}
+    assert built_below(tmp_path / "nowhere") == frozenset()
 
 
 @pytest.mark.browser
-def test_a_reader_goes_from_today_to_a_day_and_back(tab, serve, site, home):
-    disputed = by_index(home)[0]
-    tab.goto(f"{serve(site)}as-of/")
-    tab.get_by_role("link", name="2026-11-24", exact=True).click()
-    expect(tab.locator(".fm-past")).to_contain_text("1 of its results were removed later.")
-    tab.goto(f"{serve(site)}as-of/2026-11-24/verify/?statement={disputed}")
-    expect(tab.locator(".verdict")).to_contain_text("Verified")
+def test_a_view_tells_a_reader_and_the_verify_page_what_was_so_then(tab, serve, view, home):
+    disputed, withdrawn, *_ = by_index(home)
+    base = serve(view)
+    tab.goto(base)
+    tab.get_by_role("link", name="Removed later: 1 of its results.").click()
+    expect(tab.locator("#removed")).to_be_visible()
+    for digest, action in ((disputed, "disputed"), (withdrawn, "withdrawn")):
+        tab.goto(f"{base}verify/?statement={digest}")
+        expect(tab.locator(".verdict")).to_contain_text("Verified")
+        expect(tab.locator(".notices")).to_contain_text(f"{action} (")

@@ -86,7 +86,7 @@ def past_view(_: Words, archive: Archive, site_url: str) -> PastView | None:
         name=moment.name,
         label=str(Markup.escape(_("Past view"))),
         says=f"<b>{when.format(day=moment.day, n=entries)}</b> {rest}",
-        removed=_("{n} of its results were removed later.", n=removed) if removed else "",
+        removed=_("Removed later: {n} of its results.", n=removed) if removed else "",
         history=_("What changed when"),
         today=str(Markup('<a href="{}">{}</a>').format(board, _("The board of today")))
         if site_url.endswith(below)
