@@ -15,7 +15,7 @@ from results.catalog.prices_data import (
     prices_as_of,
     prices_known,
 )
-from results.catalog.versions_data import Version, versions
+from results.catalog.versions_data import Version, newest_version, versions
 
 __all__ = [
     "ChipEntry",
@@ -35,6 +35,7 @@ __all__ = [
     "latest_prices",
     "match",
     "nearest",
+    "newest_version",
     "price_sheets",
     "prices_as_of",
     "prices_known",
