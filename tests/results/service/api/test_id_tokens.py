@@ -412,3 +412,23 @@ def test_a_table_that_does_not_fit_is_refused_by_its_field(tmp_path, change, whe
         read_issuers(file)
     assert where in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_runner_brings_its_token_in_a_file(fenmark, client, key, keys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    path, signer = keys("lab")
+    asks = ["register", "--to", client.base_url, "--path", path, "--owner", "Example Lab", "--json"]
+    file = tmp_path / "token.jwt"
+    missing = fenmark(*asks, "--id-token", file)
+    assert (missing.returncode, str(file) in missing.stderr) == (2, True)
+    file.write_text(token(key, aud=f"{BOARD}#{signer.public_key.keyid}") + "\n")
+    told = json.loads(fenmark(*asks, "--id-token", file).stdout)
+    assert (told["state"], told["keyid"]) == ("accepted", signer.public_key.keyid)
+
+
+def test_a_server_with_a_table_that_does_not_fit_does_not_start(fenmark, tmp_path):
+    file = tmp_path / "issuers.toml"
+    file.write_text(TABLE.replace("github", "gitea"))
+    done = fenmark("serve", "--data", tmp_path / "data", "--port", "0", "--issuers", file)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "issuers.toml:issuer.0.preset" in done.stderr
