@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -143,7 +143,9 @@ def _typer(*, add_completion: bool = False, **settings: Any) -> typer.Typer:
 
 def _say_version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"fenmark {version('fenmark')}\n")
+        from runners.measure.provenance import tool_version
+
+        sys.stdout.write(f"fenmark {tool_version()}\n")
         raise typer.Exit
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
+import shutil
 import subprocess
 import sys
-import tomllib
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -33,10 +36,62 @@ def test_two_builds_give_the_same_bytes(wheel, tmp_path):
     assert build(tmp_path).read_bytes() == wheel.read_bytes()
 
 
+@pytest.fixture
+def clone(tmp_path):
+    """The build's own files, with a history of two commits."""
+    home = tmp_path / "clone"
+    for name in ("pyproject.toml", ".git_archival.txt", ".gitattributes", "README.md", "LICENSE"):
+        (home / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, home / name)
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        git(home, *arguments)
+    git(home, "commit", "-qm", "two", "--allow-empty")
+    return home
+
+
+def git(home, *arguments):
+    names = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    command = ("git", "-C", str(home), *names, *arguments)
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+def version(home):
+    pytest.importorskip("hatch_vcs", reason="hatch-vcs is not installed")
+    command = [sys.executable, "-m", "hatchling", "version"]
+    said = subprocess.run(command, cwd=home, check=True, capture_output=True, text=True)
+    return said.stdout.strip()
+
+
+def test_a_tag_is_the_version_and_else_it_names_the_commit(clone, tmp_path):
+    commit = git(clone, "rev-parse", "HEAD").decode()
+    assert re.fullmatch(rf"0\.1\.dev2\+untagged\.g{commit[:9]}", version(clone))
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth", "1", clone.as_uri(), str(shallow))
+    assert f".g{commit[:9]}" in version(shallow)
+    git(clone, "tag", "v1.2.3")
+    assert version(clone) == "1.2.3"
+    git(clone, "commit", "-qm", "three", "--allow-empty")
+    commit = git(clone, "rev-parse", "HEAD").decode()
+    assert version(clone) == f"1.2.4.dev1+g{commit[:9]}"
+
+
+def test_sources_without_git_have_a_version_too(clone, tmp_path):
+    for tag, expected in (("", "0.1.dev0+untagged"), ("v1.2.3", "1.2.3")):
+        if tag:
+            git(clone, "tag", tag)
+        home = tmp_path / f"archive{tag}"
+        home.mkdir()
+        with tarfile.open(fileobj=io.BytesIO(git(clone, "archive", "HEAD"))) as archive:
+            archive.extractall(home, filter="data")
+        assert version(home) == expected
+    (home / ".git_archival.txt").unlink()
+    assert version(home) == "0.1.dev0+untagged"
+
+
 def test_its_names_are_the_rooms_and_no_other(wheel):
     with zipfile.ZipFile(wheel) as files:
         tops = {name.partition("/")[0] for name in files.namelist()}
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = wheel.name.split("-")[1]
     rooms = {"suites", "results", "runners", "leaderboard"}
     assert tops == {*rooms, f"fenmark-{version}.dist-info"}
 

@@ -10,10 +10,14 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from results.agreement.confirmation import Entered, repetitions
 from results.archive.beside import beside, place_of
+from results.archive.past import Past, entry_times
 from results.catalog import known_logs
 from results.checks import Context, Evidence, Finding, judge_all
 from results.keys.identity import (
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from results.agreement.confirmation import Repetition
+    from results.archive.past import Moment
     from results.keys.tiers import Standing
     from results.proof.checkpoint import Checkpoint
     from results.proof.cosignature import Policy
@@ -56,6 +61,7 @@ __all__ = [
     "LoggedResult",
     "OpenedResult",
     "accept",
+    "as_of",
     "broken_keys",
     "enter_notices",
     "envelopes",
@@ -155,6 +161,8 @@ class ArchiveContext:
         log_files: SHA-256 of every file it consists of, by path in `log/`.
         problem: why the log does not hold; None when it does, or when there is no log.
         writer: whose checkpoint was verified; None where there is none to trust.
+        about_keys: indexes of the entries that say something of keys.
+        past: how this differs from what the log says now; None where it does not.
     """
 
     runners: Sequence[Runner]
@@ -167,6 +175,29 @@ class ArchiveContext:
     writer: Writer | None = None
     moderated: Mapping[str, State] = field(default_factory=dict)
     refused: Sequence[tuple[str, str]] = ()
+    about_keys: Sequence[int] = ()
+    past: Past | None = None
+
+    @property
+    def size(self) -> int:
+        """How many entries of the log count."""
+        if self.past:
+            return self.past.size
+        return self.head.size if self.head else 0
+
+    def times(self, clock: Callable[[str], str]) -> list[str]:
+        """Return for each entry a time that it came no earlier than; empty: nobody says.
+
+        Args:
+            clock: tells when a result was measured by its signer's word; "" if that is not known.
+                Asked where the log states no time.
+        """
+        stated = self.keys.times
+        silent = stated[0][0] if stated else self.size
+        clocks = {at: clock(one) for one, at in (self.places or {}).items() if at < silent}
+        told = (one for state in self.moderated.values() for one in state.notices)
+        clocks |= {one.index: one.notice.at for one in told}
+        return entry_times(self.size, stated, clocks)
 
     def state(self, digest: str) -> State:
         """Return what notices in the log say of a result."""
@@ -175,7 +206,8 @@ class ArchiveContext:
     @property
     def missable(self) -> set[str]:
         """Results whose envelopes may be gone: they were removed."""
-        return {digest for digest, state in self.moderated.items() if state.removed}
+        later = self.past.removed if self.past else ()
+        return {digest for digest, state in self.moderated.items() if state.removed} | {*later}
 
     def placed(self, opened: OpenedResult) -> OpenedResult:
         """Return a result of this archive with what is known of its signer where it stands."""
@@ -554,7 +586,68 @@ def surroundings(
         writer=writer,
         moderated=inside.moderation.states,
         refused=(*inside.keys.refused, *inside.moderation.refused),
+        about_keys=inside.about_keys,
     )
+
+
+def as_of(home: Path, around: ArchiveContext, moment: Moment) -> ArchiveContext:
+    """Return what the log of an archive said at an earlier time.
+
+    Args:
+        around: what it says now; returned as it is where there is no log to trust.
+
+    Raises:
+        UserError: the log never had so many entries.
+        CheckError: a bundle of it is missing or damaged.
+    """
+    if around.places is None or around.writer is None:
+        return around
+    times = around.times(partial(_measured_at, home))
+    size = moment.size_in(times, str(home / "log"))
+    removals = {
+        digest: last
+        for digest, state in around.moderated.items()
+        if state.removed and (last := state.last("removed"))
+    }
+    gone = {digest: last.notice.keyid or "" for digest, last in removals.items()}
+    ledger = Ledger(home / "log")
+    inside = _contents(ledger, around.keys.known, around.writer, size=size, gone=gone)
+    return replace(
+        around,
+        runners=[_not_yet_revoked(one, inside.keys, around.keys) for one in around.runners],
+        places=inside.places,
+        keys=inside.keys,
+        logged_flags=inside.flags,
+        moderated=inside.moderation.states,
+        refused=(),
+        about_keys=inside.about_keys,
+        past=Past(
+            size=size,
+            time=times[size - 1] if size else "",
+            later=around.places.keys() - inside.places.keys(),
+            removed={
+                digest: last
+                for digest, last in removals.items()
+                if digest in inside.places and last.index >= size
+            },
+        ),
+    )
+
+
+def _measured_at(home: Path, digest: str) -> str:
+    """Return when a result was measured, as far as its signer says; "" where nothing is said."""
+    for path in _places_of(home, digest):
+        with suppress(UserError):
+            statement = envelope.parse(envelope.payload_of(read(path), str(path)), str(path))
+            return statement.predicate.run.finished_at
+    return ""
+
+
+def _not_yet_revoked(runner: Runner, then: KeyLog, now: KeyLog) -> Runner:
+    """Take a revocation out of a key file that the log entered later."""
+    keyid = runner.key.keyid
+    later = runner.revoked_reason and then.good(keyid) and not now.good(keyid)
+    return replace(runner, revoked_reason=None) if later else runner
 
 
 def _signed_before(directory: Path, payload: bytes, signer: Signer) -> bytes | None:
@@ -614,15 +707,28 @@ class _Contents:
     places: Mapping[str, int] = field(default_factory=dict)
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: KeyLog = field(default_factory=KeyLog)
+    about_keys: Sequence[int] = ()
     moderation: Moderation = field(default_factory=Moderation)
 
 
-def _contents(ledger: Ledger, runners: Sequence[Runner], writer: Writer) -> _Contents:
-    """Read a log's entries; those of other types are passed over."""
+def _contents(
+    ledger: Ledger,
+    runners: Sequence[Runner],
+    writer: Writer,
+    *,
+    size: int | None = None,
+    gone: Mapping[str, str] = MappingProxyType({}),
+) -> _Contents:
+    """Read a log's entries; those of other types are passed over.
+
+    Args:
+        size: of how many; None: of all.
+        gone: by result, the key that signed one whose envelope may be gone.
+    """
     places: dict[str, int] = {}
     flags: dict[str, tuple[str, ...]] = {}
     others: list[tuple[int, dict[str, Any]]] = []
-    for index, entry in enumerate(ledger.entries()):
+    for index, entry in enumerate(islice(ledger.entries(), size)):
         match strict_json.loads(entry, str(ledger.home)):
             case {"type": "result", "envelope": str(digest)} as record:
                 if digest not in places:  # what counts is when it came first
@@ -643,12 +749,17 @@ def _contents(ledger: Ledger, runners: Sequence[Runner], writer: Writer) -> _Con
 
     def logged(digest: str) -> Logged | None:
         index = places.get(digest)
-        return None if index is None else Logged(index, signer_of(home, digest, signers))
+        if index is None:
+            return None
+        return Logged(index, signer_of(home, digest, signers) or gone.get(digest))
 
     moderation = Moderation.of(
         others, fetch, keys=keys, authority=writer.administrators, logged=logged
     )
-    return _Contents(places=places, flags=flags, keys=keys, moderation=moderation)
+    about_keys = [index for index, record in others if record.get("type") in {"key", "notice"}]
+    return _Contents(
+        places=places, flags=flags, keys=keys, about_keys=about_keys, moderation=moderation
+    )
 
 
 def signer_of(home: Path, digest: str, known: Sequence[Runner] | None = None) -> str | None:

@@ -13,8 +13,9 @@ from results.catalog.prices_data import (
     latest_prices,
     price_sheets,
     prices_as_of,
+    prices_known,
 )
-from results.catalog.versions_data import Version, versions
+from results.catalog.versions_data import Version, newest_version, versions
 
 __all__ = [
     "ChipEntry",
@@ -34,8 +35,10 @@ __all__ = [
     "latest_prices",
     "match",
     "nearest",
+    "newest_version",
     "price_sheets",
     "prices_as_of",
+    "prices_known",
     "require",
     "versions",
 ]

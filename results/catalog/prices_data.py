@@ -41,6 +41,7 @@ __all__ = [
     "latest_prices",
     "price_sheets",
     "prices_as_of",
+    "prices_known",
     "read_sheet",
     "require_day",
 ]
@@ -397,15 +398,19 @@ def prices_as_of(day: str, where: str = "--as-of") -> PriceSheet:
         UserError: it is no date, or the first sheet is younger.
     """
     require_day(day, where)
-    sheets = price_sheets()
-    known = [sheet for name, sheet in sheets.items() if name[: len(day)] <= day]
+    known = prices_known(day)
     if not known:
         raise UserError(
             f"no price sheet is as old as {day}",
             where=where,
-            expected=f"{next(iter(sheets))} or later",
+            expected=f"{next(iter(price_sheets()))} or later",
         )
     return known[-1]
+
+
+def prices_known(day: str) -> list[PriceSheet]:
+    """Return the sheets that there were on a day, oldest first."""
+    return [sheet for name, sheet in price_sheets().items() if name[: len(day)] <= day]
 
 
 def require_day(day: str, where: str) -> None:

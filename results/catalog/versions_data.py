@@ -11,7 +11,7 @@ from pydantic import Field
 
 from results.catalog.reading import Strict, read_toml
 
-__all__ = ["Version", "versions"]
+__all__ = ["Version", "newest_version", "versions"]
 
 _FILE = Path(__file__).parent / "versions.toml"
 
@@ -35,3 +35,8 @@ def versions() -> dict[str, Version]:
         UserError: the file is malformed.
     """
     return {item.id: item for item in read_toml(_FILE, _Versions).version}
+
+
+def newest_version() -> str:
+    """Return the newest release: what this code measures as until the next one."""
+    return next(reversed(versions()))

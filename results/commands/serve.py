@@ -83,6 +83,13 @@ def serve(
         Path | None,
         typer.Option(help="With it: Sigstore's trusted_root.json, which has to vouch for them."),
     ] = None,
+    issuers: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML table of OpenID issuers and organizations whose identity tokens register "
+            "runners."
+        ),
+    ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(
@@ -147,7 +154,7 @@ def serve(
             write_log=write_line,
             witnesses=witness or [],
             daily=Daily(submissions=per_owner_day, bytes=mib_per_owner_day * 2**20),
-            vouching=_vouching(store, accept_organization or [], trusted_root),
+            vouching=_vouching(store, accept_organization or [], trusted_root, issuers),
             names=public_name or (),
         )
         behind = FrontSettings(data=data, url=database_url, folders=intake.folders, limits=limits)
@@ -159,13 +166,15 @@ def serve(
 
 
 def _vouching(
-    store: Store, organizations: Sequence[str], trusted_root: Path | None
+    store: Store, organizations: Sequence[str], trusted_root: Path | None, issuers: Path | None
 ) -> Vouching | None:
+    from results.service.id_tokens import IdTokens
+    from results.service.issuers import read_issuers
     from results.service.vouching import Vouching
     from suites.base.errors import UserError
     from suites.base.files import read_text
 
-    if not organizations:
+    if not (organizations or issuers):
         return None
     for organization in organizations:
         if not re.fullmatch(r"https://github\.com/[\w.-]+", organization):
@@ -174,17 +183,23 @@ def _vouching(
                 where="--accept-organization",
                 expected="https://github.com/OWNER",
             )
-    if trusted_root is None:
+    if organizations and trusted_root is None:
         raise UserError("is missing", where="--trusted-root", expected="a trusted_root.json")
     signer = store.own_administrator
     if signer is None:
         raise UserError(
             "needs the log's own key among its administrators",
-            where="--accept-organization",
+            where="--accept-organization" if organizations else "--issuers",
             expected="a log whose catalogue entry names no others, or that key too",
         )
-    text = read_text(trusted_root, expected="a trusted_root.json")
-    return Vouching(organizations=tuple(organizations), trusted_root=text, signer=signer)
+    return Vouching(
+        signer=signer,
+        organizations=tuple(organizations),
+        trusted_root=read_text(trusted_root, expected="a trusted_root.json")
+        if trusted_root
+        else "",
+        tokens=IdTokens(read_issuers(issuers)) if issuers else None,
+    )
 
 
 def _keep_key_file(data: Path, key: Key) -> None:

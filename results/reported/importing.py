@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -157,7 +156,7 @@ def _source(reader: Kind, document: Document) -> ReportedSource:
         footnote=reader.footnote,
         file=printable(document.name, 256),
         file_sha256=hashlib.sha256(document.data).hexdigest(),
-        importer_version=version("fenmark"),
+        importer_version=catalog.newest_version(),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 from rich.table import Table
 
 from runners.accept.judging import grade
+from runners.measure.provenance import tool_version
 from suites.base.printable import printable
 from suites.base.terminal import styled
 
@@ -53,7 +53,7 @@ def page(graded: Sequence[Graded], absent: Sequence[str], *, machine: str, when:
         grade=grade(graded),
         machine=machine,
         when=when,
-        version=metadata.version("fenmark"),
+        version=tool_version(),
     )
 
 

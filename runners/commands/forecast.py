@@ -95,9 +95,9 @@ def _ready() -> list[Cell]:
 
 def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: bool) -> None:
     from datetime import UTC, datetime
-    from importlib.metadata import version
 
     from results.archive import forecasts
+    from results.catalog import newest_version
     from results.economy.money_options import money_of
     from results.prediction.forecasts import forecast_of
     from results.prediction.predict import predictor
@@ -112,7 +112,7 @@ def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: b
                 f"not predicted: {prediction.refused}", where=f"{cell.chip}, {cell.model}"
             )
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    by, money = forecaster or f"fenmark {version('fenmark')}", money_of({})
+    by, money = forecaster or f"fenmark {newest_version()}", money_of({})
     signed = [
         forecast_of(cell, prediction, now, by, money)
         for cell, prediction in zip(cells, made, strict=True)

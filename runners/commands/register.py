@@ -44,6 +44,13 @@ def register(
     valid_until: Annotated[
         str, typer.Option(help="When the key ends, such as 2027-11-01T00:00:00Z; empty: open.")
     ] = "",
+    id_token: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of an OpenID identity token that names this key: where the board lists its "
+            "issuer and organization, no administrator has to decide."
+        ),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Ask for a registration, signed with the key itself; an administrator decides.
@@ -57,6 +64,7 @@ def register(
       fenmark register --to URL --owner "Example Lab" --recovery /media/stick/recovery.pem
       fenmark register --to URL --owner "Example Lab" --replaces old.pem
       fenmark register --to URL --owner "Example Lab" --replaces recovery.pem --recovers RUNNER
+      fenmark register --to URL --owner "Example Lab" --id-token token.jwt
     """
     from runners.submit.register import ask
     from suites.base.terminal import Terminal, print_json
@@ -71,6 +79,7 @@ def register(
         replaces=replaces,
         recovers=recovers,
         valid_until=valid_until,
+        id_token=id_token,
     )
     if json_:
         print_json(told)

@@ -8,20 +8,34 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from results.catalog import newest_version
 from results.statement.statement import Software, Source
 from runners.ci.job import identity
 from runners.measure.doctor import set_variables
 
-__all__ = ["software", "source", "suite_version"]
+__all__ = ["software", "source", "suite_version", "tool_version"]
 
 _ROOT = Path(__file__).parent.parent.parent
 # What stands between a sample and the chip in every run; a suite names what else it used.
-_MEASURED_PATH = ("fenmark", "numpy", "array-api-compat", "pytest-benchmark")
+_MEASURED_PATH = ("numpy", "array-api-compat", "pytest-benchmark")
 
 
 def suite_version() -> str:
-    """Return the version of the code that measures."""
-    return metadata.version("fenmark")
+    """Return the release whose way of measuring this is: the newest that the catalogue lists."""
+    return newest_version()
+
+
+def tool_version() -> str:
+    """Return the version that is installed, as PEP 440 has it: its tag, or how far beyond it.
+
+    In a checkout, which moves on without being installed again, the part after + is the commit
+    at hand.
+    """
+    installed = metadata.version("fenmark")
+    commit = _git("rev-parse", "--short=9", "HEAD")
+    if not commit or f"g{commit}" in installed:
+        return installed
+    return f"{installed.partition('+')[0]}+g{commit}"
 
 
 def software(packages: dict[str, str]) -> Software:
@@ -29,7 +43,7 @@ def software(packages: dict[str, str]) -> Software:
     installed = {name: version for name in _MEASURED_PATH if (version := _version(name))}
     return Software(
         python=platform.python_version(),
-        packages={**installed, **packages},
+        packages={"fenmark": tool_version(), **installed, **packages},
         environment=set_variables(),
     )
 

@@ -9,7 +9,7 @@ from results.proof import notice
 from runners.machine.keys import create, default_path, in_use, registration
 from runners.submit.submit import connect
 from suites.base.errors import CheckError, UserError
-from suites.base.files import read_limited, write_atomically
+from suites.base.files import read_limited, read_text, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +33,14 @@ def ask(
     replaces: Path | None,
     recovers: str,
     valid_until: str,
+    id_token: Path | None,
 ) -> dict[str, Any]:
     """Send a registration of a key, made if it is not there; return what became of it.
 
     Without an owner it is the one that was sent to this board last.
+
+    Args:
+        id_token: file of an identity token that may be enough.
 
     Keys of the answer: `id`, `keyid`, `runner`, `state`, and `reason` where one was given.
 
@@ -46,6 +50,7 @@ def ask(
         CheckError: the board turned it away.
     """
     place = path or default_path()
+    token = read_text(id_token, expected="an identity token").strip() if id_token else ""
     with connect(url) as board:
         sent = board.home / _SENT
         if not owner and sent.exists():
@@ -65,6 +70,7 @@ def ask(
             )
             made = _asked_before(board, made) or made
         body = {"notice": made.decode(), "contact": contact}
+        body |= {"id_token": token} if id_token else {}
         told = board.signed(in_use(place).signer, "POST", "/v1/registrations", body)
         told |= board.registration(notice.payload_sha256(made, "the registration"))
         if told.get("state") not in {"pending", "accepted", "refused"}:

@@ -39,6 +39,13 @@ def site(
     base_url: Annotated[
         str | None, typer.Option(help="Address the site will have, for canonical links.")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="Build the board as it was at the end of this day (2026-11-28, UTC), or when its"
+            " log had this many entries."
+        ),
+    ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Show it on this machine.")] = False,
     port: Annotated[int, typer.Option(help="Port of --serve; 0 takes a free one.")] = 8000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -49,24 +56,39 @@ def site(
     the exit is 1. Files that are no part of an archive are named and left out. Others' results
     that ship with Fenmark stand in pages of their own.
 
+    With --as-of what the log entered later does not act, and every page says that it is a view of
+    the past; what others published has no place in the log and is left out.
+
     Example: fenmark site --results out/results --out out/site --serve
     """
     from dataclasses import asdict
 
     from leaderboard import build
+    from results.archive.past import Moment
     from results.proof.cosignature import read_policy
     from results.reported.shipping import DATA
+    from suites.base.errors import UserError
     from suites.base.terminal import Terminal, print_json, styled
 
     others = [*(() if no_reported else (DATA,)), *(reported or ())]
     witnesses = read_policy(policy) if policy else None
-    report = build(results, out, base_url, others, witnesses, price_sheet=price_sheet)
+    moment = Moment.read(as_of) if as_of else None
+    if moment and reported:
+        raise UserError(
+            "what others published has no place in the log",
+            where="--reported",
+            expected="no --as-of beside it",
+        )
+    report = build(
+        results, out, base_url, others, witnesses, price_sheet=price_sheet, moment=moment
+    )
     if as_json:
         print_json(asdict(report), default=str)
     else:
         terminal = Terminal()
+        then = f" as of {as_of}" if as_of else ""
         terminal.say(
-            f"site: {report.results} results, {report.chips} chips, {report.pages} pages,"
+            f"site{then}: {report.results} results, {report.chips} chips, {report.pages} pages,"
             f" {report.written} of {report.files} files changed"
         )
         if report.reported:

@@ -20,10 +20,16 @@ _LONGEST_S = 120.0
 class BoundedTransport(httpx.HTTPTransport):
     """Gives up on answers of more than 2 MiB, or that take more than two minutes."""
 
+    def __init__(self, *, most_bytes: int = _MOST_BYTES, longest_s: float = _LONGEST_S) -> None:
+        """Take other bounds where these are not the right ones."""
+        super().__init__()
+        self._most_bytes, self._longest_s = most_bytes, longest_s
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer; reading the body raises `httpx.ReadError` beyond the bounds."""
         answer = super().handle_request(request)
-        stream = _Bounded(answer.stream, time.monotonic() + _LONGEST_S)
+        until = time.monotonic() + self._longest_s
+        stream = _Bounded(answer.stream, until, self._most_bytes)
         return httpx.Response(
             answer.status_code,
             headers=answer.headers,
@@ -33,15 +39,20 @@ class BoundedTransport(httpx.HTTPTransport):
 
 
 class _Bounded(httpx.SyncByteStream):
-    def __init__(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream, until: float) -> None:
+    def __init__(
+        self,
+        stream: httpx.SyncByteStream | httpx.AsyncByteStream,
+        until: float,
+        most_bytes: int,
+    ) -> None:
         assert isinstance(stream, httpx.SyncByteStream)
-        self._stream, self._until = stream, until
+        self._stream, self._until, self._most_bytes = stream, until, most_bytes
 
     def __iter__(self) -> Iterator[bytes]:
         read = 0
         for chunk in self._stream:
             read += len(chunk)
-            if read > _MOST_BYTES or time.monotonic() > self._until:
+            if read > self._most_bytes or time.monotonic() > self._until:
                 raise httpx.ReadError("an answer without end")
             yield chunk
 

@@ -7,10 +7,13 @@ from importlib import metadata
 from importlib.metadata import EntryPoint
 
 import pytest
+from packaging.version import Version
 from typer.main import get_command
 
+from results import catalog
 from results.economy.money_options import MONEY_OPTIONS
 from runners import cli
+from runners.measure import provenance
 
 
 def process(*arguments, **environment):
@@ -109,9 +112,23 @@ def test_the_shell_completes_verbs_and_their_options():
     assert completions("verify", "--pol") == ["--policy"]
 
 
-def test_the_version_is_that_of_the_package(fenmark):
-    done = fenmark("--version")
-    assert (done.returncode, done.stdout) == (0, f"fenmark {metadata.version('fenmark')}\n")
+def test_the_version_says_what_is_installed_and_in_a_checkout_the_commit(fenmark, monkeypatch):
+    said = {}
+    for commit in ("", "0123abcde"):
+        monkeypatch.setattr(provenance, "_git", lambda *_arguments, said=commit: said)
+        done = fenmark("--version")
+        assert done.returncode == 0
+        said[commit] = done.stdout.removeprefix("fenmark ").strip()
+    installed = metadata.version("fenmark")
+    assert said == {"": installed, "0123abcde": f"{installed.partition('+')[0]}+g0123abcde"}
+    assert all(str(Version(one)) == one for one in said.values())  # PEP 440
+
+
+def test_a_statement_names_release_and_commit_and_neither_is_too_long():
+    assert provenance.suite_version() in catalog.versions()
+    packages = provenance.software({}).packages
+    assert packages["fenmark"] == provenance.tool_version()
+    assert len(packages["fenmark"]) < 256
 
 
 def test_run_show_and_cost_take_the_same_options_of_money():

@@ -18,6 +18,7 @@ from results.service.api.reading import ASK_AGAIN, DIGITS, cached
 from results.service.api.signed import admit_writes, by_administrator, fitted, no_request, signed
 from results.service.api.writing import read_body
 from results.service.desk import BY_SERVER, Application
+from results.service.id_tokens import MOST_CHARACTERS
 from results.service.owners import alike, owners
 from results.service.problem import Problem
 from results.statement.texts import LINE, is_line
@@ -26,6 +27,8 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from results.proof.notice import Notice
     from results.service.api.service import Service
+    from results.service.id_tokens import Identity, IdTokens
+    from results.service.request import Asked
 
 __all__ = ["add_registrations", "enter"]
 
@@ -39,6 +42,7 @@ class _Asks(BaseModel):
 
     notice: Annotated[str, Field(max_length=200_000)]
     contact: Annotated[str, Field(max_length=256, pattern=LINE)] = ""
+    id_token: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = None
 
 
 def add_registrations(app: FastAPI, service: Service) -> None:
@@ -67,8 +71,12 @@ def _add_asking(app: FastAPI, service: Service) -> None:
         _limit(request, service)
         body = await read_body(request, service.limits.body_s, requests.MOST_BYTES)
         loop = asyncio.get_running_loop()
+        told_by = service.vouching.tokens if service.vouching else None
+        who = None
+        if told_by:  # in a thread of its own: it may have to ask the issuer
+            who = await loop.run_in_executor(told_by.thread, _identified, told_by, body)
         told = await asyncio.shield(
-            loop.run_in_executor(service.judging, _taken, request, service, body)
+            loop.run_in_executor(service.judging, _taken, request, service, body, who)
         )
         done = told["state"] == "accepted"
         return JSONResponse(
@@ -135,27 +143,53 @@ def _limit(request: Request, service: Service) -> None:
     service.registering.charge(address, 1, now_s)
 
 
-def _taken(request: Request, service: Service, body: bytes) -> dict[str, Any]:
-    """Take a registration in; enter it where an identity is enough."""
+def _read(body: bytes) -> tuple[Asked, _Asks, Notice]:
+    """Read a request for a registration; nobody's word yet.
+
+    Raises:
+        Problem: it is none.
+    """
     try:
         asked = requests.read(body, "request")
-    except UserError as error:
-        raise no_request(error) from error
-    wanted = fitted(asked.body, _Asks)
-    try:
+        wanted = fitted(asked.body, _Asks)
         told = notice.read(wanted.notice.encode(), "registration")
     except UserError as error:
         raise no_request(error) from error
     if told.action != "registered" or told.runner is None:
         raise Problem(400, "invalid", f"says {told.action}: expected a registration")
+    return asked, wanted, told
+
+
+def _identified(tokens: IdTokens, body: bytes) -> Identity | None:
+    """Say whose the identity token of a request is; None where it brings none."""
+    _, wanted, told = _read(body)
+    return tokens.identity(wanted.id_token, told.keyid) if wanted.id_token else None
+
+
+def _taken(request: Request, service: Service, body: bytes, who: Identity | None) -> dict[str, Any]:
+    """Take a registration in; enter it where an identity is enough."""
+    asked, wanted, told = _read(body)
+    assert told.runner
+    if wanted.id_token and who is None:
+        raise Problem(422, "identity", "no identity tokens are taken here")
     signed(request, service, body, asked, [told.runner.key])
     identity = notice.payload_sha256(told.data, "registration")
     known = service.store.desk.registration(identity)
-    state = known["state"] if known else _considered(service, told, identity, wanted.contact, body)
+    state = known["state"] if known else "pending"
+    if known is None or (who and state == "pending"):
+        state = _considered(service, told, identity, wanted.contact, body, who=who)
     return {"id": identity, "keyid": told.keyid, "runner": told.runner.id, "state": state}
 
 
-def _considered(service: Service, told: Notice, identity: str, contact: str, request: bytes) -> str:
+def _considered(
+    service: Service,
+    told: Notice,
+    identity: str,
+    contact: str,
+    request: bytes,
+    *,
+    who: Identity | None,
+) -> str:
     """Let a registration wait, or enter it where an identity is enough; return its state."""
     runner = told.runner
     assert runner
@@ -167,6 +201,8 @@ def _considered(service: Service, told: Notice, identity: str, contact: str, req
         fault = f"names an owner that {name}"
     if runner.recovery and runner.recovery == runner.key.keyval.get("public"):
         fault = "names its own key as the one that recovers it"
+    if who and runner.owner != who.owner:
+        fault = f"names another owner than {who.owner}, whom the identity token may register"
     if fault:
         raise Problem(422, "registration", f"the registration {fault}")
     application = Application(
@@ -175,10 +211,12 @@ def _considered(service: Service, told: Notice, identity: str, contact: str, req
     state = _applied(service, application, datetime.now(UTC))
     vouching = service.vouching
     unlike = {runner.owner}.issuperset(alike(service.intake, runner.owner))
-    if state == "pending" and vouching and unlike and (who := vouching.identity(runner)):
+    if state != "pending" or vouching is None or not unlike:
+        return state
+    if enough := who.name if who else vouching.identity(runner):
         signed_too = notice.countersign(told.data, vouching.signer, "registration")
         entered = notice.read(signed_too, "registration")
-        enter(service, entered, by=BY_SERVER, request=request, who=who)
+        enter(service, entered, by=BY_SERVER, request=request, who=enough)
         return "accepted"
     return state
 

@@ -18,8 +18,8 @@ from leaderboard.figures.rows import address, shown
 from leaderboard.figures.tables import MONEY, SCHEMA, Beside
 from leaderboard.output import downloads, feeds, page_list, reported_files, search_index, timelines
 from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
-from leaderboard.output.output_tree import Tree
-from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells
+from leaderboard.output.output_tree import Tree, built_below
+from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells, past
 from leaderboard.pages import reported as reported_rows
 from leaderboard.pages.pages import Pages
 from leaderboard.read import archives, forecasts, known, reported
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.output.page_list import Content
+    from leaderboard.pages.past import PastView
+    from results.archive.past import Moment
     from results.catalog import PriceSheet
     from results.proof.cosignature import Policy
 
@@ -80,6 +82,7 @@ def build(
     policy: Policy | None = None,
     *,
     price_sheet: Path | None = None,
+    moment: Moment | None = None,
 ) -> BuildReport:
     """Build the site from archives into `out`, making and touching only what changes.
 
@@ -90,22 +93,29 @@ def build(
         others: further folders with `*.reported.json`.
         policy: witnesses that must have cosigned each archive's log.
         price_sheet: what every cost is computed with; without it our newest.
+        moment: builds the board as it was then, at the prices of that day, from logs alone.
 
     Raises:
-        UserError: a folder is missing, the price sheet does not fit, or `out` holds an archive or
-            files no build wrote.
+        UserError: a folder is missing, the price sheet does not fit, a log never had so many
+            entries, or `out` holds an archive or files no build wrote.
         CheckError: the documents cannot be rendered.
     """
     for folder in (*results, *others):
         _apart(out.resolve(), folder.resolve())
+    if moment and moment.size and len(results) > 1:
+        raise UserError(
+            "counts the entries of one log", where="--as-of", expected="a day, or one --results"
+        )
     tree = Tree.open(out)
-    sheet = _sheet(price_sheet)
+    sheet = _sheet(price_sheet, moment)
     with Workers() as workers:
-        archive = archives.read(results, sheet, workers, policy)
+        archive = archives.read(results, sheet, workers, policy, moment)
         with _settled():
-            others_results = reported.read([*results, *others], sheet)
-            forecast = forecasts.read(results)
+            # Neither the files of others nor scores have a place in the log.
+            others_results = reported.read([] if moment else [*results, *others], sheet)
+            forecast = forecasts.read([] if moment else results)
             content = page_list.Content(archive, others_results, sheet, base_url, forecast)
+            content.past_views = built_below(out / past.FOLDER)
             pages = _put_all(tree, content, base_url, workers)
     return BuildReport(
         out=out,
@@ -120,8 +130,10 @@ def build(
     )
 
 
-def _sheet(path: Path | None) -> PriceSheet | None:
+def _sheet(path: Path | None, moment: Moment | None) -> PriceSheet | None:
     """Read the prices of a site. No one machine's own price is among them: it shows many."""
+    if path is None and moment and moment.day:
+        return next(reversed(catalog.prices_known(moment.day)), None)
     if path is None:
         return catalog.latest_prices() if catalog.price_sheets() else None
     money = own_prices(read_sheet(path))
@@ -198,8 +210,9 @@ def _put_for_machines(tree: Tree, content: Content, urls: Sequence[str]) -> None
         tree.put(
             f"{prefix}feed.json", feeds.json_feed(words, news, f"{root}{prefix}" if root else "")
         )
-    tree.put("llms.txt", feeds.for_programs(root))
-    if root:
+    view = past.past_view(Words.load("en"), content.archive, root)
+    tree.put("llms.txt", feeds.for_programs(root, view))
+    if root and not view:
         tree.put("sitemap.xml", feeds.sitemap(urls, root))
         tree.put("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {root}sitemap.xml\n")
 
@@ -209,10 +222,11 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
     prefix = "" if lang == "en" else f"{lang}/"
     words = Words.load(lang)
     rendered = page_shells.render(lang, base_url, user_folders.cache())
-    _put_documents(tree, rendered, prefix)
-    pages = Pages(words, rendered, content.rates)
+    view = past.past_view(words, content.archive, content.site_url)
+    _put_documents(tree, rendered, prefix, view)
+    pages = Pages(words, rendered, content.rates, view)
     # The shells' folder is named by what they are made of.
-    surroundings = f"{content.stamp} {rendered.root.name} {content.site_url}"
+    surroundings = f"{content.stamp} {rendered.root.name} {content.site_url} {view}"
     listed = list(page_list.pages(words, content))
     for page in listed:
         path = f"{prefix}{page.url}index.html"
@@ -235,14 +249,20 @@ def _points(words: Words, content: Content, model: str) -> str:
     return front.as_file(words, content.points.of_model(model))
 
 
-def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> None:
+def _put_documents(
+    tree: Tree, rendered: page_shells.Shells, prefix: str, view: PastView | None
+) -> None:
     shell_pages = {f"{url}index.html" for url in page_shells.SHELL_URLS.values()}
     unused = ("assets/javascripts/", "assets/images/", "sitemap")
     for path in sorted(rendered.root.rglob("*")):
         name = str(path.relative_to(rendered.root))
         wanted = name not in shell_pages and not name.startswith(unused) and path.suffix != ".map"
         if path.is_file() and wanted:
-            tree.put(prefix + name, path.read_bytes())
+            data: bytes | str = path.read_bytes()
+            if view and path.suffix == ".html":
+                root = "../" * name.count("/") if path.name == "index.html" else None
+                data = view.mark(path.read_text(encoding="utf-8"), root)
+            tree.put(prefix + name, data)
 
 
 def _put_board(tree: Tree, content: Content) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from leaderboard.output.page_list import Content
     from leaderboard.pages.fen import ClaimView
+    from leaderboard.pages.past import PastView
     from leaderboard.words import Words
     from results.proof.moderation import Placed
 
@@ -62,6 +63,9 @@ def items(_: Words, content: Content) -> list[Item]:
         *_sheets(_),
         *(_notice(_, placed) for placed in content.notices[:_MOST]),
     ]
+    moment = content.archive.moment
+    if moment and moment.day:  # sheets and claims are the catalogue's, which knows later ones
+        news = [item for item in news if item.date[:10] <= moment.day]
     return sorted(news, key=lambda item: (item.date, item.id), reverse=True)[:_MOST]
 
 
@@ -213,10 +217,10 @@ def sitemap(pages: Iterable[str], root: str) -> bytes:
     return _xml(urls)
 
 
-def for_programs(root: str) -> bytes:
+def for_programs(root: str, past: PastView | None = None) -> bytes:
     """Return `llms.txt`: what the site holds and where a program finds it (llmstxt.org)."""
     lines = [
-        _HEAD,
+        _HEAD.format(past=f"Past view: {past.name}. Not the board of today.\n\n" if past else ""),
         *_links({f"data/{name}": about for name, about in downloads.LISTING}, root),
         *_links(_MORE, root),
         "",
@@ -239,7 +243,7 @@ _HEAD = """\
 > What a million LLM tokens really cost, chip by chip, and the proof: signed measurements,
 > others' published results, dated prices, and public claims judged by them.
 
-Measured, modelled and reported figures are never merged: each row names its method. A cost
+{past}Measured, modelled and reported figures are never merged: each row names its method. A cost
 names its price sheet and class of rental. MLPerf's results compare with each other alone.
 
 ## Data
@@ -253,6 +257,7 @@ _MORE = {
 _PAGES = {
     "leaderboard/": "signed results, ranked within a model and a load",
     "cost/": "cost of a million output tokens, at the sheet's prices or one's own",
+    "as-of/": "when results came and what became of them, and how to see the board of any day",
     "choose/": "which configuration serves a workload within its limits for least",
     "fen/": "how far each chip is from one fen, and the register of claims",
     "chips/": "every chip of the catalogue with facts, prices and results",

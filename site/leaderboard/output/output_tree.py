@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
-__all__ = ["Tree"]
+__all__ = ["Tree", "built_below"]
 
 _MANIFEST = ".fenmark-site.json"
 
@@ -155,6 +155,11 @@ class Tree:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         return target, target.with_name(f".{target.name}.partial")
+
+
+def built_below(folder: Path) -> frozenset[str]:
+    """Name the folders in a folder that hold a site."""
+    return frozenset(path.parent.name for path in folder.glob(f"*/{_MANIFEST}"))
 
 
 def _listed(manifest: Path) -> dict[str, list[str]]:

@@ -29,6 +29,7 @@ from leaderboard.pages import (
     overview,
     owners,
     page_shells,
+    past,
     power_caps,
     row,
     sidebyside,
@@ -106,6 +107,7 @@ class Content:
         rated: those with a throughput of output tokens: the rows of the board.
         site_url: with a slash at the end, empty when it is not known.
         stamp: identifies the code, the data and the prices that pages are made with.
+        past_views: names of the views of past days that stand below the site.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Content:
         self.archive = archive
         self._opened: Result | None = None
         self.timelines: Mapping[str, Sequence[Timeline]] = {}
+        self.past_views: frozenset[str] = frozenset()
         self.reported = reported
         self.forecasts = forecast
         self.sheet = sheet
@@ -135,6 +138,8 @@ class Content:
     def sheets(self) -> list[PriceSheet]:
         """Every dated sheet, oldest first, and last the one that costs are computed with."""
         held = [sheet for sheet in catalog.price_sheets().values() if sheet != self.sheet]
+        if self.archive.moment:  # later ones were not known yet
+            held = [sheet for sheet in held if self.sheet and sheet.id < self.sheet.id]
         return [*held, *([self.sheet] if self.sheet else [])]
 
     @property
@@ -506,6 +511,13 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "logs": content.archive.logs,
             "notices": content.notices,
         },
+    )
+    yield Page(
+        template="as_of",
+        url=f"{past.FOLDER}/",
+        title="The board on a date",
+        about="When results came and what became of them, and how to see the board of any day.",
+        context=lambda: past.context(content.archive, content.past_views),
     )
     names = {chip.id: chip.name for chip in content.chips.values()}
     for owner in content.owners.values():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.figures import Result
     from leaderboard.pages.page_shells import Shells
+    from leaderboard.pages.past import PastView
     from leaderboard.words import Words
 
 __all__ = ["Page", "Pages", "currency_of"]
@@ -33,14 +34,20 @@ class Pages:
         words: translates what the templates say.
         shells: what stands around every page.
         rates: units of each currency for a dollar, by the price sheet; dollars first.
+        past: what pages say that show the board as it was; None: it is as it is.
     """
 
     words: Words
     shells: Shells
     rates: Mapping[str, float] = field(default_factory=lambda: {"USD": 1.0})
+    past: PastView | None = None
 
     def make(self, page: Page) -> str:
         """Return the finished page."""
+        made = self._make(page)
+        return self.past.mark(made, "../" * page.url.count("/")) if self.past else made
+
+    def _make(self, page: Page) -> str:
         root = "../" * page.url.count("/")
         content = (
             _templates()

@@ -20,6 +20,7 @@ from leaderboard.read.cache import Kept
 from leaderboard.read.foreign import listed
 from leaderboard.read.keyfiles import KeyFiles
 from leaderboard.read.known import keys, known_log
+from leaderboard.read.log_days import log_days
 from leaderboard.read.registered import registered
 from leaderboard.words import Words
 from results.agreement.confirmation import Entered, confirmed
@@ -42,13 +43,16 @@ if TYPE_CHECKING:
 
     from leaderboard.base.workers import Workers
     from leaderboard.read.known import CheckedLog
+    from leaderboard.read.log_days import LogDays
     from leaderboard.read.registered import Registered
     from results.archive.archive import ArchiveContext
+    from results.archive.past import Moment
     from results.catalog import PriceSheet
     from results.checks import Finding
     from results.keys.identity import Runner
     from results.proof.checkpoint import Checkpoint
     from results.proof.cosignature import Policy
+    from results.proof.moderation import Placed
     from results.statement.statement import Statement
 
 __all__ = ["Archive", "FoundEnvelope", "Moderated", "opened", "read", "statement_of"]
@@ -112,6 +116,9 @@ class Archive:
         key_files: text of the runners' key files, by id.
         moderated: results that notices are about, by digest; those that were removed too.
         registered: runners whose owner somebody has looked at, by key id.
+        log_days: when each log grew, and by what.
+        moment: when all this was so; None: it is so now.
+        removed_later: removals that came after that moment, by digest of the result.
     """
 
     rows: pd.DataFrame
@@ -126,6 +133,9 @@ class Archive:
     key_files: Mapping[str, str]
     moderated: Mapping[str, Moderated] = field(default_factory=dict)
     registered: Mapping[str, Registered] = field(default_factory=dict)
+    log_days: Sequence[LogDays] = ()
+    moment: Moment | None = None
+    removed_later: Mapping[str, Placed] = field(default_factory=dict)
 
     def open(self, digest: str) -> Result:
         """Read a verified result again, with everything its statement says.
@@ -164,6 +174,11 @@ class _Log:
             "entries": len(self.around.places or {}),
         }
 
+    def days(self, clocks: Mapping[str, str]) -> LogDays:
+        """Tell when it grew; clocks say when each result was measured."""
+        assert self.around.writer is not None, self.folder
+        return log_days(self.around.writer.origin, self.around, lambda one: clocks.get(one, ""))
+
 
 @dataclass(slots=True)
 class _Gathered:
@@ -173,6 +188,7 @@ class _Gathered:
         entered: whose keys the known logs register.
         logs: by name.
         moderated: by log and digest.
+        removed_later: by digest.
     """
 
     keys: KeyFiles = field(default_factory=KeyFiles)
@@ -183,6 +199,7 @@ class _Gathered:
     entered: list[Runner] = field(default_factory=list)
     logs: dict[str, _Log] = field(default_factory=dict)
     moderated: dict[tuple[str, str], Moderated] = field(default_factory=dict)
+    removed_later: dict[str, Placed] = field(default_factory=dict)
 
 
 def read(
@@ -190,6 +207,7 @@ def read(
     sheet: PriceSheet | None,
     workers: Workers,
     policy: Policy | None = None,
+    moment: Moment | None = None,
 ) -> Archive:
     """Verify and read every envelope of the folders, or take its rows from the last build.
 
@@ -198,9 +216,10 @@ def read(
     Args:
         sheet: prices the rows are costed with.
         policy: witnesses that must have cosigned each log.
+        moment: leaves out what the logs entered later.
 
     Raises:
-        UserError: a folder does not exist.
+        UserError: a folder does not exist, or a log never had so many entries.
     """
     kept = Kept(folders, sheet)
     before = kept.load()
@@ -209,9 +228,9 @@ def read(
     for folder in folders:
         if not folder.is_dir():
             raise UserError("is not a folder", where=str(folder), expected="an archive of results")
-        _gather(folder, known, before, sheet, workers, policy=policy)
+        _gather(folder, known, before, sheet, workers, policy=policy, moment=moment)
     table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
-    if len(table) != len(before) or _state(table) != _state(before):
+    if moment is None and (len(table) != len(before) or _state(table) != _state(before)):
         workers.beside(partial(kept.store, table))
     moderated = _moderated(known)
     table = table[_among(table["digest"], known.sources)]
@@ -220,6 +239,7 @@ def read(
     more = table["digest"].map(flagged).fillna(0).astype("int64")
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
     marked = [sources[digest].state.mark for digest in table["digest"].tolist()]
+    clocks = dict(zip(table["digest"], table["finished_at"], strict=True))
     return Archive(
         rows=table.assign(tier=tiers, flags=table["flags"] + more, moderated=marked).reset_index(
             drop=True
@@ -242,6 +262,9 @@ def read(
         key_files=known.keys.texts,
         moderated=moderated,
         registered=registered((log.around for log in known.logs.values()), known.keys.runners),
+        log_days=[log.days(clocks) for _, log in sorted(known.logs.items())],
+        moment=moment,
+        removed_later=known.removed_later,
     )
 
 
@@ -273,6 +296,7 @@ def _gather(
     workers: Workers,
     *,
     policy: Policy | None,
+    moment: Moment | None,
 ) -> None:
     """Read one folder; a result that an earlier folder holds is that one's."""
     paths, unread = _envelopes(folder)
@@ -283,12 +307,16 @@ def _gather(
     except UserError as error:  # two keys made to share a name: whose results these are is open
         known.refused.append((str(folder), str(error)))
         return
+    if moment:
+        around = archive.as_of(folder, around, moment)
     log, problem = _log(folder, around, known)
     if problem:
         known.refused.append(
             (str(folder / "log"), f"{problem}; {len(paths)} results beside it are not shown")
         )
         return
+    if moment:
+        paths = _had_then(paths, around, known)
     here = {digest: path for digest, path in paths.items() if digest not in known.sources}
     examined = partial(_examined, around.runners, sheet)
     table, problems = _rows(here, before, examined, workers)
@@ -311,6 +339,19 @@ def _gather(
         known.moderated[log, digest] = told if longer else before_it
     if around.writer and around.writer.known:
         known.entered += [runner for _, runner in around.keys.registered.values()]
+
+
+def _had_then(
+    paths: Mapping[str, Path], around: ArchiveContext, known: _Gathered
+) -> dict[str, Path]:
+    """Leave out what entered the log later, what was removed later, and what no log dates."""
+    if around.past is None:
+        undated = "no log says when it was entered"
+        known.left_out += [(str(path), undated) for path in paths.values()]
+        return {}
+    known.removed_later |= around.past.removed
+    other = around.past.later | around.past.removed.keys()
+    return {digest: path for digest, path in paths.items() if digest not in other}
 
 
 def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
