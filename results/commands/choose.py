@@ -190,9 +190,9 @@ def _evidence(
     using: Predictor, geometry: Geometry, demand: Demand, limits: Limits, folder: Path | None
 ) -> Options:
     """What ships of others' figures, and what an archive holds."""
-    from results.archive import archive
+    from results.archive.evidence import sound_records
     from results.prediction.deployments import learnt
-    from results.prediction.observed import observed, reported_records, signed_record
+    from results.prediction.observed import observed, reported_records
     from results.reported.shipping import shipped_files
     from results.statement.reported import read_folder
     from suites.base.terminal import complain
@@ -205,11 +205,7 @@ def _evidence(
     records = []
     if folder is not None:
         files += read_folder(folder, say)
-        opened = archive.open_each(archive.envelopes(folder), say)
-        signed = (
-            signed_record(own.statement.predicate, own.digest) for own in opened if not own.findings
-        )
-        records = [record for record in signed if record]
+        records = sound_records(folder, say)
     records += [record for file in files for record in reported_records(file, {geometry.id})]
     return learnt(using, geometry, demand) + observed(
         records, geometry.id, demand, limits.percentile

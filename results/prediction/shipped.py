@@ -26,7 +26,6 @@ from results.prediction.roofline import Rates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from results.catalog import ChipEntry
     from results.prediction.grid import Floats
     from results.prediction.tables import Key
 
@@ -144,7 +143,8 @@ def shipped_chip(name: str) -> Chip:
         raise Missing(f"no peak of {name} is published")
     if entry.chips != 1 or entry.kind not in {"gpu", "npu", "tpu"}:
         raise Missing(f"{name} is not an accelerator that engines are known on")
-    return Chip(entry, rates_of(entry), "datasheet", _within(entry, _borrowed()))
+    rates = rates_of(entry)
+    return Chip(entry, rates, "datasheet", _within(rates, _borrowed()))
 
 
 @cache
@@ -153,14 +153,14 @@ def _borrowed() -> dict[Key, Grid]:
     return grids_of(read_packed(DATA / f"{BORROWED}.json.gz")["grids"])
 
 
-def _within(entry: ChipEntry, grids: dict[Key, Grid]) -> dict[Key, Grid]:
-    """Only dtypes that the datasheet has a peak for."""
+def _within(rates: Rates, grids: dict[Key, Grid]) -> dict[Key, Grid]:
+    """Only dtypes that there is a peak for."""
     needs = {"fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "w4a8_mxfp4_mxfp8": "fp4"}
     return {
         key: grid
         for key, grid in grids.items()
         if len(key) < 2
-        or needs.get(str(key[1]), "bf16") in entry.peak_tflops
+        or needs.get(str(key[1]), "bf16") in rates.peaks
         or key[0] not in {"gemm", "experts"}
     }
 
