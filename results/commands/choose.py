@@ -308,6 +308,7 @@ class _View:
             "dp": layout.dp,
             "ep": layout.ep,
             "concurrency": option.concurrency,
+            "prefill_per_decode": option.apart,
             "ttft_ms": asdict(own.ttft_ms),
             "tpot_ms": asdict(own.tpot_ms),
             "rps_engine": own.rps,
@@ -387,6 +388,8 @@ class _View:
         )
 
     def _others(self, choice: Choice, api: Api | None) -> Iterable[str]:
+        from results.economy.number_format import figure
+
         if api:
             yield (
                 f"a hosted API for the same tokens: "
@@ -395,6 +398,13 @@ class _View:
             )
         else:
             yield "a hosted API: fewer than three hosts sell this model, or nothing is ranked"
+        best = next((own for own in choice.ranked if own.option.apart), None)
+        if best and best.option.apart:
+            prefill, decode = max(best.option.apart, 1.0), max(1 / best.option.apart, 1.0)
+            yield (
+                f"served apart, {best.option.setup.words()}: {figure(prefill)} prefill : "
+                f"{figure(decode)} decode engines, the cache's way between them not counted"
+            )
         for place, own in enumerate(choice.measure, 1):
             words = f"{own.option.setup.words()}, {own.option.concurrency:g} at once"
             yield f"worth measuring {place}: {words}"

@@ -6,8 +6,11 @@ import { Chip, Grid, Missing } from "./predict-chip.js";
 /** @typedef {{chip: string, precision: string, engine: string, ranks: number[]}} Setup */
 /** Mean times and their ends, milliseconds.
  * @typedef {{setup: Setup, concurrency: number, tpot: number[], ttft: number[], basis: string,
- *   crowding: number}} Times */
+ *   crowding: number, apart: number}} Times apart: prefill engines for each decode engine */
 /** @typedef {{chip: string, reason: string, weight: number}} Refused */
+
+// Of the terms of a step those that prompts add come last.
+const DECODE = 9;
 
 /** Predicts set-ups of one model. */
 export class Predictor {
@@ -89,8 +92,18 @@ export class Predictor {
         return [middle, (middle / apart) * Math.min(level.low, 1), middle * apart * Math.max(level.high, 1)];
       };
       const { concurrency, crowding } = row;
-      return { setup, concurrency, tpot: ends("tpot"), ttft: ends("ttft"), basis: level.basis, crowding };
+      const apart = this.apart(row, concurrency / dp, osl);
+      return { setup, concurrency, tpot: ends("tpot"), ttft: ends("ttft"), basis: level.basis, crowding, apart };
     });
+  }
+
+  /** Requests of a decode engine over those of a prefill engine, of the same set-up and as fitted.
+   * @param {{step: number[], first: number[]}} terms @param {number} batch @param {number} osl */
+  apart({ step, first }, batch, osl) {
+    /** @param {"tpot" | "ttft"} kind @param {number} time @param {number} place */
+    const fitted = (kind, time, place) => time * Math.exp(this.fits[kind].told.mean[place]);
+    const decode = sum(step.slice(0, DECODE).map((time, place) => fitted("tpot", time, place)), (time) => time);
+    return (batch * fitted("ttft", first[0], 0)) / (decode * Math.max(osl - 1, 1));
   }
 
   /** @param {Chip} chip @param {Setup} setup */
