@@ -24,6 +24,7 @@ from results.prediction.interval import group_weights, stretch, weighted_quantil
 from results.prediction.own import held_out, own_engines, served, time_of
 from results.prediction.predict import Predictor
 from results.prediction.shipped import PRIORS, shipped
+from results.prediction.steps import FIRST_TERMS
 from results.prediction.suspects import roofline_ms
 from suites import models
 from suites.models.widths import bits_of
@@ -71,6 +72,7 @@ def main() -> None:
     first_held = leave_out(first, UNITS["group"], PRIORS["ttft"])
     for engine in sorted({cell.engine for cell in first.cells}):
         _say(f"TTFT, {engine}", first_held.where(_where(first, engine)))
+    _say("TTFT, vllm, unsaturated", first_held.where(_where(first, "vllm") & _unsaturated(first)))
     print(f"{'output tokens/s on a chip':36}{_throughput(step, first, held, first_held):>14}")
     power = shipped().power
     print(f"{'power of a chip, model left out':36}{power.error * 100:>8.1f}")
@@ -106,6 +108,11 @@ def _named(load: Load) -> str:
 
 def _where(sample: Sample, engine: str) -> Floats:
     return np.array([cell.engine == engine for cell in sample.cells])
+
+
+def _unsaturated(sample: Sample) -> Floats:
+    """Rows none of whose requests waits for memory."""
+    return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
 
 
 def _tables(sample: Sample) -> dict[str, dict[str, str]]:

@@ -68,7 +68,12 @@ def times_of(
     )
     for kind, fitted in (("tpot", using.step_fit), ("ttft", using.first_fit)):
         guess = fitted.guess(sums.sample(kind).where(places))
-        stretch = np.array([using.base.stretch[kind][level[0]] for level in levels])
+        stretch = np.array(
+            [
+                using.base.stretched(kind, level[0], cells[place].engine)
+                for place, level in zip(places, levels, strict=True)
+            ]
+        )
         middle = np.exp(guess.log) * shift
         ends = np.exp(stretch * factor * guess.deviation)
         times[kind][:, places] = (

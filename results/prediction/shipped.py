@@ -47,7 +47,7 @@ PRIORS = {
     "tpot": Priors(),
     "ttft": Priors(
         multiplier=0.4, intercept=0.1, engine=0.3, model=0.1, pair=0.3,
-        group=0.2, smooth=0.2, noise=0.4,
+        group=0.2, smooth=0.2, noise=0.4, farthest=1.0,
     ),
 }  # fmt: skip
 
@@ -82,7 +82,7 @@ class Shipped:
     Attributes:
         samples: of "tpot" and "ttft": trusted cells with their terms.
         priors: of both fits.
-        stretch: kind -> basis -> deviations that hold 90% of held-out rows.
+        stretch: kind -> basis, or basis/engine -> deviations that hold 90% of held-out rows.
         errors: basis -> median held-out error of TPOT, as a share.
         vendors: whose chips were measured.
         power: what is known of power.
@@ -97,6 +97,11 @@ class Shipped:
     seen: Seen
     power: PowerFit
     about: Mapping[str, Any]
+
+    def stretched(self, kind: str, basis: str, engine: str) -> float:
+        """Deviations that hold 90%: of the engine's own rows where there are any of it."""
+        own = self.stretch[kind]
+        return own.get(f"{basis}/{engine}", own[basis])
 
 
 @cache

@@ -88,7 +88,9 @@ export class Predictor {
       const ends = (kind) => {
         const [log, deviation] = guesses[kind][place];
         const middle = Math.exp(log) * level.shift;
-        const apart = Math.exp(this.base.stretch[kind][level.basis] * factor * deviation);
+        const stretch = this.base.stretch[kind];
+        const wide = stretch[`${level.basis}/${setup.engine}`] ?? stretch[level.basis];
+        const apart = Math.exp(wide * factor * deviation);
         return [middle, (middle / apart) * Math.min(level.low, 1), middle * apart * Math.max(level.high, 1)];
       };
       const { concurrency, crowding } = row;
@@ -174,6 +176,8 @@ export class Predictor {
     const share = batch / osl / atOnce;
     const decode = this.body(chip, layout, dtypes, batch);
     const mixed = this.body(chip, layout, dtypes, batch + atOnce * isl);
+    const crowd = Math.min(Math.max(batch * isl, isl), Math.max(own.CHUNK, isl));
+    const crowded = batch * isl > isl ? this.body(chip, layout, dtypes, crowd) : alone.body;
     const added = mixed.map((time, place) => share * (time - decode[place]));
     const attention = sum(layout.mixing, ([count, part]) =>
       count * this.decoded(chip, part, batch, isl + osl / 2, layout.ranks[0]),
@@ -194,10 +198,13 @@ export class Predictor {
       added[2],
     ];
     const tpot = sum(step, (time) => time);
-    const prompt = sum(alone.body, (time) => time) + own.LAUNCH_MS * layout.layers + alone.mixing;
+    const [prompt, among] = [
+      [alone.body, isl],
+      [crowded, crowd],
+    ].map(([body, read]) => ((sum(body, (time) => time) + own.LAUNCH_MS * layout.layers) * isl) / read + alone.mixing);
     const first = [
       prompt,
-      ((own.BURST * Math.max(0, batch - 1)) / 2) * prompt,
+      ((own.BURST * Math.max(0, batch - 1)) / 2) * among,
       tpot / 2,
       own.FIRST_HOST_MS,
       own.CROWD_MS * batch * dp,
