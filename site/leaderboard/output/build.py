@@ -225,6 +225,8 @@ def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None)
         made_of = f"{content.stamp} {content.made_of_model_page(model)}"
         path = f"{prefix}models/{model}/front.json"
         tree.make(path, made_of, partial(_points, words, content, model))
+    made_of = f"{content.stamp} {content.made_of_all}"
+    tree.make(f"{prefix}best.json", made_of, partial(_known, words, content))
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
     tree.put(f"{prefix}search.json", search_index.as_file(words, content, listed, rendered))
@@ -247,9 +249,9 @@ def _put_documents(tree: Tree, rendered: page_shells.Shells, prefix: str) -> Non
 
 def _put_board(tree: Tree, content: Content) -> None:
     tree.put("data/board/index.json", board.index(content.rated, content.models))
-    price_class = content.sheet.default_class if content.sheet else ""
-    known_best = json.dumps(best.flat(content.evidence, price_class), separators=(",", ":"))
-    tree.put("data/board/best.json", known_best)
+    made_of = f"{content.stamp} {content.made_of_all}"
+    english = Words.load("en")
+    tree.make("data/board/best.json", made_of, partial(_cells, english, content))
     # Only the rows of a model that changed are taken out.
     for model, places in content.rated.groupby("model_id").indices.items():
         columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"
@@ -264,6 +266,15 @@ def _put_board(tree: Tree, content: Content) -> None:
     for chip in content.curved:
         made_of = f"{content.stamp} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
+
+
+def _cells(words: Words, content: Content) -> str:
+    return _compact(list(best.cells(words, content.known_points, content.sheet)))
+
+
+def _known(words: Words, content: Content) -> str:
+    points, names = content.known_points, content.model_names
+    return best.as_file(words, points, content.best, names, content.sheet)
 
 
 def _put_choices(tree: Tree, content: Content) -> None:

@@ -55,8 +55,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Result
+    from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline
     from leaderboard.pages.answers import Relative
+    from leaderboard.pages.best import BoardRow
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
@@ -228,6 +230,27 @@ class Content:
     def points(self) -> Points:
         """Speed and cost of each model and chip."""
         return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
+
+    @cached_property
+    def known_points(self) -> Mapping[str, Sequence[Point]]:
+        """Points of the models and loads that somebody ran, predicted ones among them."""
+        return self.points.of_loads_run()
+
+    @cached_property
+    def best(self) -> Sequence[BoardRow]:
+        """What the board of the front page opens with."""
+        return best.best_known(self.known_points, best.Ask())
+
+    @cached_property
+    def priced(self) -> frozenset[str]:
+        """Classes of price that anything known has."""
+        points = (point for own in self.known_points.values() for point in own)
+        return frozenset(name for point in points for name in point.usd)
+
+    @cached_property
+    def model_names(self) -> Mapping[str, str]:
+        """What each model's page is called."""
+        return {model.id: model.name for model in self.models.values()} | choose.MODEL_NAMES
 
     @cached_property
     def claims(self) -> Sequence[ClaimView]:
@@ -580,18 +603,14 @@ def _questions(_: Words, content: Content) -> Iterator[Question]:
 
 def _best(_: Words, content: Content) -> dict[str, Any]:
     """What is known of each model on each chip, for the front page."""
-    titles = {
-        "owned": _("Owned"),
-        "rented": _("Rented"),
-        "energy": _("Energy, output tokens"),
-        "rate": _("Output tokens/s per chip (of a CPU, of the cores measured)"),
-    }
     return {
-        "best": best.context(content.evidence),
-        "limits": best.LIMITS,
-        "measures": list(titles.items()),
-        "sheet": content.sheet,
-        "words": {"none": _("nobody has shown this yet"), "quick": _("quick")},
+        "best": best.context(_, content.best, content.model_names, content.priced),
+        "words": {
+            "none": _("Nothing is known within these limits; wider ones, or other evidence, may be."),
+            "quick": _("quick"),
+            "interval": _("interval"),
+            "g/Mtok": _("g CO₂e/Mtok"),
+        },
     }
 
 
