@@ -53,8 +53,8 @@ class Point:
         per_user: tokens/s that a user sees. rate: output tokens/s of a chip; low, high: its ends.
         usd: of a million output tokens, by class of price; a class without a price is left out.
         derived: the rate is computed from times and load that were reported.
-        ttft, tpot, ttft_p99, tpot_p99: ms, upper ends where a run gives them; None where nobody says.
-            Without a percentile they are of the statistic that `per_user` is of.
+        ttft, tpot, ttft_p99, tpot_p99: ms, upper ends where a run gives them; None where nobody
+            says. Without a percentile they are of the statistic that `per_user` is of.
         joules: per output token, at the chip, by a meter; None where none was read.
         kept: the answers are known to be as good as those of the model at full width.
         cores: of a CPU, as many as were measured: the rate is of all of them; else 0.

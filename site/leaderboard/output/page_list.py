@@ -606,7 +606,9 @@ def _best(_: Words, content: Content) -> dict[str, Any]:
     return {
         "best": best.context(_, content.best, content.model_names, content.priced),
         "words": {
-            "none": _("Nothing is known within these limits; wider ones, or other evidence, may be."),
+            "none": _(
+                "Nothing is known within these limits; wider ones, or other evidence, may be."
+            ),
             "quick": _("quick"),
             "interval": _("interval"),
             "g/Mtok": _("g CO₂e/Mtok"),

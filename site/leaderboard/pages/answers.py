@@ -166,4 +166,3 @@ def _floored(entry: ChipEntry, model: str, sheet: PriceSheet) -> Floored | None:
     joules = bound.joules_per_token
     usd = energy_usd_per_mtok(joules, sheet.pue.value, sheet.usd_per_kwh)
     return Floored(model=model, joules=joules, usd=usd)
-

@@ -64,16 +64,16 @@ class Points:
 
     Args:
         shown: signed and reported points by model.
-        predicted: returns a model's predicted points.
+        predicted: returns a model's predicted points; None where nothing is predicted.
     """
 
     def __init__(
         self,
         shown: Mapping[str, Sequence[Point]],
-        predicted: Callable[[str], Sequence[Point]] = lambda model: (),
+        predicted: Callable[[str], Sequence[Point]] | None = None,
     ) -> None:
         self.shown = shown
-        self._predicted = predicted
+        self._predicted = predicted or (lambda _model: ())
 
     def of_model(self, model: str) -> list[Point]:
         """Return the points of a model that may stand on a front, signed ones first."""
