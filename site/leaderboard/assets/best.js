@@ -17,7 +17,9 @@ import { element, figure, interval, link } from "./format.js";
 
 const FIELDS = ["measure", "class", "tokens", "model", "load", "ttft", "tpot", "at", "quality", "evidence"];
 const MOST_ROWS = 12;
+// All models together have room for few chips; of one model more are worth scrolling to.
 const MOST_CHIPS = 8;
+const MOST_OF_MODEL = 24;
 
 /** What a point shows; null where it shows nothing. @param {Known} known @param {Ask} ask @param {Point} point */
 function valued(known, ask, point) {
@@ -67,8 +69,9 @@ export function bestKnown(known, ask) {
   return made.sort((a, b) => b.run - a.run || b.cells.size - a.cells.size || (name(a) < name(b) ? -1 : 1));
 }
 
-/** Chips of some rows, those that most was run of first. @param {Known} known @param {Row[]} rows */
-function chipsOf(known, rows) {
+/** Chips of some rows, those that most was run of first.
+ * @param {Known} known @param {Row[]} rows @param {number} most */
+function chipsOf(known, rows, most) {
   /** @type {Map<number, [number, number]>} */
   const counts = new Map();
   for (const { cells } of rows)
@@ -77,7 +80,7 @@ function chipsOf(known, rows) {
       counts.set(chip, [run + Number(point.kind < known.kinds.length - 1), every + 1]);
     }
   const ordered = [...counts].sort(([a, own], [b, other]) => other[0] - own[0] || other[1] - own[1] || a - b);
-  return ordered.slice(0, MOST_CHIPS).map(([chip]) => chip);
+  return ordered.slice(0, most).map(([chip]) => chip);
 }
 
 class Best extends HTMLElement {
@@ -122,7 +125,7 @@ class Best extends HTMLElement {
     const known = (this.known ??= await this.load());
     const ask = Object.fromEntries(FIELDS.map((name) => [name, this.field(name).value]));
     const rows = bestKnown(known, ask).slice(0, MOST_ROWS);
-    const chips = chipsOf(known, rows);
+    const chips = chipsOf(known, rows, ask.model ? MOST_OF_MODEL : MOST_CHIPS);
     const heads = chips.map((at) => {
       const [chip, name] = known.chips[at];
       const head = element("th", "n", link(`${this.dataset.root}chips/${chip}/`, name));
