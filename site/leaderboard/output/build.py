@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,15 @@ from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.figures.rows import address, shown
 from leaderboard.figures.tables import MONEY, SCHEMA, Beside
-from leaderboard.output import downloads, feeds, page_list, reported_files, search_index, timelines
+from leaderboard.output import (
+    downloads,
+    feeds,
+    openapi,
+    page_list,
+    reported_files,
+    search_index,
+    timelines,
+)
 from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
 from leaderboard.output.output_tree import Tree
 from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells
@@ -174,6 +182,7 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
     tree.put("data/points.schema.json", table_schema(POINTS, SCHEMA))
+    tree.put("data/openapi.json", openapi.document(content.site_url))
     tree.put("data/reported.schema.json", table_schema(REPORTED, reported_files.SCHEMA))
     for version, data in known.schemas():
         tree.put(f"schema/statement-v{version}.json", data)
@@ -269,7 +278,8 @@ def _put_board(tree: Tree, content: Content) -> None:
 
 
 def _cells(words: Words, content: Content) -> str:
-    return _compact(list(best.cells(words, content.known_points, content.sheet)))
+    told = best.cells(words, content.known_points, content.sheet)
+    return _compact([asdict(cell) for cell in told])
 
 
 def _known(words: Words, content: Content) -> str:

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from results.catalog import PriceSheet
     from results.prediction.choose import Kind
 
-__all__ = ["Ask", "Best", "BoardRow", "as_file", "best_known", "cells", "context", "g_per_joule"]
+__all__ = [
+    "FIELDS",
+    "Ask",
+    "Best",
+    "BoardRow",
+    "Cell",
+    "as_file",
+    "best_known",
+    "cells",
+    "context",
+    "g_per_joule",
+]
 
 # What is compared -> whether less is better.
 MEASURES: Mapping[str, bool] = {"cost": True, "rate": False, "energy": True, "co2e": True}
@@ -34,7 +45,7 @@ _MOST_ROWS, _MOST_CHIPS = 12, 8
 _MOST_KNOWN = 100
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _TIMES = ("ttft", "tpot", "ttft_p99", "tpot_p99")
-_FIELDS = (
+FIELDS = (
     "row", "chip", "kind", "rate", "low", "high", "usd", *_TIMES, "joules", "kept", "quick",
     "basis", "where", "words",
 )  # fmt: skip
@@ -294,7 +305,7 @@ def as_file(
             for row in rows
         ],
         "shares": [_share(row.load) for row in rows],
-        "fields": _FIELDS,
+        "fields": FIELDS,
         "points": [_listed(_, place, at[point.chip], point) for place, point in own],
     }
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
@@ -317,30 +328,72 @@ def _listed(_: Words, row: int, chip: int, point: Point) -> list[Any]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A cell of the board, as programs read it.
+
+    Attributes:
+        measure: what `value` is: cost in USD per million output tokens, rate in output tokens/s
+            of a chip, energy in joules or co2e in grams per million output tokens.
+        price_class: of a cost; else None.
+        low, high: ends of its interval.
+        percentile: what the times without one are: "median" or "mean"; None where nobody says.
+        id: address of the evidence in the site.
+        words: what ran, under which load, by whom.
+    """
+
+    model: str
+    load: str
+    chip: str
+    measure: str
+    price_class: str | None
+    evidence: str
+    value: float
+    low: float | None
+    high: float | None
+    percentile: str | None
+    ttft_ms: float | None
+    tpot_ms: float | None
+    ttft_p99_ms: float | None
+    tpot_p99_ms: float | None
+    date: str
+    quick: bool
+    id: str
+    words: str
+
+
 def cells(
     _: Words, points: Mapping[str, Sequence[Point]], sheet: PriceSheet | None
-) -> Iterator[dict[str, Any]]:
-    """Yield every cell of the board without limits as a record, for programs."""
+) -> Iterator[Cell]:
+    """Yield every cell of the board without limits, of each measure and of two classes of price."""
     rented = sheet.default_class if sheet else ""
     asked = [Ask(), Ask(price_class=rented), *(Ask(measure=name) for name in list(MEASURES)[1:])]
     for ask in asked:
         of_class = ask.price_class if ask.measure == "cost" else None
         for row in best_known(points, ask, g_per_joule(sheet)):
-            for chip, best in sorted(row.cells.items()):
-                yield {
-                    "model": row.model,
-                    "load": row.load,
-                    "chip": chip,
-                    "measure": ask.measure,
-                    "price_class": of_class,
-                    "evidence": best.point.kind,
-                    "value": short(best.value),
-                    "low": _short(best.low),
-                    "high": _short(best.high),
-                    "percentile": best.point.statistic or None,
-                    **{f"{name}_ms": _short(getattr(best.point, name)) for name in _TIMES},
-                    "date": best.point.date,
-                    "quick": best.point.profile == "quick",
-                    "id": best.point.where,
-                    "words": point_words(_, best.point),
-                }
+            for _chip, best in sorted(row.cells.items()):
+                yield _cell(_, row, best, ask.measure, of_class)
+
+
+def _cell(_: Words, row: BoardRow, best: Best, measure: str, price_class: str | None) -> Cell:
+    point = best.point
+    return Cell(
+        model=row.model,
+        load=row.load,
+        chip=point.chip,
+        measure=measure,
+        price_class=price_class,
+        evidence=point.kind,
+        value=short(best.value),
+        low=_short(best.low),
+        high=_short(best.high),
+        percentile=point.statistic or None,
+        ttft_ms=_short(point.ttft),
+        tpot_ms=_short(point.tpot),
+        ttft_p99_ms=_short(point.ttft_p99),
+        tpot_p99_ms=_short(point.tpot_p99),
+        date=point.date,
+        quick=point.profile == "quick",
+        id=point.where,
+        words=point_words(_, point),
+    )

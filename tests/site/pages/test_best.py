@@ -115,12 +115,12 @@ def test_the_page_opens_with_the_rows_that_most_chips_ran():
 def test_the_file_says_of_each_cell_what_it_is():
     quick = point(kind="measured", profile="quick", date="2026-11-20", joules=2.0, ttft=900.0)
     told = list(cells(ENGLISH, {"m": [quick]}, catalog.latest_prices()))
-    assert {(cell["measure"], cell["price_class"]) for cell in told} == {
+    assert {(cell.measure, cell.price_class) for cell in told} == {
         ("cost", "owned"), ("cost", "on-demand"), ("rate", None), ("energy", None), ("co2e", None),
     }  # fmt: skip
     first = told[0]
-    assert (first["evidence"], first["value"], first["percentile"]) == ("measured", 0.5, "median")
-    assert (first["ttft_ms"], first["date"], first["quick"]) == (900.0, "2026-11-20", True)
+    assert (first.evidence, first.value, first.percentile) == ("measured", 0.5, "median")
+    assert (first.ttft_ms, first.date, first.quick) == (900.0, "2026-11-20", True)
 
 
 def test_the_live_table_has_every_point_by_its_fields():
