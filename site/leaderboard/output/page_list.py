@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
-from leaderboard.figures.rows import Row, address, shown
+from leaderboard.figures.rows import Row, address, as_shown, records, shown
 from leaderboard.output import dictionary, downloads
 from leaderboard.pages import (
     answers,
@@ -100,6 +101,14 @@ _FORMATS = {
 _HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
 
 
+@dataclass(frozen=True, slots=True)
+class ChipRuns:
+    """A chip's newest results, and the rows of configurations that were run more than once."""
+
+    results: Sequence[Result]
+    history: pd.DataFrame
+
+
 class Content:
     """Everything the pages are made from, language apart.
 
@@ -120,6 +129,7 @@ class Content:
     ) -> None:
         self.archive = archive
         self._opened: Result | None = None
+        self._last: dict[str, ChipRuns] = {}
         self.timelines: Mapping[str, Sequence[Timeline]] = {}
         self.reported = reported
         self.forecasts = forecast
@@ -315,6 +325,12 @@ class Content:
         rows = self.rows[self.rows["page"] != ""]
         return {str(digest): list(own) for digest, own in rows.groupby("digest").groups.items()}
 
+    @cached_property
+    def records(self) -> Mapping[int, Mapping[str, Any]]:
+        """Rows that have a page, by their places."""
+        rows = self.rows[self.rows["page"] != ""]
+        return dict(zip(rows.index, records(rows), strict=True))
+
     def made_of_row_page(self, digest: str) -> str:
         """Identify what a row's page shows, and whether its samples stand beside it."""
         return f"{self._known[digest]} {' '.join(self.samples_of(digest))}"
@@ -343,6 +359,14 @@ class Content:
         if self._opened is None or self._opened.digest != digest:
             self._opened = self.archive.open(digest)
         return self._opened
+
+    def runs_in_full(self, chip: str) -> ChipRuns:
+        """Read a chip's runs; the last chip is kept, as it is shown in each language."""
+        if chip not in self._last:
+            rows = self.of_chip.get(chip, self.no_rows)
+            results = [self.archive.open(digest) for digest in self.runs_of(chip)]
+            self._last = {chip: ChipRuns(results, history.chosen(rows, _LINES_OF_CHIP))}
+        return self._last[chip]
 
     @cached_property
     def made_of_model(self) -> Mapping[str, str]:
@@ -586,7 +610,7 @@ def _rows(_: Words, content: Content) -> Iterator[Page]:
 
 
 def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
-    [shown_row] = shown(content.rows.loc[[place]], _.lang)
+    shown_row = as_shown(content.records[place], _.lang)
     result = content.opened(shown_row.digest)
     samples = content.samples_of(shown_row.digest)
     key = content.archive.sources[shown_row.digest].runner.id
@@ -713,6 +737,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         kernels = [point for point in points if point.suite == "kernels"]
     tables = _tables(_, rows, _ROWS_OF_CHIP)
     past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
+    runs = content.runs_in_full(chip.id)
     return {
         "chip": chip,
         **_answers(_, content, chip),
@@ -724,11 +749,11 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "curved": chip.id in content.curved,
         "badged": chip.id in content.badged,
         "kernels": kernels,
-        "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
+        "results": runs.results,
         "owner_of": partial(_owner, content),
         "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
-        "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang) if len(rows) else [],
+        "lines": history.lines(runs.history, _.lang) if len(rows) else [],
         "verdicts": _verdicts(_),
         "reported": content.reported.of_chip(chip.id),
         "capped": _capped(_, content, chip, rows),

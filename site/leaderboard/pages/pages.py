@@ -38,6 +38,16 @@ class Pages:
     words: Words
     shells: Shells
     rates: Mapping[str, float] = field(default_factory=lambda: {"USD": 1.0})
+    _phrases: dict[str, Markup] = field(default_factory=dict)
+
+    def _said(self, phrase: str, **values: object) -> Markup:
+        """Translate a template's own phrase; only the values in it are foreign."""
+        known = self._phrases.get(phrase)
+        if known is None:
+            known = self._phrases[phrase] = Markup(self.words(phrase))  # noqa: S704 - the phrases are ours
+        if not values:
+            return known
+        return known.format(**{name: _finalize(value) for name, value in values.items()})
 
     def make(self, page: Page) -> str:
         """Return the finished page."""
@@ -46,7 +56,7 @@ class Pages:
             _templates()
             .get_template(f"{page.template}.html")
             .render(
-                _=partial(_said, self.words),
+                _=self._said,
                 engines=partial(_engines, self.words),
                 listed=self.words.listed,
                 notice=partial(_notice, self.words),
@@ -90,12 +100,6 @@ def _templates() -> Environment:
     environment.filters["figure"] = text.figure
     environment.filters["stated"] = text.stated
     return environment
-
-
-def _said(words: Words, phrase: str, **values: object) -> Markup:
-    """Translate a template's own phrase; only the values in it are foreign."""
-    cleaned = {name: _finalize(value) for name, value in values.items()}
-    return Markup(words(phrase)).format(**cleaned) if values else Markup(words(phrase))  # noqa: S704 - the phrases are ours
 
 
 def _notice(words: Words, sentence: str) -> str | Markup:

@@ -1,4 +1,4 @@
-"""The description of the JSON files of a site: each file by its schema, no path without a file."""
+"""The description of a site's JSON files: each file by its schema, and no path without one."""
 
 from __future__ import annotations
 
