@@ -40,7 +40,7 @@ from leaderboard.pages.questions import questions
 from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
-from leaderboard.read.loads import reported_loads, signed_loads
+from leaderboard.read.loads import ReportedLoads, signed_loads
 from results import catalog
 from results.archive.archive import home_of
 from results.archive.beside import place_of
@@ -209,9 +209,9 @@ class Content:
         return evidence(self.rows, self.reported, self.stamp)
 
     @cached_property
-    def reported_loads(self) -> Mapping[str, Sequence[Observed]]:
+    def reported_loads(self) -> ReportedLoads:
         """What others say of each model's loads."""
-        return reported_loads(self.reported)
+        return ReportedLoads(self.reported)
 
     @cached_property
     def names_of_geometry(self) -> Mapping[str, Sequence[str]]:
@@ -228,7 +228,7 @@ class Content:
         """What is known of a geometry's loads, signed results first."""
         for name in self.names_of_geometry.get(geometry, ()):
             yield from signed_loads(self.archive, self.of_model[name], geometry)
-        yield from self.reported_loads.get(geometry, ())
+        yield from self.reported_loads.of_model(geometry)
 
     def made_of_loads(self, geometry: str) -> str:
         """Identify what `loads_of` reads."""

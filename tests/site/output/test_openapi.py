@@ -28,7 +28,7 @@ def by_path(site: Path, described: dict[str, Any]) -> dict[str, list[Path]]:
     files: dict[str, list[Path]] = {path: [] for path in order}
     for file in site.rglob("*.json"):
         name = f"/{file.relative_to(site).as_posix()}"
-        if name != "/data/openapi.json":
+        if not file.name.startswith(".") and name != "/data/openapi.json":
             path = next((path for path in order if patterns[path].fullmatch(name)), None)
             assert path, f"{name} is not described"
             files[path].append(file)
