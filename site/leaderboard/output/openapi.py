@@ -20,6 +20,8 @@ from leaderboard.words import LANGUAGES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pydantic.json_schema import JsonSchemaMode
+
 __all__ = ["document"]
 
 _VERSION = "3.1.1"
@@ -297,6 +299,7 @@ def document(root: str) -> str:
     Args:
         root: address of the site with a slash at the end; empty where it is not known.
     """
+    inputs: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]]
     inputs = [(name, "serialization", TypeAdapter(file.of)) for name, file in FILES.items()]
     schemas, shared = TypeAdapter.json_schemas(inputs, ref_template=_REF)
     parts = shared.get("$defs", {})

@@ -236,7 +236,7 @@ def context(
         "loads": {row.load: load_words(_, row.load) for row in known},
         "classes": {name: class_words(_, name) for name in _classes(classes)},
         "limits": {name: {ms: _limit(ms) for ms in own} for name, own in _LIMITS.items()},
-        "kinds": {kind: f"{mark} {_(kind)}" for kind, mark in reversed(KINDS.items())},
+        "kinds": {kind: f"{mark} {_(kind)}" for kind, mark in reversed([*KINDS.items()])},
         "point_words": lambda point: point_words(_, point),
     }
 

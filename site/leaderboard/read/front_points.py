@@ -201,14 +201,15 @@ def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
     user = own["interactivity"].fillna(1000 / own["tpot"])
     most = {f"{name}_most": own[f"{name}_high"].fillna(own[name]) for name in _LATENCIES}
     own = own.assign(user=user, **most)[_COLUMNS]
-    alike: defaultdict[tuple[object, ...], list[Point]] = defaultdict(list)
+    alike: defaultdict[tuple[str, str, str, str, int], list[Point]] = defaultdict(list)
     models: dict[str, str] = {}
-    for row in own[own["user"] > 0].itertuples(index=False):
+    told: Iterable[Any] = own[own["user"] > 0].itertuples(index=False)
+    for row in told:
         model = models.setdefault(row.model_id, known_as(row.model) or row.model_id)
         point = _of_row(row, prices)
         alike[model, point.chip, point.load, point.kind, point.cores].append(point)
-    for (model, *_same), points in alike.items():
-        yield from ((str(model), point) for point in _undominated(points, _asked_for))
+    for (model, *_), points in alike.items():
+        yield from ((model, point) for point in _undominated(points, _asked_for))
 
 
 def _of_row(row: Any, prices: _Prices) -> Point:
