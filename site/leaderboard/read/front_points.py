@@ -10,7 +10,7 @@ import json
 import math
 from collections import defaultdict
 from dataclasses import asdict
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -88,13 +88,17 @@ class Points:
             known[model] = [*shown, *others]
         return known
 
-    def of_chip(self, chip: str) -> dict[str, list[Point]]:
+    def of_chip(self, chip: str) -> Mapping[str, Sequence[Point]]:
         """Return the points of a chip by model, of models that somebody ran."""
-        own = {
-            model: [point for point in chain(shown, self._predicted(model)) if point.chip == chip]
-            for model, shown in sorted(self.shown.items())
-        }
-        return {model: points for model, points in own.items() if points}
+        return self._by_chip.get(chip, {})
+
+    @cached_property
+    def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[Point]]]:
+        chips: dict[str, dict[str, list[Point]]] = {}
+        for model, shown in sorted(self.shown.items()):
+            for point in chain(shown, self._predicted(model)):
+                chips.setdefault(point.chip, {}).setdefault(model, []).append(point)
+        return chips
 
 
 NO_POINTS = Points({})
