@@ -10,16 +10,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from results import catalog
-from results.economy.economics import energy_usd_per_mtok, rental_usd_per_mtok
+from results.economy.economics import (
+    energy_usd_per_mtok,
+    one_token_per_s,
+    rental_usd_per_mtok,
+)
 from results.economy.floor import least_time_s
 from results.statement.precision import served
-from suites.base.records import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from results.catalog import ChipEntry, PriceSheet
     from results.catalog.claims_data import Claim, Unit
+    from suites.base.records import Row
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -282,20 +286,9 @@ def _least_time_s(claim: Claim, entry: ChipEntry) -> float | None:
 
 
 def _row(claim: Claim, metric: str) -> Row:
-    prefill = metric == "prefill_throughput"
-    labels = {"isl": claim.isl or UNKNOWN_ISL} if prefill else {"context": claim.isl or 1}
-    return Row(
-        suite="inference",
-        case="claim",
-        metric=metric,
-        unit="tokens/s",
-        value=1.0,
-        low=None,
-        high=None,
-        n=1,
-        method="reported",
-        labels=dict(labels),
-    )
+    if metric == "prefill_throughput":
+        return one_token_per_s(metric, isl=claim.isl or UNKNOWN_ISL)
+    return one_token_per_s(metric, context=claim.isl or 1)
 
 
 def needs_of(claim: Claim, sheet: PriceSheet) -> Needs | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from suites.base.records import Row
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,6 +22,7 @@ __all__ = [
     "energy_usd_per_mtok",
     "fen_multiple",
     "kwh_per_mtok",
+    "one_token_per_s",
     "ownership_usd_per_mtok",
     "rental_usd_per_mtok",
 ]
@@ -80,6 +83,22 @@ def energy_usd_per_mtok(joules_per_token: float, pue: float, usd_per_kwh: float)
 def fen_multiple(usd_per_mtok: float, cny_per_usd: float) -> float:
     """How many times one fen (CNY 0.01) a million tokens cost."""
     return usd_per_mtok * cny_per_usd / _CNY_PER_FEN
+
+
+def one_token_per_s(metric: str, **labels: Label) -> Row:
+    """Return a rate of one token a second: what is asked of it is said of each token."""
+    return Row(
+        suite="serving" if metric == "output_throughput" else "inference",
+        case="one",
+        metric=metric,
+        unit="tokens/s",
+        value=1.0,
+        low=None,
+        high=None,
+        n=1,
+        method="reported",
+        labels=labels,
+    )
 
 
 class Measured(Protocol):

@@ -55,6 +55,11 @@ class Predicted:
     low: float
     high: float
 
+    def ttft_ms(self, osl: int) -> float:
+        """Mean time to the first token: what is left of a request's time, as `_by_chip` has it."""
+        whole = 1e3 * self.concurrency * osl / self.tokens_per_s_chip / self.layout.chips
+        return whole - 1e3 / self.tokens_per_s_user * (osl - 1)
+
 
 # Of a model: load -> chip -> its points, slowest users first.
 Front = dict[tuple[int, int], dict[str, list[Predicted]]]

@@ -21,6 +21,8 @@ __all__ = ["breakeven"]
 
 # Two ways to pay for each, and the API: as many as can be told apart.
 _CHIPS = 3
+# Rows have a hundred.
+_COLUMNS = ["chip_id", "chip", "digest", "case", "rent_usd", "full_usd", "api_usd", "api_price"]
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -37,7 +39,8 @@ def breakeven(
         The chart in each currency, and what the API's price is of; None where no host's price is
         known.
     """
-    sold = rows[rows["ranks"] & (rows["suite"] == "serving") & rows["api_usd"].notna()]
+    told = rows["ranks"] & (rows["suite"] == "serving") & rows["api_usd"].notna()
+    sold = rows.loc[told, _COLUMNS]
     sold = sold.assign(least=sold[["rent_usd", "full_usd"]].min(axis=1))
     sold = sold[sold["least"].notna()].sort_values(["least", "digest", "case"])
     best = sold.drop_duplicates("chip_id")[:_CHIPS].to_dict("records")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from suites.base.records import Label
 
-__all__ = ["conditions"]
+__all__ = ["conditions", "in_words"]
 
 # Label -> how a page says it; a share is said in percent.
 _SHARES = {
@@ -29,6 +29,8 @@ _TEXTS = {
     "think_time": "think time {n}",
     "acceptance_rates": "accepted by place {n}",
 }
+_PHRASES = (*_SHARES.values(), *_COUNTS.values(), *_TEXTS.values(), "drafts by {n}")
+_ALONE = ("answers end as the model ends them", "lengths differ")
 
 
 def conditions(words: Words, labels: Mapping[str, Label]) -> str:
@@ -38,6 +40,21 @@ def conditions(words: Words, labels: Mapping[str, Label]) -> str:
         labels: of a point; a stranger's, so one of another type than its name's says nothing.
     """
     return ", ".join(_each(words, labels))
+
+
+def in_words(words: Words, said: str) -> str:
+    """Say in another language what `conditions` said in English; what is not known stays."""
+    return words.listed(", ").join(_in_words(words, phrase) for phrase in said.split(", "))
+
+
+def _in_words(words: Words, phrase: str) -> str:
+    if phrase in _ALONE:
+        return words(phrase)
+    for known in _PHRASES:
+        before, after = known.split("{n}")
+        if phrase.startswith(before) and phrase.endswith(after):
+            return words(known, n=phrase.removeprefix(before).removesuffix(after))
+    return phrase
 
 
 def _each(words: Words, labels: Mapping[str, Label]) -> Iterator[str]:

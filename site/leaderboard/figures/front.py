@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from leaderboard.base.text import figure
 from leaderboard.figures.chart import Axis, Chart, Mark, MarkSeries
 from results.catalog.prices_data import RENTAL_CLASSES
+from results.prediction.choose import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from leaderboard.words import Words
+    from results.prediction.choose import Kind
 
 __all__ = [
     "CLASSES",
@@ -31,9 +33,8 @@ __all__ = [
     "lines",
 ]
 
-Kind = Literal["measured", "attested", "reported", "predicted"]
 # Best evidence first, with the marks of the methodology.
-KINDS: Mapping[Kind, str] = {"measured": "●", "attested": "◐", "reported": "◇", "predicted": "◈"}
+KINDS: Mapping[Kind, str] = MARKS
 OWNED = "owned"
 CLASSES = (*RENTAL_CLASSES, OWNED)
 
@@ -48,10 +49,14 @@ class Point:
 
     Attributes:
         chip: id of its page. load: such as "1024→1024", or as it is named; empty where nobody says.
+            Conditions that make a token other work follow it: rows compare only alike in them.
         per_user: tokens/s that a user sees. rate: output tokens/s of a chip; low, high: its ends.
         usd: of a million output tokens, by class of price; a class without a price is left out.
         derived: the rate is computed from times and load that were reported.
-        tpot_p99: ms, None where nobody says.
+        ttft, tpot, ttft_p99, tpot_p99: ms, upper ends where a run gives them; None where nobody
+            says. Without a percentile they are of the statistic that `per_user` is of.
+        joules: per output token, at the chip, by a meter; None where none was read.
+        kept: the answers are known to be as good as those of the model at full width.
         cores: of a CPU, as many as were measured: the rate is of all of them; else 0.
         pools: chips that prefill and that decode apart; empty where they do both.
         statistic: of `per_user`; basis: what a prediction rests on.
@@ -76,7 +81,12 @@ class Point:
     pools: tuple[int, ...] = ()
     cores: int = 0
     concurrency: float | None = None
+    ttft: float | None = None
+    tpot: float | None = None
+    ttft_p99: float | None = None
     tpot_p99: float | None = None
+    joules: float | None = None
+    kept: bool = False
     statistic: str = ""
     profile: str = ""
     basis: str = ""

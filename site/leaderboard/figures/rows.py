@@ -39,8 +39,10 @@ __all__ = [
     "FIGURES",
     "Row",
     "address",
+    "as_shown",
     "frame",
     "page_names",
+    "records",
     "rows_of",
     "shown",
     "translated",
@@ -253,13 +255,16 @@ def frame(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return table.copy()
 
 
-def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
-    """Return rows as pages show them."""
-    if rows.empty:
-        return []
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as what each column says: a row taken out alone costs what fifty do together."""
     names = list(rows.columns)
     values = rows.to_numpy(dtype=object).tolist()
-    return [_shown(dict(zip(names, row, strict=True)), lang) for row in values]
+    return [dict(zip(names, own, strict=True)) for own in values]
+
+
+def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
+    """Return rows as pages show them."""
+    return [as_shown(own, lang) for own in records(rows)] if len(rows) else []
 
 
 def translated(listed: str, lang: str) -> str:
@@ -267,7 +272,8 @@ def translated(listed: str, lang: str) -> str:
     return _WORDS[lang].listed(listed)
 
 
-def _shown(flat: Mapping[str, Any], lang: str) -> Row:
+def as_shown(flat: Mapping[str, Any], lang: str = "en") -> Row:
+    """Return a record as pages show it."""
     price = translated(flat["rent_price"], lang)
     return Row(
         **{name: flat[name] for name in _PLAIN},

@@ -7,16 +7,24 @@ import hashlib
 import json
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
-from leaderboard.figures.rows import address, shown
+from leaderboard.figures.rows import address, as_shown, shown
 from leaderboard.figures.tables import MONEY, SCHEMA, Beside
-from leaderboard.output import downloads, feeds, page_list, reported_files, search_index, timelines
+from leaderboard.output import (
+    downloads,
+    feeds,
+    openapi,
+    page_list,
+    reported_files,
+    search_index,
+    timelines,
+)
 from leaderboard.output.dictionary import POINTS, REPORTED, table_schema
 from leaderboard.output.output_tree import Tree, built_below
 from leaderboard.pages import badges, best, board, choose, embeds, front, page_shells, past
@@ -34,9 +42,8 @@ from suites.base.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pandas as pd
-
     from leaderboard.output.page_list import Content
+    from leaderboard.pages.pages import Page
     from leaderboard.pages.past import PastView
     from results.archive.past import Moment
     from results.catalog import PriceSheet
@@ -178,14 +185,15 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
     in_full = [digest for chip in content.chips for digest in content.runs_of(chip)]
     content.timelines = timelines.put(tree, archive, in_full)
     _put_downloads(tree, content, workers)
-    urls = {lang: _put_language(tree, lang, content, base_url) for lang in LANGUAGES}
-    _put_for_machines(tree, content, urls["en"])
+    urls = _put_pages(tree, content, base_url)
+    _put_for_machines(tree, content, urls)
     _put_board(tree, content)
     _put_reported(tree, content)
     _put_choices(tree, content)
     for name, data in downloads.proofs(archive):
         tree.put(f"data/{name}", data)
     tree.put("data/points.schema.json", table_schema(POINTS, SCHEMA))
+    tree.put("data/openapi.json", openapi.document(content.site_url))
     tree.put("data/reported.schema.json", table_schema(REPORTED, reported_files.SCHEMA))
     for version, data in known.schemas():
         tree.put(f"schema/statement-v{version}.json", data)
@@ -197,7 +205,7 @@ def _put_all(tree: Tree, content: Content, base_url: str | None, workers: Worker
         tree.copy(path, file, digest)
     for name, text in archive.key_files.items():
         tree.put(f"runners/keys/{name}.toml", text)
-    return sum(map(len, urls.values()))
+    return len(urls) * len(LANGUAGES)
 
 
 def _put_for_machines(tree: Tree, content: Content, urls: Sequence[str]) -> None:
@@ -217,32 +225,70 @@ def _put_for_machines(tree: Tree, content: Content, urls: Sequence[str]) -> None
         tree.put("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {root}sitemap.xml\n")
 
 
-def _put_language(tree: Tree, lang: str, content: Content, base_url: str | None) -> list[str]:
-    """Put documents, pages and assets of a language; return the URLs of the pages."""
-    prefix = "" if lang == "en" else f"{lang}/"
-    words = Words.load(lang)
-    rendered = page_shells.render(lang, base_url, user_folders.cache())
-    view = past.past_view(words, content.archive, content.site_url)
-    _put_documents(tree, rendered, prefix, view)
-    pages = Pages(words, rendered, content.rates, view)
-    # The shells' folder is named by what they are made of.
-    surroundings = f"{content.stamp} {rendered.root.name} {content.site_url} {view}"
-    listed = list(page_list.pages(words, content))
-    for page in listed:
-        path = f"{prefix}{page.url}index.html"
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """What the pages of one language are made with.
+
+    Attributes:
+        prefix: of their addresses.
+        listed: all of them.
+        view: what a board of another day says on each; None on today's.
+    """
+
+    prefix: str
+    words: Words
+    rendered: page_shells.Shells
+    pages: Pages
+    listed: Sequence[Page]
+    view: PastView | None
+
+    @classmethod
+    def of(cls, lang: str, content: Content, base_url: str | None) -> Self:
+        words = Words.load(lang)
+        rendered = page_shells.render(lang, base_url, user_folders.cache())
+        view = past.past_view(words, content.archive, content.site_url)
+        pages = Pages(words, rendered, content.rates, view)
+        prefix = "" if lang == "en" else f"{lang}/"
+        return cls(prefix, words, rendered, pages, list(page_list.pages(words, content)), view)
+
+    def put(self, tree: Tree, page: Page, stamp: str) -> None:
+        path = f"{self.prefix}{page.url}index.html"
         if page.made_of is None:
-            tree.put(path, pages.make(page))
+            tree.put(path, self.pages.make(page))
         else:
+            # The shells' folder is named by what they are made of.
+            surroundings = f"{stamp} {self.rendered.root.name}"
             made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
-            tree.make(path, made_of, partial(pages.make, page))
+            tree.make(path, made_of, partial(self.pages.make, page))
+
+
+def _put_pages(tree: Tree, content: Content, base_url: str | None) -> list[str]:
+    """Put documents, pages and assets of all languages; return the URLs of the pages of one."""
+    languages = [_Language.of(lang, content, base_url) for lang in LANGUAGES]
+    for own in languages:
+        _put_documents(tree, own.rendered, own.prefix)
+    stamp = f"{content.stamp} {content.site_url}"
+    # Side by side: what a page is made from is read once for all languages.
+    for alike in zip(*(own.listed for own in languages), strict=True):
+        for own, page in zip(languages, alike, strict=True):
+            own.put(tree, page, stamp)
+    for own in languages:
+        _put_beside(tree, own, content)
+    return [page.url for page in languages[0].listed if not page.bare]
+
+
+def _put_beside(tree: Tree, own: _Language, content: Content) -> None:
+    """Put what the scripts of a language's pages read, and the scripts."""
+    prefix, words = own.prefix, own.words
     for model in content.models:
         made_of = f"{content.stamp} {content.made_of_model_page(model)}"
         path = f"{prefix}models/{model}/front.json"
         tree.make(path, made_of, partial(_points, words, content, model))
+    made_of = f"{content.stamp} {content.made_of_all}"
+    tree.make(f"{prefix}best.json", made_of, partial(_known, words, content))
     for asset in sorted((_HERE / "assets").iterdir()):
         tree.put(f"{prefix}assets/fenmark/{asset.name}", asset.read_bytes())
-    tree.put(f"{prefix}search.json", search_index.as_file(words, content, listed, rendered))
-    return [page.url for page in listed if not page.bare]
+    tree.put(f"{prefix}search.json", search_index.as_file(words, content, own.listed, own.rendered))
 
 
 def _points(words: Words, content: Content, model: str) -> str:
@@ -267,9 +313,9 @@ def _put_documents(
 
 def _put_board(tree: Tree, content: Content) -> None:
     tree.put("data/board/index.json", board.index(content.rated, content.models))
-    price_class = content.sheet.default_class if content.sheet else ""
-    known_best = json.dumps(best.flat(content.evidence, price_class), separators=(",", ":"))
-    tree.put("data/board/best.json", known_best)
+    made_of = f"{content.stamp} {content.made_of_all}"
+    english = Words.load("en")
+    tree.make("data/board/best.json", made_of, partial(_cells, english, content))
     # Only the rows of a model that changed are taken out.
     for model, places in content.rated.groupby("model_id").indices.items():
         columns, digests = f"data/board/{model}.json", f"data/board/{model}.digests.json"
@@ -284,6 +330,16 @@ def _put_board(tree: Tree, content: Content) -> None:
     for chip in content.curved:
         made_of = f"{content.stamp} {content.made_of_chip[chip]}"
         tree.make(f"charts/{chip}.svg", made_of, partial(_chart, content, chip))
+
+
+def _cells(words: Words, content: Content) -> str:
+    told = best.cells(words, content.known_points, content.sheet)
+    return _compact([asdict(cell) for cell in told])
+
+
+def _known(words: Words, content: Content) -> str:
+    points, names = content.known_points, content.model_names
+    return best.as_file(words, points, content.best, names, content.sheet)
 
 
 def _put_choices(tree: Tree, content: Content) -> None:
@@ -308,15 +364,14 @@ def _compact(data: object) -> str:
 def _put_row_badges(tree: Tree, content: Content) -> None:
     """Put a badge of each row that has a page and a rate."""
     rows = content.rated[(content.rated["page"] != "") & (content.rated["model_id"] != "")]
-    for place, (digest, page) in enumerate(rows[["digest", "page"]].to_numpy().tolist()):
+    for place, digest, page in zip(rows.index, rows["digest"], rows["page"], strict=True):
         made_of = f"{content.stamp} {content.made_of_row_page(digest)}"
-        made = partial(_row_badge, rows, place)
+        made = partial(_row_badge, content, place)
         tree.make(f"{address(digest, page)}badge.svg", made_of, made)
 
 
-def _row_badge(rows: pd.DataFrame, place: int) -> str:
-    [row] = shown(rows.iloc[[place]])
-    return badges.badge(row)
+def _row_badge(content: Content, place: int) -> str:
+    return badges.badge(as_shown(content.records[place]))
 
 
 def _chart(content: Content, chip: str) -> str:

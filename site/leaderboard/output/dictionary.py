@@ -14,7 +14,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["POINTS", "REPORTED", "SUFFIXES", "VIEW", "Column", "table_schema"]
+__all__ = ["POINTS", "REPORTED", "SUFFIXES", "VIEW", "Column", "table_schema", "type_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def table_schema(columns: Sequence[Column], kinds: pa.Schema) -> str:
     fields = [
         {
             "name": column.name,
-            "type": _type(kinds.field(column.name).type),
+            "type": type_of(kinds.field(column.name).type),
             "description": column.about,
             **({"unit": column.unit} if column.unit else {}),
             **({"formula": column.formula} if column.formula else {}),
@@ -179,7 +179,8 @@ def table_schema(columns: Sequence[Column], kinds: pa.Schema) -> str:
     return json.dumps({"fields": fields}, ensure_ascii=False, indent=1)
 
 
-def _type(kind: pa.DataType) -> str:
+def type_of(kind: pa.DataType) -> str:
+    """Name a column's type as JSON Schema does."""
     if pa.types.is_integer(kind):
         return "integer"
     return "number" if pa.types.is_floating(kind) else "string"

@@ -249,6 +249,8 @@ names its price sheet and class of rental. MLPerf's results compare with each ot
 ## Data
 """
 _MORE = {
+    "data/openapi.json": "every JSON file of the site, described as OpenAPI 3.1",
+    "data/board/best.json": "the best that is known of each model, load and chip",
     "data/board/index.json": "the rows of the board by model, as the live page reads them",
     "feed.xml": "news as Atom: results, regressions, price sheets, claims, moderation",
     "feed.json": "the same as JSON Feed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
-from leaderboard.figures.rows import Row, address, shown
+from leaderboard.figures.rows import Row, address, as_shown, records, shown
 from leaderboard.output import dictionary, downloads
 from leaderboard.pages import (
     answers,
@@ -40,7 +41,7 @@ from leaderboard.pages.questions import questions
 from leaderboard.read import cache, front_points, known
 from leaderboard.read.evidence import evidence
 from leaderboard.read.forecasts import NONE
-from leaderboard.read.loads import reported_loads, signed_loads
+from leaderboard.read.loads import ReportedLoads, signed_loads
 from results import catalog
 from results.archive.archive import home_of
 from results.archive.beside import place_of
@@ -56,8 +57,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Result
+    from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline
     from leaderboard.pages.answers import Relative
+    from leaderboard.pages.best import BoardRow
     from leaderboard.pages.chips import ChipView
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
@@ -99,6 +102,14 @@ _FORMATS = {
 _HEAD = ["digest", "chip_id", "keyid", "runner", "finished_at", "kernels"]
 
 
+@dataclass(frozen=True, slots=True)
+class ChipRuns:
+    """A chip's newest results, and the rows of configurations that were run more than once."""
+
+    results: Sequence[Result]
+    history: pd.DataFrame
+
+
 class Content:
     """Everything the pages are made from, language apart.
 
@@ -120,6 +131,7 @@ class Content:
     ) -> None:
         self.archive = archive
         self._opened: Result | None = None
+        self._last: dict[str, ChipRuns] = {}
         self.timelines: Mapping[str, Sequence[Timeline]] = {}
         self.past_views: frozenset[str] = frozenset()
         self.reported = reported
@@ -202,9 +214,9 @@ class Content:
         return evidence(self.rows, self.reported, self.stamp)
 
     @cached_property
-    def reported_loads(self) -> Mapping[str, Sequence[Observed]]:
+    def reported_loads(self) -> ReportedLoads:
         """What others say of each model's loads."""
-        return reported_loads(self.reported)
+        return ReportedLoads(self.reported)
 
     @cached_property
     def names_of_geometry(self) -> Mapping[str, Sequence[str]]:
@@ -221,7 +233,7 @@ class Content:
         """What is known of a geometry's loads, signed results first."""
         for name in self.names_of_geometry.get(geometry, ()):
             yield from signed_loads(self.archive, self.of_model[name], geometry)
-        yield from self.reported_loads.get(geometry, ())
+        yield from self.reported_loads.of_model(geometry)
 
     def made_of_loads(self, geometry: str) -> str:
         """Identify what `loads_of` reads."""
@@ -233,6 +245,27 @@ class Content:
     def points(self) -> Points:
         """Speed and cost of each model and chip."""
         return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
+
+    @cached_property
+    def known_points(self) -> Mapping[str, Sequence[Point]]:
+        """Points of the models and loads that somebody ran, predicted ones among them."""
+        return self.points.of_loads_run()
+
+    @cached_property
+    def best(self) -> Sequence[BoardRow]:
+        """What the board of the front page opens with."""
+        return best.best_known(self.known_points, best.Ask())
+
+    @cached_property
+    def priced(self) -> frozenset[str]:
+        """Classes of price that anything known has."""
+        points = (point for own in self.known_points.values() for point in own)
+        return frozenset(name for point in points for name in point.usd)
+
+    @cached_property
+    def model_names(self) -> Mapping[str, str]:
+        """What each model's page is called."""
+        return {model.id: model.name for model in self.models.values()} | choose.MODEL_NAMES
 
     @cached_property
     def claims(self) -> Sequence[ClaimView]:
@@ -297,6 +330,12 @@ class Content:
         rows = self.rows[self.rows["page"] != ""]
         return {str(digest): list(own) for digest, own in rows.groupby("digest").groups.items()}
 
+    @cached_property
+    def records(self) -> Mapping[int, Mapping[str, Any]]:
+        """Rows that have a page, by their places."""
+        rows = self.rows[self.rows["page"] != ""]
+        return dict(zip(rows.index, records(rows), strict=True))
+
     def made_of_row_page(self, digest: str) -> str:
         """Identify what a row's page shows, and whether its samples stand beside it."""
         return f"{self._known[digest]} {' '.join(self.samples_of(digest))}"
@@ -325,6 +364,14 @@ class Content:
         if self._opened is None or self._opened.digest != digest:
             self._opened = self.archive.open(digest)
         return self._opened
+
+    def runs_in_full(self, chip: str) -> ChipRuns:
+        """Read a chip's runs; the last chip is kept, as it is shown in each language."""
+        if chip not in self._last:
+            rows = self.of_chip.get(chip, self.no_rows)
+            results = [self.archive.open(digest) for digest in self.runs_of(chip)]
+            self._last = {chip: ChipRuns(results, history.chosen(rows, _LINES_OF_CHIP))}
+        return self._last[chip]
 
     @cached_property
     def made_of_model(self) -> Mapping[str, str]:
@@ -575,7 +622,7 @@ def _rows(_: Words, content: Content) -> Iterator[Page]:
 
 
 def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
-    [shown_row] = shown(content.rows.loc[[place]], _.lang)
+    shown_row = as_shown(content.records[place], _.lang)
     result = content.opened(shown_row.digest)
     samples = content.samples_of(shown_row.digest)
     key = content.archive.sources[shown_row.digest].runner.id
@@ -592,18 +639,16 @@ def _questions(_: Words, content: Content) -> Iterator[Question]:
 
 def _best(_: Words, content: Content) -> dict[str, Any]:
     """What is known of each model on each chip, for the front page."""
-    titles = {
-        "owned": _("Owned"),
-        "rented": _("Rented"),
-        "energy": _("Energy, output tokens"),
-        "rate": _("Output tokens/s per chip (of a CPU, of the cores measured)"),
-    }
     return {
-        "best": best.context(content.evidence),
-        "limits": best.LIMITS,
-        "measures": list(titles.items()),
-        "sheet": content.sheet,
-        "words": {"none": _("nobody has shown this yet"), "quick": _("quick")},
+        "best": best.context(_, content.best, content.model_names, content.priced),
+        "words": {
+            "none": _(
+                "Nothing is known within these limits; wider ones, or other evidence, may be."
+            ),
+            "quick": _("quick"),
+            "interval": _("interval"),
+            "g/Mtok": _("g CO₂e/Mtok"),
+        },
     }
 
 
@@ -704,6 +749,7 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         kernels = [point for point in points if point.suite == "kernels"]
     tables = _tables(_, rows, _ROWS_OF_CHIP)
     past = past_prices(chip.entry.id, content.sheets) if chip.entry else {}
+    runs = content.runs_in_full(chip.id)
     return {
         "chip": chip,
         **_answers(_, content, chip),
@@ -715,11 +761,11 @@ def _chip(_: Words, content: Content, chip: ChipView) -> dict[str, Any]:
         "curved": chip.id in content.curved,
         "badged": chip.id in content.badged,
         "kernels": kernels,
-        "results": [content.archive.open(digest) for digest in content.runs_of(chip.id)],
+        "results": runs.results,
         "owner_of": partial(_owner, content),
         "timelines": content.timelines,
         "roofline": plots.roofline(_, kernels, "../../"),
-        "lines": history.lines(history.chosen(rows, _LINES_OF_CHIP), _.lang) if len(rows) else [],
+        "lines": history.lines(runs.history, _.lang) if len(rows) else [],
         "verdicts": _verdicts(_),
         "reported": content.reported.of_chip(chip.id),
         "capped": _capped(_, content, chip, rows),

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from leaderboard.figures.front import KINDS, OWNED, Point
 from leaderboard.pages.front import about, setup
-from results.economy.economics import energy_usd_per_mtok
+from results.economy.economics import energy_usd_per_mtok, one_token_per_s
 from results.economy.floor import floor
 from results.statement.precision import served
-from suites.base.records import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -161,22 +160,9 @@ def floors(entry: ChipEntry, models: Iterable[str], sheet: PriceSheet) -> list[F
 
 def _floored(entry: ChipEntry, model: str, sheet: PriceSheet) -> Floored | None:
     geometry = served(model, None, otherwise=_ANY_WEIGHTS_BITS)
-    bound = floor(_ONE_TOKEN, geometry, entry, 1) if geometry else None
+    bound = floor(one_token_per_s("decode_throughput"), geometry, entry, 1) if geometry else None
     if bound is None:
         return None
     joules = bound.joules_per_token
     usd = energy_usd_per_mtok(joules, sheet.pue.value, sheet.usd_per_kwh)
     return Floored(model=model, joules=joules, usd=usd)
-
-
-_ONE_TOKEN = Row(
-    suite="inference",
-    case="floor",
-    metric="decode_throughput",
-    unit="tokens/s",
-    value=1.0,
-    low=None,
-    high=None,
-    n=1,
-    method="modelled",
-)

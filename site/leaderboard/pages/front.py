@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.base.text import figure
 from leaderboard.figures import front
 from leaderboard.figures.chart import draw
+from leaderboard.figures.conditions import in_words
 from leaderboard.figures.front import CLASSES, KINDS, MOST_CHIPS, OWNED
 
 if TYPE_CHECKING:
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from leaderboard.figures.front import Point
     from leaderboard.words import Words
 
-__all__ = ["about", "as_file", "context", "setup"]
+__all__ = [
+    "about",
+    "as_file",
+    "class_words",
+    "context",
+    "load_words",
+    "point_words",
+    "setup",
+    "short",
+]
 
 _ALL = "*"
 _DIGITS = 4
@@ -38,7 +48,7 @@ def context(
     view = front.default_view(priced, price_class)
     lines = front.lines(priced, view)
     shown = lines[:MOST_CHIPS]
-    drawn = front.chart(_, shown, view, money, lambda point: _words(_, point), root)
+    drawn = front.chart(_, shown, view, money, lambda point: point_words(_, point), root)
     return {
         "front": {
             "chart": draw(drawn),
@@ -47,8 +57,8 @@ def context(
             "chips": len(lines),
             "shown": len(shown),
             "most": MOST_CHIPS,
-            "loads": {load: _load(_, load) for load in [*_loads(priced), _ALL]},
-            "classes": {name: _class(_, name) for name in _classes(priced)},
+            "loads": {load: load_words(_, load) for load in [*_loads(priced), _ALL]},
+            "classes": {name: class_words(_, name) for name in _classes(priced)},
             "kinds": {kind: f"{mark} {_(kind)}" for kind, mark in KINDS.items()},
             "words": {
                 "title": drawn.title,
@@ -98,14 +108,15 @@ def _rounded(point: Point) -> Point:
     """Keep the digits that the file has: what is drawn here and there is the same."""
     return replace(
         point,
-        per_user=_short(point.per_user),
-        rate=_short(point.rate),
-        usd={name: _short(usd) for name, usd in point.usd.items()},
-        tpot_p99=point.tpot_p99 and _short(point.tpot_p99),
+        per_user=short(point.per_user),
+        rate=short(point.rate),
+        usd={name: short(usd) for name, usd in point.usd.items()},
+        tpot_p99=point.tpot_p99 and short(point.tpot_p99),
     )
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """Keep the digits that files have."""
     return float(f"{value:.{_DIGITS}g}")
 
 
@@ -122,15 +133,19 @@ def _classes(points: Sequence[Point]) -> list[str]:
     return [name for name in CLASSES if any(name in point.usd for point in points)]
 
 
-def _class(_: Words, name: str) -> str:
+def class_words(_: Words, name: str) -> str:
+    """Say what a cost is of."""
     return _("Owned") if name == OWNED else _("Rented: {name}", name=_(name))
 
 
-def _load(_: Words, load: str) -> str:
+def load_words(_: Words, load: str) -> str:
+    """Say what was asked of the engine, with the conditions that made it other work."""
     if load == _ALL:
         return _("all loads together")
-    isl, arrow, osl = load.partition("→")
-    return _("{isl}→{osl} tokens", isl=isl, osl=osl) if arrow else load or _("not stated")
+    lengths, _comma, conditions = load.partition(", ")
+    isl, arrow, osl = lengths.partition("→")
+    named = _("{isl}→{osl} tokens", isl=isl, osl=osl) if arrow else lengths or _("not stated")
+    return f"{named}{_.listed(', ')}{in_words(_, conditions)}" if conditions else named
 
 
 def _row(_: Words, point: Point, price_class: str) -> Mapping[str, Any]:
@@ -148,7 +163,8 @@ def _row(_: Words, point: Point, price_class: str) -> Mapping[str, Any]:
     }
 
 
-def _words(_: Words, point: Point) -> str:
+def point_words(_: Words, point: Point) -> str:
+    """Say what stands behind a point."""
     return " · ".join(filter(None, (setup(_, point), _p99(_, point), about(_, point))))
 
 
@@ -171,7 +187,7 @@ def setup(_: Words, point: Point) -> str:
 
 def about(_: Words, point: Point) -> str:
     """Say under which load, how it is known, and by whom."""
-    parts = [_load(_, point.load)]
+    parts = [load_words(_, point.load)]
     if point.concurrency:
         parts.append(_("concurrency {n}", n=f"{point.concurrency:g}"))
     if point.profile == "quick":

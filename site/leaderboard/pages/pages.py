@@ -41,6 +41,16 @@ class Pages:
     shells: Shells
     rates: Mapping[str, float] = field(default_factory=lambda: {"USD": 1.0})
     past: PastView | None = None
+    _phrases: dict[str, Markup] = field(default_factory=dict)
+
+    def _said(self, phrase: str, **values: object) -> Markup:
+        """Translate a template's own phrase; only the values in it are foreign."""
+        known = self._phrases.get(phrase)
+        if known is None:
+            known = self._phrases[phrase] = Markup(self.words(phrase))  # noqa: S704 - the phrases are ours
+        if not values:
+            return known
+        return known.format(**{name: _finalize(value) for name, value in values.items()})
 
     def make(self, page: Page) -> str:
         """Return the finished page."""
@@ -53,7 +63,7 @@ class Pages:
             _templates()
             .get_template(f"{page.template}.html")
             .render(
-                _=partial(_said, self.words),
+                _=self._said,
                 engines=partial(_engines, self.words),
                 listed=self.words.listed,
                 notice=partial(_notice, self.words),
@@ -97,12 +107,6 @@ def _templates() -> Environment:
     environment.filters["figure"] = text.figure
     environment.filters["stated"] = text.stated
     return environment
-
-
-def _said(words: Words, phrase: str, **values: object) -> Markup:
-    """Translate a template's own phrase; only the values in it are foreign."""
-    cleaned = {name: _finalize(value) for name, value in values.items()}
-    return Markup(words(phrase)).format(**cleaned) if values else Markup(words(phrase))  # noqa: S704 - the phrases are ours
 
 
 def _notice(words: Words, sentence: str) -> str | Markup:

@@ -1,30 +1,33 @@
 """What is known of each model as points of speed against cost: signed, reported, predicted.
 
-Of a chip, a load and a kind of evidence only the points are kept that no other beats in both speed
-and throughput: at one price of the chip they are those of the front.
+Of a chip, a load and a kind of evidence only the points are kept that no other beats in everything
+that is asked for: speed, throughput, waiting, energy, quality.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from dataclasses import asdict
-from functools import partial
+from functools import cache, cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import clean
+from leaderboard.figures.conditions import conditions
 from leaderboard.figures.front import OWNED, Point
 from leaderboard.figures.rows import address
 from leaderboard.read import cache as builds
+from leaderboard.words import Words
 from results import catalog
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.economy.costs import cost_rows
+from results.economy.economics import one_token_per_s
 from results.prediction.fronts import fronts
 from results.prediction.shipped import shipped
 from results.statement.precision import served
 from results.statement.statement_v2 import ATTESTED
-from suites.base.records import Row
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
@@ -40,51 +43,65 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_POINTS", "Points", "points"]
 
-_SAME = ["model_id", "chip_id", "shape", "throughput_method"]
+_ENGLISH = Words.load("en")
 _CONFIGURED = {
     "tensor_parallel": "TP",
     "data_parallel": "DP",
     "expert_parallel": "EP",
     "pipeline_parallel": "PP",
 }
+_COLUMNS = [
+    "model", "model_id", "chip_id", "chip", "chips", "cores", "per", "shape", "load", "engine",
+    "precision", "weights", "profile", "throughput_method", "throughput", "throughput_low",
+    "throughput_high", "rent_usd", "owned_usd", "energy", "energy_method", "digest", "page",
+    "finished_at", "user", "ttft_most", "tpot_most", "ttft_p99_most", "tpot_p99_most",
+]  # fmt: skip
+_LATENCIES = ("ttft", "tpot", "ttft_p99", "tpot_p99")
 
 
 class Points:
-    """What is known of each model and chip; a build asks for a few of them: they are made late."""
+    """What is known of each model and chip; predictions, of which there are many, are made late.
+
+    Args:
+        shown: signed and reported points by model.
+        predicted: returns a model's predicted points; None where nothing is predicted.
+    """
 
     def __init__(
         self,
-        signed: Iterable[tuple[str, Point]],
-        others: Mapping[str, Sequence[Mapping[str, Any]]],
+        shown: Mapping[str, Sequence[Point]],
+        predicted: Callable[[str], Sequence[Point]] | None = None,
     ) -> None:
-        self._others = others
-        self._signed: defaultdict[str, list[Point]] = defaultdict(list)
-        for model, point in signed:
-            self._signed[model].append(point)
+        self.shown = shown
+        self._predicted = predicted or (lambda _model: ())
 
     def of_model(self, model: str) -> list[Point]:
-        """Return the points of a model, signed ones first."""
-        others = (Point(**fields) for fields in self._others.get(model, ()))
-        return [*self._signed.get(model, ()), *others]
+        """Return the points of a model that may stand on a front, signed ones first."""
+        return [*_on_fronts(self.shown.get(model, ())), *self._predicted(model)]
 
-    def of_chip(self, chip: str) -> dict[str, list[Point]]:
-        """Return the points of a chip by model; predicted ones only of models that somebody ran."""
-        by_model: dict[str, list[Point]] = {}
-        for model in sorted(self._signed.keys() | self._others.keys()):
-            others = self._others.get(model, ())
-            ran = any(fields["kind"] == "reported" for fields in others)
-            own = [point for point in self._signed.get(model, ()) if point.chip == chip]
-            own += [
-                Point(**fields)
-                for fields in others
-                if fields["chip"] == chip and (ran or fields["kind"] != "predicted")
-            ]
-            if own:
-                by_model[model] = own
-        return by_model
+    def of_loads_run(self) -> dict[str, list[Point]]:
+        """Return by model every point of the loads that somebody ran, signed ones first."""
+        known = {}
+        for model, shown in sorted(self.shown.items()):
+            loads = {point.load for point in shown}
+            others = (point for point in self._predicted(model) if point.load in loads)
+            known[model] = [*shown, *others]
+        return known
+
+    def of_chip(self, chip: str) -> Mapping[str, Sequence[Point]]:
+        """Return the points of a chip by model, of models that somebody ran."""
+        return self._by_chip.get(chip, {})
+
+    @cached_property
+    def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[Point]]]:
+        chips: dict[str, dict[str, list[Point]]] = {}
+        for model, shown in sorted(self.shown.items()):
+            for point in chain(shown, self._predicted(model)):
+                chips.setdefault(point.chip, {}).setdefault(model, []).append(point)
+        return chips
 
 
-NO_POINTS = Points((), {})
+NO_POINTS = Points({})
 
 
 def points(rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, stamp: str) -> Points:
@@ -98,8 +115,44 @@ def points(rows: pd.DataFrame, reported: Reported, sheet: PriceSheet | None, sta
     if sheet is None:
         return NO_POINTS
     prices = _Prices(sheet)
-    made = builds.kept("fronts", f"{stamp} {reported.made_of}", partial(_packed, reported, prices))
-    return Points(_signed(rows, prices), json.loads(made))
+    made_of = f"{stamp} {reported.made_of}"
+    made = builds.kept("fronts", made_of, partial(_packed, reported, prices))
+    shown: defaultdict[str, list[Point]] = defaultdict(list)
+    for model, point in _signed(rows, prices):
+        shown[model].append(point)
+    for model, others in json.loads(made).items():
+        shown[model] += (Point(**fields) for fields in others)
+    return Points(shown, cache(partial(_predicted, prices)))
+
+
+def _undominated(
+    own: Iterable[Point], figures: Callable[[Point], tuple[float, ...]]
+) -> Iterator[Point]:
+    """Yield the points that no other equals or beats in every figure, of which more is better."""
+    kept: list[tuple[float, ...]] = []
+    valued = ((figures(point), point) for point in own)
+    for values, point in sorted(
+        valued, key=lambda pair: (*(-value for value in pair[0]), pair[1].where)
+    ):
+        if not any(all(map(float.__ge__, other, values)) for other in kept):
+            kept.append(values)
+            yield point
+
+
+def _asked_for(point: Point) -> tuple[float, ...]:
+    """Figures that a reader may limit or rank by; what nobody says meets no limit."""
+    less = (*(getattr(point, name) for name in _LATENCIES), point.joules)
+    lesser = (-math.inf if value is None else -value for value in less)
+    return (point.rate, point.per_user, *lesser, float(point.kept))
+
+
+def _on_fronts(own: Iterable[Point]) -> Iterator[Point]:
+    """Yield the points that no other of their chip, load and source beats in speed and rate."""
+    alike: defaultdict[tuple[str, ...], list[Point]] = defaultdict(list)
+    for point in own:
+        alike[point.kind, point.chip, point.load, point.publisher].append(point)
+    for points in alike.values():
+        yield from _undominated(points, lambda point: (point.per_user, point.rate))
 
 
 class _Prices:
@@ -120,19 +173,12 @@ class _Prices:
         return {name: unit / rate for name, unit in self.units(chip).items()} | dict(known)
 
     def _of(self, chip: str) -> Iterator[tuple[str, float]]:
-        output = Row(
-            suite="serving",
-            case="",
-            metric="output_throughput",
-            unit="tokens/s",
-            value=1.0,
-            low=None,
-            high=None,
-            n=1,
-            method="reported",
-        )
         cost: Callable[..., list[CostRow]] = partial(
-            cost_rows, [output], chip=chip, count=1, sheet=self.sheet
+            cost_rows,
+            [one_token_per_s("output_throughput")],
+            chip=chip,
+            count=1,
+            sheet=self.sheet,
         )
         for name in RENTAL_CLASSES:
             rented = cost(rental=name)[0].rental_usd
@@ -145,7 +191,7 @@ class _Prices:
 
 def _packed(reported: Reported, prices: _Prices) -> bytes:
     by_model: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for model, point in chain(_of_publishers(reported, prices), _predicted(prices)):
+    for model, point in _of_publishers(reported, prices):
         by_model[model].append(asdict(point))
     return json.dumps(by_model).encode()
 
@@ -157,48 +203,55 @@ def _signed(rows: pd.DataFrame, prices: _Prices) -> Iterator[tuple[str, Point]]:
     loaded = rows["suite"].isin(["serving", ATTESTED]) & (rows["model_id"] != "")
     own = rows[sound & shown & loaded & (rows["throughput"] > 0)]
     user = own["interactivity"].fillna(1000 / own["tpot"])
-    own = own.assign(user=user, rate=own["throughput"] / own["chips"])
-    own = own[own["user"] > 0].sort_values(
-        [*_SAME, "user", "rate", "digest", "case"],
-        ascending=[True] * len(_SAME) + [False, False, True, True],
-    )
-    before = own.groupby(_SAME)["rate"].transform(lambda rates: rates.cummax().shift())
-    for row in own[(own["rate"] > before) | before.isna()].to_dict("records"):
-        told = {str(name): value for name, value in row.items()}
-        yield known_as(row["model"]) or row["model_id"], _of_row(told, prices)
+    most = {f"{name}_most": own[f"{name}_high"].fillna(own[name]) for name in _LATENCIES}
+    own = own.assign(user=user, **most)[_COLUMNS]
+    alike: defaultdict[tuple[str, str, str, str, int], list[Point]] = defaultdict(list)
+    models: dict[str, str] = {}
+    told: Iterable[Any] = own[own["user"] > 0].itertuples(index=False)
+    for row in told:
+        model = models.setdefault(row.model_id, known_as(row.model) or row.model_id)
+        point = _of_row(row, prices)
+        alike[model, point.chip, point.load, point.kind, point.cores].append(point)
+    for (model, *_), points in alike.items():
+        yield from ((model, point) for point in _undominated(points, _asked_for))
 
 
-def _of_row(row: Mapping[str, Any], prices: _Prices) -> Point:
+def _of_row(row: Any, prices: _Prices) -> Point:
     sheet = prices.sheet
-    known = {sheet.default_class: row["rent_usd"], OWNED: row["owned_usd"]}
+    known = {sheet.default_class: row.rent_usd, OWNED: row.owned_usd}
     known = {name: usd for name, usd in known.items() if usd > 0}  # NaN is not
-    cores = row["per"] == "core"
+    rate = row.throughput / row.chips
     return Point(
-        chip=row["chip_id"],
-        chip_name=row["chip"],
-        kind="attested" if row["throughput_method"] == ATTESTED else "measured",
-        load=_load_of(row["shape"]),
-        per_user=row["user"],
-        rate=row["rate"],
+        chip=row.chip_id,
+        chip_name=row.chip,
+        kind="attested" if row.throughput_method == ATTESTED else "measured",
+        load=_load_of(row.shape),
+        per_user=row.user,
+        rate=rate,
         # Of a processor cores are paid for, and how many is in its own cost alone.
-        usd=known if cores else prices.at(row["chip_id"], row["rate"], known),
-        low=_or_none(row["throughput_low"] / row["chips"]),
-        high=_or_none(row["throughput_high"] / row["chips"]),
-        engine=row["engine"],
-        precision=row["precision"],
-        cores=row["cores"],
-        concurrency=_after(row["load"], "concurrency "),
-        tpot_p99=_or_none(row["tpot_p99"]),
+        usd=known if row.per == "core" else prices.at(row.chip_id, rate, known),
+        low=_or_none(row.throughput_low / row.chips),
+        high=_or_none(row.throughput_high / row.chips),
+        engine=row.engine,
+        precision=row.precision,
+        cores=row.cores,
+        concurrency=_after(row.load, "concurrency "),
+        ttft=_or_none(row.ttft_most),
+        tpot=_or_none(row.tpot_most) or 1000 / row.user,
+        ttft_p99=_or_none(row.ttft_p99_most),
+        tpot_p99=_or_none(row.tpot_p99_most),
+        joules=_or_none(row.energy) if row.energy_method == "measured" else None,
+        kept=row.weights != "random",
         statistic="median",
-        profile=row["profile"],
-        where=address(row["digest"], row["page"]),
-        date=row["finished_at"][:10],
+        profile=row.profile,
+        where=address(row.digest, row.page),
+        date=row.finished_at[:10],
     )
 
 
 def _load_of(shape: str) -> str:
     """Name a load as publishers' rows do."""
-    return shape.removesuffix(" tokens") if "→" in shape else shape
+    return shape.replace(" tokens", "", 1) if "→" in shape else shape
 
 
 def _after(load: str, word: str) -> float | None:
@@ -225,15 +278,7 @@ def _of_publishers(reported: Reported, prices: _Prices) -> Iterator[tuple[str, P
                 for point in _of_line(section, line, cell, prices):
                     alike[model.id, point.load].append(point)
         for (model_id, _), own in alike.items():
-            yield from ((model_id, point) for point in _undominated(own))
-
-
-def _undominated(own: list[Point]) -> Iterator[Point]:
-    best = 0.0
-    for point in sorted(own, key=lambda point: (-point.per_user, -point.rate, point.where)):
-        if point.rate > best:
-            best = point.rate
-            yield point
+            yield from ((model_id, point) for point in _undominated(own, _asked_for))
 
 
 def _of_line(
@@ -257,7 +302,8 @@ def _of_line(
         rate = cell.concurrency * cell.osl / time_s / cell.layout.chips
     else:
         return
-    asked = line.asked
+    asked, figures = line.asked, line.figures
+    joules = figures.get("energy_per_output_token of the chip")
     yield Point(
         chip=section.chip_id,
         chip_name=section.chip,
@@ -273,7 +319,11 @@ def _of_line(
         speculation=clean(str(asked.get("speculation", ""))).replace("none", ""),
         pools=_pools(asked),
         concurrency=_number(asked.get("concurrency")),
-        tpot_p99=_p99(line),
+        ttft=figures["ttft"].value if "ttft" in figures else None,
+        tpot=1000 / user,
+        ttft_p99=_p99(line, "ttft"),
+        tpot_p99=_p99(line, "tpot") or _p99(line, "itl"),
+        joules=joules.value if joules else None,
         statistic=str(told.labels.get("statistic", "")),
         publisher=section.publisher.title,
         where=f"reported/{section.id}/#{line.anchor}",
@@ -285,9 +335,9 @@ _SPEEDS = ("interactivity", "tpot", "itl")
 
 
 def _published_load(asked: Mapping[str, Any]) -> str:
-    if asked.get("isl") and asked.get("osl"):
-        return clean(f"{asked['isl']}→{asked['osl']}")
-    return clean(str(asked.get("task", "")))
+    lengths = f"{asked['isl']}→{asked['osl']}" if asked.get("isl") and asked.get("osl") else ""
+    load = lengths or str(asked.get("task", ""))
+    return clean(", ".join(filter(None, (load, conditions(_ENGLISH, asked)))))
 
 
 def _layout(asked: Mapping[str, Any]) -> str:
@@ -305,25 +355,20 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
-def _p99(line: ReportedLine) -> float | None:
-    values = (
-        figure.value
-        for figure in line.result.measurements
-        if figure.metric in {"tpot", "itl"} and figure.labels.get("statistic") == "p99"
-    )
-    return next(values, None)
+def _p99(line: ReportedLine, metric: str) -> float | None:
+    row = line.p99.get(metric)
+    return row.value if row else None
 
 
-def _predicted(prices: _Prices) -> Iterator[tuple[str, Point]]:
+def _predicted(prices: _Prices, model: str) -> list[Point]:
     names = catalog.chips()
-    for model, by_load in fronts().items():
-        for (isl, osl), chips in by_load.items():
-            for chip, own in chips.items():
-                if chip in names:
-                    name = names[chip].name
-                    for cheapest in own:
-                        point = _of_prediction(cheapest, model, (chip, name), (isl, osl), prices)
-                        yield model, point
+    return [
+        _of_prediction(cheapest, model, (chip, names[chip].name), lengths, prices)
+        for lengths, chips in fronts().get(model, {}).items()
+        for chip, own in chips.items()
+        if chip in names
+        for cheapest in own
+    ]
 
 
 def _of_prediction(
@@ -346,6 +391,8 @@ def _of_prediction(
         precision=own.precision,
         layout=", ".join(f"{title} {n}" for title, n in ranks if n != 1),
         concurrency=own.concurrency,
+        ttft=own.ttft_ms(osl),
+        tpot=1000 / own.tokens_per_s_user,
         statistic="mean",
         basis=own.basis,
         where=f"choose/?model={model}&isl={isl}&osl={osl}&ttft=&chips={chip}",

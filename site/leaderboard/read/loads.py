@@ -10,34 +10,41 @@ from results.prediction.observed import loads_of, reported_record, signed_record
 from suites.models.names import known_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     import pandas as pd
 
     from leaderboard.read.archives import Archive
-    from leaderboard.read.reported import Reported
+    from leaderboard.read.reported import Reported, ReportedLine, Section
     from results.prediction.observed import Observed
 
-__all__ = ["reported_loads", "signed_loads"]
+__all__ = ["ReportedLoads", "signed_loads"]
 
 # Of a model with more signed results than these the newest speak.
 _RESULTS = 100
 
 
-def reported_loads(reported: Reported) -> Mapping[str, Sequence[Observed]]:
-    """Return the loads of others' results that no law flags, by model; each by its row's page."""
-    loads: defaultdict[str, list[Observed]] = defaultdict(list)
-    for section in reported.sections:
-        # AIConfigurator's rows are those that predictions learn from, faults left out.
-        if section.publisher.kind == "aiconfigurator":
-            continue
-        for line in section.lines:
-            model = known_as(line.result.model or "")
+class ReportedLoads:
+    """The loads of others' results, by model; the laws are asked of a model when it is."""
+
+    def __init__(self, reported: Reported) -> None:
+        self._lines: defaultdict[str, list[tuple[Section, ReportedLine]]] = defaultdict(list)
+        for section in reported.sections:
+            # AIConfigurator's rows are those that predictions learn from, faults left out.
+            if section.publisher.kind == "aiconfigurator":
+                continue
+            for line in section.lines:
+                model = known_as(line.result.model or "")
+                if model:
+                    self._lines[model].append((section, line))
+
+    def of_model(self, model: str) -> Iterator[Observed]:
+        """Yield the loads that no law flags; each by its row's page."""
+        for section, line in self._lines.get(model, ()):
             record = None if line.flags else reported_record(line.source, line.result)
-            if model and record:
+            if record:
                 where = f"reported/{section.id}/#{line.anchor}"
-                loads[model] += loads_of(replace(record, where=where))
-    return loads
+                yield from loads_of(replace(record, where=where))
 
 
 def signed_loads(archive: Archive, rows: pd.DataFrame, model: str) -> Iterator[Observed]:

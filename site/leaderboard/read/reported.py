@@ -67,23 +67,34 @@ _ANCHOR = 12
 _ASKED = ("Category", "Scenario", "Submitter", "mode", "task", "column")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportedLine:
     """One reported result.
 
     Attributes:
         anchor: names the row on its page, by what was published and not by where in the file.
-        figures: one of each metric, and of each scope of an energy, at its most telling statistic.
-        costs: derived by Fenmark, as `fenmark cost` derives them.
-        flags: what the laws have against it, one sentence each.
+        sheet: what its costs are derived with.
     """
 
     anchor: str
     source: ReportedSource
     result: ReportedResult
-    figures: Mapping[str, ReportedMeasurement]
-    costs: Sequence[CostRow]
-    flags: Sequence[str] = ()
+    sheet: PriceSheet | None
+
+    @cached_property
+    def figures(self) -> Mapping[str, ReportedMeasurement]:
+        """One of each metric, and of each scope of an energy, at its most telling statistic."""
+        return _told(self.result.measurements)
+
+    @cached_property
+    def costs(self) -> Sequence[CostRow]:
+        """Derived by Fenmark, as `fenmark cost` derives them."""
+        return reported_cost_rows(self.result, self.sheet) if self.sheet else ()
+
+    @cached_property
+    def flags(self) -> Sequence[str]:
+        """What the laws have against it, one sentence each."""
+        return _flags(self.result)
 
     @property
     def asked(self) -> dict[str, Label]:
@@ -146,16 +157,13 @@ class Section:
 
     @cached_property
     def lines(self) -> Sequence[ReportedLine]:
-        sheet = self.publisher.sheet
         anchors = _anchors(result for _, result in self.results)
         return [
             ReportedLine(
                 anchor=anchor,
                 source=source,
                 result=result,
-                figures=_told(result.measurements),
-                costs=reported_cost_rows(result, sheet) if sheet else (),
-                flags=_flags(result),
+                sheet=self.publisher.sheet,
             )
             for anchor, (source, result) in zip(anchors, self.results, strict=True)
         ]

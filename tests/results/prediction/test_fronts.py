@@ -2,7 +2,8 @@
 
 import pytest
 
-from results.prediction.fronts import LOADS, front_of, fronts
+from results.prediction.fronts import LOADS, Predicted, front_of, fronts
+from results.prediction.plan import Layout
 from results.prediction.predict import predictor
 from suites.models import load
 
@@ -30,3 +31,27 @@ def test_on_a_front_more_for_each_user_is_less_for_all(lengths):
             assert users == sorted(users)
             assert rates == sorted(rates, reverse=True)
             assert all(p.low <= p.tokens_per_s_chip <= p.high for p in points)
+
+
+def test_the_first_token_takes_what_the_others_leave_of_a_request():
+    """Four requests of 101 tokens at 10 ms after 500 ms, on two chips: 1.5 s each."""
+    rate = 4 * 101 / 1.5 / 2
+    point = Predicted(
+        precision="fp8",
+        layout=Layout(2, 1, 2, 1),
+        basis="kernels",
+        concurrency=4,
+        tokens_per_s_user=100,
+        tokens_per_s_chip=rate,
+        low=rate,
+        high=rate,
+    )
+    assert point.ttft_ms(101) == pytest.approx(500)
+    shipped = [
+        own.ttft_ms(lengths[1])
+        for by_load in fronts().values()
+        for lengths, chips in by_load.items()
+        for points in chips.values()
+        for own in points
+    ]
+    assert min(shipped) > 0

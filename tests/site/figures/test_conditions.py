@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from leaderboard.figures import plots, ranking
-from leaderboard.figures.conditions import conditions
+from leaderboard.figures.conditions import conditions, in_words
 from leaderboard.read.evidence import evidence
 from leaderboard.read.reported import Reported
 from leaderboard.words import Words
@@ -65,3 +65,10 @@ def test_cheaper_tokens_are_no_evidence_and_bound_no_front():
     for table, fronts in ((plain, 1), (cheap, 0), (both, 1)):
         chart, _ = plots.curve(EN, table, "", lambda chart: chart)
         assert len(chart.lines) == fronts
+
+
+def test_what_was_said_in_english_is_said_in_chinese():
+    labels = {"speculation": "ngram", "draft_tokens": 4, "shared_prefix": 0.25, "turns": 3}
+    said = in_words(ZH, conditions(EN, labels))
+    assert said == conditions(ZH, labels).replace(", ", "，")
+    assert in_words(ZH, "a stranger's words") == "a stranger's words"

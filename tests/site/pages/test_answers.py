@@ -47,15 +47,18 @@ def test_answers_stand_by_evidence_and_one_without_a_price_is_one():
 
 
 def test_of_a_chip_only_models_that_somebody_ran_are_predicted():
-    others = {
-        "ran": [FIELDS | {"chip": "x"}, FIELDS | {"kind": "predicted"}],
-        "nobody": [FIELDS | {"kind": "predicted"}],
-    }
-    known = Points([("own", point(kind="measured"))], others)
+    shown = {"own": [point(kind="measured")], "ran": [point(chip="x")]}
+    known = Points(shown, lambda model: [] if model == "own" else [point(kind="predicted")])
     assert {model: [p.kind for p in own] for model, own in known.of_chip("h200-sxm").items()} == {
         "ran": ["predicted"], "own": ["measured"],
     }  # fmt: skip
     assert [p.kind for p in known.of_model("nobody")] == ["predicted"]
+
+
+def test_predictions_stand_beside_loads_that_somebody_ran():
+    guesses = [point(kind="predicted", chip="y"), point(kind="predicted", load="64→64")]
+    known = Points({"ran": [point()]}, lambda model: guesses)
+    assert [p.kind for p in known.of_loads_run()["ran"]] == ["reported", "predicted"]
 
 
 def test_the_nearest_chips_are_those_whose_datasheets_differ_least():
