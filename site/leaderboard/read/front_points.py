@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -58,30 +58,34 @@ class Points:
         others: Mapping[str, Sequence[Mapping[str, Any]]],
     ) -> None:
         self._others = others
+        self._of_model: dict[str, list[Point]] = {}
         self._signed: defaultdict[str, list[Point]] = defaultdict(list)
         for model, point in signed:
             self._signed[model].append(point)
 
-    def of_model(self, model: str) -> list[Point]:
+    def of_model(self, model: str) -> Sequence[Point]:
         """Return the points of a model, signed ones first."""
-        others = (Point(**fields) for fields in self._others.get(model, ()))
-        return [*self._signed.get(model, ()), *others]
+        if model not in self._of_model:
+            others = (Point(**fields) for fields in self._others.get(model, ()))
+            self._of_model[model] = [*self._signed.get(model, ()), *others]
+        return self._of_model[model]
 
-    def of_chip(self, chip: str) -> dict[str, list[Point]]:
+    def of_chip(self, chip: str) -> Mapping[str, Sequence[Point]]:
         """Return the points of a chip by model; predicted ones only of models that somebody ran."""
-        found: dict[str, list[Point]] = {}
+        return self._by_chip.get(chip, {})
+
+    @cached_property
+    def _by_chip(self) -> Mapping[str, Mapping[str, Sequence[Point]]]:
+        """Points of each chip by model: in one walk, for a catalogue has hundreds of chips."""
+        chips: defaultdict[str, defaultdict[str, list[Point]]]
+        chips = defaultdict(lambda: defaultdict(list))
         for model in sorted(self._signed.keys() | self._others.keys()):
-            others = self._others.get(model, ())
-            ran = any(fields["kind"] == "reported" for fields in others)
-            own = [point for point in self._signed.get(model, ()) if point.chip == chip]
-            own += [
-                Point(**fields)
-                for fields in others
-                if fields["chip"] == chip and (ran or fields["kind"] != "predicted")
-            ]
-            if own:
-                found[model] = own
-        return found
+            every = self.of_model(model)
+            ran = any(point.kind == "reported" for point in every)
+            for point in every:
+                if ran or point.kind != "predicted":
+                    chips[point.chip][model].append(point)
+        return chips
 
 
 NO_POINTS = Points((), {})
