@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from runners import cli
+from suites.base.locks import held
 from suites.base.probe import Probe
 
 UNPROBED = Path(__file__).parent / "unprobed"
@@ -44,6 +45,26 @@ def pytest_collection_finish() -> None:
     """Thousands of tests stay to the end: spare the collector of garbage to go through them."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def once(request, tmp_path_factory):
+    """Makes a folder once for all processes that run the tests: `once("name", make)`.
+
+    It belongs to all of them: a test reads it, or copies it.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if hasattr(request.config, "workerinput") else own
+
+    def folder(name, make):
+        place, begun = shared / name, shared / f"{name}.begun"
+        with held(shared, name=f"{name}.lock"):
+            if not place.exists():
+                make(begun)
+                begun.replace(place)
+        return place
+
+    return folder
 
 
 def pytest_terminal_summary(terminalreporter) -> None:

@@ -12,8 +12,9 @@ from results import catalog
 from suites import meters
 from suites.base.errors import UserError
 from suites.base.records import Window
-from suites.meters import Energy
+from suites.meters.base import Energy
 from suites.meters.owned import open_meters
+from suites.meters.telemetry import telemetry as exporters
 from suites.meters.windows import EnergyWindow
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from results.statement.statement import Chip
     from suites.base.records import CellResult
-    from suites.meters import EnergyMeter, MeterInfo, Recorder
+    from suites.meters.base import EnergyMeter, MeterInfo
+    from suites.meters.recorder import Recorder
 
 __all__ = ["Gauge", "gauge", "gauge_for"]
 
@@ -178,7 +180,7 @@ def gauge(
             remedy="give each meter's log a name of its own: its rows bear it",
         )
     if chip.kind == "other":
-        return Gauge([*meters.telemetry(telemetry), *walls])
+        return Gauge([*exporters(telemetry), *walls])
     # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.
     not_it = "chip" if chip.kind == "cpu" else "package"
     real = [meter for meter in meters.available() if meter.info.scope != not_it]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 __all__ = ["BoundedTransport"]
@@ -17,12 +19,29 @@ _MOST_BYTES = 2**21
 _LONGEST_S = 120.0
 
 
-class BoundedTransport(httpx.HTTPTransport):
-    """Gives up on answers of more than 2 MiB, or that take more than two minutes."""
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Authorities that certificates are checked by: reading them takes longer than a short call."""
+    return httpx.create_ssl_context()
 
-    def __init__(self, *, most_bytes: int = _MOST_BYTES, longest_s: float = _LONGEST_S) -> None:
-        """Take other bounds where these are not the right ones."""
-        super().__init__()
+
+class BoundedTransport(httpx.HTTPTransport):
+    """Gives up on answers of more than 2 MiB, or that take more than two minutes.
+
+    Args:
+        verify: what certificates are checked by; None: the authorities of this machine's Python.
+        most_bytes, longest_s: other bounds, where these are not the right ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: ssl.SSLContext | bool | None = None,
+        retries: int = 0,
+        most_bytes: int = _MOST_BYTES,
+        longest_s: float = _LONGEST_S,
+    ) -> None:
+        super().__init__(verify=_trusted() if verify is None else verify, retries=retries)
         self._most_bytes, self._longest_s = most_bytes, longest_s
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

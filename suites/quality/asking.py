@@ -94,7 +94,7 @@ class Asker:
             done()
             return reply
 
-        transport = BoundedTransport(verify=self._target.tls or True, retries=1)
+        transport = BoundedTransport(verify=self._target.tls or None, retries=1)
         with (
             httpx.Client(transport=transport, headers=self._headers(), timeout=110) as client,
             ThreadPoolExecutor(self._concurrency) as pool,

@@ -48,9 +48,9 @@ def clone(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
+def rendered(once):
     """What a site keeps between two builds: templates that are compiled, pages of the docs."""
-    return tmp_path_factory.mktemp("rendered")
+    return once("cache", Path.mkdir)
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from leaderboard import build
 from results.archive import archive, verification
 from results.catalog import known_logs, logs_data
 from results.keys.identity import runner_id
 from results.proof import envelope
 from runners.machine import keys
 from suites.base.errors import UserError
+from tests.site.conftest import begun, own_cache, quick_build  # noqa: F401 - fixtures
 
 PUBLIC = Path(archive.__file__).parents[1] / "public"
 
@@ -82,35 +82,54 @@ def test_one_log_stands_in_the_catalogue_once(known, tmp_path, signer, same):
         known_logs()
 
 
-def test_two_folders_with_two_logs_of_one_name_are_refused(tmp_path, signer, statement, fenmark):
+def test_two_folders_with_two_logs_of_one_name_are_refused(
+    tmp_path,
+    signer,
+    statement,
+    fenmark,
+    quick_build,  # noqa: F811 - fixtures
+):
     one = entered(tmp_path / "one", signer, statement, "run-1", "run-2")
     other = entered(tmp_path / "other", signer, statement, "run-3")
     done = fenmark("verify", one, other)
     assert done.returncode == 1
     assert "holds another log of the same name" in done.stderr
     assert json.loads(fenmark("verify", one, other, "--json").stdout)["ok"] is False
-    report = build([one, other], tmp_path / "site")
+    report = quick_build([one, other], tmp_path / "site")
     [(_, why)] = report.refused
     assert "holds another log of the same name" in why
     [log] = (tmp_path / "site" / "logs").iterdir()
     assert (log / "checkpoint").read_bytes() == (one / "log" / "checkpoint").read_bytes()
 
 
-def test_an_older_copy_of_a_log_is_the_same_log(tmp_path, signer, statement, fenmark):
+def test_an_older_copy_of_a_log_is_the_same_log(
+    tmp_path,
+    signer,
+    statement,
+    fenmark,
+    quick_build,  # noqa: F811
+):
     old = entered(tmp_path / "old", signer, statement, "run-1")
     new = entered(tmp_path / "new", signer, statement, "run-1", "run-2")
     assert fenmark("verify", old, new).returncode == 0
     for folders in ([old, new], [new, old]):
-        report = build(folders, tmp_path / "site")
+        report = quick_build(folders, tmp_path / "site")
         assert (report.results, report.refused) == (2, ())
         [log] = (tmp_path / "site" / "logs").iterdir()
         assert (log / "checkpoint").read_bytes() == (new / "log" / "checkpoint").read_bytes()
         assert (log / "tile" / "0" / "000.p" / "2").exists()
 
 
-def test_the_site_says_which_key_signs_each_log(known, home, tmp_path, signer, statement):
+def test_the_site_says_which_key_signs_each_log(
+    known,
+    home,
+    tmp_path,
+    signer,
+    statement,
+    quick_build,  # noqa: F811
+):
     other = entered(tmp_path / "other", CryptoSigner.generate_ed25519(), statement, "run-9")
-    build([home, other], tmp_path / "site")
+    quick_build([home, other], tmp_path / "site")
     logs = json.loads((tmp_path / "site" / "data" / "proofs" / "logs.json").read_bytes())
     public = signer.public_key.to_dict()["keyval"]["public"]
     told = {log["origin"]: (log["public"], log["known"]) for log in logs}

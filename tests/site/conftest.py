@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import shutil
 import threading
 from asyncio import events
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urljoin
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from leaderboard import build
+from leaderboard import BuildReport, build
 from leaderboard.output.preview import server
 from results.archive import archive, forecasts
 from results.keys.identity import runner_id, runner_toml
@@ -30,9 +32,12 @@ from tests.builders import engine, forecast, stated
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from playwright.sync_api import Browser, Page, ViewportSize
+
+Once: TypeAlias = "Callable[[str, Callable[[Path], object]], Path]"
+Build: TypeAlias = "Callable[..., BuildReport]"
 
 CHROMIUM = Path("/usr/bin/chromium")
 # No GPU, no sandbox inside a container, and no traffic of its own.
@@ -249,21 +254,56 @@ def saved(page: Page, kind: str) -> bytes:
 
 
 @pytest.fixture(scope="session", autouse=True, name="cache")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def own_cache(once: Once) -> Iterator[None]:
     """Render the shells once for all tests, and leave the user's cache alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(once("cache", Path.mkdir)))
         yield
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begun(once: Once) -> Callable[..., Path]:
+    """Return a function that makes a folder with the site of no results, if it is not there."""
+
+    def begin(out: Path, base_url: str | None = None) -> Path:
+        def make(folder: Path) -> None:
+            build([once("no-results", Path.mkdir)], folder, base_url)
+
+        name = hashlib.sha256(str(base_url).encode()).hexdigest()[:8]
+        if not out.exists():
+            shutil.copytree(once(f"begun-{name}", make), out)
+        return out
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def quick_build(begun: Callable[..., Path]) -> Build:
+    """Return `build`, which makes only pages that differ from those of a site without results.
+
+    That this is the build from nothing is tested in `read/test_cache` and `output/test_build`.
+    """
+
+    def run(
+        folders: Sequence[Path], out: Path, base_url: str | None = None, **more: Any
+    ) -> BuildReport:
+        return build(folders, begun(out, base_url), base_url, **more)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def results(once: Once) -> Path:
     """Four runs: two of one CPU on two days, one of a listed GPU with a meter, one unlisted.
 
     And two forecasts.
     """
-    folder = accept(
-        tmp_path_factory.mktemp("results"),
+    return once("results", _results)
+
+
+def _results(folder: Path) -> None:
+    accept(
+        folder,
         statement(number=1, date="2026-11-18", speed=24.0),
         statement(number=2, date="2026-11-20", speed=20.0),
         statement(
@@ -278,26 +318,26 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         statement(number=4, chip="Prototype X", speed=31.0),
     )
     forecasts.enter(folder, [forecast(), forecast(level="a feeling")], SIGNER, SIGNER)
-    return folder
 
 
 @pytest.fixture(scope="session")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def others(once: Once) -> Path:
     """What two publishers say of one chip, imported."""
-    folder = tmp_path_factory.mktemp("others")
+    return once("others", _others)
+
+
+def _others(folder: Path) -> None:
+    folder.mkdir()
     for kind, rows in (("mlperf", MLPERF), ("inferencex", INFERENCEX)):
         published = folder / f"{kind}.json"
         published.write_text(json.dumps(rows), encoding="utf-8")
         imported = import_file(kind, published)
         (folder / f"{kind}.reported.json").write_text(imported.model_dump_json(), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, results: Path, others: Path) -> Path:
-    out = tmp_path_factory.mktemp("site") / "out"
-    build([results], out, BASE_URL, others=[others])
-    return out
+def site(once: Once, results: Path, others: Path) -> Path:
+    return once("site", lambda out: build([results], out, BASE_URL, others=[others]))
 
 
 @pytest.fixture(scope="session")

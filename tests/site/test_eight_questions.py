@@ -26,17 +26,18 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from tests.site.conftest import Once
+
 LANGUAGES = {"en": "", "zh": "zh/"}
 MOST_NODES = 5000
 MOST_KB = 500
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published(once: Once) -> Path:
     """Build the site of the published archive, with what ships of others' results."""
-    out = tmp_path_factory.mktemp("published") / "out"
-    build([Path(results.__file__).parent / "public"], out, others=[DATA])
-    return out
+    public = Path(results.__file__).parent / "public"
+    return once("published", lambda out: build([public], out, others=[DATA]))
 
 
 def numbers(page: Page, column: str) -> list[float]:

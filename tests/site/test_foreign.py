@@ -43,12 +43,12 @@ def secret(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def built(fenmark, tmp_path):
+def built(fenmark, begun, tmp_path):
     """Build a site of some archives; return the exit, the report and the files."""
 
     def run(*folders: Path) -> tuple[int, dict[str, Any], dict[str, bytes]]:
         named = [part for folder in folders for part in ("--results", folder)]
-        done = fenmark("site", *named, "--out", tmp_path / "out", "--json")
+        done = fenmark("site", *named, "--out", begun(tmp_path / "out"), "--json")
         assert "Traceback" not in done.stderr
         everything = [*(tmp_path / "out").rglob("*")]
         assert all(path.is_file() or path.is_dir() for path in everything)
@@ -97,10 +97,12 @@ def test_of_a_log_is_published_what_it_consists_of(built, home: Path, secret: Pa
     }
 
 
-def test_the_terminal_names_and_counts_what_is_left_out_in_one_line_each(fenmark, home, tmp_path):
+def test_the_terminal_names_and_counts_what_is_left_out_in_one_line_each(
+    fenmark, begun, home, tmp_path
+):
     for number in range(30):
         (home / "log" / f"\x1b[31m{number}\n.html").write_text("")
-    done = fenmark("site", "--results", home, "--out", tmp_path / "out")
+    done = fenmark("site", "--results", home, "--out", begun(tmp_path / "out"))
     assert done.returncode == 0
     lines = [line for line in done.stdout.splitlines() if "left out" in line]
     assert len(lines) == 21

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leaderboard import build
 from leaderboard.figures.figures import Result, points_of
 from leaderboard.figures.ranking import ranked
 from leaderboard.figures.rows import frame, rows_of, shown
@@ -41,13 +40,13 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def hostile_site(tmp_path_factory) -> Path:
+def hostile_site(tmp_path_factory, quick_build) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     accept(folder, *(statement(number=n, text=text) for n, text in enumerate(HOSTILE)))
     accept(folder, statement(number=90, value=1e308), statement(number=91, value=1e-300))
     accept(folder, statement(number=92, value=0.0), statement(number=93, value=-1.0))
     out = tmp_path_factory.mktemp("hostile-site") / "a" / "b" / "out"
-    build([folder], out)
+    quick_build([folder], out)
     return out
 
 

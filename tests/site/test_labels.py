@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from leaderboard import build
 from results.proof import envelope
 from results.statement import strict_json
 from tests.site.conftest import SIGNER, accept, statement
@@ -63,8 +62,8 @@ def archived(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def built(archived, tmp_path_factory) -> Any:
-    return build([archived], tmp_path_factory.mktemp("labels-site") / "out")
+def built(archived, quick_build, tmp_path_factory) -> Any:
+    return quick_build([archived], tmp_path_factory.mktemp("labels-site") / "out")
 
 
 def test_each_is_left_out_and_named_and_the_build_goes_on(built):
@@ -83,8 +82,8 @@ def test_each_is_left_out_and_named_and_the_build_goes_on(built):
     assert drawn == ["old-and-good", "new-and-good", "mistyped"]
 
 
-def test_a_second_build_leaves_them_out_too(archived, built, tmp_path):
-    again = build([archived], tmp_path / "out")
+def test_a_second_build_leaves_them_out_too(archived, built, quick_build, tmp_path):
+    again = quick_build([archived], tmp_path / "out")
     assert (again.results, sorted(again.refused)) == (3, sorted(built.refused))
 
 
@@ -106,9 +105,11 @@ def test_show_names_the_label_in_one_line(fenmark, tmp_path):
 
 
 @pytest.mark.browser
-def test_the_browser_verifies_both_versions_and_takes_neither_for_the_other(tab, serve, tmp_path):
+def test_the_browser_verifies_both_versions_and_takes_neither_for_the_other(
+    tab, serve, quick_build, tmp_path
+):
     folder = accept(tmp_path / "a", statement(number=1), of_version_2(statement(number=2)))
-    site = build([folder], tmp_path / "out").out
+    site = quick_build([folder], tmp_path / "out").out
     for digest in places(site).values():
         assert "Verified" in verdict(tab, serve(site), digest)
     mixed = {**of_version_2(statement(number=3)), "predicateType": "urn:fenmark:result:v1"}

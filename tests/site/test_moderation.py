@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import expect
 from securesystemslib.signer import CryptoSigner
 
-from leaderboard import build
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.read import archives
@@ -54,9 +53,9 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, home) -> Path:
+def site(tmp_path_factory, home, quick_build) -> Path:
     out = tmp_path_factory.mktemp("moderated-site") / "out"
-    build([home], out, base_url="https://example.org/fenmark")
+    quick_build([home], out, base_url="https://example.org/fenmark")
     return out
 
 

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 
-from leaderboard import build
 from leaderboard.read import known
 from results.archive import archive
 from results.keys.identity import read_runner
@@ -59,10 +58,10 @@ CHECK = """async ([root, known, statement]) => {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
+def whole(tmp_path_factory, quick_build) -> Path:
     """The site of one good archive, whose files the vectors' take the place of."""
     out = tmp_path_factory.mktemp("vectors") / "out"
-    build([lay(tmp_path_factory.mktemp("archive"), HOME)], out)
+    quick_build([lay(tmp_path_factory.mktemp("archive"), HOME)], out)
     return out
 
 

@@ -105,7 +105,7 @@ def create_app(
         add_administration,
         add_operation,
         add_writing,
-    ):  # it completes the OpenAPI
+    ):
         add(app, service)
     return Frame(app, service, write_log)
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from leaderboard.words import Words
 from suites.base.errors import CheckError
+from suites.base.locks import held
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["SHELL_URLS", "Shells", "documents", "render", "unwrapped"]
 
@@ -25,6 +26,8 @@ _HERE = Path(__file__).parent.parent
 _MKDOCS_FILE = {"en": "mkdocs.yml", "zh": "mkdocs.zh.yml"}
 # Depth in the tree -> the shell page whose relative links fit there.
 SHELL_URLS = {0: "", 1: "shell/", 2: "shell/entity/", 3: "shell/entity/part/"}
+# Shells of a language that stay, each of one address and one version of the documents.
+_KEPT = 4
 _MARK = re.compile(r"@@(title|description|content|picture)@@")
 _FULL_WIDTH = r"\u3000-\u303f\uff00-\uffef"
 _CHINESE = rf"\u4e00-\u9fff{_FULL_WIDTH}"
@@ -107,13 +110,8 @@ def render(lang: str, base_url: str | None, cache: Path) -> Shells:
     """
     cached = cache / f"shells-{lang}-{_digest(lang, base_url)}"
     if not cached.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        for stale in cache.glob(f"shells-{lang}-*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            built = Path(scratch) / "site"
-            _mkdocs(lang, base_url, Path(scratch) / "docs", built)
-            built.replace(cached)
+        with held(cache, name="shells.lock"):
+            _make(cached, lang, base_url)
     by_depth = {depth: _read(cached, url) for depth, url in SHELL_URLS.items()}
     documents = frozenset(
         f"{page.parent.relative_to(cached)}/"
@@ -121,6 +119,23 @@ def render(lang: str, base_url: str | None, cache: Path) -> Shells:
         if page.parent != cached and page.relative_to(cached).parts[0] != "shell"
     )
     return Shells(lang, cached, by_depth, SHELL_URLS, documents)
+
+
+def _make(cached: Path, lang: str, base_url: str | None) -> None:
+    """Render, unless another process did so meanwhile."""
+    if cached.is_dir():
+        return
+    _forget(cached.parent.glob(f"shells-{lang}-*"))
+    with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
+        built = Path(scratch) / "site"
+        _mkdocs(lang, base_url, Path(scratch) / "docs", built)
+        built.replace(cached)
+
+
+def _forget(shells: Iterable[Path]) -> None:
+    """Remove all but the newest: sites at several addresses take turns, or are built at once."""
+    for stale in sorted(shells, key=lambda path: path.stat().st_mtime_ns)[: 1 - _KEPT]:
+        shutil.rmtree(stale, ignore_errors=True)
 
 
 def documents(lang: str) -> dict[str, tuple[str, str]]:

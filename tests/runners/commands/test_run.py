@@ -17,6 +17,7 @@ import pytest
 from results.statement.nonce import seed_of
 from runners.measure.workspace import Workspace
 from runners.options.options import RunOptions
+from tests.conftest import UNPROBED
 
 pytestmark = pytest.mark.engine
 ROOT = Path(__file__).parents[3]
@@ -208,7 +209,8 @@ def test_measuring_needs_no_package_that_a_device_image_lacks(environment, tmp_p
     """No web server, no database, no documents and no engine of ours: kernels, signature, log."""
     absent = absent_packages()
     assert {"fastapi", "sqlalchemy", "mkdocs", "xllamacpp", "uvloop"} <= absent
-    (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(names=absent))
+    unprobed = (UNPROBED / "sitecustomize.py").read_text()
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT.format(names=absent) + unprobed)
     out = tmp_path / "results"
     for arguments in (
         [

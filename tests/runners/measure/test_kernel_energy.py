@@ -17,7 +17,8 @@ from runners.measure.workspace import FinishedCell
 from suites import meters
 from suites.base.records import CellResult, Series, Window
 from suites.kernels import plan
-from suites.meters import ModelledMeter, rapl
+from suites.meters import rapl
+from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
 from tests.builders import assert_signable
 

@@ -9,7 +9,8 @@ from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
 from suites import meters
 from suites.base.records import CellResult, Series, Window
-from suites.meters import MeterInfo, ModelledMeter, Reading
+from suites.meters.base import MeterInfo, Reading
+from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
 from tests.suites.meters.test_vendors import exported, server  # noqa: F401 - a fixture
 

@@ -39,11 +39,11 @@ def pictures(out):
     return re.findall(r'<img src="([^"]+)" alt="([^"]+)" width="720"', pages)
 
 
-def test_pictures_come_with_a_runs_own_samples_and_go_with_them(archive, tmp_path):
+def test_pictures_come_with_a_runs_own_samples_and_go_with_them(archive, quick_build, tmp_path):
     # One folder, built again and again: what stands there already is not made twice.
     out, kept = tmp_path / "out", tmp_path / "samples"
     shutil.move(archive / "samples", kept)
-    build([archive], out)
+    quick_build([archive], out)
     assert not pictures(out)
 
     shutil.copytree(kept, archive / "samples")
@@ -58,9 +58,9 @@ def test_pictures_come_with_a_runs_own_samples_and_go_with_them(archive, tmp_pat
     assert build([archive], out).written == 0
 
 
-def test_other_samples_than_those_signed_for_are_never_drawn(archive, tmp_path):
+def test_other_samples_than_those_signed_for_are_never_drawn(archive, quick_build, tmp_path):
     (path,) = (archive / "samples").iterdir()
     path.write_bytes(path.read_bytes().replace(b'"sent":[', b'"sent":[9.0,', 1))
-    build([archive], tmp_path / "out")
+    quick_build([archive], tmp_path / "out")
     assert not list((tmp_path / "out").glob("timelines/*"))
     assert not pictures(tmp_path / "out")

@@ -13,7 +13,7 @@ from results import catalog
 from results.prediction.market import owning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -26,13 +26,6 @@ def served(site: Path, serve: Callable[[Path], str]) -> str:
     return serve(site)
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
-    context.close()
-
-
 def opened(page: Page, address: str) -> str:
     """Open the page and return what it answers in a line."""
     page.goto(address)
@@ -41,12 +34,12 @@ def opened(page: Page, address: str) -> str:
 
 
 @pytest.mark.browser
-def test_the_page_chooses_as_python_does(page: Page, served: str):
-    asked = [own for own in workloads(60, seed=4) if own.kind != "marketplace"][::9]
-    page.goto(f"{served}choose/")
+def test_the_page_chooses_as_python_does(tab: Page, served: str):
+    asked = [own for own in workloads(60, seed=4) if own.kind != "marketplace"][::12]
+    tab.goto(f"{served}choose/")
     script = IN_BROWSER.replace("./choose-rank.js", f"{served}assets/fenmark/choose-rank.js")
     plain = [own.as_json() for own in asked]
-    answers = page.evaluate(script, [choose.common(), tables(asked), plain])
+    answers = tab.evaluate(script, [choose.common(), tables(asked), plain])
     told = [chosen(own) for own in asked]
     assert sum(len(own["ranked"]) for own in told) > 50
     for own, python, browser in zip(asked, told, answers, strict=True):
@@ -62,22 +55,22 @@ def test_a_difference_is_told():
 
 
 @pytest.mark.browser
-def test_a_question_is_answered_and_can_be_passed_on(page: Page, served: str):
-    first = opened(page, f"{served}choose/")
+def test_a_question_is_answered_and_can_be_passed_on(tab: Page, served: str):
+    first = opened(tab, f"{served}choose/")
     assert first.startswith("Least: ")
-    page.locator("fenmark-choose [name=model]").select_option("llama-3.1-70b")
-    page.locator("fenmark-choose [name=volume]").fill("1000")
-    page.locator("fenmark-choose [name=percentile]").select_option("99")
-    page.wait_for_function(
+    tab.locator("fenmark-choose [name=model]").select_option("llama-3.1-70b")
+    tab.locator("fenmark-choose [name=volume]").fill("1000")
+    tab.locator("fenmark-choose [name=percentile]").select_option("99")
+    tab.wait_for_function(
         "(before) => document.querySelector('.headline').innerText !== before", arg=first
     )
-    answer = page.locator(".headline").inner_text()
-    assert "model=llama-3.1-70b" in page.url
-    assert opened(page, page.url) == answer
-    losers = page.locator(".missed li")
+    answer = tab.locator(".headline").inner_text()
+    assert "model=llama-3.1-70b" in tab.url
+    assert opened(tab, tab.url) == answer
+    losers = tab.locator(".missed li")
     assert losers.count() > 0
     assert all(": " in text for text in losers.all_inner_texts())
-    assert page.locator(".worth li").count() == 3
+    assert tab.locator(".worth li").count() == 3
 
 
 @pytest.mark.browser
@@ -90,25 +83,25 @@ def test_a_question_is_answered_and_can_be_passed_on(page: Page, served: str):
         ("isl=0", "Tokens in"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(page: Page, served: str, query: str, told: str):
-    opened(page, f"{served}choose/?{query}")
-    problem = page.locator("fenmark-choose .problem")
+def test_what_cannot_be_meant_is_one_line(tab: Page, served: str, query: str, told: str):
+    opened(tab, f"{served}choose/?{query}")
+    problem = tab.locator("fenmark-choose .problem")
     assert problem.is_visible()
     assert told in problem.inner_text()
     assert "\n" not in problem.inner_text()
 
 
 @pytest.mark.browser
-def test_chips_at_hand_at_ones_own_price_make_the_bill(page: Page, served: str):
+def test_chips_at_hand_at_ones_own_price_make_the_bill(tab: Page, served: str):
     """16 chips that cost 2.00 an hour cost 2 × 730.5 × chips a month, whatever the sheet says."""
-    opened(page, f"{served}choose/?chips=b200-sxm:64&price=2&volume=1&currency=USD")
-    row = page.locator(".ranked tbody tr").first
+    opened(tab, f"{served}choose/?chips=b200-sxm:64&price=2&volume=1&currency=USD")
+    row = tab.locator(".ranked tbody tr").first
     bill, chips = (
         row.locator(f"td[data-label='{name}']").inner_text().splitlines()[0].replace(",", "")
         for name in ("A month", "Chips")
     )
     assert float(bill) == pytest.approx(2 * 730.5 * int(chips), rel=5e-3)
-    assert page.locator(".ways").is_hidden()
+    assert tab.locator(".ways").is_hidden()
 
 
 def test_an_owned_hour_is_the_sheets_capital_and_electricity():

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from leaderboard import build
 from leaderboard.base.text import slug
 from results.archive import archive
 from results.catalog import logs_data
@@ -46,9 +45,9 @@ def home(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, home) -> Path:
+def site(tmp_path_factory, home, quick_build) -> Path:
     out = tmp_path_factory.mktemp("owners-site") / "out"
-    build([home], out)
+    quick_build([home], out)
     return out
 
 
@@ -82,13 +81,13 @@ def test_runners_and_runs_lead_to_their_owner(site):
         assert link in (site / page).read_text(), page
 
 
-def test_a_known_logs_registration_counts_for_more(home, tmp_path, monkeypatch):
+def test_a_known_logs_registration_counts_for_more(home, quick_build, tmp_path, monkeypatch):
     monkeypatch.setattr(logs_data, "LOGS", tmp_path / "logs")
     (tmp_path / "logs").mkdir()
     public = SIGNER.public_key.keyval["public"]
     text = f'origin = "{archive.log_origin(SIGNER)}"\npublic_key = "{public}"\n'
     (tmp_path / "logs" / "one.toml").write_text(text)
-    build([home], tmp_path / "out")
+    quick_build([home], tmp_path / "out")
     page = (tmp_path / "out" / "owners" / slug(OWNER) / "index.html").read_text()
     assert "by a log or catalogue that ships with Fenmark" in page
     assert "by its own log alone" not in page

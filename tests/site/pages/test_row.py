@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 import results
-from leaderboard import build
 from leaderboard.figures.rows import address, page_names
 from leaderboard.output import page_list
 from leaderboard.pages.row import bibtex
 from results.archive import archive
 from runners.ci.regression import find
+from tests.site.conftest import BASE_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwright.sync_api import Browser
+
+    from tests.site.conftest import Build, Once
 
 PUBLIC = Path(results.__file__).parent / "public"
 
@@ -45,11 +47,9 @@ def test_a_row_without_a_page_stands_at_its_proof():
 
 
 @pytest.fixture(scope="module")
-def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def public(once: Once, quick_build: Build) -> Path:
     """The site of the results that ship."""
-    out = tmp_path_factory.mktemp("rows") / "out"
-    build([PUBLIC], out, "https://example.org/")
-    return out
+    return once("public", lambda out: quick_build([PUBLIC], out, BASE_URL))
 
 
 def first(site: Path) -> Path:
@@ -79,7 +79,7 @@ def test_the_lines_on_the_page_fetch_what_verifies(public: Path, tmp_path: Path)
         r"<code tabindex=\"0\">(mkdir.*?)</code>", first(public).read_text("utf-8"), re.DOTALL
     )
     assert lines
-    for to, url in re.findall(r"curl -fo (\S+) https://example.org/(\S+)", lines[1]):
+    for to, url in re.findall(r"curl -fo (\S+) https://example.org/fenmark/(\S+)", lines[1]):
         (tmp_path / to).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(public / url, tmp_path / to)
     digest, folder = re.findall(r"fenmark reproduce (\S+) --results (\S+)", lines[1])[0]
@@ -88,10 +88,10 @@ def test_the_lines_on_the_page_fetch_what_verifies(public: Path, tmp_path: Path)
 
 
 def test_beyond_a_limit_only_the_newest_results_have_pages(
-    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    results: Path, quick_build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(page_list, "_ROW_PAGES", 6)
-    build([results], tmp_path / "out")
+    quick_build([results], tmp_path / "out")
     pages = list((tmp_path / "out" / "r").glob("*/*/index.html"))
     assert 0 < len(pages) <= 6
     shard = json.loads((tmp_path / "out/data/board/qwen2.5-0.5b.json").read_text("utf-8"))

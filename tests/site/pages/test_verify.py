@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import expect
 from securesystemslib.signer import CryptoSigner
 
-from leaderboard import build
 from results.archive import archive
 from results.proof import envelope
 from results.proof.ledger import Ledger
@@ -41,9 +40,9 @@ def long_log(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def long_site(tmp_path_factory, long_log) -> Path:
+def long_site(tmp_path_factory, long_log, quick_build) -> Path:
     out = tmp_path_factory.mktemp("long-site") / "out"
-    build([long_log], out)
+    quick_build([long_log], out)
     return out
 
 
@@ -105,7 +104,9 @@ def test_any_damage_to_the_sites_own_files_is_refused(tab, serve, long_site, tmp
     assert "Not verified" in verdict(tab, serve(site), digest)
 
 
-def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(tab, serve, tmp_path):
+def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(
+    tab, serve, quick_build, tmp_path
+):
     home = accept(tmp_path / "results", statement(number=1))
     sealed = envelope.sign(
         envelope.encode(Statement.model_validate(statement(number=2, speed=25.0))), SIGNER
@@ -115,7 +116,7 @@ def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(tab, serve,
     entry = result_entry(digest, ["queueing", "roofline"])
     Ledger(home / "log").extend([entry], origin=archive.log_origin(SIGNER), signer=SIGNER)
     site = tmp_path / "site"
-    build([home], site)
+    quick_build([home], site)
     assert "Verified" in verdict(tab, serve(site), digest)
     shard = site / "data" / "proofs" / f"{digest[:2]}.json"
     place = json.loads(shard.read_bytes())[digest]
@@ -148,7 +149,7 @@ def test_a_file_that_is_no_envelope_is_refused_in_words(tab, serve, long_site, t
 
 
 @pytest.fixture(scope="module")
-def keyed(tmp_path_factory):
+def keyed(tmp_path_factory, quick_build):
     """A log of two results, by an Ed25519 and an ECDSA key; the first key is revoked after them."""
     folder = tmp_path_factory.mktemp("keyed")
     one = Statement.model_validate(statement(number=1))
@@ -160,7 +161,7 @@ def keyed(tmp_path_factory):
         [strict_json.canonical(revoked)], origin=archive.log_origin(SIGNER), signer=SIGNER
     )
     out = tmp_path_factory.mktemp("keyed-site") / "out"
-    build([folder], out)
+    quick_build([folder], out)
     return out
 
 

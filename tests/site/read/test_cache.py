@@ -15,6 +15,8 @@ from tests.site.conftest import accept, statement
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.site.conftest import Build
+
 
 @pytest.fixture
 def own_cache(tmp_path: Path, cache: None, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -36,9 +38,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_build_upon_another_is_the_build_from_nothing(own_cache: Path, tmp_path: Path):
+def test_a_build_upon_another_is_the_build_from_nothing(
+    own_cache: Path, quick_build: Build, tmp_path: Path
+):
     folder = accept(tmp_path / "results", statement(number=1), statement(number=2, chip="Other"))
-    build([folder], tmp_path / "out")
+    quick_build([folder], tmp_path / "out")
     accept(folder, statement(number=3, date="2026-11-22"))
     build([folder], tmp_path / "out")
     for kept in own_cache.glob("rows-*"):
@@ -47,9 +51,9 @@ def test_a_build_upon_another_is_the_build_from_nothing(own_cache: Path, tmp_pat
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
 
 
-def test_damaged_kept_rows_are_made_anew(own_cache: Path, tmp_path: Path):
+def test_damaged_kept_rows_are_made_anew(own_cache: Path, quick_build: Build, tmp_path: Path):
     folder = accept(tmp_path / "results", statement(number=1))
-    build([folder], tmp_path / "out")
+    quick_build([folder], tmp_path / "out")
     before = contents(tmp_path / "out")
     [kept] = own_cache.glob("rows-*.parquet")
     whole = kept.read_bytes()
@@ -86,9 +90,11 @@ def test_a_kept_template_is_taken_for_its_own_text_alone_and_only_whole(own_cach
     assert kept.read_bytes() == whole
 
 
-def test_kept_rows_do_not_vouch_for_other_bytes(own_cache: Path, tmp_path: Path):
+def test_kept_rows_do_not_vouch_for_other_bytes(
+    own_cache: Path, quick_build: Build, tmp_path: Path
+):
     folder = accept(tmp_path / "results", statement(number=1), statement(number=2, chip="Other"))
-    assert build([folder], tmp_path / "out").results == 2
+    assert quick_build([folder], tmp_path / "out").results == 2
     victim = next(folder.glob("*.dsse.json"))
     victim.write_bytes(victim.read_bytes().replace(b'"payload":"e', b'"payload":"f'))
     report = build([folder], tmp_path / "out")
@@ -96,9 +102,11 @@ def test_kept_rows_do_not_vouch_for_other_bytes(own_cache: Path, tmp_path: Path)
     assert not (tmp_path / "out" / "statements" / victim.name).exists()
 
 
-def test_kept_rows_do_not_outlive_the_key_that_signed(own_cache: Path, tmp_path: Path):
+def test_kept_rows_do_not_outlive_the_key_that_signed(
+    own_cache: Path, quick_build: Build, tmp_path: Path
+):
     folder = accept(tmp_path / "results", statement(number=1))
-    assert build([folder], tmp_path / "out").results == 1
+    assert quick_build([folder], tmp_path / "out").results == 1
     for key in (folder / "runners").iterdir():
         key.unlink()
     report = build([folder], tmp_path / "out")

@@ -154,9 +154,13 @@ def test_a_phone_reads_a_page_of_reported_results_without_sideways_scroll(plain,
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def large(once) -> Path:
     """A site of as many rows as a whole published file has: the excerpt's, at other lengths."""
-    home = tmp_path_factory.mktemp("large")
+    return once("large", _large) / "out"
+
+
+def _large(home: Path) -> None:
+    home.mkdir()
     with EXCERPT.open(newline="") as file:
         rows = list(csv.DictReader(file))
     many = [
@@ -168,7 +172,6 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     imported = import_file("aiconfigurator", home / "rows.json")
     (home / "a.reported.json").write_text(imported.model_dump_json(), encoding="utf-8")
     assert build([home], home / "out").reported > 3000
-    return home / "out"
 
 
 def test_every_page_of_a_large_import_stays_small(large):

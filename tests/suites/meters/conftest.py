@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from suites.meters import MeterInfo, Reading, Recorder
+from suites.meters.base import MeterInfo, Reading
+from suites.meters.recorder import Recorder
 
 NS = 10**9
 

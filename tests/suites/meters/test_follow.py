@@ -16,7 +16,9 @@ from runners.options.options import RunOptions
 from suites.base.errors import UserError
 from suites.base.records import CellResult, Series, Window
 from suites.base.terminal import Terminal
-from suites.meters import Recorder, TraceMeter, follow
+from suites.meters import follow
+from suites.meters.follow import TraceMeter
+from suites.meters.recorder import Recorder
 
 EIGHT_HOURS_S = 8 * 3600
 

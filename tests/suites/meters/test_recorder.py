@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from suites.meters import MeterInfo, ModelledMeter, Reading, Recorder
+from suites.meters.base import MeterInfo, Reading
+from suites.meters.modelled import ModelledMeter
+from suites.meters.recorder import Recorder
 
 NS = 10**9
 COUNTER = "hardware counter"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suites.base.errors import UserError
-from suites.meters import Recorder
+from suites.meters.recorder import Recorder
 from suites.meters.telemetry import telemetry
 from tests.suites.meters.test_vendors import exported, server  # noqa: F401 - a fixture
 
