@@ -28,9 +28,12 @@ __all__ = [
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
-# How a chunked body ends: the last chunk, trailers, an empty line.
-_TAIL = re.compile(rb"(?:^|\n)0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
+# How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
+# which are looked for thirty times as fast as a choice.
+_TAIL = re.compile(rb"\n0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
 _TAIL_BYTES = 8192
+# How nearly all streams end: the last event in a chunk of its own, then the last chunk.
+_USUAL_END = b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 # Answers that never have a body (RFC 9110, sections 15.3.5 and 15.4.5).
 _BODILESS = (204, 304)
 
@@ -110,11 +113,10 @@ def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
     """Say whether the last byte of the body has come; called on likely ends only."""
     if how == "bodiless":
         return True
+    if how == "chunked" and _has_usual_end(reads):
+        return True
     if how == "until close" or (how == "chunked" and not _TAIL.search(_last(reads))):
         return False
-    # The common end, without going through the whole stream: the terminator after [DONE].
-    if how == "chunked" and b"".join(reads[-8:]).endswith(b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"):
-        return True
     raw = b"".join(reads)
     try:
         head = read_head(raw)
@@ -123,6 +125,14 @@ def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
         return head is not None and len(raw) - head.end >= int(head.headers["content-length"])
     except (ValueError, MalformedError):
         return True  # what cannot be followed ends here; reading it will say "garbage"
+
+
+def _has_usual_end(reads: Sequence[bytes]) -> bool:
+    """Whether it is over, seen without going through the stream: asked once for each answer."""
+    end = reads[-1]
+    if len(end) < len(_USUAL_END):
+        end = b"".join(reads[-8:])
+    return end.endswith(_USUAL_END)
 
 
 def _last(reads: Sequence[bytes]) -> bytes:
