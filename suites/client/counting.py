@@ -63,6 +63,15 @@ class Events:
         elif self.first_answer < 0:
             self.first_answer = place
 
+    def show_all(self, place: int, texts: Sequence[bytes], *, thought: bool) -> None:
+        """Note fragments with text, one after another."""
+        self.shown += range(place, place + len(texts))
+        self.texts += texts
+        if thought:
+            self.thoughts += len(texts)
+        elif texts and self.first_answer < 0:
+            self.first_answer = place
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
 __all__ = [
     "Head",
     "MalformedError",
@@ -38,7 +35,7 @@ _USUAL_END = b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 _BODILESS = (204, 304)
 
 # Where chunks begin: in the body, and on the wire.
-Places = tuple["Sequence[int] | NDArray[np.int64]", "Sequence[int] | NDArray[np.int64]"]
+Places = tuple["Sequence[int]", "Sequence[int]"]
 
 
 class MalformedError(Exception):

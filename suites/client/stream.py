@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise, takewhile
+from itertools import accumulate, islice, pairwise, takewhile
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from suites.base.printable import printable
 from suites.client.counting import Events, count
@@ -21,8 +20,6 @@ from suites.client.responses import as_chat, is_of_responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from suites.client.http_body import Head
 
@@ -205,11 +202,10 @@ def _no_stream(head: Head, body: bytes) -> str:
     return "not_streamed" if begins in {b"{", b"["} else ""
 
 
-def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
+def _arrivals(ends: Sequence[int], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
     """Times of the reads that brought the bytes before these ends."""
-    read_ends = np.cumsum(np.asarray(sizes, np.int64))
-    times: list[int] = np.asarray(stamps, np.int64)[np.searchsorted(read_ends, ends)].tolist()
-    return times
+    read_ends = list(accumulate(sizes))
+    return [stamps[bisect_left(read_ends, end)] for end in ends]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,41 +219,56 @@ class _Cut:
     """
 
     parts: list[bytes]
-    ends: NDArray[np.int64]
+    ends: list[int]
     rest: bytes = b""
 
 
 def _read_events(cut: _Cut, answer: Answer) -> Events:
-    """Take counts, errors and the end from a body, and what each event said.
-
-    An event that differs from one already read in the text alone carries text and no more: it is
-    compared, not parsed. The text must hold no quote, and not end by escaping the one behind it.
-    """
+    """Take counts, errors and the end from a body, and what each event said."""
     events = Events()
-    before, behind, thought, done = b"", b"", False, False
-    for place, part in enumerate(cut.parts):
-        if before and part.startswith(before) and part.endswith(behind):
-            text = part[len(before) : -len(behind)]
-            if text and b'"' not in text and text[-1:] != b"\\":
-                events.show(place, text, thought=thought)
-                if answer.sent_ns:
-                    answer.sent_ns.append(int(text))
-                continue
+    done, place = False, 0
+    while place < len(cut.parts):
+        part = cut.parts[place]
         data = _data_of(part)
+        place += 1
         if data == _DONE:
             done = True
         elif data is not None:
             message = _message(part, data)
             _read_message(message, answer)
             thoughts = events.thoughts
-            if _read_text(message, place, events):
-                before, behind = _around_text(part, message)
-                thought = events.thoughts > thoughts
+            if _read_text(message, place - 1, events):
+                texts = _alike(cut.parts, place, _around_text(part, message))
+                events.show_all(place, texts, thought=events.thoughts > thoughts)
+                if answer.sent_ns:
+                    answer.sent_ns += map(_number, texts)
+                place += len(texts)
     if cut.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
     if not done and not answer.finished and not answer.failure:
         answer.failure = "no_done"
     return events
+
+
+def _alike(parts: Sequence[bytes], start: int, around: tuple[bytes, bytes]) -> list[bytes]:
+    """Texts of the events from `start` on that differ from one already read in them alone.
+
+    These carry text and no more: they are compared, not parsed. A text must hold no quote, and not
+    end by escaping the one behind it.
+    """
+    texts: list[bytes] = []
+    before, behind = around
+    if not before:
+        return texts
+    begin, end = len(before), -len(behind)
+    for part in islice(parts, start, None):
+        text = part[begin:end]
+        if not (part.startswith(before) and part.endswith(behind)):
+            break
+        if not text or b'"' in text or (b"\\" in text and text.endswith(b"\\")):
+            break
+        texts.append(text)
+    return texts
 
 
 def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -290,10 +301,9 @@ def _even_events(raw: bytes, start: int) -> _Cut | None:
         or not all(_is_size_of(*seen) for seen in set(zip(sizes, lengths, strict=True)))
     ):
         return None
-    taken = np.asarray(lengths, np.int64) + np.asarray(list(map(len, sizes)), np.int64)
-    # Beyond the two: their line ends, the empty line, the chunk's end of two bytes.
-    ends = start + np.cumsum(taken + 5) - 2
-    return _Cut(parts=parts, ends=ends)
+    # Beyond size and event: their line ends, the empty line, the chunk's end of two bytes.
+    taken = (length + len(size) + 5 for length, size in zip(lengths, sizes, strict=True))
+    return _Cut(parts=parts, ends=list(accumulate(taken, initial=start - 2))[1:])
 
 
 def _is_size_of(size: bytes, length: int) -> bool:
@@ -314,15 +324,14 @@ def _any_events(body: bytes, places: Places) -> _Cut:
     else:
         *parts, rest = body.split(b"\n\n")
         cuts = list(pairwise(accumulate((len(part) + 2 for part in parts), initial=0)))
-    ends = np.asarray([end for _, end in cuts], np.int64)
-    body_starts, wire_starts = (np.asarray(starts, np.int64) for starts in places)
+    body_starts, wire_starts = places
     # The chunk that holds an event's last byte, and its place on the wire.
-    piece = np.searchsorted(body_starts, ends) - 1
-    return _Cut(
-        parts=parts,
-        ends=wire_starts[piece] + ends - body_starts[piece],
-        rest=rest,
-    )
+    pieces = [bisect_left(body_starts, end) - 1 for _, end in cuts]
+    ends = [
+        wire_starts[piece] + end - body_starts[piece]
+        for piece, (_, end) in zip(pieces, cuts, strict=True)
+    ]
+    return _Cut(parts=parts, ends=ends, rest=rest)
 
 
 def _data_of(event: bytes) -> bytes | None:
@@ -369,7 +378,7 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
             answer.cached_tokens = int(timings["cache_n"])
         if message.get("text_is") == "sent_ns":
-            answer.sent_ns += [int(choice["text"]) for choice in message["choices"]]
+            answer.sent_ns += [_number(choice["text"]) for choice in message["choices"]]
         for choice in message.get("choices") or []:
             reason = choice.get("finish_reason")
             answer.finished |= bool(reason)
@@ -377,6 +386,13 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
                 answer.failure = answer.failure or str(reason)
     except (TypeError, ValueError, AttributeError, KeyError, OverflowError):
         raise MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
+
+
+def _number(text: str | bytes) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise MalformedError(f"no time: {text[:80]!r}") from None
 
 
 def _read_text(message: dict[str, Any], place: int, events: Events) -> bool:
