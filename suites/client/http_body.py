@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,16 +95,10 @@ def read_head(raw: bytes) -> Head | None:
         end = _HEAD_END.search(raw, at)
         if end is None:
             return None
-        status, *lines = _LINE_END.split(raw[at : end.start()])
-        head = Head(
-            status=_status(status),
-            headers=_headers(lines),
-            old=not status.startswith(b"HTTP/1.1"),
-            end=end.end(),
-        )
-        if head.status >= 200:
-            return head
+        status, headers, old = _lines_read(raw[at : end.start()])
         at = end.end()
+        if status >= 200:
+            return Head(status=status, headers=headers, old=old, end=at)
 
 
 def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
@@ -184,6 +179,13 @@ def _trailers_end(raw: bytes, at: int) -> bool:
             return True
         at = line_end.end()
     return False
+
+
+@lru_cache(maxsize=8)
+def _lines_read(lines: bytes) -> tuple[int, dict[str, str], bool]:
+    """Status, headers, and whether it is of HTTP/1.0; most answers of a load have the same head."""
+    status, *rest = _LINE_END.split(lines)
+    return _status(status), _headers(rest), not status.startswith(b"HTTP/1.1")
 
 
 def _status(line: bytes) -> int:

@@ -9,7 +9,8 @@ import json
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from itertools import accumulate, islice, pairwise, takewhile
+from itertools import accumulate, pairwise, takewhile
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from suites.base.printable import printable
@@ -32,6 +33,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "th
 # Text of a fragment. A quote inside JSON text is escaped, so these bytes cannot occur inside a
 # string: a match is a key.
 _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
+# Behind the last event's chunk.
+_LAST_LINES = [b"0\r", b"\r", b""]
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _FIELD = re.compile(rb"[\w.-]*")
 _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
@@ -39,6 +42,8 @@ _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
 _KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 # Texts of a fragment that are names, and no tokens.
 _NAMES = {"role", "id", "type", "object", "model", "finish_reason"}
+# Alike events compared at once; where one is not, twice as many are before it is found.
+_TOGETHER = 32
 # Answers that ended for another reason than their length.
 _CUT_OFF = {"content_filter", "error", "abort"}
 # A fragment's lists and objects inside each other: a tool's arguments are three down.
@@ -140,7 +145,8 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
     head = read_head(raw)
     if head is None:
         raise MalformedError(f"no HTTP response: {raw[:80]!r}")
-    cut = _even_events(raw, head.end) if head.status == 200 else None
+    broken_off = bool(answer.failure)
+    cut = _even_events(raw, head.end, broken_off=broken_off) if head.status == 200 else None
     if cut is None:
         body, places, ended = _body(raw, head)
         if pooled := read_pooled(body) if _is_plain_json(head, body) else None:
@@ -241,7 +247,7 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
                 texts = _alike(cut.parts, place, _around_text(part, message))
                 events.show_all(place, texts, thought=events.thoughts > thoughts)
                 if answer.sent_ns:
-                    answer.sent_ns += map(_number, texts)
+                    answer.sent_ns += _times(texts)
                 place += len(texts)
     if cut.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
@@ -253,22 +259,30 @@ def _read_events(cut: _Cut, answer: Answer) -> Events:
 def _alike(parts: Sequence[bytes], start: int, around: tuple[bytes, bytes]) -> list[bytes]:
     """Texts of the events from `start` on that differ from one already read in them alone.
 
-    These carry text and no more: they are compared, not parsed. A text must hold no quote, and not
-    end by escaping the one behind it.
+    These carry text and no more: they are not parsed but compared, many at once, and half as many
+    where these are not all alike, down to the first that is not.
     """
     texts: list[bytes] = []
     before, behind = around
-    if not before:
-        return texts
-    begin, end = len(before), -len(behind)
-    for part in islice(parts, start, None):
-        text = part[begin:end]
-        if not (part.startswith(before) and part.endswith(behind)):
-            break
-        if not text or b'"' in text or (b"\\" in text and text.endswith(b"\\")):
-            break
-        texts.append(text)
+    begin, end, between = len(before), -len(behind), behind + b"\n" + before
+    together = _TOGETHER if before else 0
+    while together and start < len(parts):
+        block = parts[start : start + together]
+        inside = [part[begin:end] for part in block]
+        same = before + between.join(inside) + behind == b"\n".join(block)
+        if same and _are_plain(inside):
+            texts += inside
+            start += together
+        else:
+            together //= 2
     return texts
+
+
+def _are_plain(texts: Sequence[bytes]) -> bool:
+    """Whether none is empty, holds a quote, or ends by escaping the one behind it."""
+    joined = b"".join(texts)
+    escapes = b"\\" in joined and any(text.endswith(b"\\") for text in texts)
+    return all(texts) and b'"' not in joined and not escapes
 
 
 def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -283,18 +297,20 @@ def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
     return part[: texts[0].start(2)], part[texts[0].end(2) :]
 
 
-def _even_events(raw: bytes, start: int) -> _Cut | None:
+def _even_events(raw: bytes, start: int, *, broken_off: bool) -> _Cut | None:
     """Cut an answer as nearly all servers send it, None for any other.
 
-    Each event of one line is a chunk of its own, and the end is there: then the lines are, in
-    turn, a size, an event, an empty one and the chunk's end. What all have in common is looked at
-    once for all, and sizes for each that occurs.
+    Each event of one line is a chunk of its own, and the end is there, or it was broken off behind
+    a chunk: then the lines are, in turn, a size, an event, an empty one and the chunk's end. What
+    all have in common is looked at once for all, and sizes for each that occurs.
     """
     lines = raw[start:].split(b"\n")
-    sizes, parts, empty, chunk_ends = (lines[turn:-3:4] for turn in range(4))
+    end = -3 if lines[-3:] == _LAST_LINES else -1
+    sizes, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
     number, lengths = len(parts), list(map(len, parts))
     if (
-        lines[-3:] != [b"0\r", b"\r", b""]
+        lines[-1]
+        or (end == -1 and not broken_off)
         or len(sizes) != len(chunk_ends)
         or empty.count(b"") != number
         or chunk_ends.count(b"\r") != number
@@ -302,8 +318,9 @@ def _even_events(raw: bytes, start: int) -> _Cut | None:
     ):
         return None
     # Beyond size and event: their line ends, the empty line, the chunk's end of two bytes.
-    taken = (length + len(size) + 5 for length, size in zip(lengths, sizes, strict=True))
-    return _Cut(parts=parts, ends=list(accumulate(taken, initial=start - 2))[1:])
+    taken = accumulate(map(add, lengths, map(len, sizes)))
+    ends = [start - 2 + length + 5 * turn for turn, length in enumerate(taken, start=1)]
+    return _Cut(parts=parts, ends=ends)
 
 
 def _is_size_of(size: bytes, length: int) -> bool:
@@ -378,7 +395,7 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
             answer.cached_tokens = int(timings["cache_n"])
         if message.get("text_is") == "sent_ns":
-            answer.sent_ns += [_number(choice["text"]) for choice in message["choices"]]
+            answer.sent_ns += _times([choice["text"] for choice in message["choices"]])
         for choice in message.get("choices") or []:
             reason = choice.get("finish_reason")
             answer.finished |= bool(reason)
@@ -388,11 +405,12 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         raise MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
 
 
-def _number(text: str | bytes) -> int:
+def _times(texts: Sequence[str | bytes]) -> list[int]:
+    """What the emitter's texts are."""
     try:
-        return int(text)
+        return list(map(int, texts))
     except ValueError:
-        raise MalformedError(f"no time: {text[:80]!r}") from None
+        raise MalformedError(f"no times: {str(texts)[:80]}") from None
 
 
 def _read_text(message: dict[str, Any], place: int, events: Events) -> bool:
