@@ -214,13 +214,21 @@ def _words_of(text: str) -> float:
 
 
 def _text_of(events: Events) -> str:
-    return "".join(map(plain, events.texts))
+    """All of the text; each fragment by itself only where one is no JSON."""
+    try:
+        return _from_json(b"".join(events.texts))
+    except ValueError:
+        return "".join(map(plain, events.texts))
 
 
 def plain(text: bytes) -> str:
     """Text as it stood in JSON; lone halves of characters stay what they are."""
     try:
-        read: str = json.loads(b'"' + text + b'"')
+        return _from_json(text)
     except ValueError:
         return text.decode(errors="replace")
+
+
+def _from_json(text: bytes) -> str:
+    read: str = json.loads(b'"' + text + b'"')
     return read

@@ -43,7 +43,9 @@ _KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 # Texts of a fragment that are names, and no tokens.
 _NAMES = {"role", "id", "type", "object", "model", "finish_reason"}
 # Alike events compared at once; where one is not, twice as many are before it is found.
-_TOGETHER = 32
+_TOGETHER = 64
+# Those that end an answer: why it is finished, what was used, [DONE].
+_LAST_EVENTS = 3
 # Answers that ended for another reason than their length.
 _CUT_OFF = {"content_filter", "error", "abort"}
 # A fragment's lists and objects inside each other: a tool's arguments are three down.
@@ -267,6 +269,8 @@ def _alike(parts: Sequence[bytes], start: int, around: tuple[bytes, bytes]) -> l
     begin, end, between = len(before), -len(behind), behind + b"\n" + before
     together = _TOGETHER if before else 0
     while together and start < len(parts):
+        # The last few are seldom alike.
+        together = min(together, max(1, len(parts) - start - _LAST_EVENTS))
         block = parts[start : start + together]
         inside = [part[begin:end] for part in block]
         same = before + between.join(inside) + behind == b"\n".join(block)
