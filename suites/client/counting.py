@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
@@ -129,8 +129,8 @@ def count(
 
 
 def _each(places: list[int], stamps: Sequence[int], tokens: int, hidden: int = 0) -> Counted:
-    """One token an event."""
-    first = sum(stamps[place] == stamps[places[0]] for place in places) if places else 0
+    """One token an event; they are in order of arrival."""
+    first = sum(1 for _ in takewhile(lambda place: stamps[place] == stamps[places[0]], places))
     return Counted(places=places, tokens=tokens, first=first, hidden=hidden)
 
 

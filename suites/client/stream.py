@@ -371,7 +371,7 @@ def _data_of(event: bytes) -> bytes | None:
 
 def _message(event: bytes, data: bytes) -> dict[str, Any]:
     message = _json(data)
-    if _ERROR.search(event):
+    if b"event" in event and _ERROR.search(event):
         return {"error": message}
     return as_chat(message) if is_of_responses(message) else message
 
