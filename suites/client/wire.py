@@ -238,7 +238,7 @@ class Connection(asyncio.Protocol):
         # A complete tail in one read, one split over tiny reads, or a body that is not chunked.
         tail = data.endswith(_ENDS) or (len(data) < _SHORT and data.endswith(b"\n"))
         if tail or self._framing != "chunked":
-            self._look_closer()
+            self._look_closer(tail=tail)
 
     def connection_lost(self, error: Exception | None) -> None:
         was_open, self.closed = not self.closed, True
@@ -253,7 +253,7 @@ class Connection(asyncio.Protocol):
         else:
             self._end("closed_early")
 
-    def _look_closer(self) -> None:
+    def _look_closer(self, *, tail: bool) -> None:
         if self._exchange is None:  # bytes nobody asked for; empty lines do no harm
             stray, self._stamps, self._reads = b"".join(self._reads), [], []
             if stray.strip(b"\r\n") and self.transport:
@@ -261,6 +261,8 @@ class Connection(asyncio.Protocol):
             return
         if not self._framing:
             self._read_head(self._exchange)
+        if self._framing == "chunked" and not tail:
+            return
         if self._framing and body_is_complete(self._reads, self._framing):
             if self.closed and self.transport:
                 self.transport.close()
