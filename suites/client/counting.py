@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Counted", "Events", "count", "plain"]
+__all__ = ["UNHELD", "Counted", "Events", "count", "plain"]
+
+# How a doubt ends that only the look of a text gave rise to.
+UNHELD = "does not hold them"
 
 # Fragments may be so many fewer than tokens: characters of several tokens are shown when whole.
 _SHOWN = 0.9
@@ -170,7 +173,7 @@ def _unheld(events: Events, tokens: int) -> str:
     """Why so many tokens are not believed, "" where there is text for them."""
     if max(len(events.shown), _least_tokens(_text_of(events))) >= _HELD * tokens:
         return ""
-    return f"{tokens} tokens counted, text of {len(events.shown)} fragments does not hold them"
+    return f"{tokens} tokens counted, text of {len(events.shown)} fragments {UNHELD}"
 
 
 def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -> Counted:

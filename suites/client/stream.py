@@ -69,6 +69,7 @@ class Answer:
         doubt: why the pace of the tokens is not known, "" where it is.
         failure: "" or the name of what was wrong.
         detail: the server's own words, for people.
+        error_code: status of the error that an event told of, 0 where it has none.
         prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens: as the server counts,
             None if it does not say.
         counts_each: the server counted in every event.
@@ -91,6 +92,7 @@ class Answer:
     doubt: str = ""
     failure: str = ""
     detail: str = ""
+    error_code: int = 0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     reasoning_tokens: int | None = None
@@ -392,6 +394,8 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
     if error:
         answer.failure = answer.failure or "error_event"
         answer.detail = json.dumps(error)[:300]
+        code = error.get("code") if isinstance(error, dict) else 0
+        answer.error_code = code if isinstance(code, int) else 0
     try:
         _read_usage(message.get("usage") or {}, answer)
         timings = message.get("timings") or {}
