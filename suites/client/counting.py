@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Counted", "Events", "count", "plain"]
+__all__ = ["UNHELD", "Counted", "Events", "count", "plain"]
+
+# How a doubt ends that only the look of a text gave rise to.
+UNHELD = "does not hold them"
 
 # Fragments may be so many fewer than tokens: characters of several tokens are shown when whole.
 _SHOWN = 0.9
@@ -61,6 +64,15 @@ class Events:
         if thought:
             self.thoughts += 1
         elif self.first_answer < 0:
+            self.first_answer = place
+
+    def show_all(self, place: int, texts: Sequence[bytes], *, thought: bool) -> None:
+        """Note fragments with text, one after another."""
+        self.shown += range(place, place + len(texts))
+        self.texts += texts
+        if thought:
+            self.thoughts += len(texts)
+        elif texts and self.first_answer < 0:
             self.first_answer = place
 
 
@@ -120,8 +132,8 @@ def count(
 
 
 def _each(places: list[int], stamps: Sequence[int], tokens: int, hidden: int = 0) -> Counted:
-    """One token an event."""
-    first = sum(stamps[place] == stamps[places[0]] for place in places) if places else 0
+    """One token an event; they are in order of arrival."""
+    first = sum(1 for _ in takewhile(lambda place: stamps[place] == stamps[places[0]], places))
     return Counted(places=places, tokens=tokens, first=first, hidden=hidden)
 
 
@@ -161,7 +173,7 @@ def _unheld(events: Events, tokens: int) -> str:
     """Why so many tokens are not believed, "" where there is text for them."""
     if max(len(events.shown), _least_tokens(_text_of(events))) >= _HELD * tokens:
         return ""
-    return f"{tokens} tokens counted, text of {len(events.shown)} fragments does not hold them"
+    return f"{tokens} tokens counted, text of {len(events.shown)} fragments {UNHELD}"
 
 
 def _by_text(events: Events, stamps: Sequence[int], visible: int, hidden: int) -> Counted:
@@ -205,13 +217,21 @@ def _words_of(text: str) -> float:
 
 
 def _text_of(events: Events) -> str:
-    return "".join(map(plain, events.texts))
+    """All of the text; each fragment by itself only where one is no JSON."""
+    try:
+        return _from_json(b"".join(events.texts))
+    except ValueError:
+        return "".join(map(plain, events.texts))
 
 
 def plain(text: bytes) -> str:
     """Text as it stood in JSON; lone halves of characters stay what they are."""
     try:
-        read: str = json.loads(b'"' + text + b'"')
+        return _from_json(text)
     except ValueError:
         return text.decode(errors="replace")
+
+
+def _from_json(text: bytes) -> str:
+    read: str = json.loads(b'"' + text + b'"')
     return read

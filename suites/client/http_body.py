@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = [
     "Head",
@@ -28,14 +26,17 @@ __all__ = [
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
-# How a chunked body ends: the last chunk, trailers, an empty line.
-_TAIL = re.compile(rb"(?:^|\n)0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
+# How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
+# which are looked for thirty times as fast as a choice.
+_TAIL = re.compile(rb"\n0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
 _TAIL_BYTES = 8192
+# How nearly all streams end: the last event in a chunk of its own, then the last chunk.
+_USUAL_END = b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 # Answers that never have a body (RFC 9110, sections 15.3.5 and 15.4.5).
 _BODILESS = (204, 304)
 
 # Where chunks begin: in the body, and on the wire.
-Places = tuple["Sequence[int] | NDArray[np.int64]", "Sequence[int] | NDArray[np.int64]"]
+Places = tuple["Sequence[int]", "Sequence[int]"]
 
 
 class MalformedError(Exception):
@@ -94,27 +95,20 @@ def read_head(raw: bytes) -> Head | None:
         end = _HEAD_END.search(raw, at)
         if end is None:
             return None
-        status, *lines = _LINE_END.split(raw[at : end.start()])
-        head = Head(
-            status=_status(status),
-            headers=_headers(lines),
-            old=not status.startswith(b"HTTP/1.1"),
-            end=end.end(),
-        )
-        if head.status >= 200:
-            return head
+        status, headers, old = _lines_read(raw[at : end.start()])
         at = end.end()
+        if status >= 200:
+            return Head(status=status, headers=headers, old=old, end=at)
 
 
 def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
     """Say whether the last byte of the body has come; called on likely ends only."""
     if how == "bodiless":
         return True
+    if how == "chunked" and _has_usual_end(reads):
+        return True
     if how == "until close" or (how == "chunked" and not _TAIL.search(_last(reads))):
         return False
-    # The common end, without going through the whole stream: the terminator after [DONE].
-    if how == "chunked" and b"".join(reads[-8:]).endswith(b"\ndata: [DONE]\n\n\r\n0\r\n\r\n"):
-        return True
     raw = b"".join(reads)
     try:
         head = read_head(raw)
@@ -123,6 +117,14 @@ def body_is_complete(reads: Sequence[bytes], how: str) -> bool:
         return head is not None and len(raw) - head.end >= int(head.headers["content-length"])
     except (ValueError, MalformedError):
         return True  # what cannot be followed ends here; reading it will say "garbage"
+
+
+def _has_usual_end(reads: Sequence[bytes]) -> bool:
+    """Whether it is over, seen without going through the stream: asked once for each answer."""
+    end = reads[-1]
+    if len(end) < len(_USUAL_END):
+        end = b"".join(reads[-8:])
+    return end.endswith(_USUAL_END)
 
 
 def _last(reads: Sequence[bytes]) -> bytes:
@@ -177,6 +179,13 @@ def _trailers_end(raw: bytes, at: int) -> bool:
             return True
         at = line_end.end()
     return False
+
+
+@lru_cache(maxsize=8)
+def _lines_read(lines: bytes) -> tuple[int, dict[str, str], bool]:
+    """Status, headers, and whether it is of HTTP/1.0; most answers of a load have the same head."""
+    status, *rest = _LINE_END.split(lines)
+    return _status(status), _headers(rest), not status.startswith(b"HTTP/1.1")
 
 
 def _status(line: bytes) -> int:

@@ -34,8 +34,17 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     else:
         factory = uvloop.new_event_loop
     _take_all_files()
+    results: list[T] = []
+
+    async def keep_result() -> None:
+        results.append(await main)
+
+    # Not the task's own result: at its end the runner asks for Ctrl-C's handler, which is no signal
+    # module's name, and the error that says so, caught there, writes out the task with its result:
+    # all of a load, as long as its last tokens take.
     with no_collection(), asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(_stoppable(main))
+        runner.run(_stoppable(keep_result()))
+    return results[0]
 
 
 def _take_all_files() -> None:

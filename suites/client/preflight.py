@@ -33,8 +33,9 @@ __all__ = ["preflight"]
 _LIMIT_S = 300.0
 _INPUT_TOKENS, _OUTPUT_TOKENS = 32, 16
 _CACHE_TOKENS = 256
-# Answers that another form of the request may change: a field was not understood.
-_NOT_UNDERSTOOD = {"http_400", "http_422"}
+# Answers that another form of the request may change: a field was not understood. vLLM finds some
+# of it out when its answer has begun, and tells in an event.
+_NOT_UNDERSTOOD = {400, 422}
 _EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
 _READ = {"", "short", "long", "prompt_cut"}
@@ -107,7 +108,7 @@ def _understood(target: Target) -> tuple[Target, Answer]:
                 note(f"it refused {refused} ({_said(first)}); asking without them")
             return form, answer
         first = first or answer
-        if answer.failure not in _NOT_UNDERSTOOD:
+        if not _is_not_understood(answer):
             break
     assert first is not None
     raise _refusal(target, first)
@@ -142,9 +143,15 @@ def _remedy(target: Target, answer: Answer) -> str:
             f"look at the address and at --model, it {said_of(target.model, listed(target))}; "
             "a path with a version is used as given"
         )
-    if answer.failure in _NOT_UNDERSTOOD and target.api == "completions":
-        return "an endpoint that takes no token ids is asked with --api chat"
+    if _is_not_understood(answer) and target.api == "completions":
+        return "an endpoint that takes no token ids, or not these, is asked with --api chat"
     return ""
+
+
+def _is_not_understood(answer: Answer) -> bool:
+    names = {f"http_{code}" for code in _NOT_UNDERSTOOD}
+    told = answer.failure == "error_event" and answer.error_code in _NOT_UNDERSTOOD
+    return told or answer.failure in names
 
 
 def _said(answer: Answer, before: str = "") -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from suites.client.counting import plain
+from suites.client.counting import UNHELD, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ __all__ = ["counted_how", "recounted"]
 _NEARLY, _TAGS = 0.1, 8
 # The fewest pieces of a vocabulary are fewer than any tokenizer takes.
 _NEARLY_LEAST = 0.25
+# Stands for bytes that make no character: how many, and of how many tokens, is not known.
+_CUT = "\ufffd"
 
 
 def recounted(request: Request, tokens: Tokens) -> Request:
@@ -33,22 +35,27 @@ def recounted(request: Request, tokens: Tokens) -> Request:
     """
     if request.pooled or request.failure not in {"", "short", "long"}:
         return request
-    counted = tokens.count(plain(request.text))
+    text = plain(request.text)
+    counted = tokens.count(text)
     exact = tokens.by == "tokenizer"
     if not request.told:
         return _counted(request, tokens, counted) if exact else request
     claimed = request.output_tokens
     spoken = claimed - request.silent_tokens
     few = counted < (1 - (_NEARLY if exact else _NEARLY_LEAST)) * spoken - _TAGS
-    many = exact and counted > (1 + _NEARLY) * claimed + _TAGS
+    surely = tokens.count(text.replace(_CUT, "")) if exact and _CUT in text else counted
+    many = exact and surely > (1 + _NEARLY) * claimed + _TAGS
     if few or many:
-        doubt = f"{claimed} tokens counted, and {counted} in their text by the {tokens.by}"
+        doubt = f"{claimed} tokens counted, and {surely} in their text by the {tokens.by}"
         return replace(request, doubt=doubt)
-    if not exact or request.counted_by != "text" or not counted:
+    if not exact or not counted:
         return request
     # The count is borne out, so what made it doubtful was its text's look.
-    first = claimed * _first(request, tokens) / counted
-    return replace(request, first_tokens=min(first, float(claimed)), doubt="")
+    if request.counted_by == "text":
+        first = claimed * _first(request, tokens) / counted
+        return replace(request, first_tokens=min(first, float(claimed)), doubt="")
+    looked = request.counted_by == "server" and request.doubt.endswith(UNHELD)
+    return replace(request, doubt="") if looked else request
 
 
 def _counted(request: Request, tokens: Tokens, counted: int) -> Request:

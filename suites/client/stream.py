@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, takewhile
+from operator import add
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from suites.base.printable import printable
 from suites.client.counting import Events, count
@@ -21,8 +21,6 @@ from suites.client.responses import as_chat, is_of_responses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from suites.client.http_body import Head
 
@@ -35,6 +33,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "th
 # Text of a fragment. A quote inside JSON text is escaped, so these bytes cannot occur inside a
 # string: a match is a key.
 _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
+# Behind the last event's chunk.
+_LAST_LINES = [b"0\r", b"\r", b""]
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _FIELD = re.compile(rb"[\w.-]*")
 _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
@@ -42,6 +42,10 @@ _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
 _KEEP_ALIVE = {b"ping", b"heartbeat", b"keepalive", b"keep-alive"}
 # Texts of a fragment that are names, and no tokens.
 _NAMES = {"role", "id", "type", "object", "model", "finish_reason"}
+# Alike events compared at once; where one is not, twice as many are before it is found.
+_TOGETHER = 64
+# Those that end an answer: why it is finished, what was used, [DONE].
+_LAST_EVENTS = 3
 # Answers that ended for another reason than their length.
 _CUT_OFF = {"content_filter", "error", "abort"}
 # A fragment's lists and objects inside each other: a tool's arguments are three down.
@@ -65,6 +69,7 @@ class Answer:
         doubt: why the pace of the tokens is not known, "" where it is.
         failure: "" or the name of what was wrong.
         detail: the server's own words, for people.
+        error_code: status of the error that an event told of, 0 where it has none.
         prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens: as the server counts,
             None if it does not say.
         counts_each: the server counted in every event.
@@ -87,6 +92,7 @@ class Answer:
     doubt: str = ""
     failure: str = ""
     detail: str = ""
+    error_code: int = 0
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     reasoning_tokens: int | None = None
@@ -143,7 +149,8 @@ def _read(raw: bytes, sizes: Sequence[int], stamps: Sequence[int], answer: Answe
     head = read_head(raw)
     if head is None:
         raise MalformedError(f"no HTTP response: {raw[:80]!r}")
-    cut = _even_events(raw, head.end) if head.status == 200 else None
+    broken_off = bool(answer.failure)
+    cut = _even_events(raw, head.end, broken_off=broken_off) if head.status == 200 else None
     if cut is None:
         body, places, ended = _body(raw, head)
         if pooled := read_pooled(body) if _is_plain_json(head, body) else None:
@@ -205,11 +212,10 @@ def _no_stream(head: Head, body: bytes) -> str:
     return "not_streamed" if begins in {b"{", b"["} else ""
 
 
-def _arrivals(ends: NDArray[np.int64], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
+def _arrivals(ends: Sequence[int], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
     """Times of the reads that brought the bytes before these ends."""
-    read_ends = np.cumsum(np.asarray(sizes, np.int64))
-    times: list[int] = np.asarray(stamps, np.int64)[np.searchsorted(read_ends, ends)].tolist()
-    return times
+    read_ends = list(accumulate(sizes))
+    return [stamps[bisect_left(read_ends, end)] for end in ends]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,41 +229,66 @@ class _Cut:
     """
 
     parts: list[bytes]
-    ends: NDArray[np.int64]
+    ends: list[int]
     rest: bytes = b""
 
 
 def _read_events(cut: _Cut, answer: Answer) -> Events:
-    """Take counts, errors and the end from a body, and what each event said.
-
-    An event that differs from one already read in the text alone carries text and no more: it is
-    compared, not parsed. The text must hold no quote, and not end by escaping the one behind it.
-    """
+    """Take counts, errors and the end from a body, and what each event said."""
     events = Events()
-    before, behind, thought, done = b"", b"", False, False
-    for place, part in enumerate(cut.parts):
-        if before and part.startswith(before) and part.endswith(behind):
-            text = part[len(before) : -len(behind)]
-            if text and b'"' not in text and text[-1:] != b"\\":
-                events.show(place, text, thought=thought)
-                if answer.sent_ns:
-                    answer.sent_ns.append(int(text))
-                continue
+    done, place = False, 0
+    while place < len(cut.parts):
+        part = cut.parts[place]
         data = _data_of(part)
+        place += 1
         if data == _DONE:
             done = True
         elif data is not None:
             message = _message(part, data)
             _read_message(message, answer)
             thoughts = events.thoughts
-            if _read_text(message, place, events):
-                before, behind = _around_text(part, message)
-                thought = events.thoughts > thoughts
+            if _read_text(message, place - 1, events):
+                texts = _alike(cut.parts, place, _around_text(part, message))
+                events.show_all(place, texts, thought=events.thoughts > thoughts)
+                if answer.sent_ns:
+                    answer.sent_ns += _times(texts)
+                place += len(texts)
     if cut.rest.strip() and not answer.failure:
         answer.failure = "closed_early"
     if not done and not answer.finished and not answer.failure:
         answer.failure = "no_done"
     return events
+
+
+def _alike(parts: Sequence[bytes], start: int, around: tuple[bytes, bytes]) -> list[bytes]:
+    """Texts of the events from `start` on that differ from one already read in them alone.
+
+    These carry text and no more: they are not parsed but compared, many at once, and half as many
+    where these are not all alike, down to the first that is not.
+    """
+    texts: list[bytes] = []
+    before, behind = around
+    begin, end, between = len(before), -len(behind), behind + b"\n" + before
+    together = _TOGETHER if before else 0
+    while together and start < len(parts):
+        # The last few are seldom alike.
+        together = min(together, max(1, len(parts) - start - _LAST_EVENTS))
+        block = parts[start : start + together]
+        inside = [part[begin:end] for part in block]
+        same = before + between.join(inside) + behind == b"\n".join(block)
+        if same and _are_plain(inside):
+            texts += inside
+            start += together
+        else:
+            together //= 2
+    return texts
+
+
+def _are_plain(texts: Sequence[bytes]) -> bool:
+    """Whether none is empty, holds a quote, or ends by escaping the one behind it."""
+    joined = b"".join(texts)
+    escapes = b"\\" in joined and any(text.endswith(b"\\") for text in texts)
+    return all(texts) and b'"' not in joined and not escapes
 
 
 def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -272,27 +303,29 @@ def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
     return part[: texts[0].start(2)], part[texts[0].end(2) :]
 
 
-def _even_events(raw: bytes, start: int) -> _Cut | None:
+def _even_events(raw: bytes, start: int, *, broken_off: bool) -> _Cut | None:
     """Cut an answer as nearly all servers send it, None for any other.
 
-    Each event of one line is a chunk of its own, and the end is there: then the lines are, in
-    turn, a size, an event, an empty one and the chunk's end. What all have in common is looked at
-    once for all, and sizes for each that occurs.
+    Each event of one line is a chunk of its own, and the end is there, or it was broken off behind
+    a chunk: then the lines are, in turn, a size, an event, an empty one and the chunk's end. What
+    all have in common is looked at once for all, and sizes for each that occurs.
     """
     lines = raw[start:].split(b"\n")
-    sizes, parts, empty, chunk_ends = (lines[turn:-3:4] for turn in range(4))
+    end = -3 if lines[-3:] == _LAST_LINES else -1
+    sizes, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
     number, lengths = len(parts), list(map(len, parts))
     if (
-        lines[-3:] != [b"0\r", b"\r", b""]
+        lines[-1]
+        or (end == -1 and not broken_off)
         or len(sizes) != len(chunk_ends)
         or empty.count(b"") != number
         or chunk_ends.count(b"\r") != number
         or not all(_is_size_of(*seen) for seen in set(zip(sizes, lengths, strict=True)))
     ):
         return None
-    taken = np.asarray(lengths, np.int64) + np.asarray(list(map(len, sizes)), np.int64)
-    # Beyond the two: their line ends, the empty line, the chunk's end of two bytes.
-    ends = start + np.cumsum(taken + 5) - 2
+    # Beyond size and event: their line ends, the empty line, the chunk's end of two bytes.
+    taken = accumulate(map(add, lengths, map(len, sizes)))
+    ends = [start - 2 + length + 5 * turn for turn, length in enumerate(taken, start=1)]
     return _Cut(parts=parts, ends=ends)
 
 
@@ -314,15 +347,14 @@ def _any_events(body: bytes, places: Places) -> _Cut:
     else:
         *parts, rest = body.split(b"\n\n")
         cuts = list(pairwise(accumulate((len(part) + 2 for part in parts), initial=0)))
-    ends = np.asarray([end for _, end in cuts], np.int64)
-    body_starts, wire_starts = (np.asarray(starts, np.int64) for starts in places)
+    body_starts, wire_starts = places
     # The chunk that holds an event's last byte, and its place on the wire.
-    piece = np.searchsorted(body_starts, ends) - 1
-    return _Cut(
-        parts=parts,
-        ends=wire_starts[piece] + ends - body_starts[piece],
-        rest=rest,
-    )
+    pieces = [bisect_left(body_starts, end) - 1 for _, end in cuts]
+    ends = [
+        wire_starts[piece] + end - body_starts[piece]
+        for piece, (_, end) in zip(pieces, cuts, strict=True)
+    ]
+    return _Cut(parts=parts, ends=ends, rest=rest)
 
 
 def _data_of(event: bytes) -> bytes | None:
@@ -341,7 +373,7 @@ def _data_of(event: bytes) -> bytes | None:
 
 def _message(event: bytes, data: bytes) -> dict[str, Any]:
     message = _json(data)
-    if _ERROR.search(event):
+    if b"event" in event and _ERROR.search(event):
         return {"error": message}
     return as_chat(message) if is_of_responses(message) else message
 
@@ -362,6 +394,8 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
     if error:
         answer.failure = answer.failure or "error_event"
         answer.detail = json.dumps(error)[:300]
+        code = error.get("code") if isinstance(error, dict) else 0
+        answer.error_code = code if isinstance(code, int) else 0
     try:
         _read_usage(message.get("usage") or {}, answer)
         timings = message.get("timings") or {}
@@ -369,7 +403,7 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
         if "cache_n" in timings and answer.cached_tokens is None:  # llama.cpp's name for it
             answer.cached_tokens = int(timings["cache_n"])
         if message.get("text_is") == "sent_ns":
-            answer.sent_ns += [int(choice["text"]) for choice in message["choices"]]
+            answer.sent_ns += _times([choice["text"] for choice in message["choices"]])
         for choice in message.get("choices") or []:
             reason = choice.get("finish_reason")
             answer.finished |= bool(reason)
@@ -377,6 +411,14 @@ def _read_message(message: dict[str, Any], answer: Answer) -> None:
                 answer.failure = answer.failure or str(reason)
     except (TypeError, ValueError, AttributeError, KeyError, OverflowError):
         raise MalformedError(f"unexpected fields: {json.dumps(message)[:80]}") from None
+
+
+def _times(texts: Sequence[str | bytes]) -> list[int]:
+    """What the emitter's texts are."""
+    try:
+        return list(map(int, texts))
+    except ValueError:
+        raise MalformedError(f"no times: {str(texts)[:80]}") from None
 
 
 def _read_text(message: dict[str, Any], place: int, events: Events) -> bool:

@@ -103,7 +103,7 @@ class Drive:
             spares=pace.spares,
         )
         self._over = asyncio.Event()
-        self._ended: deque[Exchange] = deque()  # not on the tape yet
+        self._ended: deque[Exchange] = deque()  # not in the tape's file yet
         self._due: deque[Callable[[], None]] = deque()
         self._did_one = False
         self._measured_sent = 0
@@ -217,9 +217,10 @@ class Drive:
     def _record(self, connection: Connection | None, exchange: Exchange) -> None:
         recording = self.recording
         recording.exchanges.append(exchange)
-        self._ended.append(exchange)
-        if len(self._ended) == 1:
-            asyncio.get_running_loop().call_soon(self._tape_one)
+        if not recording.tape.keep(exchange):
+            self._ended.append(exchange)
+            if len(self._ended) == 1:
+                asyncio.get_running_loop().call_soon(self._tape_one)
         if exchange.measured:
             self._measured_open -= 1
         self.failed_in_a_row = self.failed_in_a_row + 1 if exchange.refused else 0
@@ -256,7 +257,7 @@ class Drive:
         self._over.set()
 
     def _tape_one(self) -> None:
-        """Put one ended exchange on the tape in each round of the loop, after what came in.
+        """Write one ended exchange to the file in each round of the loop, after what came in.
 
         The copy takes longer than all else: where hundreds of streams end together, doing it at
         once made the first tokens of their next requests wait 10 to 30 ms to be seen.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from suites.base.records import Window
 from suites.client.loop import no_collection, run_loop
@@ -96,11 +95,16 @@ class Outcome:
         )
 
     def _tokens_inside(self, request: Request) -> float:
-        times = np.asarray(request.token_ns, np.int64)
-        inside = int(np.count_nonzero((times >= self.start_ns) & (times <= self.end_ns)))
+        inside = _inside(request, self.start_ns, self.end_ns)
         # An engine may put several tokens into one fragment; it says so by its own count.
-        per_fragment = 1.0 if request.failure else request.output_tokens / len(times)
+        fragments = len(request.token_ns)
+        per_fragment = 1.0 if request.failure else request.output_tokens / fragments
         return inside * per_fragment
+
+
+def _inside(request: Request, start_ns: int, end_ns: int) -> int:
+    """Fragments that came in this time, both ends included; they are in order of arrival."""
+    return bisect_right(request.token_ns, end_ns) - bisect_left(request.token_ns, start_ns)
 
 
 def run_point(
@@ -190,14 +194,13 @@ def read_outcome(recording: Recording) -> Outcome:
         requests = read_recording(recording)
     parse_s = time.process_time() - began
     duration_s = max(1, recording.finish_ns - recording.start_ns) / 1e9
-    stamps = np.asarray([time for request in requests for time in request.token_ns], np.int64)
-    inside = (stamps >= recording.start_ns) & (stamps <= recording.finish_ns)
+    start_ns, finish_ns = recording.start_ns, recording.finish_ns
     return Outcome(
         requests=requests,
         start_ns=recording.start_ns,
         end_ns=recording.finish_ns,
         cpu_share=recording.cpu_s / duration_s,
-        events=int(np.count_nonzero(inside)),
+        events=sum(_inside(request, start_ns, finish_ns) for request in requests),
         parse_s=parse_s,
         lag_ms=recording.lag_ms,
         reconnects=recording.reconnects,
@@ -209,9 +212,8 @@ def on_our_clock(outcome: Outcome, clock: Clock) -> Outcome:
     """Move all times of an outcome to our clock; differences between them stay what they are."""
     offset_ns = clock.offset_ns
 
-    def ours(times: Any) -> list[int]:
-        moved: list[int] = (np.asarray(times, np.int64) - offset_ns).tolist()
-        return moved
+    def ours(times: Sequence[int]) -> list[int]:
+        return [time - offset_ns for time in times]
 
     return replace(
         outcome,

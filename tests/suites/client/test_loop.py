@@ -47,6 +47,18 @@ def test_a_system_that_raises_no_limit_is_asked_and_the_loop_runs(monkeypatch):
     assert run_loop(asyncio.sleep(0, "done")) == "done"
 
 
+def test_what_it_returns_is_never_written_out():
+    class Record:
+        written = 0
+
+        def __repr__(self):
+            self.written += 1
+            return "long"
+
+    record = run_loop(asyncio.sleep(0, Record()))
+    assert record.written == 0
+
+
 def test_a_runner_that_asks_it_to_stop_interrupts_the_load_and_nothing_else():
     before = signal.getsignal(signal.SIGTERM)
 

@@ -105,7 +105,7 @@ ADDRESS = (
     "; look at the address and at --model, it lists no models; "
     "a path with a version is used as given"
 )
-NO_IDS = "; an endpoint that takes no token ids is asked with --api chat"
+NO_IDS = "; an endpoint that takes no token ids, or not these, is asked with --api chat"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,35 @@ def test_a_refusal_is_said_in_the_servers_words_and_asked_no_further(service, ap
     )
     asked = [body for body in Service.asked if "model" in body]
     assert len(asked) == (3 if status in {400, 422} else 1)
+
+
+@pytest.mark.parametrize(
+    ("api", "code", "asked", "remedy"),
+    [
+        ("completions", 400, 3, NO_IDS),
+        ("chat", 422, 3, ""),
+        ("chat", 500, 1, ""),
+        ("chat", "x", 1, ""),
+    ],
+)
+def test_what_is_not_understood_may_be_told_in_an_event(
+    service, monkeypatch, api, code, asked, remedy
+):
+    """As vLLM 0.32.0 answers a token id that its vocabulary does not have, with status 200."""
+    error = {"message": "Token id 9549 is out of vocabulary", "type": "BadRequestError"}
+
+    def refuse(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(body)
+        event = json.dumps({"error": error | {"param": None, "code": code}})
+        self.answer(200, f"data: {event}\n\ndata: [DONE]\n\n".encode())
+
+    monkeypatch.setattr(Service, "do_POST", refuse)
+    with pytest.raises(
+        CheckError, match=f"out of vocabulary.*; expected a stream of tokens{remedy}$"
+    ):
+        preflight(service(api=api))
+    assert len([body for body in Service.asked if "model" in body]) == asked
 
 
 def test_of_a_servers_words_two_hundred_letters_are_repeated(service, monkeypatch):

@@ -68,6 +68,30 @@ def test_a_server_that_counts_too_few_is_doubted():
     assert recounted(played(NAMED["finishes by length"]), few).doubt
 
 
+def test_bytes_that_make_no_character_are_of_any_number_of_tokens():
+    request = played(NAMED["finishes by length"])
+    # A tokenizer takes three tokens for each, who knows how many the model wrote.
+    bytewise = Tokens("tokenizer", lambda text: EXACT.count(text) + 2 * text.count("\ufffd"))
+    cut = replace(request, text=b"\xef\xbf\xbd" * TOKENS)
+    assert bytewise.count(cut.text.decode()) == 3 * TOKENS
+    assert recounted(cut, bytewise).doubt == ""
+    more = replace(request, text=b"\xef\xbf\xbd" + b" word" * 2 * TOKENS)
+    assert f"{2 * TOKENS} in their text" in recounted(more, bytewise).doubt
+
+
+def test_a_tokenizer_bears_out_a_count_that_only_the_look_of_its_text_spoke_against():
+    request = played(NAMED["finishes by length"])
+    looks = replace(
+        request,
+        counted_by="server",
+        doubt="128 tokens counted, text of 7 fragments does not hold them",
+    )
+    assert recounted(looks, EXACT).doubt == ""
+    other = replace(looks, doubt="999 prompt tokens counted of 8 sent")
+    assert recounted(other, EXACT).doubt == other.doubt
+    assert recounted(looks, LEAST).doubt == looks.doubt
+
+
 def test_the_first_arrival_is_counted_and_not_measured_by_its_letters():
     behaviour = NAMED["sends half of all tokens in its first event"]
     assert recounted(played(behaviour), EXACT).first_tokens == 64

@@ -262,17 +262,21 @@ def test_a_request_to_another_address_bears_its_name_in_its_head_alone():
     assert (balance.of_place(2), balance.of_place(0)) == ((0, 1), (0, 0))
 
 
-def test_a_tape_gives_each_exchange_back_its_own_bytes():
-    tape = Tape()
+@pytest.mark.parametrize("in_memory", [0, 6, 10, 11, 2**20])
+def test_a_tape_gives_each_exchange_back_its_own_bytes_whether_kept_or_written(in_memory):
+    tape = Tape(in_memory)
     exchanges = []
-    for reads in ([b"one", b"", b"two"], [], [b"three"]):
+    for reads in ([b"one", b"", b"two"], [], [b"three"], [b"4"]):
         exchange = Exchange(index=0, input_tokens=1, output_tokens=1, reads=reads)
         exchange.stamps = [*range(len(reads))]
         tape.record(exchange)
         exchanges.append(exchange)
-    assert [tape.raw(exchange) for exchange in exchanges] == [b"onetwo", b"", b"three"]
+    assert [tape.raw(exchange) for exchange in exchanges] == [b"onetwo", b"", b"three", b"4"]
     first = exchanges[0]
-    assert (list(first.sizes), list(first.stamps), first.reads) == ([3, 0, 3], [0, 1, 2], [])
+    assert (list(first.sizes), list(first.stamps)) == ([3, 0, 3], [0, 1, 2])
+    # What fits stays in memory, and no more than that.
+    kept = {0: 0, 6: 6, 10: 7, 11: 11, 2**20: 12}[in_memory]
+    assert sum(len(read) for exchange in exchanges for read in exchange.reads) == kept
 
 
 def test_an_idle_connection_asked_for_by_number_is_that_one():
