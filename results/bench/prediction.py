@@ -72,7 +72,10 @@ def main() -> None:
     first_held = leave_out(first, UNITS["group"], PRIORS["ttft"])
     for engine in sorted({cell.engine for cell in first.cells}):
         _say(f"TTFT, {engine}", first_held.where(_where(first, engine)))
-    _say("TTFT, vllm, unsaturated", first_held.where(_where(first, "vllm") & _unsaturated(first)))
+    _say(
+        "TTFT, vllm, unsaturated",
+        first_held.where(np.logical_and(_where(first, "vllm"), _unsaturated(first))),
+    )
     print(f"{'output tokens/s on a chip':36}{_throughput(step, first, held, first_held):>14}")
     power = shipped().power
     print(f"{'power of a chip, model left out':36}{power.error * 100:>8.1f}")

@@ -18,10 +18,10 @@ from runners.machine.advice import advice
 from runners.machine.finding import MachineFact
 from runners.measure.subject import chip_under_test
 from runners.options.options import RunOptions
-from suites import meters
 from suites.base.extras import install
 from suites.base.user_folders import home
 from suites.engines.template import names, template
+from suites.meters import discovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,7 +201,7 @@ def _backends() -> Iterator[MachineFact]:
 
 
 def _meters() -> Iterator[MachineFact]:
-    readings = meters.describe()
+    readings = discovery.describe()
     for name, present, reason in readings:
         yield MachineFact(
             subject=f"energy meter {name}", status="ok" if present else "note", says=reason

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from results import catalog
-from suites import meters
 from suites.base.errors import UserError
 from suites.base.records import Window
+from suites.meters import discovery
 from suites.meters.base import Energy
+from suites.meters.follow import TraceMeter
+from suites.meters.modelled import ModelledMeter
 from suites.meters.owned import open_meters
+from suites.meters.recorder import Recorder
 from suites.meters.telemetry import telemetry as exporters
 from suites.meters.windows import EnergyWindow
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from results.statement.statement import Chip
     from suites.base.records import CellResult
     from suites.meters.base import EnergyMeter, MeterInfo
-    from suites.meters.recorder import Recorder
 
 __all__ = ["Gauge", "gauge", "gauge_for"]
 
@@ -57,7 +59,7 @@ class Gauge:
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Read the meters in the background while a cell runs; the first time, rest before it."""
-        with meters.Recorder(self._watched) as self._recorder:
+        with Recorder(self._watched) as self._recorder:
             self._idle = self._rest()
             yield
 
@@ -170,7 +172,7 @@ def gauge(
     Raises:
         UserError: a trace is none, two have one name, or a meter or exporter does not answer.
     """
-    logs = [meters.TraceMeter(Path(trace)) for trace in traces]
+    logs = [TraceMeter(Path(trace)) for trace in traces]
     walls: list[EnergyMeter] = [*logs, *open_meters(owned)]
     names = [log.info.name for log in logs]
     if len(set(names)) < len(names):
@@ -183,7 +185,7 @@ def gauge(
         return Gauge([*exporters(telemetry), *walls])
     # An accelerator's sensor says nothing of a run on the CPU, and the host's nothing of a card.
     not_it = "chip" if chip.kind == "cpu" else "package"
-    real = [meter for meter in meters.available() if meter.info.scope != not_it]
+    real = [meter for meter in discovery.available() if meter.info.scope != not_it]
     if real or walls:
         return Gauge([*real, *walls])
     entry = catalog.chips().get(chip.catalog_id or "")
@@ -195,7 +197,7 @@ def gauge(
     source = f"nameplate of {entry.name} for {chip.count} " + (
         "cores" if chip.kind == "cpu" else "chips"
     )
-    return Gauge([meters.ModelledMeter(low_w=low_w, high_w=high_w, source=source)])
+    return Gauge([ModelledMeter(low_w=low_w, high_w=high_w, source=source)])
 
 
 def _is_real(meter: EnergyMeter) -> bool:

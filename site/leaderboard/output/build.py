@@ -257,7 +257,7 @@ class _Language:
             tree.put(path, self.pages.make(page))
         else:
             # The shells' folder is named by what they are made of.
-            surroundings = f"{stamp} {self.rendered.root.name}"
+            surroundings = f"{stamp} {self.rendered.root.name} {self.view}"
             made_of = hashlib.sha256(f"{surroundings} {page.made_of}".encode()).hexdigest()
             tree.make(path, made_of, partial(self.pages.make, page))
 
@@ -266,7 +266,7 @@ def _put_pages(tree: Tree, content: Content, base_url: str | None) -> list[str]:
     """Put documents, pages and assets of all languages; return the URLs of the pages of one."""
     languages = [_Language.of(lang, content, base_url) for lang in LANGUAGES]
     for own in languages:
-        _put_documents(tree, own.rendered, own.prefix)
+        _put_documents(tree, own.rendered, own.prefix, own.view)
     stamp = f"{content.stamp} {content.site_url}"
     # Side by side: what a page is made from is read once for all languages.
     for alike in zip(*(own.listed for own in languages), strict=True):

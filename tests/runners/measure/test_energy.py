@@ -5,8 +5,9 @@ import pytest
 from results.statement.statement import Chip
 from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
-from suites import meters
 from suites.base.records import CellResult, Series, Window
+from suites.meters import discovery
+from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import EnergyWindow, energy_rows
 from tests.builders import assert_signable
 
@@ -99,7 +100,7 @@ def test_series_that_share_a_window_count_its_joules_once():
         Series(suite="inference", case="c", metric=m, unit="", samples=(1.0,), windows=(shared,))
         for m in names
     ]
-    watched = Gauge([meters.ModelledMeter(low_w=1.0, high_w=3.0, source="test")])
+    watched = Gauge([ModelledMeter(low_w=1.0, high_w=3.0, source="test")])
     with watched.recording():
         [energy] = watched.windows(CellResult(series=tuple(series)))
     assert (energy.joules, energy.low, energy.high) == (2.0, 1.0, 3.0)
@@ -107,7 +108,7 @@ def test_series_that_share_a_window_count_its_joules_once():
 
 @pytest.fixture
 def no_meters(monkeypatch):
-    monkeypatch.setattr(meters, "available", list)
+    monkeypatch.setattr(discovery, "available", list)
 
 
 def chip(catalog_id, kind="cpu", count=2):

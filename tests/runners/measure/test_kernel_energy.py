@@ -14,10 +14,9 @@ import pytest
 from results.statement.statement import Chip
 from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
-from suites import meters
 from suites.base.records import CellResult, Series, Window
 from suites.kernels import plan
-from suites.meters import rapl
+from suites.meters import discovery, rapl
 from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
 from tests.builders import assert_signable
@@ -180,6 +179,6 @@ def test_the_real_nvidia_binding_sees_a_kernel_s_batch(tmp_path):
 
 
 def test_eight_chips_without_a_meter_are_modelled_by_eight_nameplates(monkeypatch):
-    monkeypatch.setattr(meters, "available", list)
+    monkeypatch.setattr(discovery, "available", list)
     chip = Chip(catalog_id="h100-sxm", name="x", kind="gpu", count=8)
     assert "5.6e+03 W" in gauge(chip).meters()[0]["note"]

@@ -7,8 +7,8 @@ import pytest
 from results.statement.statement import Chip, Meter
 from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
-from suites import meters
 from suites.base.records import CellResult, Series, Window
+from suites.meters import discovery
 from suites.meters.base import MeterInfo, Reading
 from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
@@ -109,7 +109,7 @@ def test_only_meters_that_cover_the_chip_under_test_are_watched(monkeypatch, kin
         Steady("rapl package-0", 1, "package"),
         Steady("redfish X", 1, "node"),
     ]
-    monkeypatch.setattr(meters, "available", lambda: here)
+    monkeypatch.setattr(discovery, "available", lambda: here)
     watched = gauge(Chip(catalog_id=None, name="x", kind=kind, count=1))
     assert [meter["name"] for meter in watched.meters()] == kept
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler h
 
 _MEASURE = """
 import json, os, time
-from suites import meters
-from suites.meters import nvml
+from suites.meters import discovery, nvml
+from suites.meters.recorder import Recorder
 
 found = nvml.find()
 {before}
-with meters.Recorder(found) as recorder:
+with Recorder(found) as recorder:
     start_ns = time.monotonic_ns()
     time.sleep(0.3)
     end_ns = time.monotonic_ns()
@@ -33,7 +33,7 @@ print(json.dumps({{
     "seconds": (end_ns - start_ns) / 1e9,
     "joules": {{e.meter.name: e.joules for e in energies}},
     "problems": problems,
-    "described": meters.describe(),
+    "described": discovery.describe(),
 }}))
 """
 

@@ -7,8 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from suites import meters
-from suites.meters import amd, remote, tools
+from suites.meters import amd, discovery, remote, tools
 
 AMDSMI = """
 import time
@@ -254,7 +253,7 @@ def test_an_exporter_that_does_not_answer_is_no_meter_and_named(monkeypatch, url
 
 def test_what_is_found_is_described_with_its_name_and_what_is_not_with_its_reason(tool):
     tool("npu-smi", NPU_SMI)
-    described = {name: (present, reason) for name, present, reason in meters.describe()}
+    described = {name: (present, reason) for name, present, reason in discovery.describe()}
     assert described["Ascend npu-smi"] == (True, "npu-smi 0, npu-smi 4")
     assert described["Redfish"] == (False, "FENMARK_REDFISH_URL is not set")
-    assert {"npu-smi 0", "npu-smi 4"} <= {meter.info.name for meter in meters.available()}
+    assert {"npu-smi 0", "npu-smi 4"} <= {meter.info.name for meter in discovery.available()}
