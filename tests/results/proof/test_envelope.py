@@ -1,5 +1,6 @@
 """An envelope that is none, or is signed by nobody known, is refused in one line that says all."""
 
+import base64
 import json
 
 import pytest
@@ -79,3 +80,20 @@ def test_a_statement_of_a_later_schema_says_which_are_read():
         "a file:predicate.schema_version: schema version 3; expected 1 or 2; "
         "a newer Fenmark may read it"
     )
+
+
+def test_the_alphabet_of_addresses_is_read_too():
+    """DSSE asks a verifier to take both; these bytes need every letter they differ in."""
+    payload = bytes([0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF])
+    data = json.loads(envelope.sign(payload, SIGNER))
+    assert data["payload"] == "++++////"
+    spelled = data | {"payload": base64.urlsafe_b64encode(payload).decode()}
+    verified = envelope.verify(strict_json.canonical(spelled), [SIGNER.public_key], "a file")
+    assert verified.payload == payload
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_does_not_fit_a_schema_says_which(version):
+    with pytest.raises(UserError) as caught:
+        envelope.parse(b'{"predicate": {"schema_version": %d}}' % version, "a file")
+    assert str(caught.value).endswith(f"; expected the schema of version {version}")
