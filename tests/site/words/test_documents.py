@@ -67,7 +67,9 @@ def made_of(text: str) -> dict[str, object]:
         ],
         "quoted": {" ".join(quoted.split()) for _, quoted in QUOTED.findall(bare)},
         "links": set(map(english_address, ADDRESS.findall(bare))),
-        "numbers": set(NUMBER.findall(prose)),
+        "numbers of each paragraph": [
+            sorted(NUMBER.findall(part)) for part in prose.split("\n\n") if part.strip()
+        ],
     }
 
 
