@@ -56,19 +56,15 @@ def english_address(url: str) -> str:
 def made_of(text: str) -> dict[str, object]:
     """What a translation keeps."""
     bare = ANCHOR.sub("", FENCED.sub("", text))
-    prose = ADDRESS.sub("]", QUOTED.sub("", bare))
+    paragraphs = [part for part in bare.split("\n\n") if part.strip()]
     return {
         "headings": headings(text),
         "code blocks": [match[0] for match in FENCED.finditer(text)],
-        "columns of each row": [
-            len(re.findall(r"(?<!\\)\|", line))
-            for line in bare.splitlines()
-            if line.startswith("|")
-        ],
+        "columns of each row": [len(BAR.findall(row)) for row in ROW.findall(bare)],
         "quoted": {" ".join(quoted.split()) for _, quoted in QUOTED.findall(bare)},
         "links": set(map(english_address, ADDRESS.findall(bare))),
         "numbers of each paragraph": [
-            sorted(NUMBER.findall(part)) for part in prose.split("\n\n") if part.strip()
+            sorted(NUMBER.findall(ADDRESS.sub("]", QUOTED.sub("", part)))) for part in paragraphs
         ],
     }
 
