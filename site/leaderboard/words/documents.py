@@ -1,6 +1,7 @@
 """What code writes into Chinese documents: `python -m leaderboard.words.documents laws`.
 
-`importers` and `labels` stand in the documents of these names, `laws` in the methodology.
+`importers` and `labels` stand in the documents of these names, `chips` in the chip table, `laws`
+in the methodology.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from functools import cache
 from pathlib import Path
 
 from leaderboard.words import Words
+from results.catalog import page as catalogue
 from results.checks import page as checks
 from results.reported import page as readers
 from suites.base import labels as names
 from suites.base.errors import CheckError
 
-__all__ = ["PARTS", "chinese", "importers", "labels", "laws"]
+__all__ = ["PARTS", "chinese", "chips", "importers", "labels", "laws"]
 
 _WORDS = "zh_documents.toml"
 
@@ -45,12 +47,17 @@ def importers() -> str:
     return readers.tables(chinese, lambda text: words.table.get(text) or words.listed(text))
 
 
+def chips() -> str:
+    """Return the table of the catalogue's chips, in Markdown and Chinese."""
+    return catalogue.table(chinese)
+
+
 def labels() -> str:
     """Return the table of labels, in Markdown and Chinese."""
     return names.table(chinese)
 
 
-PARTS = {"importers": importers, "labels": labels, "laws": laws}
+PARTS = {"chips": chips, "importers": importers, "labels": labels, "laws": laws}
 
 
 @cache

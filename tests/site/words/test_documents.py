@@ -11,6 +11,7 @@ from markdown import markdown
 import leaderboard
 from leaderboard.pages.page_shells import documents, unwrapped
 from leaderboard.words import documents as written
+from results.catalog import page as catalogue
 from results.checks import page as laws
 from results.reported import page as readers
 from suites.base import labels
@@ -19,6 +20,7 @@ from suites.base.errors import CheckError
 HOME = Path(leaderboard.__file__).parent
 # Document -> what the code writes into it, in English and in Chinese.
 PARTS = {
+    "chip-table": (catalogue.table, written.chips),
     "importers": (readers.tables, written.importers),
     "labels": (labels.table, written.labels),
     "methodology": (laws.table, written.laws),
