@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from results.catalog.chips_data import chips
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from results.catalog.chips_data import ChipEntry, Dtype
 
-__all__ = ["page"]
+__all__ = ["page", "table"]
 
 _DTYPES: tuple[Dtype, ...] = ("f32", "bf16", "fp8", "int8", "fp4")
 _HEAD = """# Chips of the catalogue
@@ -31,13 +33,25 @@ def page() -> str:
     """Return the page, in Markdown."""
     entries = list(chips().values())
     head = _HEAD.format(count=len(entries), again=sum(bool(e.read_again) for e in entries))
-    columns = ("chip", "GB", "GB/s", "W", *(f"FLOP/byte {d}" for d in _DTYPES), "read again")
-    rules = ("---", *("---:" for _ in columns[1:-1]), "---")
-    lines = [_line(columns), _line(rules), *(_line(_row(entry)) for entry in entries)]
-    return head + "\n" + "\n".join(lines) + "\n"
+    return f"{head}\n{table()}"
 
 
-def _row(entry: ChipEntry) -> tuple[str, ...]:
+def table(translate: Callable[[str], str] = str) -> str:
+    """Return the chips, in Markdown.
+
+    Args:
+        translate: a word of the table's head, yes or no -> the same in the table's language.
+    """
+    per_byte = translate("FLOP/byte")
+    columns = ("chip", "GB", "GB/s", "W", "read again")
+    *first, last = map(translate, columns)
+    head = (*first, *(f"{per_byte} {dtype}" for dtype in _DTYPES), last)
+    rules = ("---", *("---:" for _ in head[1:-1]), "---")
+    rows = (_row(entry, translate) for entry in chips().values())
+    return "\n".join(map(_line, (head, rules, *rows))) + "\n"
+
+
+def _row(entry: ChipEntry, translate: Callable[[str], str]) -> tuple[str, ...]:
     ratios = entry.compute_to_bandwidth()
     return (
         f"{entry.name} (`{entry.id}`)",
@@ -45,7 +59,7 @@ def _row(entry: ChipEntry) -> tuple[str, ...]:
         _known(entry.memory_bandwidth_gb_s),
         _known(entry.tdp_w),
         *(_known(round(ratios[d]) if d in ratios else None) for d in _DTYPES),
-        "yes" if entry.read_again else "no",
+        translate("yes" if entry.read_again else "no"),
     )
 
 

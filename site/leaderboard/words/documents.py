@@ -1,22 +1,25 @@
 """What code writes into Chinese documents: `python -m leaderboard.words.documents laws`.
 
-`importers` and `labels` stand in the documents of these names, `laws` in the methodology.
+`importers` and `labels` stand in the documents of these names, `chips` in the chip table, `laws`
+in the methodology.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tomllib
 from functools import cache
 from pathlib import Path
 
 from leaderboard.words import Words
-from results.checks import page as checks
-from results.reported import page as readers
-from suites.base import labels as names
+from results.catalog.page import table as chip_table
+from results.checks.page import table as law_table
+from results.reported.page import tables as importer_tables
 from suites.base.errors import CheckError
+from suites.base.labels import table as label_table
 
-__all__ = ["PARTS", "chinese", "importers", "labels", "laws"]
+__all__ = ["PARTS", "chinese", "chips", "importers", "labels", "laws"]
 
 _WORDS = "zh_documents.toml"
 
@@ -36,21 +39,26 @@ def chinese(text: str) -> str:
 
 def laws() -> str:
     """Return the table of laws, in Markdown and Chinese."""
-    return checks.table(chinese)
+    return law_table(chinese)
 
 
 def importers() -> str:
     """Return the tables of importers, in Markdown and Chinese."""
     words = Words.load("zh")
-    return readers.tables(chinese, lambda text: words.table.get(text) or words.listed(text))
+    return importer_tables(chinese, lambda text: words.table.get(text) or words.listed(text))
+
+
+def chips() -> str:
+    """Return the table of the catalogue's chips, in Markdown and Chinese."""
+    return chip_table(chinese)
 
 
 def labels() -> str:
     """Return the table of labels, in Markdown and Chinese."""
-    return names.table(chinese)
+    return label_table(chinese)
 
 
-PARTS = {"importers": importers, "labels": labels, "laws": laws}
+PARTS = {"chips": chips, "importers": importers, "labels": labels, "laws": laws}
 
 
 @cache
@@ -59,4 +67,9 @@ def _table() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(PARTS[sys.argv[1]](), end="")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=PARTS)
+    try:
+        print(PARTS[parser.parse_args().part](), end="")
+    except CheckError as error:
+        sys.exit(str(error))

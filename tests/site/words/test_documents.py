@@ -11,6 +11,7 @@ from markdown import markdown
 import leaderboard
 from leaderboard.pages.page_shells import documents, unwrapped
 from leaderboard.words import documents as written
+from results.catalog import page as catalogue
 from results.checks import page as laws
 from results.reported import page as readers
 from suites.base import labels
@@ -19,6 +20,7 @@ from suites.base.errors import CheckError
 HOME = Path(leaderboard.__file__).parent
 # Document -> what the code writes into it, in English and in Chinese.
 PARTS = {
+    "chip-table": (catalogue.table, written.chips),
     "importers": (readers.tables, written.importers),
     "labels": (labels.table, written.labels),
     "methodology": (laws.table, written.laws),
@@ -56,18 +58,16 @@ def english_address(url: str) -> str:
 def made_of(text: str) -> dict[str, object]:
     """What a translation keeps."""
     bare = ANCHOR.sub("", FENCED.sub("", text))
-    prose = ADDRESS.sub("]", QUOTED.sub("", bare))
+    paragraphs = [part for part in bare.split("\n\n") if part.strip()]
     return {
         "headings": headings(text),
         "code blocks": [match[0] for match in FENCED.finditer(text)],
-        "columns of each row": [
-            len(re.findall(r"(?<!\\)\|", line))
-            for line in bare.splitlines()
-            if line.startswith("|")
-        ],
+        "columns of each row": [len(BAR.findall(row)) for row in ROW.findall(bare)],
         "quoted": {" ".join(quoted.split()) for _, quoted in QUOTED.findall(bare)},
         "links": set(map(english_address, ADDRESS.findall(bare))),
-        "numbers": set(NUMBER.findall(prose)),
+        "numbers of each paragraph": [
+            sorted(NUMBER.findall(ADDRESS.sub("]", QUOTED.sub("", part)))) for part in paragraphs
+        ],
     }
 
 
