@@ -161,6 +161,7 @@ class ArchiveContext:
         log_files: SHA-256 of every file it consists of, by path in `log/`.
         problem: why the log does not hold; None when it does, or when there is no log.
         writer: whose checkpoint was verified; None where there is none to trust.
+        clock: of the reader, UTC: no run lies ahead of it; None where none is asked.
         about_keys: indexes of the entries that say something of keys.
         past: how this differs from what the log says now; None where it does not.
     """
@@ -173,6 +174,7 @@ class ArchiveContext:
     log_files: Mapping[str, str] = field(default_factory=dict)
     logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
     writer: Writer | None = None
+    clock: datetime | None = None
     moderated: Mapping[str, State] = field(default_factory=dict)
     refused: Sequence[tuple[str, str]] = ()
     about_keys: Sequence[int] = ()
@@ -467,10 +469,11 @@ def open_bytes(
     return opened
 
 
-def judged(results: Sequence[OpenedResult]) -> list[OpenedResult]:
+def judged(results: Sequence[OpenedResult], clock: datetime | None = None) -> list[OpenedResult]:
     """Hold results against the laws, and return them with what those say."""
     every = judge_all(
-        (one.statement, Context(claims=one.claims, evidence=one.evidence)) for one in results
+        (one.statement, Context(claims=one.claims, evidence=one.evidence, clock=clock))
+        for one in results
     )
     return [
         replace(one, findings=told.findings, unchecked=told.unchecked)

@@ -19,6 +19,7 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from results.checks import Finding, Judged
@@ -80,6 +81,7 @@ def inspect(
     chip: str | None = None,
     count: int | None = None,
     model: Geometry | None = None,
+    clock: datetime | None = None,
 ) -> Inspected:
     """Read a file, find out what it is, and hold it against every law.
 
@@ -87,12 +89,14 @@ def inspect(
         kind: of others' file, where it is not to be found out.
         chip, count: catalogue id and number, where others' file says neither.
         model: sizes, where the name it says is unknown here.
+        clock: of the reader, UTC: no run lies ahead of it; by default none is asked.
 
     Raises:
         UserError: it cannot be read, or nothing here understands it.
     """
+    context = Context(model=model, clock=clock)
     try:
-        inspected = None if kind else _ours(path, Context(model=model))
+        inspected = None if kind else _ours(path, context)
         if inspected:
             return inspected
         imported = import_file(kind, path, chip=chip, count=count)
@@ -101,7 +105,7 @@ def inspect(
     if not imported.results:
         reasons = "; ".join(sorted({refusal.reason for refusal in imported.refused})[:3])
         raise UserError(f"no row can be read: {reasons}", where=str(path))
-    return _reported(imported, Context(model=model))
+    return _reported(imported, context)
 
 
 def _ours(path: Path, context: Context) -> Inspected | None:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,7 @@ from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from securesystemslib.signer import Key
@@ -125,6 +127,7 @@ def verify(
     earlier: Path | None = None,
     policy: Policy | None = None,
     *,
+    clock: datetime | None = None,
     tell: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[Verdict]:
     """Check an archive folder, or one envelope against the log beside it.
@@ -135,6 +138,7 @@ def verify(
     Args:
         earlier: file of a checkpoint of the same log seen before: the log must extend it.
         policy: witnesses that must have cosigned the log's `cosigned` checkpoint.
+        clock: of the reader, UTC: a run that lies ahead of it is flagged; by default none is asked.
         tell: called with the number of envelopes judged so far, and of all.
 
     Raises:
@@ -146,7 +150,7 @@ def verify(
     home = path if path.is_dir() else archive.home_of(path)
     if not files and not Ledger(home / "log").exists():
         raise UserError("holds no result", where=str(path), expected=f"*{archive.SUFFIX} or log/")
-    around = archive.surroundings(home, earlier, policy)
+    around = replace(archive.surroundings(home, earlier, policy), clock=clock)
     verdicts: list[Verdict] = []
     for verdict in _judge_all(files, around):
         if len(verdicts) % _CHUNK == 0:
@@ -266,7 +270,8 @@ def _opened(
 
 def _judge_few(few: Sequence[Verdict | _Opened], around: ArchiveContext) -> Iterator[Verdict]:
     results = [one[2] for one in few if not isinstance(one, Verdict)]
-    judged = iter(archive.judged([one for one in results if not isinstance(one, UserError)]))
+    opened = [one for one in results if not isinstance(one, UserError)]
+    judged = iter(archive.judged(opened, around.clock))
     for one in few:
         if isinstance(one, Verdict):
             yield one

@@ -29,6 +29,7 @@ class Context:
 
     Attributes:
         now: UTC, when the result was received; None where nobody can tell (an archive).
+        clock: UTC, what a reader's clock says; None where none is asked.
         nonce: what became of the challenge it names; None where nobody can tell.
         samples: digests of raw samples and of figures already known, and the result that
             brought them.
@@ -39,6 +40,7 @@ class Context:
     """
 
     now: datetime | None = None
+    clock: datetime | None = None
     nonce: Nonce | None = None
     samples: Mapping[str, str] = field(default_factory=dict)
     choose: Random | None = None

@@ -210,6 +210,13 @@ LAWS = (
         find=power.joules_have_a_meter,
     ),
     Law(
+        name="meter",
+        formula="0.005% ≤ accuracy of a meter ≤ 100%; 1950 ≤ calibrated ≤ finished",
+        source="IEC 62053-22: the best class is 0.1, what calibrates it a twentieth of that",
+        tolerance="ten minutes of clock skew",
+        find=machine.meters_are_instruments,
+    ),
+    Law(
         name="chip",
         formula="entry, kind, count and memory claimed = those of driver, CPUID, PCI bus and "
         "kernel, and of several the driver lists each; "
@@ -251,6 +258,13 @@ LAWS = (
     ),
     Law(
         name="time",
+        formula="finished ≤ the reader's own clock",
+        source="nobody has measured tomorrow; an archive need not say when it received a result",
+        tolerance="a day",
+        find=machine.runs_have_been,
+    ),
+    Law(
+        name="time",
         formula="Σ samples × their time ≤ finished − started",
         source="a run times one thing after another",
         tolerance="10%",
@@ -280,7 +294,7 @@ LAWS = (
     Law(
         name="labels",
         formula="the load, or a kernel's family, dtype and cache, in a case's name = those in its "
-        "labels; numbers are numbers",
+        "labels; numbers are numbers; rates of requests are of the suite serving",
         source="suites: a case is named after its load",
         find=names.cases_are_their_labels,
     ),

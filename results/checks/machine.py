@@ -25,12 +25,19 @@ __all__ = [
     "WINDOWED",
     "chips_are_those_seen",
     "intervals_have_a_width",
+    "meters_are_instruments",
     "profiles_keep_their_word",
     "runs_end_after_they_begin",
+    "runs_have_been",
     "windows_fit_the_run",
 ]
 
 _CLOCK_SKEW = timedelta(minutes=10)
+# A reader's clock, which nobody set for this, may be off by more.
+_READERS_CLOCK = timedelta(days=1)
+# Percent, from a twentieth of the best class of IEC 62053-22 on; no meter in use was made before.
+_ACCURACY = (0.005, 100.0)
+_CALIBRATED_FROM = "1950"
 # Drivers keep some memory back, and makers count in GB and GiB.
 _MEMORY = (0.7, 1.3)
 _GPU = re.compile(r"gpu(\d{1,4})_", re.ASCII)
@@ -179,6 +186,56 @@ def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
             left=finished.timestamp(),
             right=context.now.timestamp(),
         )
+
+
+def runs_have_been(claim: Claim, context: Context) -> Iterator[Held]:
+    """No run lies ahead of the reader: an archive without a log's time is held so too."""
+    if claim.predicate is None or context.clock is None:
+        return
+    ended = claim.predicate.run.finished_at
+    try:
+        finished = _time(ended)
+    except ValueError:
+        return  # said above
+    late = finished > context.clock + _READERS_CLOCK
+    yield Held(
+        where="run.finished_at",
+        reason=f"{ended} lies ahead of this reader's clock" if late else None,
+        left=finished.timestamp(),
+        right=context.clock.timestamp(),
+    )
+
+
+def meters_are_instruments(claim: Claim, _: Context) -> Iterator[Held]:
+    """A meter's accuracy is that of an instrument, and it was calibrated before it measured."""
+    predicate = claim.predicate
+    if predicate is None:
+        return
+    for meter in predicate.meters:
+        accuracy = meter.accuracy_percent
+        if accuracy is not None:
+            low, high = _ACCURACY
+            reason = "states an accuracy of {right}%, no instrument is better than {left}%"
+            yield at_most("meters", low, accuracy, reason)
+            reason = "states an accuracy of {left}%, which is above {right}%"
+            yield at_most("meters", accuracy, high, reason)
+        if meter.calibrated_at is not None:
+            reason = _miscalibrated(meter.calibrated_at, predicate.run.finished_at)
+            yield Held(where="meters", reason=reason)
+
+
+def _miscalibrated(calibrated: str, ended: str) -> str | None:
+    if calibrated[:4] < _CALIBRATED_FROM:
+        return f"was calibrated at {calibrated}, before {_CALIBRATED_FROM}"
+    try:
+        moment = _time(calibrated)
+    except ValueError:
+        return f"was calibrated at {calibrated}, which is not a date"
+    try:
+        after = moment - _CLOCK_SKEW > _time(ended)
+    except ValueError:
+        return None  # said above
+    return f"was calibrated at {calibrated}, after the run ended at {ended}" if after else None
 
 
 def windows_fit_the_run(claim: Claim, _: Context) -> Iterator[Held]:

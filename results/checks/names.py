@@ -33,6 +33,9 @@ __all__ = [
 
 # Labels that laws and pages read.
 _NUMBERS = {"isl", "osl", "concurrency", "rate", "batch", "context", "percentile", "processes"}
+# Rates of requests that several clients send: the other suites have none.
+_OF_SERVING = {"output_throughput", "request_throughput", "goodput"}
+_OTHER_SUITES = {"kernels", "inference"}
 _KERNEL_PARTS = 3
 # A version is in use before it is tagged.
 _BEFORE_RELEASE = timedelta(days=7)
@@ -159,6 +162,8 @@ def _odd_kernel(item: Measurement) -> str | None:
 def _odd(item: Measurement, suites: set[str]) -> str | None:
     if item.suite not in suites:
         return f"is of the suite {item.suite[:40]!r}, which did not run"
+    if item.metric in _OF_SERVING and item.suite in _OTHER_SUITES:
+        return f"is a figure of serving, and stated under the suite {item.suite}"
     for name in item.labels:
         if name in _NUMBERS and number(item.labels[name]) is None:
             return f"its label {name} is {str(item.labels[name])[:40]!r}, and no number"

@@ -42,12 +42,14 @@ def check(
 
     Example: fenmark check result.dsse.json --json
     """
+    from datetime import UTC, datetime
+
     from results.archive.inspection import inspect
     from suites import models
     from suites.base.terminal import print_json
 
     own = models.load(model) if model else None
-    inspected = inspect(file, kind=kind, chip=chip, count=count, model=own)
+    inspected = inspect(file, kind=kind, chip=chip, count=count, model=own, clock=datetime.now(UTC))
     if json_:
         print_json({"file": str(file), **inspected.to_json()}, allow_nan=False)
     else:

@@ -40,15 +40,18 @@ def verify(
 
     Example: fenmark verify out/results --checkpoint checkpoint-seen-last-week
     """
+    from datetime import UTC, datetime
+
     from results.archive import archive, verification
     from results.proof.cosignature import read_policy
     from suites.base.terminal import complain
 
     witnesses = read_policy(policy) if policy else None
+    now = datetime.now(UTC)
     verdicts: list[verification.Verdict] = []
     for path in paths:
         with _bar(shown=not json_) as tell:
-            verdicts += verification.verify(path, checkpoint, witnesses, tell=tell)
+            verdicts += verification.verify(path, checkpoint, witnesses, clock=now, tell=tell)
     homes = [path if path.is_dir() else archive.home_of(path) for path in paths]
     errors = (error for home in homes for error in archive.broken_keys(home))
     broken = list(dict.fromkeys(map(str, errors)))

@@ -502,6 +502,13 @@ def test_every_finding_says_of_which_figure_it_is_and_both_numbers():
     assert told == FINDINGS.read_text(encoding="utf-8")
 
 
+def served_alone(predicate):
+    """Repeats a rate of many clients where a reader takes it for one of an engine alone."""
+    [rate, *_] = picked(predicate, "output_throughput", "", {})
+    predicate["run"]["suites"].append("inference")
+    predicate["measurements"].append({**rate, "suite": "inference", "value": rate["value"] * 1.2})
+
+
 CPU_CHEATS = {
     "cores inflated": (at("machine.chip.count", 64), "chip"),
     "cores inflated twice": (
@@ -515,6 +522,7 @@ CPU_CHEATS = {
     "an accelerator's entry": (at("machine.chip.catalog_id", "h100-sxm"), "chip"),
     "the next generation's entry": (at("machine.chip.catalog_id", "epyc-9005"), "chip"),
     "quick called standard": (at("run.profile", "standard"), "profile"),
+    "a rate of serving once more, as one of inference": (served_alone, "labels"),
     "quick called full": (at("run.profile", "full"), "profile"),
     "samples × 100": (updated("e2e", {"n": 1200}), "profile"),
     "modelled called measured": (

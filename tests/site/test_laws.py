@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from leaderboard.read import known
 from results import catalog, checks
-from results.checks import LAWS
+from results.checks import LAWS, Context
 from results.statement import strict_json
 from results.statement.statement_v2 import read_statement
 from suites import models
@@ -53,13 +54,15 @@ ELSEWHERE = {
 }
 # Taken from the environment, to be run once at length.
 EXAMPLES = int(os.environ.get("FENMARK_EXAMPLES", "100"))
+# The reader's, years after every result here; the page is asked at the same.
+CLOCK = datetime(2030, 1, 1, tzinfo=UTC)
 JUDGE = """async ([tables, payloads]) => {
   const [{ parsed }, { judge, elsewhere }] = await Promise.all(
     ["json", "laws"].map((name) => import(`../assets/fenmark/${name}.js`)),
   );
   const bytes = (coded) => Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
-  const judged = [];
-  for (const one of payloads) judged.push(await judge(parsed(bytes(one)), tables));
+  const judged = [], clock = Date.UTC(2030, 0, 1) / 1000;
+  for (const one of payloads) judged.push(await judge(parsed(bytes(one)), tables, clock));
   return { judged, elsewhere: elsewhere(tables).map(({ find }) => find) };
 }"""
 SUMS = """async ([models, loads]) => {
@@ -78,6 +81,19 @@ IDENTIFY = """async ([tables, shown]) => {
   const { identify } = await import("../assets/fenmark/laws-chips.js");
   return shown.map((seen) => identify(seen, tables));
 }"""
+
+
+# What a meter may say of itself that is not, or only just, an instrument's.
+METERS = {
+    "accuracy_percent": [-1.0, 0.0, 0.0049, 0.005, 0.5, 100.0, 100.1, 1e300],
+    "calibrated_at": [
+        "1949-12-31T23:59:59Z",
+        "1950-01-01T00:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "2025-06-01T00:00:00.5Z",
+        "9999-12-31T23:59:59Z",
+    ],
+}
 
 
 def h100(cheat: Callable[[Json], object]) -> Json:
@@ -133,6 +149,12 @@ def statements() -> dict[str, Json]:
         **{
             f"questions of seed {seed!r}": h100(asked_from(seed))
             for seed in (honest.h100()["predicate"]["run"]["seed"], 12345, True, "0", 0.5, None)
+        },
+        "a run of the year 9999": h100(at("run.finished_at", "9999-12-31T23:59:59.5Z")),
+        **{
+            f"a meter {said}": h100(at("meters.0." + name, said))
+            for name, told in METERS.items()
+            for said in told
         },
         "no released version": h100(at("run.suite_version", "9.9.9")),
         "code of one's own": h100(at("source.modified", True)),
@@ -309,7 +331,7 @@ def test_the_laws_find_the_same_in_python_and_in_the_browser(ask):
         ask(JUDGE, [TABLES, coded[first : first + 100]]) for first in range(0, len(coded), 100)
     ]
     python = {
-        name: checks.judge(read_statement(json.loads(payload)))
+        name: checks.judge(read_statement(json.loads(payload)), Context(clock=CLOCK))
         for name, payload in payloads.items()
     }
     judged = [one for answer in answers for one in answer["judged"]]

@@ -176,6 +176,42 @@ export function* runsEndAfterTheyBegin({ predicate: { run } }) {
   yield held("run.finished_at", reason, began, ended);
 }
 
+/** No run lies ahead of the reader: an archive without a log's time is held so too.
+ * @param {Claim} claim @param {unknown} _seed @param {number | null} clock */
+export function* runsHaveBeen({ predicate: { run }, by }, _seed, clock) {
+  const ended = secondsAt(run.finished_at);
+  if (ended === null || clock === null) return; // no date: said above
+  const late = ended > clock + by.machine.READERS_CLOCK;
+  const reason = `${run.finished_at} lies ahead of this reader's clock`;
+  yield held("run.finished_at", late ? reason : null, ended, clock);
+}
+
+/** A meter's accuracy is that of an instrument, and it was calibrated before it measured.
+ * @param {Claim} claim */
+export function* metersAreInstruments({ predicate: { run, meters }, by }) {
+  const [least, most] = by.machine.ACCURACY;
+  for (const { accuracy_percent: stated, calibrated_at: calibrated } of meters) {
+    if (stated !== undefined && stated !== null) {
+      const accuracy = stated instanceof Real ? stated.value : stated;
+      const better = "states an accuracy of {right}%, no instrument is better than {left}%";
+      yield atMost("meters", least, accuracy, better);
+      yield atMost("meters", accuracy, most, "states an accuracy of {left}%, which is above {right}%");
+    }
+    if (calibrated !== undefined && calibrated !== null)
+      yield held("meters", miscalibrated(calibrated, run.finished_at, by.machine));
+  }
+}
+
+/** @param {string} calibrated @param {string} ended @param {any} by */
+function miscalibrated(calibrated, ended, { CALIBRATED_FROM, CLOCK_SKEW }) {
+  if (calibrated.slice(0, 4) < CALIBRATED_FROM)
+    return `was calibrated at ${calibrated}, before ${CALIBRATED_FROM}`;
+  const [time, end] = [secondsAt(calibrated), secondsAt(ended)];
+  if (time === null) return `was calibrated at ${calibrated}, which is not a date`;
+  if (end === null || time - CLOCK_SKEW <= end) return null; // no date: said above
+  return `was calibrated at ${calibrated}, after the run ended at ${ended}`;
+}
+
 /** Everything timed, one thing after another, takes no longer than the run did.
  * @param {Claim} claim */
 export function* windowsFitTheRun({ predicate: { run }, points, by }) {
@@ -204,8 +240,15 @@ function secondsOf(point) {
 /** When a run began and ended, in seconds since 1970; null where it gives no dates.
  * @param {{started_at: string, finished_at: string}} run */
 function timesOf({ started_at, finished_at }) {
+  const [began, ended] = [secondsAt(started_at), secondsAt(finished_at)];
+  return began === null || ended === null ? null : { began, ended };
+}
+
+/** Seconds since 1970; null of what is not a date.
+ * @param {string} date */
+function secondsAt(date) {
   try {
-    return { began: moment(started_at) / 1e6, ended: moment(finished_at) / 1e6 };
+    return moment(date) / 1e6;
   } catch {
     return null;
   }

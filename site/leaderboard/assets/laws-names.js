@@ -53,10 +53,12 @@ export function* casesAreTheirLabels(claim) {
 }
 
 /** @param {Claim} claim @param {Figure} item */
-function odd(claim, { suite, case: name, labels }) {
-  const { NUMBERS, NEAR } = claim.by.names;
+function odd(claim, { suite, case: name, metric, labels }) {
+  const { NUMBERS, NEAR, OF_SERVING, OTHER_SUITES } = claim.by.names;
   if (!claim.predicate.run.suites.includes(suite))
     return `is of the suite ${quoted(start(suite, 40))}, which did not run`;
+  if (OF_SERVING.includes(metric) && OTHER_SUITES.includes(suite))
+    return `is a figure of serving, and stated under the suite ${suite}`;
   for (const [label, value] of Object.entries(labels))
     if (NUMBERS.includes(label) && claim.number(value) === null)
       return `its label ${label} is ${quoted(start(said(value), 40))}, and no number`;

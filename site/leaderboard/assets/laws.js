@@ -20,7 +20,7 @@ import * as speculation from "./laws-speculation.js";
  * @typedef {{rule: string, outcome: string, where: string, reason: string, formula: string,
  *   left: number | null, right: number | null}} Finding */
 
-/** @typedef {(claim: Claim, seed: number | null) => Iterable<Held>} Find */
+/** @typedef {(claim: Claim, seed: number | null, clock: number | null) => Iterable<Held>} Find */
 
 /** By the name that the table gives them, in camel case.
  * @type {Record<string, any>} */
@@ -38,8 +38,9 @@ export const elsewhere = ({ laws }) => laws.filter(({ find }) => !named(find));
 
 /** Say what the laws find; partly: rules that could not all be held here.
  * @param {any} statement that fits its schema @param {Tables} tables
+ * @param {number | null} clock of the reader in seconds since 1970; null where none is asked
  * @returns {Promise<{held: number, findings: Finding[], unchecked: string[], partly: string[]}>} */
-export async function judge(statement, tables) {
+export async function judge(statement, tables, clock = null) {
   const claim = new Claim(statement, tables);
   const { nonce = null } = claim.predicate.run;
   const seed = nonce === null ? null : await seedOf(nonce);
@@ -47,7 +48,7 @@ export async function judge(statement, tables) {
   const findings = [];
   let held = 0;
   for (const { find, name: rule, outcome, formula } of tables.laws)
-    for (const { where, reason, left, right } of named(find)?.(claim, seed) ?? []) {
+    for (const { where, reason, left, right } of named(find)?.(claim, seed, clock) ?? []) {
       held += 1;
       if (reason !== null)
         findings.push({ rule, outcome, where, reason, formula, left: finite(left), right: finite(right) });

@@ -169,7 +169,7 @@ class Check {
   async laws(statement, entered, about) {
     const data = await this.pinned("data/proofs/laws.json", this.known.laws);
     const tables = /** @type {Tables} */ (JSON.parse(text(data)));
-    const judged = await judge(statement, tables);
+    const judged = await judge(statement, tables, Date.now() / 1000);
     this.findings.show(judged, tables, entered, about);
     const refused = judged.findings.find(({ outcome }) => outcome === "refused");
     if (refused) throw new Error(`${refused.rule}: ${refused.where} ${refused.reason}`);

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -506,7 +507,8 @@ def opened(digest: str, source: FoundEnvelope, *, with_flags: bool = True) -> Re
     statement = _statement(data)
     claims = _claims(data, source.runner)
     given = beside(archive.home_of(source.path), statement) if with_flags else None
-    judged = judge(statement, Context(claims=claims, evidence=given)) if with_flags else None
+    context = Context(claims=claims, evidence=given, clock=datetime.now(UTC))
+    judged = judge(statement, context) if with_flags else None
     return Result(
         digest=digest,
         keyid=source.runner.key.keyid,

@@ -154,6 +154,19 @@ def test_a_run_that_ends_too_early_or_too_late_or_on_no_day_is_refused(found, ru
     assert found(run=run, context=Context(now=NOW)) == {("time", "refused")}
 
 
+@pytest.mark.parametrize(
+    ("ended", "rules"),
+    [
+        ("9999-12-31T23:59:59Z", {("time", "flagged")}),
+        (f"{NOW + timedelta(days=1, seconds=1):%Y-%m-%dT%H:%M:%SZ}", {("time", "flagged")}),
+        (f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}", set()),
+    ],
+)
+def test_no_run_lies_ahead_of_its_readers_clock_by_more_than_a_day(found, ended, rules):
+    assert found(run={"finished_at": ended}, context=Context(clock=NOW)) == rules
+    assert found(run={"finished_at": ended}) == set()
+
+
 def test_a_run_may_end_when_it_began_and_as_far_ahead_as_clocks_differ(found):
     instant = dict.fromkeys(("started_at", "finished_at"), "2026-11-23T00:00:00Z")
     assert found(run=instant) == set()

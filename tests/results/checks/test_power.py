@@ -43,6 +43,43 @@ def told(rule, *figures, meters, machine):
 
 
 @pytest.mark.parametrize(
+    ("listed", "why"),
+    [
+        ({"accuracy_percent": -1.0}, "states an accuracy of -1%, no instrument is better"),
+        ({"accuracy_percent": 0.0}, "states an accuracy of 0%, no instrument is better"),
+        ({"accuracy_percent": 0.0049}, "states an accuracy of 0.0049%, no instrument"),
+        ({"accuracy_percent": 100.1}, "states an accuracy of 100.1%, which is above 100%"),
+        ({"accuracy_percent": 0.005}, None),
+        ({"accuracy_percent": 100.0}, None),
+        (
+            {"calibrated_at": "1949-12-31T23:59:59Z"},
+            "was calibrated at 1949-12-31T23:59:59Z, before",
+        ),
+        (
+            {"calibrated_at": "2026-13-01T00:00:00Z"},
+            "was calibrated at 2026-13-01T00:00:00Z, which",
+        ),
+        (
+            {"calibrated_at": "9999-12-31T23:59:59Z"},
+            "was calibrated at 9999-12-31T23:59:59Z, after",
+        ),
+        ({"calibrated_at": "1950-01-01T00:00:00Z"}, None),
+        ({"calibrated_at": "2026-11-23T00:15:00Z"}, None),
+        (
+            {"calibrated_at": "2026-11-23T00:15:01Z"},
+            "was calibrated at 2026-11-23T00:15:01Z, after",
+        ),
+    ],
+)
+def test_a_meter_is_as_accurate_as_instruments_are_and_calibrated_before_it_measures(listed, why):
+    meters = [{**NVML, **listed}]
+    found = told("meter", power(300.0, by(NVML)), meters=meters, machine=h100(1))
+    assert [(where, reason.startswith(why)) for where, reason in found] == (
+        [("meters", True)] if why else []
+    )
+
+
+@pytest.mark.parametrize(
     ("labels", "why"),
     [
         (by(NVML, meter="nvml 7"), "its meter 'nvml 7' is not listed in the result"),
