@@ -107,6 +107,30 @@ def _merged(sizes: Sequence[int], *, counting: bool = False) -> Timeline:
     return timeline
 
 
+def _of_vllm(texts: Sequence[str], **more: Any) -> bytes:
+    """An event as vLLM 0.32.0 sends it for /v1/completions, of the tokens so far."""
+    fields = ("logprobs", "finish_reason", "stop_reason", "prompt_token_ids", "token_ids")
+    said = {"index": 0, "text": texts[-1], **dict.fromkeys(fields)}
+    counted = {"prompt_tokens": INPUT_TOKENS, "total_tokens": INPUT_TOKENS + len(texts)}
+    usage = counted | {"completion_tokens": len(texts)}
+    return _event({"object": "text_completion", "choices": [said | more], "usage": usage})
+
+
+def _late_vllm() -> Timeline:
+    """Counts in every event, keeps half a character back, and joins tokens when it is late."""
+    timeline, texts, shown = [], [], ""
+    for number in range(TOKENS):
+        texts.append("" if number % 4 == 2 else ("é" if number % 4 == 3 else _word(number)))
+        shown += texts[-1]
+        if number % 8 in {4, 6}:  # the next token goes with it
+            continue
+        last = {"finish_reason": "length"} if number == TOKENS - 1 else {}
+        timeline.append((_at(number), [_of_vllm([*texts[:-1], shown], **last)]))
+        shown = ""
+    details = {"prompt_tokens_details": {"cached_tokens": 0}}
+    return _ended(timeline, _usage(total_tokens=INPUT_TOKENS + TOKENS, **details))
+
+
 def _kept_back(size: int) -> Timeline:
     """A gateway that lets so many events wait and sends them together."""
     events = [event for _, events in _each() for event in events]
@@ -214,6 +238,12 @@ _COUNTS = (
     _right("counts behind [DONE]", [*_each(), (_at(TOKENS), [_DONE, _usage()])]),
     _right("counts seconds after its last token", [*_each(), (9_000.0, [_usage(), _DONE])]),
     _right("counts in every event", _ended(_merged([1] * TOKENS, counting=True), _usage())),
+    _right("answers as vLLM 0.32 does, and joins tokens when it is late", _late_vllm()),
+    _refused(
+        "refuses in an event a token that it does not know, as vLLM 0.32 does",
+        _chunks([(_FIRST_MS, [_event({"error": {"message": "no", "code": 400}}), _DONE])]),
+        "error_event",
+    ),
     _right(
         "counts under a name of its own",
         _ended(

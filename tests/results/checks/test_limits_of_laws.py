@@ -48,6 +48,22 @@ def test_percentiles_of_two_meters_are_two_series(found):  # noqa: F811
     assert found(*rows, meters=[NVML, other]) == set()
 
 
+@pytest.mark.parametrize(
+    ("n", "stated_pace", "fits"),
+    [
+        # Of 47.6 and 75.6 ms, the median TPOT is the first and the median pace (21 + 13.2) ÷ 2.
+        (12, 17.1, True),
+        (12, 10.4, False),
+        (13, 17.1, False),  # one is in the middle
+        (32, 17.1, False),  # neighbours are near
+    ],
+)
+def test_a_median_of_an_even_few_lies_between_two_that_may_be_apart(found, n, stated_pace, fits):  # noqa: F811
+    pace = row("interactivity", "tokens/s/user", stated_pace, suite="serving", n=n)
+    rules = found(rank("tpot", "ms", 47.6, 50) | {"n": n, "suite": "serving"}, pace)
+    assert (("interactivity", "flagged") not in rules) is fits
+
+
 IDLE = [
     # What rests, in W by which meter; what the chip draws at work; whether that can be.
     ("a chip may draw a tenth less than at rest, as meters err", [(100.0, NVML)], 92.0, True),

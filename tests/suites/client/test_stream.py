@@ -51,6 +51,31 @@ def test_every_event_with_text_is_a_token_at_the_time_of_its_last_byte(texts, as
     assert two_in_a_chunk.token_ns == [1] * len(expected)
 
 
+@pytest.mark.parametrize("odd", ['"', "\\", "", "é\n", "[DONE]"])
+@pytest.mark.parametrize("places", [[1], [62, 63, 64], [65], [128], [5, 7, 9, 140], [149]])
+def test_long_runs_of_alike_events_are_read_up_to_each_that_is_not(odd, places):
+    texts = [odd if place in places else f"{place} \\n" for place in range(150)]
+    answer = read(HEAD, *map(chunk, map(event, texts)), chunk(DONE), b"0\r\n\r\n")
+    assert answer.token_ns == [place + 1 for place, text in enumerate(texts) if text]
+    assert json.loads(b'"' + answer.text + b'"') == "".join(texts)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 70])
+@pytest.mark.parametrize("tail", [b"", chunk(event("late"))[:-2], b"5\r\nda"])
+def test_what_came_before_an_answer_was_broken_off_is_read(cut, tail):
+    events = [event(f"{place}") for place in range(cut)]
+    answer = plain(*map(chunk, events), tail, head=HEAD, failure="cancelled")
+    whole = cut + (tail.endswith(b"\n\n"))
+    assert (answer.failure, answer.token_ns) == ("cancelled", [*range(1, whole + 1)])
+
+
+@pytest.mark.parametrize("text", ["x", "", "1.5", "१ x"])
+def test_texts_that_say_they_are_times_and_are_none_are_garbage(text):
+    first = {"text_is": "sent_ns", "choices": [{"index": 0, "text": "100"}]}
+    answer = plain(data(first), event_at(101), event_at(text), DONE)
+    assert answer.failure == "garbage"
+
+
 @pytest.mark.parametrize(
     ("said", "field", "value"),
     [

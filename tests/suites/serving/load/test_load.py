@@ -14,6 +14,7 @@ import pytest
 from suites.base.errors import UserError
 from suites.client.prompts import Prompts
 from suites.client.target import Target
+from suites.client.wire import Tape
 from suites.serving.instrument.emitter import Emitter, Schedule
 from suites.serving.load.arrivals import BURST, due_times_s
 from suites.serving.load.histogram import Histogram
@@ -52,6 +53,14 @@ def test_every_event_is_stamped_after_it_was_sent_and_none_is_lost(run):
         assert all(
             seen >= sent for seen, sent in zip(request.token_ns, request.truth_ns, strict=True)
         )
+
+
+@pytest.mark.parametrize("in_memory", [0, 3_000])
+def test_a_load_that_memory_does_not_hold_is_recorded_on_disk(run, monkeypatch, in_memory):
+    monkeypatch.setattr(Tape.__init__, "__defaults__", (in_memory,))
+    outcome = run(closed(concurrency=4, requests=12))
+    assert len(outcome.answered) == 12
+    assert all(len(request.truth_ns) == 8 for request in outcome.answered)
 
 
 def test_a_first_token_takes_no_less_than_the_server_took(run):
