@@ -1,8 +1,10 @@
 """The image: by digest, without root; built and run where there is a container engine."""
 
+import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "results" / "service" / "deploy"
+LINTER = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
 
 
 def engine():
@@ -40,6 +43,53 @@ def test_every_package_and_the_base_come_by_digest_and_nobody_is_root():
         "psycopg",
         "psycopg-binary",
     }
+
+
+def instruction(name):
+    """The words of an instruction in JSON form."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    [words] = re.findall(rf"^{name} .*?(\[.*\])$", text, re.MULTILINE)
+    return json.loads(words)
+
+
+@pytest.mark.skipif(not LINTER, reason="hadolint is not installed")
+def test_hadolint_finds_nothing():
+    done = subprocess.run(
+        [LINTER, "--no-color", DEPLOY / "Containerfile"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_what_it_is_built_from_is_there_and_not_left_out():
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    copied = re.findall(r"^COPY (?!--from)(\S+) \S+$", text, re.MULTILINE)
+    left_out = {line.strip("*/") for line in (ROOT / ".dockerignore").read_text().split("\n")[1:]}
+    assert copied == [".github/requirements.txt", "results/service/deploy/requirements.txt", "."]
+    assert all((ROOT / name).exists() for name in copied)
+    needed = ("pyproject.toml", "README.md", "LICENSE", ".github", "results", "site", "suites")
+    assert not left_out & {*needed, "runners"}
+
+
+def test_its_health_check_passes_while_it_serves_and_fails_after(serving):
+    program, *arguments = instruction("HEALTHCHECK")
+    assert program == "python"
+    with serving() as client:
+        asked = [one.replace(":8000/", f":{client.base_url.port}/") for one in arguments]
+        assert asked != arguments
+        healthy = subprocess.run([sys.executable, *asked], capture_output=True, check=False)
+    after = subprocess.run([sys.executable, *asked], capture_output=True, check=False)
+    assert (healthy.returncode, after.returncode) == (0, 1)
+
+
+def test_its_command_is_one_that_fenmark_takes(fenmark):
+    assert instruction("ENTRYPOINT") == ["fenmark"]
+    verb, *options = instruction("CMD")
+    assert options == ["--data", "/data", "--host", "0.0.0.0"]
+    done = fenmark(verb, *options, "--help")
+    assert (done.returncode, "--data" in done.stdout) == (0, True)
 
 
 @pytest.mark.engine
