@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from results.commands.own_machine import sound
 from results.prediction.chip import rates_of
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.interval import group_weights, stretch, weighted_quantile
-from results.prediction.own import held_out, own_engines, served, time_of
+from results.prediction.own import Refused, held_out, own_engines, served, time_of
 from results.prediction.predict import Predictor
 from results.prediction.shipped import PRIORS, shipped
 from results.prediction.steps import FIRST_TERMS
@@ -101,8 +102,9 @@ def _say_own() -> None:
         for load, ms in (pair for one in same for pair in served(one.measurements)):
             known = {at.batch for at in own.times if at.phase == "decode"}
             kind = "unseen context" if load.batch in known else "unseen batch"
-            off = (time_of(own, load) / ms - 1) * 100
-            print(f"  {kind}, {_named(load):24} in serving{off:>+8.1f}")
+            with suppress(Refused):
+                off = (time_of(own, load) / ms - 1) * 100
+                print(f"  {kind}, {_named(load):24} in serving{off:>+8.1f}")
 
 
 def _named(load: Load) -> str:

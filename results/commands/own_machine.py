@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.archive import archive
 from results.prediction.own import Load, Refused, held_out, own_engines, time_of
+from suites import models
 from suites.base.errors import CheckError, UserError
 from suites.base.terminal import Terminal, complain, print_json
 
@@ -36,13 +37,14 @@ def predict_own(
 
     Args:
         load: tokens of a prompt, of an answer, and requests under way.
-        model: id of a geometry; None for all.
+        model: as the library names it; None for all.
 
     Raises:
         UserError: the archive holds no cell of the inference suite, of this model.
         CheckError: no engine can be predicted at this load.
     """
-    engines = [own for own in own_engines(sound(directory)) if model in {None, own.model}]
+    wanted = models.load(model).id if model else None
+    engines = [own for own in own_engines(sound(directory)) if wanted in {None, own.model}]
     if not engines:
         raise UserError(
             "holds no engine measured by the inference suite",

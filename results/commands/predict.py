@@ -76,7 +76,7 @@ def predict(
     from suites.base.errors import UserError
 
     if own is not None:
-        if cells is not None or chip is not None or ask or explain:
+        if any((cells, kernels, calibration, out, chip, ask, explain)):
             raise UserError("is of its own machine", where="--own", expected="a load and --model")
         from results.commands.own_machine import predict_own
 

@@ -93,10 +93,11 @@ def own_engines(predicates: Iterable[Predicate]) -> list[OwnEngine]:
         machine = f"{chip.name} × {chip.count}"
         for model, own in _products(predicate.measurements).items():
             products.setdefault((machine, model), own)
-        for key in {(e.name, e.version, known_as(e.model), e.precision) for e in predicate.engines}:
-            if key[2]:
-                for load, ms in _measured(predicate.measurements):
-                    times[machine, *map(str, key)][load].append(ms)
+        keys = {(e.name, e.version, known_as(e.model), e.precision) for e in predicate.engines}
+        # Of several engines no row says which one it is of.
+        if len(keys) == 1 and (key := keys.pop())[2]:
+            for load, ms in _measured(predicate.measurements):
+                times[machine, *map(str, key)][load].append(ms)
     return [
         OwnEngine(
             machine=key[0], engine=key[1], version=key[2], model=key[3], precision=key[4],

@@ -111,6 +111,8 @@ def test_results_of_one_engine_are_taken_together():
         for rows in ([rows[0]], [rows[1]])
     ]
     made.append(read_statement(stated(*kernels, **chip)).predicate)
+    two = [of, engine(model=MODEL, precision="bf16")]
+    made.append(read_statement(stated(rows[1], engines=two, **chip)).predicate)
     (one,) = own_engines(made)
     assert one.times == {Load("decode", 1, 64): pytest.approx(60.0)}
     assert one.products == {2: 3.0}
@@ -136,6 +138,7 @@ def test_the_command_predicts_what_its_archive_measured(fenmark):
 
 
 def test_the_command_refuses_what_is_not_of_an_own_machine(fenmark, tmp_path):
-    for given in (["--chip", "h200-sxm"], ["--model", "llama-3.1-8b"]):
+    other = tmp_path / "out.csv"
+    for given in (["--chip", "h200-sxm"], ["--model", "llama-3.1-8b"], ["--out", other]):
         assert fenmark("predict", "--own", PUBLIC, *given).returncode == 2
     assert fenmark("predict", "--own", tmp_path).returncode == 2
