@@ -41,6 +41,7 @@ ALLOWED = {
     "forecast": "its verb, in a heading",
     "verify": "its verb, in a sentence that says what to type",
     "root": "the account of Unix",
+    "sigrok": "a project, by its own name",
     "systemd": "a program",
     "pip": "a program",
     "kvm": "a hypervisor",
