@@ -164,7 +164,7 @@ def test_without_javascript_there_is_no_field_and_never_the_themes_own(site: Pat
     assert "fm-search" in page
     assert "md-search" not in page
     assert not (site / "search").exists()
-    assert ".no-js .fm-search { display: none; }" in (
+    assert ".no-js :is(.fm-search, .fm-theme) { display: none; }" in (
         site / "assets" / "fenmark" / "fenmark.css"
     ).read_text(encoding="utf-8")
 
