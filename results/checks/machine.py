@@ -220,8 +220,8 @@ def meters_are_instruments(claim: Claim, _: Context) -> Iterator[Held]:
             reason = "states an accuracy of {left}%, which is above {right}%"
             yield at_most("meters", accuracy, high, reason)
         if meter.calibrated_at is not None:
-            reason = _miscalibrated(meter.calibrated_at, predicate.run.finished_at)
-            yield Held(where="meters", reason=reason)
+            odd = _miscalibrated(meter.calibrated_at, predicate.run.finished_at)
+            yield Held(where="meters", reason=odd)
 
 
 def _miscalibrated(calibrated: str, ended: str) -> str | None:
