@@ -102,6 +102,24 @@ def test_the_next_request_goes_over_the_same_connection(answer):
     assert peer.connection.balance == Balance([2], [2])
 
 
+def test_answers_on_one_connection_may_each_begin_in_their_own_way():
+    ok = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    answers = {
+        ok % 1 + b"a": 200,
+        ok % 12 + b"abcdefghijkl": 200,  # begins as the first does, and is longer
+        ok % 1 + b"b": 200,
+        b"HTTP/1.1 503 Busy\r\nContent-Length: 1\r\n\r\nc": 503,
+        ANSWER: 200,
+    }
+    peer = Peer()
+    for answer, status in [*answers.items(), *answers.items()]:
+        exchange = peer.ask()
+        peer.connection.data_received(answer[:-1])
+        assert peer.ended[-1:] != [exchange]
+        peer.connection.data_received(answer[-1:])
+        assert (peer.ended[-1], exchange.status) == (exchange, status)
+
+
 def test_what_looks_like_the_end_inside_a_text_is_none():
     text = b'data: {"choices":[{"text":"0\\r\\n\\r\\n"}]}\n\n0\r\n\r\n'
     peer = Peer()
