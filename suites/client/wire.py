@@ -31,8 +31,9 @@ __all__ = ["Connection", "Exchange", "Spares", "Tape", "connect"]
 # is then confirmed.
 _ENDS = (b"\r\n\r\n", b"\n\n")
 _SHORT = 5
-# So many bytes of finished exchanges stay in memory; beyond them a run takes disk, not memory.
-_IN_MEMORY = 2**26
+# Finished exchanges stay in memory up to so many bytes; beyond, a run takes disk. A read takes so
+# many besides what it holds: its own head, its time, and a place for both.
+_IN_MEMORY, _EACH_READ = 2**26, 80
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -93,7 +94,7 @@ class Tape:
     """
 
     def __init__(self, in_memory: int = _IN_MEMORY) -> None:
-        """Make the file; so many bytes are kept before it is used."""
+        """Make the file; so many bytes of memory are taken before it is used."""
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we do
         self._end = 0
         self._room = in_memory
@@ -104,10 +105,10 @@ class Tape:
     def keep(self, exchange: Exchange) -> bool:
         """Keep what was read in memory, if there is room: about 3 µs per request."""
         exchange.sizes = list(map(len, exchange.reads))
-        self._room -= (size := sum(exchange.sizes))
-        if self._room < 0:
-            self._room += size
+        taken = sum(exchange.sizes) + _EACH_READ * len(exchange.sizes)
+        if taken > self._room:
             return False
+        self._room -= taken
         return True
 
     def record(self, exchange: Exchange) -> None:
