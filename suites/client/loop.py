@@ -39,9 +39,9 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
     async def keep_result() -> None:
         results.append(await main)
 
-    # Not the task's own result: at its end the runner asks for Ctrl-C's handler, which is no signal
-    # module's name, and the error that says so, caught there, writes out the task with its result:
-    # all of a load, as long as its last tokens take.
+    # A runner that ends looks for its handler of Ctrl-C among the signal module's names. It is none
+    # of them, and the error that says so, which nobody sees, writes out the task with its result:
+    # all that a load recorded, for as long as reading it took. So the task has none.
     with no_collection(), asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_stoppable(keep_result()))
     return results[0]

@@ -46,7 +46,8 @@ def recounted(request: Request, tokens: Tokens) -> Request:
     surely = tokens.count(text.replace(_CUT, "")) if exact and _CUT in text else counted
     many = exact and surely > (1 + _NEARLY) * claimed + _TAGS
     if few or many:
-        doubt = f"{claimed} tokens counted, and {surely} in their text by the {tokens.by}"
+        shown = counted if few else surely
+        doubt = f"{claimed} tokens counted, and {shown} in their text by the {tokens.by}"
         return replace(request, doubt=doubt)
     if not exact or not counted:
         return request

@@ -55,7 +55,7 @@ def test_every_event_is_stamped_after_it_was_sent_and_none_is_lost(run):
         )
 
 
-@pytest.mark.parametrize("in_memory", [0, 3_000])
+@pytest.mark.parametrize("in_memory", [0, 8_000])
 def test_a_load_that_memory_does_not_hold_is_recorded_on_disk(run, monkeypatch, in_memory):
     monkeypatch.setattr(Tape.__init__, "__defaults__", (in_memory,))
     outcome = run(closed(concurrency=4, requests=12))
