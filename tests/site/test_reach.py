@@ -1,121 +1,72 @@
-"""Every reader and every link: axe on each page kind, and no link that leads nowhere."""
+"""No link that leads nowhere, nothing inline, and small first views."""
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from importlib.resources import files
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
-
-from tests.site.conftest import look
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS = (
-    "",
-    "leaderboard/",
-    "curves/",
-    "chips/",
-    "chips/h100-sxm/",
-    "models/",
-    "models/qwen2.5-0.5b/",
-    "compare/",
-    "cost/",
-    "history/",
-    "reported/",
-    "reported/mlperf-h200-sxm/",
-    "reported/inferencex-h200-sxm/",
-    "verify/",
-    "runners/",
-    "data/",
-    "docs/",
-    "methodology/",
-)
 
-
-@pytest.fixture(scope="module")
-def base(site, serve):
-    return serve(site)
-
-
-@pytest.mark.browser
-# Words differ by language and colours by theme; neither by both.
-@pytest.mark.parametrize(("lang", "theme"), [("", "light"), ("zh/", "dark")])
-def test_axe_finds_nothing_on_any_page_kind(tab, base, lang, theme):
-    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-    tab.emulate_media(color_scheme=theme)
-    tab.set_viewport_size({"width": 1000, "height": 800})
-    found = []
-    for kind in KINDS:
-        look(tab, urljoin(base, lang + kind))
-        tab.evaluate(axe)
-        report = tab.evaluate("axe.run({resultTypes: ['violations']})")
-        found += [
-            (lang + kind, one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["any"][:1])
-            for one in report["violations"]
-        ]
-    assert found == []
-
-
-class Links(HTMLParser):
-    """Every address a page asks for or leads to, and every place in it that can be led to."""
+class Read(HTMLParser):
+    """What a page asks for or leads to, what in it can be led to, and what is inline."""
 
     def __init__(self):
         super().__init__()
-        self.links: list[str] = []
+        self.links: set[str] = set()
         self.places: set[str] = set()
+        self.inline: list[str] = []
 
     def handle_starttag(self, tag, attrs):
-        for name, value in attrs:
-            if name in {"href", "src"} and value is not None and tag != "base":
-                self.links.append(value)
-            if name == "id" and value:
-                self.places.add(value)
+        names = dict(attrs)
+        for name in ("href", "src"):
+            if names.get(name) is not None and tag != "base":
+                self.links.add(names[name])
+        if names.get("id"):
+            self.places.add(names["id"])
+        is_data = names.get("type") == "application/ld+json"  # never run
+        if tag == "style" or (tag == "script" and "src" not in names and not is_data):
+            self.inline.append(tag)
+        self.inline += [name for name in names if name == "style" or name.startswith("on")]
 
 
-def test_every_link_of_every_page_leads_somewhere(site: Path):
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, Read]:
+    """Every page by its path in the site."""
     pages = {}
     for path in site.rglob("*.html"):
-        parsed = Links()
-        parsed.feed(path.read_text(encoding="utf-8"))
-        pages[path] = parsed
+        text = path.read_text(encoding="utf-8")
+        assert "Content-Security-Policy" in text, path
+        page = Read()
+        page.feed(text)
+        pages[path.relative_to(site).as_posix()] = page
+    return pages
+
+
+def test_every_link_of_every_page_leads_somewhere(site: Path, pages: dict[str, Read]):
+    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
     dead = []
-    for path, parsed in pages.items():
-        if path.name == "404.html":
+    for path, page in pages.items():
+        if path.endswith("404.html"):
             continue  # shown at any depth: its links are absolute
-        for link in parsed.links:
+        for link in page.links:
             target = urlsplit(link)
             if target.scheme in {"http", "https", "data", "mailto"}:
                 continue
-            file = (path.parent / unquote(target.path)).resolve() if target.path else path
-            file = file / "index.html" if file.is_dir() else file
-            if not file.is_file() or (
-                target.fragment and target.fragment not in pages[file].places
-            ):
-                dead.append((str(path.relative_to(site)), link))
+            name = normpath(join(dirname(path), unquote(target.path))) if target.path else path
+            file = name if name in files else normpath(f"{name}/index.html")
+            if file not in files or (target.fragment and target.fragment not in pages[file].places):
+                dead.append((path, link))
     assert dead == []
 
 
-def test_no_page_has_an_inline_script_style_or_handler(site: Path):
-    class Inline(HTMLParser):
-        found: list[str]
-
-        def handle_starttag(self, tag, attrs):
-            names = dict(attrs)
-            is_data = names.get("type") == "application/ld+json"  # never run
-            if tag == "style" or (tag == "script" and "src" not in names and not is_data):
-                self.found.append(tag)
-            self.found += [name for name in names if name == "style" or name.startswith("on")]
-
-    for path in site.rglob("*.html"):
-        parser = Inline()
-        parser.found = []
-        parser.feed(path.read_text(encoding="utf-8"))
-        assert parser.found == [], path
-        assert "Content-Security-Policy" in path.read_text(encoding="utf-8")
+def test_no_page_has_an_inline_script_style_or_handler(pages: dict[str, Read]):
+    assert {path: page.inline for path, page in pages.items() if page.inline} == {}
 
 
 def test_a_first_view_stays_small(site: Path):
