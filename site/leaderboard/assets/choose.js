@@ -181,8 +181,13 @@ class Choose extends HTMLElement {
       choose(this.base, options, refused, demand, limits, (chip) => this.price(chip, kind, own), atHand, margin);
     const choice = chosen(this.field("class").value);
     this.rank(choice.ranked, model, demand);
-    this.ways(chosen, choice.ranked[0], demand, own);
     this.apart(choice.ranked);
+    // Other classes are asked once the answer stands: on a phone they take as long as it does.
+    if (own !== null) this.within(".ways").hidden = true;
+    else {
+      const question = this.asked;
+      setTimeout(() => question === this.asked && this.ways(chosen, choice.ranked[0], demand));
+    }
     this.list(".worth", choice.measure.map((ranked) => this.setup(ranked.option)));
     const [unseen, missed] = [true, false].map((never) => choice.losers.filter(({ why }) => (why === "unseen") === never));
     this.within(".losers").hidden = !choice.losers.length;
@@ -304,11 +309,9 @@ class Choose extends HTMLElement {
 
   /** The least bill of each class, and of a hosted API.
    * @param {(kind: string) => ReturnType<typeof choose>} chosen @param {Ranked | undefined} best
-   * @param {Demand} demand @param {number | null} own */
-  ways(chosen, best, demand, own) {
+   * @param {Demand} demand */
+  ways(chosen, best, demand) {
     const section = this.within(".ways");
-    section.hidden = own !== null;
-    if (own !== null) return;
     const kinds = [...Object.keys(this.market.classes).filter((kind) => Object.keys(this.market.classes[kind]).length), OWNED];
     const heads = [...section.querySelectorAll("thead th")].map(({ textContent }) => textContent ?? "");
     const rows = kinds.map((kind) => {
@@ -323,6 +326,7 @@ class Choose extends HTMLElement {
     });
     this.within(".ways tbody").replaceChildren(...rows);
     this.within(".api").replaceChildren(...this.api(best, demand));
+    section.hidden = false;
   }
 
   /** What the same tokens cost from a hosted API. @param {Ranked | undefined} best @param {Demand} demand */
