@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "Cell", "clean", "marked", "read_cells"]
 
 # Fault -> what it means; a row that has one is left out of training, except `gpus_multiplied`,
-# which is corrected.
+# which is corrected, and `ttft_far_from_kernels`, which TTFT alone is not learnt from.
 FAULTS = {
     "copy": "the same figures stand in another row",
     "gpus_multiplied": "chips are given as TP × EP; both lie on the same chips: corrected",
@@ -35,8 +35,9 @@ FAULTS = {
     "below_roofline": "faster than bytes over bandwidth",
     "speculation_unmarked": "a sweep faster than its kernels, the less so the higher the load",
     "far_from_kernels": "a group whose own fit is off by more than 35%",
+    "ttft_far_from_kernels": "TTFT is ×2.7 off its kernels: compilation or queues; not learnt",
 }
-_CORRECTED = {"gpus_multiplied"}
+_TEACHES = {"gpus_multiplied", "ttft_far_from_kernels"}
 _CONCURRENCY = re.compile(r"silicon_concurrency=(\d{1,7})\b")
 _MEASURED = re.compile(r"measured=(\d{4})-(\d\d)-(\d\d)")
 # An HGX board has so many chips, and NVL72's aggregated engines stay on one tray of it.
@@ -91,8 +92,8 @@ class Cell:
 
     @property
     def teaches(self) -> bool:
-        """Whether it has no fault but such as were corrected."""
-        return self.faults <= _CORRECTED
+        """Whether its TPOT has no fault, or one that was corrected."""
+        return self.faults <= _TEACHES
 
     @property
     def batch(self) -> float:

@@ -11,6 +11,7 @@ the sum taken again: two rounds are enough for multipliers near 1.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -39,6 +40,7 @@ class Priors:
         engine, model, pair, group: of their intercepts.
         smooth: of the smooth residual within a group; noise: of a row.
         scales: over which the residual changes: of `features`.
+        farthest: rows whose time is farther from the sum of their terms teach nothing.
     """
 
     multiplier: float = 0.05
@@ -50,6 +52,12 @@ class Priors:
     smooth: float = 0.20
     noise: float = 0.06
     scales: tuple[float, ...] = (2.0, 1.5, 2.0, 2.0, 1.5, 1.5, 1.5)
+    farthest: float = math.inf
+
+    def near(self, sample: Sample) -> npt.NDArray[np.bool_]:
+        """Which rows teach."""
+        off = np.log(sample.measured) - np.log(sample.terms.sum(axis=0))
+        return np.asarray(np.abs(off) <= self.farthest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +164,8 @@ class _Own:
 
 
 def fit(sample: Sample, priors: Priors) -> Fit:
-    """Learn from cells that were measured."""
+    """Learn from cells that were measured, those near enough to the sum of their terms."""
+    sample = sample.where(priors.near(sample))
     columns, sizes = _columns(sample, priors)
     terms = len(sample.terms)
     y = np.log(sample.measured)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from results import catalog
 from results.prediction.chip import entry_of, rates_of
@@ -22,7 +23,7 @@ from suites.models.names import known_as
 from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from results.prediction.grid import Floats
@@ -44,6 +45,8 @@ _CHIPS = {"H100": "h100-sxm", "B200": "b200-sxm"}
 # Of ML.ENERGY's tasks those without pictures, whose prompts are short beside their answers.
 _TASKS = {"gpqa", "lm-arena-chat"}
 _PROMPT = 500
+# Exponent that the search begins with, two thirds of the nameplate, and rounds that settle it.
+_USUAL, _ROUNDS = 1.0, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,16 +171,22 @@ def fit_power(rows: list[Busy]) -> PowerFit:
 
 
 def _solved(rows: list[Busy]) -> Floats:
-    """Weighted least squares of the exponent, shrunk a little.
+    """Least squares of log power, weighted and shrunk a little: Gauss-Newton from a usual chip.
 
-    An error of the exponent counts as the share it makes of the power.
+    An error of the exponent counts as the share it makes of the expected power: near the nameplate
+    little, where it is expected there and not only where it was measured.
     """
-    shares, weights = np.array([row.share or 0.5 for row in rows]), _weights(rows)
-    scale = np.sqrt(weights) * (1.0 - shares) / shares
-    basis = np.array([row.basis() for row in rows]) * scale[:, None]
+    measured, weights = np.log([row.share or 0.5 for row in rows]), _weights(rows)
+    basis = np.array([row.basis() for row in rows])
     ridge = 1e-4 * float(weights.sum()) * np.eye(basis.shape[1])
-    target = basis.T @ (-np.log(1.0 - shares) * scale)
-    return np.asarray(np.linalg.solve(basis.T @ basis + ridge, target), dtype=float)
+    found = np.zeros(basis.shape[1])
+    found[0] = _USUAL
+    for _ in range(_ROUNDS):
+        shares = _shares(found, rows)
+        slope = basis * ((1.0 - shares) / shares)[:, None]
+        toward = slope.T @ (weights * (measured - np.log(shares))) - ridge @ found
+        found = found + np.linalg.solve(slope.T @ (slope * weights[:, None]) + ridge, toward)
+    return np.asarray(found, dtype=float)
 
 
 def _weights(rows: list[Busy]) -> Floats:
@@ -185,6 +194,6 @@ def _weights(rows: list[Busy]) -> Floats:
     return np.array([1 / kinds.count(kind) for kind in kinds])
 
 
-def _shares(coefficients: Iterable[float], rows: list[Busy]) -> Floats:
-    exponent = np.array([row.basis() for row in rows]) @ np.array(list(coefficients))
+def _shares(coefficients: npt.ArrayLike, rows: list[Busy]) -> Floats:
+    exponent = np.array([row.basis() for row in rows]) @ np.asarray(coefficients)
     return np.asarray(1.0 - np.exp(-np.maximum(exponent, 0.01)))

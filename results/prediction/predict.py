@@ -199,7 +199,12 @@ class Predictor:
         wider = self.rules(cell, float(sums.crowding[place]), near=bool(sums.near[place]))
         factor = float(np.prod([WIDER[rule] for rule in wider]))
         tpot, ttft = (
-            _interval(guess, row, self.base.stretch[kind][basis] * factor, (shift, low, high))
+            _interval(
+                guess,
+                row,
+                self.base.stretched(kind, basis, cell.engine) * factor,
+                (shift, low, high),
+            )
             for kind, guess in zip(("tpot", "ttft"), guesses, strict=True)
         )
         chips = cell.layout.chips

@@ -36,7 +36,7 @@ from results.prediction.suspects import below_roofline, suspects
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from results.prediction.grid import Floats
     from results.prediction.tables import Key
@@ -109,8 +109,17 @@ def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True)
                         own[place], faults=own[place].faults | {"far_from_kernels"}
                     )
         teaching &= np.array([cell.teaches for cell in own])
+    for place in _far_first(sums, teaching):
+        own[place] = replace(own[place], faults=own[place].faults | {"ttft_far_from_kernels"})
     others = [cell for cell in cells if cell.mode != "agg"]
     return Trusted(_part(sums, own, teaching), [*own, *others])
+
+
+def _far_first(sums: Summed, teaching: Floats) -> Floats:
+    """Places of rows whose TTFT the fit passes over."""
+    rows = sums.sample("ttft")
+    places = np.flatnonzero(teaching & np.isfinite(rows.measured))
+    return np.asarray(places[~PRIORS["ttft"].near(rows.where(places))])
 
 
 def _part(sums: Summed, cells: list[Cell], keep: Floats) -> Summed:
@@ -193,8 +202,9 @@ def write(folder: Path, to: Path = DATA) -> None:
         "ttft_terms": _rounded(own.sums.first),
         "stretch": {
             kind: {
-                basis: round(stretch(rows.cells, rows.errors, rows.deviation), 3)
-                for basis, rows in found.items()
+                name: round(stretch(rows.cells, rows.errors, rows.deviation), 3)
+                for basis, whole in found.items()
+                for name, rows in _by_engine(kind, basis, whole)
             }
             for kind, found in held.items()
         },
@@ -204,6 +214,14 @@ def write(folder: Path, to: Path = DATA) -> None:
     }
     write_packed(to / f"{FITTED}.json.gz", data)
     write_atomically(to / "faults.csv", _faults(own.cells).encode())
+
+
+def _by_engine(kind: str, basis: str, held: HeldOut) -> Iterator[tuple[str, HeldOut]]:
+    """All rows, and of TTFT each engine's: their protocols are not known equally well."""
+    yield basis, held
+    for engine in sorted({cell.engine for cell in held.cells}) if kind == "ttft" else ():
+        own = np.array([cell.engine == engine for cell in held.cells])
+        yield f"{basis}/{engine}", held.where(own)
 
 
 def _packed(chip: Chip) -> dict[str, Any]:

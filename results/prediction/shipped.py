@@ -26,7 +26,6 @@ from results.prediction.roofline import Rates
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from results.catalog import ChipEntry
     from results.prediction.grid import Floats
     from results.prediction.tables import Key
 
@@ -48,7 +47,7 @@ PRIORS = {
     "tpot": Priors(),
     "ttft": Priors(
         multiplier=0.4, intercept=0.1, engine=0.3, model=0.1, pair=0.3,
-        group=0.2, smooth=0.2, noise=0.4,
+        group=0.2, smooth=0.2, noise=0.4, farthest=1.0,
     ),
 }  # fmt: skip
 
@@ -83,7 +82,7 @@ class Shipped:
     Attributes:
         samples: of "tpot" and "ttft": trusted cells with their terms.
         priors: of both fits.
-        stretch: kind -> basis -> deviations that hold 90% of held-out rows.
+        stretch: kind -> basis, or basis/engine -> deviations that hold 90% of held-out rows.
         errors: basis -> median held-out error of TPOT, as a share.
         vendors: whose chips were measured.
         power: what is known of power.
@@ -98,6 +97,11 @@ class Shipped:
     seen: Seen
     power: PowerFit
     about: Mapping[str, Any]
+
+    def stretched(self, kind: str, basis: str, engine: str) -> float:
+        """Deviations that hold 90%: of the engine's own rows where there are any of it."""
+        own = self.stretch[kind]
+        return own.get(f"{basis}/{engine}", own[basis])
 
 
 @cache
@@ -144,7 +148,8 @@ def shipped_chip(name: str) -> Chip:
         raise Missing(f"no peak of {name} is published")
     if entry.chips != 1 or entry.kind not in {"gpu", "npu", "tpu"}:
         raise Missing(f"{name} is not an accelerator that engines are known on")
-    return Chip(entry, rates_of(entry), "datasheet", _within(entry, _borrowed()))
+    rates = rates_of(entry)
+    return Chip(entry, rates, "datasheet", _within(rates, _borrowed()))
 
 
 @cache
@@ -153,14 +158,14 @@ def _borrowed() -> dict[Key, Grid]:
     return grids_of(read_packed(DATA / f"{BORROWED}.json.gz")["grids"])
 
 
-def _within(entry: ChipEntry, grids: dict[Key, Grid]) -> dict[Key, Grid]:
-    """Only dtypes that the datasheet has a peak for."""
+def _within(rates: Rates, grids: dict[Key, Grid]) -> dict[Key, Grid]:
+    """Only dtypes that there is a peak for."""
     needs = {"fp8": "fp8", "fp8_block": "fp8", "nvfp4": "fp4", "w4a8_mxfp4_mxfp8": "fp4"}
     return {
         key: grid
         for key, grid in grids.items()
         if len(key) < 2
-        or needs.get(str(key[1]), "bf16") in entry.peak_tflops
+        or needs.get(str(key[1]), "bf16") in rates.peaks
         or key[0] not in {"gemm", "experts"}
     }
 

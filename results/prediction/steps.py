@@ -51,6 +51,9 @@ _PASSES = 12.0
 _FIRST_HOST_MS, _CROWD_MS = 15.0, 0.3
 # A load generator starts its C requests at once and sends some ten times as many in all.
 _BURST = 0.1
+# Prompts that wait together are read together, up to so many tokens in a step: what vLLM, SGLang
+# and TensorRT-LLM do unless they are told otherwise.
+_CHUNK = 8192.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,9 @@ def terms_of(served: Served, loads: Loads) -> tuple[Floats, Floats]:
     batch, isl, size = loads.batch, loads.isl, len(loads.batch)
     at_once = np.maximum(1.0, batch / loads.osl)
     share = batch / loads.osl / at_once
-    # Decode alone, decode with prompts in it, and a prompt alone: one call prices all three.
-    tokens = np.concatenate([batch, batch + at_once * isl, isl])
+    # Decode alone, decode with prompts in it, a prompt alone and many: one call prices all four.
+    crowd = np.clip(batch * isl, isl, np.maximum(_CHUNK, isl))
+    tokens = np.concatenate([batch, batch + at_once * isl, isl, crowd])
     body = np.array(
         [
             _gemms(served, plan, tokens),
@@ -117,7 +121,7 @@ def terms_of(served: Served, loads: Loads) -> tuple[Floats, Floats]:
             served.chip.stream(tokens * served.geometry.hidden * 2 * _PASSES) * plan.layers,
         ]
     )
-    decode, mixed, alone = body[:, :size], body[:, size : 2 * size], body[:, 2 * size :]
+    decode, mixed, alone, crowded = (body[:, at * size : (at + 1) * size] for at in range(4))
     gemm, experts, sums, stream = share * (mixed - decode)
     mixing = _prefill(served, plan, isl)
     ones = np.ones(size)
@@ -139,11 +143,14 @@ def terms_of(served: Served, loads: Loads) -> tuple[Floats, Floats]:
         ]
     )
     tpot = step.sum(axis=0)
-    prompt = alone.sum(axis=0) + LAUNCH_MS * plan.layers + mixing
+    prompt, among = (
+        (own.sum(axis=0) + LAUNCH_MS * plan.layers) * isl / read + mixing
+        for own, read in ((alone, isl), (crowded, crowd))
+    )
     first = np.array(
         [
             prompt,
-            _BURST * np.maximum(0.0, batch - 1) / 2 * prompt,
+            _BURST * np.maximum(0.0, batch - 1) / 2 * among,
             tpot / 2,
             _FIRST_HOST_MS * ones,
             _CROWD_MS * batch * dp,

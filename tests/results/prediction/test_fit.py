@@ -61,6 +61,18 @@ def test_a_groups_own_cells_outweigh_what_others_teach():
     assert (after.deviation < before.deviation).all()
 
 
+def test_rows_too_far_from_the_sum_of_their_terms_teach_nothing():
+    cells = [own for model in "ab" for own in grid(model)]
+    factors = [1.1] * len(cells)
+    wild = [3.0, 0.3, *factors[2:]]
+    near = replace(PRIORS, farthest=1.0)
+    kept = fit(sample(cells, factors).where(np.arange(2, len(cells))), PRIORS)
+    assert fit(sample(cells, wild), near).mean == pytest.approx(kept.mean)
+    assert fit(sample(cells, wild), PRIORS).mean != pytest.approx(kept.mean)
+    nothing = fit(sample(cells, [9.0] * len(cells)), near)
+    assert nothing.multipliers() == pytest.approx([1.0, 1.0])
+
+
 def test_no_row_is_surer_than_its_noise():
     own = sample(grid(), [1.0] * 6)
     assert (fit(own, PRIORS).guess(own).deviation > PRIORS.noise).all()

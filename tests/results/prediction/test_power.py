@@ -46,6 +46,14 @@ def test_coefficients_that_made_the_rows_are_found_again():
     assert 1 <= fitted.spread < 1.02
 
 
+def test_power_near_the_nameplate_counts_by_what_is_expected_of_it():
+    shares = (0.9 * 1.08, 0.9 / 1.08)
+    rows = [busy(model, share=shares[place % 2]) for place in range(8) for model in "ab"]
+    made = power_of(fit_power(rows), busy(), 1.0)
+    # The middle of the two in logarithms, though the higher one's exponent is far less certain.
+    assert made.watts[0] == pytest.approx(700 * 0.9, rel=0.01)
+
+
 def test_a_step_uses_shares_of_bandwidth_and_peak():
     geometry = models.load("llama-3.1-8b")
     made = busy_of(geometry, "h200-sxm", ("bf16", 1.0, 1.0), 10.0, 100.0)

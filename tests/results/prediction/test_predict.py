@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from results import catalog
 from results.prediction import shipped as shipping
 from results.prediction.cells import FAULTS
+from results.prediction.chip import rates_of
 from results.prediction.evaluate import HeldOut
 from results.prediction.interval import stretch
 from results.prediction.predict import Predictor, Workload, asked, cell_of, predict, predictor
@@ -176,6 +178,22 @@ def test_what_ships_is_sourced_and_says_what_was_left_out():
     assert faults["copy"] > 500
     assert 40 <= faults["speculation_unmarked"] <= 80
     assert set(faults) == set(FAULTS) - {"no_figure"}
+
+
+def test_ttft_is_as_wide_as_the_rows_of_its_engine_were_off():
+    base = predictor().base
+    own = base.stretch["ttft"]
+    assert base.stretched("ttft", "kernels", "vllm") == own["kernels/vllm"]
+    assert own["kernels/vllm"] < own["kernels"] < own["kernels/sglang"]
+    assert base.stretched("ttft", "kernels", "another") == own["kernels"]
+    assert base.stretched("tpot", "kernels", "vllm") == base.stretch["tpot"]["kernels"]
+
+
+def test_sixteen_bits_take_half_the_peak_of_eight_where_it_is_not_published():
+    chips = catalog.chips()
+    rates = rates_of(chips["instinct-mi455x"])
+    assert rates.peak("bfloat16") == rates.peak("fp8") / 2
+    assert rates_of(chips["gaudi-3"]).peak("bfloat16") == 1835e9
 
 
 def test_shipped_bytes_are_the_same_for_the_same_data(tmp_path):

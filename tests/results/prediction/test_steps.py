@@ -83,12 +83,28 @@ def test_experts_are_read_as_often_as_tokens_draw_them(chip, geometry):
     assert step["experts"] == pytest.approx(3 * (LAUNCH + moved / 1e9))
 
 
+def read(isl, together):
+    """One prompt's share of a step that reads so many tokens, and its own attention."""
+    stream = 3 * together * 64 * 2 * 12 / (0.8 * 1e9)
+    mixing = 3 * (LAUNCH + 4 * (isl * (isl + 1) / 2) * 4 * 16 / 1e12)
+    return (3 * layer(together) + stream + 3 * 0.010) * isl / together + mixing
+
+
+@pytest.mark.parametrize(
+    ("isl", "batch", "together"), [(4096.0, 4.0, 8192), (10_000.0, 4.0, 10_000), (50.0, 1.0, 50)]
+)
+def test_prompts_of_a_burst_are_read_together_as_far_as_a_step_goes(
+    chip, geometry, isl, batch, together
+):
+    _, first = terms(chip, geometry, asked=loads(batch=batch, isl=isl))
+    assert first["burst"] == pytest.approx(0.1 * (batch - 1) / 2 * read(isl, together))
+
+
 def test_a_first_token_waits_for_prompt_burst_and_queue(chip, geometry):
     step, first = terms(chip, geometry, asked=loads(wanted=10.0))
-    mixing = 3 * (LAUNCH + 4 * (100 * 101 / 2) * 4 * 16 / 1e12)
-    stream = 3 * 100 * 64 * 2 * 12 / (0.8 * 1e9)
-    assert first["prompt"] == pytest.approx(3 * layer(100) + mixing + stream + 3 * 0.010)
-    assert first["burst"] == pytest.approx(0.1 * 1.5 * first["prompt"])
+    assert first["prompt"] == pytest.approx(read(100, 100))
+    # Four prompts that wait together are read as one of 400 tokens.
+    assert first["burst"] == pytest.approx(0.1 * 1.5 * read(100, 400))
     assert first["wait"] == pytest.approx(sum(step.values()) / 2)
     assert first["queue"] == pytest.approx(1.5 * 50 * sum(step.values()))
 
