@@ -190,9 +190,9 @@ def _evidence(
     using: Predictor, geometry: Geometry, demand: Demand, limits: Limits, folder: Path | None
 ) -> Options:
     """What ships of others' figures, and what an archive holds."""
-    from results.archive import archive
+    from results.archive.evidence import sound_records
     from results.prediction.deployments import learnt
-    from results.prediction.observed import observed, reported_records, signed_record
+    from results.prediction.observed import observed, reported_records
     from results.reported.shipping import shipped_files
     from results.statement.reported import read_folder
     from suites.base.terminal import complain
@@ -205,11 +205,7 @@ def _evidence(
     records = []
     if folder is not None:
         files += read_folder(folder, say)
-        opened = archive.open_each(archive.envelopes(folder), say)
-        signed = (
-            signed_record(own.statement.predicate, own.digest) for own in opened if not own.findings
-        )
-        records = [record for record in signed if record]
+        records = sound_records(folder, say)
     records += [record for file in files for record in reported_records(file, {geometry.id})]
     return learnt(using, geometry, demand) + observed(
         records, geometry.id, demand, limits.percentile
@@ -312,6 +308,7 @@ class _View:
             "dp": layout.dp,
             "ep": layout.ep,
             "concurrency": option.concurrency,
+            "prefill_per_decode": option.apart,
             "ttft_ms": asdict(own.ttft_ms),
             "tpot_ms": asdict(own.tpot_ms),
             "rps_engine": own.rps,
@@ -391,6 +388,8 @@ class _View:
         )
 
     def _others(self, choice: Choice, api: Api | None) -> Iterable[str]:
+        from results.economy.number_format import figure
+
         if api:
             yield (
                 f"a hosted API for the same tokens: "
@@ -399,6 +398,13 @@ class _View:
             )
         else:
             yield "a hosted API: fewer than three hosts sell this model, or nothing is ranked"
+        best = next((own for own in choice.ranked if own.option.apart), None)
+        if best and best.option.apart:
+            prefill, decode = max(best.option.apart, 1.0), max(1 / best.option.apart, 1.0)
+            yield (
+                f"served apart, {best.option.setup.words()}: {figure(prefill)} prefill : "
+                f"{figure(decode)} decode engines, the cache's way between them not counted"
+            )
         for place, own in enumerate(choice.measure, 1):
             words = f"{own.option.setup.words()}, {own.option.concurrency:g} at once"
             yield f"worth measuring {place}: {words}"

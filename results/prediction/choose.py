@@ -116,12 +116,14 @@ class Option:
     Attributes:
         concurrency: requests under way on one engine.
         kind: how the figure was come by; basis: of a predicted one its level, else where it is.
+        apart: of a predicted one the prefill engines for each decode engine, were it served apart.
     """
 
     setup: Setup
     concurrency: float
     kind: Kind
     basis: str
+    apart: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -82,6 +82,7 @@ def predicted(
             concurrency=cells[i].concurrency or 1.0,
             kind="predicted",
             basis=times.basis[i],
+            apart=float(times.apart[i]),
         )
         for i in kept
     ]

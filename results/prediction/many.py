@@ -9,6 +9,7 @@ import numpy as np
 
 from results.prediction.predict import WIDER
 from results.prediction.samples import summed
+from results.prediction.steps import FIRST_TERMS, TERMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from results.prediction.cells import Cell
     from results.prediction.grid import Floats
     from results.prediction.predict import Predictor
+    from results.prediction.samples import Summed
     from suites.models import Geometry
 
 __all__ = ["Times", "times_of"]
@@ -30,6 +32,7 @@ class Times:
             NaN where a cell is refused.
         basis: level of each; empty where it is refused.
         crowding: requests on a rank over the sequences its memory holds.
+        apart: prefill engines that one decode engine of the set-up keeps busy, served apart.
         refused: why, empty where it is not.
     """
 
@@ -37,6 +40,7 @@ class Times:
     ttft: Floats
     basis: list[str]
     crowding: Floats
+    apart: Floats
     refused: list[str]
 
 
@@ -48,8 +52,10 @@ def times_of(
     places = np.flatnonzero(sums.kept).tolist()
     times = {kind: np.full((3, len(cells)), np.nan) for kind in ("tpot", "ttft")}
     basis = [""] * len(cells)
+    apart = np.full(len(cells), np.nan)
     if not places:
-        return Times(times["tpot"], times["ttft"], basis, sums.crowding, sums.refused)
+        return Times(times["tpot"], times["ttft"], basis, sums.crowding, apart, sums.refused)
+    apart[places] = _apart(using, sums, places)
     levels = [using.level(cells[place]) for place in places]
     for place, level in zip(places, levels, strict=True):
         basis[place] = level[0]
@@ -62,15 +68,32 @@ def times_of(
     )
     for kind, fitted in (("tpot", using.step_fit), ("ttft", using.first_fit)):
         guess = fitted.guess(sums.sample(kind).where(places))
-        stretch = np.array([using.base.stretch[kind][level[0]] for level in levels])
+        stretch = np.array(
+            [
+                using.base.stretched(kind, level[0], cells[place].engine)
+                for place, level in zip(places, levels, strict=True)
+            ]
+        )
         middle = np.exp(guess.log) * shift
-        apart = np.exp(stretch * factor * guess.deviation)
+        ends = np.exp(stretch * factor * guess.deviation)
         times[kind][:, places] = (
             middle,
-            middle / apart * np.minimum(low, 1.0),
-            middle * apart * np.maximum(high, 1.0),
+            middle / ends * np.minimum(low, 1.0),
+            middle * ends * np.maximum(high, 1.0),
         )
-    return Times(times["tpot"], times["ttft"], basis, sums.crowding, sums.refused)
+    return Times(times["tpot"], times["ttft"], basis, sums.crowding, apart, sums.refused)
+
+
+def _apart(using: Predictor, sums: Summed, places: list[int]) -> Floats:
+    """Requests each second of a decode engine over those of a prefill engine, of the same set-up.
+
+    B ÷ (T_dec·(OSL − 1)) over 1 ÷ T_pf(ISL), as fitted. The cache's way between them is not in it.
+    """
+    decode = np.array([not name.startswith("prefill") for name in TERMS])
+    steps = using.step_fit.multipliers()[decode] @ sums.step[decode][:, places]
+    prompts = sums.first[FIRST_TERMS.index("prompt"), places] * using.first_fit.multipliers()[0]
+    loads = np.array([[sums.cells[i].batch, max(sums.cells[i].osl - 1, 1)] for i in places]).T
+    return np.asarray(loads[0] * prompts / (steps * loads[1]))
 
 
 def _widened(rules: tuple[str, ...]) -> float:

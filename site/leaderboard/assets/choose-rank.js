@@ -12,7 +12,7 @@ import { Predictor } from "./predict.js";
  * percentile is asked for.
  * @typedef {{ttft: number | null, tpot: number | null, percentile: number | null}} Limits */
 /** @typedef {{setup: Setup, concurrency: number, kind: string, basis: string, tpot: number[],
- *   ttft: number[], tail: (number | null)[]}} Option */
+ *   ttft: number[], tail: (number | null)[], apart?: number}} Option apart: of a predicted one */
 /** @typedef {{usd: number, label: string}} Price */
 /** @typedef {{option: Option, rank: number, tied: boolean, ttft: number[], tpot: number[], rps: number,
  *   engines: number, chips: number, monthly: number[], perMtok: number, price: Price}} Ranked */

@@ -182,12 +182,27 @@ class Choose extends HTMLElement {
     const choice = chosen(this.field("class").value);
     this.rank(choice.ranked, model, demand);
     this.ways(chosen, choice.ranked[0], demand, own);
+    this.apart(choice.ranked);
     this.list(".worth", choice.measure.map((ranked) => this.setup(ranked.option)));
     const [unseen, missed] = [true, false].map((never) => choice.losers.filter(({ why }) => (why === "unseen") === never));
     this.within(".losers").hidden = !choice.losers.length;
     this.list(".missed", missed.map((loser) => this.loser(loser)));
     this.list(".unseen", unseen.map((loser) => this.loser(loser)));
     this.within(".unseen summary").textContent = this.word("unpredicted", { n: String(unseen.length) });
+  }
+
+  /** Prefill and decode engines of the first prediction, were it served apart. @param {Ranked[]} ranked */
+  apart(ranked) {
+    const option = ranked.map((own) => own.option).find(({ apart }) => apart);
+    const line = this.within(".apart");
+    line.hidden = !option;
+    const apart = option?.apart ?? 1;
+    if (option)
+      line.textContent = this.word("apart", {
+        setup: this.named(option),
+        prefill: figure(Math.max(apart, 1)),
+        decode: figure(Math.max(1 / apart, 1)),
+      });
   }
 
   region() {

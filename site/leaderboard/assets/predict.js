@@ -6,8 +6,11 @@ import { Chip, Grid, Missing } from "./predict-chip.js";
 /** @typedef {{chip: string, precision: string, engine: string, ranks: number[]}} Setup */
 /** Mean times and their ends, milliseconds.
  * @typedef {{setup: Setup, concurrency: number, tpot: number[], ttft: number[], basis: string,
- *   crowding: number}} Times */
+ *   crowding: number, apart: number}} Times apart: prefill engines for each decode engine */
 /** @typedef {{chip: string, reason: string, weight: number}} Refused */
+
+// Of the terms of a step those that prompts add come last.
+const DECODE = 9;
 
 /** Predicts set-ups of one model. */
 export class Predictor {
@@ -85,12 +88,24 @@ export class Predictor {
       const ends = (kind) => {
         const [log, deviation] = guesses[kind][place];
         const middle = Math.exp(log) * level.shift;
-        const apart = Math.exp(this.base.stretch[kind][level.basis] * factor * deviation);
+        const stretch = this.base.stretch[kind];
+        const wide = stretch[`${level.basis}/${setup.engine}`] ?? stretch[level.basis];
+        const apart = Math.exp(wide * factor * deviation);
         return [middle, (middle / apart) * Math.min(level.low, 1), middle * apart * Math.max(level.high, 1)];
       };
       const { concurrency, crowding } = row;
-      return { setup, concurrency, tpot: ends("tpot"), ttft: ends("ttft"), basis: level.basis, crowding };
+      const apart = this.apart(row, concurrency / dp, osl);
+      return { setup, concurrency, tpot: ends("tpot"), ttft: ends("ttft"), basis: level.basis, crowding, apart };
     });
+  }
+
+  /** Requests of a decode engine over those of a prefill engine, of the same set-up and as fitted.
+   * @param {{step: number[], first: number[]}} terms @param {number} batch @param {number} osl */
+  apart({ step, first }, batch, osl) {
+    /** @param {"tpot" | "ttft"} kind @param {number} time @param {number} place */
+    const fitted = (kind, time, place) => time * Math.exp(this.fits[kind].told.mean[place]);
+    const decode = sum(step.slice(0, DECODE).map((time, place) => fitted("tpot", time, place)), (time) => time);
+    return (batch * fitted("ttft", first[0], 0)) / (decode * Math.max(osl - 1, 1));
   }
 
   /** @param {Chip} chip @param {Setup} setup */
@@ -161,6 +176,8 @@ export class Predictor {
     const share = batch / osl / atOnce;
     const decode = this.body(chip, layout, dtypes, batch);
     const mixed = this.body(chip, layout, dtypes, batch + atOnce * isl);
+    const crowd = Math.min(Math.max(batch * isl, isl), Math.max(own.CHUNK, isl));
+    const crowded = batch * isl > isl ? this.body(chip, layout, dtypes, crowd) : alone.body;
     const added = mixed.map((time, place) => share * (time - decode[place]));
     const attention = sum(layout.mixing, ([count, part]) =>
       count * this.decoded(chip, part, batch, isl + osl / 2, layout.ranks[0]),
@@ -181,10 +198,13 @@ export class Predictor {
       added[2],
     ];
     const tpot = sum(step, (time) => time);
-    const prompt = sum(alone.body, (time) => time) + own.LAUNCH_MS * layout.layers + alone.mixing;
+    const [prompt, among] = [
+      [alone.body, isl],
+      [crowded, crowd],
+    ].map(([body, read]) => ((sum(body, (time) => time) + own.LAUNCH_MS * layout.layers) * isl) / read + alone.mixing);
     const first = [
       prompt,
-      ((own.BURST * Math.max(0, batch - 1)) / 2) * prompt,
+      ((own.BURST * Math.max(0, batch - 1)) / 2) * among,
       tpot / 2,
       own.FIRST_HOST_MS,
       own.CROWD_MS * batch * dp,

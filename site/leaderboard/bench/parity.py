@@ -58,7 +58,7 @@ IN_BROWSER = """async ([base, tables, asked]) => {
       ranked: choice.ranked.map((own) => [
         `${words(own.option.setup)} ${own.option.kind} ${own.option.concurrency}`,
         own.rank, ...own.ttft, ...own.tpot, own.chips, ...own.monthly, own.perMtok,
-        kilowatts(base, tables[model], evidence.bits, own, demand),
+        kilowatts(base, tables[model], evidence.bits, own, demand), own.option.apart ?? null,
       ]),
       measure: choice.measure.map((own) => words(own.option.setup)),
       losers: choice.losers.map(({ chip }) => chip),
@@ -185,7 +185,16 @@ def _row(asked: Workload, own: Ranked) -> list[Any]:
     ]
     name = f"{option.setup.words()} {option.kind} {option.concurrency:g}"
     times, bills = spans[0] + spans[1], spans[2]
-    return [name, own.rank, *times, own.chips, *bills, own.usd_per_mtok, power and power.kw]
+    return [
+        name,
+        own.rank,
+        *times,
+        own.chips,
+        *bills,
+        own.usd_per_mtok,
+        power and power.kw,
+        option.apart,
+    ]
 
 
 def differences(python: dict[str, Any], browser: dict[str, Any]) -> float:

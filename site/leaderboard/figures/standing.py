@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from leaderboard.words import Words
-from results.agreement.quality import (
-    Asked,
-    from_text,
-    is_full_width,
-    pooled,
-    standing,
-    without,
-)
+from results.agreement.quality import from_text
+from results.agreement.references import Answering, references, standings
 from results.economy.economics import Span
 from results.economy.solved import equal_quality_usd
-from suites.models.names import known_as
 from suites.quality.scores import in_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
     import pandas as pd
 
     from results.agreement.quality import Standing
-    from suites.quality.scores import Stratum
+    from results.agreement.references import References
 
 __all__ = ["RANDOM", "with_standing"]
 
@@ -53,63 +43,15 @@ _COMPARED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What is known of one result's weights."""
-
-    digest: str
-    model: str
-    weights: str
-    asked: Asked | None
-    full_width: bool
-    solved_tokens: Span | None
-
-    @classmethod
-    def of(cls, flat: Mapping[Any, Any]) -> Self:
-        return cls(
-            digest=flat["digest"],
-            model=known_as(flat["model"]) or flat["model"],
-            weights=flat["weights"],
-            asked=from_text(flat["strata"], flat["terms"]),
-            full_width=is_full_width(flat["model"], flat["precision"]),
-            solved_tokens=_span(flat, "solved_tokens"),
-        )
-
-    @property
-    def alike(self) -> tuple[object, ...]:
-        """Results of one model that were asked on one set of terms."""
-        return (self.model, self.asked.terms if self.asked else None)
-
-
-@dataclass(frozen=True, slots=True)
-class _References:
-    """Sound results at full width that are alike, and their answers together."""
-
-    results: Sequence[_Result]
-    digests: AbstractSet[str]
-    strata: Mapping[Stratum, tuple[int, int]]
-
-    @classmethod
-    def of(cls, results: Sequence[_Result]) -> Self:
-        strata = pooled(one.asked for one in results if one.asked)
-        return cls(results, {one.digest for one in results}, strata)
-
-    def standing(self, own: _Result) -> Standing:
-        """Hold a result against the others."""
-        among = own.digest in self.digests
-        others = without(self.strata, own.asked) if among and own.asked else self.strata
-        # One at full width that is left out is worse than those that stand.
-        full_width = among or (own.full_width and not self.digests)
-        return standing(own.asked, others, full_width=full_width)
-
-    @property
-    def tokens(self) -> Span | None:
-        """Tokens of a right answer: those of the result that is surest of them."""
-        known = [one.solved_tokens for one in self.results if one.solved_tokens]
-        return min(known, key=lambda span: (span.high or math.inf) / span.value, default=None)
-
-
-_NONE = _References((), frozenset(), {})
+def _answering(flat: Mapping[Any, Any]) -> Answering:
+    return Answering(
+        digest=flat["digest"],
+        model=flat["model"],
+        precision=flat["precision"],
+        weights=flat["weights"],
+        asked=from_text(flat["strata"], flat["terms"]),
+        solved_tokens=_span(flat, "solved_tokens"),
+    )
 
 
 def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
@@ -123,40 +65,21 @@ def with_standing(rows: pd.DataFrame, sound: pd.Series[bool]) -> pd.DataFrame:
     """
     # A result without an engine, or without any row, has no weights to judge.
     judged = rows.loc[rows["weights"] != "", _OF_RESULT].drop_duplicates("digest")
-    results = [_Result.of(one) for one in judged.to_dict("records")]
-    references = _references(results, set(rows.loc[sound, "digest"]))
-    stands = {one.digest: references.get(one.alike, _NONE).standing(one) for one in results}
+    results = [_answering(one) for one in judged.to_dict("records")]
+    among = references(results, set(rows.loc[sound, "digest"]))
+    stands = standings(results, among)
     words = {one.digest: _words(one, stands[one.digest]) for one in results}
-    barred = {
-        one.digest: one.weights != "random" and not stands[one.digest].ranks for one in results
-    }
+    barred = {one.digest: one.barred(stands[one.digest]) for one in results}
     silent = ("", "")
     table = rows.assign(
         quality=[words.get(digest, silent)[0] for digest in rows["digest"]],
         quality_zh=[words.get(digest, silent)[1] for digest in rows["digest"]],
         barred=rows["digest"].map(barred).eq(True),
     )
-    return _with_equal(table, results, references)
+    return _with_equal(table, results, among)
 
 
-def _references(
-    results: Sequence[_Result], sound: AbstractSet[str]
-) -> Mapping[tuple[object, ...], _References]:
-    """Results at full width that others are held against; none that is worse than the rest."""
-    groups: defaultdict[tuple[object, ...], list[_Result]] = defaultdict(list)
-    for one in results:
-        real = one.weights != "random"
-        if real and one.full_width and one.asked and one.digest in sound:
-            groups[one.alike].append(one)
-    return {alike: _those_that_stand(group) for alike, group in groups.items()}
-
-
-def _those_that_stand(group: Sequence[_Result]) -> _References:
-    together = _References.of(group)
-    return _References.of([one for one in group if together.standing(one).ranks])
-
-
-def _words(own: _Result, stands: Standing) -> tuple[str, str]:
+def _words(own: Answering, stands: Standing) -> tuple[str, str]:
     if own.weights == "random":
         text, lost = RANDOM, ""
     else:
@@ -168,8 +91,8 @@ def _words(own: _Result, stands: Standing) -> tuple[str, str]:
 
 def _with_equal(
     rows: pd.DataFrame,
-    results: Sequence[_Result],
-    references: Mapping[tuple[object, ...], _References],
+    results: Sequence[Answering],
+    among: Mapping[tuple[object, ...], References],
 ) -> pd.DataFrame:
     """Add what tokens cost that give as many right answers as a million at full width.
 
@@ -177,9 +100,9 @@ def _with_equal(
     """
     others = {one.alike for one in results if one.asked and not one.full_width}
     compared = {
-        one.digest: (one, references[one.alike])
+        one.digest: (one, among[one.alike])
         for one in results
-        if one.alike in others and one.alike in references
+        if one.alike in others and one.alike in among
     }
     for at in rows.index[rows["digest"].isin(list(compared))]:
         own, of = compared[rows.loc[at, "digest"]]

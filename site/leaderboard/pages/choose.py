@@ -89,6 +89,10 @@ def _said(_: Words) -> dict[str, str]:
             "the fleet above is busy {percent}% of the time."
         ),
         "no api": _("A hosted API: fewer than three hosts sell this model."),
+        "apart": _(
+            "Served apart (disaggregated), {setup} takes {prefill} prefill : {decode} decode "
+            "engines; the cache's way between them is not counted."
+        ),
         "no class": _("nothing holds the limits in this class"),
         "your own": _("your own price"),
         **{kind: _(kind) for kind in (*RENTAL_CLASSES, OWNED)},

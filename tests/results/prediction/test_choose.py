@@ -321,6 +321,26 @@ def test_results_of_an_archive_are_measured_evidence(fenmark):
     assert {row["chip"] for row in told["ranked"]} == {"epyc-9004"}
 
 
+def test_a_set_up_served_apart_is_of_the_terms_without_mixing(fenmark):
+    demand = Demand(2000, 500, rps=1)
+    geometry = load("llama-3.1-70b")
+    made, _ = predicted(predictor(), geometry, demand, ["h200-sxm"], precisions=["fp8"])
+    own = next(o for o in made.options if o.setup.layout.tp == 4 and o.concurrency == 32)
+    cell = cell_of(
+        "h200-sxm", "llama-3.1-70b", Workload(isl=2000, osl=500, concurrency=32),
+        precision="fp8", engine="vllm", layout=(4, 1, 1),
+    )  # fmt: skip
+    alone = predictor().predict([cell])[0]
+    step = sum(ms for name, (_, ms) in alone.terms.items() if not name.startswith("prefill"))
+    assert own.apart == pytest.approx(32 * alone.first_terms["prompt"][1] / (step * 499))
+    done = fenmark("choose", "llama-3.1-70b", "--rps", "1", "--chips", "h200-sxm")
+    assert "prefill : " in done.stdout
+    told = json.loads(
+        fenmark("choose", "llama-3.1-70b", "--rps", "1", "--chips", "h200-sxm", "--json").stdout
+    )
+    assert all(row["prefill_per_decode"] for row in told["ranked"] if row["mark"] == "◈")
+
+
 def test_reported_results_are_those_measured_of_the_model_without_a_flag():
     files = list(shipped_files())
     records = [own for file in files for own in reported_records(file, {"llama-3.1-70b"})]
