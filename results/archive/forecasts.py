@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from securesystemslib.signer import Signer
+    from securesystemslib.signer import Key, Signer
 
     from results.archive.archive import ArchiveContext
     from results.keys.identity import Runner
 
-__all__ = ["FOLDER", "SUFFIX", "LoggedForecast", "enter", "entry", "files", "read_all"]
+__all__ = [
+    "FOLDER",
+    "SUFFIX",
+    "LoggedForecast",
+    "enter",
+    "enter_signed",
+    "entry",
+    "files",
+    "read_all",
+]
 
 FOLDER, SUFFIX = "forecasts", ".forecast.json"
 
@@ -59,21 +68,75 @@ def enter(
         UserError: the folder's log is another key's, or it cannot be written.
         CheckError: a new signature does not verify, or the log is damaged.
     """
-    keys, log, own = directory / "runners", directory / "log", directory / FOLDER
-    for folder in (keys, log, own):
-        folder.mkdir(parents=True, exist_ok=True)
-    for key in (signer.public_key, log_signer.public_key):
-        write_atomically(keys / f"{runner_id(key)}.toml", runner_toml(key).encode())
+    _own_log(directory, log_signer)
+    _keep_keys(directory, signer.public_key, log_signer.public_key)
     sealed = [envelope.sign(payload(forecast), signer) for forecast in forecasts]
+    return _log(directory, sealed, log_signer)
+
+
+def enter_signed(source: Path, directory: Path, log_signer: Signer) -> list[str]:
+    """Store and log forecasts that somebody signed, with their keys; return their digests.
+
+    They keep their signatures, and count from where this log enters them.
+
+    Raises:
+        CheckError: one of them does not verify: none is entered.
+        UserError: see `enter`; or there is none.
+    """
+    around = archive.surroundings(source)
+
+    def refuse(error: UserError) -> None:
+        raise error
+
+    logged = read_all(source, refuse, around)
+    if not logged:
+        raise UserError("holds no forecast", where=str(source), remedy="see `fenmark forecast`")
+    _own_log(directory, log_signer)
+    signers = {own.runner for own in logged}
+    keys = [own.key for own in around.runners if own.id in signers]
+    _keep_keys(directory, *keys, log_signer.public_key)
+    sealed = [archive.read(_place(source, own.digest)) for own in logged]
+    return _log(directory, sealed, log_signer)
+
+
+def _own_log(directory: Path, log_signer: Signer) -> None:
+    """Refuse another key's log before anything is written."""
+    head, origin = Ledger(directory / "log").unverified(), archive.log_origin(log_signer)
+    if head.size and head.origin != origin:
+        raise UserError(
+            f"belongs to {head.origin}",
+            where=str(directory / "log"),
+            expected=origin,
+            remedy="only the key that signs a log adds to it",
+        )
+
+
+def _keep_keys(directory: Path, *keys: Key) -> None:
+    folder = directory / "runners"
+    folder.mkdir(parents=True, exist_ok=True)
+    for key in keys:
+        place = folder / f"{runner_id(key)}.toml"
+        if not place.exists():  # it may say more of its owner than the key
+            write_atomically(place, runner_toml(key).encode())
+
+
+def _log(directory: Path, sealed: Sequence[bytes], log_signer: Signer) -> list[str]:
+    """Envelopes first, log last, under one checkpoint."""
     digests = [envelope.digest(data) for data in sealed]
+    for folder in (directory / FOLDER, directory / "log"):
+        folder.mkdir(parents=True, exist_ok=True)
     for digest, data in zip(digests, sealed, strict=True):
-        write_atomically(own / f"{digest}{SUFFIX}", data)
-    ledger = Ledger(log)
+        write_atomically(_place(directory, digest), data)
+    ledger = Ledger(directory / "log")
     logged = set(ledger.entries()) if ledger.exists() else set()
-    for digest in dict.fromkeys(digests):
-        if entry(digest) not in logged:
-            ledger.append(entry(digest), origin=archive.log_origin(log_signer), signer=log_signer)
+    new = [data for data in map(entry, dict.fromkeys(digests)) if data not in logged]
+    if new:
+        ledger.extend(new, origin=archive.log_origin(log_signer), signer=log_signer)
     return digests
+
+
+def _place(directory: Path, digest: str) -> Path:
+    return directory / FOLDER / f"{digest}{SUFFIX}"
 
 
 def files(directory: Path) -> list[Path]:

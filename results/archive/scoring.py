@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from results.archive import archive, forecasts
+from results.archive.evidence import unmarked
 from results.prediction.choose import Demand
-from results.prediction.forecasts import score
+from results.prediction.forecasts import calibrations, score
 from results.prediction.observed import observed, reported_records, signed_record
 from results.statement.reported import read_folder
 
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from results.archive.archive import OpenedResult
     from results.archive.forecasts import LoggedForecast
-    from results.prediction.forecasts import Score
+    from results.prediction.forecasts import Calibration, Score
     from results.prediction.observed import Record
     from results.statement.reported import ReportedFile
     from suites.base.errors import UserError
 
-__all__ = ["Scored", "scored", "scores_of"]
+__all__ = ["Scored", "calibrations_of", "scored", "scores_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,17 @@ def scored(
     directory: Path,
     on_broken: Callable[[UserError], None],
     published: Iterable[ReportedFile] = (),
+    others: Iterable[Path] = (),
 ) -> list[Scored]:
     """Score an archive's forecasts; a forecast that nothing came after has no scores.
 
-    A signed result counts where the log entered it later; a reported one where it is dated later
-    than the forecast says it was made, and an undated one never.
+    A signed result counts where the log entered it later; a reported one, or one of another log,
+    where it is dated later than the forecast says it was made, and an undated one never.
 
     Args:
         on_broken: called for each forecast that does not verify; of results `verify` says it.
         published: reported results besides those of the folder.
+        others: archives whose signed results count too.
     """
     if not forecasts.files(directory):
         return []
@@ -52,11 +56,20 @@ def scored(
     logged = forecasts.read_all(directory, on_broken, around)
     if not logged:
         return []
-    signed = list(_signed(directory, around.places or {}))
+    places = around.places or {}
+    signed = list(_signed(directory, places))
     files = [*published, *read_folder(directory, _pass_over)]
     models = {own.forecast.cell.model for own in logged}
-    reported = [dated for file in files for dated in _reported(file, models)]
-    return [Scored(own, scores_of(own, signed, reported)) for own in logged]
+    dated = [own for file in files for own in _reported(file, models)]
+    dated += [own for other in others for own in _dated(other) if own[1].where not in places]
+    return [Scored(own, scores_of(own, signed, dated)) for own in logged]
+
+
+def calibrations_of(found: Iterable[Scored]) -> list[Calibration]:
+    """Running calibration of every forecaster."""
+    return calibrations(
+        (own.logged.runner, own.logged.forecast, each) for own in found for each in own.scores
+    )
 
 
 def _pass_over(_: UserError) -> None:
@@ -64,11 +77,23 @@ def _pass_over(_: UserError) -> None:
 
 
 def _signed(directory: Path, places: Mapping[str, int]) -> Iterator[tuple[int, Record]]:
-    for opened in archive.open_each(archive.envelopes(directory), _pass_over):
-        record = signed_record(opened.statement.predicate, opened.digest)
-        place = places.get(opened.digest)
-        if record and place is not None and not opened.findings:
+    for _, record in _sound(directory):
+        place = places.get(record.where)
+        if place is not None:
             yield place, record
+
+
+def _dated(directory: Path) -> Iterator[tuple[str, Record]]:
+    """Of another log, whose order says nothing here: the day on which a run began."""
+    for opened, record in _sound(directory):
+        yield opened.predicate.run.started_at, record
+
+
+def _sound(directory: Path) -> Iterator[tuple[OpenedResult, Record]]:
+    for opened in unmarked(directory, _pass_over):
+        record = signed_record(opened.predicate, opened.digest)
+        if record:
+            yield opened, record
 
 
 def _reported(file: ReportedFile, models: set[str]) -> Iterator[tuple[str, Record]]:
@@ -78,16 +103,16 @@ def _reported(file: ReportedFile, models: set[str]) -> Iterator[tuple[str, Recor
 
 
 def scores_of(
-    own: LoggedForecast, signed: list[tuple[int, Record]], reported: list[tuple[str, Record]]
+    own: LoggedForecast, signed: list[tuple[int, Record]], dated: list[tuple[str, Record]]
 ) -> list[Score]:
     """Scores of a forecast by what came after it.
 
     Args:
-        signed: index in the log, and record. reported: day, and record.
+        signed: index in the log, and record. dated: day, and record.
     """
     cell = own.forecast.cell
     later = [record for place, record in signed if place > own.index]
     # Dates of days sort as texts; a forecast of the same day came no earlier for certain.
-    later += [record for day, record in reported if day > own.forecast.made_at[:10] + "~"]
+    later += [record for day, record in dated if day > own.forecast.made_at[:10] + "~"]
     demand = Demand(cell.isl, cell.osl)
     return score(own.forecast, observed(later, cell.model, demand))

@@ -58,11 +58,13 @@ class Calibration:
     """How often a forecaster's intervals hold at one level.
 
     Attributes:
+        forecaster: as they name themselves. runner: id of the key that signed.
         scored: figures; inside: of them those in their interval, which nine of ten should be.
         off: median of the absolute error.
     """
 
     forecaster: str
+    runner: str
     level: str
     metric: str
     scored: int
@@ -167,20 +169,25 @@ def _score(metric: str, expected: ForecastTime, measured: float, kind: str, wher
     )
 
 
-def calibrations(scored: Iterable[tuple[Forecast, Score]]) -> list[Calibration]:
-    """Running calibration by forecaster, level and metric."""
-    groups: dict[tuple[str, str, str], list[Score]] = {}
-    for forecast, own in scored:
-        key = (forecast.forecaster, forecast.level, own.metric)
+def calibrations(scored: Iterable[tuple[str, Forecast, Score]]) -> list[Calibration]:
+    """Running calibration by forecaster, key, level and metric: a name alone anybody may give.
+
+    Args:
+        scored: id of the key, forecast and score.
+    """
+    groups: dict[tuple[str, str, str, str], list[Score]] = {}
+    for runner, forecast, own in scored:
+        key = (forecast.forecaster, runner, forecast.level, own.metric)
         groups.setdefault(key, []).append(own)
     return [
         Calibration(
             forecaster=forecaster,
+            runner=runner,
             level=level,
             metric=metric,
             scored=len(own),
             inside=sum(score.inside for score in own),
             off=median(abs(score.off) for score in own),
         )
-        for (forecaster, level, metric), own in sorted(groups.items())
+        for (forecaster, runner, level, metric), own in sorted(groups.items())
     ]

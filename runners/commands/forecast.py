@@ -38,8 +38,15 @@ def forecast(
         str | None, typer.Option(help="Who forecasts; else this program and its version.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Archive to enter forecasts in.")] = None,
+    enter: Annotated[
+        Path | None, typer.Option(help="Enter the signed forecasts of this archive in --out.")
+    ] = None,
     score: Annotated[
         Path | None, typer.Option(help="Verify and score the forecasts of this archive.")
+    ] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --score: another archive whose results count; may repeat."),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
@@ -49,27 +56,33 @@ def forecast(
     result of the same cell that is entered later scores it. `fenmark choose` and `predict` say
     what is forecast. Exits 1 if a forecast does not verify or a cell cannot be predicted.
 
-    Example: fenmark forecast --ready --out out/forecasts
+    Examples:
+      fenmark forecast --ready --out out/forecasts
+      fenmark forecast --enter out/forecasts --out results/public
     """
     from suites.base.errors import UserError
 
-    if score is not None:
-        if out is not None or chip is not None or ready:
-            raise UserError("scores what is there", where="--score", expected="no other option")
-        _score(score, json_=json_)
-        return
-    if out is None or ready == (chip is not None) or (chip is None) != (model is None):
+    sources = [score is not None, enter is not None, ready, chip is not None]
+    if (
+        sum(sources) != 1
+        or (score is None) != (out is not None)
+        or (chip is None) != (model is None)
+        or (results and score is None)
+    ):
         raise UserError(
             "says too little or too much",
             where="forecast",
-            expected="--out, with --chip and --model, or with --ready; or --score",
+            expected="--out, with --chip and --model, with --ready or with --enter; or --score",
         )
-    if chip is None or model is None:
-        cells = _ready()
-    else:
+    if score is not None:
+        _score(score, results or [], json_=json_)
+    elif enter is not None and out is not None:
+        _enter_signed(enter, out, json_=json_)
+    elif out is not None:
         setup = {"precision": precision, "engine": engine, "layout": (tp, dp, ep)}
-        cells = [_cell(chip, model, (isl, osl, concurrency), setup)]
-    _enter(cells, out, forecaster, json_=json_)
+        load = (isl, osl, concurrency)
+        cells = [_cell(chip, model, load, setup)] if chip and model else _ready()
+        _enter(cells, out, forecaster, json_=json_)
 
 
 def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, Any]) -> Cell:
@@ -134,22 +147,33 @@ def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: b
     terminal.say(f"score    fenmark forecast --score {out}", whole=True)
 
 
-def _score(folder: Path, *, json_: bool) -> None:
+def _enter_signed(source: Path, out: Path, *, json_: bool) -> None:
+    from results.archive import forecasts
+    from runners.machine import keys
+    from suites.base.terminal import Terminal, print_json
+
+    digests = forecasts.enter_signed(source, out, keys.load_or_create().log_signer)
+    if json_:
+        print_json(digests)
+    else:
+        Terminal().say(f"logged {len(digests)} signed forecasts in {out}", whole=True)
+
+
+def _score(folder: Path, results: Sequence[Path], *, json_: bool) -> None:
     from dataclasses import asdict
 
-    from results.archive.scoring import scored
-    from results.prediction.forecasts import calibrations
+    from results.archive.scoring import calibrations_of, scored
     from results.reported.shipping import shipped_files
     from suites.base.errors import CheckError, UserError
     from suites.base.terminal import Terminal, complain, print_json
 
     broken: list[UserError] = []
-    found = scored(folder, broken.append, shipped_files())
+    found = scored(folder, broken.append, shipped_files(), results)
     if not found and not broken:
         raise UserError("holds no forecast", where=str(folder), remedy="see `fenmark forecast`")
     for error in broken:
         complain(f"fenmark: {error}")
-    runs = calibrations((own.logged.forecast, each) for own in found for each in own.scores)
+    runs = calibrations_of(found)
     if json_:
         print_json(
             {
@@ -174,7 +198,7 @@ def _score(folder: Path, *, json_: bool) -> None:
                 terminal.say(line)
         for run in runs:
             terminal.say(
-                f"{run.forecaster}, {run.level}, {run.metric.upper()}: "
+                f"{run.forecaster} ({run.runner}), {run.level}, {run.metric.upper()}: "
                 f"{run.inside} of {run.scored} inside an interval of 90%, "
                 f"median error {run.off:.1%}"
             )

@@ -6,8 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from results.archive.scoring import scored
-from results.prediction.forecasts import calibrations
+from results.archive.scoring import calibrations_of, scored
 from results.reported.shipping import shipped_files
 from suites.base.errors import UserError
 
@@ -36,9 +35,7 @@ class Forecasts:
     @property
     def runs(self) -> list[Calibration]:
         """Running calibration of every forecaster."""
-        return calibrations(
-            (own.logged.forecast, score) for own in self.scored for score in own.scores
-        )
+        return calibrations_of(self.scored)
 
     @property
     def made_of(self) -> str:
@@ -57,7 +54,8 @@ def read(folders: Sequence[Path]) -> Forecasts:
     for folder in folders:
         broken: list[UserError] = []
         try:
-            own = scored(folder, broken.append, shipped_files())
+            others = [other for other in folders if other != folder]
+            own = scored(folder, broken.append, shipped_files(), others)
         except UserError as error:
             own = []
             broken.append(error)

@@ -1,22 +1,27 @@
 """Forecasts: signed, logged once, verified; scored by what came later and by nothing else."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from results.archive import archive, forecasts
-from results.archive.scoring import scores_of
+from results.archive.scoring import calibrations_of, scored, scores_of
 from results.keys import keyfile
 from results.prediction.choose import Option, Options, Setup
 from results.prediction.forecasts import calibrations, forecast_of, ready, score
 from results.prediction.observed import Record
 from results.prediction.plan import Layout
 from results.prediction.predict import Workload, cell_of, predictor
+from results.proof import envelope
 from results.proof.ledger import Ledger
 from results.statement.forecast import payload, read_forecast
+from results.statement.statement_v2 import read_statement
 from suites.base.errors import UserError
 from suites.base.records import Row
-from tests.builders import FORECAST_AT, forecast
+from tests.builders import FORECAST_AT, engine, figure, forecast, stated
+
+SHIPPED = Path(forecasts.__file__).parents[1] / "forecasts"
 
 
 @pytest.fixture
@@ -138,12 +143,99 @@ def test_another_cell_scores_nothing(other):
 
 def test_calibration_counts_by_forecaster_and_level():
     own, theirs = forecast(), forecast(forecaster="another")
-    scored = [(own, each) for time in (12.0, 40.0) for each in score(own, seen(time))]
-    scored += [(theirs, each) for each in score(theirs, seen(10.0))]
-    runs = {(run.forecaster, run.metric): run for run in calibrations(scored)}
+    given = [("key", own, each) for time in (12.0, 40.0) for each in score(own, seen(time))]
+    given += [("key", theirs, each) for each in score(theirs, seen(10.0))]
+    runs = {(run.forecaster, run.metric): run for run in calibrations(given)}
     assert (runs["somebody", "tpot"].inside, runs["somebody", "tpot"].scored) == (1, 2)
     assert runs["somebody", "tpot"].off == pytest.approx((0.2 + 3) / 2)
     assert runs["another", "tpot"].off == 0
+
+
+def test_another_key_of_the_same_name_is_another_forecaster():
+    own = forecast()
+    given = [(key, own, each) for key in ("theirs", "ours") for each in score(own, seen(12.0))]
+    assert [run.runner for run in calibrations(given)] == ["ours", "ours", "theirs", "theirs"]
+
+
+def measured(own, factor, day):
+    """A signed result of a forecast's cell: so many times what was forecast."""
+    cell = own.cell
+    load = {"isl": cell.isl, "osl": cell.osl, "concurrency": cell.concurrency, "valid": True}
+    rows = [
+        figure(
+            suite="serving", case="closed", metric=metric, value=time.value * factor,
+            low=time.value * factor * 0.99, high=time.value * factor * 1.01,
+            labels=load,
+        )
+        for metric, time in (("tpot", own.tpot_ms), ("ttft", own.ttft_ms))
+    ]  # fmt: skip
+    chip = {"catalog_id": cell.chip, "name": cell.chip, "kind": "npu", "count": cell.tp}
+    return stated(
+        *rows, machine={"chip": chip}, suites=["serving"], started_at=f"{day}T00:00:00Z",
+        finished_at=f"{day}T01:00:00Z",
+        engines=[engine(name=cell.engine, model=cell.model, precision=cell.precision)],
+    )  # fmt: skip
+
+
+def enter(home, signer, statement):
+    return archive.accept(home, envelope.encode(read_statement(statement)), signer)
+
+
+def of(found, chip):
+    return [own for own in found if own.logged.forecast.cell.chip == chip]
+
+
+def test_forecasts_ship_of_chips_that_nothing_was_learnt_of():
+    logged, broken = read(SHIPPED)
+    chips = {own.forecast.cell.chip for own in logged}
+    assert broken == []
+    assert len(logged) >= 40
+    assert {"ascend-950pr", "ascend-950dt", "b300-sxm", "instinct-mi455x"} <= chips
+    assert not chips & {cell.chip for cell in predictor().base.samples["tpot"].cells}
+
+
+def test_what_ships_is_entered_in_another_log_and_scored_there_on_arrival(tmp_path, signer):
+    home = tmp_path / "archive"
+    own = next(o.forecast for o in read(SHIPPED)[0] if o.forecast.cell.chip == "ascend-950pr")
+    enter(home, signer, measured(own, 1.0, "2026-12-01"))
+    digests = forecasts.enter_signed(SHIPPED, home, signer)
+    assert forecasts.enter_signed(SHIPPED, home, signer) == digests
+    logged, broken = read(home)
+    assert (broken, [one.digest for one in logged]) == ([], digests)
+    assert {one.runner for one in logged} == {one.runner for one in read(SHIPPED)[0]}
+    assert not any(one.scores for one in scored(home, pytest.fail)), "it was in the log before"
+    enter(home, signer, measured(own, 1.1, "2026-12-02"))
+    found = scored(home, pytest.fail)
+    (one,) = [one for one in of(found, "ascend-950pr") if one.scores]
+    assert [(each.kind, each.inside) for each in one.scores] == [("measured", True)] * 2
+    assert {(run.metric, run.scored, run.inside) for run in calibrations_of(found)} == {
+        ("tpot", 1, 1),
+        ("ttft", 1, 1),
+    }
+
+
+@pytest.mark.parametrize(("day", "scores"), [("2026-12-01", 2), ("2026-11-28", 0)])
+def test_results_of_another_log_score_by_their_day(tmp_path, signer, day, scores):
+    forecasts.enter(tmp_path / "own", [forecast()], signer, signer)
+    enter(tmp_path / "other", signer, measured(forecast(), 1.2, day))
+    (one,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
+    assert len(one.scores) == scores
+    enter(tmp_path / "own", signer, measured(forecast(), 1.2, day))
+    (one,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
+    assert len(one.scores) == 2, "of two logs that hold it, one counts"
+
+
+def test_nothing_is_entered_in_another_keys_log_or_where_one_is_broken(tmp_path, signer):
+    forecasts.enter(tmp_path / "theirs", [forecast()], signer, signer)
+    stranger = keyfile.create(tmp_path / "stranger.pem")
+    with pytest.raises(UserError, match="belongs to"):
+        forecasts.enter_signed(SHIPPED, tmp_path / "theirs", stranger)
+    assert len(forecasts.files(tmp_path / "theirs")) == 1
+    (path,) = forecasts.files(tmp_path / "theirs")
+    path.write_text("{}")
+    with pytest.raises(UserError):
+        forecasts.enter_signed(tmp_path / "theirs", tmp_path / "mine", stranger)
+    assert not (tmp_path / "mine").exists()
 
 
 def record():
@@ -211,6 +303,10 @@ def test_the_command_signs_logs_and_waits(fenmark, tmp_path, monkeypatch):
     scores = json.loads(fenmark("forecast", "--score", home, "--json").stdout)
     assert [own["digest"] for own in scores["forecasts"]] == [told["digest"]]
     assert scores["calibration"] == []
+    entered = fenmark("forecast", "--enter", home, "--out", tmp_path / "other", "--json")
+    assert json.loads(entered.stdout) == [told["digest"]]
+    scores = fenmark("forecast", "--score", tmp_path / "other", "--results", home, "--json")
+    assert [own["digest"] for own in json.loads(scores.stdout)["forecasts"]] == [told["digest"]]
 
 
 def test_the_command_refuses_what_cannot_be_predicted(fenmark, tmp_path):
@@ -220,4 +316,12 @@ def test_the_command_refuses_what_cannot_be_predicted(fenmark, tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert "no memory bandwidth" in done.stderr
-    assert fenmark("forecast", "--out", tmp_path).returncode == 2
+    for given in (
+        ["--out", tmp_path],
+        ["--ready"],
+        ["--enter", tmp_path],
+        ["--enter", tmp_path, "--ready", "--out", tmp_path],
+        ["--score", tmp_path, "--out", tmp_path],
+        ["--ready", "--out", tmp_path, "--results", tmp_path],
+    ):
+        assert fenmark("forecast", *given).returncode == 2
