@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from results import catalog
+from results.archive.evidence import unmarked
 from results.prediction.chip import rates_of
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.interval import group_weights, stretch, weighted_quantile
+from results.prediction.own import Refused, held_out, own_engines, served, time_of
 from results.prediction.predict import Predictor
 from results.prediction.shipped import PRIORS, shipped
+from results.prediction.steps import FIRST_TERMS
 from results.prediction.suspects import roofline_ms
 from suites import models
 from suites.models.widths import bits_of
@@ -32,10 +37,12 @@ if TYPE_CHECKING:
     from results.prediction.cells import Cell
     from results.prediction.fit import Sample
     from results.prediction.grid import Floats
+    from results.prediction.own import Load
 
 __all__ = ["baselines", "main"]
 
 _SEED = 1
+_PUBLIC = Path(__file__).parents[1] / "public"
 _ASKED = (3, 5)
 
 
@@ -67,17 +74,48 @@ def main() -> None:
     first_held = leave_out(first, UNITS["group"], PRIORS["ttft"])
     for engine in sorted({cell.engine for cell in first.cells}):
         _say(f"TTFT, {engine}", first_held.where(_where(first, engine)))
+    _say("TTFT, vllm, unsaturated", first_held.where(_where(first, "vllm") & _unsaturated(first)))
     print(f"{'output tokens/s on a chip':36}{_throughput(step, first, held, first_held):>14}")
     power = shipped().power
     print(f"{'power of a chip, model left out':36}{power.error * 100:>8.1f}")
     if loose is not None:
         print("\nThe same with what only kernels speak against, in training and test")
         _say("TPOT", leave_out(loose, UNITS["group"], PRIORS["tpot"]))
+    _say_own()
     _say_speed(step.cells[0])
 
 
-def _where(sample: Sample, engine: str) -> Floats:
-    return np.array([cell.engine == engine for cell in sample.cells])
+def _say_own() -> None:
+    """Errors on the machine whose results are published: its cells left out one by one.
+
+    Its serving suite ran batches that its inference suite did not.
+    """
+    predicates = [own.predicate for own in unmarked(_PUBLIC, print)]
+    print("\nOwn machine, from the published results of one: error in %")
+    for own in own_engines(predicates):
+        print(own.words())
+        for held in held_out(own):
+            print(f"  {held.kind}, {_named(held.load):30}{held.off * 100:>+8.1f}")
+        same = [one for one in predicates if own.engine in {e.name for e in one.engines}]
+        for load, ms in (pair for one in same for pair in served(one.measurements)):
+            known = {at.batch for at in own.times if at.phase == "decode"}
+            kind = "unseen context" if load.batch in known else "unseen batch"
+            with suppress(Refused):
+                off = (time_of(own, load) / ms - 1) * 100
+                print(f"  {kind}, {_named(load):24} in serving{off:>+8.1f}")
+
+
+def _named(load: Load) -> str:
+    return f"{load.phase} of {load.tokens} tokens, batch {load.batch}"
+
+
+def _where(sample: Sample, engine: str) -> npt.NDArray[np.bool_]:
+    return np.array([cell.engine == engine for cell in sample.cells], dtype=bool)
+
+
+def _unsaturated(sample: Sample) -> npt.NDArray[np.bool_]:
+    """Rows none of whose requests waits for memory."""
+    return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
 
 
 def _tables(sample: Sample) -> dict[str, dict[str, str]]:

@@ -58,6 +58,10 @@ def predict(
     plan: Annotated[
         Path | None, typer.Option(help="With --ask: write them as a plan for `fenmark plan run`.")
     ] = None,
+    own: Annotated[
+        Path | None,
+        typer.Option(help="An archive: its engines, by their own cells, at loads not measured."),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Predict mean TTFT and TPOT, with intervals that hold 90% of cells that were held out.
@@ -71,9 +75,16 @@ def predict(
     from results.prediction.predict import Predictor
     from suites.base.errors import UserError
 
-    own = [read for folder in kernels or () for read in read_chips(folder)]
+    if own is not None:
+        if any((cells, kernels, calibration, out, chip, ask, explain)):
+            raise UserError("is of its own machine", where="--own", expected="a load and --model")
+        from results.commands.own_machine import predict_own
+
+        predict_own(own, (isl, osl, concurrency), model, json_=json_)
+        return
+    tables = [read for folder in kernels or () for read in read_chips(folder)]
     learnt = clean(read_cells(calibration)) if calibration else []
-    using = Predictor({read.entry.id: read for read in own}, learnt)
+    using = Predictor({read.entry.id: read for read in tables}, learnt)
     if cells is not None:
         if out is None or chip is not None or ask:
             raise UserError("predicts a table", where="--cells", expected="--out, and no --chip")
