@@ -11,31 +11,38 @@ from results.prediction.observed import signed_record
 from results.proof.moderation import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from results.archive.archive import OpenedResult
     from results.prediction.observed import Record
     from suites.base.errors import UserError
 
-__all__ = ["sound_records"]
+__all__ = ["sound_records", "unmarked"]
 
 
-def sound_records(directory: Path, on_broken: Callable[[UserError], None]) -> list[Record]:
-    """Records of results that no law flags, no notice marks, and whose answers do not bar them.
-
-    The rule of answers is the board's: real weights rank that answer as well as the model at full
-    width, among the results of this archive; random ones stand for themselves.
+def unmarked(directory: Path, on_broken: Callable[[UserError], None]) -> Iterator[OpenedResult]:
+    """Results that no law flags and no notice marks.
 
     Args:
         on_broken: called for each result that does not open.
     """
     said = archive.moderated(directory)
-    opened = [
-        own
-        for own in archive.open_each(archive.envelopes(directory), on_broken)
-        if not own.findings and not said.get(own.digest, State()).mark
-    ]
+    for own in archive.open_each(archive.envelopes(directory), on_broken):
+        if not own.findings and not said.get(own.digest, State()).mark:
+            yield own
+
+
+def sound_records(directory: Path, on_broken: Callable[[UserError], None]) -> list[Record]:
+    """Records of unmarked results whose answers do not bar them.
+
+    The rule of answers is the board's: real weights rank that answer as well as the model at full
+    width, among the results of this archive; random ones stand for themselves.
+
+    Args:
+        on_broken: as for `unmarked`.
+    """
+    opened = list(unmarked(directory, on_broken))
     answering = [_answering(own) for own in opened if own.predicate.engines]
     stands = standings(answering, references(answering, {own.digest for own in opened}))
     barred = {own.digest for own in answering if own.barred(stands[own.digest])}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from results.archive import archive, forecasts
+from results.archive.evidence import unmarked
 from results.prediction.choose import Demand
 from results.prediction.forecasts import calibrations, score
 from results.prediction.observed import observed, reported_records, signed_record
@@ -89,9 +90,9 @@ def _dated(directory: Path) -> Iterator[tuple[str, Record]]:
 
 
 def _sound(directory: Path) -> Iterator[tuple[OpenedResult, Record]]:
-    for opened in archive.open_each(archive.envelopes(directory), _pass_over):
+    for opened in unmarked(directory, _pass_over):
         record = signed_record(opened.predicate, opened.digest)
-        if record and not opened.findings:
+        if record:
             yield opened, record
 
 

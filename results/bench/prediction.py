@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from results import catalog
-from results.commands.own_machine import sound
+from results.archive.evidence import unmarked
 from results.prediction.chip import rates_of
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.interval import group_weights, stretch, weighted_quantile
@@ -73,10 +74,7 @@ def main() -> None:
     first_held = leave_out(first, UNITS["group"], PRIORS["ttft"])
     for engine in sorted({cell.engine for cell in first.cells}):
         _say(f"TTFT, {engine}", first_held.where(_where(first, engine)))
-    _say(
-        "TTFT, vllm, unsaturated",
-        first_held.where(np.logical_and(_where(first, "vllm"), _unsaturated(first))),
-    )
+    _say("TTFT, vllm, unsaturated", first_held.where(_where(first, "vllm") & _unsaturated(first)))
     print(f"{'output tokens/s on a chip':36}{_throughput(step, first, held, first_held):>14}")
     power = shipped().power
     print(f"{'power of a chip, model left out':36}{power.error * 100:>8.1f}")
@@ -92,7 +90,7 @@ def _say_own() -> None:
 
     Its serving suite ran batches that its inference suite did not.
     """
-    predicates = list(sound(_PUBLIC))
+    predicates = [own.predicate for own in unmarked(_PUBLIC, print)]
     print("\nOwn machine, from the published results of one: error in %")
     for own in own_engines(predicates):
         print(own.words())
@@ -111,8 +109,13 @@ def _named(load: Load) -> str:
     return f"{load.phase} of {load.tokens} tokens, batch {load.batch}"
 
 
-def _where(sample: Sample, engine: str) -> Floats:
-    return np.array([cell.engine == engine for cell in sample.cells])
+def _where(sample: Sample, engine: str) -> npt.NDArray[np.bool_]:
+    return np.array([cell.engine == engine for cell in sample.cells], dtype=bool)
+
+
+def _unsaturated(sample: Sample) -> npt.NDArray[np.bool_]:
+    """Rows none of whose requests waits for memory."""
+    return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
 
 
 def _unsaturated(sample: Sample) -> Floats:

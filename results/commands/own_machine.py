@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from results.archive import archive
+from results.archive.evidence import unmarked
 from results.prediction.own import Load, Refused, held_out, own_engines, time_of
 from suites import models
 from suites.base.errors import CheckError, UserError
@@ -16,18 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from results.prediction.own import OwnEngine
-    from results.statement.statement import Predicate
 
-__all__ = ["predict_own", "sound"]
-
-
-def sound(directory: Path) -> Iterator[Predicate]:
-    """Signed results of an archive that no law flags; what does not open is said."""
-    for own in archive.open_each(
-        archive.envelopes(directory), lambda error: complain(f"fenmark: {error}")
-    ):
-        if not own.findings:
-            yield own.predicate
+__all__ = ["predict_own"]
 
 
 def predict_own(
@@ -44,7 +34,9 @@ def predict_own(
         CheckError: no engine can be predicted at this load.
     """
     wanted = models.load(model).id if model else None
-    engines = [own for own in own_engines(sound(directory)) if wanted in {None, own.model}]
+    results = unmarked(directory, lambda error: complain(f"fenmark: {error}"))
+    measured = own_engines(own.predicate for own in results)
+    engines = [own for own in measured if wanted in {None, own.model}]
     if not engines:
         raise UserError(
             "holds no engine measured by the inference suite",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from results.prediction.ask import most_telling
 from results.prediction.fit import fit
@@ -69,7 +70,7 @@ class HeldOut:
             inside += self.where(own).covered(wide)
         return inside / len(set(groups))
 
-    def where(self, keep: Floats) -> HeldOut:
+    def where(self, keep: npt.ArrayLike) -> HeldOut:
         """Some of the rows."""
         places = np.flatnonzero(keep)
         cells = [self.cells[i] for i in places]
