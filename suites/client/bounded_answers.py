@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -20,9 +20,11 @@ _LONGEST_S = 120.0
 class BoundedTransport(httpx.HTTPTransport):
     """Gives up on answers of more than 2 MiB, or that take more than two minutes."""
 
-    def __init__(self, *, most_bytes: int = _MOST_BYTES, longest_s: float = _LONGEST_S) -> None:
-        """Take other bounds where these are not the right ones."""
-        super().__init__()
+    def __init__(
+        self, *, most_bytes: int = _MOST_BYTES, longest_s: float = _LONGEST_S, **options: Any
+    ) -> None:
+        """Take other bounds where these are not the right ones; options are `HTTPTransport`'s."""
+        super().__init__(**options)
         self._most_bytes, self._longest_s = most_bytes, longest_s
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
