@@ -14,6 +14,7 @@ from leaderboard import build
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.output import page_list
+from leaderboard.output.build import _sheet
 from leaderboard.output.output_tree import built_below
 from leaderboard.pages import page_shells
 from leaderboard.pages.pages import Pages
@@ -196,6 +197,13 @@ def test_what_no_log_dates_is_left_out(tmp_path):
     then = read(home, "2026-11-28")
     assert not then.sources
     assert [why for _, why in then.left_out] == ["no log says when it was entered"]
+
+
+def test_costs_are_at_the_prices_of_the_day():
+    sheets = {day: _sheet(None, Moment.read(day)) for day in ("2020-01-01", "2026-11-20")}
+    assert sheets["2020-01-01"] is None
+    assert sheets["2026-11-20"].id == "2026-11"
+    assert _sheet(None, Moment.read("7")) == _sheet(None, None) == catalog.latest_prices()
 
 
 def test_times_of_entries():
