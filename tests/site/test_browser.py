@@ -28,6 +28,7 @@ PAGES = (
     "forecasts/",
     "verify/",
     "runners/",
+    "as-of/",
     "data/",
     "methodology/",
 )
