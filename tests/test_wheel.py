@@ -55,10 +55,13 @@ def git(home, *arguments):
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def version(home):
+def version(home, **told):
     pytest.importorskip("hatch_vcs", reason="hatch-vcs is not installed")
     command = [sys.executable, "-m", "hatchling", "version"]
-    said = subprocess.run(command, cwd=home, check=True, capture_output=True, text=True)
+    environment = {**os.environ, **told}
+    said = subprocess.run(
+        command, cwd=home, check=True, capture_output=True, text=True, env=environment
+    )
     return said.stdout.strip()
 
 
@@ -86,6 +89,9 @@ def test_sources_without_git_have_a_version_too(clone, tmp_path):
         assert version(home) == expected
     (home / ".git_archival.txt").unlink()
     assert version(home) == "0.1.dev0+untagged"
+    image = (ROOT / "results" / "service" / "deploy" / "Containerfile").read_text()
+    [told] = re.findall(r"^ARG (\w*VERSION\w*)$", image, re.MULTILINE)
+    assert version(home, **{told: "2.0.0"}) == "2.0.0"
 
 
 def test_its_names_are_the_rooms_and_no_other(wheel):

@@ -605,8 +605,7 @@ def as_of(home: Path, around: ArchiveContext, moment: Moment) -> ArchiveContext:
     """
     if around.places is None or around.writer is None:
         return around
-    times = around.times(partial(_measured_at, home))
-    size = moment.size_in(times, str(home / "log"))
+    size = moment.size_in(around.times(partial(_measured_at, home)), str(home / "log"))
     removals = {
         digest: last
         for digest, state in around.moderated.items()
@@ -626,7 +625,6 @@ def as_of(home: Path, around: ArchiveContext, moment: Moment) -> ArchiveContext:
         about_keys=inside.about_keys,
         past=Past(
             size=size,
-            time=times[size - 1] if size else "",
             later=around.places.keys() - inside.places.keys(),
             removed={
                 digest: last

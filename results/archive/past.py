@@ -80,13 +80,11 @@ class Past:
 
     Attributes:
         size: how many entries it had.
-        time: of the last of them; empty where nobody says.
         later: results that were entered afterwards.
         removed: removals that came afterwards, of results it had; by the result's digest.
     """
 
     size: int
-    time: str
     later: AbstractSet[str]
     removed: Mapping[str, Placed]
 

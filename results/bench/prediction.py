@@ -118,11 +118,6 @@ def _unsaturated(sample: Sample) -> npt.NDArray[np.bool_]:
     return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
 
 
-def _unsaturated(sample: Sample) -> Floats:
-    """Rows none of whose requests waits for memory."""
-    return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
-
-
 def _tables(sample: Sample) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for unit, key in UNITS.items():

@@ -24,7 +24,7 @@ __all__ = ["PRESETS", "Issuer", "read_issuers"]
 _Https = Annotated[str, Field(max_length=512, pattern=r"^https://[^\s/?#@]+(/[^\s?#]*)?$")]
 _Line = Annotated[str, Field(min_length=1, max_length=256, pattern=LINE)]
 # Signatures by one key alone: with a secret that both sides know anybody's token would hold.
-Algorithm = Literal["RS256", "ES256"]
+_Algorithm = Literal["RS256", "ES256"]
 
 # Names of organizations can be given up and taken by others; numbers are never given twice.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -71,7 +71,7 @@ class Issuer(BaseModel):
     preset: Literal["github", "gitlab", "google"] | None = None
     issuer: _Https
     jwks: _Https
-    algorithms: Annotated[list[Algorithm], Field(min_length=1)]
+    algorithms: Annotated[list[_Algorithm], Field(min_length=1)]
     audience: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\s#]+$")]
     organization_claim: _Line
     key_in: Literal["audience", "nonce"]

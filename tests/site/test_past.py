@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from leaderboard import build
 from leaderboard.base.workers import Workers
 from leaderboard.figures import ranking
 from leaderboard.output import page_list
+from leaderboard.output.build import _sheet
 from leaderboard.output.output_tree import built_below
 from leaderboard.pages import page_shells
 from leaderboard.pages.pages import Pages
@@ -30,7 +32,7 @@ from results.proof.ledger import Ledger
 from results.statement.statement_v2 import read_statement
 from suites.base import user_folders
 from suites.base.errors import UserError
-from tests.site.conftest import BASE_URL, SIGNER, accept, statement, unchecked
+from tests.site.conftest import BASE_URL, SIGNER, accept, statement, unchecked, visit
 from tests.site.figures.test_ranking import gpu
 from tests.site.test_moderation import by_index
 
@@ -198,6 +200,13 @@ def test_what_no_log_dates_is_left_out(tmp_path):
     assert [why for _, why in then.left_out] == ["no log says when it was entered"]
 
 
+def test_costs_are_at_the_prices_of_the_day():
+    sheets = {day: _sheet(None, Moment.read(day)) for day in ("2020-01-01", "2026-11-20")}
+    assert sheets["2020-01-01"] is None
+    assert sheets["2026-11-20"].id == "2026-11"
+    assert _sheet(None, Moment.read("7")) == _sheet(None, None) == catalog.latest_prices()
+
+
 def test_times_of_entries():
     # No entry came before one that stands before it; the log's word limits what signers say.
     assert entry_times(4, [], {0: "b", 2: "a", 3: "c"}) == ["b", "b", "b", "c"]
@@ -283,6 +292,14 @@ def test_a_site_knows_the_views_that_stand_below_it(view, tmp_path):
 def test_a_view_tells_a_reader_and_the_verify_page_what_was_so_then(tab, serve, view, home):
     disputed, withdrawn, *_ = by_index(home)
     base = serve(view)
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    for width, page in ((1000, "as-of/"), (360, "zh/as-of/")):
+        tab.set_viewport_size({"width": width, "height": 740})
+        assert visit(tab, base, page) == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.evaluate(axe)
+        report = tab.evaluate("axe.run({resultTypes: ['violations']})")
+        assert [(one["id"], one["nodes"][0]["html"]) for one in report["violations"]] == []
     tab.goto(base)
     tab.get_by_role("link", name="Removed later: 1 of its results.").click()
     expect(tab.locator("#removed")).to_be_visible()

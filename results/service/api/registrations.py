@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ from results.statement.texts import LINE, is_line
 from suites.base.errors import UserError
 
 if TYPE_CHECKING:
+    from results.keys.identity import Runner
     from results.proof.notice import Notice
     from results.service.api.service import Service
     from results.service.id_tokens import Identity, IdTokens
@@ -71,12 +73,13 @@ def _add_asking(app: FastAPI, service: Service) -> None:
         _limit(request, service)
         body = await read_body(request, service.limits.body_s, requests.MOST_BYTES)
         loop = asyncio.get_running_loop()
-        told_by = service.vouching.tokens if service.vouching else None
+        asks = await loop.run_in_executor(service.judging, _read, body)
         who = None
-        if told_by:  # in a thread of its own: it may have to ask the issuer
-            who = await loop.run_in_executor(told_by.thread, _identified, told_by, body)
+        if asks.wanted.id_token:  # in a thread of its own: it may have to ask the issuer
+            tokens = _tokens(service)
+            who = await loop.run_in_executor(tokens.thread, tokens.identity, *asks.identified)
         told = await asyncio.shield(
-            loop.run_in_executor(service.judging, _taken, request, service, body, who)
+            loop.run_in_executor(service.judging, _taken, request, service, asks, who)
         )
         done = told["state"] == "accepted"
         return JSONResponse(
@@ -143,8 +146,24 @@ def _limit(request: Request, service: Service) -> None:
     service.registering.charge(address, 1, now_s)
 
 
-def _read(body: bytes) -> tuple[Asked, _Asks, Notice]:
-    """Read a request for a registration; nobody's word yet.
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """A request for a registration, read; nobody's word yet."""
+
+    body: bytes
+    asked: Asked
+    wanted: _Asks
+    told: Notice
+    runner: Runner
+
+    @property
+    def identified(self) -> tuple[str, str]:
+        """The identity token that it brings, and the id of the key that it is for."""
+        return self.wanted.id_token or "", self.told.keyid
+
+
+def _read(body: bytes) -> _Asking:
+    """Read a request for a registration.
 
     Raises:
         Problem: it is none.
@@ -157,42 +176,32 @@ def _read(body: bytes) -> tuple[Asked, _Asks, Notice]:
         raise no_request(error) from error
     if told.action != "registered" or told.runner is None:
         raise Problem(400, "invalid", f"says {told.action}: expected a registration")
-    return asked, wanted, told
+    return _Asking(body, asked, wanted, told, told.runner)
 
 
-def _identified(tokens: IdTokens, body: bytes) -> Identity | None:
-    """Say whose the identity token of a request is; None where it brings none."""
-    _, wanted, told = _read(body)
-    return tokens.identity(wanted.id_token, told.keyid) if wanted.id_token else None
-
-
-def _taken(request: Request, service: Service, body: bytes, who: Identity | None) -> dict[str, Any]:
-    """Take a registration in; enter it where an identity is enough."""
-    asked, wanted, told = _read(body)
-    assert told.runner
-    if wanted.id_token and who is None:
+def _tokens(service: Service) -> IdTokens:
+    if service.vouching is None or service.vouching.tokens is None:
         raise Problem(422, "identity", "no identity tokens are taken here")
-    signed(request, service, body, asked, [told.runner.key])
+    return service.vouching.tokens
+
+
+def _taken(
+    request: Request, service: Service, asks: _Asking, who: Identity | None
+) -> dict[str, Any]:
+    """Take a registration in; enter it where an identity is enough."""
+    told = asks.told
+    signed(request, service, asks.body, asks.asked, [asks.runner.key])
     identity = notice.payload_sha256(told.data, "registration")
     known = service.store.desk.registration(identity)
     state = known["state"] if known else "pending"
     if known is None or (who and state == "pending"):
-        state = _considered(service, told, identity, wanted.contact, body, who=who)
-    return {"id": identity, "keyid": told.keyid, "runner": told.runner.id, "state": state}
+        state = _considered(service, asks, identity, who)
+    return {"id": identity, "keyid": told.keyid, "runner": asks.runner.id, "state": state}
 
 
-def _considered(
-    service: Service,
-    told: Notice,
-    identity: str,
-    contact: str,
-    request: bytes,
-    *,
-    who: Identity | None,
-) -> str:
+def _considered(service: Service, asks: _Asking, identity: str, who: Identity | None) -> str:
     """Let a registration wait, or enter it where an identity is enough; return its state."""
-    runner = told.runner
-    assert runner
+    told, runner, contact = asks.told, asks.runner, asks.wanted.contact
     service.intake.runners()
     fault = service.intake.keys.unready(told)
     if not all(map(is_line, (runner.hardware, runner.contact))):
@@ -216,7 +225,7 @@ def _considered(
     if enough := who.name if who else vouching.identity(runner):
         signed_too = notice.countersign(told.data, vouching.signer, "registration")
         entered = notice.read(signed_too, "registration")
-        enter(service, entered, by=BY_SERVER, request=request, who=enough)
+        enter(service, entered, by=BY_SERVER, request=asks.body, who=enough)
         return "accepted"
     return state
 
