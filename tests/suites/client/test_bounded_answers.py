@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 
 import httpx
 import pytest
 
+from suites.client import bounded_answers
 from suites.client.bounded_answers import BoundedTransport
 
 MIB = 2**20
@@ -53,3 +55,21 @@ def test_an_answer_that_is_too_large_or_takes_too_long_is_given_up(answered, bod
     with pytest.raises(httpx.ReadError, match="an answer without end"):
         answered(body)
     assert body.closed
+
+
+def test_authorities_are_read_once_and_others_are_taken_as_given(monkeypatch):
+    bounded_answers._trusted.cache_clear()
+    read = []
+    own = httpx.create_ssl_context
+
+    def counted():
+        read.append(own())
+        return read[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counted)
+    made = [BoundedTransport(), BoundedTransport(retries=1), BoundedTransport(verify=False)]
+    bounded_answers._trusted.cache_clear()
+    contexts = [transport._pool._ssl_context for transport in made]
+    assert contexts[:2] == [read[0]] * 2
+    assert len(read) == 1
+    assert contexts[2].verify_mode == ssl.CERT_NONE
