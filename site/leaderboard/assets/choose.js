@@ -28,7 +28,6 @@ class Choose extends HTMLElement {
 
   async connectedCallback() {
     const form = /** @type {HTMLFormElement} */ (this.querySelector("form"));
-    form.hidden = false;
     for (const name of FIELDS) this.opening[name] = this.field(name).value;
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => this.changed());
@@ -182,12 +181,18 @@ class Choose extends HTMLElement {
     const choice = chosen(this.field("class").value);
     this.rank(choice.ranked, model, demand);
     this.apart(choice.ranked);
-    // Other classes are asked once the answer stands: on a phone they take as long as it does.
-    if (own !== null) this.within(".ways").hidden = true;
-    else {
-      const question = this.asked;
-      setTimeout(() => question === this.asked && this.ways(chosen, choice.ranked[0], demand));
-    }
+    // The rest is asked once the answer stands: on a phone it takes as long.
+    const question = this.asked;
+    setTimeout(() => {
+      if (question !== this.asked) return;
+      if (own !== null) this.within(".ways").hidden = true;
+      else this.ways(chosen, choice.ranked[0], demand);
+      this.beside(choice);
+    });
+  }
+
+  /** What to measure next, and each chip that is not ranked. @param {ReturnType<typeof choose>} choice */
+  beside(choice) {
     this.list(".worth", choice.measure.map((ranked) => this.setup(ranked.option)));
     const [unseen, missed] = [true, false].map((never) => choice.losers.filter(({ why }) => (why === "unseen") === never));
     this.within(".losers").hidden = !choice.losers.length;

@@ -198,13 +198,12 @@ export class Predictor {
       added[2],
     ];
     const tpot = sum(step, (time) => time);
-    const [prompt, among] = [
-      [alone.body, isl],
-      [crowded, crowd],
-    ].map(([body, read]) => ((sum(body, (time) => time) + own.LAUNCH_MS * layout.layers) * isl) / read + alone.mixing);
+    /** A prompt, where so many tokens are read at once. @param {number[]} body @param {number} read */
+    const prompt = (body, read) =>
+      ((sum(body, (time) => time) + own.LAUNCH_MS * layout.layers) * isl) / read + alone.mixing;
     const first = [
-      prompt,
-      ((own.BURST * Math.max(0, batch - 1)) / 2) * among,
+      prompt(alone.body, isl),
+      ((own.BURST * Math.max(0, batch - 1)) / 2) * prompt(crowded, crowd),
       tpot / 2,
       own.FIRST_HOST_MS,
       own.CROWD_MS * batch * dp,
