@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,9 +21,14 @@ _LONGEST_S = 120.0
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def _trusted(_named: tuple[str | None, ...]) -> ssl.SSLContext:
     """Authorities that certificates are checked by: reading them takes longer than a short call."""
     return httpx.create_ssl_context()
+
+
+def _named() -> tuple[str | None, ...]:
+    """Where the environment says that they are."""
+    return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
 
 
 class BoundedTransport(httpx.HTTPTransport):
@@ -41,7 +47,7 @@ class BoundedTransport(httpx.HTTPTransport):
         most_bytes: int = _MOST_BYTES,
         longest_s: float = _LONGEST_S,
     ) -> None:
-        super().__init__(verify=_trusted() if verify is None else verify, retries=retries)
+        super().__init__(verify=_trusted(_named()) if verify is None else verify, retries=retries)
         self._most_bytes, self._longest_s = most_bytes, longest_s
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -289,12 +289,16 @@ class Content:
         return self._made_of_each("chip_id")
 
     def made_of_chip_page(self, chip: str) -> str:
-        """Identify what a chip's page shows: its results, and what others report of it."""
+        """Identify what a chip's page shows.
+
+        That is its results, what others report of it, and predictions of the models anybody ran.
+        """
         drawn = sorted(self.timelines.keys() & set(self.runs_of(chip)))
         claimed = (f"{own.claim.id} {own.judged.verdict}" for own in self.claims_of(chip))
         near = (f"{own.chip} {own.kind}" for own in self.relatives_of(chip))
         known = self.made_of_chip.get(chip, "")
-        return " ".join((known, self.reported.made_of, *drawn, *claimed, *near))
+        ran = sorted(self.points.shown)
+        return " ".join((known, self.reported.made_of, *drawn, *claimed, *near, *ran))
 
     @cached_property
     def shown_of(self) -> Mapping[str, str]:
