@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Key, Signature, SSlibKey
@@ -20,6 +20,7 @@ from results.keys import keyless
 from results.statement.statement import Timestamp  # noqa: TC001 - pydantic reads it
 from suites.base import files, toml_file
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,9 +54,7 @@ _MOST_BYTES = 2**17  # of a key file; a root of trust in it takes at most half o
 _Text = Annotated[str, Field(max_length=256)]
 
 
-class _KeyFile(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _KeyFile(StrictModel):
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
     keytype: Literal["ed25519", "ecdsa", "sigstore-oidc"]
     scheme: Literal["ed25519", "ecdsa-sha2-nistp256", "Fulcio"]

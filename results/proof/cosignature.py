@@ -6,12 +6,13 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from results.keys import ed25519
 from results.proof import checkpoint
 from suites.base import toml_file
 from suites.base.errors import CheckError, UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,17 +28,13 @@ _KEY_HASH, _TIME = 4, 8  # bytes
 _Name = Annotated[str, Field(pattern=r"^[^\s+]{1,128}$")]
 
 
-class _Witness(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Witness(StrictModel):
     name: _Name
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Policy(BaseModel):
+class Policy(StrictModel):
     """Whose cosignatures count, and how many a checkpoint needs."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     quorum: Annotated[int, Field(ge=1)]
     witness: Annotated[list[_Witness], Field(min_length=1)]

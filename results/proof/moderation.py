@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from results.proof import envelope, notice
 from results.proof.keylog import KeyLog
@@ -22,6 +22,7 @@ from results.statement import strict_json
 from results.statement.statement import STATEMENT_TYPE, Sha256, Subject, Timestamp
 from results.statement.texts import LINE
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,11 +58,7 @@ _UNRANKED: tuple[Action, ...] = ("removed", "withdrawn", "superseded")
 _REVOKED = "is signed by a key that was revoked or replaced"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class _Predicate(_Strict):
+class _ModerationPredicate(StrictModel):
     """What is said.
 
     Attributes:
@@ -80,7 +77,7 @@ class _Predicate(_Strict):
     keyid: Sha256 | None = None
 
     @model_validator(mode="after")
-    def _fits_its_action(self) -> _Predicate:
+    def _fits_its_action(self) -> _ModerationPredicate:
         needed = _NEEDS.get(self.action)
         for name in _NEEDS.values():
             if name != needed and getattr(self, name) is not None:
@@ -92,11 +89,11 @@ class _Predicate(_Strict):
         return self
 
 
-class _Statement(_Strict):
+class _ModerationStatement(StrictModel):
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
     subject: Annotated[list[Subject], Field(min_length=1, max_length=1)]
     predicateType: Literal["urn:fenmark:moderation:v1"]  # noqa: N815 - in-toto's own name
-    predicate: _Predicate
+    predicate: _ModerationPredicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,7 +431,7 @@ def draft(
             },
         }
     )
-    notice.fitted(payload, _Statement, "the notice")
+    notice.fitted(payload, _ModerationStatement, "the notice")
     return payload
 
 
@@ -461,7 +458,7 @@ def read(data: bytes, where: str) -> ResultNotice:
     if len(data) > MOST_BYTES:
         raise UserError(f"has {len(data)} bytes", where=where, expected=f"at most {MOST_BYTES}")
     payload = envelope.payload_of(data, where)
-    stated = notice.fitted(payload, _Statement, where)
+    stated = notice.fitted(payload, _ModerationStatement, where)
     told = stated.predicate
     try:
         datetime.fromisoformat(told.at)

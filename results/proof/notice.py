@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from results.keys.identity import read_runner
 from results.proof import envelope
@@ -20,6 +20,7 @@ from results.statement import strict_json
 from results.statement.statement import STATEMENT_TYPE, Count, Subject, Timestamp
 from suites.base.errors import CheckError, UserError
 from suites.base.files import read_limited, write_atomically
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -57,11 +58,7 @@ Action = Literal["registered", "revoked", "reinstated"]
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class _Predicate(_Strict):
+class _NoticePredicate(StrictModel):
     """What is said.
 
     Attributes:
@@ -80,7 +77,7 @@ class _Predicate(_Strict):
     trust_from: Count | None = None
 
     @model_validator(mode="after")
-    def _fits_its_action(self) -> _Predicate:
+    def _fits_its_action(self) -> _NoticePredicate:
         allowed = {
             "registered": {"key_file"},
             "revoked": {"distrust_from"},
@@ -100,11 +97,11 @@ class _Predicate(_Strict):
         return self
 
 
-class _Statement(_Strict):
+class _NoticeStatement(StrictModel):
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
     subject: Annotated[list[Subject], Field(min_length=1, max_length=1)]
     predicateType: Literal["urn:fenmark:notice:v1"]  # noqa: N815 - in-toto's own name
-    predicate: _Predicate
+    predicate: _NoticePredicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,8 +277,8 @@ def is_about_key(data: bytes) -> bool:
     return isinstance(stated, dict) and stated.get("predicateType") == NOTICE_TYPE
 
 
-def _parse(payload: bytes, where: str) -> _Statement:
-    return fitted(payload, _Statement, where)
+def _parse(payload: bytes, where: str) -> _NoticeStatement:
+    return fitted(payload, _NoticeStatement, where)
 
 
 def fitted(payload: bytes, shape: type[_Shape], where: str) -> _Shape:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -37,6 +37,7 @@ from suites.base import files
 from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 from suites.base.locks import held
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ _EXCHANGE = 2  # renameat2(2): RENAME_EXCHANGE
 _HERE = -100  # AT_FDCWD
 
 
-class Manifest(BaseModel):
+class Manifest(StrictModel):
     """What a backup says of itself, at its end: without it the file was cut short.
 
     Attributes:
@@ -71,8 +72,6 @@ class Manifest(BaseModel):
         made: when, by this machine's clock.
         files: SHA-256 of each.
     """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     format: Literal[1]
     origin: Annotated[str, Field(min_length=1, max_length=300)]

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from results.keys.owner_names import name_fault
 from results.statement.texts import LINE
 from suites.base import toml_file
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Issuer(BaseModel):
+class Issuer(StrictModel):
     """Whose tokens count, and for whom.
 
     Attributes:
@@ -65,8 +66,6 @@ class Issuer(BaseModel):
             registered with it: behind the audience, as `AUDIENCE#KEYID`, or as its nonce.
         organizations: value of that claim, and the one owner whose runners it may register.
     """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     preset: Literal["github", "gitlab", "google"] | None = None
     issuer: _Https
@@ -91,9 +90,7 @@ class Issuer(BaseModel):
         return self
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Table(StrictModel):
     issuer: Annotated[list[Issuer], Field(min_length=1, max_length=100)]
 
 

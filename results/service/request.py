@@ -16,13 +16,14 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from results.proof import envelope, notice
 from results.service.challenge import Challenges
 from results.statement import strict_json
 from results.statement.statement import STATEMENT_TYPE, Subject
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -47,11 +48,7 @@ LIFETIME = timedelta(minutes=5)
 MOST_BYTES = 256 * 1024
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Asked(_Strict):
+class Asked(StrictModel):
     """What is asked.
 
     Attributes:
@@ -68,7 +65,7 @@ class Asked(_Strict):
     body: dict[str, Any] = Field(default_factory=dict)
 
 
-class _Statement(_Strict):
+class _RequestStatement(StrictModel):
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
     subject: Annotated[list[Subject], Field(min_length=1, max_length=1)]
     predicateType: Literal["urn:fenmark:request:v1"]  # noqa: N815 - in-toto's own name
@@ -94,7 +91,7 @@ def read(data: bytes, where: str) -> Asked:
     """
     if len(data) > MOST_BYTES:
         raise UserError(f"has {len(data)} bytes", where=where, expected=f"at most {MOST_BYTES}")
-    stated = notice.fitted(envelope.payload_of(data, where), _Statement, where)
+    stated = notice.fitted(envelope.payload_of(data, where), _RequestStatement, where)
     return stated.predicate
 
 

@@ -91,14 +91,14 @@ class _Digest(StrictModel):
     sha256: Sha256
 
 
-class _Subject(StrictModel):
+class _ForecastSubject(StrictModel):
     name: Name
     digest: _Digest
 
 
-class _Statement(StrictModel):
+class _ForecastStatement(StrictModel):
     type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
-    subject: Annotated[list[_Subject], Field(min_length=1, max_length=1)]
+    subject: Annotated[list[_ForecastSubject], Field(min_length=1, max_length=1)]
     predicateType: Literal["urn:fenmark:forecast:v1"]  # noqa: N815 - in-toto's own name
     predicate: Forecast
 
@@ -134,7 +134,7 @@ def read_forecast(data: bytes, where: str) -> Forecast:
     if place := unprintable(value):
         raise UserError("cannot be printed", where=f"{where}:{'.'.join(map(str, place))}")
     try:
-        return _Statement.model_validate(value).predicate
+        return _ForecastStatement.model_validate(value).predicate
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "statement"

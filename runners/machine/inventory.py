@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from results import catalog
 from suites.base import toml_file
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ _LONGEST_MINUTES = 5 * 24 * 60
 _Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class Machines(BaseModel):
+class Machines(StrictModel):
     """Runners of one kind: any of them may get any job of its kind.
 
     Attributes:
@@ -32,8 +33,6 @@ class Machines(BaseModel):
         timeout_minutes: of a job.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
     name: _Label
     labels: Annotated[list[_Label], Field(min_length=1, max_length=20)]
     chip: str
@@ -42,9 +41,7 @@ class Machines(BaseModel):
     timeout_minutes: Annotated[int, Field(ge=1, le=_LONGEST_MINUTES)] = 360
 
 
-class _Inventory(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Inventory(StrictModel):
     runner: Annotated[list[Machines], Field(min_length=1, max_length=256)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from results.service import request as requests
 from results.service.api.reading import DIGITS
@@ -19,6 +19,7 @@ from results.service.desk import Daily
 from results.service.owners import alike
 from results.service.problem import Problem
 from results.statement.texts import LINE
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from results.proof.moderation import ResultNotice
@@ -40,18 +41,14 @@ _Amount = Annotated[int, Field(ge=0, le=2**50)]
 _MOST_LISTED = 50
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Refusal(_Asked):
+class Refusal(StrictModel):
     """Of a registration that waits."""
 
     registration: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     reason: _Reason
 
 
-class OwnerQuotaAsked(_Asked):
+class OwnerQuotaAsked(StrictModel):
     """What an owner may submit a day; neither: what everybody may."""
 
     owner: _Owner
@@ -59,7 +56,7 @@ class OwnerQuotaAsked(_Asked):
     bytes: _Amount | None = None
 
 
-class SwitchesAsked(_Asked):
+class SwitchesAsked(StrictModel):
     """How the server is to be run; what is left out stays as it is."""
 
     read_only: bool | None = None

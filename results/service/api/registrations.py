@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from results.keys.owner_names import name_fault
 from results.proof import notice
@@ -24,6 +24,7 @@ from results.service.owners import alike, owners
 from results.service.problem import Problem
 from results.statement.texts import LINE, is_line
 from suites.base.errors import UserError
+from suites.base.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from results.keys.identity import Runner
@@ -39,9 +40,7 @@ _CURSOR = r"^([0-9TZ:-]{20} [0-9a-f]{64})?$"
 State = Literal["pending", "accepted", "refused"]
 
 
-class _Asks(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Asks(StrictModel):
     notice: Annotated[str, Field(max_length=200_000)]
     contact: Annotated[str, Field(max_length=256, pattern=LINE)] = ""
     id_token: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = None
