@@ -334,7 +334,7 @@ class Cell:
 
     Attributes:
         measure: what `value` is: cost in USD per million output tokens, rate in output tokens/s
-            of a chip, energy in joules or co2e in grams per million output tokens.
+            of a chip, energy in joules per output token, co2e in grams per million of them.
         price_class: of a cost; else None.
         low, high: ends of its interval.
         percentile: what the times without one are: "median" or "mean"; None where nobody says.
