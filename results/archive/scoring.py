@@ -65,10 +65,10 @@ def scored(
     return [Scored(own, scores_of(own, signed, dated)) for own in logged]
 
 
-def calibrations_of(found: Iterable[Scored]) -> list[Calibration]:
+def calibrations_of(forecasts: Iterable[Scored]) -> list[Calibration]:
     """Running calibration of every forecaster."""
     return calibrations(
-        (own.logged.runner, own.logged.forecast, each) for own in found for each in own.scores
+        (own.logged.runner, own.logged.forecast, each) for own in forecasts for each in own.scores
     )
 
 

@@ -23,7 +23,7 @@ from results.archive.evidence import unmarked
 from results.prediction.chip import rates_of
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.interval import group_weights, stretch, weighted_quantile
-from results.prediction.own import Refused, held_out, own_engines, served, time_of
+from results.prediction.own import Unmeasured, held_out, own_engines, served, time_of
 from results.prediction.predict import Predictor
 from results.prediction.shipped import PRIORS, shipped
 from results.prediction.steps import FIRST_TERMS
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from results.prediction.cells import Cell
     from results.prediction.fit import Sample
     from results.prediction.grid import Floats
-    from results.prediction.own import Load
+    from results.prediction.own import EngineLoad
 
 __all__ = ["baselines", "main"]
 
@@ -100,12 +100,12 @@ def _say_own() -> None:
         for load, ms in (pair for one in same for pair in served(one.measurements)):
             known = {at.batch for at in own.times if at.phase == "decode"}
             kind = "unseen context" if load.batch in known else "unseen batch"
-            with suppress(Refused):
+            with suppress(Unmeasured):
                 off = (time_of(own, load) / ms - 1) * 100
                 print(f"  {kind}, {_named(load):24} in serving{off:>+8.1f}")
 
 
-def _named(load: Load) -> str:
+def _named(load: EngineLoad) -> str:
     return f"{load.phase} of {load.tokens} tokens, batch {load.batch}"
 
 

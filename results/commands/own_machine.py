@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from results.archive.evidence import unmarked
-from results.prediction.own import Load, Refused, held_out, own_engines, time_of
+from results.prediction.own import EngineLoad, Unmeasured, held_out, own_engines, time_of
 from suites import models
 from suites.base.errors import CheckError, UserError
 from suites.base.terminal import Terminal, complain, print_json
@@ -44,7 +44,10 @@ def predict_own(
             expected="signed results of `fenmark run --suite inference`",
         )
     isl, osl, batch = load
-    asked = {"tpot": Load("decode", batch, isl + osl // 2), "ttft": Load("prefill", 1, isl)}
+    asked = {
+        "tpot": EngineLoad("decode", batch, isl + osl // 2),
+        "ttft": EngineLoad("prefill", 1, isl),
+    }
     told = [_told(own, asked) for own in engines]
     if json_:
         print_json(told, allow_nan=False)
@@ -58,7 +61,7 @@ def predict_own(
         raise CheckError("no engine can be predicted at this load", where=str(directory))
 
 
-def _told(own: OwnEngine, asked: dict[str, Load]) -> dict[str, Any]:
+def _told(own: OwnEngine, asked: dict[str, EngineLoad]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "machine": own.machine,
         "engine": own.engine,
@@ -71,7 +74,7 @@ def _told(own: OwnEngine, asked: dict[str, Load]) -> dict[str, Any]:
     for name, load in asked.items():
         try:
             told[f"{name}_ms"] = time_of(own, load)
-        except Refused as refused:
+        except Unmeasured as refused:
             told[f"{name}_ms"] = None
             told["refused"][name] = str(refused)
     return told

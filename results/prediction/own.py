@@ -29,17 +29,26 @@ if TYPE_CHECKING:
     from suites.base.records import Label
     from suites.models import Geometry
 
-__all__ = ["Held", "Load", "OwnEngine", "Refused", "held_out", "own_engines", "served", "time_of"]
+__all__ = [
+    "EngineLoad",
+    "Held",
+    "OwnEngine",
+    "Unmeasured",
+    "held_out",
+    "own_engines",
+    "served",
+    "time_of",
+]
 
 Phase = Literal["decode", "prefill"]
 
 
-class Refused(Exception):  # noqa: N818
+class Unmeasured(Exception):  # noqa: N818
     """Why there is no time; its text is shown."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Load:
+class EngineLoad:
     """One step of `batch` sequences at a context of `tokens`, or one prompt of `tokens`."""
 
     phase: Phase
@@ -62,7 +71,7 @@ class OwnEngine:
     version: str
     model: str
     precision: str
-    times: Mapping[Load, float]
+    times: Mapping[EngineLoad, float]
     products: Mapping[int, float] = field(default_factory=dict)
 
     def words(self) -> str:
@@ -80,13 +89,15 @@ class Held:
     """
 
     kind: str
-    load: Load
+    load: EngineLoad
     off: float
 
 
 def own_engines(predicates: Iterable[Predicate]) -> list[OwnEngine]:
     """Engines of some results, machine by machine; their cells of the inference suite."""
-    times: dict[tuple[str, ...], dict[Load, list[float]]] = defaultdict(lambda: defaultdict(list))
+    times: dict[tuple[str, ...], dict[EngineLoad, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     products: dict[tuple[str, str], dict[int, float]] = {}
     for predicate in predicates:
         chip = predicate.machine.chip
@@ -108,24 +119,24 @@ def own_engines(predicates: Iterable[Predicate]) -> list[OwnEngine]:
     ]  # fmt: skip
 
 
-def _measured(rows: Sequence[Measured]) -> Iterator[tuple[Load, float]]:
+def _measured(rows: Sequence[Measured]) -> Iterator[tuple[EngineLoad, float]]:
     for row in rows:
         if row.suite != "inference" or row.method != "measured" or row.value <= 0:
             continue
         batch, context, isl = (_count(row.labels, name) for name in ("batch", "context", "isl"))
         if row.metric == "tpot" and batch and context:
-            yield Load("decode", batch, context), row.value
+            yield EngineLoad("decode", batch, context), row.value
         elif row.metric == "ttft" and isl and not context:
-            yield Load("prefill", 1, isl), row.value
+            yield EngineLoad("prefill", 1, isl), row.value
 
 
-def served(rows: Sequence[Measured]) -> Iterator[tuple[Load, float]]:
+def served(rows: Sequence[Measured]) -> Iterator[tuple[EngineLoad, float]]:
     """Steps under load by the serving suite: median times between tokens; to compare with."""
     for row in rows:
         load, isl, osl = (_count(row.labels, name) for name in ("concurrency", "isl", "osl"))
         median = row.metric == "itl" and row.labels.get("percentile") == 50
         if row.suite == "serving" and median and load and isl and osl:
-            yield Load("decode", load, isl + osl // 2), row.value
+            yield EngineLoad("decode", load, isl + osl // 2), row.value
 
 
 def _products(rows: Sequence[Measured]) -> dict[str, dict[int, float]]:
@@ -150,11 +161,11 @@ def _count(labels: Mapping[str, Label], name: str) -> int | None:
     return value if usual and isinstance(value, int) else None
 
 
-def time_of(own: OwnEngine, load: Load) -> float:
+def time_of(own: OwnEngine, load: EngineLoad) -> float:
     """Milliseconds of a load.
 
     Raises:
-        Refused: too little was measured to say.
+        Unmeasured: too little was measured to say.
     """
     geometry = models.load(own.model)
     if load.phase == "prefill":
@@ -165,7 +176,7 @@ def time_of(own: OwnEngine, load: Load) -> float:
 def _prefill(own: OwnEngine, geometry: Geometry, tokens: int) -> float:
     known = {at.tokens: ms for at, ms in own.times.items() if at.phase == "prefill"}
     if not known:
-        raise Refused("no prefill was measured")
+        raise Unmeasured("no prefill was measured")
     # Relative errors count; of one length alone there is no part that all prompts share.
     rows = [[float(len(known) > 1), float(geometry.prefill_flops(n))] for n in known]
     fixed, each = _solved(rows, list(known.values()), floor=0)
@@ -175,17 +186,17 @@ def _prefill(own: OwnEngine, geometry: Geometry, tokens: int) -> float:
 def _solved(rows: list[list[float]], times: list[float], floor: int) -> list[float]:
     """Least squares of relative errors; the coefficient at `floor` is not below zero."""
     scaled = np.array(rows) / np.array(times)[:, None]
-    found = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=None)[0]
-    if found[floor] < 0:
+    coefficients = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=None)[0]
+    if coefficients[floor] < 0:
         scaled[:, floor] = 0.0
-        found = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=None)[0]
-    return [float(value) for value in found]
+        coefficients = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=None)[0]
+    return [float(value) for value in coefficients]
 
 
-def _decode(own: OwnEngine, geometry: Geometry, load: Load) -> float:
+def _decode(own: OwnEngine, geometry: Geometry, load: EngineLoad) -> float:
     known = {at: ms for at, ms in own.times.items() if at.phase == "decode"}
     if not known:
-        raise Refused("no decode was measured")
+        raise Unmeasured("no decode was measured")
     cached = {at: _cached(own, geometry, at) for at in (*known, load)}
     batches = sorted({at.batch for at in known})
     pace = _pace(own, geometry, known, cached)
@@ -198,17 +209,20 @@ def _decode(own: OwnEngine, geometry: Geometry, load: Load) -> float:
     return _between(weights, own.products, load.batch) + pace * cached[load]
 
 
-def _bytes(own: OwnEngine, geometry: Geometry, load: Load, tokens: int) -> float:
+def _bytes(own: OwnEngine, geometry: Geometry, load: EngineLoad, tokens: int) -> float:
     bits = bits_read(geometry, own.precision)
     return geometry.decode_min_bytes(tokens, load.batch, bits_per_parameter=bits, routing="uniform")
 
 
-def _cached(own: OwnEngine, geometry: Geometry, load: Load) -> float:
+def _cached(own: OwnEngine, geometry: Geometry, load: EngineLoad) -> float:
     return _bytes(own, geometry, load, load.tokens) - _bytes(own, geometry, load, 0)
 
 
 def _pace(
-    own: OwnEngine, geometry: Geometry, known: Mapping[Load, float], cached: Mapping[Load, float]
+    own: OwnEngine,
+    geometry: Geometry,
+    known: Mapping[EngineLoad, float],
+    cached: Mapping[EngineLoad, float],
 ) -> float:
     """Milliseconds of a cached byte."""
     batches = sorted({at.batch for at in known})
@@ -226,7 +240,7 @@ def _between(weights: Mapping[int, float], products: Mapping[int, float], batch:
         ratios = {at: ms / products[at] for at, ms in weights.items()}
         return products[batch] * _interpolated(ratios, batch)
     if not min(weights) < batch < max(weights):
-        raise Refused(
+        raise Unmeasured(
             f"no batch as {'large' if batch > max(weights) else 'small'} as {batch} was measured, "
             "and the machine's products were not timed at as many rows"
         )
@@ -241,15 +255,15 @@ def _interpolated(values: Mapping[int, float], batch: int) -> float:
 
 def held_out(own: OwnEngine) -> list[Held]:
     """Predict each measured load from the others; what those cannot say is passed over."""
-    found = []
+    left_out = []
     for load, measured in own.times.items():
         rest = {at: ms for at, ms in own.times.items() if at != load}
         batches = {at.batch for at in rest if at.phase == "decode"}
         seen = "unseen context" if load.batch in batches else "unseen batch"
         try:
             guess = time_of(replace(own, times=rest), load)
-        except Refused:
+        except Unmeasured:
             continue
         kind = seen if load.phase == "decode" else "prefill"
-        found.append(Held(kind, load, guess / measured - 1))
-    return found
+        left_out.append(Held(kind, load, guess / measured - 1))
+    return left_out

@@ -7,9 +7,9 @@ import pytest
 
 import results
 from results.prediction.own import (
-    Load,
+    EngineLoad,
     OwnEngine,
-    Refused,
+    Unmeasured,
     held_out,
     own_engines,
     served,
@@ -37,51 +37,53 @@ def own(times, products=None):
 
 
 def decodes(*loads):
-    return {Load("decode", b, c): decode(b, c) for b, c in loads}
+    return {EngineLoad("decode", b, c): decode(b, c) for b, c in loads}
 
 
 def test_contexts_of_a_measured_batch_follow_the_cache_that_is_read():
     known = own(decodes((1, 128), (1, 1024), (4, 128)))
-    assert time_of(known, Load("decode", 4, 4096)) == pytest.approx(decode(4, 4096), rel=1e-6)
+    assert time_of(known, EngineLoad("decode", 4, 4096)) == pytest.approx(decode(4, 4096), rel=1e-6)
 
 
 def test_a_batch_between_lies_on_the_line_of_logarithms():
     known = own(decodes((1, 128), (1, 1024), (4, 128)))
-    assert time_of(known, Load("decode", 2, 512)) == pytest.approx(decode(2, 512), rel=1e-6)
+    assert time_of(known, EngineLoad("decode", 2, 512)) == pytest.approx(decode(2, 512), rel=1e-6)
 
 
 def test_products_timed_at_as_many_rows_bend_the_line_and_lead_beyond_it():
     times = decodes((1, 128), (1, 1024), (4, 128))
     known = own(times, {1: 1.0, 2: 3.0, 4: 2.0, 8: 5.0})
-    alone = time_of(own(times), Load("decode", 2, 0))
+    alone = time_of(own(times), EngineLoad("decode", 2, 0))
     # √2 of products at 1 and 4 rows, where 3 were measured at 2.
-    assert time_of(known, Load("decode", 2, 0)) == pytest.approx(alone * 3 / 2**0.5)
-    assert time_of(known, Load("decode", 8, 0)) == pytest.approx(decode(4, 0) * 5 / 2)
+    assert time_of(known, EngineLoad("decode", 2, 0)) == pytest.approx(alone * 3 / 2**0.5)
+    assert time_of(known, EngineLoad("decode", 8, 0)) == pytest.approx(decode(4, 0) * 5 / 2)
 
 
 @pytest.mark.parametrize("batch", [1, 8])
 def test_beyond_what_was_measured_nothing_is_said_without_products(batch):
     known = own(decodes((2, 128), (2, 1024), (4, 128)))
-    with pytest.raises(Refused, match="no batch as"):
-        time_of(known, Load("decode", batch, 128))
+    with pytest.raises(Unmeasured, match="no batch as"):
+        time_of(known, EngineLoad("decode", batch, 128))
 
 
 def test_of_one_context_the_cache_is_read_as_fast_as_weights():
-    known = own({Load("decode", 1, 100): 50.0, Load("decode", 4, 100): 60.0})
-    longer = time_of(known, Load("decode", 1, 100 + 10_000)) - 50.0
+    known = own({EngineLoad("decode", 1, 100): 50.0, EngineLoad("decode", 4, 100): 60.0})
+    longer = time_of(known, EngineLoad("decode", 1, 100 + 10_000)) - 50.0
     weights = geometry_of(MODEL).decode_min_bytes(100, 1, bits_per_parameter=16)
     assert longer == pytest.approx(50.0 * 10_000 * TOKEN_BYTES / weights, rel=1e-6)
 
 
 def test_prompts_follow_their_flops_and_what_all_share():
     flops = geometry_of(MODEL).prefill_flops
-    known = own({Load("prefill", 1, n): 3.0 + 1e-9 * flops(n) for n in (128, 512)})
-    assert time_of(known, Load("prefill", 1, 4096)) == pytest.approx(3.0 + 1e-9 * flops(4096))
-    one = own({Load("prefill", 1, 128): 100.0})
-    assert time_of(one, Load("prefill", 1, 256)) == pytest.approx(100 * flops(256) / flops(128))
+    known = own({EngineLoad("prefill", 1, n): 3.0 + 1e-9 * flops(n) for n in (128, 512)})
+    assert time_of(known, EngineLoad("prefill", 1, 4096)) == pytest.approx(3.0 + 1e-9 * flops(4096))
+    one = own({EngineLoad("prefill", 1, 128): 100.0})
+    assert time_of(one, EngineLoad("prefill", 1, 256)) == pytest.approx(
+        100 * flops(256) / flops(128)
+    )
     # What is shared cannot be less than nothing.
-    steep = own({Load("prefill", 1, 128): 10.0, Load("prefill", 1, 512): 1000.0})
-    assert time_of(steep, Load("prefill", 1, 1)) > 0
+    steep = own({EngineLoad("prefill", 1, 128): 10.0, EngineLoad("prefill", 1, 512): 1000.0})
+    assert time_of(steep, EngineLoad("prefill", 1, 1)) > 0
 
 
 def test_each_load_is_held_out_by_its_kind():
@@ -114,7 +116,7 @@ def test_results_of_one_engine_are_taken_together():
     two = [of, engine(model=MODEL, precision="bf16")]
     made.append(read_statement(stated(rows[1], engines=two, **chip)).predicate)
     (one,) = own_engines(made)
-    assert one.times == {Load("decode", 1, 64): pytest.approx(60.0)}
+    assert one.times == {EngineLoad("decode", 1, 64): pytest.approx(60.0)}
     assert one.products == {2: 3.0}
 
 
@@ -123,7 +125,7 @@ def test_the_serving_suites_median_step_is_set_beside_it():
     row = {"suite": "serving", "metric": "itl", "low": None, "high": None, "value": 7.0}
     rows = [figure(**row, labels=labels), figure(**row, labels=labels | {"percentile": 99})]
     predicate = read_statement(stated(*rows)).predicate
-    assert list(served(predicate.measurements)) == [(Load("decode", 2, 72), 7.0)]
+    assert list(served(predicate.measurements)) == [(EngineLoad("decode", 2, 72), 7.0)]
 
 
 def test_the_command_predicts_what_its_archive_measured(fenmark):
