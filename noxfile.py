@@ -92,22 +92,23 @@ def device(session: nox.Session) -> None:
     session.run("sh", str(script), *session.posargs, env=commands, external=True)
 
 
-@nox.session(venv_backend="none")
+@nox.session(reuse_venv=True)
 def wheels(session: nox.Session) -> None:
     """Fetch what `scripts/device.sh` needs where no index can be reached (-- 3.12 aarch64)."""
     version, machine = (*session.posargs, *("3.12", "x86_64")[len(session.posargs) :])[:2]
-    python = str(environment(session, "dev", *DEVELOPMENT) / "python")
-    out = str(ROOT / "out" / "wheels")
+    session.install("-q", "pip>=25.1")  # the first that reads dependency groups
+    out = ROOT / "out" / "wheels"
     shutil.rmtree(out, ignore_errors=True)
-    session.run(python, "-m", "pip", "wheel", "-q", "--no-deps", "-w", out, ".", external=True)
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(out), ".")
     platforms = [f"--platform=manylinux_2_{glibc}_{machine}" for glibc in (17, 24, 28)]
     session.run(
-        python, "-m", "pip", "download", "-q", "--group", "device", "--only-binary=:all:",
+        "python", "-m", "pip", "download", "-q", "--group", "device", "--only-binary=:all:",
         f"--python-version={version}", *platforms, f"--platform=manylinux2014_{machine}",
-        "--dest", out, external=True,
+        "--dest", str(out),
     )  # fmt: skip
-    megabytes = sum(file.stat().st_size for file in Path(out).iterdir()) / 1e6
-    session.log(f"{len(list(Path(out).iterdir()))} wheels, {megabytes:.0f} MB, in {out}")
+    files = list(out.iterdir())
+    megabytes = sum(file.stat().st_size for file in files) / 1e6
+    session.log(f"{len(files)} wheels, {megabytes:.0f} MB, in {out}")
 
 
 @nox.session(venv_backend="none")
