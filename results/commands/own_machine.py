@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from results.archive.evidence import unmarked
 from results.prediction.own import EngineLoad, Unmeasured, Wanted, own_engines
+from results.prediction.own_tables import tables_of
 from results.prediction.own_width import KINDS, alike, errors_of, predict_load, source_of
 from suites import models
 from suites.base.errors import CheckError, UserError
+from suites.base.files import write_atomically
 from suites.base.terminal import Terminal, complain, print_json
 
 if TYPE_CHECKING:
@@ -39,8 +42,13 @@ class OwnQuestion:
     precision: str = ""
 
 
-def predict_own(directory: Path, question: OwnQuestion, *, json_: bool) -> None:
+def predict_own(
+    directory: Path, question: OwnQuestion, *, tables: Path | None, json_: bool
+) -> None:
     """Say what each engine takes for a step, for a prompt and for a batch of requests.
+
+    Args:
+        tables: where to write what the page *Choose* reads; None for nowhere.
 
     Raises:
         UserError: the archive holds no cell of the inference suite; model or precision is unknown.
@@ -57,6 +65,9 @@ def predict_own(directory: Path, question: OwnQuestion, *, json_: bool) -> None:
     geometry = models.load(question.model) if question.model else None
     pairs = list(_pairs(engines, geometry, question.precision))
     told = [_told(own, engines, wanted, question) for own, wanted in pairs]
+    if tables is not None:
+        made = tables_of((own, wanted, errors_of(own, engines)) for own, wanted in pairs)
+        write_atomically(tables, json.dumps(made, separators=(",", ":")).encode())
     if json_:
         print_json(told, allow_nan=False)
     else:

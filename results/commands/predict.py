@@ -64,6 +64,9 @@ def predict(
         Path | None,
         typer.Option(help="An archive: its engines, by their own cells, at what was not measured."),
     ] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="With --own: write what the page Choose reads, JSON.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
     """Predict mean TTFT and TPOT, with intervals that hold 90% of cells that were held out.
@@ -87,8 +90,10 @@ def predict(
         question = OwnQuestion(
             isl=isl, osl=osl, concurrency=concurrency, model=model, precision=precision
         )
-        predict_own(own, question, json_=json_)
+        predict_own(own, question, tables=tables, json_=json_)
         return
+    if tables is not None:
+        raise UserError("is of an own machine", where="--tables", expected="--own")
     tables = [read for folder in kernels or () for read in read_chips(folder)]
     learnt = clean(read_cells(calibration)) if calibration else []
     using = Predictor({read.entry.id: read for read in tables}, learnt)
