@@ -223,7 +223,7 @@ class Choose extends HTMLElement {
       const cells = [this.ownName(engine, answer, limits, margin, MARKS.predicted)];
       const told = answer && !answer.missed;
       cells.push(element("td", "n", ...(told ? times(answer.tokens) : ["–"])));
-      cells.push(element("td", "n", told ? figure(answer.machines) : "–"));
+      cells.push(element("td", "n", told ? String(answer.machines) : "–"));
       for (const metric of /** @type {const} */ (["ttft", "tpot"]))
         cells.push(element("td", "n", ...(answer ? times(answer[metric]) : ["–"])));
       cells.forEach((cell, at) => cell.setAttribute("data-label", heads[at]));
