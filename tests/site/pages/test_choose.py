@@ -145,7 +145,7 @@ def test_an_own_machine_is_predicted_from_its_file_and_nothing_is_sent(
     rate = 4 * 128 * 1e3 / (4 * float(ttft) + 127 * float(tpot))
     assert float(tokens) == pytest.approx(rate, rel=0.01)
     assert int(machines) == pytest.approx(100 / (rate / 128), abs=1)
-    for limit, answer in (("15", "1 at once"), ("5", "TPOT is 10.0 ms at best, over 5.00 ms")):
+    for limit, answer in (("12", "1 at once"), ("5", "TPOT is 10.0 ms at best, over 5.00 ms")):
         tab.locator("fenmark-choose [name=tpot]").fill(limit)
         tab.locator(".own tbody th", has_text=answer).wait_for()
     assert asked == []
