@@ -150,7 +150,8 @@ def _repeated(
     work: Callable[[int], list[dict[EngineLoad, float]]], count: int, minutes: float
 ) -> list[list[dict[EngineLoad, float]]]:
     """Processes until as many are done, or the next one would end too late."""
-    done, begun, longest = [], time.monotonic(), 0.0
+    done: list[list[dict[EngineLoad, float]]] = []
+    begun, longest = time.monotonic(), 0.0
     for process in range(count):
         started = time.monotonic()
         if done and started - begun + longest > minutes * 60:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from results.prediction.chip import read_chip
 from results.prediction.tables import products_of
@@ -18,8 +19,6 @@ from results.prediction.tables import products_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pandas as pd
 
     from results.prediction.chip import Chip
     from results.prediction.grid import Floats
@@ -56,18 +55,15 @@ def _errors(
     chip: Chip, dtype: str, tables: list[pd.DataFrame]
 ) -> tuple[tuple[float, float], tuple[float, float], float | None]:
     """Median and 90th percentile at the grid's rows and at all; how far two engines differ."""
-    times = [
-        frame.groupby(_SIZES)["latency"].min().rename(str(i)) for i, frame in enumerate(tables)
-    ]
-    joined = times[0].to_frame().join(times[1:], how="outer")
+    times = [frame.groupby(_SIZES)["latency"].min() for frame in tables]
+    joined = pd.concat([own.rename(place) for place, own in enumerate(times)], axis=1)
     m, n, k = (joined.index.get_level_values(name).to_numpy(float) for name in _SIZES)
     rows, columns, sums = chip.grids["gemm", dtype].axes
     between = ~(np.isin(n, columns) & np.isin(k, sums)) & (np.minimum(n, k) >= _LEAST)
     off = np.abs(chip.gemm(dtype, m, n, k) / joined.min(axis=1).to_numpy() - 1) * 100
     noise = None
     if len(tables) > 1:
-        apart = np.abs(np.log(joined["0"] / joined["1"])).dropna()
-        noise = float(np.median(apart)) * 100
+        noise = float(np.nanmedian(np.abs(np.log(joined[0] / joined[1])))) * 100
     return _quantiles(off[between & np.isin(m, rows)]), _quantiles(off[between]), noise
 
 

@@ -136,8 +136,8 @@ def _rate(told: dict[str, Any], asked: OwnQuestion) -> dict[str, float]:
     """Tokens of answers each second: prompts read one after another, then all decode together."""
 
     def at(end: str) -> float:
-        prompts = asked.concurrency * told[f"ttft_{end}"]
-        answers = told[f"tpot_{end}"] * (asked.osl - 1)
+        prompts: float = asked.concurrency * told[f"ttft_{end}"]
+        answers: float = told[f"tpot_{end}"] * (asked.osl - 1)
         return asked.concurrency * asked.osl * 1e3 / (prompts + answers)
 
     return {"value": at("ms"), "low": at("high"), "high": at("low")}

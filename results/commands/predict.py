@@ -94,9 +94,9 @@ def predict(
         return
     if tables is not None:
         raise UserError("is of an own machine", where="--tables", expected="--own")
-    tables = [read for folder in kernels or () for read in read_chips(folder)]
+    read = [chip for folder in kernels or () for chip in read_chips(folder)]
     learnt = clean(read_cells(calibration)) if calibration else []
-    using = Predictor({read.entry.id: read for read in tables}, learnt)
+    using = Predictor({chip.entry.id: chip for chip in read}, learnt)
     if cells is not None:
         if out is None or chip is not None or ask:
             raise UserError("predicts a table", where="--cells", expected="--out, and no --chip")

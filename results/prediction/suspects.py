@@ -67,8 +67,9 @@ def below_roofline(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
 def mostly_waiting(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
     """Flag cells whose own times say that most requests wait, though memory holds all of them.
 
-    Of C requests in a closed loop C·TPOT·(OSL − 1) ÷ (TTFT + TPOT·(OSL − 1)) decode on average (Little
-    1961). Where that is a fraction of them the engine admits no more, by a limit that no row states.
+    Of C requests in a closed loop C·TPOT·(OSL − 1) ÷ (TTFT + TPOT·(OSL − 1)) decode on average
+    (Little 1961). Where that is a fraction of them the engine admits no more, by a limit no row
+    states.
 
     Args:
         crowding: requests over the sequences that memory holds; above 1 the rest waits for it.
