@@ -253,8 +253,9 @@ def time_of(own: OwnEngine, load: EngineLoad, wanted: Wanted | None = None) -> f
         raise Unmeasured(
             f"takes {need / 2**30:.3g} GiB, the machine has {own.memory_bytes / 2**30:.3g}"
         )
-    timed = _prefill if load.phase == "prefill" else _decode
-    return timed(own.times, home, asked, load, own.products)
+    if load.phase == "prefill":
+        return _prefill(own.times, home, asked, load.tokens)
+    return _decode(own, home, asked, load)
 
 
 def _stored(asked: Wanted, load: EngineLoad) -> float:
@@ -262,34 +263,24 @@ def _stored(asked: Wanted, load: EngineLoad) -> float:
     return asked.geometry.weight_bytes(asked.bits) + cache
 
 
-def _prefill(
-    times: Times, home: Wanted, asked: Wanted, load: EngineLoad, _: Mapping[int, float]
-) -> float:
+def _prefill(times: Times, home: Wanted, asked: Wanted, tokens: int) -> float:
     prompts = {at.tokens: ms for at, ms in times.items() if at.phase == "prefill"}
     if not prompts:
         raise Unmeasured("no prefill was measured")
     known = {n: ms for n, ms in prompts.items() if n > _ROWS} or prompts
-    # What all prompts share, what multiplies, what mixes: as many as the lengths can tell apart.
-    parts = [_prompt_work(home.geometry, n) for n in known]
-    if len(known) < _LENGTHS:
-        parts = [[row[0], sum(row[1:])] for row in parts]
-    if len(known) == 1:
-        parts = [row[1:] for row in parts]
-    pace = _solved(parts, list(known.values()))
-    work = _prompt_work(asked.geometry, load.tokens)
-    if len(known) < _LENGTHS:
-        work = [work[0], sum(work[1:])]
-    return float(np.dot(pace, work[len(work) - len(pace) :]))
+    work = [_prompt_work(home.geometry, n, len(known)) for n in known]
+    pace = _solved(work, list(known.values()))
+    return float(np.dot(pace, _prompt_work(asked.geometry, tokens, len(known))))
 
 
-def _prompt_work(geometry: Geometry, tokens: int) -> list[float]:
-    """Layers that are launched, FLOPs of products, FLOPs of what mixes tokens."""
-    mixed = sum(
-        layer.count * part.prefill_flops(tokens)
-        for layer in geometry.layers
-        for part in layer.parts
-    )
-    return [float(geometry.depth), float(geometry.prefill_flops(tokens) - mixed), float(mixed)]
+def _prompt_work(geometry: Geometry, tokens: int, lengths: int) -> list[float]:
+    """Layers, FLOPs of products and of what mixes tokens: as many as some lengths tell apart."""
+    parts = ((layer.count, part) for layer in geometry.layers for part in layer.parts)
+    mixed = float(sum(count * part.prefill_flops(tokens) for count, part in parts))
+    flops, depth = float(geometry.prefill_flops(tokens)), float(geometry.depth)
+    if lengths >= _LENGTHS:
+        return [depth, flops - mixed, mixed]
+    return [depth, flops] if lengths > 1 else [flops]
 
 
 def _solved(rows: list[list[float]], times: list[float]) -> list[float]:
@@ -305,10 +296,8 @@ def _solved(rows: list[list[float]], times: list[float]) -> list[float]:
         scaled[:, least] = 0.0
 
 
-def _decode(
-    times: Times, home: Wanted, asked: Wanted, load: EngineLoad, products: Mapping[int, float]
-) -> float:
-    known = {at: ms for at, ms in times.items() if at.phase == "decode"}
+def _decode(own: OwnEngine, home: Wanted, asked: Wanted, load: EngineLoad) -> float:
+    known = {at: ms for at, ms in own.times.items() if at.phase == "decode"}
     if not known:
         raise Unmeasured("no decode was measured")
     cached = {at: _cached(home, at) for at in known}
@@ -320,8 +309,8 @@ def _decode(
         )
         for batch in batches
     }
-    rows = {at.tokens: ms for at, ms in times.items() if at.phase == "prefill"}
-    step = _between(weights, (rows, products), load.batch)
+    rows = {at.tokens: ms for at, ms in own.times.items() if at.phase == "prefill"}
+    step = _between(weights, (rows, own.products), load.batch)
     return _moved(home, asked, weights, load.batch, step) + pace * _cached(asked, load)
 
 
