@@ -78,7 +78,7 @@ def _said(_: Words) -> dict[str, str]:
         "calibrated": _("calibrated"),
         "own": _("own"),
         "own from": _("from {measured}"),
-        "own wrong": _("{file} is not a file that fenmark predict --own with --tables wrote."),
+        "own wrong": _("{file} holds no tables of an own machine."),
         "own over": _("{metric} is {ms} ms at best, over {limit} ms"),
         "own over margin": _(
             "{metric} is {ms} ms at best, over {limit} ms with the margin of {margin}"
