@@ -38,6 +38,7 @@ COMPARISONS = {
     "kills": "results.bench.kills",
     "predict": "results.bench.prediction",
     "choose": "results.bench.choosing",
+    "own": "results.bench.own_machine",
     "site": "leaderboard.bench.compare",
     "parity": "leaderboard.bench.parity",
     "plans": "runners.bench.plans",

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from results import catalog
 from results.archive.evidence import unmarked
+from results.bench.products import product_errors
 from results.prediction.chip import rates_of
 from results.prediction.evaluate import UNITS, HeldOut, after_asking, leave_out
 from results.prediction.interval import group_weights, stretch, weighted_quantile
@@ -76,11 +77,15 @@ def main() -> None:
         _say(f"TTFT, {engine}", first_held.where(_where(first, engine)))
     _say("TTFT, vllm, unsaturated", first_held.where(_where(first, "vllm") & _unsaturated(first)))
     print(f"{'output tokens/s on a chip':36}{_throughput(step, first, held, first_held):>14}")
+    for name, off in _worst_rates(step, first, held, first_held):
+        print(f"  {name:34}{off:>+8.1f}")
     power = shipped().power
     print(f"{'power of a chip, model left out':36}{power.error * 100:>8.1f}")
-    if loose is not None:
+    if folder and loose is not None:
         print("\nThe same with what only kernels speak against, in training and test")
         _say("TPOT", leave_out(loose, UNITS["group"], PRIORS["tpot"]))
+        print("\nProducts between the sizes of grids: median / 90th percentile in %")
+        print(*product_errors(folder / "kernels"), sep="\n")
     _say_own()
     _say_speed(step.cells[0])
 
@@ -144,16 +149,42 @@ def _say(name: str, held: HeldOut) -> None:
     )
 
 
-def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut) -> str:
-    """Error of C·OSL ÷ (TTFT + TPOT·(OSL − 1)) ÷ chips; C and chips cancel."""
+# Groups whose rates are shown, the worst first.
+_WORST = 5
+
+
+def _rates(
+    step: Sample, first: Sample, held: HeldOut, first_held: HeldOut
+) -> tuple[list[Cell], Floats]:
+    """Cells with both times, and how their predicted rates compare with the measured ones.
+
+    Of C·OSL ÷ (TTFT + TPOT·(OSL − 1)) ÷ chips, C and chips cancel.
+    """
     place = {cell.id: i for i, cell in enumerate(first.cells)}
     both = [i for i, cell in enumerate(step.cells) if cell.id in place]
     other = [place[step.cells[i].id] for i in both]
     left = np.array([step.cells[i].osl - 1 for i in both])
     measured = first.measured[other] + step.measured[both] * left
     expected = np.exp(first_held.log[other]) + np.exp(held.log[both]) * left
-    wrong = np.abs(measured / expected - 1) * 100
-    weights = group_weights([step.cells[i] for i in both])
+    return [step.cells[i] for i in both], np.asarray(measured / expected)
+
+
+def _worst_rates(
+    step: Sample, first: Sample, held: HeldOut, first_held: HeldOut
+) -> list[tuple[str, float]]:
+    """Groups whose median rate is farthest off, in %."""
+    cells, ratio = _rates(step, first, held, first_held)
+    off = {
+        ", ".join(group): float(np.median(ratio[[cell.group == group for cell in cells]]) - 1) * 100
+        for group in dict.fromkeys(cell.group for cell in cells)
+    }
+    return sorted(off.items(), key=lambda pair: -abs(pair[1]))[:_WORST]
+
+
+def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut) -> str:
+    """Median and 90th percentile of the error of output tokens/s on a chip."""
+    cells, ratio = _rates(step, first, held, first_held)
+    wrong, weights = np.abs(ratio - 1) * 100, group_weights(cells)
     return " / ".join(f"{weighted_quantile(wrong, weights, q):.1f}" for q in (0.5, 0.9))
 
 

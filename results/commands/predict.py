@@ -42,7 +42,9 @@ def predict(
     concurrency: Annotated[
         int, typer.Option(min=1, max=10_000_000, help="Requests under way.")
     ] = 32,
-    precision: Annotated[str, typer.Option(help="Of the weights: bf16, fp8, fp4, int4.")] = "",
+    precision: Annotated[
+        str, typer.Option(help="Of the weights: bf16, fp8, fp4, int4; with --own q4_k_m too.")
+    ] = "",
     engine: Annotated[str, typer.Option(help="Such as vllm, sglang, trtllm.")] = "vllm",
     tp: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share attention.")] = 1,
     dp: Annotated[
@@ -60,7 +62,10 @@ def predict(
     ] = None,
     own: Annotated[
         Path | None,
-        typer.Option(help="An archive: its engines, by their own cells, at loads not measured."),
+        typer.Option(help="An archive: its engines, by their own cells, at what was not measured."),
+    ] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="With --own: write what the page Choose reads, JSON.")
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout.")] = False,
 ) -> None:
@@ -77,14 +82,21 @@ def predict(
 
     if own is not None:
         if any((cells, kernels, calibration, out, chip, ask, explain)):
-            raise UserError("is of its own machine", where="--own", expected="a load and --model")
-        from results.commands.own_machine import predict_own
+            raise UserError(
+                "is of its own machine", where="--own", expected="a load, --model and --precision"
+            )
+        from results.commands.own_machine import OwnQuestion, predict_own
 
-        predict_own(own, (isl, osl, concurrency), model, json_=json_)
+        question = OwnQuestion(
+            isl=isl, osl=osl, concurrency=concurrency, model=model, precision=precision
+        )
+        predict_own(own, question, tables=tables, json_=json_)
         return
-    tables = [read for folder in kernels or () for read in read_chips(folder)]
+    if tables is not None:
+        raise UserError("is of an own machine", where="--tables", expected="--own")
+    read = [chip for folder in kernels or () for chip in read_chips(folder)]
     learnt = clean(read_cells(calibration)) if calibration else []
-    using = Predictor({read.entry.id: read for read in tables}, learnt)
+    using = Predictor({chip.entry.id: chip for chip in read}, learnt)
     if cells is not None:
         if out is None or chip is not None or ask:
             raise UserError("predicts a table", where="--cells", expected="--out, and no --chip")

@@ -28,6 +28,7 @@ FAULTS = {
     "gpus_multiplied": "chips are given as TP × EP; both lie on the same chips: corrected",
     "disaggregated_unmarked": "more chips than an aggregated engine of this system spans",
     "load_of_replicas": "the load is many times what one engine holds at its batch",
+    "load_not_admitted": "by its own times most of the load waits, and memory holds all of it",
     "no_concurrency": "the load is not given",
     "no_precision": "the precision is not given",
     "no_worker_counts": "prefill and decode workers are not counted",

@@ -1,46 +1,64 @@
 """What a machine's own engine takes at loads nobody measured, from those that were. Pure.
 
-    decode   t(B, L) = w(B) + c·(bytes(B, L) − bytes(B, 0))      prefill   t(n) = a + s·FLOPs(n)
+    decode   t(B, L) = w(B) + c·(bytes(B, L) − bytes(B, 0))
+    prefill  t(n) = a·layers + s·FLOPs of products(n) + u·FLOPs of attention(n)
 
 bytes and FLOPs are those of the model's geometry; w is free at each measured batch. Between them
-log w is linear in log B, of the ratio to the machine's own products at as many rows where its
-kernel suite timed them, and beyond them only that ratio is held. c comes of batches measured at two
-contexts; where there is none, the cache is read as fast as the smallest batch reads the weights.
+log w is linear in log B, or else its ratio to a shape is: prompts of B tokens multiply the same B
+rows, and so do the products of the machine's kernel suite. Whichever the measured batches follow
+best is taken, and beyond them only a shape leads. c comes of batches measured at two contexts;
+where there is none, the cache is read as fast as the smallest batch reads the weights. Of fewer
+than four lengths of prompts, s and u are one.
+
+Of another geometry or precision the part of w that reads weights, at the pace of the smallest
+batch, follows their bytes, and the rest the weights that a token meets.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from results.prediction.power import bits_read
 from suites import models
+from suites.base.errors import UserError
 from suites.models.names import known_as
+from suites.models.widths import bits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from results.economy.economics import Measured
     from results.statement.statement import Predicate
     from suites.base.records import Label
     from suites.models import Geometry
+    from suites.models.geometry import Widths
 
 __all__ = [
     "EngineLoad",
     "Held",
     "OwnEngine",
     "Unmeasured",
+    "Wanted",
     "held_out",
+    "is_row",
+    "kind_of",
     "own_engines",
     "served",
     "time_of",
 ]
 
 Phase = Literal["decode", "prefill"]
+# A prompt of so few tokens has the rows of a step; four lengths tell three paces apart.
+_ROWS, _LENGTHS = 32, 4
+_CACHE_BYTES = 2.0
 
 
 class Unmeasured(Exception):  # noqa: N818
@@ -56,6 +74,50 @@ class EngineLoad:
     tokens: int
 
 
+Times = Mapping[EngineLoad, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model in a precision.
+
+    Attributes:
+        bits: of a weight as it is stored, scales included.
+    """
+
+    geometry: Geometry
+    precision: str
+    bits: float | Widths
+
+    @classmethod
+    def of(cls, geometry: Geometry, precision: str) -> Wanted:
+        """Look up how wide a precision is.
+
+        Raises:
+            UserError: its name does not say.
+        """
+        name = precision.lower()
+        published = geometry.published
+        bits = _ggml_bits().get(re.sub(r"_[sml]$", "", name)) or bits_of(name)
+        if published is not None and published.precision == precision:
+            return cls(geometry, precision, published.widths())
+        if bits is None:
+            raise UserError(
+                f"no width of a weight is known by {precision[:40]!r}",
+                where="--precision",
+                expected="such as bf16, fp8, int4, q8_0 or q4_k_m",
+            )
+        return cls(geometry, precision, bits)
+
+
+@cache
+def _ggml_bits() -> Mapping[str, float]:
+    """Bits of a value of ggml's storages, scales included, by their names."""
+    from gguf.constants import GGML_QUANT_SIZES
+
+    return {kind.name.lower(): 8 * size / block for kind, (block, size) in GGML_QUANT_SIZES.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnEngine:
     """An engine on one machine, and what was measured of it.
@@ -64,6 +126,7 @@ class OwnEngine:
         machine: name of its chip and how many. model: id of a geometry.
         times: milliseconds by load; of a load measured more than once their geometric mean.
         products: rows -> milliseconds of the products of a layer, by the machine's kernel suite.
+        memory_bytes: of the machine's chips; None where it is not known.
     """
 
     machine: str
@@ -73,6 +136,16 @@ class OwnEngine:
     precision: str
     times: Mapping[EngineLoad, float]
     products: Mapping[int, float] = field(default_factory=dict)
+    memory_bytes: int | None = None
+
+    @property
+    def home(self) -> Wanted:
+        """Its own model and precision; a name that says no width is taken for 16 bits."""
+        geometry = models.load(self.model)
+        try:
+            return Wanted.of(geometry, self.precision)
+        except UserError:
+            return Wanted(geometry, self.precision, 16.0)
 
     def words(self) -> str:
         """Such as "llama.cpp 2026.10, qwen2.5-0.5b, q8_0, on AMD EPYC × 2"."""
@@ -99,9 +172,15 @@ def own_engines(predicates: Iterable[Predicate]) -> list[OwnEngine]:
         lambda: defaultdict(list)
     )
     products: dict[tuple[str, str], dict[int, float]] = {}
+    memory: dict[str, int] = {}
     for predicate in predicates:
         chip = predicate.machine.chip
         machine = f"{chip.name} × {chip.count}"
+        memory[machine] = (
+            predicate.machine.memory_bytes
+            if chip.kind == "cpu"
+            else (chip.memory_bytes or 0) * chip.count
+        )
         for model, own in _products(predicate.measurements).items():
             products.setdefault((machine, model), own)
         keys = {(e.name, e.version, known_as(e.model), e.precision) for e in predicate.engines}
@@ -114,6 +193,7 @@ def own_engines(predicates: Iterable[Predicate]) -> list[OwnEngine]:
             machine=key[0], engine=key[1], version=key[2], model=key[3], precision=key[4],
             times={load: geometric_mean(all_of) for load, all_of in sorted(own.items())},
             products=products.get((key[0], key[3]), {}),
+            memory_bytes=memory[key[0]] or None,
         )
         for key, own in sorted(times.items())
     ]  # fmt: skip
@@ -161,90 +241,146 @@ def _count(labels: Mapping[str, Label], name: str) -> int | None:
     return value if usual and isinstance(value, int) else None
 
 
-def time_of(own: OwnEngine, load: EngineLoad) -> float:
-    """Milliseconds of a load.
+def time_of(own: OwnEngine, load: EngineLoad, wanted: Wanted | None = None) -> float:
+    """Milliseconds of a load, of the engine's own model or of what is wanted in its place.
 
     Raises:
-        Unmeasured: too little was measured to say.
+        Unmeasured: too little was measured to say, or the machine has no memory for it.
     """
-    geometry = models.load(own.model)
+    home = own.home
+    asked = wanted or home
+    if own.memory_bytes and (need := _stored(asked, load)) > own.memory_bytes:
+        raise Unmeasured(
+            f"takes {need / 2**30:.3g} GiB, the machine has {own.memory_bytes / 2**30:.3g}"
+        )
     if load.phase == "prefill":
-        return _prefill(own, geometry, load.tokens)
-    return _decode(own, geometry, load)
+        return _prefill(own.times, home, asked, load.tokens)
+    return _decode(own, home, asked, load)
 
 
-def _prefill(own: OwnEngine, geometry: Geometry, tokens: int) -> float:
-    known = {at.tokens: ms for at, ms in own.times.items() if at.phase == "prefill"}
-    if not known:
+def _stored(asked: Wanted, load: EngineLoad) -> float:
+    cache = load.batch * asked.geometry.kv_bytes(load.tokens, _CACHE_BYTES)
+    return asked.geometry.weight_bytes(asked.bits) + cache
+
+
+def _prefill(times: Times, home: Wanted, asked: Wanted, tokens: int) -> float:
+    prompts = {at.tokens: ms for at, ms in times.items() if at.phase == "prefill"}
+    if not prompts:
         raise Unmeasured("no prefill was measured")
-    # Relative errors count; of one length alone there is no part that all prompts share.
-    rows = [[float(len(known) > 1), float(geometry.prefill_flops(n))] for n in known]
-    fixed, each = _solved(rows, list(known.values()), floor=0)
-    return fixed + each * geometry.prefill_flops(tokens)
+    known = {n: ms for n, ms in prompts.items() if n > _ROWS} or prompts
+    work = [_prompt_work(home.geometry, n, len(known)) for n in known]
+    pace = _solved(work, list(known.values()))
+    return float(np.dot(pace, _prompt_work(asked.geometry, tokens, len(known))))
 
 
-def _solved(rows: list[list[float]], times: list[float], floor: int) -> list[float]:
-    """Least squares of relative errors; the coefficient at `floor` is not below zero."""
+def _prompt_work(geometry: Geometry, tokens: int, lengths: int) -> list[float]:
+    """Layers, FLOPs of products and of what mixes tokens: as many as some lengths tell apart."""
+    parts = ((layer.count, part) for layer in geometry.layers for part in layer.parts)
+    mixed = float(sum(count * part.prefill_flops(tokens) for count, part in parts))
+    flops, depth = float(geometry.prefill_flops(tokens)), float(geometry.depth)
+    if lengths >= _LENGTHS:
+        return [depth, flops - mixed, mixed]
+    return [depth, flops] if lengths > 1 else [flops]
+
+
+def _solved(rows: list[list[float]], times: list[float]) -> list[float]:
+    """Least squares of relative errors; what would be below zero is left out, the lowest first."""
     scaled = np.array(rows) / np.array(times)[:, None]
-    coefficients = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=None)[0]
-    if coefficients[floor] < 0:
-        scaled[:, floor] = 0.0
+    sizes = np.abs(scaled).max(axis=0)
+    scaled = scaled / np.where(sizes > 0, sizes, 1.0)
+    while True:
         coefficients = np.linalg.lstsq(scaled, np.ones(len(rows)), rcond=None)[0]
-    return [float(value) for value in coefficients]
+        least = int(np.argmin(coefficients))
+        if coefficients[least] >= 0 or not scaled[:, least].any():
+            return [float(value) for value in coefficients / np.where(sizes > 0, sizes, 1.0)]
+        scaled[:, least] = 0.0
 
 
-def _decode(own: OwnEngine, geometry: Geometry, load: EngineLoad) -> float:
+def _decode(own: OwnEngine, home: Wanted, asked: Wanted, load: EngineLoad) -> float:
     known = {at: ms for at, ms in own.times.items() if at.phase == "decode"}
     if not known:
         raise Unmeasured("no decode was measured")
-    cached = {at: _cached(own, geometry, at) for at in (*known, load)}
+    cached = {at: _cached(home, at) for at in known}
     batches = sorted({at.batch for at in known})
-    pace = _pace(own, geometry, known, cached)
+    pace = _pace(home, known, cached)
     weights = {
         batch: geometric_mean(
             [max(ms - pace * cached[at], ms / 10) for at, ms in known.items() if at.batch == batch]
         )
         for batch in batches
     }
-    return _between(weights, own.products, load.batch) + pace * cached[load]
+    rows = {at.tokens: ms for at, ms in own.times.items() if at.phase == "prefill"}
+    step = _between(weights, (rows, own.products), load.batch)
+    return _moved(home, asked, weights, load.batch, step) + pace * _cached(asked, load)
 
 
-def _bytes(own: OwnEngine, geometry: Geometry, load: EngineLoad, tokens: int) -> float:
-    bits = bits_read(geometry, own.precision)
-    return geometry.decode_min_bytes(tokens, load.batch, bits_per_parameter=bits, routing="uniform")
+def _bytes(of: Wanted, batch: int, tokens: int) -> float:
+    return of.geometry.decode_min_bytes(
+        tokens, batch, bits_per_parameter=of.bits, routing="uniform"
+    )
 
 
-def _cached(own: OwnEngine, geometry: Geometry, load: EngineLoad) -> float:
-    return _bytes(own, geometry, load, load.tokens) - _bytes(own, geometry, load, 0)
+def _cached(of: Wanted, load: EngineLoad) -> float:
+    return _bytes(of, load.batch, load.tokens) - _bytes(of, load.batch, 0)
 
 
 def _pace(
-    own: OwnEngine,
-    geometry: Geometry,
-    known: Mapping[EngineLoad, float],
-    cached: Mapping[EngineLoad, float],
+    home: Wanted, known: Mapping[EngineLoad, float], cached: Mapping[EngineLoad, float]
 ) -> float:
     """Milliseconds of a cached byte."""
     batches = sorted({at.batch for at in known})
     if len(batches) < len(known):
         rows = [[*(float(at.batch == batch) for batch in batches), cached[at]] for at in known]
-        return _solved(rows, list(known.values()), floor=len(batches))[-1]
+        return _solved(rows, list(known.values()))[-1]
     least = min(known)
-    return known[least] / _bytes(own, geometry, least, least.tokens)
+    return known[least] / _bytes(home, least.batch, least.tokens)
 
 
-def _between(weights: Mapping[int, float], products: Mapping[int, float], batch: int) -> float:
+def _moved(
+    home: Wanted, asked: Wanted, weights: Mapping[int, float], batch: int, step: float
+) -> float:
+    """A step without its cache, of another geometry or width.
+
+    Weights are read at the pace of the smallest batch; the rest of a step is arithmetic.
+    """
+    if asked == home:
+        return step
+    least = min(weights)
+    pace = weights[least] / _bytes(home, least, 0)
+    reading = min(step, pace * _bytes(home, batch, 0))
+    work = asked.geometry.active_parameters() / home.geometry.active_parameters()
+    return reading * _bytes(asked, batch, 0) / _bytes(home, batch, 0) + (step - reading) * work
+
+
+def _between(
+    weights: Mapping[int, float], shapes: Sequence[Mapping[int, float]], batch: int
+) -> float:
+    """A step of a batch, along the shape that the measured batches follow best."""
     if batch in weights:
         return weights[batch]
-    if products.keys() >= {*weights, batch}:
-        ratios = {at: ms / products[at] for at, ms in weights.items()}
-        return products[batch] * _interpolated(ratios, batch)
-    if not min(weights) < batch < max(weights):
+    told = [shape for shape in shapes if shape.keys() >= {*weights, batch}]
+    if min(weights) < batch < max(weights):
+        told.append({})
+    if not told:
         raise Unmeasured(
             f"no batch as {'large' if batch > max(weights) else 'small'} as {batch} was measured, "
-            "and the machine's products were not timed at as many rows"
+            "and neither prompts nor products were timed at as many rows"
         )
-    return _interpolated(weights, batch)
+    return _along(min(told, key=lambda shape: _off(shape, weights)), weights, batch)
+
+
+def _off(shape: Mapping[int, float], weights: Mapping[int, float]) -> float:
+    """How far inner batches are from what a shape makes of the others; 0 where none is inner."""
+    off = 0.0
+    for batch in sorted(weights)[1:-1]:
+        others = {at: ms for at, ms in weights.items() if at != batch}
+        off += math.log(_along(shape, others, batch) / weights[batch]) ** 2
+    return off
+
+
+def _along(shape: Mapping[int, float], weights: Mapping[int, float], batch: int) -> float:
+    ratios = {at: ms / shape.get(at, 1.0) for at, ms in weights.items()}
+    return shape.get(batch, 1.0) * _interpolated(ratios, batch)
 
 
 def _interpolated(values: Mapping[int, float], batch: int) -> float:
@@ -257,13 +393,26 @@ def held_out(own: OwnEngine) -> list[Held]:
     """Predict each measured load from the others; what those cannot say is passed over."""
     left_out = []
     for load, measured in own.times.items():
+        if is_row(load):
+            continue
         rest = {at: ms for at, ms in own.times.items() if at != load}
-        batches = {at.batch for at in rest if at.phase == "decode"}
-        seen = "unseen context" if load.batch in batches else "unseen batch"
+        without = replace(own, times=rest)
         try:
-            guess = time_of(replace(own, times=rest), load)
+            guess = time_of(without, load)
         except Unmeasured:
             continue
-        kind = seen if load.phase == "decode" else "prefill"
-        left_out.append(Held(kind, load, guess / measured - 1))
+        left_out.append(Held(kind_of(without, load), load, guess / measured - 1))
     return left_out
+
+
+def is_row(load: EngineLoad) -> bool:
+    """Whether it is a prompt as short as a batch: a shape of steps, and no load of its own."""
+    return load.phase == "prefill" and load.tokens <= _ROWS
+
+
+def kind_of(own: OwnEngine, load: EngineLoad) -> str:
+    """What of a load was not measured."""
+    if load.phase == "prefill":
+        return "prefill"
+    batches = {at.batch for at in own.times if at.phase == "decode"}
+    return "unseen context" if load.batch in batches else "unseen batch"

@@ -32,7 +32,7 @@ from results.prediction.shipped import (
     borrowed,
     write_packed,
 )  # fmt: skip
-from results.prediction.suspects import below_roofline, suspects
+from results.prediction.suspects import below_roofline, mostly_waiting, suspects
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def trusted(chips: dict[str, Chip], cells: Sequence[Cell], *, wary: bool = True)
 
     own = marked([cell for cell in cells if cell.mode == "agg"])
     sums = summed(own, chip_of)
-    own = below_roofline(own, sums.crowding)
+    own = mostly_waiting(below_roofline(own, sums.crowding), sums.crowding)
     teaching = np.array([cell.teaches for cell in own]) & sums.kept
     if wary:
         places = np.flatnonzero(teaching)

@@ -1,4 +1,4 @@
-"""Faults that only show against what kernels take: speculation nobody marked, times too short."""
+"""Faults that show against what memory holds or kernels take: times too short, loads that wait."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from results.prediction.grid import Floats
     from suites.models.part import Routing
 
-__all__ = ["below_roofline", "roofline_ms", "suspects"]
+__all__ = ["below_roofline", "mostly_waiting", "roofline_ms", "suspects"]
 
 # A sweep whose low loads are so much faster than their kernels (natural logarithm), and which
 # slows towards them by so much for each factor e of load, drafts tokens.
 _FASTER, _FADING, _LOW = -0.25, 0.03, 16
 _FEWEST = 3
+# A load of which less than this decodes is not the load of the step that was timed.
+_DECODES = 0.5
 _EIGHT = 8.0
 
 
@@ -60,6 +62,32 @@ def below_roofline(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
         else cell
         for cell, full in zip(cells, crowding, strict=True)
     ]
+
+
+def mostly_waiting(cells: Sequence[Cell], crowding: Floats) -> list[Cell]:
+    """Flag cells whose own times say that most requests wait, though memory holds all of them.
+
+    Of C requests in a closed loop C·TPOT·(OSL − 1) ÷ (TTFT + TPOT·(OSL − 1)) decode on average
+    (Little 1961). Where that is a fraction of them the engine admits no more, by a limit no row
+    states.
+
+    Args:
+        crowding: requests over the sequences that memory holds; above 1 the rest waits for it.
+    """
+    return [
+        replace(cell, faults=cell.faults | {"load_not_admitted"})
+        if full <= 1 and _decoding(cell) < _DECODES
+        else cell
+        for cell, full in zip(cells, crowding, strict=True)
+    ]
+
+
+def _decoding(cell: Cell) -> float:
+    """Share of its time that a request decodes; 1 where a time is missing."""
+    if not cell.tpot_ms or not cell.ttft_ms or cell.osl <= 1:
+        return 1.0
+    answer = cell.tpot_ms * (cell.osl - 1)
+    return answer / (cell.ttft_ms + answer)
 
 
 def suspects(cells: Sequence[Cell], ratios: Floats) -> list[Cell]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from results.prediction.grid import Floats
     from results.prediction.roofline import Rates
 
-__all__ = ["Key", "device_of", "read_tables"]
+__all__ = ["Key", "device_of", "products_of", "read_tables"]
 
 # Operator, then what tells its grids apart: ("gemm", "fp8"), ("reduce", 8).
 Key = tuple[str | int, ...]
@@ -108,16 +108,27 @@ def _operator(frame: pd.DataFrame) -> str:
 
 
 def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
-    tables = _by("gemm_dtype", frames)
-    plain = [_floor(frame) for frame in tables.get("bfloat16", [])]
-    for dtype, own in tables.items():
-        if dtype not in WEIGHT_BYTES:
-            continue
-        kept = [_without_host(frame, min(plain, default=np.inf)) for frame in own]
+    for dtype, kept in _kept(frames).items():
         axes, least = _least(kept, (("m", _M), ("n", _NK), ("k", _NK)))
         grid = _ratios(axes, least, rates.gemm(dtype, *np.meshgrid(*axes, indexing="ij")))
         if grid:
             yield ("gemm", dtype), grid
+
+
+def products_of(folder: Path) -> dict[str, list[pd.DataFrame]]:
+    """Tables of matrix products by dtype, one for each engine, host time left out."""
+    frames = [_frame(path) for path in sorted(folder.glob("*.parquet"))]
+    return _kept([own for own in frames if own is not None and _operator(own) == "gemm"])
+
+
+def _kept(frames: list[pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
+    tables = _by("gemm_dtype", frames)
+    plain = min((_floor(frame) for frame in tables.get("bfloat16", [])), default=np.inf)
+    return {
+        dtype: [_without_host(frame, plain) for frame in own]
+        for dtype, own in tables.items()
+        if dtype in WEIGHT_BYTES
+    }
 
 
 def _without_host(frame: pd.DataFrame, plain: float) -> pd.DataFrame:

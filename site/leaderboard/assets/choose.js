@@ -2,9 +2,11 @@
 // The choose page: a form, and the ranked answer to it; all of it is in the address.
 import { kept, money, rate, unit } from "./currency.js";
 import { element, figure, link } from "./format.js";
+import { answersOf, readOwn } from "./own.js";
 import { HOURS_PER_MONTH, MTOK, SECONDS_PER_HOUR, choose, kilowatts, known } from "./choose-rank.js";
 
-/** @import { Demand, Loser, Option, Price, Ranked } from "./choose-rank.js" */
+/** @import { Demand, Limits, Loser, Option, Price, Ranked } from "./choose-rank.js" */
+/** @import { OwnAnswer, OwnEngine, OwnTables } from "./own.js" */
 
 const FIELDS = [
   "model", "isl", "osl", "ttft", "tpot", "percentile", "volume", "per", "class", "region", "engine", "precision",
@@ -23,6 +25,7 @@ class Choose extends HTMLElement {
   /** @type {any} */ market = null;
   /** @type {Map<string, Promise<any>>} */ models = new Map();
   /** What was known for the last question. @type {{key: string, of: ReturnType<typeof known>} | null} */ last = null;
+  /** What a reader's own machine would do. @type {OwnTables | null} */ own = null;
   asked = 0;
   whole = false;
 
@@ -39,6 +42,8 @@ class Choose extends HTMLElement {
         price.value = String(Number((price.valueAsNumber * factor).toPrecision(6)));
       this.changed();
     });
+    const file = /** @type {HTMLInputElement} */ (this.querySelector(".own input"));
+    file.addEventListener("change", () => this.readOwn(file.files?.[0]));
     addEventListener("popstate", () => {
       this.fill();
       this.show();
@@ -84,6 +89,21 @@ class Choose extends HTMLElement {
       // An address may name what no list has.
       if (field instanceof HTMLSelectElement && field.selectedIndex < 0) field.value = this.opening[name];
     }
+  }
+
+  /** Read tables of an own machine; nothing of them leaves the page. @param {File | undefined} file */
+  async readOwn(file) {
+    if (!file) return;
+    const wrong = this.within(".own .wrong");
+    try {
+      this.own = readOwn(new Uint8Array(await file.arrayBuffer()));
+      wrong.hidden = true;
+    } catch {
+      this.own = null;
+      wrong.textContent = this.word("own wrong", { file: file.name.slice(0, 80) });
+      wrong.hidden = false;
+    }
+    this.show();
   }
 
   /** @param {string} path */
@@ -181,6 +201,7 @@ class Choose extends HTMLElement {
     const choice = chosen(this.field("class").value);
     this.rank(choice.ranked, model, demand);
     this.apart(choice.ranked);
+    this.ofOwn(demand, limits, margin);
     // The rest is asked once the answer stands: on a phone it takes as long.
     const question = this.asked;
     setTimeout(() => {
@@ -189,6 +210,46 @@ class Choose extends HTMLElement {
       else this.ways(chosen, choice.ranked[0], demand);
       this.beside(choice);
     });
+  }
+
+  /** What the own machine would do. @param {Demand} demand @param {Limits} limits @param {number} margin */
+  ofOwn(demand, limits, margin) {
+    const table = this.within(".own .scroll");
+    table.hidden = !this.own;
+    if (!this.own) return;
+    const { MARKS, SPREADS } = this.base.constants.choose;
+    const heads = [...table.querySelectorAll("th")].map(({ textContent }) => textContent ?? "");
+    const rows = answersOf(this.own, demand, limits, margin, SPREADS).map(({ engine, answer }) => {
+      const cells = [this.ownName(engine, answer, limits, margin, MARKS.predicted)];
+      const told = answer && !answer.missed;
+      cells.push(element("td", "n", ...(told ? times(answer.tokens) : ["–"])));
+      cells.push(element("td", "n", told ? String(answer.machines) : "–"));
+      for (const metric of /** @type {const} */ (["ttft", "tpot"]))
+        cells.push(element("td", "n", ...(answer ? times(answer[metric]) : ["–"])));
+      cells.forEach((cell, at) => cell.setAttribute("data-label", heads[at]));
+      return element("tr", "", ...cells);
+    });
+    this.within(".own tbody").replaceChildren(...rows);
+  }
+
+  /** @param {OwnEngine} engine @param {OwnAnswer | null} answer @param {Limits} limits @param {number} margin
+   * @param {string} mark */
+  ownName(engine, answer, { percentile }, margin, mark) {
+    const { machine, engine: by, model, precision, measured } = engine;
+    const setup = [machine, by, model, precision].join(" · ");
+    const said = [`${this.word("predicted")}, ${this.word("own")}`];
+    if (measured !== `${model}, ${precision}`) said.push(this.word("own from", { measured }));
+    if (answer) said.push(this.word("at once", { n: String(answer.load) }));
+    const missed = answer?.missed;
+    if (!answer) said.push(this.word("own unseen"));
+    if (missed) {
+      const metric = missed.metric.toUpperCase() + (percentile === null ? "" : ` p${percentile}`);
+      const values = { metric, ms: figure(missed.ms), limit: figure(missed.limit), margin: `×${margin}` };
+      said.push(this.word(margin > 1 ? "own over margin" : "own over", values));
+    }
+    const name = element("th", "", element("span", "mark", mark), ` ${setup}`, element("span", "ci", said.join(" · ")));
+    name.setAttribute("scope", "row");
+    return name;
   }
 
   /** What to measure next, and each chip that is not ranked. @param {ReturnType<typeof choose>} choice */

@@ -76,6 +76,14 @@ def _said(_: Words) -> dict[str, str]:
         "datasheet": _("by datasheet"),
         "kernels": _("by kernel tables"),
         "calibrated": _("calibrated"),
+        "own": _("own"),
+        "own from": _("from {measured}"),
+        "own wrong": _("{file} holds no tables of an own machine."),
+        "own over": _("{metric} is {ms} ms at best, over {limit} ms"),
+        "own over margin": _(
+            "{metric} is {ms} ms at best, over {limit} ms with the margin of {margin}"
+        ),
+        "own unseen": _("not predicted at these lengths: too little was measured"),
         "tie": _("a tie: the intervals of the bills overlap"),
         "unseen": "{reason}",
         "unpredicted": _("{n} chips that nothing is known of for this model"),

@@ -5,7 +5,7 @@ import pytest
 
 from results.prediction.cells import FAULTS, clean, marked, read_cells
 from results.prediction.plan import Layout
-from results.prediction.suspects import suspects
+from results.prediction.suspects import mostly_waiting, suspects
 from suites.base.errors import UserError
 
 COLUMNS = (
@@ -155,3 +155,21 @@ def test_a_fast_sweep_that_fades_with_load_is_taken_for_speculation(read):
 def test_a_fast_engine_or_one_that_gains_with_load_is_not(read, ratios):
     cells = sweep(read, (4, 8, 16, 64, 256))
     assert not any(cell.faults for cell in suspects(cells, np.array(ratios)))
+
+
+@pytest.mark.parametrize(
+    ("ttft_ms", "crowding", "flagged"),
+    [(9_900, 1.0, False), (10_100, 1.0, True), (10_100, 1.1, False)],
+)
+def test_a_load_that_mostly_waits_for_no_memory_is_not_the_steps(read, ttft_ms, crowding, flagged):
+    """1,001 tokens at 10 ms are 10 s of decoding: a longer wait means that under half decodes."""
+    cells = read({"silicon_ttft_ms": ttft_ms, "silicon_tpot_ms": 10, "osl": 1001})
+    (cell,) = mostly_waiting(cells, np.array([crowding]))
+    assert ("load_not_admitted" in cell.faults) is flagged
+    assert cell.teaches is not flagged
+
+
+def test_without_both_times_nothing_is_said_of_waiting(read):
+    for change in ({"silicon_ttft_ms": ""}, {"silicon_tpot_ms": ""}, {"osl": 1}):
+        (cell,) = mostly_waiting(read(change), np.array([0.5]))
+        assert "load_not_admitted" not in cell.faults

@@ -11,6 +11,9 @@ from leaderboard.bench.parity import IN_BROWSER, chosen, differences, tables, wo
 from leaderboard.pages import choose
 from results import catalog
 from results.prediction.market import owning
+from results.prediction.own import EngineLoad, OwnEngine
+from results.prediction.own_tables import tables_of
+from results.prediction.own_width import errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +105,69 @@ def test_chips_at_hand_at_ones_own_price_make_the_bill(tab: Page, served: str):
     )
     assert float(bill) == pytest.approx(2 * 730.5 * int(chips), rel=5e-3)
     assert tab.locator(".ways").is_hidden()
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Path:
+    """A machine whose steps take 10 ms alone and 20 ms of four, and a prompt of 16 tokens 30 ms."""
+    own = OwnEngine(
+        machine="a <b>desk</b>", engine="e", version="1", model="qwen2.5-0.5b", precision="bf16",
+        times={
+            EngineLoad("decode", 1, 64): 10.0, EngineLoad("decode", 4, 64): 20.0,
+            EngineLoad("prefill", 1, 16): 30.0,
+        },
+    )  # fmt: skip
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(tables_of([(own, own.home, errors_of(own, [own]))])))
+    return file
+
+
+@pytest.mark.browser
+def test_an_own_machine_is_predicted_from_its_file_and_nothing_is_sent(
+    tab: Page, served: str, own_file: Path
+):
+    opened(tab, f"{served}choose/?isl=64&osl=128&volume=100&margin=1&ttft=")
+    asked: list[tuple[str, str]] = []
+    tab.on("request", lambda request: asked.append((request.method, request.url)))
+    tab.locator(".own input").set_input_files(own_file)
+    row = tab.locator(".own tbody tr")
+    row.wait_for()
+    # Four answers take 20 ms a step and a little more cache; a prompt four times as long 120 ms.
+    name = row.locator("th").inner_text()
+    assert "◈ a <b>desk</b> · e 1 · qwen2.5-0.5b · bf16" in name
+    assert "predicted, own" in name
+    assert "4 at once" in name
+    tokens, machines, ttft, tpot = (
+        cell.inner_text().split()[0] for cell in row.locator("td").all()
+    )
+    assert float(tpot) == pytest.approx(20.0, rel=0.02)
+    assert float(ttft) == pytest.approx(120.0, rel=0.05)
+    rate = 4 * 128 * 1e3 / (4 * float(ttft) + 127 * float(tpot))
+    assert float(tokens) == pytest.approx(rate, rel=0.01)
+    assert int(machines) == pytest.approx(100 / (rate / 128), abs=1)
+    for limit, answer in (("12", "1 at once"), ("5", "TPOT is 10.0 ms at best, over 5.00 ms")):
+        tab.locator("fenmark-choose [name=tpot]").fill(limit)
+        tab.locator(".own tbody th", has_text=answer).wait_for()
+    # The browser may still be asking for the page's own mark.
+    assert all(pair == ("GET", f"{served}assets/fenmark/mark.svg") for pair in asked), asked
+
+
+@pytest.mark.browser
+def test_another_file_is_refused_in_a_line(tab: Page, served: str, tmp_path: Path, own_file: Path):
+    opened(tab, f"{served}choose/")
+    told = json.loads(own_file.read_text())
+    told["engines"][0]["decode"][0][0] = [-1, 1]
+    for text in ("{}", json.dumps(told), "no"):
+        other = tmp_path / "other.json"
+        other.write_text(text)
+        tab.locator(".own input").set_input_files(other)
+        wrong = tab.locator(".own .wrong")
+        wrong.wait_for()
+        assert wrong.inner_text() == "other.json holds no tables of an own machine."
+        assert tab.locator(".own .scroll").is_hidden()
+        tab.locator(".own input").set_input_files(own_file)
+        tab.locator(".own tbody tr").wait_for()
+        assert wrong.is_hidden()
 
 
 def test_an_owned_hour_is_the_sheets_capital_and_electricity():

@@ -1,0 +1,55 @@
+"""What the page *Choose* reads of a machine of one's own: an engine's times on a grid. Pure.
+
+Each time stands with the factor by which its 90% interval reaches up and down; what is refused is
+null. Lengths step by √2, so that between two of them lines of logarithms are off by 1% at most.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from results.prediction.own import EngineLoad, Unmeasured
+from results.prediction.own_width import predict_load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from results.prediction.own import Held, OwnEngine, Wanted
+
+__all__ = ["LENGTHS", "LOADS", "OWN_TABLES", "tables_of"]
+
+OWN_TABLES = "urn:fenmark:own-tables:v1"
+LOADS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+LENGTHS = tuple(round(16 * 2 ** (step / 2)) for step in range(27))
+
+
+def tables_of(
+    asked: Iterable[tuple[OwnEngine, Wanted, Sequence[Held]]],
+) -> dict[str, Any]:
+    """Tables of what is wanted, each from the engine it is predicted from and that one's errors."""
+    return {
+        "type": OWN_TABLES,
+        "loads": list(LOADS),
+        "lengths": list(LENGTHS),
+        "engines": [_table(*one) for one in asked],
+    }
+
+
+def _table(own: OwnEngine, wanted: Wanted, errors: Sequence[Held]) -> dict[str, Any]:
+    def at(phase: str, batch: int, tokens: int) -> list[float] | None:
+        load = EngineLoad("decode" if phase == "decode" else "prefill", batch, tokens)
+        try:
+            figure = predict_load(own, load, errors, wanted)
+        except Unmeasured:
+            return None
+        return [float(f"{figure.ms:.5g}"), float(f"{figure.high / figure.ms:.5g}")]
+
+    return {
+        "machine": own.machine,
+        "engine": f"{own.engine} {own.version}",
+        "model": wanted.geometry.id,
+        "precision": wanted.precision,
+        "measured": f"{own.model}, {own.precision}",
+        "decode": [[at("decode", batch, tokens) for tokens in LENGTHS] for batch in LOADS],
+        "prefill": [at("prefill", 1, tokens) for tokens in LENGTHS],
+    }
