@@ -142,7 +142,7 @@ def test_a_counter_is_dated_by_both_sides_of_the_look(library):
     ticking = "by_hand, time.monotonic_ns = time.monotonic_ns, lambda: sleep(0.002) or now.value"
     seen = "dated = read_now(found[0])"
     by_hand = "time.monotonic_ns = by_hand"
-    found = measure(library(), before="; ".join((ticking, seen, by_hand)))
+    found = measure(library(), before=f"{ticking}; {seen}; {by_hand}")
     assert found["dated"] == [3_000_000, 1_000_000]
 
 
