@@ -84,7 +84,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 def unprobed(request, monkeypatch):
     """No run spends a second a cell on the machine's own speed, here or in what the test starts.
 
-    A test marked `processes(n)` has quick runs of so many processes, where their number is not its matter.
+    A test marked `processes(n)`, to which their number does not matter, has so many in a quick run.
     """
     if marker := request.node.get_closest_marker("processes"):
         (processes,) = marker.args

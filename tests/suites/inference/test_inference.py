@@ -150,6 +150,7 @@ def test_a_server_that_only_ever_answers_in_one_piece_is_named():
             measure.measure(target, DECODE, seed=0, check_alive=lambda: None)
 
 
+@pytest.mark.processes(1)
 def test_the_result_says_in_what_container_it_was_measured_and_names_no_engine_it_did_not_run(
     tmp_path, unprobed
 ):
