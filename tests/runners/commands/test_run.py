@@ -106,7 +106,7 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
         command(*small(out)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=environment,
+        env=environment | {"FENMARK_TEST_PROCESSES": "99"},  # it never ends before the blow
         cwd=tmp_path,
     ) as process:
         first = wait_for(lambda: (out / ".work/cells").is_dir() and children_of(process))
