@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -80,8 +81,17 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 
 @pytest.fixture
-def unprobed(monkeypatch):
-    """No run spends a second a cell on the machine's own speed, here or in what the test starts."""
+def unprobed(request, monkeypatch):
+    """No run spends a second a cell on the machine's own speed, here or in what the test starts.
+
+    A test marked `processes(n)`, to which their number does not matter, has so many in a quick run.
+    """
+    if marker := request.node.get_closest_marker("processes"):
+        (processes,) = marker.args
+        monkeypatch.setenv("FENMARK_TEST_PROCESSES", str(processes))
+        profiles = import_module("suites.inference.plan")._PROFILES
+        quick = profiles["quick"] | {"processes": processes}
+        monkeypatch.setitem(profiles, "quick", quick)
     path = [str(UNPROBED), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     steady = Probe(copy_gb_s=20.0, gemm_gflop_s=100.0)

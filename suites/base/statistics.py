@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
 __all__ = [
     "Interval",
@@ -117,6 +117,8 @@ def dependence(series: Sequence[Sequence[float]], q: float) -> float:
     Args:
         series: samples of each process, in order of time; the quantile is that of all together.
     """
+    import numpy as np  # loaded where it is needed: every cell of a run imports this room
+
     quantile = percentile_interval([x for part in series for x in part], q).value
     return weight_of([(np.asarray(part, float) > quantile).tolist() for part in series])
 
@@ -128,6 +130,8 @@ def weight_of(series: Sequence[Sequence[bool]]) -> float:
     nothing (Geyer 1992, "Practical Markov chain Monte Carlo", section 3.3). Without a correlation
     at lag 1 beyond chance (2/√n) it is 1.
     """
+    import numpy as np
+
     above = [np.asarray(part, bool) for part in series if len(part) > 1]
     n = sum(len(part) for part in above)
     share = sum(int(part.sum()) for part in above) / max(1, n)
@@ -147,6 +151,8 @@ def _autocorrelation(centred: Sequence[np.ndarray]) -> np.ndarray:
 
     By the Fourier transform of each part with as many zeros (Wiener and Khinchin).
     """
+    import numpy as np
+
     sums = np.zeros(max(map(len, centred), default=0))
     for part in centred:
         power = np.abs(np.fft.rfft(part, 2 * len(part))) ** 2
@@ -253,6 +259,8 @@ def _student(values: Sequence[float]) -> tuple[float, float]:
 @lru_cache
 def _rank(n: int, p: float, tail: float) -> int | None:
     """Largest r with P(Binomial(n, p) ≤ r) ≤ tail, None where even r = 0 is too likely."""
+    import numpy as np
+
     hits = np.arange(1, n + 1)
     steps = np.log((n - hits + 1) / hits) + math.log(p / (1 - p))
     log_pmf = n * math.log1p(-p) + np.concatenate(([0.0], np.cumsum(steps)))

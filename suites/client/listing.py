@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
-
 from suites.base.printable import printable
-from suites.client.bounded_answers import BoundedTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +19,10 @@ _MOST, _SHOWN = 10_000, 5
 
 def listed(target: Target) -> tuple[str, ...]:
     """Return their names as the endpoint has them; none where it lists none that can be read."""
+    import httpx  # a sixth of a second of a cell that asks nobody
+
+    from suites.client.bounded_answers import BoundedTransport
+
     transport = BoundedTransport(verify=target.tls or False)
     with httpx.Client(transport=transport, timeout=_LIMIT_S, trust_env=False) as client:
         try:

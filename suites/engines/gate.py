@@ -11,14 +11,14 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from suites.base import json_file, user_folders
 from suites.base.errors import CheckError, UserError
 from suites.base.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import httpx
 
 __all__ = ["PROMPTS", "GateReference", "check", "find", "load_reference", "record", "store"]
 
@@ -149,6 +149,8 @@ def _path(weights_sha256: str) -> Path:
 
 
 def _continuations(url: str, model: str, key: str | None) -> tuple[str, ...]:
+    import httpx  # loaded where an engine is asked: it takes a sixth of a second
+
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     # As the load generator does: a URL may or may not end in the API's own prefix.
     base = url.rstrip("/").removesuffix("/v1")
@@ -157,6 +159,8 @@ def _continuations(url: str, model: str, key: str | None) -> tuple[str, ...]:
 
 
 def _continue(client: httpx.Client, model: str, prompt: str) -> str:
+    import httpx
+
     body = {"model": model, "prompt": prompt, "max_tokens": _TOKENS, "temperature": 0}
     try:
         answer = client.post("/v1/completions", json=body)

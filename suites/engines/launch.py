@@ -22,12 +22,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import psutil
 
 from suites.base.child import at_end_of_input
 from suites.base.errors import CheckError, UserError
-from suites.engines.process import say
+from suites.engines.process import is_healthy, say
 from suites.engines.template import VersionSource, command, template
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def engine_version(url: str, version: VersionSource, *, key: str | None = None) 
     """Ask a running server for its version; "unknown" where it does not tell."""
     if not version.path:
         return "unknown"
+    import httpx  # loaded where an engine is asked: it takes a sixth of a second
+
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         answer = httpx.get(
@@ -123,13 +124,8 @@ def _wait_until_healthy(
     while time.monotonic() < deadline and not over.wait(_POLL_S):
         if child.poll() is not None:
             raise CheckError(f"ended while starting (exit {child.returncode})", where=engine.name)
-        try:
-            # No proxy of the environment's stands between us and the loopback, and no TLS.
-            answer = httpx.get(f"{url}{engine.health}", timeout=5, trust_env=False, verify=False)  # noqa: S501
-            if answer.is_success:
-                return True
-        except httpx.TransportError:
-            continue
+        if is_healthy(url, engine.health):
+            return True
     if not over.is_set():
         raise CheckError(f"not healthy within {engine.ready_within_s:.0f} s", where=engine.name)
     return False

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
-from suites.engines.process import EngineProcess
+from suites.engines.process import EngineProcess, is_healthy
 from suites.engines.weights import Weights, generate, read
 from suites.models import load
 
@@ -165,12 +163,8 @@ class LlamaCpp:
         process = self._process
         while process and time.monotonic() < deadline:
             process.check_alive()
-            try:
-                answer = httpx.get(f"{self.url}/health", timeout=5, verify=False)  # noqa: S501 - no TLS
-                if answer.status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                pass
+            if is_healthy(self.url, "/health"):
+                return
             time.sleep(0.05)
         if process:
             raise process.failure(f"not healthy within {_READY_WITHIN_S:.0f} s")

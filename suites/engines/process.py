@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["EngineProcess", "die_with_parent", "say"]
+__all__ = ["EngineProcess", "die_with_parent", "is_healthy", "say"]
 
 _STOP_LIMIT_S = 2.0
+_ANSWER_LIMIT_S = 5.0
 _LOG_TAIL_LINES = 12
+_OK = 200
 
 
 class EngineProcess:
@@ -145,6 +147,20 @@ class EngineProcess:
 def die_with_parent() -> None:
     """In the child: leave at once when standard input ends, whatever else is going on."""
     at_end_of_input(lambda: os._exit(0))
+
+
+def is_healthy(url: str, path: str) -> bool:
+    """Ask an engine on the loopback, with no proxy between; false while nobody answers."""
+    from http.client import HTTPConnection, HTTPException  # not for the children that leave by us
+
+    link = HTTPConnection(url.removeprefix("http://"), timeout=_ANSWER_LIMIT_S)
+    try:
+        link.request("GET", path)
+        return link.getresponse().status == _OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        link.close()
 
 
 def say(message: dict[str, Any]) -> None:

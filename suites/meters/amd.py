@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, Reading, dated
 
 __all__ = ["AmdMeter", "find", "reason_absent"]
 
@@ -41,12 +41,14 @@ class AmdMeter:
         """
         try:
             power_w = _power_w(self.library, self.handle)
-            joules = _joules(self.library, self.handle) if self._counts else None
+            joules, at_ns, unsure_ns = dated(
+                lambda: _joules(self.library, self.handle) if self._counts else None
+            )
         except self.library.AmdSmiException as error:
             raise OSError(f"amdsmi: {error}") from error
         if power_w is None and joules is None:
             raise OSError("amdsmi gives no power now")
-        return Reading(time.monotonic_ns(), joules=joules, power_w=power_w)
+        return Reading(at_ns, joules, power_w, unsure_ns)
 
 
 def find() -> list[AmdMeter]:

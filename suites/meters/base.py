@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-__all__ = ["Energy", "EnergyMeter", "Kind", "MeterInfo", "Reading"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Energy", "EnergyMeter", "Kind", "MeterInfo", "Reading", "dated"]
+
+_T = TypeVar("_T")
 
 Kind = Literal["hardware counter", "sampled power", "external meter", "model"]
 
@@ -40,6 +46,8 @@ class Reading:
 
     Attributes:
         at_ns: `time.monotonic_ns()` when it was read.
+        unsure_ns: how far from `at_ns` that may have been, for a machine that is busy can hold a
+            reader up between the meter's answer and the look at the clock.
         joules: running total of a counter, None where there is none.
         power_w: momentary power of a sensor, None where there is none. Beside a counter it is
             its cross-check.
@@ -48,6 +56,19 @@ class Reading:
     at_ns: int
     joules: float | None = None
     power_w: float | None = None
+    unsure_ns: int = 0
+
+
+def dated(look: Callable[[], _T]) -> tuple[_T, int, int]:
+    """Look at a meter between two looks at the clock.
+
+    Returns:
+        What it says; the middle of the look, and half of its length, in ns.
+    """
+    start_ns = time.monotonic_ns()
+    seen = look()
+    end_ns = time.monotonic_ns()
+    return seen, (start_ns + end_ns) // 2, (end_ns - start_ns + 1) // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

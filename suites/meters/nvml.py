@@ -13,7 +13,7 @@ from typing import Any
 
 import pynvml
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, Reading, dated
 
 __all__ = ["NvmlMeter", "find", "reason_absent"]
 
@@ -42,11 +42,12 @@ class NvmlMeter:
             if not self._counts:
                 power = pynvml.nvmlDeviceGetPowerUsage(self.handle)
                 return Reading(time.monotonic_ns(), power_w=power / _MILLI)
-            total = pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)
+            total, at_ns, unsure_ns = dated(
+                lambda: pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)
+            )
         except pynvml.NVMLError as error:
             raise OSError(str(error)) from error
-        at_ns = time.monotonic_ns()
-        return Reading(at_ns, joules=total / _MILLI, power_w=_power_w(self.handle))
+        return Reading(at_ns, total / _MILLI, _power_w(self.handle), unsure_ns)
 
 
 def find() -> list[NvmlMeter]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, Reading, dated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +40,10 @@ class PolledMeter:
             OSError: no answer.
             ValueError: an answer without a power.
         """
-        start_ns = time.monotonic_ns()
-        watts = self.ask()
-        middle_ns = (start_ns + time.monotonic_ns()) // 2
+        watts, at_ns, unsure_ns = dated(self.ask)
         if not 0 <= watts < 1e9:
             raise ValueError(f"{self.info.name} says {watts} W")
-        return Reading(middle_ns, power_w=watts)
+        return Reading(at_ns, power_w=watts, unsure_ns=unsure_ns)
 
 
 def wall(name: str, note: str, accuracy_percent: float | None) -> MeterInfo:

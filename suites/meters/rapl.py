@@ -6,11 +6,10 @@ zero after `max_energy_range_uj`. Since Linux 5.10 only root may read it (CVE-20
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, Reading, dated
 
 __all__ = ["POWERCAP", "RaplMeter", "find", "reason_absent"]
 
@@ -40,11 +39,12 @@ class RaplMeter:
 
         A 2^32 uJ counter of a package at 400 W wraps every 10 s, hundreds of readings apart.
         """
-        now_uj = int((self.zone / "energy_uj").read_text())
+        text, at_ns, unsure_ns = dated((self.zone / "energy_uj").read_text)
+        now_uj = int(text)
         if self._last_uj is not None and now_uj < self._last_uj:
             self._wrapped_uj += self._range_uj
         self._last_uj = now_uj
-        return Reading(time.monotonic_ns(), joules=(now_uj + self._wrapped_uj) / _UJ)
+        return Reading(at_ns, joules=(now_uj + self._wrapped_uj) / _UJ, unsure_ns=unsure_ns)
 
 
 def find(root: Path = POWERCAP) -> list[RaplMeter]:

@@ -22,6 +22,10 @@ _NS = 1e9
 # machine may hold a reader up so long (0.2 to 0.5 s were seen); never longer than the window.
 _GAP_PERIODS = 10
 _GAP_S = 1.0
+# A counter's reading counts where it is dated within this share of the window: at a steady power
+# an edge is then off by as much at most. Looks at the end of a window until one is.
+_UNSURE_SHARE = 0.01
+_LOOKS = 3
 # Counter over integrated power: outside the first the reader is told, outside the second one of
 # the two is in the wrong unit or broken, and neither is used.
 _AGREES = (0.9, 1.1)
@@ -82,17 +86,26 @@ class _Watch:
     def energy(self, start_ns: int, end_ns: int) -> Energy | None:
         if isinstance(self._meter, ModelledMeter):
             return _modelled(self._meter, (end_ns - start_ns) / _NS)
-        self._reach(end_ns)
+        self._reach(start_ns, end_ns)
         try:
             return self._measured(start_ns, end_ns)
         except ValueError as error:
             self._refused[str(error)] += 1
             return None
 
-    def _reach(self, end_ns: int) -> None:
-        """Have readings up to a time, if that can be."""
-        if not self._readings or self._readings[-1].at_ns < end_ns:
-            self._read()
+    def _reach(self, start_ns: int, end_ns: int) -> None:
+        """Have readings up to the end of a window, if that can be."""
+        for _ in range(_LOOKS):
+            readings = self._dated_for(start_ns, end_ns)
+            if (readings and readings[-1].at_ns >= end_ns) or not self._read():
+                return
+
+    def _dated_for(self, start_ns: int, end_ns: int) -> list[Reading]:
+        """Readings whose time is known well enough for a window of this length."""
+        if self._meter.info.method != "hardware counter":
+            return list(self._readings)
+        most_ns = (end_ns - start_ns) * _UNSURE_SHARE
+        return [reading for reading in self._readings if reading.unsure_ns <= most_ns]
 
     def problems(self) -> list[str]:
         name = self._meter.info.name
@@ -117,10 +130,12 @@ class _Watch:
         if duration_s < period_s:
             raise ValueError(f"shorter than its cadence of {period_s * 1e3:.0f} ms")
         integral = counter_joules if info.method == "hardware counter" else sampled_joules
-        readings = list(self._readings)
+        readings = self._dated_for(start_ns, end_ns)
         joules = integral(readings, start_ns, end_ns)
         if joules is None:
-            raise ValueError(self._lost or "its readings do not reach around them")
+            left_out = len(readings) < len(self._readings)
+            but = ", but for those a busy machine held up" if left_out else ""
+            raise ValueError(self._lost or f"its readings do not reach around them{but}")
         gap_s = max_gap_s(readings, start_ns, end_ns)
         if gap_s > min(max(_GAP_PERIODS * period_s, _GAP_S), duration_s):
             raise ValueError(f"a hole of {gap_s:.1f} s in its readings")
@@ -143,15 +158,18 @@ class _Watch:
         while not stopped.wait(self._meter.period_s):
             self._read()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take one more reading; tell whether there was one."""
         with self._reading:
             try:
                 reading = self._meter.read()
             except (OSError, ValueError) as error:
                 self._lost = str(error)
-                return
-            if not self._stale(reading):
-                self._readings.append(reading)
+                return False
+            if self._stale(reading):
+                return False
+            self._readings.append(reading)
+            return True
 
     def _stale(self, reading: Reading) -> bool:
         """Tell a counter its driver has not refreshed: a chip under power never stands still."""
@@ -170,7 +188,7 @@ class _Follow(_Watch):
     def start(self, _: threading.Event) -> None:
         self._trace.attach()
 
-    def _reach(self, end_ns: int) -> None:
+    def _reach(self, _: int, end_ns: int) -> None:
         try:
             self._readings = self._trace.readings(end_ns)
         except (OSError, UserError) as error:

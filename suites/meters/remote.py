@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, Reading, dated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,13 +67,11 @@ class HttpMeter:
             OSError: no answer, or an answer that is an error.
             ValueError: the page holds no reading.
         """
-        start_ns = time.monotonic_ns()
-        page = page_of(self.client, self.url)
-        middle_ns = (start_ns + time.monotonic_ns()) // 2
+        page, at_ns, unsure_ns = dated(lambda: page_of(self.client, self.url))
         joules, power_w = self.take(page)
         if joules is None and power_w is None:
             raise ValueError(f"{self.url} holds no reading of {self.info.name}")
-        return Reading(middle_ns, joules=joules, power_w=power_w)
+        return Reading(at_ns, joules, power_w, unsure_ns)
 
 
 def redfish() -> list[HttpMeter]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, Reading, dated
 
 __all__ = [
     "ToolMeter",
@@ -67,13 +66,11 @@ class ToolMeter:
             OSError: it is missing, fails or hangs.
             ValueError: its output holds no power.
         """
-        start_ns = time.monotonic_ns()
-        output = _output(self.command)
-        middle_ns = (start_ns + time.monotonic_ns()) // 2
+        output, at_ns, unsure_ns = dated(lambda: _output(self.command))
         match = self.pattern.search(output)
         if not match:
             raise ValueError(f"{self.command[0]} told no power")
-        return Reading(middle_ns, power_w=float(match["power"]) * self.unit_w)
+        return Reading(at_ns, power_w=float(match["power"]) * self.unit_w, unsure_ns=unsure_ns)
 
 
 def apple() -> list[ToolMeter]:

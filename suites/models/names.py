@@ -70,10 +70,7 @@ _PUBLISHED = (
 )
 # Other languages read these too, so that nothing in them depends on what Python calls a digit or a
 # line.
-_TABLE = tuple(
-    (re.compile(_MAKER + _OTHER + pattern, re.ASCII | re.DOTALL), model)
-    for pattern, model in _PUBLISHED
-)
+_FLAGS = re.ASCII | re.DOTALL
 _LONGEST = 200
 
 
@@ -83,5 +80,13 @@ def known_as(name: str) -> str | None:
     if name in available():
         return name
     lower = name.lower()[:_LONGEST].replace(" ", "-")
-    model = next((model for pattern, model in _TABLE if pattern.search(lower)), "")
+    model = next((model for pattern, model in _table() if pattern.search(lower)), "")
     return model if model in available() else None
+
+
+@lru_cache
+def _table() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Compile the patterns where a name is asked for: few cells of a run do."""
+    return tuple(
+        (re.compile(_MAKER + _OTHER + pattern, _FLAGS), model) for pattern, model in _PUBLISHED
+    )

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from suites.base.errors import CheckError, UserError
 from suites.base.printable import printable
-from suites.client.bounded_answers import BoundedTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import httpx
 
     from suites.client.target import Target
 
@@ -79,6 +78,10 @@ class Asker:
             UserError: the server cannot be reached.
             CheckError: ten requests in a row failed; in the server's words.
         """
+        import httpx  # loaded where a cell asks: it takes a sixth of a second
+
+        from suites.client.bounded_answers import BoundedTransport
+
         stop, row = Event(), [0]
 
         addresses = [self._target.alone(place).address for place in range(len(self._target.urls))]
@@ -116,6 +119,8 @@ class Asker:
     def _one(
         self, client: httpx.Client, address: str, prompt: str, max_tokens: int, logprobs: int
     ) -> Reply:
+        import httpx
+
         target, chats = self._target, self._target.api == "chat"
         body: dict[str, Any] = {
             "model": target.model,

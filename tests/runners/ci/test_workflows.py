@@ -325,6 +325,7 @@ def test_a_key_that_is_given_is_used_and_forgotten(job):
 
 
 @pytest.mark.engine
+@pytest.mark.processes(1)
 @pytest.mark.parametrize("plan", ["", "plan.toml"])
 def test_the_steps_of_a_measuring_job_leave_a_signed_result(job, plan):
     job.expressions["inputs.plan"] = plan

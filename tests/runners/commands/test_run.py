@@ -96,6 +96,7 @@ def children_of(process):
         return []
 
 
+@pytest.mark.processes(2)
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
     fenmark, environment, tmp_path, blow
@@ -105,7 +106,7 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
         command(*small(out)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=environment,
+        env=environment | {"FENMARK_TEST_PROCESSES": "99"},  # it never ends before the blow
         cwd=tmp_path,
     ) as process:
         first = wait_for(lambda: (out / ".work/cells").is_dir() and children_of(process))
@@ -129,6 +130,7 @@ def test_a_killed_run_leaves_no_orphan_and_resumes_where_it_was(
     assert len(verdict["results"]) == 1
 
 
+@pytest.mark.processes(1)
 def test_a_weight_file_that_is_none_is_one_clear_line(fenmark, tmp_path):
     (tmp_path / "model.gguf").write_text("no model")
     done = fenmark(*small(tmp_path / "results"), "--weights", "model.gguf")
@@ -147,6 +149,7 @@ def test_an_unreachable_endpoint_is_one_clear_line(fenmark, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.processes(1)
 def test_a_full_disk_is_one_clear_line_and_leaves_no_result(environment, tmp_path):
     out = tmp_path / "results"
     done = subprocess.run(
@@ -205,6 +208,7 @@ def absent_packages():
     return {IMPORTED_AS.get(name, name) for name in base - carried - IN_AN_IMAGE}
 
 
+@pytest.mark.processes(1)
 def test_measuring_needs_no_package_that_a_device_image_lacks(environment, tmp_path):
     """No web server, no database, no documents and no engine of ours: kernels, signature, log."""
     absent = absent_packages()
@@ -243,6 +247,7 @@ def smallest(out):
     return [*small(out), "--case", "prefill/isl128", "--json"]
 
 
+@pytest.mark.processes(1)
 def test_a_run_for_a_log_is_seeded_by_its_challenge_and_lands_there(fenmark, api, tmp_path):
     done = fenmark(*smallest(tmp_path / "results"), "--to", api)
     assert done.returncode == 0, done.stderr
@@ -254,6 +259,7 @@ def test_a_run_for_a_log_is_seeded_by_its_challenge_and_lands_there(fenmark, api
     assert logged["outcome"] in {"accepted", "flagged"}
 
 
+@pytest.mark.processes(1)
 def test_a_log_that_does_not_answer_does_not_keep_a_machine_from_being_measured(fenmark, tmp_path):
     done = fenmark(*smallest(tmp_path / "results"), "--to", "http://127.0.0.1:9")
     assert done.returncode == 1

@@ -100,7 +100,8 @@ threads = 1
 """
 
 
-def test_two_real_configurations_are_compared_end_to_end(tmp_path):
+@pytest.mark.processes(1)
+def test_two_real_configurations_are_compared_end_to_end(unprobed, tmp_path):
     a = write(tmp_path / "a.toml", ONE)
     b = write(tmp_path / "b.toml", "environment = {FENMARK_TEST = '1'}" + ONE)
     arguments = ["compare-configs", str(a), str(b), "--pairs", "2", "--json"]

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -16,10 +15,11 @@ from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
 from suites.base.records import CellResult, Series, Window
 from suites.kernels import plan
-from suites.meters import discovery, rapl
+from suites.meters import base, discovery, rapl
 from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
 from tests.builders import assert_signable
+from tests.clock import Clock, LookedAt
 
 WATTS = 50
 
@@ -37,8 +37,18 @@ def finished(name, result, beside):
 
 
 @pytest.fixture
-def kernels(tmp_path):
-    """`kernels(gauge)`: one process of the suite on one small case, beside these meters."""
+def clock(monkeypatch):
+    clock = Clock(time.monotonic_ns())
+    monkeypatch.setattr(base, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def kernels(tmp_path, clock):
+    """`kernels(gauge)`: one process of the suite on one small case, beside these meters.
+
+    Once it has ended, the meters' clock passes through its window.
+    """
 
     def run(beside):
         options = {
@@ -54,52 +64,48 @@ def kernels(tmp_path):
             command = [sys.executable, "-m", "suites.kernels", "--spec", spec, "--out", out]
             subprocess.run(command, check=True, capture_output=True)
             result = CellResult.from_json(json.loads(out.read_text()))
+            for window in result.series[0].windows:
+                clock.sleep_until(window.start_ns)
+                clock.sleep_until(window.end_ns)
             return finished(cell.name, result, beside)
 
     return run
 
 
 @pytest.fixture
-def package(tmp_path):
-    """A powercap package that draws 50 W by the true clock, its counter moved every 2 ms."""
+def package(tmp_path, clock):
+    """A powercap package that draws 50 W by the clock."""
     zone = tmp_path / "powercap" / "intel-rapl:0"
     zone.mkdir(parents=True)
     (zone / "name").write_text("package-0")
     (zone / "max_energy_range_uj").write_text(str(2**60))
-    stopped = threading.Event()
+    began_ns = clock.now_ns
 
     def count():
-        begun = time.monotonic()
-        while not stopped.is_set():
-            new = zone / "energy_uj.new"
-            new.write_text(str(int((time.monotonic() - begun) * WATTS * 1e6)))
-            new.replace(zone / "energy_uj")
-            stopped.wait(0.002)
+        (zone / "energy_uj").write_text(str((clock.now_ns - began_ns) * WATTS // 1000))
 
-    (zone / "energy_uj").write_text("0")
-    thread = threading.Thread(target=count)
-    thread.start()
-    yield zone.parent
-    stopped.set()
-    thread.join()
+    count()
+    clock.moved.append(count)
+    return zone.parent
 
 
-def test_a_kernel_is_repeated_for_ten_cadences_and_its_joules_shared_by_its_calls(kernels, package):
-    beside = Gauge(rapl.find(package), idle_s=0.1)
+def test_a_kernel_is_repeated_for_ten_cadences_and_its_joules_shared_by_its_calls(
+    kernels, package, clock
+):
+    meters = [LookedAt(clock, meter) for meter in rapl.find(package)]
+    beside = Gauge(meters, idle_s=0)
     assert beside.hold_s == pytest.approx(0.2)
-    cell = kernels(beside)
+    with clock.watching(meters):
+        cell = kernels(beside)
     (window,) = cell.result.series[0].windows
     seconds = (window.end_ns - window.start_ns) / 1e9
     assert seconds >= 0.2
-    (row,) = [row for row in energy_rows([cell]) if row.metric == "energy_per_call"]
-    assert (row.unit, row.method) == ("J", "measured")
+    (row,) = energy_rows([cell])
+    assert (row.metric, row.unit, row.method) == ("energy_per_call", "J", "measured")
     assert row.labels["meter"] == "rapl package-0"
     assert row.labels["family"] == "rmsnorm"
     assert_signable([row])
-    # What the counter says of the window, and no clock of ours: a busy machine may hold it up.
-    [energy] = [energy for energy in cell.energy if energy.calls]
-    assert energy.joules > 0
-    assert row.value * window.calls == pytest.approx(energy.joules)
+    assert row.value * window.calls == pytest.approx(WATTS * seconds)
 
 
 def test_without_a_meter_the_bounds_of_a_call_are_modelled_from_its_timed_blocks(kernels):
@@ -134,48 +140,50 @@ def test_labels_that_differ_between_processes_are_left_out():
 
 
 _NVML = """
-import json, sys
+import ctypes, json, time
 from runners.measure.run_meters import Gauge
-from suites.meters import nvml
-gauge = Gauge(nvml.find(), idle_s=0)
-with gauge.recording():
-    import subprocess
-    from suites.kernels import plan
-    from suites.base.records import CellResult
-    options = dict(
-        backend=["numpy"], model="tiny-15m", case="rmsnorm/f32/numpy/*/hot",
-        energy_hold_s=gauge.hold_s,
+from suites.base.records import CellResult, Series, Window
+from suites.meters import base, nvml
+from clock import Clock, LookedAt  # of the tests
+
+base.time = clock = Clock()
+now = ctypes.c_longlong.in_dll(ctypes.CDLL("libnvidia-ml.so.1"), "stub_now_ns")
+clock.moved.append(lambda: setattr(now, "value", clock.now_ns))
+meters = [LookedAt(clock, meter) for meter in nvml.find()]
+gauge = Gauge(meters, idle_s=0)
+clock.sleep(0)
+with clock.watching(meters), gauge.recording():
+    began_ns = clock.now_ns
+    clock.sleep(gauge.hold_s)
+    batch = Window(start_ns=began_ns, end_ns=clock.now_ns, calls=50)
+    series = Series(
+        suite="kernels", case="c", metric="time", unit="ms", samples=(1.0,), windows=(batch,)
     )
-    open("spec.json", "w").write(json.dumps(plan("quick", options)[0].spec))
-    subprocess.run(
-        [sys.executable, "-m", "suites.kernels", "--spec", "spec.json", "--out", "out.json"],
-        check=True, capture_output=True,
-    )
-    result = CellResult.from_json(json.load(open("out.json")))
-    (energy,) = gauge.windows(result)
-print(json.dumps(dict(hold_s=gauge.hold_s, joules=energy.joules, seconds=energy.duration_s,
-                      calls=energy.calls, gap=energy.max_gap_s)))
+    (energy,) = gauge.windows(CellResult(series=(series,)))
+print(json.dumps(dict(hold_s=gauge.hold_s, joules=energy.joules, calls=energy.calls)))
 """
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")
 def test_the_real_nvidia_binding_sees_a_kernel_s_batch(tmp_path):
-    source = Path(__file__).parents[2] / "suites" / "meters" / "stub_nvml.c"
+    tests = Path(__file__).parents[2]
+    source = tests / "suites" / "meters" / "stub_nvml.c"
     library = tmp_path / "libnvidia-ml.so.1"
     subprocess.run(["gcc", "-shared", "-fPIC", source, "-o", library], check=True)
     done = subprocess.run(
         [sys.executable, "-c", _NVML],
-        env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "STUB_WATTS_0": "300"},
-        cwd=tmp_path,
+        env={
+            **os.environ,
+            "LD_LIBRARY_PATH": str(tmp_path),
+            "PYTHONPATH": os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")]),
+            "STUB_WATTS_0": "300",
+        },
         capture_output=True,
         text=True,
         check=True,
     )
     found = json.loads(done.stdout)
-    assert found["hold_s"] == pytest.approx(1.0)
-    assert found["seconds"] >= found["hold_s"]
-    assert found["calls"] > 0
-    assert found["joules"] == pytest.approx(300 * found["seconds"], rel=0.01)
+    assert found == {"hold_s": 1.0, "joules": pytest.approx(300.0), "calls": 50}
 
 
 def test_eight_chips_without_a_meter_are_modelled_by_eight_nameplates(monkeypatch):

@@ -22,15 +22,16 @@ axes = { seed = [1, 2, 3] }
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    """Two nodes with a home, and so a signing key, of their own."""
+def cluster(tmp_path, unprobed):
+    """Two nodes with a home, and so a signing key, of their own; the second comes to no end."""
 
-    def home(name):
-        return {"num_cpus": 1, "env_vars": {"FENMARK_HOME": str(tmp_path / name)}}
+    def home(name, processes):
+        own = {"FENMARK_HOME": str(tmp_path / name), "FENMARK_TEST_PROCESSES": str(processes)}
+        return {"num_cpus": 1, "env_vars": own}
 
-    made = Cluster(initialize_head=True, head_node_args=home("head"))
+    made = Cluster(initialize_head=True, head_node_args=home("head", 1))
     try:
-        yield made, made.add_node(**home("second"))
+        yield made, made.add_node(**home("second", 9999))
     finally:
         made.shutdown()
 

@@ -16,7 +16,11 @@ import pytest
 
 from results.statement.nonce import seed_of
 
-pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("environment")]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.processes(1),
+    pytest.mark.usefixtures("environment"),
+]
 
 PLAN = """name = "small"
 answers = "Does it run?"
@@ -130,6 +134,7 @@ def test_a_crashed_engine_costs_one_cell_and_names_its_line_to_github(
     assert (tmp_path / "out" / ".plan").is_dir()  # its log, for readers who want to know why
 
 
+@pytest.mark.processes(99)  # none ends within a second
 def test_a_cell_that_hangs_is_stopped_and_tried_again_by_the_plans_rule(fenmark, tmp_path):
     (tmp_path / "slow.toml").write_text("cell_minutes = 0.01\nretry = { times = 2 }\n" + PLAN)
     done = fenmark(

@@ -13,67 +13,98 @@ from suites.client.alarm import Alarm
 SOON_NS = 3_000_000
 
 
+LIMIT_S = 60  # ends a test that would hang
+
+
+class Rings:
+    """When an alarm rang, in ns from the beginning; each ring can be waited for."""
+
+    def __init__(self):
+        self.at_ns, self._rung, self.start_ns = [], asyncio.Queue(), monotonic_ns()
+        self.alarm = Alarm(self._ring)
+
+    def _ring(self):
+        self.at_ns.append(monotonic_ns() - self.start_ns)
+        self._rung.put_nowait(None)
+
+    def set(self, after_ns):
+        self.alarm.set(self.start_ns + after_ns)
+
+    async def next(self):
+        await asyncio.wait_for(self._rung.get(), LIMIT_S)
+
+    async def passed(self, after_ns):
+        """Wait until another alarm, set to this time, has rung: an earlier one has rung by then."""
+        other = asyncio.Event()
+        alarm = Alarm(other.set)
+        alarm.set(self.start_ns + after_ns)
+        await asyncio.wait_for(other.wait(), LIMIT_S)
+        for _ in range(3):  # what became due in the same round
+            await asyncio.sleep(0)
+        alarm.stop()
+
+
 @pytest.fixture(params=["the system's", "the loop's"])
 def rung(request, monkeypatch):
-    """When an alarm rings that a test sets, in ns from its first setting on."""
+    """Runs `script(rings)` in a loop; when its alarm rang."""
     if request.param == "the loop's":
         monkeypatch.setattr(sys, "platform", "elsewhere")
 
-    def times(use, count, limit_s=5.0):
+    def run(script):
         async def main():
-            rings, all_rung = [], asyncio.Event()
-
-            def ring():
-                rings.append(monotonic_ns())
-                if len(rings) == count:
-                    all_rung.set()
-
-            alarm = Alarm(ring)
-            start = monotonic_ns()
-            use(alarm, start)
-            try:
-                await asyncio.wait_for(all_rung.wait(), limit_s)
-            except TimeoutError:
-                assert len(rings) < count
-            alarm.stop()
-            return [at - start for at in rings]
+            rings = Rings()
+            await script(rings)
+            rings.alarm.stop()
+            return rings.at_ns
 
         return asyncio.run(main())
 
-    return times
+    return run
 
 
 def test_it_rings_no_sooner_than_asked(rung):
-    (after_ns,) = rung(lambda alarm, start: alarm.set(start + SOON_NS), 1)
+    async def script(rings):
+        rings.set(SOON_NS)
+        await rings.next()
+
+    (after_ns,) = rung(script)
     assert after_ns + 50_000 >= SOON_NS  # the loop's own timer rounds
-    assert after_ns < 5e9
 
 
 @pytest.mark.parametrize("at_ns", [-1, 0, 1, 10**9])
 def test_a_time_that_has_passed_rings_at_once(rung, at_ns):
-    assert len(rung(lambda alarm, _: alarm.set(at_ns), 1)) == 1
+    async def script(rings):
+        rings.alarm.set(at_ns)
+        await rings.next()
+
+    assert len(rung(script)) == 1
 
 
 def test_it_rings_as_often_as_it_is_set_and_no_more(rung):
-    def use(alarm, start):
-        alarm.set(start)
-        asyncio.get_running_loop().call_later(0.005, alarm.set, start)
+    async def script(rings):
+        for _ in range(2):
+            rings.set(0)
+            await rings.next()
+        await rings.passed(monotonic_ns() - rings.start_ns + 2 * SOON_NS)
 
-    assert len(rung(use, 2)) == 2
-    assert len(rung(lambda alarm, start: alarm.set(start), 2, limit_s=0.02)) == 1
+    assert len(rung(script)) == 2
 
 
 def test_a_stopped_alarm_does_not_ring(rung):
-    def use(alarm, start):
-        alarm.set(start + SOON_NS)
-        alarm.stop()
+    async def script(rings):
+        rings.set(SOON_NS)
+        rings.alarm.stop()
+        await rings.passed(2 * SOON_NS)
 
-    assert rung(use, 1, limit_s=3 * SOON_NS / 1e9) == []
+    assert rung(script) == []
 
 
 def test_the_time_set_last_is_the_one(rung):
-    def use(alarm, start):
-        alarm.set(start + SOON_NS)
-        alarm.set(start + 10 * SOON_NS)
+    async def script(rings):
+        rings.set(SOON_NS)
+        rings.set(10 * SOON_NS)
+        await rings.next()
+        await rings.passed(12 * SOON_NS)
 
-    assert rung(use, 2, limit_s=20 * SOON_NS / 1e9)[0] > 9 * SOON_NS
+    (after_ns,) = rung(script)
+    assert after_ns > 9 * SOON_NS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -165,8 +166,12 @@ def test_ranks_count_what_was_sent_and_say_how_many_documents(url, exact_instrum
 
 
 def test_a_million_input_tokens_of_embeddings_cost_something(url, exact_instrument):
+    # A busy machine may doubt its own figures, which then cost nothing.
+    sure = [
+        replace(row, labels={**row.labels, "valid": True}) for row in rows_of(url, "embeddings")
+    ]
     (cost,) = cost_rows(
-        rows_of(url, "embeddings"),
+        sure,
         chip="h100-sxm",
         count=1,
         sheet=chosen_sheet(None, None),

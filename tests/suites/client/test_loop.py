@@ -86,7 +86,7 @@ def test_beside_the_main_thread_it_runs_without_signals():
     given = []
     thread = threading.Thread(target=lambda: given.append(run_loop(asyncio.sleep(0, "done"))))
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert given == ["done"]
 
 

@@ -214,7 +214,11 @@ def test_a_cell_writes_its_result_whole_and_the_rows_follow(tmp_path, cache):
     spec, out = tmp_path / "spec.json", tmp_path / "out.json"
     spec.write_text(json.dumps(cell.spec))
     command = [sys.executable, "-m", "suites.inference", "--spec", str(spec), "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True, timeout=240)
+    for _ in range(20):  # on a busy machine a small model's answer may come in one piece
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+        if "the machine is too busy: run again" not in done.stdout + done.stderr:
+            break
+    assert done.returncode == 0, done.stderr
     rows = summarize([CellResult.from_json(json.loads(out.read_bytes()))])
     found = {(row.case, row.metric): row for row in rows}
     ttft = found["prefill/isl128", "ttft"]

@@ -58,14 +58,14 @@ def url():
         vocabulary=4,
         address=("127.0.0.1", 0),
     )
-    threading.Thread(target=served.serve_forever, daemon=True).start()
+    threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{served.server_port}"
     served.shutdown()
     served.server_close()
 
 
 def ask(url, **body):
-    return httpx.post(f"{url}/v1/completions", json={"max_tokens": 4, **body}, timeout=20)
+    return httpx.post(f"{url}/v1/completions", json={"max_tokens": 4, **body}, timeout=120)
 
 
 def test_an_answer_ends_at_its_limit_or_at_an_end_token_unless_that_is_ignored(url):

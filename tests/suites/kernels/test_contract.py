@@ -14,6 +14,7 @@ from suites.base.errors import UserError
 from suites.base.records import CellResult
 from suites.kernels import plan, session, summarize
 from suites.kernels.__main__ import run_cell
+from suites.kernels.families import Sizes
 from suites.kernels.profiles import profile
 from suites.kernels.timing import Budget
 
@@ -32,7 +33,9 @@ def rows():
         "datasheet": SHEET,
     }
     brief = replace(
-        profile("quick"), budget=Budget(warm_up_s=0, min_blocks=6, target=1.0, cap_s=0.1)
+        profile("quick"),
+        sizes=Sizes(prefill=128, decode=(1,), batch=1, context=128, peak=256),
+        budget=Budget(warm_up_s=0, min_blocks=6, target=1.0, cap_s=0.1),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "profile", lambda _: brief)

@@ -7,8 +7,7 @@ import pytest
 
 from suites.meters.base import MeterInfo, Reading
 from suites.meters.recorder import Recorder
-
-NS = 10**9
+from tests.clock import NS, Clock
 
 
 class Replay:
@@ -36,6 +35,11 @@ class Replay:
         return self.period_s == self._cadence_s
 
 
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 @contextmanager
 def _hearing(*meters):
     with Recorder(meters) as recorder:
@@ -52,11 +56,16 @@ def hearing():
 
 @pytest.fixture
 def replay():
-    """`replay([(seconds, joules, watts), …], method, period_s)`: a meter of these readings."""
+    """`replay([(seconds, joules, watts), …], method, period_s)`: a meter of these readings.
+
+    A fourth figure is how many seconds a reading's time may be off.
+    """
 
     def make(rows, method="sampled power", period_s=1.0, name="replay 0"):
         readings = [
-            row if isinstance(row, Exception) else Reading(int(row[0] * NS), row[1], row[2])
+            row
+            if isinstance(row, Exception)
+            else Reading(int(row[0] * NS), *row[1:3], *(int(s * NS) for s in row[3:]))
             for row in rows
         ]
         return Replay(readings, method, period_s, name)

@@ -2,7 +2,9 @@
  * watts it names. Compiled with -DNO_COUNTER it lacks the energy counter, as old drivers do. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+/* Time is what the test says it is: its counters follow no clock of the machine. */
+long long stub_now_ns = 0;
 
 typedef struct { int index; } card;
 static card cards[16];
@@ -33,9 +35,7 @@ int nvmlDeviceGetPowerUsage(card *handle, unsigned *milliwatts) {
 
 #ifndef NO_COUNTER
 int nvmlDeviceGetTotalEnergyConsumption(card *handle, unsigned long long *millijoules) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double seconds = now.tv_sec + now.tv_nsec * 1e-9 - set("RESET_AT", handle->index, 0);
+    double seconds = stub_now_ns * 1e-9 - set("RESET_AT", handle->index, 0);
     *millijoules = (unsigned long long)(seconds * set("WATTS", handle->index, 100) * 1e3);
     return (int)set("COUNTER_ERROR", handle->index, 0);
 }

@@ -14,15 +14,31 @@ NOT_SUPPORTED, GPU_IS_LOST = "3", "15"  # NVML_ERROR_… of nvml.h
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")
 
 _MEASURE = """
-import json, os, time
+import ctypes, json, os, threading, time
 from suites.meters import discovery, nvml
 from suites.meters.recorder import Recorder
 
+now = ctypes.c_longlong.in_dll(ctypes.CDLL("libnvidia-ml.so.1"), "stub_now_ns")
+now.value = 1000 * 10**9
+time.monotonic_ns = lambda: now.value
+moving = threading.Lock()  # a look of the background lies before or after a step of time
+
+read_now, dated = nvml.NvmlMeter.read, None
+
+def look(meter):
+    with moving:
+        return read_now(meter)
+
+def sleep(seconds):
+    with moving:
+        now.value += round(seconds * 1e9)
+
+nvml.NvmlMeter.read = look
 found = nvml.find()
 {before}
 with Recorder(found) as recorder:
     start_ns = time.monotonic_ns()
-    time.sleep(0.3)
+    sleep(0.3)
     end_ns = time.monotonic_ns()
     {meanwhile}
     energies = recorder.energy(start_ns, {until})
@@ -30,9 +46,9 @@ with Recorder(found) as recorder:
 print(json.dumps({{
     "names": [m.info.name for m in found],
     "methods": [m.info.method for m in found],
-    "seconds": (end_ns - start_ns) / 1e9,
     "joules": {{e.meter.name: e.joules for e in energies}},
     "problems": problems,
+    "dated": dated and [dated.at_ns - 1000 * 10**9, dated.unsure_ns],
     "described": discovery.describe(),
 }}))
 """
@@ -70,15 +86,15 @@ def test_every_card_is_counted_apart(library):
     found = measure(library(), STUB_COUNT_0="3", STUB_WATTS_1="300", STUB_WATTS_2="700")
     assert found["names"] == ["nvml 0", "nvml 1", "nvml 2"]
     assert set(found["methods"]) == {"hardware counter"}
-    for name, watts in {"nvml 0": 100, "nvml 1": 300, "nvml 2": 700}.items():
-        # The counter steps by a millijoule; the clock is the same one.
-        assert found["joules"][name] == pytest.approx(watts * found["seconds"], rel=0.01)
+    # Of 0.3 s; the counter steps by a millijoule.
+    joules = {"nvml 0": 30.0, "nvml 1": 90.0, "nvml 2": 210.0}
+    assert found["joules"] == pytest.approx(joules, abs=0.0011)
 
 
 def test_a_driver_without_the_counter_is_sampled_instead(library):
     found = measure(library("-DNO_COUNTER"), STUB_WATTS_0="250")
     assert found["methods"] == ["sampled power"]
-    assert found["joules"]["nvml 0"] == pytest.approx(250 * found["seconds"], rel=0.01)
+    assert found["joules"]["nvml 0"] == pytest.approx(75.0)
 
 
 def test_a_card_that_refuses_the_counter_is_sampled_beside_one_that_has_it(library):
@@ -89,7 +105,7 @@ def test_a_card_that_refuses_the_counter_is_sampled_beside_one_that_has_it(libra
 
 def test_a_counter_without_a_power_sensor_is_still_a_meter(library):
     found = measure(library(), STUB_POWER_ERROR_0=NOT_SUPPORTED)
-    assert found["joules"]["nvml 0"] == pytest.approx(100 * found["seconds"], rel=0.01)
+    assert found["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
 
 
 def test_a_card_that_can_do_neither_or_cannot_be_opened_is_left_out(library):
@@ -100,29 +116,34 @@ def test_a_card_that_can_do_neither_or_cannot_be_opened_is_left_out(library):
 
 def test_a_card_that_disappears_keeps_what_was_measured_and_is_named(library):
     lost = f"os.environ['STUB_COUNTER_ERROR_0'] = '{GPU_IS_LOST}'"
-    before = measure(library(), meanwhile=f"time.sleep(0.2); {lost}; time.sleep(0.2)")
-    assert before["joules"]["nvml 0"] == pytest.approx(100 * before["seconds"], rel=0.01)
-    after = measure(library(), meanwhile=lost, until="time.monotonic_ns() + 10**9")
+    before = measure(library(), meanwhile=f"recorder.energy(start_ns, end_ns); {lost}; sleep(0.2)")
+    assert before["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
+    after = measure(library(), meanwhile=lost, until="end_ns + 10**9")
     assert after["joules"] == {}
     assert "nvml 0: 1 windows have no energy: GPU is lost" in after["problems"][0]
 
 
 def test_a_counter_reset_by_a_reloaded_driver_gives_no_energy(library):
-    reset = "os.environ['STUB_RESET_AT_0'] = str(time.monotonic() - 1)"
-    found = measure(
-        library(),
-        meanwhile=f"{reset}; time.sleep(0.3); end_ns = time.monotonic_ns()",
-        STUB_COUNTER_ERROR_0="0",
-    )
+    reset = "os.environ['STUB_RESET_AT_0'] = '1000'"
+    found = measure(library(), meanwhile=f"{reset}; sleep(0.3); end_ns = time.monotonic_ns()")
     assert found["joules"] == {}
     assert "the counter fell" in found["problems"][0]
 
 
 def test_a_counter_that_passes_32_bits_of_millijoules_goes_on_counting(library):
     # At 100 W it gains 10^5 mJ a second: 2^32 of them lie 0.15 s ahead, within the window.
-    near = "os.environ['STUB_RESET_AT_0'] = str(time.monotonic() - 2**32 / 1e5 + 0.15)"
+    near = "os.environ['STUB_RESET_AT_0'] = str(1000.15 - 2**32 / 1e5)"
     found = measure(library(), before=near)
-    assert found["joules"]["nvml 0"] == pytest.approx(100 * found["seconds"], rel=0.01)
+    assert found["joules"]["nvml 0"] == pytest.approx(30.0, abs=0.0011)
+
+
+def test_a_counter_is_dated_by_both_sides_of_the_look(library):
+    # The clock is 2 ms further at every look at it.
+    ticking = "by_hand, time.monotonic_ns = time.monotonic_ns, lambda: sleep(0.002) or now.value"
+    seen = "dated = read_now(found[0])"
+    by_hand = "time.monotonic_ns = by_hand"
+    found = measure(library(), before=f"{ticking}; {seen}; {by_hand}")
+    assert found["dated"] == [3_000_000, 1_000_000]
 
 
 def test_a_driver_that_does_not_start_is_a_reason_not_an_error(library):

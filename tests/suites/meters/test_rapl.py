@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from suites.meters import rapl
+from suites.meters import base, rapl
+from tests.clock import Clock
 
 
 @pytest.fixture
@@ -40,6 +41,15 @@ def test_packages_and_memory_are_found_once_each_and_told_apart(tree):
 def test_a_reading_is_in_joules(tree):
     (tree / "intel-rapl:0" / "energy_uj").write_text("2500000")
     assert rapl.find(tree)[0].read().joules == 2.5
+
+
+def test_a_reading_says_how_far_its_time_may_be_off(tree, monkeypatch):
+    clock = Clock()
+    began_ns = clock.now_ns
+    monkeypatch.setattr(clock, "monotonic_ns", lambda: clock.sleep(0.004) or clock.now_ns)
+    monkeypatch.setattr(base, "time", clock)
+    reading = rapl.find(tree)[0].read()
+    assert (reading.at_ns - began_ns, reading.unsure_ns) == (6_000_000, 2_000_000)
 
 
 def test_a_counter_that_wraps_goes_on_counting(tree):

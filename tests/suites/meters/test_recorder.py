@@ -1,28 +1,29 @@
 """Energy of windows: what readings bear is given, what they do not is refused by name."""
 
 import math
-import time
+from dataclasses import replace
 
 import pytest
 
 from suites.meters.base import MeterInfo, Reading
 from suites.meters.modelled import ModelledMeter
 from suites.meters.recorder import Recorder
+from tests.clock import NS
 
-NS = 10**9
 COUNTER = "hardware counter"
 
 
 class Steady:
-    """Draws 50 W by a true clock: any window must come out at 50 W however it is sampled."""
+    """Draws 50 W by the clock: any window must come out at 50 W however it is sampled."""
 
     period_s = 0.05
 
-    def __init__(self, name, method):
+    def __init__(self, clock, name, method):
+        self.clock = clock
         self.info = MeterInfo(name=name, scope="chip", method=method)
 
     def read(self):
-        now_ns = time.monotonic_ns()
+        now_ns = self.clock.monotonic_ns()
         if self.info.method == COUNTER:
             return Reading(now_ns, joules=50 * now_ns / NS)
         return Reading(now_ns, power_w=50.0)
@@ -33,11 +34,12 @@ def watts(recorder, start_s, end_s):
     return energy.joules / (end_s - start_s)
 
 
-def test_a_steady_power_gives_power_times_time_by_either_method():
-    with Recorder([Steady("a 0", COUNTER), Steady("b 0", "sampled power")]) as recorder:
-        start_ns = time.monotonic_ns()
-        time.sleep(0.2)
-        end_ns = time.monotonic_ns()
+def test_a_steady_power_gives_power_times_time_by_either_method(clock):
+    steady = [Steady(clock, "a 0", COUNTER), Steady(clock, "b 0", "sampled power")]
+    with Recorder(steady) as recorder:
+        start_ns = clock.monotonic_ns()
+        clock.sleep(0.2)
+        end_ns = clock.monotonic_ns()
         found = recorder.energy(start_ns, end_ns)
     assert [energy.meter.name for energy in found] == ["a 0", "b 0"]
     for energy in found:
@@ -92,6 +94,55 @@ def test_a_window_shorter_than_the_hole_it_lies_in_has_no_energy(replay, hearing
     with hearing(replay(rows, COUNTER)) as recorder:
         assert recorder.energy(5 * NS, 7 * NS) == []
         assert watts(recorder, 3, 10) == pytest.approx(5.0)
+
+
+LATE = [(0, 0.0, None), (1, 100.0, None), (2, 130.0, None, 0.7), (3, 300.0, None)]
+
+
+def test_a_reading_a_busy_machine_held_up_is_not_taken_for_the_time_it_says(replay, hearing):
+    with hearing(replay(LATE, COUNTER)) as recorder:
+        (energy,) = recorder.energy(int(0.5 * NS), int(2.5 * NS))
+        assert (energy.joules, energy.max_gap_s) == (pytest.approx(200.0), 2.0)
+        assert recorder.energy(int(1.5 * NS), int(2.6 * NS)) == []
+        assert "a hole of 2.0 s" in recorder.problems[0]
+
+
+def test_a_reading_is_good_enough_for_a_window_a_hundred_times_as_long(replay, hearing):
+    rows = [(t, 100.0 * t, None, 0.03) for t in range(4)]
+    with hearing(replay(rows, COUNTER)) as recorder:
+        assert watts(recorder, 0, 3) == pytest.approx(100.0)
+
+
+class HeldUp(Steady):
+    """Looked at when a window asks, and held up at some of these looks."""
+
+    period_s = 600.0  # longer than any test: the background looks once
+
+    def __init__(self, clock, late):
+        super().__init__(clock, "a 0", COUNTER)
+        self.late, self.looks = late, 0
+
+    def read(self):
+        self.looks += 1
+        self.clock.sleep(0.001)
+        return replace(super().read(), unsure_ns=NS * 60 if self.looks in self.late else 0)
+
+
+@pytest.mark.parametrize(
+    ("late", "windows", "looks"), [({3}, 1, 4), ({3, 4}, 1, 5), (range(3, 99), 0, 5), ({1}, 0, 3)]
+)
+def test_the_end_of_a_window_is_looked_at_again_but_not_without_end(clock, late, windows, looks):
+    meter = HeldUp(clock, late)
+    with Recorder([meter]) as recorder:
+        start_ns = clock.monotonic_ns()
+        clock.sleep(1800)
+        recorder.energy(start_ns, clock.monotonic_ns())  # the second look
+        clock.sleep(1800)
+        energies = recorder.energy(start_ns, clock.monotonic_ns())
+        told = " ".join(recorder.problems)
+    assert [energy.joules for energy in energies] == [pytest.approx(50 * 3600)] * windows
+    assert meter.looks == looks
+    assert ("but for those a busy machine held up" in told) == (not windows)
 
 
 def test_a_lost_card_keeps_the_windows_before_and_is_named_for_those_after(replay, hearing):

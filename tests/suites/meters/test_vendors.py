@@ -72,7 +72,7 @@ def server():
                 pass
 
         web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=web.serve_forever, daemon=True).start()
+        threading.Thread(target=web.serve_forever, args=(0.01,), daemon=True).start()
         running.append(web)
         return f"http://127.0.0.1:{web.server_port}"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,11 +31,11 @@ LOAD = Hidden(seed=f"{SEED}/0/{CASE}", share=0.3, room=ROOM)
 
 
 @contextmanager
-def serving(cheats):
-    """A server that knows all answers; `cheats(in_flight)` says whether it gives them now."""
+def serving(*, cheats):
+    """A server that knows all answers, and may give those of the load away for nothing."""
     known = {one.prompt: one for n in range(800) for one in (REST.question(n), LOAD.question(n))}
-    state = {"in_flight": 0, "seen": []}
-    lock = threading.Lock()
+    under_load = {LOAD.question(n).prompt for n in range(800)}
+    seen = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -45,15 +44,10 @@ def serving(cheats):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             text = body["messages"][0]["content"]
-            with lock:
-                state["in_flight"] += 1
-                state["seen"].append((text, sorted(body)))
-            time.sleep(0.005)
+            seen.append((text, sorted(body)))
             item = known.get(text.partition("\n\n")[2])
-            cheap = item is None or cheats(state["in_flight"])
+            cheap = item is None or (cheats and item.prompt in under_load)
             first = "no idea" if cheap else right_answer(item)
-            with lock:
-                state["in_flight"] -= 1
             parts = [f"{first}\n", *["word "] * (body["max_tokens"] - 1)]
             events = [{"choices": [{"index": 0, "delta": {"content": part}}]} for part in parts]
             events.append({"choices": [], "usage": {"completion_tokens": len(parts)}})
@@ -73,7 +67,7 @@ def serving(cheats):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", state["seen"]
+        yield f"http://127.0.0.1:{server.server_port}", seen
     finally:
         server.shutdown()
         server.server_close()
@@ -95,13 +89,13 @@ def measured(url, **options):
 
 @pytest.fixture(scope="module")
 def honest():
-    with serving(lambda _: False) as (url, seen):
+    with serving(cheats=False) as (url, seen):
         yield measured(url), seen
 
 
 @pytest.fixture(scope="module")
 def cheap_under_load():
-    with serving(lambda in_flight: in_flight > 1) as (url, _):
+    with serving(cheats=True) as (url, _):
         return measured(url)
 
 

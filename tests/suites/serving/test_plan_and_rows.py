@@ -366,7 +366,12 @@ def test_adapters_have_rows_of_their_own(emitter_at, exact_instrument):
     assert {row.labels["lora_mix"] for row in rows} == {"sql:0.75, chat:0.25"}
     (fact,) = result.facts["points"].values()
     uncounted = replace_fact(result, media_problems=["the server counts 16"])
-    invalid = {row.metric for row in summarize([uncounted]) if not row.labels["valid"]}
+    # On a busy machine other reasons may stand beside it.
+    invalid = {
+        row.metric
+        for row in summarize([uncounted])
+        if "the server counts 16" in str(row.labels.get("invalid_because"))
+    }
     assert fact["media_problems"] == []
     assert invalid >= {"input_throughput", "total_throughput"}
     assert "ttft" not in invalid

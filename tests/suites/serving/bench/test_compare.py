@@ -47,7 +47,7 @@ def test_the_emitters_log_holds_what_it_sent(tmp_path):
         # As clients ask beside their load.
         assert listed(Target(url=emitter.url, model="m")) == ("emitter",)
         with pytest.raises(HTTPError, match="404"):
-            urlopen(f"{emitter.url}/server_info", timeout=5)
+            urlopen(f"{emitter.url}/server_info", timeout=60)
     sent = {tuple(line["sent_ns"]): line for line in map(json.loads, log.read_text().splitlines())}
     for request in outcome.answered:
         line = sent[tuple(request.truth_ns)]
@@ -60,16 +60,15 @@ def test_the_emitters_log_holds_what_was_sent_to_those_who_left_midway(tmp_path)
     log = tmp_path / "log"
     with Emitter(Schedule(ttft_ms=1, itl_ms=5), log=log) as emitter:
         host, port = emitter.url.removeprefix("http://").split(":")
-        with create_connection((host, int(port)), timeout=5) as peer:
-            body = b'{"prompt": [1], "max_tokens": 1000}'
+        with create_connection((host, int(port)), timeout=60) as peer:
+            body = b'{"prompt": [1], "max_tokens": 100000}'
             peer.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
             assert peer.recv(1)
-        for _ in range(500):
-            if log.read_text():
-                break
+        ends = time.monotonic() + 60
+        while not log.read_text() and time.monotonic() < ends:
             time.sleep(0.01)
     (left,) = map(json.loads, log.read_text().splitlines())
-    assert 0 < len(left["sent_ns"]) < 1000
+    assert 0 < len(left["sent_ns"]) < 100_000
 
 
 def line(*sent_ms, received_ms=0, names=()):

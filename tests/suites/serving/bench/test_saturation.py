@@ -12,5 +12,5 @@ def test_a_light_load_leaves_most_of_a_core_or_says_that_it_did_not():
 
 
 def test_a_flood_is_called_invalid_by_the_client_itself():
-    seen = saturate(ClientLoad(streams=512, itl_ms=1, tokens=100))
+    seen = saturate(ClientLoad(streams=512, itl_ms=1, tokens=30))
     assert seen.invalid
