@@ -107,7 +107,7 @@ def test_the_image_serves_read_only_and_without_root(tmp_path):
             [name, "port", started, "8000"], check=True, capture_output=True, text=True
         )
         url = f"http://{shown.stdout.split()[0]}/healthz"
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 answer = httpx.get(url)
                 break
