@@ -246,6 +246,11 @@ def visit(page: Page, base: str, url: str) -> list[str]:
     return complaints
 
 
+def address(page: Page) -> str:
+    """Ask the page itself where it is: what Playwright knows of it may be of a moment ago."""
+    return str(page.evaluate("location.href"))
+
+
 def saved(page: Page, kind: str) -> bytes:
     """Have a page save its view as "csv", "json" or "parquet"; return the file."""
     with page.expect_download() as waiting:
@@ -398,6 +403,7 @@ def _kept(browser: Browser, kept: dict[str, Page], name: str, **options: Any) ->
         kept[name].set_default_timeout(PATIENCE_MS)
     page = kept[name]
     yield page
+    page.unroute_all()
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
     page.goto("about:blank")

@@ -22,7 +22,7 @@ from tests.site.conftest import BASE_URL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
     from tests.site.conftest import Build, Once
 
@@ -111,14 +111,12 @@ def test_a_citation_holds_nothing_that_tex_would_run():
 @pytest.mark.browser
 @pytest.mark.parametrize(("changed", "verdict"), [(False, "good"), (True, "bad")])
 def test_the_browser_holds_the_samples_to_their_digest(
-    browser: Browser, public: Path, serve: Callable[[Path], str], *, changed: bool, verdict: str
+    tab: Page, public: Path, serve: Callable[[Path], str], *, changed: bool, verdict: str
 ):
-    page = browser.new_context().new_page()
     if changed:
-        page.route("**/samples/*.json", lambda route: route.fulfill(body="{}"))
-    page.goto(serve(public) + str(first(public).parent.relative_to(public)) + "/")
-    page.locator("fenmark-samples[ready]").wait_for()
-    page.get_by_role("button", name="Load them and check their digest").click()
-    page.locator(f"fenmark-samples .verdict.{verdict}").wait_for()
-    assert (page.locator("fenmark-samples tbody tr").count() > 0) is not changed
-    page.context.close()
+        tab.route("**/samples/*.json", lambda route: route.fulfill(body="{}"))
+    tab.goto(serve(public) + str(first(public).parent.relative_to(public)) + "/")
+    tab.locator("fenmark-samples[ready]").wait_for()
+    tab.get_by_role("button", name="Load them and check their digest").click()
+    tab.locator(f"fenmark-samples .verdict.{verdict}").wait_for()
+    assert (tab.locator("fenmark-samples tbody tr").count() > 0) is not changed
