@@ -8,37 +8,26 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 
-import results
-from leaderboard import build
 from leaderboard.bench.pages import heaviest
 from leaderboard.bench.questions import CHIP, MOST_CLICKS, WALKS, Walk, ask
 from leaderboard.words import Words
-from results.reported.shipping import DATA
 from tests.site.conftest import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
-    from tests.site.conftest import Once
 
 LANGUAGES = {"en": "", "zh": "zh/"}
 MOST_NODES = 5000
 MOST_KB = 500
-
-
-@pytest.fixture(scope="module")
-def published(once: Once) -> Path:
-    """Build the site of the published archive, with what ships of others' results."""
-    public = Path(results.__file__).parent / "public"
-    return once("published", lambda out: build([public], out, others=[DATA]))
 
 
 def numbers(page: Page, column: str) -> list[float]:
