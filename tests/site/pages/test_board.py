@@ -76,6 +76,23 @@ def test_sorting_turns_round_and_rows_without_a_figure_stay_last(tab, base):
     assert down[0] != "31.0"
 
 
+def test_a_column_is_marked_as_sorted_with_its_rows(tab, base):
+    late, files = [], "**/*.digests.json"
+    tab.route(files, late.append)
+    with tab.expect_request(files):
+        open_board(tab, f"{base}leaderboard/")
+    tab.locator("th[data-column=ttft] button").click()
+    mark = tab.locator("th[data-column=ttft][aria-sort]")
+    assert mark.count() == 0
+    tab.unroute(files)
+    for route in late:
+        route.continue_()
+    mark.wait_for(state="attached")
+    waits = [float(row[4].split()[0]) for row in cells(tab) if row[4] != "–"]
+    assert len(waits) > 1
+    assert waits == sorted(waits)
+
+
 def test_search_narrows_and_another_currency_is_one_choice_away(tab, base):
     open_board(tab, f"{base}leaderboard/?q=h100&currency=cny")
     rows = cells(tab)
