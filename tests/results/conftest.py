@@ -1,9 +1,11 @@
 """A small true statement, and an archive that holds it."""
 
+import asyncio
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ from results.bench.postgres import running as running_postgres
 from results.catalog import logs_data
 from results.keys.identity import runner_id, runner_toml
 from results.proof import envelope
-from results.service.api import Limits, create_app
+from results.service.api import Limits, create_app, middleware, problems, registrations, writing
 from results.service.api.problems import SAFETY
 from results.service.challenge import Challenges
 from results.service.connections import configured
@@ -120,12 +122,20 @@ def runners(tmp_path, signer):
 
 
 @contextmanager
-def running(app, limits=None):
-    """Serve in a thread on a free port."""
+def running(app, limits=None, loop=None):
+    """Serve in a thread on a free port; on a loop whose time stands still, if one is given."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(configured(app, limits or Limits(), SAFETY, log_level="critical"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+
+        def serve():
+            if loop is None:
+                server.run(sockets=[listener])
+                return
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                runner.run(server.serve(sockets=[listener]))
+
+        thread = threading.Thread(target=serve)
         thread.start()
         while not server.started:
             time.sleep(0.005)
@@ -133,7 +143,19 @@ def running(app, limits=None):
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
+            while loop is not None and thread.is_alive():  # it looks ten times a second of its own
+                with suppress(RuntimeError):  # closed already
+                    loop.call_soon_threadsafe(loop.pass_on, 1)
+                thread.join(0.01)
             thread.join()
+
+
+@pytest.fixture
+def standing(monkeypatch):
+    """No second passes between the requests that a server's limits count."""
+    clock = SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter)
+    for module in (middleware, problems, registrations, writing):
+        monkeypatch.setattr(module, "time", clock)
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +182,7 @@ def serving(tmp_path, runners, log_signer, database):
     """Opens the API over the same folder, as often as asked."""
 
     @contextmanager
-    def serve(limits=None, lines=None, data="data", by=log_signer, **more):
+    def serve(limits=None, lines=None, data="data", by=log_signer, loop=None, **more):
         with open_store(tmp_path / data, by, url=database) as store:
             (tmp_path / data / "runners").mkdir(exist_ok=True)
             place = tmp_path / data / "runners" / f"{runner_id(by.public_key)}.toml"
@@ -171,8 +193,8 @@ def serving(tmp_path, runners, log_signer, database):
             write = (lambda _: None) if lines is None else lines.append
             app = create_app(intake, by.public_key, limits=limits, write_log=write, **more)
             with (
-                running(app, limits) as url,
-                httpx.Client(base_url=url, timeout=30, verify=False) as client,
+                running(app, limits, loop) as url,
+                httpx.Client(base_url=url, timeout=120, verify=False) as client,
             ):
                 yield client
 

@@ -26,6 +26,7 @@ from results.proof import envelope
 from results.proof.ledger import Ledger
 from results.proof.receipt import result_entry
 from results.reported import import_file
+from results.reported.shipping import DATA
 from results.statement import strict_json
 from results.statement.statement_v2 import read_statement
 from tests.builders import engine, forecast, stated
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 Once: TypeAlias = "Callable[[str, Callable[[Path], object]], Path]"
 Build: TypeAlias = "Callable[..., BuildReport]"
 
+PUBLIC = Path(archive.__file__).parents[1] / "public"
 CHROMIUM = Path("/usr/bin/chromium")
 # No GPU, no sandbox inside a container, and no traffic of its own.
 FLAGS = [
@@ -246,6 +248,11 @@ def visit(page: Page, base: str, url: str) -> list[str]:
     return complaints
 
 
+def address(page: Page) -> str:
+    """Ask the page itself where it is: what Playwright knows of it may be of a moment ago."""
+    return str(page.evaluate("location.href"))
+
+
 def saved(page: Page, kind: str) -> bytes:
     """Have a page save its view as "csv", "json" or "parquet"; return the file."""
     with page.expect_download() as waiting:
@@ -263,11 +270,15 @@ def own_cache(once: Once) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def begun(once: Once) -> Callable[..., Path]:
-    """Return a function that makes a folder with the site of no results, if it is not there."""
+    """Return a function that makes a folder with the site of one result, if it is not there.
+
+    Its pages of chips hold what is predicted of the model that most tests run.
+    """
 
     def begin(out: Path, base_url: str | None = None) -> Path:
         def make(folder: Path) -> None:
-            build([once("no-results", Path.mkdir)], folder, base_url)
+            archived = once("one-result", lambda home: accept(home, statement()))
+            build([archived], folder, base_url)
 
         name = hashlib.sha256(str(base_url).encode()).hexdigest()[:8]
         if not out.exists():
@@ -279,9 +290,9 @@ def begun(once: Once) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def quick_build(begun: Callable[..., Path]) -> Build:
-    """Return `build`, which makes only pages that differ from those of a site without results.
+    """Return `build`, which makes only pages that differ from those of a site of one result.
 
-    That this is the build from nothing is tested in `read/test_cache` and `output/test_build`.
+    That this is the build from nothing is tested in `output/test_build`.
     """
 
     def run(
@@ -338,6 +349,12 @@ def _others(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def site(once: Once, results: Path, others: Path) -> Path:
     return once("site", lambda out: build([results], out, BASE_URL, others=[others]))
+
+
+@pytest.fixture(scope="session")
+def published(once: Once) -> Path:
+    """Build the site of the published archive, with what ships of others' results."""
+    return once("published", lambda out: build([PUBLIC], out, BASE_URL, others=[DATA]))
 
 
 @pytest.fixture(scope="session")
@@ -398,6 +415,7 @@ def _kept(browser: Browser, kept: dict[str, Page], name: str, **options: Any) ->
         kept[name].set_default_timeout(PATIENCE_MS)
     page = kept[name]
     yield page
+    page.unroute_all()
     if page.url.startswith("http"):
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
     page.goto("about:blank")

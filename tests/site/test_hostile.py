@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -111,50 +112,57 @@ BARE = Shells(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text(min_size=1, max_size=60))
 def test_whatever_a_name_is_the_page_has_the_same_tags(name):
-    def tags(text: str) -> list[str]:
-        data = Statement.model_validate(statement(text=text))
-        result = Result(
-            digest="0" * 64,
-            keyid="0" * 64,
-            runner="runner-0",
-            key_tier="registered",
-            log="",
-            index=None,
-            predicate=data.predicate,
-        )
-        context = {
-            "chip": type("Chip", (), {"name": text, "entry": None, "id": "x"}),
-            "rows": shown(ranked(frame(rows_of(result, None)).assign(tier="registered"))),
-            "total": 0,
-            "prefills": [],
-            "site_url": "",
-            "kernels": [p for p in points_of(result) if p.suite == "kernels"],
-            "results": [result],
-            "roofline": None,
-            "lines": [],
-            "verdicts": {},
-            "reported": [],
-            "priced": [],
-            "past": {},
-            "past_drawn": {},
-            "curved": True,
-            "badged": True,
-            "capped": [],
-            "timelines": {},
-            "answers": [],
-            "price_class": "",
-            "names": {},
-            "relatives": [],
-            "floors": [],
-            "claims": [],
-            "curve": None,
-            "curve_model": "",
-            "owner_of": lambda _: None,
-        }
-        page = Page(template="chip", url="chips/", title=text, context=lambda: context)
-        html = Pages(Words.load("en"), BARE).make(page)
-        parsed = Tags()
-        parsed.feed(html)
-        return parsed.tags
+    assert tags(name) == plain_tags()
 
-    assert tags(name) == tags("plain")
+
+@cache
+def plain_tags() -> list[str]:
+    return tags("plain")
+
+
+def tags(text: str) -> list[str]:
+    """Name the elements of a chip's page on which everything is called so."""
+    data = Statement.model_validate(statement(text=text))
+    result = Result(
+        digest="0" * 64,
+        keyid="0" * 64,
+        runner="runner-0",
+        key_tier="registered",
+        log="",
+        index=None,
+        predicate=data.predicate,
+    )
+    context = {
+        "chip": type("Chip", (), {"name": text, "entry": None, "id": "x"}),
+        "rows": shown(ranked(frame(rows_of(result, None)).assign(tier="registered"))),
+        "total": 0,
+        "prefills": [],
+        "site_url": "",
+        "kernels": [p for p in points_of(result) if p.suite == "kernels"],
+        "results": [result],
+        "roofline": None,
+        "lines": [],
+        "verdicts": {},
+        "reported": [],
+        "priced": [],
+        "past": {},
+        "past_drawn": {},
+        "curved": True,
+        "badged": True,
+        "capped": [],
+        "timelines": {},
+        "answers": [],
+        "price_class": "",
+        "names": {},
+        "relatives": [],
+        "floors": [],
+        "claims": [],
+        "curve": None,
+        "curve_model": "",
+        "owner_of": lambda _: None,
+    }
+    page = Page(template="chip", url="chips/", title=text, context=lambda: context)
+    html = Pages(Words.load("en"), BARE).make(page)
+    parsed = Tags()
+    parsed.feed(html)
+    return parsed.tags

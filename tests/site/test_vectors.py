@@ -32,18 +32,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 FOLDER = ORIGIN.rpartition("/")[2]
+# What the script fetches comes from the files of a vector, or else from those of every site: three
+# thousand requests would say no more of it, and `pages/test_verify` makes them.
+SERVE = """(common) => {
+  globalThis.fetch = async (address) => {
+    const data = globalThis.files[address] ?? common[address];
+    if (data === undefined) return new Response(null, { status: 404 });
+    return new Response(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)));
+  };
+}"""
 # Start the page's script once more, for another result on another site, and wait for its verdict.
 # To load page, styles and the other scripts two hundred times would say no more.
-CHECK = """async ([root, known, statement]) => {
+CHECK = """async ([files, known, statement, once]) => {
+  globalThis.files = files;
   const page = document.querySelector(".verify");
-  Object.assign(page.dataset, { root, known });
+  Object.assign(page.dataset, { root: "", known });
   history.replaceState(null, "", `?statement=${statement}`);
   const verdict = page.querySelector(".verdict");
   verdict.className = "verdict";
   const given = new Promise((resolve) => new MutationObserver(() => {
     if (verdict.matches(".good, .bad")) resolve();
   }).observe(verdict, { attributes: true }));
-  await import(`${document.querySelector(".verify ~ script").src}?${root}`);
+  await import(`${document.querySelector(".verify ~ script").src}?${once}`);
   await given;
   const bad = page.querySelector("[data-step].bad");
   return {
@@ -108,14 +118,18 @@ def known_log(vector: Vector) -> known.CheckedLog:
     )
 
 
+def common() -> dict[str, bytes]:
+    """Files that every site has alike, by path."""
+    schemas = {f"schema/statement-v{version}.json": data for version, data in known.schemas()}
+    return {"data/proofs/laws.json": known.laws(), **schemas}
+
+
 def served(vector: Vector, around: ArchiveContext | None) -> dict[str, bytes]:
-    """Files of a site that holds the vector's archive, by path."""
+    """The other files of a site that holds the vector's archive, by path."""
     places = {vector.digest: place(vector)}
     files = {
         "data/proofs/keys.json": listed(vector, vector.files, around),
-        "data/proofs/laws.json": known.laws(),
         f"data/proofs/{vector.digest[:2]}.json": json.dumps(places).encode(),
-        **{f"schema/statement-v{version}.json": data for version, data in known.schemas()},
     }
     for path, content in vector.files.items():
         folder = {"log": f"logs/{FOLDER}", "runners": "runners/keys"}.get(path.split("/")[0])
@@ -143,6 +157,10 @@ def place(vector: Vector) -> list[Any]:
     return [FOLDER, 0]
 
 
+def sent(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: base64.b64encode(data).decode() for path, data in files.items()}
+
+
 @pytest.fixture
 def check(tab, serve, whole, tmp_path):
     """Judges a vector on the page; files of its site may be given in their place."""
@@ -155,12 +173,13 @@ def check(tab, serve, whole, tmp_path):
     for event, watcher in watchers.items():
         tab.on(event, watcher)
     tab.goto(f"{base}verify/")
+    tab.evaluate(SERVE, sent(common()))
 
     def judge(vector: Vector, **changed: bytes) -> dict[str, Any]:
-        folder = uuid4().hex
-        around = surroundings(vector, tmp_path / folder)
-        lay(whole / folder, served(vector, around) | changed)
-        return tab.evaluate(CHECK, [f"../{folder}/", knows(vector, around), vector.digest])
+        once = uuid4().hex
+        around = surroundings(vector, tmp_path / once)
+        files = sent(served(vector, around) | changed)
+        return tab.evaluate(CHECK, [files, knows(vector, around), vector.digest, once])
 
     yield judge
     for event, watcher in watchers.items():

@@ -32,6 +32,7 @@ class Board extends HTMLElement {
   /** @type {Map<string | undefined, string>} */ words = new Map();
   state = new URLSearchParams(location.search);
   limit = PAGE;
+  asked = 0;
   root = this.dataset.root ?? "";
 
   async connectedCallback() {
@@ -203,11 +204,15 @@ class Board extends HTMLElement {
   }
 
   async show() {
+    this.asked += 1;
+    const view = this.asked;
     await this.rows.load(this.wantedModels());
-    this.reflect();
     const found = this.chosen();
     const shown = [...found.slice(0, this.limit)];
     const digests = await Promise.all(shown.map((row) => this.rows.digest(row)));
+    // A later view was asked for while this one loaded.
+    if (view !== this.asked) return;
+    this.reflect();
     const hidden = this.putAway();
     this.table.tBodies[0].replaceChildren(
       ...shown.map((row, at) => this.line(row, digests[at], hidden)),

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager, suppress
 
 import httpx
@@ -73,6 +74,7 @@ def test_sigterm_finishes_what_was_accepted_settles_and_ends_with_0(start, seale
             thread.start()
         while len(receipts) < 10:
             assert server.poll() is None
+            time.sleep(0.005)
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(head.encode() + slow[:100])
@@ -80,7 +82,7 @@ def test_sigterm_finishes_what_was_accepted_settles_and_ends_with_0(start, seale
                 pass
             server.terminate()
             while takes_connections(address):
-                pass
+                time.sleep(0.005)
             connection.sendall(slow[100:])
             assert connection.recv(65536).startswith(b"HTTP/1.1 201")
         for thread in threads:
@@ -95,28 +97,20 @@ def test_sigterm_finishes_what_was_accepted_settles_and_ends_with_0(start, seale
             assert (again.status_code, again.json()) == (200, given)
 
 
-def test_a_second_server_on_the_same_folder_ends_with_one_line(start, tmp_path):
+def test_a_second_server_on_the_same_folder_ends_with_one_line(start, fenmark, tmp_path):
     with start():
-        options = ["--port", "0", "--data", str(tmp_path / "data")]
-        second = subprocess.run(
-            [*FENMARK, "serve", *options], capture_output=True, text=True, check=False
-        )
+        second = fenmark("serve", "--port", "0", "--data", tmp_path / "data")
     assert second.returncode == 1
     assert len(second.stderr.splitlines()) == 1
     assert "open in another process" in second.stderr
 
 
 def test_submit_publish_and_verify_work_together_from_the_shell(
-    start, sealed, tmp_path, monkeypatch
+    start, fenmark, sealed, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("FENMARK_HOME", str(tmp_path / "fenmark"))
     path = tmp_path / "result.dsse.json"
     path.write_bytes(sealed())
-
-    def fenmark(*arguments):
-        return subprocess.run(
-            [*FENMARK, *map(str, arguments)], capture_output=True, text=True, check=True
-        )
 
     with start() as (_, client):
         said = fenmark("submit", "--to", client.base_url, path, "--json").stdout

@@ -11,6 +11,7 @@ from leaderboard.figures.front import Point
 from leaderboard.pages.best import Ask, as_file, best_known, cells, context, g_per_joule
 from leaderboard.words import Words
 from results import catalog
+from tests.site.conftest import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,7 @@ def test_the_browser_shows_the_table_of_the_page(
     measure = tab.locator("fenmark-best [name=measure]")
     measure.select_option("rate")
     tab.wait_for_function("() => document.querySelector('.best').innerText.includes('tokens/s')")
-    assert "measure=rate" in tab.url
+    assert "measure=rate" in address(tab)
     measure.select_option("cost")
     tab.wait_for_function("() => location.search === ''")
     tab.wait_for_function("() => !document.querySelector('.best').innerText.includes('tokens/s')")

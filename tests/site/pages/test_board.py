@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from results.catalog import latest_prices
-from tests.site.conftest import look, saved
+from tests.site.conftest import PATIENCE_MS, address, look, saved
 
 pytestmark = pytest.mark.browser
 
@@ -37,18 +37,12 @@ def test_the_live_table_shows_what_the_static_one_shows(tab, plain, base, url):
     plain.goto(base + url)
     # Any query: without one the live board leaves the table as it stands.
     open_board(tab, f"{base}{url}?suite=serving")
-    assert cells(tab) == cells_without_script(plain)
-
-
-def cells_without_script(page) -> list[list[str]]:
-    rows = page.locator("table.board tbody tr").all()
-    return [
-        [" ".join(text.split()) for text in row.locator("th, td").all_inner_texts()] for row in rows
-    ]
+    assert cells(tab) == cells(plain)
 
 
 def test_the_page_asks_at_once_for_every_script_it_will_need(browser, base):
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     asked = []
     page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
     look(page, f"{base}leaderboard/?suite=")
@@ -63,8 +57,8 @@ def test_a_filter_is_a_link_and_the_back_button_undoes_it(tab, another, base):
     everything = len(cells(tab))
     tab.select_option("select[name=chip]", label="Prototype X")
     expect(tab.locator("table.board tbody tr")).to_have_count(3)
-    assert "chip=Prototype" in tab.url
-    open_board(another, tab.url)
+    assert "chip=Prototype" in address(tab)
+    open_board(another, address(tab))
     assert cells(another) == cells(tab)
     tab.go_back()
     expect(tab.locator("table.board tbody tr")).to_have_count(everything)
@@ -74,12 +68,29 @@ def test_sorting_turns_round_and_rows_without_a_figure_stay_last(tab, base):
     open_board(tab, f"{base}leaderboard/?suite=&sort=ttft")
     up = [row[4].split()[0] for row in cells(tab)]
     tab.locator("th[data-column=ttft] button").click()
-    assert "sort=-ttft" in tab.url
+    expect(tab.locator("th[data-column=ttft]")).to_have_attribute("aria-sort", "descending")
+    assert "sort=-ttft" in address(tab)
     down = [row[4].split()[0] for row in cells(tab)]
     assert up[-1] == down[-1] == "–"
     assert up[0] == "31.0"
     assert down[0] != "31.0"
-    expect(tab.locator("th[data-column=ttft]")).to_have_attribute("aria-sort", "descending")
+
+
+def test_a_column_is_marked_as_sorted_with_its_rows(tab, base):
+    late, files = [], "**/*.digests.json"
+    tab.route(files, late.append)
+    with tab.expect_request(files):
+        open_board(tab, f"{base}leaderboard/")
+    tab.locator("th[data-column=ttft] button").click()
+    mark = tab.locator("th[data-column=ttft][aria-sort]")
+    assert mark.count() == 0
+    tab.unroute(files)
+    for route in late:
+        route.continue_()
+    mark.wait_for(state="attached")
+    waits = [float(row[4].split()[0]) for row in cells(tab) if row[4] != "–"]
+    assert len(waits) > 1
+    assert waits == sorted(waits)
 
 
 def test_search_narrows_and_another_currency_is_one_choice_away(tab, base):
@@ -89,7 +100,7 @@ def test_search_narrows_and_another_currency_is_one_choice_away(tab, base):
     assert all("CNY/Mtok" in row[7] for row in rows)
     yuan = [float(row[7].split()[0]) for row in rows]
     tab.locator("select[data-rates]").select_option("EUR")
-    assert "currency=EUR" in tab.url
+    assert "currency=EUR" in address(tab)
     sheet = latest_prices()
     rate = sheet.eur_per_usd.value / sheet.cny_per_usd.value
     euro = [float(row[7].split()[0]) for row in cells(tab)]
@@ -117,7 +128,7 @@ def test_owned_cost_and_floor_come_when_asked_for(tab, base):
     tab.locator(".columns input[value=owned]").check()
     expect(tab.locator("th[data-column=owned]")).to_be_visible()
     expect(tab.locator("th[data-column=floor]")).to_be_hidden()
-    assert "show=owned" in tab.url
+    assert "show=owned" in address(tab)
     open_board(tab, f"{base}leaderboard/?q=h100&show=owned,floor&sort=-floor")
     shown = tab.locator("tbody tr").all()
     floors = [float(row.locator("th, td").nth(9).inner_text().split()[0]) for row in shown]
@@ -182,7 +193,7 @@ def test_a_view_can_be_saved_in_three_kinds_that_hold_the_same(tab, base, url):
     ]
     table = pq.read_table(io.BytesIO(files["parquet"]))
     assert table.to_pylist() == rows
-    assert table.schema.metadata[b"view"].decode() == said["view"] == tab.url
+    assert table.schema.metadata[b"view"].decode() == said["view"] == address(tab)
 
 
 def test_the_saved_board_says_how_each_figure_came_about(tab, base):
@@ -210,7 +221,5 @@ def test_energy_can_be_read_per_million_tokens(tab, base):
 def test_compare_and_cost_show_alive_what_they_show_without_script(tab, plain, base, url):
     plain.goto(base + url)
     look(tab, base + url)
-    shown, expected = (
-        [page.locator("thead").inner_text(), *cells_without_script(page)] for page in (tab, plain)
-    )
+    shown, expected = ([page.locator("thead").inner_text(), *cells(page)] for page in (tab, plain))
     assert shown == expected

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from leaderboard.bench.parity import IN_BROWSER, chosen, differences, tables, workloads
 from leaderboard.pages import choose
@@ -14,6 +15,7 @@ from results.prediction.market import owning
 from results.prediction.own import EngineLoad, OwnEngine
 from results.prediction.own_tables import tables_of
 from results.prediction.own_width import errors_of
+from tests.site.conftest import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,12 +70,12 @@ def test_a_question_is_answered_and_can_be_passed_on(tab: Page, served: str):
         "(before) => document.querySelector('.headline').innerText !== before", arg=first
     )
     answer = tab.locator(".headline").inner_text()
-    assert "model=llama-3.1-70b" in tab.url
-    assert opened(tab, tab.url) == answer
+    assert "model=llama-3.1-70b" in address(tab)
+    assert opened(tab, address(tab)) == answer
+    expect(tab.locator(".worth li")).to_have_count(3)
     losers = tab.locator(".missed li")
-    assert losers.count() > 0
+    losers.first.wait_for(state="attached")
     assert all(": " in text for text in losers.all_inner_texts())
-    assert tab.locator(".worth li").count() == 3
 
 
 @pytest.mark.browser
@@ -104,7 +106,7 @@ def test_chips_at_hand_at_ones_own_price_make_the_bill(tab: Page, served: str):
         for name in ("A month", "Chips")
     )
     assert float(bill) == pytest.approx(2 * 730.5 * int(chips), rel=5e-3)
-    assert tab.locator(".ways").is_hidden()
+    expect(tab.locator(".ways")).to_be_hidden()
 
 
 @pytest.fixture

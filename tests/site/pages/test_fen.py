@@ -15,6 +15,7 @@ from results import catalog
 from results.catalog.claims_data import claims
 from results.economy.claims import judge
 from tests.results.economy.test_claims import ROW, claim
+from tests.site.conftest import address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +121,6 @@ def test_a_reader_checks_a_claim_and_can_pass_it_on(page: Page, served: str):
     assert "below the physical floor" in answer.inner_text()
     joules = 0.001 / SHEET.cny_per_usd.value / (SHEET.usd_per_kwh * SHEET.pue.value) * 3.6
     assert f"{figure(joules)} J" in answer.inner_text()
-    page.goto(page.url)
+    page.goto(address(page))
     page.locator("fenmark-claim[ready]").wait_for()
     assert "below the physical floor" in answer.inner_text()

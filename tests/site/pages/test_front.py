@@ -17,10 +17,10 @@ from results import catalog
 from tests.site.conftest import saved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import ConsoleMessage, Page
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 ROW: dict[str, Any] = {
@@ -82,10 +82,9 @@ def address(site: Path, serve: Callable[[Path], str]) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 390, "height": 800}, accept_downloads=True)
-    yield context.new_page()
-    context.close()
+def page(tab: Page) -> Page:
+    tab.set_viewport_size({"width": 390, "height": 800})
+    return tab
 
 
 def opened(page: Page, address: str) -> Page:
@@ -143,8 +142,13 @@ def test_a_picture_is_saved(page: Page, address: str, kind: str, begins: bytes):
 @pytest.mark.browser
 def test_an_embedded_front_follows_its_address(page: Page, address: str):
     complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text))
+
+    def complain(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    page.on("console", complain)
     opened(page, f"{address.replace('/models', '/zh/models')}embed/?evidence=predicted")
     assert page.locator(".drawn .legend li").count() >= 1
     assert "CNY" in page.locator(".drawn").inner_text()
+    page.remove_listener("console", complain)
     assert complaints == []

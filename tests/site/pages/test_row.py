@@ -5,28 +5,25 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-import results
 from leaderboard.figures.rows import address, page_names
 from leaderboard.output import page_list
 from leaderboard.pages.row import bibtex
 from results.archive import archive
 from runners.ci.regression import find
-from tests.site.conftest import BASE_URL
+from tests.site.conftest import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
-    from tests.site.conftest import Build, Once
-
-PUBLIC = Path(results.__file__).parent / "public"
+    from tests.site.conftest import Build
 
 
 def points(*cases: tuple[str, str]) -> list[SimpleNamespace]:
@@ -46,18 +43,12 @@ def test_a_row_without_a_page_stands_at_its_proof():
     assert address("d", "serving-c4") == "r/d/serving-c4/"
 
 
-@pytest.fixture(scope="module")
-def public(once: Once, quick_build: Build) -> Path:
-    """The site of the results that ship."""
-    return once("public", lambda out: quick_build([PUBLIC], out, BASE_URL))
-
-
 def first(site: Path) -> Path:
     return min((site / "r").glob("*/serving-*/index.html"))
 
 
-def test_a_row_shows_every_percentile_that_was_signed(public: Path):
-    page = first(public)
+def test_a_row_shows_every_percentile_that_was_signed(published: Path):
+    page = first(published)
     digest = page.parent.parent.name
     signed = archive.open_result(find(digest, [PUBLIC]))
     case = re.search(r'class="mono">serving ([^<]+)<', page.read_text("utf-8"))
@@ -68,20 +59,20 @@ def test_a_row_shows_every_percentile_that_was_signed(public: Path):
     assert "p99" in page.read_text("utf-8")
 
 
-def test_its_samples_are_published_byte_for_byte(public: Path):
-    for path in (public / "samples").iterdir():
+def test_its_samples_are_published_byte_for_byte(published: Path):
+    for path in (published / "samples").iterdir():
         assert path.read_bytes() == (PUBLIC / "samples" / path.name).read_bytes()
-    assert list((public / "samples").iterdir())
+    assert list((published / "samples").iterdir())
 
 
-def test_the_lines_on_the_page_fetch_what_verifies(public: Path, tmp_path: Path):
+def test_the_lines_on_the_page_fetch_what_verifies(published: Path, tmp_path: Path):
     lines = re.search(
-        r"<code tabindex=\"0\">(mkdir.*?)</code>", first(public).read_text("utf-8"), re.DOTALL
+        r"<code tabindex=\"0\">(mkdir.*?)</code>", first(published).read_text("utf-8"), re.DOTALL
     )
     assert lines
     for to, url in re.findall(r"curl -fo (\S+) https://example.org/fenmark/(\S+)", lines[1]):
         (tmp_path / to).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(public / url, tmp_path / to)
+        shutil.copyfile(published / url, tmp_path / to)
     digest, folder = re.findall(r"fenmark reproduce (\S+) --results (\S+)", lines[1])[0]
     again = archive.open_result(find(digest, [tmp_path / folder]))
     assert again.evidence.absent == ""
@@ -111,14 +102,12 @@ def test_a_citation_holds_nothing_that_tex_would_run():
 @pytest.mark.browser
 @pytest.mark.parametrize(("changed", "verdict"), [(False, "good"), (True, "bad")])
 def test_the_browser_holds_the_samples_to_their_digest(
-    browser: Browser, public: Path, serve: Callable[[Path], str], *, changed: bool, verdict: str
+    tab: Page, published: Path, serve: Callable[[Path], str], *, changed: bool, verdict: str
 ):
-    page = browser.new_context().new_page()
     if changed:
-        page.route("**/samples/*.json", lambda route: route.fulfill(body="{}"))
-    page.goto(serve(public) + str(first(public).parent.relative_to(public)) + "/")
-    page.locator("fenmark-samples[ready]").wait_for()
-    page.get_by_role("button", name="Load them and check their digest").click()
-    page.locator(f"fenmark-samples .verdict.{verdict}").wait_for()
-    assert (page.locator("fenmark-samples tbody tr").count() > 0) is not changed
-    page.context.close()
+        tab.route("**/samples/*.json", lambda route: route.fulfill(body="{}"))
+    tab.goto(serve(published) + str(first(published).parent.relative_to(published)) + "/")
+    tab.locator("fenmark-samples[ready]").wait_for()
+    tab.get_by_role("button", name="Load them and check their digest").click()
+    tab.locator(f"fenmark-samples .verdict.{verdict}").wait_for()
+    assert (tab.locator("fenmark-samples tbody tr").count() > 0) is not changed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,43 +64,44 @@ def test_entries_in_full_and_partial_tiles_verify(tab, serve, long_site, index):
     assert "Verified" in verdict(tab, serve(long_site), places(long_site)[index])
 
 
-def edit(path: Path, change) -> None:
-    value = json.loads(path.read_bytes())
-    path.write_text(json.dumps(change(value)))
-
-
-# What only a site has: an archive's own files are changed in `tests/results/vectors.py`.
+# What only a site has: an archive's own files are changed in `tests/results/vectors.py`. The file
+# of a result, and what is served in its place.
 DAMAGE = {
-    "key list": lambda site, _: edit(
-        site / "data" / "proofs" / "keys.json", lambda keys: [{**keys[0], "public": "ab" * 32}]
+    "key list": ("data/proofs/keys.json", lambda keys, _: [{**keys[0], "public": "ab" * 32}]),
+    "tier": ("data/proofs/keys.json", lambda keys, _: [{**keys[0], "tier": "registered"}]),
+    "laws": ("data/proofs/laws.json", lambda *_: {"laws": []}),
+    "schema": ("schema/statement-v1.json", lambda *_: {}),
+    "index": (
+        "data/proofs/{shard}.json",
+        lambda places, digest: {digest: [places[digest][0], places[digest][1] + 1]},
     ),
-    "tier": lambda site, _: edit(
-        site / "data" / "proofs" / "keys.json", lambda keys: [{**keys[0], "tier": "registered"}]
+    "folder": (
+        "data/proofs/{shard}.json",
+        lambda places, digest: {digest: ["../statements", places[digest][1]]},
     ),
-    "laws": lambda site, _: edit(site / "data" / "proofs" / "laws.json", lambda _: {"laws": []}),
-    "schema": lambda site, _: edit(site / "schema" / "statement-v1.json", lambda _: {}),
-    "index": lambda site, digest: edit(
-        site / "data" / "proofs" / f"{digest[:2]}.json",
-        lambda places: {digest: [places[digest][0], places[digest][1] + 1]},
-    ),
-    "folder": lambda site, digest: edit(
-        site / "data" / "proofs" / f"{digest[:2]}.json",
-        lambda places: {digest: ["../statements", places[digest][1]]},
-    ),
-    "place": lambda site, digest: edit(
-        site / "data" / "proofs" / f"{digest[:2]}.json", lambda _: {}
-    ),
-    "statement": lambda site, digest: (site / "statements" / f"{digest}.dsse.json").unlink(),
+    "place": ("data/proofs/{shard}.json", lambda *_: {}),
+    "statement": ("statements/{digest}.dsse.json", None),
 }
 
 
 @pytest.mark.parametrize("part", DAMAGE)
-def test_any_damage_to_the_sites_own_files_is_refused(tab, serve, long_site, tmp_path, part):
-    site = tmp_path / "site"
-    shutil.copytree(long_site, site)
-    digest = places(site)[7]
-    DAMAGE[part](site, digest)
-    assert "Not verified" in verdict(tab, serve(site), digest)
+def test_any_damage_to_the_sites_own_files_is_refused(tab, serve, long_site, part):
+    digest = places(long_site)[7]
+    path, change = DAMAGE[part]
+    path = path.format(digest=digest, shard=digest[:2])
+    whole = (long_site / path).read_bytes()
+
+    def answer(route):
+        asked.append(route.request.url)
+        if change:
+            route.fulfill(json=change(json.loads(whole), digest))
+        else:
+            route.fulfill(status=404)
+
+    asked: list[str] = []
+    tab.route(f"**/{path}", answer)
+    assert "Not verified" in verdict(tab, serve(long_site), digest)
+    assert asked
 
 
 def test_an_entry_that_names_flags_verifies_and_hiding_them_does_not(

@@ -38,19 +38,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_build_upon_another_is_the_build_from_nothing(
-    own_cache: Path, quick_build: Build, tmp_path: Path
-):
-    folder = accept(tmp_path / "results", statement(number=1), statement(number=2, chip="Other"))
-    quick_build([folder], tmp_path / "out")
-    accept(folder, statement(number=3, date="2026-11-22"))
-    build([folder], tmp_path / "out")
-    for kept in own_cache.glob("rows-*"):
-        kept.unlink()
-    build([folder], tmp_path / "fresh")
-    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
-
-
 def test_damaged_kept_rows_are_made_anew(own_cache: Path, quick_build: Build, tmp_path: Path):
     folder = accept(tmp_path / "results", statement(number=1))
     quick_build([folder], tmp_path / "out")

@@ -315,11 +315,11 @@ def test_encoded_and_foreign_bodies_are_not_read(client, sealed):
     assert post(client, sealed(), **{"content-type": "text/html"}).status_code == 415
 
 
-def test_who_asks_too_often_waits(serving, sealed):
+def test_who_asks_too_often_waits(serving, standing):
     with serving(Limits(per_minute=2)) as client:
         answers = [client.get("/v1/challenge") for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
-        assert 29 <= int(answers[-1].headers["retry-after"]) <= 31
+        assert answers[-1].headers["retry-after"] == "31"
 
 
 def test_results_come_in_pages_and_by_filter(client, sealed):

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -33,10 +34,10 @@ class Board:
         self.admin = keyfile.load(data / "log.pem")
 
     def get(self, path, **more):
-        return httpx.get(self.url + path, **more)
+        return httpx.get(self.url + path, timeout=120, **more)
 
     def post(self, path, content):
-        return httpx.post(self.url + path, content=content, timeout=30)
+        return httpx.post(self.url + path, content=content, timeout=120)
 
     def submit(self, *results):
         with ThreadPoolExecutor(8) as pool:
@@ -141,7 +142,7 @@ def test_read_only_holds_for_all(board, sealed):
 
 
 def test_what_a_front_does_not_answer_is_passed_on_as_it_was(board):
-    head = httpx.head(f"{board.url}/v1/owners")
+    head = httpx.head(f"{board.url}/v1/owners", timeout=120)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == str(len(board.get("/v1/owners").content))
     tag = board.get("/v1/owners").headers["etag"]
@@ -162,17 +163,17 @@ def test_the_metrics_of_all_are_one(board, sealed):
         return sum(map(int, found))
 
     entries = int(re.search(r"fenmark_log_entries (\d+)", board.get("/metrics").text)[1])
-    for _ in range(100):  # each front tells what it counted once a second
+    for _ in range(1200):  # each front tells what it counted once a second
         if stored() > 30:
             break
-        httpx.get(f"{board.url}/healthz")
+        time.sleep(0.1)
     assert 30 < stored() <= entries
 
 
 def test_where_one_ends_by_itself_the_server_ends_and_says_so(board, sealed):
     before = Ledger(board.data / "log").unverified().size
     os.kill(board.fronts[0].pid, signal.SIGKILL)
-    assert board.server.wait(60) == 1
+    assert board.server.wait(120) == 1
     assert (
         "a process that takes requests ended by itself" in (board.data.parent / "log").read_text()
     )
