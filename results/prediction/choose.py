@@ -213,7 +213,7 @@ class Loser:
     chip: str
     why: str
     stage: Stage
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,10 +411,11 @@ def _missed(held: _Held, place: int) -> Loser:
     }
     name = max(over, key=lambda metric: over[metric])
     margin, limit = held.margins[place], limits.ttft_ms if name == "ttft" else limits.tpot_ms
-    values = {
+    ms = float(held.times[name][0, place])
+    values: dict[str, str | float] = {
         "metric": name.upper(),
         "percentile": f"p{limits.percentile:g}" if limits.percentile else "",
-        "ms": figure(held.times[name][0, place]),
+        "ms": ms,
         "limit": f"{limit:g}",
         "margin": f"×{margin:g}" if margin != 1 else "",
         "setup": option.setup.words(),
@@ -423,7 +424,7 @@ def _missed(held: _Held, place: int) -> Loser:
     of = f" at {values['percentile']}" if values["percentile"] else ""
     kept = f" with the margin of {values['margin']}" if values["margin"] else ""
     why = (
-        f"{values['metric']}{of} is {values['ms']} ms at best, "
+        f"{values['metric']}{of} is {figure(ms)} ms at best, "
         f"over {values['limit']} ms{kept} ({values['setup']}, {values['load']} at once)"
     )
     return Loser(option.setup.chip, why, "over", values)

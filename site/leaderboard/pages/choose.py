@@ -7,11 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import clean
+from leaderboard.pages.choose_answer import OPENING, SERVED_BY
 from leaderboard.read.cache import kept
 from results import catalog
 from results.catalog.api_data import api_price, api_sheet
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.prediction import in_browser
+from results.prediction.choose import MARGIN
 from results.prediction.market import OWNED, in_region, owning
 from results.prediction.predict import predictor
 from suites import models
@@ -19,22 +21,22 @@ from suites import models
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from leaderboard.pages.choose_answer import Answer
     from leaderboard.words import Words
     from results.catalog import PriceSheet
     from results.prediction.observed import Observed
 
 __all__ = ["MODEL_NAMES", "common", "context", "market", "of_model"]
 
-# The model, lengths and limit that the page opens with.
-OPENING = {"model": "deepseek-v3", "isl": 8192, "osl": 1024, "ttft": 3000, "rps": 10}
 # Other names that a model is looked for by.
 MODEL_NAMES = {"deepseek-v3": "DeepSeek-V3, DeepSeek-R1"}
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
-def context(_: Words, sheet: PriceSheet) -> dict[str, Any]:
-    """Return what the page shows before a reader's first question."""
+def context(_: Words, sheet: PriceSheet, answer: Answer) -> dict[str, Any]:
+    """Return what the page shows before a reader's first question: a form, and its answer."""
     return {
+        "answer": answer,
         "models": sorted(
             ((name, MODEL_NAMES.get(name, models.load(name).name)) for name in models.available()),
             key=lambda pair: pair[1].casefold(),
@@ -43,9 +45,10 @@ def context(_: Words, sheet: PriceSheet) -> dict[str, Any]:
         "default": sheet.default_class,
         "regions": [tariff.region for tariff in sheet.tariffs],
         "region": sheet.reference_tariff,
-        "served_by": {"vllm": "vLLM", "sglang": "SGLang", "trtllm": "TensorRT-LLM"},
+        "served_by": SERVED_BY,
         "percentiles": _PERCENTILES,
         "opening": OPENING,
+        "margin": MARGIN,
         "sheet": sheet,
         "words": _said(_),
     }
