@@ -101,11 +101,11 @@ export class Answers {
     const { classes, owned, pue } = this.market;
     if (kind !== OWNED) {
       const rent = classes[kind]?.[chip];
-      return rent ? { usd: rent[0], label: rent[1] } : null;
+      return rent ? { usd: rent[0], label: label(rent.slice(1)) } : null;
     }
     if (!owned[chip]) return null;
-    const [usd, kw, label] = owned[chip];
-    return { usd: usd + kw * pue * this.place().usd_per_kwh, label };
+    const [usd, kw, ...labels] = owned[chip];
+    return { usd: usd + kw * pue * this.place().usd_per_kwh, label: label(labels) };
   }
 
   /** @param {Ranked[]} ranked @param {any} model @param {Demand} demand @param {boolean} whole */
@@ -139,7 +139,7 @@ export class Answers {
     const place = element("td", "n", `${own.rank}${own.tied ? "=" : ""}`);
     if (own.tied) place.title = this.word("tie");
     const name = element("th", "", ...this.setup(own.option));
-    name.title = own.option.basis;
+    name.title = own.option.kind === "predicted" ? this.word(own.option.basis) : own.option.basis;
     name.setAttribute("scope", "row");
     const cost = element("td", "n", ...bill(own.monthly));
     cost.title = own.price.label;
@@ -237,6 +237,9 @@ export class Answers {
     list.replaceChildren(...items.map((item) => element("li", "", ...item)));
   }
 }
+
+/** What a price rests on, in the page's language. @param {string[]} labels in English and Chinese */
+const label = ([english, chinese]) => (document.documentElement.lang.startsWith("zh") ? chinese : english);
 
 /** The code of the currency, which follows the choice. */
 function code() {

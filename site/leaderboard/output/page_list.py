@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
     from leaderboard.figures.figures import BoardPoint, Result
     from leaderboard.figures.front import Point
     from leaderboard.output.timelines import Timeline

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leaderboard.base.text import clean
 from leaderboard.pages.choose_answer import OPENING, SERVED_BY
 from leaderboard.read.cache import kept
+from leaderboard.words import Words
 from results import catalog
 from results.catalog.api_data import api_price, api_sheet
 from results.catalog.prices_data import RENTAL_CLASSES
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from leaderboard.pages.choose_answer import Answer
-    from leaderboard.words import Words
     from results.catalog import PriceSheet
     from results.prediction.observed import Observed
 
@@ -30,6 +30,7 @@ __all__ = ["MODEL_NAMES", "common", "context", "market", "of_model"]
 
 # Other names that a model is looked for by.
 MODEL_NAMES = {"deepseek-v3": "DeepSeek-V3, DeepSeek-R1"}
+_CHINESE = Words.load("zh")
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
@@ -135,7 +136,7 @@ def market(sheet: PriceSheet) -> dict[str, Any]:
         "names": {name: entry.name for name, entry in chips.items()},
         "classes": {kind: _rents(sheet, kind) for kind in RENTAL_CLASSES},
         "owned": {
-            name: [own.usd_per_hour, own.kw, clean(own.label)]
+            name: [own.usd_per_hour, own.kw, *_labels(own.label)]
             for name in chips
             if (own := owning(name, sheet))
         },
@@ -146,7 +147,12 @@ def market(sheet: PriceSheet) -> dict[str, Any]:
 
 def _rents(sheet: PriceSheet, kind: str) -> Mapping[str, Any]:
     rents = {name: sheet.rental(name, kind) for name in catalog.chips()}
-    return {name: [own.usd_per_hour, clean(own.label)] for name, own in rents.items() if own}
+    return {name: [own.usd_per_hour, *_labels(own.label)] for name, own in rents.items() if own}
+
+
+def _labels(label: str) -> tuple[str, str]:
+    """Say what a price rests on in English and in Chinese."""
+    return clean(label), clean(_CHINESE.listed(label))
 
 
 def _region(sheet: PriceSheet, region: str) -> dict[str, Any]:

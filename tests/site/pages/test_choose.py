@@ -23,13 +23,12 @@ SHEET = catalog.latest_prices()
 SECTIONS = (".headline", ".ranked", ".more", ".apart", ".ways", ".worth", ".losers")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 # Words, addresses and titles of each section, in the order that a reader meets them.
-SHOWN = """(answer) => Object.fromEntries(%s.map((name) => {
-  const section = answer.querySelector(name);
-  const told = (one) => one.nodeType === Node.TEXT_NODE ? one.data
-    : ` ${one.title ?? ""} ${one.dataset.label ?? ""} ${one.getAttribute("href") ?? ""} ${
-        one.hidden ? "hidden" : ""} ${one.className} ${one.lang} ${[...one.childNodes].map(told).join(" ")}`;
-  return [name, told(section)];
-}))""" % json.dumps(SECTIONS)
+SHOWN = """(answer, sections) => Object.fromEntries(sections.map((name) => {
+  const told = (one) => one.nodeType === Node.TEXT_NODE ? one.data : [
+    "", one.title, one.dataset.label, one.getAttribute("href"), one.hidden ? "hidden" : "",
+    one.className, one.lang, ...[...one.childNodes].map(told)].join(" ");
+  return [name, told(answer.querySelector(name))];
+}))"""
 ASK_AGAIN = """async () => {
   const choose = document.querySelector("fenmark-choose");
   const last = choose.querySelector(".losers ul");
@@ -86,11 +85,11 @@ def test_the_answer_in_the_page_is_the_one_its_scripts_give(tab: Page, served: s
     tab.on("request", lambda request: asked.append(request.url))
     opened(tab, f"{served}{lang}choose/")
     assert [url for url in asked if "/data/choose/" in url or "predict" in url] == []
-    shown = tab.locator(".answer").evaluate(SHOWN)
+    shown = tab.locator(".answer").evaluate(SHOWN, SECTIONS)
     # The same question, asked of the scripts.
     tab.locator("fenmark-choose [name=isl]").evaluate("own => own.focus()")
     tab.evaluate(ASK_AGAIN)
-    again = tab.locator(".answer").evaluate(SHOWN)
+    again = tab.locator(".answer").evaluate(SHOWN, SECTIONS)
     assert shown.keys() == again.keys() == {*SECTIONS}
     for section, text in shown.items():
         (words, numbers), (other_words, others) = parts(text), parts(again[section])
@@ -154,7 +153,8 @@ def test_an_owned_hour_is_the_sheets_capital_and_electricity():
     told = choose.market(SHEET)
     own = owning("b200-sxm", SHEET)
     assert own is not None
-    assert told["owned"]["b200-sxm"] == [own.usd_per_hour, own.kw, own.label]
+    assert told["owned"]["b200-sxm"][:3] == [own.usd_per_hour, own.kw, own.label]
+    assert told["classes"]["on-demand"]["b200-sxm"][2].startswith("按需，")
     assert {region["grid"] for region in told["regions"]} >= {"USA", "CHN"}
 
 
