@@ -48,7 +48,7 @@ def page(say: Callable[[str], str] = str) -> str:
     parts = [say(_HEAD)]
     for family in FAMILIES:
         text = " ".join(inspect.cleandoc(explain(family)).split())
-        parts.append(say("**{family}**: {text}").format(family=family, text=say(text)) + "\n")
+        parts.append(say("**`{family}`**: {text}").format(family=family, text=say(text)) + "\n")
     limits = say("The machine's limits")
     parts.append(f"## {limits}\n")
     parts.append(_table(_limits(), say))
@@ -85,7 +85,7 @@ def _table(rows: Iterator[Work], say: Callable[[str], str]) -> str:
         name = work.name.removeprefix(f"{work.model}/")
         sizes = ", ".join(f"{key} {value}" for key, value in work.shape.items())
         lines.append(
-            f"| {work.family}/{name} | {sizes} | {work.flops / 1e6:,.2f} | "
+            f"| `{work.family}/{name}` | `{sizes}` | {work.flops / 1e6:,.2f} | "
             f"{work.bytes / 1e6:,.2f} | {work.intensity:,.2f} |"
         )
     return "\n".join(lines) + "\n"

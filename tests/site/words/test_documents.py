@@ -111,8 +111,8 @@ def test_a_document_that_code_writes_is_as_the_code_says_in_chinese_too(name: st
 
 def test_prose_is_translated_by_paragraphs_and_keeps_its_form():
     made = written.prose("# Kernel shapes\n\nSource:\n{source}\n\n## Kernel shapes\n")
-    assert made == "# 算子形状\n\n来源：{source}\n\n## 算子形状\n"
-    with pytest.raises(CheckError, match="no Chinese of 'Nobody wrote this.'"):
+    assert made == "# 算子形状\n\n来源：{source}\n\n## 算子形状\n"  # noqa: RUF001 - Chinese
+    with pytest.raises(CheckError, match=r"no Chinese of 'Nobody wrote this\.'"):
         written.prose("# Kernel shapes\n\nNobody wrote\nthis.\n")
 
 
