@@ -55,6 +55,7 @@ class Claim(Strict):
         precision: of the weights, as the source writes it.
         isl, osl: tokens of a prompt and of an answer.
         load, load_zh: what else was said of the load.
+        speculation: whether it says that drafts were made (speculative decoding).
         unstated: what it does not say.
     """
 
@@ -78,6 +79,7 @@ class Claim(Strict):
     osl: _Length | None = None
     load: _Text | None = None
     load_zh: _Text | None = None
+    speculation: bool = False
     unstated: list[Condition] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -86,6 +88,8 @@ class Claim(Strict):
         for name in self.unstated:
             if missing.get(name):
                 raise ValueError(f"{name} is stated, and listed as unstated")
+        if self.speculation and "speculation" in self.unstated:
+            raise ValueError("speculation is stated, and listed as unstated")
         if (self.tokens == "unstated") != ("token kind" in self.unstated):
             raise ValueError("tokens and unstated disagree on the token kind")
         if (self.load is None) != (self.load_zh is None):

@@ -76,6 +76,7 @@ class Evidence:
         date: when it was measured or published; empty where nobody says.
         statistic: of its latencies, such as "median" or "mean"; empty likewise.
         quick: whether a short profile measured it, which shows less.
+        drafts: what made drafts of its tokens (speculative decoding); empty where nothing did.
     """
 
     chip: str
@@ -95,6 +96,7 @@ class Evidence:
     date: str = ""
     statistic: str = ""
     quick: bool = False
+    drafts: str = ""
 
     def of_all_tokens(self, isl: float, osl: float) -> Evidence:
         """Return the same row of output tokens with its input tokens counted too."""
@@ -178,6 +180,8 @@ class Judgement:
 
     Attributes:
         why: one of a few sentences, translated where it is shown.
+        best: without drafts, unless the claim says that it makes them.
+        drafted: evidence with drafts where it goes further; None where the claim makes them.
     """
 
     verdict: Verdict
@@ -185,37 +189,64 @@ class Judgement:
     bound: Bound | None
     best: BestEvidence | None
     needs: Needs | None
+    drafted: BestEvidence | None = None
 
 
 def judge(claim: Claim, evidence: Iterable[Evidence], sheet: PriceSheet) -> Judgement:
     """Judge one claim.
 
     Beyond a datasheet is beyond belief, whatever was measured; then it stands or falls with the
-    best row of the same model, and of the same chip where it names one.
+    best row of the same model, and of the same chip where it names one. One that does not say that
+    it makes drafts is held against rows without them first, and says so where only others reach it.
     """
-    bound = bound_of(claim, sheet)
-    best = best_for(claim, evidence, sheet.cny_per_usd.value)
-    verdict, why = _verdict(claim, bound, best)
-    return Judgement(verdict=verdict, why=why, bound=bound, best=best, needs=needs_of(claim, sheet))
+    bound, rate, rows = bound_of(claim, sheet), sheet.cny_per_usd.value, list(evidence)
+    best = best_for(claim, (row for row in rows if claim.speculation or not row.drafts), rate)
+    drafted = None
+    if not claim.speculation:
+        drafted = best_for(claim, (row for row in rows if row.drafts), rate)
+    if best and drafted and not _further(claim, drafted.value, best.value):
+        drafted = None
+    verdict, why = _verdict(claim, bound, best, drafted)
+    return Judgement(
+        verdict=verdict,
+        why=why,
+        bound=bound,
+        best=best,
+        needs=needs_of(claim, sheet),
+        drafted=drafted,
+    )
 
 
-def _verdict(claim: Claim, bound: Bound | None, best: BestEvidence | None) -> tuple[Verdict, str]:
+def _verdict(
+    claim: Claim, bound: Bound | None, best: BestEvidence | None, drafted: BestEvidence | None
+) -> tuple[Verdict, str]:
     if bound and _beyond(claim, bound.value):
         return "below the physical floor", "The datasheet does not allow it."
     if claim.model is None:
         return "untestable as stated", "It names no model: a token of a small one is cheap."
-    if best is None and claim.chip:
-        return "untestable as stated", "Nobody published a figure of this model on this chip."
-    if best is None:
-        return "untestable as stated", "Nobody published such a figure of this model."
-    if _beyond(claim, best.value):
+    furthest = drafted or best
+    if furthest is None:
+        on_chip = "Nobody published a figure of this model on this chip."
+        none = "Nobody published such a figure of this model."
+        return "untestable as stated", on_chip if claim.chip else none
+    if _beyond(claim, furthest.value):
         return "below all evidence", "No published row goes as far."
-    return "consistent with evidence", "A published row goes at least as far."
+    plain = best is not None and not _beyond(claim, best.value)
+    every, drafting = (
+        "A published row goes at least as far.",
+        "Only a published row with drafts goes as far.",
+    )
+    return "consistent with evidence", every if plain else drafting
 
 
 def _beyond(claim: Claim, value: float) -> bool:
     """Whether the claim promises more than a value."""
-    return claim.value < value if claim.unit in LOWER_IS_BETTER else claim.value > value
+    return _further(claim, claim.value, value)
+
+
+def _further(claim: Claim, value: float, other: float) -> bool:
+    """Whether a value in the claim's unit goes further than another."""
+    return value < other if claim.unit in LOWER_IS_BETTER else value > other
 
 
 def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> BestEvidence | None:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 Kind = Literal["measured", "attested", "reported", "predicted"]
+Stage = Literal["unseen", "over", "few", "unpriced"]
 # Best evidence first; the marks are those of the methodology.
 MARKS: dict[Kind, str] = {"measured": "●", "attested": "◐", "reported": "◇", "predicted": "◈"}
 _ORDER = {kind: place for place, kind in enumerate(MARKS)}
@@ -57,6 +58,8 @@ _SPREADS = {
 }
 METRICS = ("ttft", "tpot")
 _MEASURE = 3
+# Of a chip's options the one that went furthest says why it lost.
+_STAGES: tuple[Stage, ...] = get_args(Stage)
 _SECONDS_PER_HOUR = 3600.0
 _MTOK = 1e6
 # A fleet of 2.0000001 engines is one of two: sums of floats are no engines.
@@ -199,10 +202,18 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Loser:
-    """A chip none of whose configurations is ranked, and why in a sentence."""
+    """A chip none of whose configurations is ranked, and why.
+
+    Attributes:
+        why: in a sentence.
+        stage: how far it went: not predicted, over a limit, too few chips, no price.
+        values: what the sentence says, for one in another language.
+    """
 
     chip: str
     why: str
+    stage: Stage
+    values: Mapping[str, str | float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +269,7 @@ def choose(
     rates = _rates(options, demand)
     lost = _Lost()
     for chip, reason in unseen:
-        lost.add(chip, 0, reason)
+        lost.add(Loser(chip, reason, "unseen", {"reason": reason}))
     ranked = []
     for place in _best(options, held.over <= 1.0, rates[0]):
         option = options.options[place]
@@ -266,9 +277,10 @@ def choose(
         own = _sized(held, place, rates[:, place], demand, price)
         has = (at_hand or {}).get(chip)
         if has is not None and own.chips > has:
-            lost.add(chip, 2, f"takes {own.chips} chips, {has} are at hand", own.chips)
+            why = f"takes {own.chips} chips, {has} are at hand"
+            lost.add(Loser(chip, why, "few", {"chips": str(own.chips), "has": str(has)}), own.chips)
         elif price is None:
-            lost.add(chip, 3, "holds the limits, but has no price in this class")
+            lost.add(Loser(chip, "holds the limits, but has no price in this class", "unpriced"))
         else:
             ranked.append(own)
     ranked = _with_ranks(ranked)
@@ -276,7 +288,7 @@ def choose(
     for place in np.flatnonzero(held.over > 1.0).tolist():
         chip = options.options[place].setup.chip
         if chip not in shown:
-            lost.add(chip, 1, _missed(held, place), float(held.over[place]))
+            lost.add(_missed(held, place), float(held.over[place]))
     predicted = [own for own in ranked if own.option.kind == "predicted"]
     return Choice(
         ranked=ranked,
@@ -389,7 +401,7 @@ def _with_ranks(ranked: Iterable[Ranked]) -> list[Ranked]:
     return ranks
 
 
-def _missed(held: _Held, place: int) -> str:
+def _missed(held: _Held, place: int) -> Loser:
     """Say which limit an option misses by most."""
     option, limits = held.options.options[place], held.limits
     over = {
@@ -398,33 +410,42 @@ def _missed(held: _Held, place: int) -> str:
         if limit is not None
     }
     name = max(over, key=lambda metric: over[metric])
-    limit = limits.ttft_ms if name == "ttft" else limits.tpot_ms
-    of = f" at p{limits.percentile:g}" if limits.percentile else ""
-    margin = held.margins[place]
-    kept = f" with the margin of ×{margin:g}" if margin != 1 else ""
-    return (
-        f"{name.upper()}{of} is {figure(held.times[name][0, place])} ms at best, "
-        f"over {limit:g} ms{kept} ({option.setup.words()}, {option.concurrency:g} at once)"
+    margin, limit = held.margins[place], limits.ttft_ms if name == "ttft" else limits.tpot_ms
+    ms = float(held.times[name][0, place])
+    values: dict[str, str | float] = {
+        "metric": name.upper(),
+        "percentile": f"p{limits.percentile:g}" if limits.percentile else "",
+        "ms": ms,
+        "limit": f"{limit:g}",
+        "margin": f"×{margin:g}" if margin != 1 else "",
+        "setup": option.setup.words(),
+        "load": f"{option.concurrency:g}",
+    }
+    of = f" at {values['percentile']}" if values["percentile"] else ""
+    kept = f" with the margin of {values['margin']}" if values["margin"] else ""
+    why = (
+        f"{values['metric']}{of} is {figure(ms)} ms at best, "
+        f"over {values['limit']} ms{kept} ({values['setup']}, {values['load']} at once)"
     )
+    return Loser(option.setup.chip, why, "over", values)
 
 
 class _Lost:
     """Why chips lose: of each the reason of the option that went furthest."""
 
     def __init__(self) -> None:
-        self._by_chip: dict[str, tuple[tuple[float, float], str]] = {}
+        self._by_chip: dict[str, tuple[tuple[int, float], Loser]] = {}
 
-    def add(self, chip: str, stage: int, why: str, short: float = 0.0) -> None:
+    def add(self, loser: Loser, short: float = 0.0) -> None:
         """Note a reason.
 
         Args:
-            stage: how far it went: 0 not predicted, 1 over a limit, 2 too few chips, 3 no price.
-            short: by how much it fell short there.
+            short: by how much it fell short at its stage.
         """
-        key = (-float(stage), short)
-        if chip not in self._by_chip or key < self._by_chip[chip][0]:
-            self._by_chip[chip] = key, why
+        key = (-_STAGES.index(loser.stage), short)
+        if loser.chip not in self._by_chip or key < self._by_chip[loser.chip][0]:
+            self._by_chip[loser.chip] = key, loser
 
     def losers(self) -> list[Loser]:
-        """One sentence a chip, by name."""
-        return [Loser(chip, why) for chip, (_, why) in sorted(self._by_chip.items())]
+        """One reason a chip, by name."""
+        return [loser for _, (_, loser) in sorted(self._by_chip.items())]

@@ -32,6 +32,7 @@ __all__ = [
     "Record",
     "loads_of",
     "observed",
+    "options_of",
     "reported_record",
     "reported_records",
     "signed_record",
@@ -147,13 +148,20 @@ def observed(
         model: id of a geometry.
         percentile: that is limited, taken from figures that state it.
     """
-    seen = [
+    loads = (
         load
         for record in records
         if known_as(record.model) == model or record.model == model
         for load in loads_of(record)
-        if near(load.isl, demand.isl) and near(load.osl, demand.osl)
-    ]
+    )
+    return options_of(loads, demand, percentile)
+
+
+def options_of(
+    loads: Iterable[Observed], demand: Demand, percentile: float | None = None
+) -> Options:
+    """Options of the loads whose lengths are near to those asked for; else as `observed`."""
+    seen = [load for load in loads if near(load.isl, demand.isl) and near(load.osl, demand.osl)]
     tail = [
         [load.at[metric].get(percentile or 0.0, float("nan")) for metric in METRICS]
         for load in seen

@@ -185,6 +185,8 @@ class State:
     @property
     def speaking(self) -> Placed | None:
         """The notice that says what is shown of the result; None where there is none."""
+        if not self.notices:  # as of nearly all
+            return None
         for action in _UNRANKED:
             if last := self.last(action):
                 return last

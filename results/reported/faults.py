@@ -9,7 +9,7 @@ from results.checks import judge_reported
 from results.reported.shipping import shipped_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from results.checks import Finding
     from results.statement.reported import ReportedFile, ReportedResult
@@ -35,23 +35,28 @@ then leaves this page.
 
 A row counts from 1 after the header of the file that is named.
 """
+_MULTIPLIED = (
+    "In {count} rows the count of chips is the product of the tensor-parallel and the "
+    "expert-parallel size. Experts lie on the chips of the tensor-parallel group, so the rates of "
+    "the whole deployment would be too high by the expert-parallel size, and requests in flight "
+    "would exceed the concurrency (Little's law). The reader takes tensor × pipeline parallel size:"
+)
 _LISTED = 50  # findings of one file
 
 
-def page(files: Iterable[ReportedFile] | None = None) -> str:
+def page(files: Iterable[ReportedFile] | None = None, say: Callable[[str], str] = str) -> str:
     """Return the page, in Markdown.
 
     Args:
         files: by default those that ship.
+        say: English text -> the text in the page's language.
     """
     judged = [
         (file, [(result, judge_reported(result)) for result in file.results])
         for file in (shipped_files() if files is None else files)
     ]
-    table = [
-        "| publisher | file | results | checked by a law | flagged | corrected |",
-        "|---|---|---|---|---|---|",
-    ]
+    heads = ("publisher", "file", "results", "checked by a law", "flagged", "corrected")
+    table = _head(heads, say)
     sections = []
     for file, results in judged:
         flagged = [(result, verdict.findings) for result, verdict in results if verdict.findings]
@@ -61,43 +66,44 @@ def page(files: Iterable[ReportedFile] | None = None) -> str:
         named = f"{_publisher(file)} | {_text(file.source.file.rpartition('/')[2])}"
         table.append(f"| {named} | {' | '.join(f'{count:,}' for count in counts)} |")
         if flagged or corrected:
-            sections.append("\n".join(_section(file, flagged, corrected)))
-    return "\n".join((_HEAD, *table, "", "\n\n".join(sections))).rstrip() + "\n"
+            sections.append("\n".join(_section(file, flagged, corrected, say)))
+    return "\n".join((say(_HEAD), *table, "", "\n\n".join(sections))).rstrip() + "\n"
+
+
+def _head(columns: Iterable[str], say: Callable[[str], str]) -> list[str]:
+    cells = [say(column) for column in columns]
+    return [f"| {' | '.join(cells)} |", "|" + "---|" * len(cells)]
 
 
 def _section(
     file: ReportedFile,
     flagged: list[tuple[ReportedResult, tuple[Finding, ...]]],
     corrected: list[ReportedResult],
+    say: Callable[[str], str],
 ) -> Iterator[str]:
     yield f"## {_publisher(file)}"
     yield ""
-    yield f"`{file.source.file}`, SHA-256 `{file.source.file_sha256[:16]}`; {file.source.origin}."
+    yield say("`{file}`, SHA-256 `{digest}`; {origin}.").format(
+        file=file.source.file,
+        digest=file.source.file_sha256[:16],
+        origin=say(file.source.origin),
+    )
     if flagged:
-        yield from (
-            "",
-            "| rule | row | chip | what the row comes to | the law |",
-            "|---|---|---|---|---|",
-        )
+        yield from ("", *_head(("rule", "row", "chip", "what the row comes to", "the law"), say))
         lines = [
-            f"| {finding.rule} | {_row(result)} | {_text(result.chip.name)} | "
-            f"{_text(finding.reason)} | {_text(finding.formula)} |"
+            f"| {say(finding.rule)} | {_row(result)} | {_text(result.chip.name)} | "
+            f"{_text(say(finding.reason))} | {_text(say(finding.formula))} |"
             for result, findings in flagged
             for finding in findings
         ]
         yield from lines[:_LISTED]
         if lines[_LISTED:]:
-            yield f"\n{len(lines) - _LISTED:,} more are not listed."
+            more = say("{count} more are not listed.")
+            yield "\n" + more.format(count=f"{len(lines) - _LISTED:,}")
     if corrected:
         yield ""
-        yield (
-            f"In {len(corrected):,} rows the count of chips is the product of the tensor-parallel "
-            "and the expert-parallel size. Experts lie on the chips of the tensor-parallel group, "
-            "so the rates of the whole deployment would be too high by the expert-parallel size, "
-            "and requests in flight would exceed the concurrency (Little's law). The reader takes "
-            "tensor × pipeline parallel size:"
-        )
-        yield from ("", "| chip | chips in the file | chips taken | rows |", "|---|---|---|---|")
+        yield say(_MULTIPLIED).format(count=f"{len(corrected):,}")
+        yield from ("", *_head(("chip", "chips in the file", "chips taken", "rows"), say))
         pairs = Counter(
             (result.chip.name, result.labels["count_in_file"], result.chip.count)
             for result in corrected

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from suites.engines.template import command, names, template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from suites.engines.template import Device, Template
 
@@ -36,40 +36,48 @@ choose one stands in [Engines](engines.md).
 _WIDTH = 90
 
 
-def page() -> str:
-    """Write the page as Markdown."""
-    return "\n".join([_HEAD, *(line for name in names() for line in _engine(template(name)))])
+def page(say: Callable[[str], str] = str) -> str:
+    """Write the page as Markdown.
+
+    Args:
+        say: English text -> the text in the page's language.
+    """
+    lines = (line for name in names() for line in _engine(template(name), say))
+    return "\n".join([say(_HEAD), *lines])
 
 
-def _engine(engine: Template) -> Iterator[str]:
+def _engine(engine: Template, say: Callable[[str], str]) -> Iterator[str]:
     yield f"## {engine.name}\n"
     yield "| | |\n|---|---|"
     yield f"| `--engine` | {', '.join(f'`{engine.id}:{key}`' for key in engine.devices)} |"
-    yield f"| input tokens | {engine.isl} |"
-    yield f"| output tokens | {engine.osl} |"
-    yield f"| ready when | `GET {engine.health}` answers |"
+    yield f"| {say('input tokens')} | {say(engine.isl)} |"
+    yield f"| {say('output tokens')} | {say(engine.osl)} |"
+    ready = say("`GET {health}` answers").format(health=engine.health)
+    yield f"| {say('ready when')} | {ready} |"
     version = engine.version
     told = f"`{' '.join(version.command)}`" if version.command else f"`GET {version.path}`"
-    yield f"| version | {told} |"
+    yield f"| {say('version')} | {told} |"
     axes = (f"`--{axis}` {_flag(words)}".strip() for axis, words in engine.parallel.items())
-    yield f"| parallelism | {', '.join(axes)} |\n"
+    yield f"| {say('parallelism')} | {', '.join(axes)} |\n"
     for key, device in engine.devices.items():
-        yield from _device(engine, key, device)
+        yield from _device(engine, key, device, say)
     for name, text in engine.files.items():
         yield f"`{name}`:\n"
         yield f"```\n{text.strip()}\n```\n"
 
 
-def _device(engine: Template, key: str, device: Device) -> Iterator[str]:
-    yield f"### `{engine.id}:{key}`: {device.chips}\n"
+def _device(engine: Template, key: str, device: Device, say: Callable[[str], str]) -> Iterator[str]:
+    head = say("`{name}`: {chips}").format(name=f"{engine.id}:{key}", chips=say(device.chips))
+    yield f"### {head}\n"
     # The same page on every machine: no path of this one's interpreter.
     program = "python3" if engine.program == "{python}" else None
     start = command(engine, key, _SHOWN, parallel={}, program=program, folder=Path("RUN"))
     settings = [f"{name}={value}" for name, value in start.environment.items()]
     yield "```sh\n" + _wrapped([*settings, *map(shlex.quote, start.argv)]) + "\n```\n"
     ran = device.ran or "never; the command line is the documentation's"
-    yield f"Install: {device.install}.\nSource: {device.source}, read on {device.read_on}."
-    yield f"**Run by us:** {ran}.\n"
+    yield say("Install: {what}.").format(what=say(device.install))
+    yield say("Source: {what}, read on {day}.").format(what=say(device.source), day=device.read_on)
+    yield say("**Run by us:** {ran}.").format(ran=say(ran)) + "\n"
 
 
 def _flag(words: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from suites.kernels.families.registry import explain
 from suites.models import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from suites.kernels.backends.work import Work
     from suites.models import Geometry
@@ -39,18 +39,24 @@ move, each operand once, in {DTYPE} (routing and sampling in f32).
 """
 
 
-def page() -> str:
-    """Write the whole page in Markdown."""
-    parts = [_HEAD]
+def page(say: Callable[[str], str] = str) -> str:
+    """Write the whole page in Markdown.
+
+    Args:
+        say: English text -> the text in the page's language.
+    """
+    parts = [say(_HEAD)]
     for family in FAMILIES:
-        text = inspect.cleandoc(explain(family))
-        parts.append(f"**{family}**: {' '.join(text.split())}\n")
-    parts.append("## The machine's limits\n")
-    parts.append(_table(_limits()))
+        text = " ".join(inspect.cleandoc(explain(family)).split())
+        parts.append(say("**`{family}`**: {text}").format(family=family, text=say(text)) + "\n")
+    limits = say("The machine's limits")
+    parts.append(f"## {limits}\n")
+    parts.append(_table(_limits(), say))
     for model in MODELS:
         geometry = load(model)
-        parts.append(f"## {geometry.name}\n\nSource: {geometry.source}\n")
-        parts.append(_table(_of(geometry)))
+        source = say("Source: {source}").format(source=say(geometry.source))
+        parts.append(f"## {geometry.name}\n\n{source}\n")
+        parts.append(_table(_of(geometry), say))
     return "\n".join(parts)
 
 
@@ -70,13 +76,16 @@ def _of(geometry: Geometry) -> Iterator[Work]:
                 break
 
 
-def _table(rows: Iterator[Work]) -> str:
-    lines = ["| case | sizes | MFLOP | MB | FLOP/B |", "|---|---|---:|---:|---:|"]
+def _table(rows: Iterator[Work], say: Callable[[str], str]) -> str:
+    lines = [
+        f"| {say('case')} | {say('sizes')} | MFLOP | MB | FLOP/B |",
+        "|---|---|---:|---:|---:|",
+    ]
     for work in rows:
         name = work.name.removeprefix(f"{work.model}/")
         sizes = ", ".join(f"{key} {value}" for key, value in work.shape.items())
         lines.append(
-            f"| {work.family}/{name} | {sizes} | {work.flops / 1e6:,.2f} | "
+            f"| `{work.family}/{name}` | `{sizes}` | {work.flops / 1e6:,.2f} | "
             f"{work.bytes / 1e6:,.2f} | {work.intensity:,.2f} |"
         )
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 __all__ = ["NARROWEST_BITS", "bits_of"]
 
@@ -32,6 +33,7 @@ _STORED = {"tf32": 32.0}
 _WIDEST_BITS = 64.0
 
 
+@lru_cache(maxsize=1024)  # many results, few names; a stranger's are not kept without end
 def bits_of(precision: str | None) -> float | None:
     """Return the bits of one weight, from below; None for a name that does not say."""
     name = (precision or "").strip().lower()

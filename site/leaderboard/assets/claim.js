@@ -9,8 +9,8 @@ const MTOK = 1e6;
 const NARROWEST_BITS = 4;
 
 /** @typedef {{value: number, unit: string, tokens: string, model: string, chip: string, bits: number | null}} Claim */
-/** @typedef {[string, string, string, string, number, string, string, string]} Row chip, model, tokens,
- *   unit, value, where, words, kind */
+/** @typedef {[string, string, string, string, number, string, string, string, string]} Row chip, model,
+ *   tokens, unit, value, where, words, kind, what made drafts */
 /** @typedef {{chips: Record<string, [string, number, [number, number][]]>,
  *   models: Record<string, [string, number, number]>, rent: Record<string, number>, class: string,
  *   cheapest_usd_per_kwh: number, usd_per_kwh: number, pue: number, cny_per_usd: number,
@@ -43,14 +43,15 @@ function bound(claim, known) {
 }
 
 /** The row that goes furthest, in the claim's unit.
- * @param {Claim} claim @param {Known} known */
-function furthest(claim, known) {
+ * @param {Claim} claim @param {Known} known @param {boolean} drafted of those with drafts, or without */
+function furthest(claim, known, drafted) {
   const unit = MONEY.has(claim.unit) ? "USD/Mtok" : claim.unit;
   const scale = claim.unit === "CNY/Mtok" ? known.cny_per_usd : 1;
   const sign = known.better.includes(unit) ? 1 : -1;
   const rows = known.evidence.filter(
-    ([chip, model, tokens, name]) =>
+    ([chip, model, tokens, name, , , , , drafts]) =>
       name === unit &&
+      (drafts !== "") === drafted &&
       model === claim.model &&
       (!claim.chip || claim.chip === chip) &&
       (!["input", "output"].includes(claim.tokens) || claim.tokens === tokens),
@@ -78,18 +79,22 @@ function needs(claim, known) {
 /** @param {Claim} claim @param {Known} known */
 export function judge(claim, known) {
   const least = bound(claim, known);
-  const best = furthest(claim, known);
+  const best = furthest(claim, known, false);
+  const others = furthest(claim, known, true);
+  const sign = known.better.includes(claim.unit) ? 1 : -1;
+  const drafted = others && (!best || sign * others.value < sign * best.value) ? others : null;
+  const most = drafted ?? best;
   /** @param {number} value */
   const beyond = (value) => (known.better.includes(claim.unit) ? claim.value < value : claim.value > value);
   const verdict =
     least && beyond(least.value)
       ? "below the physical floor"
-      : !claim.model || !best
+      : !claim.model || !most
         ? "untestable as stated"
-        : beyond(best.value)
+        : beyond(most.value)
           ? "below all evidence"
           : "consistent with evidence";
-  return { verdict, bound: least, best, needs: needs(claim, known) };
+  return { verdict, bound: least, best, drafted, needs: needs(claim, known) };
 }
 
 class ClaimCheck extends HTMLElement {
@@ -157,12 +162,12 @@ class ClaimCheck extends HTMLElement {
     const say = (key, values, ...more) => lines.push(element("p", "", this.word(key, values), " ", ...more));
     if (judged.bound)
       say("bound", { value: figure(judged.bound.value), unit, chip: this.known.chips[judged.bound.chip][0] });
-    if (judged.best)
-      say(
-        "best",
-        { value: figure(judged.best.value), unit },
-        link(`${this.dataset.root}${judged.best.where}`, judged.best.words),
-      );
+    /** @type {["best", "drafted"]} */
+    const kinds = ["best", "drafted"];
+    for (const kind of kinds) {
+      const row = judged[kind];
+      if (row) say(kind, { value: figure(row.value), unit }, link(`${this.dataset.root}${row.where}`, row.words));
+    }
     const asked = judged.needs;
     if (asked) say("energy", { joules: figure(asked.joules), rate: figure(asked.perKilowatt) });
     if (asked?.perChip) say("rented", { rate: figure(asked.perChip) });

@@ -43,6 +43,11 @@ export function interval(word, ...content) {
   return element("span", "ci", element("span", "fm-hidden", `${word("interval")} `), ...content);
 }
 
+/** A value with the ends of its interval. @param {number[]} ends */
+export function times([middle, low, high]) {
+  return [figure(middle), " ", element("span", "ci", `${figure(low)} – ${figure(high)}`)];
+}
+
 /** @param {string} href @param {string} text @param {string} [name] */
 export function link(href, text, name = "") {
   const made = /** @type {HTMLAnchorElement} */ (element("a", name, text));

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from leaderboard.base.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from leaderboard.words import Words
     from suites.base.records import Label
 
-__all__ = ["conditions", "in_words"]
+__all__ = ["conditions", "drafting", "in_words"]
 
 # Label -> how a page says it; a share is said in percent.
 _SHARES = {
@@ -74,11 +76,19 @@ def _each(words: Words, labels: Mapping[str, Label]) -> Iterator[str]:
             yield words(phrase, n=text)
 
 
-def _drafting(words: Words, labels: Mapping[str, Label]) -> Iterator[str]:
+def drafting(labels: Mapping[str, Label]) -> str:
+    """Name what made drafts, and of how many tokens; empty where nothing did."""
     method = labels.get("speculation")
     if not method or method == "none":
+        return ""
+    return clean(f"{method} {labels.get('draft_tokens', '')}")
+
+
+def _drafting(words: Words, labels: Mapping[str, Label]) -> Iterator[str]:
+    method = drafting(labels)
+    if not method:
         return
-    yield words("drafts by {n}", n=f"{method} {labels.get('draft_tokens', '')}".strip())
+    yield words("drafts by {n}", n=method)
     if length := _number(labels.get("acceptance_length")):
         how = str(labels.get("acceptance", ""))
         told = words("{n} tokens a step", n=f"{length:.2f}")

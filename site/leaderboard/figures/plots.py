@@ -41,15 +41,16 @@ def curve(
     Returns:
         The chart and the rows whose points it shows; None where nothing was measured.
     """
-    rows = measured(rows)
-    points = rows[["digest", "interactivity", "throughput", "chips"]]
+    told = is_measured(rows)
+    # A row has a hundred columns: whole ones are taken of the runs that are drawn.
+    points = rows.loc[told, ["digest", "interactivity", "throughput", "chips", "conditions"]]
     if not len(points):
         return None
     per_chip = points["throughput"] / points["chips"]
     best = points[["digest"]].assign(best=per_chip)
     best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
     runs: dict[str, list[Row]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
-    drawn = shown(rows[rows["digest"].isin(runs)], _.lang)
+    drawn = shown(rows[told & rows["digest"].isin(runs)], _.lang)
     for row in drawn:
         runs[row.digest].append(row)
     series = [
@@ -60,7 +61,7 @@ def curve(
         )
         for digest, own in runs.items()
     ]
-    plain = rows["conditions"] == ""
+    plain = points["conditions"] == ""
     front = pareto(list(zip(points["interactivity"][plain], per_chip[plain], strict=True)))
     # A processor is one chip, whatever part of it was measured.
     of_cores = any(row.cores for row in drawn)
@@ -80,7 +81,12 @@ def curve(
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows a curve has points of."""
-    return rows[rows["ranks"] & (rows["suite"] == "serving") & rows["interactivity"].notna()]
+    return rows[is_measured(rows)]
+
+
+def is_measured(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Say of which rows a curve has points."""
+    return rows["ranks"] & (rows["suite"] == "serving") & rows["interactivity"].notna()
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from leaderboard.figures import history, plots, power_curve, ranking
 from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
-from leaderboard.figures.rows import Row, address, as_shown, records, shown
+from leaderboard.figures.rows import address, as_shown, records, shown
 from leaderboard.output import dictionary, downloads
 from leaderboard.pages import (
     answers,
@@ -23,6 +24,7 @@ from leaderboard.pages import (
     board,
     chips,
     choose,
+    choose_answer,
     embeds,
     fen,
     front,
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
-    from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Result
     from leaderboard.figures.front import Point
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from leaderboard.pages.answers import Relative
     from leaderboard.pages.best import BoardRow
     from leaderboard.pages.chips import ChipView
+    from leaderboard.pages.choose_answer import Answer
     from leaderboard.pages.fen import ClaimView
     from leaderboard.pages.models import ModelView
     from leaderboard.pages.owners import OwnerView
@@ -197,6 +199,14 @@ class Content:
         return heads.sort_values(["finished_at", "digest"], ascending=[False, True])
 
     @cached_property
+    def latest(self) -> pd.DataFrame:
+        """The best rows of the newest results."""
+        heads = self.rows.loc[self.rows["suite"] != "", ["digest", "finished_at"]]
+        best = heads.drop_duplicates("digest")
+        newest = best.sort_values("finished_at", ascending=False, kind="stable")[:_LATEST]
+        return self.rows.loc[newest.index]
+
+    @cached_property
     def notices(self) -> Sequence[Placed]:
         """What was said of results in the logs, newest first."""
         said = [one for own in self.archive.moderated.values() for one in own.state.notices]
@@ -240,6 +250,12 @@ class Content:
         names = self.names_of_geometry.get(geometry, ())
         signed = " ".join(self.made_of_model[name] for name in names)
         return f"{self.reported.made_of} {signed}"
+
+    @cached_property
+    def chosen(self) -> Answer:
+        """What the choose page answers first."""
+        assert self.sheet is not None
+        return choose_answer.answered(self.loads_of(choose_answer.OPENING.model), self.sheet)
 
     @cached_property
     def points(self) -> Points:
@@ -440,7 +456,7 @@ def pages(_: Words, content: Content) -> Iterator[Page]:
             "answers": overview.answers(_, content.rows),
             "questions": list(_questions(_, content)),
             **_best(_, content),
-            "latest": _latest(content.rows, _.lang),
+            "latest": shown(content.latest, _.lang),
         },
     )
     yield Page(
@@ -635,7 +651,7 @@ def _row(_: Words, content: Content, place: int) -> dict[str, Any]:
 
 def _questions(_: Words, content: Content) -> Iterator[Question]:
     """Yield what a reader may ask, with the samples of the newest result that has some."""
-    latest = _latest(content.rows, _.lang)
+    latest = shown(content.latest, _.lang)
     with_samples = (own for own in latest if own.page and content.samples_of(own.digest))
     samples = next((f"{own.where}#samples" for own in with_samples), "")
     return questions(_, priced=content.sheet is not None, samples=samples)
@@ -689,8 +705,8 @@ def _choose(_: Words, content: Content) -> Iterator[Page]:
             url="choose/",
             title="Choose",
             about="Which chip and configuration serves your workload within its limits for least.",
-            context=lambda: choose.context(_, sheet),
-            made_of="",
+            context=lambda: choose.context(_, sheet, content.chosen),
+            made_of=content.made_of_loads(choose_answer.OPENING.model),
         )
 
 
@@ -858,8 +874,22 @@ def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     return [
         {"model": model, "charts": found[0], "price": found[1]}
         for model in _measured(content)
-        if (found := breakeven(_, content.of_model[model.id], content.rates))
+        if (found := _even(_, content, model.id))
     ]
+
+
+def _even(_: Words, content: Content, model: str) -> tuple[dict[str, Markup], str] | None:
+    """Draw a model's charts unless they were drawn of the same results."""
+
+    def made() -> bytes:
+        return json.dumps(breakeven(_, content.of_model[model], content.rates)).encode()
+
+    made_of = f"{content.stamp} {content.made_of_model[model]}"
+    found = json.loads(cache.kept(f"even-{_.lang}-{model}", made_of, made))
+    if found is None:
+        return None
+    charts, price = found
+    return {code: Markup(chart) for code, chart in charts.items()}, price  # noqa: S704 - drawn by us
 
 
 def _measured(content: Content) -> Iterator[ModelView]:
@@ -888,13 +918,6 @@ def _documents(_: Words) -> list[dict[str, Any]]:
         }
         for name, document in page_shells.documents("en").items()
     ]
-
-
-def _latest(rows: pd.DataFrame, lang: str) -> Sequence[Row]:
-    """Show each result once, by its best row."""
-    best = rows.loc[rows["suite"] != "", ["digest", "finished_at"]].drop_duplicates("digest")
-    newest = best.sort_values("finished_at", ascending=False, kind="stable")[:_LATEST]
-    return shown(rows.loc[newest.index], lang)
 
 
 def _runners(content: Content) -> list[dict[str, Any]]:

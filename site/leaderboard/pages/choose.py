@@ -7,11 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.base.text import clean
+from leaderboard.pages.choose_answer import OPENING, SERVED_BY
 from leaderboard.read.cache import kept
+from leaderboard.words import Words
 from results import catalog
 from results.catalog.api_data import api_price, api_sheet
 from results.catalog.prices_data import RENTAL_CLASSES
 from results.prediction import in_browser
+from results.prediction.choose import MARGIN
 from results.prediction.market import OWNED, in_region, owning
 from results.prediction.predict import predictor
 from suites import models
@@ -19,22 +22,22 @@ from suites import models
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from leaderboard.words import Words
+    from leaderboard.pages.choose_answer import Answer
     from results.catalog import PriceSheet
     from results.prediction.observed import Observed
 
 __all__ = ["MODEL_NAMES", "common", "context", "market", "of_model"]
 
-# The model, lengths and limit that the page opens with.
-OPENING = {"model": "deepseek-v3", "isl": 8192, "osl": 1024, "ttft": 3000, "rps": 10}
 # Other names that a model is looked for by.
 MODEL_NAMES = {"deepseek-v3": "DeepSeek-V3, DeepSeek-R1"}
+_CHINESE = Words.load("zh")
 _PERCENTILES = ("50", "90", "95", "99", "99.9")
 
 
-def context(_: Words, sheet: PriceSheet) -> dict[str, Any]:
-    """Return what the page shows before a reader's first question."""
+def context(_: Words, sheet: PriceSheet, answer: Answer) -> dict[str, Any]:
+    """Return what the page shows before a reader's first question: a form, and its answer."""
     return {
+        "answer": answer,
         "models": sorted(
             ((name, MODEL_NAMES.get(name, models.load(name).name)) for name in models.available()),
             key=lambda pair: pair[1].casefold(),
@@ -43,9 +46,10 @@ def context(_: Words, sheet: PriceSheet) -> dict[str, Any]:
         "default": sheet.default_class,
         "regions": [tariff.region for tariff in sheet.tariffs],
         "region": sheet.reference_tariff,
-        "served_by": {"vllm": "vLLM", "sglang": "SGLang", "trtllm": "TensorRT-LLM"},
+        "served_by": SERVED_BY,
         "percentiles": _PERCENTILES,
         "opening": OPENING,
+        "margin": MARGIN,
         "sheet": sheet,
         "words": _said(_),
     }
@@ -140,7 +144,7 @@ def market(sheet: PriceSheet) -> dict[str, Any]:
         "names": {name: entry.name for name, entry in chips.items()},
         "classes": {kind: _rents(sheet, kind) for kind in RENTAL_CLASSES},
         "owned": {
-            name: [own.usd_per_hour, own.kw, clean(own.label)]
+            name: [own.usd_per_hour, own.kw, *_labels(own.label)]
             for name in chips
             if (own := owning(name, sheet))
         },
@@ -151,7 +155,12 @@ def market(sheet: PriceSheet) -> dict[str, Any]:
 
 def _rents(sheet: PriceSheet, kind: str) -> Mapping[str, Any]:
     rents = {name: sheet.rental(name, kind) for name in catalog.chips()}
-    return {name: [own.usd_per_hour, clean(own.label)] for name, own in rents.items() if own}
+    return {name: [own.usd_per_hour, *_labels(own.label)] for name, own in rents.items() if own}
+
+
+def _labels(label: str) -> tuple[str, str]:
+    """Say what a price rests on in English and in Chinese."""
+    return clean(label), clean(_CHINESE.listed(label))
 
 
 def _region(sheet: PriceSheet, region: str) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def _said(_: Words) -> dict[str, str]:
         **verdicts,
         "bound": _("Physical floor: {value} {unit}, by the datasheet of {chip}."),
         "best": _("Best evidence: {value} {unit}:"),
+        "drafted": _("With drafts: {value} {unit}:"),
         "energy": _("Needs at most {joules} J per token: {rate} tokens/s from each kilowatt."),
         "rented": _("Needs at least {rate} tokens/s from each rented chip."),
         "capital": _("Needs machines for at most {usd} USD per token/s."),
@@ -126,9 +127,9 @@ def _charts(_: Words, evidence: Iterable[Evidence], sheet: PriceSheet) -> Iterab
             yield {"id": model, "model": name, "chart": _picture(_, name, lines), "lines": lines}
 
 
-def _cheapness(row: Evidence) -> tuple[bool, float]:
-    """Measured before reported, then the cheapest first."""
-    return row.kind != "measured", row.cheapest_usd or 0.0
+def _cheapness(row: Evidence) -> tuple[bool, bool, float]:
+    """Measured before reported, without drafts before with them, then the cheapest first."""
+    return row.kind != "measured", row.drafts != "", row.cheapest_usd or 0.0
 
 
 def _line(_: Words, row: Evidence, sheet: PriceSheet) -> fen_axis.Line:
@@ -194,17 +195,17 @@ def known(evidence: Iterable[Evidence], sheet: PriceSheet) -> dict[str, Any]:
 
 
 def _furthest(evidence: Iterable[Evidence]) -> list[list[Any]]:
-    """Keep of each chip, model and kind of token what goes furthest in each of the figures."""
+    """Keep what goes furthest in each figure: of a chip, model, kind of token, drafts or none."""
     kept: dict[tuple[str, ...], tuple[float, Evidence]] = {}
     for row in evidence:
         for name, value in _figures(row).items():
             if value is None:
                 continue
-            key = (row.chip, row.model, row.tokens, name)
+            key = (row.chip, row.model, row.tokens, name, "drafts" if row.drafts else "")
             if key not in kept or (value, row.where) < (kept[key][0], kept[key][1].where):
                 kept[key] = (value, row)
     return [
-        [*key, abs(value), row.where, clean(row.words), row.kind]
+        [*key[:4], abs(value), row.where, clean(row.words), row.kind, row.drafts]
         for key, (value, row) in sorted(kept.items())
     ]
 

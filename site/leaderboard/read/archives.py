@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from leaderboard.base.text import clean, slug
 from leaderboard.figures import plots, rows, tables
 from leaderboard.figures.figures import NO_SAMPLES, Result, points_of
-from leaderboard.read.cache import Kept
+from leaderboard.read.cache import Kept, Seen
 from leaderboard.read.foreign import listed
 from leaderboard.read.keyfiles import KeyFiles
 from leaderboard.read.known import keys, known_log
@@ -230,11 +231,11 @@ def read(
         if not folder.is_dir():
             raise UserError("is not a folder", where=str(folder), expected="an archive of results")
         _gather(folder, known, before, sheet, workers, policy=policy, moment=moment)
-    table = pd.concat(known.tables, ignore_index=True) if known.tables else rows.frame([])
+    table = _together(known.tables)
     if moment is None and (len(table) != len(before) or _state(table) != _state(before)):
         workers.beside(partial(kept.store, table))
     moderated = _moderated(known)
-    table = table[_among(table["digest"], known.sources)]
+    table = _kept(table, _among(table["digest"], known.sources))
     sources = _confirmed(table, _compared(table, known.sources), known.logs)
     flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
     more = table["digest"].map(flagged).fillna(0).astype("int64")
@@ -359,6 +360,7 @@ def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
     """Find the envelopes of a folder by their digest, and what of them cannot be read."""
     paths: dict[str, Path] = {}
     unread = []
+    seen = Seen(folder)
     submissions = folder / "submissions"
     if linked := submissions.is_symlink():
         unread.append((str(submissions), "is a link"))
@@ -366,13 +368,14 @@ def _envelopes(folder: Path) -> tuple[dict[str, Path], list[tuple[str, str]]]:
         if linked and path.parent == submissions:
             continue
         try:
-            digest = hashlib.sha256(files.read_limited(path, follow=False)).hexdigest()
+            digest = seen.digest(path)
         except OSError as error:
             unread.append((str(path), f"cannot be read: {error.strerror}"))
             continue
         # A copy under another name does not hide the envelope.
         if digest not in paths or path.name == digest + archive.SUFFIX:
             paths[digest] = path
+    seen.store()
     return paths, unread
 
 
@@ -422,15 +425,27 @@ def _rows(
     named = {digest for digest, path in paths.items() if path.name == digest + archive.SUFFIX}
     # A key that is gone from the archive takes its results with it.
     keyids = {runner.key.keyid for runner in examined.args[0]}
-    old = before[_among(before["digest"], named) & before["keyid"].isin(keyids)]
-    old = old[_as_checked(old, {archive.home_of(path) for path in paths.values()})]
+    signed = _among(before["digest"], named) & _among(before["keyid"], keyids)
+    homes = {archive.home_of(path) for path in paths.values()}
+    old = _kept(before, signed & _as_checked(before, homes))
     new = [paths[digest] for digest in sorted(paths.keys() - set(old["digest"]))]
     batches = [new[at : at + _BATCH] for at in range(0, len(new), _BATCH)]
     read = list(workers.map(examined, batches, worth_it=len(new) >= _WORTH_PROCESSES))
-    tables = [old, *(table for table, _ in read)]
-    filled = [table for table in tables if len(table)]
-    table = pd.concat(filled, ignore_index=True) if filled else old
+    table = _together([old, *(table for table, _ in read)])
     return table, [problem for _, problems in read for problem in problems]
+
+
+def _together(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tables below one another; one alone is not copied, for a row has a hundred columns."""
+    filled = [table for table in tables if len(table)]
+    if len(filled) == 1:
+        return filled[0].reset_index(drop=True)
+    return pd.concat(filled, ignore_index=True) if filled else rows.frame([])
+
+
+def _kept(table: pd.DataFrame, wanted: np.ndarray) -> pd.DataFrame:
+    """Return the rows that are wanted; likewise no copy where all are."""
+    return table if wanted.all() else table[wanted]
 
 
 def _as_checked(kept: pd.DataFrame, homes: Iterable[Path]) -> np.ndarray:
@@ -588,11 +603,15 @@ def _compared(
     table: pd.DataFrame, sources: Mapping[str, FoundEnvelope]
 ) -> dict[str, FoundEnvelope]:
     """Note which results repeat what an earlier one of its log, or another log, brought."""
-    prints = dict(zip(table["digest"], table["prints"], strict=True))
+    told = dict(zip(table["digest"].tolist(), table["prints"].tolist(), strict=True))
+    prints = {digest: dict.fromkeys(own.split()) for digest, own in told.items()}
+    times = Counter(chain.from_iterable(prints.values()))
+    # Of 20,000 hardly any: only those are put in order.
+    alike = [digest for digest, own in prints.items() if any(times[one] > 1 for one in own)]
     known: dict[str, str] = {}
     repeated: dict[str, tuple[str, ...]] = {}
-    for digest in sorted(prints, key=lambda entry: _entered(sources[entry])):
-        own = dict.fromkeys(prints[digest].split())
+    for digest in sorted(alike, key=lambda entry: _entered(sources[entry])):
+        own = prints[digest]
         if copies := copied({f"evidence {print_[:12]}…": print_ for print_ in own}, known):
             repeated[digest] = _lines(copies)
         for print_ in own:
@@ -622,7 +641,8 @@ def _confirmed(
 ) -> dict[str, FoundEnvelope]:
     """Note which results others reproduce, log by log; only those concerned are read again."""
     repeats = table[table["reproduces"] != ""]
-    standing = {digest for digest, source in sources.items() if source.state.confirms}
+    named = {*repeats["digest"], *repeats["reproduces"]} & sources.keys()
+    standing = {digest for digest in named if sources[digest].state.confirms}
     repeats = repeats[_among(repeats["reproduces"], standing) & _among(repeats["digest"], standing)]
     by_log = defaultdict[str, list[Entered]](list)
     for digest in sorted({*repeats["digest"], *repeats["reproduces"]}):

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
+import stat
+import time
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -21,6 +24,7 @@ import pyarrow.parquet as pq
 from jinja2 import BytecodeCache
 
 from leaderboard.figures import rows
+from suites.base import files as plain
 from suites.base import user_folders
 
 if TYPE_CHECKING:
@@ -31,9 +35,11 @@ if TYPE_CHECKING:
 
     from results.catalog import PriceSheet
 
-__all__ = ["Kept", "Templates", "kept", "stamp"]
+__all__ = ["Kept", "Seen", "Templates", "kept", "stamp"]
 
 _DIGEST_BYTES = 32  # SHA-256, before the data
+# Coarser than the clock of any file system (FAT: 2 s).
+_TICK_NS = 3_000_000_000
 
 # Folders that no row and no page is made from; documents and theme have a digest of their own.
 _UNRELATED = {"public", "docs", "docs_zh", "theme", "assets"}
@@ -69,6 +75,44 @@ class Kept:
         written = io.BytesIO()
         pq.write_table(marked, written, compression="lz4")
         _store(self._path, written.getvalue())
+
+
+class Seen:
+    """SHA-256 of the files of a folder, as the last build read them.
+
+    A file is not read again while its inode, its size and both its times stand, as `git status` has
+    it. What changed shortly before it was read is not trusted: a clock's tick may hide one change
+    more. Nobody sets the second time, that of the last change of anything.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+        self._path = user_folders.cache() / f"seen-{mark}.json"
+        self._before: dict[str, str] = json.loads(_load(self._path) or b"{}")
+        self._now: dict[str, str] = {}
+        self._folder = folder
+        self._since = time.time_ns() - _TICK_NS
+
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a plain file of the folder.
+
+        Raises:
+            OSError: it cannot be read, is a link, no plain file or too large.
+        """
+        lies = path.lstat()
+        known = f"{lies.st_ino} {lies.st_size} {lies.st_mtime_ns} {lies.st_ctime_ns} "
+        name = path.relative_to(self._folder).as_posix()
+        told = self._before.get(name, "")
+        if not (told.startswith(known) and stat.S_ISREG(lies.st_mode)):
+            told = known + hashlib.sha256(plain.read_limited(path, follow=False)).hexdigest()
+        if max(lies.st_mtime_ns, lies.st_ctime_ns) < self._since:
+            self._now[name] = told
+        return told[len(known) :]
+
+    def store(self) -> None:
+        """Keep what was seen for the next build."""
+        if self._now != self._before:
+            _store(self._path, json.dumps(self._now).encode())
 
 
 class Templates(BytecodeCache):

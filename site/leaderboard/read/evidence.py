@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from leaderboard.base.text import clean
+from leaderboard.figures.conditions import drafting
 from leaderboard.figures.rows import shown
 from leaderboard.figures.standing import RANDOM
 from leaderboard.read import cache
@@ -162,4 +163,5 @@ def _costed(
         words=" · ".join(clean(part) for part in words if part),
         date=clean(line.result.date or line.source.date or ""),
         statistic=str(getattr(per_user or tpot, "labels", {}).get("statistic", "")),
+        drafts=drafting(line.asked),
     )

@@ -30,9 +30,9 @@ __all__ = ["PAGE", "decode", "decode_works", "mla_decode", "mla_works", "prefill
 def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Causal attention of one prompt.
 
-    2·heads·(key width + value width) FLOPs for each of isl·(isl + 1)/2 pairs; queries, keys,
-    values and outputs move once. Latent attention is expanded to full heads, as engines do for
-    prompts.
+    `2·heads·(k + v)` FLOPs, of keys k and values v wide, for each of `isl·(isl + 1)/2` pairs;
+    queries, keys, values and outputs move once. Latent attention is expanded to full heads, as
+    engines do for prompts.
     """
     isl, heads, kv_heads = sizes.prefill, geometry.heads, geometry.kv_heads
     key, value = geometry.head_dim, geometry.value_dim
@@ -68,7 +68,7 @@ def prefill_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 def decode_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Attention of one new token per sequence over a paged cache.
 
-    4·heads·head_dim FLOPs per cached token; the cache moves once, whatever the number of query
+    `4·heads·head_dim` FLOPs per cached token; the cache moves once, whatever the number of query
     heads that share it. A ragged batch, and the sliding window and sinks of a model that has them,
     are cases of their own, which count the tokens seen. Models with latent attention have
     `mla_works` instead; those whose values are not as wide as their keys have none.
@@ -132,8 +132,8 @@ def _decode_work(geometry: Geometry, sizes: Sizes, dtype: str, limit: _Limit) ->
 def mla_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Latent attention of one new token per sequence, in its absorbed form.
 
-    DeepSeek-V2 (arXiv 2405.04434), section 2.1.2: 2·heads·(2·kv_rank + rope_dim) FLOPs per
-    cached token, whose kv_rank + rope_dim values move once for all heads.
+    DeepSeek-V2 (arXiv 2405.04434), section 2.1.2: `2·heads·(2·kv_rank + rope_dim)` FLOPs per
+    cached token, whose `kv_rank + rope_dim` values move once for all heads.
     """
     if not geometry.mla:
         return []

@@ -52,7 +52,7 @@ def routing_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
 def grouped_works(geometry: Geometry, sizes: Sizes, dtype: str) -> list[Work]:
     """Gate and up product of every expert for the tokens routed to it.
 
-    2·rows·hidden·2·intermediate FLOPs for rows = tokens·k; weights of the experts that got
+    `2·rows·hidden·2·intermediate` FLOPs for `rows = tokens·k`; weights of the experts that got
     tokens move once. Tokens fall on experts at random, by a fixed draw, so groups are ragged.
     """
     if not geometry.moe:

@@ -20,6 +20,7 @@ from suites.serving.load.outcome import Outcome
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from suites.client.request import Request
 
@@ -45,9 +46,8 @@ test keeps it so, and holds every figure that is given against what the server d
 *Refused*: the request has failed under this name; more than 1% of such requests void the point,
 and where all are refused nothing is signed.
 
-| a server that | is | because |
-|---|---|---|
 """
+_COLUMNS = ("a server that", "is", "because")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,13 +164,20 @@ def _outcome(request: Request) -> Outcome:
     )
 
 
-def page() -> str:
-    """Return the page of the documentation: every behaviour, and what becomes of it."""
-    rows = []
+def page(say: Callable[[str], str] = str) -> str:
+    """Return the page of the documentation: every behaviour, and what becomes of it.
+
+    Args:
+        say: English text -> the text in the page's language.
+    """
+    rows = [f"| {' | '.join(map(say, _COLUMNS))} |\n|---|---|---|\n"]
     for behaviour in BEHAVIOURS:
         verdict = judged(behaviour, played(behaviour))
-        rows.append(f"| {behaviour.name} | {verdict.kind} | {verdict.because} |\n")
-    return _HEAD.format(count=len(rows)) + "".join(rows)
+        # The names of failures are the report's own words.
+        refused = verdict.kind == "refused"
+        because = f"`{verdict.because}`" if refused else say(verdict.because)
+        rows.append(f"| {say(behaviour.name)} | {say(verdict.kind)} | {because} |\n")
+    return say(_HEAD).format(count=len(BEHAVIOURS)) + "".join(rows)
 
 
 def summed_up() -> str:

@@ -91,6 +91,34 @@ def test_other_claims(fields, verdict):
 
 
 @pytest.mark.parametrize(
+    ("value", "verdict", "why", "shown"),
+    [
+        (0.05, "consistent with evidence", "A published row goes at least as far.", 0.03),
+        (0.03, "consistent with evidence", "Only a published row with drafts goes as far.", 0.03),
+        (0.029, "below all evidence", "No published row goes as far.", 0.03),
+    ],
+)
+def test_a_claim_silent_on_drafts_is_held_against_rows_without_them_first(
+    value, verdict, why, shown
+):
+    drafted = replace(ROW, owned_usd=0.03, drafts="mtp 3")
+    judged = judge(claim(value=value), [drafted, ROW], SHEET)
+    assert (judged.verdict, judged.why) == (verdict, why)
+    assert (judged.best.value, judged.drafted.value) == (0.05, shown)
+    # Of one that makes drafts all rows are alike; what goes no further is not shown.
+    says = judge(claim(value=value, speculation=True), [drafted, ROW], SHEET)
+    assert (says.best.value, says.best.evidence.drafts, says.drafted) == (0.03, "mtp 3", None)
+    assert judge(claim(), [replace(drafted, owned_usd=0.06), ROW], SHEET).drafted is None
+
+
+def test_rows_with_drafts_alone_are_evidence_that_says_so():
+    judged = judge(claim(value=0.05), [replace(ROW, drafts="mtp 3")], SHEET)
+    assert judged.best is None
+    assert judged.drafted.value == 0.05
+    assert judged.why == "Only a published row with drafts goes as far."
+
+
+@pytest.mark.parametrize(
     ("fields", "why"),
     [
         ({"value": 1e-6}, "The datasheet does not allow it."),

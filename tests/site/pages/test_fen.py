@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,7 +66,8 @@ JUDGE = """async ([claims, known]) => {
 
 @pytest.mark.browser
 def test_the_checker_judges_as_python_does(page: Page, served: str):
-    rows = [ROW, ROW.of_all_tokens(isl=3000, osl=1000)]
+    drafted = replace(ROW, owned_usd=0.03, tokens_per_s_per_chip=9600.0, drafts="mtp 3")
+    rows = [ROW, ROW.of_all_tokens(isl=3000, osl=1000), drafted]
     asked = [
         claim(
             value=value,
@@ -105,8 +107,9 @@ def test_the_checker_judges_as_python_does(page: Page, served: str):
         assert (answer["bound"] or {}).get("chip") == (judged.bound and judged.bound.chip), one
         if judged.bound:
             assert answer["bound"]["value"] == pytest.approx(judged.bound.value)
-        if judged.best:
-            assert answer["best"]["value"] == pytest.approx(judged.best.value)
+        for name, best in (("best", judged.best), ("drafted", judged.drafted)):
+            value = answer[name] and answer[name]["value"]
+            assert value == (best and pytest.approx(best.value)), (name, one)
         if judged.needs:
             assert answer["needs"]["joules"] == pytest.approx(judged.needs.joules_per_token)
 

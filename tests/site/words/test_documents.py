@@ -25,6 +25,13 @@ PARTS = {
     "labels": (labels.table, written.labels),
     "methodology": (laws.table, written.laws),
 }
+# Documents that the code writes as a whole.
+WHOLE = {
+    "behaviours": written.behaviours,
+    "engine-commands": written.engine_commands,
+    "kernel-shapes": written.kernel_shapes,
+    "publishers-faults": written.publishers_faults,
+}
 FRONT = re.compile(r"\A---\n.*?^---\n", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^( *)(```+).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -74,6 +81,8 @@ def made_of(text: str) -> dict[str, object]:
 @pytest.mark.parametrize("name", documents("zh"))
 def test_a_chinese_document_is_its_english_ones_translation(name: str):
     english, chinese = made_of(text_of("en", name)), made_of(text_of("zh", name))
+    if name in WHOLE:  # its headings are addresses of the code's own
+        del english["headings"]
     for what, expected in english.items():
         assert chinese[what] == expected, f"{what} of docs_zh/{name}.md differ from docs/{name}.md"
 
@@ -92,6 +101,19 @@ def test_a_chinese_document_leads_to_chinese_ones(name: str):
 def test_what_code_writes_into_chinese_documents_is_as_the_code_says(name: str):
     _, chinese = PARTS[name]
     assert chinese() in (HOME / "docs_zh" / f"{name}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_document_that_code_writes_is_as_the_code_says_in_chinese_too(name: str):
+    text = (HOME / "docs_zh" / f"{name}.md").read_text("utf-8")
+    assert text == WHOLE[name](), f"run `python -m leaderboard.words.documents {name}` into it"
+
+
+def test_prose_is_translated_by_paragraphs_and_keeps_its_form():
+    made = written.prose("# Kernel shapes\n\nSource:\n{source}\n\n## Kernel shapes\n")
+    assert made == "# 算子形状\n\n来源：{source}\n\n## 算子形状\n"  # noqa: RUF001 - Chinese
+    with pytest.raises(CheckError, match=r"no Chinese of 'Nobody wrote this\.'"):
+        written.prose("# Kernel shapes\n\nNobody wrote\nthis.\n")
 
 
 def test_a_cell_without_chinese_is_an_error_that_names_it():

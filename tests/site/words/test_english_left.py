@@ -35,6 +35,10 @@ NAMES = sorted(
 )
 ALLOWED = {
     **dict.fromkeys(KINDS, "a kind of file, as `--kind` takes it"),
+    **dict.fromkeys(("logit", "logits", "softmax", "sink"), "mathematics, by that name in Chinese"),
+    "cuda": "a device, as PyTorch names it",
+    "install": "pip's own verb",
+    "uninstall": "pip's own verb",
     "perf": "a client's name: evalscope perf",
     "fenmark": "the command",
     "choose": "its verb, in a sentence that says what to type",
@@ -59,12 +63,15 @@ ALLOWED = {
         (
             "amdsmi",
             "cryptography",
+            "lmdeploy",
             "nox",
             "pandas",
             "pyarrow",
             "pynvml",
             "pyperf",
             "torch",
+            "torchaudio",
+            "torchcodec",
             "torchvision",
             "transformers",
         ),
