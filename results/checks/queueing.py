@@ -33,7 +33,7 @@ __all__ = [
 LEAST, MOST = 0.6, 1.1
 # Those beyond the last percentile of a latency take so many times it on average at most: as of a
 # Pareto distribution of index 4/3, whose tail is heavier than any seen.
-BEYOND = 4.0
+_BEYOND = 4.0
 # Rates of tokens that are served, by what of a request they count: where nothing is generated it is
 # the input.
 SERVED = {"output_throughput": "osl", "prefill_throughput": "isl"}
@@ -88,7 +88,7 @@ def _mean_time(point: ClaimedPoint, *, closed: bool) -> tuple[float, float] | No
     above = sum(share * most(high) for share, _, high in steps)
     rise = above / (last - first) / least(lowest) if first == 0.5 and steps else 1.0
     floor = least(lowest) / max(1.0, rise) if first >= 0.5 else 0.0
-    tail = (1 - last) * BEYOND * most(highest)
+    tail = (1 - last) * _BEYOND * most(highest)
     return first * floor + below, first * most(lowest) + above + tail
 
 
