@@ -35,7 +35,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "th
 # string: a match is a key.
 _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
 # Behind the last event's chunk.
-_LAST_LINES = [b"0\r\n", b"\r\n"]
+_CHUNK_END = b"\r\n"
+_LAST_LINES = [b"0\r\n", _CHUNK_END]
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _FIELD = re.compile(rb"[\w.-]*")
 _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
@@ -215,8 +216,13 @@ def _no_stream(head: Head, body: bytes) -> str:
 
 def _arrivals(ends: Sequence[int], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
     """Times of the reads that brought the bytes before these ends."""
-    read_of = partial(bisect_left, list(accumulate(sizes)))
-    return list(map(stamps.__getitem__, map(read_of, ends)))
+    read_ends = list(accumulate(sizes))
+    # Where a read brought one event, up to the last reads, nothing has to be looked for.
+    apart = len(sizes) - 1
+    if apart > len(ends) or ends[:apart] != [end - len(_CHUNK_END) for end in read_ends[:apart]]:
+        apart = 0
+    read_of = partial(bisect_left, read_ends)
+    return [*stamps[:apart], *map(stamps.__getitem__, map(read_of, ends[apart:]))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,7 +331,7 @@ def _even_events(raw: bytes, start: int, *, broken_off: bool) -> _Cut | None:
         not (whole or broken_off)
         or len(sizes) != len(chunk_ends)
         or empty.count(b"\n") != number
-        or chunk_ends.count(b"\r\n") != number
+        or chunk_ends.count(_CHUNK_END) != number
         or list(map(size_of.get, lengths)) != sizes
         or not all(_is_size_of(size, length) for length, size in size_of.items())
     ):
