@@ -80,8 +80,9 @@ LAWS = (
     ),
     Law(
         name="queueing",
-        formula="rate × end-to-end ÷ OSL (ISL where nothing is generated) = concurrency, and "
-        "request rate × end-to-end likewise; in an open loop or a replayed trace ≤ the cap",
+        formula="rate × mean end-to-end ÷ OSL (ISL where nothing is generated) = concurrency, and "
+        "request rate × mean end-to-end likewise, the mean being any that the percentiles allow; "
+        "in an open loop or a replayed trace ≤ the cap",
         source=_LITTLE,
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",

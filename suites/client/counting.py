@@ -30,9 +30,9 @@ _HELD = 0.6
 _MORE_WORDS = 1.2
 # Splitting text into tokens never joins a word to the next one, so there is a token for each of
 # these at least; of Han and kana there may be two signs in one.
-_WORD = re.compile(r"[^\W\d_]+|\d+")
-_PIECE = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
-_WIDE = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
+_WORD = r"[^\W\d_]+|\d+"
+_PIECE = r"[^\W\d_]+|\d|[^\w\s]|_"
+_WIDE = r"[぀-ヿ㐀-鿿가-힯]"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,13 +207,13 @@ def _misses_at_the_ends(shown: Sequence[int], stamps: Sequence[int], visible: in
 
 def _least_tokens(text: str) -> float:
     """Tokens that a text has at least, whatever the vocabulary."""
-    wide = len(_WIDE.findall(text))
-    return len(_PIECE.findall(_WIDE.sub(" ", text))) + wide / 2
+    wide = len(re.findall(_WIDE, text))
+    return len(re.findall(_PIECE, re.sub(_WIDE, " ", text))) + wide / 2
 
 
 def _words_of(text: str) -> float:
     """Words and numbers of a text; two signs of Han or kana count as one."""
-    return len(_WORD.findall(_WIDE.sub(" ", text))) + len(_WIDE.findall(text)) / 2
+    return len(re.findall(_WORD, re.sub(_WIDE, " ", text))) + len(re.findall(_WIDE, text)) / 2
 
 
 def _text_of(events: Events) -> str:

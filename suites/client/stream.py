@@ -9,8 +9,9 @@ import json
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
 from itertools import accumulate, pairwise, takewhile
-from operator import add
 from typing import TYPE_CHECKING, Any
 
 from suites.base.printable import printable
@@ -34,7 +35,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "th
 # string: a match is a key.
 _TEXT = re.compile(rb'"(text|content|%b)"\s*:\s*"([^"\\]+)"' % "|".join(_THOUGHTS).encode())
 # Behind the last event's chunk.
-_LAST_LINES = [b"0\r", b"\r", b""]
+_CHUNK_END = b"\r\n"
+_LAST_LINES = [b"0\r\n", _CHUNK_END]
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 _FIELD = re.compile(rb"[\w.-]*")
 _ERROR = re.compile(rb"^event: ?error\s*$", re.MULTILINE)
@@ -176,7 +178,7 @@ def _settle(events: Events, arrivals: Sequence[int], answer: Answer) -> None:
         completion=answer.completion_tokens,
         reasoning=answer.reasoning_tokens,
     )
-    answer.token_ns = [arrivals[place] for place in counted.places]
+    answer.token_ns = list(map(arrivals.__getitem__, counted.places))
     answer.tokens, answer.first_tokens = counted.tokens, counted.first
     answer.counted_by, answer.silent_tokens = counted.by, counted.silent
     answer.hidden_tokens, answer.doubt = counted.hidden, counted.doubt
@@ -215,7 +217,12 @@ def _no_stream(head: Head, body: bytes) -> str:
 def _arrivals(ends: Sequence[int], sizes: Sequence[int], stamps: Sequence[int]) -> list[int]:
     """Times of the reads that brought the bytes before these ends."""
     read_ends = list(accumulate(sizes))
-    return [stamps[bisect_left(read_ends, end)] for end in ends]
+    # Where a read brought one event, up to the last reads, nothing has to be looked for.
+    apart = len(sizes) - 1
+    if apart > len(ends) or ends[:apart] != [end - len(_CHUNK_END) for end in read_ends[:apart]]:
+        apart = 0
+    read_of = partial(bisect_left, read_ends)
+    return [*stamps[:apart], *map(stamps.__getitem__, map(read_of, ends[apart:]))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,14 +275,15 @@ def _alike(parts: Sequence[bytes], start: int, around: tuple[bytes, bytes]) -> l
     """
     texts: list[bytes] = []
     before, behind = around
-    begin, end, between = len(before), -len(behind), behind + b"\n" + before
+    begin, end, between = len(before), -len(behind), behind + before
     together = _TOGETHER if before else 0
     while together and start < len(parts):
         # The last few are seldom alike.
         together = min(together, max(1, len(parts) - start - _LAST_EVENTS))
         block = parts[start : start + together]
         inside = [part[begin:end] for part in block]
-        same = before + between.join(inside) + behind == b"\n".join(block)
+        # Where none is too short for it, as none without text is, each stands in its own place.
+        same = before + between.join(inside) + behind == b"".join(block)
         if same and _are_plain(inside):
             texts += inside
             start += together
@@ -298,7 +306,7 @@ def _around_text(part: bytes, message: dict[str, Any]) -> tuple[bytes, bytes]:
     """
     texts = list(_TEXT.finditer(part))
     more = any(message.get(name) for name in ("error", "usage", "timings"))
-    if len(texts) != 1 or b"\n" in part or more:
+    if len(texts) != 1 or len(part.splitlines()) != 1 or more:
         return b"", b""
     return part[: texts[0].start(2)], part[texts[0].end(2) :]
 
@@ -310,29 +318,34 @@ def _even_events(raw: bytes, start: int, *, broken_off: bool) -> _Cut | None:
     a chunk: then the lines are, in turn, a size, an event, an empty one and the chunk's end. What
     all have in common is looked at once for all, and sizes for each that occurs.
     """
-    lines = raw[start:].split(b"\n")
-    end = -3 if lines[-3:] == _LAST_LINES else -1
+    # Cut by line ends, which are looked for faster than any longer mark.
+    reading = BytesIO(raw)
+    reading.seek(start)
+    lines = reading.readlines()
+    whole = lines[-2:] == _LAST_LINES
+    end = -2 if whole else len(lines)
     sizes, parts, empty, chunk_ends = (lines[turn:end:4] for turn in range(4))
     number, lengths = len(parts), list(map(len, parts))
+    size_of = dict(zip(lengths, sizes, strict=False))
     if (
-        lines[-1]
-        or (end == -1 and not broken_off)
+        not (whole or broken_off)
         or len(sizes) != len(chunk_ends)
-        or empty.count(b"") != number
-        or chunk_ends.count(b"\r") != number
-        or not all(_is_size_of(*seen) for seen in set(zip(sizes, lengths, strict=True)))
+        or empty.count(b"\n") != number
+        or chunk_ends.count(_CHUNK_END) != number
+        or list(map(size_of.get, lengths)) != sizes
+        or not all(_is_size_of(size, length) for length, size in size_of.items())
     ):
         return None
-    # Beyond size and event: their line ends, the empty line, the chunk's end of two bytes.
-    taken = accumulate(map(add, lengths, map(len, sizes)))
-    ends = [start - 2 + length + 5 * turn for turn, length in enumerate(taken, start=1)]
-    return _Cut(parts=parts, ends=ends)
+    # Besides size and event, each with its line end: the empty line, the chunk's end of two bytes.
+    on_the_wire = {length: len(size) + length + 3 for length, size in size_of.items()}
+    ends = accumulate(map(on_the_wire.__getitem__, lengths), initial=start - 2)
+    return _Cut(parts=parts, ends=list(ends)[1:])
 
 
 def _is_size_of(size: bytes, length: int) -> bool:
-    """Whether a chunk's first line gives the size of an event of this length with its end."""
+    """Whether a chunk's first line gives the size of an event: its line and an empty one."""
     try:
-        return int(size, 16) == length + 2
+        return int(size, 16) == length + 1
     except ValueError:
         return False
 

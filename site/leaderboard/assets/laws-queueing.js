@@ -14,22 +14,46 @@ const SERVED = /** @type {const} */ ([
   ["prefill_throughput", "isl"],
 ]);
 
-/** Requests in flight = request rate × time in the system, by tokens and by requests.
+/** Requests in flight = request rate × mean time in the system, by tokens and by requests.
  * @param {Claim} claim */
 export function* requestsInFlightAreTheLoad({ points, by }) {
   for (const point of points) {
     const { concurrency, rate } = point.load;
     const closed = rate === undefined && !point.replayed;
-    const latency = closed ? point.middle("e2e") : point.get("service_time", 50);
     if (point.suite === "serving") yield* latenciesAreStated(point);
-    if (concurrency === undefined || !latency) continue;
+    const time = meanTime(point, closed, by.queueing);
+    if (concurrency === undefined || !time) continue;
     const requests = point.get("request_throughput");
     for (const [metric, length] of SERVED) {
       const [tokens, each] = [point.get(metric), point.load[length]];
-      if (tokens && each) yield* inFlight(point, tokens, latency, 1 / each, closed, by.queueing);
+      if (tokens && each) yield* inFlight(point, tokens, time, 1 / each, closed, by.queueing);
     }
-    if (requests) yield* inFlight(point, requests, latency, 1, closed, by.queueing);
+    if (requests) yield* inFlight(point, requests, time, 1, closed, by.queueing);
   }
+}
+
+/** Between what the mean time of a request lies, ms; null where none is stated: percentiles bound
+ * it, and the lower half is taken to fall as far as the upper one rises.
+ * @param {Point} point @param {boolean} closed @param {Constants} by
+ * @returns {[number, number] | null} */
+function meanTime(point, closed, by) {
+  const stated = closed ? point.get("e2e", "mean") : point.get("service_time", 50);
+  if (stated || !closed) return stated && [stated.least, stated.most];
+  const known = [...point.ranks("e2e")].map(([rank, item]) => ({ part: rank / 100, item }));
+  if (!known.some(({ part }) => part === 0.5)) return null;
+  const [lowest, highest] = [known[0], known[known.length - 1]];
+  let [below, above] = [0, 0];
+  for (const [place, { part, item }] of known.slice(1).entries()) {
+    const before = known[place];
+    below += (part - before.part) * before.item.least;
+    above += (part - before.part) * item.most;
+  }
+  below += (1 - highest.part) * highest.item.least;
+  const rises = lowest.part === 0.5 && highest !== lowest;
+  const rise = rises ? above / (highest.part - lowest.part) / lowest.item.least : 1;
+  const floor = lowest.part >= 0.5 ? lowest.item.least / Math.max(1, rise) : 0;
+  const tail = (1 - highest.part) * by.BEYOND * highest.item.most;
+  return [lowest.part * floor + below, lowest.part * lowest.item.most + above + tail];
 }
 
 /** A rate alone could be anything; one of a saturated load is bounded by what was offered.
@@ -45,16 +69,16 @@ function* latenciesAreStated(point) {
   }
 }
 
-/** @param {Point} point @param {Figure} rate @param {Figure} latency @param {number} perToken
+/** @param {Point} point @param {Figure} rate @param {[number, number]} time @param {number} perToken
  * @param {boolean} closed @param {Constants} by */
-function* inFlight({ load: { concurrency: streams }, valid }, rate, latency, perToken, closed, by) {
+function* inFlight({ load: { concurrency: streams }, valid }, rate, time, perToken, closed, by) {
   const share = perToken / 1e3;
   const told = `rate × latency${perToken === 1 ? "" : " ÷ OSL"}`;
-  const low = rate.least * latency.least * share;
+  const low = rate.least * time[0] * share;
   yield atMost(rate.where, low, streams * by.MOST, `${told} is {left} requests, {right} may be`);
   // An open loop's cap need not be reached, nor what an invalid point was asked for.
   if (!closed || !valid) return;
-  const high = rate.most * latency.most * share;
+  const high = rate.most * time[1] * share;
   const reason = `${told} is {right} requests, ${general(streams)} are in flight`;
   yield atMost(rate.where, streams * by.LEAST, high, reason);
 }

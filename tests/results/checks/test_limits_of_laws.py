@@ -269,3 +269,35 @@ def test_few_arrivals_stray_by_what_was_expected_of_them(found, done, fits):  # 
         row("e2e", "ms", 100.0, case, "serving", n=done, labels={**load, "percentile": 50}),
     ]
     assert (("queueing", "flagged") in found(*rows)) is not fits
+
+
+# A closed loop of 8 streams for 20 s: of 100 requests the mean is 1,600 ms (Little), of 64 it is
+# 2,500 and of 9 it is 17,778 ms. Whether a distribution with these percentiles can have it.
+@pytest.mark.parametrize(
+    ("done", "percentiles", "fits"),
+    [
+        (100, {50: 1600, 90: 1600, 99: 1600}, True),
+        (100, {50: 600, 90: 3600, 99: 9000}, True),  # a busy machine: the median is 0.38 of it
+        # The mean is 0.5·p50 + 0.4·p90 + 0.09·p99 + 0.01·4·p99 at most: 1.03·p99 where all are the
+        # same, which must be 0.6 times 1,600 ms.
+        (100, {50: 940, 90: 940, 99: 940}, True),
+        (100, {50: 925, 90: 925, 99: 925}, False),
+        (64, {50: 500, 90: 1600}, True),  # 0.5·p50 + 0.4·p90 + 0.1·4·p90, which must be 1,500 ms
+        (64, {50: 400, 90: 1600}, False),
+        (9, {50: 4300}, True),  # 2.5·p50, which must be 10,667 ms
+        (9, {50: 4200}, False),
+        (100, {50: 1800, 90: 1800, 99: 1800}, False),  # a rate raised by an eighth
+        # The mean is 0.5·floor + 0.4·p50 + 0.09·p90 + 0.01·p99 at least, the floor being
+        # p50 over the rise of the upper half, 1.56: of the shape 2, 2.7, 5 it is 0.867·p50.
+        (100, {50: 2000, 90: 2700, 99: 5000}, True),  # 8.67 requests of 8
+        (100, {50: 2100, 90: 2835, 99: 5250}, False),  # 9.1
+    ],
+)
+def test_percentiles_bound_the_mean_that_the_rate_gives(found, done, percentiles, fits):  # noqa: F811
+    case, load = "closed/c8/isl64/osl8", {"concurrency": 8, "isl": 64, "osl": 8}
+    rows = [row("request_throughput", "1/s", done / 20.0, case, "serving", labels=load)]
+    rows += [
+        row("e2e", "ms", value, case, "serving", n=done, labels={**load, "percentile": place})
+        for place, value in percentiles.items()
+    ]
+    assert (("queueing", "flagged") in found(*rows)) is not fits
