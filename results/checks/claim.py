@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.statement.precision import Served
     from results.statement.reported import ReportedResult
-    from results.statement.statement import Measurement, Predicate, Statement
+    from results.statement.statement import Engine, Measurement, Predicate, Statement
     from suites.base.records import Label
     from suites.models import Geometry
 
@@ -30,6 +30,7 @@ __all__ = [
     "ClaimedPoint",
     "Rank",
     "case_load",
+    "flags_of",
     "least",
     "most",
     "number",
@@ -231,6 +232,13 @@ def rank_of(item: Measurement) -> Rank:
     if named := _PERCENTILE.fullmatch(statistic):
         return float(named[1])
     return 50.0 if item.metric in _LATENCIES and not statistic else None
+
+
+def flags_of(engine: Engine) -> Iterator[tuple[str, Label]]:
+    """Yield an engine's flags by plain names, such as `tensor-parallel-size`, `--a_b=c` too."""
+    for flag, value in engine.flags.items():
+        name, told, after = flag.partition("=")
+        yield name.lstrip("-").replace("_", "-").lower(), after if told else value
 
 
 def number(label: Label | None) -> float | None:

@@ -72,6 +72,16 @@ LAWS = (
     ),
     Law(
         name="latency-order",
+        formula="TPOT and end-to-end of more at once, of a larger batch or a longer context, "
+        "and TTFT of a longer prompt, ≥ those of less",
+        source="more work on the same chips takes no less time",
+        tolerance="a factor of 2 between points whose cases differ in that number alone, "
+        "beyond both intervals",
+        needs=frozenset({"ttft", "tpot"}),
+        find=order.more_work_takes_no_less,
+    ),
+    Law(
+        name="latency-order",
         formula="the engine's own time ≤ the client's; TPOT of one request alone ≤ TPOT under load",
         source="who waits for another's work waits no less",
         tolerance="25% between clocks; a factor of 5 between suites, beyond both intervals",
@@ -309,6 +319,13 @@ LAWS = (
         formula="weights are no narrower by model's name and engine's flags than is stated",
         source="suites/models/widths.py: one name, one width",
         find=names.precision_is_that_of_its_names,
+    ),
+    Law(
+        name="labels",
+        formula="names of chip, model, precision, engine and flags hold no letter that looks "
+        "like another, and none that is not seen",
+        source="a name that a reader takes for another is held to no table",
+        find=names.names_are_as_they_look,
     ),
     Law(
         name="samples",

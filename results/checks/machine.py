@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import least, most, number, place_of, said_by_file
+from results.checks.claim import flags_of, least, most, number, place_of, said_by_file
 from results.checks.finding import Held, at_most
 from results.statement.statement_v2 import ATTESTED, ChipV2
 
@@ -49,7 +49,15 @@ _AXES = {
     "tp": ("tp", "tensor-parallel-size", "tp-size", "tensor-parallel"),
     "pp": ("pp", "pipeline-parallel-size", "pp-size", "pipeline-parallel"),
     "dp": ("dp", "data-parallel-size", "dp-size", "data-parallel"),
+    "replicas": ("replicas", "num-replicas"),
 }
+# All at once, or the machines that they lie in.
+_WORLD = ("world-size", "nnodes", "num-nodes")
+# Labels that say chips: in all, of both pools, and the axes whose product they are.
+_LAYOUT = (
+    *("chips", "prefill_chips", "decode_chips"),
+    *("tensor_parallel", "pipeline_parallel", "data_parallel", "replicas"),
+)
 # Whose cards a runner lists one by one in its conditions (`runners/machine`).
 _LISTING = {"NVIDIA", "AMD"}
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
@@ -100,6 +108,8 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     used, told = _used(predicate)
     reason = f"{told} takes {{left}}, {{right}} are claimed"
     yield at_most("machine.chip.count", used, chip.count, reason)
+    if chip.kind != "cpu":
+        yield from _laid_out(claim, chip)
     yield from _said_by_file(claim, chip)
     if claim.chip and claim.chip.memory_gb and chip.memory_bytes and claim.chip.chips == 1:
         low, high = (claim.chip.memory_gb * 1e9 * factor for factor in _MEMORY)
@@ -414,20 +424,34 @@ def _used(predicate: Predicate) -> tuple[float, str]:
     if predicate.machine.chip.kind == "cpu":
         threads = (number(engine.flags.get("n_threads")) or 0 for engine in predicate.engines)
         return max(threads, default=0), "the engine's threads"
-    flags: list[Mapping[str, object]] = [engine.flags for engine in predicate.engines]
-    spread = (math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags)
-    return max(spread, default=0), "tp × pp × dp"
+    flags = [list(flags_of(engine)) for engine in predicate.engines]
+    spread = [math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags]
+    whole = [_axis(flag, _WORLD) for flag in flags]
+    return max(spread + whole, default=0), "tp × pp × dp"
 
 
-def _axis(flags: Mapping[str, object], names: Sequence[str]) -> float:
+def _axis(flags: Sequence[tuple[str, Label]], names: Sequence[str]) -> float:
     """Chips along an axis; engines take numbers as texts too."""
-    for flag, value in flags.items():
-        if flag.lstrip("-").replace("_", "-").lower() in names:
-            if isinstance(value, int | float):
-                return number(value) or 1.0
-            if isinstance(value, str) and value.isascii() and value.isdecimal():
-                return float(value[:6]) or 1.0
-    return 1.0
+    return max((_chips_of(value) for flag, value in flags if flag in names), default=1.0)
+
+
+def _chips_of(value: Label) -> float:
+    if isinstance(value, str):
+        return float(value[:6]) or 1.0 if value.isascii() and value.isdecimal() else 1.0
+    return number(value) or 1.0
+
+
+def _laid_out(claim: Claim, chip: Chip) -> Iterator[Held]:
+    """Figures that say over how many chips they were spread say no more than are claimed."""
+    layouts = dict.fromkeys(
+        tuple(number(item.labels.get(name)) or 0.0 for name in _LAYOUT)
+        for item in claim.measurements
+        if not item.labels.keys().isdisjoint(_LAYOUT)
+    )
+    for whole, prefill, decode, *axes in layouts:
+        chips = max(whole, prefill + decode, math.prod(max(1.0, axis) for axis in axes))
+        reason = "by their labels figures are of {left} chips, {right} are claimed"
+        yield at_most("machine.chip.count", chips, chip.count, reason)
 
 
 @lru_cache(maxsize=64)  # several laws ask for the same two
