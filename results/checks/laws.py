@@ -20,7 +20,7 @@ from results.checks import (
 )
 from results.checks.finding import Law
 
-__all__ = ["LAWS", "ONE_ANSWER", "SAMPLES"]
+__all__ = ["AHEAD", "LAWS", "ONE_ANSWER", "SAMPLES"]
 
 # A link stands alone in its cell: inside a text it would need more than its colour.
 _DATASHEET = "[Williams, Waterman and Patterson 2009](https://doi.org/10.1145/1498765.1498785)"
@@ -43,6 +43,14 @@ ONE_ANSWER = Law(
     formula="one result for each challenge",
     source="a challenge seeds one run; a log takes one answer, and an archive shows it",
     find=origin.challenge_has_one_answer,
+)
+
+AHEAD = Law(
+    name="time",
+    formula="finished ≤ the reader's own clock",
+    source="nobody has measured tomorrow; an archive need not say when it received a result",
+    tolerance="a day",
+    find=machine.runs_have_been,
 )
 
 LAWS = (
@@ -266,13 +274,7 @@ LAWS = (
         tolerance="ten minutes of clock skew",
         find=machine.runs_end_after_they_begin,
     ),
-    Law(
-        name="time",
-        formula="finished ≤ the reader's own clock",
-        source="nobody has measured tomorrow; an archive need not say when it received a result",
-        tolerance="a day",
-        find=machine.runs_have_been,
-    ),
+    AHEAD,
     Law(
         name="time",
         formula="Σ samples × their time ≤ finished − started",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WINDOWED",
+    "before",
     "chips_are_those_seen",
     "intervals_have_a_width",
     "meters_are_instruments",
@@ -200,19 +201,22 @@ def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
 
 def runs_have_been(claim: Claim, context: Context) -> Iterator[Held]:
     """No run lies ahead of the reader: an archive without a log's time is held so too."""
-    if claim.predicate is None or context.clock is None:
-        return
-    ended = claim.predicate.run.finished_at
+    if claim.predicate and context.clock:
+        yield from before(claim.predicate.run.finished_at, context.clock)
+
+
+def before(ended: str, clock: datetime) -> Iterator[Held]:
+    """Hold the end of a run against a reader's clock; what is no date is said elsewhere."""
     try:
         finished = _time(ended)
     except ValueError:
-        return  # said above
-    late = finished > context.clock + _READERS_CLOCK
+        return
+    late = finished > clock + _READERS_CLOCK
     yield Held(
         where="run.finished_at",
         reason=f"{ended} lies ahead of this reader's clock" if late else None,
         left=finished.timestamp(),
-        right=context.clock.timestamp(),
+        right=clock.timestamp(),
     )
 
 
