@@ -13,10 +13,11 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from results.checks import machine, roofline, samples
-from results.checks.claim import of_reported, of_statement
+from results.checks.claim import drafts, of_reported, of_statement
 from results.checks.evidence import Evidence, evidence
 from results.checks.finding import Context, Finding, Held, Law, Outcome
 from results.checks.laws import AHEAD, LAWS, ONE_ANSWER, SAMPLES
+from results.checks.machine import OWN_LENGTH
 from results.checks.origin import NONCE, copies, fingerprints
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "OWN_LENGTH",
     "Context",
     "Evidence",
     "Finding",
@@ -38,6 +40,7 @@ __all__ = [
     "ahead",
     "check",
     "copied",
+    "drafts",
     "evidence",
     "fingerprints",
     "judge",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from suites.base.records import Label
 
 __all__ = [
+    "OWN_LENGTH",
     "WINDOWED",
     "before",
     "chips_are_those_seen",
@@ -75,7 +76,7 @@ _CUT, _LONGER = 0.8, 1.25
 # Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
-_OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
+OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
 WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
 # Windows lie within the run, beside engines that start and checks that run.
 _WINDOWS, _MORE_S = 1.1, 1.0
@@ -142,7 +143,7 @@ def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[Held]:
     if predicate is None:
         return
     run = predicate.run
-    own_length = bool(_OWN_LENGTH & (run.options or {}).keys())
+    own_length = bool(OWN_LENGTH & (run.options or {}).keys())
     for point in claim.points:
         match point.suite:
             case "serving":
