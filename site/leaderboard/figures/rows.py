@@ -21,8 +21,8 @@ from leaderboard.figures.costs import Electricity, Floor, Owned, Rent, costs_of
 from leaderboard.figures.figures import Figure, points_of
 from leaderboard.words import Words
 from results import catalog
-from results.checks import OWN_LENGTH
 from results.agreement.quality import asked, in_text
+from results.checks import OWN_LENGTH
 from results.economy.economics import Span
 from results.economy.solved import solved_tokens
 from results.statement.statement_v2 import ATTESTED
