@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from results.archive import archive
@@ -44,12 +44,20 @@ class LoggedForecast:
     Attributes:
         index: of its entry: results at higher ones came after it.
         runner: id of the key that signed.
+        entered: a time, UTC, that its entry came no earlier than by the log's word; empty where
+            the log says none.
     """
 
     digest: str
     index: int
     runner: str
     forecast: Forecast
+    entered: str = ""
+
+    @property
+    def day(self) -> str:
+        """From which on it could not know: its own word, unless the log has a later one."""
+        return max(self.forecast.made_at, self.entered)[:10]
 
 
 def entry(digest: str) -> bytes:
@@ -173,7 +181,9 @@ def read_all(
             logged.append(_logged(path, around.runners, places))
         except UserError as error:
             on_broken(error)
-    return sorted(logged, key=lambda own: own.index)
+    times = around.times(lambda _: "")
+    dated = [replace(own, entered=times[own.index]) for own in logged]
+    return sorted(dated, key=lambda own: own.index)
 
 
 def _logged(path: Path, runners: Sequence[Runner], places: dict[bytes, int]) -> LoggedForecast:

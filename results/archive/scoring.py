@@ -43,7 +43,8 @@ def scored(
     """Score an archive's forecasts; a forecast that nothing came after has no scores.
 
     A signed result counts where the log entered it later; a reported one, or one of another log,
-    where it is dated later than the forecast says it was made, and an undated one never.
+    where it is dated later than the forecast says it was made, and later than the log says it was
+    entered, and an undated one never.
 
     Args:
         on_broken: called for each forecast that does not verify; of results `verify` says it.
@@ -113,6 +114,6 @@ def scores_of(
     cell = own.forecast.cell
     later = [record for place, record in signed if place > own.index]
     # Dates of days sort as texts; a forecast of the same day came no earlier for certain.
-    later += [record for day, record in dated if day > own.forecast.made_at[:10] + "~"]
+    later += [record for day, record in dated if day > own.day + "~"]
     demand = Demand(cell.isl, cell.osl)
     return score(own.forecast, observed(later, cell.model, demand))

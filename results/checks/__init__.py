@@ -12,15 +12,17 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from results.checks import roofline, samples
-from results.checks.claim import of_reported, of_statement
+from results.checks import machine, roofline, samples
+from results.checks.claim import drafts, of_reported, of_statement
 from results.checks.evidence import Evidence, evidence
 from results.checks.finding import Context, Finding, Held, Law, Outcome
-from results.checks.laws import LAWS, ONE_ANSWER, SAMPLES
+from results.checks.laws import AHEAD, LAWS, ONE_ANSWER, SAMPLES
+from results.checks.machine import OWN_LENGTH
 from results.checks.origin import NONCE, copies, fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from results.checks.claim import Claim
     from results.statement.reported import ReportedResult
@@ -28,14 +30,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "OWN_LENGTH",
     "Context",
     "Evidence",
     "Finding",
     "Judged",
     "Law",
     "Outcome",
+    "ahead",
     "check",
     "copied",
+    "drafts",
     "evidence",
     "fingerprints",
     "judge",
@@ -90,6 +95,17 @@ def copied(prints: Mapping[str, str], known: Mapping[str, str]) -> list[Finding]
     """
     found = [(ONE_ANSWER if one.where == NONCE else SAMPLES, one) for one in copies(prints, known)]
     return [_finding(law, one, one.reason, law.outcome) for law, one in found if one.reason]
+
+
+def ahead(finished_at: str, clock: datetime) -> list[Finding]:
+    """Apply the law whose answer changes as time goes on: no run lies ahead of its reader.
+
+    Args:
+        finished_at: of a run.
+        clock: of the reader, UTC.
+    """
+    every = machine.before(finished_at, clock)
+    return [_finding(AHEAD, one, one.reason, AHEAD.outcome) for one in every if one.reason]
 
 
 def outcome(findings: Sequence[Finding]) -> Outcome:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.statement.precision import Served
     from results.statement.reported import ReportedResult
-    from results.statement.statement import Measurement, Predicate, Statement
+    from results.statement.statement import Engine, Measurement, Predicate, Statement
     from suites.base.records import Label
     from suites.models import Geometry
 
@@ -30,6 +30,8 @@ __all__ = [
     "ClaimedPoint",
     "Rank",
     "case_load",
+    "drafts",
+    "flags_of",
     "least",
     "most",
     "number",
@@ -189,15 +191,14 @@ def of_statement(statement: Statement) -> Claim:
     """Read the claim of a signed result."""
     predicate = statement.predicate
     chip = predicate.machine.chip
-    flags = [(name, value) for engine in predicate.engines for name, value in engine.flags.items()]
     told = {str(item.labels.get("speculation", "none")) for item in predicate.measurements}
-    drafting = [("speculation", value) for value in told]
     return Claim(
         measurements=predicate.measurements,
         chip=catalog.chips().get(chip.catalog_id or ""),
         count=chip.count,
         models=[(engine.model, engine.precision) for engine in predicate.engines],
-        speculative=any(_speculates(name, value) for name, value in [*flags, *drafting]),
+        speculative=any(map(drafts, predicate.engines))
+        or any(_speculates("speculation", value) for value in told),
         statement=statement,
         predicate=predicate,
     )
@@ -231,6 +232,18 @@ def rank_of(item: Measurement) -> Rank:
     if named := _PERCENTILE.fullmatch(statistic):
         return float(named[1])
     return 50.0 if item.metric in _LATENCIES and not statistic else None
+
+
+def flags_of(engine: Engine) -> Iterator[tuple[str, Label]]:
+    """Yield an engine's flags by plain names, such as `tensor-parallel-size`, `--a_b=c` too."""
+    for flag, value in engine.flags.items():
+        name, told, after = flag.partition("=")
+        yield name.lstrip("-").replace("_", "-").lower(), after if told else value
+
+
+def drafts(engine: Engine) -> bool:
+    """Whether an engine's flags say that it gives several tokens a step."""
+    return any(_speculates(name, value) for name, value in engine.flags.items())
 
 
 def number(label: Label | None) -> float | None:

@@ -20,7 +20,7 @@ from results.checks import (
 )
 from results.checks.finding import Law
 
-__all__ = ["LAWS", "ONE_ANSWER", "SAMPLES"]
+__all__ = ["AHEAD", "LAWS", "ONE_ANSWER", "SAMPLES"]
 
 # A link stands alone in its cell: inside a text it would need more than its colour.
 _DATASHEET = "[Williams, Waterman and Patterson 2009](https://doi.org/10.1145/1498765.1498785)"
@@ -43,6 +43,14 @@ ONE_ANSWER = Law(
     formula="one result for each challenge",
     source="a challenge seeds one run; a log takes one answer, and an archive shows it",
     find=origin.challenge_has_one_answer,
+)
+
+AHEAD = Law(
+    name="time",
+    formula="finished ≤ the reader's own clock",
+    source="nobody has measured tomorrow; an archive need not say when it received a result",
+    tolerance="a day",
+    find=machine.runs_have_been,
 )
 
 LAWS = (
@@ -69,6 +77,16 @@ LAWS = (
         "50% between medians",
         needs=frozenset({"e2e"}),
         find=order.latencies_contain_each_other,
+    ),
+    Law(
+        name="latency-order",
+        formula="TPOT and end-to-end of more at once, of a larger batch or a longer context, "
+        "and TTFT of a longer prompt, ≥ those of less",
+        source="more work on the same chips takes no less time",
+        tolerance="a factor of 2 between points whose cases differ in that number alone, "
+        "beyond both intervals",
+        needs=frozenset({"ttft", "tpot"}),
+        find=order.more_work_takes_no_less,
     ),
     Law(
         name="latency-order",
@@ -257,13 +275,7 @@ LAWS = (
         tolerance="ten minutes of clock skew",
         find=machine.runs_end_after_they_begin,
     ),
-    Law(
-        name="time",
-        formula="finished ≤ the reader's own clock",
-        source="nobody has measured tomorrow; an archive need not say when it received a result",
-        tolerance="a day",
-        find=machine.runs_have_been,
-    ),
+    AHEAD,
     Law(
         name="time",
         formula="Σ samples × their time ≤ finished − started",
@@ -310,6 +322,13 @@ LAWS = (
         formula="weights are no narrower by model's name and engine's flags than is stated",
         source="suites/models/widths.py: one name, one width",
         find=names.precision_is_that_of_its_names,
+    ),
+    Law(
+        name="labels",
+        formula="names of chip, model, precision, engine and flags hold no letter that looks "
+        "like another, and none that is not seen",
+        source="a name that a reader takes for another is held to no table",
+        find=names.names_are_as_they_look,
     ),
     Law(
         name="samples",

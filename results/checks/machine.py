@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import least, most, number, place_of, said_by_file
+from results.checks.claim import flags_of, least, most, number, place_of, said_by_file
 from results.checks.finding import Held, at_most
 from results.statement.statement_v2 import ATTESTED, ChipV2
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from suites.base.records import Label
 
 __all__ = [
+    "OWN_LENGTH",
     "WINDOWED",
+    "before",
     "chips_are_those_seen",
     "intervals_have_a_width",
     "meters_are_instruments",
@@ -49,7 +51,15 @@ _AXES = {
     "tp": ("tp", "tensor-parallel-size", "tp-size", "tensor-parallel"),
     "pp": ("pp", "pipeline-parallel-size", "pp-size", "pipeline-parallel"),
     "dp": ("dp", "data-parallel-size", "dp-size", "data-parallel"),
+    "replicas": ("replicas", "num-replicas"),
 }
+# All at once, or the machines that they lie in.
+_WORLD = ("world-size", "nnodes", "num-nodes")
+# Labels that say chips: in all, of both pools, and the axes whose product they are.
+_LAYOUT = (
+    *("chips", "prefill_chips", "decode_chips"),
+    *("tensor_parallel", "pipeline_parallel", "data_parallel", "replicas"),
+)
 # Whose cards a runner lists one by one in its conditions (`runners/machine`).
 _LISTING = {"NVIDIA", "AMD"}
 _VENDORS = ("AuthenticAMD", "GenuineIntel")
@@ -66,7 +76,7 @@ _CUT, _LONGER = 0.8, 1.25
 # Requests of a quick point: of an open loop, of a closed one at least, and for each in flight.
 _QUICK_OPEN, _QUICK_CLOSED, _QUICK_EACH = 20.0, 4.0, 2.0
 # Options by which a user makes a point of another length than its profile's.
-_OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
+OWN_LENGTH = {"requests", "duration", "sweep", "search", "trace", "trace_speed"}
 WINDOWED = {"ttft", "tpot", "e2e", "output_throughput", "decode_throughput", "prefill_throughput"}
 # Windows lie within the run, beside engines that start and checks that run.
 _WINDOWS, _MORE_S = 1.1, 1.0
@@ -100,6 +110,8 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     used, told = _used(predicate)
     reason = f"{told} takes {{left}}, {{right}} are claimed"
     yield at_most("machine.chip.count", used, chip.count, reason)
+    if chip.kind != "cpu":
+        yield from _laid_out(claim, chip)
     yield from _said_by_file(claim, chip)
     if claim.chip and claim.chip.memory_gb and chip.memory_bytes and claim.chip.chips == 1:
         low, high = (claim.chip.memory_gb * 1e9 * factor for factor in _MEMORY)
@@ -131,7 +143,7 @@ def profiles_keep_their_word(claim: Claim, _: Context) -> Iterator[Held]:
     if predicate is None:
         return
     run = predicate.run
-    own_length = bool(_OWN_LENGTH & (run.options or {}).keys())
+    own_length = bool(OWN_LENGTH & (run.options or {}).keys())
     for point in claim.points:
         match point.suite:
             case "serving":
@@ -190,19 +202,22 @@ def runs_end_after_they_begin(claim: Claim, context: Context) -> Iterator[Held]:
 
 def runs_have_been(claim: Claim, context: Context) -> Iterator[Held]:
     """No run lies ahead of the reader: an archive without a log's time is held so too."""
-    if claim.predicate is None or context.clock is None:
-        return
-    ended = claim.predicate.run.finished_at
+    if claim.predicate and context.clock:
+        yield from before(claim.predicate.run.finished_at, context.clock)
+
+
+def before(ended: str, clock: datetime) -> Iterator[Held]:
+    """Hold the end of a run against a reader's clock; what is no date is said elsewhere."""
     try:
         finished = _time(ended)
     except ValueError:
-        return  # said above
-    late = finished > context.clock + _READERS_CLOCK
+        return
+    late = finished > clock + _READERS_CLOCK
     yield Held(
         where="run.finished_at",
         reason=f"{ended} lies ahead of this reader's clock" if late else None,
         left=finished.timestamp(),
-        right=context.clock.timestamp(),
+        right=clock.timestamp(),
     )
 
 
@@ -414,20 +429,34 @@ def _used(predicate: Predicate) -> tuple[float, str]:
     if predicate.machine.chip.kind == "cpu":
         threads = (number(engine.flags.get("n_threads")) or 0 for engine in predicate.engines)
         return max(threads, default=0), "the engine's threads"
-    flags: list[Mapping[str, object]] = [engine.flags for engine in predicate.engines]
-    spread = (math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags)
-    return max(spread, default=0), "tp × pp × dp"
+    flags = [list(flags_of(engine)) for engine in predicate.engines]
+    spread = [math.prod(_axis(flag, names) for names in _AXES.values()) for flag in flags]
+    whole = [_axis(flag, _WORLD) for flag in flags]
+    return max(spread + whole, default=0), "tp × pp × dp"
 
 
-def _axis(flags: Mapping[str, object], names: Sequence[str]) -> float:
+def _axis(flags: Sequence[tuple[str, Label]], names: Sequence[str]) -> float:
     """Chips along an axis; engines take numbers as texts too."""
-    for flag, value in flags.items():
-        if flag.lstrip("-").replace("_", "-").lower() in names:
-            if isinstance(value, int | float):
-                return number(value) or 1.0
-            if isinstance(value, str) and value.isascii() and value.isdecimal():
-                return float(value[:6]) or 1.0
-    return 1.0
+    return max((_chips_of(value) for flag, value in flags if flag in names), default=1.0)
+
+
+def _chips_of(value: Label) -> float:
+    if isinstance(value, str):
+        return float(value[:6]) or 1.0 if value.isascii() and value.isdecimal() else 1.0
+    return number(value) or 1.0
+
+
+def _laid_out(claim: Claim, chip: Chip) -> Iterator[Held]:
+    """Figures that say over how many chips they were spread say no more than are claimed."""
+    layouts = dict.fromkeys(
+        tuple(number(item.labels.get(name)) or 0.0 for name in _LAYOUT)
+        for item in claim.measurements
+        if not item.labels.keys().isdisjoint(_LAYOUT)
+    )
+    for whole, prefill, decode, *axes in layouts:
+        chips = max(whole, prefill + decode, math.prod(max(1.0, axis) for axis in axes))
+        reason = "by their labels figures are of {left} chips, {right} are claimed"
+        yield at_most("machine.chip.count", chips, chip.count, reason)
 
 
 @lru_cache(maxsize=64)  # several laws ask for the same two

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from results import catalog
-from results.checks.claim import case_load, number, place_of, said_by_file
+from results.checks.claim import case_load, flags_of, number, place_of, said_by_file
 from results.checks.finding import Held, at_most
 from suites.base.metrics import METRICS
 from suites.models.names import known_as
@@ -25,6 +25,7 @@ __all__ = [
     "cases_are_their_labels",
     "first_day",
     "metrics_are_known",
+    "names_are_as_they_look",
     "one_model_is_measured",
     "precision_is_that_of_its_names",
     "software_is_stated",
@@ -41,10 +42,21 @@ _KERNEL_PARTS = 3
 _BEFORE_RELEASE = timedelta(days=7)
 # Flags of an engine that say how wide its weights are, and words that say it in them and in names
 # of models. Methods without a number are used at several widths, all of them narrow.
-_WEIGHTS = ("quantization", "quant", "dtype", "weight-dtype", "weights-dtype")
+_WEIGHTS = (
+    *("quantization", "quant", "dtype", "weight-dtype", "weights-dtype", "load-format"),
+    *("torchao-config", "model", "model-path", "m", "hf", "hf-repo", "hf-file"),
+)
 _WIDTH = re.compile(
-    r"(?:^|[-_./ ])((?:nv|mx)?fp[48]|int[48]|w[0-9]+a[0-9]+|awq|gptq|[0-9]-?bit|i?q[0-9]_[0-9a-z_]+"
-    r"|half|b?float16|bf16|fp16)(?:$|[-_./ ])"
+    r"(?:^|[^a-z0-9])((?:nv|mx)?fp[48]|nf4|u?int[48](?:wo)?|w[0-9]+a[0-9]+|awq|gptq|bnb"
+    r"|bitsandbytes|[0-9]-?bit|[0-9](?:[.][0-9]+)?-?bpw|i?q[0-9](?:_[0-9a-z_]+)?"
+    r"|half|b?float16|bf16|fp16)(?:$|[^a-z0-9])"
+)
+# Letters that look like those of a model's or a chip's name, and are others: full-width and
+# mathematical ones, Greek, Cyrillic, Armenian, Cherokee, Lisu; and what is not seen at all.
+_ALIKE = re.compile(
+    "[\u00ad\u034f\u0370-\u058f\u061c\u13a0-\u13ff\u200b-\u200f\u2028-\u202e\u2060-\u2069"
+    "\u212a\u212b\ua4d0-\ua4ff\ua640-\ua69f\ufe00-\ufe0f\ufeff\uff01-\uff5e"
+    "\U0001d400-\U0001d7ff]"
 )
 _QUANTIZED = 8.0
 _NEAR = 1e-5  # a rate stands in the path with six digits
@@ -101,10 +113,11 @@ def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[Held]:
     """Weights are no narrower by the model's name or the engine's flags than is stated."""
     for engine in claim.predicate.engines if claim.predicate else ():
         stated = bits_of(engine.precision)
-        for where, text in (("model", engine.model), *engine.flags.items()):
-            if where != "model" and where.lstrip("-").replace("_", "-").lower() not in _WEIGHTS:
+        for where, text in (("model", engine.model), *flags_of(engine)):
+            if where not in _WEIGHTS:
                 continue
-            word = _WIDTH.search(str(text).lower())
+            # Of a path the last name: folders are called after anything.
+            word = _WIDTH.search(str(text).rpartition("/")[2].lower())
             bits = bits_of(word[1]) if word else None
             if word is None or stated is None or bits is None:
                 continue
@@ -113,6 +126,22 @@ def precision_is_that_of_its_names(claim: Claim, _: Context) -> Iterator[Held]:
             shown = f"{where[:40]} says {word[1]}"
             reason = f"{engine.precision[:40]} has {{left}} bits, {shown}: {{right}}"
             yield at_most("engines", stated, bits, reason)
+
+
+def names_are_as_they_look(claim: Claim, _: Context) -> Iterator[Held]:
+    """A name in letters that look like others is another name, to tables and not to readers."""
+    if claim.predicate is None:
+        return
+    chip = claim.predicate.machine.chip
+    named = [("machine.chip.name", chip.name)]
+    for engine in claim.predicate.engines:
+        named += [("engines.name", engine.name), ("engines.model", engine.model)]
+        named += [("engines.precision", engine.precision)]
+        named += [("engines.flags", flag) for flag in engine.flags]
+    for where, name in named:
+        odd = _ALIKE.search(name)
+        reason = f"U+{ord(odd[0]):04X} stands in it, which looks like another letter" if odd else ""
+        yield Held(where=where, reason=reason or None)
 
 
 def first_day(version: Version) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from results.checks.claim import least, most, place_of, series
+from results.checks.claim import case_load, least, most, place_of, series
 from results.checks.finding import Held, at_most
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ __all__ = [
     "good_requests_are_requests",
     "interactivity_is_the_pace",
     "latencies_contain_each_other",
+    "more_work_takes_no_less",
     "percentiles_are_ordered",
     "values_lie_in_their_interval",
 ]
@@ -36,6 +40,16 @@ _INTERACTIVITY = 1.1
 _FEW, _MIDDLE = 32, 2.0
 # A client's clock against the engine's own, and a busy machine's decode against a quiet one's.
 _CLOCKS, _ALONE = 0.75, 5.0
+# Neighbours on the machine come and go between two points of one suite.
+_NO_LESS = 2.0
+# What may grow in the name of a case -> the letters before it, and what grows with it.
+_GROWING = {
+    "concurrency": ("c", ("tpot", "e2e")),
+    "batch": ("b", ("tpot",)),
+    "context": ("ctx", ("tpot",)),
+    "isl": ("isl", ("ttft",)),
+}
+_BY_SUITE = {"serving": ("concurrency",), "inference": ("batch", "context", "isl")}
 # A clock's offset, and what is lost against a reference, lie on both sides of zero.
 _SIGNED = {"clock_offset", "score_drop", "hidden_drop"}
 # Labels that tell two figures of one case and metric apart.
@@ -123,6 +137,41 @@ def clocks_agree(claim: Claim, _: Context) -> Iterator[Held]:
             fastest = min(map(least, alone))
             reason = f"{{right}} ms a token under load, {fastest:.4g} ms alone: below {{left}} ms"
             yield at_most(place_of(pace), fastest / _ALONE, most(pace), reason)
+
+
+def more_work_takes_no_less(claim: Claim, _: Context) -> Iterator[Held]:
+    """More at once, longer contexts and longer prompts take no less time than fewer and shorter."""
+    for (name, *_rest), points in _rising(claim).items():
+        for metric in _GROWING[name][1]:
+            slowest = 0.0
+            for size, point in points:
+                item = point.get(metric, 50.0)
+                if item is None:
+                    continue
+                if slowest:
+                    reason = f"{{right}} ms at {name} {size:g}, of less {slowest:.4g} ms"
+                    yield at_most(place_of(item), slowest / _NO_LESS, most(item), reason)
+                slowest = max(slowest, least(item))
+
+
+def _rising(claim: Claim) -> dict[tuple[str, ...], list[tuple[float, ClaimedPoint]]]:
+    """Valid points whose cases differ in one number alone, in its order."""
+    found: dict[tuple[str, ...], list[tuple[float, ClaimedPoint]]] = {}
+    for point in claim.points:
+        if not (point.exact and point.valid):
+            continue
+        named = case_load(point.suite, point.case)
+        for name in _BY_SUITE.get(point.suite, ()):
+            if name in named:
+                rest = _without(point.case, _GROWING[name][0])
+                found.setdefault((name, point.suite, rest), []).append((named[name], point))
+    return {key: sorted(points, key=itemgetter(0)) for key, points in found.items()}
+
+
+@lru_cache(maxsize=1024)
+def _without(case: str, letters: str) -> str:
+    """The case's name without the part of these letters and a number."""
+    return re.sub(f"/{letters}[0-9][^/]*", "/", case, count=1)
 
 
 def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:

@@ -21,6 +21,8 @@ _TAILS = (90.0, 99.0)
 # What a valid point may have of either (`suites.serving.instrument.validity`), and rounding.
 _CACHED, _INSTRUMENT, _ROUNDED = 0.02, 0.02, 1.01
 _JUDGED = (50.0, 99.0)
+# Of the tokens of a text that the client counts by another vocabulary.
+_COUNTED = 0.5
 
 
 def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[Held]:
@@ -32,6 +34,7 @@ def points_say_all_that_was_seen(claim: Claim, _: Context) -> Iterator[Held]:
         yield from _tails(point)
         if point.valid and not point.replayed:
             yield from _cached(point)
+            yield from _counted(point)
         yield from _instrument(point)
 
 
@@ -61,6 +64,16 @@ def _cached(point: ClaimedPoint) -> Iterator[Held]:
     most = point.load.get("shared_prefix", 0.0) + _CACHED * _ROUNDED
     reason = "{left} of the input was cached, of a valid point {right} may be"
     yield at_most(place_of(item), share, most, reason)
+
+
+def _counted(point: ClaimedPoint) -> Iterator[Held]:
+    """A prompt of which the server counts far fewer tokens was cut, or never as long."""
+    item = point.get("request_throughput")
+    asked = number(item.labels.get("isl")) if item else None
+    counted = number(item.labels.get("isl_counted")) if item else None
+    if item and asked and counted:
+        reason = "{right} input tokens were counted of a prompt of at least {left}"
+        yield at_most(place_of(item), asked * _COUNTED, counted, reason)
 
 
 def _instrument(point: ClaimedPoint) -> Iterator[Held]:

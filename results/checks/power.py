@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, get_args
 
-from results.checks.claim import least, most, place_of
+from results.checks.claim import least, most, number, place_of
 from results.checks.finding import TOLERANCE, Held, at_most
 from results.statement.statement import Meter
 from results.statement.statement_v2 import ATTESTED
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.statement import Measurement
+    from suites.base.records import Label
 
 __all__ = ["energy_is_power_over_rate", "joules_have_a_meter", "power_is_possible"]
 
@@ -38,6 +39,9 @@ _PHASES = {
     "energy_per_output_token": ("decode_throughput", "output_throughput"),
     "energy_per_input_token": ("prefill_throughput", "input_throughput"),
 }
+_HOST = "rapl "
+_DRAM = re.compile(r"rapl .*dram", re.ASCII)
+_LIMIT = re.compile(r"gpu\d{1,4}_power_limit_w", re.ASCII)
 _TOTAL = re.compile(r"total of (\d{1,6})", re.ASCII)
 _MODEL = re.compile(r"model|nameplate|not a measurement", re.ASCII | re.IGNORECASE)
 
@@ -51,6 +55,8 @@ def power_is_possible(claim: Claim, _: Context) -> Iterator[Held]:
     for point in claim.points:
         for item, watts_low, watts_high in _watts(point):
             yield from _bounded(claim, item, watts_low, watts_high, idle)
+        if point.exact:
+            yield from _without_rate(point)
         for item in point.items:
             if item.method == "modelled":
                 yield from _modelled(claim, point, item)
@@ -110,6 +116,14 @@ def _of_meter(item: Measurement, meter: Meter | None) -> str | None:
     return None
 
 
+def _without_rate(point: ClaimedPoint) -> Iterator[Held]:
+    """Joules of a token say no watts where nobody says how many tokens there were."""
+    for energy_of, rates in _PHASES.items():
+        item = point.get(energy_of)
+        if item and not any(map(point.get, rates)):
+            yield Held(where=place_of(item), reason=f"stands without {' or '.join(rates)}")
+
+
 def _watts(point: ClaimedPoint) -> Iterator[tuple[Measurement, float, float]]:
     """Figures that say a power, with its lower and upper end in W."""
     for item in point.items:
@@ -160,7 +174,7 @@ def _modelled_w(
 def _bounded(
     claim: Claim, item: Measurement, low_w: float, high_w: float, idle_w: float
 ) -> Iterator[Held]:
-    where, scope = place_of(item), item.labels.get("scope")
+    where, scope = place_of(item), _scope(claim, item)
     part = _pooled(item) and claim.count != 1  # one chip has no pools
     if idle_w and scope in _CHIP_SCOPES and not part:
         reason = "rests at {left} W, and draws {right} W at work"
@@ -171,13 +185,21 @@ def _bounded(
     least_w, most_w = bounds
     whole = scope not in _CHIP_SCOPES
     most_w = most_w * _NODE_FACTOR + _NODE_W if whole else most_w
-    if claim.count or not whole:  # a lone sensor is of one chip, a node of nobody knows how many
+    # A lone sensor is of one chip, a node of nobody knows how many; and hosts have meters too.
+    if (claim.count or not whole) and not _of_host(claim, item):
         reason = "draws {left} W, the nameplate allows {right}"
         yield at_most(where, low_w, most_w * TOLERANCE, reason)
-    # Memory beside the processor has no nameplate, and a pool is a part of the chips.
-    if "dram" not in str(item.labels.get("meter")) and not part:
-        reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work"
-        yield at_most(where, least_w * _REST, high_w, reason)
+        cap_w = None if whole else _capped_w(claim)
+        if cap_w is not None:
+            reason = "draws {left} W, the power cap allows {right}"
+            yield at_most(where, low_w, cap_w * TOLERANCE, reason)
+    one_w = claim.chip.tdp_w if claim.chip else None
+    if _is_dram(item) or (part and one_w is None):
+        return
+    # A pool is a part of the chips, of one at least.
+    least_w = min(least_w, one_w) if part and one_w else least_w
+    reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work"
+    yield at_most(where, least_w * _REST, high_w, reason)
 
 
 def _nameplate_w(claim: Claim, item: Measurement) -> tuple[float, float] | None:
@@ -208,9 +230,8 @@ def _sockets_w(entry: ChipEntry, cores: int) -> tuple[float, float] | None:
 def _rests(claim: Claim) -> Iterator[Measurement]:
     """Yield the measured idle power of chips."""
     for item in claim.measurements:
-        of_chips = item.labels.get("scope") in _CHIP_SCOPES
-        rests = item.metric == "idle_power" and item.method == "measured" and of_chips
-        if rests and "dram" not in str(item.labels.get("meter")):
+        rests = item.metric == "idle_power" and item.method == "measured"
+        if rests and _scope(claim, item) in _CHIP_SCOPES and not _is_dram(item):
             yield item
 
 
@@ -224,6 +245,39 @@ def _awake(claim: Claim, item: Measurement) -> Iterator[Held]:
 
 def _is_energy(metric: str) -> bool:
     return metric.startswith("energy_") or metric in {"power", "idle_power"}
+
+
+def _scope(claim: Claim, item: Measurement) -> Label | None:
+    """What the joules cover: as the figure says, or else as its meter is listed."""
+    told, named = item.labels.get("scope"), item.labels.get("meter")
+    if told is not None or claim.predicate is None:
+        return told
+    listed = (meter.scope for meter in claim.predicate.meters if meter.name == named)
+    return next(listed, None)
+
+
+def _of_host(claim: Claim, item: Measurement) -> bool:
+    """The processor's meter beside an accelerator."""
+    processor = claim.chip is not None and claim.chip.kind == "cpu"
+    return not processor and str(item.labels.get("meter")).startswith(_HOST)
+
+
+def _is_dram(item: Measurement) -> bool:
+    """Memory beside the processor has a meter of its own, and no nameplate."""
+    return bool(_DRAM.match(str(item.labels.get("meter"))))
+
+
+def _capped_w(claim: Claim) -> float | None:
+    """Most that the chips may draw by the cap of the run, or else by their driver's."""
+    predicate = claim.predicate
+    if predicate is None or predicate.machine.chip.kind == "cpu" or not claim.count:
+        return None
+    set_w = number((predicate.run.options or {}).get("power_cap_w"))
+    if not set_w:
+        shown = predicate.machine.conditions
+        limits = [number(shown[name]) for name in shown if _LIMIT.fullmatch(name)]
+        set_w = max(filter(None, limits), default=None)
+    return set_w * claim.count if set_w and set_w > 0 else None
 
 
 def _pooled(item: Measurement) -> bool:

@@ -37,6 +37,8 @@ _BEYOND = 4.0
 # Rates of tokens that are served, by what of a request they count: where nothing is generated it is
 # the input.
 SERVED = {"output_throughput": "osl", "prefill_throughput": "isl"}
+_GENERATED = {"output_throughput"}
+_LOADS = {"concurrency", "rate"}
 # Client and engine round; a rate is a median of its own, not the quotient of two medians.
 _ARITHMETIC = 1.25
 # Arrivals of a Poisson process in a window of n stray by 1/√n; three of them are seldom passed.
@@ -103,13 +105,25 @@ def _rates_and_lengths(point: ClaimedPoint) -> Iterator[tuple[Measurement, float
 def _latencies_are_stated(point: ClaimedPoint) -> Iterator[Held]:
     """A rate alone could be anything; one of a saturated load is bounded by what was offered."""
     for metric in SERVED:
-        if (rate := point.get(metric)) is None:
-            continue
-        told = point.middle("e2e") or (
-            "rate" in point.load and rate.labels.get("saturated") is True
-        )
-        reason = None if told else "stands without the end-to-end time of its requests"
-        yield Held(where=place_of(rate), reason=reason)
+        if rate := point.get(metric):
+            missing = _missing(point, rate)
+            reason = f"stands without {missing}" if missing else None
+            yield Held(where=place_of(rate), reason=reason)
+
+
+def _missing(point: ClaimedPoint, rate: Measurement) -> str:
+    """Name what a rate cannot be checked without; empty where all is there."""
+    load = point.load
+    saturated = "rate" in load and rate.labels.get("saturated") is True
+    if not (saturated or point.middle("e2e")):
+        return "the end-to-end time of its requests"
+    if rate.metric in _GENERATED and not (saturated or point.middle("ttft")):
+        return "the time of its first tokens"
+    if point.replayed:
+        return ""
+    if not load.keys() & _LOADS:
+        return "the load it was taken under"
+    return "" if SERVED[rate.metric] in load else "the length of its requests"
 
 
 def _in_flight(

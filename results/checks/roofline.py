@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
     from results.statement.precision import Served
+    from results.statement.statement import Measurement
 
 __all__ = [
     "RATES",
@@ -37,6 +38,11 @@ _TERA, _GIGA = 1e12, 1e9
 # Longest mean acceptance of a draft that we know: 5.2 tokens (InferenceX, golden lengths, 2026).
 _MOST_TOKENS_A_STEP = 6.0
 RATES = ("output_throughput", "decode_throughput", "prefill_throughput")
+# Whose product with TPOT is how many sequences are decoded at a time, by Little's law: of what is
+# served, and of what is measured alone.
+_DECODED = ("output_throughput", "decode_throughput")
+# Caches are kept at no fewer bits in any engine that we know.
+_LEAST_CACHE_BITS = 4.0
 # Of a CPU or an engine that spills, the host's memory holds weights too.
 _SPILLS = ("offload", "n_gpu_layers", "n_cpu_moe", "cpu_moe")
 # What stands behind a bus or a link is no part of a chip's roofline.
@@ -94,17 +100,18 @@ def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
         return
     what, entry, _count = known
     limit = bandwidth * _chips(claim, entry)
+    reason = f"takes {{left}} GB/s, {_whose(claim, entry)} has {{right}}"
     for point in claim.points:
-        item = point.middle("tpot")
-        if item is None:
+        paces = list(_middles(point, "tpot"))
+        if not paces:
             continue
         context = int(point.load.get("context", 1))
         read = what.geometry.decode_min_bytes(
             context, bits_per_parameter=what.stored, kv_dtype_bytes=what.bits / 8
         )
-        rate = read / _GIGA * 1e3 / most(item) / _tokens_a_step(claim, point)
-        reason = f"takes {{left}} GB/s, {_whose(claim, entry)} has {{right}}"
-        yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
+        for item in paces:
+            rate = read / _GIGA * 1e3 / most(item) / _tokens_a_step(claim, point)
+            yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
 
 def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
@@ -115,15 +122,17 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
         return
     what, entry, _count = known
     limit = peak * _chips(claim, entry)
+    reason = f"takes {{left}} TFLOP/s, {_whose(claim, entry)} has {{right}}"
     for point in claim.points:
-        item, isl = point.middle("ttft"), point.load.get("isl")
+        firsts, isl = list(_middles(point, "ttft")), point.load.get("isl")
         # The middle one of a trace is no request of mean length.
-        if item is None or isl is None or point.replayed:
+        if not firsts or isl is None or point.replayed:
             continue
         fresh = max(1, int(isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))))
-        rate = what.geometry.prefill_flops(fresh) / _TERA * 1e3 / most(item)
-        reason = f"takes {{left}} TFLOP/s, {_whose(claim, entry)} has {{right}}"
-        yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
+        flops = what.geometry.prefill_flops(fresh)
+        for item in firsts:
+            rate = flops / _TERA * 1e3 / most(item)
+            yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
 
 def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
@@ -133,9 +142,25 @@ def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
     bytes_ = _memory_bytes(claim)
     if bytes_ is None:
         return
-    size_gb = claim.what.geometry.weight_bytes(claim.what.stored) / _GIGA
-    reason = f"{claim.what.geometry.name} takes {{left}} GB, the memory is {{right}} GB"
+    geometry = claim.what.geometry
+    size_gb = geometry.weight_bytes(claim.what.stored) / _GIGA
+    reason = f"{geometry.name} takes {{left}} GB, the memory is {{right}} GB"
     yield at_most("engines" if claim.statement else "model", size_gb, bytes_ / _GIGA, reason)
+    if size_gb * _GIGA > bytes_:
+        return
+    for point in claim.points:
+        isl = point.load.get("isl")
+        if isl is None or point.replayed:
+            continue
+        own = isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))
+        context = max(1, int(own + point.load.get("osl", 0.0) / 2))
+        cache_gb = geometry.kv_bytes(context, _LEAST_CACHE_BITS / 8) / _GIGA
+        for item in filter(None, map(point.get, _DECODED)):
+            for pace in _middles(point, "tpot"):
+                together = least(item) * least(pace) / 1e3
+                reason = f"with {together:.4g} caches takes {{left}} GB, the memory is {{right}} GB"
+                total_gb = size_gb + together * cache_gb
+                yield at_most(place_of(item), total_gb, bytes_ / _GIGA, reason)
 
 
 def unchecked(claim: Claim) -> Iterator[str]:
@@ -151,6 +176,11 @@ def unchecked(claim: Claim) -> Iterator[str]:
         yield "roofline, memory, power: not checked, the chip is not in the catalogue"
     elif claim.count is None:
         yield "roofline, memory, power: not checked, nobody says how many chips"
+
+
+def _middles(point: ClaimedPoint, latency: str) -> Iterator[Measurement]:
+    """Mean and median: who states both is held to both."""
+    yield from filter(None, (point.get(latency, "mean"), point.get(latency, 50.0)))
 
 
 def _known(claim: Claim) -> tuple[Served, ChipEntry, int] | None:

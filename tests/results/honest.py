@@ -133,7 +133,8 @@ def _decode():
     return [*_of("inference", "decode/b4/ctx1024", items, **labels), *idle]
 
 
-def _point(ttft_ms, tpot_ms, rate, extra=()):
+def point(ttft_ms, tpot_ms, rate, *, isl=ISL):
+    """Figures of a serving point that agree with each other."""
     n = round(rate * _SECONDS)
     e2e_ms = ttft_ms + tpot_ms * (OSL - 1)
     items = [
@@ -145,13 +146,12 @@ def _point(ttft_ms, tpot_ms, rate, extra=()):
     return [
         *items,
         figure("interactivity", "tokens/s/user", 1e3 / tpot_ms, n),
-        figure("input_throughput", "tokens/s", rate * ISL, 3),
+        figure("input_throughput", "tokens/s", rate * isl, 3),
         figure("output_throughput", "tokens/s", rate * OSL, 3),
-        figure("total_throughput", "tokens/s", rate * (ISL + OSL), 3),
+        figure("total_throughput", "tokens/s", rate * (isl + OSL), 3),
         figure("request_throughput", "1/s", rate, 3),
         figure("goodput", "1/s", rate * 0.97, 3),
         {**failed, "low": None, "high": None},
-        *extra,
     ]
 
 
@@ -160,10 +160,10 @@ def _closed(streams):
     rate = streams / (ttft_ms + tpot_ms * (OSL - 1)) * 1e3
     case = f"closed/c{streams}/isl{ISL}/osl{OSL}"
     labels = {"concurrency": streams, "isl": ISL, "osl": OSL, "processes": 3, "valid": True}
-    return _of("serving", case, _point(ttft_ms, tpot_ms, rate), **labels)
+    return _of("serving", case, point(ttft_ms, tpot_ms, rate), **labels)
 
 
 def _open():
     case = f"open/poisson/r5/isl{ISL}/osl{OSL}"
     labels = {"rate": 5.0, "isl": ISL, "osl": OSL, "processes": 3, "valid": True}
-    return _of("serving", case, _point(55.0, 7.8, 4.9), **labels, arrival="poisson")
+    return _of("serving", case, point(55.0, 7.8, 4.9), **labels, arrival="poisson")

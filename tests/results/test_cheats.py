@@ -240,6 +240,102 @@ def counted_twice(predicate):
     scaled("total_throughput", (ISL + 2 * OSL) / (ISL + OSL), CLOSED)(predicate)
 
 
+def alone_too(case, *items, **labels):
+    """Adds figures of a load measured alone."""
+
+    def cheat(predicate):
+        every = [
+            {**item, "suite": "inference", "case": case}
+            | {"labels": {"processes": 5, **labels, **item["labels"]}}
+            for item in items
+        ]
+        predicate["measurements"] += every
+
+    return cheat
+
+
+def prompts(isl, ttft_ms, *more):
+    rate = honest.figure("prefill_throughput", "tokens/s", isl / ttft_ms * 1e3, 15)
+    ttft = honest.figure("ttft", "ms", ttft_ms, 15)
+    return alone_too(f"prefill/isl{isl}", ttft, rate, *more, isl=isl)
+
+
+def decoded(batch, context, tpot_ms):
+    rate = honest.figure("decode_throughput", "tokens/s", batch / tpot_ms * 1e3, 15)
+    tpot = honest.figure("tpot", "ms", tpot_ms, 15 * batch)
+    labels = {"batch": batch, "context": context, "isl": context, "osl": 64}
+    return alone_too(f"decode/b{batch}/ctx{context}", tpot, rate, **labels)
+
+
+def crowded(streams, isl, ttft_ms, tpot_ms):
+    """Adds a closed loop of so many streams, in agreement with itself."""
+
+    def cheat(predicate):
+        rate = streams / (ttft_ms + tpot_ms * (OSL - 1)) * 1e3
+        items = honest.point(ttft_ms, tpot_ms, rate, isl=isl)
+        labels = {"concurrency": streams, "isl": isl, "osl": OSL, "processes": 3, "valid": True}
+        predicate["measurements"] += [
+            {**item, "suite": "serving", "case": f"closed/c{streams}/isl{isl}/osl{OSL}"}
+            | {"labels": {**labels, **item["labels"]}}
+            for item in items
+        ]
+
+    return cheat
+
+
+def called(name, without=()):
+    """Gives the closed point a name that says nothing of its load, and takes labels away."""
+
+    def cheat(predicate):
+        for item in picked(predicate, "", CLOSED, {}):
+            item["case"] = name
+            item["labels"] = {k: v for k, v in item["labels"].items() if k not in without}
+
+    return cheat
+
+
+def averaged(metric):
+    """States an honest mean beside a median that is a tenth of itself."""
+
+    def cheat(predicate):
+        [median] = picked(predicate, metric, CLOSED, {"percentile": 50.0})
+        mean = copy.deepcopy(median)
+        mean["labels"]["statistic"] = "mean"
+        del mean["labels"]["percentile"]
+        for end in ("value", "low", "high"):
+            median[end] *= 0.1
+        predicate["measurements"].append(mean)
+
+    return cheat
+
+
+def listed(chips):
+    """Claims so many chips, and their driver lists them."""
+
+    def cheat(predicate):
+        predicate["machine"]["chip"]["count"] = chips
+        limits = {f"gpu{at}_power_limit_w": 700.0 for at in range(chips)}
+        predicate["machine"]["conditions"] |= limits
+
+    return cheat
+
+
+def flagged(**flags):
+    return at("engines.0.flags", {name.replace("__", "--"): flags[name] for name in flags})
+
+
+def named(model):
+    return at("engines.0.model", model)
+
+
+def without_label(metric, label):
+    def cheat(predicate):
+        for item in picked(predicate, metric, "", {}):
+            del item["labels"][label]
+
+    return cheat
+
+
 ISL, OSL = honest.ISL, honest.OSL
 
 # What the runner changed -> the law that tells. On the H100 of `honest`.
@@ -427,6 +523,114 @@ CHEATS = {
     ),
     "one latency in seconds": (scaled("ttft", 1e-3, CLOSED, percentile=50.0), "roofline"),
     "joules of a thousand tokens": (scaled("energy_per_output_token", 1e3), "power"),
+    "a longer prompt in less time": (
+        together(prompts(512, 400.0), prompts(4096, 150.0)),
+        "latency-order",
+    ),
+    "a larger batch in less time": (
+        together(decoded(1, 512, 14.0), decoded(8, 512, 5.4)),
+        "latency-order",
+    ),
+    "a longer context in less time": (
+        together(decoded(1, 512, 14.0), decoded(1, 8192, 5.4)),
+        "latency-order",
+    ),
+    "a crowd served sooner than one": (
+        together(scaled("tpot", 2.5, "closed/c1/"), scaled("e2e", 2.5, "closed/c1/")),
+        "latency-order",
+    ),
+    "more sequences at a time than the memory holds": (
+        crowded(2048, 8192, 600.0, 2000.0),
+        "memory",
+    ),
+    "idle power without a scope": (
+        together(
+            without_label("energy_per_output_token", "scope"),
+            scaled("energy_per_output_token", 0.12),
+        ),
+        "power",
+    ),
+    "a chip's meter called that of a memory": (
+        together(
+            at("meters.0.name", "nvml dram 0"),
+            updated("energy_per_output_token", {"labels": {"meter": "nvml dram 0"}}),
+            scaled("energy_per_output_token", 1e-3),
+        ),
+        "power",
+    ),
+    "joules of a pool of eight ÷ 100": (
+        together(
+            listed(8),
+            scaled("energy_per_output_token", 0.01),
+            updated("energy_per_output_token", {"labels": {"tokens": "of the pool"}}),
+        ),
+        "power",
+    ),
+    "joules of an answer where prompts are read": (
+        prompts(
+            4096,
+            100.0,
+            honest.figure(
+                "energy_per_output_token", "J/token", 1e-5, 15, meter="nvml 0", scope="chip"
+            ),
+        ),
+        "power",
+    ),
+    "a power cap that the run did not keep": (at("run.options.power_cap_w", 200.0), "power"),
+    "more than the driver lets a card draw": (
+        at("machine.conditions.gpu0_power_limit_w", 300.0),
+        "power",
+    ),
+    "a mean that stands before its median": (averaged("tpot"), "roofline"),
+    "a mean of first tokens before their median": (
+        together(case_renamed("isl512", "isl8192", isl=8192), averaged("ttft")),
+        "roofline",
+    ),
+    "a load that is not said": (called("bench/best", ("concurrency", "isl", "osl")), "queueing"),
+    "a length that is not said": (called("bench/best", ("osl",)), "queueing"),
+    "a rate of answers without their first tokens": (
+        without(CLOSED, metric="ttft"),
+        "queueing",
+    ),
+    "prompts of 8192 tokens, 512 of them counted": (
+        case_renamed("isl512", "isl8192", isl=8192, isl_counted=512.0),
+        "profile",
+    ),
+    "a pool for prompts that is not counted": (
+        updated("", {"labels": {"prefill_chips": 7, "decode_chips": 1}}, CLOSED),
+        "chip",
+    ),
+    "four replicas on one chip": (updated("", {"labels": {"replicas": 4}}, CLOSED), "chip"),
+    "a flag with its value in its name": (flagged(**{"--tensor-parallel-size=8": True}), "chip"),
+    "one axis named twice": (flagged(tp=True, __tensor_parallel_size=8), "chip"),
+    "two machines for one chip": (flagged(__nnodes="2"), "chip"),
+    "a width behind a colon": (named("llama-3.1-8b:Q4_K_M"), "labels"),
+    "bits a weight": (named("turboderp/Llama-3.1-8B-exl2-4.0bpw"), "labels"),
+    "a width in brackets": (named("llama-3.1-8b (fp8)"), "labels"),
+    "a narrow model's folder": (flagged(__model="/models/Llama-3.1-8B-FP8"), "labels"),
+    "a narrow model's repository": (
+        flagged(**{"-hf": "bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:Q4_K_M"}),
+        "labels",
+    ),
+    "weights that are made narrow as they are read": (
+        flagged(__load_format="bitsandbytes"),
+        "labels",
+    ),
+    "a width of one library's own": (flagged(**{"--torchao-config": "int4wo-128"}), "labels"),
+    "a Cyrillic letter in a model's name": (named("ll\u0430ma-3.1-8b"), "labels"),
+    "a name in full width": (named("\uff4clama-3.1-8b"), "labels"),
+    "a name with what is not seen": (named("llama-3.1-\u00ad8b"), "labels"),
+    "a chip that no table knows by its letters": (
+        together(
+            at("machine.chip.name", "NVIDIA \u041d100 80GB HBM3"),
+            at("machine.chip.catalog_id", None),
+        ),
+        "labels",
+    ),
+    "a flag that no law reads by its letters": (
+        flagged(**{"--t\u0435nsor-parallel-size": 8}),
+        "labels",
+    ),
     "a clock of two years ago": (
         together(
             at("run.started_at", "2024-11-24T05:00:00Z"),

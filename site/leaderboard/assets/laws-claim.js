@@ -22,6 +22,15 @@ export const member = (table, name) => (Object.hasOwn(table, name) ? table[name]
 /** @param {string} pattern @param {string} flags */
 export const whole = (pattern, flags = "u") => new RegExp(`^(?:${pattern})$`, flags);
 
+/** An engine's flags by plain names, such as `tensor-parallel-size`; `--a_b=c` too.
+ * @param {any} engine @returns {[string, any][]} */
+export const flagsOf = ({ flags = {} }) =>
+  Object.entries(flags).map(([flag, value]) => {
+    const [, name, after] = /^([^=]*)=?([^]*)$/.exec(flag) ?? [];
+    const plainly = name.replace(/^-+/, "").replaceAll("_", "-").toLowerCase();
+    return [plainly, flag.includes("=") ? after : value];
+  });
+
 /** A number as it stands in JSON, whole or not; null stays null.
  * @param {any} value */
 const plain = (value) => (value instanceof Real ? value.value : value);
@@ -211,6 +220,7 @@ export class Claim {
     const groups = grouped(ranked, ({ item }) => [
       ...[item.suite, item.case, item.metric, item.method],
       "meter" in item.labels ? said(item.labels.meter) : "",
+      said(item.labels.turn ?? item.labels.adapter ?? ""),
     ]);
     for (const group of groups.values()) yield group.sort((a, b) => a.rank - b.rank);
   }

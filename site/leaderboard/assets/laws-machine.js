@@ -3,7 +3,7 @@
 // of results/checks/machine.py.
 
 import { Real } from "./json.js";
-import { whole } from "./laws-claim.js";
+import { flagsOf, whole } from "./laws-claim.js";
 import { atMost, held, quoted, said, start } from "./laws-held.js";
 import { identify, named } from "./laws-chips.js";
 import { moment } from "./lifetime.js";
@@ -36,6 +36,7 @@ export function* chipsAreThoseSeen(claim) {
   if (shown) yield atMost(count, chip.count, shown.most, `{left} are claimed, ${shown.told}`);
   const used = chipsUsed(claim);
   yield atMost(count, used.chips, chip.count, `${used.by} takes {left}, {right} are claimed`);
+  if (chip.kind !== "cpu") yield* laidOut(claim, chip);
   yield* saidByFile(claim, chip);
   if (!claim.chip?.memory_gb || !chip.memory_bytes || claim.chip.chips !== 1) return;
   const [low, high] = MEMORY.map((/** @type {number} */ factor) => claim.chip.memory_gb * 1e9 * factor);
@@ -322,19 +323,41 @@ function chipsUsed(claim) {
   const chips = engines.map((/** @type {any} */ engine) =>
     isCpu
       ? (flag(engine, "n_threads") ?? 0)
-      : axes.reduce((product, names) => product * alongAxis(claim, engine.flags, names), 1),
+      : Math.max(
+          axes.reduce((product, names) => product * alongAxis(claim, engine, names), 1),
+          alongAxis(claim, engine, claim.by.machine.WORLD),
+        ),
   );
   const by = isCpu ? "the engine's threads" : "tp × pp × dp";
   return { chips: chips.length ? Math.max(...chips) : 0, by };
 }
 
 /** Chips along an axis; engines take numbers as texts too.
- * @param {Claim} claim @param {Record<string, any>} flags @param {string[]} names */
-function alongAxis(claim, flags = {}, names) {
-  for (const [flag, value] of Object.entries(flags)) {
-    if (!names.includes(flag.replace(/^-+/, "").replaceAll("_", "-").toLowerCase())) continue;
-    if (typeof value === "string" && /^[0-9]+$/.test(value)) return Number(value.slice(0, 6)) || 1;
-    if (typeof value === "number" || value instanceof Real) return claim.number(value) || 1;
+ * @param {Claim} claim @param {any} engine @param {string[]} names */
+function alongAxis(claim, engine, names) {
+  const told = flagsOf(engine).filter(([flag]) => names.includes(flag));
+  const chips = told.map(([, value]) => {
+    if (typeof value !== "string") return claim.number(value) || 1;
+    return /^[0-9]+$/.test(value) ? Number(value.slice(0, 6)) || 1 : 1;
+  });
+  return chips.length ? Math.max(...chips) : 1;
+}
+
+/** Figures that say over how many chips they were spread say no more than are claimed.
+ * @param {Claim} claim @param {any} chip */
+function* laidOut(claim, chip) {
+  /** @type {string[]} */
+  const names = claim.by.machine.LAYOUT;
+  const layouts = new Map();
+  for (const { labels } of claim.figures)
+    if (names.some((name) => Object.hasOwn(labels, name))) {
+      const layout = names.map((name) => claim.number(labels[name]) || 0);
+      layouts.set(JSON.stringify(layout), layout);
+    }
+  for (const [all, prefill, decode, ...axes] of layouts.values()) {
+    const product = axes.reduce((one, other) => one * Math.max(1, other), 1);
+    const chips = Math.max(all, prefill + decode, product);
+    const reason = "by their labels figures are of {left} chips, {right} are claimed";
+    yield atMost("machine.chip.count", chips, chip.count, reason);
   }
-  return 1;
 }

@@ -4,7 +4,7 @@
 // of results/checks/origin.py.
 
 import { Real } from "./json.js";
-import { member } from "./laws-claim.js";
+import { flagsOf, member } from "./laws-claim.js";
 import { bitsOf, knownAs } from "./laws-models.js";
 import { atMost, general, held, inJson, quoted, said, start } from "./laws-held.js";
 
@@ -91,18 +91,39 @@ function oddKernel({ by }, name, { family, dtype, cache = "cold" }) {
 export function* precisionIsThatOfItsNames({ predicate: { engines }, by }) {
   const { WEIGHTS, WIDTH, QUANTIZED } = by.names;
   const width = new RegExp(WIDTH);
-  for (const { model, precision, flags = {} } of engines) {
+  for (const engine of engines) {
+    const { model, precision } = engine;
     const stated = bitsOf(precision, by.widths, null);
-    for (const [where, text] of [["model", model], ...Object.entries(flags)]) {
-      const flag = where.replace(/^-+/, "").replaceAll("_", "-").toLowerCase();
-      if (where !== "model" && !WEIGHTS.includes(flag)) continue;
-      const word = width.exec(said(text).toLowerCase())?.[1];
+    for (const [where, text] of [["model", model], ...flagsOf(engine)]) {
+      if (!WEIGHTS.includes(where)) continue;
+      // Of a path the last name: folders are called after anything.
+      const word = width.exec(said(text).split("/").at(-1)?.toLowerCase() ?? "")?.[1];
       const bits = word === undefined ? null : bitsOf(word, by.widths, null);
       if (word === undefined || stated === null || bits === null) continue;
       if (stated <= QUANTIZED && !/[0-9]/.test(word)) continue; // methods of several widths
       const shown = `${start(where, 40)} says ${word}`;
       yield atMost("engines", stated, bits, `${start(precision, 40)} has {left} bits, ${shown}: {right}`);
     }
+  }
+}
+
+/** A name in letters that look like others is another name, to tables and not to readers.
+ * @param {Claim} claim */
+export function* namesAreAsTheyLook({ predicate: { machine, engines }, by }) {
+  const alike = new RegExp(by.names.ALIKE, "u");
+  const named = [["machine.chip.name", machine.chip.name]];
+  for (const { name, model, precision, flags = {} } of engines)
+    named.push(
+      ["engines.name", name],
+      ["engines.model", model],
+      ["engines.precision", precision],
+      ...Object.keys(flags).map((flag) => ["engines.flags", flag]),
+    );
+  for (const [where, name] of named) {
+    const code = alike.exec(name)?.[0].codePointAt(0);
+    const spelled = code?.toString(16).toUpperCase().padStart(4, "0");
+    const reason = `U+${spelled} stands in it, which looks like another letter`;
+    yield held(where, code === undefined ? null : reason);
   }
 }
 

@@ -3,6 +3,7 @@
 // results/checks/order.py.
 
 import { Real } from "./json.js";
+import { member } from "./laws-claim.js";
 import { atMost, general, held } from "./laws-held.js";
 
 /** @import { Claim, Point, Rank } from "./laws-claim.js" */
@@ -98,10 +99,50 @@ export function* clocksAgree({ points, by }) {
   }
 }
 
+/** More at once, longer contexts and longer prompts take no less time than fewer and shorter.
+ * @param {Claim} claim */
+export function* moreWorkTakesNoLess(claim) {
+  const { NO_LESS, GROWING } = claim.by.order;
+  for (const { name, points } of rising(claim))
+    for (const metric of GROWING[name][1]) {
+      let slowest = 0;
+      for (const { size, point } of points) {
+        const item = point.get(metric, 50);
+        if (!item) continue;
+        const less = `of less ${general(slowest, 4)} ms`;
+        const reason = `{right} ms at ${name} ${general(size)}, ${less}`;
+        if (slowest) yield atMost(item.where, slowest / NO_LESS, item.most, reason);
+        slowest = Math.max(slowest, item.least);
+      }
+    }
+}
+
+/** Valid points whose cases differ in one number alone, in its order.
+ * @param {Claim} claim */
+function rising(claim) {
+  const { GROWING, BY_SUITE } = claim.by.order;
+  /** @type {Map<string, {name: string, points: {size: number, point: Point}[]}>} */
+  const groups = new Map();
+  for (const point of claim.points) {
+    if (!point.exact || !point.valid) continue;
+    const { suite, case: text } = point.items[0];
+    const named = claim.caseLoad(suite, text);
+    for (const name of member(BY_SUITE, suite) ?? []) {
+      if (named[name] === undefined) continue;
+      const rest = text.replace(new RegExp(`/${GROWING[name][0]}[0-9][^/]*`), "/");
+      const key = JSON.stringify([name, suite, rest]);
+      if (!groups.has(key)) groups.set(key, { name, points: [] });
+      groups.get(key)?.points.push({ size: named[name], point });
+    }
+  }
+  for (const { points } of groups.values()) points.sort((one, other) => one.size - other.size);
+  return groups.values();
+}
+
 /** 1000 ÷ TPOT in ms, of the same statistic.
  * @param {Claim} claim */
 export function* interactivityIsThePace({ points, by }) {
-  const { INTERACTIVITY } = by.order;
+  const { INTERACTIVITY, FEW, MIDDLE } = by.order;
   for (const point of points)
     for (const rank of /** @type {Rank[]} */ ([50, "mean"])) {
       const bare = rank === 50 ? point.get("interactivity") : null;
@@ -109,7 +150,8 @@ export function* interactivityIsThePace({ points, by }) {
       const pace = point.get("tpot", rank);
       if (!seen || !pace) continue;
       const high = (1e3 / pace.least) * INTERACTIVITY;
-      const low = 1e3 / pace.most / INTERACTIVITY;
+      const parted = rank === 50 && pace.n < FEW && pace.n % 2 === 0;
+      const low = 1e3 / pace.most / (parted ? MIDDLE : INTERACTIVITY);
       const [{ where }, above] = [seen, "{left} tokens/s a user, 1 ÷ TPOT is at most {right}"];
       yield atMost(where, seen.least, high, above);
       yield atMost(where, low, seen.most, "1 ÷ TPOT is {left} tokens/s, {right} are stated");

@@ -14,7 +14,10 @@ export function* pointsSayAllThatWasSeen(claim) {
     if (point.suite !== "serving") continue;
     yield* failures(point);
     yield* tails(point, claim.by.points);
-    if (point.valid && !point.replayed) yield* cached(claim, point);
+    if (point.valid && !point.replayed) {
+      yield* cached(claim, point);
+      yield* counted(claim, point);
+    }
     yield* instrument(point, claim.by.points);
   }
 }
@@ -46,6 +49,16 @@ function* cached(claim, point) {
   const share = isl ? Math.max(told, item.value / item.n / isl) : told;
   const most = (point.load.shared_prefix ?? 0) + CACHED * ROUNDED;
   yield atMost(item.where, share, most, "{left} of the input was cached, of a valid point {right} may be");
+}
+
+/** A prompt of which the server counts far fewer tokens was cut, or never as long.
+ * @param {Claim} claim @param {Point} point */
+function* counted(claim, point) {
+  const item = point.get("request_throughput");
+  const [asked, told] = ["isl", "isl_counted"].map((name) => claim.number(item?.labels[name]));
+  if (!item || !asked || !told) return;
+  const reason = "{right} input tokens were counted of a prompt of at least {left}";
+  yield atMost(item.where, asked * claim.by.points.COUNTED, told, reason);
 }
 
 /** @param {Point} point @param {Constants} by */

@@ -1,6 +1,7 @@
 // @ts-check
 // Could the chips draw that, and who measured it? The laws of results/checks/power.py.
 
+import { whole } from "./laws-claim.js";
 import { atMost, held, quoted, said, start } from "./laws-held.js";
 
 /** @import { Claim, Figure, Point } from "./laws-claim.js" */
@@ -16,6 +17,17 @@ export function* powerIsPossible(claim) {
       yield* bounded(claim, item, low, high, idle);
     for (const item of point.items)
       if (item.method === "modelled") yield* modelled(claim, point, item);
+    if (point.exact) yield* withoutRate(point, claim.by.power);
+  }
+}
+
+/** Joules of a token say no watts where nobody says how many tokens there were.
+ * @param {Point} point @param {Record<string, any>} by */
+function* withoutRate(point, { PHASES }) {
+  for (const [energy, rates] of Object.entries(PHASES)) {
+    const item = point.get(energy);
+    if (item && !rates.some((/** @type {string} */ rate) => point.get(rate)))
+      yield held(item.where, `stands without ${rates.join(" or ")}`);
   }
 }
 
@@ -126,7 +138,7 @@ function* modelledW({ by }, point, item, joules) {
 function* bounded(claim, item, low, high, idle) {
   const { TOLERANCE } = claim.by.finding;
   const { CHIP_SCOPES, NODE_FACTOR, NODE_W, REST } = claim.by.power;
-  const ofChip = CHIP_SCOPES.includes(item.labels.scope);
+  const ofChip = CHIP_SCOPES.includes(scopeOf(claim, item));
   const part = isPooled(item) && claim.count !== 1; // one chip has no pools
   if (idle && ofChip && !part) {
     const reason = "rests at {left} W, and draws {right} W at work";
@@ -135,11 +147,50 @@ function* bounded(claim, item, low, high, idle) {
   const bounds = nameplate(claim, item);
   if (!bounds) return;
   const most = ofChip ? bounds.most : bounds.most * NODE_FACTOR + NODE_W;
-  yield atMost(item.where, low, most * TOLERANCE, "draws {left} W, the nameplate allows {right}");
-  // Memory beside the processor has no nameplate, and a pool is a part of the chips.
-  if (said(item.labels.meter).includes("dram") || part) return;
+  const cap = ofChip ? capped(claim) : null;
+  // Hosts have meters too.
+  if (!ofHost(claim, item)) {
+    yield atMost(item.where, low, most * TOLERANCE, "draws {left} W, the nameplate allows {right}");
+    if (cap !== null)
+      yield atMost(item.where, low, cap * TOLERANCE, "draws {left} W, the power cap allows {right}");
+  }
+  const one = claim.chip.tdp_w;
+  if (isDram(claim, item) || (part && one === undefined)) return;
+  // A pool is a part of the chips, of one at least.
+  const least = part && one ? Math.min(bounds.least, one) : bounds.least;
   const reason = "a twentieth of the nameplate is {left} W, it draws {right} W at work";
-  yield atMost(item.where, bounds.least * REST, high, reason);
+  yield atMost(item.where, least * REST, high, reason);
+}
+
+/** What the joules cover: as the figure says, or else as its meter is listed.
+ * @param {Claim} claim @param {Figure} item @returns {string | undefined} */
+function scopeOf({ predicate: { meters } }, { labels }) {
+  const listed = meters.find((/** @type {any} */ { name }) => name === labels.meter);
+  return labels.scope ?? listed?.scope;
+}
+
+/** The processor's meter beside an accelerator.
+ * @param {Claim} claim @param {Figure} item */
+const ofHost = ({ chip, by }, { labels }) =>
+  chip?.kind !== "cpu" && said(labels.meter).startsWith(by.power.HOST);
+
+/** Memory beside the processor has a meter of its own, and no nameplate.
+ * @param {Claim} claim @param {Figure} item */
+const isDram = ({ by }, { labels }) => new RegExp(`^(?:${by.power.DRAM})`).test(said(labels.meter));
+
+/** Most that the chips may draw by the cap of the run, or else by their driver's.
+ * @param {Claim} claim */
+function capped(claim) {
+  const { run, machine } = claim.predicate;
+  if (machine.chip.kind === "cpu" || !claim.count) return null;
+  let watts = claim.number(run.options?.power_cap_w);
+  if (!watts) {
+    const limit = whole(claim.by.power.LIMIT);
+    const shown = Object.entries(machine.conditions ?? {}).filter(([name]) => limit.test(name));
+    const limits = shown.map(([, value]) => claim.number(value)).filter(Boolean);
+    watts = limits.length ? Math.max(.../** @type {number[]} */ (limits)) : null;
+  }
+  return watts && watts > 0 ? watts * claim.count : null;
 }
 
 /** Nameplate from below and from above, of the chips that the figure covers.
@@ -167,13 +218,13 @@ function socketsW(skus, cores) {
 
 /** The measured idle power of chips.
  * @param {Claim} claim */
-const restsOf = ({ figures, by }) =>
-  figures.filter(
-    ({ metric, method, labels }) =>
-      metric === "idle_power" &&
-      method === "measured" &&
-      by.power.CHIP_SCOPES.includes(labels.scope) &&
-      !said(labels.meter).includes("dram"),
+const restsOf = (claim) =>
+  claim.figures.filter(
+    (item) =>
+      item.metric === "idle_power" &&
+      item.method === "measured" &&
+      claim.by.power.CHIP_SCOPES.includes(scopeOf(claim, item)) &&
+      !isDram(claim, item),
   );
 
 /** The idle power of an accelerator against a small part of its nameplate.

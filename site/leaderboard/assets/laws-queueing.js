@@ -5,7 +5,7 @@
 import { atMost, general, held } from "./laws-held.js";
 
 /** @import { Claim, Figure, Point } from "./laws-claim.js" */
-/** @typedef {Record<string, number>} Constants */
+/** @typedef {Record<string, any>} Constants */
 
 // Rates of tokens that are served, by what of a request they count: where nothing is generated it is
 // the input.
@@ -20,7 +20,7 @@ export function* requestsInFlightAreTheLoad({ points, by }) {
   for (const point of points) {
     const { concurrency, rate } = point.load;
     const closed = rate === undefined && !point.replayed;
-    if (point.suite === "serving") yield* latenciesAreStated(point);
+    if (point.suite === "serving") yield* latenciesAreStated(point, by.queueing);
     const time = meanTime(point, closed, by.queueing);
     if (concurrency === undefined || !time) continue;
     const requests = point.get("request_throughput");
@@ -57,16 +57,28 @@ function meanTime(point, closed, by) {
 }
 
 /** A rate alone could be anything; one of a saturated load is bounded by what was offered.
- * @param {Point} point */
-function* latenciesAreStated(point) {
-  const none = "stands without the end-to-end time of its requests";
-  for (const [metric] of SERVED) {
+ * @param {Point} point @param {Record<string, any>} by */
+function* latenciesAreStated(point, by) {
+  for (const [metric, length] of SERVED) {
     const tokens = point.get(metric);
     if (!tokens) continue;
-    const saturated = point.load.rate !== undefined && tokens.labels.saturated === true;
-    const told = saturated || point.middle("e2e");
-    yield held(tokens.where, told ? null : none);
+    const missing = missingOf(point, tokens, length, by);
+    yield held(tokens.where, missing ? `stands without ${missing}` : null);
   }
+}
+
+/** What a rate cannot be checked without; empty where all is there.
+ * @param {Point} point @param {Figure} rate @param {string} length @param {Record<string, any>} by */
+function missingOf(point, rate, length, { GENERATED, LOADS }) {
+  const { load } = point;
+  const saturated = load.rate !== undefined && rate.labels.saturated === true;
+  if (!saturated && !point.middle("e2e")) return "the end-to-end time of its requests";
+  if (GENERATED.includes(rate.metric) && !saturated && !point.middle("ttft"))
+    return "the time of its first tokens";
+  if (point.replayed) return "";
+  if (!LOADS.some((/** @type {string} */ name) => load[name] !== undefined))
+    return "the load it was taken under";
+  return load[length] === undefined ? "the length of its requests" : "";
 }
 
 /** @param {Point} point @param {Figure} rate @param {[number, number]} time @param {number} perToken

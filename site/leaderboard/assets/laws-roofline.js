@@ -2,7 +2,7 @@
 // Is it possible on that chip: below the roofline, and within its memory? The laws of
 // results/checks/roofline.py.
 
-import { atMost, said, start } from "./laws-held.js";
+import { atMost, general, said, start } from "./laws-held.js";
 import { highestPeak, isSaid, kernelPeak, leastTimes, sockets } from "./laws-models.js";
 
 /** @import { Claim, Point } from "./laws-claim.js" */
@@ -59,13 +59,13 @@ export function* stepsReadTheirWeights(claim) {
   if (!what || !chip?.memory_bandwidth_gb_s) return;
   const limit = chip.memory_bandwidth_gb_s * chipsOf(claim);
   for (const point of points) {
-    const item = point.middle("tpot");
-    if (!item) continue;
     const context = Math.trunc(point.load.context ?? 1);
     const read = what.geometry.decodeMinBytes(context, 1, what.stored, what.bits / 8);
-    const rate = ((read / by.roofline.GIGA) * 1e3) / item.most / tokensAStep(claim, point);
     const reason = `takes {left} GB/s, ${whose(claim)} has {right}`;
-    yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
+    for (const item of middles(point, "tpot")) {
+      const rate = ((read / by.roofline.GIGA) * 1e3) / item.most / tokensAStep(claim, point);
+      yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
+    }
   }
 }
 
@@ -77,16 +77,22 @@ export function* promptsAreComputed(claim) {
   if (!what || peak === null) return;
   const limit = peak * chipsOf(claim);
   for (const point of points) {
-    const item = point.middle("ttft");
     const { isl, shared_prefix: shared = 0 } = point.load;
     // The middle one of a trace is no request of mean length.
-    if (!item || isl === undefined || point.replayed) continue;
+    if (isl === undefined || point.replayed) continue;
     const fresh = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared))));
-    const rate = ((what.geometry.prefillFlops(fresh) / by.roofline.TERA) * 1e3) / item.most;
     const reason = `takes {left} TFLOP/s, ${whose(claim)} has {right}`;
-    yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
+    for (const item of middles(point, "ttft")) {
+      const rate = ((what.geometry.prefillFlops(fresh) / by.roofline.TERA) * 1e3) / item.most;
+      yield atMost(item.where, rate, limit * by.finding.TOLERANCE, reason);
+    }
   }
 }
+
+/** Mean and median: who states both is held to both.
+ * @param {Point} point @param {string} latency */
+const middles = (point, latency) =>
+  [point.get(latency, "mean"), point.get(latency, 50)].flatMap((item) => item ?? []);
 
 /** All weights at their narrowest ≤ memory of all chips, with the host's where it holds some.
  * @param {Claim} claim */
@@ -98,6 +104,26 @@ export function* weightsFitTheMemory(claim) {
   const size = what.geometry.weightBytes(what.stored) / GIGA;
   const reason = `${what.geometry.name} takes {left} GB, the memory is {right} GB`;
   yield atMost("engines", size, bytes / GIGA, reason);
+  if (size * GIGA <= bytes) yield* cachesFit(claim, size, bytes / GIGA);
+}
+
+/** @param {Claim} claim @param {number} weights GB @param {number} memory GB */
+function* cachesFit({ what, points, by }, weights, memory) {
+  const { GIGA, DECODED, LEAST_CACHE_BITS } = by.roofline;
+  for (const point of points) {
+    const { isl, osl = 0, shared_prefix: shared = 0 } = point.load;
+    if (isl === undefined || point.replayed) continue;
+    const context = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared)) + osl / 2));
+    const cache = what.geometry.kvBytes(context, LEAST_CACHE_BITS / 8) / GIGA;
+    for (const metric of DECODED)
+      for (const pace of middles(point, "tpot")) {
+        const item = point.get(metric);
+        if (!item) continue;
+        const together = (item.least * pace.least) / 1e3;
+        const reason = `with ${general(together, 4)} caches takes {left} GB, the memory is {right} GB`;
+        yield atMost(item.where, weights + together * cache, memory, reason);
+      }
+  }
 }
 
 /** Rules that ask for the sums of a model. */

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
+from results.checks import drafts
 from results.proof.moderation import State
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import CheckError
@@ -195,11 +196,16 @@ def points_of(result: Result) -> list[BoardPoint]:
                 suite=suite,
                 case=case,
                 engine=engine,
-                labels=labels,
+                labels=_drafting(engine) | labels,
                 figures={_name(row): _figure(row) for row in rows},
             )
         )
     return points
+
+
+def _drafting(engine: Engine | None) -> dict[str, Label]:
+    """What flags of an engine say of its drafts: such figures stand apart from those without."""
+    return {"speculation": "unnamed"} if engine and drafts(engine) else {}
 
 
 def is_physical(row: Measurement) -> bool:

@@ -22,6 +22,7 @@ from leaderboard.figures.figures import Figure, points_of
 from leaderboard.words import Words
 from results import catalog
 from results.agreement.quality import asked, in_text
+from results.checks import OWN_LENGTH
 from results.economy.economics import Span
 from results.economy.solved import solved_tokens
 from results.statement.statement_v2 import ATTESTED
@@ -51,6 +52,8 @@ __all__ = [
 _DIGITS = 5
 # As the option's own bound.
 _MOST_WATTS = 10_000
+# What any profile but quick holds a serving point for is 60 s, less requests that are cut.
+_SHORTEST_S = 48.0
 # Name of a figure of a row -> the names it may have in a point, first come first served.
 FIGURES: Mapping[str, tuple[str, ...]] = {
     "throughput": ("output_throughput", "decode_throughput"),
@@ -441,7 +444,17 @@ def _engine(point: BoardPoint) -> str:
 
 def _doubts(point: BoardPoint) -> str:
     unchecked = point.suite == "serving" and "instrument_ttft_error" not in point.figures
-    return ", ".join(filter(None, (point.result.doubts, "no self-check" if unchecked else "")))
+    own = ("no self-check" if unchecked else "", "shorter than its profile" if _cut(point) else "")
+    return ", ".join(filter(None, (point.result.doubts, *own)))
+
+
+def _cut(point: BoardPoint) -> bool:
+    """Whether the user's options made a point of the longer profiles a short one."""
+    run = point.result.predicate.run
+    latency, rate = point.figures.get("e2e"), point.figures.get("request_throughput")
+    if run.profile == "quick" or OWN_LENGTH.isdisjoint(run.options or {}):
+        return False
+    return bool(latency and rate and latency.n < rate.value * _SHORTEST_S)
 
 
 def _money(cost: Cost) -> dict[str, Any]:

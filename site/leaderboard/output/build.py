@@ -41,6 +41,7 @@ from suites.base.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from leaderboard.output.page_list import Content
     from leaderboard.pages.pages import Page
@@ -90,6 +91,7 @@ def build(
     *,
     price_sheet: Path | None = None,
     moment: Moment | None = None,
+    clock: datetime | None = None,
 ) -> BuildReport:
     """Build the site from archives into `out`, making and touching only what changes.
 
@@ -101,6 +103,7 @@ def build(
         policy: witnesses that must have cosigned each archive's log.
         price_sheet: what every cost is computed with; without it our newest.
         moment: builds the board as it was then, at the prices of that day, from logs alone.
+        clock: of the reader, UTC, which no run lies ahead of; by default this machine's.
 
     Raises:
         UserError: a folder is missing, the price sheet does not fit, a log never had so many
@@ -116,7 +119,7 @@ def build(
     tree = Tree.open(out)
     sheet = _sheet(price_sheet, moment)
     with _settled(), Workers() as workers:
-        archive = archives.read(results, sheet, workers, policy, moment)
+        archive = archives.read(results, sheet, workers, policy, moment, clock=clock)
         # Neither the files of others nor scores have a place in the log.
         others_results = reported.read([] if moment else [*results, *others], sheet)
         forecast = forecasts.read([] if moment else results)

@@ -428,7 +428,7 @@ class Content:
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
             f"{sorted(stands[digest])} {'paged' if digest in self.paged else ''} "
-            f"{' '.join(one.notice.digest for one in source.state.notices)}"
+            f"{' '.join(one.notice.digest for one in source.state.notices)} {source.flags}"
             for digest, source in self.archive.sources.items()
         }
 

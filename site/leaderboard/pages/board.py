@@ -103,6 +103,7 @@ def proof_words(_: Words) -> dict[str, str]:
         "no challenge": _("no challenge"),
         "no raw samples": _("no raw samples"),
         "no self-check": _("no self-check"),
+        "shorter than its profile": _("shorter than its profile"),
         **{profile: _(profile) for profile in ("quick", "standard", "full")},
         **{f"tier-{tier}": _(tier) for tier in _TIERS},
     }

@@ -28,7 +28,7 @@ from leaderboard.words import Words
 from results.agreement.confirmation import Entered, confirmed
 from results.archive import archive
 from results.archive.beside import beside
-from results.checks import Context, copied, fingerprints, judge
+from results.checks import Context, ahead, copied, fingerprints, judge
 from results.keys import identity
 from results.keys.keyless import KeylessKey
 from results.keys.tiers import Standing
@@ -81,7 +81,7 @@ class FoundEnvelope:
         index: position in that log.
         confirmed_by: digests of the results that reproduce it.
         entered: rules that its entry in the log names.
-        flags: what the log, or other results, have against it, one line each.
+        flags: what the log, other results or the clock have against it, one line each.
         state: what notices in the log say of it.
     """
 
@@ -210,6 +210,8 @@ def read(
     workers: Workers,
     policy: Policy | None = None,
     moment: Moment | None = None,
+    *,
+    clock: datetime | None = None,
 ) -> Archive:
     """Verify and read every envelope of the folders, or take its rows from the last build.
 
@@ -219,6 +221,7 @@ def read(
         sheet: prices the rows are costed with.
         policy: witnesses that must have cosigned each log.
         moment: leaves out what the logs entered later.
+        clock: of the reader, UTC; by default this machine's. What it says is never kept.
 
     Raises:
         UserError: a folder does not exist, or a log never had so many entries.
@@ -236,7 +239,8 @@ def read(
         workers.beside(partial(kept.store, table))
     moderated = _moderated(known)
     table = _kept(table, _among(table["digest"], known.sources))
-    sources = _confirmed(table, _compared(table, known.sources), known.logs)
+    sources = _timely(table, _compared(table, known.sources), clock or datetime.now(UTC))
+    sources = _confirmed(table, sources, known.logs)
     flagged = {digest: len(source.flags) for digest, source in sources.items() if source.flags}
     more = table["digest"].map(flagged).fillna(0).astype("int64")
     tiers = table["digest"].map({digest: source.tier for digest, source in sources.items()})
@@ -522,7 +526,7 @@ def opened(digest: str, source: FoundEnvelope, *, with_flags: bool = True) -> Re
     statement = _statement(data)
     claims = _claims(data, source.runner)
     given = beside(archive.home_of(source.path), statement) if with_flags else None
-    context = Context(claims=claims, evidence=given, clock=datetime.now(UTC))
+    context = Context(claims=claims, evidence=given)  # `read` asked the clock
     judged = judge(statement, context) if with_flags else None
     return Result(
         digest=digest,
@@ -620,6 +624,22 @@ def _compared(
         digest: replace(source, flags=source.flags + repeated[digest])
         if digest in repeated
         else source
+        for digest, source in sources.items()
+    }
+
+
+def _timely(
+    table: pd.DataFrame, sources: Mapping[str, FoundEnvelope], clock: datetime
+) -> dict[str, FoundEnvelope]:
+    """Note which runs lie ahead of the reader's clock; they will not for long."""
+    today = clock.date().isoformat()
+    late = dict[str, tuple[str, ...]]()
+    for digest, ended in dict(zip(table["digest"], table["finished_at"], strict=True)).items():
+        # Dates sort as texts, and no zone is more than a day ahead: few are read.
+        if ended[: len(today)] >= today and (told := ahead(ended, clock)):
+            late[digest] = _lines(told)
+    return {
+        digest: replace(source, flags=source.flags + late[digest]) if digest in late else source
         for digest, source in sources.items()
     }
 

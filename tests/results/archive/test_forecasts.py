@@ -14,6 +14,7 @@ from results.prediction.observed import Record
 from results.prediction.plan import Layout
 from results.prediction.predict import Workload, cell_of, predictor
 from results.proof import envelope
+from results.proof.keylog import time_entry
 from results.proof.ledger import Ledger
 from results.statement.forecast import payload, read_forecast
 from results.statement.statement_v2 import read_statement
@@ -223,6 +224,20 @@ def test_results_of_another_log_score_by_their_day(tmp_path, signer, day, scores
     enter(tmp_path / "own", signer, measured(forecast(), 1.2, day))
     (one,) = scored(tmp_path / "own", pytest.fail, others=[tmp_path / "other"])
     assert len(one.scores) == 2, "of two logs that hold it, one counts"
+
+
+def test_a_forecast_that_dates_itself_back_is_as_old_as_its_log_says(tmp_path, signer):
+    home = tmp_path / "own"
+    (home / "log").mkdir(parents=True)
+    late = time_entry("2026-12-10T00:00:00Z")
+    Ledger(home / "log").append(late, origin=archive.log_origin(signer), signer=signer)
+    forecasts.enter(home, [forecast()], signer, signer)  # made at, as it says, on 28 November
+    enter(tmp_path / "known", signer, measured(forecast(), 1.2, "2026-12-01"))
+    (own,) = scored(home, pytest.fail, others=[tmp_path / "known"])
+    assert (own.logged.day, own.scores) == ("2026-12-10", [])
+    enter(tmp_path / "later", signer, measured(forecast(), 1.2, "2026-12-11"))
+    (own,) = scored(home, pytest.fail, others=[tmp_path / "later"])
+    assert len(own.scores) == 2
 
 
 def test_nothing_is_entered_in_another_keys_log_or_where_one_is_broken(tmp_path, signer):

@@ -138,7 +138,8 @@ def test_a_figure_beyond_the_laws_is_flagged(found, rule, rows):
 
 def test_tokens_without_an_engine_joules_without_a_meter_and_changed_code_are_flagged(found):
     assert found(engines=()) == {("software", "flagged")}
-    assert found(row("energy_per_output_token", "J/token", 1.0)) == {("meter", "flagged")}
+    joules = row("energy_per_output_token", "J/token", 1.0)
+    assert found(joules) == {("meter", "flagged"), ("power", "flagged")}
     assert found(modified=True) == {("software", "flagged")}
 
 

@@ -198,8 +198,21 @@ def test_failures_that_the_samples_count_cannot_be_left_out():
         item for item in predicate["measurements"] if item["metric"] != "failed"
     ]
     [found] = refused(data, raw.named(data, cells))
-    assert (found.where, found.left, found.right) == (f"{failed[0]['case']} failed", 0.0, 3.0)
-    assert found.reason == "0 is stated, its raw samples give 3"
+    assert (found.where, found.right) == (f"{failed[0]['case']} failed", 3.0)
+    assert found.reason == "is not stated, its raw samples give 3"
+
+
+def test_what_speaks_against_a_point_is_not_left_out():
+    metric = "instrument_ttft_error"
+    data, cells = raw.published("serving")
+    samples = raw.named(data, cells)
+    predicate = data["predicate"]
+    stated = [item for item in predicate["measurements"] if item["metric"] == metric]
+    kept = [item for item in predicate["measurements"] if item["metric"] != metric]
+    predicate["measurements"] = kept
+    found = refused(data, samples)
+    assert len(found) == len(stated) > 0
+    assert {one.where for one in found} == {f"{item['case']} {metric}" for item in stated}
 
 
 METER = {"name": "rapl", "scope": "package", "method": "hardware counter"}

@@ -84,6 +84,27 @@ def test_a_quick_run_or_one_without_challenge_or_self_check_says_so_and_ranks_be
     assert set(ranking.leading(table)["digest"]) == {f"{1:064x}"}
 
 
+@pytest.mark.parametrize(("seconds", "doubts"), [(60.0, ""), (5.0, "shorter than its profile")])
+def test_a_point_that_its_options_made_short_is_not_proven_by_a_long_profile(seconds, doubts):
+    one = proven(gpu())
+    one["predicate"]["run"]["options"] = {"requests": 10}
+    for item in one["predicate"]["measurements"]:
+        if item["suite"] == "serving":
+            rate = {"value": 10 / seconds} if item["metric"] == "request_throughput" else {}
+            item.update({"n": 10, "low": None, "high": None} | rate)
+    serving = rows(one).query("suite == 'serving'")
+    assert serving["doubts"].unique().tolist() == [doubts]
+    assert serving["proven"].unique().tolist() == [not doubts]
+
+
+def test_drafts_that_only_an_engines_flags_tell_of_make_other_tokens():
+    plain, drafted = gpu(number=1), gpu(number=2)
+    drafted["predicate"]["engines"][0]["flags"] = {"--speculative-config": "mtp"}
+    shapes = rows(plain, drafted).query("suite == 'serving'").groupby("digest")["shape"].unique()
+    [[without], [apart]] = [list(shape) for shape in shapes]
+    assert apart == f"{without}, drafts by unnamed"
+
+
 def test_a_small_model_does_not_beat_a_large_one_and_stands_apart():
     large = [gpu(number=1), gpu(number=2, chip="NVIDIA H200", catalog_id="h200-sxm")]
     small = gpu(number=3, speed=90_000.0)

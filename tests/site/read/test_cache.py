@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from jinja2 import DictLoader, Environment
 
 from leaderboard import build
+from leaderboard.base.workers import Workers
+from leaderboard.read import archives
 from leaderboard.read.cache import Kept, Templates
+from results import catalog
 from suites.base import user_folders
 from tests.site.conftest import accept, statement
 
@@ -99,6 +103,24 @@ def test_kept_rows_do_not_outlive_the_key_that_signed(
     report = build([folder], tmp_path / "out")
     assert report.results == 0
     assert report.refused
+
+
+def test_what_the_clock_says_is_asked_again_by_each_build(
+    own_cache: Path, quick_build: Build, tmp_path: Path
+):
+    folder, out = accept(tmp_path / "results", statement(date="2026-11-20")), tmp_path / "out"
+    told = "ahead of this reader"
+    said, flags = [], []
+    for day in (25, 17, 25):
+        clock = datetime(2026, 11, day, tzinfo=UTC)
+        quick_build([folder], out, clock=clock)
+        [page, *_] = sorted(out.glob("r/*/*/index.html"))
+        said.append(told in page.read_text())
+        with Workers() as workers:  # from the rows that were kept
+            sheet = catalog.latest_prices()
+            flags.append(archives.read([folder], sheet, workers, clock=clock).rows["flags"].max())
+    assert said == [False, True, False]
+    assert flags == [0, 1, 0]
 
 
 def test_a_relative_cache_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
