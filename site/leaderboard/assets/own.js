@@ -35,6 +35,7 @@ export function readOwn(data) {
 /** @param {any} values */
 function rising(values) {
   must(Array.isArray(values) && values.length > 0 && values.length <= MOST_STEPS);
+  /** @type {number[]} */
   const numbers = values.map(positive);
   must(numbers.every((value, place) => place === 0 || value > numbers[place - 1]));
   return numbers;
