@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from results.prediction.own import (
     EngineLoad,
+    Held,
     OwnEngine,
     Unmeasured,
     held_out,
@@ -34,8 +35,6 @@ from suites.models import load as geometry_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from results.prediction.own import Held
 
 __all__ = ["GRID", "cells", "main", "report"]
 
@@ -133,8 +132,6 @@ def _of(own: OwnEngine, kind: str) -> list[Held]:
 
 def _whole_batches(own: OwnEngine) -> Iterator[Held]:
     """Leave a batch out at all of its contexts."""
-    from results.prediction.own import Held
-
     for batch in sorted({at.batch for at in own.times if at.phase == "decode"}):
         rest = {at: t for at, t in own.times.items() if (at.phase, at.batch) != ("decode", batch)}
         without = replace(own, times=rest)

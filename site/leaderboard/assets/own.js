@@ -35,7 +35,8 @@ export function readOwn(data) {
 /** @param {any} values */
 function rising(values) {
   must(Array.isArray(values) && values.length > 0 && values.length <= MOST_STEPS);
-  const numbers = /** @type {number[]} */ (values.map(positive));
+  /** @type {number[]} */
+  const numbers = values.map(positive);
   must(numbers.every((value, place) => place === 0 || value > numbers[place - 1]));
   return numbers;
 }
