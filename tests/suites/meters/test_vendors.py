@@ -91,7 +91,8 @@ def test_amd_cards_are_counted_in_joules_under_old_and_new_rocm(amdsmi, name):
     assert found[0].info.method == "hardware counter"
     watts = (second.joules - first.joules) / (second.at_ns - first.at_ns) * 1e9
     assert watts >= 0
-    assert first.joules == pytest.approx(first.at_ns / 1e9 * 300, rel=0.01)
+    off_j = 300 * first.unsure_ns / 1e9
+    assert first.joules == pytest.approx(first.at_ns / 1e9 * 300, abs=off_j + 1e-3)
     assert first.power_w == 300
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 
 from suites.base.errors import CheckError, UserError
@@ -115,7 +117,7 @@ def peak(a, b, out):
 import threading, time
 def peak(a, b, out):
     def work():
-        time.sleep(0.2)
+        time.sleep(240)
         np.matmul(a, b, out=out)
     threading.Thread(target=work, daemon=True).start()""",
     "leaves the work to a queue that nobody waits for, as a stream would": """
@@ -124,7 +126,7 @@ stream = queue.Queue()
 def serve():
     while True:
         a, b, out = stream.get()
-        time.sleep(0.1)
+        time.sleep(240)
         np.matmul(a, b, out=out)
 threading.Thread(target=serve, daemon=True).start()
 def peak(a, b, out):
@@ -187,7 +189,7 @@ def peak(a, b, out):
 import os, sys, time
 def peak(a, b, out):
     os.write(int(sys.argv[1]), b"done\\n")
-    time.sleep(0.05)
+    time.sleep(240)
     np.matmul(a, b, out=out)""",
 }
 
@@ -209,6 +211,19 @@ def test_a_time_below_what_the_cores_can_do_is_refused(case, tmp_path):
     with pytest.raises(CheckError, match="faster than these cores can compute"):
         tried(case, tmp_path, "def peak(a, b):\n    return a @ b", clock=lambda: next(ticks))
     assert least_seconds(case) > 1e-9
+
+
+def test_a_batch_lasts_until_its_process_is_held(case, tmp_path):
+    """A machine that is held up gives nobody time that is not counted."""
+    before, states = set(psutil.Process().children()), []
+
+    def clock():
+        started = set(psutil.Process().children()) - before
+        states.append([child.status() for child in started])
+        return time.perf_counter_ns()
+
+    tried(case, tmp_path, "def peak(a, b):\n    return a @ b\n", clock=clock)
+    assert states == [[]] * 2 + [[psutil.STATUS_STOPPED]] * 2 * BRIEF.batches
 
 
 def test_our_own_kernels_pass_through_the_same_door(case):
