@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from suites.base.errors import CheckError, UserError
 from suites.base.extras import install
@@ -20,9 +21,9 @@ __all__ = ["connect", "migrate", "only_server"]
 _BUSY_MS = 5000  # how long a statement waits for another's lock
 _BUSY = "is open in another process"
 _STOP_IT = "a log has one writer: stop the other server first"
-_ADVISORY = text(  # of this schema; freed when the session ends, however it comes
-    "SELECT pg_try_advisory_lock(hashtext('fenmark'), hashtext(coalesce(current_schema(), '')))"
-)
+_KEYS = "(hashtext('fenmark'), hashtext(coalesce(current_schema(), '')))"  # of this schema
+_ADVISORY = text(f"SELECT pg_try_advisory_lock{_KEYS}")  # freed with the session, however it ends
+_FREE = text(f"SELECT pg_advisory_unlock{_KEYS}")
 
 
 @contextmanager
@@ -87,7 +88,12 @@ def _only_of_schema(engine: Engine) -> Iterator[None]:
         if not connection.scalar(_ADVISORY):
             raise CheckError(_BUSY, where="database", remedy=_STOP_IT)
         connection.commit()  # no transaction stays open beside the lock
-        yield
+        try:
+            yield
+        finally:
+            # PostgreSQL may be late to notice that a session ended: the next server need not wait.
+            with suppress(SQLAlchemyError):
+                connection.execute(_FREE)
 
 
 def migrate(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from suites.base.errors import UserError
 from tests.site.conftest import accept, statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.site.conftest import Build
@@ -38,16 +38,17 @@ def test_every_page_of_the_contract_is_there_in_both_languages(site: Path):
 
 @pytest.fixture(scope="module")
 def first(
-    cache: None, results: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BuildReport]:
+    begun: Callable[..., Path], results: Path, tmp_path_factory: pytest.TempPathFactory
+) -> BuildReport:
     """Build from nothing, with a cache that keeps the shells alone."""
     folder = tmp_path_factory.mktemp("first")
+    begun(folder / "another")  # has the shells rendered
     (folder / "fenmark").mkdir()
     for shells in user_folders.cache().glob("shells-*"):
         (folder / "fenmark" / shells.name).symlink_to(shells)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield build([results], folder / "out")
+        return build([results], folder / "out")
 
 
 def test_a_build_upon_two_others_is_the_build_from_nothing(
