@@ -75,7 +75,7 @@ def _mean_time(point: ClaimedPoint, *, closed: bool) -> tuple[float, float] | No
     """
     if not closed:
         served = point.get("service_time", 50.0)
-        return served and (least(served), most(served))
+        return (least(served), most(served)) if served else None
     if mean := point.get("e2e", "mean"):
         return least(mean), most(mean)
     ranks = point.ranks("e2e")
