@@ -28,8 +28,8 @@ __all__ = [
     "steps_give_the_rate",
 ]
 
-# Honest closed loops of ours lie between 0.79 and 1.02 of their concurrency by the mean; those that
-# others publish count the time while requests run out, down to 0.68.
+# Honest closed loops of ours lie between 0.79 and 1.02 of their concurrency by the mean, published
+# ones down to 0.68.
 LEAST, MOST = 0.6, 1.1
 # Those beyond the last percentile of a latency take so many times it on average at most: as of a
 # Pareto distribution of index 4/3, whose tail is heavier than any seen.
