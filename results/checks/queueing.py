@@ -28,8 +28,8 @@ __all__ = [
     "steps_give_the_rate",
 ]
 
-# Honest closed loops of ours lie between 0.79 and 1.02 of their concurrency by the mean; those that
-# others publish count the time while requests run out, down to 0.68.
+# Honest closed loops of ours lie between 0.79 and 1.02 of their concurrency by the mean, published
+# ones down to 0.68.
 LEAST, MOST = 0.6, 1.1
 # Those beyond the last percentile of a latency take so many times it on average at most: as of a
 # Pareto distribution of index 4/3, whose tail is heavier than any seen.
@@ -77,7 +77,7 @@ def _mean_time(point: ClaimedPoint, *, closed: bool) -> tuple[float, float] | No
     """
     if not closed:
         served = point.get("service_time", 50.0)
-        return served and (least(served), most(served))
+        return (least(served), most(served)) if served else None
     if mean := point.get("e2e", "mean"):
         return least(mean), most(mean)
     ranks = point.ranks("e2e")

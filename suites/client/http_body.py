@@ -26,7 +26,6 @@ __all__ = [
 _HTTP = b"HTTP/1."
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
-_EMPTY_LINES = re.compile(rb"[\r\n]*")
 # How a chunked body ends: the last chunk, trailers, an empty line. It starts with plain bytes,
 # which are looked for thirty times as fast as a choice.
 _TAIL = re.compile(rb"\n0+[ \t]*(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n$")
@@ -89,7 +88,8 @@ def read_head(raw: bytes) -> Head | None:
     """
     at = 0
     while True:
-        at += len(_EMPTY_LINES.match(raw, at)[0])
+        while raw[at : at + 1] in {b"\r", b"\n"}:
+            at += 1
         start = raw[at : at + len(_HTTP)]
         if start != _HTTP[: len(start)]:
             raise MalformedError(f"no HTTP response: {raw[at : at + 80]!r}")

@@ -219,7 +219,8 @@ def _arrivals(ends: Sequence[int], sizes: Sequence[int], stamps: Sequence[int]) 
     read_ends = list(accumulate(sizes))
     # Where a read brought one event, up to the last reads, nothing has to be looked for.
     apart = len(sizes) - 1
-    if apart > len(ends) or ends[:apart] != [end - len(_CHUNK_END) for end in read_ends[:apart]]:
+    few = 0 <= len(ends) - apart <= _LAST_EVENTS
+    if not few or ends[:apart] != [end - len(_CHUNK_END) for end in read_ends[:apart]]:
         apart = 0
     read_of = partial(bisect_left, read_ends)
     return [*stamps[:apart], *map(stamps.__getitem__, map(read_of, ends[apart:]))]

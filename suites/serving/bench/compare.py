@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from compileall import compile_dir
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
+import suites
 from suites.base.errors import UserError
 from suites.serving.bench import known_queue, misled, verdicts
 from suites.serving.bench.goals import goal
@@ -346,6 +348,8 @@ def _main() -> None:
     names = options.clients.split(",") if options.clients else [c.name for c in CLIENTS]
     chosen = [client for client in CLIENTS if client.name in names]
     load_1min = os.getloadavg()[0]
+    # As an installed package is, the peers' among them.
+    compile_dir(Path(suites.__file__).parent, quiet=2)
     try:
         peers = Peers.from_options(options)
         results = compare([int(part) for part in options.streams.split(",")], peers, chosen)
