@@ -232,10 +232,8 @@ def _verdict(
     if _beyond(claim, furthest.value):
         return "below all evidence", "No published row goes as far."
     plain = best is not None and not _beyond(claim, best.value)
-    every, drafting = (
-        "A published row goes at least as far.",
-        "Only a published row with drafts goes as far.",
-    )
+    every = "A published row goes at least as far."
+    drafting = "Only a published row with drafts goes as far."
     return "consistent with evidence", every if plain else drafting
 
 

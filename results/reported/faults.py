@@ -86,7 +86,7 @@ def _section(
     yield say("`{file}`, SHA-256 `{digest}`; {origin}.").format(
         file=file.source.file,
         digest=file.source.file_sha256[:16],
-        origin=say(file.source.origin),
+        origin=say(file.source.origin or ""),
     )
     if flagged:
         yield from ("", *_head(("rule", "row", "chip", "what the row comes to", "the law"), say))

@@ -128,7 +128,7 @@ class Choose extends HTMLElement {
     this.asked += 1;
     const question = this.asked;
     const problem = this.within(".problem");
-    this.within(".answer").classList.add("stale");
+    this.within(".chosen").classList.add("stale");
     try {
       const [answers, model] = await this.loading();
       // A later question was asked while this one loaded.
@@ -136,7 +136,7 @@ class Choose extends HTMLElement {
       const asks = this.asks(answers.market);
       answers.show(model, asks, this.whole);
       answers.own.show(this.file, asks);
-      this.within(".answer").classList.remove("stale");
+      this.within(".chosen").classList.remove("stale");
       problem.hidden = true;
     } catch (error) {
       problem.textContent = error instanceof Unclear ? error.message : this.word("failed");

@@ -90,11 +90,11 @@ def test_the_answer_in_the_page_is_the_one_its_scripts_give(tab: Page, served: s
     tab.on("request", lambda request: asked.append(request.url))
     opened(tab, f"{served}{lang}choose/")
     assert [url for url in asked if "/data/choose/" in url or "predict" in url] == []
-    shown = tab.locator(".answer").evaluate(SHOWN, SECTIONS)
+    shown = tab.locator(".chosen").evaluate(SHOWN, SECTIONS)
     # The same question, asked of the scripts.
     tab.locator("fenmark-choose [name=isl]").evaluate("own => own.focus()")
     tab.evaluate(ASK_AGAIN)
-    again = tab.locator(".answer").evaluate(SHOWN, SECTIONS)
+    again = tab.locator(".chosen").evaluate(SHOWN, SECTIONS)
     assert shown.keys() == again.keys() == {*SECTIONS}
     for section, text in shown.items():
         (words, numbers), (other_words, others) = parts(text), parts(again[section])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +14,15 @@ from jinja2 import DictLoader, Environment
 from leaderboard import build
 from leaderboard.base.workers import Workers
 from leaderboard.read import archives
-from leaderboard.read.cache import Kept, Templates
+from leaderboard.read import cache as cache_module
+from leaderboard.read.cache import Kept, Seen, Templates
+from leaderboard.read.loads import ReportedLoads
 from results import catalog
+from results.prediction.choose import Option, Setup
+from results.prediction.observed import Observed
+from results.prediction.plan import Layout
 from suites.base import user_folders
+from suites.base.files import read_limited
 from tests.site.conftest import accept, statement
 
 if TYPE_CHECKING:
@@ -121,6 +130,84 @@ def test_what_the_clock_says_is_asked_again_by_each_build(
             flags.append(archives.read([folder], sheet, workers, clock=clock).rows["flags"].max())
     assert said == [False, True, False]
     assert flags == [0, 1, 0]
+
+
+@pytest.fixture
+def read_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are read, with an empty cache."""
+    names: list[str] = []
+
+    def counted(path: Path, *, follow: bool) -> bytes:
+        names.append(path.name)
+        return read_limited(path, follow=follow)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache_module.plain, "read_limited", counted)
+    return names
+
+
+def digests(folder: Path) -> dict[str, str]:
+    seen = Seen(folder)
+    told = {path.name: seen.digest(path) for path in sorted(folder.iterdir())}
+    seen.store()
+    return told
+
+
+def test_a_file_is_read_again_only_where_it_does_not_lie_as_it_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_files: list[str]
+):
+    monkeypatch.setattr(cache_module, "_TICK_NS", -(10**10))  # what was written just now is old
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / name).write_text(name)
+        os.utime(folder / name, ns=(1, 1))
+    before = digests(folder)
+    assert digests(folder) == before
+    assert read_files == ["a", "b"]
+    (folder / "b").write_text("c")  # as long, and of another time
+    after = digests(folder)
+    assert read_files == ["a", "b", "b"]
+    assert after == before | {"b": hashlib.sha256(b"c").hexdigest()}
+    # Another file of the same length and time.
+    (folder / "new").write_text("d")
+    os.utime(folder / "new", ns=(1, 1))
+    (folder / "new").replace(folder / "a")
+    assert digests(folder)["a"] == hashlib.sha256(b"d").hexdigest()
+
+
+def test_what_changed_just_now_is_not_trusted_and_a_link_is_refused(
+    tmp_path: Path, read_files: list[str]
+):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "a").write_text("a")
+    assert digests(folder) == digests(folder)
+    assert read_files == ["a", "a"]
+    (folder / "link").symlink_to(folder / "a")
+    with pytest.raises(OSError, match="is a link"):
+        Seen(folder).digest(folder / "link")
+
+
+def test_kept_loads_are_the_ones_that_were_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    option = Option(
+        setup=Setup("h200-sxm", "vllm", "fp8", Layout(8, 1, 8, 1)),
+        concurrency=64.0,
+        kind="reported",
+        basis="reported/x/#row-1",
+    )
+    load = Observed(
+        option=option, isl=1024.0, osl=256.0, ttft=(2.0, 1.0, 3.0), tpot=(5.0, 4.0, 6.0),
+        at={"ttft": {0.0: 2.0, 99.9: 7.0}, "tpot": {}},
+    )  # fmt: skip
+    answers = [[load], []]
+    monkeypatch.setattr(ReportedLoads, "_read", lambda _own, _model: answers.pop(0))
+    for _ in range(2):
+        loads = ReportedLoads(SimpleNamespace(made_of="these rows"))
+        assert list(loads.of_model("llama-3.1-8b")) == [load]
+    other = ReportedLoads(SimpleNamespace(made_of="other rows"))
+    assert list(other.of_model("llama-3.1-8b")) == []
 
 
 def test_a_relative_cache_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
