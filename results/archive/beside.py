@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ __all__ = ["beside", "evidence_of", "keep", "other_samples", "place_of", "sendab
 
 
 _NONE = "no raw samples lie beside it"
+_ABSENT = Evidence(absent=_NONE)
 
 
 def place_of(home: Path, digest: str) -> Path:
@@ -55,16 +56,21 @@ def beside(home: Path, statement: Statement) -> Evidence:
     """
     digests = [file.digest.sha256 for file in statement.subject]
     if len(digests) != 1:
-        return Evidence(absent=f"it names {len(digests)} files of raw samples")
+        return _names(len(digests))
     place = _place_of(home, digests[0])  # most have none: no path is made to look
     try:
         status = os.stat(place)  # noqa: PTH116
         stamp = (status.st_size, status.st_mtime_ns)
         return _given(Path(place), digests[0], stamp, harness_of(statement))
     except FileNotFoundError:
-        return Evidence(absent=_NONE)
+        return _ABSENT
     except OSError as error:
         return Evidence(absent=f"its raw samples cannot be read: {error.strerror}")
+
+
+@cache
+def _names(files: int) -> Evidence:
+    return Evidence(absent=f"it names {files} files of raw samples")
 
 
 def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:

@@ -295,7 +295,8 @@ def _verdict(
             raise opened
         opened = around.placed(opened)
         keyid, claims = opened.keyid, opened.claims
-        tier, reason = opened.standing.tier, opened.standing.reason
+        standing = opened.standing
+        tier, reason = standing.tier, standing.reason
         source = opened.runner.registered_by
         findings = around.findings(opened)
         problems += archive.refusals(findings, str(path))

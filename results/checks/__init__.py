@@ -128,7 +128,8 @@ def _judged(claims: Sequence[tuple[Claim, Context]]) -> list[Judged]:
     for metrics, several in alike.items():
         for law in _laws_of(metrics):
             for one in several:
-                one.hold(law)
+                if not law.given or getattr(one.context, law.given):
+                    one.hold(law)
     return [one.judged() for one in judging]
 
 

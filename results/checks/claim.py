@@ -154,6 +154,11 @@ class Claim:
         return min(filter(None, found), key=lambda one: one.bits, default=None)
 
     @cached_property
+    def attested(self) -> bool:
+        """Figures of another harness are among them."""
+        return any(item.suite == ATTESTED for item in self.measurements)
+
+    @cached_property
     def points(self) -> tuple[ClaimedPoint, ...]:
         """Figures by suite and case, in order of appearance."""
         groups: dict[tuple[str, str], list[Measurement]] = {}
@@ -260,6 +265,8 @@ def place_of(item: Measurement) -> str:
 
 def said_by_file(claim: Claim, name: str) -> list[Label]:
     """Return what the file of an attested result says of its own subject, each answer once."""
+    if not claim.attested:
+        return []
     stated = (
         item.labels.get(f"{name}_in_file") for item in claim.measurements if item.suite == ATTESTED
     )

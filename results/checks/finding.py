@@ -104,6 +104,7 @@ class Law:
         formula, source, tolerance: for people.
         needs: metrics without any of which there is nothing to check; empty: it looks at every
             result. Most results lack most metrics, and an archive has 100,000 of them.
+        given: field of the context without which there is nothing to check; empty: none is needed.
         find: yields every figure it could check against the law.
     """
 
@@ -113,6 +114,7 @@ class Law:
     source: str
     tolerance: str = "none"
     needs: frozenset[str] = frozenset()
+    given: str = ""
     find: Callable[[Claim, Context], Iterator[Held]]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from results.checks.finding import Finding, Held
-from results.statement.statement_v2 import KNOWN_LABELS
+from results.statement.statement_v2 import KNOWN_LABELS, PredicateV2
 from suites.base.labels import LABELS
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def label_faults(result: Predicate | ReportedResult) -> list[Finding]:
 
 def labels_are_typed(claim: Claim, _: Context) -> Iterator[Held]:
     """Hold the labels of a signed result; those of others' files are read with their figures."""
-    if claim.predicate is not None:
+    # Those of version 2 are typed as they are read.
+    if claim.predicate is not None and not isinstance(claim.predicate, PredicateV2):
         yield from (Held(where=where, reason=reason) for where, reason in _faults(claim.predicate))
 
 

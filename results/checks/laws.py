@@ -35,6 +35,7 @@ SAMPLES = Law(
     name="samples",
     formula="digests of raw samples and of all figures ≠ those of another result",
     source="two runs never give the same samples",
+    given="samples",
     find=origin.samples_are_new,
 )
 
@@ -42,6 +43,7 @@ ONE_ANSWER = Law(
     name="duplicate",
     formula="one result for each challenge",
     source="a challenge seeds one run; a log takes one answer, and an archive shows it",
+    given="samples",
     find=origin.challenge_has_one_answer,
 )
 
@@ -50,6 +52,7 @@ AHEAD = Law(
     formula="finished ≤ the reader's own clock",
     source="nobody has measured tomorrow; an archive need not say when it received a result",
     tolerance="a day",
+    given="clock",
     find=machine.runs_have_been,
 )
 
@@ -100,7 +103,8 @@ LAWS = (
         name="queueing",
         formula="rate × mean end-to-end ÷ OSL (ISL where nothing is generated) = concurrency, and "
         "request rate × mean end-to-end likewise, the mean being any that the percentiles allow; "
-        "in an open loop or a replayed trace ≤ the cap",
+        "in an open loop or a replayed trace ≤ the cap; "
+        "a rate stands beside its load, its lengths, end-to-end and first tokens' time",
         source=_LITTLE,
         tolerance=f"{queueing.LEAST:g} to {queueing.MOST:g} of the concurrency, "
         "beyond both intervals",
@@ -199,7 +203,8 @@ LAWS = (
     ),
     Law(
         name="memory",
-        formula="weights at their narrowest ≤ memory of all chips",
+        formula="weights at their narrowest ≤ memory of all chips, and so with the caches of the "
+        "sequences decoded at a time, rate × TPOT, at 4 bits a value",
         source="datasheets in results/catalog/chips; the machine's memory for a CPU",
         tolerance="10%; the host's memory is added where weights may lie there",
         find=roofline.weights_fit_the_memory,
@@ -208,6 +213,7 @@ LAWS = (
         name="power",
         formula="idle ≤ power ≤ nameplate × chips, and J/token × tokens/s likewise; "
         "≥ 5% of the nameplate, idle accelerators ≥ 0.5%; "
+        "≤ power cap × chips; joules of tokens stand beside their rate; "
         "modelled joules × rate = nameplate, their value its middle",
         source="nameplates in results/catalog/chips",
         tolerance="10%; four nameplates and 2 kW for a node or at the wall; 40% of a model",
@@ -239,7 +245,8 @@ LAWS = (
         name="chip",
         formula="entry, kind, count and memory claimed = those of driver, CPUID, PCI bus and "
         "kernel, and of several the driver lists each; "
-        "tp × pp × dp and threads ≤ count; chip and count in a harness' file = those claimed",
+        "tp × pp × dp × replicas, chips in labels and threads ≤ count; "
+        "chip and count in a harness' file = those claimed",
         source="what the machine said of itself, and `match`, `cpuid` and `pci` of the catalogue",
         tolerance="30% for memory; a chip behind an endpoint is as its runner states it",
         find=machine.chips_are_those_seen,
@@ -254,7 +261,8 @@ LAWS = (
     Law(
         name="profile",
         formula="failures, p90 and p99 are stated; of a valid point ≤ 2% of the input was cached "
-        "beyond what is shared, and the instrument's error is ≤ 2% of TTFT",
+        "beyond what is shared, the instrument's error is ≤ 2% of TTFT, and at least half of a "
+        "prompt's tokens are counted",
         source="suites/serving: what a point that leaves nothing out says",
         tolerance="1%; a percentile from the first request beyond it",
         needs=frozenset({"request_throughput", "ttft", "tpot", "e2e", "cached_tokens"}),
@@ -333,11 +341,14 @@ LAWS = (
     Law(
         name="samples",
         outcome="refused",
-        formula="value, interval, n and labels of each figure = those that the raw samples give",
+        formula="value, interval, n and labels of each figure = those that the raw samples give; "
+        "what speaks against a point (failures, cached tokens, the instrument's and the engine's "
+        "times) is stated",
         source="suites/evidence.py: the suites' own summaries, run again; of an attested result "
         "its harness' file, read again by results/reported/attested.py",
         tolerance="1e-9; without raw samples, or for energy in those of the first versions, "
         "not checked",
+        given="evidence",
         find=samples.samples_give_the_figures,
     ),
     SAMPLES,
@@ -347,6 +358,7 @@ LAWS = (
         source="what a kernel gives for the challenge's inputs was not known before it; "
         "a server computes at most three cheap cases, a reader none",
         tolerance="the dtype's gate (suites/kernels/spotcheck.py)",
+        given="choose",
         find=origin.outputs_come_from_the_seed,
     ),
     Law(
@@ -361,6 +373,7 @@ LAWS = (
         name="job",
         formula="commit, repository and kind of machine = those of the certificate",
         source="the certificate of a keyless signature, which GitHub and Sigstore vouch for",
+        given="claims",
         find=origin.job_is_the_one_certified,
     ),
     Law(

@@ -90,16 +90,15 @@ def chips_are_those_seen(claim: Claim, _: Context) -> Iterator[Held]:
     machine = predicate.machine
     chip = machine.chip
     if chip.kind != _UNSEEN:
-        seen, where = _seen(machine), "machine.chip.catalog_id"
-        reason = f"{chip.catalog_id} is claimed, {chip.name[:60]!r} is {seen or 'not listed'}"
-        differs = seen != chip.catalog_id
-        if chip.catalog_id is None and _unlisted_then(seen, predicate.run):
-            differs = False
-        yield Held(where=where, reason=reason if differs else None)
+        seen, reason = _seen(machine), None
+        unlisted = chip.catalog_id is None
+        if seen != chip.catalog_id and not (unlisted and _unlisted_then(seen, predicate.run)):
+            reason = f"{chip.catalog_id} is claimed, {chip.name[:60]!r} is {seen or 'not listed'}"
+        yield Held("machine.chip.catalog_id", reason)
         if claim.chip:
-            reason = f"{chip.kind} is stated, {claim.chip.id} is a {claim.chip.kind}"
             same = _kinds_agree(chip.kind, claim.chip.kind)
-            yield Held(where="machine.chip.kind", reason=None if same else reason)
+            told = f"{chip.kind} is stated, {claim.chip.id} is a {claim.chip.kind}"
+            yield Held("machine.chip.kind", None if same else told)
     yield from _on_the_bus(claim, machine)
     if chip.kind == "gpu":
         missing = "names a GPU, and no driver" if machine.driver is None else None
@@ -339,25 +338,41 @@ def _isolated(point: ClaimedPoint, profile: str) -> Iterator[Held]:
 def _seen(machine: Machine) -> str | None:
     """Entry of the catalogue by the name a driver gives, by CPUID, or by the machine's tables."""
     shown, chip = machine.conditions, machine.chip
-    tables = tuple(str(shown.get("machine_tables", "")).split("; "))
+    tables = str(shown.get("machine_tables", ""))
     if chip.kind != "cpu":
         [pci, *_] = _bus_ids(machine) or [""]
-        return catalog.identify(catalog.Seen(name=chip.name, tables=tables, pci=pci))
-    family, model = number(shown.get("cpu_family")), number(shown.get("cpu_model"))
-    stepping = number(shown.get("cpu_stepping"))
+        return _listed(chip.name, tables, pci)
     vendor = shown.get("cpu_vendor")
+    numbers = (number(shown.get(f"cpu_{name}")) for name in ("family", "model", "stepping"))
+    makers = (vendor,) if isinstance(vendor, str) else _VENDORS
+    return _processor(chip.name, tables, makers, tuple(numbers))
+
+
+@lru_cache(maxsize=256)  # most results are of few machines
+def _listed(name: str, tables: str, pci: str) -> str | None:
+    return catalog.identify(catalog.Seen(name=name, tables=tuple(tables.split("; ")), pci=pci))
+
+
+@lru_cache(maxsize=256)
+def _processor(
+    name: str,
+    tables: str,
+    makers: tuple[str, ...],
+    numbers: tuple[float | None, ...],
+) -> str | None:
+    family, model, stepping = numbers
     by_id = (
         catalog.identify(
             catalog.Seen(
-                name=chip.name,
+                name=name,
                 vendor=maker,
                 family=int(family or 0),
                 model=int(model or 0),
                 stepping=None if stepping is None else int(stepping),
-                tables=tables,
+                tables=tuple(tables.split("; ")),
             )
         )
-        for maker in ([vendor] if isinstance(vendor, str) else _VENDORS)
+        for maker in makers
     )
     return next(filter(None, by_id), None)
 

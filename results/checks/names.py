@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from results import catalog
@@ -139,11 +140,12 @@ def names_are_as_they_look(claim: Claim, _: Context) -> Iterator[Held]:
         named += [("engines.precision", engine.precision)]
         named += [("engines.flags", flag) for flag in engine.flags]
     for where, name in named:
-        odd = _ALIKE.search(name)
+        odd = None if name.isascii() else _ALIKE.search(name)
         reason = f"U+{ord(odd[0]):04X} stands in it, which looks like another letter" if odd else ""
         yield Held(where=where, reason=reason or None)
 
 
+@cache
 def first_day(version: Version) -> str:
     """Return the day from which on runs of a version may be, such as 2026-11-16."""
     return (version.date - _BEFORE_RELEASE).isoformat()

@@ -272,7 +272,8 @@ def _capped_w(claim: Claim) -> float | None:
     predicate = claim.predicate
     if predicate is None or predicate.machine.chip.kind == "cpu" or not claim.count:
         return None
-    set_w = number((predicate.run.options or {}).get("power_cap_w"))
+    stated = (predicate.run.options or {}).get("power_cap_w")
+    set_w = None if isinstance(stated, list) else number(stated)
     if not set_w:
         shown = predicate.machine.conditions
         limits = [number(shown[name]) for name in shown if _LIMIT.fullmatch(name)]

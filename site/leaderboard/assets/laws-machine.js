@@ -348,6 +348,7 @@ function alongAxis(claim, engine, names) {
 function* laidOut(claim, chip) {
   /** @type {string[]} */
   const names = claim.by.machine.LAYOUT;
+  /** @type {Map<string, number[]>} */
   const layouts = new Map();
   for (const { labels } of claim.figures)
     if (names.some((name) => Object.hasOwn(labels, name))) {
