@@ -19,7 +19,7 @@ from results.agreement.confirmation import Entered, repetitions
 from results.archive.beside import beside, place_of
 from results.archive.past import Past, entry_times
 from results.catalog import known_logs
-from results.checks import Context, Evidence, Finding, judge_all
+from results.checks import Context, Finding, SampleFigures, judge_all
 from results.keys.identity import (
     REGISTERED,
     Runner,
@@ -34,9 +34,9 @@ from results.proof import checkpoint as notes
 from results.proof import envelope, moderation, notice
 from results.proof.keylog import KeyLog, key_added
 from results.proof.ledger import Appended, Ledger
-from results.proof.moderation import Logged, Moderation, State
+from results.proof.moderation import Logged, Moderation, ResultState
 from results.proof.receipt import entered_flags, result_entry
-from results.proof.writer import Writer
+from results.proof.writer import LogWriter
 from results.statement import strict_json
 from suites.base.errors import CheckError, UserError
 from suites.base.files import read_limited, write_atomically
@@ -113,7 +113,9 @@ class OpenedResult:
     runner: Runner
     findings: Sequence[Finding] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
-    evidence: Evidence = field(default_factory=lambda: Evidence(absent="nobody looked for any"))
+    evidence: SampleFigures = field(
+        default_factory=lambda: SampleFigures(absent="nobody looked for any")
+    )
     unchecked: Sequence[str] = ()
 
     @property
@@ -173,9 +175,9 @@ class ArchiveContext:
     head: Checkpoint | None = None
     log_files: Mapping[str, str] = field(default_factory=dict)
     logged_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    writer: Writer | None = None
+    writer: LogWriter | None = None
     clock: datetime | None = None
-    moderated: Mapping[str, State] = field(default_factory=dict)
+    moderated: Mapping[str, ResultState] = field(default_factory=dict)
     refused: Sequence[tuple[str, str]] = ()
     about_keys: Sequence[int] = ()
     past: Past | None = None
@@ -201,9 +203,9 @@ class ArchiveContext:
         clocks |= {one.index: one.notice.at for one in told}
         return entry_times(self.size, stated, clocks)
 
-    def state(self, digest: str) -> State:
+    def state(self, digest: str) -> ResultState:
         """Return what notices in the log say of a result."""
-        return self.moderated.get(digest, State())
+        return self.moderated.get(digest, ResultState())
 
     @property
     def missable(self) -> set[str]:
@@ -381,7 +383,7 @@ def enter_notices(directory: Path, signer: Signer) -> None:
             _erase(directory, digest)
 
 
-def moderated(home: Path) -> Mapping[str, State]:
+def moderated(home: Path) -> Mapping[str, ResultState]:
     """Return what notices in an archive's log say of results; nothing where it does not hold."""
     return surroundings(home).moderated if notice.paths(home) else {}
 
@@ -678,7 +680,7 @@ def _left_behind(directory: Path, ledger: Ledger, signer: Signer) -> Iterator[st
 
 def _verified(
     log: Path, runners: Sequence[Runner], earlier: Path | None, policy: Policy | None
-) -> tuple[Ledger, Checkpoint, Writer]:
+) -> tuple[Ledger, Checkpoint, LogWriter]:
     """Return the log and its checkpoint, once its signature and tiles hold, and whose it is.
 
     Raises:
@@ -715,7 +717,7 @@ class _Contents:
 def _contents(
     ledger: Ledger,
     runners: Sequence[Runner],
-    writer: Writer,
+    writer: LogWriter,
     *,
     size: int | None = None,
     gone: Mapping[str, str] = MappingProxyType({}),
@@ -780,7 +782,7 @@ def signer_of(home: Path, digest: str, known: Sequence[Runner] | None = None) ->
     return None
 
 
-def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
+def _writer(runners: Sequence[Runner], origin: str, where: str) -> LogWriter:
     """Tell which key alone may sign a log: the one it is known by, else the one its origin names.
 
     Raises:
@@ -795,7 +797,7 @@ def _writer(runners: Sequence[Runner], origin: str, where: str) -> Writer:
             where=where,
             expected="a signature by a key in runners/ or in the catalogue",
         )
-    return Writer.of(origin, bytes.fromhex(public or ""))
+    return LogWriter.of(origin, bytes.fromhex(public or ""))
 
 
 def one_log(homes: Sequence[Path]) -> Path:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.checks import Evidence, evidence
+from results.checks import SampleFigures, evidence
 from results.checks.evidence import harness_of
 from results.statement.raw_samples import MOST_BYTES
 from suites.base.errors import UserError
@@ -47,7 +47,7 @@ def keep(home: Path, data: bytes) -> str:
     return digest
 
 
-def beside(home: Path, statement: Statement) -> Evidence:
+def beside(home: Path, statement: Statement) -> SampleFigures:
     """Return what the raw samples of a result give, or why nothing can be computed from them.
 
     Args:
@@ -55,19 +55,19 @@ def beside(home: Path, statement: Statement) -> Evidence:
     """
     digests = [file.digest.sha256 for file in statement.subject]
     if len(digests) != 1:
-        return Evidence(absent=f"it names {len(digests)} files of raw samples")
+        return SampleFigures(absent=f"it names {len(digests)} files of raw samples")
     place = _place_of(home, digests[0])  # most have none: no path is made to look
     try:
         status = os.stat(place)  # noqa: PTH116
         stamp = (status.st_size, status.st_mtime_ns)
         return _given(Path(place), digests[0], stamp, harness_of(statement))
     except FileNotFoundError:
-        return Evidence(absent=_NONE)
+        return SampleFigures(absent=_NONE)
     except OSError as error:
-        return Evidence(absent=f"its raw samples cannot be read: {error.strerror}")
+        return SampleFigures(absent=f"its raw samples cannot be read: {error.strerror}")
 
 
-def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:
+def evidence_of(data: bytes, where: str, harness: Harness | None) -> SampleFigures:
     """Compute every figure that raw samples give: Fenmark's own, or those of a harness' file.
 
     Args:
@@ -80,7 +80,9 @@ def evidence_of(data: bytes, where: str, harness: Harness | None) -> Evidence:
     return attested_evidence(data, where, harness)
 
 
-def other_samples(home: Path, statement: Statement, given: Evidence | None = None) -> Iterator[str]:
+def other_samples(
+    home: Path, statement: Statement, given: SampleFigures | None = None
+) -> Iterator[str]:
     """Yield what is wrong with the raw samples that lie beside an envelope; none need to.
 
     Args:
@@ -120,10 +122,14 @@ def sendable(home: Path, statement: Statement) -> bytes | None:
 # A result is opened more than once in one call, as where another repeats it. Few are kept: the
 # figures of a stranger's samples may take 50 MB.
 @lru_cache(maxsize=8)
-def _given(place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None) -> Evidence:
+def _given(
+    place: Path, digest: str, _stamp: tuple[int, int], harness: Harness | None
+) -> SampleFigures:
     data = _read(place, digest)
     if data is None:
-        return Evidence(absent="what lies beside it are not the raw samples that were signed for")
+        return SampleFigures(
+            absent="what lies beside it are not the raw samples that were signed for"
+        )
     return evidence_of(data, place.name, harness)
 
 

@@ -20,7 +20,7 @@ from results.archive.beside import other_samples
 from results.checks import Finding, copied, fingerprints, rules
 from results.proof import envelope
 from results.proof.ledger import Ledger
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 from suites.base.errors import CheckError, UserError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Verdict(NamedTuple):
     claims: Mapping[str, str] = _NOTHING
     prints: Mapping[str, str] = _NOTHING
     unchecked: tuple[str, ...] = ()
-    moderation: State = State()
+    moderation: ResultState = ResultState()
 
     @property
     def flags(self) -> list[str]:

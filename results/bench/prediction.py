@@ -34,8 +34,8 @@ from suites.models.widths import bits_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from results.prediction.cells import Cell
-    from results.prediction.fit import Sample
+    from results.prediction.cells import ServingCell
+    from results.prediction.fit import CellTerms
     from results.prediction.grid import Floats
     from results.prediction.own import EngineLoad
 
@@ -109,16 +109,16 @@ def _named(load: EngineLoad) -> str:
     return f"{load.phase} of {load.tokens} tokens, batch {load.batch}"
 
 
-def _where(sample: Sample, engine: str) -> npt.NDArray[np.bool_]:
+def _where(sample: CellTerms, engine: str) -> npt.NDArray[np.bool_]:
     return np.array([cell.engine == engine for cell in sample.cells], dtype=bool)
 
 
-def _unsaturated(sample: Sample) -> npt.NDArray[np.bool_]:
+def _unsaturated(sample: CellTerms) -> npt.NDArray[np.bool_]:
     """Rows none of whose requests waits for memory."""
     return np.asarray(sample.terms[FIRST_TERMS.index("queue")] == 0)
 
 
-def _tables(sample: Sample) -> dict[str, dict[str, str]]:
+def _tables(sample: CellTerms) -> dict[str, dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for unit, key in UNITS.items():
         errors = {
@@ -144,7 +144,7 @@ def _say(name: str, held: HeldOut) -> None:
     )
 
 
-def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut) -> str:
+def _throughput(step: CellTerms, first: CellTerms, held: HeldOut, first_held: HeldOut) -> str:
     """Error of C·OSL ÷ (TTFT + TPOT·(OSL − 1)) ÷ chips; C and chips cancel."""
     place = {cell.id: i for i, cell in enumerate(first.cells)}
     both = [i for i, cell in enumerate(step.cells) if cell.id in place]
@@ -157,7 +157,7 @@ def _throughput(step: Sample, first: Sample, held: HeldOut, first_held: HeldOut)
     return " / ".join(f"{weighted_quantile(wrong, weights, q):.1f}" for q in (0.5, 0.9))
 
 
-def _say_speed(cell: Cell) -> None:
+def _say_speed(cell: ServingCell) -> None:
     using = Predictor()
     using.predict([cell])
     many = [replace(cell, id=str(i), concurrency=1.0 + i) for i in range(200)]
@@ -170,7 +170,9 @@ def _say_speed(cell: Cell) -> None:
         print(f"{name:36}{min(times) / len(cells) * 1e3:>11.3f} ms of processor time")
 
 
-def baselines(sample: Sample, unit: Callable[[Cell], Hashable]) -> dict[str, HeldOut | None]:
+def baselines(
+    sample: CellTerms, unit: Callable[[ServingCell], Hashable]
+) -> dict[str, HeldOut | None]:
     """What others would do, each with the same cells left out."""
     bound = np.log([roofline_ms(cell, "uniform") for cell in sample.cells])
     summed = np.log(sample.terms.sum(axis=0))
@@ -182,11 +184,11 @@ def baselines(sample: Sample, unit: Callable[[Cell], Hashable]) -> dict[str, Hel
     }
 
 
-def _as_held(sample: Sample, log: Floats) -> HeldOut:
+def _as_held(sample: CellTerms, log: Floats) -> HeldOut:
     return HeldOut(list(sample.cells), sample.measured, log, np.ones(len(log)))
 
 
-def _nearest(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) -> Floats:
+def _nearest(sample: CellTerms, unit: Callable[[ServingCell], Hashable], bound: Floats) -> Floats:
     """The ratio to the roofline of the nearest cell by load, layout and lengths."""
     names = [unit(cell) for cell in sample.cells]
     ratio, log = np.log(sample.measured) - bound, np.zeros(len(names))
@@ -200,7 +202,9 @@ def _nearest(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) ->
     return log
 
 
-def _boosted(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) -> HeldOut | None:
+def _boosted(
+    sample: CellTerms, unit: Callable[[ServingCell], Hashable], bound: Floats
+) -> HeldOut | None:
     """Gradient boosting on the same features and the geometry; None where it is not installed."""
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor
@@ -217,11 +221,11 @@ def _boosted(sample: Sample, unit: Callable[[Cell], Hashable], bound: Floats) ->
     return _as_held(sample, log)
 
 
-def _weights(sample: Sample, keep: Floats) -> Floats:
+def _weights(sample: CellTerms, keep: Floats) -> Floats:
     return group_weights(sample.where(keep).cells)
 
 
-def _facts(sample: Sample) -> Floats:
+def _facts(sample: CellTerms) -> Floats:
     """Sizes of model and chip, and which engine."""
     rows = []
     for cell in sample.cells:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from results.checks import roofline, samples
 from results.checks.claim import of_reported, of_statement
-from results.checks.evidence import Evidence, evidence
-from results.checks.finding import Context, Finding, Held, Law, Outcome
+from results.checks.evidence import SampleFigures, evidence
+from results.checks.finding import CheckedFigure, Context, Finding, Law, Outcome
 from results.checks.laws import LAWS, ONE_ANSWER, SAMPLES
 from results.checks.origin import NONCE, copies, fingerprints
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = [
     "LAWS",
     "Context",
-    "Evidence",
     "Finding",
     "Judged",
     "Law",
     "Outcome",
+    "SampleFigures",
     "check",
     "copied",
     "evidence",
@@ -147,7 +147,7 @@ def _laws_of(metrics: frozenset[str]) -> tuple[Law, ...]:
     return tuple(law for law in LAWS if not law.needs or law.needs & metrics)
 
 
-def _finding(law: Law, held: Held, reason: str, outcome: Outcome) -> Finding:
+def _finding(law: Law, held: CheckedFigure, reason: str, outcome: Outcome) -> Finding:
     return Finding(
         rule=law.name,
         outcome=outcome,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from results.catalog import ChipEntry
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
     from results.statement.reported import ReportedResult
     from results.statement.statement import Measurement, Predicate, Statement
     from suites.base.records import Label
@@ -143,7 +143,7 @@ class Claim:
     own: Geometry | None = None
 
     @cached_property
-    def what(self) -> Served | None:
+    def what(self) -> ServedModel | None:
         """The model at its narrowest width; None where it is unknown or there are several."""
         named = {model for model, _ in self.models}
         if len(named) != 1:

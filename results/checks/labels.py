@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from results.checks.finding import Finding, Held
+from results.checks.finding import CheckedFigure, Finding
 from results.statement.statement_v2 import KNOWN_LABELS
 from suites.base.labels import LABELS
 
@@ -36,10 +36,12 @@ def label_faults(result: Predicate | ReportedResult) -> list[Finding]:
     ]
 
 
-def labels_are_typed(claim: Claim, _: Context) -> Iterator[Held]:
+def labels_are_typed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Hold the labels of a signed result; those of others' files are read with their figures."""
     if claim.predicate is not None:
-        yield from (Held(where=where, reason=reason) for where, reason in _faults(claim.predicate))
+        yield from (
+            CheckedFigure(where=where, reason=reason) for where, reason in _faults(claim.predicate)
+        )
 
 
 def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from results.checks.claim import least, most, place_of, series
-from results.checks.finding import Held, at_most
+from results.checks.finding import CheckedFigure, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,22 +45,22 @@ _APART = (
 )  # fmt: skip
 
 
-def values_lie_in_their_interval(claim: Claim, _: Context) -> Iterator[Held]:
+def values_lie_in_their_interval(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for item in claim.measurements:
         low = item.value if item.low is None else item.low
         high = item.value if item.high is None else item.high
         where = place_of(item)
         if item.value < 0 and item.metric not in _SIGNED:
-            yield Held(
+            yield CheckedFigure(
                 where=where, reason=f"is negative: {item.value:g}", left=item.value, right=0.0
             )
         elif not low <= item.value <= high:
             bound = low if item.value < low else high
             reason = f"{item.value:g} lies outside its interval [{low:g}, {high:g}]"
-            yield Held(where=where, reason=reason, left=item.value, right=bound)
+            yield CheckedFigure(where=where, reason=reason, left=item.value, right=bound)
 
 
-def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[Held]:
+def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for ranked in series(claim):
         for (p, lower), (q, upper) in pairwise(ranked):
             if p < q:
@@ -68,7 +68,7 @@ def percentiles_are_ordered(claim: Claim, _: Context) -> Iterator[Held]:
                 yield at_most(place_of(lower), lower.value, upper.value, reason)
 
 
-def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[Held]:
+def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """End-to-end = TTFT + TPOT × (OSL − 1) of each request, so that quantiles dominate.
 
     P(X + Y > x + y) ≤ P(X > x) + P(Y > y): half of all requests end by the sum of both p90.
@@ -83,7 +83,7 @@ def latencies_contain_each_other(claim: Claim, _: Context) -> Iterator[Held]:
             yield from _sums(point, point.load["osl"] - 1)
 
 
-def _sums(point: ClaimedPoint, steps: float) -> Iterator[Held]:
+def _sums(point: ClaimedPoint, steps: float) -> Iterator[CheckedFigure]:
     slack = _ROUNDED if point.exact else _ASKED_FOR
     ranks, paces = point.ranks("e2e"), point.ranks("tpot")
     for rank, whole in ranks.items():
@@ -104,7 +104,7 @@ def _sums(point: ClaimedPoint, steps: float) -> Iterator[Held]:
             yield at_most(place_of(total), least(total), most_ms, reason)
 
 
-def clocks_agree(claim: Claim, _: Context) -> Iterator[Held]:
+def clocks_agree(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """The client waits no less than the engine works, and a crowd no less than one alone."""
     alone = [
         item
@@ -125,7 +125,7 @@ def clocks_agree(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(pace), fastest / _ALONE, most(pace), reason)
 
 
-def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:
+def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """1000 ÷ TPOT in ms, of the same statistic."""
     for point in claim.points:
         for rank in (50.0, "mean"):
@@ -144,7 +144,7 @@ def interactivity_is_the_pace(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(where, low, most(seen), "1 ÷ TPOT is {left} tokens/s, {right} are stated")
 
 
-def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[Held]:
+def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     for point in claim.points:
         good, all_ = point.get("goodput"), point.get("request_throughput")
         if good and all_:
@@ -156,11 +156,13 @@ def good_requests_are_requests(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(failed), failed.value, failed.n, reason)
 
 
-def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[Held]:
+def each_figure_stands_once(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     seen: dict[tuple[object, ...], float] = {}
     for item in claim.measurements:
         key = (item.suite, item.case, item.metric, item.method, *map(item.labels.get, _APART))
         if key in seen:
             reason = f"stands twice: {seen[key]:g} and {item.value:g}"
-            yield Held(where=place_of(item), reason=reason, left=seen[key], right=item.value)
+            yield CheckedFigure(
+                where=place_of(item), reason=reason, left=seen[key], right=item.value
+            )
         seen[key] = item.value

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from results.catalog.peaks import highest_peak, kernel_peak
 from results.checks.claim import least, most, number, place_of
-from results.checks.finding import TOLERANCE, Held, at_most
+from results.checks.finding import TOLERANCE, CheckedFigure, at_most
 from results.checks.speculation import LENGTHS
 from results.economy.floor import least_time_s, sockets
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from results.catalog import ChipEntry
     from results.checks.claim import Claim, ClaimedPoint
     from results.checks.finding import Context
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
 
 __all__ = [
     "RATES",
@@ -43,7 +43,7 @@ _SPILLS = ("offload", "n_gpu_layers", "n_cpu_moe", "cpu_moe")
 _LINKS = ("host_to_device", "device_to_host", "all_reduce")
 
 
-def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
+def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Attained rate ≤ datasheet peak of its dtype × chips; memory bandwidth likewise."""
     entry = claim.chip
     if entry is None or (entry.kind == "cpu" and claim.statement is None):
@@ -66,7 +66,7 @@ def kernels_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
             yield at_most(place_of(item), least(item), peak * chips * TOLERANCE, reason)
 
 
-def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
+def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A token takes its roofline time at least: weights once a step, cache, and two FLOPs."""
     known = _known(claim)
     if known is None:
@@ -86,7 +86,7 @@ def rates_stay_below_the_roofline(claim: Claim, _: Context) -> Iterator[Held]:
                 yield at_most(place_of(item), least(item), TOLERANCE / shortest, reason)
 
 
-def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
+def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """A decode step reads every touched weight once: bytes ÷ TPOT ≤ bandwidth × chips."""
     known = _known(claim)
     bandwidth = known[1].memory_bandwidth_gb_s if known else None
@@ -107,7 +107,7 @@ def steps_read_their_weights(claim: Claim, _: Context) -> Iterator[Held]:
         yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
 
-def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
+def prompts_are_computed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """Reading a token costs two FLOPs a weight: FLOPs ÷ TTFT ≤ highest peak × chips."""
     known = _known(claim)
     peak = highest_peak(known[1], known[0].bits) if known else None
@@ -126,7 +126,7 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[Held]:
         yield at_most(place_of(item), rate, limit * TOLERANCE, reason)
 
 
-def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[Held]:
+def weights_fit_the_memory(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     """All weights at their narrowest ≤ memory of all chips, with the host's where it holds some."""
     if claim.what is None:
         return
@@ -153,7 +153,7 @@ def unchecked(claim: Claim) -> Iterator[str]:
         yield "roofline, memory, power: not checked, nobody says how many chips"
 
 
-def _known(claim: Claim) -> tuple[Served, ChipEntry, int] | None:
+def _known(claim: Claim) -> tuple[ServedModel, ChipEntry, int] | None:
     """Model, chip and count, where all are known and a count means chips or our own cores."""
     entry = claim.chip
     if claim.what is None or entry is None or not claim.count:

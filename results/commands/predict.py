@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
     from results.prediction.predict import Prediction, Predictor
 
 __all__ = ["predict"]
@@ -101,7 +101,7 @@ def predict(
         _one(chip, model, (isl, osl, concurrency), setup, explain=explain, json_=json_)
 
 
-def _table(using: Predictor, cells: list[Cell], out: Path) -> None:
+def _table(using: Predictor, cells: list[ServingCell], out: Path) -> None:
     import csv
     import io
 

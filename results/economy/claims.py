@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from results.catalog import ChipEntry, PriceSheet
-    from results.catalog.claims_data import Claim, Unit
+    from results.catalog.claims_data import PublishedClaim, Unit
     from suites.base.records import Row
 
 __all__ = [
@@ -30,17 +30,17 @@ __all__ = [
     "UNKNOWN_ISL",
     "BestEvidence",
     "Bound",
-    "Evidence",
+    "ClaimEvidence",
+    "ClaimVerdict",
     "Judgement",
     "Needs",
-    "Verdict",
     "best_for",
     "bound_of",
     "judge",
     "needs_of",
 ]
 
-Verdict = Literal[
+ClaimVerdict = Literal[
     "below the physical floor", "below all evidence", "consistent with evidence",
     "untestable as stated",
 ]  # fmt: skip
@@ -59,7 +59,7 @@ UNKNOWN_ISL = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ClaimEvidence:
     """What one measured or reported row shows, per chip.
 
     Attributes:
@@ -96,7 +96,7 @@ class Evidence:
     statistic: str = ""
     quick: bool = False
 
-    def of_all_tokens(self, isl: float, osl: float) -> Evidence:
+    def of_all_tokens(self, isl: float, osl: float) -> ClaimEvidence:
         """Return the same row of output tokens with its input tokens counted too."""
         share = osl / (isl + osl)
 
@@ -137,7 +137,7 @@ class BestEvidence:
     """The evidence that goes furthest towards a claim, in the claim's unit."""
 
     value: float
-    evidence: Evidence
+    evidence: ClaimEvidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,14 +180,14 @@ class Judgement:
         why: one of a few sentences, translated where it is shown.
     """
 
-    verdict: Verdict
+    verdict: ClaimVerdict
     why: str
     bound: Bound | None
     best: BestEvidence | None
     needs: Needs | None
 
 
-def judge(claim: Claim, evidence: Iterable[Evidence], sheet: PriceSheet) -> Judgement:
+def judge(claim: PublishedClaim, evidence: Iterable[ClaimEvidence], sheet: PriceSheet) -> Judgement:
     """Judge one claim.
 
     Beyond a datasheet is beyond belief, whatever was measured; then it stands or falls with the
@@ -199,7 +199,9 @@ def judge(claim: Claim, evidence: Iterable[Evidence], sheet: PriceSheet) -> Judg
     return Judgement(verdict=verdict, why=why, bound=bound, best=best, needs=needs_of(claim, sheet))
 
 
-def _verdict(claim: Claim, bound: Bound | None, best: BestEvidence | None) -> tuple[Verdict, str]:
+def _verdict(
+    claim: PublishedClaim, bound: Bound | None, best: BestEvidence | None
+) -> tuple[ClaimVerdict, str]:
     if bound and _beyond(claim, bound.value):
         return "below the physical floor", "The datasheet does not allow it."
     if claim.model is None:
@@ -213,12 +215,14 @@ def _verdict(claim: Claim, bound: Bound | None, best: BestEvidence | None) -> tu
     return "consistent with evidence", "A published row goes at least as far."
 
 
-def _beyond(claim: Claim, value: float) -> bool:
+def _beyond(claim: PublishedClaim, value: float) -> bool:
     """Whether the claim promises more than a value."""
     return claim.value < value if claim.unit in LOWER_IS_BETTER else claim.value > value
 
 
-def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> BestEvidence | None:
+def best_for(
+    claim: PublishedClaim, evidence: Iterable[ClaimEvidence], cny_per_usd: float
+) -> BestEvidence | None:
     """Return the row that goes furthest, of the claim's model, chip and kind of token.
 
     A claim that does not say which tokens it counts, or counts both, is set beside whatever
@@ -236,11 +240,11 @@ def best_for(claim: Claim, evidence: Iterable[Evidence], cny_per_usd: float) -> 
     return min(valued, key=lambda best: (sign * best.value, best.evidence.where), default=None)
 
 
-def _counts(claim: Claim, row: Evidence) -> bool:
+def _counts(claim: PublishedClaim, row: ClaimEvidence) -> bool:
     return claim.tokens in {"total", "unstated", "cached", row.tokens}
 
 
-def bound_of(claim: Claim, sheet: PriceSheet) -> Bound | None:
+def bound_of(claim: PublishedClaim, sheet: PriceSheet) -> Bound | None:
     """Return what the datasheets allow; None where no datasheet or no model is known.
 
     A price is bounded by electricity alone: roofline energy x the cheapest listed tariff, PUE 1.
@@ -259,7 +263,7 @@ def bound_of(claim: Claim, sheet: PriceSheet) -> Bound | None:
     return min(bounds, key=lambda bound: (sign * bound.value, bound.chip), default=None)
 
 
-def _bound(claim: Claim, entry: ChipEntry, sheet: PriceSheet) -> float | None:
+def _bound(claim: PublishedClaim, entry: ChipEntry, sheet: PriceSheet) -> float | None:
     if entry.kind in {"system", "cpu"} or entry.power_bounds_w(1) is None:
         return None
     time_s = _least_time_s(claim, entry)
@@ -275,7 +279,7 @@ def _bound(claim: Claim, entry: ChipEntry, sheet: PriceSheet) -> float | None:
     return usd if claim.unit == "USD/Mtok" else usd * sheet.cny_per_usd.value
 
 
-def _least_time_s(claim: Claim, entry: ChipEntry) -> float | None:
+def _least_time_s(claim: PublishedClaim, entry: ChipEntry) -> float | None:
     """Time of the cheapest token that the claim may mean; by the arithmetic units alone."""
     model = served(claim.model, claim.precision, otherwise=_NARROWEST_BITS)
     if model is None:
@@ -285,13 +289,13 @@ def _least_time_s(claim: Claim, entry: ChipEntry) -> float | None:
     return min((time for time in times if time), default=None)
 
 
-def _row(claim: Claim, metric: str) -> Row:
+def _row(claim: PublishedClaim, metric: str) -> Row:
     if metric == "prefill_throughput":
         return one_token_per_s(metric, isl=claim.isl or UNKNOWN_ISL)
     return one_token_per_s(metric, context=claim.isl or 1)
 
 
-def needs_of(claim: Claim, sheet: PriceSheet) -> Needs | None:
+def needs_of(claim: PublishedClaim, sheet: PriceSheet) -> Needs | None:
     """Return what a price asks of machine and money; None for what is no price."""
     if claim.unit not in _MONEY:
         return None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from results.economy.economics import Measured
     from results.economy.floor import EnergyFloor
     from results.economy.own_prices import Money
-    from results.statement.precision import Served
+    from results.statement.precision import ServedModel
     from suites.base.records import Method
 
 __all__ = ["CostRow", "OwnedCost", "PriceUsed", "cost_rows", "price_of"]
@@ -217,7 +217,7 @@ class _Case:
     rows: Sequence[Measured]
     entry: ChipEntry | None
     count: int
-    served: Served | None
+    served: ServedModel | None
     sheet: PriceSheet
     price: PriceUsed | None
     missing: str
@@ -233,7 +233,7 @@ def cost_rows(
     chip: str | None,
     count: int,
     sheet: PriceSheet,
-    served: Served | None = None,
+    served: ServedModel | None = None,
     rental: str | None = None,
     kind: str = "",
     own: Own | None = None,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from results.checks import judge_reported
-from results.prediction.choose import METRICS, Option, Options, Setup, spread
+from results.prediction.choose import METRICS, Options, Setup, SetupOption, spread
 from results.prediction.deployments import REPEATS, near
 from results.prediction.plan import Layout
 from suites.models.names import known_as
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from results.economy.economics import Measured
-    from results.prediction.choose import Demand, Kind
+    from results.prediction.choose import Demand, FigureKind
     from results.statement.reported import ReportedFile, ReportedResult, ReportedSource
     from results.statement.statement import Predicate
     from suites.base.records import Label
@@ -52,7 +52,7 @@ class Record:
         labels: of the whole result.
     """
 
-    kind: Kind
+    kind: FigureKind
     where: str
     chip: str
     count: int
@@ -130,7 +130,7 @@ class Observed:
         at: metric -> percentile, 0 for the mean -> milliseconds, of what is stated.
     """
 
-    option: Option
+    option: SetupOption
     isl: float
     osl: float
     ttft: tuple[float, float, float]
@@ -180,7 +180,7 @@ def loads_of(record: Record) -> Iterator[Observed]:
         ttft, tpot = (_mean(rows, metric) for metric in METRICS)
         if ttft and tpot:
             yield Observed(
-                option=Option(
+                option=SetupOption(
                     setup=Setup(record.chip, record.engine, record.precision, _layout(record)),
                     concurrency=load,
                     kind=record.kind,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EngineLoad",
-    "Held",
+    "HeldOutLoad",
     "OwnEngine",
     "Unmeasured",
     "held_out",
@@ -80,7 +80,7 @@ class OwnEngine:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldOutLoad:
     """A load that was left out, and how far its prediction was off.
 
     Attributes:
@@ -253,7 +253,7 @@ def _interpolated(values: Mapping[int, float], batch: int) -> float:
     return float(np.exp(np.interp(np.log(batch), x, y)))
 
 
-def held_out(own: OwnEngine) -> list[Held]:
+def held_out(own: OwnEngine) -> list[HeldOutLoad]:
     """Predict each measured load from the others; what those cannot say is passed over."""
     left_out = []
     for load, measured in own.times.items():
@@ -265,5 +265,5 @@ def held_out(own: OwnEngine) -> list[Held]:
         except Unmeasured:
             continue
         kind = seen if load.phase == "decode" else "prefill"
-        left_out.append(Held(kind, load, guess / measured - 1))
+        left_out.append(HeldOutLoad(kind, load, guess / measured - 1))
     return left_out

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results.prediction.grid import Grid, filled
+from results.prediction.grid import KernelGrid, filled
 from results.prediction.roofline import CACHE_BYTES, WEIGHT_BYTES, Mixture
 from suites.base.errors import UserError
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from results.prediction.grid import Floats
     from results.prediction.roofline import Rates
 
-__all__ = ["Key", "device_of", "read_tables"]
+__all__ = ["KernelKey", "device_of", "read_tables"]
 
 # Operator, then what tells its grids apart: ("gemm", "fp8"), ("reduce", 8).
-Key = tuple[str | int, ...]
+KernelKey = tuple[str | int, ...]
 # Where grids cross, of what a table holds: between these, ratios change little.
 _M = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 16384)
 _NK = (128, 256, 512, 1024, 2048, 4096, 8192, 16384, 65536)
@@ -46,14 +46,14 @@ _HOST = 3.0
 _ROUTING = ("power_law_1.01", "power_law_1.2", "balanced", "uniform")
 
 
-def read_tables(folder: Path, rates: Rates) -> dict[Key, Grid]:
+def read_tables(folder: Path, rates: Rates) -> dict[KernelKey, KernelGrid]:
     """Read all tables of a folder that steps are summed from; others are passed over.
 
     Raises:
         UserError: it holds none, or one cannot be read or lacks a column.
     """
     frames = [(path, _frame(path)) for path in sorted(folder.glob("*.parquet"))]
-    grids: dict[Key, Grid] = {}
+    grids: dict[KernelKey, KernelGrid] = {}
     for reader, operators in _READERS.items():
         mine = [(p, f) for p, f in frames if f is not None and _operator(f) in operators]
         try:
@@ -107,7 +107,7 @@ def _operator(frame: pd.DataFrame) -> str:
     return str(name) if not str(name).startswith(("all_", "reduce_")) else "collective"
 
 
-def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _products(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     tables = _by("gemm_dtype", frames)
     plain = [_floor(frame) for frame in tables.get("bfloat16", [])]
     for dtype, own in tables.items():
@@ -130,7 +130,7 @@ def _floor(frame: pd.DataFrame) -> float:
     return float(frame["latency"].quantile(0.02))
 
 
-def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     plain = [_unwindowed(frame) for frame in frames]
     for cache, own in _by("kv_cache_dtype", plain).items():
         if cache not in CACHE_BYTES:
@@ -144,7 +144,7 @@ def _decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Gri
                 yield ("decode", cache, *shape), grid
 
 
-def _prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     plain = [_unwindowed(frame).query("batch_size == 1 and step == 0") for frame in frames]
     own = [frame for frames in _by("attn_dtype", plain).items() for frame in frames[1]]
     for (dim, heads, kv_heads), tables in _shapes(own).items():
@@ -175,7 +175,9 @@ def _shapes(frames: list[pd.DataFrame]) -> dict[tuple[int, int, int], list[pd.Da
 _LATENT, _RANK, _EXPANDED = 576, 512, 320
 
 
-def _latent_decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _latent_decode(
+    frames: list[pd.DataFrame], rates: Rates
+) -> Iterator[tuple[KernelKey, KernelGrid]]:
     for cache, own in _by("kv_cache_dtype", frames).items():
         if cache not in CACHE_BYTES:
             continue
@@ -187,7 +189,9 @@ def _latent_decode(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[K
             yield ("latent decode", cache), grid
 
 
-def _latent_prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _latent_prefill(
+    frames: list[pd.DataFrame], rates: Rates
+) -> Iterator[tuple[KernelKey, KernelGrid]]:
     single = [frame.query("batch_size == 1 and step == 0") for frame in frames]
     if not any(len(frame) for frame in single):
         return
@@ -198,7 +202,7 @@ def _latent_prefill(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[
         yield ("latent prefill",), grid
 
 
-def _mixtures(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _mixtures(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     sizes = ["hidden_size", "inter_size", "topk", "num_experts", "moe_tp_size", "moe_ep_size"]
     for dtype, own in _by("moe_dtype", [_routed(frame) for frame in frames]).items():
         if dtype not in WEIGHT_BYTES:
@@ -222,7 +226,7 @@ def _routed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["distribution"] == wanted] if wanted else frame
 
 
-def _reductions(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Key, Grid]]:
+def _reductions(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[KernelKey, KernelGrid]]:
     sums = [frame[(frame["op_name"] == "all_reduce") & _sixteen(frame)] for frame in frames]
     for chips in (2, 4, 8):
         own = [frame[frame["num_gpus"] == chips] for frame in sums]
@@ -268,7 +272,7 @@ def _least(
     return tuple(axes), np.where(np.isinf(least), np.nan, least)
 
 
-def _ratios(axes: Sequence[Floats], least: Floats, roof: Floats) -> Grid | None:
+def _ratios(axes: Sequence[Floats], least: Floats, roof: Floats) -> KernelGrid | None:
     positive = tuple(np.maximum(axis, 1.0) for axis in axes)
     return filled(positive, np.log(least / roof))
 

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MODERATION_TYPE",
     "MOST_BYTES",
-    "Action",
     "Logged",
     "Moderation",
     "Placed",
+    "ResultAction",
     "ResultNotice",
-    "State",
+    "ResultState",
     "draft",
     "entry",
     "is_about_result",
@@ -50,11 +50,11 @@ MOST_BYTES = 32 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_AHEAD = timedelta(minutes=10)  # that a signer's clock may be before the log's
 
-Action = Literal["withdrawn", "disputed", "resolved", "superseded", "removed"]
+ResultAction = Literal["withdrawn", "disputed", "resolved", "superseded", "removed"]
 _NEEDS = {"disputed": "evidence", "superseded": "newer", "removed": "keyid"}
 _ADMINISTRATORS = {"resolved", "removed"}
 # Whatever else is said of it, a result of these does not rank.
-_UNRANKED: tuple[Action, ...] = ("removed", "withdrawn", "superseded")
+_UNRANKED: tuple[ResultAction, ...] = ("removed", "withdrawn", "superseded")
 _REVOKED = "is signed by a key that was revoked or replaced"
 
 
@@ -69,7 +69,7 @@ class _ModerationPredicate(StrictModel):
     """
 
     schema_version: Literal[1]
-    action: Action
+    action: ResultAction
     at: Timestamp
     reason: Annotated[str, Field(max_length=1000, pattern=LINE)]
     evidence: Annotated[str, Field(min_length=1, max_length=2000, pattern=LINE)] | None = None
@@ -110,7 +110,7 @@ class ResultNotice:
     digest: str
     payload_sha256: str
     result: str
-    action: Action
+    action: ResultAction
     at: str
     reason: str
     evidence: str | None
@@ -161,16 +161,16 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ResultState:
     """What the board says of a result: the notices about it, in the log's order."""
 
     notices: tuple[Placed, ...] = ()
 
-    def before(self, index: int) -> State:
+    def before(self, index: int) -> ResultState:
         """Return what it said when the log had so many entries."""
-        return State(tuple(one for one in self.notices if one.index < index))
+        return ResultState(tuple(one for one in self.notices if one.index < index))
 
-    def last(self, action: Action) -> Placed | None:
+    def last(self, action: ResultAction) -> Placed | None:
         """Return the last notice of this kind."""
         return next((one for one in reversed(self.notices) if one.notice.action == action), None)
 
@@ -296,9 +296,9 @@ class Moderation:
         return moderation
 
     @property
-    def states(self) -> dict[str, State]:
+    def states(self) -> dict[str, ResultState]:
         """What is said of each result of which something is said, by its digest."""
-        return {digest: State(tuple(placed)) for digest, placed in self._placed.items()}
+        return {digest: ResultState(tuple(placed)) for digest, placed in self._placed.items()}
 
     @property
     def notices(self) -> list[Placed]:
@@ -313,9 +313,9 @@ class Moderation:
         disputes = (one for state in self.states.values() for one in state.disputes)
         return sorted(disputes, key=lambda one: one.index)
 
-    def state(self, digest: str) -> State:
+    def state(self, digest: str) -> ResultState:
         """Return what is said of a result."""
-        return State(tuple(self._placed.get(digest, ())))
+        return ResultState(tuple(self._placed.get(digest, ())))
 
     def offer(self, told: ResultNotice, index: int, now: datetime) -> str:
         """Take a notice as the entry at an index, or say why it would count for nothing."""
@@ -398,7 +398,7 @@ class Moderation:
 
 
 def draft(
-    action: Action,
+    action: ResultAction,
     result: str,
     now: datetime,
     *,

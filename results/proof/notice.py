@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOTICES",
     "NOTICE_TYPE",
-    "Action",
+    "KeyAction",
     "Notice",
     "countersign",
     "draft",
@@ -54,7 +54,7 @@ NOTICE_TYPE = "urn:fenmark:notice:v1"
 NOTICES = "notices"
 _SUFFIX = ".dsse.json"
 
-Action = Literal["registered", "revoked", "reinstated"]
+KeyAction = Literal["registered", "revoked", "reinstated"]
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
@@ -69,7 +69,7 @@ class _NoticePredicate(StrictModel):
     """
 
     schema_version: Literal[1]
-    action: Action
+    action: KeyAction
     at: Timestamp
     reason: Annotated[str, Field(max_length=1000)] = ""
     key_file: Annotated[str, Field(max_length=70_000)] | None = None
@@ -117,7 +117,7 @@ class Notice:
     """
 
     digest: str
-    action: Action
+    action: KeyAction
     keyid: str
     reason: str
     since: int | None
@@ -134,7 +134,7 @@ class Notice:
 
 
 def draft(
-    action: Action,
+    action: KeyAction,
     runner: Runner,
     now: datetime,
     *,

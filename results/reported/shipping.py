@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from results.checks import judge_reported
 from results.reported.importing import import_file
 from results.reported.per_chip import per_chip
-from results.statement.reported import Evidence, read_folder
+from results.statement.reported import EvidenceKind, read_folder
 from results.statement.statement import Name, Text  # noqa: TC001 (pydantic reads them)
 from suites.base import files, toml_file
 from suites.base.errors import CheckError, UserError
@@ -80,7 +80,7 @@ class Publisher(StrictModel):
 
     publisher: Name
     kind: Name | None = None
-    evidence: Evidence
+    evidence: EvidenceKind
     licence: Text
     cite: Text
     origin: Text

@@ -31,7 +31,7 @@ from results.proof import checkpoint, notice, tiles
 from results.proof.ledger import Ledger
 from results.service import engine as database
 from results.service.history import check_rows
-from results.service.orm import Base, Entry
+from results.service.orm import Base, LogEntry
 from results.service.samples import kept
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -190,7 +190,7 @@ def _copy_rows(data: Path, place: Path, url: str | None) -> int:
         database.migrate(target)
         try:
             _copy(reading, target)
-            return int(reading.scalar(select(func.count()).select_from(Entry)) or 0)
+            return int(reading.scalar(select(func.count()).select_from(LogEntry)) or 0)
         except (OperationalError, ProgrammingError) as error:
             raise UserError(
                 f"tables cannot be read: {str(error).splitlines()[0]}",
@@ -402,7 +402,7 @@ def _fill(fresh: Path, data: Path, url: str) -> None:
     with database.connect(data, url) as target, database.connect(fresh) as source:
         database.migrate(target)
         with target.connect() as connection:
-            if connection.scalar(select(func.count()).select_from(Entry)):
+            if connection.scalar(select(func.count()).select_from(LogEntry)):
                 raise CheckError(
                     "holds entries", where="database", expected="an empty database or schema"
                 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from results.service.issuers import Issuer
 
-__all__ = ["MOST_CHARACTERS", "IdTokens", "Identity", "fetch_keys"]
+__all__ = ["MOST_CHARACTERS", "IdTokens", "TokenHolder", "fetch_keys"]
 
 MOST_CHARACTERS = 8192
 _FRESH_S = 600  # that keys are taken as they were
@@ -42,7 +42,7 @@ _REQUIRED = ["iss", "aud", "sub", "iat", "exp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TokenHolder:
     """Who a token says its holder is.
 
     Attributes:
@@ -153,7 +153,7 @@ class IdTokens:
         # An issuer that does not answer holds up whoever brings a token, and nobody else.
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="id-tokens")
 
-    def identity(self, token: str, keyid: str) -> Identity:
+    def identity(self, token: str, keyid: str) -> TokenHolder:
         """Say whose a token is.
 
         Args:
@@ -175,7 +175,7 @@ class IdTokens:
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise _refused(_WHY.get(type(error), "is no signed JSON Web Token")) from error
 
-    def _believed(self, token: str, keyid: str) -> Identity:
+    def _believed(self, token: str, keyid: str) -> TokenHolder:
         if len(token) > MOST_CHARACTERS or not token.isascii():
             raise _refused(f"is no JSON Web Token of at most {MOST_CHARACTERS} characters")
         header = jwt.get_unverified_header(token)
@@ -207,14 +207,14 @@ class IdTokens:
         return _identity(issuer, claims)
 
 
-def _identity(issuer: Issuer, claims: dict[str, Any]) -> Identity:
+def _identity(issuer: Issuer, claims: dict[str, Any]) -> TokenHolder:
     said = claims.get(issuer.organization_claim)
     organization = str(said) if isinstance(said, str | int) else ""
     owner = issuer.organizations.get(organization)
     if owner is None:
         raise _refused(f"is of no organization listed here, by its {issuer.organization_claim}")
     name = f"{issuer.issuer} {issuer.organization_claim}={organization} sub={claims['sub']}"
-    return Identity(owner, printable(name, 512))
+    return TokenHolder(owner, printable(name, 512))
 
 
 _WHY: dict[type[Exception], str] = {

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-__all__ = ["LASTS", "Session", "Sessions"]
+__all__ = ["LASTS", "AdminSessions", "Session"]
 
 _ENTRY_LASTS = timedelta(minutes=2)
 LASTS = timedelta(minutes=30)
@@ -30,7 +30,7 @@ class Session:
 
 
 @dataclass(slots=True)
-class Sessions:
+class AdminSessions:
     """Entries by a link that is good once, and the sessions that they began."""
 
     _entries: dict[str, tuple[str, datetime]] = field(default_factory=dict)

@@ -29,13 +29,13 @@ from results.proof.keylog import KeyLog, events, time_entry
 from results.proof.ledger import Ledger
 from results.proof.moderation import Logged, Moderation, ResultNotice
 from results.proof.receipt import Receipt
-from results.proof.writer import Writer
+from results.proof.writer import LogWriter
 from results.service import engine as database
 from results.service.desk import Desk, Switches
 from results.service.faults import receipt_pending
 from results.service.history import check_rows
 from results.service.insert import choose_new, insert_entries, insert_new, next_place, places_of
-from results.service.orm import Entry, Sample, Submission
+from results.service.orm import LogEntry, SampleDigest, Submission
 from results.service.samples import SampleFiles, named
 from results.statement import strict_json
 from suites.base import files
@@ -142,7 +142,7 @@ class Store:
         self._writing = threading.Lock()
         self._home = home
         self._key_files = home / "runners"
-        self._writer = Writer.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
+        self._writer = LogWriter.of(origin, checkpoint.ed25519_bytes(signer.public_key.to_dict()))
         self._time = ""  # that the log last stated
         self._read_so_far = (tuple[Runner, ...](), 0, KeyLog(authority=self.administrators))
         self.desk = Desk(engine)
@@ -195,7 +195,9 @@ class Store:
             OSError: its disk is full or broken; asked again, it goes on where it stopped.
         """
         size = self.ledger.unverified().size
-        query = select(Entry.record, Entry.size).where(Entry.at >= size).order_by(Entry.at)
+        query = (
+            select(LogEntry.record, LogEntry.size).where(LogEntry.at >= size).order_by(LogEntry.at)
+        )
         with self._engine.connect() as connection:
             missing = connection.execute(query).all()
         for _, batch in groupby(missing, lambda row: row.size):
@@ -383,7 +385,7 @@ class Store:
             return
         removed = [told.result for told in due if told.action == "removed"]
         erased = update(Submission).where(Submission.digest.in_(removed)).values(envelope=b"")
-        samples = select(Sample.sha256).join(Submission).where(Submission.digest.in_(removed))
+        samples = select(SampleDigest.sha256).join(Submission).where(Submission.digest.in_(removed))
         with self._engine.begin() as connection:
             insert_entries(connection, [moderation.entry(told.digest) for told in due])
             dropped = list(connection.scalars(samples)) if removed else []
@@ -422,11 +424,11 @@ class Store:
         entries = {
             notice.notice_entry(digest): path for digest, path in self._notice_places().items()
         }
-        query = select(Entry.at, Entry.record).where(
-            Entry.at >= first, Entry.record.in_(entries.keys())
+        query = select(LogEntry.at, LogEntry.record).where(
+            LogEntry.at >= first, LogEntry.record.in_(entries.keys())
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(Entry.at).limit(most)).all()
+            rows = connection.execute(query.order_by(LogEntry.at).limit(most)).all()
         for row in rows:
             yield row.at, files.read_limited(entries[row.record])
 
@@ -434,7 +436,7 @@ class Store:
         """Return the envelope of a notice that the log holds, byte for byte."""
         path = self._notice_places().get(digest)
         records = [notice.notice_entry(digest), moderation.entry(digest)]
-        query = select(Entry.at).where(Entry.record.in_(records))
+        query = select(LogEntry.at).where(LogEntry.record.in_(records))
         with self._engine.connect() as connection:
             entered = path and connection.scalar(query) is not None
         return files.read_limited(path) if path and entered else None
@@ -465,11 +467,11 @@ class Store:
     def _records(self, start: int, end: int) -> list[tuple[int, dict[str, Any]]]:
         """Index and record of every entry of a range that is no result, in order."""
         results = select(Submission.at).where(Submission.at >= start)
-        query = select(Entry.at, Entry.record).where(
-            Entry.at >= start, Entry.at < end, Entry.at.not_in(results)
+        query = select(LogEntry.at, LogEntry.record).where(
+            LogEntry.at >= start, LogEntry.at < end, LogEntry.at.not_in(results)
         )
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(Entry.at)).all()
+            rows = connection.execute(query.order_by(LogEntry.at)).all()
         return [(row.at, strict_json.loads(row.record, "log")) for row in rows]
 
     def find(self, digest: str) -> Submission | None:
@@ -490,7 +492,7 @@ class Store:
         Raises:
             Problem: 503, the log could not be written yet.
         """
-        query = select(Entry.size).where(Entry.at == submission.at)
+        query = select(LogEntry.size).where(LogEntry.at == submission.at)
         with self._engine.connect() as connection:
             size = connection.execute(query).scalar_one()
         mine = (size, submission.at, submission.digest, submission.flags)
@@ -662,8 +664,8 @@ def removed(home: Path, url: str | None = None) -> dict[str, list[str]]:
     """
     gone: dict[str, list[str]] = {}
     query = (
-        select(Submission.digest, Sample.sha256)
-        .outerjoin(Sample)
+        select(Submission.digest, SampleDigest.sha256)
+        .outerjoin(SampleDigest)
         .where(func.length(Submission.envelope) == 0)
     )
     with database.connect(home, url) as engine, engine.connect() as connection:
@@ -684,7 +686,7 @@ def notices(home: Path, size: int, url: str | None = None) -> Iterator[tuple[str
         for digest in given
         for enter in (notice.notice_entry, moderation.entry)
     }
-    query = select(Entry.record).where(Entry.at < size, Entry.record.in_(entries))
+    query = select(LogEntry.record).where(LogEntry.at < size, LogEntry.record.in_(entries))
     with database.connect(home, url) as engine, engine.connect() as connection:
         logged = {entries[record] for record in connection.scalars(query)}
     for digest, data in given.items():

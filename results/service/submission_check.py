@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import OperationalError
 
 from results.archive.beside import evidence_of
-from results.checks import Context, Evidence, fingerprints, judge, outcome
+from results.checks import Context, SampleFigures, fingerprints, judge, outcome
 from results.checks.evidence import harness_of
 from results.keys.identity import one_key_a_name, read_folder, runner_id
 from results.keys.keyless import KeylessKey
@@ -43,7 +43,7 @@ __all__ = ["Intake"]
 
 _LOG = logging.getLogger(__name__)
 _MANY_FILES, _LOOK_EVERY_S = 500, 1.0
-_NOT_SENT = Evidence(absent="no raw samples were sent with it")
+_NOT_SENT = SampleFigures(absent="no raw samples were sent with it")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from runners.accept.figures import MachineFigure
-    from runners.machine.conditions import Reading
+    from runners.machine.conditions import ConditionValue
 
 __all__ = [
     "Causes",
@@ -157,7 +157,7 @@ def lost_time(spins: Sequence[CoreSpin], limits: CoreLimits) -> Cause | None:
 
 
 def device_causes(
-    settings: Mapping[str, Reading], seen: Sequence[Mapping[str, Reading]]
+    settings: Mapping[str, ConditionValue], seen: Sequence[Mapping[str, ConditionValue]]
 ) -> Iterator[Cause]:
     """Say what slows the accelerators.
 

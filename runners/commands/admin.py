@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import Signer
 
-    from results.proof.moderation import Action
+    from results.proof.moderation import ResultAction
 
 __all__ = ["admin"]
 
@@ -326,7 +326,7 @@ def _signer(by: Path | None) -> Signer:
     return keyfile.load(by or default_path())
 
 
-def _signed(action: Action, digest: str, by: Path | None, **details: Any) -> bytes:
+def _signed(action: ResultAction, digest: str, by: Path | None, **details: Any) -> bytes:
     from datetime import UTC, datetime
 
     from results.proof import envelope, moderation

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from results.archive.scoring import Scored
-    from results.prediction.cells import Cell
+    from results.prediction.cells import ServingCell
 
 __all__ = ["forecast"]
 
@@ -85,7 +85,7 @@ def forecast(
         _enter(cells, out, forecaster, json_=json_)
 
 
-def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, Any]) -> Cell:
+def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, Any]) -> ServingCell:
     from results.prediction.chip import entry_of
     from results.prediction.predict import Workload, cell_of
     from suites import models
@@ -94,7 +94,7 @@ def _cell(chip: str, model: str, load: tuple[int, int, int], setup: dict[str, An
     return cell_of(entry_of(chip).id, models.load(model).id, workload, **setup)
 
 
-def _ready() -> list[Cell]:
+def _ready() -> list[ServingCell]:
     from results.prediction.forecasts import ready
     from results.prediction.predict import predictor
     from suites.base.terminal import Terminal
@@ -106,7 +106,7 @@ def _ready() -> list[Cell]:
     return cells
 
 
-def _enter(cells: Sequence[Cell], out: Path, forecaster: str | None, *, json_: bool) -> None:
+def _enter(cells: Sequence[ServingCell], out: Path, forecaster: str | None, *, json_: bool) -> None:
     from datetime import UTC, datetime
 
     from results.archive import forecasts

@@ -44,7 +44,7 @@ _DATA = Path(__file__).parent / "templates"
 # Comes with Fenmark and needs no template.
 BUNDLED = "llama.cpp"
 
-Axis = Literal["tp", "pp", "dp", "ep"]
+ParallelAxis = Literal["tp", "pp", "dp", "ep"]
 _FIELD = re.compile(r"\{(file:[\w.-]+|[a-z]+)\}")
 # --api-key, --hf-token, … but not --max-num-batched-tokens.
 _SECRET = re.compile(r"--?([a-z]+[-_])*(key|token|secret|password)(=|$)", re.IGNORECASE)
@@ -153,7 +153,7 @@ class Template(_Frozen):
     request_fields: tuple[str, ...]
     isl: str
     osl: str
-    parallel: dict[Axis, tuple[str, ...]]
+    parallel: dict[ParallelAxis, tuple[str, ...]]
     environment: dict[str, str] = {}
     version: VersionSource
     speculation: Speculation | None = None

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 __all__ = ["AmdMeter", "find", "reason_absent"]
 
@@ -33,7 +33,7 @@ class AmdMeter:
     _counts: bool
     period_s: float = _PERIOD_S
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read the accumulator and, as its cross-check, the power sensor; or the sensor alone.
 
         Raises:
@@ -46,7 +46,7 @@ class AmdMeter:
             raise OSError(f"amdsmi: {error}") from error
         if power_w is None and joules is None:
             raise OSError("amdsmi gives no power now")
-        return Reading(time.monotonic_ns(), joules=joules, power_w=power_w)
+        return MeterReading(time.monotonic_ns(), joules=joules, power_w=power_w)
 
 
 def find() -> list[AmdMeter]:

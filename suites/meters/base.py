@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-__all__ = ["Energy", "EnergyMeter", "Kind", "MeterInfo", "Reading"]
+__all__ = ["Energy", "EnergyMeter", "MeterInfo", "MeterKind", "MeterReading"]
 
-Kind = Literal["hardware counter", "sampled power", "external meter", "model"]
+MeterKind = Literal["hardware counter", "sampled power", "external meter", "model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class MeterInfo:
 
     name: str
     scope: Literal["chip", "package", "node", "wall"]
-    method: Kind
+    method: MeterKind
     accuracy_percent: float | None = None
     note: str = ""
 
@@ -35,7 +35,7 @@ class MeterInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MeterReading:
     """One look at a meter.
 
     Attributes:
@@ -85,7 +85,7 @@ class EnergyMeter(Protocol):
     def info(self) -> MeterInfo:
         """What it measures."""
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read it now.
 
         Raises:

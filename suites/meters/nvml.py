@@ -13,7 +13,7 @@ from typing import Any
 
 import pynvml
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 __all__ = ["NvmlMeter", "find", "reason_absent"]
 
@@ -32,7 +32,7 @@ class NvmlMeter:
     _counts: bool
     period_s: float = _PERIOD_S
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read the counter and, as its cross-check, the power sensor; or the sensor alone.
 
         Raises:
@@ -41,12 +41,12 @@ class NvmlMeter:
         try:
             if not self._counts:
                 power = pynvml.nvmlDeviceGetPowerUsage(self.handle)
-                return Reading(time.monotonic_ns(), power_w=power / _MILLI)
+                return MeterReading(time.monotonic_ns(), power_w=power / _MILLI)
             total = pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)
         except pynvml.NVMLError as error:
             raise OSError(str(error)) from error
         at_ns = time.monotonic_ns()
-        return Reading(at_ns, joules=total / _MILLI, power_w=_power_w(self.handle))
+        return MeterReading(at_ns, joules=total / _MILLI, power_w=_power_w(self.handle))
 
 
 def find() -> list[NvmlMeter]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class PolledMeter:
     resolution_w: float
     ask: Callable[[], float]
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Ask; dated to the middle of the exchange.
 
         Raises:
@@ -46,7 +46,7 @@ class PolledMeter:
         middle_ns = (start_ns + time.monotonic_ns()) // 2
         if not 0 <= watts < 1e9:
             raise ValueError(f"{self.info.name} says {watts} W")
-        return Reading(middle_ns, power_w=watts)
+        return MeterReading(middle_ns, power_w=watts)
 
 
 def wall(name: str, note: str, accuracy_percent: float | None) -> MeterInfo:

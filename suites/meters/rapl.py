@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 __all__ = ["POWERCAP", "RaplMeter", "find", "reason_absent"]
 
@@ -35,7 +35,7 @@ class RaplMeter:
     _last_uj: int | None = None
     _wrapped_uj: int = field(default=0)
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Read the counter; a total that fell has wrapped once.
 
         A 2^32 uJ counter of a package at 400 W wraps every 10 s, hundreds of readings apart.
@@ -44,7 +44,7 @@ class RaplMeter:
         if self._last_uj is not None and now_uj < self._last_uj:
             self._wrapped_uj += self._range_uj
         self._last_uj = now_uj
-        return Reading(time.monotonic_ns(), joules=(now_uj + self._wrapped_uj) / _UJ)
+        return MeterReading(time.monotonic_ns(), joules=(now_uj + self._wrapped_uj) / _UJ)
 
 
 def find(root: Path = POWERCAP) -> list[RaplMeter]:

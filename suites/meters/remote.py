@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ class HttpMeter:
     take: Callable[[str], tuple[float | None, float | None]]
     client: httpx.Client = field(repr=False)
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Fetch the page; dated to the middle of the call.
 
         Raises:
@@ -74,7 +74,7 @@ class HttpMeter:
         joules, power_w = self.take(page)
         if joules is None and power_w is None:
             raise ValueError(f"{self.url} holds no reading of {self.info.name}")
-        return Reading(middle_ns, joules=joules, power_w=power_w)
+        return MeterReading(middle_ns, joules=joules, power_w=power_w)
 
 
 def redfish() -> list[HttpMeter]:

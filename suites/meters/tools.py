@@ -12,7 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 
 __all__ = [
     "ToolMeter",
@@ -60,7 +60,7 @@ class ToolMeter:
     unit_w: float
     period_s: float = _PERIOD_S
 
-    def read(self) -> Reading:
+    def read(self) -> MeterReading:
         """Run the tool.
 
         Raises:
@@ -73,7 +73,7 @@ class ToolMeter:
         match = self.pattern.search(output)
         if not match:
             raise ValueError(f"{self.command[0]} told no power")
-        return Reading(middle_ns, power_w=float(match["power"]) * self.unit_w)
+        return MeterReading(middle_ns, power_w=float(match["power"]) * self.unit_w)
 
 
 def apple() -> list[ToolMeter]:

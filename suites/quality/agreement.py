@@ -42,7 +42,7 @@ GREEDY_TOKENS = 16
 _OTHER_IDS, _LEAST_SHARED = 0.05, 10
 _LEAST = 1e-9  # of a token that the other side does not tell
 _RESAMPLES = 1000
-Verdict = Literal["same", "same within quantization", "different", "undecided"]
+TokenVerdict = Literal["same", "same within quantization", "different", "undecided"]
 
 
 class ReferencePlace(StrictModel):
@@ -118,7 +118,7 @@ class TokenAgreement:
     nats_low: float
     nats_high: float
     n: int
-    verdict: Verdict
+    verdict: TokenVerdict
     prefix: float | None = None
     prefix_low: float | None = None
     prefix_high: float | None = None
@@ -192,7 +192,7 @@ def _resampled(values: Sequence[float]) -> tuple[float, float]:
     return _ends([_mean(random.choices(values, k=len(values))) for _ in range(_RESAMPLES)])
 
 
-def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float) -> Verdict:
+def _verdict(top_low: float, top_high: float, nats_low: float, nats_high: float) -> TokenVerdict:
     if nats_low > QUANTIZED_NATS or top_high < _QUANTIZED_TOP:
         return "different"
     if nats_high < SAME_NATS and top_low >= _SAME_TOP:

@@ -375,7 +375,7 @@ def test_what_programs_read_of_a_result_is_this(signer):
     ]
     placed = [moderation.Placed(7, None, keyid, told[0]), moderation.Placed(9, "T", keyid, told[1])]
     common = {"result": UNKNOWN, "at": "2026-11-28T00:00:00Z", "by": keyid}
-    assert moderation.State(tuple(placed)).to_json() == {
+    assert moderation.ResultState(tuple(placed)).to_json() == {
         "state": "superseded",
         "reason": "it was superseded",
         "newer": newer,
@@ -401,7 +401,7 @@ def test_what_programs_read_of_a_result_is_this(signer):
             },
         ],
     }
-    assert moderation.State(()).to_json() is None
+    assert moderation.ResultState(()).to_json() is None
 
 
 @pytest.mark.parametrize(

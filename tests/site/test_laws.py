@@ -392,7 +392,7 @@ def test_a_chip_is_known_by_the_same_signs_in_python_and_in_the_browser(ask):
     seen = shown()
     own = [
         catalog.identify(
-            catalog.Seen(
+            catalog.ChipSigns(
                 name=one["name"],
                 tables=tuple(one["tables"]),
                 pci=one.get("pci", ""),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Refused",
-    "Row",
+    "SourceRow",
     "Twice",
     "block",
     "conditions",
@@ -33,7 +33,7 @@ __all__ = [
     "text",
 ]
 
-Row = dict[str, Any]
+SourceRow = dict[str, Any]
 
 _LONGEST = 256
 # A number as every format of these files writes it; Python's float takes "1_000" and "infinity".
@@ -150,9 +150,9 @@ def block(row: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def flat(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Row:
+def flat(row: Mapping[str, Any], prefix: str = "", depth: int = 0) -> SourceRow:
     """Return the values of nested objects by dotted paths; lists stay as they are."""
-    flattened: Row = {}
+    flattened: SourceRow = {}
     for name, value in row.items():
         if isinstance(value, dict) and depth < _DEEPEST:
             flattened |= flat(value, f"{prefix}{name}.", depth + 1)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
-    from results.proof.moderation import Action
+    from results.proof.moderation import ResultAction
     from results.service.api.service import Service
     from results.service.sessions import Session
 
@@ -173,7 +173,7 @@ def _accept(service: Service, session: Session, form: dict[str, str]) -> None:
     enter(service, notice.read(signed, "the registration"), by=session.by, request=b"")
 
 
-def _moderating(action: Action) -> Callable[[Service, Session, dict[str, str]], None]:
+def _moderating(action: ResultAction) -> Callable[[Service, Session, dict[str, str]], None]:
     def moderate(service: Service, session: Session, form: dict[str, str]) -> None:
         result, signer = form.get("result", ""), _own(service)
         row = service.store.find(result)

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from results.proof import notice
-from results.proof.moderation import Action  # noqa: TC001 - FastAPI reads it
+from results.proof.moderation import ResultAction  # noqa: TC001 - FastAPI reads it
 from results.service import request as requests
 from results.service.api.administration import note_moderation
 from results.service.api.problems import limit
@@ -38,7 +38,7 @@ def add_moderation(app: FastAPI, service: Service) -> None:
     def moderation_(
         request: Request,
         *,
-        action: Annotated[Action | None, Query()] = None,
+        action: Annotated[ResultAction | None, Query()] = None,
         result: Annotated[str | None, Query(pattern=_DIGEST)] = None,
         unresolved: Annotated[bool, Query()] = False,
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",

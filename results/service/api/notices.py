@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 
 from results.proof import notice
-from results.proof.notice import Action  # noqa: TC001 - FastAPI reads it
+from results.proof.notice import KeyAction  # noqa: TC001 - FastAPI reads it
 from results.service.api.reading import ASK_AGAIN, DIGITS, FOR_EVER, cached
 from results.service.problem import Problem
 
@@ -29,7 +29,7 @@ def add_notices(app: FastAPI, service: Service) -> None:
     def notices(
         request: Request,
         *,
-        action: Annotated[Action | None, Query()] = None,
+        action: Annotated[KeyAction | None, Query()] = None,
         keyid: Annotated[str | None, Query(pattern=_KEYID)] = None,
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
         limit: Annotated[int, Query(ge=1, le=_LOOKED_AT)] = 50,

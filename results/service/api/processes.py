@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from results.service.api.middleware import Frame
     from results.service.insert import Candidate
-    from results.service.limits import Limits
+    from results.service.limits import SenderLimits
     from results.service.store import Stored
 
 __all__ = ["FrontSettings", "serve_behind"]
@@ -95,7 +95,7 @@ class FrontSettings:
     data: Path
     url: str | None
     folders: Sequence[Path]
-    limits: Limits
+    limits: SenderLimits
 
 
 def serve_behind(
@@ -119,7 +119,7 @@ def serve_behind(
         for _ in range(fronts):
             sequencer.add(settings, listener, place, changes)
 
-        class Server(uvicorn.Server):
+        class SequencerServer(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 await sequencer.start()
@@ -129,7 +129,7 @@ def serve_behind(
                 await asyncio.to_thread(sequencer.stop)  # what they accepted is still ordered
                 await super().shutdown(sockets)
 
-        server = Server(for_long(_Behind(frame), settings.limits, SAFETY, uds=place))
+        server = SequencerServer(for_long(_Behind(frame), settings.limits, SAFETY, uds=place))
         sequencer.when_lost = partial(setattr, server, "should_exit", True)
         try:
             server.run()
@@ -281,7 +281,7 @@ def _front(
         frame = create_front(intake, signer.public_key, remote, settings.limits, write_line)
         app = _Front(frame, place)
 
-        class Server(uvicorn.Server):
+        class FrontServer(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 remote.start(self)
@@ -292,7 +292,7 @@ def _front(
             def capture_signals(self) -> Iterator[None]:
                 yield
 
-        Server(for_long(app, settings.limits, SAFETY)).run(sockets=[listener])
+        FrontServer(for_long(app, settings.limits, SAFETY)).run(sockets=[listener])
         app.tell(pipe)
 
 

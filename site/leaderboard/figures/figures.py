@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leaderboard.base.text import slug
 from results import catalog
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 from results.statement.statement_v2 import ATTESTED
 from suites.base.errors import CheckError
 
@@ -73,7 +73,7 @@ class Result:
     samples: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     recomputed: bool = True
-    state: State = field(default_factory=State)
+    state: ResultState = field(default_factory=ResultState)
 
     @property
     def moderated(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Figure
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
 
 __all__ = ["curve", "measured", "pareto", "roofline"]
@@ -28,7 +28,7 @@ _MAX_SERIES = 6
 
 def curve(
     _: Words, rows: pd.DataFrame, root: str, pen: Callable[[Chart], Markup] = draw
-) -> tuple[Markup, list[Row]] | None:
+) -> tuple[Markup, list[PageRow]] | None:
     """Draw output throughput per chip against interactivity, one series per run and engine.
 
     Points are joined by straight lines within one run; nothing between them was measured. The
@@ -48,7 +48,7 @@ def curve(
     per_chip = points["throughput"] / points["chips"]
     best = points[["digest"]].assign(best=per_chip)
     best = best.sort_values(["best", "digest"], ascending=[False, True]).drop_duplicates("digest")
-    runs: dict[str, list[Row]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
+    runs: dict[str, list[PageRow]] = {digest: [] for digest in best["digest"][:_MAX_SERIES]}
     drawn = shown(rows[rows["digest"].isin(runs)], _.lang)
     for row in drawn:
         runs[row.digest].append(row)
@@ -165,12 +165,12 @@ def _attained_tflops(point: BoardPoint, intensity: float) -> Figure | None:
     )
 
 
-def _sized(_: Words, row: Row) -> str:
+def _sized(_: Words, row: PageRow) -> str:
     """Name a row's chip; of a CPU with the cores that were measured."""
     return _("{chip}, {n} cores", chip=row.chip, n=row.cores) if row.cores else row.chip
 
 
-def _curve_mark(_: Words, row: Row, root: str) -> Mark:
+def _curve_mark(_: Words, row: PageRow, root: str) -> Mark:
     users, total = row.figures["interactivity"], row.figures["throughput"]
     value = total.value / row.chips
     return Mark(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURES",
-    "Row",
+    "PageRow",
     "address",
     "as_shown",
     "frame",
@@ -109,7 +109,7 @@ _WORDS = {lang: Words.load(lang) for lang in ("en", "zh")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PageRow:
     """A row as a page shows it.
 
     Attributes:
@@ -262,7 +262,7 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(names, own, strict=True)) for own in values]
 
 
-def shown(rows: pd.DataFrame, lang: str = "en") -> list[Row]:
+def shown(rows: pd.DataFrame, lang: str = "en") -> list[PageRow]:
     """Return rows as pages show them."""
     return [as_shown(own, lang) for own in records(rows)] if len(rows) else []
 
@@ -272,10 +272,10 @@ def translated(listed: str, lang: str) -> str:
     return _WORDS[lang].listed(listed)
 
 
-def as_shown(flat: Mapping[str, Any], lang: str = "en") -> Row:
+def as_shown(flat: Mapping[str, Any], lang: str = "en") -> PageRow:
     """Return a record as pages show it."""
     price = translated(flat["rent_price"], lang)
-    return Row(
+    return PageRow(
         **{name: flat[name] for name in _PLAIN},
         load=flat["load_zh"] if lang == "zh" else flat["load"],
         meter=translated(flat["meter"], lang),

@@ -15,7 +15,7 @@ from leaderboard.figures.breakeven import breakeven
 from leaderboard.figures.figures import NO_SAMPLES, points_of
 from leaderboard.figures.groups import Groups
 from leaderboard.figures.price_history import drawn, past_prices
-from leaderboard.figures.rows import Row, address, as_shown, records, shown
+from leaderboard.figures.rows import PageRow, address, as_shown, records, shown
 from leaderboard.output import dictionary, downloads
 from leaderboard.pages import (
     answers,
@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from leaderboard.figures.figures import BoardPoint, Result
-    from leaderboard.figures.front import Point
-    from leaderboard.output.timelines import Timeline
+    from leaderboard.figures.front import ConfigurationPoint
+    from leaderboard.output.timelines import TimelinePicture
     from leaderboard.pages.answers import Relative
     from leaderboard.pages.best import BoardRow
     from leaderboard.pages.chips import ChipView
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from leaderboard.read.reported import Reported
     from leaderboard.words import Words
     from results.catalog import PriceSheet
-    from results.economy.claims import Evidence
+    from results.economy.claims import ClaimEvidence
     from results.prediction.observed import Observed
     from results.proof.moderation import Placed
 
@@ -132,7 +132,7 @@ class Content:
         self.archive = archive
         self._opened: Result | None = None
         self._last: dict[str, ChipRuns] = {}
-        self.timelines: Mapping[str, Sequence[Timeline]] = {}
+        self.timelines: Mapping[str, Sequence[TimelinePicture]] = {}
         self.past_views: frozenset[str] = frozenset()
         self.reported = reported
         self.forecasts = forecast
@@ -209,7 +209,7 @@ class Content:
         return owners.views(archive.registered, self.newest, archive.sources)
 
     @cached_property
-    def evidence(self) -> Sequence[Evidence]:
+    def evidence(self) -> Sequence[ClaimEvidence]:
         """What a claim is set beside."""
         return evidence(self.rows, self.reported, self.stamp)
 
@@ -247,14 +247,14 @@ class Content:
         return front_points.points(self.rows, self.reported, self.sheet, self.stamp)
 
     @cached_property
-    def known_points(self) -> Mapping[str, Sequence[Point]]:
+    def known_points(self) -> Mapping[str, Sequence[ConfigurationPoint]]:
         """Points of the models and loads that somebody ran, predicted ones among them."""
         return self.points.of_loads_run()
 
     @cached_property
     def best(self) -> Sequence[BoardRow]:
         """What the board of the front page opens with."""
-        return best.best_known(self.known_points, best.Ask())
+        return best.best_known(self.known_points, best.BestQuery())
 
     @cached_property
     def priced(self) -> frozenset[str]:
@@ -890,7 +890,7 @@ def _documents(_: Words) -> list[dict[str, Any]]:
     ]
 
 
-def _latest(rows: pd.DataFrame, lang: str) -> Sequence[Row]:
+def _latest(rows: pd.DataFrame, lang: str) -> Sequence[PageRow]:
     """Show each result once, by its best row."""
     best = rows.loc[rows["suite"] != "", ["digest", "finished_at"]].drop_duplicates("digest")
     newest = best.sort_values("finished_at", ascending=False, kind="stable")[:_LATEST]

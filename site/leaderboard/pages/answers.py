@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leaderboard.figures.front import KINDS, OWNED, Point
+from leaderboard.figures.front import KINDS, OWNED, ConfigurationPoint
 from leaderboard.pages.front import about, setup
 from results.economy.economics import energy_usd_per_mtok, one_token_per_s
 from results.economy.floor import floor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leaderboard.words import Words
     from results.catalog import ChipEntry, PriceSheet
 
-__all__ = ["Answer", "Floored", "Relative", "answers", "floors", "relatives"]
+__all__ = ["ChipAnswer", "Floored", "Relative", "answers", "floors", "relatives"]
 
 _ORDER = {kind: place for place, kind in enumerate(KINDS)}
 _RELATIVES = 3
@@ -28,7 +28,7 @@ _ANY_WEIGHTS_BITS = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ChipAnswer:
     """The cheapest that is known of a chip with a model, from its best kind of evidence.
 
     Attributes:
@@ -38,7 +38,7 @@ class Answer:
     """
 
     model: str
-    point: Point
+    point: ConfigurationPoint
     mark: str
     rented: float | None
     owned: float | None
@@ -76,22 +76,26 @@ class Floored:
     usd: float
 
 
-def answers(_: Words, models: Mapping[str, Sequence[Point]], price_class: str) -> list[Answer]:
+def answers(
+    _: Words, models: Mapping[str, Sequence[ConfigurationPoint]], price_class: str
+) -> list[ChipAnswer]:
     """Answer for each model, best evidence first: measured stands, though others report better."""
     found = [_answer(_, model, own, price_class) for model, own in models.items()]
     return sorted(found, key=lambda own: (_ORDER[own.point.kind], own.model))
 
 
-def _answer(_: Words, model: str, points: Sequence[Point], price_class: str) -> Answer:
+def _answer(
+    _: Words, model: str, points: Sequence[ConfigurationPoint], price_class: str
+) -> ChipAnswer:
     kind = min((point.kind for point in points), key=_ORDER.__getitem__)
     own = [point for point in points if point.kind == kind]
 
-    def dearness(one: Point) -> tuple[float, float, str]:
+    def dearness(one: ConfigurationPoint) -> tuple[float, float, str]:
         usd = one.usd.get(price_class) or one.usd.get(OWNED) or math.inf
         return usd, -one.rate, one.where
 
     point = min(own, key=dearness)
-    return Answer(
+    return ChipAnswer(
         model=model,
         point=point,
         mark=KINDS[kind],

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from leaderboard.base.text import clean, figure
 
 if TYPE_CHECKING:
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
 
 __all__ = ["badge"]
 
@@ -17,7 +17,7 @@ __all__ = ["badge"]
 _LETTER = 6.6
 
 
-def badge(row: Row) -> str:
+def badge(row: PageRow) -> str:
     """Return the SVG of a chip's best row."""
     left = f"Fenmark · {clean(row.chip)}"
     right = f"{_told(row)} · {row.date}"
@@ -32,7 +32,7 @@ def badge(row: Row) -> str:
     ).format(width=width, left=left, right=right, straight=split - 4, start=split + 8)
 
 
-def _told(row: Row) -> str:
+def _told(row: PageRow) -> str:
     if row.rent:
         return f"{figure(row.rent.cny.value)} CNY per million output tokens, derived"
     rate = row.figures["throughput"].value

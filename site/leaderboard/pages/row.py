@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from leaderboard.figures.figures import BoardPoint, Figure, Result
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
 
 __all__ = ["bibtex", "commands", "context"]
 
@@ -24,7 +24,7 @@ _PERCENTILE = re.compile(r"_p([0-9.]+)$")
 
 
 def context(
-    row: Row, result: Result, samples: Sequence[str], site: str, key: str
+    row: PageRow, result: Result, samples: Sequence[str], site: str, key: str
 ) -> dict[str, Any]:
     """Return what the page of a row shows.
 
@@ -50,7 +50,7 @@ def context(
     }
 
 
-def _point_of(row: Row, result: Result) -> BoardPoint:
+def _point_of(row: PageRow, result: Result) -> BoardPoint:
     points = points_of(result)
     names = page_names(points)
     return next(p for p in points if names.get((p.suite, p.case)) == row.page)
@@ -101,7 +101,7 @@ def commands(digest: str, samples: Sequence[str], site: str, key: str) -> str:
     )
 
 
-def bibtex(row: Row, site: str) -> str:
+def bibtex(row: PageRow, site: str) -> str:
     """Return the row as an entry of a bibliography; what a stranger named runs nothing there."""
     title = _bare(f"{row.chip}, {row.model} {row.precision}, {row.engine}: {row.load}")
     return "\n".join(

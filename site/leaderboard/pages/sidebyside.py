@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leaderboard.figures.figures import Figure
-    from leaderboard.figures.rows import Row
+    from leaderboard.figures.rows import PageRow
     from leaderboard.words import Words
     from results.economy.economics import Span
 
@@ -93,7 +93,7 @@ def _pair(rows: pd.DataFrame) -> pd.DataFrame:
     return (same if len(same) > 1 else rows)[:2]
 
 
-def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> dict[str, Any]:
+def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[PageRow]) -> dict[str, Any]:
     name, title, unit, better = metric
     figures = [_figure(row, name) for row in pair]
     first, second = figures
@@ -111,7 +111,7 @@ def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[Row]) -> d
     }
 
 
-def _figure(row: Row, name: str) -> Figure | Span | None:
+def _figure(row: PageRow, name: str) -> Figure | Span | None:
     if name in _MONEY:
         return row.solved if name == "solved_usd" else row.rent.usd if row.rent else None
     return row.figures.get(name)

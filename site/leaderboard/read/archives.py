@@ -33,7 +33,7 @@ from results.keys.keyless import KeylessKey
 from results.keys.tiers import Standing
 from results.proof import envelope, tiles
 from results.proof.ledger import Ledger
-from results.proof.moderation import State
+from results.proof.moderation import ResultState
 from results.statement.statement_v2 import read_statement
 from suites.base import files
 from suites.base.errors import CheckError, UserError
@@ -92,7 +92,7 @@ class FoundEnvelope:
     confirmed_by: tuple[str, ...] = ()
     entered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    state: State = field(default_factory=State)
+    state: ResultState = field(default_factory=ResultState)
 
     @property
     def tier(self) -> str:
@@ -153,7 +153,7 @@ class Moderated:
 
     log: str
     index: int
-    state: State
+    state: ResultState
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         ReportedResult,
         ReportedSource,
     )
-    from results.statement.statement import Label
+    from results.statement.statement import StatedLabel
 
 __all__ = ["PublisherLines", "Reported", "ReportedLine", "Section", "read"]
 
@@ -97,7 +97,7 @@ class ReportedLine:
         return _flags(self.result)
 
     @property
-    def asked(self) -> dict[str, Label]:
+    def asked(self) -> dict[str, StatedLabel]:
         """Labels of the result and of all its figures."""
         labels = dict(self.result.labels)
         for measurement in self.result.measurements:

@@ -26,11 +26,11 @@ from suites.client.request import Request
 from suites.serving.bench.goals import goal
 from suites.serving.instrument.instrument import Error, Instrument
 from suites.serving.load.arrivals import due_times_s
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from suites.serving.load.point import Point
 from suites.serving.load.timeline import timeline
 from suites.serving.run import facts_of
-from suites.serving.search import Search, Tried, bracket, next_load
+from suites.serving.search import LoadSearch, Tried, bracket, next_load
 from suites.serving.series import series_of
 from suites.serving.summary import summarize
 
@@ -110,7 +110,7 @@ def measured(queue: KnownQueue, rate: float, requests: int, seed: int) -> CellRe
         _request(index, round(sent * 1e9), round(first * 1e9), measured=index >= ramp)
         for index, (sent, first) in enumerate(zip(began_s, first_s, strict=True))
     ]
-    outcome = Outcome(
+    outcome = LoadOutcome(
         requests=answers,
         start_ns=answers[ramp].intended_ns,
         end_ns=max(answer.ended_ns for answer in answers),
@@ -233,7 +233,7 @@ def search(
     requests: int = 300_000,
 ) -> Searched:
     """Let our search find the highest rate at which `share` of the requests meets the limit."""
-    plan = Search(by="rate", start=start, most=1e6, share=share)
+    plan = LoadSearch(by="rate", start=start, most=1e6, share=share)
     seen: list[Tried] = []
     while (rate := next_load(plan, seen)) is not None:
         seen.append(_tried(queue, rate, limit_ms, requests, seed + len(seen)))

@@ -125,7 +125,7 @@ class _Stream:
     times: list[int] = field(default_factory=list)
 
 
-class _Server:
+class _EmitterServer:
     def __init__(self, schedule: Schedule, log: Path | None = None) -> None:
         self._schedule = schedule
         self._log = log.open("w", buffering=1) if log else None
@@ -294,7 +294,7 @@ def _main() -> None:
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     die_with_parent()
-    server = _Server(Schedule(**options), log)
+    server = _EmitterServer(Schedule(**options), log)
     say({"url": server.url})
     server.run()
 

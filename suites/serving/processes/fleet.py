@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from suites.base.errors import UserError
 from suites.serving.instrument.instrument import worst
-from suites.serving.load.clock import Clock, ask
+from suites.serving.load.clock import ClockOffset, ask
 from suites.serving.load.outcome import on_our_clock
 from suites.serving.processes.live import NOTHING_YET
 from suites.serving.processes.shard import Shard, check_spec, merge, shard_spec, showing, split
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from suites.base.ray_nodes import Cluster, Node
     from suites.client.target import Target
     from suites.serving.instrument.instrument import Instrument
-    from suites.serving.load.outcome import Outcome
+    from suites.serving.load.outcome import LoadOutcome
     from suites.serving.load.point import Point
     from suites.serving.processes.live import Glimpse, Show
 
@@ -126,7 +126,7 @@ class FleetLoad:
 
     def run(
         self, target: Target, point: Point, *, seed: int | str, show: Show | None = None
-    ) -> Outcome:
+    ) -> LoadOutcome:
         """Put the load on the target; see `suites.serving.processes.shard.run_shards`.
 
         Times are on this machine's clock, as far as it is known how the others stand to it.
@@ -167,7 +167,7 @@ class FleetLoad:
 
     def _run(
         self, specs: Sequence[dict[str, Any]], show: Show | None = None
-    ) -> tuple[list[Any], list[Clock]]:
+    ) -> tuple[list[Any], list[ClockOffset]]:
         """What the shards gave, and the clock of each one's node."""
         self._all("prepare", *specs, within_s=_READY_WITHIN_S)
         nodes, hosts = self._nodes[: len(specs)], self._hosts[: len(specs)]
@@ -177,9 +177,9 @@ class FleetLoad:
         with showing([partial(self._glimpse, host) for host in hosts], show):
             results = self._all("run", *starts, within_s=_LONGEST_S)
         after = self._clocks()
-        return results, [Clock.between(before[node], after[node]) for node in nodes]
+        return results, [ClockOffset.between(before[node], after[node]) for node in nodes]
 
-    def _clocks(self) -> dict[str, Clock]:
+    def _clocks(self) -> dict[str, ClockOffset]:
         """Ask each node by one of its actors."""
         host_of = dict(zip(self._nodes, self._hosts, strict=True))
         return {node: ask(partial(self._time_of, host), _PINGS) for node, host in host_of.items()}

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from results.service.api import Limits
+from results.service.api import SenderLimits
 from results.service.api.problems import SAFETY
 
 HEAD = b"POST /v1/submissions HTTP/1.1\r\nHost: x\r\n"
@@ -39,14 +39,14 @@ def saying(serving):
 
 @pytest.fixture
 def say(saying):
-    with saying(Limits(head_s=0.3, body_s=0.3)) as say:
+    with saying(SenderLimits(head_s=0.3, body_s=0.3)) as say:
         yield say
 
 
 @pytest.fixture
 def say_in_time(saying):
     """To a server that has the patience which a busy machine needs."""
-    with saying(Limits(head_s=60, body_s=60)) as say:
+    with saying(SenderLimits(head_s=60, body_s=60)) as say:
         yield say
 
 
@@ -62,7 +62,7 @@ def test_a_head_that_never_ends_is_cut_off(say, part):
 
 
 def test_a_head_is_not_kept_waiting_for_by_a_trickle(serving):
-    with serving(Limits(head_s=0.5)) as client:
+    with serving(SenderLimits(head_s=0.5)) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(HEAD + b"X: ")
@@ -84,7 +84,7 @@ def test_a_head_is_not_kept_waiting_for_by_a_trickle(serving):
 
 @pytest.mark.parametrize("drop", [b"\r\n", b"G"])
 def test_who_was_answered_once_gets_no_more_time_for_the_next_head(serving, drop):
-    with serving(Limits(head_s=0.3)) as client:
+    with serving(SenderLimits(head_s=0.3)) as client:
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(b"HEAD /v1/key HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -94,7 +94,7 @@ def test_who_was_answered_once_gets_no_more_time_for_the_next_head(serving, drop
 
 
 def test_a_body_that_trickles_in_behind_its_answer_is_cut_off(serving):
-    with serving(Limits(body_s=-0.7)) as client:  # 0.3 s, with the grace of one
+    with serving(SenderLimits(body_s=-0.7)) as client:  # 0.3 s, with the grace of one
         address = (client.base_url.host, client.base_url.port)
         with socket.create_connection(address, timeout=120) as connection:
             connection.sendall(b"GET /v1/key HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
@@ -112,7 +112,7 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed):
     def fill(data):
         data["predicate"]["warnings"] = ["." * 500] * 750
 
-    with serving(Limits(answer_s=0.2)) as client:
+    with serving(SenderLimits(answer_s=0.2)) as client:
         location = client.post("/v1/submissions", content=sealed(change=fill)).headers["location"]
         asked = f"GET {location}/envelope HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         with socket.socket() as connection:
@@ -131,7 +131,7 @@ def test_who_does_not_read_an_answer_is_cut_off(serving, sealed):
 
 
 def test_a_body_that_never_ends_is_cut_off(saying):
-    with saying(Limits(head_s=60, body_s=0.3)) as say:
+    with saying(SenderLimits(head_s=60, body_s=0.3)) as say:
         answer = say(HEAD + b"Content-Length: 100\r\n\r\n{")
     assert status(answer) == 408
     assert b"the body took more than 0.3 s" in answer

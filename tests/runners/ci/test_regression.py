@@ -156,4 +156,4 @@ def test_hardware_is_the_chip_and_how_many(published):
     other = replace(side, predicate=side.predicate.model_copy(update={"machine": machine}))
     assert regression.same_hardware(side, side)
     assert not regression.same_hardware(side, other)
-    assert regression.same_hardware(side, regression.Side(name="summary", rows=[]))
+    assert regression.same_hardware(side, regression.ComparedRun(name="summary", rows=[]))

@@ -9,7 +9,7 @@ from runners.measure.run_meters import Gauge, gauge
 from runners.measure.workspace import FinishedCell
 from suites.base.records import CellResult, Series, Window
 from suites.meters import discovery
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 from suites.meters.modelled import ModelledMeter
 from suites.meters.windows import energy_rows
 from tests.suites.meters.test_vendors import exported, server  # noqa: F401 - a fixture
@@ -28,7 +28,7 @@ class Steady:
         if self.lost:
             raise OSError("the card is lost")
         now_ns = time.monotonic_ns()
-        return Reading(now_ns, joules=self.watts * now_ns / 1e9)
+        return MeterReading(now_ns, joules=self.watts * now_ns / 1e9)
 
 
 def run(watched, idle_s=0.2):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from suites.meters.base import MeterInfo, Reading
+from suites.meters.base import MeterInfo, MeterReading
 from suites.meters.recorder import Recorder
 
 NS = 10**9
@@ -56,7 +56,7 @@ def replay():
 
     def make(rows, method="sampled power", period_s=1.0, name="replay 0"):
         readings = [
-            row if isinstance(row, Exception) else Reading(int(row[0] * NS), row[1], row[2])
+            row if isinstance(row, Exception) else MeterReading(int(row[0] * NS), row[1], row[2])
             for row in rows
         ]
         return Replay(readings, method, period_s, name)

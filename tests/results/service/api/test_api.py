@@ -22,7 +22,7 @@ from results.keys.identity import runner_id, runner_toml
 from results.proof import checkpoint, envelope, merkle
 from results.proof.ledger import Ledger
 from results.proof.receipt import Receipt
-from results.service.api import Limits
+from results.service.api import SenderLimits
 from results.service.orm import Base
 from results.service.publish import publish
 from results.service.store import open_store
@@ -316,7 +316,7 @@ def test_encoded_and_foreign_bodies_are_not_read(client, sealed):
 
 
 def test_who_asks_too_often_waits(serving, sealed):
-    with serving(Limits(per_minute=2)) as client:
+    with serving(SenderLimits(per_minute=2)) as client:
         answers = [client.get("/v1/challenge") for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert 29 <= int(answers[-1].headers["retry-after"]) <= 31

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import httpx
 import pytest
 
-from results.service.api import Limits
+from results.service.api import SenderLimits
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
@@ -18,13 +18,13 @@ def forwarded(client, *values):
 
 
 def test_a_forged_header_passes_no_limit(serving):
-    with serving(Limits(per_minute=2)) as client:
+    with serving(SenderLimits(per_minute=2)) as client:
         answers = [forwarded(client, f"198.51.100.{number}") for number in range(3)]
     assert answers == [200, 200, 429]
 
 
 def test_behind_a_trusted_proxy_each_client_has_its_share(serving):
-    with serving(Limits(per_minute=1, trusted=LOOPBACK)) as client:
+    with serving(SenderLimits(per_minute=1, trusted=LOOPBACK)) as client:
         assert forwarded(client, "198.51.100.1") == 200
         assert forwarded(client, "203.0.113.9, 198.51.100.1") == 429
         assert forwarded(client, "203.0.113.9", "198.51.100.1") == 429
@@ -36,7 +36,7 @@ def test_behind_a_trusted_proxy_each_client_has_its_share(serving):
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json", "/v1/nothing"])
 def test_nothing_is_outside_the_limits(serving, path):
-    with serving(Limits(per_minute=1)) as client:
+    with serving(SenderLimits(per_minute=1)) as client:
         client.get(path)
         answer = client.get(path)
     assert answer.status_code == 429
@@ -45,7 +45,7 @@ def test_nothing_is_outside_the_limits(serving, path):
 
 
 def test_an_address_has_its_share_of_bytes(serving):
-    with serving(Limits(bytes_per_minute=1000)) as client:
+    with serving(SenderLimits(bytes_per_minute=1000)) as client:
         assert client.get("/openapi.json").status_code == 200
         answer = client.get("/v1/key")
     assert answer.status_code == 429
@@ -54,7 +54,7 @@ def test_an_address_has_its_share_of_bytes(serving):
 
 def test_a_key_has_its_share_of_bytes_whatever_address_it_comes_from(serving, sealed):
     body = sealed()
-    with serving(Limits(bytes_per_minute=len(body) / 2)) as client:
+    with serving(SenderLimits(bytes_per_minute=len(body) / 2)) as client:
 
         def send(number):
             transport = httpx.HTTPTransport(local_address=f"127.0.0.{number + 2}")
@@ -92,7 +92,7 @@ SLOW_BODY = b"POST /v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\
 
 
 def test_idle_and_slow_connections_give_way_to_who_asks(serving, hold):
-    with serving(Limits(connections=40, connections_of_address=20)) as client:
+    with serving(SenderLimits(connections=40, connections_of_address=20)) as client:
         held = hold(client, 30) + hold(client, 10, SLOW_HEAD) + hold(client, 10, SLOW_BODY)
         for _ in range(10):
             with httpx.Client(base_url=client.base_url, timeout=20) as healthy:
@@ -103,7 +103,7 @@ def test_idle_and_slow_connections_give_way_to_who_asks(serving, hold):
 
 
 def test_a_body_that_is_waited_for_gives_way_too(serving, hold):
-    with serving(Limits(connections_of_address=1)) as client:
+    with serving(SenderLimits(connections_of_address=1)) as client:
         [first] = hold(client, 1, SLOW_BODY)
         assert client.get("/v1/key").status_code == 200
         assert is_cut(first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suites.serving.instrument.validity import pace_problems, problems
-from suites.serving.load.outcome import Outcome
+from suites.serving.load.outcome import LoadOutcome
 from tests.builders import answered
 
 # One core at saturation: so many events a second.
@@ -23,7 +23,7 @@ def saturated(*, together):
 
 
 def outcome(requests, *, cpu_share=0.1, lag_ms=()):
-    return Outcome(
+    return LoadOutcome(
         requests=requests,
         start_ns=0,
         end_ns=max(request.ended_ns for request in requests),
