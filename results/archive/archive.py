@@ -198,9 +198,11 @@ class ArchiveContext:
         """
         stated = self.keys.times
         silent = stated[0][0] if stated else self.size
-        clocks = {at: clock(one) for one, at in (self.places or {}).items() if at < silent}
-        told = (one for state in self.moderated.values() for one in state.notices)
-        clocks |= {one.index: one.notice.at for one in told}
+        clocks = {
+            at: clock(checkpoint) for checkpoint, at in (self.places or {}).items() if at < silent
+        }
+        told = (placed for state in self.moderated.values() for placed in state.notices)
+        clocks |= {placed.index: placed.notice.at for placed in told}
         return entry_times(self.size, stated, clocks)
 
     def state(self, digest: str) -> ResultState:
@@ -474,12 +476,12 @@ def open_bytes(
 def judged(results: Sequence[OpenedResult], clock: datetime | None = None) -> list[OpenedResult]:
     """Hold results against the laws, and return them with what those say."""
     every = judge_all(
-        (one.statement, Context(claims=one.claims, evidence=one.evidence, clock=clock))
-        for one in results
+        (result.statement, Context(claims=result.claims, evidence=result.evidence, clock=clock))
+        for result in results
     )
     return [
-        replace(one, findings=told.findings, unchecked=told.unchecked)
-        for one, told in zip(results, every, strict=True)
+        replace(result, findings=told.findings, unchecked=told.unchecked)
+        for result, told in zip(results, every, strict=True)
     ]
 
 
@@ -618,7 +620,7 @@ def as_of(home: Path, around: ArchiveContext, moment: Moment) -> ArchiveContext:
     inside = _contents(ledger, around.keys.known, around.writer, size=size, gone=gone)
     return replace(
         around,
-        runners=[_not_yet_revoked(one, inside.keys, around.keys) for one in around.runners],
+        runners=[_not_yet_revoked(runner, inside.keys, around.keys) for runner in around.runners],
         places=inside.places,
         keys=inside.keys,
         logged_flags=inside.flags,

@@ -27,9 +27,9 @@ def unmarked(directory: Path, on_broken: Callable[[UserError], None]) -> Iterato
     Args:
         on_broken: called for each result that does not open.
     """
-    said = archive.moderated(directory)
+    states = archive.moderated(directory)
     for own in archive.open_each(archive.envelopes(directory), on_broken):
-        if not own.findings and not said.get(own.digest, ResultState()).mark:
+        if not own.findings and not states.get(own.digest, ResultState()).mark:
             yield own
 
 

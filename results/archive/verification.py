@@ -246,11 +246,11 @@ def _opened(
     """Read what was signed; yield so many at once as take little memory."""
     batch: list[Verdict | _Opened] = []
     weight = 0
-    for one in sealed:
-        if isinstance(one, Verdict):
-            batch.append(one)
+    for item in sealed:
+        if isinstance(item, Verdict):
+            batch.append(item)
             continue
-        path, digest, verified = one
+        path, digest, verified = item
         result: OpenedResult | UserError
         try:
             if isinstance(verified, UserError):
@@ -269,14 +269,14 @@ def _opened(
 
 
 def _judge_few(few: Sequence[Verdict | _Opened], around: ArchiveContext) -> Iterator[Verdict]:
-    results = [one[2] for one in few if not isinstance(one, Verdict)]
-    opened = [one for one in results if not isinstance(one, UserError)]
+    results = [item[2] for item in few if not isinstance(item, Verdict)]
+    opened = [result for result in results if not isinstance(result, UserError)]
     judged = iter(archive.judged(opened, around.clock))
-    for one in few:
-        if isinstance(one, Verdict):
-            yield one
+    for item in few:
+        if isinstance(item, Verdict):
+            yield item
         else:
-            path, digest, result = one
+            path, digest, result = item
             told = result if isinstance(result, UserError) else next(judged)
             yield _verdict(path, digest, told, around)
 

@@ -96,8 +96,12 @@ def _say_own() -> None:
         print(own.words())
         for held in held_out(own):
             print(f"  {held.kind}, {_named(held.load):30}{held.off * 100:>+8.1f}")
-        same = [one for one in predicates if own.engine in {e.name for e in one.engines}]
-        for load, ms in (pair for one in same for pair in served(one.measurements)):
+        same = [
+            predicate
+            for predicate in predicates
+            if own.engine in {e.name for e in predicate.engines}
+        ]
+        for load, ms in (pair for predicate in same for pair in served(predicate.measurements)):
             known = {at.batch for at in own.times if at.phase == "decode"}
             kind = "unseen context" if load.batch in known else "unseen batch"
             with suppress(Unmeasured):

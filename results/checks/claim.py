@@ -110,12 +110,12 @@ class ClaimedPoint:
 
     def ranks(self, metric: str) -> dict[float, Measurement]:
         """Return the percentiles of a latency, in ascending order."""
-        found = {
+        by_rank = {
             rank: item
             for (name, rank), item in self.figures.items()
             if name == metric and isinstance(rank, float) and item.value > 0
         }
-        return dict(sorted(found.items()))
+        return dict(sorted(by_rank.items()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +148,10 @@ class Claim:
         named = {model for model, _ in self.models}
         if len(named) != 1:
             return None
-        found = [served(*one, otherwise=NARROWEST_BITS, own=self.own) for one in self.models]
-        return min(filter(None, found), key=lambda one: one.bits, default=None)
+        candidates = [
+            served(*stated, otherwise=NARROWEST_BITS, own=self.own) for stated in self.models
+        ]
+        return min(filter(None, candidates), key=lambda model: model.bits, default=None)
 
     @cached_property
     def points(self) -> tuple[ClaimedPoint, ...]:
@@ -274,8 +276,8 @@ def case_load(suite: str, case: str) -> Mapping[str, float]:
     shape, *parts = case.split("/")
     words = _WORDS.get(suite, {}) if shape in _SHAPES else {}
     named = (word for part in parts if (word := _WORD.fullmatch(part)))
-    found = {words[word[1]]: float(word[2]) for word in named if word[1] in words}
-    return {name: value for name, value in found.items() if value > 0}
+    numbers = {words[word[1]]: float(word[2]) for word in named if word[1] in words}
+    return {name: value for name, value in numbers.items() if value > 0}
 
 
 def _stated(labels: Mapping[str, Label], names: Sequence[str]) -> float | None:
@@ -291,13 +293,13 @@ def _speculates(name: str, value: Label) -> bool:
 
 def series(claim: Claim) -> Iterator[list[tuple[float, Measurement]]]:
     """Yield the percentiles of each distribution, in ascending order of rank."""
-    found: dict[tuple[str, ...], list[tuple[float, Measurement]]] = {}
+    by_case: dict[tuple[str, ...], list[tuple[float, Measurement]]] = {}
     for item in claim.measurements:
         rank = rank_of(item)
         if isinstance(rank, float):
             meter = str(item.labels.get("meter", ""))
             part = str(item.labels.get("turn", item.labels.get("adapter", "")))
             key = (item.suite, item.case, item.metric, item.method, meter, part)
-            found.setdefault(key, []).append((rank, item))
-    for ranked in found.values():
+            by_case.setdefault(key, []).append((rank, item))
+    for ranked in by_case.values():
         yield sorted(ranked, key=lambda pair: pair[0])

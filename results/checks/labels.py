@@ -49,7 +49,7 @@ def _faults(result: Predicate | ReportedResult) -> Iterator[tuple[str, str]]:
         try:
             KNOWN_LABELS.validate_python(item.labels)
         except ValidationError as error:
-            for name in dict.fromkeys(str(one["loc"][0]) for one in error.errors()):
+            for name in dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()):
                 value = json.dumps(item.labels[name])[:_SHOWN]
                 yield (
                     f"measurements.{at}.labels.{name}",

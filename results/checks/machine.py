@@ -394,7 +394,7 @@ def _most_chips(claim: Claim, machine: Machine) -> tuple[float | None, str]:
     if machine.chip.kind == "cpu":
         cpus = _listed_cpus(machine.conditions.get("numa_cpus"))
         return min(machine.cpu_cores, cpus or machine.cpu_cores), "the machine shows {right}"
-    cards = {found[1] for name in machine.conditions if (found := _GPU.match(name))}
+    cards = {card[1] for name in machine.conditions if (card := _GPU.match(name))}
     if cards:
         return len(cards), "the driver shows {right}"
     # Of one card a driver may say nothing, as of a part of it or of a module. Several are listed.
@@ -409,7 +409,7 @@ def _listed_cpus(listed: Label | None) -> int | None:
     ranges = (
         part for node in listed.split(";") for part in node.strip().partition(" ")[2].split(",")
     )
-    spans = [found for part in ranges if (found := _CPUS.fullmatch(part.strip()))]
+    spans = [span for part in ranges if (span := _CPUS.fullmatch(part.strip()))]
     return sum(int(span[2] or span[1]) - int(span[1]) + 1 for span in spans) or None
 
 

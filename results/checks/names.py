@@ -155,9 +155,9 @@ def _odd_kernel(item: Measurement) -> str | None:
         return None
     told = (parts[0], parts[1], "hot" if parts[-1] == "hot" else "cold")
     stated = (family, dtype, "cold" if cache is None else cache)
-    for name, ours, theirs in zip(("family", "dtype", "cache"), told, stated, strict=True):
-        if ours != theirs:
-            return f"its case says {name} {ours[:40]}, its label {str(theirs)[:40]}"
+    for name, in_case, in_label in zip(("family", "dtype", "cache"), told, stated, strict=True):
+        if in_case != in_label:
+            return f"its case says {name} {in_case[:40]}, its label {str(in_label)[:40]}"
     return None
 
 

@@ -113,11 +113,13 @@ def clocks_agree(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
         if (item := point.get("tpot", 50.0))
     ]
     for point in claim.points:
-        for ours, theirs in (("tpot", "engine_tpot"), ("ttft", "engine_ttft")):
-            seen, said = point.get(ours, 50.0), point.get(theirs)
-            if seen and said:
+        for client_metric, engine_metric in (("tpot", "engine_tpot"), ("ttft", "engine_ttft")):
+            by_client, by_engine = point.get(client_metric, 50.0), point.get(engine_metric)
+            if by_client and by_engine:
                 reason = "the engine says {left} ms, its client saw {right} ms"
-                yield at_most(place_of(seen), least(said) * _CLOCKS, most(seen), reason)
+                yield at_most(
+                    place_of(by_client), least(by_engine) * _CLOCKS, most(by_client), reason
+                )
         pace = point.get("tpot", 50.0) if point.exact and point.suite == "serving" else None
         if pace and alone:
             fastest = min(map(least, alone))

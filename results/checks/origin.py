@@ -122,11 +122,11 @@ def job_is_the_one_certified(claim: Claim, context: Context) -> Iterator[Checked
 
 
 def samples_are_new(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
-    yield from (one for one in _copies(claim, context) if one.where != NONCE)
+    yield from (copy for copy in _copies(claim, context) if copy.where != NONCE)
 
 
 def challenge_has_one_answer(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
-    yield from (one for one in _copies(claim, context) if one.where == NONCE)
+    yield from (copy for copy in _copies(claim, context) if copy.where == NONCE)
 
 
 def _copies(claim: Claim, context: Context) -> Iterator[CheckedFigure]:
@@ -154,7 +154,7 @@ def fingerprints(statement: Statement) -> dict[str, str]:
     of a harness may be behind several results, each of rows of its own.
     """
     measurements = statement.predicate.measurements
-    known = {f"raw samples {one.name}": one.digest.sha256 for one in statement.subject}
+    known = {f"raw samples {file.name}": file.digest.sha256 for file in statement.subject}
     if attested := statement.predicate.run.suites == [ATTESTED]:
         cases = repr(sorted({item.case for item in measurements}))
         known = {

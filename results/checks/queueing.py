@@ -151,7 +151,7 @@ def kernels_move_their_bytes(claim: Claim, _: Context) -> Iterator[CheckedFigure
     for point in claim.points:
         rate, time = point.get("bandwidth"), point.get("time")
         family, *parts = point.case.split("/")
-        named = [float(found[1]) for part in parts if (found := _SIZE.fullmatch(part))]
+        named = [float(match[1]) for part in parts if (match := _SIZE.fullmatch(part))]
         if not (point.exact and point.suite == "kernels" and family in _MOVERS):
             continue
         if rate and time and named:

@@ -122,10 +122,10 @@ def _where(item: Measurement) -> str:
 def _same(left: Any, right: Any) -> bool:
     if type(left) is type(right) and left == right:
         return True
-    one, other = _number(left), _number(right)
-    if one is None or other is None:
+    number, other_number = _number(left), _number(right)
+    if number is None or other_number is None:
         return type(left) is type(right) and bool(left == right)
-    return isclose(one, other, rel_tol=_ROUNDING, abs_tol=1e-12)
+    return isclose(number, other_number, rel_tol=_ROUNDING, abs_tol=1e-12)
 
 
 def _number(value: Any) -> float | None:

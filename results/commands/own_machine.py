@@ -53,11 +53,11 @@ def predict_own(
         print_json(told, allow_nan=False)
     else:
         terminal = Terminal(piped=200)
-        for own, one in zip(engines, told, strict=True):
-            terminal.say(own.words())
-            for line in _lines(one, batch):
+        for engine, prediction in zip(engines, told, strict=True):
+            terminal.say(engine.words())
+            for line in _lines(prediction, batch):
                 terminal.say(line, indent=2)
-    if all(one["tpot_ms"] is None and one["ttft_ms"] is None for one in told):
+    if all(prediction["tpot_ms"] is None and prediction["ttft_ms"] is None for prediction in told):
         raise CheckError("no engine can be predicted at this load", where=str(directory))
 
 
@@ -83,8 +83,8 @@ def _told(own: OwnEngine, asked: dict[str, EngineLoad]) -> dict[str, Any]:
 def _lines(told: dict[str, Any], batch: int) -> Iterator[str]:
     for name, of in (("tpot", f" at {batch} at once"), ("ttft", " of one prompt alone")):
         ms = told[f"{name}_ms"]
-        said = f"{ms:.4g} ms{of}" if ms is not None else f"refused: {told['refused'][name]}"
-        yield f"{name.upper()} {said}"
+        time = f"{ms:.4g} ms{of}" if ms is not None else f"refused: {told['refused'][name]}"
+        yield f"{name.upper()} {time}"
     for kind in ("unseen context", "unseen batch", "prefill"):
         own = [abs(held["off"]) for held in told["held_out"] if held["kind"] == kind]
         off = f"off by {max(own):.1%} at most, of {len(own)}" if own else "too few cells to say"

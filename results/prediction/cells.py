@@ -250,6 +250,6 @@ def marked(cells: Sequence[ServingCell]) -> list[ServingCell]:
     ]
 
 
-def _same(one: ServingCell, other: ServingCell) -> bool:
-    pairs = ((one.ttft_ms, other.ttft_ms), (one.tpot_ms, other.tpot_ms))
+def _same(first: ServingCell, second: ServingCell) -> bool:
+    pairs = ((first.ttft_ms, second.ttft_ms), (first.tpot_ms, second.tpot_ms))
     return all(a is not None and b is not None and abs(a - b) <= _ROUNDED * b for a, b in pairs)

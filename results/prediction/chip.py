@@ -172,8 +172,8 @@ def _names(parts: tuple[str | int, ...]) -> tuple[str, ...]:
     return tuple(part for part in parts if isinstance(part, str))
 
 
-def _apart(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> float:
-    pairs = zip(one, other, strict=True)
+def _apart(first: tuple[str | int, ...], second: tuple[str | int, ...]) -> float:
+    pairs = zip(first, second, strict=True)
     return sum(abs(log(a / b)) for a, b in pairs if isinstance(a, int) and isinstance(b, int))
 
 
@@ -218,8 +218,8 @@ def _attained(rates: Rates, grids: dict[KernelKey, KernelGrid]) -> float:
 def entry_of(name: str) -> ChipEntry:
     """The catalogue's entry of a chip by any of its names."""
     listed = catalog.chips()
-    found = name if name in listed else chip_names.match(name) or _FOLDERS.get(name)
-    return listed[catalog.require(found or name, "chip")]
+    listed_name = name if name in listed else chip_names.match(name) or _FOLDERS.get(name)
+    return listed[catalog.require(listed_name or name, "chip")]
 
 
 # Names of AIConfigurator's folders and rows that no maker prints.

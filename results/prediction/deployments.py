@@ -159,6 +159,6 @@ def _repeated(ms: float) -> _Times:
     return ms, ms * REPEATS**-0.5, ms * REPEATS**0.5
 
 
-def near(one: float, other: float) -> bool:
+def near(first: float, second: float) -> bool:
     """Whether two lengths count as the same."""
-    return max(one, other) <= _NEAR * min(one, other)
+    return max(first, second) <= _NEAR * min(first, second)

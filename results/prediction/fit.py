@@ -248,15 +248,15 @@ def _shares(terms: Floats, b: Floats) -> Floats:
 
 
 def _by_group(sample: CellTerms) -> dict[tuple[str, ...], Floats]:
-    found = defaultdict(list)
+    places = defaultdict(list)
     for place, cell in enumerate(sample.cells):
-        found[cell.group].append(place)
-    return {group: np.array(rows) for group, rows in found.items()}
+        places[cell.group].append(place)
+    return {group: np.array(rows) for group, rows in places.items()}
 
 
-def _kernel(one: Floats, other: Floats, priors: Priors) -> Floats:
+def _kernel(left: Floats, right: Floats, priors: Priors) -> Floats:
     """Covariance of two sets of rows of one group."""
-    apart = (one[:, None, :] - other[None, :, :]) / np.array(priors.scales)
+    apart = (left[:, None, :] - right[None, :, :]) / np.array(priors.scales)
     near = np.exp(-0.5 * (apart**2).sum(axis=2))
     return np.asarray(priors.group**2 + priors.smooth**2 * near)
 
@@ -286,6 +286,6 @@ def _unseen_levels(sample: CellTerms, fitted: Fit) -> Floats:
     for kind, size in (("engine", priors.engine), ("model", priors.model), ("pair", priors.pair)):
         names = [_level(cell, kind) for cell in sample.cells]
         unseen = np.array([name not in fitted.columns for name in names])
-        alike = np.array([[one == other for other in names] for one in names])
+        alike = np.array([[name == other for other in names] for name in names])
         shared += size**2 * (alike & unseen[:, None])
     return shared

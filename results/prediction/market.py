@@ -144,7 +144,7 @@ def at_hand_of(text: str | None) -> dict[str, int | None]:
     """
     from results.prediction.chip import entry_of
 
-    found: dict[str, int | None] = {}
+    counts: dict[str, int | None] = {}
     for part in (text or "").split(","):
         name, colon, digits = part.strip().partition(":")
         if not name:
@@ -156,8 +156,8 @@ def at_hand_of(text: str | None) -> dict[str, int | None]:
                 where="--chips",
                 expected="chips at hand, such as h200-sxm:16,l40s",
             )
-        found[entry_of(name).id] = count or None
-    return found
+        counts[entry_of(name).id] = count or None
+    return counts
 
 
 @dataclass(frozen=True, slots=True)

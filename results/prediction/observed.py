@@ -234,10 +234,10 @@ def _stated(rows: Sequence[Measured], metric: str) -> dict[float, float]:
 
 def _percentile(row: Measured) -> float | None:
     """Percentile of a time, 0 for a mean; None where its statistic is another."""
-    own, said = row.labels.get("percentile"), row.labels.get("statistic")
-    if isinstance(own, int | float) and not isinstance(own, bool):
-        return float(own)
-    name = str(said) if said is not None else "mean"
+    percentile, statistic = row.labels.get("percentile"), row.labels.get("statistic")
+    if isinstance(percentile, int | float) and not isinstance(percentile, bool):
+        return float(percentile)
+    name = str(statistic) if statistic is not None else "mean"
     if name in _STATISTICS:
         return _STATISTICS[name]
     digits = name.removeprefix("p")

@@ -140,9 +140,9 @@ def _reason(cell: ServingCell) -> str:
 def _alike(
     cells: Sequence[ServingCell], refused: Sequence[str]
 ) -> dict[tuple[str, str, str, str, Layout], list[int]]:
-    found = defaultdict(list)
+    places = defaultdict(list)
     for place, cell in enumerate(cells):
         if not refused[place]:
             key = (cell.chip, cell.model, cell.precision, cell.gemm, cell.layout)
-            found[key].append(place)
-    return found
+            places[key].append(place)
+    return places

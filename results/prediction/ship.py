@@ -205,10 +205,10 @@ def write(folder: Path, to: Path = DATA) -> None:
         "stretch": {
             kind: {
                 name: round(stretch(rows.cells, rows.errors, rows.deviation), 3)
-                for basis, whole in found.items()
+                for basis, whole in errors.items()
                 for name, rows in _by_engine(kind, basis, whole)
             }
-            for kind, found in held.items()
+            for kind, errors in held.items()
         },
         "errors": {basis: round(rows.summary() / 100, 3) for basis, rows in held["tpot"].items()},
         "power": _power(folder),

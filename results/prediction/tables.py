@@ -160,15 +160,15 @@ def _unwindowed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _shapes(frames: list[pd.DataFrame]) -> dict[tuple[int, int, int], list[pd.DataFrame]]:
     """By width of a head, query heads and key-value heads; only groups that models have."""
-    found: dict[tuple[int, int, int], list[pd.DataFrame]] = {}
+    by_shape: dict[tuple[int, int, int], list[pd.DataFrame]] = {}
     for frame in frames:
         columns = ["num_heads", "num_key_value_heads"]
         dims = frame.get("head_dim", 128)
         for shape, own in frame.assign(head_dim=dims).groupby(["head_dim", *columns]):
             dim, heads, kv_heads = (int(str(size)) for size in shape)
             if dim in {64, 128, 256} and kv_heads <= 8 and heads <= _WIDEST_GROUP * kv_heads:
-                found.setdefault((dim, heads, kv_heads), []).append(own)
-    return found
+                by_shape.setdefault((dim, heads, kv_heads), []).append(own)
+    return by_shape
 
 
 # Values that DeepSeek's latent attention caches for a token, and those of them that are summed.
@@ -207,11 +207,11 @@ def _mixtures(frames: list[pd.DataFrame], rates: Rates) -> Iterator[tuple[Kernel
     for dtype, own in _by("moe_dtype", [_routed(frame) for frame in frames]).items():
         if dtype not in WEIGHT_BYTES:
             continue
-        found: dict[tuple[int, ...], list[pd.DataFrame]] = {}
+        by_shape: dict[tuple[int, ...], list[pd.DataFrame]] = {}
         for frame in own:
             for shape, table in frame.groupby(sizes):
-                found.setdefault(tuple(int(str(size)) for size in shape), []).append(table)
-        for shape, tables in found.items():
+                by_shape.setdefault(tuple(int(str(size)) for size in shape), []).append(table)
+        for shape, tables in by_shape.items():
             if shape[4] * shape[5] > _WIDEST_GROUP or shape[5] > shape[3]:
                 continue
             axes, least = _least(tables, (("num_tokens", _TOKENS),))
@@ -243,11 +243,11 @@ def _sixteen(frame: pd.DataFrame) -> Any:
 
 def _by(column: str, frames: list[pd.DataFrame]) -> dict[str, list[pd.DataFrame]]:
     """Tables by a value of theirs."""
-    found: dict[str, list[pd.DataFrame]] = {}
+    by_value: dict[str, list[pd.DataFrame]] = {}
     for frame in frames:
         for name, own in frame.groupby(column):
-            found.setdefault(str(name), []).append(own)
-    return dict(sorted(found.items()))
+            by_value.setdefault(str(name), []).append(own)
+    return dict(sorted(by_value.items()))
 
 
 def _least(

@@ -87,7 +87,7 @@ class Ledger:
             note = _bytes(path) if path.is_file() else b""
             with suppress(UserError):
                 kept.append(notes.read(note, str(path))[0])
-        return sorted(kept, key=lambda one: one.size)
+        return sorted(kept, key=lambda checkpoint: checkpoint.size)
 
     def entries(self) -> Iterator[bytes]:
         """Read the entries the checkpoint covers, in order.
@@ -264,10 +264,10 @@ class Ledger:
         note = _bytes(self.checkpoint_file)
         checkpoint = notes.verify(note, keys, where)
         self.held = {self.checkpoint_file.name: sha256(note).hexdigest()}
-        for one in earlier:
-            self._comparable(checkpoint, one)
-        roots = {(one.size, one.root) for one in earlier}
-        sizes = {one.size for one in earlier}
+        for promised in earlier:
+            self._comparable(checkpoint, promised)
+        roots = {(promised.size, promised.root) for promised in earlier}
+        sizes = {promised.size for promised in earlier}
         growth = tiles.Growth()
         for entry in tiles.entries(self.tile, checkpoint.size):
             for path, expected in growth.add(entry):

@@ -168,19 +168,21 @@ class ResultState:
 
     def before(self, index: int) -> ResultState:
         """Return what it said when the log had so many entries."""
-        return ResultState(tuple(one for one in self.notices if one.index < index))
+        return ResultState(tuple(placed for placed in self.notices if placed.index < index))
 
     def last(self, action: ResultAction) -> Placed | None:
         """Return the last notice of this kind."""
-        return next((one for one in reversed(self.notices) if one.notice.action == action), None)
+        return next(
+            (placed for placed in reversed(self.notices) if placed.notice.action == action), None
+        )
 
     @property
     def disputes(self) -> tuple[Placed, ...]:
         """Disputes that no administrator has resolved."""
         resolved = self.last("resolved")
         since = resolved.index if resolved else -1
-        disputes = (one for one in self.notices if one.notice.action == "disputed")
-        return tuple(one for one in disputes if one.index > since)
+        disputes = (placed for placed in self.notices if placed.notice.action == "disputed")
+        return tuple(placed for placed in disputes if placed.index > since)
 
     @property
     def speaking(self) -> Placed | None:
@@ -224,7 +226,7 @@ class ResultState:
             "reason": told.reason,
             **({"newer": told.newer} if told.newer else {}),
             "ranks": self.ranks,
-            "history": [one.to_json() for one in self.notices],
+            "history": [placed.to_json() for placed in self.notices],
         }
 
 
@@ -304,14 +306,15 @@ class Moderation:
     def notices(self) -> list[Placed]:
         """Those that count, in the log's order."""
         return sorted(
-            (one for own in self._placed.values() for one in own), key=lambda one: one.index
+            (placed for of_result in self._placed.values() for placed in of_result),
+            key=lambda placed: placed.index,
         )
 
     @property
     def disputes(self) -> list[Placed]:
         """Disputes that wait for an administrator, in the log's order."""
-        disputes = (one for state in self.states.values() for one in state.disputes)
-        return sorted(disputes, key=lambda one: one.index)
+        disputes = (placed for state in self.states.values() for placed in state.disputes)
+        return sorted(disputes, key=lambda placed: placed.index)
 
     def state(self, digest: str) -> ResultState:
         """Return what is said of a result."""
@@ -332,7 +335,7 @@ class Moderation:
         if by is None:
             return fault or self._unsigned(told, index)
         if told.action == "disputed" and any(
-            one.by == by for one in self.state(told.result).disputes
+            dispute.by == by for dispute in self.state(told.result).disputes
         ):
             return "is a second dispute by the same key, and the first is open"
         placed = Placed(index, self.keys.time_of(index), by, told)
@@ -377,7 +380,7 @@ class Moderation:
         """Keys that may say this, revoked ones among them."""
         if told.action in _ADMINISTRATORS:
             return list(self.authority)
-        keys = [one.key for one in self.keys.signers(index)]
+        keys = [runner.key for runner in self.keys.signers(index)]
         logged = self.logged(told.result)
         if told.action == "disputed" or logged is None:
             return [*keys, *self.authority]

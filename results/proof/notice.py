@@ -154,7 +154,7 @@ def draft(
     named: dict[str, Any] = {"key_file": key_file}
     if action != "registered":
         named = {"distrust_from" if action == "revoked" else "trust_from": since}
-    said = {
+    statement = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": runner.id, "digest": {"sha256": runner.key.keyid}}],
         "predicateType": NOTICE_TYPE,
@@ -166,7 +166,7 @@ def draft(
             **{name: value for name, value in named.items() if value is not None},
         },
     }
-    payload = strict_json.canonical(said)
+    payload = strict_json.canonical(statement)
     _parse(payload, "the notice")
     return payload
 
@@ -222,7 +222,7 @@ def files(home: Path, *, known: Container[str] = ()) -> dict[str, bytes]:
     Raises:
         UserError: one cannot be read.
     """
-    found = {}
+    files_by_digest = {}
     for path in paths(home):
         if path.name.removesuffix(_SUFFIX) in known:
             continue
@@ -231,8 +231,8 @@ def files(home: Path, *, known: Container[str] = ()) -> dict[str, bytes]:
         except OSError as error:
             raise UserError(f"cannot be read: {error.strerror}", where=str(path)) from error
         if (digest := envelope.digest(data)) not in known:
-            found[digest] = data
-    return found
+            files_by_digest[digest] = data
+    return files_by_digest
 
 
 def notice_entry(digest: str) -> bytes:
@@ -246,9 +246,9 @@ def read(data: bytes, where: str) -> Notice:
     Raises:
         UserError: it is no notice, or its key is not the one it is about.
     """
-    said = _parse(envelope.payload_of(data, where), where)
-    [subject] = said.subject
-    predicate = said.predicate
+    statement = _parse(envelope.payload_of(data, where), where)
+    [subject] = statement.subject
+    predicate = statement.predicate
     runner = read_runner(predicate.key_file, where) if predicate.key_file else None
     if runner and runner.key.keyid != subject.digest.sha256:
         raise CheckError("registers another key than it names", where=where)

@@ -412,17 +412,17 @@ def _fill(fresh: Path, data: Path, url: str) -> None:
         path.unlink()
 
 
-def _exchange(one: Path, other: Path) -> None:
+def _exchange(first: Path, second: Path) -> None:
     """Let two folders change places in one step where the system can, else in two."""
     rename: Callable[..., int] | None = getattr(
         ctypes.CDLL(None, use_errno=True), "renameat2", None
     )
-    if rename and rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+    if rename and rename(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _EXCHANGE) == 0:
         return
     if rename and ctypes.get_errno() not in {errno.EINVAL, errno.ENOSYS}:
         code = ctypes.get_errno()
-        raise UserError(f"cannot be replaced: {os.strerror(code)}", where=str(other))
-    aside = one.with_suffix(".old")
-    other.rename(aside)
-    one.rename(other)
-    aside.rename(one)
+        raise UserError(f"cannot be replaced: {os.strerror(code)}", where=str(second))
+    aside = first.with_suffix(".old")
+    second.rename(aside)
+    first.rename(second)
+    aside.rename(first)

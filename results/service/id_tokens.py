@@ -105,7 +105,7 @@ class _Keys:
         if self._asked_at is None or now - self._asked_at >= _AGAIN_S:
             self._asked_at = now
             try:
-                read = [_key(one, self.issuer) for one in self.fetch(self.issuer.jwks)]
+                read = [_key(key, self.issuer) for key in self.fetch(self.issuer.jwks)]
                 self._known = {key.key_id: key for key in read if key and key.key_id}
                 self._read_at = now
             except (httpx.HTTPError, httpx.InvalidURL, UserError) as error:
@@ -149,7 +149,7 @@ class IdTokens:
             fetch: gives the keys at an address; raises as `fetch_keys`.
             clock: seconds that never go back.
         """
-        self._issuers = {one.issuer: _Keys(one, fetch, clock) for one in issuers}
+        self._issuers = {issuer.issuer: _Keys(issuer, fetch, clock) for issuer in issuers}
         # An issuer that does not answer holds up whoever brings a token, and nobody else.
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="id-tokens")
 
@@ -208,8 +208,8 @@ class IdTokens:
 
 
 def _identity(issuer: Issuer, claims: dict[str, Any]) -> TokenHolder:
-    said = claims.get(issuer.organization_claim)
-    organization = str(said) if isinstance(said, str | int) else ""
+    organization_claim = claims.get(issuer.organization_claim)
+    organization = str(organization_claim) if isinstance(organization_claim, str | int) else ""
     owner = issuer.organizations.get(organization)
     if owner is None:
         raise _refused(f"is of no organization listed here, by its {issuer.organization_claim}")

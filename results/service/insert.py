@@ -107,7 +107,7 @@ def places_of(
     query = (
         select(*identity, LogEntry.at, LogEntry.size, *judged)
         .join(LogEntry, LogEntry.at == Submission.at)
-        .where(tuple_(*identity).in_({one.identity for one in batch}))
+        .where(tuple_(*identity).in_({candidate.identity for candidate in batch}))
     )
     rows = connection.execute(query)
     return {(row[0], row[1]): StoredPlace._make(row[2:]) for row in rows}
@@ -117,15 +117,15 @@ def choose_new(
     connection: Connection, batch: Sequence[Candidate], taken: set[tuple[str, str]]
 ) -> list[Candidate]:
     """Candidates that neither are known nor answer a spent challenge, each once."""
-    nonces = {one.nonce for one in batch if one.nonce}
+    nonces = {candidate.nonce for candidate in batch if candidate.nonce}
     query = select(Submission.nonce).where(Submission.nonce.in_(nonces))
     spent = set(connection.scalars(query)) if nonces else set()
     new = []
-    for one in batch:
-        if one.identity not in taken and one.nonce not in spent:
-            new.append(one)
-            taken.add(one.identity)
-            spent |= {one.nonce} if one.nonce else set()
+    for candidate in batch:
+        if candidate.identity not in taken and candidate.nonce not in spent:
+            new.append(candidate)
+            taken.add(candidate.identity)
+            spent |= {candidate.nonce} if candidate.nonce else set()
     return new
 
 
@@ -138,25 +138,31 @@ def insert_new(
     known = _known_samples(connection, new)
     judged: list[list[Finding]] = []
     fresh: list[set[str]] = []
-    for one in new:
-        judged.append([*one.findings, *copied(one.prints, known)])
-        fresh.append(one.samples - known.keys())
-        known |= dict.fromkeys(fresh[-1], one.digest)
+    for candidate in new:
+        judged.append([*candidate.findings, *copied(candidate.prints, known)])
+        fresh.append(candidate.samples - known.keys())
+        known |= dict.fromkeys(fresh[-1], candidate.digest)
     flags = [rules(findings, "flagged") for findings in judged]
-    entries = [result_entry(one.digest, named) for one, named in zip(new, flags, strict=True)]
+    entries = [
+        result_entry(candidate.digest, named) for candidate, named in zip(new, flags, strict=True)
+    ]
     start = insert_entries(connection, entries)
     places = {
-        one.identity: StoredPlace(
+        candidate.identity: StoredPlace(
             at=at,
             size=start + len(new),
-            digest=one.digest,
+            digest=candidate.digest,
             outcome=outcome(findings),
             findings=[finding.to_json() for finding in findings],
             flags=named,
         )
-        for at, (one, findings, named) in enumerate(zip(new, judged, flags, strict=True), start)
+        for at, (candidate, findings, named) in enumerate(
+            zip(new, judged, flags, strict=True), start
+        )
     }
-    connection.execute(insert(Submission), [one.row(places[one.identity]) for one in new])
+    connection.execute(
+        insert(Submission), [candidate.row(places[candidate.identity]) for candidate in new]
+    )
     samples = [
         {"sha256": sha256, "at": at}
         for at, digests in enumerate(fresh, start)
@@ -183,7 +189,7 @@ def next_place(connection: Connection) -> int:
 
 def _known_samples(connection: Connection, new: Sequence[Candidate]) -> dict[str, str]:
     """Which samples and figures of these are known, and by the digest of which result."""
-    wanted = set[str]().union(*(one.samples for one in new))
+    wanted = set[str]().union(*(candidate.samples for candidate in new))
     query = (
         select(SampleDigest.sha256, Submission.digest)
         .join(Submission, Submission.at == SampleDigest.at)

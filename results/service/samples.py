@@ -116,11 +116,11 @@ class SampleFiles:
 
 def named(connection: Connection, digests: Iterable[str]) -> set[str]:
     """Tell which of these digests a stored result names."""
-    wanted, found = [*digests], set[str]()
+    wanted, digests_named = [*digests], set[str]()
     for at in range(0, len(wanted), _AT_ONCE):
         query = _named.where(SampleDigest.sha256.in_(wanted[at : at + _AT_ONCE]))
-        found |= set(connection.scalars(query))
-    return found
+        digests_named |= set(connection.scalars(query))
+    return digests_named
 
 
 def kept(home: Path, size: int, url: str | None = None) -> Iterator[Path]:

@@ -67,8 +67,8 @@ class Head:
     @property
     def retry_after_s(self) -> float:
         """How long the server asks to be left alone, 0 where it does not say in seconds."""
-        said = self.headers.get("retry-after", "")
-        return float(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0.0
+        header = self.headers.get("retry-after", "")
+        return float(header) if header.isascii() and header.isdigit() and len(header) < 9 else 0.0
 
     @property
     def framing(self) -> str:

@@ -456,13 +456,13 @@ def _read_usage(usage: dict[str, Any], answer: Answer) -> None:
 def _text_of(choice: dict[str, Any]) -> tuple[str, bool]:
     """Text of a fragment and whether it is a thought; the same words may stand under two names."""
     delta = choice.get("delta")
-    said = delta if isinstance(delta, dict) else {}
-    if answer := choice.get("text") or said.get("content"):
+    fields = delta if isinstance(delta, dict) else {}
+    if answer := choice.get("text") or fields.get("content"):
         return _words(answer), _is_thought(answer)
     for name in _THOUGHTS:
-        if said.get(name):
-            return _words(said[name]), True
-    rest = {name: value for name, value in said.items() if name not in _NAMES}
+        if fields.get(name):
+            return _words(fields[name]), True
+    rest = {name: value for name, value in fields.items() if name not in _NAMES}
     return _words(rest), False
 
 

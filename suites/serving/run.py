@@ -150,8 +150,10 @@ def _tell_failures(point: Point, outcome: LoadOutcome, target: Target) -> None:
         return
     named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
     detail = next((request.detail for request in outcome.measured if request.detail), "")
-    said = f"; the server said: {printable(detail, 200)}" if detail else ""
-    note(f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){said}")
+    detail_text = f"; the server said: {printable(detail, 200)}" if detail else ""
+    note(
+        f"{point.name}: {failures.total()} of {len(outcome.measured)} failed ({named}){detail_text}"
+    )
     if target.more:
         note(f"{point.name}: failed at {_by_address(target, outcome)}")
 
@@ -176,10 +178,10 @@ def not_answered(facts: dict[str, Any], where: str) -> CheckError | None:
     failures = sum((Counter(fact["failures"]) for fact in points), Counter())
     details = [detail for fact in points for detail in fact["failure_details"]]
     named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
-    said = f"; the server said: {printable(details[0], 200)}" if details else ""
+    detail_text = f"; the server said: {printable(details[0], 200)}" if details else ""
     few = f"too few of {sum(measured)} requests were" if sum(failed) < sum(measured) else ""
     return CheckError(
-        f"{few or 'no request was'} answered as asked ({named}){said}",
+        f"{few or 'no request was'} answered as asked ({named}){detail_text}",
         where=where,
         expected="answers as asked for",
     )
@@ -295,9 +297,9 @@ def facts_of(point: Point, outcome: LoadOutcome, instrument: Instrument) -> dict
 
 def _cached(outcome: LoadOutcome) -> dict[str, int]:
     """What the engine says of its prefix cache; no requests where it says nothing."""
-    said = [r for r in outcome.answered if r.cached_tokens is not None]
+    counted = [r for r in outcome.answered if r.cached_tokens is not None]
     return {
-        "requests": len(said),
-        "cached": sum(request.cached_tokens or 0 for request in said),
-        "input": sum(request.input_tokens for request in said),
+        "requests": len(counted),
+        "cached": sum(request.cached_tokens or 0 for request in counted),
+        "input": sum(request.input_tokens for request in counted),
     }

@@ -216,8 +216,8 @@ def _own(service: Service) -> Any:
 
 def _page(request: Request, service: Service, session: Session, told: str) -> HTMLResponse:
     waiting = queue(service)
-    for one in waiting["registrations"]:
-        one["runner"] = notice.read(one["notice"].encode(), "registration").runner
+    for registration in waiting["registrations"]:
+        registration["runner"] = notice.read(registration["notice"].encode(), "registration").runner
     return _made(
         request,
         session=session,

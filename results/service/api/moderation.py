@@ -44,15 +44,15 @@ def add_moderation(app: FastAPI, service: Service) -> None:
         cursor: Annotated[str, Query(pattern=DIGITS)] = "0",
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:
-        said = service.intake.moderation
+        moderation = service.intake.moderation
         wanted = [
-            one
-            for one in (said.disputes if unresolved else said.notices)
-            if one.index >= int(cursor)
-            if action in {None, one.notice.action} and result in {None, one.notice.result}
+            placed
+            for placed in (moderation.disputes if unresolved else moderation.notices)
+            if placed.index >= int(cursor)
+            if action in {None, placed.notice.action} and result in {None, placed.notice.result}
         ]
         following = str(wanted[limit].index) if len(wanted) > limit else None
-        listed = [one.to_json() for one in wanted[:limit]]
+        listed = [placed.to_json() for placed in wanted[:limit]]
         return cached(request, {"notices": listed, "next": following}, ASK_AGAIN)
 
     @app.post(
@@ -92,7 +92,7 @@ def _about_key(request: Request, service: Service, body: bytes) -> tuple[bool, N
         told = notice.read(body, "notice")
     except UserError as error:
         raise no_request(error) from error
-    known = {one.key.keyid: one for one in service.intake.runners()}
+    known = {runner.key.keyid: runner for runner in service.intake.runners()}
     administrators = service.store.administrators
     by = next((key.keyid for key in administrators if told.signed_by([key])), None)
     own = known.get(told.keyid)

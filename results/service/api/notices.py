@@ -41,9 +41,9 @@ def add_notices(app: FastAPI, service: Service) -> None:
             if len(listed) == limit or looked_at == _LOOKED_AT:
                 following = str(index)
                 break
-            said = notice.read(data, f"entry {index}")
-            if said.action == (action or said.action) and said.keyid == (keyid or said.keyid):
-                listed.append(_told(said, index))
+            told = notice.read(data, f"entry {index}")
+            if told.action == (action or told.action) and told.keyid == (keyid or told.keyid):
+                listed.append(_told(told, index))
         return cached(request, {"notices": listed, "next": following}, ASK_AGAIN)
 
     @app.get("/v1/notices/{digest}/envelope", summary="The notice's envelope, byte for byte")
@@ -54,9 +54,9 @@ def add_notices(app: FastAPI, service: Service) -> None:
         return cached(request, data, FOR_EVER, "application/json")
 
 
-def _told(said: Notice, index: int) -> dict[str, Any]:
+def _told(told: Notice, index: int) -> dict[str, Any]:
     """Return what it says; who signed it, a reader checks by its envelope."""
-    runner = said.runner
+    runner = told.runner
     registered = runner and {
         "id": runner.id,
         "owner": runner.owner,
@@ -66,11 +66,11 @@ def _told(said: Notice, index: int) -> dict[str, Any]:
         "replaces": runner.replaces,
     }
     return {
-        "digest": said.digest,
+        "digest": told.digest,
         "index": index,
-        "action": said.action,
-        "keyid": said.keyid,
-        "reason": said.reason,
-        "since": said.since,
+        "action": told.action,
+        "keyid": told.keyid,
+        "reason": told.reason,
+        "since": told.since,
         "registered": registered,
     }

@@ -173,13 +173,13 @@ class _Sequencer:
         place: str,
         changes: c_ulonglong,
     ) -> None:
-        ours, theirs = _SPAWN.Pipe()
+        pipe, front_end = _SPAWN.Pipe()
         process = _SPAWN.Process(
-            target=_front, args=(settings, listener, place, theirs, changes), daemon=True
+            target=_front, args=(settings, listener, place, front_end, changes), daemon=True
         )
         process.start()
-        theirs.close()
-        self._fronts.append((process, ours))
+        front_end.close()
+        self._fronts.append((process, pipe))
 
     async def start(self) -> None:
         """Wait until every front listens; then take from them.
@@ -266,8 +266,8 @@ def _front(
     changes: c_ulonglong,
 ) -> None:
     """Serve until the sequencer says so, or is gone: signals to the group are its to answer."""
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, signal.SIG_IGN)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, signal.SIG_IGN)
     signer = keyfile.load(settings.data / "log.pem")
     with following(settings.data, signer, url=settings.url) as store:
         intake = Intake(
@@ -413,7 +413,7 @@ class _Front:
         headers = [pair for pair in scope["headers"] if pair[0] not in _NOT_SENT]
         assert self._client
         try:
-            got = await self._client.request(
+            answer = await self._client.request(
                 scope["method"],
                 httpx.URL(scheme="http", host="sequencer", raw_path=target),
                 headers=[*headers, (_PEER, peer)],
@@ -423,10 +423,10 @@ class _Front:
             raise Problem(400, "invalid", "is no path") from error
         except httpx.HTTPError as error:
             raise _stopping() from error
-        passed = Response(got.content, got.status_code)
+        passed = Response(answer.content, answer.status_code)
         passed.raw_headers = [
             pair
-            for name, value in got.headers.raw
+            for name, value in answer.headers.raw
             if (pair := (name.lower(), value))[0] not in _NOT_ANSWERED
         ]
         return passed

@@ -126,10 +126,10 @@ def _add_listing(app: FastAPI, service: Service) -> None:
     ) -> Response:
         known = owners(service.intake)
         if owner is not None:
-            known = [one for one in known if one.name == owner]
+            known = [entry for entry in known if entry.name == owner]
         start = int(cursor)
         following = str(start + limit) if start + limit < len(known) else None
-        listed = [one.to_json() for one in known[start : start + limit]]
+        listed = [entry.to_json() for entry in known[start : start + limit]]
         return cached(request, {"owners": listed, "next": following}, ASK_AGAIN)
 
 

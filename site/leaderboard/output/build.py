@@ -436,7 +436,7 @@ def _beside(content: Content, chips: Sequence[str]) -> dict[str, Beside]:
         priced[["digest", "suite", "case", *texts, *amounts]].to_numpy().tolist()
     ):
         rented = "" if math.isnan(usd[0]) else price
-        known = (None if math.isnan(one) else one for one in usd)
+        known = (None if math.isnan(amount) else amount for amount in usd)
         money[digest][suite, case] = (sheet, rented, *known)
     return {digest: Beside(int(count), money[digest]) for digest, count in flags.items()}
 

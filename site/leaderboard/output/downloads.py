@@ -117,8 +117,14 @@ def proofs(archive: Archive) -> Iterator[tuple[str, bytes]]:
 def _said(moderated: Moderated) -> list[list[Any]]:
     """Action, index and digest of each notice about a result, its reason, and what is newer."""
     return [
-        [one.notice.action, one.index, one.notice.digest, one.notice.reason, one.notice.newer or ""]
-        for one in moderated.state.notices
+        [
+            placed.notice.action,
+            placed.index,
+            placed.notice.digest,
+            placed.notice.reason,
+            placed.notice.newer or "",
+        ]
+        for placed in moderated.state.notices
     ]
 
 

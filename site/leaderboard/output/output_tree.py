@@ -164,10 +164,10 @@ def built_below(folder: Path) -> frozenset[str]:
 
 def _listed(manifest: Path) -> dict[str, list[str]]:
     try:
-        found = json.loads(manifest.read_bytes())
+        lists = json.loads(manifest.read_bytes())
     except ValueError:
         return {}  # a torn manifest costs one full rewrite
-    return found if all(isinstance(entry, list) for entry in found.values()) else {}
+    return lists if all(isinstance(entry, list) for entry in lists.values()) else {}
 
 
 def _fresh(path: Path) -> BinaryIO:

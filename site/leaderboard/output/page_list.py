@@ -199,8 +199,14 @@ class Content:
     @cached_property
     def notices(self) -> Sequence[Placed]:
         """What was said of results in the logs, newest first."""
-        said = [one for own in self.archive.moderated.values() for one in own.state.notices]
-        return sorted(said, key=lambda one: (one.time or one.notice.at, one.index), reverse=True)
+        placed = [
+            item
+            for moderated in self.archive.moderated.values()
+            for item in moderated.state.notices
+        ]
+        return sorted(
+            placed, key=lambda item: (item.time or item.notice.at, item.index), reverse=True
+        )
 
     @cached_property
     def owners(self) -> Mapping[str, OwnerView]:
@@ -348,9 +354,9 @@ class Content:
     def samples(self) -> Mapping[str, Path]:
         """Files of raw samples that are published, by digest: of rows with a page."""
         return {
-            one: place_of(home_of(self.archive.sources[digest].path), one)
+            sample: place_of(home_of(self.archive.sources[digest].path), sample)
             for digest, own in self._samples.items()
-            for one in own
+            for sample in own
         }
 
     def samples_of(self, digest: str) -> Sequence[str]:
@@ -412,7 +418,7 @@ class Content:
         return {
             digest: f"{digest} {source.tier} {source.log} {source.index} {source.runner.owner} "
             f"{sorted(stands[digest])} {'paged' if digest in self.paged else ''} "
-            f"{' '.join(one.notice.digest for one in source.state.notices)}"
+            f"{' '.join(placed.notice.digest for placed in source.state.notices)}"
             for digest, source in self.archive.sources.items()
         }
 
@@ -804,9 +810,9 @@ def _capped(_: Words, content: Content, chip: ChipView, rows: pd.DataFrame) -> l
     own = power_caps.measured_curves(held, "../../")
     others = power_caps.reported_curves(_, content.reported.of_chip(chip.id))
     return [
-        {"curves": found, "chart": power_curve.chart(_, found, measured=real), "measured": real}
-        for found, real in ((own, True), (others, False))
-        if found
+        {"curves": capped, "chart": power_curve.chart(_, capped, measured=real), "measured": real}
+        for capped, real in ((own, True), (others, False))
+        if capped
     ]
 
 
@@ -846,9 +852,9 @@ def _tables(_: Words, rows: pd.DataFrame, most: int = _STATIC_ROWS) -> dict[str,
 def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model: throughput of different models does not compare."""
     drawn = [
-        {"model": model, "chart": found[0], "rows": found[1]}
+        {"model": model, "chart": curve[0], "rows": curve[1]}
         for model in _measured(content)
-        if (found := plots.curve(_, content.of_model[model.id], "../"))
+        if (curve := plots.curve(_, content.of_model[model.id], "../"))
     ]
     return sorted(drawn, key=lambda item: -len(item["rows"]))
 
@@ -856,9 +862,9 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
     """One chart per model that hosts sell: where a chip of one's own beats the API."""
     return [
-        {"model": model, "charts": found[0], "price": found[1]}
+        {"model": model, "charts": even[0], "price": even[1]}
         for model in _measured(content)
-        if (found := breakeven(_, content.of_model[model.id], content.rates))
+        if (even := breakeven(_, content.of_model[model.id], content.rates))
     ]
 
 
@@ -915,5 +921,5 @@ def _runners(content: Content) -> list[dict[str, Any]]:
 
 def _owner(content: Content, keyid: str) -> OwnerView | None:
     """Return who owns a runner, if somebody has looked at that."""
-    one = content.archive.registered.get(keyid)
-    return content.owners[one.runner.owner] if one else None
+    registered = content.archive.registered.get(keyid)
+    return content.owners[registered.runner.owner] if registered else None

@@ -54,8 +54,8 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
         return _alone(head, foot, picture(chart), chart.series)
 
     # The file stands in charts/, one below the pages it links to.
-    found = plots.curve(_, own, "../", pen)
-    return str(found[0]) if found else ""
+    drawn = plots.curve(_, own, "../", pen)
+    return str(drawn[0]) if drawn else ""
 
 
 def of_one_model(rows: pd.DataFrame) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def as_file(_: Words, every: Sequence[ConfigurationPoint]) -> str:
     """Return every point as JSON, with what the page says of it; costs by `CLASSES`."""
     points = [_rounded(point) for point in every if point.usd]
     loads = _loads(points)
-    found = {
+    fields = {
         "loads": loads,
         "classes": CLASSES,
         "chips": {point.chip: point.chip_name for point in points},
@@ -105,7 +105,7 @@ def as_file(_: Words, every: Sequence[ConfigurationPoint]) -> str:
             for point in points
         ],
     }
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def _rounded(point: ConfigurationPoint) -> ConfigurationPoint:

@@ -54,28 +54,28 @@ class QuestionCard:
 
 def answers(_: Words, rows: pd.DataFrame) -> list[QuestionCard]:
     """Return the three cards of the overview."""
-    found = ranking.answers(rows, _.lang)
+    best = ranking.answers(rows, _.lang)
     return [
         QuestionCard(
             question=_("Cheapest million output tokens, while a user waits"),
-            conditions=_within(_, found.cheapest),
+            conditions=_within(_, best.cheapest),
             missing=_("It takes a measured serving point within these limits, and a price."),
             query="?suite=serving&sort=cost",
-            shown=_rent(_, found.cheapest),
+            shown=_rent(_, best.cheapest),
         ),
         QuestionCard(
             question=_("Most output tokens per joule"),
             conditions=_("read from a power meter; a model of the energy does not count"),
             missing=_("It takes a run on a machine whose meter can be read."),
             query="?suite=&sort=energy",
-            shown=_tokens_per_joule(_, found.most_tokens_per_joule),
+            shown=_tokens_per_joule(_, best.most_tokens_per_joule),
         ),
         QuestionCard(
             question=_("Nearest to one fen"),
             conditions=_("serving under any load: prompts included, latency not limited"),
             missing=_("It takes a measured throughput and a price for the chip."),
             query="?sort=cost",
-            shown=_fens(_, found.nearest_to_one_fen),
+            shown=_fens(_, best.nearest_to_one_fen),
         ),
     ]
 

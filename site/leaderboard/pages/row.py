@@ -70,8 +70,8 @@ def _figures(point: BoardPoint) -> Iterator[tuple[str, str, Figure]]:
 
 
 def _percentile(name: str) -> float:
-    found = _PERCENTILE.search(name)
-    return float(found[1]) if found else 50.0
+    percentile = _PERCENTILE.search(name)
+    return float(percentile[1]) if percentile else 50.0
 
 
 def _said(figure: Figure) -> str:
@@ -88,7 +88,7 @@ def commands(digest: str, samples: Sequence[str], site: str, key: str) -> str:
     fetched = {
         f"{digest}{SUFFIX}": f"statements/{digest}{SUFFIX}",
         f"runners/{key}.toml": f"runners/keys/{key}.toml",
-        **{f"samples/{one}.json": f"samples/{one}.json" for one in samples},
+        **{f"samples/{sample}.json": f"samples/{sample}.json" for sample in samples},
     }
     base = site or "SITE/"
     return "\n".join(

@@ -62,7 +62,7 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
         "metric": _("Metric"),
         "caption": _("Compare"),
         "model": _("Model"),
-        **{f"{name}-differ": _(said) for name, said in _DIFFERENCES.items()},
+        **{f"{name}-differ": _(sentence) for name, sentence in _DIFFERENCES.items()},
         "barred": _(
             "One of these does not rank: its weights are not known to answer as well as the model "
             "at full width. A cheaper token may be a worse one."
@@ -73,7 +73,9 @@ def context(_: Words, rows: pd.DataFrame) -> dict[str, Any]:
     pair = shown(_pair(rows), _.lang)
     lines = [_line(_, metric, pair) for metric in _METRICS] if pair else []
     differing = [
-        said for name, said in _DIFFERENCES.items() if len({getattr(r, name) for r in pair}) > 1
+        sentence
+        for name, sentence in _DIFFERENCES.items()
+        if len({getattr(r, name) for r in pair}) > 1
     ]
     return {
         "pair": pair,
@@ -100,13 +102,13 @@ def _line(_: Words, metric: tuple[str, str, str, str], pair: Sequence[PageRow]) 
     modelled = name == "energy" and any(
         "energy" in row.figures and row.figures["energy"].method != "measured" for row in pair
     )
-    found = ratio(second, first) if first and second else None
-    verdict = "unknown" if modelled or not found else found.verdict(better)
+    of_pair = ratio(second, first) if first and second else None
+    verdict = "unknown" if modelled or not of_pair else of_pair.verdict(better)
     return {
         "title": _(title),
         "cells": [(figure, unit) for figure in figures],
         "count": _MONEY.get(name),
-        "ratio": found,
+        "ratio": of_pair,
         "verdict": verdict,
     }
 

@@ -178,7 +178,7 @@ class _Log:
     def days(self, clocks: Mapping[str, str]) -> LogDays:
         """Tell when it grew; clocks say when each result was measured."""
         assert self.around.writer is not None, self.folder
-        return log_days(self.around.writer.origin, self.around, lambda one: clocks.get(one, ""))
+        return log_days(self.around.writer.origin, self.around, lambda entry: clocks.get(entry, ""))
 
 
 @dataclass(slots=True)

@@ -110,10 +110,10 @@ def _merged(sizes: Sequence[int], *, counting: bool = False) -> TimedEvents:
 def _of_vllm(texts: Sequence[str], **more: Any) -> bytes:
     """An event as vLLM 0.32.0 sends it for /v1/completions, of the tokens so far."""
     fields = ("logprobs", "finish_reason", "stop_reason", "prompt_token_ids", "token_ids")
-    said = {"index": 0, "text": texts[-1], **dict.fromkeys(fields)}
+    choice = {"index": 0, "text": texts[-1], **dict.fromkeys(fields)}
     counted = {"prompt_tokens": INPUT_TOKENS, "total_tokens": INPUT_TOKENS + len(texts)}
     usage = counted | {"completion_tokens": len(texts)}
-    return _event({"object": "text_completion", "choices": [said | more], "usage": usage})
+    return _event({"object": "text_completion", "choices": [choice | more], "usage": usage})
 
 
 def _late_vllm() -> TimedEvents:

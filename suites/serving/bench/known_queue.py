@@ -265,7 +265,9 @@ _LEAST_HELD, _MOST_OFF = 0.9, 0.03
 
 def steps() -> tuple[list[Coverage], list[Searched]]:
     """Everything the table shows."""
-    covered = [one for use, requests in _USES for one in coverage(_QUEUE, use, requests=requests)]
+    covered = [
+        result for use, requests in _USES for result in coverage(_QUEUE, use, requests=requests)
+    ]
     return covered, [search(_QUEUE, limit_ms=_LIMIT_MS, seed=1000 * seed) for seed in _SEEDS]
 
 
@@ -277,15 +279,21 @@ def print_table(covered: Sequence[Coverage], searched: Sequence[Searched]) -> No
 
     terminal = Terminal(piped=150)
     table = Table("of capacity", "TTFT", "true, ms", "intervals that hold it", "width", box=None)
-    for one in covered:
-        held = f"{one.held} of {one.runs}"
-        width = f"{one.width:.0%}"
-        table.add_row(f"{one.use:.0%}", f"p{one.percentile:g}", f"{one.true_ms:.1f}", held, width)
+    for at_use in covered:
+        held = f"{at_use.held} of {at_use.runs}"
+        width = f"{at_use.width:.0%}"
+        table.add_row(
+            f"{at_use.use:.0%}",
+            f"p{at_use.percentile:g}",
+            f"{at_use.true_ms:.1f}",
+            held,
+            width,
+        )
     terminal.show(table)
     table = Table("searched rate", "true knee", "error", "loads", "requests each", box=None)
-    for found in searched:
-        ends = f"{found.rate:.4g}", f"{found.knee:.4g}", f"{found.error:+.1%}"
-        table.add_row(*ends, str(found.loads), f"{found.requests:,}")
+    for trial in searched:
+        ends = f"{trial.rate:.4g}", f"{trial.knee:.4g}", f"{trial.error:+.1%}"
+        table.add_row(*ends, str(trial.loads), f"{trial.requests:,}")
     terminal.show(table)
     for line in goals(covered, searched):
         terminal.say(line)
@@ -293,8 +301,8 @@ def print_table(covered: Sequence[Coverage], searched: Sequence[Searched]) -> No
 
 def goals(covered: Sequence[Coverage], searched: Sequence[Searched]) -> list[str]:
     """Say of each number that is to be reached whether it was."""
-    held = min(one.held / one.runs for one in covered)
-    furthest = max(abs(found.error) for found in searched)
+    held = min(at_use.held / at_use.runs for at_use in covered)
+    furthest = max(abs(trial.error) for trial in searched)
     return [
         goal(
             f"intervals hold the truth in {held:.0%} of the runs at least",

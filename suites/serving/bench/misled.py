@@ -197,8 +197,8 @@ def _self(name: str) -> Callable[[str, LoadAsk, Path], list[str]]:
 
 
 def _last_line(out: str, _: Path) -> dict[str, Any]:
-    said: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-    return said
+    summary: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
+    return summary
 
 
 def _ours(url: str, ask: LoadAsk) -> dict[str, Any]:
@@ -247,8 +247,10 @@ def _plain(url: str, ask: LoadAsk) -> dict[str, Any]:
     async def one(client: httpx.AsyncClient, number: int) -> None:
         prompt = [number] * ask.input_tokens
         times, tokens, sent = [], 0, time.perf_counter()
-        async with client.stream("POST", "/v1/completions", json={**body, "prompt": prompt}) as got:
-            async for line in got.aiter_lines():
+        async with client.stream(
+            "POST", "/v1/completions", json={**body, "prompt": prompt}
+        ) as response:
+            async for line in response.aiter_lines():
                 if not line.startswith("data: {"):
                     continue
                 event = json.loads(line[6:])

@@ -117,8 +117,8 @@ def saturate(load: ClientLoad) -> Saturation:
 
 def _invalid(outcome: LoadOutcome, seen: Instrument) -> dict[str, str]:
     """Judge figures as a run does: by the whole load, then each by the instrument's error."""
-    if found := problems(outcome):
-        return {"all": "; ".join(found)}
+    if reasons := problems(outcome):
+        return {"all": "; ".join(reasons)}
     ttft = [request.ttft_ms for request in outcome.answered]
     itl = [gap for request in outcome.answered for gap in request.gaps_ms]
     verdicts = {

@@ -181,9 +181,9 @@ class _EmitterServer:
             self._drop(stream)
             return
         stream.inbox += data
-        head, found, body = stream.inbox.partition(b"\r\n\r\n")
+        head, head_end, body = stream.inbox.partition(b"\r\n\r\n")
         length = int(_header(head, b"content-length") or 0)
-        if not found or len(body) < length:
+        if not head_end or len(body) < length:
             return
         stream.inbox = b""
         if head.startswith(b"GET "):  # what clients ask beside their load

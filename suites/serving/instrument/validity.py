@@ -45,13 +45,13 @@ _PILED_UP = 0.05
 
 def problems(outcome: LoadOutcome) -> list[str]:
     """What makes every figure of this point invalid; empty when nothing does."""
-    found = []
+    reasons = []
     failures, measured = outcome.failures, len(outcome.measured)
     if sum(failures.values()) > FAILURE_LIMIT * measured:
         named = ", ".join(f"{name} {count}" for name, count in failures.most_common(4))
         ended = ", then it was left alone" if outcome.gave_up else ""
-        found.append(f"{sum(failures.values())} of {measured} requests failed ({named}){ended}")
-    found += filter(None, [_uncounted(outcome), _cached(outcome)])
+        reasons.append(f"{sum(failures.values())} of {measured} requests failed ({named}){ended}")
+    reasons += filter(None, [_uncounted(outcome), _cached(outcome)])
     busy = outcome.cpu_share > CPU_LIMIT
     lagging = (
         max(outcome.lag_ms, default=0.0) > _LAG_LIMIT_MS
@@ -60,16 +60,16 @@ def problems(outcome: LoadOutcome) -> list[str]:
     if busy or lagging:
         what = f"client used {outcome.cpu_share:.2f} of a core" if busy else "its loop ran late"
         piled = ", events piled up in it" if _events_piled_up(outcome) else ""
-        found.append(
+        reasons.append(
             f"client overload: {what}{piled}; use more --processes, another machine, a lower rate"
         )
     error_s = max((clock.error_ns for clock in outcome.clocks), default=0) / 1e9
     if error_s > INSTRUMENT_LIMIT * outcome.duration_s:
-        found.append(
+        reasons.append(
             f"clocks of the fleet are known to {error_s * 1e3:.3g} ms only, above "
             f"{INSTRUMENT_LIMIT:.0%} of {outcome.duration_s:.3g} s; hold each point longer"
         )
-    return found
+    return reasons
 
 
 def pace_problems(outcome: LoadOutcome) -> list[str]:

@@ -49,8 +49,8 @@ def ask(their_time_ns: Callable[[], int], times: int) -> ClockOffset:
     readings = []
     for _ in range(times):
         before = monotonic_ns()
-        theirs = their_time_ns()
+        their_ns = their_time_ns()
         after = monotonic_ns()
-        readings.append((after - before, theirs - (before + after) // 2))
+        readings.append((after - before, their_ns - (before + after) // 2))
     round_trip_ns, offset_ns = min(readings)
     return ClockOffset(offset_ns=offset_ns, error_ns=(round_trip_ns + 1) // 2, asked=times)

@@ -114,10 +114,14 @@ class FleetLoad:
         places = [nodes[place % len(nodes)] for place in range(shards or len(nodes))]
         self._nodes = [node.id for node in places]
         self._hosts = [cluster.on(node, LoadHost, max_concurrency=3).remote() for node in places]
-        for node, said in zip(places, self._all("software", within_s=_READY_WITHIN_S), strict=True):
-            if said != _software():
+        for node, software in zip(
+            places, self._all("software", within_s=_READY_WITHIN_S), strict=True
+        ):
+            if software != _software():
                 raise UserError(
-                    f"node {node.address} has {said}", where="--fleet", expected=str(_software())
+                    f"node {node.address} has {software}",
+                    where="--fleet",
+                    expected=str(_software()),
                 )
 
     def close(self) -> None:
@@ -198,8 +202,8 @@ class FleetLoad:
     def _all(self, method: str, *arguments: Any, within_s: float) -> list[Any]:
         """Call a method of all actors, or of as many as there are arguments; wait for them."""
         calls = [getattr(host, method) for host in self._hosts]
-        given: list[tuple[Any, ...]] = [(one,) for one in arguments] or [()] * len(calls)
-        asked = [call.remote(*one) for call, one in zip(calls, given, strict=False)]
+        given: list[tuple[Any, ...]] = [(values,) for values in arguments] or [()] * len(calls)
+        asked = [call.remote(*values) for call, values in zip(calls, given, strict=False)]
         return list(self._cluster.get(asked, within_s=within_s))
 
 
