@@ -88,7 +88,7 @@ def compare(
         base, head: summary rows. Rows without an interval, without a direction, or modelled
             are not judged.
         min_change: smallest relative change worth a verdict, such as 0.03.
-        same_hardware: another chip's figures differ, but are no improvement or regression.
+        same_hardware: another chip's figures differ, but are neither improvement nor regression.
 
     Returns:
         The changes, worst first, and a line for every figure only one run has.
@@ -172,7 +172,7 @@ def _counts_answers(row: RowFields) -> bool:
 
 
 def _identity(row: RowFields) -> tuple[str, ...]:
-    if row.get("acceptance") == "measured":  # held against the other's by `_drafts_alike`
+    if row.get("acceptance") == "measured":  # compared with the other's by `_drafts_alike`
         row = {**row, "acceptance_length": ""}
     return tuple(str(row.get(name, "")) for name in _IDENTITY)
 

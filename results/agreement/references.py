@@ -1,6 +1,6 @@
 """Which results stand for a model at full width, and who is barred for not answering as well. Pure.
 
-Results of one model that were asked on the same terms are held against those of them at full width
+Results of one model that were asked on the same terms are compared with those of them at full width
 whose own answers are not worse than the others'.
 """
 
@@ -92,7 +92,7 @@ _NONE = References((), frozenset(), {})
 def references(
     results: Iterable[Answering], sound: AbstractSet[str]
 ) -> Mapping[tuple[object, ...], References]:
-    """Results at full width that others are held against; none that is worse than the rest.
+    """Results at full width that others are compared with; none that is worse than the rest.
 
     Args:
         sound: digests of those that nothing else speaks against.

@@ -317,7 +317,7 @@ def accept(
         log_signer: signs the log's checkpoints, where the signer has no Ed25519 key.
 
     Raises:
-        UserError: the payload is no valid statement, or the folder's log is another key's.
+        UserError: the payload is not a valid statement, or the folder's log is another key's.
         CheckError: the new signature does not verify, or the log is damaged.
     """
     envelope.parse(payload, "the statement")
@@ -428,7 +428,7 @@ def open_result(path: Path, runners: Sequence[Runner] | None = None) -> OpenedRe
         runners: keys to try; by default the catalogue's and those of the file's archive.
 
     Raises:
-        UserError: it cannot be read, or is no result.
+        UserError: it cannot be read, or is not a result.
         CheckError: its signature or its name does not hold, or a law refuses its figures.
     """
     if runners is None:

@@ -137,7 +137,7 @@ def _read(place: Path, digest: str) -> bytes | None:
     """Read a file, of a larger one its beginning; None where its digest is another.
 
     Raises:
-        OSError: it cannot be read, or is no plain file.
+        OSError: it cannot be read, or is not a plain file.
     """
     with open_plain(place) as file:
         data = file.read(MOST_BYTES + 1)

@@ -215,7 +215,7 @@ def _judge_chunk(files: Sequence[Path], around: ArchiveContext) -> list[Verdict]
     """Judge envelopes, a few at a time.
 
     All signatures of those few are checked first, then all payloads are read, then each law is
-    held against all: tables of libsodium, code and objects drive each other out of the processor's
+    applied to all: tables of libsodium, code and objects drive each other out of the processor's
     first cache.
     """
     keys = [runner.key for runner in around.runners]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ApiOffer", "ApiPrice", "ApiSheet", "api_price", "api_sheet", "api_sheets"]
 
 _FOLDER = Path(__file__).parent / "api"
-# The same as for hours of a chip: fewer offers are no market.
+# The same as for hours of a chip: fewer offers are not a market.
 _LEAST_OFFERS = 3
 
 TokenKind = Literal["input", "cached", "output"]

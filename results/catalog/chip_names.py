@@ -104,7 +104,7 @@ def meant(name: str, parts: Sequence[tuple[str, str]]) -> list[str]:
     Args:
         name: as somebody wrote it.
         parts: plain part of a name -> id. A part inside a longer one of the same name is not
-            counted, so that "H200 NVL" is no H200.
+            counted, so that "H200 NVL" is not an H200.
     """
     words = plain(name)
     if _SLICE.search(name.lower()):

@@ -124,7 +124,7 @@ def _judged(claims: Sequence[tuple[Claim, Context]]) -> list[Judged]:
 
 
 class _Judging:
-    """A claim that laws are held against."""
+    """A claim that laws are applied to."""
 
     __slots__ = ("claim", "context", "findings", "held")
 

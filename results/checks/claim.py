@@ -83,7 +83,7 @@ class ClaimedPoint:
         exact: lengths are exact and figures are medians with intervals, as our own suites give.
         valid: the run itself does not call the point invalid.
         items: all figures.
-        figures: by metric and rank: a percentile, "mean", or None for what is no latency.
+        figures: by metric and rank: a percentile, "mean", or None for what is not a latency.
     """
 
     suite: str

@@ -59,7 +59,7 @@ class Finding:
         where: field of the predicate, or case and metric of the figure.
         reason: one line for people, with both numbers.
         formula: of the law.
-        left, right: the two numbers that do not fit, None where they are no numbers.
+        left, right: the two numbers that do not fit, None where they are not numbers.
     """
 
     rule: str

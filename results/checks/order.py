@@ -24,7 +24,7 @@ __all__ = [
     "values_lie_in_their_interval",
 ]
 
-# Rounding of published figures; a quantile by interpolation is no sample.
+# Rounding of published figures; a quantile by interpolation is not a sample.
 _ROUNDED = 1.02
 # Published lengths are what was asked for: answers may be shorter by a fifth.
 _ASKED_FOR = 1.35

@@ -39,7 +39,7 @@ _MOST_TOKENS_A_STEP = 6.0
 RATES = ("output_throughput", "decode_throughput", "prefill_throughput")
 # Of a CPU or an engine that spills, the host's memory holds weights too.
 _SPILLS = ("offload", "n_gpu_layers", "n_cpu_moe", "cpu_moe")
-# What stands behind a bus or a link is no part of a chip's roofline.
+# What stands behind a bus or a link is not part of a chip's roofline.
 _LINKS = ("host_to_device", "device_to_host", "all_reduce")
 
 
@@ -117,7 +117,7 @@ def prompts_are_computed(claim: Claim, _: Context) -> Iterator[CheckedFigure]:
     limit = peak * _chips(claim, entry)
     for point in claim.points:
         item, isl = point.middle("ttft"), point.load.get("isl")
-        # The middle one of a trace is no request of mean length.
+        # The middle one of a trace is not a request of mean length.
         if item is None or isl is None or point.replayed:
             continue
         fresh = max(1, int(isl * (1 - min(1.0, point.load.get("shared_prefix", 0.0)))))

@@ -94,7 +94,7 @@ def _cells(row: CostRow, view: CostView, *, answers: bool) -> tuple[str, ...]:
 
 
 def _range(row: CostRow, per_usd: float) -> str:
-    """The rent at the ends of the price's range: named apart, for it is no interval."""
+    """The rent at the ends of the price's range: named apart, for it is not an interval."""
     price, rent = row.price, row.rental_usd
     if not price or not rent or price.low == price.high:
         return ""

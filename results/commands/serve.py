@@ -179,7 +179,7 @@ def _vouching(
     for organization in organizations:
         if not re.fullmatch(r"https://github\.com/[\w.-]+", organization):
             raise UserError(
-                f"{organization!r} is no organization",
+                f"{organization!r} is not an organization",
                 where="--accept-organization",
                 expected="https://github.com/OWNER",
             )

@@ -296,7 +296,7 @@ def _row(claim: PublishedClaim, metric: str) -> Row:
 
 
 def needs_of(claim: PublishedClaim, sheet: PriceSheet) -> Needs | None:
-    """Return what a price asks of machine and money; None for what is no price."""
+    """Return what a price asks of machine and money; None for what is not a price."""
     if claim.unit not in _MONEY:
         return None
     usd = claim.value if claim.unit == "USD/Mtok" else claim.value / sheet.cny_per_usd.value

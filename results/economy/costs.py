@@ -87,7 +87,7 @@ class PriceUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedCost:
-    """What a million tokens cost on chips of one's own.
+    """What a million tokens cost on chips of your own.
 
     Attributes:
         usd: per million tokens: capital and electricity; staff and space where the sheet has them.
@@ -126,7 +126,7 @@ class CostRow:
         flags: what makes the price doubtful.
         owned: None where the sheet has no purchase price, or the power is not known.
         draw_usd: electricity of a million tokens at the power that owning is computed with, the
-            meter's or the nameplate's; None of a CPU, whose cores are no whole chip.
+            meter's or the nameplate's; None of a CPU, whose cores are not a whole chip.
         solved_usd: rent of one right answer; None where no question was asked, or without a rent.
         energy_kwh: kWh per million tokens at the meter, without PUE; None without energy.
         energy_usd: USD per million tokens for electricity alone, with PUE, at the reference

@@ -2,7 +2,7 @@
 
 A search's figure is divided by the chips of the machine, and by the mean power that a meter saw at
 the load that the search found. Nothing is modelled or filled in: without a measured power there is
-no figure for a megawatt, and cores are no chips.
+no figure for a megawatt, and cores are not chips.
 """
 
 from __future__ import annotations

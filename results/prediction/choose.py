@@ -59,7 +59,7 @@ METRICS = ("ttft", "tpot")
 _MEASURE = 3
 _SECONDS_PER_HOUR = 3600.0
 _MTOK = 1e6
-# A fleet of 2.0000001 engines is one of two: sums of floats are no engines.
+# A fleet of 2.0000001 engines is one of two: sums of floats are not engines.
 _ROUNDING = 1e-6
 
 

@@ -1,7 +1,7 @@
 """How wide a prediction is: deviations of the fit, stretched until held-out rows lie inside.
 
 Split conformal prediction (Lei et al. 2018) with scores |log measured − log predicted| ÷ deviation,
-groups weighing the same: rows of one group are no independent witnesses, and by rows the interval
+groups weighing the same: rows of one group are not independent witnesses, and by rows the interval
 covers too few of those that come next.
 """
 

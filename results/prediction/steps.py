@@ -100,7 +100,7 @@ def terms_of(served: PlacedModel, loads: Loads) -> tuple[Floats, Floats]:
     """Milliseconds of each term of TPOT and of TTFT, one column a load.
 
     TTFT = T_pf(ISL) + burst + wait for a step + host + queue: the burst is the share of requests
-    that a closed loop starts at once, half of them before one's own; the queue is for those that
+    that a closed loop starts at once, half of them before its own; the queue is for those that
     find no memory.
 
     Raises:

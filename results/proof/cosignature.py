@@ -48,7 +48,7 @@ class Policy(StrictModel):
         """Return the names of the witnesses that cosigned a note.
 
         Raises:
-            UserError: it is no checkpoint.
+            UserError: it is not a checkpoint.
             CheckError: fewer than the quorum did.
         """
         keys = {name: bytes.fromhex(key) for name, key in self.keys.items()}
@@ -66,7 +66,7 @@ def read_policy(path: Path) -> Policy:
     """Read a policy file: `quorum = 1` and a `[[witness]]` table for each.
 
     Raises:
-        UserError: it is no policy, or one that cannot be met.
+        UserError: it is not a policy, or one that cannot be met.
     """
     expected = "quorum and [[witness]] with name, public_key"
     policy = toml_file.read_model(path, Policy, expected=expected)
@@ -96,7 +96,7 @@ def cosigners(note: bytes, keys: dict[str, bytes], where: str) -> set[str]:
         keys: raw Ed25519 public keys by name.
 
     Raises:
-        UserError: it is no checkpoint.
+        UserError: it is not a checkpoint.
     """
     _checkpoint, lines = checkpoint.read(note, where)
     return {

@@ -301,7 +301,7 @@ class KeyLog:
             spans[-1] = replace(spans[-1], end=start)
 
     def _note_time(self, index: int, time: str) -> None:
-        """Keep a stated time; one that goes back, or is no time, is passed over."""
+        """Keep a stated time; one that goes back, or is not a time, is passed over."""
         if identity.is_time(time) and (not self.times or self.times[-1][1] <= time):
             self.times.append((index, time))
 

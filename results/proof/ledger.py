@@ -77,7 +77,7 @@ class Ledger:
         """Return what this log committed to, by growing size, no matter who signed it.
 
         The checkpoint, the one known to be on the disk, the cosigned one. What a power cut tore,
-        so that it is no checkpoint, says nothing.
+        so that it is not a checkpoint, says nothing.
 
         Raises:
             CheckError: one cannot be read.
@@ -121,7 +121,7 @@ class Ledger:
                 `settle`, call `rewind` on opening, and add again what is missing then.
 
         Raises:
-            UserError: an entry is too long, the origin is no name, or the log has another.
+            UserError: an entry is too long, the origin is not a name, or the log has another.
             CheckError: the log on disk is damaged.
         """
         notes.check_origin(origin, "origin")

@@ -456,7 +456,7 @@ def read(data: bytes, where: str) -> ResultNotice:
     """Read a notice's envelope strictly, before its signatures.
 
     Raises:
-        UserError: it is no notice about a result, or too large.
+        UserError: it is not a notice about a result, or too large.
     """
     if len(data) > MOST_BYTES:
         raise UserError(f"has {len(data)} bytes", where=where, expected=f"at most {MOST_BYTES}")

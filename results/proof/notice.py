@@ -175,7 +175,7 @@ def countersign(data: bytes, signer: Signer, where: str) -> bytes:
     """Add a signature to a notice; its digest is another then.
 
     Raises:
-        UserError: it is no notice.
+        UserError: it is not a notice.
         CheckError: the signature just made does not verify.
     """
     notice = read(data, where)
@@ -244,7 +244,7 @@ def read(data: bytes, where: str) -> Notice:
     """Read a notice's envelope strictly, before its signatures: it names the key they are of.
 
     Raises:
-        UserError: it is no notice, or its key is not the one it is about.
+        UserError: it is not a notice, or its key is not the one it is about.
     """
     statement = _parse(envelope.payload_of(data, where), where)
     [subject] = statement.subject

@@ -52,7 +52,7 @@ _MANIFEST, _ROWS, _KEY = "backup.json", "fenmark.db", "log.pem"
 _MOST_MANIFEST = 2**30
 _AT_ONCE = 500  # rows, of which each holds an envelope of up to 1 MiB
 _CHUNK = 2**20
-# What a backup may hold: whatever else is in a file is no path of ours.
+# What a backup may hold: whatever else is in a file is not a path of ours.
 _NAME = re.compile(
     r"fenmark\.db|log/(checkpoint|cosigned)|log/tile/[0-9a-z]+(/x?\d{3})+(\.p/\d{1,3})?"
     r"|(runners|notices)/[A-Za-z0-9._-]{1,128}|samples/[0-9a-f]{64}\.json"
@@ -92,7 +92,7 @@ def back_up(data: Path, out: Path, *, url: str | None = None) -> Manifest:
         url: of the database, as given to `serve`.
 
     Raises:
-        UserError: `data` is no store, its tables are of another version, or `out` is there.
+        UserError: `data` is not a store, its tables are of another version, or `out` is there.
     """
     ledger = Ledger(data / "log")
     if not ledger.exists():
@@ -262,7 +262,7 @@ def _unpack(file: Path, fresh: Path) -> Manifest:
     """Write the files of a backup and hold each against its digest.
 
     Raises:
-        UserError: it is no backup.
+        UserError: it is not a backup.
         CheckError: it is damaged.
     """
     digests: dict[str, str] = {}

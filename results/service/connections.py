@@ -34,7 +34,7 @@ _MOST_HEAD_BYTES = 64 * 1024
 _MOST_PIPELINED = 16  # requests sent before the first of them was answered
 # The application answers a slow body itself; who goes on sending is cut off so much later.
 _GRACE_S = 1.0
-# Files that are no connections: the database's, the log's, key files, the program's own.
+# Files that are not connections: the database's, the log's, key files, the program's own.
 _OTHER_FILES = 256
 # An interpreter hands over between its threads every 5 ms unless told otherwise. The thread that
 # commits gives way at every touch of the disk, some twenty times a batch, and would wait 5 ms

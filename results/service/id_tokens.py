@@ -63,7 +63,7 @@ def fetch_keys(url: str) -> list[Any]:
 
     Raises:
         httpx.HTTPError: no answer, or none within the bounds.
-        UserError: it is no key set.
+        UserError: it is not a key set.
     """
     transport = BoundedTransport(most_bytes=_MOST_BYTES, longest_s=_LONGEST_S)
     plain = {"Accept-Encoding": "identity"}  # the bounds are of what arrives
@@ -75,7 +75,7 @@ def fetch_keys(url: str) -> list[Any]:
         case {"keys": list(keys)}:
             return keys[:_MOST_KEYS]
         case _:
-            raise UserError("is no key set", where=url, expected='{"keys": […]}')
+            raise UserError("is not a key set", where=url, expected='{"keys": […]}')
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class IdTokens:
             clock: seconds that never go back.
         """
         self._issuers = {issuer.issuer: _Keys(issuer, fetch, clock) for issuer in issuers}
-        # An issuer that does not answer holds up whoever brings a token, and nobody else.
+        # An issuer that does not answer holds up those who bring a token, and nobody else.
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="id-tokens")
 
     def identity(self, token: str, keyid: str) -> TokenHolder:
@@ -173,11 +173,11 @@ class IdTokens:
             ) from error
         # Of what strangers write PyJWT lets some errors of Python through.
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise _refused(_WHY.get(type(error), "is no signed JSON Web Token")) from error
+            raise _refused(_WHY.get(type(error), "is not a signed JSON Web Token")) from error
 
     def _believed(self, token: str, keyid: str) -> TokenHolder:
         if len(token) > MOST_CHARACTERS or not token.isascii():
-            raise _refused(f"is no JSON Web Token of at most {MOST_CHARACTERS} characters")
+            raise _refused(f"is not JSON Web Token of at most {MOST_CHARACTERS} characters")
         header = jwt.get_unverified_header(token)
         unproven = jwt.decode(token, options={"verify_signature": False})
         named = unproven.get("iss")

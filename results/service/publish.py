@@ -37,7 +37,7 @@ def publish(data: Path, out: Path, *, url: str | None = None) -> int:
     `out` is extended, and nothing is written where that cannot be.
 
     Raises:
-        UserError: `data` is no store, or `out` cannot be written.
+        UserError: `data` is not a store, or `out` cannot be written.
         CheckError: the archive in `out` is newer, of another log or of another history; or the
             store's rows and log are.
     """

@@ -108,11 +108,11 @@ def from_header(value: str) -> bytes:
     """
     expected = f"{SCHEME}<base64>"
     if not value.startswith(SCHEME):
-        raise UserError("is no signed request", where="Authorization", expected=expected)
+        raise UserError("is not a signed request", where="Authorization", expected=expected)
     try:
         return b64decode(value.removeprefix(SCHEME), validate=True)
     except ValueError as error:
-        raise UserError("is no base64", where="Authorization", expected=expected) from error
+        raise UserError("is not base64", where="Authorization", expected=expected) from error
 
 
 @dataclass(slots=True)

@@ -465,7 +465,7 @@ class Store:
         return key_log
 
     def _records(self, start: int, end: int) -> list[tuple[int, dict[str, Any]]]:
-        """Index and record of every entry of a range that is no result, in order."""
+        """Index and record of every entry of a range that is not a result, in order."""
         results = select(Submission.at).where(Submission.at >= start)
         query = select(LogEntry.at, LogEntry.record).where(
             LogEntry.at >= start, LogEntry.at < end, LogEntry.at.not_in(results)

@@ -77,7 +77,7 @@ class Intake:
     def runners(self) -> list[Runner]:
         """Return those who may submit now; key files and notices are read again when one changes.
 
-        A file that is no key file, or of a key that cannot be verified here, turns away nobody
+        A file that is not a key file, or of a key that cannot be verified here, turns away nobody
         but its own runner, and is named in the log. Of very many files, what changes inside one is
         seen within a second.
         """

@@ -116,7 +116,7 @@ def _checked(data: bytes, limits: DocumentLimits) -> Any:
     except RecursionError:
         raise _RefusedError(*_DEEP) from None
     except ValueError as error:
-        _decoded(data)  # bytes that are no text are said to be that
+        _decoded(data)  # bytes that are not text are said to be that
         raise _RefusedError(*_fault(data, str(error))) from None
     if by_jiter and _holds_nul(data):
         raise _RefusedError(*_ODD_CHARACTERS)

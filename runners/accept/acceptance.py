@@ -141,7 +141,7 @@ def _identity(held: CoreLimits, settings: Mapping[str, ConditionValue]) -> Itera
 
 def _known(asked: AcceptanceScope, figures: Sequence[MachineFigure]) -> Iterator[ExpectedFigure]:
     """Return what measured figures are compared with, the nearest of kin first."""
-    own = "cores of one's own"
+    own = "cores of your own"
     yield ExpectedFigure(figure=measuring.SHARE, value=1.0, least=LEAST_SHARE, basis=own)
     yield from references.again(asked.before, figures)
     cards = machine.accelerators()

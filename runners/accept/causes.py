@@ -25,7 +25,7 @@ __all__ = [
     "missing_cores",
 ]
 
-# Below this share of its time a core of one's own was not.
+# Below this share of its time a core is not this machine's alone.
 LEAST_SHARE = 0.95
 # The kernel's default period of a CPU quota (Linux: cpu.max, cfs_period_us).
 _PERIOD_S = 0.1

@@ -21,7 +21,7 @@ Grade = Literal["A", "B", "C", "D", "none"]
 _TWINS = 0.10
 # Estimated shortfall up to which a machine is a B, and a C.
 _B, _C = 0.10, 0.25
-_UNLIKE = 1e-9  # of what is no number: a B
+_UNLIKE = 1e-9  # of what is not a number: a B
 
 
 def judge(

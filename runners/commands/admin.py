@@ -26,7 +26,7 @@ _Reason = Annotated[str, typer.Option(help="Why, in public; at most 1,000 charac
 _By = Annotated[Path | None, typer.Option(help="Private key; by default this machine's.")]
 _Into = Annotated[
     Path | None,
-    typer.Option(help="Data folder of `fenmark serve`, or an archive of one's own."),
+    typer.Option(help="Data folder of `fenmark serve`, or an archive of your own."),
 ]
 _To = Annotated[str | None, typer.Option(help="Base URL of the submission API.")]
 _Url = Annotated[
@@ -43,7 +43,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Machine-readable, on stdout
 def withdraw(
     digest: _Digest, reason: _Reason, by: _By = None, into: _Into = None, to: _To = None
 ) -> None:
-    """Take back a result of one's own: it stays in the log and ranks no more.
+    """Take back a result of your own: it stays in the log and ranks no more.
 
     Example: fenmark admin withdraw DIGEST --reason "the fan was broken" --to https://log.example
     """

@@ -40,7 +40,7 @@ Places = tuple["Sequence[int]", "Sequence[int]"]
 
 
 class MalformedError(Exception):
-    """The bytes are no HTTP response with server-sent events of JSON."""
+    """The bytes are not an HTTP response with server-sent events of JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ def read_head(raw: bytes) -> Head | None:
     """Read the head of the final answer, None while it is not whole.
 
     Raises:
-        MalformedError: this is no HTTP response.
+        MalformedError: this is not an HTTP response.
     """
     at = 0
     while True:

@@ -39,7 +39,7 @@ _NOT_UNDERSTOOD = {400, 422}
 _EXPECTED = {"embeddings": "a vector", "rerank": "a score for every document"}
 # An answer that is read, though not of the length asked for.
 _READ = {"", "short", "long", "prompt_cut"}
-# Fewer vectors or scores than inputs are no answer.
+# Fewer vectors or scores than inputs are not an answer.
 _READ_POOLED = {"", "prompt_cut"}
 # The same prompt again is answered in less than this share of the time, by a cache.
 _QUICKER = 0.6

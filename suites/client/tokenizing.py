@@ -60,7 +60,7 @@ def by_gguf(path: Path) -> Tokens | None:
 def fewest(text: bytes, pieces: frozenset[bytes]) -> int:
     """Fewest pieces that make a text, whatever the tokenizer would choose: no engine needs fewer.
 
-    The shortest path from its start to its end; a byte that is no piece is one.
+    The shortest path from its start to its end; a byte that is not a piece is one.
     """
     lengths = sorted({len(piece) for piece in pieces if 1 < len(piece) <= _LONGEST_PIECE})
     least = [0, *[len(text)] * len(text)]

@@ -245,7 +245,7 @@ def command(
 
     Args:
         values: weights, model, host, port, dtype, context, slots, cpus, threads, chips.
-        parallel: tp, pp, dp, ep; one is no parallelism and adds nothing.
+        parallel: tp, pp, dp, ep; one is not parallelism and adds nothing.
         speculation: method and drafts, and acceptance where it is pinned; nothing is drafted
             without.
         program: replaces the template's, words split as a shell would: another path, or
@@ -395,7 +395,7 @@ def flag_words(flag: str) -> tuple[str, ...]:
     """Split a flag of the user's as a shell would.
 
     Raises:
-        UserError: it is no shell words, or holds a secret: flags stand in the published result.
+        UserError: it is not shell words, or holds a secret: flags stand in the published result.
     """
     words = _words(flag, "--engine-flag")
     for word in words:

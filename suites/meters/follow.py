@@ -41,7 +41,7 @@ class TraceMeter:
         """Read what is there.
 
         Raises:
-            UserError: it is no trace, or holds fewer than two samples yet.
+            UserError: it is not a trace, or holds fewer than two samples yet.
         """
         self._path, self._size = path, -1
         self._samples: list[MeterReading] = []
@@ -104,7 +104,7 @@ class TraceMeter:
 
         Raises:
             OSError: the file has gone.
-            UserError: a line is no sample.
+            UserError: a line is not a sample.
         """
         deadline = self._deadline()
         self._parse()

@@ -1,4 +1,4 @@
-"""Where no meter can be read: bounds from nameplate power, which are no measurement."""
+"""Where no meter can be read: bounds from nameplate power, which are not a measurement."""
 
 from __future__ import annotations
 

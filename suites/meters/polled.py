@@ -64,7 +64,7 @@ def split_port(address: str, port: int) -> tuple[str, int]:
     """Split "host:port"; the port may be left out.
 
     Raises:
-        ValueError: the port is no number.
+        ValueError: the port is not a number.
     """
     host, _, given = address.partition(":")
     return host, int(given) if given else port

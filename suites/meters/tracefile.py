@@ -58,7 +58,7 @@ def read(path: Path) -> list[MeterReading]:
     Times without a zone are taken as UTC, as the file gives no other.
 
     Raises:
-        UserError: the file cannot be read, is no trace, has a row that is none, or times that go
+        UserError: the file cannot be read, is not a trace, has a row that is none, or times that go
             back.
     """
     return parse(files.read(path, MOST_BYTES, expected=_EXPECTED), path)

@@ -170,7 +170,7 @@ def _together(candidates: Iterable[tuple[str, float]]) -> dict[str, float]:
     for text, logprob in candidates:
         chances[text] += math.exp(min(logprob, 0.0))
     if any(map(math.isnan, chances.values())):
-        raise ValueError("a logarithm that is no number")
+        raise ValueError("a logarithm that is not a number")
     return {
         text: max(min(math.log(chance), 0.0), _LEAST) for text, chance in chances.items() if chance
     }

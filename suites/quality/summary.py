@@ -33,7 +33,7 @@ def summarize(results: Sequence[CellResult]) -> list[Row]:
     """Grade all answers, compare them with the reference, and those under load with those at rest.
 
     Raises:
-        ValueError: what is kept is no record, or leaves questions out.
+        ValueError: what is kept is not a record, or leaves questions out.
     """
     return [*_questions(results), *_hidden_rows(results)]
 

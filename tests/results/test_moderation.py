@@ -145,7 +145,7 @@ def test_of_a_removed_result_digest_and_reason_stay_and_the_rest_goes(
     ],
 )
 def test_who_may_not_say_it_has_not_said_it(tmp_path, home, statement, signer, action, by, why):
-    """In an archive of one's own the key of the log is its administrator's, and its signer's."""
+    """In an archive of your own the key of the log is its administrator's, and its signer's."""
     other = CryptoSigner.generate_ed25519()
     [first] = archive.envelopes(home)
     digest = first.name.partition(".")[0]

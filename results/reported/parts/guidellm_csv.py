@@ -63,7 +63,7 @@ def benchmarks(content: str) -> list[Any] | None:
     try:
         lines = list(csv.reader(io.StringIO(start, newline="")))
     except csv.Error as error:
-        return [Broken(f"is no CSV: {error}")]
+        return [Broken(f"is not CSV: {error}")]
     names = list(zip(*lines[:heads], strict=False))
     return [_row(names, cells, read) for cells in lines[heads:] if any(cells)]
 

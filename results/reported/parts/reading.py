@@ -147,7 +147,7 @@ def _line(line: str) -> Any:
     try:
         return _loads(line)
     except (ValueError, RecursionError):
-        return Broken("the line is no JSON")
+        return Broken("the line is not JSON")
 
 
 def _loads(content: str) -> Any:

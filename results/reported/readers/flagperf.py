@@ -159,7 +159,7 @@ def _value(cell: str, metric: str, of_table: str) -> float:
         raise Refused("the cell is empty")
     match = _VALUE.match(cell)
     if not match:
-        raise Refused("the cell is no number")
+        raise Refused("the cell is not a number")
     unit = match["unit"] or of_table
     if not unit:
         raise Refused("neither the cell nor its table has a unit")

@@ -167,7 +167,7 @@ def _strategy(about: Mapping[str, Any]) -> dict[str, Label]:
 
 
 def _data(row: SourceRow) -> dict[str, Label]:
-    """Name the prompts: two benchmarks of other data are no repeats of each other."""
+    """Name the prompts: two benchmarks of other data are not repeats of each other."""
     data = block(row, "report", "args").get("data") or block(row, "request_loader").get("data")
     data = data or block(row, "report", "config", "spec").get("data")
     if not data:

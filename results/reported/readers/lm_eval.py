@@ -58,7 +58,7 @@ _FIELDS = (
         theirs="results.TASK.*,FILTER",
         metric="",
         unit="-",
-        definition="not taken over: perplexities, BLEU and others that are no share",
+        definition="not taken over: perplexities, BLEU and others that are not shares",
     ),
 )
 _TASK = "lm_eval_task"
@@ -134,7 +134,7 @@ def _figures(row: SourceRow, labels: dict[str, Label]) -> Iterator[ReportedMeasu
         if value is None:
             continue
         if not 0 <= value <= 1:
-            raise Refused(f"{field} is no share")
+            raise Refused(f"{field} is not a share")
         own: dict[str, Label] = {"scored_by": name, "answer_filter": found_by[:256] or "none"}
         error = scores.get(f"{name}_stderr,{found_by}")
         if isinstance(error, float) and 0 <= error <= 1:

@@ -209,7 +209,7 @@ def _read(row: SourceRow) -> ReportedResult:
     """Make a result of a row of any of the files.
 
     Raises:
-        Refused: it is no token rate of a language model, or a field makes no sense.
+        Refused: it is not a token rate of a language model, or a field makes no sense.
     """
     if row.get("log") is True:
         return _log(row)
@@ -345,7 +345,7 @@ def _chip(row: SourceRow) -> ReportedChip:
         return chip(name, None)  # a system of CPUs
     per_node, nodes = count(row, "a#"), count(row, "Nodes") or 1
     if per_node and per_node * nodes > _MOST_CHIPS:
-        raise Refused("a# and Nodes are no number of chips")
+        raise Refused("a# and Nodes are not a number of chips")
     return chip(name, per_node * nodes if per_node else None)
 
 
@@ -366,8 +366,8 @@ KIND = SourceKind(
     title="MLPerf Inference, summary of results (MLCommons)",
     licence="Apache-2.0 (v4.1); the v5.1 repository states none",
     footnote="Results by ID and round, from the repositories of MLCommons. Token rates "
-    "count output tokens. Energy and cost per token are derived by Fenmark: they are no "
-    "official MLPerf results and not verified by MLCommons. The MLPerf name and logo are "
+    "count output tokens. Energy and cost per token are derived by Fenmark: they are neither "
+    "official MLPerf results nor verified by MLCommons. The MLPerf name and logo are "
     "trademarks of the MLCommons Association in the United States and other countries.",
     formats="summary of results (JSON or CSV), latencies of the runs (CSV), "
     "`mlperf_log_summary.txt`, `mlperf_log_detail.txt`",

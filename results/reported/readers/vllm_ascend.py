@@ -73,7 +73,7 @@ def _is_text(row: SourceRow, name: str) -> bool:
 
 
 def _chip(hardware: str) -> ReportedChip:
-    """The A2 generation holds the 910B; a die of an A3 is no chip of the catalogue."""
+    """The A2 generation holds the 910B; a die of an A3 is not a chip of the catalogue."""
     match = _COUNT.search(hardware)
     chips = next((int(digits) for digits in match.groups() if digits), None) if match else None
     return chip(hardware or None, chips, "ascend-910b" if "A2" in hardware else None)

@@ -126,7 +126,7 @@ async def _form(request: Request, service: Service) -> dict[str, str]:
     try:
         fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=16)
     except ValueError as error:
-        raise Problem(400, "invalid", "is no form") from error
+        raise Problem(400, "invalid", "is not a form") from error
     form = {name: values[-1] for name, values in fields.items()}
     if not all(map(is_line, form.values())):
         raise Problem(400, "invalid", "has control characters")

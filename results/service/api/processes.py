@@ -420,7 +420,7 @@ class _Front:
                 content=body,
             )
         except httpx.InvalidURL as error:
-            raise Problem(400, "invalid", "is no path") from error
+            raise Problem(400, "invalid", "is not a path") from error
         except httpx.HTTPError as error:
             raise _stopping() from error
         passed = Response(answer.content, answer.status_code)

@@ -23,10 +23,10 @@ const MONEY = { rent_usd: 1, solved_usd: 1000 };
 const RATIOS = new Map(
   METRICS.map(([name]) => [name, ["", "_low", "_high"].map((end) => `${name}_ratio_to_first${end}`)]),
 );
-/** What is no matter of the same machine under the same work, and is said. */
+/** What does not belong to the same machine under the same work, and is said. */
 const DIFFERENCES = ["model", "chip", "precision", "engine", "load"];
 const MOST = 4;
-// Configurations to choose from at once, best first: a list of thousands is no choice.
+// Configurations to choose from at once, best first: a list of thousands is not a choice.
 const OFFERED = 300;
 
 class Compare extends HTMLElement {
@@ -195,7 +195,7 @@ class Compare extends HTMLElement {
     );
     const found = this.against(first, row, name);
     if (!found) return cell;
-    // Bounds of a model are no interval of a measurement: nothing can be concluded from them.
+    // Bounds of a model are not an interval of a measurement: nothing can be concluded from them.
     const judged = modelled(row) || modelled(first) ? "unknown" : verdict(found, better);
     const bounds = found.low === null ? "" : `(${figure(found.low)} – ${figure(found.high)})`;
     const announced = bounds ? [" ", element("span", "fm-hidden", `${word("interval")} `), bounds] : [];

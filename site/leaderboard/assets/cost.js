@@ -273,7 +273,7 @@ class Cost extends HTMLElement {
     return this.offers(row)[this.chosen()] ?? null;
   }
 
-  /** A CPU's cores are no whole chip: its purchase is the reader's own. @param {number} row */
+  /** A CPU's cores are not a whole chip: its purchase is the reader's own. @param {number} row */
   bought(row) {
     return this.rows.text(row, "per") === "core" ? null : (this.sheet().purchases[this.rows.text(row, "chip_id")] ?? null);
   }

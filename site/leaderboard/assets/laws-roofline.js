@@ -79,7 +79,7 @@ export function* promptsAreComputed(claim) {
   for (const point of points) {
     const item = point.middle("ttft");
     const { isl, shared_prefix: shared = 0 } = point.load;
-    // The middle one of a trace is no request of mean length.
+    // The middle one of a trace is not a request of mean length.
     if (!item || isl === undefined || point.replayed) continue;
     const fresh = Math.max(1, Math.trunc(isl * (1 - Math.min(1, shared))));
     const rate = ((what.geometry.prefillFlops(fresh) / by.roofline.TERA) * 1e3) / item.most;

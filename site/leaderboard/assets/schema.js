@@ -11,7 +11,7 @@ import { Real, number } from "./json.js";
 const NO_SAY = new Set(["$schema", "$id", "$defs", "title", "description", "default", "then"]);
 
 /** Say what first does not fit, and where; null where all does.
- * @param {any} value as json.js reads it: a number with a fraction is no integer
+ * @param {any} value as json.js reads it: a number with a fraction is not an integer
  * @param {Schema} whole */
 export function fault(value, whole) {
   /** @type {Held} */

@@ -165,7 +165,7 @@ class BoardPoint:
         """Return a label that counts something; None where the point has none of that name.
 
         Raises:
-            CheckError: it is no whole number.
+            CheckError: it is not a whole number.
         """
         value = self.labels.get(name)
         if isinstance(value, bool) or not isinstance(value, int | None):

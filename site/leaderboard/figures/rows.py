@@ -198,7 +198,7 @@ def address(digest: str, page: str) -> str:
 def page_names(points: Iterable[BoardPoint]) -> dict[tuple[str, str], str]:
     """Name the page of each row of a result, by suite and case: `serving-closed-c4`.
 
-    What is no such name, or would be another's too, is told apart by a digest.
+    What is not such a name, or would be another's too, is told apart by a digest.
     """
     rows = (point for point in points if point.suite not in {"kernels", QUALITY})
     cases = [(point.suite, point.case) for point in rows]
@@ -229,8 +229,8 @@ def _load(words: Words, point: BoardPoint) -> str:
 def rows_of(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     """Return the rows of a result as flat records; one with no suite where it has none.
 
-    Kernels are no rows: a chip's page shows those of its newest run. What questions gave is said of
-    every row.
+    Kernels are not rows: a chip's page shows those of its newest run. What questions gave is said
+    of every row.
     """
     costs = costs_of(result, sheet) if sheet else {}
     about = _about(result)

@@ -67,7 +67,7 @@ class BuildReport:
         written: files that changed.
         refused: (file, why) of what is broken: envelopes that do not verify or cannot be drawn,
             logs, key files, reported files. The rest is built.
-        left_out: (file, why) of what is no part of an archive.
+        left_out: (file, why) of what is not part of an archive.
     """
 
     out: Path

@@ -43,7 +43,7 @@ class Tree:
 
         Raises:
             UserError: the folder holds files that no build of ours wrote, or a link to another
-                folder, or is no folder.
+                folder, or is not a folder.
         """
         if root.exists() and not root.is_dir():
             raise UserError("is not a folder", where=str(root), remedy="name another with --out")

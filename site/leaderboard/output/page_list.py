@@ -860,7 +860,7 @@ def _curves(_: Words, content: Content) -> list[dict[str, Any]]:
 
 
 def _evens(_: Words, content: Content) -> list[dict[str, Any]]:
-    """One chart per model that hosts sell: where a chip of one's own beats the API."""
+    """One chart per model that hosts sell: where a chip of your own beats the API."""
     return [
         {"model": model, "charts": even[0], "price": even[1]}
         for model in _measured(content)

@@ -59,7 +59,7 @@ def curve(_: Words, rows: pd.DataFrame) -> str:
 
 
 def of_one_model(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the model that most are of: throughput of different models is no curve."""
+    """Return the rows of the model that most are of: several models' throughput is not a curve."""
     counts = rows["model_id"].value_counts()
     own: pd.DataFrame = rows[rows["model_id"] == min(counts[counts == counts.max()].index)]
     return own

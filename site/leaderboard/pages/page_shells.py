@@ -98,7 +98,7 @@ class Shells:
             "content": content,
             "picture": _picture(self.lang, kind),
         }
-        # In one pass: a mark in what a stranger calls a chip is no mark.
+        # In one pass: a mark in what a stranger calls a chip is not a mark.
         return _MARK.sub(lambda mark: str(marks[mark[1]]), page)
 
 

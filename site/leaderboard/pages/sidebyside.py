@@ -34,7 +34,7 @@ _METRICS = (
 _MONEY = {"rent_usd": 1, "solved_usd": 1000}
 
 
-# What is no matter of the same machine under the same work: as DIFFERENCES in compare.js.
+# What does not belong to the same machine under the same work: as DIFFERENCES in compare.js.
 _DIFFERENCES = {
     "model": "These ran different models: their tokens are not the same work.",
     "chip": "These ran on different chips: a ratio is of the chips, no improvement of one.",

@@ -108,7 +108,7 @@ class Archive:
         rows: of all verified results, as `leaderboard.figures.rows` has them, with their `tier`.
         sources: by digest, newest result first.
         refused: (digest or file, why) of what is broken; never shown as a result.
-        left_out: (file, why) of what is no part of an archive, and does no harm.
+        left_out: (file, why) of what is not part of an archive, and does no harm.
         keys: public keys of the runners, as the verify page reads them.
         logs: name, origin and key of each log, for people and programs.
         known_logs: what the verify page knows of the logs that hold, by their folder on the site.

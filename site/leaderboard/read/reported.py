@@ -135,7 +135,7 @@ class ReportedLine:
 
     @property
     def link(self) -> str:
-        """Where it was published; empty where that is no web address."""
+        """Where it was published; empty where that is not a web address."""
         url = self.result.url or ""
         return url if url.startswith(("https://", "http://")) else ""
 
@@ -224,7 +224,7 @@ class PublisherLines:
         kind: of the importer, such as "mlperf"; names the files.
         view: "mlperf" stands apart.
         evidence, cite: how they came by the figures and how to cite them; empty where nobody says.
-        refused, folded: rows of the files that are no result of their own.
+        refused, folded: rows of the files that are not a result of their own.
     """
 
     kind: str

@@ -89,5 +89,5 @@ def in_turn(*sizes):
 def test_tokens_that_are_counted_at_once_at_the_end_have_no_pace(sizes, named):
     reasons = pace_problems(outcome([in_turn(*sizes)] * 3))
     assert any("at once" in reason for reason in reasons) == named
-    # What happens to a few answers is no property of the server.
+    # What happens to a few answers is not a property of the server.
     assert not pace_problems(outcome([in_turn(*sizes), *[in_turn(*[1] * 9)] * 9]))
