@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from results.economy.money_options import with_money
+from results.prediction.cell_options import IslOption, OslOption  # noqa: TC001 - typer reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,8 +32,8 @@ def choose(
     model: Annotated[
         str, typer.Argument(help="Id of `fenmark model list`, or a config.json or .gguf.")
     ],
-    isl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of a prompt.")] = 1024,
-    osl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of an answer.")] = 1024,
+    isl: IslOption = 1024,
+    osl: OslOption = 1024,
     ttft: Annotated[
         float | None, typer.Option(min=0.001, help="Most ms to the first token.")
     ] = None,

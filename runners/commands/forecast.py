@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from results.prediction.cell_options import (  # noqa: TC001 - typer reads its types
+    ConcurrencyOption,
+    DpOption,
+    EngineOption,
+    EpOption,
+    IslOption,
+    OslOption,
+    PrecisionOption,
+    TpOption,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,18 +30,14 @@ __all__ = ["forecast"]
 def forecast(
     chip: Annotated[str | None, typer.Option(help="By any name of `fenmark chips`.")] = None,
     model: Annotated[str | None, typer.Option(help="Id of `fenmark model list`.")] = None,
-    isl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of a prompt.")] = 1024,
-    osl: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tokens of an answer.")] = 1024,
-    concurrency: Annotated[
-        int, typer.Option(min=1, max=10_000_000, help="Requests under way.")
-    ] = 32,
-    precision: Annotated[str, typer.Option(help="Of the weights: bf16, fp8, fp4, int4.")] = "",
-    engine: Annotated[str, typer.Option(help="Such as vllm, sglang, trtllm.")] = "vllm",
-    tp: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share attention.")] = 1,
-    dp: Annotated[
-        int, typer.Option(min=1, max=1024, help="Groups with sequences of their own.")
-    ] = 1,
-    ep: Annotated[int, typer.Option(min=1, max=1024, help="Ranks that share out experts.")] = 1,
+    isl: IslOption = 1024,
+    osl: OslOption = 1024,
+    concurrency: ConcurrencyOption = 32,
+    precision: PrecisionOption = "",
+    engine: EngineOption = "vllm",
+    tp: TpOption = 1,
+    dp: DpOption = 1,
+    ep: EpOption = 1,
     ready: Annotated[
         bool, typer.Option("--ready", help="Of every chip that no public result was learnt of.")
     ] = False,
