@@ -301,8 +301,8 @@ class Choose extends HTMLElement {
     const [chip, ...rest] = this.named(option).split(" · ");
     const mark = element("span", "mark", this.base.constants.choose.MARKS[kind]);
     mark.title = this.word(kind);
-    const said = kind === "predicted" ? `${this.word(kind)}, ${this.word(basis)}` : this.word(kind);
-    const where = /^(?:reported|verify)\//.test(basis) ? link(`${this.dataset.root}${basis}`, said) : said;
+    const basisInWords = kind === "predicted" ? `${this.word(kind)}, ${this.word(basis)}` : this.word(kind);
+    const where = /^(?:reported|verify)\//.test(basis) ? link(`${this.dataset.root}${basis}`, basisInWords) : basisInWords;
     return [
       mark,
       " ",
