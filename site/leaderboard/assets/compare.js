@@ -186,9 +186,9 @@ class Compare extends HTMLElement {
     const ends =
       own.low === null || own.high === null
         ? element("span", "ci", this.count(row, name))
-        : interval(word, ...said(own.low, own.high));
+        : interval(word, ...shownAs(own.low, own.high));
     cell.append(
-      element("b", modelled(row) ? "num method modelled" : "num", ...said(own.value)),
+      element("b", modelled(row) ? "num method modelled" : "num", ...shownAs(own.value)),
       " ",
       count ? moneyUnit(unit) : element("span", "unit", unit),
       ends,
