@@ -61,7 +61,7 @@ class Change:
     @property
     def title(self) -> str:
         """The metric, with its percentile where it has one: "ttft p90"."""
-        return _told(self.metric, self.percentile)
+        return _metric_title(self.metric, self.percentile)
 
 
 def rows_of(predicate: Predicate) -> list[RowFields]:
@@ -204,7 +204,7 @@ def _rates(row: RowFields) -> list[float]:
 
 
 def _title(row: RowFields) -> str:
-    return f"{row['case']} {_told(row['metric'], _percentile(row))}"
+    return f"{row['case']} {_metric_title(row['metric'], _percentile(row))}"
 
 
 def _percentile(row: RowFields) -> float | None:
@@ -213,5 +213,5 @@ def _percentile(row: RowFields) -> float | None:
     return percentile if isinstance(percentile, int | float) else None
 
 
-def _told(metric: str, percentile: float | None) -> str:
+def _metric_title(metric: str, percentile: float | None) -> str:
     return metric if percentile is None else f"{metric} p{percentile:g}"

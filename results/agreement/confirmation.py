@@ -333,10 +333,10 @@ def _commit(predicate: Predicate) -> str:
 
 def _both(first: Predicate, second: Predicate, field: str) -> tuple[str, str]:
     value, other = getattr(first.run, field), getattr(second.run, field)
-    return _said(value), _said(other)
+    return _as_stated(value), _as_stated(other)
 
 
-def _said(value: object) -> str:
+def _as_stated(value: object) -> str:
     return "not stated" if value is None else json.dumps(value, sort_keys=True)
 
 

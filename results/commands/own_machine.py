@@ -48,7 +48,7 @@ def predict_own(
         "tpot": EngineLoad("decode", batch, isl + osl // 2),
         "ttft": EngineLoad("prefill", 1, isl),
     }
-    told = [_told(own, asked) for own in engines]
+    told = [_predictions(own, asked) for own in engines]
     if json_:
         print_json(told, allow_nan=False)
     else:
@@ -61,7 +61,7 @@ def predict_own(
         raise CheckError("no engine can be predicted at this load", where=str(directory))
 
 
-def _told(own: OwnEngine, asked: dict[str, EngineLoad]) -> dict[str, Any]:
+def _predictions(own: OwnEngine, asked: dict[str, EngineLoad]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "machine": own.machine,
         "engine": own.engine,

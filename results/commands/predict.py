@@ -105,7 +105,7 @@ def predict(
     if ask:
         _ask(chip, model, setup, plan, json_=json_)
     else:
-        _one(chip, model, (isl, osl, concurrency), setup, explain=explain, json_=json_)
+        _predict_one(chip, model, (isl, osl, concurrency), setup, explain=explain, json_=json_)
 
 
 def _table(using: Predictor, cells: list[ServingCell], out: Path) -> None:
@@ -128,7 +128,7 @@ def _field(value: float | str | None) -> str:
     return value or ""
 
 
-def _one(
+def _predict_one(
     chip: str,
     model: str,
     load: tuple[int, int, int],

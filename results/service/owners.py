@@ -35,9 +35,12 @@ class Owner:
     counts: Mapping[str, tuple[int, str]]
 
     def to_json(self) -> dict[str, Any]:
-        return {"owner": self.name, "runners": [self._told(runner) for runner in self.runners]}
+        return {
+            "owner": self.name,
+            "runners": [self._runner_as_json(runner) for runner in self.runners],
+        }
 
-    def _told(self, runner: Runner) -> dict[str, Any]:
+    def _runner_as_json(self, runner: Runner) -> dict[str, Any]:
         keyid = runner.key.keyid
         results, last = self.counts.get(keyid, (0, None))
         return {

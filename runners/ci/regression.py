@@ -30,8 +30,8 @@ __all__ = [
     "find",
     "load_side",
     "markdown",
+    "quality_line",
     "same_hardware",
-    "told",
 ]
 
 _FORMS = "an archive folder, a summary.json, a *.dsse.json, a digest or the URL of a result"
@@ -127,7 +127,7 @@ def answers(base: ComparedRun, head: ComparedRun) -> ScoreComparison | None:
     return change_of_answers(*both)
 
 
-def told(lost: ScoreComparison) -> str:
+def quality_line(lost: ScoreComparison) -> str:
     """Say in a line how many right answers were lost."""
     points = in_points(lost.drop, lost.low, lost.high)
     return f"right answers lost, in points: {points}: {lost.verdict}"
@@ -144,7 +144,10 @@ def markdown(
     )
     head = f"**Fenmark: {', '.join(counted)} in {len(changes)} figures compared**"
     rest = [change for change in changes if change.verdict == "no difference shown"]
-    parts = [head, *(["", f"{told(lost)[0].upper()}{told(lost)[1:]}."] if lost else [])]
+    parts = [
+        head,
+        *(["", f"{quality_line(lost)[0].upper()}{quality_line(lost)[1:]}."] if lost else []),
+    ]
     parts += _table(changed)
     if rest:
         parts += ["", f"<details><summary>{len(rest)} without a difference shown</summary>"]

@@ -97,4 +97,4 @@ def _record_answers(trusted: TestedEndpoint, file: Path, count: int, places: int
         max_tokens=_ANSWER_TOKENS,
     )
     write_atomically(file, made.to_bytes())
-    Terminal().say(f"{made.told()}, in {file}", whole=True)
+    Terminal().say(f"{made.in_words()}, in {file}", whole=True)

@@ -92,7 +92,7 @@ class Reference(StrictModel):
         """Return its file."""
         return self.model_dump_json(indent=1).encode() + b"\n"
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         """Say what it holds, in a line."""
         right, asked = (sum(counts[at] for counts in self.right.values()) for at in (0, 1))
         return f"{right} of {asked} right, {len(self.places)} places, {len(self.ids)} token ids"
@@ -209,20 +209,20 @@ def divergence(reference: Mapping[str, float], told: Mapping[str, float]) -> flo
     likelier than the least of those it tells: a tie at the last place makes no divergence.
     """
     unknown = [token for token in reference if token not in told]
-    share = _left(told.values()) / (len(unknown) + 1)
+    share = _left_over(told.values()) / (len(unknown) + 1)
     share = max(min(share, math.exp(min(told.values()))), _LEAST)
     shares = {token: math.exp(told[token]) if token in told else share for token in reference}
     total = sum(
         math.exp(logprob) * (logprob - math.log(max(shares[token], _LEAST)))
         for token, logprob in reference.items()
     )
-    others = _left(reference.values())
+    others = _left_over(reference.values())
     if others > 0:
         total += others * (math.log(others) - math.log(max(1 - sum(shares.values()), _LEAST)))
     return max(0.0, total)
 
 
-def _left(logprobs: Iterable[float]) -> float:
+def _left_over(logprobs: Iterable[float]) -> float:
     return max(0.0, 1.0 - math.fsum(map(math.exp, logprobs)))
 
 

@@ -87,7 +87,7 @@ class Asker:
             if stop.is_set():
                 return Reply(failure="not asked")
             address = addresses[place % len(addresses)]
-            reply = self._one(client, address, prompt, max_tokens, logprobs)
+            reply = self._one_reply(client, address, prompt, max_tokens, logprobs)
             row[0] = row[0] + 1 if reply.failure else 0
             if row[0] >= _MOST_FAILURES:
                 stop.set()
@@ -113,7 +113,7 @@ class Asker:
         usual = {"Authorization": f"Bearer {target.key}"} if target.key and not own else {}
         return dict(target.headers) | own | usual
 
-    def _one(
+    def _one_reply(
         self, client: httpx.Client, address: str, prompt: str, max_tokens: int, logprobs: int
     ) -> Reply:
         target, chats = self._target, self._target.api == "chat"

@@ -51,12 +51,12 @@ def ask(target: Target, spec: Mapping[str, Any], *, at_once: int) -> dict[str, A
         temperature=spec["temperature"],
         answers=[_answer(reply) for reply in replies],
         reference=reference,
-        **(_told(asker, reference) if reference and reference.places else {}),
+        **(_next_token_evidence(asker, reference) if reference and reference.places else {}),
     )
     return record.model_dump(mode="json")
 
 
-def _told(asker: Asker, reference: Reference) -> dict[str, Any]:
+def _next_token_evidence(asker: Asker, reference: Reference) -> dict[str, Any]:
     """Ask at the reference's places; of ids those that can be compared are kept."""
     replies = next_tokens(asker, reference)
     return {

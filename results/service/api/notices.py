@@ -43,7 +43,7 @@ def add_notices(app: FastAPI, service: Service) -> None:
                 break
             told = notice.read(data, f"entry {index}")
             if told.action == (action or told.action) and told.keyid == (keyid or told.keyid):
-                listed.append(_told(told, index))
+                listed.append(_as_json(told, index))
         return cached(request, {"notices": listed, "next": following}, ASK_AGAIN)
 
     @app.get("/v1/notices/{digest}/envelope", summary="The notice's envelope, byte for byte")
@@ -54,7 +54,7 @@ def add_notices(app: FastAPI, service: Service) -> None:
         return cached(request, data, FOR_EVER, "application/json")
 
 
-def _told(told: Notice, index: int) -> dict[str, Any]:
+def _as_json(told: Notice, index: int) -> dict[str, Any]:
     """Return what it says; who signed it, a reader checks by its envelope."""
     runner = told.runner
     registered = runner and {

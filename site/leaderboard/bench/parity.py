@@ -165,10 +165,10 @@ def chosen(asked: AskedWorkload) -> dict[str, Any]:
         options, asked.demand, asked.limits, _market(asked.kind).price,
         at_hand=asked.at_hand, unseen=unseen,
     )  # fmt: skip
-    return _told(asked, choice)
+    return _as_json(asked, choice)
 
 
-def _told(asked: AskedWorkload, choice: Ranking) -> dict[str, Any]:
+def _as_json(asked: AskedWorkload, choice: Ranking) -> dict[str, Any]:
     return {
         "ranked": [_row(asked, own) for own in choice.ranked],
         "measure": [own.option.setup.words() for own in choice.measure],

@@ -81,11 +81,11 @@ def context(
             ((entry.id, entry.name) for entry in catalog.chips().values()), key=lambda pair: pair[1]
         ),
         "models": [(name, models.load(name).name) for name in models.available()],
-        "words": _said(_),
+        "words": _sentences(_),
     }
 
 
-def _said(_: Words) -> dict[str, str]:
+def _sentences(_: Words) -> dict[str, str]:
     """Return what the checker answers, in the page's language."""
     verdicts = {verdict: _(verdict) for verdict in get_args(ClaimVerdict)}
     return {

@@ -64,7 +64,7 @@ def _figures(point: BoardPoint) -> Iterator[tuple[str, str, Figure]]:
         return order.get(item[1].metric, len(order)), _percentile(item[0]), item[0]
 
     for name, figure in sorted(point.figures.items(), key=place):
-        told = str(figure.labels.get("statistic", "")) or _said(figure)
+        told = str(figure.labels.get("statistic", "")) or _percentile_word(figure)
         title = METRICS[figure.metric].title if figure.metric in METRICS else clean(name)
         yield title, told, figure
 
@@ -74,7 +74,7 @@ def _percentile(name: str) -> float:
     return float(percentile[1]) if percentile else 50.0
 
 
-def _said(figure: Figure) -> str:
+def _percentile_word(figure: Figure) -> str:
     percentile = figure.labels.get("percentile")
     return "" if percentile is None else f"p{str(percentile).removesuffix('.0')}"
 

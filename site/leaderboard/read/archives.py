@@ -455,7 +455,7 @@ def _examined(
         try:
             records += _drawn(_result(path, runners), sheet)
         except Exception as error:  # noqa: BLE001 - a bug of ours takes one result, not the site
-            problems.append((path.name.removesuffix(archive.SUFFIX), _said(error, path)))
+            problems.append((path.name.removesuffix(archive.SUFFIX), _reason(error, path)))
     return rows.frame(records), problems
 
 
@@ -471,7 +471,7 @@ def _drawn(result: Result, sheet: PriceSheet | None) -> list[dict[str, Any]]:
     return records
 
 
-def _said(error: Exception, path: Path) -> str:
+def _reason(error: Exception, path: Path) -> str:
     if isinstance(error, UserError):
         return str(error)
     return f"{path}: cannot be drawn: {type(error).__name__}: {error}"

@@ -84,7 +84,7 @@ class ReportedLine:
     @cached_property
     def figures(self) -> Mapping[str, ReportedMeasurement]:
         """One of each metric, and of each scope of an energy, at its most telling statistic."""
-        return _told(self.result.measurements)
+        return _best_figures(self.result.measurements)
 
     @cached_property
     def costs(self) -> Sequence[CostRow]:
@@ -381,7 +381,7 @@ def _chip_name(result: ReportedResult) -> str:
     return entry.name if entry else clean(result.chip.name)
 
 
-def _told(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
+def _best_figures(measurements: Sequence[ReportedMeasurement]) -> dict[str, ReportedMeasurement]:
     """Return one figure of each column; the downloads have every statistic."""
     best: dict[str, ReportedMeasurement] = {}
     for figure in sorted(measurements, key=_telling):

@@ -201,7 +201,7 @@ def _last_line(out: str, _: Path) -> dict[str, Any]:
     return summary
 
 
-def _ours(url: str, ask: LoadAsk) -> dict[str, Any]:
+def _fenmark_says(url: str, ask: LoadAsk) -> dict[str, Any]:
     """As a run does it: a preflight request, a fresh seed, and what makes a figure invalid."""
     import secrets
 
@@ -244,7 +244,7 @@ def _plain(url: str, ask: LoadAsk) -> dict[str, Any]:
     body = {"model": "odd", "max_tokens": ask.tokens, "stream": True}
     body["stream_options"] = {"include_usage": True}
 
-    async def one(client: httpx.AsyncClient, number: int) -> None:
+    async def request(client: httpx.AsyncClient, number: int) -> None:
         prompt = [number] * ask.input_tokens
         times, tokens, sent = [], 0, time.perf_counter()
         async with client.stream(
@@ -265,14 +265,14 @@ def _plain(url: str, ask: LoadAsk) -> dict[str, Any]:
             if ask.rate:
                 tasks = []
                 for number in range(ask.requests):
-                    tasks.append(asyncio.create_task(one(client, number)))
+                    tasks.append(asyncio.create_task(request(client, number)))
                     await asyncio.sleep(1 / ask.rate)
                 await asyncio.gather(*tasks)
                 return
 
             async def stream(place: int) -> None:
                 for number in range(place, ask.requests, ask.streams):
-                    await one(client, number)
+                    await request(client, number)
 
             await asyncio.gather(*(stream(place) for place in range(ask.streams)))
 
@@ -389,7 +389,10 @@ CLIENTS = (
     Reporter(name="guidellm", package="guidellm", command=_guidellm, read=_read_guidellm),
     Reporter(name="aiperf", package="aiperf", command=_aiperf, read=_read_aiperf),
 )
-_OWN: dict[str, Callable[[str, LoadAsk], dict[str, Any]]] = {"fenmark": _ours, "httpx": _plain}
+_OWN: dict[str, Callable[[str, LoadAsk], dict[str, Any]]] = {
+    "fenmark": _fenmark_says,
+    "httpx": _plain,
+}
 
 
 def print_table(results: Sequence[Misled]) -> None:

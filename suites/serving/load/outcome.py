@@ -212,7 +212,7 @@ def on_our_clock(outcome: LoadOutcome, clock: ClockOffset) -> LoadOutcome:
     """Move all times of an outcome to our clock; differences between them stay what they are."""
     offset_ns = clock.offset_ns
 
-    def ours(times: Sequence[int]) -> list[int]:
+    def shifted(times: Sequence[int]) -> list[int]:
         return [time - offset_ns for time in times]
 
     return replace(
@@ -222,10 +222,10 @@ def on_our_clock(outcome: LoadOutcome, clock: ClockOffset) -> LoadOutcome:
                 request,
                 intended_ns=request.intended_ns - offset_ns,
                 sent_ns=request.sent_ns - offset_ns,
-                token_ns=ours(request.token_ns),
+                token_ns=shifted(request.token_ns),
                 ended_ns=request.ended_ns - offset_ns,
                 answer_ns=request.answer_ns and request.answer_ns - offset_ns,
-                truth_ns=ours(request.truth_ns),
+                truth_ns=shifted(request.truth_ns),
             )
             for request in outcome.requests
         ],
